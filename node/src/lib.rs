@@ -1,0 +1,1 @@
+//! The imajin binary: composes the services, and the command line.

@@ -1,0 +1,3 @@
+//! The `imajin` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Decentralised identifiers, keys, DID documents and the resolver trait.

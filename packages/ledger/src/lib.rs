@@ -1,0 +1,1 @@
+//! The double-entry ledger: settlement planner, balanced entries, holds, hash chain.

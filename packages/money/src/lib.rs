@@ -1,0 +1,1 @@
+//! Assets, amounts and exact splits: integers only, checked arithmetic only.

@@ -1,0 +1,1 @@
+//! Payment rails behind one trait; the sandbox is always there.

@@ -1,0 +1,1 @@
+//! Identities, challenge login, sessions and mailbox proofs.

@@ -1,0 +1,1 @@
+//! Events, tiers, holds and tickets.

@@ -1,0 +1,1 @@
+//! What the other services may ask of pay, and what a selling service answers to it.

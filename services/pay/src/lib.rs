@@ -1,0 +1,1 @@
+//! Checkout, ledger, settlement and receipts.
