@@ -43,6 +43,11 @@ impl<K: Kind> Id<K> {
         }
     }
 
+    /// From the 16 bytes beneath the text.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self::from_uuid(Uuid::from_bytes(bytes))
+    }
+
     /// The 16 bytes beneath the text.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.uuid.as_bytes()

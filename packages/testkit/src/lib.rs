@@ -1,1 +1,22 @@
-//! What the tests share: databases, clocks, whole nodes, a real browser.
+//! What the tests of every crate share: databases of both kinds, and a real browser.
+//!
+//! Nothing here is part of the product. It knows no service and no crate above `imajin_kernel`, so that every
+//! crate, the store included, can use it in its own tests.
+//!
+//! - [`TestDatabase`]: a database of its own for one test, on SQLite or on Postgres, gone afterwards.
+//! - [`Cluster`]: a private Postgres server, and [`postgres()`], the one that the tests of a run share.
+//! - `browser` (cargo feature `browser`): chromedriver and headless Chromium.
+//!
+//! The `imajin-testkit` binary starts one Postgres server for a whole run of tests.
+
+#[cfg(feature = "browser")]
+pub mod browser;
+mod cluster;
+mod database;
+mod error;
+mod guard;
+
+pub use cluster::{Cluster, ClusterOptions, POSTGRES_URL_VARIABLE, postgres};
+pub use database::{Backend, Place, TestDatabase};
+pub use error::TestkitError;
+pub use guard::Guarded;

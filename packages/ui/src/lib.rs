@@ -1,1 +1,43 @@
-//! Templates, styles and browser modules.
+//! Everything that a person sees in a browser: page templates, the one stylesheet, pictures drawn as SVG, and the small
+//! browser modules, all embedded in the binary.
+//!
+//! A service fills one of the `…Page` structs with plain values and calls [`render`]. Nothing in here knows a service,
+//! does I/O or decides anything: a page shows what it is given, and every value is escaped on its way into the markup.
+//!
+//! The pages are written for a strict content security policy ([`CONTENT_SECURITY_POLICY`]): no inline script, no style
+//! attribute, nothing from another host. They can be read without JavaScript; where the browser itself must act (it
+//! holds the person's key), the page says so.
+//!
+//! **Architecture Invariant:** this crate depends on no service and on no domain crate. Amounts and times arrive as text
+//! that somebody else has formatted; the only numbers are the ones that a picture needs for its proportions.
+
+mod assets;
+mod flow;
+mod href;
+mod pages;
+mod part;
+mod qr;
+mod render;
+mod shell;
+
+pub use assets::{asset_url, assets_router};
+pub use href::href;
+pub use pages::{
+    account::{BalanceRow, MePage, ReceiptDirection, ReceiptRow},
+    directory::{DirectoryCounts, DirectoryPage, NodePage, NodeRow, NodeState},
+    event::{EventDetail, EventPage, EventState, SplitPart, SplitView, TierRow, TierState},
+    identity::{
+        CheckMailboxPage, JoinPage, LoginPage, MailPage, MailRow, MailboxPage, OnboardConfirmPage, SetupPage,
+    },
+    landing::{EventCard, LandingPage, NodeCard},
+    message::{ErrorPage, Link, MessagePage},
+    operator::{AccountRow, OperatorPage, RegistryCard, SaleRow, ServiceRow},
+    order::{OrderPage, OrderState, TicketLink},
+    pay::{PayState, SandboxPayPage},
+    receipt::{FeeRow, LegRow, PathStep, ReceiptPage},
+    ticket::{TicketCard, TicketPage, TicketState},
+};
+pub use part::{MoneyText, When};
+pub use qr::qr_svg;
+pub use render::{CONTENT_SECURITY_POLICY, render, render_status};
+pub use shell::{Shell, Viewer};

@@ -1,1 +1,38 @@
-//! The HTTP shell: problem documents, extractors, signed requests, limits, API description, metrics and the outgoing clients.
+//! The HTTP shell that every service wears: problem documents, extractors, signed requests, limits, the API
+//! description, metrics, listeners, and the clients with which services call each other.
+//!
+//! A handler extracts, calls its domain, answers. What it extracts is already verified: [`SignedBody`] holds a request
+//! whose RFC 9421 signature was checked, [`Viewer`] a session that is still valid. What it answers when something is
+//! wrong is a [`Failure`], which wraps the one closed list of refusals and becomes an RFC 9457 document here, once.
+
+mod csrf;
+mod extract;
+mod failure;
+mod internal;
+mod layers;
+mod limits;
+mod metrics;
+mod rpc;
+mod serve;
+mod service;
+mod site;
+
+/// What the expansion of [`service_api!`] refers to.
+#[doc(hidden)]
+pub mod macro_support {
+    pub use async_trait::async_trait;
+    pub use axum;
+    pub use imajin_kernel::Problem;
+}
+
+pub use csrf::same_origin_require;
+pub use extract::{JsonBody, PathParams, QueryParams, SignedBody, Viewer};
+pub use failure::{Failure, ProblemDocument, status_of};
+pub use internal::{InternalAccess, internal_listener_router, internal_route};
+pub use layers::{ErrorPage, ShellOptions, shell};
+pub use limits::{Limits, PeerAddress};
+pub use metrics::{metrics_install, metrics_render};
+pub use rpc::{RpcClient, RpcConfig};
+pub use serve::{Listener, TlsMode, serve};
+pub use service::{Readiness, ServiceRoutes};
+pub use site::{CallerKeys, Custody, Identities, PublicBase, SessionView, Site, Tier, Verified};

@@ -1,1 +1,101 @@
-//! What the other services may ask of the registry.
+//! What the other services may ask of the registry, and the documents that nodes send to it.
+
+mod attestation;
+
+use imajin_did::Did;
+use imajin_kernel::Timestamp;
+use imajin_web::service_api;
+use serde::{Deserialize, Serialize};
+
+pub use attestation::{DocumentError, Health, Heartbeat, NodeAttestation, Unsigned};
+
+service_api! {
+    /// What other services may ask of the registry.
+    pub trait RegistryApi, client RegistryClient, service "registry" {
+        /// Registered nodes in the order of their names.
+        async fn node_list(NodeList) -> NodePage;
+
+        /// One node by DID, name or full host name.
+        async fn node_fetch(NodeFetch) -> Option<NodeView>;
+    }
+}
+
+/// Where a node stands, computed when it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NodeStatus {
+    /// Registered, not yet heard of.
+    Pending,
+    /// Heard of within three days.
+    Active,
+    /// Silent for three days.
+    Stale,
+    /// Silent for seven days.
+    Unreachable,
+    /// The registration ran out.
+    Expired,
+    /// Taken off by the registry's operator, with a published reason.
+    Revoked,
+}
+
+/// See [`RegistryApi::node_list`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeList {
+    /// Only nodes with this status.
+    pub status: Option<NodeStatus>,
+    /// Only nodes that offer this service.
+    pub service: Option<String>,
+    /// At most so many: 100 by default, 500 at most.
+    pub limit: Option<u32>,
+    /// Where the last page ended.
+    pub cursor: Option<String>,
+}
+
+/// A page of the directory.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodePage {
+    /// The nodes.
+    pub nodes: Vec<NodeView>,
+    /// Where the next page starts; none on the last one.
+    pub cursor: Option<String>,
+}
+
+/// See [`RegistryApi::node_fetch`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeFetch {
+    /// A DID, a name, or a full host name.
+    pub key: String,
+}
+
+/// What anyone may know about a registered node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeView {
+    /// The node's DID in the native form.
+    pub node_id: Did,
+    /// The name that it registered.
+    pub hostname: String,
+    /// The full host name beneath the registry's zone.
+    pub subdomain: String,
+    /// The services that it offers.
+    pub services: Vec<String>,
+    /// What else it can do.
+    pub capabilities: Vec<String>,
+    /// Its version, as it reports it.
+    pub version: String,
+    /// The hash of its binary, as it reports it.
+    pub build_hash: String,
+    /// Where it stands.
+    pub status: NodeStatus,
+    /// When it registered first.
+    pub registered_at: Timestamp,
+    /// When it was last heard of.
+    pub last_heartbeat_at: Option<Timestamp>,
+    /// When the registration runs out.
+    pub expires_at: Timestamp,
+    /// Why it was revoked, if it was.
+    pub revoked_reason: Option<String>,
+}

@@ -1,0 +1,72 @@
+use async_trait::async_trait;
+
+use crate::{Did, DidDocument, PublicKey};
+
+/// What is known about a DID right now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolution {
+    /// The form to store and compare.
+    pub did: Did,
+    /// The keys that may sign for it now. A signature by any one of them counts.
+    pub keys: Vec<PublicKey>,
+    /// What others get to read.
+    pub document: DidDocument,
+    /// Two histories of its keys claim to be the right one: no mutation and no payout until that is settled.
+    pub contested: bool,
+}
+
+/// Why a DID has no keys that could be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    /// Nobody here knows it.
+    #[error("this DID is not known here")]
+    NotFound,
+    /// Its owner has ended it.
+    #[error("this DID was deactivated by its owner")]
+    Deactivated,
+    /// This resolver cannot resolve this form.
+    #[error("this form of DID cannot be resolved here")]
+    Unsupported,
+    /// The document could not be fetched or was not valid; the cause is in the log.
+    #[error("the DID document could not be fetched; try again later")]
+    Unavailable,
+}
+
+/// Finds the current keys of a DID.
+#[async_trait]
+pub trait Resolver: Send + Sync {
+    /// The current keys and document.
+    ///
+    /// # Errors
+    /// [`ResolveError`] when the DID has no usable keys, or they cannot be learnt.
+    async fn resolve(&self, did: &Did) -> Result<Resolution, ResolveError>;
+}
+
+/// Resolves the forms that are a key by that key alone. It knows of no rotation: only for DIDs without a key log, and
+/// for programs without a node.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SelfCertifying;
+
+impl SelfCertifying {
+    /// The same without a trait object.
+    ///
+    /// # Errors
+    /// [`ResolveError::Unsupported`] for the forms that are no key.
+    pub fn resolve_now(self, did: &Did) -> Result<Resolution, ResolveError> {
+        let key = did.public_key().ok_or(ResolveError::Unsupported)?;
+        let did = did.canonical();
+        Ok(Resolution {
+            document: DidDocument::for_key(did.clone(), &key, Vec::new()),
+            did,
+            keys: vec![key],
+            contested: false,
+        })
+    }
+}
+
+#[async_trait]
+impl Resolver for SelfCertifying {
+    async fn resolve(&self, did: &Did) -> Result<Resolution, ResolveError> {
+        self.resolve_now(did)
+    }
+}

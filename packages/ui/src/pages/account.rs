@@ -1,0 +1,73 @@
+//! `/me`: what is mine.
+
+use askama::Template;
+
+use super::ticket::TicketCard;
+use crate::{MoneyText, Shell, When};
+
+/// The page of whoever is signed in. Use it only with `shell.viewer` set.
+#[derive(Debug, Clone, Template)]
+#[template(path = "me.html")]
+pub struct MePage {
+    /// The frame.
+    pub shell: Shell,
+    /// The viewer's handle on this node, if any.
+    pub handle: Option<String>,
+    /// Tickets, next event first.
+    pub tickets: Vec<TicketCard>,
+    /// Receipts, newest first.
+    pub receipts: Vec<ReceiptRow>,
+    /// Balances, one per currency.
+    pub balances: Vec<BalanceRow>,
+}
+
+/// A receipt in a list.
+#[derive(Debug, Clone, Default)]
+pub struct ReceiptRow {
+    /// Identifier, for the link.
+    pub id: String,
+    /// When it was written.
+    pub time: When,
+    /// What was paid for.
+    pub title: String,
+    /// The whole amount.
+    pub gross: MoneyText,
+    /// Whether the reader paid or was paid.
+    pub direction: ReceiptDirection,
+    /// The reader's own part, where they were paid.
+    pub part: Option<MoneyText>,
+}
+
+/// On which side of a receipt its reader stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReceiptDirection {
+    /// The reader paid.
+    #[default]
+    Paid,
+    /// The reader was paid.
+    Received,
+    /// The reader runs the node and is no party.
+    Observed,
+}
+
+impl ReceiptDirection {
+    /// The side in a word.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Paid => "paid",
+            Self::Received => "received",
+            Self::Observed => "settled",
+        }
+    }
+}
+
+/// A balance in one currency.
+#[derive(Debug, Clone, Default)]
+pub struct BalanceRow {
+    /// What can be spent.
+    pub available: MoneyText,
+    /// What is reserved or waits for a signature; `None` when nothing is.
+    pub held: Option<MoneyText>,
+    /// Whether it is test money.
+    pub is_test: bool,
+}

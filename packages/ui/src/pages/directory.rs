@@ -1,0 +1,125 @@
+//! `/directory`: the nodes that the registry knows, and `/directory/{did}`: one of them.
+
+use askama::Template;
+
+use crate::{Shell, When};
+
+/// The directory.
+#[derive(Debug, Clone, Template)]
+#[template(path = "directory.html")]
+pub struct DirectoryPage {
+    /// The frame.
+    pub shell: Shell,
+    /// Address of the registry that this comes from.
+    pub registry_url: String,
+    /// How many nodes there are in which state.
+    pub counts: DirectoryCounts,
+    /// This page of nodes.
+    pub nodes: Vec<NodeRow>,
+    /// Path of the next page, if there is one.
+    pub next_url: Option<String>,
+}
+
+/// How many nodes there are.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DirectoryCounts {
+    /// In all.
+    pub total: u64,
+    /// Heard of within three days.
+    pub active: u64,
+    /// Not heard of for three days.
+    pub stale: u64,
+    /// Not heard of for seven days.
+    pub unreachable: u64,
+}
+
+/// A node in the directory.
+#[derive(Debug, Clone, Default)]
+pub struct NodeRow {
+    /// Its DID: its page is at `/directory/{did}`.
+    pub did: String,
+    /// The DID cut in the middle.
+    pub short_did: String,
+    /// The name that it is registered under.
+    pub hostname: String,
+    /// Where it is; empty when unknown.
+    pub url: String,
+    /// Such as "community".
+    pub kind: String,
+    /// How it is.
+    pub state: NodeState,
+    /// When it was last heard of.
+    pub last_seen: Option<When>,
+    /// Version of its software.
+    pub version: String,
+    /// What it offers.
+    pub services: Vec<String>,
+}
+
+/// How a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NodeState {
+    /// Registered, and no heartbeat yet.
+    #[default]
+    Pending,
+    /// Heard of lately.
+    Active,
+    /// Not heard of for three days.
+    Stale,
+    /// Not heard of for seven days.
+    Unreachable,
+    /// Its registration has run out.
+    Expired,
+    /// The registry's operator has revoked it.
+    Revoked,
+}
+
+impl NodeState {
+    /// The state in a word.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Active => "Active",
+            Self::Stale => "Stale",
+            Self::Unreachable => "Unreachable",
+            Self::Expired => "Expired",
+            Self::Revoked => "Revoked",
+        }
+    }
+
+    /// Colour of the state.
+    pub fn tone(self) -> &'static str {
+        match self {
+            Self::Active => "good",
+            Self::Pending | Self::Stale => "warn",
+            Self::Unreachable | Self::Revoked => "bad",
+            Self::Expired => "calm",
+        }
+    }
+}
+
+/// One node.
+#[derive(Debug, Clone, Template)]
+#[template(path = "node.html")]
+pub struct NodePage {
+    /// The frame.
+    pub shell: Shell,
+    /// What the directory shows of it.
+    pub node: NodeRow,
+    /// Its public key, 64 hex digits.
+    pub public_key: String,
+    /// SHA-256 of its binary as it reports it, hex.
+    pub build_hash: String,
+    /// `reported` or `verified`: whether a trusted release has that hash.
+    pub build_status: String,
+    /// Source revision as it reports it; may be empty.
+    pub source_commit: String,
+    /// What it says it can do.
+    pub capabilities: Vec<String>,
+    /// First registration.
+    pub registered: When,
+    /// Until when the registration is good.
+    pub expires: When,
+    /// Why it was revoked, if it was.
+    pub reason: Option<String>,
+}

@@ -1,0 +1,13 @@
+//! One struct per page, one file per group of pages. The markup is in `templates/`, under the same names.
+
+pub(crate) mod account;
+pub(crate) mod directory;
+pub(crate) mod event;
+pub(crate) mod identity;
+pub(crate) mod landing;
+pub(crate) mod message;
+pub(crate) mod operator;
+pub(crate) mod order;
+pub(crate) mod pay;
+pub(crate) mod receipt;
+pub(crate) mod ticket;

@@ -1,0 +1,240 @@
+use axum::RequestPartsExt;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRef, FromRequest, FromRequestParts, OriginalUri, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use imajin_kernel::{Code, Problem};
+use imajin_proof::http_sig::SignedRequest;
+use serde::de::DeserializeOwned;
+
+use crate::{Failure, PublicBase, SessionView, Site, Verified};
+
+/// A JSON body of the type `T`; refusals name the member and the place.
+#[derive(Debug)]
+pub struct JsonBody<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let headers = request.headers().clone();
+        let body = body_read(request, state).await?;
+        Ok(Self(json_parse(&headers, &body)?))
+    }
+}
+
+/// A request signed by its caller, with its JSON body.
+///
+/// The signature covers the method, the absolute URL as this listener's configuration gives it, the body's digest and,
+/// when there is one, the idempotency key (RFC 9421, RFC 9530).
+#[derive(Debug)]
+pub struct SignedBody<T> {
+    /// The checked signature and who made it.
+    pub verified: Verified,
+    /// The parsed body.
+    pub value: T,
+    /// The request as it was received, for the mutation log and for idempotency.
+    pub request: SignedRequest,
+}
+
+impl<S, T> FromRequest<S> for SignedBody<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+    Site: FromRef<S>,
+{
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let site = Site::from_ref(state);
+        let (mut parts, body) = request.into_parts();
+        let target_uri = target_uri(&mut parts, &site).await;
+        let method = parts.method.as_str().to_owned();
+        let headers = parts.headers.clone();
+        let body = body_read(Request::from_parts(parts, body), state).await?;
+        let request = signed_request(&headers, method, target_uri, &body)?;
+        let verified = site.verify(&request, &request.method, &request.target_uri).await?;
+        let value = json_parse(&headers, &body)?;
+        Ok(Self { verified, value, request })
+    }
+}
+
+async fn target_uri(parts: &mut Parts, site: &Site) -> String {
+    let base = parts.extensions.get::<PublicBase>().cloned().unwrap_or_else(|| site.public.clone());
+    let uri = match parts.extract::<OriginalUri>().await {
+        Ok(OriginalUri(uri)) => uri,
+        Err(never) => match never {},
+    };
+    base.absolute(uri.path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str))
+}
+
+fn signed_request(
+    headers: &HeaderMap,
+    method: String,
+    target_uri: String,
+    body: &Bytes,
+) -> Result<SignedRequest, Problem> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let unsigned = || {
+        let problem = Problem::new(Code::Unauthenticated, "This request changes something, so it must be signed.");
+        problem.hint("Sign it as RFC 9421 says, with your key; a session cookie alone is not enough.")
+    };
+    Ok(SignedRequest {
+        method,
+        target_uri,
+        content_digest: text("content-digest"),
+        idempotency_key: text("idempotency-key"),
+        signature_input: text("signature-input").ok_or_else(unsigned)?,
+        signature: text("signature").ok_or_else(unsigned)?,
+        body: body.to_vec(),
+    })
+}
+
+async fn body_read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(inner)
+            if inner.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE =>
+        {
+            Problem::new(Code::BodyTooLarge, "The body is larger than this route accepts.")
+        }
+        _ => Problem::new(Code::MalformedBody, "The body could not be read to its end."),
+    })
+}
+
+fn json_parse<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Result<T, Problem> {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = media_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+    if essence != "application/json" && !essence.ends_with("+json") && !(body.is_empty() && essence.is_empty()) {
+        return Err(Problem::new(Code::UnsupportedMediaType, "The body must be JSON.")
+            .hint("Send the header `Content-Type: application/json`."));
+    }
+    let bytes: &[u8] = if body.is_empty() { b"null" } else { body };
+    serde_json::from_slice(bytes).map_err(|error| {
+        let code = if error.is_data() { Code::InvalidRequest } else { Code::MalformedBody };
+        Problem::new(code, format!("The JSON body was not accepted: {error}."))
+    })
+}
+
+/// Path parameters, refused with a problem document instead of plain text.
+#[derive(Debug)]
+pub struct PathParams<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathParams<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        match Path::<T>::from_request_parts(parts, state).await {
+            Ok(Path(value)) => Ok(Self(value)),
+            Err(rejection) => Err(Problem::new(Code::NotFound, format!("No such address: {}.", rejection.body_text())).into()),
+        }
+    }
+}
+
+/// Query parameters, refused with a problem document instead of plain text.
+#[derive(Debug)]
+pub struct QueryParams<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryParams<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(value)) => Ok(Self(value)),
+            Err(rejection) => Err(Problem::invalid(rejection.body_text()).into()),
+        }
+    }
+}
+
+/// Who looks at a page or reads their own data: the session behind the cookie or the bearer token, if there is one.
+///
+/// A session reads. It never authorises a mutation: that takes a [`SignedBody`].
+#[derive(Debug, Clone)]
+pub struct Viewer {
+    /// The session, or `None` for a stranger.
+    pub session: Option<SessionView>,
+    /// The token itself, for calls to auth on the viewer's behalf.
+    pub token: Option<String>,
+}
+
+impl Viewer {
+    /// The session, or a refusal that says how to get one.
+    pub fn session_require(&self) -> Result<&SessionView, Problem> {
+        self.session.as_ref().ok_or_else(|| {
+            Problem::new(Code::Unauthenticated, "You are not logged in, or your session has ended.")
+                .hint("Log in at /login, or with `imajin login`.")
+        })
+    }
+}
+
+/// The names of the session cookie: browsers get the first, command-line clients may use the second.
+const SESSION_COOKIES: [&str; 2] = ["__Host-imajin_session", "imajin_session"];
+
+fn session_token(headers: &HeaderMap) -> Option<String> {
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    if let Some(token) = bearer {
+        return Some(token.trim().to_owned());
+    }
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs: Vec<(&str, &str)> =
+        cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('=')).collect();
+    SESSION_COOKIES
+        .iter()
+        .find_map(|name| pairs.iter().find(|(key, _)| key == name))
+        .map(|(_, token)| (*token).to_owned())
+}
+
+impl<S> FromRequestParts<S> for Viewer
+where
+    S: Send + Sync,
+    Site: FromRef<S>,
+{
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let Some(token) = session_token(&parts.headers) else {
+            return Ok(Self { session: None, token: None });
+        };
+        let session = Site::from_ref(state).identities.session_view(&token).await?;
+        let token = session.is_some().then_some(token);
+        Ok(Self { session, token })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: &'static str, value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(header::HeaderName::from_static(name), header::HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn the_host_cookie_wins_over_the_plain_one() {
+        let map = headers("cookie", "imajin_session=plain; a=b; __Host-imajin_session=host");
+        assert_eq!(session_token(&map).as_deref(), Some("host"));
+        assert_eq!(session_token(&headers("cookie", "imajin_session=plain")).as_deref(), Some("plain"));
+        assert_eq!(session_token(&headers("authorization", "Bearer abc")).as_deref(), Some("abc"));
+        assert_eq!(session_token(&headers("cookie", "other=1")), None);
+    }
+
+    #[test]
+    fn json_refusals_say_what_was_wrong() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Body {
+            #[expect(dead_code, reason = "only its presence is tested")]
+            quantity: u32,
+        }
+        let json = headers("content-type", "application/json");
+        let problem = json_parse::<Body>(&json, &Bytes::from_static(b"{\"quantity\":-1}")).unwrap_err();
+        assert_eq!(problem.code, Code::InvalidRequest);
+        let problem = json_parse::<Body>(&json, &Bytes::from_static(b"{\"quantity\":")).unwrap_err();
+        assert_eq!(problem.code, Code::MalformedBody);
+        let text = headers("content-type", "text/plain");
+        let problem = json_parse::<Body>(&text, &Bytes::from_static(b"{}")).unwrap_err();
+        assert_eq!(problem.code, Code::UnsupportedMediaType);
+    }
+}

@@ -1,0 +1,162 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use imajin_did::{Did, PublicKey};
+use imajin_kernel::{Code, Env, Problem, Timestamp};
+use imajin_proof::http_sig::{Expectation, SignedRequest, VerifiedRequest};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// What an identity may do, from least to most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// A DID that proves itself but is not registered here.
+    Visitor,
+    /// A mailbox was proven; the node holds the key.
+    Soft,
+    /// The person holds the key.
+    Key,
+    /// Runs this node.
+    Operator,
+}
+
+/// Who holds an identity's private key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Custody {
+    /// The identity itself.
+    Own,
+    /// This node, sealed; it signs for the identity and says so.
+    Node,
+}
+
+/// The keys that may sign for an identity now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallerKeys {
+    /// The native form of the DID.
+    pub did: Did,
+    /// Keys whose signatures count.
+    pub keys: Vec<PublicKey>,
+    /// What the identity may do here.
+    pub tier: Tier,
+    /// Who holds the private key.
+    pub custody: Custody,
+}
+
+/// A session as other services see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionView {
+    /// Whose session it is.
+    pub did: Did,
+    /// The unique handle, if one was chosen.
+    pub handle: Option<String>,
+    /// The display name.
+    pub name: Option<String>,
+    /// What the identity may do here.
+    pub tier: Tier,
+    /// Who holds the private key.
+    pub custody: Custody,
+    /// When the session ends by itself.
+    pub expires_at: Timestamp,
+}
+
+/// What the shell needs to know about identities. Auth's client implements it.
+#[async_trait]
+pub trait Identities: Send + Sync {
+    /// The keys of a DID: of a registered identity the current ones, else those that the DID itself names.
+    async fn caller_keys(&self, did: &Did) -> Result<CallerKeys, Problem>;
+
+    /// The session behind a cookie or bearer token; `None` when it is unknown, ended or revoked.
+    async fn session_view(&self, token: &str) -> Result<Option<SessionView>, Problem>;
+}
+
+/// The URL under which a listener is reached from outside, from the configuration. Signed URLs are compared with it,
+/// never with a header of the request.
+#[derive(Debug, Clone)]
+pub struct PublicBase(pub Url);
+
+impl PublicBase {
+    /// The absolute URL of a path (with query) on this listener.
+    pub fn absolute(&self, path_and_query: &str) -> String {
+        format!("{}{}", self.origin(), path_and_query)
+    }
+
+    /// Scheme, host and port, without a trailing slash.
+    pub fn origin(&self) -> String {
+        self.0.origin().ascii_serialization()
+    }
+}
+
+/// What every handler may ask of its surroundings.
+#[derive(Clone)]
+pub struct Site {
+    /// Time and randomness.
+    pub env: Env,
+    /// The main public URL of the node.
+    pub public: PublicBase,
+    /// Who is who.
+    pub identities: Arc<dyn Identities>,
+}
+
+/// A request whose signature was checked against the caller's current keys.
+///
+/// There is no other way to get one, so holding it is the proof of authentication. Its nonce is not spent yet: that
+/// happens in the transaction of the mutation that it authorises.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    caller: CallerKeys,
+    proof: VerifiedRequest,
+}
+
+impl Verified {
+    /// Who signed, in the native form.
+    pub fn did(&self) -> &Did {
+        &self.caller.did
+    }
+
+    /// What the signer may do here.
+    pub fn tier(&self) -> Tier {
+        self.caller.tier
+    }
+
+    /// Who held the key that signed.
+    pub fn custody(&self) -> Custody {
+        self.caller.custody
+    }
+
+    /// What goes into the mutation log.
+    pub fn proof(&self) -> &VerifiedRequest {
+        &self.proof
+    }
+
+    /// Refuses a signer below `tier`.
+    pub fn tier_require(&self, tier: Tier) -> Result<(), Problem> {
+        if self.tier() >= tier {
+            return Ok(());
+        }
+        Err(match tier {
+            Tier::Operator => Problem::new(Code::Forbidden, "Only the operator of this node may do this."),
+            _ => Problem::new(Code::Forbidden, "This identity is not registered at this node.")
+                .hint("Register it first: in the browser at /join, or with `imajin login`."),
+        })
+    }
+}
+
+impl Site {
+    /// Checks the RFC 9421 signature of a request that was made with `method` to `target_uri`.
+    ///
+    /// Errors: [`Code::Unauthenticated`], [`Code::BadSignature`], [`Code::StaleSignature`], or what the key lookup says.
+    pub async fn verify(&self, request: &SignedRequest, method: &str, target_uri: &str) -> Result<Verified, Problem> {
+        let keyid = request.keyid().map_err(|error| Problem::new(error.code(), error.to_string()))?;
+        let caller = self.identities.caller_keys(&keyid).await?;
+        let expect = Expectation { now: self.env.now(), target_uri, method, tag: None };
+        let mut proof = request
+            .verify(&caller.keys, &expect)
+            .map_err(|error| Problem::new(error.code(), error.to_string()))?;
+        proof.did = caller.did.clone();
+        Ok(Verified { caller, proof })
+    }
+}

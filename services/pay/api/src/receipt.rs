@@ -1,0 +1,124 @@
+use imajin_did::Did;
+use imajin_fair::ManifestId;
+use imajin_kernel::Timestamp;
+use imajin_kernel::id::{CheckoutId, EntryId, ReceiptId};
+use imajin_money::{Amount, Money};
+use imajin_proof::SignedMessage;
+use imajin_proof::token::TokenKind;
+use serde::{Deserialize, Serialize};
+
+use crate::GoodsRef;
+
+/// What a receipt says. Signed by the node as the payload of a [`SignedMessage`] of the type `receipt`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptBody {
+    /// The receipt.
+    pub id: ReceiptId,
+    /// When the split was booked.
+    pub time: Timestamp,
+    /// The checkout that was paid.
+    pub checkout: CheckoutId,
+    /// What was bought.
+    pub goods: GoodsRef,
+    /// One line that describes the goods.
+    pub title: String,
+    /// What was handed over: ticket identifiers, for an order.
+    pub delivered: Vec<String>,
+    /// Who sold it.
+    pub seller: Did,
+    /// The manifest that decided the split.
+    pub manifest: ReceiptManifest,
+    /// What was paid.
+    pub gross: Money,
+    /// What was taken before the split.
+    pub fees: Vec<ReceiptFee>,
+    /// Where the rest went. Fees and legs add up to the gross exactly.
+    pub legs: Vec<ReceiptLeg>,
+    /// How it was paid: `sandbox`, `stripe`, `solana`, `balance`.
+    pub rail: String,
+    /// The rail's own reference.
+    pub rail_reference: String,
+    /// Whether this is test money, worth nothing.
+    pub test_money: bool,
+    /// The ledger's entry.
+    pub ledger_entry: ReceiptLedgerEntry,
+}
+
+/// Names a manifest and fixes its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptManifest {
+    /// The manifest.
+    pub id: ManifestId,
+    /// SHA-256 of its RFC 8785 bytes, in hex.
+    pub sha256: String,
+}
+
+/// A fee of the schedule in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptFee {
+    /// The schedule's name for it.
+    pub name: String,
+    /// Who got it.
+    pub did: Did,
+    /// How much, in the currency of the gross.
+    pub amount: Amount,
+}
+
+/// One payee's part along one path through the manifests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptLeg {
+    /// The payee.
+    pub did: Did,
+    /// The payee's role in the manifest at the end of the path.
+    pub role: String,
+    /// The manifests from the goods' own to the one that names the payee.
+    pub path: Vec<ManifestId>,
+    /// How much, in the currency of the gross.
+    pub amount: Amount,
+    /// Whether the part waits for the payee to accept the manifest.
+    pub held: bool,
+}
+
+/// Where in the ledger the split is booked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptLedgerEntry {
+    /// The entry.
+    pub id: EntryId,
+    /// The entry's hash in the ledger's chain, in hex.
+    pub hash: String,
+}
+
+/// A receipt in both of its forms.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptView {
+    /// The signed document.
+    pub message: SignedMessage<ReceiptBody>,
+    /// The same for machines: a JWT of the type `receipt+jwt`.
+    pub jwt: String,
+}
+
+/// The private claims of a receipt's JWT; `aud` is the goods, `sub` the receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptClaims {
+    /// Who paid.
+    pub payer: Did,
+    /// What was paid.
+    pub gross: Money,
+    /// SHA-256 of the RFC 8785 bytes of the signed document, in hex.
+    pub document_sha256: String,
+    /// The manifest that decided the split.
+    pub manifest: ManifestId,
+    /// The ledger entry's hash, in hex.
+    pub entry_hash: String,
+}
+
+impl TokenKind for ReceiptClaims {
+    const TYP: &'static str = "receipt+jwt";
+}
