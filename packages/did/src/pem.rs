@@ -23,7 +23,11 @@ pub enum PemError {
 
 impl SecretKey {
     /// `-----BEGIN PRIVATE KEY-----`: PKCS#8 version 1, which every tool reads.
-    #[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "the encoding of 32 bytes into DER has no way to fail")]
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "the encoding of 32 bytes into DER has no way to fail"
+    )]
     pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
         self.pkcs8()
             .to_pkcs8_pem(LineEnding::LF)
@@ -31,7 +35,11 @@ impl SecretKey {
     }
 
     /// The same structure as bytes.
-    #[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "the encoding of 32 bytes into DER has no way to fail")]
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "the encoding of 32 bytes into DER has no way to fail"
+    )]
     pub fn to_pkcs8_der(&self) -> Zeroizing<Vec<u8>> {
         self.pkcs8()
             .to_pkcs8_der()
@@ -60,7 +68,11 @@ impl SecretKey {
 
 impl PublicKey {
     /// `-----BEGIN PUBLIC KEY-----`.
-    #[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "the encoding of 32 bytes into DER has no way to fail")]
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "the encoding of 32 bytes into DER has no way to fail"
+    )]
     pub fn to_spki_pem(&self) -> String {
         self.dalek()
             .to_public_key_pem(LineEnding::LF)

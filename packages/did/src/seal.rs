@@ -47,6 +47,7 @@ impl MasterKey {
     /// An independent key for one purpose (HKDF-SHA256, RFC 5869). The same label gives the same key.
     #[expect(
         clippy::expect_used,
+        clippy::missing_panics_doc,
         reason = "HKDF-SHA256 fails only beyond 8160 bytes, and 32 are asked for"
     )]
     pub fn derive(&self, label: &str) -> [u8; 32] {
@@ -93,7 +94,11 @@ pub struct Sealed(Vec<u8>);
 
 impl Sealed {
     /// Encrypts `secret` with a random 192-bit nonce.
-    #[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "the cipher fails only beyond 256 GiB")]
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "the cipher fails only beyond 256 GiB"
+    )]
     pub fn seal(master: &MasterKey, label: &str, secret: &[u8], env: &Env) -> Self {
         let nonce: [u8; NONCE_LENGTH] = env.random_bytes();
         let payload = Payload {

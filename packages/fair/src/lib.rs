@@ -1,1 +1,27 @@
-//! The .fair manifest: who made a work, what each is due, and what may be done with it.
+//! The `.fair` manifest: who made a work, what each is due, and what may be done with it.
+//!
+//! A [`Manifest`] is parsed strictly and kept exactly: members that this crate does not know stay where they were, so a
+//! signature made elsewhere still covers the same bytes. [`plan::plan`] turns a price and a manifest into the legs of a
+//! settlement. Everything here is pure: manifests, acceptances and the time are handed in.
+
+mod acceptance;
+mod contributor;
+mod id;
+mod lineage;
+mod manifest;
+mod members;
+pub mod plan;
+mod sign;
+mod terms;
+
+pub use acceptance::{Acceptance, AcceptanceError, AcceptancePayload};
+pub use contributor::{Contributor, KNOWN_ROLES, Payee};
+pub use id::{ManifestId, ManifestIdError};
+pub use lineage::LineageError;
+pub use manifest::{Content, Manifest, ManifestError};
+pub use members::MemberError;
+pub use sign::{ManifestSignature, NativeSignature, SignatureError};
+pub use terms::{Action, Price, Term, Terms};
+
+/// How many manifests may stand on one path, from the work itself to the furthest source.
+pub const DEPTH_MAX: usize = 16;

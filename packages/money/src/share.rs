@@ -54,6 +54,15 @@ impl Share {
             _ => Err(ShareError::OutOfRange),
         }
     }
+
+    /// The JSON number that [`Share::from_number`] reads back; the whole is the integer 1, as RFC 8785 writes it.
+    pub fn to_number(self) -> serde_json::Number {
+        let nearest = self.to_string().parse().ok().and_then(serde_json::Number::from_f64);
+        match nearest {
+            Some(number) if self != Self::ONE => number,
+            _ => serde_json::Number::from(1_u8),
+        }
+    }
 }
 
 impl FromStr for Share {
@@ -84,13 +93,8 @@ impl fmt::Debug for Share {
 }
 
 impl Serialize for Share {
-    /// A JSON number; the whole is the integer 1, as RFC 8785 writes it.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if *self == Self::ONE {
-            return serializer.serialize_u32(1);
-        }
-        let nearest: f64 = self.to_string().parse().map_err(serde::ser::Error::custom)?;
-        serializer.serialize_f64(nearest)
+        self.to_number().serialize(serializer)
     }
 }
 

@@ -1,1 +1,21 @@
 //! Proofs that a DID made a statement: canonical JSON, signed messages, HTTP message signatures and typed tokens.
+//!
+//! | what is proven | how | module |
+//! |---|---|---|
+//! | a document that outlives its request | Ed25519 over RFC 8785 bytes | [`SignedMessage`] |
+//! | one HTTP request | RFC 9421 over method, URL, digest and idempotency key | [`http_sig`] |
+//! | what this node said to a bearer | a JWT of one type, for one audience | [`token`] |
+//!
+//! Everything here is pure: the caller passes the time and finds the keys.
+
+mod base64_text;
+pub mod digest;
+mod error;
+pub mod http_sig;
+pub mod jcs;
+mod jcs_text;
+mod message;
+pub mod token;
+
+pub use error::ProofError;
+pub use message::{FRESH_FOR, FUTURE_TOLERANCE, SignedMessage, envelope_bytes};

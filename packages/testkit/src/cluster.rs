@@ -69,7 +69,7 @@ impl Cluster {
     /// Makes a data directory, starts a server and waits until it accepts connections.
     ///
     /// # Errors
-    /// When PostgreSQL is not installed or does not start.
+    /// When Postgres is not installed or does not start.
     pub fn start(options: ClusterOptions) -> Result<Self, TestkitError> {
         let run_as = user_for_server()?;
         let mut attempt = 1;
@@ -98,7 +98,9 @@ impl Cluster {
         let server = Guarded::start_as(&program("postgres")?, &arguments, "QUIT", scratch, run_as)?;
         wait_until_ready(&server, &data)?;
         let url = format!("postgresql://{POSTGRES_USER}:{password}@127.0.0.1:{port}/postgres");
-        let url = Url::parse(&url).or(Err(TestkitError::BadUrl { variable: "the URL of the test server" }))?;
+        let url = Url::parse(&url).or(Err(TestkitError::BadUrl {
+            variable: "the URL of the test server",
+        }))?;
         Ok(Self { server, url })
     }
 
@@ -117,8 +119,18 @@ impl Cluster {
         let data = scratch.join("data");
         let mut command = Command::new(program("initdb")?);
         command.arg("--pgdata").arg(&data).arg("--pwfile").arg(&password_file);
-        command.args(["--username", POSTGRES_USER, "--encoding", "UTF8", "--locale", "C", "--no-sync"]);
-        command.args(["--auth-local", "trust", "--auth-host", "scram-sha-256"]).current_dir("/");
+        command.args([
+            "--username",
+            POSTGRES_USER,
+            "--encoding",
+            "UTF8",
+            "--locale",
+            "C",
+            "--no-sync",
+        ]);
+        command
+            .args(["--auth-local", "trust", "--auth-host", "scram-sha-256"])
+            .current_dir("/");
         if let Some(user) = run_as {
             user.apply(&mut command);
         }
@@ -150,13 +162,15 @@ impl Cluster {
 /// one, started once per process. Returns the URL of its maintenance database.
 ///
 /// # Errors
-/// When PostgreSQL is not installed or does not start, or when the variable holds no URL.
+/// When Postgres is not installed or does not start, or when the variable holds no URL.
 pub fn postgres() -> Result<Url, TestkitError> {
     // Never dropped, as statics are not: the server ends because this process does.
     static PRIVATE: Mutex<Option<Cluster>> = Mutex::new(None);
 
     if let Ok(text) = std::env::var(POSTGRES_URL_VARIABLE) {
-        return Url::parse(&text).or(Err(TestkitError::BadUrl { variable: POSTGRES_URL_VARIABLE }));
+        return Url::parse(&text).or(Err(TestkitError::BadUrl {
+            variable: POSTGRES_URL_VARIABLE,
+        }));
     }
     let mut private = PRIVATE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(cluster) = private.as_ref() {
@@ -171,7 +185,14 @@ pub fn postgres() -> Result<Url, TestkitError> {
 /// Runs one SQL command through `psql`, outside any transaction.
 pub(crate) fn sql_run(url: &Url, sql: &str) -> Result<String, TestkitError> {
     let mut command = Command::new(program("psql")?);
-    command.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1"]);
+    command.args([
+        "--no-psqlrc",
+        "--quiet",
+        "--tuples-only",
+        "--no-align",
+        "--set",
+        "ON_ERROR_STOP=1",
+    ]);
     // The URL travels in the environment: arguments are visible to every user of the machine.
     let mut place = url.clone();
     let password = place.password().map(str::to_owned);
@@ -196,7 +217,11 @@ fn wait_until_ready(server: &Guarded, data: &Path) -> Result<(), TestkitError> {
         }
         let log = server.log();
         if log.contains("FATAL") || Instant::now() > deadline {
-            return Err(TestkitError::NotReady { program: "postgres", seconds: START_SECONDS_MAX, log });
+            return Err(TestkitError::NotReady {
+                program: "postgres",
+                seconds: START_SECONDS_MAX,
+                log,
+            });
         }
         std::thread::sleep(POLL);
     }
@@ -230,15 +255,27 @@ fn user_for_server() -> Result<Option<RunAs>, TestkitError> {
     }
     let missing = || TestkitError::UserMissing { user: POSTGRES_USER };
     let number = |flag: &str| -> Result<u32, TestkitError> {
-        let output = Command::new("id").args([flag, POSTGRES_USER]).output().map_err(TestkitError::file("id"))?;
-        String::from_utf8_lossy(&output.stdout).trim().parse().or(Err(missing()))
+        let output = Command::new("id")
+            .args([flag, POSTGRES_USER])
+            .output()
+            .map_err(TestkitError::file("id"))?;
+        String::from_utf8_lossy(&output.stdout)
+            .trim()
+            .parse()
+            .or(Err(missing()))
     };
-    Ok(Some(RunAs { uid: number("-u")?, gid: number("-g")? }))
+    Ok(Some(RunAs {
+        uid: number("-u")?,
+        gid: number("-g")?,
+    }))
 }
 
-/// Finds a program of PostgreSQL: where the environment says, in Debian's directory of the newest version, in PATH.
+/// Finds a program of Postgres: where the environment says, in Debian's directory of the newest version, in PATH.
 fn program(name: &'static str) -> Result<PathBuf, TestkitError> {
-    let mut directories: Vec<PathBuf> = std::env::var_os(POSTGRES_BIN_VARIABLE).map(PathBuf::from).into_iter().collect();
+    let mut directories: Vec<PathBuf> = std::env::var_os(POSTGRES_BIN_VARIABLE)
+        .map(PathBuf::from)
+        .into_iter()
+        .collect();
     let mut versions: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -248,13 +285,15 @@ fn program(name: &'static str) -> Result<PathBuf, TestkitError> {
     versions.sort_by_key(|(version, _path)| std::cmp::Reverse(*version));
     directories.extend(versions.into_iter().map(|(_version, path)| path));
     directories.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
-    directories.into_iter().map(|directory| directory.join(name)).find(|path| path.is_file()).ok_or(
-        TestkitError::ProgramMissing {
+    directories
+        .into_iter()
+        .map(|directory| directory.join(name))
+        .find(|path| path.is_file())
+        .ok_or(TestkitError::ProgramMissing {
             program: name,
             package: "postgresql",
             otherwise: "or set IMAJIN_TEST_POSTGRES to the URL of a server in which databases may be created",
-        },
-    )
+        })
 }
 
 /// Runs a command to its end; an exit code other than 0 is an error that holds what it wrote.
@@ -263,6 +302,13 @@ fn output_of(name: &str, command: &mut Command) -> Result<Output, TestkitError> 
     if output.status.success() {
         return Ok(output);
     }
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    Err(TestkitError::ProgramFailed { program: name.to_owned(), output: log_tail(&text) })
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Err(TestkitError::ProgramFailed {
+        program: name.to_owned(),
+        output: log_tail(&text),
+    })
 }

@@ -75,7 +75,7 @@ impl TestDatabase {
     /// A database in the server that the tests share (see [`postgres()`]).
     ///
     /// # Panics
-    /// When there is no PostgreSQL, or it refuses. The message says what to do.
+    /// When there is no Postgres, or it refuses. The message says what to do.
     #[track_caller]
     pub fn postgres() -> Self {
         Self::or_panic(Self::create(Backend::Postgres))
@@ -132,9 +132,10 @@ impl TestDatabase {
     pub fn place_for(&self, service: &str) -> Place {
         match &self.kind {
             Kind::Sqlite(directory) => Place::SqliteFile(directory.path().join(format!("{service}.sqlite"))),
-            Kind::Postgres(database) => {
-                Place::Postgres { url: database.url.to_string(), schema: service.to_owned() }
-            }
+            Kind::Postgres(database) => Place::Postgres {
+                url: database.url.to_string(),
+                schema: service.to_owned(),
+            },
         }
     }
 
@@ -177,6 +178,9 @@ impl Drop for PostgresDatabase {
     fn drop(&mut self) {
         // FORCE: a pool that a failing test left open must not keep the database alive. A failure is of no
         // consequence in a private server, and a panic here would hide the test's own.
-        let _dropped = sql_run(&self.maintenance, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        let _dropped = sql_run(
+            &self.maintenance,
+            &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
+        );
     }
 }

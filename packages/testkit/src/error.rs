@@ -73,5 +73,10 @@ impl TestkitError {
 pub(crate) fn log_tail(text: &str) -> String {
     const LINES: usize = 12;
     let lines: Vec<&str> = text.lines().collect();
-    lines.iter().skip(lines.len().saturating_sub(LINES)).copied().collect::<Vec<_>>().join("\n")
+    lines
+        .iter()
+        .skip(lines.len().saturating_sub(LINES))
+        .copied()
+        .collect::<Vec<_>>()
+        .join("\n")
 }

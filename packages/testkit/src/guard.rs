@@ -71,10 +71,19 @@ impl Guarded {
         run_as: Option<RunAs>,
     ) -> Result<Self, TestkitError> {
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", SCRIPT, "guard", signal]).arg(&scratch).arg(program).args(arguments);
+        command
+            .args(["-c", SCRIPT, "guard", signal])
+            .arg(&scratch)
+            .arg(program)
+            .args(arguments);
         // A group of its own: an interrupt typed at the terminal must reach the shell only through the pipe. No
         // inherited output: a test runner waits for the last holder of a test's output.
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).current_dir("/");
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .current_dir("/");
         if let Some(user) = run_as {
             user.apply(&mut command);
         }

@@ -1,11 +1,15 @@
 //! The databases that the tests of other crates rely on.
+#![cfg(test)]
 
 use std::process::Command;
 
 use imajin_testkit::{Backend, Cluster, ClusterOptions, Place, TestDatabase};
 
 fn psql(url: &str, sql: &str) -> Result<String, String> {
-    let output = Command::new("psql").args(["-X", "-q", "-t", "-A", "-d", url, "-c", sql]).output().unwrap();
+    let output = Command::new("psql")
+        .args(["-X", "-q", "-t", "-A", "-d", url, "-c", sql])
+        .output()
+        .unwrap();
     if output.status.success() {
         Ok(String::from_utf8(output.stdout).unwrap().trim().to_owned())
     } else {
@@ -17,7 +21,9 @@ fn psql(url: &str, sql: &str) -> Result<String, String> {
 fn sqlite_is_a_directory_of_its_own_and_is_gone_afterwards() {
     let database = TestDatabase::sqlite();
     assert_eq!(database.backend(), Backend::Sqlite);
-    let Place::SqliteFile(path) = database.place() else { panic!("not a file") };
+    let Place::SqliteFile(path) = database.place() else {
+        panic!("not a file")
+    };
     assert_ne!(TestDatabase::sqlite().place(), database.place());
     std::fs::write(&path, "rows").unwrap();
     drop(database);
@@ -30,8 +36,13 @@ fn postgres_databases_are_separate_and_gone_afterwards() {
     let (one, two) = (TestDatabase::postgres(), TestDatabase::postgres());
     let url = one.url().unwrap().to_owned();
     psql(&url, "CREATE TABLE kept (n int)").unwrap();
-    assert!(psql(two.url().unwrap(), "SELECT * FROM kept").is_err(), "another test's table is visible");
-    let Place::Postgres { schema, .. } = one.place_for("pay") else { panic!("not a server") };
+    assert!(
+        psql(two.url().unwrap(), "SELECT * FROM kept").is_err(),
+        "another test's table is visible"
+    );
+    let Place::Postgres { schema, .. } = one.place_for("pay") else {
+        panic!("not a server")
+    };
     assert_eq!(schema, "pay");
     drop(one);
     assert!(psql(&url, "SELECT 1").unwrap_err().contains("does not exist"));
@@ -53,7 +64,10 @@ fn a_cluster_is_durable_unless_told_otherwise_and_ends_with_its_value() {
 fn the_binary_hands_on_the_url_and_the_exit_code() {
     let run = |script: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_imajin-testkit"));
-        command.args(["postgres", "run", "--no-fsync", "--", "sh", "-c", script]).output().unwrap()
+        command
+            .args(["postgres", "run", "--no-fsync", "--", "sh", "-c", script])
+            .output()
+            .unwrap()
     };
     let good = run("psql -X -q -t -A -d \"$IMAJIN_TEST_POSTGRES\" -c 'SELECT 40 + 2'");
     assert_eq!(String::from_utf8(good.stdout).unwrap().trim(), "42");
@@ -65,7 +79,15 @@ fn the_binary_hands_on_the_url_and_the_exit_code() {
 #[test]
 fn a_server_does_not_outlive_a_killed_parent() {
     let mut parent = Command::new(env!("CARGO_BIN_EXE_imajin-testkit"))
-        .args(["postgres", "run", "--no-fsync", "--", "sh", "-c", "echo \"$IMAJIN_TEST_POSTGRES\"; exec cat"])
+        .args([
+            "postgres",
+            "run",
+            "--no-fsync",
+            "--",
+            "sh",
+            "-c",
+            "echo \"$IMAJIN_TEST_POSTGRES\"; exec cat",
+        ])
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
         .spawn()
@@ -79,7 +101,10 @@ fn a_server_does_not_outlive_a_killed_parent() {
     parent.wait().unwrap();
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while psql(url, "SELECT 1").is_ok() {
-        assert!(std::time::Instant::now() < deadline, "the server outlived its parent by 20 s");
+        assert!(
+            std::time::Instant::now() < deadline,
+            "the server outlived its parent by 20 s"
+        );
         std::thread::yield_now();
     }
 }

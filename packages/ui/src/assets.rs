@@ -9,7 +9,6 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 
 #[derive(RustEmbed)]
 #[folder = "assets/"]
-#[exclude = "*.d.ts"]
 struct Assets;
 
 /// A year: the address changes with the content, so a copy never goes stale.
@@ -37,7 +36,10 @@ fn version(file: &EmbeddedFile) -> String {
 
 async fn asset_fetch(Path(name): Path<String>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let Some(file) = Assets::get(&name) else {
-        let plain = [(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))];
+        let plain = [(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        )];
         return (StatusCode::NOT_FOUND, plain, "There is no such file.\n").into_response();
     };
     let version = version(&file);
@@ -56,7 +58,10 @@ async fn asset_fetch(Path(name): Path<String>, RawQuery(query): RawQuery, header
         ([(header::CONTENT_TYPE, media_type)], file.data.into_owned()).into_response()
     };
     let answer_headers = answer.headers_mut();
-    answer_headers.insert(header::CACHE_CONTROL, if fresh { CACHE_FOREVER } else { CACHE_REVALIDATE });
+    answer_headers.insert(
+        header::CACHE_CONTROL,
+        if fresh { CACHE_FOREVER } else { CACHE_REVALIDATE },
+    );
     answer_headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(etag) = HeaderValue::from_str(&etag) {
         answer_headers.insert(header::ETAG, etag);

@@ -90,8 +90,20 @@ struct Measures {
     group_chars: usize,
 }
 
-const NARROW: Measures = Measures { size: "narrow", width: 340, leaf_x: 128, chars: 22, group_chars: 13 };
-const WIDE: Measures = Measures { size: "wide", width: 680, leaf_x: 400, chars: 30, group_chars: 28 };
+const NARROW: Measures = Measures {
+    size: "narrow",
+    width: 340,
+    leaf_x: 128,
+    chars: 22,
+    group_chars: 13,
+};
+const WIDE: Measures = Measures {
+    size: "wide",
+    width: 680,
+    leaf_x: 400,
+    chars: 30,
+    group_chars: 28,
+};
 
 impl Flow {
     /// The picture for a phone and the one for a wide page; none where there is nothing to split.
@@ -100,11 +112,18 @@ impl Flow {
             return Vec::new();
         }
         let leaves = leaves_arranged(leaves);
-        [&NARROW, &WIDE].into_iter().map(|measures| Self::draw(measures, gross, &leaves)).collect()
+        [&NARROW, &WIDE]
+            .into_iter()
+            .map(|measures| Self::draw(measures, gross, &leaves))
+            .collect()
     }
 
     fn draw(measures: &Measures, gross: &MoneyText, leaves: &[FlowLeaf]) -> Self {
-        let total = leaves.iter().map(|leaf| i128::from(leaf.weight.max(0))).sum::<i128>().max(1);
+        let total = leaves
+            .iter()
+            .map(|leaf| i128::from(leaf.weight.max(0)))
+            .sum::<i128>()
+            .max(1);
         let mut labels = Vec::with_capacity(leaves.len());
         let mut group_before: Option<&str> = None;
         let mut y = TOP;
@@ -122,7 +141,9 @@ impl Flow {
         let source_height = labels.iter().map(|label| label.height).sum::<i64>();
         let source_y = TOP + (y - TOP - source_height) / 2;
         let (bands, groups) = bands(measures, leaves, &labels, source_y);
-        let ends = leaves.iter().map(|leaf| format!("{} {} ({})", leaf.title, leaf.amount, leaf.note));
+        let ends = leaves
+            .iter()
+            .map(|leaf| format!("{} {} ({})", leaf.title, leaf.amount, leaf.note));
         Self {
             size: measures.size,
             width: measures.width,
@@ -148,7 +169,10 @@ fn leaves_arranged(leaves: &[FlowLeaf]) -> Vec<FlowLeaf> {
     };
     let mut arranged = leaves.iter().enumerate().collect::<Vec<_>>();
     arranged.sort_by_key(|(index, leaf)| (first_of(leaf).unwrap_or(*index), *index));
-    let mut arranged = arranged.into_iter().map(|(_index, leaf)| leaf.clone()).collect::<Vec<_>>();
+    let mut arranged = arranged
+        .into_iter()
+        .map(|(_index, leaf)| leaf.clone())
+        .collect::<Vec<_>>();
     if arranged.len() > LEAVES_MAX {
         let rest = arranged.split_off(LEAVES_MAX - 1);
         arranged.push(FlowLeaf {
@@ -168,7 +192,11 @@ fn thickness(weight: i64, total: i128) -> i64 {
 }
 
 fn label(measures: &Measures, leaf: &FlowLeaf, index: usize, y: i64, height: i64) -> Label {
-    let color = if leaf.fee { "flow-fee".to_owned() } else { format!("flow-c{}", index % 6) };
+    let color = if leaf.fee {
+        "flow-fee".to_owned()
+    } else {
+        format!("flow-c{}", index % 6)
+    };
     let middle = y + height / 2;
     Label {
         y,
@@ -191,7 +219,12 @@ fn bands(measures: &Measures, leaves: &[FlowLeaf], labels: &[Label], source_y: i
     let mut pairs = leaves.iter().zip(labels).peekable();
     while let Some((leaf, label)) = pairs.next() {
         let Some(title) = &leaf.group else {
-            bands.push(band((BAR, from_y), (measures.leaf_x, label.y), label.height, &label.class));
+            bands.push(band(
+                (BAR, from_y),
+                (measures.leaf_x, label.y),
+                label.height,
+                &label.class,
+            ));
             from_y += label.height;
             continue;
         };
@@ -206,10 +239,20 @@ fn bands(measures: &Measures, leaves: &[FlowLeaf], labels: &[Label], source_y: i
         bands.push(band((BAR, from_y), (group_x, group_y), height, "flow-through"));
         let mut inner_y = group_y;
         for label in members {
-            bands.push(band((group_x + BAR, inner_y), (measures.leaf_x, label.y), label.height, &label.class));
+            bands.push(band(
+                (group_x + BAR, inner_y),
+                (measures.leaf_x, label.y),
+                label.height,
+                &label.class,
+            ));
             inner_y += label.height;
         }
-        groups.push(Group { x: group_x, y: group_y, height, title: shortened(title, measures.group_chars) });
+        groups.push(Group {
+            x: group_x,
+            y: group_y,
+            height,
+            title: shortened(title, measures.group_chars),
+        });
         from_y += height;
     }
     (bands, groups)
@@ -222,7 +265,10 @@ fn band((x1, y1): (i64, i64), (x2, y2): (i64, i64), height: i64, class: &str) ->
     let path = format!(
         "M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}V{bottom2}C{middle} {bottom2} {middle} {bottom1} {x1} {bottom1}Z"
     );
-    Band { path, class: class.to_owned() }
+    Band {
+        path,
+        class: class.to_owned(),
+    }
 }
 
 /// `text` cut to about `columns` columns; an East Asian character takes two.
@@ -250,12 +296,20 @@ mod tests {
     use super::*;
 
     fn leaf(title: &str, weight: i64, group: Option<&str>) -> FlowLeaf {
-        FlowLeaf { title: title.to_owned(), weight, group: group.map(str::to_owned), ..FlowLeaf::default() }
+        FlowLeaf {
+            title: title.to_owned(),
+            weight,
+            group: group.map(str::to_owned),
+            ..FlowLeaf::default()
+        }
     }
 
     #[test]
     fn thickness_follows_the_part() {
-        let flows = Flow::both(&MoneyText::default(), &[leaf("a", 7_000_000, None), leaf("b", 3_000_000, None)]);
+        let flows = Flow::both(
+            &MoneyText::default(),
+            &[leaf("a", 7_000_000, None), leaf("b", 3_000_000, None)],
+        );
         let heights = flows[1].leaves.iter().map(|label| label.height).collect::<Vec<_>>();
         assert_eq!(heights, [117, 50]);
         assert_eq!(flows[1].source_height, 167);
@@ -269,22 +323,34 @@ mod tests {
 
     #[test]
     fn extreme_amounts_do_not_overflow() {
-        let flows = Flow::both(&MoneyText::default(), &[leaf("a", i64::MAX, None), leaf("b", i64::MAX, Some("g"))]);
+        let flows = Flow::both(
+            &MoneyText::default(),
+            &[leaf("a", i64::MAX, None), leaf("b", i64::MAX, Some("g"))],
+        );
         assert_eq!(flows[0].leaves[0].height, 84);
     }
 
     #[test]
     fn a_group_has_a_bar_of_its_own_and_stays_together() {
-        let leaves = [leaf("a", 5, Some("song")), leaf("b", 5, None), leaf("c", 5, Some("song"))];
+        let leaves = [
+            leaf("a", 5, Some("song")),
+            leaf("b", 5, None),
+            leaf("c", 5, Some("song")),
+        ];
         let flow = &Flow::both(&MoneyText::default(), &leaves)[0];
         assert_eq!(flow.groups.len(), 1);
-        assert_eq!(flow.leaves.iter().map(|label| label.title.as_str()).collect::<Vec<_>>(), ["a", "c", "b"]);
+        assert_eq!(
+            flow.leaves.iter().map(|label| label.title.as_str()).collect::<Vec<_>>(),
+            ["a", "c", "b"]
+        );
         assert_eq!(flow.groups[0].height, flow.leaves[0].height + flow.leaves[1].height);
     }
 
     #[test]
     fn many_payees_become_one_band() {
-        let leaves = (0..100).map(|index| leaf(&format!("p{index}"), 1, None)).collect::<Vec<_>>();
+        let leaves = (0..100)
+            .map(|index| leaf(&format!("p{index}"), 1, None))
+            .collect::<Vec<_>>();
         let flow = &Flow::both(&MoneyText::default(), &leaves)[0];
         assert_eq!(flow.leaves.len(), LEAVES_MAX);
         assert_eq!(flow.leaves[LEAVES_MAX - 1].title, "85 more");

@@ -4,9 +4,15 @@
 /// (`javascript:`, `//other.host`, a relative path) could run code or lead away unseen.
 pub fn href(url: &str) -> &str {
     let lower = url.get(..8.min(url.len())).unwrap_or_default().to_ascii_lowercase();
-    let remote = ["https://", "http://", "mailto:"].iter().any(|scheme| lower.starts_with(scheme));
+    let remote = ["https://", "http://", "mailto:"]
+        .iter()
+        .any(|scheme| lower.starts_with(scheme));
     let local = url.starts_with('/') && !url.starts_with("//") && !url.contains('\\');
-    if (remote || local) && !url.contains(char::is_control) { url } else { "#" }
+    if (remote || local) && !url.contains(char::is_control) {
+        url
+    } else {
+        "#"
+    }
 }
 
 #[cfg(test)]
@@ -15,11 +21,25 @@ mod tests {
 
     #[test]
     fn only_harmless_addresses_are_linked() {
-        for good in ["/", "/events/evt_1?x=1", "https://example.org/a", "HTTP://EXAMPLE.ORG", "mailto:a@b.c"] {
+        for good in [
+            "/",
+            "/events/evt_1?x=1",
+            "https://example.org/a",
+            "HTTP://EXAMPLE.ORG",
+            "mailto:a@b.c",
+        ] {
             assert_eq!(href(good), good);
         }
-        let bad =
-            ["", "javascript:alert(1)", "//evil.example", "data:text/html,x", "/\\evil.example", "x", "/a\nb", "ü/ä"];
+        let bad = [
+            "",
+            "javascript:alert(1)",
+            "//evil.example",
+            "data:text/html,x",
+            "/\\evil.example",
+            "x",
+            "/a\nb",
+            "ü/ä",
+        ];
         for bad in bad {
             assert_eq!(href(bad), "#", "{bad}");
         }

@@ -26,9 +26,7 @@ pub use pages::{
     account::{BalanceRow, MePage, ReceiptDirection, ReceiptRow},
     directory::{DirectoryCounts, DirectoryPage, NodePage, NodeRow, NodeState},
     event::{EventDetail, EventPage, EventState, SplitPart, SplitView, TierRow, TierState},
-    identity::{
-        CheckMailboxPage, JoinPage, LoginPage, MailPage, MailRow, MailboxPage, OnboardConfirmPage, SetupPage,
-    },
+    identity::{CheckMailboxPage, JoinPage, LoginPage, MailPage, MailRow, MailboxPage, OnboardConfirmPage, SetupPage},
     landing::{EventCard, LandingPage, NodeCard},
     message::{ErrorPage, Link, MessagePage},
     operator::{AccountRow, OperatorPage, RegistryCard, SaleRow, ServiceRow},

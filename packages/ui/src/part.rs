@@ -16,7 +16,10 @@ pub struct MoneyText {
 impl MoneyText {
     /// An amount of a currency.
     pub fn new(amount: impl Into<String>, currency: impl Into<String>) -> Self {
-        Self { amount: amount.into(), currency: currency.into() }
+        Self {
+            amount: amount.into(),
+            currency: currency.into(),
+        }
     }
 
     /// Both in one line, for a label or a description that holds no markup.
@@ -45,7 +48,12 @@ pub struct When {
 impl When {
     /// A moment without a date block.
     pub fn new(iso: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { iso: iso.into(), text: text.into(), day: String::new(), month: String::new() }
+        Self {
+            iso: iso.into(),
+            text: text.into(),
+            day: String::new(),
+            month: String::new(),
+        }
     }
 }
 

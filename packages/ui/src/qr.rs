@@ -36,7 +36,10 @@ pub fn qr_svg(text: &str) -> Result<String, QrError> {
             x += run.len();
         }
     }
-    let picture = QrPicture { size: width + 2 * QUIET_ZONE_MODULES, path };
+    let picture = QrPicture {
+        size: width + 2 * QUIET_ZONE_MODULES,
+        path,
+    };
     picture.render().or(Err(QrError::DataTooLong))
 }
 

@@ -28,9 +28,15 @@ pub fn render_status(status: StatusCode, page: &impl Template) -> Response {
         Err(_unwritable) => (StatusCode::INTERNAL_SERVER_ERROR, LAST_RESORT.to_owned()),
     };
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        ),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(CONTENT_SECURITY_POLICY),
+        ),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     ];
@@ -53,7 +59,12 @@ mod tests {
         assert_eq!(answer.status(), StatusCode::NOT_FOUND);
         assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
         assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/html; charset=utf-8");
-        assert!(answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap().contains("script-src 'self'"));
+        assert!(
+            answer.headers()[header::CONTENT_SECURITY_POLICY]
+                .to_str()
+                .unwrap()
+                .contains("script-src 'self'")
+        );
         assert_eq!(render(&Tiny { text: "x" }).status(), StatusCode::OK);
     }
 }

@@ -66,7 +66,7 @@ async fn target_uri(parts: &mut Parts, site: &Site) -> String {
         Ok(OriginalUri(uri)) => uri,
         Err(never) => match never {},
     };
-    base.absolute(uri.path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str))
+    base.absolute(uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str))
 }
 
 fn signed_request(
@@ -94,7 +94,7 @@ fn signed_request(
 async fn body_read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
         BytesRejection::FailedToBufferBody(inner)
-            if inner.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE =>
+            if inner.status() == http::StatusCode::PAYLOAD_TOO_LARGE =>
         {
             Problem::new(Code::BodyTooLarge, "The body is larger than this route accepts.")
         }

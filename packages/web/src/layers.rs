@@ -171,7 +171,7 @@ fn foreign_problem(response: &Response) -> Option<Problem> {
     }
 }
 
-fn record(method: &axum::http::Method, route: Option<&str>, status: StatusCode, elapsed: Duration) {
+fn record(method: &http::Method, route: Option<&str>, status: StatusCode, elapsed: Duration) {
     let labels = [
         ("method", method.as_str().to_owned()),
         ("route", route.unwrap_or("none").to_owned()),

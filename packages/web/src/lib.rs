@@ -5,8 +5,10 @@
 //! whose RFC 9421 signature was checked, [`Viewer`] a session that is still valid. What it answers when something is
 //! wrong is a [`Failure`], which wraps the one closed list of refusals and becomes an RFC 9457 document here, once.
 
+mod client;
 mod csrf;
 mod extract;
+mod forward;
 mod failure;
 mod internal;
 mod layers;
@@ -25,8 +27,10 @@ pub mod macro_support {
     pub use imajin_kernel::Problem;
 }
 
+pub use client::{HttpAnswer, HttpClient};
 pub use csrf::same_origin_require;
 pub use extract::{JsonBody, PathParams, QueryParams, SignedBody, Viewer};
+pub use forward::Forwarder;
 pub use failure::{Failure, ProblemDocument, status_of};
 pub use internal::{InternalAccess, internal_listener_router, internal_route};
 pub use layers::{ErrorPage, ShellOptions, shell};

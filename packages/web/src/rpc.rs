@@ -3,10 +3,11 @@ use std::time::Duration;
 use imajin_did::Keyring;
 use imajin_kernel::{Env, Problem};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, sign};
-use reqwest::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use url::Url;
+
+use crate::HttpClient;
 
 /// The tag of signatures between services: such a signature is worth nothing anywhere else.
 pub(crate) const SERVICE_TAG: &str = "imajin-service";
@@ -26,7 +27,7 @@ pub struct RpcConfig {
 #[derive(Clone)]
 pub struct RpcClient {
     config: RpcConfig,
-    http: reqwest::Client,
+    http: HttpClient,
 }
 
 impl RpcClient {
@@ -34,19 +35,8 @@ impl RpcClient {
     ///
     /// # Errors
     /// When the TLS set-up of the machine is broken.
-    #[expect(clippy::disallowed_methods, reason = "this is the client for configured peers, with its own limits")]
     pub fn new(config: RpcConfig) -> Result<Self, Problem> {
-        let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(2))
-            .timeout(Duration::from_secs(15))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .map_err(|error| {
-                tracing::error!(%error, "no HTTP client could be made");
-                Problem::internal()
-            })?;
-        Ok(Self { config, http })
+        Ok(Self { config, http: HttpClient::new(Duration::from_secs(15), None)? })
     }
 
     /// Calls `method` of `service`. A problem of the other side arrives as it was; a lost connection is
@@ -71,17 +61,11 @@ impl RpcClient {
         };
         let to_sign = RequestToSign { method: "POST", target_uri: url.as_str(), idempotency_key: None, body: &body };
         let signed = sign(self.config.keyring.node_key(), &to_sign, &params).map_err(|error| away(&error))?;
-        let mut call = self.http.post(url).header(CONTENT_TYPE, "application/json");
-        if let Some(digest) = &signed.content_digest {
-            call = call.header("content-digest", digest);
+        let answer = self.http.send_signed(signed).await.map_err(|problem| away(&problem))?;
+        if !answer.status.is_success() {
+            return Err(away(&answer.status));
         }
-        let call = call.header("signature-input", &signed.signature_input).header("signature", &signed.signature);
-        let response = call.body(body).send().await.map_err(|error| away(&error))?;
-        if !response.status().is_success() {
-            return Err(away(&response.status()));
-        }
-        let answer = response.bytes().await.map_err(|error| away(&error))?;
-        serde_json::from_slice::<Result<A, Problem>>(&answer).map_err(|error| away(&error))?
+        serde_json::from_slice::<Result<A, Problem>>(&answer.body).map_err(|error| away(&error))?
     }
 }
 

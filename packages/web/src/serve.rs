@@ -9,7 +9,7 @@ use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -26,7 +26,7 @@ pub enum TlsMode {
     /// Plain HTTP: on loopback, or behind a proxy.
     Off,
     /// HTTPS on the port; plain HTTP on the same port is only redirected to it.
-    On(Arc<tokio_rustls::rustls::ServerConfig>),
+    On(Arc<rustls::ServerConfig>),
 }
 
 /// A bound socket with what is served on it.
@@ -54,7 +54,7 @@ pub async fn serve(listener: Listener, stop: CancellationToken) {
     let Listener { socket, router, public, tls, connections_max } = listener;
     let slots = Arc::new(Semaphore::new(connections_max));
     let tracker = TaskTracker::new();
-    let graceful = Arc::new(GracefulShutdown::new());
+    let graceful = GracefulShutdown::new();
     loop {
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
         let accepted = tokio::select! {
@@ -70,18 +70,15 @@ pub async fn serve(listener: Listener, stop: CancellationToken) {
                 continue;
             }
         };
-        let (router, public, tls, graceful) = (router.clone(), public.clone(), tls.clone(), Arc::clone(&graceful));
+        let (router, public, tls, watcher) = (router.clone(), public.clone(), tls.clone(), graceful.watcher());
         tracker.spawn(async move {
-            connection_serve(stream, peer, router, &public, tls, &graceful).await;
+            connection_serve(stream, peer, router, &public, tls, watcher).await;
             drop(slot);
         });
     }
     drop(socket);
-    tracker.close();
-    if let Some(graceful) = Arc::into_inner(graceful) {
-        let _ended = tokio::time::timeout(DRAIN, graceful.shutdown()).await;
-    } else {
-        let _ended = tokio::time::timeout(DRAIN, tracker.wait()).await;
+    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::info!("some connections did not end in time and were cut");
     }
 }
 
@@ -91,19 +88,19 @@ async fn connection_serve(
     router: Router,
     public: &PublicBase,
     tls: TlsMode,
-    graceful: &GracefulShutdown,
+    watcher: Watcher,
 ) {
     let _nodelay = stream.set_nodelay(true);
     match tls {
-        TlsMode::Off => http_serve(stream, peer, router, graceful).await,
+        TlsMode::Off => http_serve(stream, peer, router, watcher).await,
         TlsMode::On(config) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, starts_with_tls(&stream)).await {
             Ok(true) => {
                 let handshake = TlsAcceptor::from(config).accept(stream);
                 if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
-                    http_serve(stream, peer, router, graceful).await;
+                    http_serve(stream, peer, router, watcher).await;
                 }
             }
-            Ok(false) => http_serve(stream, peer, redirect_router(public.clone()), graceful).await,
+            Ok(false) => http_serve(stream, peer, redirect_router(public.clone()), watcher).await,
             Err(_elapsed) => {}
         },
     }
@@ -118,7 +115,7 @@ async fn starts_with_tls(stream: &TcpStream) -> bool {
 
 fn redirect_router(public: PublicBase) -> Router {
     Router::new().fallback(move |request: Request<Body>| async move {
-        let path = request.uri().path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str);
+        let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
         if let Ok(location) = HeaderValue::from_str(&public.absolute(path)) {
@@ -128,7 +125,7 @@ fn redirect_router(public: PublicBase) -> Router {
     })
 }
 
-async fn http_serve<S>(stream: S, peer: SocketAddr, router: Router, graceful: &GracefulShutdown)
+async fn http_serve<S>(stream: S, peer: SocketAddr, router: Router, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -144,7 +141,7 @@ where
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HANDSHAKE_TIMEOUT);
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30)).max_concurrent_streams(128);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-    if let Err(error) = graceful.watch(connection.into_owned()).await {
+    if let Err(error) = watcher.watch(connection.into_owned()).await {
         tracing::debug!(%peer, %error, "a connection ended early");
     }
 }

@@ -32,12 +32,17 @@ fn main() -> ExitCode {
 }
 
 fn postgres_run(options: ClusterOptions, command: &[&str]) -> ExitCode {
-    let Some((program, arguments)) = command.split_first() else { return fail(USAGE) };
+    let Some((program, arguments)) = command.split_first() else {
+        return fail(USAGE);
+    };
     let cluster = match Cluster::start(options) {
         Ok(cluster) => cluster,
         Err(error) => return fail(&error.to_string()),
     };
-    let status = Command::new(program).args(arguments).env(POSTGRES_URL_VARIABLE, cluster.url()).status();
+    let status = Command::new(program)
+        .args(arguments)
+        .env(POSTGRES_URL_VARIABLE, cluster.url())
+        .status();
     drop(cluster);
     match status {
         // As a shell does: 128 and the signal's number, when the command was killed.

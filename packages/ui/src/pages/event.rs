@@ -104,7 +104,9 @@ impl EventState {
             Self::OnSale => "Tickets are on sale.",
             Self::NotOpen(_) => "Sales have not started.",
             Self::Paused => "The host has stopped sales for now. Tickets that were sold stay valid.",
-            Self::SoldOut => "Every place is taken. Places that are reserved and not paid for come back within minutes.",
+            Self::SoldOut => {
+                "Every place is taken. Places that are reserved and not paid for come back within minutes."
+            }
             Self::Cancelled => "This event does not take place. Everybody who paid gets the money back.",
             Self::Completed => "This event is over.",
         }
@@ -199,17 +201,30 @@ pub enum TierState {
 impl EventPage {
     /// The tier that is chosen when the page opens: the first that can be bought.
     pub fn first_tier(&self) -> &str {
-        self.tiers.iter().find(|tier| tier.is_on_sale()).map_or("", |tier| tier.id.as_str())
+        self.tiers
+            .iter()
+            .find(|tier| tier.is_on_sale())
+            .map_or("", |tier| tier.id.as_str())
     }
 
     /// Most places that one order of any tier can have; the server checks the chosen tier's own limit.
     pub fn quantity_max(&self) -> u32 {
-        self.tiers.iter().filter(|tier| tier.is_on_sale()).map(TierRow::quantity_max).max().unwrap_or(1)
+        self.tiers
+            .iter()
+            .filter(|tier| tier.is_on_sale())
+            .map(TierRow::quantity_max)
+            .max()
+            .unwrap_or(1)
     }
 
     /// The description, paragraph by paragraph.
     pub fn paragraphs(&self) -> Vec<&str> {
-        self.event.description.split("\n\n").map(str::trim).filter(|text| !text.is_empty()).collect()
+        self.event
+            .description
+            .split("\n\n")
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .collect()
     }
 }
 
@@ -234,7 +249,12 @@ impl SplitView {
 
     /// The shares as rectangles of a bar that is 1000 wide, with gaps between them.
     pub(crate) fn bars(&self) -> Vec<Bar> {
-        let total = self.parts.iter().map(|part| u64::from(part.share_millionths)).sum::<u64>().max(1);
+        let total = self
+            .parts
+            .iter()
+            .map(|part| u64::from(part.share_millionths))
+            .sum::<u64>()
+            .max(1);
         let mut end = 0_u64;
         let mut bars = Vec::with_capacity(self.parts.len());
         for (index, part) in self.parts.iter().enumerate() {
@@ -242,7 +262,12 @@ impl SplitView {
             end += u64::from(part.share_millionths);
             let (left, right) = (start * BAR_WIDTH / total, end * BAR_WIDTH / total);
             let gap = if right - left > 2 * BAR_GAP { BAR_GAP } else { 0 };
-            bars.push(Bar { x: left, width: (right - left - gap).max(1), color: index % 6, held: !part.accepted });
+            bars.push(Bar {
+                x: left,
+                width: (right - left - gap).max(1),
+                color: index % 6,
+                held: !part.accepted,
+            });
         }
         bars
     }

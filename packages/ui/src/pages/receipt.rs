@@ -113,7 +113,11 @@ pub struct PathStep {
 impl LegRow {
     /// Titles of the manifests on the way, in order; empty for a direct share.
     pub fn path_text(&self) -> String {
-        self.path.iter().map(|step| step.title.as_str()).collect::<Vec<_>>().join(" › ")
+        self.path
+            .iter()
+            .map(|step| step.title.as_str())
+            .collect::<Vec<_>>()
+            .join(" › ")
     }
 }
 
@@ -131,7 +135,11 @@ impl ReceiptPage {
         });
         let legs = self.legs.iter().map(|leg| FlowLeaf {
             title: leg.name.clone(),
-            note: if leg.held { format!("{} · held", leg.role) } else { leg.role.clone() },
+            note: if leg.held {
+                format!("{} · held", leg.role)
+            } else {
+                leg.role.clone()
+            },
             amount: leg.amount.clone(),
             weight: leg.amount_micros,
             group: leg.path.first().map(|step| step.title.clone()),
@@ -144,7 +152,11 @@ impl ReceiptPage {
 
     /// What went to the payees and the fees together, which is the gross: the table's last line.
     pub fn parts_match(&self) -> bool {
-        let parts = self.legs.iter().map(|leg| leg.amount_micros).chain(self.fees.iter().map(|fee| fee.amount_micros));
+        let parts = self
+            .legs
+            .iter()
+            .map(|leg| leg.amount_micros)
+            .chain(self.fees.iter().map(|fee| fee.amount_micros));
         parts.map(i128::from).sum::<i128>() == i128::from(self.gross_micros)
     }
 }

@@ -1,0 +1,11 @@
+DROP TABLE node_roles;
+DROP TABLE setup_tokens;
+DROP TABLE development_mails;
+DROP TABLE mailbox_proofs;
+DROP TABLE challenge_uses;
+DROP TABLE sessions;
+DROP TABLE session_keys;
+DROP TABLE custodial_keys;
+DROP TABLE mailbox_aliases;
+DROP TABLE identity_aliases;
+DROP TABLE identities;

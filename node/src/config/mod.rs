@@ -1,0 +1,10 @@
+//! The configuration: one TOML file with defaults beneath it, environment variables and flags above it.
+
+mod model;
+mod sources;
+
+pub use model::{
+    Config, DatabaseConfig, EventsConfig, FeesConfig, MailConfig, RegistryAgentConfig, RegistryServiceConfig, Remote,
+    ServiceName, TlsConfig,
+};
+pub use sources::{ConfigError, EffectiveValue, Loaded, Overrides, load};

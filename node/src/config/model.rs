@@ -1,0 +1,231 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use imajin_did::Did;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// The services that this program can run, each with its port on the seeds' port map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServiceName {
+    /// Identities, logins, sessions.
+    Auth,
+    /// Checkout, ledger, receipts.
+    Pay,
+    /// Events, holds, tickets.
+    Events,
+    /// The directory of nodes.
+    Registry,
+    /// The pages.
+    Www,
+}
+
+impl ServiceName {
+    /// Every service, in the order in which they start.
+    pub const ALL: [Self; 5] = [Self::Auth, Self::Pay, Self::Events, Self::Registry, Self::Www];
+
+    /// Its name in URLs, in the configuration and for its database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Pay => "pay",
+            Self::Events => "events",
+            Self::Registry => "registry",
+            Self::Www => "www",
+        }
+    }
+
+    /// Its port with `--service-ports`; development nodes use the same with 3 in front.
+    pub const fn port(self, development: bool) -> u16 {
+        let offset = match self {
+            Self::Www => 0,
+            Self::Auth => 1,
+            Self::Registry => 2,
+            Self::Pay => 4,
+            Self::Events => 6,
+        };
+        if development { 3000 + offset } else { 7000 + offset }
+    }
+}
+
+impl std::fmt::Display for ServiceName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for ServiceName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = || Self::ALL.map(Self::as_str).join(", ");
+        Self::ALL
+            .into_iter()
+            .find(|service| service.as_str() == text)
+            .ok_or_else(|| format!("there is no service `{text}`; the services are {}", known()))
+    }
+}
+
+/// Everything that an operator can set. Every value has a default.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the main listener binds.
+    pub listen: SocketAddr,
+    /// The URL under which people reach the node; empty: made from `listen`.
+    pub public_url: Option<Url>,
+    /// The name that pages show.
+    pub node_name: String,
+    /// The services that this process runs.
+    pub services: BTreeSet<ServiceName>,
+    /// Whether each service also listens alone on its port of the port map.
+    pub service_ports: bool,
+    /// Development: lower ports, test peers allowed. Never for real money.
+    pub dev: bool,
+    /// Where the databases are.
+    pub database: DatabaseConfig,
+    /// Where calls from other processes of this node come in; only used when `remote` names one.
+    pub internal_listen: SocketAddr,
+    /// Services that run in another process.
+    pub remote: BTreeMap<ServiceName, Remote>,
+    /// HTTPS of the main listener.
+    pub tls: TlsConfig,
+    /// The mail server for login links.
+    pub mail: MailConfig,
+    /// The fee schedule.
+    pub fees: FeesConfig,
+    /// Reservations.
+    pub events: EventsConfig,
+    /// The registry that this node announces itself to.
+    pub registry: RegistryAgentConfig,
+    /// The registry that this node runs itself.
+    pub registry_service: RegistryServiceConfig,
+}
+
+/// Where the databases are.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `sqlite` for files in the data directory, or `postgres://…` with one schema per service.
+    pub url: SecretString,
+    /// Put in front of each schema's name, so that several nodes can share a database.
+    pub schema_prefix: String,
+}
+
+/// A service in another process.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remote {
+    /// The internal listener of that process.
+    pub internal: Url,
+    /// Its main listener, to which requests from outside are passed on.
+    pub public: Url,
+    /// The DID of that process: the only one whose calls for this service are accepted.
+    pub did: Did,
+}
+
+/// HTTPS of the main listener.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// `auto`: HTTPS with a generated certificate unless the listener is on loopback; `on`; `off`: behind a proxy.
+    pub mode: TlsChoice,
+    /// A certificate chain of one's own, PEM.
+    pub certificate: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub private_key: Option<PathBuf>,
+}
+
+/// When the main listener speaks TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TlsChoice {
+    /// Unless the listener is on loopback.
+    Auto,
+    /// Always.
+    On,
+    /// Never: a proxy in front does it.
+    Off,
+}
+
+/// The mail server for login links.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailConfig {
+    /// `smtps://user:password@host`; empty: messages wait in the development mailbox of this node.
+    pub smtp_url: Option<SecretString>,
+    /// The sender's address.
+    pub from: String,
+}
+
+/// The fee schedule.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeesConfig {
+    /// `none` or `mjn`.
+    pub preset: String,
+}
+
+/// Reservations.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventsConfig {
+    /// How long places stay reserved while nobody has paid, in seconds.
+    pub hold_seconds: u32,
+}
+
+/// The registry that this node announces itself to.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryAgentConfig {
+    /// The registry's base URL, `https://registry.example/registry`; empty: none.
+    pub url: Option<Url>,
+    /// The name that the node wants beneath the registry's zone.
+    pub hostname: Option<String>,
+    /// How often the node says that it lives, in seconds.
+    pub heartbeat_seconds: u32,
+}
+
+/// The registry that this node runs itself.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistryServiceConfig {
+    /// The DNS zone beneath which names are given out.
+    pub zone: String,
+}
+
+/// The defaults, in the form of the file that an operator would write.
+pub(super) const DEFAULTS: &str = r#"
+listen = "127.0.0.1:7000"
+node_name = "imajin"
+services = ["auth", "pay", "events", "registry", "www"]
+service_ports = false
+dev = false
+internal_listen = "127.0.0.1:17000"
+remote = {}
+
+[database]
+url = "sqlite"
+schema_prefix = "imajin_"
+
+[tls]
+mode = "auto"
+
+[mail]
+from = "imajin@localhost"
+
+[fees]
+preset = "none"
+
+[events]
+hold_seconds = 900
+
+[registry]
+heartbeat_seconds = 3600
+
+[registry_service]
+zone = "nodes.localhost"
+"#;

@@ -1,0 +1,185 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use config::{Environment, File, FileFormat, Value, ValueKind};
+use serde::Serialize;
+
+use super::Config;
+use super::model::DEFAULTS;
+
+/// What the command line sets, by configuration key.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides(BTreeMap<String, Value>);
+
+impl Overrides {
+    /// Sets a key, unless the flag was not given.
+    pub fn set<T: Into<ValueKind>>(&mut self, key: &str, value: Option<T>) {
+        if let Some(value) = value {
+            self.0.insert(key.to_owned(), Value::new(Some(&"the command line".to_owned()), value));
+        }
+    }
+}
+
+/// A value in force and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EffectiveValue {
+    /// The key, with dots between tables.
+    pub key: String,
+    /// The value; secrets are not shown.
+    pub value: String,
+    /// `default`, a file, an environment variable or the command line.
+    pub source: String,
+}
+
+/// The configuration in force.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The values, checked.
+    pub config: Config,
+    /// The same, one line each, with their sources.
+    pub effective: Vec<EffectiveValue>,
+}
+
+/// Why a configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A source cannot be read, or a value does not fit; the text names the key.
+    #[error("the configuration is not valid: {0}")]
+    Invalid(#[from] config::ConfigError),
+    /// Two values do not go together.
+    #[error("the configuration is not valid: {0}")]
+    Contradiction(String),
+}
+
+/// The name of the file in the data directory.
+pub const FILE_NAME: &str = "imajin.toml";
+
+/// Secrets are in these keys.
+const SECRET_KEYS: [&str; 2] = ["database.url", "mail.smtp_url"];
+
+/// Reads defaults, the file in the data directory, `IMAJIN_…` variables (`__` between tables) and the command line.
+pub fn load(data_dir: &Path, overrides: &Overrides) -> Result<Loaded, ConfigError> {
+    let file: PathBuf = data_dir.join(FILE_NAME);
+    let mut builder = config::Config::builder()
+        .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
+        .add_source(File::from(file).format(FileFormat::Toml).required(false))
+        .add_source(
+            Environment::with_prefix("IMAJIN")
+                .prefix_separator("_")
+                .separator("__")
+                .try_parsing(true)
+                .list_separator(",")
+                .with_list_parse_key("services"),
+        );
+    for (key, value) in &overrides.0 {
+        builder = builder.set_override(key, value.clone())?;
+    }
+    let merged = builder.build()?;
+    let mut effective = Vec::new();
+    flatten("", &merged.cache, &mut effective);
+    effective.sort_by(|a, b| a.key.cmp(&b.key));
+    for line in effective.iter_mut().filter(|line| overrides.0.contains_key(&line.key)) {
+        "the command line".clone_into(&mut line.source);
+    }
+    let config: Config = merged.try_deserialize()?;
+    check(&config)?;
+    Ok(Loaded { config, effective })
+}
+
+fn flatten(prefix: &str, value: &Value, lines: &mut Vec<EffectiveValue>) {
+    if let ValueKind::Table(table) = &value.kind
+        && (prefix.is_empty() || !table.is_empty())
+    {
+        for (key, value) in table {
+            let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            flatten(&key, value, lines);
+        }
+        return;
+    }
+    let shown = if SECRET_KEYS.contains(&prefix) { secret_shown(value) } else { value_shown(value) };
+    let source = value.origin().map_or_else(|| "default".to_owned(), str::to_owned);
+    lines.push(EffectiveValue { key: prefix.to_owned(), value: shown, source });
+}
+
+fn value_shown(value: &Value) -> String {
+    match &value.kind {
+        ValueKind::Array(items) => items.iter().map(value_shown).collect::<Vec<_>>().join(","),
+        ValueKind::Table(_) => "{}".to_owned(),
+        _ => value.to_string(),
+    }
+}
+
+fn secret_shown(value: &Value) -> String {
+    if value.to_string() == "sqlite" { "sqlite".to_owned() } else { "(set, not shown)".to_owned() }
+}
+
+fn check(config: &Config) -> Result<(), ConfigError> {
+    let refuse = |text: &str| Err(ConfigError::Contradiction(text.to_owned()));
+    if config.services.is_empty() {
+        return refuse("`services` is empty: name at least one service");
+    }
+    if let Some(url) = &config.public_url
+        && (!matches!(url.scheme(), "http" | "https") || url.host().is_none() || url.path() != "/")
+    {
+        return refuse("`public_url` must be http:// or https:// with a host and nothing behind it");
+    }
+    if config.tls.certificate.is_some() != config.tls.private_key.is_some() {
+        return refuse("`tls.certificate` and `tls.private_key` go together");
+    }
+    let missing = super::ServiceName::ALL
+        .into_iter()
+        .find(|service| !config.services.contains(service) && !config.remote.contains_key(service));
+    if let Some(service) = missing
+        && service != super::ServiceName::Registry
+        && service != super::ServiceName::Www
+    {
+        return refuse(&format!(
+            "the service `{service}` neither runs in this process nor has an address: add it to `services`, or add a \
+             table [remote.{service}] with `internal`, `public` and `did`"
+        ));
+    }
+    if let Some(both) = config.remote.keys().find(|service| config.services.contains(service)) {
+        return refuse(&format!("the service `{both}` is in `services` and in `remote`: choose one"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_says_where_it_came_from() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE_NAME), "node_name = \"Alice\"\n[events]\nhold_seconds = 60\n").unwrap();
+        let mut overrides = Overrides::default();
+        overrides.set("listen", Some("127.0.0.1:0"));
+        let loaded = load(dir.path(), &overrides).unwrap();
+        assert_eq!(loaded.config.node_name, "Alice");
+        assert_eq!(loaded.config.events.hold_seconds, 60);
+        let source = |key: &str| loaded.effective.iter().find(|line| line.key == key).unwrap().source.clone();
+        assert_eq!(source("listen"), "the command line");
+        assert_eq!(source("dev"), "default");
+        assert!(source("node_name").ends_with(FILE_NAME));
+    }
+
+    #[test]
+    fn unknown_keys_and_contradictions_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE_NAME), "lissten = \"127.0.0.1:1\"\n").unwrap();
+        let error = load(dir.path(), &Overrides::default()).unwrap_err().to_string();
+        assert!(error.contains("lissten"), "{error}");
+        std::fs::write(dir.path().join(FILE_NAME), "services = [\"www\"]\n").unwrap();
+        let error = load(dir.path(), &Overrides::default()).unwrap_err().to_string();
+        assert!(error.contains("auth"), "{error}");
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(FILE_NAME), "[database]\nurl = \"postgres://u:hunter2@h/d\"\n").unwrap();
+        let loaded = load(dir.path(), &Overrides::default()).unwrap();
+        assert!(!format!("{:?}", loaded.effective).contains("hunter2"));
+        assert!(!format!("{:?}", loaded.config).contains("hunter2"));
+    }
+}

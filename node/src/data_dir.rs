@@ -1,0 +1,196 @@
+//! The data directory: who may read it, who holds it, and the keys in it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use fs4::TryLockError;
+use imajin_did::{Keyring, MasterKey, Sealed, SecretKey};
+use imajin_kernel::Env;
+use zeroize::Zeroizing;
+
+/// What can go wrong with a data directory. Each text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// The file system refused.
+    #[error("{path}: {source}")]
+    Io {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What it said.
+        source: std::io::Error,
+    },
+    /// Another process runs on it.
+    #[error("another imajin runs on {0}: stop it first, or choose another directory with --data")]
+    Locked(PathBuf),
+    /// There is no node in it.
+    #[error("there is no node in {0}: make one with `imajin up --data {0}` or `imajin node init --data {0}`")]
+    Empty(PathBuf),
+    /// The keys are there and do not open.
+    #[error("the node's key in {0} does not open: its master key is another one, or a file was changed")]
+    KeyUnreadable(PathBuf),
+    /// A master key of the wrong length.
+    #[error("the master key in {0} is not 32 bytes in hex")]
+    MasterKeyMalformed(PathBuf),
+}
+
+/// The label under which the node's own key is sealed.
+const NODE_KEY_LABEL: &str = "node";
+
+/// A data directory that exists.
+#[derive(Debug, Clone)]
+pub struct DataDir {
+    path: PathBuf,
+}
+
+/// Holds the directory for one process; it is free again when this is dropped or the process ends, however it ends.
+#[derive(Debug)]
+pub struct DataDirLock {
+    _file: File,
+}
+
+fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> DataDirError + '_ {
+    move |source| DataDirError::Io { path: path.to_owned(), source }
+}
+
+impl DataDir {
+    /// The usual place: `$XDG_DATA_HOME/imajin` or `~/.local/share/imajin`; as a system service, what systemd names.
+    pub fn default_path() -> PathBuf {
+        let from = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        from("STATE_DIRECTORY")
+            .or_else(|| from("XDG_DATA_HOME").map(|home| home.join("imajin")))
+            .or_else(|| from("HOME").map(|home| home.join(".local/share/imajin")))
+            .unwrap_or_else(|| PathBuf::from("imajin-data"))
+    }
+
+    /// Opens a directory and makes it if it is missing, readable by its owner only.
+    pub fn create(path: &Path) -> Result<Self, DataDirError> {
+        if !path.exists() {
+            DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_error(path))?;
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(io_error(path))?;
+        let path = path.canonicalize().map_err(io_error(path))?;
+        Ok(Self { path })
+    }
+
+    /// Opens a directory that must hold a node.
+    pub fn open(path: &Path) -> Result<Self, DataDirError> {
+        if !path.join("node.key").exists() {
+            return Err(DataDirError::Empty(path.to_owned()));
+        }
+        Ok(Self { path: path.canonicalize().map_err(io_error(path))? })
+    }
+
+    /// The directory's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A service's SQLite file.
+    pub fn database_path(&self, service: &str) -> PathBuf {
+        self.path.join(format!("{service}.sqlite3"))
+    }
+
+    /// Takes the directory for this process.
+    pub fn lock(&self) -> Result<DataDirLock, DataDirError> {
+        let path = self.path.join("lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        let file = file.map_err(io_error(&path))?;
+        match fs4::FileExt::try_lock(&file) {
+            Ok(()) => Ok(DataDirLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(DataDirError::Locked(self.path.clone())),
+            Err(TryLockError::Error(source)) => Err(DataDirError::Io { path, source }),
+        }
+    }
+
+    /// The node's keys, made on first use.
+    pub fn keyring_ensure(&self, env: &Env) -> Result<Keyring, DataDirError> {
+        let sealed_path = self.path.join("node.key");
+        if sealed_path.exists() {
+            return self.keyring_open();
+        }
+        let master = self.master_key(Some(env))?;
+        let node = SecretKey::generate(env);
+        let keyring = Keyring::new(master, node);
+        let sealed = keyring.seal_key(NODE_KEY_LABEL, keyring.node_key(), env);
+        write_private(&sealed_path, sealed.as_bytes())?;
+        Ok(keyring)
+    }
+
+    /// The node's keys, which must be there.
+    pub fn keyring_open(&self) -> Result<Keyring, DataDirError> {
+        let sealed_path = self.path.join("node.key");
+        let sealed = Sealed::from_bytes(fs::read(&sealed_path).map_err(io_error(&sealed_path))?);
+        let unreadable = || DataDirError::KeyUnreadable(self.path.clone());
+        let master = self.master_key(None)?;
+        let seed = sealed.open(&master, NODE_KEY_LABEL).or(Err(unreadable()))?;
+        let seed: [u8; 32] = seed.as_slice().try_into().or(Err(unreadable()))?;
+        Ok(Keyring::new(master, SecretKey::from_seed(seed)))
+    }
+
+    /// From a systemd credential if there is one, else from the file in the directory, made on first use.
+    fn master_key(&self, make: Option<&Env>) -> Result<MasterKey, DataDirError> {
+        let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
+            .map(|directory| PathBuf::from(directory).join("imajin-master-key"))
+            .filter(|path| path.exists());
+        let path = credential.unwrap_or_else(|| self.path.join("master.key"));
+        if let (false, Some(env)) = (path.exists(), make) {
+            let bytes = Zeroizing::new(env.random_bytes::<32>());
+            write_private(&path, Zeroizing::new(hex::encode(bytes.as_slice())).as_bytes())?;
+        }
+        let text = Zeroizing::new(fs::read_to_string(&path).map_err(io_error(&path))?);
+        let malformed = || DataDirError::MasterKeyMalformed(path.clone());
+        let bytes = Zeroizing::new(hex::decode(text.trim()).or(Err(malformed()))?);
+        let bytes: [u8; 32] = bytes.as_slice().try_into().or(Err(malformed()))?;
+        Ok(MasterKey::from_bytes(bytes))
+    }
+}
+
+/// Writes a file that only its owner can read, and makes it durable before it gets its name.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), DataDirError> {
+    let temporary = path.with_extension("tmp");
+    let write = || {
+        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        match path.parent() {
+            Some(parent) => File::open(parent)?.sync_all(),
+            None => Ok(()),
+        }
+    };
+    write().map_err(io_error(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_survive_a_restart_and_a_second_process_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("data");
+        assert!(matches!(DataDir::open(&path), Err(DataDirError::Empty(_))));
+        let dir = DataDir::create(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        let did = dir.keyring_ensure(&Env::system()).unwrap().node_did().clone();
+        assert_eq!(DataDir::open(&path).unwrap().keyring_open().unwrap().node_did(), &did);
+        assert_eq!(fs::metadata(path.join("master.key")).unwrap().permissions().mode() & 0o777, 0o600);
+        let lock = dir.lock().unwrap();
+        assert!(matches!(dir.lock(), Err(DataDirError::Locked(_))));
+        drop(lock);
+        dir.lock().unwrap();
+    }
+
+    #[test]
+    fn a_foreign_master_key_is_named_and_nothing_is_overwritten() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = DataDir::create(root.path()).unwrap();
+        dir.keyring_ensure(&Env::system()).unwrap();
+        fs::write(root.path().join("master.key"), "00".repeat(32)).unwrap();
+        assert!(matches!(dir.keyring_ensure(&Env::system()), Err(DataDirError::KeyUnreadable(_))));
+        fs::write(root.path().join("master.key"), "short").unwrap();
+        assert!(matches!(dir.keyring_open(), Err(DataDirError::MasterKeyMalformed(_))));
+    }
+}

@@ -1,0 +1,274 @@
+use std::sync::Arc;
+
+use axum::Router;
+use imajin_auth::{Auth, AuthDeps, MailConfig};
+use imajin_auth_api::AuthClient;
+use imajin_did::Keyring;
+use imajin_events::{Events, EventsConfig, EventsDeps};
+use imajin_events_api::EventsClient;
+use imajin_fair::plan::FeeSchedule;
+use imajin_kernel::{Env, Problem};
+use imajin_pay::{Pay, PayConfig, PayDeps};
+use imajin_pay_api::{PayClient, SellerClient};
+use imajin_registry::{Registry, RegistryConfig, RegistryDeps};
+use imajin_registry_api::RegistryClient;
+use imajin_store::Db;
+use imajin_web::{RpcClient, RpcConfig, ServiceRoutes, Site};
+use imajin_www::{Www, WwwDeps};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::sellers::SellerSwitch;
+use super::{Databases, PublicAddress, StartError};
+use crate::config::{Config, ServiceName};
+
+/// The goods that events sells.
+const ORDER_GOODS: &str = "order";
+
+/// The services of this process, and clients of the rest.
+pub(crate) struct Services {
+    pub(super) auth: Option<Arc<Auth>>,
+    pub(super) pay: Option<Arc<Pay>>,
+    pub(super) events: Option<Arc<Events>>,
+    pub(super) registry: Option<Arc<Registry>>,
+    pub(super) www: Option<Arc<Www>>,
+    pub(crate) site: Site,
+}
+
+/// Makes clients of services in other processes.
+struct Remotes<'a> {
+    config: &'a Config,
+    keyring: &'a Keyring,
+    env: &'a Env,
+}
+
+impl Remotes<'_> {
+    fn rpc(&self, service: ServiceName) -> Result<RpcClient, StartError> {
+        let remote = self.config.remote.get(&service).ok_or_else(|| {
+            StartError::Configuration(format!("the service `{service}` does not run here: configure [remote.{service}]"))
+        })?;
+        let config =
+            RpcConfig { base: remote.internal.clone(), keyring: self.keyring.clone(), env: self.env.clone() };
+        RpcClient::new(config).map_err(|problem| StartError::Service { service: service.as_str(), problem })
+    }
+}
+
+fn failed(service: ServiceName) -> impl FnOnce(Problem) -> StartError {
+    move |problem| StartError::Service { service: service.as_str(), problem }
+}
+
+impl Services {
+    pub(super) async fn start(
+        config: &Config,
+        keyring: &Keyring,
+        env: &Env,
+        databases: &Databases,
+        public: &PublicAddress,
+    ) -> Result<Self, StartError> {
+        let remotes = Remotes { config, keyring, env };
+        let (auth, auth_client) = start_auth(config, &remotes, databases, public).await?;
+        let site =
+            Site { env: env.clone(), public: public.base(), identities: Arc::new(auth_client.clone()) };
+        let sellers = Arc::new(SellerSwitch::default());
+        let common = Common { config, keyring, site: &site, databases, remotes: &remotes };
+        let (pay, pay_client) = common.start_pay(&auth_client, &sellers).await?;
+        let (events, events_client) = common.start_events(&auth_client, &pay_client, &sellers).await?;
+        let (registry, registry_client) = common.start_registry().await?;
+        let www = if config.services.contains(&ServiceName::Www) {
+            let deps = WwwDeps {
+                site: site.clone(),
+                node_name: config.node_name.clone(),
+                node_did: keyring.node_did().clone(),
+                auth: auth_client,
+                pay: pay_client,
+                events: events_client,
+                registry: registry_client,
+            };
+            Some(Www::start(deps).map_err(failed(ServiceName::Www))?)
+        } else {
+            None
+        };
+        Ok(Self { auth, pay, events, registry, www, site })
+    }
+
+    /// Sweepers and outbox workers of all services.
+    pub(super) fn background(&self, tasks: &TaskTracker, stop: &CancellationToken) {
+        if let Some(auth) = &self.auth {
+            auth.background(tasks, stop);
+        }
+        if let Some(pay) = &self.pay {
+            pay.background(tasks, stop);
+        }
+        if let Some(events) = &self.events {
+            events.background(tasks, stop);
+        }
+        if let Some(registry) = &self.registry {
+            registry.background(tasks, stop);
+        }
+    }
+
+    /// The routes that other processes of this node may call.
+    pub(super) fn internal_routes(&self) -> Router {
+        let mut router = Router::new();
+        if let Some(auth) = &self.auth {
+            router = router.merge(AuthClient::internal_router(Arc::clone(auth) as _));
+        }
+        if let Some(pay) = &self.pay {
+            router = router.merge(PayClient::internal_router(Arc::clone(pay) as _));
+        }
+        if let Some(events) = &self.events {
+            router = router.merge(EventsClient::internal_router(Arc::clone(events) as _));
+            router = router.merge(SellerClient::internal_router(Arc::clone(events) as _));
+        }
+        if let Some(registry) = &self.registry {
+            router = router.merge(RegistryClient::internal_router(Arc::clone(registry) as _));
+        }
+        router
+    }
+
+    /// The public routes of each service in this process, without their prefixes.
+    pub(super) fn public_routes(&self) -> Vec<(ServiceName, ServiceRoutes)> {
+        let mut routes = Vec::new();
+        if let Some(auth) = &self.auth {
+            routes.push((ServiceName::Auth, auth.routes()));
+        }
+        if let Some(pay) = &self.pay {
+            routes.push((ServiceName::Pay, pay.routes()));
+        }
+        if let Some(events) = &self.events {
+            routes.push((ServiceName::Events, events.routes()));
+        }
+        if let Some(registry) = &self.registry {
+            routes.push((ServiceName::Registry, registry.routes()));
+        }
+        routes
+    }
+
+    /// The link with which the operator claims the node, while nobody has.
+    pub(super) async fn setup_url(&self, public: &PublicAddress) -> Result<Option<String>, StartError> {
+        let Some(auth) = &self.auth else { return Ok(None) };
+        let token = auth.setup_token_issue().await.map_err(failed(ServiceName::Auth))?;
+        Ok(token.map(|token| public.base().absolute(&format!("/setup?token={token}"))))
+    }
+
+    /// Puts the demo content there, once.
+    pub(super) async fn demo_seed(&self) -> Result<(), StartError> {
+        let Some(events) = &self.events else {
+            return Err(StartError::Configuration("--demo needs the service `events` in this process".to_owned()));
+        };
+        events.demo_seed().await.map_err(failed(ServiceName::Events))
+    }
+
+    /// The names of the services in this process.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            self.public_routes().iter().map(|(service, _)| service.as_str().to_owned()).collect();
+        if self.www.is_some() {
+            names.push(ServiceName::Www.as_str().to_owned());
+        }
+        names
+    }
+}
+
+async fn start_auth(
+    config: &Config,
+    remotes: &Remotes<'_>,
+    databases: &Databases,
+    public: &PublicAddress,
+) -> Result<(Option<Arc<Auth>>, AuthClient), StartError> {
+    let Some(db) = databases.get(ServiceName::Auth) else {
+        return Ok((None, AuthClient::http(remotes.rpc(ServiceName::Auth)?)));
+    };
+    let deps = AuthDeps {
+        env: remotes.env.clone(),
+        public: public.base(),
+        keyring: remotes.keyring.clone(),
+        db: db.clone(),
+        mail: MailConfig { smtp_url: config.mail.smtp_url.clone(), from: config.mail.from.clone() },
+    };
+    let auth = Auth::start(deps).await.map_err(failed(ServiceName::Auth))?;
+    Ok((Some(Arc::clone(&auth)), AuthClient::local(auth)))
+}
+
+/// What every service but auth is made from.
+struct Common<'a> {
+    config: &'a Config,
+    keyring: &'a Keyring,
+    site: &'a Site,
+    databases: &'a Databases,
+    remotes: &'a Remotes<'a>,
+}
+
+impl Common<'_> {
+    fn db(&self, service: ServiceName) -> Option<Db> {
+        self.databases.get(service).cloned()
+    }
+
+    async fn start_pay(
+        &self,
+        auth: &AuthClient,
+        sellers: &Arc<SellerSwitch>,
+    ) -> Result<(Option<Arc<Pay>>, PayClient), StartError> {
+        let Some(db) = self.db(ServiceName::Pay) else {
+            return Ok((None, PayClient::http(self.remotes.rpc(ServiceName::Pay)?)));
+        };
+        let fees = match self.config.fees.preset.as_str() {
+            "none" => FeeSchedule::none(),
+            "mjn" => FeeSchedule::mjn(),
+            other => {
+                let text = format!("there is no fee preset `{other}`; the presets are none, mjn");
+                return Err(StartError::Configuration(text));
+            }
+        };
+        let deps = PayDeps {
+            site: self.site.clone(),
+            keyring: self.keyring.clone(),
+            db,
+            auth: auth.clone(),
+            seller: SellerClient::local(Arc::clone(sellers) as _),
+            config: PayConfig { fees, ..PayConfig::default() },
+        };
+        let pay = Pay::start(deps).await.map_err(failed(ServiceName::Pay))?;
+        Ok((Some(Arc::clone(&pay)), PayClient::local(pay)))
+    }
+
+    async fn start_events(
+        &self,
+        auth: &AuthClient,
+        pay: &PayClient,
+        sellers: &SellerSwitch,
+    ) -> Result<(Option<Arc<Events>>, EventsClient), StartError> {
+        let Some(db) = self.db(ServiceName::Events) else {
+            let rpc = self.remotes.rpc(ServiceName::Events)?;
+            sellers.plug(ORDER_GOODS, SellerClient::http(rpc.clone()));
+            return Ok((None, EventsClient::http(rpc)));
+        };
+        let deps = EventsDeps {
+            site: self.site.clone(),
+            keyring: self.keyring.clone(),
+            db,
+            auth: auth.clone(),
+            pay: pay.clone(),
+            config: EventsConfig { hold_seconds: self.config.events.hold_seconds, ..EventsConfig::default() },
+        };
+        let events = Events::start(deps).await.map_err(failed(ServiceName::Events))?;
+        sellers.plug(ORDER_GOODS, SellerClient::local(Arc::clone(&events) as _));
+        Ok((Some(Arc::clone(&events)), EventsClient::local(events)))
+    }
+
+    async fn start_registry(&self) -> Result<(Option<Arc<Registry>>, Option<RegistryClient>), StartError> {
+        let Some(db) = self.db(ServiceName::Registry) else {
+            let remote = self.config.remote.contains_key(&ServiceName::Registry);
+            let client = if remote { Some(RegistryClient::http(self.remotes.rpc(ServiceName::Registry)?)) } else { None };
+            return Ok((None, client));
+        };
+        let deps = RegistryDeps {
+            site: self.site.clone(),
+            keyring: self.keyring.clone(),
+            db,
+            config: RegistryConfig { zone: self.config.registry_service.zone.clone() },
+        };
+        let registry = Registry::start(deps).await.map_err(failed(ServiceName::Registry))?;
+        Ok((Some(Arc::clone(&registry)), Some(RegistryClient::local(registry))))
+    }
+}

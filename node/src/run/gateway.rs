@@ -1,0 +1,58 @@
+use axum::Router;
+use axum::extract::{OriginalUri, Request, State};
+use axum::http::{HeaderName, header};
+use axum::response::{IntoResponse, Response};
+use imajin_kernel::Problem;
+use imajin_web::{Failure, Forwarder};
+use url::Url;
+
+use super::StartError;
+
+/// Headers that belong to one connection and are not passed on (RFC 9110, section 7.6.1).
+const HOP_BY_HOP: [HeaderName; 8] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+#[derive(Clone)]
+struct Target {
+    base: Url,
+    forwarder: Forwarder,
+}
+
+/// Passes requests on to the process that runs a service, unchanged: the other process is configured with the same
+/// public URL, so signatures over it stay valid.
+pub(super) fn forward_to(base: &Url) -> Result<Router, StartError> {
+    let forwarder = Forwarder::new().map_err(|problem| StartError::Configuration(problem.to_string()))?;
+    Ok(Router::new().fallback(forward).with_state(Target { base: base.clone(), forwarder }))
+}
+
+async fn forward(State(target): State<Target>, OriginalUri(uri): OriginalUri, request: Request) -> Response {
+    let path = uri.path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str);
+    let Ok(url) = target.base.join(path) else {
+        return Failure(Problem::invalid("The path cannot be passed on.")).into_response();
+    };
+    let (mut parts, body) = request.into_parts();
+    for name in &HOP_BY_HOP {
+        parts.headers.remove(name);
+    }
+    parts.headers.remove(header::HOST);
+    match target.forwarder.send(parts.method, url, parts.headers, body).await {
+        Ok((status, mut headers, body)) => {
+            for name in &HOP_BY_HOP {
+                headers.remove(name);
+            }
+            let mut response = Response::new(body);
+            *response.status_mut() = status;
+            *response.headers_mut() = headers;
+            response
+        }
+        Err(problem) => Failure(problem).into_response(),
+    }
+}

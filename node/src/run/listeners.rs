@@ -1,0 +1,190 @@
+use std::net::{IpAddr, SocketAddr};
+
+use axum::Router;
+use imajin_did::Keyring;
+use imajin_kernel::Env;
+use imajin_web::{
+    InternalAccess, Limits, Listener, PublicBase, ShellOptions, TlsMode, internal_listener_router, serve, shell,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use super::{PublicAddress, Services, StartError, gateway, pages};
+use crate::config::{Config, ServiceName, TlsChoice};
+use crate::data_dir::DataDir;
+use crate::tls::{Certificate, certificate_generate, certificate_load};
+
+/// Sockets that are bound but not served yet: ports are known, and a taken one is noticed before anything else starts.
+pub(super) struct Bound {
+    main: TcpListener,
+    address: SocketAddr,
+    public: PublicAddress,
+    certificate: Option<Certificate>,
+    services: Vec<(ServiceName, TcpListener, SocketAddr)>,
+    internal: Option<(TcpListener, SocketAddr)>,
+}
+
+async fn bind_one(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let refused = |source| StartError::Listen { address, source };
+    let socket = TcpListener::bind(address).await.map_err(refused)?;
+    let bound = socket.local_addr().map_err(refused)?;
+    Ok((socket, bound))
+}
+
+pub(super) async fn bind(data: &DataDir, config: &Config) -> Result<Bound, StartError> {
+    let (main, address) = bind_one(config.listen).await?;
+    let https = match config.tls.mode {
+        TlsChoice::On => true,
+        TlsChoice::Off => false,
+        TlsChoice::Auto => !address.ip().is_loopback() || config.tls.certificate.is_some(),
+    };
+    let public = PublicAddress::of(config, address, https).ok_or_else(|| {
+        StartError::Configuration("no public URL can be made from the listen address: set `public_url`".to_owned())
+    })?;
+    let certificate = match (https, &config.tls.certificate, &config.tls.private_key) {
+        (false, ..) => None,
+        (true, Some(certificate), Some(key)) => Some(certificate_load(certificate, key)?),
+        (true, ..) => Some(certificate_generate(data, &public.certificate_hosts(address))?),
+    };
+    let mut services = Vec::new();
+    if config.service_ports {
+        for service in &config.services {
+            let wanted = SocketAddr::new(address.ip(), service.port(config.dev));
+            if wanted == address {
+                continue;
+            }
+            let (socket, bound) = bind_one(wanted).await?;
+            services.push((*service, socket, bound));
+        }
+    }
+    let internal = if config.remote.is_empty() { None } else { Some(bind_one(config.internal_listen).await?) };
+    Ok(Bound { main, address, public, certificate, services, internal })
+}
+
+impl Bound {
+    pub(super) fn public(&self) -> &PublicAddress {
+        &self.public
+    }
+
+    /// The fingerprint of a certificate that the node made itself.
+    pub(super) fn fingerprint(&self) -> Option<String> {
+        self.certificate.as_ref().filter(|certificate| certificate.generated).map(|made| made.fingerprint.clone())
+    }
+
+    pub(super) fn ports(&self) -> Vec<(String, SocketAddr)> {
+        let services = self.services.iter().map(|(service, _, address)| (service.as_str().to_owned(), *address));
+        let internal = self.internal.iter().map(|(_, address)| ("internal".to_owned(), *address));
+        services.chain(internal).collect()
+    }
+
+    /// Starts to answer on all sockets.
+    pub(super) fn serve(
+        self,
+        config: &Config,
+        services: &Services,
+        env: &Env,
+        tasks: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<(), StartError> {
+        let tls = self.certificate.as_ref().map_or(TlsMode::Off, |made| TlsMode::On(made.config.clone()));
+        let serving = Serving { env, tls, tasks, stop };
+        serving.public(self.main, one_port_routes(config, services)?, self.public.base());
+        let mut alone: Vec<(ServiceName, Router)> = services
+            .public_routes()
+            .into_iter()
+            .map(|(service, routes)| (service, routes.into_router()))
+            .collect();
+        alone.push((ServiceName::Www, one_port_routes(config, services)?));
+        for (service, socket, address) in self.services {
+            let Some(place) = alone.iter().position(|(name, _)| *name == service) else { continue };
+            let (_, routes) = alone.swap_remove(place);
+            serving.public(socket, routes, port_base(&self.public, address));
+        }
+        if let Some((socket, address)) = self.internal {
+            serving.internal(socket, address, config, services.internal_routes())?;
+        }
+        Ok(())
+    }
+}
+
+/// The node's URL with the port of a service.
+fn port_base(public: &PublicAddress, address: SocketAddr) -> PublicBase {
+    let mut url = public.url().clone();
+    let _cannot_fail = url.set_port(Some(address.port()));
+    PublicBase(url)
+}
+
+/// Everything on one port: each service under its prefix, the pages at the root, services of other processes passed on.
+fn one_port_routes(config: &Config, services: &Services) -> Result<Router, StartError> {
+    let mut router = Router::new();
+    for (service, routes) in services.public_routes() {
+        router = router.nest(&format!("/{service}"), routes.into_router());
+    }
+    if let Some(auth) = &services.auth {
+        router = router.merge(auth.root_routes());
+    }
+    if let Some(www) = &services.www {
+        router = router.merge(www.routes());
+    }
+    for (service, remote) in &config.remote {
+        router = router.nest_service(&format!("/{service}"), gateway::forward_to(&remote.public)?);
+    }
+    Ok(router.merge(pages::problem_pages()).merge(imajin_ui::assets_router()))
+}
+
+/// What all listeners have in common.
+struct Serving<'a> {
+    env: &'a Env,
+    tls: TlsMode,
+    tasks: &'a TaskTracker,
+    stop: &'a CancellationToken,
+}
+
+impl Serving<'_> {
+    fn public(&self, socket: TcpListener, routes: Router, public: PublicBase) {
+        let options = ShellOptions {
+            env: self.env.clone(),
+            public: public.clone(),
+            limits: Limits::default(),
+            error_page: Some(pages::error_page),
+        };
+        self.start(socket, shell(routes, options), public, self.tls.clone());
+    }
+
+    fn internal(
+        &self,
+        socket: TcpListener,
+        address: SocketAddr,
+        config: &Config,
+        routes: Router,
+    ) -> Result<(), StartError> {
+        let reached_at = match address.ip() {
+            ip if ip.is_unspecified() => {
+                let text = "`internal_listen` must be one address that the other processes use, not every address";
+                return Err(StartError::Configuration(text.to_owned()));
+            }
+            IpAddr::V4(ip) => format!("http://{ip}:{}/", address.port()),
+            IpAddr::V6(ip) => format!("http://[{ip}]:{}/", address.port()),
+        };
+        let base = Url::parse(&reached_at).map_err(|error| StartError::Configuration(error.to_string()))?;
+        let base = PublicBase(base);
+        let allowed = config.remote.values().map(|remote| remote.did.canonical()).collect();
+        let access = InternalAccess { env: self.env.clone(), base: base.clone(), allowed };
+        let options = ShellOptions {
+            env: self.env.clone(),
+            public: base.clone(),
+            limits: Limits { body_bytes_max: 1024 * 1024, ..Limits::default() },
+            error_page: None,
+        };
+        self.start(socket, shell(internal_listener_router(routes, access), options), base, TlsMode::Off);
+        Ok(())
+    }
+
+    fn start(&self, socket: TcpListener, router: Router, public: PublicBase, tls: TlsMode) {
+        let connections_max = Limits::default().connections_max;
+        let listener = Listener { socket, router, public, tls, connections_max };
+        self.tasks.spawn(serve(listener, self.stop.clone()));
+    }
+}

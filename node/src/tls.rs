@@ -1,0 +1,91 @@
+//! HTTPS without asking anyone: a certificate that the node makes for itself, and one's own from files.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::data_dir::{DataDir, DataDirError, write_private};
+
+/// Why there is no certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// A PEM file holds no certificate or key.
+    #[error("{path} holds no usable {what} in PEM form")]
+    Pem {
+        /// The file.
+        path: String,
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// The certificate could not be made or does not fit its key.
+    #[error("the certificate cannot be used: {0}")]
+    Unusable(String),
+}
+
+/// A certificate in use.
+pub struct Certificate {
+    /// What the listener needs.
+    pub config: Arc<ServerConfig>,
+    /// SHA-256 of the certificate, in the form that browsers show: to compare by eye.
+    pub fingerprint: String,
+    /// Whether the node made it itself, so that browsers will ask.
+    pub generated: bool,
+}
+
+/// Loads a certificate from PEM files.
+pub fn certificate_load(certificate: &Path, private_key: &Path) -> Result<Certificate, TlsError> {
+    let pem = |path: &Path, what| TlsError::Pem { path: path.display().to_string(), what };
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect)
+        .or(Err(pem(certificate, "certificate")))?;
+    let key = PrivateKeyDer::from_pem_file(private_key).or(Err(pem(private_key, "private key")))?;
+    certificate_use(chain, key, false)
+}
+
+/// The certificate that the node made for `hosts` earlier, or a new one. It is kept in the data directory, so that its
+/// fingerprint stays the same.
+pub fn certificate_generate(data: &DataDir, hosts: &[String]) -> Result<Certificate, TlsError> {
+    let certificate_path = data.path().join("tls.crt");
+    let key_path = data.path().join("tls.key");
+    let hosts_path = data.path().join("tls.hosts");
+    let wanted = hosts.join("\n");
+    let made_for = fs::read_to_string(&hosts_path).unwrap_or_default();
+    if made_for != wanted || !certificate_path.exists() || !key_path.exists() {
+        let unusable = |error: rcgen::Error| TlsError::Unusable(error.to_string());
+        let key = KeyPair::generate().map_err(unusable)?;
+        let mut params = CertificateParams::new(hosts.to_vec()).map_err(unusable)?;
+        let mut name = DistinguishedName::new();
+        name.push(DnType::CommonName, "imajin node");
+        params.distinguished_name = name;
+        let certificate = params.self_signed(&key).map_err(unusable)?;
+        write_private(&key_path, key.serialize_pem().as_bytes())?;
+        write_private(&certificate_path, certificate.pem().as_bytes())?;
+        write_private(&hosts_path, wanted.as_bytes())?;
+    }
+    let loaded = certificate_load(&certificate_path, &key_path)?;
+    Ok(Certificate { generated: true, ..loaded })
+}
+
+fn certificate_use(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    generated: bool,
+) -> Result<Certificate, TlsError> {
+    let leaf = chain.first().ok_or_else(|| TlsError::Unusable("the chain is empty".to_owned()))?;
+    let digest = imajin_proof::digest::sha256(leaf);
+    let fingerprint = digest.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":");
+    let mut config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| TlsError::Unusable(error.to_string()))?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Certificate { config: Arc::new(config), fingerprint, generated })
+}

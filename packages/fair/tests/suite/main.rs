@@ -1,0 +1,16 @@
+//! The manifest and the planner, tested through their public API.
+
+#[cfg(test)]
+mod acceptance;
+#[cfg(test)]
+mod lineage;
+#[cfg(test)]
+mod manifest;
+#[cfg(test)]
+mod plan;
+#[cfg(test)]
+mod plan_laws;
+#[cfg(test)]
+mod signature;
+#[cfg(test)]
+mod support;

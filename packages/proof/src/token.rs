@@ -1,0 +1,258 @@
+//! Tokens that this node gives out: JWTs (RFC 7519) signed by Ed25519, each kind with a type of its own (RFC 8725,
+//! section 3.11), so that no kind can stand in for another.
+//!
+//! A verifier demands `typ`, `alg`, `kid`, `iss`, `aud` and `exp`, and the time is passed in. The claims of a kind lie
+//! beside the standard ones.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use imajin_did::{PublicKey, SecretKey, Signature};
+use imajin_kernel::{Code, Timestamp};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::FUTURE_TOLERANCE;
+use crate::digest::sha256;
+
+/// Longer texts are refused before anything looks at them.
+const LENGTH_MAX: usize = 16 * 1024;
+const STANDARD_NAMES: [&str; 7] = ["iss", "aud", "sub", "jti", "iat", "exp", "nbf"];
+
+/// The claims of one kind of token. They serialize as an object without any of the standard names.
+pub trait TokenKind: Serialize + DeserializeOwned {
+    /// The header's `typ`, for example `session+jwt`.
+    const TYP: &'static str;
+}
+
+/// The claims that every token has (RFC 7519, section 4.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standard {
+    /// Who says it: the URL of the issuing service.
+    pub iss: String,
+    /// For whom it is.
+    pub aud: String,
+    /// About whom or what it is.
+    pub sub: String,
+    /// The token's own identifier.
+    pub jti: String,
+    /// When it was issued; the wire has whole seconds.
+    pub iat: Timestamp,
+    /// From when on it is worth nothing; the wire has whole seconds.
+    pub exp: Timestamp,
+}
+
+/// A token whose signature and standard claims were checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token<K> {
+    /// Which key signed.
+    pub kid: String,
+    /// The claims that every token has.
+    pub standard: Standard,
+    /// The claims of this kind.
+    pub claims: K,
+}
+
+/// Why a token is refused. Never holds any part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Not three parts of base64url with JSON inside, or too long.
+    #[error("the token cannot be read")]
+    Malformed,
+    /// A token of another kind, or not signed by Ed25519.
+    #[error("this is a token of another kind")]
+    WrongKind,
+    /// Signed by a key that is not, or no longer, the issuer's.
+    #[error("the token was signed by an unknown key; get a new one")]
+    UnknownKey,
+    /// The signature does not fit.
+    #[error("the token's signature is not valid")]
+    BadSignature,
+    /// Issued by somebody else.
+    #[error("the token is from another issuer")]
+    WrongIssuer,
+    /// Issued for somebody else.
+    #[error("the token is for somebody else")]
+    WrongAudience,
+    /// Its time is over.
+    #[error("the token has expired; get a new one")]
+    Expired,
+    /// Its time has not come.
+    #[error("the token is from the future; check the clocks")]
+    NotYetValid,
+    /// The claims of this kind are not what they should be, or use a standard name.
+    #[error("the token's claims are not valid")]
+    Claims,
+}
+
+impl TokenError {
+    /// The closed code for the wire.
+    pub const fn code(self) -> Code {
+        match self {
+            Self::Claims => Code::InvalidRequest,
+            Self::BadSignature => Code::BadSignature,
+            _ => Code::Unauthenticated,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct WireHeader {
+    typ: Option<String>,
+    alg: String,
+    kid: Option<String>,
+    /// Extensions that must be understood (RFC 7515, section 4.1.11); we understand none.
+    crit: Option<Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireStandard {
+    iss: String,
+    aud: String,
+    sub: String,
+    jti: String,
+    iat: i64,
+    exp: i64,
+    #[serde(skip_serializing)]
+    nbf: Option<i64>,
+}
+
+/// Issues a token; `kid` names the key in the published key set.
+///
+/// # Errors
+/// [`TokenError::Claims`] when the claims are no object, or use a standard name.
+pub fn issue<K: TokenKind>(key: &SecretKey, kid: &str, standard: &Standard, claims: &K) -> Result<String, TokenError> {
+    let Ok(Value::Object(mut members)) = serde_json::to_value(claims) else {
+        return Err(TokenError::Claims);
+    };
+    if STANDARD_NAMES.iter().any(|name| members.contains_key(*name)) {
+        return Err(TokenError::Claims);
+    }
+    let wire = json!({
+        "iss": standard.iss, "aud": standard.aud, "sub": standard.sub, "jti": standard.jti,
+        "iat": standard.iat.as_seconds(), "exp": standard.exp.as_seconds(),
+    });
+    if let Value::Object(wire) = wire {
+        members.extend(wire);
+    }
+    let mut header = Header::new(Algorithm::EdDSA);
+    header.typ = Some(K::TYP.to_owned());
+    header.kid = Some(kid.to_owned());
+    let key = EncodingKey::from_ed_der(&key.to_pkcs8_der());
+    jsonwebtoken::encode(&header, &members, &key).or(Err(TokenError::Claims))
+}
+
+/// Checks a token of the kind `K`: its type, algorithm, key, signature, issuer, audience and time, all of them demanded.
+///
+/// `key_of` finds the issuer's key by its `kid`. The signature is checked strictly, as every signature that decides.
+///
+/// # Errors
+/// [`TokenError`] with what was wrong.
+pub fn verify<K: TokenKind>(
+    text: &str,
+    key_of: &dyn Fn(&str) -> Option<PublicKey>,
+    iss: &str,
+    aud: &str,
+    now: Timestamp,
+) -> Result<Token<K>, TokenError> {
+    let parts = Parts::split(text)?;
+    let header: WireHeader = serde_json::from_slice(&decode(parts.header)?).or(Err(TokenError::Malformed))?;
+    if header.typ.as_deref() != Some(K::TYP) || header.alg != "EdDSA" || header.crit.is_some() {
+        return Err(TokenError::WrongKind);
+    }
+    let kid = header.kid.ok_or(TokenError::UnknownKey)?;
+    let key = key_of(&kid).ok_or(TokenError::UnknownKey)?;
+    let signature = Signature::from_slice(&decode(parts.signature)?).ok_or(TokenError::BadSignature)?;
+    key.verify(parts.signed.as_bytes(), &signature)
+        .or(Err(TokenError::BadSignature))?;
+
+    let payload: Value = serde_json::from_slice(&decode(parts.payload)?).or(Err(TokenError::Malformed))?;
+    let wire = WireStandard::deserialize(&payload).or(Err(TokenError::Malformed))?;
+    if wire.iss != iss {
+        return Err(TokenError::WrongIssuer);
+    }
+    if wire.aud != aud {
+        return Err(TokenError::WrongAudience);
+    }
+    let standard = wire.check_time(now)?;
+    let claims = serde_json::from_value(Value::Object(own_claims(payload))).or(Err(TokenError::Claims))?;
+    Ok(Token { kid, standard, claims })
+}
+
+impl WireStandard {
+    fn check_time(self, now: Timestamp) -> Result<Standard, TokenError> {
+        let (iat, exp) = (Timestamp::from_seconds(self.iat), Timestamp::from_seconds(self.exp));
+        if exp <= now {
+            return Err(TokenError::Expired);
+        }
+        let latest = now.plus(FUTURE_TOLERANCE);
+        if iat > latest || self.nbf.is_some_and(|nbf| Timestamp::from_seconds(nbf) > latest) {
+            return Err(TokenError::NotYetValid);
+        }
+        let Self { iss, aud, sub, jti, .. } = self;
+        Ok(Standard {
+            iss,
+            aud,
+            sub,
+            jti,
+            iat,
+            exp,
+        })
+    }
+}
+
+fn own_claims(payload: Value) -> Map<String, Value> {
+    let Value::Object(mut members) = payload else {
+        return Map::new();
+    };
+    for name in STANDARD_NAMES {
+        members.remove(name);
+    }
+    members
+}
+
+struct Parts<'a> {
+    header: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+    signed: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn split(text: &'a str) -> Result<Self, TokenError> {
+        if text.len() > LENGTH_MAX {
+            return Err(TokenError::Malformed);
+        }
+        // A fourth part would leave a dot in the header, which is not base64url.
+        let (signed, signature) = text.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let (header, payload) = signed.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        Ok(Self {
+            header,
+            payload,
+            signature,
+            signed,
+        })
+    }
+}
+
+fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD.decode(part).or(Err(TokenError::Malformed))
+}
+
+/// The key's JWK thumbprint (RFC 7638): a `kid` that anyone can compute.
+pub fn key_id(key: &PublicKey) -> String {
+    let members = format!(
+        r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#,
+        URL_SAFE_NO_PAD.encode(key.as_bytes())
+    );
+    URL_SAFE_NO_PAD.encode(sha256(members.as_bytes()))
+}
+
+/// The key as a JWK (RFC 8037), for a published key set.
+pub fn jwk(key: &PublicKey, kid: &str) -> Value {
+    json!({
+        "kty": "OKP", "crv": "Ed25519", "x": URL_SAFE_NO_PAD.encode(key.as_bytes()),
+        "kid": kid, "alg": "EdDSA", "use": "sig",
+    })
+}

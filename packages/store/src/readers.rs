@@ -1,0 +1,94 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use tokio::sync::Semaphore;
+
+use crate::location::{Connector, Link, Role};
+use crate::migrate::depth;
+use crate::{Conn, StoreError};
+
+/// A connection to a server that was idle for longer than this is asked whether it is still there.
+const TRUSTED: Duration = Duration::from_secs(5);
+
+/// So many connections stay open when nobody reads: each has a page cache of its own.
+const IDLE_MAX: usize = 2;
+
+/// Connections for reading, opened when they are needed. Smaller than a general pool: no threads of its own, and an
+/// idle node on a small board keeps next to nothing.
+pub(crate) struct Readers {
+    connector: Connector,
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<(Link, Instant)>>,
+}
+
+impl Readers {
+    pub(crate) fn new(connector: Connector) -> Self {
+        let permits = Arc::new(Semaphore::new(connector.options.readers.max(1)));
+        Self {
+            connector,
+            permits,
+            idle: Mutex::new(Vec::new()),
+        }
+    }
+
+    pub(crate) async fn run<T, E, F>(self: Arc<Self>, read: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else {
+            return Err(StoreError::Closed.into());
+        };
+        let running = tokio::task::spawn_blocking(move || {
+            let mut link = self.take()?;
+            let result = catch_unwind(AssertUnwindSafe(|| read(&mut link.conn)));
+            self.put_back(link, result.is_err());
+            drop(permit);
+            result.unwrap_or_else(|_payload| Err(StoreError::Panicked.into()))
+        });
+        // The runtime drops the task only when it stops.
+        running.await.unwrap_or_else(|_stopped| Err(StoreError::Closed.into()))
+    }
+
+    /// No more reads begin; idle connections are closed.
+    pub(crate) fn close(&self) {
+        self.permits.close();
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Link, Instant)>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Result<Link, StoreError> {
+        loop {
+            let Some((mut link, since)) = self.lock().pop() else {
+                return self.connector.connect(Role::Reader);
+            };
+            let stale = match &mut link.conn {
+                Conn::Sqlite(_) => false,
+                Conn::Postgres(conn) => since.elapsed() > TRUSTED && conn.batch_execute("SELECT 1").is_err(),
+            };
+            if !stale {
+                link.faults.clear();
+                return Ok(link);
+            }
+        }
+    }
+
+    fn put_back(&self, mut link: Link, panicked: bool) {
+        let lost = link.faults.lost();
+        let good = !panicked && !lost && depth(&mut link.conn) == Some(0);
+        let mut idle = self.lock();
+        if lost {
+            // The server went away: the others are as dead.
+            idle.clear();
+        }
+        if good && idle.len() < IDLE_MAX && !self.permits.is_closed() {
+            idle.push((link, Instant::now()));
+        }
+    }
+}

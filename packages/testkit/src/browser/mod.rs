@@ -1,0 +1,283 @@
+//! A real browser: headless Chromium, driven over `WebDriver` by chromedriver.
+
+mod command;
+mod options;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use fantoccini::error::CmdError;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+
+use crate::TestkitError;
+use crate::cluster::scratch_make;
+use crate::guard::Guarded;
+use command::{BrowserLog, DevTools};
+pub use options::BrowserOptions;
+
+const START_SECONDS_MAX: u64 = 60;
+const POLL: Duration = Duration::from_millis(20);
+
+/// How long [`Browser::wait_for`] and its kin wait. Generous: the machine may be small and busy.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// A browser with a fresh profile. It is gone when this value is dropped, or when this process ends in whatever way.
+#[derive(Debug)]
+pub struct Browser {
+    client: Client,
+    // Declared after the client, so that the session is let go before the driver is killed.
+    _driver: Guarded,
+}
+
+impl Browser {
+    /// Starts chromedriver on a free loopback port, and Chromium with a profile of its own.
+    ///
+    /// # Errors
+    /// When Chromium or chromedriver is not installed or does not start.
+    pub async fn start(options: &BrowserOptions) -> Result<Self, TestkitError> {
+        let binary = find(
+            "chromium",
+            "chromium",
+            &["chromium", "chromium-browser", "google-chrome", "chrome"],
+        )?;
+        let driver = find("chromedriver", "chromium-driver", &["chromedriver"])?;
+        let scratch = scratch_make("imajin-browser", None)?;
+        let profile = scratch.join("profile");
+        let driver = Guarded::start(&driver, &["--port=0".to_owned()], "KILL", scratch)?;
+        let port = driver_port(&driver).await?;
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(options.capabilities(&binary, &profile)?)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .map_err(|error| TestkitError::Browser {
+                detail: format!("no session: {error}; {}", driver.log()),
+            })?;
+        Ok(Self {
+            client,
+            _driver: driver,
+        })
+    }
+
+    /// The `WebDriver` client, for what the methods here do not cover.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Opens a page and waits until it is loaded.
+    ///
+    /// # Errors
+    /// When the page cannot be loaded.
+    pub async fn goto(&self, url: &str) -> Result<(), TestkitError> {
+        self.client.goto(url).await.map_err(failed("open", url))
+    }
+
+    /// Waits until an element matches the CSS selector, and returns its visible text.
+    ///
+    /// # Errors
+    /// When none does within half a minute.
+    pub async fn wait_for(&self, css: &str) -> Result<String, TestkitError> {
+        let element = self
+            .client
+            .wait()
+            .at_most(WAIT_MAX)
+            .for_element(Locator::Css(css))
+            .await;
+        element
+            .map_err(failed("find", css))?
+            .text()
+            .await
+            .map_err(failed("read", css))
+    }
+
+    /// Waits until the visible text of the page contains `text`.
+    ///
+    /// # Errors
+    /// When it does not within half a minute; the error holds what the page shows instead.
+    pub async fn wait_for_text(&self, text: &str) -> Result<(), TestkitError> {
+        let deadline = Instant::now() + WAIT_MAX;
+        loop {
+            // A page that is being replaced has no body for a moment.
+            let shown = self.text("body").await.unwrap_or_default();
+            if shown.contains(text) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(TestkitError::Browser {
+                    detail: format!("{text:?} did not appear; the page shows: {shown}"),
+                });
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// The visible text of the first element that matches the CSS selector.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn text(&self, css: &str) -> Result<String, TestkitError> {
+        let element = self.client.find(Locator::Css(css)).await.map_err(failed("find", css))?;
+        element.text().await.map_err(failed("read", css))
+    }
+
+    /// Waits for an element that matches the CSS selector, and clicks it.
+    ///
+    /// # Errors
+    /// When there is none within half a minute, or something covers it.
+    pub async fn click(&self, css: &str) -> Result<(), TestkitError> {
+        let element = self
+            .client
+            .wait()
+            .at_most(WAIT_MAX)
+            .for_element(Locator::Css(css))
+            .await;
+        element
+            .map_err(failed("find", css))?
+            .click()
+            .await
+            .map_err(failed("click", css))
+    }
+
+    /// Waits for an input field that matches the CSS selector, and replaces what it holds.
+    ///
+    /// # Errors
+    /// When there is none within half a minute, or it takes no text.
+    pub async fn fill(&self, css: &str, text: &str) -> Result<(), TestkitError> {
+        let element = self
+            .client
+            .wait()
+            .at_most(WAIT_MAX)
+            .for_element(Locator::Css(css))
+            .await;
+        let element = element.map_err(failed("find", css))?;
+        element.clear().await.map_err(failed("clear", css))?;
+        element.send_keys(text).await.map_err(failed("fill", css))
+    }
+
+    /// Runs the body of a JavaScript function in the page and returns what it returns.
+    ///
+    /// # Errors
+    /// When the script throws.
+    pub async fn evaluate(&self, script: &str) -> Result<serde_json::Value, TestkitError> {
+        self.client
+            .execute(script, Vec::new())
+            .await
+            .map_err(failed("run", script))
+    }
+
+    /// What the page wrote to the console, and what the browser itself complained about (a violated content security
+    /// policy, a failed request), since the last call. An empty list means that all is well.
+    ///
+    /// # Errors
+    /// When the driver does not answer.
+    pub async fn complaints(&self) -> Result<Vec<String>, TestkitError> {
+        let log = self
+            .client
+            .issue_cmd(BrowserLog)
+            .await
+            .map_err(failed("read", "the console"))?;
+        let entries = log.as_array().map(Vec::as_slice).unwrap_or_default();
+        let text = |entry: &serde_json::Value, name: &str| entry.get(name).and_then(|v| v.as_str().map(str::to_owned));
+        Ok(entries
+            .iter()
+            .filter(|entry| matches!(text(entry, "level").as_deref(), Some("SEVERE" | "WARNING")))
+            .filter_map(|entry| text(entry, "message"))
+            .collect())
+    }
+
+    /// Writes a picture of the whole page to `target/screenshots/<name>.png` and returns its path.
+    ///
+    /// # Errors
+    /// When the picture cannot be taken or written.
+    pub async fn screenshot(&self, name: &str) -> Result<PathBuf, TestkitError> {
+        let parameters = json!({ "format": "png", "captureBeyondViewport": true });
+        let command = DevTools {
+            name: "Page.captureScreenshot",
+            parameters,
+        };
+        let answer = self.client.issue_cmd(command).await.map_err(failed("draw", name))?;
+        let text = answer
+            .get("data")
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default();
+        let png = base64::engine::general_purpose::STANDARD
+            .decode(text)
+            .map_err(|error| TestkitError::Browser {
+                detail: format!("the picture of {name} is not base64: {error}"),
+            })?;
+        let directory = screenshot_directory();
+        fs::create_dir_all(&directory).map_err(TestkitError::file(&directory))?;
+        let path = directory.join(format!("{name}.png"));
+        fs::write(&path, png).map_err(TestkitError::file(&path))?;
+        Ok(path)
+    }
+
+    /// Ends the session in an orderly way. Dropping the browser is enough, and quicker.
+    ///
+    /// # Errors
+    /// When the driver does not answer.
+    pub async fn close(self) -> Result<(), TestkitError> {
+        self.client
+            .clone()
+            .close()
+            .await
+            .map_err(failed("close", "the session"))
+    }
+}
+
+fn failed<'a>(verb: &'a str, what: &'a str) -> impl FnOnce(CmdError) -> TestkitError + 'a {
+    move |error| TestkitError::Browser {
+        detail: format!("cannot {verb} {what}: {error}"),
+    }
+}
+
+/// The port that the driver chose, from its log: better than choosing one that another process may take meanwhile.
+async fn driver_port(driver: &Guarded) -> Result<u16, TestkitError> {
+    let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
+    loop {
+        let log = driver.log();
+        let port = log.lines().find_map(|line| {
+            line.rsplit_once("successfully on port ")?
+                .1
+                .trim_end_matches('.')
+                .parse()
+                .ok()
+        });
+        if let Some(port) = port {
+            return Ok(port);
+        }
+        if Instant::now() > deadline {
+            return Err(TestkitError::NotReady {
+                program: "chromedriver",
+                seconds: START_SECONDS_MAX,
+                log,
+            });
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+fn find(program: &'static str, package: &'static str, names: &[&str]) -> Result<PathBuf, TestkitError> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    names
+        .iter()
+        .flat_map(|name| directories.iter().map(move |directory| directory.join(name)))
+        .find(|candidate| candidate.is_file())
+        .ok_or(TestkitError::ProgramMissing {
+            program,
+            package,
+            otherwise: "or put it into PATH",
+        })
+}
+
+fn screenshot_directory() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"),
+        PathBuf::from,
+    );
+    target.join("screenshots")
+}

@@ -1,0 +1,73 @@
+// The sign-in page: with an identity of this browser, a file, or recovery words.
+
+import { identityChoices, identityOf, identitySave } from './identity.js';
+import { keyFromSeed, keysCheck } from './keys.js';
+import { element, localPath } from './page.js';
+import { formRun } from './problem.js';
+import { keyFileRead, seedFromWords } from './recovery.js';
+import { identityLogin, sessionStart } from './session.js';
+
+const keyForm = element('login-key', HTMLFormElement);
+const fileForm = element('login-file', HTMLFormElement);
+const next = localPath(keyForm.dataset['next'], '/me');
+
+/** @param {import('./identity.js').Identity[]} identities */
+async function loginWithKey(identities) {
+  const did = new FormData(keyForm).get('did');
+  const identity = identities.find((candidate) => candidate.did === did);
+  if (identity === undefined) {
+    throw new Error('Choose one of the identities first.');
+  }
+  await identityLogin(identity);
+  location.assign(next);
+}
+
+async function loginWithFile() {
+  const file = element('file', HTMLInputElement).files?.[0];
+  const words = element('words', HTMLTextAreaElement).value.trim();
+  if (file !== undefined) {
+    // A key file has a few hundred bytes; nobody waits for a film to be read.
+    if (file.size > 65536) {
+      throw new Error('This file is too large to be a key or recovery file.');
+    }
+    const read = await keyFileRead(await file.text());
+    const { privateKey, publicKey } = await keyFromSeed(read.seed);
+    if (read.kind === 'recovery') {
+      await sessionStart(read.did, privateKey);
+    } else {
+      const identity = identityOf(publicKey, privateKey);
+      await identityLogin(identity);
+      await identitySave(identity);
+    }
+  } else if (words !== '') {
+    const id = element('login-id', HTMLInputElement).value.trim();
+    if (id === '') {
+      throw new Error('Type your handle or DID as well: the words alone do not say who you are.');
+    }
+    const { privateKey } = await keyFromSeed(await seedFromWords(words));
+    await sessionStart(id, privateKey);
+  } else {
+    throw new Error('Choose a file, or type the recovery words.');
+  }
+  location.assign(next);
+}
+
+async function start() {
+  fileForm.addEventListener('submit', (event) => {
+    event.preventDefault();
+    void formRun(fileForm, element('login-file-status', HTMLElement), 'Signing in…', loginWithFile);
+  });
+  if (!(await keysCheck())) {
+    element('file-button', HTMLButtonElement).disabled = true;
+    return;
+  }
+  const identities = await identityChoices('');
+  element('login-button', HTMLButtonElement).hidden = identities.length === 0;
+  keyForm.addEventListener('submit', (event) => {
+    event.preventDefault();
+    const act = () => loginWithKey(identities);
+    void formRun(keyForm, element('login-key-status', HTMLElement), 'Signing in…', act);
+  });
+}
+
+void start();

@@ -1,0 +1,29 @@
+// Small things that every page module needs.
+
+/**
+ * The element with an id, of the kind that the page promises.
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {{ new (): T }} kind
+ * @returns {T}
+ */
+export function element(id, kind) {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) {
+    throw new Error(`The page lacks #${id}.`);
+  }
+  return found;
+}
+
+/**
+ * A path of this node to go on to; anything else becomes `fallback`.
+ * @param {string | undefined} next
+ * @param {string} fallback
+ */
+export function localPath(next, fallback) {
+  if (!next?.startsWith('/')) {
+    return fallback;
+  }
+  const url = new URL(next, location.origin);
+  return url.origin === location.origin ? url.pathname + url.search + url.hash : fallback;
+}

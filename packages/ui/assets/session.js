@@ -1,0 +1,71 @@
+// Registering an identity at this node, and signing in with it.
+
+import { toHex, utf8 } from './bytes.js';
+import { signedFetch } from './http-signature.js';
+import { identitySave } from './identity.js';
+import { keySign } from './keys.js';
+import { jsonPost } from './problem.js';
+
+/** @typedef {import('./identity.js').Identity} Identity */
+
+/**
+ * @typedef {object} Challenge
+ * @property {string} challengeId
+ * @property {string} challenge what is to be signed, as the text that it is
+ * @property {string} expiresAt
+ */
+
+/**
+ * @param {CryptoKey} privateKey
+ * @param {Challenge} challenge
+ */
+async function challengeSign(privateKey, challenge) {
+  return toHex(await keySign(privateKey, utf8(challenge.challenge)));
+}
+
+/**
+ * Makes the identity known to this node. Doing it again does no harm: a lost answer can simply be asked for again.
+ * @param {Identity} identity
+ */
+export async function identityRegister(identity) {
+  /** @type {Challenge} */
+  const challenge = await jsonPost('/auth/api/challenge', { id: identity.did });
+  await signedFetch(identity, {
+    method: 'POST',
+    path: '/auth/api/register',
+    body: {
+      publicKey: identity.publicKey,
+      type: 'human',
+      handle: identity.handle || undefined,
+      name: identity.name || undefined,
+      challengeId: challenge.challengeId,
+      signature: await challengeSign(identity.privateKey, challenge),
+      recoveryKey: identity.recoveryKey || undefined,
+    },
+  });
+  identity.registered = true;
+  await identitySave(identity);
+}
+
+/**
+ * Signs in: the node answers with a session cookie that this page cannot read.
+ * @param {string} id DID or handle
+ * @param {CryptoKey} privateKey the identity's own key or its recovery key
+ */
+export async function sessionStart(id, privateKey) {
+  /** @type {Challenge} */
+  const challenge = await jsonPost('/auth/api/login/challenge', { id });
+  const signature = await challengeSign(privateKey, challenge);
+  await jsonPost('/auth/api/login/verify', { id, challengeId: challenge.challengeId, signature });
+}
+
+/**
+ * Signs in with an identity of this browser, after finishing its registration if that was cut short.
+ * @param {Identity} identity
+ */
+export async function identityLogin(identity) {
+  if (!identity.registered) {
+    await identityRegister(identity);
+  }
+  await sessionStart(identity.did, identity.privateKey);
+}

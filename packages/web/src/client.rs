@@ -1,0 +1,137 @@
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use imajin_kernel::{Code, Problem};
+use imajin_proof::http_sig::SignedRequest;
+use url::Url;
+
+/// The largest answer that is read.
+const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// An HTTP client for addresses that the operator or the person at the command line named: no redirects, no proxy,
+/// bounded time and size. Not for addresses that come from a stranger.
+#[derive(Clone)]
+pub struct HttpClient(reqwest::Client);
+
+/// An answer, read to its end.
+#[derive(Debug, Clone)]
+pub struct HttpAnswer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl HttpClient {
+    /// Prepares a client; no connection is made yet. `extra_root` is a certificate in PEM form to trust besides the
+    /// usual ones, for nodes that made their own.
+    ///
+    /// # Errors
+    /// When the certificate is none, or the TLS set-up of the machine is broken.
+    #[expect(clippy::disallowed_methods, reason = "this is the client for configured addresses, with its own limits")]
+    pub fn new(timeout: Duration, extra_root: Option<&[u8]>) -> Result<Self, Problem> {
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .timeout(timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy();
+        if let Some(pem) = extra_root {
+            let certificate = reqwest::Certificate::from_pem(pem)
+                .map_err(|_error| Problem::invalid("The given file holds no certificate in PEM form."))?;
+            builder = builder.add_root_certificate(certificate);
+        }
+        builder.build().map(Self).map_err(|error| {
+            tracing::error!(%error, "no HTTP client could be made");
+            Problem::internal()
+        })
+    }
+
+    /// Sends a request and reads the answer. A lost connection is [`Code::Unavailable`], whatever the status is.
+    pub async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<HttpAnswer, Problem> {
+        let origin = url.origin().ascii_serialization();
+        let away = |error: reqwest::Error| {
+            tracing::debug!(%error, "an outgoing request failed");
+            let why = if error.is_timeout() { "did not answer in time" } else { "cannot be reached" };
+            Problem::new(Code::Unavailable, format!("{origin} {why}.")).retry_after_seconds(5)
+        };
+        let response = self.0.request(method, url).headers(headers).body(body).send().await.map_err(away)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut stream = response.bytes_stream();
+        let mut body = BytesMut::new();
+        while let Some(chunk) = stream.next().await {
+            body.extend_from_slice(&chunk.map_err(away)?);
+            if body.len() > ANSWER_BYTES_MAX {
+                return Err(Problem::new(Code::Unavailable, format!("{origin} sent too large an answer.")));
+            }
+        }
+        Ok(HttpAnswer { status, headers, body: body.freeze() })
+    }
+
+    /// Sends a request that was signed with [`imajin_proof::http_sig::sign`]; the body is JSON.
+    pub async fn send_signed(&self, signed: SignedRequest) -> Result<HttpAnswer, Problem> {
+        let impossible = |_error| Problem::invalid("The signed request cannot be sent as HTTP.");
+        let url = Url::parse(&signed.target_uri).map_err(|error| Problem::invalid(error.to_string()))?;
+        let method = Method::from_bytes(signed.method.as_bytes())
+            .map_err(|error| Problem::invalid(error.to_string()))?;
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let pairs = [
+            ("content-digest", signed.content_digest),
+            ("idempotency-key", signed.idempotency_key),
+            ("signature-input", Some(signed.signature_input)),
+            ("signature", Some(signed.signature)),
+        ];
+        for (name, value) in pairs {
+            if let Some(value) = value {
+                headers.insert(HeaderName::from_static(name), HeaderValue::try_from(value).map_err(impossible)?);
+            }
+        }
+        self.send(method, url, headers, signed.body).await
+    }
+}
+
+impl HttpAnswer {
+    /// The JSON body of a success; any other status becomes the problem that it carries.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Problem> {
+        self.success()?;
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Problem::new(Code::Unavailable, format!("The answer could not be understood: {error}.")))
+    }
+
+    /// Refuses an answer that is no success, with the problem that it carries.
+    pub fn success(&self) -> Result<(), Problem> {
+        if self.status.is_success() {
+            return Ok(());
+        }
+        Err(self.problem())
+    }
+
+    /// The problem of an answer that is no success: its own document if it has one, else what the status says.
+    fn problem(&self) -> Problem {
+        let document: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let text = |name: &str| document.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
+        let code = document.get("code").and_then(|code| serde_json::from_value(code.clone()).ok());
+        let detail = text("detail").or_else(|| text("error"));
+        let detail = detail.unwrap_or_else(|| format!("The other side answered with the status {}.", self.status));
+        let code = code.unwrap_or(match self.status {
+            StatusCode::UNAUTHORIZED => Code::Unauthenticated,
+            StatusCode::FORBIDDEN => Code::Forbidden,
+            StatusCode::NOT_FOUND => Code::NotFound,
+            StatusCode::CONFLICT => Code::Conflict,
+            StatusCode::TOO_MANY_REQUESTS => Code::RateLimited,
+            status if status.is_client_error() => Code::InvalidRequest,
+            _ => Code::Unavailable,
+        });
+        Problem { hint: text("hint"), ..Problem::new(code, detail) }
+    }
+}

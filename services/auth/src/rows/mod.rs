@@ -1,0 +1,11 @@
+//! One struct per table, each sealed over all its columns.
+
+mod identity;
+mod mailbox;
+mod node;
+mod session;
+
+pub(crate) use identity::{CustodialKeyRow, IdentityAliasRow, IdentityRow, MailboxAliasRow};
+pub(crate) use mailbox::{DevelopmentMailRow, MailboxProofRow};
+pub(crate) use node::{NodeRoleRow, SetupTokenRow};
+pub(crate) use session::{ChallengeUseRow, SessionKeyRow, SessionRow};
