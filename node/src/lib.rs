@@ -1,1 +1,9 @@
-//! The imajin binary: composes the services, and the command line.
+//! The node: the only crate that sees every service. It composes them into one program, and holds the command line.
+
+pub mod agent;
+pub mod cli;
+pub mod config;
+pub mod data_dir;
+pub mod run;
+pub mod tls;
+pub mod verify;

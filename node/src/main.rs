@@ -1,3 +1,10 @@
-//! The `imajin` command.
+//! The `imajin` command. Everything it does is in the library; here is only the start.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use imajin_node::cli::Cli;
+
+fn main() -> ExitCode {
+    Cli::parse().run()
+}

@@ -1,8 +1,6 @@
 use std::collections::BTreeMap;
 
-use imajin_did::Keyring;
-use imajin_kernel::Env;
-use imajin_store::{Db, DbOptions, Location, Migrations};
+use imajin_store::{Db, Location, Migrations, Options, StoreError};
 use secrecy::ExposeSecret;
 
 use super::StartError;
@@ -13,7 +11,7 @@ use crate::data_dir::DataDir;
 pub struct Databases(BTreeMap<ServiceName, Db>);
 
 /// A service's migrations; the pages keep nothing.
-pub(crate) fn migrations(service: ServiceName) -> Option<Migrations> {
+fn migrations(service: ServiceName) -> Option<Migrations> {
     match service {
         ServiceName::Auth => Some(imajin_auth::MIGRATIONS),
         ServiceName::Pay => Some(imajin_pay::MIGRATIONS),
@@ -26,31 +24,33 @@ pub(crate) fn migrations(service: ServiceName) -> Option<Migrations> {
 /// Where a service's database is.
 pub fn service_location(data: &DataDir, config: &Config, service: ServiceName) -> Location {
     match config.database.url.expose_secret() {
-        "sqlite" => Location::SqliteFile(data.database_path(service.as_str())),
-        url => Location::Postgres {
-            url: url.to_owned().into(),
-            schema: format!("{}{service}", config.database.schema_prefix),
-        },
+        "sqlite" => Location::sqlite(data.database_path(service.as_str())),
+        url => Location::postgres(url, format!("{}{service}", config.database.schema_prefix)),
     }
 }
 
+/// Opens a service's database and brings its schema up to date; blocking work, done beside the runtime.
+pub(crate) async fn open_one(
+    data: &DataDir,
+    config: &Config,
+    service: ServiceName,
+) -> Result<Option<Db>, StoreError> {
+    let Some(migrations) = migrations(service) else { return Ok(None) };
+    let location = service_location(data, config, service);
+    let open = move || Db::open(location, service.as_str(), migrations, Options::default());
+    let opened = tokio::task::spawn_blocking(open).await;
+    opened.unwrap_or_else(|_panicked| Err(StoreError::Panicked)).map(Some)
+}
+
 impl Databases {
-    pub(super) async fn open(
-        data: &DataDir,
-        config: &Config,
-        keyring: &Keyring,
-        env: &Env,
-    ) -> Result<Self, StartError> {
+    pub(super) async fn open(data: &DataDir, config: &Config) -> Result<Self, StartError> {
         let mut open = BTreeMap::new();
         for service in &config.services {
-            let Some(migrations) = migrations(*service) else { continue };
-            let location = service_location(data, config, *service);
-            let name = service.as_str();
-            let options = DbOptions::new(keyring.clone(), env.clone());
-            let db = Db::open(location, name, migrations, options)
-                .await
-                .map_err(|source| StartError::Database { service: name, source })?;
-            open.insert(*service, db);
+            let opened = open_one(data, config, *service).await;
+            let opened = opened.map_err(|source| StartError::Database { service: service.as_str(), source })?;
+            if let Some(db) = opened {
+                open.insert(*service, db);
+            }
         }
         Ok(Self(open))
     }

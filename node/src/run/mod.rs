@@ -23,7 +23,7 @@ use crate::tls::TlsError;
 pub use addresses::PublicAddress;
 pub(crate) use compose::Services;
 pub use databases::{Databases, service_location};
-pub(crate) use databases::migrations;
+pub(crate) use databases::open_one;
 
 /// Why a node does not start. Each text is one line for the person who started it.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +104,7 @@ impl RunningNode {
         let background = TaskTracker::new();
 
         let bound = listeners::bind(data, config).await?;
-        let databases = Databases::open(data, config, &keyring, &env).await?;
+        let databases = Databases::open(data, config).await?;
         let services =
             Services::start(config, &keyring, &env, &databases, bound.public()).await?;
         if demo {
@@ -120,7 +120,7 @@ impl RunningNode {
         };
         services.background(&background, &stop);
         bound.serve(config, &services, &env, &listeners, &stop)?;
-        crate::agent::start(config, services.names(), &keyring, &env, &background, &stop)?;
+        crate::agent::start(data, config, services.names(), &keyring, &env, &background, &stop)?;
         listeners.close();
         Ok(Self { banner, keyring, stop, listeners, background, databases, services, _lock: lock })
     }

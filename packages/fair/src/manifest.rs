@@ -146,8 +146,8 @@ impl Manifest {
 
     /// Reads a manifest from a JSON value.
     ///
-    /// A draft, which has no signature, may leave out `version`, `id`, `derives_from` and `terms`: it gets the id of its
-    /// content, and empty ones. What is signed must be complete, since nothing may be added to it.
+    /// A draft, which has no signature, may leave out `version`, `id`, `derives_from` and `terms`: it gets the id of
+    /// its content, and empty ones. What is signed must be complete, since nothing may be added to it.
     pub fn from_value(value: Value) -> Result<Self, ManifestError> {
         let mut members = Members::of(value)?;
         let signature: Option<ManifestSignature> = members.take("signature")?;
@@ -203,8 +203,8 @@ impl Manifest {
         Ok(self)
     }
 
-    /// Checks everything that the manifest shows on its own: the form of its members, and that the shares are the whole.
-    /// Its signature and its sources need keys and other manifests: [`Manifest::verify_signature`],
+    /// Checks everything that the manifest shows on its own: the form of its members, and that the shares are the
+    /// whole. Its signature and its sources need keys and other manifests: [`Manifest::verify_signature`],
     /// [`Manifest::check_lineage`].
     pub fn check(&self) -> Result<(), ManifestError> {
         self.check_members()?;

@@ -25,6 +25,8 @@ pub trait Kind: Send + Sync + 'static {
 #[cfg_attr(feature = "diesel", diesel(sql_type = diesel::sql_types::Text))]
 pub struct Id<K: Kind> {
     uuid: Uuid,
+    /// The text, kept beside the bits: databases, logs and JSON all want it, and it must be borrowed by a query.
+    text: [u8; TEXT_LENGTH],
     kind: PhantomData<fn() -> K>,
 }
 
@@ -36,15 +38,21 @@ impl<K: Kind> Id<K> {
     }
 
     /// Wraps a UUID that is known to be of this kind.
-    pub const fn from_uuid(uuid: Uuid) -> Self {
+    pub fn from_uuid(uuid: Uuid) -> Self {
         Self {
             uuid,
+            text: encode(K::PREFIX, uuid),
             kind: PhantomData,
         }
     }
 
+    /// The text, `evt_01jn8z…`.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.text).unwrap_or_default()
+    }
+
     /// From the 16 bytes beneath the text.
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self::from_uuid(Uuid::from_bytes(bytes))
     }
 
@@ -55,20 +63,26 @@ impl<K: Kind> Id<K> {
 }
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-const TEXT_LENGTH: usize = 26;
+const PREFIX_LENGTH: usize = 3;
+const DIGITS: usize = 26;
+const TEXT_LENGTH: usize = PREFIX_LENGTH + 1 + DIGITS;
 
-fn encode(uuid: Uuid) -> String {
-    let bits = uuid.as_u128();
-    (0..TEXT_LENGTH)
-        .rev()
-        .map(|place| usize::try_from((bits >> (place * 5)) & 31).unwrap_or(0))
-        .filter_map(|digit| ALPHABET.get(digit).copied())
-        .map(char::from)
-        .collect()
+fn encode(prefix: &str, uuid: Uuid) -> [u8; TEXT_LENGTH] {
+    let mut text = [b'_'; TEXT_LENGTH];
+    for (place, byte) in text.iter_mut().zip(prefix.bytes()) {
+        *place = byte;
+    }
+    let mut bits = uuid.as_u128();
+    for place in text.iter_mut().rev().take(DIGITS) {
+        let digit = usize::try_from(bits & 31).unwrap_or(0);
+        *place = ALPHABET.get(digit).copied().unwrap_or(b'0');
+        bits >>= 5;
+    }
+    text
 }
 
 fn decode(text: &str) -> Option<Uuid> {
-    if text.len() != TEXT_LENGTH {
+    if text.len() != DIGITS {
         return None;
     }
     let mut bits: u128 = 0;
@@ -100,7 +114,7 @@ impl<K: Kind> FromStr for Id<K> {
 
 impl<K: Kind> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_{}", K::PREFIX, encode(self.uuid))
+        f.pad(self.as_str())
     }
 }
 
@@ -166,18 +180,12 @@ mod sql {
 
     use super::{Id, Kind};
 
-    impl<K: Kind> ToSql<Text, diesel::sqlite::Sqlite> for Id<K> {
-        fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, diesel::sqlite::Sqlite>) -> serialize::Result {
-            out.set_value(self.to_string());
-            Ok(serialize::IsNull::No)
-        }
-    }
-
-    impl<K: Kind> ToSql<Text, diesel::pg::Pg> for Id<K> {
-        fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, diesel::pg::Pg>) -> serialize::Result {
-            use std::io::Write;
-            write!(out, "{self}")?;
-            Ok(serialize::IsNull::No)
+    impl<K: Kind, DB: Backend> ToSql<Text, DB> for Id<K>
+    where
+        str: ToSql<Text, DB>,
+    {
+        fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+            self.as_str().to_sql(out)
         }
     }
 
@@ -200,6 +208,8 @@ macro_rules! id_kinds {
         impl Kind for $Marker {
             const PREFIX: &'static str = $prefix;
         }
+
+        const _: () = assert!($prefix.len() == PREFIX_LENGTH, "every prefix has three letters");
 
         #[doc = concat!("`", $prefix, "_…`")]
         pub type $Alias = Id<$Marker>;

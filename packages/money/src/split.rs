@@ -30,8 +30,8 @@ pub enum SplitError {
 /// Splits an amount along shares that sum to exactly 1; the parts are in the order of `weights`.
 ///
 /// Each part is first rounded down to a whole unit. The units left over, fewer than there are parts, go one each to the
-/// parts that lost most by the rounding; of equals, to the larger share, then by ascending bytes of the key, then of the
-/// role. The parts always sum to `amount`, and none is negative.
+/// parts that lost most by the rounding; of equals, to the larger share, then by ascending bytes of the key, then of
+/// the role. The parts always sum to `amount`, and none is negative.
 pub fn split(amount: Amount, weights: &[Weighted<'_>]) -> Result<Vec<Amount>, SplitError> {
     let millionths = weights.iter().fold(0_u64, |sum, part| {
         sum.saturating_add(u64::from(part.share.millionths()))

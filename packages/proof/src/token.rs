@@ -143,7 +143,7 @@ pub fn issue<K: TokenKind>(key: &SecretKey, kid: &str, standard: &Standard, clai
     jsonwebtoken::encode(&header, &members, &key).or(Err(TokenError::Claims))
 }
 
-/// Checks a token of the kind `K`: its type, algorithm, key, signature, issuer, audience and time, all of them demanded.
+/// Checks a token of the kind `K`: type, algorithm, key, signature, issuer, audience and time, all of them demanded.
 ///
 /// `key_of` finds the issuer's key by its `kid`. The signature is checked strictly, as every signature that decides.
 ///

@@ -23,6 +23,9 @@ pub enum StoreError {
     /// The nonce was used before.
     #[error("this signature was used before")]
     Replayed,
+    /// A mutation was to be logged with a body that its proof does not cover.
+    #[error("the body to be logged is not the one that was signed")]
+    Misattributed,
     /// The configured location is not one that can be opened.
     #[error("{0}")]
     Location(String),
@@ -55,7 +58,12 @@ impl StoreError {
             Self::Busy | Self::Closed | Self::Unavailable(_) | Self::OutcomeUnknown => Code::Unavailable,
             Self::Replayed => Code::Replayed,
             Self::Database(diesel::result::Error::NotFound) => Code::NotFound,
-            Self::Panicked | Self::Location(_) | Self::Migration { .. } | Self::Damaged(_) | Self::Database(_) => {
+            Self::Panicked
+            | Self::Misattributed
+            | Self::Location(_)
+            | Self::Migration { .. }
+            | Self::Damaged(_)
+            | Self::Database(_) => {
                 Code::Internal
             }
         }

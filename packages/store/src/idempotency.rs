@@ -9,7 +9,7 @@ use imajin_kernel::{Span, Timestamp};
 use serde::Serialize;
 
 use crate::schema::idempotency;
-use crate::{Conn, SealedRow, Sealer, StoreError, sealed_row};
+use crate::{Conn, SealedRow, Sealer, StoreError, for_update, sealed_row};
 
 /// How long an answer is kept.
 pub const KEPT_FOR: Span = Span::hours(24);
@@ -25,6 +25,7 @@ pub(crate) struct IdempotencyRow {
     key: String,
     request_digest: Vec<u8>,
     status: Option<i32>,
+    #[serde(serialize_with = "crate::as_optional_bytes")]
     body: Option<Vec<u8>>,
     created_at: Timestamp,
     expires_at: Timestamp,
@@ -148,9 +149,10 @@ fn row(request: &Request<'_>, answer: Option<(u16, &[u8])>, now: Timestamp, kept
 
 fn fetch(conn: &mut Conn, sealer: &Sealer, request: &Request<'_>) -> Result<Option<IdempotencyRow>, StoreError> {
     let owner = request.owner.canonical().to_string();
-    let query = idempotency::table
-        .find((owner, request.key))
-        .select(IdempotencyRow::as_select());
-    let row: Option<IdempotencyRow> = crate::for_update!(conn, query => first).optional()?;
+    let row: Option<IdempotencyRow> = for_update!(
+        conn,
+        idempotency::table.find((&owner, request.key)).select(IdempotencyRow::as_select()) => first
+    )
+    .optional()?;
     row.map(|row| row.intact(sealer)).transpose()
 }

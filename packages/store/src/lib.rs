@@ -1,1 +1,37 @@
-//! The database boundary: one connection type for SQLite and Postgres, group commit, row seals, mutation log, outbox.
+#![doc = include_str!("../README.md")]
+
+mod audit;
+mod bytes;
+mod canon;
+mod catalog;
+mod conn;
+mod db;
+mod error;
+mod faults;
+mod finding;
+pub mod idempotency;
+mod job;
+mod location;
+mod migrate;
+pub mod mutation;
+pub mod nonce;
+pub mod outbox;
+pub mod parity;
+mod readers;
+mod schema;
+mod seal;
+pub mod tamper;
+mod writer;
+
+pub use audit::audit;
+pub use bytes::{as_bytes, as_optional_bytes};
+pub use conn::{Conn, MultiBackend};
+pub use db::{Db, Options};
+pub use diesel_migrations::embed_migrations;
+pub use error::{StoreError, is_unique_violation};
+pub use finding::Finding;
+pub use location::Location;
+pub use migrate::{Migrations, revert_all};
+pub use seal::{SealedRow, Sealer};
+#[doc(hidden)]
+pub use seal::{audit_rows, name_unreadable};

@@ -96,7 +96,7 @@ fn lock(conn: &mut Conn, location: &Location) -> diesel::QueryResult<()> {
 
 fn run<C, DB>(conn: &mut C, common: &EmbeddedMigrations, own: &EmbeddedMigrations) -> Result<(), Failure>
 where
-    DB: Backend,
+    DB: Backend + 'static,
     C: MigrationHarness<DB> + Connection<Backend = DB>,
 {
     let common = Prefixed(common);
@@ -114,7 +114,7 @@ where
 
 fn run_source<C, DB>(conn: &mut C, source: &impl MigrationSource<DB>) -> Result<(), Failure>
 where
-    DB: Backend,
+    DB: Backend + 'static,
     C: MigrationHarness<DB>,
 {
     let applied: BTreeSet<String> = conn.applied_migrations()?.iter().map(ToString::to_string).collect();
@@ -125,7 +125,7 @@ where
     Ok(())
 }
 
-fn versions<DB: Backend>(source: &impl MigrationSource<DB>) -> Result<BTreeSet<String>, Failure> {
+fn versions<DB: Backend + 'static>(source: &impl MigrationSource<DB>) -> Result<BTreeSet<String>, Failure> {
     let migrations = source.migrations()?;
     Ok(migrations
         .iter()
@@ -136,7 +136,7 @@ fn versions<DB: Backend>(source: &impl MigrationSource<DB>) -> Result<BTreeSet<S
 /// The same migrations, recorded under names of their own.
 struct Prefixed<'a>(&'a EmbeddedMigrations);
 
-impl<DB: Backend> MigrationSource<DB> for Prefixed<'_> {
+impl<DB: Backend + 'static> MigrationSource<DB> for Prefixed<'_> {
     fn migrations(&self) -> diesel::migration::Result<Vec<Box<dyn Migration<DB>>>> {
         let inner: Vec<Box<dyn Migration<DB>>> = self.0.migrations()?;
         Ok(inner
@@ -200,7 +200,7 @@ pub fn revert_all(conn: &mut Conn, migrations: &Migrations) -> Result<(), StoreE
 
 fn revert<C, DB>(conn: &mut C, common: &EmbeddedMigrations, own: &EmbeddedMigrations) -> Result<(), Failure>
 where
-    DB: Backend,
+    DB: Backend + 'static,
     C: MigrationHarness<DB>,
 {
     revert_source(conn, own)?;
@@ -209,7 +209,7 @@ where
 
 fn revert_source<C, DB>(conn: &mut C, source: &impl MigrationSource<DB>) -> Result<(), Failure>
 where
-    DB: Backend,
+    DB: Backend + 'static,
     C: MigrationHarness<DB>,
 {
     let mut applied = source.migrations()?;

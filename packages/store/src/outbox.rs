@@ -10,7 +10,7 @@ use imajin_kernel::{Env, Span, Timestamp};
 use serde::Serialize;
 
 use crate::schema::outbox;
-use crate::{Conn, SealedRow, Sealer, StoreError, sealed_row};
+use crate::{Conn, SealedRow, Sealer, StoreError, for_update, sealed_row};
 
 /// The longest wait between two attempts.
 const BACKOFF_MAX: Span = Span::minutes(10);
@@ -28,6 +28,8 @@ pub struct OutboxRow {
     pub topic: String,
     /// What it is about, for example the id of a checkout.
     pub key: String,
+    /// The place among the items of this topic and key, from 1.
+    pub position: i64,
     /// JSON.
     pub body: String,
     /// How often it was tried in vain.
@@ -86,10 +88,16 @@ pub fn enqueue_at<T: Serialize>(
 ) -> QueryResult<OutboxRow> {
     let body =
         serde_json::to_string(body).map_err(|error| diesel::result::Error::SerializationError(Box::new(error)))?;
+    let last: Option<i64> = outbox::table
+        .filter(outbox::topic.eq(topic))
+        .filter(outbox::key.eq(key))
+        .select(diesel::dsl::max(outbox::position))
+        .first(conn)?;
     let row = OutboxRow {
         id: env.new_id(),
         topic: topic.to_owned(),
         key: key.to_owned(),
+        position: last.unwrap_or(0).saturating_add(1),
         body,
         attempts: 0,
         created_at: env.now(),
@@ -101,13 +109,20 @@ pub fn enqueue_at<T: Serialize>(
     row.insert(conn, sealer)
 }
 
-diesel::alias!(outbox as earlier: Earlier);
+mod alias {
+    #![expect(missing_docs, reason = "the macro makes public items without comments")]
+
+    use crate::schema::outbox;
+
+    diesel::alias!(outbox as earlier: Earlier);
+}
 
 /// What is to be delivered now, oldest first: of each topic and key only the first that has not arrived.
 ///
 /// # Errors
 /// Diesel's.
 pub fn due(conn: &mut Conn, now: Timestamp, limit: i64) -> QueryResult<Vec<OutboxRow>> {
+    let earlier = alias::earlier;
     outbox::table
         .filter(outbox::done_at.is_null())
         .filter(outbox::due_at.le(now))
@@ -116,7 +131,7 @@ pub fn due(conn: &mut Conn, now: Timestamp, limit: i64) -> QueryResult<Vec<Outbo
                 .filter(earlier.field(outbox::done_at).is_null())
                 .filter(earlier.field(outbox::topic).eq(outbox::topic))
                 .filter(earlier.field(outbox::key).eq(outbox::key))
-                .filter(earlier.field(outbox::id).lt(outbox::id)),
+                .filter(earlier.field(outbox::position).lt(outbox::position)),
         )))
         .order_by((outbox::due_at, outbox::id))
         .limit(limit)
@@ -195,8 +210,7 @@ pub fn purge(conn: &mut Conn, before: Timestamp) -> QueryResult<usize> {
 }
 
 fn fetch(conn: &mut Conn, sealer: &Sealer, id: &OutboxId) -> Result<OutboxRow, StoreError> {
-    let query = outbox::table.find(id).select(OutboxRow::as_select());
-    let row: OutboxRow = crate::for_update!(conn, query => first)?;
+    let row: OutboxRow = for_update!(conn, outbox::table.find(id).select(OutboxRow::as_select()) => first)?;
     row.intact(sealer)
 }
 

@@ -1,5 +1,4 @@
 //! The tables that every service's database holds.
-#![expect(missing_docs, reason = "the columns are explained in the migration")]
 
 diesel::table! {
     mutation_log (chain, seq) {
@@ -54,6 +53,7 @@ diesel::table! {
         id -> Text,
         topic -> Text,
         key -> Text,
+        position -> BigInt,
         body -> Text,
         attempts -> Integer,
         created_at -> BigInt,

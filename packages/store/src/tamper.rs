@@ -14,9 +14,8 @@
 //!
 //! Nothing in the node calls this; it is plain public code because the tests of every service do.
 
-use diesel::QueryResult;
-use diesel::connection::SimpleConnection;
-use diesel::result::{DatabaseErrorKind, Error};
+use diesel::connection::{Connection, SimpleConnection};
+use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 
 pub use crate::catalog::{Column, ColumnKind, columns, tables};
 use crate::catalog::{execute, quoted, text, texts};
@@ -74,7 +73,8 @@ pub fn tamper(conn: &mut Conn, table: &str, column: &str, place: &RowPlace) -> Q
         .ok_or(Error::NotFound)?
         .kind;
     let before = literal(conn, table, column, place)?;
-    for other in other_values(conn, kind, &quoted(column), declared(conn, table, column)? == "boolean") {
+    let boolean = declared(conn, table, column)? == "boolean";
+    for other in other_values(conn, kind, &quoted(column), boolean) {
         match set(conn, table, column, place, &other) {
             Ok(place) => {
                 return Ok(Some(Tampered {
@@ -184,5 +184,3 @@ fn set(conn: &mut Conn, table: &str, column: &str, place: &RowPlace, value: &str
         }
     })
 }
-
-use diesel::Connection as _;

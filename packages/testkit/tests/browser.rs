@@ -4,8 +4,9 @@
 use imajin_testkit::browser::{Browser, BrowserOptions};
 
 const PAGE: &str = "data:text/html,<title>A</title><style>body{margin:0;height:3000px}</style><h1>Hello</h1>\
-    <input id=name><button onclick=\"document.querySelector('h1').textContent='Hi '+document.querySelector('input').value\">\
-    Greet</button>";
+    <input id=name><button>Greet</button><script>\
+    document.querySelector('button').onclick=()=>\
+    {document.querySelector('h1').textContent='Hi '+document.querySelector('input').value}</script>";
 
 #[tokio::test]
 async fn a_page_is_opened_used_and_drawn() {

@@ -45,8 +45,11 @@ pub fn check(tree: &Tree) -> Vec<Complaint> {
     complaints
 }
 
+/// Four digits, a hyphen, words.
 fn is_numbered(name: &str) -> bool {
-    name.split_once('-').is_some_and(|(number, rest)| {
-        number.len() == 4 && number.bytes().all(|byte| byte.is_ascii_digit()) && rest.ends_with(".md")
-    })
+    name.strip_suffix(".md")
+        .and_then(|stem| stem.split_once('-'))
+        .is_some_and(|(number, words)| {
+            number.len() == 4 && number.bytes().all(|byte| byte.is_ascii_digit()) && !words.is_empty()
+        })
 }

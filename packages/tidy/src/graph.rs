@@ -175,8 +175,8 @@ pub fn check(crates: &[Crate]) -> Vec<Complaint> {
     complaints
 }
 
-fn forbidden(user: Role, used: Role) -> Option<&'static str> {
-    match (user, used) {
+fn forbidden(from: Role, to: Role) -> Option<&'static str> {
+    match (from, to) {
         (Role::Node, _) | (_, Role::Library) | (Role::Api | Role::Service, Role::Api) => None,
         (Role::Library, _) => Some("a library knows no service; move the shared part into a library"),
         (_, Role::Service) => Some("services talk through their api crates only"),

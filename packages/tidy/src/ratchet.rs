@@ -103,23 +103,23 @@ pub fn check(tree: &Tree, actual: &BTreeMap<String, usize>, bless: bool) -> Resu
         }
     }
     if lowered && complaints.is_empty() {
-        let lines: String = actual
-            .iter()
-            .map(|(name, count)| format!("{name} = {count}\n"))
-            .collect();
-        let comments: String = text
-            .lines()
-            .filter(|line| line.starts_with('#'))
-            .map(|line| format!("{line}\n"))
-            .collect();
-        let heading = if comments.is_empty() {
-            HEADING.to_owned()
-        } else {
-            comments
-        };
-        fs::write(&path, format!("{heading}{lines}")).map_err(failed)?;
+        fs::write(&path, record(&text, actual)).map_err(failed)?;
     }
     Ok(complaints)
+}
+
+/// The record's new text: its comments stay, because they hold the reasons.
+fn record(old: &str, actual: &BTreeMap<String, usize>) -> String {
+    let mut lines: Vec<String> = old
+        .lines()
+        .filter(|line| line.starts_with('#'))
+        .map(str::to_owned)
+        .collect();
+    if lines.is_empty() {
+        lines.extend(HEADING.lines().map(str::to_owned));
+    }
+    lines.extend(actual.iter().map(|(name, count)| format!("{name} = {count}")));
+    lines.join("\n") + "\n"
 }
 
 /// The lines up to the module of unit tests, without comments.

@@ -73,7 +73,9 @@ fn check_file(file: &SourceFile) -> Vec<Complaint> {
 }
 
 fn check_whole(file: &SourceFile) -> Option<Complaint> {
-    if !file.text.is_empty() && (!file.text.ends_with('\n') || file.text.ends_with("\n\n")) {
+    // A part of a page is set into the middle of a line, so a line break at its end would show as a space.
+    let part = file.extension() == "html";
+    if !part && !file.text.is_empty() && (!file.text.ends_with('\n') || file.text.ends_with("\n\n")) {
         return Some(format!("{}: end the file with exactly one line break", file.path));
     }
     let lines = file.text.lines().count();
@@ -159,6 +161,8 @@ mod tests {
     fn every_rule_bites() {
         let long = format!("// {}\n", "x".repeat(COLUMNS_MAX));
         let unfinished = format!("// {}{}: later\n", "TO", "DO");
+        let path = format!("let p = \"/{}/ada/x\";\n", "home");
+        let [block, implementation] = ["{ f() }", "impl Send for X {}"].map(|code| format!("{}safe {code}\n", "un"));
         let endless = "\n".repeat(LINES_MAX) + "x\n";
         for (text, expected) in [
             (long.as_str(), "1: 123 columns"),
@@ -166,9 +170,9 @@ mod tests {
             ("a \n", "1: white space"),
             (unfinished.as_str(), "finish it"),
             ("<<<<<<< ours\n", "merge conflict"),
-            ("let p = \"/home/ada/x\";\n", "one machine only"),
-            ("let x = unsafe { f() };\n", "unsafe code"),
-            ("unsafe impl Send for X {}\n", "unsafe code"),
+            (path.as_str(), "one machine only"),
+            (block.as_str(), "unsafe code"),
+            (implementation.as_str(), "unsafe code"),
             ("a", "exactly one line break"),
             (endless.as_str(), "401 lines"),
         ] {

@@ -3,7 +3,7 @@
 import { signedFetch } from './http-signature.js';
 import { identityFetch } from './identity.js';
 import { element } from './page.js';
-import { formRun } from './problem.js';
+import { ProblemError, formRun } from './problem.js';
 
 const form = element('buy', HTMLFormElement);
 const status = element('status', HTMLElement);
@@ -40,6 +40,10 @@ async function buy() {
     path: '/events/api/checkout',
     body: order,
     idempotencyKey: keyFor(JSON.stringify(order)),
+  }).catch((error) => {
+    // Refused is settled: the next try is a new one. Without an answer, the same key finds out what became of it.
+    sent = error instanceof ProblemError && error.code !== 'idempotency_in_flight' ? '' : sent;
+    throw error;
   });
   const target = new URL(answer.checkoutUrl ?? answer.url ?? `/orders/${answer.orderId ?? answer.id}`, location.origin);
   if (!['https:', location.protocol].includes(target.protocol)) {

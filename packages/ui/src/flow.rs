@@ -16,8 +16,8 @@ const TOP: i64 = 52;
 const SLOT_MIN: i64 = 54;
 /// Space between two bands on the right.
 const SLOT_GAP: i64 = 14;
-/// Room for the title of a manifest that a group of bands passes through.
-const GROUP_TOP: i64 = 24;
+/// Room for the title of a manifest that a group of bands passes through, above the first of its payees.
+const GROUP_TOP: i64 = 26;
 /// Width of the bars at which bands start and end.
 const BAR: i64 = 8;
 
@@ -67,6 +67,7 @@ struct Group {
     x: i64,
     y: i64,
     height: i64,
+    title_y: i64,
     title: String,
 }
 
@@ -87,7 +88,6 @@ struct Measures {
     width: i64,
     leaf_x: i64,
     chars: usize,
-    group_chars: usize,
 }
 
 const NARROW: Measures = Measures {
@@ -95,14 +95,12 @@ const NARROW: Measures = Measures {
     width: 340,
     leaf_x: 128,
     chars: 22,
-    group_chars: 13,
 };
 const WIDE: Measures = Measures {
     size: "wide",
     width: 680,
     leaf_x: 400,
     chars: 30,
-    group_chars: 28,
 };
 
 impl Flow {
@@ -213,6 +211,12 @@ fn label(measures: &Measures, leaf: &FlowLeaf, index: usize, y: i64, height: i64
 /// The bands from the source to each leaf, through a bar in the middle where a part goes through another manifest.
 fn bands(measures: &Measures, leaves: &[FlowLeaf], labels: &[Label], source_y: i64) -> (Vec<Band>, Vec<Group>) {
     let group_x = measures.leaf_x / 2;
+    // Every band bends in the same place, so that none crosses another.
+    let bend_x = if leaves.iter().any(|leaf| leaf.group.is_some()) {
+        group_x
+    } else {
+        measures.leaf_x
+    };
     let mut bands = Vec::new();
     let mut groups: Vec<Group> = Vec::new();
     let mut from_y = source_y;
@@ -221,7 +225,8 @@ fn bands(measures: &Measures, leaves: &[FlowLeaf], labels: &[Label], source_y: i
         let Some(title) = &leaf.group else {
             bands.push(band(
                 (BAR, from_y),
-                (measures.leaf_x, label.y),
+                (bend_x, label.y),
+                measures.leaf_x,
                 label.height,
                 &label.class,
             ));
@@ -236,34 +241,38 @@ fn bands(measures: &Measures, leaves: &[FlowLeaf], labels: &[Label], source_y: i
         let top = label.y;
         let bottom = members.last().map_or(top, |label| label.y + label.height);
         let group_y = top + (bottom - top - height) / 2;
-        bands.push(band((BAR, from_y), (group_x, group_y), height, "flow-through"));
+        bands.push(band((BAR, from_y), (group_x, group_y), group_x, height, "flow-through"));
         let mut inner_y = group_y;
         for label in members {
+            let end = (measures.leaf_x, label.y);
             bands.push(band(
                 (group_x + BAR, inner_y),
-                (measures.leaf_x, label.y),
+                end,
+                measures.leaf_x,
                 label.height,
                 &label.class,
             ));
             inner_y += label.height;
         }
+        let title = shortened(&format!("through {title}"), measures.chars);
         groups.push(Group {
             x: group_x,
             y: group_y,
             height,
-            title: shortened(title, measures.group_chars),
+            title_y: label.title_y - 24,
+            title,
         });
         from_y += height;
     }
     (bands, groups)
 }
 
-/// A band of even thickness with two soft bends.
-fn band((x1, y1): (i64, i64), (x2, y2): (i64, i64), height: i64, class: &str) -> Band {
+/// A band of even thickness with two soft bends, then straight on to `end_x`.
+fn band((x1, y1): (i64, i64), (x2, y2): (i64, i64), end_x: i64, height: i64, class: &str) -> Band {
     let middle = i64::midpoint(x1, x2);
     let (bottom1, bottom2) = (y1 + height, y2 + height);
     let path = format!(
-        "M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}V{bottom2}C{middle} {bottom2} {middle} {bottom1} {x1} {bottom1}Z"
+        "M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}H{end_x}V{bottom2}H{x2}C{middle} {bottom2} {middle} {bottom1} {x1} {bottom1}Z"
     );
     Band {
         path,

@@ -54,6 +54,7 @@ CREATE TABLE outbox (
     id TEXT NOT NULL PRIMARY KEY,
     topic TEXT NOT NULL,
     key TEXT NOT NULL,
+    position BIGINT NOT NULL,
     body TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     created_at BIGINT NOT NULL,
@@ -63,7 +64,7 @@ CREATE TABLE outbox (
     row_seal BYTEA NOT NULL
 );
 CREATE INDEX outbox_due ON outbox (due_at, id) WHERE done_at IS NULL;
-CREATE INDEX outbox_key ON outbox (topic, key, id) WHERE done_at IS NULL;
+CREATE UNIQUE INDEX outbox_position ON outbox (topic, key, position);
 
 -- Answers to requests with an idempotency key.
 CREATE TABLE idempotency (

@@ -51,8 +51,8 @@ pub struct Plan {
     pub fee_schedule_version: u32,
     /// What came off before the split. A fee that rounds down to nothing is not listed.
     pub fees: Vec<FeeLine>,
-    /// Where the rest goes, in the order of the manifests' entries. No leg is zero, and no two have the same payee, role
-    /// and path.
+    /// Where the rest goes, in the order of the manifests' entries. No leg is zero, and no two have the same payee,
+    /// role and path.
     pub legs: Vec<Leg>,
 }
 

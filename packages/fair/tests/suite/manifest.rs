@@ -4,7 +4,7 @@ use imajin_money::Share;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::support::{follows, pays, person};
+use crate::support::{config, follows, pays, person};
 
 fn full() -> Value {
     json!({
@@ -33,7 +33,7 @@ fn refused(value: &Value) -> String {
     error.to_string()
 }
 
-/// `full()` with one member set, or removed by null.
+/// `full()` with one member set.
 fn with(pointer: &str, member: &str, value: Value) -> Value {
     let mut manifest = full();
     let object = manifest.pointer_mut(pointer).unwrap().as_object_mut().unwrap();
@@ -177,7 +177,7 @@ fn text_with_two_meanings_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config(2_000))]
 
     #[test]
     fn no_text_makes_the_parser_panic(text in "\\PC{0,80}", inside in "[\\[\\]{}\":,0-9a-z_.]{0,60}") {

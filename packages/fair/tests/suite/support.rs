@@ -6,9 +6,21 @@ use std::sync::LazyLock;
 use imajin_did::{Did, SecretKey};
 use imajin_fair::plan::{FeeSchedule, Plan, PlanError, PlanInput, plan};
 use imajin_fair::{Manifest, ManifestId};
+use proptest::test_runner::{Config, RngSeed};
 use serde_json::{Value, json};
 
 static PEOPLE: LazyLock<Vec<Did>> = LazyLock::new(|| (0..50).map(|index| key(index).did()).collect());
+
+/// `IMAJIN_PROPTEST_CASES` raises the number of cases; the seed is fixed, so a run can be repeated.
+pub(crate) fn config(cases_default: u32) -> Config {
+    let cases = std::env::var("IMAJIN_PROPTEST_CASES").ok();
+    Config {
+        cases: cases.and_then(|text| text.parse().ok()).unwrap_or(cases_default),
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(0x1a_5eed),
+        ..Config::default()
+    }
+}
 
 /// The key of the person of this number.
 pub(crate) fn key(index: u8) -> SecretKey {

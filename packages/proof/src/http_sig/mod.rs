@@ -1,7 +1,7 @@
 //! HTTP message signatures (RFC 9421) by Ed25519 over requests, with the body under a `Content-Digest` (RFC 9530).
 //!
 //! A signature covers `@method`, `@target-uri`, `content-digest` (also of an empty body) and, when the header is there,
-//! `idempotency-key`; its parameters are `created`, `keyid` (a DID), `nonce`, `alg` and, for a purpose of its own, `tag`.
+//! `idempotency-key`. Its parameters are `created`, `keyid` (a DID), `nonce`, `alg` and, for a special purpose, `tag`.
 //!
 //! A verifier compares the URL with the one it built from its own configuration, never from a forwarded header. The
 //! nonce is spent by the caller, in the transaction of the mutation that the request authorises.

@@ -75,7 +75,11 @@ impl BrowserOptions {
         let mut chrome = json!({ "binary": binary, "args": self.flags(profile) });
         if self.phone {
             let metrics = json!({
-                "width": self.width_pixels, "height": self.height_pixels, "pixelRatio": 2.0, "mobile": true, "touch": true
+                "width": self.width_pixels,
+                "height": self.height_pixels,
+                "pixelRatio": 2.0,
+                "mobile": true,
+                "touch": true,
             });
             let client_hints = json!({ "platform": "Android", "mobile": true });
             insert(

@@ -65,6 +65,8 @@ pub enum OrderState {
     Expired,
     /// The payment was refused.
     Failed,
+    /// The buyer left; the places are free again.
+    Cancelled,
 }
 
 impl OrderState {
@@ -77,6 +79,7 @@ impl OrderState {
             Self::Refunded => "Refunded",
             Self::Expired => "Expired",
             Self::Failed => "Payment failed",
+            Self::Cancelled => "Cancelled",
         }
     }
 
@@ -89,6 +92,7 @@ impl OrderState {
             Self::Refunded => "Your money is back",
             Self::Expired => "The reservation has ended",
             Self::Failed => "The payment did not go through",
+            Self::Cancelled => "You left without paying",
         }
     }
 
@@ -101,6 +105,7 @@ impl OrderState {
             Self::Refunded => "The whole amount was returned. There is no ticket and nothing is owed.",
             Self::Expired => "It was not paid in time, so the places are free again. Nothing was charged.",
             Self::Failed => "Nothing was charged. You can try again as long as there are places.",
+            Self::Cancelled => "Nothing was charged, and the places are free again.",
         }
     }
 
@@ -110,7 +115,7 @@ impl OrderState {
             Self::Paid => "good",
             Self::AwaitingPayment | Self::Processing => "warn",
             Self::Failed => "bad",
-            Self::Refunded | Self::Expired => "calm",
+            Self::Refunded | Self::Expired | Self::Cancelled => "calm",
         }
     }
 
@@ -123,6 +128,7 @@ impl OrderState {
             Self::Refunded => "refunded",
             Self::Expired => "expired",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
         }
     }
 
@@ -133,6 +139,6 @@ impl OrderState {
 
     /// Whether it ended without a ticket.
     pub fn is_over(self) -> bool {
-        matches!(self, Self::Refunded | Self::Expired | Self::Failed)
+        matches!(self, Self::Refunded | Self::Expired | Self::Failed | Self::Cancelled)
     }
 }

@@ -136,7 +136,7 @@ impl ReceiptPage {
         let legs = self.legs.iter().map(|leg| FlowLeaf {
             title: leg.name.clone(),
             note: if leg.held {
-                format!("{} · held", leg.role)
+                format!("held · {}", leg.role)
             } else {
                 leg.role.clone()
             },

@@ -1,5 +1,6 @@
 //! What the other services may ask of events, and the form of a ticket.
 
+mod create;
 mod ticket;
 
 use imajin_did::Did;
@@ -11,7 +12,9 @@ use imajin_proof::SignedMessage;
 use imajin_proof::http_sig::SignedRequest;
 use imajin_web::service_api;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+pub use create::{EventCreate, TierCreate};
 pub use ticket::{QR_PREFIX, TicketCode, TicketCodeError, TicketPayload};
 
 service_api! {
@@ -41,7 +44,7 @@ service_api! {
 }
 
 /// The life of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EventStatus {
     /// Being prepared; only its owner sees it.
@@ -57,22 +60,27 @@ pub enum EventStatus {
 }
 
 /// An event, as anyone may see it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventView {
     /// The event.
+    #[schema(value_type = String)]
     pub id: EventId,
     /// The event's own DID, whose key signs the tickets.
+    #[schema(value_type = String)]
     pub did: Did,
     /// Who made it and sells it.
+    #[schema(value_type = String)]
     pub owner: Did,
     /// The title.
     pub title: String,
     /// What it is about, plain text with paragraphs.
     pub description: String,
     /// When it begins.
+    #[schema(value_type = String, format = DateTime)]
     pub starts_at: Timestamp,
     /// When it ends.
+    #[schema(value_type = String, format = DateTime)]
     pub ends_at: Timestamp,
     /// The IANA time zone in which its times are shown.
     pub timezone: String,
@@ -89,26 +97,31 @@ pub struct EventView {
     /// What can be bought.
     pub tiers: Vec<TierView>,
     /// How each sale is split.
+    #[schema(value_type = Object)]
     pub manifest: Manifest,
     /// The contributors who have countersigned the manifest.
+    #[schema(value_type = Vec<String>)]
     pub accepted: Vec<Did>,
     /// What happens to the money when a buyer or the organiser steps back, in words.
     pub refund_policy: Option<String>,
     /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
 }
 
 /// A kind of ticket.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TierView {
     /// The tier.
+    #[schema(value_type = String)]
     pub id: TierId,
     /// Its name, unique within the event.
     pub name: String,
     /// What it gives, in words.
     pub description: String,
     /// What one place costs.
+    #[schema(value_type = Object)]
     pub price: Money,
     /// How many places there are; none means unlimited.
     pub quantity: Option<u32>,
@@ -117,8 +130,10 @@ pub struct TierView {
     /// How many places one order may take.
     pub per_order_limit: u32,
     /// When its sale begins; none means at once.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub sales_start: Option<Timestamp>,
     /// When its sale ends; none means when the event ends.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub sales_end: Option<Timestamp>,
     /// What comes with it.
     pub perks: Vec<String>,
@@ -137,7 +152,7 @@ pub struct EventList {
 }
 
 /// A page of events.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EventPage {
     /// The events.
@@ -157,19 +172,21 @@ pub struct EventFetch {
 }
 
 /// What a buyer asks for: the body of `POST /api/checkout`. It names no price.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CheckoutRequest {
     /// The event.
+    #[schema(value_type = String)]
     pub event_id: EventId,
     /// The kind of ticket.
+    #[schema(value_type = String)]
     pub tier_id: TierId,
     /// How many places.
     pub quantity: u32,
 }
 
 /// The life of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderState {
     /// The places are reserved and wait for the money.
@@ -185,36 +202,45 @@ pub enum OrderState {
 }
 
 /// An order: places, then tickets.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderView {
     /// The order.
+    #[schema(value_type = String)]
     pub id: OrderId,
     /// The event.
+    #[schema(value_type = String)]
     pub event_id: EventId,
     /// The event's title.
     pub event_title: String,
     /// The kind of ticket.
+    #[schema(value_type = String)]
     pub tier_id: TierId,
     /// The tier's name.
     pub tier_name: String,
     /// How many places.
     pub quantity: u32,
     /// The total price.
+    #[schema(value_type = Object)]
     pub total: Money,
     /// Who buys.
+    #[schema(value_type = String)]
     pub buyer: Did,
     /// Where it stands.
     pub state: OrderState,
     /// Until when the places are reserved.
+    #[schema(value_type = String, format = DateTime)]
     pub hold_expires_at: Timestamp,
     /// The checkout at pay.
+    #[schema(value_type = Option<String>)]
     pub checkout_id: Option<CheckoutId>,
     /// Where the buyer pays, while the order waits for the money.
     pub checkout_url: Option<String>,
     /// The tickets, once they are issued.
+    #[schema(value_type = Vec<String>)]
     pub tickets: Vec<TicketId>,
     /// The receipt, once the tickets are issued; it can be read when pay has booked the split.
+    #[schema(value_type = Option<String>)]
     pub receipt: Option<ReceiptId>,
 }
 
@@ -263,18 +289,22 @@ pub struct TicketFetch {
 }
 
 /// A ticket with what a person wants to see beside it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TicketView {
     /// The ticket.
+    #[schema(value_type = String)]
     pub id: TicketId,
     /// The event.
+    #[schema(value_type = String)]
     pub event_id: EventId,
     /// The event's title.
     pub event_title: String,
     /// The event's DID: the key to check the ticket with.
+    #[schema(value_type = String)]
     pub event_did: Did,
     /// When the event begins.
+    #[schema(value_type = String, format = DateTime)]
     pub starts_at: Timestamp,
     /// The IANA time zone in which its times are shown.
     pub timezone: String,
@@ -283,14 +313,18 @@ pub struct TicketView {
     /// The tier's name.
     pub tier_name: String,
     /// Who holds it.
+    #[schema(value_type = String)]
     pub holder: Did,
     /// `valid`, or `revoked` after a refund or a transfer.
     pub status: String,
     /// The order that it came from.
+    #[schema(value_type = String)]
     pub order_id: OrderId,
     /// The receipt of the payment.
+    #[schema(value_type = String)]
     pub receipt: ReceiptId,
     /// The signed document.
+    #[schema(value_type = Object)]
     pub document: SignedMessage<TicketPayload>,
     /// The text of the QR code, see [`TicketCode`].
     pub qr: String,

@@ -1,0 +1,78 @@
+use imajin_did::Keyring;
+use imajin_kernel::{Problem, Timestamp};
+use imajin_registry_api::{Health, Heartbeat, NodeAttestation, Unsigned};
+
+/// What this process can say about itself.
+#[derive(Debug, Clone)]
+pub struct NodeFacts {
+    services: Vec<String>,
+    build_hash: String,
+    started: Timestamp,
+}
+
+impl NodeFacts {
+    /// The running binary and the services in it.
+    pub fn of_this_process(services: Vec<String>, started: Timestamp) -> Self {
+        Self { services, build_hash: build_hash(), started }
+    }
+
+    /// The attestation that a registry asks for.
+    pub fn attestation(
+        &self,
+        keyring: &Keyring,
+        hostname: &str,
+        now: Timestamp,
+    ) -> Result<NodeAttestation, Problem> {
+        let unsigned = NodeAttestation {
+            node_id: keyring.node_did().clone(),
+            public_key: keyring.node_key().public().to_hex(),
+            build_hash: self.build_hash.clone(),
+            source_commit: option_env!("IMAJIN_SOURCE_COMMIT").unwrap_or("unknown").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            hostname: hostname.to_owned(),
+            services: self.services.clone(),
+            capabilities: Vec::new(),
+            timestamp: now.as_millis(),
+            signature: None,
+        };
+        unsigned.sign(keyring.node_key()).map_err(|error| Problem::new(error.code(), error.to_string()))
+    }
+
+    /// A sign of life.
+    pub fn heartbeat(&self, keyring: &Keyring, now: Timestamp) -> Result<Heartbeat, Problem> {
+        let unsigned = Heartbeat {
+            node_id: keyring.node_did().clone(),
+            timestamp: now.as_millis(),
+            build_hash: self.build_hash.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            health: Health {
+                status: "healthy".to_owned(),
+                services: self.services.iter().map(|name| (name.clone(), "up".to_owned())).collect(),
+                uptime: u64::try_from(now.since(self.started).as_seconds()).unwrap_or(0),
+                metrics: serde_json::Map::new(),
+            },
+            addresses: None,
+            signature: None,
+        };
+        unsigned.sign(keyring.node_key()).map_err(|error| Problem::new(error.code(), error.to_string()))
+    }
+}
+
+/// SHA-256 of the running binary, read in pieces so that a small board does not need its size in memory.
+fn build_hash() -> String {
+    use std::io::Read;
+    let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    let hashed = std::fs::File::open("/proc/self/exe").and_then(|mut file| {
+        let mut piece = [0; 16 * 1024];
+        loop {
+            match file.read(&mut piece)? {
+                0 => return Ok(()),
+                length => digest.update(piece.get(..length).unwrap_or_default()),
+            }
+        }
+    });
+    match hashed {
+        Ok(()) => hex::encode(digest.finish()),
+        Err(_) => "0".repeat(64),
+    }
+}

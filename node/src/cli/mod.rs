@@ -1,0 +1,190 @@
+//! The command line. One file per command; every command has `--json` and `--help`, says what it did in one line, and
+//! ends with an exit code that is not 0 when it did not.
+
+mod balance;
+mod client;
+mod config;
+mod event;
+mod key;
+mod login;
+mod node;
+mod output;
+mod receipt;
+mod ticket;
+mod up;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use imajin_kernel::Problem;
+use url::Url;
+
+pub use output::Output;
+
+use crate::data_dir::{DataDir, DataDirError};
+
+/// A federated node of your own: identity, tickets, money that splits itself.
+#[derive(Debug, Parser)]
+#[command(name = "imajin", version, about, max_term_width = 110)]
+pub struct Cli {
+    /// Print the result as one JSON document instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the node. The first start makes its data directory, key and DID, and prints what to open.
+    Up(up::UpArgs),
+    /// Show the configuration in force and where each value came from.
+    Config(config::ConfigArgs),
+    /// Make or show a key file: an identity of your own.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Log in at a node with a key file; registers the identity there if it is new.
+    Login(login::LoginArgs),
+    /// Make, publish and list events.
+    #[command(subcommand)]
+    Event(event::EventCommand),
+    /// Buy, show and check tickets.
+    #[command(subcommand)]
+    Ticket(ticket::TicketCommand),
+    /// Show a receipt.
+    #[command(subcommand)]
+    Receipt(receipt::ReceiptCommand),
+    /// Show your balances at a node.
+    Balance(balance::BalanceArgs),
+    /// Prepare a node, register it with a registry, see how it stands there.
+    #[command(subcommand)]
+    Node(node::NodeCommand),
+    /// Recompute every log, signature, balance and hash chain of a node, and name what does not fit.
+    Verify(verify::VerifyArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which node to talk to.
+#[derive(Debug, Clone, Args)]
+pub struct NodeArg {
+    /// The node's URL.
+    #[arg(long, env = "IMAJIN_NODE", default_value = "http://127.0.0.1:7000")]
+    node: Url,
+    /// A certificate (PEM) to trust besides the usual ones: `tls.crt` of a node that made its own.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+/// Whose key signs.
+#[derive(Debug, Clone, Args)]
+pub struct KeyArg {
+    /// Your key file, from `imajin key new`.
+    #[arg(long, env = "IMAJIN_KEY", value_name = "FILE")]
+    key: PathBuf,
+}
+
+/// Which data directory.
+#[derive(Debug, Clone, Args)]
+pub struct DataArg {
+    /// The node's data directory.
+    #[arg(long, env = "IMAJIN_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl DataArg {
+    fn path(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(DataDir::default_path)
+    }
+}
+
+/// Why a command failed: one line for the person.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// A node or registry refused.
+    #[error("{}{}", .0.detail, .0.hint.as_ref().map(|hint| format!(" {hint}")).unwrap_or_default())]
+    Problem(Problem),
+    /// The data directory.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] crate::config::ConfigError),
+    /// The node does not start.
+    #[error(transparent)]
+    Start(#[from] crate::run::StartError),
+    /// The check could not be made.
+    #[error(transparent)]
+    Verify(#[from] crate::verify::VerifyError),
+    /// Something on this machine.
+    #[error("{0}")]
+    Local(String),
+    /// The command did its work and the answer is no; it has been printed already.
+    #[error("")]
+    Negative,
+}
+
+impl From<Problem> for CommandError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl Cli {
+    /// Runs the command to its end.
+    pub fn run(self) -> ExitCode {
+        let output = Output::new(self.json);
+        if let Command::Completions { shell } = self.command {
+            clap_complete::generate(shell, &mut Self::command(), "imajin", &mut std::io::stdout());
+            return ExitCode::SUCCESS;
+        }
+        // The process's TLS provider must be chosen before anything speaks TLS; a second choice is ignored.
+        let _first = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let result = match runtime {
+            Ok(runtime) => runtime.block_on(self.command.run(&output)),
+            Err(error) => Err(CommandError::Local(format!("the program cannot start its threads: {error}"))),
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(CommandError::Negative) => ExitCode::FAILURE,
+            Err(error) => {
+                output.error(&error);
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+impl Command {
+    async fn run(self, output: &Output) -> Result<(), CommandError> {
+        match self {
+            Self::Up(args) => args.run(output).await,
+            Self::Config(args) => args.run(output),
+            Self::Key(command) => command.run(output),
+            Self::Login(args) => args.run(output).await,
+            Self::Event(command) => command.run(output).await,
+            Self::Ticket(command) => command.run(output).await,
+            Self::Receipt(command) => command.run(output).await,
+            Self::Balance(args) => args.run(output).await,
+            Self::Node(command) => command.run(output).await,
+            Self::Verify(args) => args.run(output).await,
+            Self::Completions { .. } => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

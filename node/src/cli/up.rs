@@ -1,0 +1,119 @@
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use clap::Args;
+use imajin_kernel::Env;
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{CommandError, DataArg, Output};
+use crate::config::{Overrides, ServiceName, load};
+use crate::data_dir::DataDir;
+use crate::run::{Banner, RunningNode};
+
+/// Start the node.
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    #[command(flatten)]
+    data: DataArg,
+    /// Put demo events there, once.
+    #[arg(long)]
+    demo: bool,
+    /// Where to listen. Not on loopback, the node serves HTTPS with a certificate that it makes.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+    /// The services to run in this process, separated by commas: auth, pay, events, registry, www.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    services: Option<Vec<ServiceName>>,
+    /// Also open one port for each service (www 7000, auth 7001, registry 7002, pay 7004, events 7006).
+    #[arg(long)]
+    service_ports: bool,
+    /// `sqlite` (the default) or a `postgres://` URL.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// Development: the service ports move to 3xxx, and test peers are allowed.
+    #[arg(long)]
+    dev: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Started {
+    url: String,
+    did: String,
+    setup_url: Option<String>,
+    certificate_sha256: Option<String>,
+    ports: std::collections::BTreeMap<String, SocketAddr>,
+}
+
+impl UpArgs {
+    fn overrides(&self) -> Overrides {
+        let mut overrides = Overrides::default();
+        overrides.set("listen", self.listen.map(|address| address.to_string()));
+        overrides.set("database.url", self.database.clone());
+        overrides.set("service_ports", self.service_ports.then_some(true));
+        overrides.set("dev", self.dev.then_some(true));
+        let services: Option<BTreeSet<&str>> =
+            self.services.as_ref().map(|list| list.iter().map(|service| service.as_str()).collect());
+        overrides.set("services", services.map(|set| set.into_iter().map(str::to_owned).collect::<Vec<String>>()));
+        overrides
+    }
+
+    pub(super) async fn run(self, output: &Output) -> Result<(), CommandError> {
+        log_to_stderr();
+        imajin_web::metrics_install();
+        let data = DataDir::create(&self.data.path())?;
+        let loaded = load(data.path(), &self.overrides())?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(|error| CommandError::Local(error.to_string()))?;
+        let node = RunningNode::start(&data, &loaded, Env::system(), self.demo).await?;
+        output.result(&started(node.banner()), |_| banner_text(node.banner(), &data));
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        output.note("Stopping…");
+        node.stop().await;
+        Ok(())
+    }
+}
+
+fn started(banner: &Banner) -> Started {
+    Started {
+        url: banner.url.to_string(),
+        did: banner.did.to_string(),
+        setup_url: banner.setup_url.clone(),
+        certificate_sha256: banner.fingerprint.clone(),
+        ports: banner.ports.iter().cloned().collect(),
+    }
+}
+
+/// The last line says what to open.
+fn banner_text(banner: &Banner, data: &DataDir) -> String {
+    let mut lines = vec![format!("imajin runs as {}", banner.did), format!("Data: {}", data.path().display())];
+    for (service, address) in &banner.ports {
+        lines.push(format!("Port for {service}: {address}"));
+    }
+    if let Some(fingerprint) = &banner.fingerprint {
+        lines.push(format!("Certificate (made by this node), SHA-256 {fingerprint}"));
+    }
+    match &banner.setup_url {
+        Some(setup) => {
+            lines.push(format!("Pages: {}", banner.url));
+            lines.push(format!("Open this link once to make the node yours: {setup}"));
+        }
+        None => lines.push(format!("Open {}", banner.url)),
+    }
+    lines.join("\n")
+}
+
+/// Logs go to the error stream: as JSON when something collects them, as text for a person.
+fn log_to_stderr() {
+    use std::io::IsTerminal;
+    let filter = EnvFilter::try_from_env("IMAJIN_LOG").unwrap_or_else(|_| EnvFilter::new("warn,imajin=info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let installed = if std::io::stderr().is_terminal() { builder.try_init() } else { builder.json().try_init() };
+    if let Err(error) = installed {
+        tracing::debug!(%error, "a log subscriber is installed already");
+    }
+}

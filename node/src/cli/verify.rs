@@ -1,0 +1,39 @@
+use clap::Args;
+
+use super::{CommandError, DataArg, Output};
+use crate::config::{Overrides, load};
+use crate::data_dir::DataDir;
+use crate::verify::{Report, verify};
+
+/// Recompute everything.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    data: DataArg,
+    /// The database, if it is not the one of the configuration: `sqlite` or a `postgres://` URL.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+}
+
+impl VerifyArgs {
+    pub(super) async fn run(self, output: &Output) -> Result<(), CommandError> {
+        let data = DataDir::open(&self.data.path())?;
+        let mut overrides = Overrides::default();
+        overrides.set("database.url", self.database);
+        let loaded = load(data.path(), &overrides)?;
+        let report = verify(&data, &loaded.config).await?;
+        let clean = report.findings.is_empty();
+        output.result(&report, text);
+        if clean { Ok(()) } else { Err(CommandError::Negative) }
+    }
+}
+
+fn text(report: &Report) -> String {
+    let checked = report.services.join(", ");
+    if report.findings.is_empty() {
+        return format!("Everything fits: {checked}.");
+    }
+    let mut lines: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
+    lines.push(format!("{} findings in {checked}.", report.findings.len()));
+    lines.join("\n")
+}

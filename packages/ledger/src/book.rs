@@ -1,0 +1,272 @@
+//! The rows that a batch of commands touches: read once, changed in memory, written back in a few statements.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use imajin_kernel::Timestamp;
+use imajin_kernel::id::HoldId;
+use imajin_store::{Conn, Finding, SealedRow, for_update, per_backend};
+
+use crate::entry::GENESIS;
+use crate::rows::{AccountRow, EntryRow, HeadRow, HoldRow, LineRow, sealed_all};
+use crate::schema::{ledger_accounts, ledger_entries, ledger_heads, ledger_holds, ledger_lines};
+use crate::{AccountId, AccountKey, Command, Ledger, LedgerError, Owner, Purpose};
+
+/// Rows per statement: at 14 columns below the limit of parameters of either database.
+const ROWS_PER_STATEMENT: usize = 1_000;
+
+/// An account as it stands within the batch.
+pub(crate) struct AccountState {
+    pub(crate) row: AccountRow,
+    /// Whether the row is in the database already.
+    pub(crate) stored: bool,
+    pub(crate) dirty: bool,
+    pub(crate) may_be_negative: bool,
+}
+
+pub(crate) struct HoldSlot {
+    pub(crate) row: HoldRow,
+    pub(crate) dirty: bool,
+}
+
+pub(crate) struct Book<'a> {
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) now: Timestamp,
+    pub(crate) head: HeadRow,
+    pub(crate) accounts: HashMap<AccountId, AccountState>,
+    pub(crate) holds: HashMap<HoldId, HoldSlot>,
+    /// What was booked under the keys of this batch, earlier or within it.
+    pub(crate) known: HashMap<String, EntryRow>,
+    pub(crate) entries: Vec<EntryRow>,
+    pub(crate) lines: Vec<LineRow>,
+}
+
+impl<'a> Book<'a> {
+    /// Reads and locks everything that the commands may touch. Accounts are locked in the order of their ids, after the
+    /// head of the chain, so that two processes never wait for each other in a circle.
+    pub(crate) fn load(ledger: &'a Ledger, conn: &mut Conn, commands: &[Command]) -> Result<Self, LedgerError> {
+        let mut book = Self {
+            ledger,
+            now: ledger.now(),
+            head: load_head(ledger, conn)?,
+            accounts: HashMap::new(),
+            holds: HashMap::new(),
+            known: load_known(conn, commands)?,
+            entries: Vec::with_capacity(commands.len()),
+            lines: Vec::with_capacity(commands.len().saturating_mul(4)),
+        };
+        book.load_holds(conn, commands)?;
+        book.load_accounts(conn, commands)?;
+        Ok(book)
+    }
+
+    fn load_holds(&mut self, conn: &mut Conn, commands: &[Command]) -> Result<(), LedgerError> {
+        let mut ids: BTreeSet<HoldId> = commands.iter().filter_map(hold_of).collect();
+        ids.extend(self.known.values().filter_map(|entry| entry.hold_id));
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let query = ledger_holds::table
+            .filter(ledger_holds::id.eq_any(ids))
+            .order_by(ledger_holds::id)
+            .select(HoldRow::as_select());
+        let rows: Vec<HoldRow> = for_update!(conn, query => load)?;
+        for row in rows {
+            let row = row.intact(&self.ledger.sealer)?;
+            self.holds.insert(row.id, HoldSlot { row, dirty: false });
+        }
+        Ok(())
+    }
+
+    fn load_accounts(&mut self, conn: &mut Conn, commands: &[Command]) -> Result<(), LedgerError> {
+        let mut wanted: BTreeMap<AccountId, Option<AccountKey>> = BTreeMap::new();
+        for command in commands {
+            self.accounts_of(command, &mut wanted);
+        }
+        let ids: Vec<String> = wanted.keys().map(ToString::to_string).collect();
+        for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+            let query = ledger_accounts::table
+                .filter(ledger_accounts::id.eq_any(chunk))
+                .order_by(ledger_accounts::id)
+                .select(AccountRow::as_select());
+            let rows: Vec<AccountRow> = for_update!(conn, query => load)?;
+            for row in rows {
+                self.insert_stored(row)?;
+            }
+        }
+        for (id, key) in wanted {
+            if let (Some(key), false) = (key, self.accounts.contains_key(&id)) {
+                self.insert_new(id, &key);
+            }
+        }
+        Ok(())
+    }
+
+    /// The accounts of a command; those that a hold names are there already, by their id alone.
+    fn accounts_of(&self, command: &Command, wanted: &mut BTreeMap<AccountId, Option<AccountKey>>) {
+        let mut want = |key: &AccountKey| {
+            wanted.insert(key.id(), Some(key.clone()));
+        };
+        match command {
+            Command::Post(posting) => posting.movements.iter().for_each(|movement| want(&movement.account)),
+            Command::Place(place) => {
+                want(&place.source);
+                want(&AccountKey::new(place.owner.clone(), place.source.asset, Purpose::Held));
+            }
+            Command::Capture(capture) => capture.credits.iter().for_each(|credit| want(&credit.account)),
+            Command::Release(_) => {}
+        }
+        let hold = hold_of(command).and_then(|id| self.holds.get(&id));
+        for id in hold.into_iter().flat_map(|slot| [&slot.row.account_id, &slot.row.source_id]) {
+            if let Ok(id) = id.parse() {
+                wanted.entry(id).or_insert(None);
+            }
+        }
+    }
+
+    fn insert_stored(&mut self, row: AccountRow) -> Result<(), LedgerError> {
+        let sealer = &self.ledger.sealer;
+        let row = row.intact(sealer)?;
+        let damaged = || LedgerError::Damaged(Finding::changed(sealer.service(), AccountRow::TABLE, row.id.clone()));
+        let id: AccountId = row.id.parse().or_else(|_unknown| Err(damaged()))?;
+        let owner: Owner = row.owner.parse().or_else(|_unknown| Err(damaged()))?;
+        let may_be_negative = owner.may_be_negative();
+        self.accounts.insert(id, AccountState { row, stored: true, dirty: false, may_be_negative });
+        Ok(())
+    }
+
+    fn insert_new(&mut self, id: AccountId, key: &AccountKey) {
+        let row = AccountRow {
+            id: id.to_string(),
+            owner: key.owner.to_string(),
+            asset: key.asset.to_string(),
+            purpose: key.purpose.to_string(),
+            balance: 0,
+            legs: 0,
+            created_at: self.now,
+            updated_at: self.now,
+            row_seal: Vec::new(),
+        };
+        let may_be_negative = key.owner.may_be_negative();
+        self.accounts.insert(id, AccountState { row, stored: false, dirty: false, may_be_negative });
+    }
+
+    /// Writes everything back. `false`: another process opened one of the new accounts meanwhile, nothing was written,
+    /// and the batch has to start again.
+    pub(crate) fn flush(self, conn: &mut Conn) -> Result<bool, LedgerError> {
+        if self.entries.is_empty() {
+            return Ok(true);
+        }
+        let sealer = &self.ledger.sealer;
+        let (stored, new): (Vec<_>, Vec<_>) =
+            self.accounts.into_values().filter(|account| account.dirty).partition(|account| account.stored);
+        let rows = |accounts: Vec<AccountState>| accounts.into_iter().map(|account| account.row).collect();
+        if !insert_accounts(conn, sealed_all(rows(new), sealer)?)? {
+            return Ok(false);
+        }
+        save_accounts(conn, &sealed_all(rows(stored), sealer)?)?;
+        let holds = self.holds.into_values().filter(|hold| hold.dirty).map(|hold| hold.row).collect();
+        save_holds(conn, &sealed_all(holds, sealer)?)?;
+        for chunk in self.entries.chunks(ROWS_PER_STATEMENT) {
+            per_backend!(&mut *conn, c => diesel::insert_into(ledger_entries::table).values(chunk).execute(c))?;
+        }
+        for chunk in self.lines.chunks(ROWS_PER_STATEMENT) {
+            per_backend!(&mut *conn, c => diesel::insert_into(ledger_lines::table).values(chunk).execute(c))?;
+        }
+        self.head.save(conn, sealer)?;
+        Ok(true)
+    }
+}
+
+/// The hold that a command names.
+fn hold_of(command: &Command) -> Option<HoldId> {
+    match command {
+        Command::Post(_) | Command::Place(_) => None,
+        Command::Capture(capture) => Some(capture.hold),
+        Command::Release(release) => Some(release.hold),
+    }
+}
+
+fn load_head(ledger: &Ledger, conn: &mut Conn) -> Result<HeadRow, LedgerError> {
+    let query = || ledger_heads::table.find(&ledger.chain).select(HeadRow::as_select());
+    let found: Option<HeadRow> = for_update!(conn, query() => first).optional()?;
+    if let Some(head) = found {
+        return Ok(head.intact(&ledger.sealer)?);
+    }
+    let genesis = HeadRow { chain: ledger.chain.clone(), seq: 0, hash: GENESIS.to_vec(), row_seal: Vec::new() };
+    let genesis = genesis.sealed(&ledger.sealer)?;
+    per_backend!(&mut *conn, c => {
+        diesel::insert_into(ledger_heads::table).values(&genesis).on_conflict_do_nothing().execute(c)
+    })?;
+    let head: HeadRow = for_update!(conn, query() => first)?;
+    Ok(head.intact(&ledger.sealer)?)
+}
+
+fn load_known(conn: &mut Conn, commands: &[Command]) -> Result<HashMap<String, EntryRow>, LedgerError> {
+    let keys: Vec<&str> = commands.iter().map(Command::key).collect();
+    let mut known = HashMap::new();
+    for chunk in keys.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<EntryRow> = ledger_entries::table
+            .filter(ledger_entries::key.eq_any(chunk))
+            .select(EntryRow::as_select())
+            .load(conn)?;
+        known.extend(rows.into_iter().map(|row| (row.key.clone(), row)));
+    }
+    Ok(known)
+}
+
+/// Opens accounts; `false` when one of them is there already.
+fn insert_accounts(conn: &mut Conn, rows: Vec<AccountRow>) -> Result<bool, LedgerError> {
+    for row in rows {
+        // One by one, because "how many of these were there" is not the same question in both dialects; an account is
+        // opened once in its life.
+        let inserted = per_backend!(&mut *conn, c => {
+            diesel::insert_into(ledger_accounts::table).values(&row).on_conflict_do_nothing().execute(c)
+        })?;
+        if inserted == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn save_accounts(conn: &mut Conn, rows: &[AccountRow]) -> Result<(), LedgerError> {
+    for chunk in rows.chunks(ROWS_PER_STATEMENT) {
+        per_backend!(&mut *conn, c => {
+            diesel::insert_into(ledger_accounts::table)
+                .values(chunk)
+                .on_conflict(ledger_accounts::id)
+                .do_update()
+                .set((
+                    ledger_accounts::balance.eq(excluded(ledger_accounts::balance)),
+                    ledger_accounts::legs.eq(excluded(ledger_accounts::legs)),
+                    ledger_accounts::updated_at.eq(excluded(ledger_accounts::updated_at)),
+                    ledger_accounts::row_seal.eq(excluded(ledger_accounts::row_seal)),
+                ))
+                .execute(c)
+        })?;
+    }
+    Ok(())
+}
+
+fn save_holds(conn: &mut Conn, rows: &[HoldRow]) -> Result<(), LedgerError> {
+    for chunk in rows.chunks(ROWS_PER_STATEMENT) {
+        per_backend!(&mut *conn, c => {
+            diesel::insert_into(ledger_holds::table)
+                .values(chunk)
+                .on_conflict(ledger_holds::id)
+                .do_update()
+                .set((
+                    ledger_holds::captured.eq(excluded(ledger_holds::captured)),
+                    ledger_holds::released.eq(excluded(ledger_holds::released)),
+                    ledger_holds::state.eq(excluded(ledger_holds::state)),
+                    ledger_holds::updated_at.eq(excluded(ledger_holds::updated_at)),
+                    ledger_holds::row_seal.eq(excluded(ledger_holds::row_seal)),
+                ))
+                .execute(c)
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! What is asked of the ledger. Every list has a bound and an index.
+
+use diesel::prelude::*;
+use imajin_kernel::Timestamp;
+use imajin_kernel::id::{EntryId, HoldId};
+use imajin_store::{Conn, Finding, SealedRow, Sealer};
+
+use crate::rows::{AccountRow, EntryRow, HoldRow, LineRow};
+use crate::schema::{ledger_accounts, ledger_entries, ledger_holds, ledger_lines};
+use crate::{AccountKey, EntryKind, Hold, Leg, LedgerError, Owner};
+
+/// More accounts than anyone has: one per asset and purpose.
+const ACCOUNTS_MAX: i64 = 500;
+
+/// An account as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its name.
+    pub key: AccountKey,
+    /// Smallest units; below zero for rails only.
+    pub balance_units: i64,
+    /// How many legs it has.
+    pub legs: i64,
+    /// When something was last posted to it.
+    pub updated_at: Timestamp,
+}
+
+/// An entry as it was booked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The entry.
+    pub id: EntryId,
+    /// The writer's chain.
+    pub chain: String,
+    /// Its place in the chain, from 1.
+    pub seq: i64,
+    /// Why.
+    pub kind: EntryKind,
+    /// What for.
+    pub reference: String,
+    /// The hold that it is about.
+    pub hold: Option<HoldId>,
+    /// What moved.
+    pub legs: Vec<Leg>,
+    /// When.
+    pub posted_at: Timestamp,
+    /// Its hash, which covers all of it and the entry before it.
+    pub hash: [u8; 32],
+}
+
+/// A line of an account's statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementLine {
+    /// The line's number within the account, from 1: where the next page starts.
+    pub number: i64,
+    /// The entry.
+    pub entry: EntryId,
+    /// Why.
+    pub kind: EntryKind,
+    /// What for.
+    pub reference: String,
+    /// When.
+    pub posted_at: Timestamp,
+    /// Units that came in, or went out below zero.
+    pub units: i64,
+    /// The balance afterwards.
+    pub balance_after: i64,
+}
+
+fn account_of(row: AccountRow, sealer: &Sealer) -> Result<Account, LedgerError> {
+    let row = row.intact(sealer)?;
+    let damaged = || LedgerError::Damaged(Finding::changed(sealer.service(), AccountRow::TABLE, row.id.clone()));
+    let key = row.key().or_else(|_unknown| Err(damaged()))?;
+    Ok(Account { key, balance_units: row.balance, legs: row.legs, updated_at: row.updated_at })
+}
+
+/// The accounts of an owner, by asset and purpose.
+///
+/// # Errors
+/// [`LedgerError::Damaged`] rather than a balance that somebody wrote into the table.
+pub fn account_list(conn: &mut Conn, sealer: &Sealer, owner: &Owner) -> Result<Vec<Account>, LedgerError> {
+    let rows: Vec<AccountRow> = ledger_accounts::table
+        .filter(ledger_accounts::owner.eq(owner.to_string()))
+        .order_by((ledger_accounts::asset, ledger_accounts::purpose))
+        .limit(ACCOUNTS_MAX)
+        .select(AccountRow::as_select())
+        .load(conn)?;
+    rows.into_iter().map(|row| account_of(row, sealer)).collect()
+}
+
+/// One account, if anything was ever posted to it.
+///
+/// # Errors
+/// As [`account_list`].
+pub fn account_fetch(conn: &mut Conn, sealer: &Sealer, key: &AccountKey) -> Result<Option<Account>, LedgerError> {
+    let row: Option<AccountRow> = ledger_accounts::table
+        .find(key.id().to_string())
+        .select(AccountRow::as_select())
+        .first(conn)
+        .optional()?;
+    row.map(|row| account_of(row, sealer)).transpose()
+}
+
+/// The statement of an account, newest first; `before` is the number of the last line of the page before.
+///
+/// # Errors
+/// [`LedgerError::Damaged`] when an entry is not as it was booked.
+pub fn statement_list(
+    conn: &mut Conn,
+    sealer: &Sealer,
+    account: &AccountKey,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<StatementLine>, LedgerError> {
+    let rows: Vec<(LineRow, EntryRow)> = ledger_lines::table
+        .inner_join(ledger_entries::table.on(
+            ledger_entries::chain.eq(ledger_lines::chain).and(ledger_entries::seq.eq(ledger_lines::entry_seq)),
+        ))
+        .filter(ledger_lines::account_id.eq(account.id().to_string()))
+        .filter(ledger_lines::account_seq.lt(before.unwrap_or(i64::MAX)))
+        .order_by(ledger_lines::account_seq.desc())
+        .limit(limit)
+        .select((LineRow::as_select(), EntryRow::as_select()))
+        .load(conn)?;
+    rows.into_iter().map(|(line, entry)| statement_line(sealer, &line, entry)).collect()
+}
+
+fn statement_line(sealer: &Sealer, line: &LineRow, row: EntryRow) -> Result<StatementLine, LedgerError> {
+    let entry = entry_of(sealer, row)?;
+    let leg = usize::try_from(line.leg).ok().and_then(|index| entry.legs.get(index));
+    let leg = leg.filter(|leg| leg.account().to_string() == line.account_id && leg.account_seq() == line.account_seq);
+    let Some(leg) = leg else {
+        let row = format!("{}/{}", line.account_id, line.account_seq);
+        return Err(LedgerError::Damaged(Finding::changed(sealer.service(), "ledger_lines", row)));
+    };
+    Ok(StatementLine {
+        number: line.account_seq,
+        entry: entry.id,
+        kind: entry.kind,
+        reference: entry.reference,
+        posted_at: entry.posted_at,
+        units: leg.units(),
+        balance_after: leg.balance_after(),
+    })
+}
+
+pub(crate) fn entry_of(sealer: &Sealer, row: EntryRow) -> Result<Entry, LedgerError> {
+    let damaged = || LedgerError::Damaged(Finding::changed(sealer.service(), "ledger_entries", row.id.to_string()));
+    let hash = row.computed_hash();
+    if row.hash != hash {
+        return Err(damaged());
+    }
+    Ok(Entry {
+        id: row.id,
+        seq: row.seq,
+        kind: row.kind.parse().or_else(|_unknown| Err(damaged()))?,
+        hold: row.hold_id,
+        legs: serde_json::from_str(&row.legs).or_else(|_unreadable| Err(damaged()))?,
+        posted_at: row.posted_at,
+        hash,
+        chain: row.chain,
+        reference: row.reference,
+    })
+}
+
+/// An entry.
+///
+/// # Errors
+/// [`LedgerError::Damaged`] when it is not as it was booked.
+pub fn entry_fetch(conn: &mut Conn, sealer: &Sealer, id: EntryId) -> Result<Option<Entry>, LedgerError> {
+    let row: Option<EntryRow> = ledger_entries::table
+        .filter(ledger_entries::id.eq(id.to_string()))
+        .select(EntryRow::as_select())
+        .first(conn)
+        .optional()?;
+    row.map(|row| entry_of(sealer, row)).transpose()
+}
+
+/// A hold.
+///
+/// # Errors
+/// [`LedgerError::Damaged`] when its row was changed.
+pub fn hold_fetch(conn: &mut Conn, sealer: &Sealer, id: HoldId) -> Result<Option<Hold>, LedgerError> {
+    let row: Option<HoldRow> =
+        ledger_holds::table.find(id.to_string()).select(HoldRow::as_select()).first(conn).optional()?;
+    row.map(|row| row.intact(sealer)?.view(sealer.service())).transpose()
+}
+
+/// Open holds whose time has passed, the longest overdue first.
+///
+/// # Errors
+/// Diesel's.
+pub fn hold_expired_list(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<HoldId>, LedgerError> {
+    let ids: Vec<HoldId> = ledger_holds::table
+        .filter(ledger_holds::state.eq("open"))
+        .filter(ledger_holds::expires_at.is_not_null())
+        .filter(ledger_holds::expires_at.le(now))
+        .order_by(ledger_holds::expires_at)
+        .limit(limit)
+        .select(ledger_holds::id)
+        .load(conn)?;
+    Ok(ids)
+}

@@ -1,0 +1,163 @@
+use diesel::prelude::*;
+use imajin_kernel::Timestamp;
+use imajin_kernel::id::{EntryId, HoldId};
+use imajin_money::{Amount, Asset, Money};
+use imajin_store::{Finding, SealedRow, Sealer, sealed_row};
+use serde::Serialize;
+
+use crate::account::UnknownText;
+use crate::entry::Hashed;
+use crate::schema::{ledger_accounts, ledger_checkpoints, ledger_entries, ledger_heads, ledger_holds, ledger_lines};
+use crate::{AccountKey, Hold, LedgerError};
+
+#[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = ledger_accounts, treat_none_as_default_value = false, treat_none_as_null = true)]
+pub(crate) struct AccountRow {
+    pub(crate) id: String,
+    pub(crate) owner: String,
+    pub(crate) asset: String,
+    pub(crate) purpose: String,
+    pub(crate) balance: i64,
+    pub(crate) legs: i64,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) row_seal: Vec<u8>,
+}
+
+sealed_row!(AccountRow, ledger_accounts, "ledger_accounts", key = (id));
+
+impl AccountRow {
+    pub(crate) fn key(&self) -> Result<AccountKey, UnknownText> {
+        let asset: Result<Asset, _> = self.asset.parse();
+        Ok(AccountKey {
+            owner: self.owner.parse()?,
+            asset: asset.or_else(|_unknown| Err(UnknownText(self.asset.clone(), "currency")))?,
+            purpose: self.purpose.parse()?,
+        })
+    }
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = ledger_entries, treat_none_as_default_value = false)]
+pub(crate) struct EntryRow {
+    pub(crate) chain: String,
+    pub(crate) seq: i64,
+    pub(crate) id: EntryId,
+    pub(crate) kind: String,
+    pub(crate) key: String,
+    pub(crate) reference: String,
+    pub(crate) hold_id: Option<HoldId>,
+    pub(crate) legs: String,
+    pub(crate) content_digest: Vec<u8>,
+    pub(crate) posted_at: Timestamp,
+    pub(crate) prev_hash: Vec<u8>,
+    pub(crate) hash: Vec<u8>,
+}
+
+impl EntryRow {
+    /// The hash that the columns give.
+    pub(crate) fn computed_hash(&self) -> [u8; 32] {
+        let hold = self.hold_id.map(|id| id.to_string());
+        let hashed = Hashed {
+            chain: &self.chain,
+            seq: self.seq,
+            id: &self.id.to_string(),
+            kind: &self.kind,
+            key: &self.key,
+            reference: &self.reference,
+            hold_id: hold.as_deref(),
+            legs: &self.legs,
+            content_digest: &self.content_digest,
+            posted_at: self.posted_at,
+            prev_hash: &self.prev_hash,
+        };
+        hashed.hash()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = ledger_lines, treat_none_as_default_value = false)]
+pub(crate) struct LineRow {
+    pub(crate) account_id: String,
+    pub(crate) account_seq: i64,
+    pub(crate) chain: String,
+    pub(crate) entry_seq: i64,
+    pub(crate) leg: i32,
+}
+
+#[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = ledger_holds, treat_none_as_default_value = false, treat_none_as_null = true)]
+pub(crate) struct HoldRow {
+    pub(crate) id: HoldId,
+    pub(crate) account_id: String,
+    pub(crate) source_id: String,
+    pub(crate) owner: String,
+    pub(crate) asset: String,
+    pub(crate) amount: i64,
+    pub(crate) captured: i64,
+    pub(crate) released: i64,
+    pub(crate) state: String,
+    pub(crate) reference: String,
+    pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) row_seal: Vec<u8>,
+}
+
+sealed_row!(HoldRow, ledger_holds, "ledger_holds", key = (id));
+
+impl HoldRow {
+    pub(crate) fn view(&self, service: &str) -> Result<Hold, LedgerError> {
+        let damaged = || LedgerError::Damaged(Finding::changed(service, Self::TABLE, self.id.to_string()));
+        let amount = |units: i64| Amount::from_micros(units).or_else(|_negative| Err(damaged()));
+        let asset: Result<Asset, _> = self.asset.parse();
+        Ok(Hold {
+            id: self.id,
+            owner: self.owner.parse().or_else(|_unknown| Err(damaged()))?,
+            amount: Money::new(amount(self.amount)?, asset.or_else(|_unknown| Err(damaged()))?),
+            captured: amount(self.captured)?,
+            released: amount(self.released)?,
+            state: self.state.parse().or_else(|_unknown| Err(damaged()))?,
+            reference: self.reference.clone(),
+            expires_at: self.expires_at,
+            created_at: self.created_at,
+        })
+    }
+
+    /// What is still set aside; never negative in a row whose seal fits.
+    pub(crate) const fn remaining(&self) -> i64 {
+        self.amount.saturating_sub(self.captured).saturating_sub(self.released)
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = ledger_heads, primary_key(chain))]
+#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
+pub(crate) struct HeadRow {
+    pub(crate) chain: String,
+    pub(crate) seq: i64,
+    pub(crate) hash: Vec<u8>,
+    pub(crate) row_seal: Vec<u8>,
+}
+
+sealed_row!(HeadRow, ledger_heads, "ledger_heads", key = (chain));
+
+#[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = ledger_checkpoints, primary_key(chain, seq))]
+#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
+pub(crate) struct CheckpointRow {
+    pub(crate) chain: String,
+    pub(crate) seq: i64,
+    pub(crate) hash: Vec<u8>,
+    pub(crate) checked_at: Timestamp,
+    pub(crate) node_did: String,
+    pub(crate) signature: Vec<u8>,
+    pub(crate) row_seal: Vec<u8>,
+}
+
+sealed_row!(CheckpointRow, ledger_checkpoints, "ledger_checkpoints", key = (chain, seq));
+
+/// Seals rows that are about to be written.
+pub(crate) fn sealed_all<R: SealedRow>(rows: Vec<R>, sealer: &Sealer) -> QueryResult<Vec<R>> {
+    rows.into_iter().map(|row| row.sealed(sealer)).collect()
+}

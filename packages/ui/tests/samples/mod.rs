@@ -1,0 +1,106 @@
+//! Every page, filled with sample data: for the tests and for the gallery.
+
+mod people;
+mod trade;
+
+use askama::Template;
+use imajin_ui::{MoneyText, Shell, Viewer, When};
+
+/// How the sample text is changed on its way into a page, and whether lists are empty.
+pub struct Ink {
+    /// Applied to every text that somebody else could have chosen.
+    pub text: fn(&str) -> String,
+    /// Whether optional things and lists are left out.
+    pub bare: bool,
+}
+
+impl Ink {
+    pub fn text(&self, plain: &str) -> String {
+        (self.text)(plain)
+    }
+
+    pub fn maybe<T>(&self, value: T) -> Option<T> {
+        (!self.bare).then_some(value)
+    }
+
+    pub fn list<T>(&self, values: Vec<T>) -> Vec<T> {
+        if self.bare { Vec::new() } else { values }
+    }
+
+    pub fn money(&self, amount: &str) -> MoneyText {
+        MoneyText::new(amount, self.text("TEST-USD"))
+    }
+
+    pub fn when(&self, iso: &str, text: &str) -> When {
+        let (day, month) = if self.bare { ("", "") } else { ("12", "Dec") };
+        When {
+            iso: self.text(iso),
+            text: self.text(text),
+            day: day.to_owned(),
+            month: month.to_owned(),
+        }
+    }
+
+    pub fn soon(&self) -> When {
+        self.when("2026-12-12T20:00:00+01:00", "Sat 12 December 2026, 20:00 CET")
+    }
+
+    pub fn now(&self) -> When {
+        self.when("2026-11-21T14:03:11+01:00", "21 November 2026, 14:03 CET")
+    }
+
+    pub fn shell(&self, title: &str, path: &str, who: Who) -> Shell {
+        let viewer = Viewer {
+            name: self.text("Mira Okonkwo"),
+            did: self.text(DID),
+            short_did: self.text(SHORT_DID),
+            is_operator: matches!(who, Who::Operator),
+            custody_node: matches!(who, Who::Mailbox),
+        };
+        Shell {
+            title: self.text(title),
+            viewer: (!matches!(who, Who::Nobody)).then_some(viewer),
+            path: path.to_owned(),
+            test_money: true,
+            node_name: self.text("Kulturhaus Linden"),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub enum Who {
+    Nobody,
+    Key,
+    Mailbox,
+    Operator,
+}
+
+pub const DID: &str = "did:mjn:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK";
+pub const SHORT_DID: &str = "z6MkhaXg…ta2doK";
+pub const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+/// A page with a name for its address in the gallery.
+pub struct Sample {
+    pub name: &'static str,
+    pub html: String,
+}
+
+pub fn sample(name: &'static str, page: &impl Template) -> Sample {
+    Sample {
+        name,
+        html: page.render().expect("a page can always be written"),
+    }
+}
+
+/// Every page in every state that looks different.
+pub fn all(ink: &Ink) -> Vec<Sample> {
+    let mut samples = trade::samples(ink);
+    samples.extend(people::samples(ink));
+    samples
+}
+
+/// The samples as they are.
+pub const PLAIN: Ink = Ink {
+    text: str::to_owned,
+    bare: false,
+};

@@ -1,0 +1,134 @@
+//! What a registered identity is to others: its tier, its keys, its public facts.
+
+use diesel::prelude::*;
+use imajin_auth_api::IdentityView;
+use imajin_did::{Did, Method, PublicKey};
+use imajin_kernel::Timestamp;
+use imajin_store::{Conn, SealedRow, Sealer};
+use imajin_web::{CallerKeys, Custody, Tier};
+
+use crate::AuthError;
+use crate::names::{Name, identity_by_name};
+use crate::rows::{IdentityRow, NodeRoleRow};
+use crate::schema::node_roles;
+use crate::session_keys::public_key_of;
+
+/// The role of whoever runs the node.
+pub(crate) const OPERATOR: &str = "operator";
+pub(crate) const CUSTODY_OWN: &str = "own";
+pub(crate) const CUSTODY_NODE: &str = "node";
+
+/// What an actor can be. `presence` and `actor` are what older clients send.
+const KINDS: [&str; 9] = ["human", "agent", "device", "org", "event", "service", "node", "presence", "actor"];
+const NAME_LENGTH_MAX: usize = 80;
+
+/// A registered identity, read from the database, with everything that decides about it.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    pub(crate) did: Did,
+    pub(crate) key: PublicKey,
+    pub(crate) kind: String,
+    pub(crate) handle: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) custody: Custody,
+    pub(crate) tier: Tier,
+    pub(crate) created_at: Timestamp,
+    pub(crate) deactivated: bool,
+}
+
+impl Identity {
+    /// Reads a row; a row that this program never writes is an error.
+    pub(crate) fn from_row(row: IdentityRow, operator: Option<&Did>) -> Result<Self, AuthError> {
+        let unreadable = || AuthError::Row(format!("identities {}", row.did));
+        let key = public_key_of(&row.public_key).ok_or_else(unreadable)?;
+        let custody = match row.custody.as_str() {
+            CUSTODY_OWN => Custody::Own,
+            CUSTODY_NODE => Custody::Node,
+            _ => return Err(unreadable()),
+        };
+        let tier = match custody {
+            Custody::Node => Tier::Soft,
+            Custody::Own if operator == Some(&row.did) => Tier::Operator,
+            Custody::Own => Tier::Key,
+        };
+        Ok(Self {
+            key,
+            custody,
+            tier,
+            kind: row.kind,
+            handle: row.handle,
+            name: row.name,
+            created_at: row.created_at,
+            deactivated: row.deleted_at.is_some(),
+            did: row.did,
+        })
+    }
+
+    /// The public facts.
+    pub(crate) fn view(self) -> IdentityView {
+        IdentityView {
+            did: self.did,
+            handle: self.handle,
+            name: self.name,
+            kind: self.kind,
+            public_key: self.key,
+            tier: self.tier,
+            custody: self.custody,
+            created_at: self.created_at,
+        }
+    }
+}
+
+/// The identity that a name means, deactivated or not.
+pub(crate) fn identity_find(conn: &mut Conn, sealer: &Sealer, name: &Name) -> Result<Option<Identity>, AuthError> {
+    let row = identity_by_name(conn, sealer, name)?;
+    // Asked in every case: a name that nobody has takes as long.
+    let operator = operator_find(conn, sealer)?;
+    row.map(|row| Identity::from_row(row, operator.as_ref())).transpose()
+}
+
+/// Who runs the node, once somebody does.
+pub(crate) fn operator_find(conn: &mut Conn, sealer: &Sealer) -> Result<Option<Did>, AuthError> {
+    let row: Option<NodeRoleRow> = node_roles::table
+        .filter(node_roles::role.eq(OPERATOR).and(node_roles::deleted_at.is_null()))
+        .select(NodeRoleRow::as_select())
+        .first(conn)
+        .optional()?;
+    // The row decides who may do everything, so one that was written by hand is not believed.
+    Ok(row.map(|row| row.intact(sealer)).transpose()?.map(|row| row.did))
+}
+
+/// The keys whose signatures count for a DID now.
+pub(crate) fn caller_keys(conn: &mut Conn, sealer: &Sealer, did: &Did) -> Result<CallerKeys, AuthError> {
+    if did.method() == Method::Email {
+        return Err(AuthError::MailboxCaller);
+    }
+    let name = Name::of_did(did);
+    match identity_find(conn, sealer, &name)? {
+        Some(identity) if identity.deactivated => Err(AuthError::IdentityDeactivated),
+        Some(identity) => Ok(CallerKeys {
+            did: identity.did,
+            keys: vec![identity.key],
+            tier: identity.tier,
+            custody: identity.custody,
+        }),
+        None => name
+            .key()
+            .map(|key| CallerKeys { did: key.did(), keys: vec![key], tier: Tier::Visitor, custody: Custody::Own })
+            .ok_or(AuthError::CallerUnknown),
+    }
+}
+
+/// Checks what kind of actor somebody wants to be.
+pub(crate) fn kind_parse(text: &str) -> Result<String, AuthError> {
+    KINDS.iter().find(|kind| **kind == text).map(|kind| (*kind).to_owned()).ok_or(AuthError::KindUnknown)
+}
+
+/// Checks a display name.
+pub(crate) fn name_parse(text: &str) -> Result<String, AuthError> {
+    let name = text.trim();
+    if name.is_empty() || name.chars().count() > NAME_LENGTH_MAX || name.chars().any(char::is_control) {
+        return Err(AuthError::NameForm);
+    }
+    Ok(name.to_owned())
+}

@@ -1,0 +1,115 @@
+//! Answering a challenge with one's key.
+
+use imajin_did::Signature;
+use imajin_store::{Conn, SealedRow};
+use imajin_web::Custody;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::AuthError;
+use crate::auth::{Auth, Writing};
+use crate::challenge::{self, Challenge, Returned};
+use crate::identities::{Identity, identity_find};
+use crate::names::Name;
+use crate::rows::ChallengeUseRow;
+use crate::sessions::{METHOD_KEY, Opened, session_insert};
+
+/// An answer to a challenge.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AnswerBody {
+    /// Who answers: a DID, a handle or a public key in hex. May be left out; when it is there it must be the one that
+    /// the challenge was made for.
+    #[serde(default, alias = "did", alias = "handle")]
+    pub(crate) id: Option<String>,
+    /// The challenge.
+    pub(crate) challenge_id: String,
+    /// The signature over the challenge's text, as UTF-8: 128 lower-case hexadecimal digits.
+    pub(crate) signature: String,
+}
+
+/// Reads a signature in the Imajin form.
+pub(crate) fn signature_parse(text: &str) -> Result<Signature, AuthError> {
+    Signature::from_hex(text).or(Err(AuthError::SignatureForm))
+}
+
+/// Notes that a challenge was answered, in the transaction of what the answer is good for.
+pub(crate) fn challenge_spend(conn: &mut Conn, auth: &Writing, returned: &Returned) -> Result<(), AuthError> {
+    let row = ChallengeUseRow {
+        id: returned.digest.clone(),
+        did: returned.did.clone(),
+        used_at: auth.env.now(),
+        expires_at: returned.expires_at,
+        row_seal: Vec::new(),
+    };
+    match row.insert(conn, &auth.sealer) {
+        Ok(_row) => Ok(()),
+        Err(error) if imajin_store::is_unique_violation(&error) => Err(AuthError::ChallengeUsed),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Auth {
+    /// A challenge for whoever is named. The same answer, after the same work, when nobody is.
+    pub(crate) async fn challenge_issue(&self, name: &str) -> Result<Challenge, AuthError> {
+        let name = Name::parse(name);
+        let (sealer, asked) = (self.sealer.clone(), name.clone());
+        let identity = self.db.read(move |conn| identity_find(conn, &sealer, &asked)).await?;
+        // A key that is not registered yet needs a challenge, too: to register.
+        let subject = identity.and_then(|identity| identity.did.public_key()).or_else(|| name.key());
+        Ok(challenge::issue(&self.keyring, &self.env, subject.as_ref()))
+    }
+
+    /// Opens a session for whoever answers a challenge.
+    ///
+    /// Until the signature has proven that the caller holds the key, every refusal is the same.
+    pub(crate) async fn login(&self, body: &AnswerBody, client: Option<String>) -> Result<Opened, AuthError> {
+        let signature = signature_parse(&body.signature)?;
+        let returned = challenge::open(&self.keyring, self.env.now(), &body.challenge_id)?;
+        let named = Name::parse(body.id.as_deref().unwrap_or(returned.did.as_str()));
+        let (sealer, did) = (self.sealer.clone(), returned.did.clone());
+        let (identity, named_did) = self
+            .db
+            .read(move |conn| {
+                let identity = identity_find(conn, &sealer, &Name::Native(did))?;
+                let named = identity_find(conn, &sealer, &named)?.map(|named| named.did).or(match named {
+                    Name::Native(did) => Some(did),
+                    _ => None,
+                });
+                Ok::<_, AuthError>((identity, named))
+            })
+            .await?;
+        let key = identity.as_ref().map_or(returned.key, |identity| identity.key);
+        let is_signed = key.verify(returned.text.as_bytes(), &signature).is_ok();
+        if !is_signed || named_did.as_ref() != Some(&returned.did) {
+            return Err(AuthError::LoginFailed);
+        }
+        let identity = identity.ok_or(AuthError::NotRegistered)?;
+        if identity.deactivated {
+            return Err(AuthError::IdentityDeactivated);
+        }
+        // Nobody outside holds the key of such an identity.
+        if identity.custody == Custody::Node {
+            return Err(AuthError::LoginFailed);
+        }
+        self.login_commit(identity, returned, client).await
+    }
+
+    async fn login_commit(
+        &self,
+        identity: Identity,
+        returned: Returned,
+        client: Option<String>,
+    ) -> Result<Opened, AuthError> {
+        let row = self.session_row(&identity.did, METHOD_KEY, client);
+        let opened = self.session_opened(identity, &row)?;
+        let auth = self.writing();
+        self.db
+            .write(move |conn| {
+                challenge_spend(conn, &auth, &returned)?;
+                session_insert(conn, &auth, row.clone())
+            })
+            .await?;
+        Ok(opened)
+    }
+}

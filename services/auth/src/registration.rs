@@ -1,0 +1,197 @@
+//! Making an identity known here.
+
+use diesel::prelude::*;
+use imajin_did::{Did, PublicKey};
+use imajin_store::{Conn, SealedRow, Sealer};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::AuthError;
+use crate::auth::Auth;
+use crate::challenge::{self, Returned};
+use crate::handle::Handle;
+use crate::identities::{CUSTODY_OWN, Identity, kind_parse, name_parse, operator_find};
+use crate::log::{Authority, mutation_record};
+use crate::login::{challenge_spend, signature_parse};
+use crate::names::{Name, identity_by_name};
+use crate::rows::{IdentityAliasRow, IdentityRow};
+use crate::schema::{identities, identity_aliases};
+
+/// The action in the mutation log.
+pub(crate) const ACTION: &str = "identity.register";
+
+/// What a registration says. Members that we do not know are left alone.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RegisterBody {
+    /// The Ed25519 public key: 64 lower-case hexadecimal digits.
+    #[schema(example = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")]
+    pub(crate) public_key: String,
+    /// What kind of actor it is: human, agent, device, org, event, service, node, presence, actor.
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    /// A name to be found by, unique at this node.
+    #[serde(default)]
+    pub(crate) handle: Option<String>,
+    /// A name to be shown.
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+    /// The challenge that the signature answers.
+    pub(crate) challenge_id: String,
+    /// The signature of the key over the challenge's text: 128 lower-case hexadecimal digits.
+    pub(crate) signature: String,
+    /// The Multikey of a second key, kept apart, that can take the identity back when the first is lost.
+    #[serde(default)]
+    pub(crate) recovery_key: Option<String>,
+}
+
+/// A registration whose members were checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Registration {
+    pub(crate) key: PublicKey,
+    pub(crate) kind: String,
+    pub(crate) handle: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) recovery_key: Option<String>,
+}
+
+impl Registration {
+    /// Checks every member; the proof is another matter.
+    pub(crate) fn parse(body: &RegisterBody) -> Result<Self, AuthError> {
+        let key = PublicKey::from_hex(&body.public_key).map_err(|error| AuthError::KeyForm(error.to_string()))?;
+        let handle = body.handle.as_deref().map(str::parse::<Handle>).transpose()?;
+        Ok(Self {
+            key,
+            kind: kind_parse(&body.kind)?,
+            handle: handle.map(Handle::into_string),
+            name: body.name.as_deref().map(name_parse).transpose()?,
+            recovery_key: body.recovery_key.as_deref().map(|text| recovery_key_parse(text, &key)).transpose()?,
+        })
+    }
+}
+
+fn recovery_key_parse(text: &str, key: &PublicKey) -> Result<String, AuthError> {
+    let recovery =
+        PublicKey::from_multikey(text).map_err(|error| AuthError::RecoveryKeyForm(error.to_string()))?;
+    if recovery == *key {
+        return Err(AuthError::RecoveryKeyForm("it is the identity's own key".to_owned()));
+    }
+    Ok(recovery.multikey())
+}
+
+/// The outcome.
+#[derive(Debug, Clone)]
+pub(crate) struct Registered {
+    pub(crate) identity: Identity,
+    /// Whether it is new here; a known one stays as it was.
+    pub(crate) created: bool,
+}
+
+impl Auth {
+    /// Registers a key that proves itself by answering a fresh challenge.
+    ///
+    /// `signed` is the proof of the request itself, where it is signed; its signer must be the key that is registered.
+    pub(crate) async fn register(
+        &self,
+        body: &RegisterBody,
+        raw: Vec<u8>,
+        signed: Option<imajin_web::Verified>,
+    ) -> Result<Registered, AuthError> {
+        let registration = Registration::parse(body)?;
+        let signature = signature_parse(&body.signature)?;
+        let returned = challenge::open(&self.keyring, self.env.now(), &body.challenge_id)?;
+        let is_answered = registration.key.verify(returned.text.as_bytes(), &signature).is_ok();
+        if !is_answered || returned.key != registration.key {
+            return Err(AuthError::LoginFailed);
+        }
+        let did = registration.key.did();
+        if signed.as_ref().is_some_and(|verified| *verified.did() != did) {
+            return Err(AuthError::OtherSigner);
+        }
+        let authority = match signed {
+            Some(verified) => Authority::Signed(verified.proof().clone()),
+            None => Authority::Challenge { key: registration.key, text: returned.text.clone(), signature },
+        };
+        let step = Step { registration, did, authority, raw, returned };
+        match self.register_once(step.clone()).await {
+            // Somebody else was first by a moment: now their row is there to be seen.
+            Err(AuthError::Store(error)) if error.is_unique_violation() => self.register_once(step).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn register_once(&self, step: Step) -> Result<Registered, AuthError> {
+        let auth = self.writing();
+        self.db
+            .write(move |conn| {
+                challenge_spend(conn, &auth, &step.returned)?;
+                let operator = operator_find(conn, &auth.sealer)?;
+                if let Some(row) = identity_by_name(conn, &auth.sealer, &Name::Native(step.did.clone()))? {
+                    let identity = Identity::from_row(row, operator.as_ref())?;
+                    if identity.deactivated {
+                        return Err(AuthError::IdentityDeactivated);
+                    }
+                    return Ok(Registered { identity, created: false });
+                }
+                if let Some(handle) = &step.registration.handle {
+                    handle_free(conn, handle)?;
+                }
+                let (did, raw) = (&step.did, step.raw.clone());
+                let proof = mutation_record(conn, &auth, did, ACTION, did.as_str(), raw, &step.authority)?;
+                let row = step.row(proof, &auth.env).insert(conn, &auth.sealer)?;
+                short_alias_note(conn, &auth.sealer, &row, &step.registration.key)?;
+                Ok(Registered { identity: Identity::from_row(row, operator.as_ref())?, created: true })
+            })
+            .await
+    }
+}
+
+/// Everything that the transaction needs; it may run more than once.
+#[derive(Clone)]
+struct Step {
+    registration: Registration,
+    did: Did,
+    authority: Authority,
+    raw: Vec<u8>,
+    returned: Returned,
+}
+
+impl Step {
+    fn row(&self, proof: String, env: &imajin_kernel::Env) -> IdentityRow {
+        let registration = self.registration.clone();
+        IdentityRow {
+            did: self.did.clone(),
+            public_key: registration.key.to_bytes().to_vec(),
+            kind: registration.kind,
+            handle: registration.handle,
+            name: registration.name,
+            custody: CUSTODY_OWN.to_owned(),
+            recovery_key: registration.recovery_key,
+            owner_did: self.did.clone(),
+            proof,
+            created_at: env.now(),
+            deleted_at: None,
+            row_seal: Vec::new(),
+        }
+    }
+}
+
+fn handle_free(conn: &mut Conn, handle: &str) -> Result<(), AuthError> {
+    let taken: i64 = identities::table.filter(identities::handle.eq(handle)).count().get_result(conn)?;
+    if taken == 0 { Ok(()) } else { Err(AuthError::HandleTaken) }
+}
+
+/// Eight bytes of a key can be matched by another key with enough work: whoever proved the whole key first has the
+/// short form, and nobody else gets it.
+fn short_alias_note(conn: &mut Conn, sealer: &Sealer, row: &IdentityRow, key: &PublicKey) -> Result<(), AuthError> {
+    let alias = Did::short_alias(key);
+    let known: i64 = identity_aliases::table
+        .filter(identity_aliases::alias.eq(alias.clone()))
+        .count()
+        .get_result(conn)?;
+    if known == 0 {
+        let noted = IdentityAliasRow { alias, did: row.did.clone(), created_at: row.created_at, row_seal: Vec::new() };
+        noted.insert(conn, sealer)?;
+    }
+    Ok(())
+}

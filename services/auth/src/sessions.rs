@@ -1,0 +1,205 @@
+//! Sessions: a signed token that names a row, which ends it at once.
+
+use diesel::prelude::*;
+use imajin_did::Did;
+use imajin_kernel::id::SessionId;
+use imajin_kernel::{Span, Timestamp};
+use imajin_proof::token::{self, Standard, TokenKind};
+use imajin_store::{Conn, SealedRow, Sealer};
+use imajin_web::SessionView;
+use serde::{Deserialize, Serialize};
+
+use crate::AuthError;
+use crate::auth::{Auth, Writing};
+use crate::identities::{Identity, operator_find};
+use crate::log::{Authority, mutation_record};
+use crate::rows::{IdentityRow, SessionRow};
+use crate::schema::{identities, sessions};
+
+/// How long a session lasts.
+pub(crate) const LIFETIME: Span = Span::hours(24);
+/// Living sessions of one identity; a further login ends the oldest.
+const SESSIONS_MAX: i64 = 100;
+const CLIENT_LENGTH_MAX: usize = 160;
+
+pub(crate) const METHOD_KEY: &str = "key";
+pub(crate) const METHOD_MAILBOX: &str = "mailbox";
+const ACTION_REVOKE: &str = "session.revoke";
+
+/// The claims of a session token beside the standard ones: none. What the identity is called or may do can change
+/// while the token lives, so it is looked up.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct SessionClaims {}
+
+impl TokenKind for SessionClaims {
+    const TYP: &'static str = "session+jwt";
+}
+
+/// A session that was just opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Opened {
+    pub(crate) token: String,
+    pub(crate) identity: Identity,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// A session that is alive.
+#[derive(Debug, Clone)]
+pub(crate) struct Living {
+    pub(crate) id: SessionId,
+    pub(crate) identity: Identity,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Living {
+    pub(crate) fn into_view(self) -> SessionView {
+        SessionView {
+            did: self.identity.did,
+            handle: self.identity.handle,
+            name: self.identity.name,
+            tier: self.identity.tier,
+            custody: self.identity.custody,
+            expires_at: self.expires_at,
+        }
+    }
+}
+
+impl Auth {
+    /// A new row, not inserted yet.
+    pub(crate) fn session_row(&self, did: &Did, method: &str, client: Option<String>) -> SessionRow {
+        let now = self.env.now();
+        let client = client.map(|text| text.chars().filter(|letter| !letter.is_control()).take(CLIENT_LENGTH_MAX).collect());
+        SessionRow {
+            id: self.env.new_id(),
+            did: did.clone(),
+            method: method.to_owned(),
+            client,
+            created_at: now,
+            expires_at: now.plus(LIFETIME),
+            revoked_at: None,
+            row_seal: Vec::new(),
+        }
+    }
+
+    /// The token of a row.
+    pub(crate) fn session_token(&self, row: &SessionRow) -> Result<String, AuthError> {
+        let standard = Standard {
+            iss: self.issuer(),
+            aud: self.audience(),
+            sub: row.did.to_string(),
+            jti: row.id.to_string(),
+            iat: row.created_at,
+            exp: row.expires_at,
+        };
+        token::issue(&self.keys.current, &self.keys.kid, &standard, &SessionClaims {}).map_err(AuthError::Token)
+    }
+
+    /// A row with its token and identity.
+    pub(crate) fn session_opened(&self, identity: Identity, row: &SessionRow) -> Result<Opened, AuthError> {
+        Ok(Opened { token: self.session_token(row)?, identity, expires_at: row.expires_at })
+    }
+
+    /// The living session behind a token: first the signature, then the row.
+    ///
+    /// A token of another kind, audience or issuer, an expired or revoked session, and nonsense are all `None`.
+    pub(crate) async fn session_resolve(&self, text: &str) -> Result<Option<Living>, AuthError> {
+        let now = self.env.now();
+        let key_of = |kid: &str| self.keys.public_key(kid);
+        let verified = token::verify::<SessionClaims>(text, &key_of, &self.issuer(), &self.audience(), now);
+        let Ok(verified) = verified else { return Ok(None) };
+        let Ok(id) = verified.standard.jti.parse::<SessionId>() else { return Ok(None) };
+        let sealer = self.sealer.clone();
+        let living = self.db.read(move |conn| session_find(conn, &sealer, id, now)).await?;
+        Ok(living.filter(|living| living.identity.did.as_str() == verified.standard.sub))
+    }
+
+    /// The living sessions of an identity, newest first.
+    pub(crate) async fn sessions_list(&self, did: &Did) -> Result<Vec<SessionRow>, AuthError> {
+        let (did, now) = (did.clone(), self.env.now());
+        self.db
+            .read(move |conn| {
+                let rows = living_rows(did, now)
+                    .order((sessions::created_at.desc(), sessions::id.desc()))
+                    .limit(SESSIONS_MAX)
+                    .select(SessionRow::as_select())
+                    .load(conn)?;
+                Ok(rows)
+            })
+            .await
+    }
+
+    /// Ends a session: whoever holds its token may.
+    pub(crate) async fn session_end(&self, id: SessionId) -> Result<(), AuthError> {
+        let auth = self.writing();
+        self.db.write(move |conn| session_revoke(conn, &auth, id, None)).await
+    }
+
+    /// Ends one of the caller's sessions by a signed request.
+    pub(crate) async fn session_end_signed(
+        &self,
+        id: SessionId,
+        verified: &imajin_web::Verified,
+        raw: Vec<u8>,
+    ) -> Result<(), AuthError> {
+        let (did, authority) = (verified.did().clone(), Authority::Signed(verified.proof().clone()));
+        let auth = self.writing();
+        self.db
+            .write(move |conn| {
+                mutation_record(conn, &auth, &did, ACTION_REVOKE, &id.to_string(), raw.clone(), &authority)?;
+                session_revoke(conn, &auth, id, Some(&did))
+            })
+            .await
+    }
+}
+
+#[diesel::dsl::auto_type]
+fn living_rows(did: Did, now: Timestamp) -> _ {
+    sessions::table.filter(sessions::did.eq(did).and(sessions::revoked_at.is_null()).and(sessions::expires_at.gt(now)))
+}
+
+/// Inserts a session, and ends the oldest of an identity that has too many.
+pub(crate) fn session_insert(conn: &mut Conn, auth: &Writing, row: SessionRow) -> Result<(), AuthError> {
+    let surplus: Vec<SessionRow> = living_rows(row.did.clone(), row.created_at)
+        .order((sessions::created_at.desc(), sessions::id.desc()))
+        .offset(SESSIONS_MAX.saturating_sub(1))
+        .limit(SESSIONS_MAX)
+        .select(SessionRow::as_select())
+        .load(conn)?;
+    for mut old in surplus {
+        old.revoked_at = Some(row.created_at);
+        old.save(conn, &auth.sealer)?;
+    }
+    row.insert(conn, &auth.sealer)?;
+    Ok(())
+}
+
+fn session_find(conn: &mut Conn, sealer: &Sealer, id: SessionId, now: Timestamp) -> Result<Option<Living>, AuthError> {
+    let found: Option<(SessionRow, IdentityRow)> = sessions::table
+        .inner_join(identities::table.on(identities::did.eq(sessions::did)))
+        .filter(sessions::id.eq(id))
+        .select((SessionRow::as_select(), IdentityRow::as_select()))
+        .first(conn)
+        .optional()?;
+    let Some((session, identity)) = found else { return Ok(None) };
+    let (session, identity) = (session.intact(sealer)?, identity.intact(sealer)?);
+    let operator = operator_find(conn, sealer)?;
+    let identity = Identity::from_row(identity, operator.as_ref())?;
+    if session.revoked_at.is_some() || session.expires_at <= now || identity.deactivated {
+        return Ok(None);
+    }
+    Ok(Some(Living { id: session.id, identity, expires_at: session.expires_at }))
+}
+
+fn session_revoke(conn: &mut Conn, auth: &Writing, id: SessionId, owner: Option<&Did>) -> Result<(), AuthError> {
+    let row: Option<SessionRow> =
+        sessions::table.find(id).select(SessionRow::as_select()).first(conn).optional()?;
+    let mut row = row.ok_or(AuthError::SessionUnknown)?.intact(&auth.sealer)?;
+    if owner.is_some_and(|owner| *owner != row.did) {
+        return Err(AuthError::SessionUnknown);
+    }
+    if row.revoked_at.is_none() {
+        row.revoked_at = Some(auth.env.now());
+        row.save(conn, &auth.sealer)?;
+    }
+    Ok(())
+}

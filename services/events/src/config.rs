@@ -1,0 +1,28 @@
+use imajin_kernel::Span;
+
+/// How events behaves. The defaults are what a node runs with.
+#[derive(Debug, Clone)]
+pub struct EventsConfig {
+    /// The name of this process' chain in the mutation log: processes that share one database need different names.
+    pub chain: String,
+    /// How long places are reserved for a buyer who has not paid yet.
+    pub hold: Span,
+    /// The longest that places are ever reserved, however long the checkout stays open.
+    pub hold_max: Span,
+    /// How many unpaid orders one buyer may have for one event.
+    pub open_holds_max: u32,
+    /// How often lapsed reservations are looked for. They count as free before they are found.
+    pub sweep_every: Span,
+}
+
+impl Default for EventsConfig {
+    fn default() -> Self {
+        Self {
+            chain: "events".to_owned(),
+            hold: Span::minutes(15),
+            hold_max: Span::minutes(45),
+            open_holds_max: 5,
+            sweep_every: Span::seconds(30),
+        }
+    }
+}
