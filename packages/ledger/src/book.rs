@@ -35,7 +35,7 @@ pub(crate) struct Book<'a> {
     pub(crate) now: Timestamp,
     pub(crate) head: HeadRow,
     pub(crate) accounts: HashMap<AccountId, AccountState>,
-    pub(crate) holds: HashMap<HoldId, HoldSlot>,
+    pub(crate) holds: HashMap<String, HoldSlot>,
     /// What was booked under the keys of this batch, earlier or within it.
     pub(crate) known: HashMap<String, EntryRow>,
     pub(crate) entries: Vec<EntryRow>,
@@ -62,12 +62,11 @@ impl<'a> Book<'a> {
     }
 
     fn load_holds(&mut self, conn: &mut Conn, commands: &[Command]) -> Result<(), LedgerError> {
-        let mut ids: BTreeSet<HoldId> = commands.iter().filter_map(hold_of).collect();
-        ids.extend(self.known.values().filter_map(|entry| entry.hold_id));
+        let mut ids: BTreeSet<String> = commands.iter().filter_map(hold_of).map(|id| id.to_string()).collect();
+        ids.extend(self.known.values().filter_map(|entry| entry.hold_id.clone()));
         if ids.is_empty() {
             return Ok(());
         }
-        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let query = ledger_holds::table
             .filter(ledger_holds::id.eq_any(ids))
             .order_by(ledger_holds::id)
@@ -75,7 +74,7 @@ impl<'a> Book<'a> {
         let rows: Vec<HoldRow> = for_update!(conn, query => load)?;
         for row in rows {
             let row = row.intact(&self.ledger.sealer)?;
-            self.holds.insert(row.id, HoldSlot { row, dirty: false });
+            self.holds.insert(row.id.clone(), HoldSlot { row, dirty: false });
         }
         Ok(())
     }
@@ -118,7 +117,7 @@ impl<'a> Book<'a> {
             Command::Capture(capture) => capture.credits.iter().for_each(|credit| want(&credit.account)),
             Command::Release(_) => {}
         }
-        let hold = hold_of(command).and_then(|id| self.holds.get(&id));
+        let hold = hold_of(command).and_then(|id| self.holds.get(&id.to_string()));
         for id in hold.into_iter().flat_map(|slot| [&slot.row.account_id, &slot.row.source_id]) {
             if let Ok(id) = id.parse() {
                 wanted.entry(id).or_insert(None);

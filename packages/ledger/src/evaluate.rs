@@ -1,6 +1,6 @@
 //! What each command does, decided in memory.
 
-use imajin_kernel::id::HoldId;
+use imajin_kernel::id::{EntryId, HoldId};
 use imajin_money::{Amount, Asset, Money};
 use imajin_store::{Finding, SealedRow};
 
@@ -90,7 +90,7 @@ impl Book<'_> {
         let draft = Draft { key: &place.key, kind, reference: &place.reference, hold: Some(place.id), digest, moves };
         let mut outcome = self.book(draft)?;
         let row = HoldRow {
-            id: place.id,
+            id: place.id.to_string(),
             account_id: held.id().to_string(),
             source_id: place.source.id().to_string(),
             owner: place.owner.to_string(),
@@ -106,7 +106,7 @@ impl Book<'_> {
             row_seal: Vec::new(),
         };
         outcome.hold = Some(row.view(self.ledger.sealer.service())?);
-        self.holds.insert(place.id, HoldSlot { row, dirty: true });
+        self.holds.insert(row.id.clone(), HoldSlot { row, dirty: true });
         Ok(outcome)
     }
 
@@ -176,21 +176,22 @@ impl Book<'_> {
             return Err(Refusal::KeyReused.into());
         }
         let service = self.ledger.sealer.service();
-        let damaged = || LedgerError::Damaged(Finding::changed(service, "ledger_entries", entry.id.to_string()));
+        let damaged = || LedgerError::Damaged(Finding::changed(service, "ledger_entries", entry.id.as_str()));
         let hash: [u8; 32] = entry.computed_hash();
         if entry.hash != hash {
             return Err(damaged().into());
         }
         let legs = serde_json::from_str(&entry.legs).or_else(|_unreadable| Err(damaged()))?;
-        let hold = entry.hold_id.and_then(|id| self.holds.get(&id));
+        let hold = entry.hold_id.as_ref().and_then(|id| self.holds.get(id));
         let hold = hold.map(|slot| slot.row.view(service)).transpose()?;
+        let id = entry.id.parse().or_else(|_unreadable| Err(damaged()))?;
         let posted =
-            Posted { id: entry.id, seq: entry.seq, hash, posted_at: entry.posted_at, replayed: true };
+            Posted { id, seq: entry.seq, hash, posted_at: entry.posted_at, replayed: true };
         Ok(Some(Outcome { entry: posted, legs, hold }))
     }
 
     fn open_hold(&self, id: HoldId) -> Result<(HoldRow, Asset), No> {
-        let slot = self.holds.get(&id).ok_or(Refusal::HoldUnknown)?;
+        let slot = self.holds.get(&id.to_string()).ok_or(Refusal::HoldUnknown)?;
         let hold = slot.row.view(self.ledger.sealer.service())?;
         if hold.state != HoldState::Open {
             return Err(Refusal::HoldEnded { state: hold.state }.into());
@@ -200,7 +201,7 @@ impl Book<'_> {
 
     fn hold_accounts(&self, row: &HoldRow) -> Result<(AccountId, AccountId), LedgerError> {
         let service = self.ledger.sealer.service();
-        let damaged = || LedgerError::Damaged(Finding::changed(service, HoldRow::TABLE, row.id.to_string()));
+        let damaged = || LedgerError::Damaged(Finding::changed(service, HoldRow::TABLE, row.id.as_str()));
         let id = |text: &str| text.parse::<AccountId>().or_else(|_unknown| Err(damaged()));
         Ok((id(&row.account_id)?, id(&row.source_id)?))
     }
@@ -215,7 +216,7 @@ impl Book<'_> {
     ) -> Result<Outcome, No> {
         let now = self.now;
         let service = self.ledger.sealer.service();
-        let slot = self.holds.get_mut(&id).ok_or(Refusal::HoldUnknown)?;
+        let slot = self.holds.get_mut(&id.to_string()).ok_or(Refusal::HoldUnknown)?;
         slot.row.captured = slot.row.captured.saturating_add(captured);
         slot.row.released = slot.row.released.saturating_add(released);
         if let Some(state) = ended {
@@ -240,14 +241,15 @@ impl Book<'_> {
         let seq = self.head.seq.saturating_add(1);
         let text = serde_json::to_string(&legs)
             .map_err(|error| LedgerError::from(diesel::result::Error::SerializationError(Box::new(error))))?;
+        let id: EntryId = self.ledger.env.new_id();
         let mut entry = EntryRow {
             chain: self.ledger.chain.clone(),
             seq,
-            id: self.ledger.env.new_id(),
+            id: id.to_string(),
             kind: draft.kind.as_str().to_owned(),
             key: draft.key.to_owned(),
             reference: draft.reference.to_owned(),
-            hold_id: draft.hold,
+            hold_id: draft.hold.map(|hold| hold.to_string()),
             legs: text,
             content_digest: draft.digest.to_vec(),
             posted_at: self.now,
@@ -259,7 +261,7 @@ impl Book<'_> {
         self.append(&legs, seq)?;
         self.head.seq = seq;
         self.head.hash.clone_from(&entry.hash);
-        let posted = Posted { id: entry.id, seq, hash, posted_at: self.now, replayed: false };
+        let posted = Posted { id, seq, hash, posted_at: self.now, replayed: false };
         self.known.insert(entry.key.clone(), entry.clone());
         self.entries.push(entry);
         Ok(Outcome { entry: posted, legs, hold: None })

@@ -145,16 +145,16 @@ fn statement_line(sealer: &Sealer, line: &LineRow, row: EntryRow) -> Result<Stat
 }
 
 pub(crate) fn entry_of(sealer: &Sealer, row: EntryRow) -> Result<Entry, LedgerError> {
-    let damaged = || LedgerError::Damaged(Finding::changed(sealer.service(), "ledger_entries", row.id.to_string()));
+    let damaged = || LedgerError::Damaged(Finding::changed(sealer.service(), "ledger_entries", row.id.as_str()));
     let hash = row.computed_hash();
     if row.hash != hash {
         return Err(damaged());
     }
     Ok(Entry {
-        id: row.id,
+        id: row.id.parse().or_else(|_unreadable| Err(damaged()))?,
         seq: row.seq,
         kind: row.kind.parse().or_else(|_unknown| Err(damaged()))?,
-        hold: row.hold_id,
+        hold: row.hold_id.as_deref().map(str::parse).transpose().or_else(|_unreadable| Err(damaged()))?,
         legs: serde_json::from_str(&row.legs).or_else(|_unreadable| Err(damaged()))?,
         posted_at: row.posted_at,
         hash,
@@ -191,7 +191,7 @@ pub fn hold_fetch(conn: &mut Conn, sealer: &Sealer, id: HoldId) -> Result<Option
 /// # Errors
 /// Diesel's.
 pub fn hold_expired_list(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<HoldId>, LedgerError> {
-    let ids: Vec<HoldId> = ledger_holds::table
+    let ids: Vec<String> = ledger_holds::table
         .filter(ledger_holds::state.eq("open"))
         .filter(ledger_holds::expires_at.is_not_null())
         .filter(ledger_holds::expires_at.le(now))
@@ -199,5 +199,5 @@ pub fn hold_expired_list(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<
         .limit(limit)
         .select(ledger_holds::id)
         .load(conn)?;
-    Ok(ids)
+    Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
 }

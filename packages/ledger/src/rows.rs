@@ -1,6 +1,5 @@
 use diesel::prelude::*;
 use imajin_kernel::Timestamp;
-use imajin_kernel::id::{EntryId, HoldId};
 use imajin_money::{Amount, Asset, Money};
 use imajin_store::{Finding, SealedRow, Sealer, sealed_row};
 use serde::Serialize;
@@ -42,11 +41,11 @@ impl AccountRow {
 pub(crate) struct EntryRow {
     pub(crate) chain: String,
     pub(crate) seq: i64,
-    pub(crate) id: EntryId,
+    pub(crate) id: String,
     pub(crate) kind: String,
     pub(crate) key: String,
     pub(crate) reference: String,
-    pub(crate) hold_id: Option<HoldId>,
+    pub(crate) hold_id: Option<String>,
     pub(crate) legs: String,
     pub(crate) content_digest: Vec<u8>,
     pub(crate) posted_at: Timestamp,
@@ -57,15 +56,14 @@ pub(crate) struct EntryRow {
 impl EntryRow {
     /// The hash that the columns give.
     pub(crate) fn computed_hash(&self) -> [u8; 32] {
-        let hold = self.hold_id.map(|id| id.to_string());
         let hashed = Hashed {
             chain: &self.chain,
             seq: self.seq,
-            id: &self.id.to_string(),
+            id: &self.id,
             kind: &self.kind,
             key: &self.key,
             reference: &self.reference,
-            hold_id: hold.as_deref(),
+            hold_id: self.hold_id.as_deref(),
             legs: &self.legs,
             content_digest: &self.content_digest,
             posted_at: self.posted_at,
@@ -88,7 +86,7 @@ pub(crate) struct LineRow {
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = ledger_holds, treat_none_as_default_value = false, treat_none_as_null = true)]
 pub(crate) struct HoldRow {
-    pub(crate) id: HoldId,
+    pub(crate) id: String,
     pub(crate) account_id: String,
     pub(crate) source_id: String,
     pub(crate) owner: String,
@@ -108,11 +106,11 @@ sealed_row!(HoldRow, ledger_holds, "ledger_holds", key = (id));
 
 impl HoldRow {
     pub(crate) fn view(&self, service: &str) -> Result<Hold, LedgerError> {
-        let damaged = || LedgerError::Damaged(Finding::changed(service, Self::TABLE, self.id.to_string()));
+        let damaged = || LedgerError::Damaged(Finding::changed(service, Self::TABLE, self.id.as_str()));
         let amount = |units: i64| Amount::from_micros(units).or_else(|_negative| Err(damaged()));
         let asset: Result<Asset, _> = self.asset.parse();
         Ok(Hold {
-            id: self.id,
+            id: self.id.parse().or_else(|_unknown| Err(damaged()))?,
             owner: self.owner.parse().or_else(|_unknown| Err(damaged()))?,
             amount: Money::new(amount(self.amount)?, asset.or_else(|_unknown| Err(damaged()))?),
             captured: amount(self.captured)?,

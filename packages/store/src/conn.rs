@@ -2,10 +2,7 @@
 #![expect(missing_docs, reason = "the derive makes public types of diesel's multi-connection without comments")]
 
 use diesel::pg::PgConnection;
-use diesel::serialize::{IsNull, Output, ToSql};
-use diesel::sql_types::Text;
 use diesel::sqlite::SqliteConnection;
-use imajin_kernel::id::{Id, Kind};
 
 /// A connection to either database. Queries are written once, against this type; what only one dialect can say goes
 /// through [`per_backend!`](crate::per_backend) or [`for_update!`](crate::for_update).
@@ -15,13 +12,6 @@ pub enum Conn {
     Sqlite(SqliteConnection),
     /// A schema of a Postgres database.
     Postgres(PgConnection),
-}
-
-impl<K: Kind> ToSql<Text, MultiBackend> for Id<K> {
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, MultiBackend>) -> diesel::serialize::Result {
-        out.set_value((Text, self));
-        Ok(IsNull::No)
-    }
 }
 
 /// Runs one expression on whichever connection it is: `per_backend!(conn, c => diesel::insert_into(..).execute(c))`.

@@ -110,8 +110,6 @@ pub fn enqueue_at<T: Serialize>(
 }
 
 mod alias {
-    #![expect(missing_docs, reason = "the macro makes public items without comments")]
-
     use crate::schema::outbox;
 
     diesel::alias!(outbox as earlier: Earlier);

@@ -3,7 +3,7 @@
 import { identityChoices, identityOf, identitySave } from './identity.js';
 import { keyFromSeed, keysCheck } from './keys.js';
 import { element, localPath } from './page.js';
-import { formRun } from './problem.js';
+import { ProblemError, formRun } from './problem.js';
 import { keyFileRead, seedFromWords } from './recovery.js';
 import { identityLogin, sessionStart } from './session.js';
 
@@ -22,6 +22,23 @@ async function loginWithKey(identities) {
   location.assign(next);
 }
 
+/**
+ * A key of the command line may be known here or not: it signs in, else it is registered first.
+ * @param {import('./identity.js').Identity} identity
+ */
+async function loginWithKeyFile(identity) {
+  try {
+    await sessionStart(identity.did, identity.privateKey);
+    identity.registered = true;
+  } catch (error) {
+    if (!(error instanceof ProblemError) || !['unauthenticated', 'bad_signature', 'not_found'].includes(error.code)) {
+      throw error;
+    }
+    await identityLogin(identity);
+  }
+  await identitySave(identity);
+}
+
 async function loginWithFile() {
   const file = element('file', HTMLInputElement).files?.[0];
   const words = element('words', HTMLTextAreaElement).value.trim();
@@ -35,9 +52,7 @@ async function loginWithFile() {
     if (read.kind === 'recovery') {
       await sessionStart(read.did, privateKey);
     } else {
-      const identity = identityOf(publicKey, privateKey);
-      await identityLogin(identity);
-      await identitySave(identity);
+      await loginWithKeyFile(identityOf(publicKey, privateKey));
     }
   } else if (words !== '') {
     const id = element('login-id', HTMLInputElement).value.trim();

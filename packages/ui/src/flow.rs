@@ -98,9 +98,9 @@ const NARROW: Measures = Measures {
 };
 const WIDE: Measures = Measures {
     size: "wide",
-    width: 680,
-    leaf_x: 400,
-    chars: 30,
+    width: 600,
+    leaf_x: 330,
+    chars: 31,
 };
 
 impl Flow {

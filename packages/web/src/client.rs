@@ -32,7 +32,10 @@ impl HttpClient {
     ///
     /// # Errors
     /// When the certificate is none, or the TLS set-up of the machine is broken.
-    #[expect(clippy::disallowed_methods, reason = "this is the client for configured addresses, with its own limits")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the client for configured addresses, with its own limits"
+    )]
     pub fn new(timeout: Duration, extra_root: Option<&[u8]>) -> Result<Self, Problem> {
         let mut builder = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
@@ -61,28 +64,46 @@ impl HttpClient {
         let origin = url.origin().ascii_serialization();
         let away = |error: reqwest::Error| {
             tracing::debug!(%error, "an outgoing request failed");
-            let why = if error.is_timeout() { "did not answer in time" } else { "cannot be reached" };
+            let why = if error.is_timeout() {
+                "did not answer in time"
+            } else {
+                "cannot be reached"
+            };
             Problem::new(Code::Unavailable, format!("{origin} {why}.")).retry_after_seconds(5)
         };
-        let response = self.0.request(method, url).headers(headers).body(body).send().await.map_err(away)?;
+        let response = self
+            .0
+            .request(method, url)
+            .headers(headers)
+            .body(body)
+            .send()
+            .await
+            .map_err(away)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut stream = response.bytes_stream();
         let mut body = BytesMut::new();
         while let Some(chunk) = stream.next().await {
             body.extend_from_slice(&chunk.map_err(away)?);
             if body.len() > ANSWER_BYTES_MAX {
-                return Err(Problem::new(Code::Unavailable, format!("{origin} sent too large an answer.")));
+                return Err(Problem::new(
+                    Code::Unavailable,
+                    format!("{origin} sent too large an answer."),
+                ));
             }
         }
-        Ok(HttpAnswer { status, headers, body: body.freeze() })
+        Ok(HttpAnswer {
+            status,
+            headers,
+            body: body.freeze(),
+        })
     }
 
     /// Sends a request that was signed with [`imajin_proof::http_sig::sign`]; the body is JSON.
     pub async fn send_signed(&self, signed: SignedRequest) -> Result<HttpAnswer, Problem> {
         let impossible = |_error| Problem::invalid("The signed request cannot be sent as HTTP.");
         let url = Url::parse(&signed.target_uri).map_err(|error| Problem::invalid(error.to_string()))?;
-        let method = Method::from_bytes(signed.method.as_bytes())
-            .map_err(|error| Problem::invalid(error.to_string()))?;
+        let method =
+            Method::from_bytes(signed.method.as_bytes()).map_err(|error| Problem::invalid(error.to_string()))?;
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let pairs = [
@@ -93,7 +114,10 @@ impl HttpClient {
         ];
         for (name, value) in pairs {
             if let Some(value) = value {
-                headers.insert(HeaderName::from_static(name), HeaderValue::try_from(value).map_err(impossible)?);
+                headers.insert(
+                    HeaderName::from_static(name),
+                    HeaderValue::try_from(value).map_err(impossible)?,
+                );
             }
         }
         self.send(method, url, headers, signed.body).await
@@ -104,8 +128,12 @@ impl HttpAnswer {
     /// The JSON body of a success; any other status becomes the problem that it carries.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Problem> {
         self.success()?;
-        serde_json::from_slice(&self.body)
-            .map_err(|error| Problem::new(Code::Unavailable, format!("The answer could not be understood: {error}.")))
+        serde_json::from_slice(&self.body).map_err(|error| {
+            Problem::new(
+                Code::Unavailable,
+                format!("The answer could not be understood: {error}."),
+            )
+        })
     }
 
     /// Refuses an answer that is no success, with the problem that it carries.
@@ -119,8 +147,15 @@ impl HttpAnswer {
     /// The problem of an answer that is no success: its own document if it has one, else what the status says.
     fn problem(&self) -> Problem {
         let document: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        let text = |name: &str| document.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
-        let code = document.get("code").and_then(|code| serde_json::from_value(code.clone()).ok());
+        let text = |name: &str| {
+            document
+                .get(name)
+                .and_then(serde_json::Value::as_str)
+                .map(str::to_owned)
+        };
+        let code = document
+            .get("code")
+            .and_then(|code| serde_json::from_value(code.clone()).ok());
         let detail = text("detail").or_else(|| text("error"));
         let detail = detail.unwrap_or_else(|| format!("The other side answered with the status {}.", self.status));
         let code = code.unwrap_or(match self.status {
@@ -132,6 +167,9 @@ impl HttpAnswer {
             status if status.is_client_error() => Code::InvalidRequest,
             _ => Code::Unavailable,
         });
-        Problem { hint: text("hint"), ..Problem::new(code, detail) }
+        Problem {
+            hint: text("hint"),
+            ..Problem::new(code, detail)
+        }
     }
 }

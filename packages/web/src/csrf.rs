@@ -17,8 +17,10 @@ pub fn same_origin_require(headers: &HeaderMap, base: &PublicBase) -> Result<(),
     if allowed {
         return Ok(());
     }
-    Err(Problem::new(Code::CrossSite, "This form was not sent from a page of this node.")
-        .hint("Open the page on this node again and use its button."))
+    Err(
+        Problem::new(Code::CrossSite, "This form was not sent from a page of this node.")
+            .hint("Open the page on this node again and use its button."),
+    )
 }
 
 #[cfg(test)]
@@ -28,8 +30,10 @@ mod tests {
     use super::*;
 
     fn check(pairs: &[(&'static str, &'static str)]) -> bool {
-        let headers: HeaderMap =
-            pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
+        let headers: HeaderMap = pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
         same_origin_require(&headers, &PublicBase("https://node.example/".parse().unwrap())).is_ok()
     }
 
@@ -37,8 +41,14 @@ mod tests {
     fn only_our_own_pages_may_post() {
         assert!(check(&[("sec-fetch-site", "same-origin")]));
         assert!(check(&[("origin", "https://node.example")]));
-        assert!(!check(&[("sec-fetch-site", "same-site"), ("origin", "https://sibling.example")]));
-        assert!(!check(&[("sec-fetch-site", "cross-site"), ("origin", "https://node.example")]));
+        assert!(!check(&[
+            ("sec-fetch-site", "same-site"),
+            ("origin", "https://sibling.example")
+        ]));
+        assert!(!check(&[
+            ("sec-fetch-site", "cross-site"),
+            ("origin", "https://node.example")
+        ]));
         assert!(!check(&[("origin", "null")]));
         assert!(!check(&[]));
     }

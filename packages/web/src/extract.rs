@@ -56,12 +56,20 @@ where
         let request = signed_request(&headers, method, target_uri, &body)?;
         let verified = site.verify(&request, &request.method, &request.target_uri).await?;
         let value = json_parse(&headers, &body)?;
-        Ok(Self { verified, value, request })
+        Ok(Self {
+            verified,
+            value,
+            request,
+        })
     }
 }
 
 async fn target_uri(parts: &mut Parts, site: &Site) -> String {
-    let base = parts.extensions.get::<PublicBase>().cloned().unwrap_or_else(|| site.public.clone());
+    let base = parts
+        .extensions
+        .get::<PublicBase>()
+        .cloned()
+        .unwrap_or_else(|| site.public.clone());
     let uri = match parts.extract::<OriginalUri>().await {
         Ok(OriginalUri(uri)) => uri,
         Err(never) => match never {},
@@ -75,9 +83,17 @@ fn signed_request(
     target_uri: String,
     body: &Bytes,
 ) -> Result<SignedRequest, Problem> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
     let unsigned = || {
-        let problem = Problem::new(Code::Unauthenticated, "This request changes something, so it must be signed.");
+        let problem = Problem::new(
+            Code::Unauthenticated,
+            "This request changes something, so it must be signed.",
+        );
         problem.hint("Sign it as RFC 9421 says, with your key; a session cookie alone is not enough.")
     };
     Ok(SignedRequest {
@@ -92,18 +108,21 @@ fn signed_request(
 }
 
 async fn body_read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|rejection| match rejection {
-        BytesRejection::FailedToBufferBody(inner)
-            if inner.status() == http::StatusCode::PAYLOAD_TOO_LARGE =>
-        {
-            Problem::new(Code::BodyTooLarge, "The body is larger than this route accepts.")
-        }
-        _ => Problem::new(Code::MalformedBody, "The body could not be read to its end."),
-    })
+    Bytes::from_request(request, state)
+        .await
+        .map_err(|rejection| match rejection {
+            BytesRejection::FailedToBufferBody(inner) if inner.status() == http::StatusCode::PAYLOAD_TOO_LARGE => {
+                Problem::new(Code::BodyTooLarge, "The body is larger than this route accepts.")
+            }
+            _ => Problem::new(Code::MalformedBody, "The body could not be read to its end."),
+        })
 }
 
 fn json_parse<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Result<T, Problem> {
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let media_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
     let essence = media_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     if essence != "application/json" && !essence.ends_with("+json") && !(body.is_empty() && essence.is_empty()) {
         return Err(Problem::new(Code::UnsupportedMediaType, "The body must be JSON.")
@@ -111,7 +130,11 @@ fn json_parse<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Result<
     }
     let bytes: &[u8] = if body.is_empty() { b"null" } else { body };
     serde_json::from_slice(bytes).map_err(|error| {
-        let code = if error.is_data() { Code::InvalidRequest } else { Code::MalformedBody };
+        let code = if error.is_data() {
+            Code::InvalidRequest
+        } else {
+            Code::MalformedBody
+        };
         Problem::new(code, format!("The JSON body was not accepted: {error}."))
     })
 }
@@ -126,7 +149,9 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathPar
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         match Path::<T>::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(Self(value)),
-            Err(rejection) => Err(Problem::new(Code::NotFound, format!("No such address: {}.", rejection.body_text())).into()),
+            Err(rejection) => {
+                Err(Problem::new(Code::NotFound, format!("No such address: {}.", rejection.body_text())).into())
+            }
         }
     }
 }
@@ -161,8 +186,11 @@ impl Viewer {
     /// The session, or a refusal that says how to get one.
     pub fn session_require(&self) -> Result<&SessionView, Problem> {
         self.session.as_ref().ok_or_else(|| {
-            Problem::new(Code::Unauthenticated, "You are not logged in, or your session has ended.")
-                .hint("Log in at /login, or with `imajin login`.")
+            Problem::new(
+                Code::Unauthenticated,
+                "You are not logged in, or your session has ended.",
+            )
+            .hint("Log in at /login, or with `imajin login`.")
         })
     }
 }
@@ -178,9 +206,14 @@ fn session_token(headers: &HeaderMap) -> Option<String> {
     if let Some(token) = bearer {
         return Some(token.trim().to_owned());
     }
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let pairs: Vec<(&str, &str)> =
-        cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('=')).collect();
+    let cookies = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let pairs: Vec<(&str, &str)> = cookies
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .collect();
     SESSION_COOKIES
         .iter()
         .find_map(|name| pairs.iter().find(|(key, _)| key == name))
@@ -196,7 +229,10 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let Some(token) = session_token(&parts.headers) else {
-            return Ok(Self { session: None, token: None });
+            return Ok(Self {
+                session: None,
+                token: None,
+            });
         };
         let session = Site::from_ref(state).identities.session_view(&token).await?;
         let token = session.is_some().then_some(token);
@@ -209,15 +245,24 @@ mod tests {
     use super::*;
 
     fn headers(name: &'static str, value: &'static str) -> HeaderMap {
-        HeaderMap::from_iter([(header::HeaderName::from_static(name), header::HeaderValue::from_static(value))])
+        HeaderMap::from_iter([(
+            header::HeaderName::from_static(name),
+            header::HeaderValue::from_static(value),
+        )])
     }
 
     #[test]
     fn the_host_cookie_wins_over_the_plain_one() {
         let map = headers("cookie", "imajin_session=plain; a=b; __Host-imajin_session=host");
         assert_eq!(session_token(&map).as_deref(), Some("host"));
-        assert_eq!(session_token(&headers("cookie", "imajin_session=plain")).as_deref(), Some("plain"));
-        assert_eq!(session_token(&headers("authorization", "Bearer abc")).as_deref(), Some("abc"));
+        assert_eq!(
+            session_token(&headers("cookie", "imajin_session=plain")).as_deref(),
+            Some("plain")
+        );
+        assert_eq!(
+            session_token(&headers("authorization", "Bearer abc")).as_deref(),
+            Some("abc")
+        );
         assert_eq!(session_token(&headers("cookie", "other=1")), None);
     }
 

@@ -85,7 +85,10 @@ pub(crate) fn problem_response(problem: Problem, request_id: Option<String>) -> 
     let document = ProblemDocument::new(&problem, request_id);
     let mut response = (status_of(problem.code), Json(document)).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(seconds) = problem.retry_after_seconds {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

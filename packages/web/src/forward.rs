@@ -14,7 +14,10 @@ impl Forwarder {
     ///
     /// # Errors
     /// When the TLS set-up of the machine is broken.
-    #[expect(clippy::disallowed_methods, reason = "this is a client for configured peers, with its own limits")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is a client for configured peers, with its own limits"
+    )]
     pub fn new() -> Result<Self, Problem> {
         let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(2))
@@ -37,10 +40,17 @@ impl Forwarder {
         body: Body,
     ) -> Result<(StatusCode, HeaderMap, Body), Problem> {
         let body = reqwest::Body::wrap_stream(body.into_data_stream());
-        let response = self.0.request(method, url).headers(headers).body(body).send().await.map_err(|error| {
-            tracing::warn!(%error, "a request could not be passed on");
-            Problem::unavailable("The process that runs this service")
-        })?;
+        let response = self
+            .0
+            .request(method, url)
+            .headers(headers)
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| {
+                tracing::warn!(%error, "a request could not be passed on");
+                Problem::unavailable("The process that runs this service")
+            })?;
         let (status, headers) = (response.status(), response.headers().clone());
         Ok((status, headers, Body::from_stream(response.bytes_stream())))
     }

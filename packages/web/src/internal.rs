@@ -58,7 +58,11 @@ where
 /// The routes take facts from other services (an order was paid, say), so they are never mounted on a public listener.
 pub fn internal_listener_router(routes: Router, access: InternalAccess) -> Router {
     let started = access.env.now();
-    let guard = Arc::new(Guard { access, started, nonces: Mutex::new(HashMap::new()) });
+    let guard = Arc::new(Guard {
+        access,
+        started,
+        nonces: Mutex::new(HashMap::new()),
+    });
     routes.layer(middleware::from_fn_with_state(guard, admit))
 }
 
@@ -80,8 +84,18 @@ async fn admit(State(guard): State<Arc<Guard>>, request: Request, next: Next) ->
 
 impl Guard {
     fn check(&self, headers: &HeaderMap, method: &str, target_uri: &str, body: &[u8]) -> Result<(), Problem> {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let missing = || Problem::new(Code::Unauthenticated, "Calls between services must be signed by the caller.");
+        let text = |name: &str| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
+        };
+        let missing = || {
+            Problem::new(
+                Code::Unauthenticated,
+                "Calls between services must be signed by the caller.",
+            )
+        };
         let request = SignedRequest {
             method: method.to_owned(),
             target_uri: target_uri.to_owned(),
@@ -91,17 +105,32 @@ impl Guard {
             signature: text("signature").ok_or_else(missing)?,
             body: body.to_vec(),
         };
-        let keyid = request.keyid().map_err(|error| Problem::new(error.code(), error.to_string()))?.canonical();
+        let keyid = request
+            .keyid()
+            .map_err(|error| Problem::new(error.code(), error.to_string()))?
+            .canonical();
         if !self.access.allowed.contains(&keyid) {
-            return Err(Problem::new(Code::Forbidden, "This process is not one of the services that may call."));
+            return Err(Problem::new(
+                Code::Forbidden,
+                "This process is not one of the services that may call.",
+            ));
         }
         let keys: Vec<_> = keyid.public_key().into_iter().collect();
         let now = self.access.env.now();
-        let expect = Expectation { now, target_uri, method, tag: Some(SERVICE_TAG) };
-        let verified =
-            request.verify(&keys, &expect).map_err(|error| Problem::new(error.code(), error.to_string()))?;
+        let expect = Expectation {
+            now,
+            target_uri,
+            method,
+            tag: Some(SERVICE_TAG),
+        };
+        let verified = request
+            .verify(&keys, &expect)
+            .map_err(|error| Problem::new(error.code(), error.to_string()))?;
         if verified.created.as_seconds() < self.started.as_seconds() {
-            return Err(Problem::new(Code::StaleSignature, "The call was signed before this process started."));
+            return Err(Problem::new(
+                Code::StaleSignature,
+                "The call was signed before this process started.",
+            ));
         }
         self.nonce_spend(keyid, verified.nonce, now)
     }

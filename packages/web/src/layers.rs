@@ -57,12 +57,15 @@ pub fn shell(routes: Router, options: ShellOptions) -> Router {
 
 async fn around(State(shell): State<Arc<ShellState>>, mut request: Request, next: Next) -> Response {
     let request_id = shell.options.env.new_id::<imajin_kernel::id::Request>().to_string();
-    let span = tracing::info_span!("request", id = %request_id, method = %request.method(), path = request.uri().path());
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let span =
+        tracing::info_span!("request", id = %request_id, method = %request.method(), path = request.uri().path());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|path| path.as_str().to_owned());
     let method = request.method().clone();
     let wants_html = wants_html(request.headers());
     request.extensions_mut().insert(shell.options.public.clone());
-    #[expect(clippy::disallowed_methods, reason = "the length of a request is measured, nothing depends on it")]
     let started = Instant::now();
     let response = answer(&shell, request, next).instrument(span.clone()).await;
     let response = finish(&shell.options, response, &request_id, wants_html);
@@ -96,19 +99,29 @@ async fn answer(shell: &ShellState, request: Request, next: Next) -> Response {
         Ok(response) => response,
         Err(_elapsed) => {
             let problem = Problem::new(Code::Timeout, "The answer took too long and was given up.");
-            problem_response(problem.hint("Try again; use the same idempotency key if you sent one."), None)
+            problem_response(
+                problem.hint("Try again; use the same idempotency key if you sent one."),
+                None,
+            )
         }
     }
 }
 
 fn wants_html(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
     accept.split(',').any(|part| part.trim().starts_with("text/html"))
 }
 
 /// Gives every refusal its document (or page) with the request id, and every answer its security headers.
 fn finish(options: &ShellOptions, response: Response, request_id: &str, wants_html: bool) -> Response {
-    let problem = response.extensions().get::<Problem>().cloned().or_else(|| foreign_problem(&response));
+    let problem = response
+        .extensions()
+        .get::<Problem>()
+        .cloned()
+        .or_else(|| foreign_problem(&response));
     let mut response = match (problem, options.error_page) {
         (Some(problem), Some(page)) if wants_html => {
             let mut rendered = page(&problem, status_of(problem.code), request_id);
@@ -127,7 +140,9 @@ fn finish(options: &ShellOptions, response: Response, request_id: &str, wants_ht
         headers.insert("x-request-id", value);
     }
     for (name, value) in SECURITY_HEADERS {
-        headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
+        headers
+            .entry(HeaderName::from_static(name))
+            .or_insert(HeaderValue::from_static(value));
     }
     response
 }
@@ -161,12 +176,14 @@ fn foreign_problem(response: &Response) -> Option<Problem> {
     }
     match response.status() {
         StatusCode::NOT_FOUND => Some(Problem::new(Code::NotFound, "There is nothing at this address.")),
-        StatusCode::METHOD_NOT_ALLOWED => {
-            Some(Problem::new(Code::MethodNotAllowed, "This address does not take this method."))
-        }
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Some(Problem::new(Code::BodyTooLarge, "The body is larger than this route accepts."))
-        }
+        StatusCode::METHOD_NOT_ALLOWED => Some(Problem::new(
+            Code::MethodNotAllowed,
+            "This address does not take this method.",
+        )),
+        StatusCode::PAYLOAD_TOO_LARGE => Some(Problem::new(
+            Code::BodyTooLarge,
+            "The body is larger than this route accepts.",
+        )),
         _ => None,
     }
 }

@@ -8,8 +8,8 @@
 mod client;
 mod csrf;
 mod extract;
-mod forward;
 mod failure;
+mod forward;
 mod internal;
 mod layers;
 mod limits;
@@ -30,8 +30,8 @@ pub mod macro_support {
 pub use client::{HttpAnswer, HttpClient};
 pub use csrf::same_origin_require;
 pub use extract::{JsonBody, PathParams, QueryParams, SignedBody, Viewer};
-pub use forward::Forwarder;
 pub use failure::{Failure, ProblemDocument, status_of};
+pub use forward::Forwarder;
 pub use internal::{InternalAccess, internal_listener_router, internal_route};
 pub use layers::{ErrorPage, ShellOptions, shell};
 pub use limits::{Limits, PeerAddress};

@@ -17,5 +17,9 @@ pub fn metrics_install() {
 
 /// All metrics of the process in the Prometheus text format; empty until [`metrics_install`] was called.
 pub fn metrics_render() -> String {
-    RECORDER.get().and_then(Option::as_ref).map(PrometheusHandle::render).unwrap_or_default()
+    RECORDER
+        .get()
+        .and_then(Option::as_ref)
+        .map(PrometheusHandle::render)
+        .unwrap_or_default()
 }

@@ -36,7 +36,10 @@ impl RpcClient {
     /// # Errors
     /// When the TLS set-up of the machine is broken.
     pub fn new(config: RpcConfig) -> Result<Self, Problem> {
-        Ok(Self { config, http: HttpClient::new(Duration::from_secs(15), None)? })
+        Ok(Self {
+            config,
+            http: HttpClient::new(Duration::from_secs(15), None)?,
+        })
     }
 
     /// Calls `method` of `service`. A problem of the other side arrives as it was; a lost connection is
@@ -51,7 +54,11 @@ impl RpcClient {
             tracing::warn!(service, method, %cause, "a call to another process failed");
             Problem::unavailable(&format!("The service `{service}`"))
         };
-        let url = self.config.base.join(&format!("/internal/{service}/{method}")).map_err(|error| away(&error))?;
+        let url = self
+            .config
+            .base
+            .join(&format!("/internal/{service}/{method}"))
+            .map_err(|error| away(&error))?;
         let body = serde_json::to_vec(request).map_err(|error| away(&error))?;
         let params = SignatureParams {
             keyid: self.config.keyring.node_did().clone(),
@@ -59,7 +66,12 @@ impl RpcClient {
             nonce: hex::encode(self.config.env.random_bytes::<16>()),
             tag: Some(SERVICE_TAG.to_owned()),
         };
-        let to_sign = RequestToSign { method: "POST", target_uri: url.as_str(), idempotency_key: None, body: &body };
+        let to_sign = RequestToSign {
+            method: "POST",
+            target_uri: url.as_str(),
+            idempotency_key: None,
+            body: &body,
+        };
         let signed = sign(self.config.keyring.node_key(), &to_sign, &params).map_err(|error| away(&error))?;
         let answer = self.http.send_signed(signed).await.map_err(|problem| away(&problem))?;
         if !answer.status.is_success() {

@@ -51,12 +51,20 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves a listener until `stop` is cancelled, then lets open requests end (three seconds at most).
 pub async fn serve(listener: Listener, stop: CancellationToken) {
-    let Listener { socket, router, public, tls, connections_max } = listener;
+    let Listener {
+        socket,
+        router,
+        public,
+        tls,
+        connections_max,
+    } = listener;
     let slots = Arc::new(Semaphore::new(connections_max));
     let tracker = TaskTracker::new();
     let graceful = GracefulShutdown::new();
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            break;
+        };
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = socket.accept() => accepted,
@@ -115,7 +123,10 @@ async fn starts_with_tls(stream: &TcpStream) -> bool {
 
 fn redirect_router(public: PublicBase) -> Router {
     Router::new().fallback(move |request: Request<Body>| async move {
-        let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let path = request
+            .uri()
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str);
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
         if let Ok(location) = HeaderValue::from_str(&public.absolute(path)) {
@@ -138,8 +149,15 @@ where
         }
     });
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HANDSHAKE_TIMEOUT);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30)).max_concurrent_streams(128);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HANDSHAKE_TIMEOUT);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Duration::from_secs(30))
+        .max_concurrent_streams(128);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection.into_owned()).await {
         tracing::debug!(%peer, %error, "a connection ended early");

@@ -30,17 +30,27 @@ pub struct ServiceRoutes {
 
 impl ServiceRoutes {
     /// Splits a documented router into routes and description, and gives the description its name and version.
-    pub fn new(name: &'static str, title: &str, routes: OpenApiRouter, readiness: Readiness) -> Self {
-        let (router, mut openapi) = routes.split_for_parts();
+    pub fn new(name: &'static str, title: &str, documented: OpenApiRouter, readiness: Readiness) -> Self {
+        let (router, mut openapi) = documented.split_for_parts();
         title.clone_into(&mut openapi.info.title);
         env!("CARGO_PKG_VERSION").clone_into(&mut openapi.info.version);
-        Self { name, router, openapi, readiness }
+        Self {
+            name,
+            router,
+            openapi,
+            readiness,
+        }
     }
 
     /// The complete router of the service: its own routes plus `/api/spec`, `/api/health`, `/health`, `/ready` and
     /// `/metrics`.
     pub fn into_router(self) -> Router {
-        let Self { name, router, openapi, readiness } = self;
+        let Self {
+            name,
+            router,
+            openapi,
+            readiness,
+        } = self;
         let health = move || async move { Json(serde_json::json!({"status": "ok", "service": name})) };
         let ready = move || {
             let readiness = Arc::clone(&readiness);
@@ -61,8 +71,13 @@ impl ServiceRoutes {
 
 /// Metrics are for the operator's own collector: they are given to this machine only, and not through a proxy.
 async fn metrics_handler(request: Request) -> Response {
-    let local = request.extensions().get::<PeerAddress>().is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
-    let proxied = [header::FORWARDED.as_str(), "x-forwarded-for"].iter().any(|name| request.headers().contains_key(*name));
+    let local = request
+        .extensions()
+        .get::<PeerAddress>()
+        .is_some_and(|peer| peer.0.ip().to_canonical().is_loopback());
+    let proxied = [header::FORWARDED.as_str(), "x-forwarded-for"]
+        .iter()
+        .any(|name| request.headers().contains_key(*name));
     if !local || proxied {
         return Failure(Problem::new(Code::NotFound, "There is nothing at this address.")).into_response();
     }

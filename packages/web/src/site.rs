@@ -150,9 +150,16 @@ impl Site {
     ///
     /// Errors: [`Code::Unauthenticated`], [`Code::BadSignature`], [`Code::StaleSignature`], or what the key lookup says.
     pub async fn verify(&self, request: &SignedRequest, method: &str, target_uri: &str) -> Result<Verified, Problem> {
-        let keyid = request.keyid().map_err(|error| Problem::new(error.code(), error.to_string()))?;
+        let keyid = request
+            .keyid()
+            .map_err(|error| Problem::new(error.code(), error.to_string()))?;
         let caller = self.identities.caller_keys(&keyid).await?;
-        let expect = Expectation { now: self.env.now(), target_uri, method, tag: None };
+        let expect = Expectation {
+            now: self.env.now(),
+            target_uri,
+            method,
+            tag: None,
+        };
         let mut proof = request
             .verify(&caller.keys, &expect)
             .map_err(|error| Problem::new(error.code(), error.to_string()))?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use imajin_did::Keyring;
 use imajin_kernel::{Env, Problem, Span};
 use imajin_store::mutation::Writer;
-use imajin_store::{Db, Sealer, mutation};
+use imajin_store::{Conn, Db, Sealer, mutation};
 use imajin_web::PublicBase;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -109,6 +109,21 @@ impl Auth {
             self.db.write(move |conn| Ok(mutation::checkpoint(conn, &writing.writer)?)).await;
         if let Err(error) = closed {
             tracing::warn!(%error, "the end of the mutation log could not be signed");
+        }
+    }
+
+    /// A write that may meet another process on the same database doing the same: when both insert a row with one key,
+    /// the loser looks again and finds what the winner wrote.
+    pub(crate) async fn write_contended<T, F>(&self, write: F) -> Result<T, AuthError>
+    where
+        F: Fn(&mut Conn) -> Result<T, AuthError> + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let write = Arc::new(write);
+        let again = Arc::clone(&write);
+        match self.db.write(move |conn| write(conn)).await {
+            Err(AuthError::Store(error)) if error.is_unique_violation() => self.db.write(move |conn| again(conn)).await,
+            outcome => outcome,
         }
     }
 

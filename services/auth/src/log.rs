@@ -1,9 +1,9 @@
 //! Auth's view of the mutation log: who changed what, and by which right.
 
 use imajin_did::{Did, PublicKey, Signature};
-use imajin_proof::http_sig::VerifiedRequest;
+use imajin_proof::http_sig::{NONCE_KEPT_FOR, VerifiedRequest};
 use imajin_store::mutation::{self, Mutation, Proof};
-use imajin_store::Conn;
+use imajin_store::{Conn, nonce};
 use serde_json::json;
 
 use crate::AuthError;
@@ -36,6 +36,14 @@ impl Authority {
             }
             Self::Node => Proof::Node,
         }
+    }
+
+    /// Spends the nonce of a signed request that changes nothing.
+    pub(crate) fn nonce_spend(&self, conn: &mut Conn, auth: &Writing) -> Result<(), AuthError> {
+        if let Self::Signed(request) = self {
+            nonce::spend(conn, &auth.sealer, &request.did, &request.nonce, request.created, NONCE_KEPT_FOR)?;
+        }
+        Ok(())
     }
 
     /// The proof as a live row keeps it, with the place of the row in the log.

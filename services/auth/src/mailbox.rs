@@ -8,7 +8,7 @@ use imajin_auth_api::{DevelopmentMail, MailboxProofSent};
 use imajin_did::{Did, SecretKey};
 use imajin_kernel::{Span, Timestamp};
 use imajin_proof::digest::sha256_hex;
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, SealedRow, for_update};
 use serde_json::json;
 
 use crate::AuthError;
@@ -108,10 +108,9 @@ impl Auth {
         let session = self.session_row(&soft.did, METHOD_MAILBOX, client);
         let auth = self.writing();
         let (identity, session, next) = self
-            .db
-            .write(move |conn| {
+            .write_contended(move |conn| {
                 let now = auth.env.now();
-                let mut link = link_find(conn, &hash, now)?.intact(&auth.sealer)?;
+                let mut link = link_lock(conn, &hash, now)?.intact(&auth.sealer)?;
                 let next = next_of(&link);
                 let identity = soft_identity(conn, &auth, &link.mailbox, &soft)?;
                 link.used_at = Some(now);
@@ -119,7 +118,7 @@ impl Auth {
                 let mut session = session.clone();
                 session.did = identity.did.clone();
                 session_insert(conn, &auth, session.clone())?;
-                Ok::<_, AuthError>((identity, session, next))
+                Ok((identity, session, next))
             })
             .await?;
         Ok(UsedLink { opened: self.session_opened(identity, &session)?, next })
@@ -272,7 +271,16 @@ fn development_mail_keep(conn: &mut Conn, auth: &Writing, row: DevelopmentMailRo
 
 fn link_find(conn: &mut Conn, hash: &str, now: Timestamp) -> Result<MailboxProofRow, AuthError> {
     let query = mailbox_proofs::table.filter(mailbox_proofs::token_hash.eq(hash)).select(MailboxProofRow::as_select());
-    let row: Option<MailboxProofRow> = query.first(conn).optional()?;
+    still_good(query.first(conn).optional()?, now)
+}
+
+/// The same, kept from other processes until the transaction ends.
+fn link_lock(conn: &mut Conn, hash: &str, now: Timestamp) -> Result<MailboxProofRow, AuthError> {
+    let query = mailbox_proofs::table.filter(mailbox_proofs::token_hash.eq(hash)).select(MailboxProofRow::as_select());
+    still_good(for_update!(conn, query => first).optional()?, now)
+}
+
+fn still_good(row: Option<MailboxProofRow>, now: Timestamp) -> Result<MailboxProofRow, AuthError> {
     row.filter(|row| row.used_at.is_none() && row.expires_at > now).ok_or(AuthError::LinkGone)
 }
 
@@ -284,6 +292,10 @@ fn soft_identity(conn: &mut Conn, auth: &Writing, mailbox: &str, fresh: &NewSoft
     let identity = match known {
         Some(row) => {
             let row = row.intact(&auth.sealer)?;
+            // An alias is worth nothing without the mailbox that was proven.
+            if row.mailbox != mailbox {
+                return Err(AuthError::Row(format!("mailbox_aliases {}", row.alias)));
+            }
             identity_find(conn, &auth.sealer, &Name::Native(row.did))?.ok_or(AuthError::IdentityUnknown)?
         }
         None => soft_identity_create(conn, auth, &alias, mailbox, fresh)?,
@@ -329,11 +341,11 @@ fn soft_identity_create(
     Identity::from_row(row, operator.as_ref())
 }
 
-/// The did:email, and the form with underscores for dots that live databases hold.
+/// The did:email, and the form with underscores for dots that live databases hold, unless that is another mailbox.
 fn alias_forms(alias: &Did) -> Vec<Did> {
     let underscored = alias.as_str().replace('.', "_").parse::<Did>().ok();
     let mut forms = vec![alias.clone()];
-    forms.extend(underscored.filter(|form| form != alias));
+    forms.extend(underscored.filter(|form| form.mailbox().is_none()));
     forms
 }
 
@@ -361,6 +373,15 @@ mod tests {
         for bad in ["", "me", "//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example", "/a b", "/ü"] {
             assert!(!is_local_path(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_form_with_underscores_never_takes_another_mailbox() {
+        let forms = |mailbox: &str| -> Vec<String> {
+            alias_forms(&Did::from_mailbox(mailbox).unwrap()).iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(forms("a.b@x.org"), ["did:email:a.b_at_x.org", "did:email:a_b_at_x_org"]);
+        assert_eq!(forms("a.b@localhost"), ["did:email:a.b_at_localhost"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::AuthError;
-use crate::auth::Auth;
+use crate::auth::{Auth, Writing};
 use crate::challenge::{self, Returned};
 use crate::handle::Handle;
 use crate::identities::{CUSTODY_OWN, Identity, kind_parse, name_parse, operator_find};
@@ -113,41 +113,12 @@ impl Auth {
             None => Authority::Challenge { key: registration.key, text: returned.text.clone(), signature },
         };
         let step = Step { registration, did, authority, raw, returned };
-        match self.register_once(step.clone()).await {
-            // Somebody else was first by a moment: now their row is there to be seen.
-            Err(AuthError::Store(error)) if error.is_unique_violation() => self.register_once(step).await,
-            outcome => outcome,
-        }
-    }
-
-    async fn register_once(&self, step: Step) -> Result<Registered, AuthError> {
         let auth = self.writing();
-        self.db
-            .write(move |conn| {
-                challenge_spend(conn, &auth, &step.returned)?;
-                let operator = operator_find(conn, &auth.sealer)?;
-                if let Some(row) = identity_by_name(conn, &auth.sealer, &Name::Native(step.did.clone()))? {
-                    let identity = Identity::from_row(row, operator.as_ref())?;
-                    if identity.deactivated {
-                        return Err(AuthError::IdentityDeactivated);
-                    }
-                    return Ok(Registered { identity, created: false });
-                }
-                if let Some(handle) = &step.registration.handle {
-                    handle_free(conn, handle)?;
-                }
-                let (did, raw) = (&step.did, step.raw.clone());
-                let proof = mutation_record(conn, &auth, did, ACTION, did.as_str(), raw, &step.authority)?;
-                let row = step.row(proof, &auth.env).insert(conn, &auth.sealer)?;
-                short_alias_note(conn, &auth.sealer, &row, &step.registration.key)?;
-                Ok(Registered { identity: Identity::from_row(row, operator.as_ref())?, created: true })
-            })
-            .await
+        self.write_contended(move |conn| step.run(conn, &auth)).await
     }
 }
 
 /// Everything that the transaction needs; it may run more than once.
-#[derive(Clone)]
 struct Step {
     registration: Registration,
     did: Did,
@@ -157,6 +128,28 @@ struct Step {
 }
 
 impl Step {
+    fn run(&self, conn: &mut Conn, auth: &Writing) -> Result<Registered, AuthError> {
+        challenge_spend(conn, auth, &self.returned)?;
+        let operator = operator_find(conn, &auth.sealer)?;
+        if let Some(row) = identity_by_name(conn, &auth.sealer, &Name::Native(self.did.clone()))? {
+            let identity = Identity::from_row(row, operator.as_ref())?;
+            if identity.deactivated {
+                return Err(AuthError::IdentityDeactivated);
+            }
+            // Nothing is changed, but the signature must not work again.
+            self.authority.nonce_spend(conn, auth)?;
+            return Ok(Registered { identity, created: false });
+        }
+        if let Some(handle) = &self.registration.handle {
+            handle_free(conn, handle)?;
+        }
+        let (did, raw) = (&self.did, self.raw.clone());
+        let proof = mutation_record(conn, auth, did, ACTION, did.as_str(), raw, &self.authority)?;
+        let row = self.row(proof, &auth.env).insert(conn, &auth.sealer)?;
+        short_alias_note(conn, &auth.sealer, &row, &self.registration.key)?;
+        Ok(Registered { identity: Identity::from_row(row, operator.as_ref())?, created: true })
+    }
+
     fn row(&self, proof: String, env: &imajin_kernel::Env) -> IdentityRow {
         let registration = self.registration.clone();
         IdentityRow {

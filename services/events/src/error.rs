@@ -102,6 +102,7 @@ impl EventsError {
             Self::Store(error) => error.code(),
             Self::Invalid { .. } | Self::Quantity { .. } => Code::InvalidRequest,
             Self::NotFound(_) => Code::NotFound,
+            Self::NotOwner => Code::Forbidden,
             Self::State { .. } | Self::OpenHolds { .. } => Code::Conflict,
             Self::SoldOut { .. } => Code::SoldOut,
             Self::HoldExpired => Code::HoldExpired,

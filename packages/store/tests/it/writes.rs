@@ -249,7 +249,7 @@ async fn blocked(world: &Arc<World>) -> (std::sync::mpsc::Sender<()>, JoinSet<Re
         inner
             .write(move |_conn| {
                 entered.send(()).unwrap();
-                drop(gate.lock().unwrap().recv());
+                assert!(gate.lock().unwrap().recv().is_err());
                 Ok(())
             })
             .await

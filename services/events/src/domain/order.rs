@@ -46,16 +46,18 @@ pub(crate) fn order_cancel(
     let found = locks::order_lock_with_tier(conn, context, id)?;
     let (mut order, mut tier) = found.ok_or(EventsError::NotFound("order"))?;
     buyer_require(&order, verified)?;
-    log::signed_append(conn, context, verified, log::ORDER_CANCEL, id, body)?;
     match order.state_set()? {
-        OrderState::Held => {}
+        OrderState::Held => log::signed_append(conn, context, verified, log::ORDER_CANCEL, id, body)?,
         OrderState::Fulfilled => {
             return Err(EventsError::State {
                 detail: "This order is paid and its tickets are issued.".to_owned(),
                 hint: "Ask the organiser for a refund.",
             });
         }
-        OrderState::Expired | OrderState::Cancelled | OrderState::Refused => return Ok(order),
+        OrderState::Expired | OrderState::Cancelled | OrderState::Refused => {
+            context.nonce_spend(conn, verified)?;
+            return Ok(order);
+        }
     }
     tier.held_move(order.quantity.saturating_neg())?;
     tier.save(conn, &context.sealer)?;

@@ -1,0 +1,73 @@
+//! Readers: they cannot write, and they come back from anything.
+
+use diesel::connection::TransactionManager;
+use diesel::prelude::*;
+use imajin_store::{Conn, SealedRow, StoreError};
+use imajin_testkit::Backend;
+
+use crate::world::{World, on_both, thing_fetch, things};
+
+on_both!(
+    a_reader_cannot_write,
+    a_panic_costs_a_connection_and_nothing_else,
+    a_transaction_sees_one_moment,
+    a_missing_row_is_not_found,
+);
+
+async fn a_reader_cannot_write(backend: Backend) {
+    let world = World::new(backend);
+    let (thing, sealer) = (world.thing(), world.sealer.clone());
+    assert!(world.read(move |conn| Ok(thing.insert(conn, &sealer)?)).await.is_err());
+    let count: i64 = world.read(|conn| Ok(things::table.count().get_result(conn)?)).await.unwrap();
+    assert_eq!(count, 0);
+}
+
+async fn a_panic_costs_a_connection_and_nothing_else(backend: Backend) {
+    let world = World::new(backend);
+    for _ in 0..10 {
+        let panicked = world
+            .read(|conn| {
+                Conn::begin_transaction(conn)?;
+                assert!(conn.begin_test_transaction().is_ok(), "on purpose");
+                Ok(())
+            })
+            .await;
+        assert!(panicked.is_err());
+        let left_open = world.read(|conn| Ok(Conn::begin_transaction(conn)?)).await;
+        assert!(left_open.is_ok());
+    }
+    let count: i64 = world.read(|conn| Ok(things::table.count().get_result(conn)?)).await.unwrap();
+    assert_eq!(count, 0);
+}
+
+async fn a_transaction_sees_one_moment(backend: Backend) {
+    let world = World::new(backend);
+    world.insert(world.thing()).await;
+    let (reached, mut at_the_middle) = tokio::sync::mpsc::unbounded_channel();
+    let (go_on, gate) = std::sync::mpsc::channel::<()>();
+    let db = world.db.clone();
+    let reading = tokio::task::spawn(async move {
+        db.read(move |conn| {
+            conn.transaction(|conn| {
+                let before: i64 = things::table.count().get_result(conn)?;
+                reached.send(()).unwrap();
+                gate.recv().unwrap();
+                let after: i64 = things::table.count().get_result(conn)?;
+                Ok::<_, StoreError>((before, after))
+            })
+        })
+        .await
+    });
+    at_the_middle.recv().await.unwrap();
+    world.insert(world.thing()).await;
+    go_on.send(()).unwrap();
+    assert_eq!(reading.await.unwrap().unwrap(), (1, 1));
+}
+
+async fn a_missing_row_is_not_found(backend: Backend) {
+    let world = World::new(backend);
+    let id = world.env.new_id();
+    let missing = world.read(move |conn| Ok(thing_fetch(conn, id)?)).await.unwrap_err();
+    assert_eq!(missing.code(), imajin_kernel::Code::NotFound);
+    assert_eq!(imajin_kernel::Problem::from(missing).code, imajin_kernel::Code::NotFound);
+}

@@ -1,0 +1,121 @@
+// The parts of the browser modules that need no browser: `node --test packages/ui/tests/modules.test.mjs` (Node 20.19 or
+// newer: it has the same WebCrypto).
+
+import assert from 'node:assert/strict';
+import crypto from 'node:crypto';
+import test from 'node:test';
+
+import { fromBase64, toBase58, toBase64, toHex, utf8 } from '../assets/bytes.js';
+import { didOf, keyFromSeed, keySign, seedFromPem, seedToPem } from '../assets/keys.js';
+import { keyFileRead, recoveryGenerate, seedFromWords, seedToWords } from '../assets/recovery.js';
+
+globalThis.location = /** @type {any} */ ({ origin: 'https://node.example' });
+const { signedFetch } = await import('../assets/http-signature.js');
+
+const hex = (text) => Uint8Array.from(Buffer.from(text, 'hex'));
+/** RFC 8032, section 7.1, TEST 2. */
+const SEED = hex('4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb');
+const PUBLIC = '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c';
+
+test('Base58 keeps leading zeros', () => {
+  assert.equal(toBase58(utf8('Hello World!')), '2NEpo7TZRRrLZSi2U');
+  assert.equal(toBase58(hex('0000287fb4cd')), '11233QC4');
+  assert.equal(toBase58(hex('')), '');
+});
+
+test('Base64 of both alphabets', () => {
+  assert.equal(toBase64(hex('fbff')), '+/8=');
+  assert.deepEqual(fromBase64('-_8'), hex('fbff'));
+});
+
+test('a seed has the public key and the signature of RFC 8032', async () => {
+  const { privateKey, publicKey } = await keyFromSeed(SEED);
+  assert.equal(toHex(publicKey), PUBLIC);
+  assert.equal(privateKey.extractable, false);
+  assert.match(toHex(await keySign(privateKey, hex('72'))), /^92a009a9f0d4cab8720e820b5f642540/);
+});
+
+test('a DID is did:mjn and the multikey', () => {
+  // The first key of the did:key method's own test vectors.
+  const key = hex('2e6fcce36701dc791488e0d0b1745cc1e33a4c1c9fcc41c63bd343dbbe0970e6');
+  assert.equal(didOf(key), 'did:mjn:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK');
+});
+
+test('a PEM of either version gives the seed', () => {
+  assert.deepEqual(seedFromPem(seedToPem(SEED)), SEED);
+  const withPublic = Buffer.concat([
+    hex('3051020101300506032b657004220420'), SEED, hex('812100'), hex(PUBLIC),
+  ]).toString('base64');
+  assert.deepEqual(seedFromPem(`-----BEGIN PRIVATE KEY-----\n${withPublic}\n-----END PRIVATE KEY-----\n`), SEED);
+  assert.equal(seedFromPem('-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----'), null);
+  assert.equal(seedFromPem('hello'), null);
+});
+
+test('recovery words come back as the seed, however they are typed', async () => {
+  const words = await seedToWords(SEED);
+  assert.equal(words.length, 18);
+  assert.deepEqual(await seedFromWords(words.map((word, index) => `${index + 1}. ${word.toUpperCase()}`).join('\n')), SEED);
+  assert.deepEqual(await seedFromWords(words.join('-')), SEED);
+});
+
+test('the words of the proquint specification', async () => {
+  // 127.0.0.1 is lusab-babad.
+  const words = await seedToWords(hex('7f000001'.repeat(8)));
+  assert.deepEqual(words.slice(0, 4), ['lusab', 'babad', 'lusab', 'babad']);
+});
+
+test('mistyped words are noticed', async () => {
+  const words = await seedToWords(SEED);
+  await assert.rejects(seedFromWords(words.slice(1).join(' ')), /18 recovery words, and you typed 17/);
+  await assert.rejects(seedFromWords(words.with(4, 'hello').join(' ')), /Word 5, “hello”/);
+  await assert.rejects(seedFromWords([words[1], words[0], ...words.slice(2)].join(' ')), /do not fit together/);
+  for (let place = 0; place < words.length; place += 1) {
+    const other = words[place] === 'babad' ? 'babab' : 'babad';
+    await assert.rejects(seedFromWords(words.with(place, other).join(' ')), /do not fit together/);
+  }
+});
+
+test('files are told apart', async () => {
+  const key = await recoveryGenerate();
+  const file = { type: 'imajin-recovery-key', version: 1, did: 'did:mjn:z1', words: key.words.join(' ') };
+  assert.deepEqual(await keyFileRead(JSON.stringify(file)), { kind: 'recovery', did: 'did:mjn:z1', seed: key.seed });
+  const whole = { ...file, privateKey: seedToPem(key.seed) };
+  assert.deepEqual((await keyFileRead(JSON.stringify(whole, null, 2))).seed, key.seed);
+  assert.deepEqual(await keyFileRead(seedToPem(SEED)), { kind: 'key', seed: SEED });
+  await assert.rejects(keyFileRead('{"type":"x"}'), /not a recovery file/);
+  await assert.rejects(keyFileRead('{"type":'), /damaged/);
+  await assert.rejects(keyFileRead('hello'), /no Ed25519 key/);
+});
+
+test('a request is signed over everything that it says', async () => {
+  const { privateKey, publicKey } = await keyFromSeed(SEED);
+  const did = didOf(publicKey);
+  /** @type {Request[]} */
+  const sent = [];
+  globalThis.fetch = async (request) => {
+    sent.push(/** @type {Request} */ (request));
+    const stale = sent.length === 1;
+    const headers = { date: new Date(Date.now() + 3_600_000).toUTCString() };
+    return new Response(JSON.stringify(stale ? { code: 'stale_signature' } : { id: 1 }), { status: stale ? 401 : 200, headers });
+  };
+  const body = { eventId: 'evt_1', quantity: 2 };
+  const answer = await signedFetch({ did, privateKey }, { method: 'POST', path: '/a?b=1', body, idempotencyKey: 'k-1' });
+  assert.deepEqual(answer, { id: 1 });
+  assert.equal(sent.length, 2);
+  const created = [];
+  for (const request of sent) {
+    const input = request.headers.get('signature-input') ?? '';
+    const form = /^sig1=(\("@method" "@target-uri" "content-digest" "idempotency-key"\);created=(\d+);keyid="([^"]+)";nonce="[0-9a-f]{32}";alg="ed25519")$/;
+    const [, params = '', time, keyid] = form.exec(input) ?? assert.fail(input);
+    assert.equal(keyid, did);
+    created.push(Number(time));
+    const digest = crypto.createHash('sha256').update(JSON.stringify(body)).digest('base64');
+    const base = `"@method": POST\n"@target-uri": https://node.example/a?b=1\n"content-digest": sha-256=:${digest}:\n` +
+      `"idempotency-key": k-1\n"@signature-params": ${params}`;
+    assert.equal(await request.text(), JSON.stringify(body));
+    const signature = /^sig1=:(.+):$/.exec(request.headers.get('signature') ?? '')?.[1] ?? '';
+    const key = crypto.createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(publicKey).toString('base64url') } });
+    assert.ok(crypto.verify(null, Buffer.from(base), key, Buffer.from(signature, 'base64')));
+  }
+  assert.ok(Math.abs((created[1] ?? 0) - (created[0] ?? 0) - 3600) <= 2, 'the second try uses the node’s clock');
+});

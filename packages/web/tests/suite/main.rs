@@ -1,0 +1,8 @@
+//! The shell from outside: what a client gets, and what it is refused.
+
+#![cfg(test)]
+
+mod internal;
+mod shell;
+mod signed;
+mod support;

@@ -1,0 +1,53 @@
+//! What other services ask of auth.
+
+use async_trait::async_trait;
+use imajin_auth_api::{
+    AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList, IdentityFetch, IdentityView,
+    MailboxProofSend, MailboxProofSent, SessionViewRequest, SetupState, SetupStateRequest,
+};
+use imajin_kernel::Problem;
+use imajin_proof::http_sig::SignedRequest;
+use imajin_web::{CallerKeys, SessionView};
+
+use crate::auth::Auth;
+use crate::identities::{caller_keys, identity_find};
+use crate::names::Name;
+use crate::sessions::Living;
+
+#[async_trait]
+impl AuthApi for Auth {
+    async fn caller_keys(&self, request: CallerKeysRequest) -> Result<CallerKeys, Problem> {
+        let sealer = self.sealer.clone();
+        Ok(self.db.read(move |conn| caller_keys(conn, &sealer, &request.did)).await?)
+    }
+
+    async fn session_view(&self, request: SessionViewRequest) -> Result<Option<SessionView>, Problem> {
+        Ok(self.session_resolve(&request.token).await?.map(Living::into_view))
+    }
+
+    async fn identity_fetch(&self, request: IdentityFetch) -> Result<Option<IdentityView>, Problem> {
+        let (name, sealer) = (Name::parse(&request.did_or_handle), self.sealer.clone());
+        let identity = self.db.read(move |conn| identity_find(conn, &sealer, &name)).await?;
+        Ok(identity.filter(|identity| !identity.deactivated).map(|identity| identity.view()))
+    }
+
+    async fn custodial_sign(&self, request: CustodialSign) -> Result<SignedRequest, Problem> {
+        Ok(self.request_sign(&request).await?)
+    }
+
+    async fn mailbox_proof_send(&self, request: MailboxProofSend) -> Result<MailboxProofSent, Problem> {
+        Ok(self.mailbox_link_send(&request.email, request.next).await?)
+    }
+
+    async fn development_mail_list(&self, _request: DevelopmentMailList) -> Result<Vec<DevelopmentMail>, Problem> {
+        // With a mail server there is no such mailbox, whatever an earlier start has left behind.
+        if self.outbound.is_some() {
+            return Ok(Vec::new());
+        }
+        Ok(self.development_mails().await?)
+    }
+
+    async fn setup_state(&self, _request: SetupStateRequest) -> Result<SetupState, Problem> {
+        Ok(SetupState { operator: self.operator().await? })
+    }
+}

@@ -1,0 +1,178 @@
+//! What `imajin verify` checks in auth's database.
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use imajin_did::{Did, Keyring, PublicKey, Sealed, SecretKey};
+use imajin_kernel::Env;
+use imajin_proof::token::key_id;
+use imajin_store::mutation::{self, Logged, Writer};
+use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
+use serde_json::Value;
+
+use crate::SERVICE;
+use crate::custodial::custodial_label;
+use crate::identities::CUSTODY_NODE;
+use crate::registration::{RegisterBody, Registration};
+use crate::rows::{
+    ChallengeUseRow, CustodialKeyRow, DevelopmentMailRow, IdentityAliasRow, IdentityRow, MailboxAliasRow,
+    MailboxProofRow, NodeRoleRow, SessionKeyRow, SessionRow, SetupTokenRow,
+};
+use crate::schema::{custodial_keys, identities, node_roles, session_keys};
+use crate::session_keys::{public_key_of, seal_label};
+use crate::{mailbox, registration, setup};
+
+const PAGE: i64 = 256;
+
+/// Recomputes everything that auth's database can show about itself: the seal of every row, the mutation log with its
+/// proofs, the identities against what was logged, and that each sealed key opens and is the right one.
+///
+/// Run it in a transaction of a reader to look at one moment.
+///
+/// # Errors
+/// For what stopped the audit; what is wrong with a row is a finding.
+pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Finding>, StoreError> {
+    let sealer = Sealer::for_service(keyring, SERVICE);
+    let mut findings = Vec::new();
+    IdentityRow::audit(conn, &sealer, &mut findings)?;
+    IdentityAliasRow::audit(conn, &sealer, &mut findings)?;
+    MailboxAliasRow::audit(conn, &sealer, &mut findings)?;
+    CustodialKeyRow::audit(conn, &sealer, &mut findings)?;
+    SessionKeyRow::audit(conn, &sealer, &mut findings)?;
+    SessionRow::audit(conn, &sealer, &mut findings)?;
+    ChallengeUseRow::audit(conn, &sealer, &mut findings)?;
+    MailboxProofRow::audit(conn, &sealer, &mut findings)?;
+    DevelopmentMailRow::audit(conn, &sealer, &mut findings)?;
+    SetupTokenRow::audit(conn, &sealer, &mut findings)?;
+    NodeRoleRow::audit(conn, &sealer, &mut findings)?;
+    let writer = Writer::new(SERVICE, keyring.clone(), sealer, env.clone());
+    // Every DID in auth's log is its own key until keys can rotate.
+    imajin_store::audit(conn, &writer, &|_did| Vec::new(), &mut findings)?;
+    // A row that cannot be read was named above, and would stop the checks below.
+    if findings.is_empty() {
+        identities_audit(conn, &mut findings)?;
+        roles_audit(conn, &mut findings)?;
+        session_keys_audit(conn, keyring, &mut findings)?;
+        custodial_keys_audit(conn, keyring, &mut findings)?;
+    }
+    Ok(findings)
+}
+
+fn finding(table: &str, row: &str, problem: &str) -> Finding {
+    Finding::new(SERVICE, table, row, problem)
+}
+
+/// Each identity must be what its registration said.
+fn identities_audit(conn: &mut Conn, findings: &mut Vec<Finding>) -> QueryResult<()> {
+    let mut after = String::new();
+    loop {
+        let rows: Vec<IdentityRow> = identities::table
+            .filter(identities::did.gt(after.clone()))
+            .order(identities::did)
+            .limit(PAGE)
+            .select(IdentityRow::as_select())
+            .load(conn)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        last.did.as_str().clone_into(&mut after);
+        for row in rows {
+            let logged = mutation::last_body(conn, row.did.as_str())?;
+            if !logged.is_some_and(|logged| is_as_logged(&row, &logged)) {
+                findings.push(finding("identities", row.did.as_str(), "it is not what was registered"));
+            }
+        }
+    }
+}
+
+fn is_as_logged(row: &IdentityRow, logged: &Logged) -> bool {
+    let owner_fits = logged.owner_did == row.did.as_str() && row.owner_did == row.did;
+    // An erased body leaves nothing to compare with; that it was erased is in the log itself.
+    let Some(body) = &logged.body else { return owner_fits };
+    match logged.action.as_str() {
+        registration::ACTION => {
+            let parsed = serde_json::from_slice::<RegisterBody>(body).ok();
+            let said = parsed.and_then(|body| Registration::parse(&body).ok());
+            owner_fits && said.is_some_and(|said| registration_fits(row, &said))
+        }
+        mailbox::ACTION_CREATE => {
+            let said: Option<Value> = serde_json::from_slice(body).ok();
+            let said = |name: &str| said.as_ref()?.get(name)?.as_str().map(str::to_owned);
+            owner_fits
+                && said("did").as_deref() == Some(row.did.as_str())
+                && said("type").as_deref() == Some(row.kind.as_str())
+                && said("custody").as_deref() == Some(row.custody.as_str())
+                && key_is_did(&row.public_key, &row.did)
+                && row.handle.is_none()
+                && row.name.is_none()
+        }
+        _ => false,
+    }
+}
+
+fn registration_fits(row: &IdentityRow, said: &Registration) -> bool {
+    said.key.did() == row.did
+        && row.public_key == said.key.as_bytes()
+        && row.custody != CUSTODY_NODE
+        && (&row.kind, &row.handle, &row.name, &row.recovery_key)
+            == (&said.kind, &said.handle, &said.name, &said.recovery_key)
+}
+
+fn key_is_did(bytes: &[u8], did: &Did) -> bool {
+    public_key_of(bytes).is_some_and(|key: PublicKey| key.did() == *did)
+}
+
+/// The operator must be whoever signed the claim.
+fn roles_audit(conn: &mut Conn, findings: &mut Vec<Finding>) -> QueryResult<()> {
+    let rows: Vec<NodeRoleRow> = node_roles::table.select(NodeRoleRow::as_select()).load(conn)?;
+    for row in rows {
+        let logged = mutation::last_body(conn, setup::OBJECT)?;
+        let fits = logged.is_some_and(|logged| logged.owner_did == row.did.as_str() && logged.action == setup::ACTION);
+        if !fits {
+            findings.push(finding("node_roles", &row.role, "nobody has signed for it"));
+        }
+    }
+    Ok(())
+}
+
+fn opens_to(keyring: &Keyring, label: &str, sealed: Vec<u8>) -> Option<SecretKey> {
+    keyring.open_key(label, &Sealed::from_bytes(sealed)).ok()
+}
+
+fn session_keys_audit(conn: &mut Conn, keyring: &Keyring, findings: &mut Vec<Finding>) -> QueryResult<()> {
+    let rows: Vec<SessionKeyRow> = session_keys::table.select(SessionKeyRow::as_select()).load(conn)?;
+    for row in rows {
+        let key = opens_to(keyring, &seal_label(&row.kid), row.sealed_key);
+        let fits = key.is_some_and(|key| {
+            key.public().as_bytes().as_slice() == row.public_key && key_id(&key.public()) == row.kid
+        });
+        if !fits {
+            findings.push(finding("session_keys", &row.kid, "the sealed key does not open, or is another one"));
+        }
+    }
+    Ok(())
+}
+
+/// Each soft identity must have its key, and each key its soft identity.
+fn custodial_keys_audit(conn: &mut Conn, keyring: &Keyring, findings: &mut Vec<Finding>) -> QueryResult<()> {
+    let soft: Vec<Did> = identities::table
+        .filter(identities::custody.eq(CUSTODY_NODE))
+        .select(identities::did)
+        .load(conn)?;
+    let rows: Vec<CustodialKeyRow> = custodial_keys::table.select(CustodialKeyRow::as_select()).load(conn)?;
+    let mut keys: BTreeMap<Did, Vec<u8>> = rows.into_iter().map(|row| (row.did, row.sealed_key)).collect();
+    for did in soft {
+        match keys.remove(&did) {
+            None => findings.push(finding("custodial_keys", did.as_str(), "the key of a soft identity is missing")),
+            Some(sealed) => {
+                let key = opens_to(keyring, &custodial_label(&did), sealed);
+                if !key.is_some_and(|key| key.did() == did) {
+                    let problem = "the sealed key does not open, or is another one";
+                    findings.push(finding("custodial_keys", did.as_str(), problem));
+                }
+            }
+        }
+    }
+    for did in keys.keys() {
+        findings.push(finding("custodial_keys", did.as_str(), "its identity holds its own key"));
+    }
+    Ok(())
+}

@@ -1,0 +1,219 @@
+use std::sync::{Arc, OnceLock};
+
+use imajin_did::{Keyring, SecretKey};
+use imajin_events_api::{EventStatus, EventView, Reader};
+use imajin_fair::Acceptance;
+use imajin_kernel::Problem;
+use imajin_kernel::id::{EventId, OrderId};
+use imajin_pay_api::{Delivery, DeliveryOutcome, PayClient};
+use imajin_store::{Conn, Db, Sealer, StoreError, mutation, nonce};
+use imajin_web::{ServiceRoutes, Site, Verified};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::context::{Context, IdempotencyKey};
+use crate::domain::accept::NewAcceptance;
+use crate::domain::create::{Created, NewEvent};
+use crate::domain::draft::EventDraft;
+use crate::domain::{self, release};
+use crate::keys::EventKeys;
+use crate::{EventsConfig, EventsError, SERVICE, routes};
+
+/// What events needs.
+pub struct EventsDeps {
+    /// Time, randomness, the public URL, and who is who.
+    pub site: Site,
+    /// The node's secrets: the events' keys are sealed with them.
+    pub keyring: Keyring,
+    /// The service's own database.
+    pub db: Db,
+    /// Pay. It needs a client of this service, too; whoever starts first gets the other one later, see
+    /// [`Events::pay_connect`].
+    pub pay: Option<PayClient>,
+    /// How it behaves.
+    pub config: EventsConfig,
+}
+
+/// The running service.
+pub struct Events {
+    pub(crate) site: Site,
+    pub(crate) db: Db,
+    pub(crate) context: Context,
+    pay: OnceLock<PayClient>,
+    keys: EventKeys,
+}
+
+impl Events {
+    /// Starts the service. It answers at once; reservations that lapsed while it was away are released in the
+    /// background and count as free before that.
+    pub async fn start(deps: EventsDeps) -> Result<Arc<Self>, Problem> {
+        let EventsDeps { site, keyring, db, pay, config } = deps;
+        let sealer = Sealer::for_service(&keyring, SERVICE);
+        let writer =
+            mutation::Writer::new(config.chain.clone(), keyring.clone(), sealer.clone(), site.env.clone());
+        let context = Context { env: site.env.clone(), keyring: keyring.clone(), sealer, writer, config };
+        let events =
+            Self { site, db, context, pay: pay.map_or_else(OnceLock::new, OnceLock::from), keys: EventKeys::new(keyring) };
+        events.db.read(|conn| domain::list::ready_check(conn)).await.map_err(Problem::from)?;
+        Ok(Arc::new(events))
+    }
+
+    /// Says how to reach pay, once; a second call is ignored.
+    pub fn pay_connect(&self, pay: PayClient) {
+        let _known = self.pay.set(pay);
+    }
+
+    pub(crate) fn pay(&self) -> Result<&PayClient, Problem> {
+        self.pay.get().ok_or_else(|| Problem::unavailable("The payment service"))
+    }
+
+    /// The public routes.
+    pub fn routes(self: &Arc<Self>) -> ServiceRoutes {
+        routes::routes(self)
+    }
+
+    /// Starts what runs beside the requests: the release of lapsed reservations, until `stop`.
+    pub fn background(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
+        let (events, stop) = (Arc::clone(self), stop.clone());
+        tasks.spawn(async move {
+            loop {
+                events.sweep().await;
+                let pause = tokio::time::sleep(events.context.config.sweep_every.to_std());
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = pause => {}
+                }
+            }
+            // A signed head on the way out: a tail cut off while the node is down shows.
+            let context = events.context.clone();
+            let signed: Result<(), StoreError> =
+                events.db.write(move |conn| mutation::checkpoint(conn, &context.writer)).await;
+            if let Err(error) = signed {
+                tracing::warn!(%error, "the mutation log's head was not signed");
+            }
+        });
+    }
+
+    async fn sweep(&self) {
+        match self.holds_release().await {
+            Ok(0) => {}
+            Ok(released) => tracing::info!(released, "lapsed reservations were released"),
+            Err(problem) => tracing::warn!(%problem, "lapsed reservations were not released"),
+        }
+        let context = self.context.clone();
+        let purged: Result<(), StoreError> = self
+            .db
+            .write(move |conn| {
+                let now = context.env.now();
+                nonce::purge(conn, now)?;
+                imajin_store::idempotency::purge(conn, now)?;
+                Ok(())
+            })
+            .await;
+        if let Err(error) = purged {
+            tracing::warn!(%error, "old nonces were not forgotten");
+        }
+    }
+
+    /// Releases every reservation that has lapsed by now; returns how many. The background task calls it.
+    pub async fn holds_release(&self) -> Result<usize, Problem> {
+        let mut total = 0;
+        loop {
+            let released = self.write(release::holds_release).await?;
+            if released == 0 {
+                return Ok(total);
+            }
+            total += released;
+        }
+    }
+
+    /// One transaction over the domain.
+    pub(crate) async fn write<T, F>(&self, write: F) -> Result<T, EventsError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn, &Context) -> Result<T, EventsError> + Send + 'static,
+    {
+        let context = self.context.clone();
+        self.db.write(move |conn| write(conn, &context)).await
+    }
+
+    /// Queries over the domain that see one moment.
+    pub(crate) async fn read<T, F>(&self, read: F) -> Result<T, EventsError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn, &Context) -> Result<T, EventsError> + Send + 'static,
+    {
+        let context = self.context.clone();
+        self.db.read(move |conn| diesel::Connection::transaction(conn, |conn| read(conn, &context))).await
+    }
+
+    /// Makes an event for the signer. The body of the request has been parsed into `draft`.
+    pub(crate) async fn event_create(
+        &self,
+        verified: Verified,
+        draft: EventDraft,
+        request: &imajin_proof::http_sig::SignedRequest,
+    ) -> Result<Created, Problem> {
+        let owner = self.site.identities.caller_keys(verified.did()).await?;
+        let idempotency = IdempotencyKey::of(request)?;
+        let new = NewEvent::prepare(&self.context, draft, &owner, verified, request.body.clone(), idempotency)?;
+        Ok(self.write(move |conn, context| domain::create::event_create(conn, context, &new)).await?)
+    }
+
+    /// Publishes or pauses an event.
+    pub(crate) async fn event_move(
+        &self,
+        id: EventId,
+        to: EventStatus,
+        verified: Verified,
+        body: Vec<u8>,
+    ) -> Result<EventView, Problem> {
+        let view = self.write(move |conn, context| {
+            domain::status::event_move(conn, context, id, to, &verified, &body)?;
+            domain::list::event_fetch(conn, context, id, Some(verified.did()))
+        });
+        view.await?.ok_or_else(|| Problem::not_found("event"))
+    }
+
+    /// Keeps a contributor's countersignature.
+    pub(crate) async fn acceptance_add(
+        &self,
+        event: EventId,
+        acceptance: Acceptance,
+        verified: Verified,
+        body: Vec<u8>,
+    ) -> Result<EventView, Problem> {
+        let contributor = self.site.identities.caller_keys(acceptance.contributor()).await?;
+        let new = NewAcceptance { event, acceptance, contributor, verified, body };
+        let view = self.write(move |conn, context| {
+            domain::accept::acceptance_add(conn, context, &new)?;
+            let event = domain::locks::event_find(conn, context, new.event)?;
+            let rows: Vec<_> = event.into_iter().collect();
+            Ok(domain::views::event_views(conn, context, &rows)?.into_iter().next())
+        });
+        view.await?.ok_or_else(|| Problem::not_found("event"))
+    }
+
+    /// The key of the event that an order is for, opened once.
+    async fn order_key(&self, id: OrderId) -> Result<Option<Arc<SecretKey>>, EventsError> {
+        let found = self.read(move |conn, context| domain::deliver::event_of(conn, context, id)).await?;
+        let Some(event) = found else { return Ok(None) };
+        match self.keys.get(event.id) {
+            Some(key) => Ok(Some(key)),
+            None => self.keys.open(&event).map(Some),
+        }
+    }
+
+    /// Hands over the tickets of a paid order, or says why the money goes back.
+    pub(crate) async fn deliver(&self, delivery: Delivery) -> Result<DeliveryOutcome, EventsError> {
+        let unknown = || DeliveryOutcome::Refused { reason: "There is no such order.".to_owned() };
+        let Some(id) = domain::quote::order_of(&delivery.goods) else { return Ok(unknown()) };
+        let Some(key) = self.order_key(id).await? else { return Ok(unknown()) };
+        self.write(move |conn, context| domain::deliver::goods_deliver(conn, context, &key, &delivery)).await
+    }
+
+    /// Who asks, as the domain sees it.
+    pub(crate) fn reader(session: &imajin_web::SessionView) -> Reader {
+        Reader { did: session.did.clone(), operator: session.tier == imajin_web::Tier::Operator }
+    }
+}
