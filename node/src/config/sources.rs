@@ -54,6 +54,25 @@ pub enum ConfigError {
 /// The name of the file in the data directory.
 pub const FILE_NAME: &str = "imajin.toml";
 
+/// The keys and tables of [`Config`].
+const TOP_LEVEL_KEYS: [&str; 15] = [
+    "listen",
+    "public_url",
+    "node_name",
+    "services",
+    "service_ports",
+    "dev",
+    "database",
+    "internal_listen",
+    "remote",
+    "tls",
+    "mail",
+    "fees",
+    "events",
+    "registry",
+    "registry_service",
+];
+
 /// Secrets are in these keys.
 const SECRET_KEYS: [&str; 2] = ["database.url", "mail.smtp_url"];
 
@@ -68,6 +87,7 @@ pub fn load(data_dir: &Path, overrides: &Overrides) -> Result<Loaded, ConfigErro
                 .prefix_separator("_")
                 .separator("__")
                 .try_parsing(true)
+                .source(Some(variables()))
                 .list_separator(",")
                 .with_list_parse_key("services"),
         );
@@ -84,6 +104,19 @@ pub fn load(data_dir: &Path, overrides: &Overrides) -> Result<Loaded, ConfigErro
     let config: Config = merged.try_deserialize()?;
     check(&config)?;
     Ok(Loaded { config, effective })
+}
+
+/// The variables that set a configuration key. Others with our prefix belong to the command line (`IMAJIN_DATA`,
+/// `IMAJIN_KEY`, `IMAJIN_NODE`), to the log (`IMAJIN_LOG`) or to the tests.
+fn variables() -> config::Map<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| {
+            let key = name.strip_prefix("IMAJIN_").unwrap_or_default().to_ascii_lowercase();
+            let top = key.split("__").next().unwrap_or_default();
+            TOP_LEVEL_KEYS.contains(&top)
+        })
+        .collect()
 }
 
 fn flatten(prefix: &str, value: &Value, lines: &mut Vec<EffectiveValue>) {

@@ -67,11 +67,13 @@ impl<'a> Book<'a> {
         if ids.is_empty() {
             return Ok(());
         }
-        let query = ledger_holds::table
-            .filter(ledger_holds::id.eq_any(ids))
-            .order_by(ledger_holds::id)
-            .select(HoldRow::as_select());
-        let rows: Vec<HoldRow> = for_update!(conn, query => load)?;
+        let rows: Vec<HoldRow> = for_update!(
+            conn,
+            ledger_holds::table
+                .filter(ledger_holds::id.eq_any(&ids))
+                .order_by(ledger_holds::id)
+                .select(HoldRow::as_select()) => load
+        )?;
         for row in rows {
             let row = row.intact(&self.ledger.sealer)?;
             self.holds.insert(row.id.clone(), HoldSlot { row, dirty: false });
@@ -86,11 +88,13 @@ impl<'a> Book<'a> {
         }
         let ids: Vec<String> = wanted.keys().map(ToString::to_string).collect();
         for chunk in ids.chunks(ROWS_PER_STATEMENT) {
-            let query = ledger_accounts::table
-                .filter(ledger_accounts::id.eq_any(chunk))
-                .order_by(ledger_accounts::id)
-                .select(AccountRow::as_select());
-            let rows: Vec<AccountRow> = for_update!(conn, query => load)?;
+            let rows: Vec<AccountRow> = for_update!(
+                &mut *conn,
+                ledger_accounts::table
+                    .filter(ledger_accounts::id.eq_any(chunk))
+                    .order_by(ledger_accounts::id)
+                    .select(AccountRow::as_select()) => load
+            )?;
             for row in rows {
                 self.insert_stored(row)?;
             }
@@ -189,18 +193,24 @@ fn hold_of(command: &Command) -> Option<HoldId> {
 }
 
 fn load_head(ledger: &Ledger, conn: &mut Conn) -> Result<HeadRow, LedgerError> {
-    let query = || ledger_heads::table.find(&ledger.chain).select(HeadRow::as_select());
-    let found: Option<HeadRow> = for_update!(conn, query() => first).optional()?;
-    if let Some(head) = found {
-        return Ok(head.intact(&ledger.sealer)?);
+    if let Some(head) = head_fetch(ledger, conn)? {
+        return Ok(head);
     }
     let genesis = HeadRow { chain: ledger.chain.clone(), seq: 0, hash: GENESIS.to_vec(), row_seal: Vec::new() };
     let genesis = genesis.sealed(&ledger.sealer)?;
     per_backend!(&mut *conn, c => {
         diesel::insert_into(ledger_heads::table).values(&genesis).on_conflict_do_nothing().execute(c)
     })?;
-    let head: HeadRow = for_update!(conn, query() => first)?;
-    Ok(head.intact(&ledger.sealer)?)
+    head_fetch(ledger, conn)?.ok_or_else(|| diesel::result::Error::NotFound.into())
+}
+
+fn head_fetch(ledger: &Ledger, conn: &mut Conn) -> Result<Option<HeadRow>, LedgerError> {
+    let head: Option<HeadRow> = for_update!(
+        conn,
+        ledger_heads::table.find(&ledger.chain).select(HeadRow::as_select()) => first
+    )
+    .optional()?;
+    Ok(head.map(|head| head.intact(&ledger.sealer)).transpose()?)
 }
 
 fn load_known(conn: &mut Conn, commands: &[Command]) -> Result<HashMap<String, EntryRow>, LedgerError> {

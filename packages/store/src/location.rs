@@ -1,6 +1,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
@@ -124,6 +125,9 @@ impl Connector {
             Location::SqliteFile(path) => Conn::Sqlite(self.connect_sqlite(path, role)?),
             Location::Postgres { url, schema } => Conn::Postgres(connect_postgres(url, schema, role)?),
         };
+        if let (Location::SqliteFile(path), Role::Writer) = (&self.location, role) {
+            check_log(&mut conn, path)?;
+        }
         let faults = Arc::new(Faults::default());
         faults.watch(&mut conn);
         Ok(Link { conn, faults })
@@ -139,9 +143,22 @@ impl Connector {
             Role::Writer => self.sqlite_writer_pragmas(),
             Role::Reader => self.sqlite_reader_pragmas(),
         };
-        conn.batch_execute(&set_up)
+        self.patiently(|| conn.batch_execute(&set_up))
             .map_err(|error| unavailable(format!("{}: {error}", path.display())))?;
         Ok(conn)
+    }
+
+    /// SQLite does not wait when two processes switch a new file to its write-ahead log at once: try again instead.
+    fn patiently(&self, mut set_up: impl FnMut() -> QueryResult<()>) -> QueryResult<()> {
+        let start = Instant::now();
+        loop {
+            match set_up() {
+                Err(error) if error.to_string().contains("locked") && start.elapsed() < self.options.busy_timeout => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     /// What was acknowledged survives a power cut: a write-ahead log, synced at every commit (`fullfsync` is what
@@ -165,6 +182,18 @@ impl Connector {
             cache = self.options.reader_cache_kib,
         )
     }
+}
+
+/// Some network file systems refuse the log, and SQLite then goes on without.
+fn check_log(conn: &mut Conn, path: &std::path::Path) -> Result<(), StoreError> {
+    let mode = crate::catalog::text(conn, "SELECT journal_mode AS name FROM pragma_journal_mode")?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    Err(StoreError::Location(format!(
+        "{} cannot have a write-ahead log, only {mode}; put it on a local disk",
+        path.display()
+    )))
 }
 
 fn connect_postgres(url: &SecretString, schema: &str, role: Role) -> Result<PgConnection, StoreError> {
@@ -204,21 +233,24 @@ fn without_password(message: &str, url: &str) -> String {
 }
 
 /// The file is for its owner only, from its first moment: it holds sealed keys and people's data. SQLite gives its
-/// log and index the same mode.
+/// log and index the same mode. A file that exists is not even opened: closing it again would take away the locks
+/// that this process holds on it (POSIX, `fcntl`).
 fn create_private(path: &std::path::Path) -> Result<(), StoreError> {
     let mut open = std::fs::OpenOptions::new();
-    open.create(true).append(true);
+    open.create_new(true).write(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
         open.mode(0o600);
     }
-    open.open(path).map(drop).map_err(|error| {
-        StoreError::Location(format!(
-            "{} cannot be opened: {error}; does its folder exist, and may this user write to it?",
+    match open.open(path) {
+        Ok(_file) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::Location(format!(
+            "{} cannot be made: {error}; does its folder exist, and may this user write to it?",
             path.display()
-        ))
-    })
+        ))),
+    }
 }
 
 #[cfg(test)]

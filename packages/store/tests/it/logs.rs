@@ -1,8 +1,8 @@
 //! The mutation log: what it takes, what it refuses, and what its audit finds.
 
 use diesel::connection::SimpleConnection;
-use imajin_did::{Did, SecretKey};
-use imajin_kernel::{Span, Timestamp};
+use imajin_did::{Did, Keyring, SecretKey};
+use imajin_kernel::{Env, ManualClock, Span, Timestamp};
 use imajin_proof::http_sig::{Expectation, NONCE_KEPT_FOR, RequestToSign, SignatureParams, VerifiedRequest, sign};
 use imajin_store::mutation::{self, CHECKPOINT_EVERY, Mutation, Proof, Writer};
 use imajin_store::{Finding, StoreError, nonce};
@@ -215,13 +215,16 @@ async fn a_cut_tail_and_a_hole_are_named(backend: Backend) {
     assert!(!world.audit().await.is_empty());
 }
 
+fn other_keyring() -> Keyring {
+    Keyring::generate(&Env::fixed(ManualClock::at(Timestamp::EPOCH), 99))
+}
+
 async fn a_forged_row_is_named_even_with_a_fitting_hash_chain(backend: Backend) {
     let world = World::new(backend);
     append_all_kinds(&world).await;
     // Somebody with the database but without the master key writes with another sealer and another node's key.
-    let forger = World::new(Backend::Sqlite);
-    let foreign = Writer::new("node", forger.keyring.clone(), world.sealer.clone(), world.env.clone());
-    let mutation = by_node(&forger, "thing-a", b"{\"forged\":true}");
+    let foreign = Writer::new("node", other_keyring(), world.sealer.clone(), world.env.clone());
+    let mutation = by_node(&world, "thing-a", b"{\"forged\":true}");
     world.write(move |conn| mutation::append(conn, &foreign, &mutation)).await.unwrap();
     let findings = world.audit().await;
     // Even with our own seal, a proof by a foreign node does not verify.
@@ -252,9 +255,7 @@ async fn chains_do_not_mix(backend: Backend) {
 async fn another_node_s_keys_do_not_verify(backend: Backend) {
     let world = World::new(backend);
     append_all_kinds(&world).await;
-    let other = World::new(Backend::Sqlite);
-    other.clock.advance(Timestamp::from_seconds(9).since(Timestamp::EPOCH));
-    let keyring = imajin_did::Keyring::generate(&imajin_kernel::Env::system());
+    let keyring = other_keyring();
     let sealer = imajin_store::Sealer::for_service(&keyring, "things");
     let log = Writer::new("node", keyring, sealer, world.env.clone());
     let findings = world.read(move |conn| Ok(crate::world::audit(conn, &log)?)).await.unwrap();
