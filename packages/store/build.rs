@@ -3,8 +3,5 @@
 use std::io::Write;
 
 fn main() -> std::io::Result<()> {
-    writeln!(
-        std::io::stdout(),
-        "cargo::rerun-if-changed=../../migrations/common"
-    )
+    writeln!(std::io::stdout(), "cargo::rerun-if-changed=../../migrations/common")
 }

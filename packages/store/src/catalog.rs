@@ -1,5 +1,8 @@
 //! What a database consists of, asked from the database itself. The only raw SQL beside the connection settings.
-#![expect(clippy::disallowed_methods, reason = "the catalogue has no diesel schema, and this crate may write raw SQL")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the catalogue has no diesel schema, and this crate may write raw SQL"
+)]
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -69,8 +72,8 @@ struct Described {
 pub fn tables(conn: &mut Conn) -> QueryResult<Vec<String>> {
     let query = match conn {
         Conn::Sqlite(_) => {
-            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' \
-             ESCAPE '\\'"
+            "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' \
+             AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
         }
         Conn::Postgres(_) => {
             "SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = current_schema() \
@@ -120,7 +123,10 @@ pub(crate) fn quoted(identifier: &str) -> String {
 
 /// The key, as text, of the row at a place in the order of the key.
 pub(crate) fn row_name_at(conn: &mut Conn, table: &str, keys: &[&str], index: i64) -> QueryResult<String> {
-    let parts: Vec<String> = keys.iter().map(|key| format!("CAST({} AS TEXT)", quoted(key))).collect();
+    let parts: Vec<String> = keys
+        .iter()
+        .map(|key| format!("CAST({} AS TEXT)", quoted(key)))
+        .collect();
     let order: Vec<String> = keys.iter().map(|key| quoted(key)).collect();
     let query = format!(
         "SELECT {} AS name FROM {} ORDER BY {} LIMIT 1 OFFSET {index}",

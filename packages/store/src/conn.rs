@@ -1,5 +1,8 @@
 //! One connection type for both databases.
-#![expect(missing_docs, reason = "the derive makes public types of diesel's multi-connection without comments")]
+#![expect(
+    missing_docs,
+    reason = "the derive makes public types of diesel's multi-connection without comments"
+)]
 
 use diesel::pg::PgConnection;
 use diesel::sqlite::SqliteConnection;
@@ -36,9 +39,7 @@ macro_rules! for_update {
     ($conn:expr, $query:expr => $load:ident) => {
         match $conn {
             $crate::Conn::Sqlite(c) => diesel::RunQueryDsl::$load($query, c),
-            $crate::Conn::Postgres(c) => {
-                diesel::RunQueryDsl::$load(diesel::QueryDsl::for_update($query), c)
-            }
+            $crate::Conn::Postgres(c) => diesel::RunQueryDsl::$load(diesel::QueryDsl::for_update($query), c),
         }
     };
 }

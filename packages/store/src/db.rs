@@ -63,6 +63,10 @@ impl Db {
     /// # Errors
     /// [`StoreError::Location`] for what cannot be opened, [`StoreError::Unavailable`] when the database is not
     /// there, [`StoreError::Migration`] when the schema cannot be brought up to date.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a caller hands over a constant, and its name reads better alone"
+    )]
     pub fn open(
         location: Location,
         service: &'static str,
@@ -73,7 +77,6 @@ impl Db {
         let connector = Connector { location, options };
         let mut link = connector.connect(Role::Writer)?;
         migrate(&mut link.conn, &connector.location, service, &migrations)?;
-        drop(migrations);
         let (sender, queue) = sync_channel(connector.options.queue_length.max(1));
         let (commits_sender, commits) = watch::channel(0);
         let queued = Arc::new(AtomicUsize::new(0));
@@ -84,6 +87,7 @@ impl Db {
             queue,
             queued: Arc::clone(&queued),
             commits: commits_sender,
+            cautious: 0,
         };
         let thread = std::thread::Builder::new()
             .name(format!("{service}-writer"))
@@ -172,6 +176,8 @@ impl Db {
 
 impl std::fmt::Debug for Db {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Db").field("service", &self.0.service).finish_non_exhaustive()
+        f.debug_struct("Db")
+            .field("service", &self.0.service)
+            .finish_non_exhaustive()
     }
 }

@@ -63,9 +63,7 @@ impl StoreError {
             | Self::Location(_)
             | Self::Migration { .. }
             | Self::Damaged(_)
-            | Self::Database(_) => {
-                Code::Internal
-            }
+            | Self::Database(_) => Code::Internal,
         }
     }
 

@@ -34,4 +34,4 @@ pub use location::Location;
 pub use migrate::{Migrations, revert_all};
 pub use seal::{SealedRow, Sealer};
 #[doc(hidden)]
-pub use seal::{audit_rows, name_unreadable};
+pub use seal::{audit_begin, audit_rows, name_unreadable};

@@ -58,7 +58,10 @@ impl fmt::Debug for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SqliteFile(path) => f.debug_tuple("SqliteFile").field(path).finish(),
-            Self::Postgres { schema, .. } => f.debug_struct("Postgres").field("schema", schema).finish_non_exhaustive(),
+            Self::Postgres { schema, .. } => f
+                .debug_struct("Postgres")
+                .field("schema", schema)
+                .finish_non_exhaustive(),
         }
     }
 }
@@ -66,7 +69,9 @@ impl fmt::Debug for Location {
 /// An identifier that needs no quoting, shorter than Postgres' 63 bytes: it is put into SQL as it is.
 fn check_schema(schema: &str) -> Result<(), StoreError> {
     let mut bytes = schema.bytes();
-    let starts = bytes.next().is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let starts = bytes
+        .next()
+        .is_some_and(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let goes_on = bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
     if starts && goes_on && schema.len() <= 63 && !schema.starts_with("pg_") && schema != "information_schema" {
         return Ok(());
@@ -263,7 +268,18 @@ mod tests {
             assert!(check_schema(good).is_ok(), "{good}");
         }
         let long = "a".repeat(64);
-        for bad in ["", "1a", "Events", "a-b", "a;drop", "a\"b", "pg_x", "information_schema", "é", &long] {
+        for bad in [
+            "",
+            "1a",
+            "Events",
+            "a-b",
+            "a;drop",
+            "a\"b",
+            "pg_x",
+            "information_schema",
+            "é",
+            &long,
+        ] {
             assert!(check_schema(bad).is_err(), "{bad}");
         }
     }
@@ -274,6 +290,9 @@ mod tests {
         assert!(!format!("{location:?}").contains("hunter2"));
         let refused = Location::postgres("me:hunter2@localhost", "events").check();
         assert!(!refused.unwrap_err().to_string().contains("hunter2"));
-        assert_eq!(without_password("bad \"hunter2\"", "postgres://me:hunter2@h/d"), "bad \"…\"");
+        assert_eq!(
+            without_password("bad \"hunter2\"", "postgres://me:hunter2@h/d"),
+            "bad \"…\""
+        );
     }
 }

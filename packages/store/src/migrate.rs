@@ -105,7 +105,9 @@ where
     for applied in conn.applied_migrations()? {
         let version = applied.to_string();
         if !known.contains(&version) {
-            return Err(format!("it holds migration {version}, which this version does not know; use a newer one").into());
+            return Err(
+                format!("it holds migration {version}, which this version does not know; use a newer one").into(),
+            );
         }
     }
     run_source(conn, &common)?;

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::hmac;
 use diesel::QueryResult;
+use diesel::connection::SimpleConnection;
 use diesel::result::Error;
 use imajin_did::Keyring;
 use serde::Serialize;
@@ -49,7 +50,8 @@ impl Sealer {
 
     fn fits<R: SealedRow>(&self, row: &R) -> bool {
         // Both tags have the same length or differ; the comparison takes the same time for every content.
-        self.seal(row).is_ok_and(|seal| aws_lc_rs::constant_time::verify_slices_are_equal(&seal, row.row_seal()).is_ok())
+        self.seal(row)
+            .is_ok_and(|seal| aws_lc_rs::constant_time::verify_slices_are_equal(&seal, row.row_seal()).is_ok())
     }
 }
 
@@ -132,6 +134,16 @@ pub trait SealedRow: Serialize + Sized {
             Self::TABLE,
             self.row_key(),
         )))
+    }
+}
+
+/// An audit may read for longer than a statement of a request may run. Holds until the end of the transaction; without
+/// one, the usual limit stays.
+#[doc(hidden)]
+pub fn audit_begin(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(conn) => conn.batch_execute("SET LOCAL statement_timeout = 0"),
     }
 }
 
@@ -238,16 +250,19 @@ macro_rules! sealed_row {
                 findings: &mut Vec<$crate::Finding>,
             ) -> diesel::QueryResult<()> {
                 use diesel::{QueryDsl as _, RunQueryDsl as _, SelectableHelper as _};
+                $crate::audit_begin(conn)?;
                 let rows = || $table::table.order_by(($($table::$key,)+));
                 let unreadable = match &mut *conn {
                     $crate::Conn::Sqlite(c) => {
                         let rows = rows().select(Self::as_select());
-                        $crate::audit_rows(rows.load_iter::<Self, diesel::connection::DefaultLoadingMode>(c)?, sealer, findings)?
+                        let rows = rows.load_iter::<Self, diesel::connection::DefaultLoadingMode>(c)?;
+                        $crate::audit_rows(rows, sealer, findings)?
                     }
                     // The default would hold the whole table in memory.
                     $crate::Conn::Postgres(c) => {
                         let rows = rows().select(Self::as_select());
-                        $crate::audit_rows(rows.load_iter::<Self, diesel::pg::PgRowByRowLoadingMode>(c)?, sealer, findings)?
+                        let rows = rows.load_iter::<Self, diesel::pg::PgRowByRowLoadingMode>(c)?;
+                        $crate::audit_rows(rows, sealer, findings)?
                     }
                 };
                 $crate::name_unreadable::<Self>(conn, &[$(stringify!($key)),+], &unreadable, sealer, findings)

@@ -17,9 +17,9 @@
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 
+use crate::Conn;
 pub use crate::catalog::{Column, ColumnKind, columns, tables};
 use crate::catalog::{execute, quoted, text, texts};
-use crate::Conn;
 
 /// Where a row is: SQLite's `rowid` or Postgres' `ctid`. Good until the row is changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,10 @@ pub struct RowPlace(String);
 /// Diesel's.
 pub fn rows(conn: &mut Conn, table: &str) -> QueryResult<Vec<RowPlace>> {
     let place = place_column(conn);
-    let query = format!("SELECT CAST({place} AS TEXT) AS name FROM {} ORDER BY {place}", quoted(table));
+    let query = format!(
+        "SELECT CAST({place} AS TEXT) AS name FROM {} ORDER BY {place}",
+        quoted(table)
+    );
     Ok(texts(conn, &query)?.into_iter().map(RowPlace).collect())
 }
 
@@ -84,14 +87,20 @@ pub fn tamper(conn: &mut Conn, table: &str, column: &str, place: &RowPlace) -> Q
                     before,
                 }));
             }
-            Err(Error::DatabaseError(kind, _)) if is_refusal(&kind) => {}
+            Err(Error::DatabaseError(kind, _)) if is_refusal(kind) => {}
+            // A number at the end of its range has no neighbour on one side.
+            Err(Error::DatabaseError(_, info)) if is_out_of_range(info.message()) => {}
             Err(error) => return Err(error),
         }
     }
     Ok(None)
 }
 
-const fn is_refusal(kind: &DatabaseErrorKind) -> bool {
+fn is_out_of_range(message: &str) -> bool {
+    message.contains("out of range") || message.contains("cannot store REAL value")
+}
+
+const fn is_refusal(kind: DatabaseErrorKind) -> bool {
     matches!(
         kind,
         DatabaseErrorKind::CheckViolation
@@ -138,7 +147,11 @@ fn literal(conn: &mut Conn, table: &str, column: &str, place: &RowPlace) -> Quer
         Conn::Sqlite(_) => format!("quote({})", quoted(column)),
         Conn::Postgres(_) => format!("quote_nullable({}::text)", quoted(column)),
     };
-    let query = format!("SELECT {quote} AS name FROM {} WHERE {}", quoted(table), condition(conn, place));
+    let query = format!(
+        "SELECT {quote} AS name FROM {} WHERE {}",
+        quoted(table),
+        condition(conn, place)
+    );
     text(conn, &query)
 }
 
@@ -168,7 +181,11 @@ fn declared(conn: &mut Conn, table: &str, column: &str) -> QueryResult<String> {
 fn set(conn: &mut Conn, table: &str, column: &str, place: &RowPlace, value: &str) -> QueryResult<RowPlace> {
     conn.transaction(|conn| {
         let condition = condition(conn, place);
-        let update = format!("UPDATE {} SET {} = {value} WHERE {condition}", quoted(table), quoted(column));
+        let update = format!(
+            "UPDATE {} SET {} = {value} WHERE {condition}",
+            quoted(table),
+            quoted(column)
+        );
         match conn {
             Conn::Sqlite(c) => {
                 c.batch_execute("PRAGMA defer_foreign_keys = ON")?;

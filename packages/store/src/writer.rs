@@ -11,10 +11,13 @@ use tokio::sync::watch;
 use crate::job::Job;
 use crate::location::{Connector, Link, Role};
 use crate::migrate::{begin_write, depth};
-use crate::{Conn, StoreError};
+use crate::{Conn, Location, StoreError};
 
 /// After this long without a write, the log is moved into the file and memory is given back.
 const IDLE: Duration = Duration::from_secs(2);
+
+/// After a refusal, so many batches in a row are run with savepoints.
+const CAUTION: u32 = 16;
 
 /// How often a write that meets another process' transactions is tried before it is refused.
 const ATTEMPTS: u32 = 5;
@@ -26,18 +29,34 @@ pub(crate) struct Writer {
     pub(crate) queue: Receiver<Box<dyn Job>>,
     pub(crate) queued: Arc<AtomicUsize>,
     pub(crate) commits: watch::Sender<u64>,
+    /// Batches to go until writes may share a transaction without savepoints again.
+    pub(crate) cautious: u32,
+}
+
+/// How the writes of a transaction are kept apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// There is only one: the transaction is its own.
+    Alone,
+    /// Each has a savepoint.
+    Savepoints,
+    /// Not at all, as long as none of them fails. A savepoint costs Postgres two more round trips; when a write does
+    /// fail, the whole batch is rolled back and run again with savepoints.
+    Trusting,
 }
 
 /// Why a transaction of several writes did not happen.
 enum Setback {
     /// Nothing was written: each alone may succeed.
     Again,
+    /// Nothing was written: one of them failed, and there were no savepoints.
+    Refusal,
     /// All share this fate.
     Failed(fn(&str) -> StoreError, String),
 }
 
 impl Setback {
-    fn unavailable(cause: impl ToString) -> Self {
+    fn unavailable(cause: &impl ToString) -> Self {
         Self::Failed(|cause| StoreError::Unavailable(cause.to_owned()), cause.to_string())
     }
 
@@ -79,15 +98,18 @@ impl Writer {
                 Err(_empty_or_closed) => break,
             }
         }
-        let waiting = self.queued.fetch_sub(batch.len(), Ordering::Relaxed).saturating_sub(batch.len());
+        let waiting = self
+            .queued
+            .fetch_sub(batch.len(), Ordering::Relaxed)
+            .saturating_sub(batch.len());
         batch.retain(|job| !job.is_abandoned());
         if batch.is_empty() {
             return;
         }
         self.measure(batch.len(), waiting);
-        match self.commit(&mut batch) {
+        match self.commit_batch(&mut batch) {
             Ok(()) => {}
-            Err(Setback::Again) => batch.iter_mut().for_each(|job| self.commit_alone(job)),
+            Err(Setback::Again | Setback::Refusal) => batch.iter_mut().for_each(|job| self.commit_alone(job)),
             Err(Setback::Failed(error, cause)) => batch.iter_mut().for_each(|job| job.fail(error(&cause))),
         }
         self.commits.send_modify(|count| *count = count.wrapping_add(1));
@@ -102,38 +124,61 @@ impl Writer {
         metrics::gauge!("imajin_store_queue_length", "service" => self.service).set(gauge(waiting));
     }
 
+    fn commit_batch(&mut self, batch: &mut [Box<dyn Job>]) -> Result<(), Setback> {
+        if batch.len() == 1 {
+            return self.commit(batch, Mode::Alone);
+        }
+        let is_remote = matches!(self.connector.location, Location::Postgres { .. });
+        if is_remote && self.cautious == 0 {
+            match self.commit(batch, Mode::Trusting) {
+                Err(Setback::Refusal) => self.cautious = CAUTION,
+                outcome => return outcome,
+            }
+        }
+        self.cautious = self.cautious.saturating_sub(1);
+        self.commit(batch, Mode::Savepoints)
+    }
+
     /// A write that cannot share its transaction, tried until it stops meeting others.
     fn commit_alone(&mut self, job: &mut Box<dyn Job>) {
         for _attempt in 0..ATTEMPTS {
-            match self.commit(std::slice::from_mut(job)) {
+            match self.commit(std::slice::from_mut(job), Mode::Alone) {
                 Ok(()) => return,
-                Err(Setback::Again) => {}
+                Err(Setback::Again | Setback::Refusal) => {}
                 Err(Setback::Failed(error, cause)) => return job.fail(error(&cause)),
             }
         }
-        job.fail(StoreError::Unavailable("the write kept meeting other transactions".to_owned()));
+        job.fail(StoreError::Unavailable(
+            "the write kept meeting other transactions".to_owned(),
+        ));
     }
 
     /// One transaction for all of them. Those that do not want to stay are rolled back to their savepoint.
-    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Setback> {
-        let alone = jobs.len() == 1;
+    fn commit(&mut self, jobs: &mut [Box<dyn Job>], mode: Mode) -> Result<(), Setback> {
         let mut link = self.begin()?;
         for job in jobs.iter_mut() {
             link.faults.clear();
-            // A single write needs no savepoint: the transaction is its own.
-            let stays = if alone {
-                attempt(job, &mut link, 1)
-            } else {
-                in_savepoint(job, &mut link)
+            let stays = match mode {
+                Mode::Alone | Mode::Trusting => attempt(job, &mut link, 1),
+                Mode::Savepoints => in_savepoint(job, &mut link),
             };
             if link.faults.lost() {
                 return Err(Setback::Again);
             }
             if link.faults.collided() {
-                return Err(self.give_up(link));
+                self.roll_back(link);
+                return Err(Setback::Again);
             }
-            if alone && !stays {
-                return self.roll_back(link);
+            match mode {
+                Mode::Alone if !stays => {
+                    self.roll_back(link);
+                    return Ok(());
+                }
+                Mode::Trusting if !stays => {
+                    self.roll_back(link);
+                    return Err(Setback::Refusal);
+                }
+                _ => {}
             }
         }
         self.finish(link, jobs)
@@ -163,20 +208,12 @@ impl Writer {
     }
 
     /// Ends the transaction without a trace and keeps the connection if it is still good.
-    fn roll_back(&mut self, mut link: Link) -> Result<(), Setback> {
+    fn roll_back(&mut self, mut link: Link) {
         match Conn::rollback_transaction(&mut link.conn) {
             Ok(()) if depth(&mut link.conn) == Some(0) => self.link = Some(link),
             Ok(()) => {}
             // Closing the connection rolls back as well.
             Err(error) => tracing::warn!(%error, service = self.service, "a rollback failed; reconnecting"),
-        }
-        Ok(())
-    }
-
-    fn give_up(&mut self, link: Link) -> Setback {
-        match self.roll_back(link) {
-            Ok(()) => Setback::Again,
-            Err(setback) => setback,
         }
     }
 
@@ -190,20 +227,26 @@ impl Writer {
                     link.faults.note(&error);
                     if !link.faults.lost() && depth(&mut link.conn) == Some(0) {
                         self.link = Some(link);
-                        return Err(Setback::unavailable(error));
+                        return Err(Setback::unavailable(&error));
                     }
                     tracing::warn!(%error, service = self.service, "the database connection has gone; reconnecting");
                 }
             }
         }
-        let mut link = self.connector.connect(Role::Writer).map_err(Setback::unavailable)?;
-        begin_write(&mut link.conn).map_err(Setback::unavailable)?;
+        let mut link = self
+            .connector
+            .connect(Role::Writer)
+            .map_err(|error| Setback::unavailable(&error))?;
+        begin_write(&mut link.conn).map_err(|error| Setback::unavailable(&error))?;
         Ok(link)
     }
 
     /// Bounds the log while nobody waits, and gives the page cache back. Failing is harmless: the next commit does it.
     fn rest(&mut self) {
-        if let Some(Link { conn: Conn::Sqlite(conn), .. }) = &mut self.link
+        if let Some(Link {
+            conn: Conn::Sqlite(conn),
+            ..
+        }) = &mut self.link
             && let Err(error) = conn.batch_execute("PRAGMA wal_checkpoint(PASSIVE); PRAGMA shrink_memory;")
         {
             tracing::debug!(%error, service = self.service, "the write-ahead log was not checkpointed");

@@ -1,5 +1,5 @@
-// Requests that carry a proof: HTTP Message Signatures (RFC 9421) with an Ed25519 key, over the method, the whole address,
-// the digest of the body (RFC 9530) and the idempotency key.
+// Requests that carry a proof: HTTP Message Signatures (RFC 9421) with an Ed25519 key, over the method, the whole
+// address, the digest of the body (RFC 9530) and the idempotency key.
 
 import { sha256, toBase64, toHex, utf8 } from './bytes.js';
 import { keySign } from './keys.js';

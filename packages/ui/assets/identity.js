@@ -26,7 +26,7 @@ function databaseOpen() {
     const request = indexedDB.open(DATABASE, 1);
     request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: 'did' });
     request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(new Error('This browser refused to open its key store. A private window may do that.'));
+    request.onerror = () => reject(new Error('This browser did not open its key store. A private window may do that.'));
     request.onblocked = () => reject(new Error('Another tab holds the key store open. Close it and try again.'));
   });
 }

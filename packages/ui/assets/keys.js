@@ -28,7 +28,8 @@ export async function keysUnsupported() {
     await crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify']);
     return null;
   } catch {
-    return 'This browser does not know Ed25519 keys. Please update it, or use a current Firefox, Chrome, Edge or Safari.';
+    return 'This browser does not know Ed25519 keys. Please update it, ' +
+      'or use a current Firefox, Chrome, Edge or Safari.';
   }
 }
 

@@ -1,8 +1,8 @@
 // The recovery key: a second Ed25519 key whose seed a person keeps as 18 words or as a file.
 //
-// The words are proquints (D. S. Wilkerson, arXiv:0901.4016): 16 bits each, consonant and vowel in turn, so that they can
-// be read aloud and typed without a list of words. 32 bytes of seed and the first 4 bytes of their SHA-256 make 18 words:
-// a mistyped word is noticed.
+// The words are proquints (D. S. Wilkerson, arXiv:0901.4016): 16 bits each, consonant and vowel in turn, so that they
+// can be read aloud and typed without a list of words. 32 bytes of seed and the first 4 bytes of their SHA-256 make
+// 18 words: a mistyped word is noticed.
 
 import { joined, sha256, toHex } from './bytes.js';
 import { keyFromSeed, multikey, seedFromPem, seedToPem } from './keys.js';

@@ -1,7 +1,6 @@
 //! Serves every page with sample data, for looking at them: `cargo run -p imajin-ui --example gallery [PORT]`.
 
 #[path = "../tests/samples/mod.rs"]
-#[expect(unreachable_pub, reason = "the samples are a module of the tests too")]
 mod samples;
 
 use std::io::Write;
@@ -24,27 +23,31 @@ async fn main() -> std::io::Result<()> {
     writeln!(std::io::stdout(), "http://{}/", listener.local_addr()?)?;
     let router = Router::new()
         .route("/", get(index))
-        .route("/gallery/{name}", get(page))
+        .route("/gallery/{ink}/{name}", get(page))
         .merge(assets_router());
     axum::serve(listener, router).await
 }
 
 /// A list of the samples.
 async fn index() -> Html<String> {
-    let links = samples::all(&samples::PLAIN)
-        .iter()
-        .map(|sample| format!("<li><a href=\"/gallery/{0}\">{0}</a></li>", sample.name))
-        .collect::<String>();
+    let samples = samples::all(&samples::PLAIN);
+    let links = samples.iter().map(|sample| {
+        let name = sample.name;
+        let inks = samples::INKS
+            .iter()
+            .map(|(ink, _ink)| format!(" <a href=\"/gallery/{ink}/{name}\">{ink}</a>"));
+        format!("<li>{name}:{}</li>", inks.collect::<String>())
+    });
+    let links = links.collect::<String>();
     Html(format!(
         "<!doctype html><html lang=\"en\"><title>Gallery</title><h1>Gallery</h1><ul>{links}</ul></html>"
     ))
 }
 
-async fn page(Path(name): Path<String>) -> Response {
-    let Some(sample) = samples::all(&samples::PLAIN)
-        .into_iter()
-        .find(|sample| sample.name == name)
-    else {
+async fn page(Path((ink, name)): Path<(String, String)>) -> Response {
+    let ink = samples::INKS.iter().find(|(candidate, _ink)| *candidate == ink);
+    let sample = ink.and_then(|(_name, ink)| samples::all(ink).into_iter().find(|sample| sample.name == name));
+    let Some(sample) = sample else {
         return StatusCode::NOT_FOUND.into_response();
     };
     (

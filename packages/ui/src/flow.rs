@@ -1,5 +1,6 @@
-//! The picture of a settlement: from the whole amount on the left to each payee on the right, each band as thick as its
-//! part. Drawn as SVG in integers, once for a phone and once for a wide page; the exact amounts are in the table below it.
+//! The picture of a settlement: from the whole amount on the left to each payee on the right, each band as thick as
+//! its part. Drawn as SVG in integers, once for a phone and once for a wide page; the exact amounts are in the table
+//! below it.
 
 use askama::Template;
 use askama::filters::HtmlSafe;
@@ -15,7 +16,7 @@ const TOP: i64 = 52;
 /// Height that a payee's two lines of text need.
 const SLOT_MIN: i64 = 54;
 /// Space between two bands on the right.
-const SLOT_GAP: i64 = 14;
+const SLOT_GAP: i64 = 26;
 /// Room for the title of a manifest that a group of bands passes through, above the first of its payees.
 const GROUP_TOP: i64 = 26;
 /// Width of the bars at which bands start and end.

@@ -1,7 +1,7 @@
 //! Addresses that came from somebody else.
 
-/// `url` if a page may link to it, else `#`: an `http`, `https` or `mailto` address, or a path of this node. Anything else
-/// (`javascript:`, `//other.host`, a relative path) could run code or lead away unseen.
+/// `url` if a page may link to it, else `#`: an `http`, `https` or `mailto` address, or a path of this node. Anything
+/// else (`javascript:`, `//other.host`, a relative path) could run code or lead away unseen.
 pub fn href(url: &str) -> &str {
     let lower = url.get(..8.min(url.len())).unwrap_or_default().to_ascii_lowercase();
     let remote = ["https://", "http://", "mailto:"]

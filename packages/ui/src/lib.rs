@@ -1,15 +1,16 @@
 //! Everything that a person sees in a browser: page templates, the one stylesheet, pictures drawn as SVG, and the small
 //! browser modules, all embedded in the binary.
 //!
-//! A service fills one of the `…Page` structs with plain values and calls [`render`]. Nothing in here knows a service,
-//! does I/O or decides anything: a page shows what it is given, and every value is escaped on its way into the markup.
+//! A service fills one of the `…Page` structs with plain values and calls [`render`]. Nothing in here knows a
+//! service, does I/O or decides anything: a page shows what it is given, and every value is escaped on its way into
+//! the markup.
 //!
 //! The pages are written for a strict content security policy ([`CONTENT_SECURITY_POLICY`]): no inline script, no style
 //! attribute, nothing from another host. They can be read without JavaScript; where the browser itself must act (it
 //! holds the person's key), the page says so.
 //!
-//! **Architecture Invariant:** this crate depends on no service and on no domain crate. Amounts and times arrive as text
-//! that somebody else has formatted; the only numbers are the ones that a picture needs for its proportions.
+//! **Architecture Invariant:** this crate depends on no service and on no domain crate. Amounts and times arrive as
+//! text that somebody else has formatted; the only numbers are the ones that a picture needs for its proportions.
 
 mod assets;
 mod flow;

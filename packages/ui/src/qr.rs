@@ -31,7 +31,7 @@ pub fn qr_svg(text: &str) -> Result<String, QrError> {
         for run in row.chunk_by(|left, right| left == right) {
             if run.first() == Some(&Color::Dark) {
                 let (left, top, length) = (x + QUIET_ZONE_MODULES, y + QUIET_ZONE_MODULES, run.len());
-                path.push_str(&format!("M{left} {top}h{length}v1h-{length}z"));
+                path.extend([format!("M{left} {top}h{length}v1h-{length}z")]);
             }
             x += run.len();
         }

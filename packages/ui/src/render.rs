@@ -20,8 +20,8 @@ pub fn render(page: &impl Template) -> Response {
 
 /// The page as an answer with `status`: an error page keeps the status of its error.
 ///
-/// A page depends on who asks, so nobody may keep a copy. A template that cannot be written is answered with a plain page
-/// and status 500, never with half a page.
+/// A page depends on who asks, so nobody may keep a copy. A template that cannot be written is answered with a plain
+/// page and status 500, never with half a page.
 pub fn render_status(status: StatusCode, page: &impl Template) -> Response {
     let (status, body) = match page.render() {
         Ok(body) => (status, body),

@@ -1,5 +1,5 @@
-// The parts of the browser modules that need no browser: `node --test packages/ui/tests/modules.test.mjs` (Node 20.19 or
-// newer: it has the same WebCrypto).
+// The parts of the browser modules that need no browser: `node --test packages/ui/tests/modules.test.mjs` (Node 20.19
+// or newer: it has the same WebCrypto).
 
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';

@@ -2,13 +2,15 @@ use imajin_did::{Did, PublicKey, SecretKey, Signature};
 use imajin_kernel::Timestamp;
 use imajin_proof::{ProofError, SignedMessage, jcs};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What a node says about itself when it registers. Signed inside the envelope `{from, type, timestamp, payload}` of a
 /// [`SignedMessage`], whose payload is the document without its signature.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeAttestation {
     /// The node's DID; it derives from `public_key`.
+    #[schema(value_type = String)]
     pub node_id: Did,
     /// The node's Ed25519 key in 64 hex digits.
     pub public_key: String,
@@ -28,14 +30,16 @@ pub struct NodeAttestation {
     pub timestamp: i64,
     /// The signature over the envelope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub signature: Option<Signature>,
 }
 
 /// A sign of life.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Heartbeat {
     /// The node's DID.
+    #[schema(value_type = String)]
     pub node_id: Did,
     /// When it was signed, in milliseconds since the Unix epoch; later than that of any heartbeat before.
     pub timestamp: i64,
@@ -47,14 +51,16 @@ pub struct Heartbeat {
     pub health: Health,
     /// Addresses under which the node is reached now, if it tells them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
     pub addresses: Option<Vec<std::net::IpAddr>>,
     /// The signature over the envelope.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub signature: Option<Signature>,
 }
 
 /// How a node is, in its own words.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
     /// `healthy` or `degraded`.
@@ -65,6 +71,7 @@ pub struct Health {
     pub uptime: u64,
     /// Whatever else the node tells.
     #[serde(default)]
+    #[schema(value_type = Object)]
     pub metrics: serde_json::Map<String, serde_json::Value>,
 }
 

@@ -6,6 +6,7 @@ use imajin_did::Did;
 use imajin_kernel::Timestamp;
 use imajin_web::service_api;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use attestation::{DocumentError, Health, Heartbeat, NodeAttestation, Unsigned};
 
@@ -21,7 +22,7 @@ service_api! {
 }
 
 /// Where a node stands, computed when it is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NodeStatus {
     /// Registered, not yet heard of.
@@ -42,7 +43,7 @@ pub enum NodeStatus {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeList {
-    /// Only nodes with this status.
+    /// Only nodes with this status; without one, all whose registration is current.
     pub status: Option<NodeStatus>,
     /// Only nodes that offer this service.
     pub service: Option<String>,
@@ -53,7 +54,7 @@ pub struct NodeList {
 }
 
 /// A page of the directory.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodePage {
     /// The nodes.
@@ -71,10 +72,11 @@ pub struct NodeFetch {
 }
 
 /// What anyone may know about a registered node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeView {
     /// The node's DID in the native form.
+    #[schema(value_type = String)]
     pub node_id: Did,
     /// The name that it registered.
     pub hostname: String,
@@ -91,10 +93,13 @@ pub struct NodeView {
     /// Where it stands.
     pub status: NodeStatus,
     /// When it registered first.
+    #[schema(value_type = String, format = DateTime)]
     pub registered_at: Timestamp,
     /// When it was last heard of.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_heartbeat_at: Option<Timestamp>,
     /// When the registration runs out.
+    #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
     /// Why it was revoked, if it was.
     pub revoked_reason: Option<String>,

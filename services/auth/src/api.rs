@@ -10,7 +10,7 @@ use imajin_proof::http_sig::SignedRequest;
 use imajin_web::{CallerKeys, SessionView};
 
 use crate::auth::Auth;
-use crate::identities::{caller_keys, identity_find};
+use crate::identities::{Identity, caller_keys, identity_find};
 use crate::names::Name;
 use crate::sessions::Living;
 
@@ -28,7 +28,7 @@ impl AuthApi for Auth {
     async fn identity_fetch(&self, request: IdentityFetch) -> Result<Option<IdentityView>, Problem> {
         let (name, sealer) = (Name::parse(&request.did_or_handle), self.sealer.clone());
         let identity = self.db.read(move |conn| identity_find(conn, &sealer, &name)).await?;
-        Ok(identity.filter(|identity| !identity.deactivated).map(|identity| identity.view()))
+        Ok(identity.filter(|identity| !identity.deactivated).map(Identity::view))
     }
 
     async fn custodial_sign(&self, request: CustodialSign) -> Result<SignedRequest, Problem> {

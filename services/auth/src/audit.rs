@@ -164,7 +164,7 @@ fn custodial_keys_audit(conn: &mut Conn, keyring: &Keyring, findings: &mut Vec<F
             None => findings.push(finding("custodial_keys", did.as_str(), "the key of a soft identity is missing")),
             Some(sealed) => {
                 let key = opens_to(keyring, &custodial_label(&did), sealed);
-                if !key.is_some_and(|key| key.did() == did) {
+                if key.is_none_or(|key| key.did() != did) {
                     let problem = "the sealed key does not open, or is another one";
                     findings.push(finding("custodial_keys", did.as_str(), problem));
                 }

@@ -276,8 +276,11 @@ fn link_find(conn: &mut Conn, hash: &str, now: Timestamp) -> Result<MailboxProof
 
 /// The same, kept from other processes until the transaction ends.
 fn link_lock(conn: &mut Conn, hash: &str, now: Timestamp) -> Result<MailboxProofRow, AuthError> {
-    let query = mailbox_proofs::table.filter(mailbox_proofs::token_hash.eq(hash)).select(MailboxProofRow::as_select());
-    still_good(for_update!(conn, query => first).optional()?, now)
+    let row = for_update!(
+        conn,
+        mailbox_proofs::table.filter(mailbox_proofs::token_hash.eq(hash)).select(MailboxProofRow::as_select()) => first
+    );
+    still_good(row.optional()?, now)
 }
 
 fn still_good(row: Option<MailboxProofRow>, now: Timestamp) -> Result<MailboxProofRow, AuthError> {

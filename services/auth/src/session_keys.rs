@@ -37,8 +37,7 @@ impl SessionKeys {
             }
             made => made?,
         };
-        let sealed = Sealed::from_bytes(row.sealed_key.clone());
-        let current = keyring.open_key(&seal_label(&row.kid), &sealed)?;
+        let current = keyring.open_key(&seal_label(&row.kid), &Sealed::from_bytes(row.sealed_key.clone()))?;
         let sealer = sealer.clone();
         let published = db.read(move |conn| published_keys(conn, &sealer)).await?;
         Ok(Self { kid: row.kid, current, published })

@@ -99,6 +99,20 @@ impl Auth {
         Ok(Opened { token: self.session_token(row)?, identity, expires_at: row.expires_at })
     }
 
+    /// Opens a session for an identity that has just proven itself.
+    pub(crate) async fn session_open(
+        &self,
+        identity: Identity,
+        method: &str,
+        client: Option<String>,
+    ) -> Result<Opened, AuthError> {
+        let row = self.session_row(&identity.did, method, client);
+        let opened = self.session_opened(identity, &row)?;
+        let auth = self.writing();
+        self.db.write(move |conn| session_insert(conn, &auth, row.clone())).await?;
+        Ok(opened)
+    }
+
     /// The living session behind a token: first the signature, then the row.
     ///
     /// A token of another kind, audience or issuer, an expired or revoked session, and nonsense are all `None`.

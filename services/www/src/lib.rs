@@ -1,1 +1,102 @@
-//! The pages that people see.
+//! The pages that people see: what is on, buying, tickets and receipts, the operator's page, the directory.
+//!
+//! A page asks the services through their clients, turns the answers into one of the view models of `imajin-ui` and
+//! renders it. The turning is done by pure functions, which is where the tests are. A page that belongs to somebody
+//! takes a `Person`: a stranger is sent to the sign-in page before the handler runs.
+//!
+//! **Architecture Invariant:** this crate has no database and decides nothing. Who may see an order, a ticket or a
+//! receipt is decided by the service that keeps it; here it is only asked for in the reader's name.
+//!
+//! **Architecture Invariant:** a session reads. The one form that changes something (buying with a mailbox identity) has
+//! the request signed by auth with the identity's own key, and goes the same way as every other signed request.
+
+mod form;
+mod frame;
+mod local_path;
+mod names;
+mod pages;
+mod person;
+mod same_origin;
+#[cfg(test)]
+#[path = "../tests/suite/samples.rs"]
+mod samples;
+mod show;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use imajin_auth_api::AuthClient;
+use imajin_did::Did;
+use imajin_events_api::EventsClient;
+use imajin_kernel::{Problem, Timestamp};
+use imajin_pay_api::PayClient;
+use imajin_registry_api::RegistryClient;
+use imajin_web::Site;
+
+use pages::directory::Census;
+
+/// What the pages are made from.
+pub struct WwwDeps {
+    /// Time, randomness, the public URL and who is who.
+    pub site: Site,
+    /// What the node calls itself.
+    pub node_name: String,
+    /// The node's own DID.
+    pub node_did: Did,
+    /// Who is who, and signing for mailbox identities.
+    pub auth: AuthClient,
+    /// Checkouts, receipts and balances.
+    pub pay: PayClient,
+    /// Events, orders and tickets.
+    pub events: EventsClient,
+    /// Registered nodes, if this node can ask a registry.
+    pub registry: Option<RegistryClient>,
+}
+
+/// The pages of a node.
+pub struct Www {
+    deps: WwwDeps,
+    started: Timestamp,
+    census: Census,
+}
+
+impl Www {
+    /// Prepares the pages; nothing is asked of anybody yet.
+    ///
+    /// # Errors
+    /// None today: the answer has the form that all services share.
+    #[expect(clippy::unnecessary_wraps, reason = "all services start in the same form")]
+    pub fn start(deps: WwwDeps) -> Result<Arc<Self>, Problem> {
+        let started = deps.site.env.now();
+        Ok(Arc::new(Self { deps, started, census: Census::default() }))
+    }
+
+    /// The pages, at the root of a listener. The shell around them renders refusals as pages.
+    pub fn routes(self: &Arc<Self>) -> Router {
+        pages::routes().with_state(AppState(Arc::clone(self)))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.deps.site.env.now()
+    }
+}
+
+/// The pages as the state of a handler.
+#[derive(Clone)]
+struct AppState(Arc<Www>);
+
+impl Deref for AppState {
+    type Target = Www;
+
+    fn deref(&self) -> &Www {
+        &self.0
+    }
+}
+
+impl FromRef<AppState> for Site {
+    fn from_ref(state: &AppState) -> Self {
+        state.deps.site.clone()
+    }
+}

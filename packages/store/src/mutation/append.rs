@@ -88,11 +88,18 @@ pub fn append(conn: &mut Conn, writer: &Writer, mutation: &Mutation<'_>) -> Resu
             return Err(StoreError::Misattributed);
         }
         let kept = NONCE_KEPT_FOR;
-        nonce::spend(conn, &writer.sealer, &request.did, &request.nonce, request.created, kept)?;
+        nonce::spend(
+            conn,
+            &writer.sealer,
+            &request.did,
+            &request.nonce,
+            request.created,
+            kept,
+        )?;
     }
     let stored = mutation.proof.to_stored(writer, mutation, &body_digest);
-    let proof = serde_json::to_string(&stored)
-        .map_err(|error| diesel::result::Error::SerializationError(Box::new(error)))?;
+    let proof =
+        serde_json::to_string(&stored).map_err(|error| diesel::result::Error::SerializationError(Box::new(error)))?;
     let head = head_fetch(conn, writer)?;
     let (seq, prev_hash) = match &head {
         Some(head) => (head.seq.saturating_add(1), head.hash.clone()),

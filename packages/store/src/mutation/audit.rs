@@ -16,7 +16,8 @@ use super::{Seq, Writer};
 use crate::schema::{mutation_checkpoints, mutation_heads, mutation_log};
 use crate::{Conn, Finding, SealedRow};
 
-const PAGE: i64 = 256;
+/// Rows at a time. A row may hold a whole request body.
+const PAGE: i64 = 64;
 
 /// The keys that a DID has or had. A key that the DID itself contains need not be in it.
 pub type Keys<'a> = &'a dyn Fn(&Did) -> Vec<PublicKey>;
@@ -27,6 +28,7 @@ pub type Keys<'a> = &'a dyn Fn(&Did) -> Vec<PublicKey>;
 /// # Errors
 /// Diesel's, for what stopped the audit.
 pub fn audit(conn: &mut Conn, writer: &Writer, keys: Keys<'_>, findings: &mut Vec<Finding>) -> QueryResult<u64> {
+    crate::seal::audit_begin(conn)?;
     HeadRow::audit(conn, writer.sealer(), findings)?;
     CheckpointRow::audit(conn, writer.sealer(), findings)?;
     let mut checked = 0;
@@ -50,8 +52,14 @@ pub fn audit(conn: &mut Conn, writer: &Writer, keys: Keys<'_>, findings: &mut Ve
 /// Every chain that any of the three tables knows.
 fn chains(conn: &mut Conn) -> QueryResult<Vec<String>> {
     let mut names: Vec<String> = mutation_log::table.select(mutation_log::chain).distinct().load(conn)?;
-    names.extend(mutation_heads::table.select(mutation_heads::chain).load::<String>(conn)?);
-    let signed = mutation_checkpoints::table.select(mutation_checkpoints::chain).distinct();
+    names.extend(
+        mutation_heads::table
+            .select(mutation_heads::chain)
+            .load::<String>(conn)?,
+    );
+    let signed = mutation_checkpoints::table
+        .select(mutation_checkpoints::chain)
+        .distinct();
     names.extend(signed.load::<String>(conn)?);
     names.sort();
     names.dedup();
@@ -178,7 +186,9 @@ impl Chain<'_> {
     }
 
     fn is_signed_by_node(&self, did: &Did, statement: &[u8], signature: &Signature) -> bool {
-        self.keys_of_node(did).iter().any(|key| key.verify(statement, signature).is_ok())
+        self.keys_of_node(did)
+            .iter()
+            .any(|key| key.verify(statement, signature).is_ok())
     }
 
     /// This node's key; the resolver may know the keys of the same database's former nodes.
@@ -213,13 +223,25 @@ impl Chain<'_> {
         match head {
             Some(head) if head.seq > last => self.missing(self.next, head.seq),
             Some(head) if head.seq < last => {
-                self.report("mutation_heads", self.name.clone(), format!("it is behind the log, which ends at {last}"));
+                self.report(
+                    "mutation_heads",
+                    self.name.clone(),
+                    format!("it is behind the log, which ends at {last}"),
+                );
             }
             Some(head) if last > 0 && !self.previous.contains(&head.hash) => {
-                self.report("mutation_heads", self.name.clone(), "it is not the end of the log".to_owned());
+                self.report(
+                    "mutation_heads",
+                    self.name.clone(),
+                    "it is not the end of the log".to_owned(),
+                );
             }
             Some(_) => {}
-            None => self.report("mutation_heads", self.name.clone(), "the head of the chain is missing".to_owned()),
+            None => self.report(
+                "mutation_heads",
+                self.name.clone(),
+                "the head of the chain is missing".to_owned(),
+            ),
         }
         self.check_signatures(conn, last)
     }
@@ -250,7 +272,11 @@ impl Chain<'_> {
             .zip(signature)
             .is_some_and(|(did, signature)| self.is_signed_by_node(&did, statement.as_bytes(), &signature));
         if !is_signed {
-            self.report("mutation_checkpoints", row.row_key(), "the node's signature does not verify".to_owned());
+            self.report(
+                "mutation_checkpoints",
+                row.row_key(),
+                "the node's signature does not verify".to_owned(),
+            );
         } else if row.seq > last {
             self.missing(last.saturating_add(1), row.seq);
         }

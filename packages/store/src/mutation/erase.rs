@@ -22,9 +22,10 @@ pub(super) fn erased_object(chain: &str, seq: Seq) -> String {
 pub fn erase(conn: &mut Conn, writer: &Writer, chain: &str, seq: Seq, proof: Proof) -> Result<Seq, StoreError> {
     let row: LogRow = for_update!(conn, mutation_log::table.find((chain, seq)).select(LogRow::as_select()) => first)?;
     let mut row = row.intact(writer.sealer())?;
-    let owner = row.owner_did.parse().map_err(|error| {
-        diesel::result::Error::DeserializationError(Box::new(error))
-    })?;
+    let owner = row
+        .owner_did
+        .parse()
+        .map_err(|error| diesel::result::Error::DeserializationError(Box::new(error)))?;
     let mutation = Mutation {
         owner,
         action: ERASE_ACTION,

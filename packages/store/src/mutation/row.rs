@@ -29,6 +29,7 @@ pub(crate) struct LogRow {
 
 sealed_row!(LogRow, mutation_log, "mutation_log", key = (chain, seq));
 
+#[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
 fn presence<S: Serializer>(body: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_bool(body.is_some())
 }

@@ -1,5 +1,6 @@
 //! Change any one column of any table by SQL: the audit names the row.
 
+use diesel::connection::SimpleConnection;
 use imajin_store::{Finding, SealedRow, idempotency, mutation, outbox, parity, tamper};
 use imajin_testkit::Backend;
 
@@ -30,7 +31,11 @@ async fn fill(world: &World) {
             ..world.thing()
         })
         .await;
-    let (sealer, env, owner) = (world.sealer.clone(), world.env.clone(), world.keyring.node_did().clone());
+    let (sealer, env, owner) = (
+        world.sealer.clone(),
+        world.env.clone(),
+        world.keyring.node_did().clone(),
+    );
     world
         .write(move |conn| {
             let part = Part {
@@ -72,7 +77,10 @@ async fn every_single_column_is_covered(backend: Backend) {
                         // Places move with every change on Postgres.
                         let place = tamper::rows(conn, &table)?.remove(nth);
                         let Some(change) = tamper::tamper(conn, &table, &column.name, &place)? else {
-                            missed.push(format!("{table}.{}: the database refused every other value", column.name));
+                            missed.push(format!(
+                                "{table}.{}: the database refused every other value",
+                                column.name
+                            ));
                             continue;
                         };
                         let named = |finding: &Finding| finding.service == "things" && finding.table == table;
@@ -103,14 +111,18 @@ async fn every_table_has_a_seal(backend: Backend) {
     tables.dedup();
     assert_eq!(tables.len(), 8);
     for table in tables {
-        assert!(columns.iter().any(|column| column.table == table && column.name == "row_seal"), "{table}");
+        assert!(
+            columns
+                .iter()
+                .any(|column| column.table == table && column.name == "row_seal"),
+            "{table}"
+        );
     }
 }
 
 async fn an_unreadable_row_is_named(backend: Backend) {
     let world = World::new(backend);
     fill(&world).await;
-    use diesel::connection::SimpleConnection;
     world
         .write(|conn| Ok(conn.batch_execute("UPDATE things SET owner_did = 'nobody' WHERE note IS NOT NULL")?))
         .await
@@ -130,7 +142,6 @@ async fn a_seal_of_another_row_does_not_fit(backend: Backend) {
     let world = World::new(backend);
     world.insert(world.thing()).await;
     world.insert(world.thing()).await;
-    use diesel::connection::SimpleConnection;
     world
         .write(|conn| {
             let lowest = "(SELECT row_seal FROM things ORDER BY id LIMIT 1)";

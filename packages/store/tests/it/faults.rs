@@ -9,7 +9,7 @@ use diesel::sqlite::SqliteConnection;
 use imajin_store::{Conn, Options, SealedRow, StoreError};
 use imajin_testkit::Backend;
 
-use crate::world::{World, thing_fetch};
+use crate::world::{Thing, World, thing_fetch};
 
 const CUT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
@@ -73,13 +73,16 @@ async fn a_deadlock_with_another_process_is_tried_again() {
     let mut other = PgConnection::establish(world.database.url().unwrap()).unwrap();
     let lock = |id: imajin_kernel::id::EventId| format!("UPDATE things.things SET places = 5 WHERE id = '{id}';");
     let (lock_first, lock_second) = (lock(first.id), lock(second.id));
-    other.batch_execute(&format!("SET deadlock_timeout = '60s'; BEGIN; {lock_second}")).unwrap();
+    other
+        .batch_execute(&format!("SET deadlock_timeout = '60s'; BEGIN; {lock_second}"))
+        .unwrap();
     let (entered, mut inside) = tokio::sync::mpsc::unbounded_channel();
     let (db, lock_again) = (world.db.clone(), lock_second.clone());
     let runs = Arc::new(AtomicU32::new(0));
     let seen = Arc::clone(&runs);
     let lock_mine = lock_first.clone();
-    let writing = tokio::task::spawn(async move {
+    let mut writing = tokio::task::JoinSet::new();
+    writing.spawn(async move {
         db.write(move |conn: &mut Conn| {
             seen.fetch_add(1, Ordering::SeqCst);
             conn.batch_execute(&format!("SET LOCAL deadlock_timeout = '10ms'; {lock_mine}"))?;
@@ -96,7 +99,7 @@ async fn a_deadlock_with_another_process_is_tried_again() {
     })
     .await
     .unwrap();
-    writing.await.unwrap().unwrap();
+    writing.join_next().await.unwrap().unwrap().unwrap();
     assert!(runs.load(Ordering::SeqCst) >= 2);
 }
 
@@ -123,6 +126,26 @@ fn the_file_is_for_its_owner_only() {
     let world = World::new(Backend::Sqlite);
     for name in ["things.sqlite", "things.sqlite-wal"] {
         let path = world.database.directory().unwrap().join(name);
-        assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+        assert_eq!(
+            std::fs::metadata(path).unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{name}"
+        );
     }
+}
+
+#[tokio::test]
+async fn the_write_ahead_log_stays_bounded() {
+    let world = World::new(Backend::Sqlite);
+    let mut bytes = 0;
+    for _ in 0..120 {
+        let thing = Thing {
+            secret: vec![7; 256 * 1024],
+            ..world.thing()
+        };
+        bytes += u64::try_from(world.insert(thing).await.secret.len()).unwrap();
+    }
+    let log = world.database.directory().unwrap().join("things.sqlite-wal");
+    let log = std::fs::metadata(log).unwrap().len();
+    assert!(log < 16 * 1024 * 1024 && log < bytes, "{log} of {bytes}");
 }

@@ -43,7 +43,10 @@ pub(crate) fn request(world: &World, key: &SecretKey, nonce: &str, body: &[u8]) 
         method: "POST",
         tag: None,
     };
-    sign(key, &to_sign, &params).unwrap().verify(&[key.public()], &expect).unwrap()
+    sign(key, &to_sign, &params)
+        .unwrap()
+        .verify(&[key.public()], &expect)
+        .unwrap()
 }
 
 pub(crate) fn by_node(world: &World, object: &str, body: &[u8]) -> Mutation<'static> {
@@ -81,7 +84,12 @@ pub(crate) async fn append_all_kinds(world: &World) {
     };
     let soft = Did::from_mailbox("ada@example.com").unwrap();
     let custody = Proof::custody(soft, &key, &key.did(), "thing.make", "thing-c", body);
-    append(world, by("thing-a", Proof::Http(request(world, &key, "nonce-1-abcdefgh", body)))).await.unwrap();
+    append(
+        world,
+        by("thing-a", Proof::Http(request(world, &key, "nonce-1-abcdefgh", body))),
+    )
+    .await
+    .unwrap();
     append(world, by("thing-b", challenge)).await.unwrap();
     append(world, by("thing-c", custody)).await.unwrap();
     append(world, by_node(world, "thing-d", body)).await.unwrap();
@@ -117,13 +125,19 @@ async fn a_nonce_is_good_once_and_kept_for_its_window(backend: Backend) {
         proof: Proof::Http(request(&world, &key, "nonce-1-abcdefgh", b"{}")),
     };
     append(&world, mutation.clone()).await.unwrap();
-    assert!(matches!(append(&world, mutation.clone()).await, Err(StoreError::Replayed)));
+    assert!(matches!(
+        append(&world, mutation.clone()).await,
+        Err(StoreError::Replayed)
+    ));
     world.clock.advance(NONCE_KEPT_FOR);
     let now = world.env.now();
     assert_eq!(world.write(move |conn| Ok(nonce::purge(conn, now)?)).await.unwrap(), 0);
     assert!(matches!(append(&world, mutation).await, Err(StoreError::Replayed)));
     let later = now.plus(Span::seconds(1));
-    assert_eq!(world.write(move |conn| Ok(nonce::purge(conn, later)?)).await.unwrap(), 1);
+    assert_eq!(
+        world.write(move |conn| Ok(nonce::purge(conn, later)?)).await.unwrap(),
+        1
+    );
     // The refused attempts left nothing.
     let log = world.log.clone();
     let checked = world
@@ -152,7 +166,10 @@ async fn an_erased_body_is_fine_when_the_erasure_was_logged(backend: Backend) {
         .await
         .unwrap();
     assert_eq!(world.audit().await, []);
-    let history = world.read(|conn| Ok(mutation::history(conn, "thing-a")?)).await.unwrap();
+    let history = world
+        .read(|conn| Ok(mutation::history(conn, "thing-a")?))
+        .await
+        .unwrap();
     assert_eq!(history[0].body, None);
     world
         .write(|conn| Ok(conn.batch_execute("UPDATE mutation_log SET body = NULL WHERE seq = 2")?))
@@ -166,12 +183,28 @@ async fn an_erased_body_is_fine_when_the_erasure_was_logged(backend: Backend) {
 
 async fn the_last_body_of_each_object_is_found(backend: Backend) {
     let world = World::new(backend);
-    for (object, body) in [("ev_1", "a"), ("ev_2", "b"), ("ev_1", "c"), ("evx1", "d"), ("ev_3", "e")] {
+    for (object, body) in [
+        ("ev_1", "a"),
+        ("ev_2", "b"),
+        ("ev_1", "c"),
+        ("evx1", "d"),
+        ("ev_3", "e"),
+    ] {
         append(&world, by_node(&world, object, body.as_bytes())).await.unwrap();
     }
-    let last = world.read(|conn| Ok(mutation::last_body(conn, "ev_1")?)).await.unwrap().unwrap();
+    let last = world
+        .read(|conn| Ok(mutation::last_body(conn, "ev_1")?))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((last.body, last.seq), (Some(b"c".to_vec()), 3));
-    assert!(world.read(|conn| Ok(mutation::last_body(conn, "none")?)).await.unwrap().is_none());
+    assert!(
+        world
+            .read(|conn| Ok(mutation::last_body(conn, "none")?))
+            .await
+            .unwrap()
+            .is_none()
+    );
     let (first, second) = world
         .read(|conn| {
             let first = mutation::last_bodies(conn, "ev_", None, 2)?;
@@ -180,9 +213,14 @@ async fn the_last_body_of_each_object_is_found(backend: Backend) {
         .await
         .unwrap();
     let named = |page: &[mutation::Logged]| -> Vec<(String, Vec<u8>)> {
-        page.iter().map(|logged| (logged.object.clone(), logged.body.clone().unwrap())).collect()
+        page.iter()
+            .map(|logged| (logged.object.clone(), logged.body.clone().unwrap()))
+            .collect()
     };
-    assert_eq!(named(&first), [("ev_1".to_owned(), b"c".to_vec()), ("ev_2".to_owned(), b"b".to_vec())]);
+    assert_eq!(
+        named(&first),
+        [("ev_1".to_owned(), b"c".to_vec()), ("ev_2".to_owned(), b"b".to_vec())]
+    );
     assert_eq!(named(&second), [("ev_3".to_owned(), b"e".to_vec())]);
 }
 
@@ -191,7 +229,10 @@ async fn sql(world: &World, text: &'static str) {
 }
 
 fn names(findings: &[Finding]) -> Vec<(&str, &str)> {
-    findings.iter().map(|finding| (finding.table.as_str(), finding.row.as_str())).collect()
+    findings
+        .iter()
+        .map(|finding| (finding.table.as_str(), finding.row.as_str()))
+        .collect()
 }
 
 async fn a_cut_tail_and_a_hole_are_named(backend: Backend) {
@@ -203,11 +244,19 @@ async fn a_cut_tail_and_a_hole_are_named(backend: Backend) {
     let findings = world.audit().await;
     assert_eq!(
         names(&findings),
-        [("mutation_log", "node/10"), ("mutation_log", "node/20"), ("mutation_log", "node/68")]
+        [
+            ("mutation_log", "node/10"),
+            ("mutation_log", "node/20"),
+            ("mutation_log", "node/68")
+        ]
     );
     assert!(findings[2].problem.contains("up to 70"), "{}", findings[2]);
     // With the head gone as well, the checkpoint still tells.
-    sql(&world, "DELETE FROM mutation_heads; DELETE FROM mutation_log WHERE seq > 60").await;
+    sql(
+        &world,
+        "DELETE FROM mutation_heads; DELETE FROM mutation_log WHERE seq > 60",
+    )
+    .await;
     let findings = world.audit().await;
     assert!(names(&findings).contains(&("mutation_heads", "node")), "{findings:?}");
     assert!(names(&findings).contains(&("mutation_log", "node/61")), "{findings:?}");
@@ -225,7 +274,10 @@ async fn a_forged_row_is_named_even_with_a_fitting_hash_chain(backend: Backend) 
     // Somebody with the database but without the master key writes with another sealer and another node's key.
     let foreign = Writer::new("node", other_keyring(), world.sealer.clone(), world.env.clone());
     let mutation = by_node(&world, "thing-a", b"{\"forged\":true}");
-    world.write(move |conn| mutation::append(conn, &foreign, &mutation)).await.unwrap();
+    world
+        .write(move |conn| mutation::append(conn, &foreign, &mutation))
+        .await
+        .unwrap();
     let findings = world.audit().await;
     // Even with our own seal, a proof by a foreign node does not verify.
     assert_eq!(names(&findings), [("mutation_log", "node/5")]);
@@ -235,8 +287,15 @@ async fn a_forged_row_is_named_even_with_a_fitting_hash_chain(backend: Backend) 
 async fn a_head_that_was_set_back_stops_the_log(backend: Backend) {
     let world = World::new(backend);
     append_all_kinds(&world).await;
-    sql(&world, "UPDATE mutation_heads SET seq = 2; DELETE FROM mutation_log WHERE seq > 2").await;
-    assert!(matches!(append(&world, by_node(&world, "x", b"")).await, Err(StoreError::Damaged(_))));
+    sql(
+        &world,
+        "UPDATE mutation_heads SET seq = 2; DELETE FROM mutation_log WHERE seq > 2",
+    )
+    .await;
+    assert!(matches!(
+        append(&world, by_node(&world, "x", b"")).await,
+        Err(StoreError::Damaged(_))
+    ));
     assert!(names(&world.audit().await).contains(&("mutation_heads", "node")));
 }
 
@@ -245,7 +304,10 @@ async fn chains_do_not_mix(backend: Backend) {
     let other = Writer::new("cli", world.keyring.clone(), world.sealer.clone(), world.env.clone());
     append_all_kinds(&world).await;
     let mutation = by_node(&world, "thing-a", b"[]");
-    let seq = world.write(move |conn| mutation::append(conn, &other, &mutation)).await.unwrap();
+    let seq = world
+        .write(move |conn| mutation::append(conn, &other, &mutation))
+        .await
+        .unwrap();
     assert_eq!(seq, 1);
     assert_eq!(world.audit().await, []);
     sql(&world, "UPDATE mutation_log SET chain = 'gone' WHERE chain = 'cli'").await;
@@ -258,6 +320,13 @@ async fn another_node_s_keys_do_not_verify(backend: Backend) {
     let keyring = other_keyring();
     let sealer = imajin_store::Sealer::for_service(&keyring, "things");
     let log = Writer::new("node", keyring, sealer, world.env.clone());
-    let findings = world.read(move |conn| Ok(crate::world::audit(conn, &log)?)).await.unwrap();
-    assert!(findings.iter().any(|finding| finding.row == "node/4" && finding.problem.contains("proof")));
+    let findings = world
+        .read(move |conn| Ok(crate::world::audit(conn, &log)?))
+        .await
+        .unwrap();
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding.row == "node/4" && finding.problem.contains("proof"))
+    );
 }

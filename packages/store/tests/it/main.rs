@@ -1,4 +1,9 @@
 //! The store on SQLite and on Postgres: every test runs on both.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "clippy knows only functions marked as tests, and these are called by them"
+)]
 
 mod audits;
 mod faults;

@@ -37,7 +37,12 @@ async fn many_openers_at_once_make_one_schema(backend: Backend) {
 async fn a_newer_schema_is_refused(backend: Backend) {
     let world = World::new(backend);
     world.db.clone().close().await;
-    let refused = Db::open(location(&world.database), "things", Migrations::none(), Options::default());
+    let refused = Db::open(
+        location(&world.database),
+        "things",
+        Migrations::none(),
+        Options::default(),
+    );
     let error = refused.unwrap_err();
     assert!(matches!(error, StoreError::Migration { .. }));
     assert!(error.to_string().contains("0001"), "{error}");
@@ -48,7 +53,10 @@ async fn down_takes_everything_back(backend: Backend) {
     world.write(|conn| revert_all(conn, &MIGRATIONS)).await.unwrap();
     assert!(world.read(|conn| Ok(tamper::tables(conn)?)).await.unwrap().is_empty());
     let again = world.open();
-    let tables = again.read(|conn| Ok::<_, StoreError>(tamper::tables(conn)?)).await.unwrap();
+    let tables = again
+        .read(|conn| Ok::<_, StoreError>(tamper::tables(conn)?))
+        .await
+        .unwrap();
     assert_eq!(tables.len(), 8);
 }
 

@@ -42,7 +42,10 @@ async fn facts_of_one_key_come_one_after_the_other(backend: Backend) {
         let (sealer, id, now) = (world.sealer.clone(), rows[row].id, world.env.now());
         for _twice in 0..2 {
             let sealer = sealer.clone();
-            world.write(move |conn| outbox::done(conn, &sealer, &id, now)).await.unwrap();
+            world
+                .write(move |conn| outbox::done(conn, &sealer, &id, now))
+                .await
+                .unwrap();
         }
         let mut left = due(&world).await;
         left.sort_unstable();
@@ -51,7 +54,10 @@ async fn facts_of_one_key_come_one_after_the_other(backend: Backend) {
     assert_eq!(world.read(|conn| Ok(outbox::next_due(conn)?)).await.unwrap(), None);
     assert_eq!(world.audit().await, []);
     let later = world.env.now().plus(Span::seconds(1));
-    assert_eq!(world.write(move |conn| Ok(outbox::purge(conn, later)?)).await.unwrap(), 4);
+    assert_eq!(
+        world.write(move |conn| Ok(outbox::purge(conn, later)?)).await.unwrap(),
+        4
+    );
 }
 
 async fn a_failed_delivery_comes_back_later(backend: Backend) {

@@ -18,7 +18,10 @@ async fn a_reader_cannot_write(backend: Backend) {
     let world = World::new(backend);
     let (thing, sealer) = (world.thing(), world.sealer.clone());
     assert!(world.read(move |conn| Ok(thing.insert(conn, &sealer)?)).await.is_err());
-    let count: i64 = world.read(|conn| Ok(things::table.count().get_result(conn)?)).await.unwrap();
+    let count: i64 = world
+        .read(|conn| Ok(things::table.count().get_result(conn)?))
+        .await
+        .unwrap();
     assert_eq!(count, 0);
 }
 
@@ -36,7 +39,10 @@ async fn a_panic_costs_a_connection_and_nothing_else(backend: Backend) {
         let left_open = world.read(|conn| Ok(Conn::begin_transaction(conn)?)).await;
         assert!(left_open.is_ok());
     }
-    let count: i64 = world.read(|conn| Ok(things::table.count().get_result(conn)?)).await.unwrap();
+    let count: i64 = world
+        .read(|conn| Ok(things::table.count().get_result(conn)?))
+        .await
+        .unwrap();
     assert_eq!(count, 0);
 }
 
@@ -46,7 +52,8 @@ async fn a_transaction_sees_one_moment(backend: Backend) {
     let (reached, mut at_the_middle) = tokio::sync::mpsc::unbounded_channel();
     let (go_on, gate) = std::sync::mpsc::channel::<()>();
     let db = world.db.clone();
-    let reading = tokio::task::spawn(async move {
+    let mut reading = tokio::task::JoinSet::new();
+    reading.spawn(async move {
         db.read(move |conn| {
             conn.transaction(|conn| {
                 let before: i64 = things::table.count().get_result(conn)?;
@@ -61,7 +68,7 @@ async fn a_transaction_sees_one_moment(backend: Backend) {
     at_the_middle.recv().await.unwrap();
     world.insert(world.thing()).await;
     go_on.send(()).unwrap();
-    assert_eq!(reading.await.unwrap().unwrap(), (1, 1));
+    assert_eq!(reading.join_next().await.unwrap().unwrap().unwrap(), (1, 1));
 }
 
 async fn a_missing_row_is_not_found(backend: Backend) {
@@ -69,5 +76,8 @@ async fn a_missing_row_is_not_found(backend: Backend) {
     let id = world.env.new_id();
     let missing = world.read(move |conn| Ok(thing_fetch(conn, id)?)).await.unwrap_err();
     assert_eq!(missing.code(), imajin_kernel::Code::NotFound);
-    assert_eq!(imajin_kernel::Problem::from(missing).code, imajin_kernel::Code::NotFound);
+    assert_eq!(
+        imajin_kernel::Problem::from(missing).code,
+        imajin_kernel::Code::NotFound
+    );
 }

@@ -126,7 +126,7 @@ impl World {
             owner_did: self.keyring.node_did().clone(),
             name: "a thing".to_owned(),
             note: None,
-            amount_micros: i64::MAX - 1,
+            amount_micros: i64::MAX,
             places: 0,
             maximum: Some(7),
             open: true,
@@ -140,7 +140,9 @@ impl World {
 
     pub(crate) async fn insert(&self, thing: Thing) -> Thing {
         let sealer = self.sealer.clone();
-        self.write(move |conn| Ok(thing.clone().insert(conn, &sealer)?)).await.unwrap()
+        self.write(move |conn| Ok(thing.clone().insert(conn, &sealer)?))
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn write<T: Send + 'static>(

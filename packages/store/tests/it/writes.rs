@@ -319,7 +319,10 @@ async fn close_drains_and_then_refuses(backend: Backend) {
     }
     let again = world.open();
     let id = thing.id;
-    let found: Thing = again.read(move |conn| Ok::<_, StoreError>(thing_fetch(conn, id)?)).await.unwrap();
+    let found: Thing = again
+        .read(move |conn| Ok::<_, StoreError>(thing_fetch(conn, id)?))
+        .await
+        .unwrap();
     assert_eq!(found.name, thing.name);
     again.close().await;
 }
@@ -346,7 +349,8 @@ proptest! {
             let options = Options { batch_length, ..Options::default() };
             run_adders(Arc::new(World::with(backend, options)), tasks, each).await
         });
-        let failing = (0..tasks).flat_map(|task| (0..each).map(move |round| task + round)).filter(|sum| sum % 5 == 4).count();
+        let sums = (0..tasks).flat_map(|task| (0..each).map(move |round| task + round));
+        let failing = sums.filter(|sum| sum % 5 == 4).count();
         prop_assert_eq!(total, tasks * each - i32::try_from(failing).unwrap());
     }
 }

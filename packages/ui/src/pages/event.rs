@@ -6,8 +6,8 @@ use crate::{MoneyText, Shell, When};
 
 /// The page of one event.
 ///
-/// The buy form posts `tierId`, `quantity`, `token` and `idempotencyKey` to `/events/{id}/buy`. For a viewer whose key is
-/// in the browser, `buy.js` sends a signed `POST /events/api/checkout` instead.
+/// The buy form posts `tierId`, `quantity`, `token` and `idempotencyKey` to `/events/{id}/buy`. For a viewer whose
+/// key is in the browser, `buy.js` sends a signed `POST /events/api/checkout` instead.
 #[derive(Debug, Clone, Template)]
 #[template(path = "event.html")]
 pub struct EventPage {
@@ -82,6 +82,19 @@ impl EventState {
     /// Whether the buy form is shown.
     pub fn is_on_sale(&self) -> bool {
         matches!(self, Self::OnSale)
+    }
+
+    /// The state as a word for tests and scripts: the `data-state` of the page's main part.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::OnSale => "on-sale",
+            Self::NotOpen(_) => "not-open",
+            Self::Paused => "paused",
+            Self::SoldOut => "sold-out",
+            Self::Cancelled => "cancelled",
+            Self::Completed => "completed",
+        }
     }
 
     /// The state in a word or two.

@@ -1,6 +1,11 @@
 //! Signing in, the person's own page, the operator, the directory, and plain messages.
 
-use imajin_ui::*;
+use imajin_ui::{
+    AccountRow, BalanceRow, CheckMailboxPage, DirectoryCounts, DirectoryPage, ErrorPage, EventState, JoinPage, Link,
+    LoginPage, MailPage, MailRow, MailboxPage, MePage, MessagePage, MoneyText, NodePage, NodeRow, NodeState,
+    OnboardConfirmPage, OperatorPage, ReceiptDirection, ReceiptRow, RegistryCard, SaleRow, ServiceRow, SetupPage,
+    TicketState,
+};
 
 use super::trade::{node, ticket_card};
 use super::{DID, HASH, Ink, SHORT_DID, Sample, Who, sample};

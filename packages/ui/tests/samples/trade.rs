@@ -1,6 +1,10 @@
 //! Events, orders, tickets, receipts, and the sandbox.
 
-use imajin_ui::*;
+use imajin_ui::{
+    EventCard, EventDetail, EventPage, EventState, FeeRow, LandingPage, LegRow, NodeCard, OrderPage, OrderState,
+    PathStep, PayState, ReceiptPage, SandboxPayPage, SplitPart, SplitView, TicketCard, TicketLink, TicketPage,
+    TicketState, TierRow, TierState,
+};
 
 use super::{DID, HASH, Ink, SHORT_DID, Sample, Who, sample};
 
@@ -124,7 +128,7 @@ fn event(ink: &Ink, who: Who, state: EventState) -> EventPage {
         name: ink.text(name),
         short_id: ink.text(SHORT_DID),
         role: ink.text(role),
-        percent: ink.text(percent),
+        percent: percent.to_owned(),
         share_millionths,
         accepted,
         is_manifest: role == "source",
@@ -175,7 +179,7 @@ fn event(ink: &Ink, who: Who, state: EventState) -> EventPage {
 fn order(ink: &Ink, state: OrderState) -> OrderPage {
     let waiting = state == OrderState::AwaitingPayment;
     let paid = state == OrderState::Paid;
-    let link = |id: &str, label: &str| TicketLink {
+    let ticket = |id: &str, label: &str| TicketLink {
         id: ink.text(id),
         label: ink.text(label),
     };
@@ -191,7 +195,7 @@ fn order(ink: &Ink, state: OrderState) -> OrderPage {
         total: ink.money("20.00"),
         state,
         tickets: if paid {
-            vec![link("tkt_1", "Standing, 1 of 2"), link("tkt_2", "Standing, 2 of 2")]
+            vec![ticket("tkt_1", "Standing, 1 of 2"), ticket("tkt_2", "Standing, 2 of 2")]
         } else {
             vec![]
         },
@@ -238,7 +242,7 @@ fn leg(ink: &Ink, name: &str, role: &str, percent: &str, amount: &str, amount_mi
         short_did: ink.text(SHORT_DID),
         role: ink.text(role),
         path: vec![],
-        percent: ink.text(percent),
+        percent: percent.to_owned(),
         amount: amount.to_owned(),
         amount_micros,
         held: false,
@@ -309,7 +313,7 @@ fn receipt_deep(ink: &Ink) -> ReceiptPage {
         fees: vec![FeeRow {
             name: ink.text("protocol"),
             recipient_name: ink.text("MJN protocol"),
-            percent: ink.text("1.5 %"),
+            percent: "1.5 %".to_owned(),
             amount: "1.50".to_owned(),
             amount_micros: 1_500_000,
         }],

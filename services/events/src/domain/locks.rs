@@ -16,8 +16,11 @@ pub(crate) fn event_find(conn: &mut Conn, context: &Context, id: EventId) -> Res
 }
 
 pub(crate) fn event_lock(conn: &mut Conn, context: &Context, id: EventId) -> Result<Option<EventRow>, EventsError> {
-    let query = events::table.find(id).filter(events::deleted_at.is_null()).select(EventRow::as_select());
-    let row: Option<EventRow> = for_update!(conn, query => first).optional()?;
+    let row: Option<EventRow> = for_update!(
+        conn,
+        events::table.find(id).filter(events::deleted_at.is_null()).select(EventRow::as_select()) => first
+    )
+    .optional()?;
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
 }
 
@@ -27,8 +30,8 @@ pub(crate) fn tier_find(conn: &mut Conn, context: &Context, id: TierId) -> Resul
 }
 
 pub(crate) fn tier_lock(conn: &mut Conn, context: &Context, id: TierId) -> Result<Option<TierRow>, EventsError> {
-    let query = tiers::table.find(id).select(TierRow::as_select());
-    let row: Option<TierRow> = for_update!(conn, query => first).optional()?;
+    let row: Option<TierRow> =
+        for_update!(conn, tiers::table.find(id).select(TierRow::as_select()) => first).optional()?;
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
 }
 
@@ -38,8 +41,8 @@ pub(crate) fn order_find(conn: &mut Conn, context: &Context, id: OrderId) -> Res
 }
 
 pub(crate) fn order_lock(conn: &mut Conn, context: &Context, id: OrderId) -> Result<Option<OrderRow>, EventsError> {
-    let query = orders::table.find(id).select(OrderRow::as_select());
-    let row: Option<OrderRow> = for_update!(conn, query => first).optional()?;
+    let row: Option<OrderRow> =
+        for_update!(conn, orders::table.find(id).select(OrderRow::as_select()) => first).optional()?;
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
 }
 

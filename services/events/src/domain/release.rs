@@ -43,14 +43,16 @@ fn tier_release(
     mut tier: TierRow,
     now: Timestamp,
 ) -> Result<(TierRow, usize), EventsError> {
-    let query = orders::table
-        .filter(orders::tier_id.eq(tier.id))
-        .filter(orders::state.eq(HELD))
-        .filter(orders::hold_expires_at.le(now))
-        .order_by((orders::hold_expires_at, orders::id))
-        .limit(BATCH)
-        .select(OrderRow::as_select());
-    let lapsed: Vec<OrderRow> = for_update!(conn, query => load)?;
+    let lapsed: Vec<OrderRow> = for_update!(
+        conn,
+        orders::table
+            .filter(orders::tier_id.eq(tier.id))
+            .filter(orders::state.eq(HELD))
+            .filter(orders::hold_expires_at.le(now))
+            .order_by((orders::hold_expires_at, orders::id))
+            .limit(BATCH)
+            .select(OrderRow::as_select()) => load
+    )?;
     if lapsed.is_empty() {
         return Ok((tier, 0));
     }

@@ -1,0 +1,10 @@
+//! The whole path with the real program: processes, databases, a browser, and what happens when they die.
+#![cfg(test)]
+
+mod browser;
+mod cli;
+mod crash;
+mod processes;
+mod refusals;
+mod support;
+mod verify;

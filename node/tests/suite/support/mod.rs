@@ -1,0 +1,227 @@
+//! A node as a user has it: the program in a process of its own.
+
+mod buyer;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use imajin_testkit::{Backend, TestDatabase};
+use serde_json::Value;
+
+pub(crate) use buyer::Buyer;
+
+/// The program under test.
+pub(crate) const IMAJIN: &str = env!("CARGO_BIN_EXE_imajin");
+
+/// How long a node may take to start or stop before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A folder and a database for one node; both outlive the node's restarts.
+pub(crate) struct Home {
+    folder: tempfile::TempDir,
+    database: Option<TestDatabase>,
+}
+
+impl Home {
+    pub(crate) fn new(backend: Backend) -> Self {
+        let database = match backend {
+            Backend::Sqlite => None,
+            Backend::Postgres => Some(TestDatabase::postgres()),
+        };
+        Self { folder: tempfile::tempdir().unwrap(), database }
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn database_url(&self) -> Option<&str> {
+        self.database.as_ref().and_then(TestDatabase::url)
+    }
+
+    /// Appends to the node's configuration file.
+    pub(crate) fn configure(&self, toml: &str) {
+        std::fs::create_dir_all(self.data()).unwrap();
+        let path = self.data().join("imajin.toml");
+        let before = std::fs::read_to_string(&path).unwrap_or_default();
+        std::fs::write(path, format!("{before}\n{toml}\n")).unwrap();
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(IMAJIN);
+        command.env("IMAJIN_LOG", "warn").env_remove("IMAJIN_TEST_POSTGRES").stdin(Stdio::null());
+        command
+    }
+
+    /// Starts the node and waits until it answers.
+    pub(crate) fn up(&self, extra: &[&str]) -> Node {
+        let mut command = self.command();
+        command.args(["--json", "up", "--data"]).arg(self.data());
+        if !extra.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        if let Some(url) = self.database_url() {
+            command.args(["--database", url]);
+        }
+        command.args(extra).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let log = log_collect(child.stderr.take().unwrap());
+        let Some(banner) = banner_read(child.stdout.take().unwrap()) else {
+            let _status = child.wait();
+            panic!("the node did not start: {}", log.join().unwrap());
+        };
+        Node { child, banner }
+    }
+
+    /// Starts the node and expects that it refuses; gives back what it said.
+    pub(crate) fn up_refused(&self, extra: &[&str]) -> String {
+        let mut command = self.command();
+        command.args(["up", "--data"]).arg(self.data()).args(["--listen", "127.0.0.1:0"]).args(extra);
+        let output = command.output().unwrap();
+        assert!(!output.status.success(), "the node started");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// Runs `imajin verify` on the node's data.
+    pub(crate) fn verify(&self) -> Outcome {
+        let data = self.data();
+        let mut args = vec!["verify", "--data", data.to_str().unwrap()];
+        if let Some(url) = self.database_url() {
+            args.extend(["--database", url]);
+        }
+        imajin(&args)
+    }
+
+    /// Fails unless `imajin verify` finds nothing.
+    pub(crate) fn verify_clean(&self) {
+        let outcome = self.verify();
+        assert!(outcome.success, "imajin verify: {}{}", outcome.json, outcome.stderr);
+    }
+
+    /// Makes a key file.
+    pub(crate) fn key(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        imajin(&["key", "new", "--out", path.to_str().unwrap()]).expect_success();
+        path
+    }
+}
+
+fn log_collect(mut stderr: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let _cut_off = stderr.read_to_string(&mut text);
+        text
+    })
+}
+
+/// The node prints one JSON document when it answers. The pipe stays open behind it.
+fn banner_read(stdout: ChildStdout) -> Option<Value> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let mut documents = serde_json::Deserializer::from_reader(stdout).into_iter::<Value>();
+        let _gone = sender.send(documents.next().and_then(Result::ok));
+        // Keep reading: a closed pipe would end the node.
+        while documents.next().is_some() {}
+    });
+    receiver.recv_timeout(PATIENCE).ok().flatten()
+}
+
+/// A running node.
+pub(crate) struct Node {
+    child: Child,
+    banner: Value,
+}
+
+impl Node {
+    /// Its URL, without a slash at the end.
+    pub(crate) fn url(&self) -> String {
+        self.banner["url"].as_str().unwrap().trim_end_matches('/').to_owned()
+    }
+
+    pub(crate) fn setup_token(&self) -> String {
+        let link = self.banner["setupUrl"].as_str().unwrap();
+        link.split_once("token=").unwrap().1.to_owned()
+    }
+
+    pub(crate) fn banner(&self) -> &Value {
+        &self.banner
+    }
+
+    /// SIGTERM; the node has five seconds.
+    pub(crate) fn stop(mut self) {
+        signal(self.child.id(), "TERM");
+        #[expect(clippy::disallowed_methods, reason = "the test measures the real time of a real process")]
+        let started = Instant::now();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "the node ended with {status}");
+        assert!(started.elapsed() < Duration::from_secs(6), "the node took {:?} to stop", started.elapsed());
+    }
+
+    /// SIGKILL: what a power cut is to a process.
+    pub(crate) fn kill(mut self) -> ExitStatus {
+        let _gone_already = self.child.kill();
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _gone_already = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+pub(crate) fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) success: bool,
+    pub(crate) json: Value,
+    pub(crate) stderr: String,
+}
+
+impl Outcome {
+    pub(crate) fn expect_success(self) -> Value {
+        assert!(self.success, "{}", self.stderr);
+        self.json
+    }
+
+    /// The machine-readable refusal.
+    pub(crate) fn refusal(&self) -> Value {
+        assert!(!self.success, "the command succeeded: {}", self.json);
+        serde_json::from_str(self.stderr.trim()).unwrap_or_else(|_| panic!("no JSON refusal: {}", self.stderr))
+    }
+}
+
+/// Runs a command with `--json`.
+pub(crate) fn imajin(args: &[&str]) -> Outcome {
+    let mut command = Command::new(IMAJIN);
+    let output = command.arg("--json").args(args).env("IMAJIN_LOG", "warn").stdin(Stdio::null()).output().unwrap();
+    Outcome {
+        success: output.status.success(),
+        json: serde_json::from_slice(&output.stdout).unwrap_or_default(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The path as text for a command line.
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The demo event whose title contains `part`.
+pub(crate) fn event_find(node: &Node, part: &str) -> Value {
+    let page = imajin(&["event", "list", "--node", &node.url()]).expect_success();
+    let events = page["events"].as_array().unwrap();
+    events.iter().find(|event| event["title"].as_str().unwrap().contains(part)).unwrap().clone()
+}

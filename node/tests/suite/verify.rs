@@ -1,0 +1,91 @@
+//! `imajin verify` names every row that was changed behind the node's back.
+
+use imajin_node::config::{Config, Overrides, ServiceName, load};
+use imajin_node::data_dir::DataDir;
+use imajin_node::verify::verify;
+use imajin_store::{Conn, Db, Options, StoreError, tamper};
+use imajin_testkit::Backend;
+
+use crate::support::{Buyer, Home, Node, event_find, imajin, text};
+
+/// Fills the databases by the real path: registration, login, a paid, a refused and an open order, a registered node.
+async fn history(home: &Home, node: &Node) {
+    let key = home.key("buyer.key");
+    imajin(&["login", "--node", &node.url(), "--key", text(&key)]).expect_success();
+    let event = event_find(node, "10.00");
+    let id = event["id"].as_str().unwrap();
+    imajin(&["ticket", "buy", "--node", &node.url(), "--key", text(&key), "--event", id]).expect_success();
+    let buyer = Buyer::from_file(node, home, "buyer.key");
+    let open = buyer.checkout(&event, 1, Some("left-open")).await;
+    assert!(open.status().is_success());
+    let mailbox = serde_json::json!({"email": "ada@example.org"});
+    let sent = buyer.http.post(buyer.url("/auth/api/onboard")).json(&mailbox).send().await.unwrap();
+    assert!(sent.status().is_success());
+    let registry = format!("{}/registry", node.url());
+    let data = home.data();
+    let args = ["node", "register", "--data", text(&data), "--registry", &registry, "--name", "alice"];
+    imajin(&args).expect_success();
+}
+
+async fn open(data: &DataDir, config: &Config, service: ServiceName) -> Db {
+    let location = imajin_node::run::service_location(data, config, service);
+    let open = move || Db::open(location, service.as_str(), imajin_store::Migrations::none(), Options::default());
+    tokio::task::spawn_blocking(open).await.unwrap().unwrap()
+}
+
+/// Changes one column of the first row of a table, if the database lets us.
+async fn change(db: &Db, table: &str, column: &str) -> Option<tamper::Tampered> {
+    let (table, column) = (table.to_owned(), column.to_owned());
+    db.write(move |conn: &mut Conn| -> Result<_, StoreError> {
+        let Some(place) = tamper::rows(conn, &table)?.into_iter().next() else { return Ok(None) };
+        Ok(tamper::tamper(conn, &table, &column, &place)?)
+    })
+    .await
+    .unwrap()
+}
+
+async fn every_change_is_named(backend: Backend) {
+    let home = Home::new(backend);
+    let node = home.up(&["--demo"]);
+    history(&home, &node).await;
+    node.stop();
+    home.verify_clean();
+
+    let data = DataDir::open(&home.data()).unwrap();
+    let mut overrides = Overrides::default();
+    overrides.set("database.url", home.database_url().map(str::to_owned));
+    let config = load(data.path(), &overrides).unwrap().config;
+    let (mut changed, mut unseen) = (0, Vec::new());
+    for service in [ServiceName::Auth, ServiceName::Pay, ServiceName::Events, ServiceName::Registry] {
+        let only = Config { services: [service].into(), ..config.clone() };
+        let db = open(&data, &only, service).await;
+        let tables = db.read(|conn| Ok::<_, StoreError>(tamper::tables(conn)?)).await.unwrap();
+        for table in tables {
+            let name = table.clone();
+            let columns = db.read(move |conn| Ok::<_, StoreError>(tamper::columns(conn, &name)?)).await.unwrap();
+            for column in columns {
+                let Some(tampered) = change(&db, &table, &column.name).await else { continue };
+                changed += 1;
+                let report = verify(&data, &only).await.unwrap();
+                if !report.findings.iter().any(|finding| finding.table == table) {
+                    unseen.push(format!("{service}.{table}.{}: {:?}", column.name, report.findings));
+                }
+                db.write(move |conn| Ok::<_, StoreError>(tampered.clone().undo(conn)?)).await.unwrap();
+            }
+        }
+        db.close().await;
+    }
+    assert!(unseen.is_empty(), "changes that went unseen: {unseen:#?}");
+    assert!(changed > 150, "only {changed} columns were changed");
+    home.verify_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heavy_every_changed_column_is_named_on_sqlite() {
+    every_change_is_named(Backend::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heavy_every_changed_column_is_named_on_postgres() {
+    every_change_is_named(Backend::Postgres).await;
+}

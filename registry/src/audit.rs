@@ -1,0 +1,133 @@
+//! What `imajin verify` checks in the registry's database.
+
+use diesel::prelude::*;
+use imajin_did::Keyring;
+use imajin_kernel::Env;
+use imajin_registry_api::{Heartbeat, NodeAttestation, Unsigned};
+use imajin_store::mutation::{self, Logged, Writer};
+use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
+use serde::de::DeserializeOwned;
+
+use crate::domain::register::{NODE_REGISTER, NODE_RENAME, NODE_RENEW, list_text};
+use crate::document::SignedDocument;
+use crate::rows::{LivenessRow, NameRow, NodeRow, StatusChangeRow};
+use crate::schema::{node_liveness, node_names, node_status_changes, nodes};
+use crate::status::GRACE;
+use crate::SERVICE;
+
+const PAGE: i64 = 256;
+
+/// Recomputes everything that the registry's database can show about itself: the seal of every row, the mutation log
+/// with its proofs, each node against the attestation that it signed, each heartbeat's signature, and who holds which
+/// name.
+///
+/// Run it in a transaction of a reader to look at one moment.
+///
+/// # Errors
+/// For what stopped the audit; what is wrong with a row is a finding.
+pub fn audit(conn: &mut Conn, keyring: &Keyring) -> Result<Vec<Finding>, StoreError> {
+    let sealer = Sealer::for_service(keyring, SERVICE);
+    let mut findings = Vec::new();
+    NodeRow::audit(conn, &sealer, &mut findings)?;
+    NameRow::audit(conn, &sealer, &mut findings)?;
+    LivenessRow::audit(conn, &sealer, &mut findings)?;
+    StatusChangeRow::audit(conn, &sealer, &mut findings)?;
+    // Nothing is written, so it does not matter which clock the log's writer has.
+    let writer = Writer::new(SERVICE, keyring.clone(), sealer, Env::system());
+    // Every node's DID is its own key until keys can rotate.
+    imajin_store::audit(conn, &writer, &|_did| Vec::new(), &mut findings)?;
+    // A row that cannot be read was named above, and would stop the checks below.
+    if findings.is_empty() {
+        nodes_audit(conn, &mut findings)?;
+    }
+    Ok(findings)
+}
+
+fn nodes_audit(conn: &mut Conn, findings: &mut Vec<Finding>) -> QueryResult<()> {
+    let mut after = String::new();
+    loop {
+        let rows: Vec<NodeRow> = nodes::table
+            .filter(nodes::node_did.gt(&after))
+            .order_by(nodes::node_did)
+            .limit(PAGE)
+            .select(NodeRow::as_select())
+            .load(conn)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        last.node_did.as_str().clone_into(&mut after);
+        for node in rows {
+            let did = node.node_did.as_str();
+            let mut report = |table, row: &str, problem| findings.push(Finding::new(SERVICE, table, row, problem));
+            if !is_as_logged(conn, &node)? {
+                report("nodes", did, "it is not what the node has signed last");
+            }
+            if !name_fits(conn, &node)? {
+                report("node_names", &node.hostname, "it does not belong to the node that registered it");
+            }
+            if !liveness_fits(conn, &node)? {
+                report("node_liveness", did, "it does not agree with the heartbeat or the changes of status");
+            }
+        }
+    }
+}
+
+/// A document that verifies with the node's own key.
+fn signed_by<T: Unsigned + DeserializeOwned>(node: &NodeRow, text: &str) -> Option<T> {
+    let document = SignedDocument::<T>::parse("document", serde_json::from_str(text).ok()?).ok()?;
+    document.verify(&node.key().ok()?).ok()?;
+    (document.value.node_id().canonical() == node.node_did).then_some(document.value)
+}
+
+fn is_as_logged(conn: &mut Conn, node: &NodeRow) -> QueryResult<bool> {
+    let Some(logged) = mutation::last_body(conn, node.node_did.as_str())? else { return Ok(false) };
+    let Some(said) = signed_by::<NodeAttestation>(node, &node.proof) else { return Ok(false) };
+    Ok(log_fits(&logged, node) && columns_fit(node, &said))
+}
+
+fn log_fits(logged: &Logged, node: &NodeRow) -> bool {
+    let known = [NODE_REGISTER, NODE_RENEW, NODE_RENAME].contains(&logged.action.as_str());
+    // An erased body leaves nothing to compare with; that it was erased is in the log itself.
+    let body_fits = logged.body.as_ref().is_none_or(|body| body == node.proof.as_bytes());
+    known && body_fits && logged.owner_did == node.owner_did.as_str() && node.owner_did == node.node_did
+}
+
+fn columns_fit(node: &NodeRow, said: &NodeAttestation) -> bool {
+    let list_fits = |column: &str, entries: &[String]| list_text(entries).is_ok_and(|text| text == column);
+    hex::encode(&node.public_key) == said.public_key
+        && node.hostname == said.hostname
+        && node.version == said.version
+        && node.build_hash == said.build_hash
+        && node.source_commit == said.source_commit
+        && node.attested_ms == said.timestamp
+        && list_fits(&node.services, &said.services)
+        && list_fits(&node.capabilities, &said.capabilities)
+}
+
+/// The name is the node's, or went to another after its grace.
+fn name_fits(conn: &mut Conn, node: &NodeRow) -> QueryResult<bool> {
+    let row: Option<NameRow> =
+        node_names::table.find(&node.hostname).select(NameRow::as_select()).first(conn).optional()?;
+    let held_until = node.expires_at.plus(GRACE);
+    Ok(row.is_some_and(|row| {
+        if row.node_did == node.node_did { row.held_until == held_until } else { row.claimed_at >= held_until }
+    }))
+}
+
+fn liveness_fits(conn: &mut Conn, node: &NodeRow) -> QueryResult<bool> {
+    let row: Option<LivenessRow> =
+        node_liveness::table.find(&node.node_did).select(LivenessRow::as_select()).first(conn).optional()?;
+    let change: Option<StatusChangeRow> = node_status_changes::table
+        .filter(node_status_changes::node_did.eq(&node.node_did))
+        .order_by(node_status_changes::seq.desc())
+        .select(StatusChangeRow::as_select())
+        .first(conn)
+        .optional()?;
+    let (Some(row), Some(change)) = (row, change) else { return Ok(false) };
+    let heard = match &row.heartbeat {
+        None => row.heartbeat_ms.is_none() && row.last_heartbeat_at.is_none(),
+        Some(text) => {
+            signed_by::<Heartbeat>(node, text).is_some_and(|said| row.heartbeat_ms == Some(said.timestamp))
+        }
+    };
+    let noted = change.seq == row.status_seq && change.status == row.status && change.changed_at == row.status_since;
+    Ok(heard && noted)
+}

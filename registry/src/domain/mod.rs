@@ -1,0 +1,10 @@
+//! What the registry does: sync functions over a connection, without HTTP.
+
+pub(crate) mod application;
+pub(crate) mod builds;
+pub(crate) mod heartbeat;
+pub(crate) mod list;
+mod locks;
+pub(crate) mod naming;
+pub(crate) mod register;
+pub(crate) mod sweep;

@@ -1,0 +1,115 @@
+//! Who may have a name.
+
+use diesel::prelude::*;
+use imajin_did::Did;
+use imajin_kernel::Timestamp;
+use imajin_store::{Conn, SealedRow, for_update, is_unique_violation};
+
+use crate::RegistryError;
+use crate::context::Context;
+use crate::rows::{NameRow, NodeRow};
+use crate::schema::{node_names, nodes};
+use crate::status::GRACE;
+
+/// So many names that it has left may one node reserve besides the one that it has.
+const LEFT_NAMES_MAX: i64 = 2;
+
+/// A name that a node may have; it is written with [`NameClaim::keep`] once the node's own row is there.
+pub(crate) struct NameClaim {
+    row: NameRow,
+    exists: bool,
+}
+
+fn name_lock(conn: &mut Conn, name: &str) -> QueryResult<Option<NameRow>> {
+    for_update!(conn, node_names::table.find(name).select(NameRow::as_select()) => first).optional()
+}
+
+/// Looks whether a node may have a name until `held_until`.
+pub(crate) fn name_claim(
+    conn: &mut Conn,
+    context: &Context,
+    did: &Did,
+    name: &str,
+    held_until: Timestamp,
+) -> Result<NameClaim, RegistryError> {
+    let now = context.env.now();
+    let found = name_lock(conn, name)?;
+    let fresh =
+        NameRow { name: name.to_owned(), node_did: did.clone(), claimed_at: now, held_until, row_seal: Vec::new() };
+    let Some(found) = found else { return Ok(NameClaim { row: fresh, exists: false }) };
+    let found = found.intact(&context.sealer)?;
+    if found.node_did == *did {
+        return Ok(NameClaim { row: NameRow { held_until, ..found }, exists: true });
+    }
+    if found.held_until <= now {
+        return Ok(NameClaim { row: fresh, exists: true });
+    }
+    Err(refusal(conn, found, now)?)
+}
+
+/// A holder whose registration runs has the name; one that ran out or moved away only reserves it.
+fn refusal(conn: &mut Conn, found: NameRow, now: Timestamp) -> Result<RegistryError, RegistryError> {
+    let has_it: i64 = nodes::table
+        .find(&found.node_did)
+        .filter(nodes::hostname.eq(&found.name))
+        .filter(nodes::expires_at.gt(now))
+        .count()
+        .get_result(conn)?;
+    Ok(match has_it {
+        0 => RegistryError::InGrace { name: found.name, until: found.held_until },
+        _ => RegistryError::Taken { name: found.name },
+    })
+}
+
+impl NameClaim {
+    /// Writes the claim down.
+    pub(crate) fn keep(self, conn: &mut Conn, context: &Context) -> Result<(), RegistryError> {
+        if self.exists {
+            self.row.save(conn, &context.sealer)?;
+            return Ok(());
+        }
+        let name = self.row.name.clone();
+        match self.row.insert(conn, &context.sealer) {
+            Ok(_row) => Ok(()),
+            // Another process was faster; the transaction fails.
+            Err(error) if is_unique_violation(&error) => Err(RegistryError::Taken { name }),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Lets go of the name of a node that takes another: reserved for a while, so that nobody slips into its place.
+pub(crate) fn name_leave(conn: &mut Conn, context: &Context, node: &NodeRow) -> Result<(), RegistryError> {
+    let now = context.env.now();
+    let found = name_lock(conn, &node.hostname)?;
+    // After the grace somebody else may have it.
+    let Some(found) = found.filter(|found| found.node_did == node.node_did) else { return Ok(()) };
+    let mut found = found.intact(&context.sealer)?;
+    found.held_until = found.held_until.min(now.plus(GRACE));
+    found.save(conn, &context.sealer)?;
+    Ok(())
+}
+
+/// Refuses a node that has left too many names too quickly.
+pub(crate) fn names_count_check(
+    conn: &mut Conn,
+    context: &Context,
+    did: &Did,
+    present: &str,
+) -> Result<(), RegistryError> {
+    let now = context.env.now();
+    let held: Vec<Timestamp> = node_names::table
+        .filter(node_names::node_did.eq(did))
+        .filter(node_names::name.ne(present))
+        .filter(node_names::held_until.gt(now))
+        .order_by(node_names::held_until)
+        .select(node_names::held_until)
+        .load(conn)?;
+    let count = i64::try_from(held.len()).unwrap_or(i64::MAX);
+    match held.first() {
+        Some(first) if count > LEFT_NAMES_MAX => {
+            Err(RegistryError::TooManyNames { held: count, wait: first.since(now) })
+        }
+        _ => Ok(()),
+    }
+}

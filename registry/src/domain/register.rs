@@ -1,0 +1,162 @@
+use diesel::prelude::*;
+use imajin_did::Did;
+use imajin_kernel::Timestamp;
+use imajin_store::mutation::{self, Mutation, Proof};
+use imajin_store::{Conn, SealedRow};
+
+use super::application::Application;
+use super::locks::{liveness_lock, node_lock};
+use super::naming::{name_claim, name_leave, names_count_check};
+use crate::RegistryError;
+use crate::context::Context;
+use crate::rows::{LivenessRow, NodeRow};
+use crate::schema::nodes;
+use crate::status::{GRACE, REGISTERED_FOR};
+
+/// The actions of the mutation log.
+pub(crate) const NODE_REGISTER: &str = "node.register";
+pub(crate) const NODE_RENEW: &str = "node.renew";
+pub(crate) const NODE_RENAME: &str = "node.rename";
+
+/// What an accepted attestation leads to.
+#[derive(Debug, Clone)]
+pub(crate) struct Registered {
+    pub(crate) hostname: String,
+    pub(crate) expires_at: Timestamp,
+    /// Whether the node was registered already, its grace included.
+    pub(crate) renewed: bool,
+}
+
+/// What was accepted last from a node: its attestation's time, by its own clock. Read before the calls are counted, so
+/// that somebody who repeats an old attestation uses up nobody's calls.
+pub(crate) fn attested_last(conn: &mut Conn, did: &Did) -> QueryResult<Option<i64>> {
+    nodes::table.find(did).select(nodes::attested_ms).first(conn).optional()
+}
+
+/// Refuses an attestation that is not newer than the last one.
+pub(crate) fn replay_refuse(last_ms: Option<i64>, sent_ms: i64) -> Result<(), RegistryError> {
+    if last_ms.is_some_and(|last_ms| sent_ms <= last_ms) {
+        return Err(RegistryError::Replayed { what: "An attestation" });
+    }
+    Ok(())
+}
+
+/// Registers a node, renews its registration, or gives it another name.
+pub(crate) fn node_register(
+    conn: &mut Conn,
+    context: &Context,
+    application: &Application,
+) -> Result<Registered, RegistryError> {
+    let now = context.env.now();
+    let known = node_lock(conn, context, &application.did)?;
+    if let Some(node) = &known {
+        node.revoked_refuse()?;
+        if node.public_key != application.key.as_bytes() {
+            return Err(RegistryError::OtherKey);
+        }
+        replay_refuse(Some(node.attested_ms), application.said.timestamp)?;
+    }
+    let row = node_row(application, known.as_ref(), now)?;
+    let claim = name_claim(conn, context, &row.node_did, &row.hostname, row.expires_at.plus(GRACE))?;
+    let row = match &known {
+        Some(_) => row.save(conn, &context.sealer)?,
+        None => row.insert(conn, &context.sealer)?,
+    };
+    claim.keep(conn, context)?;
+    let left = known.as_ref().filter(|before| before.hostname != row.hostname);
+    if let Some(before) = left {
+        name_leave(conn, context, before)?;
+        names_count_check(conn, context, &row.node_did, &row.hostname)?;
+    }
+    let renewed = known.as_ref().is_some_and(|before| before.expires_at.plus(GRACE) > now);
+    liveness_note(conn, context, known.as_ref(), &row, renewed)?;
+    let action = match (renewed, left) {
+        (false, _) => NODE_REGISTER,
+        (true, Some(_)) => NODE_RENAME,
+        (true, None) => NODE_RENEW,
+    };
+    log_append(conn, context, application, action)?;
+    Ok(Registered { hostname: row.hostname, expires_at: row.expires_at, renewed })
+}
+
+fn node_row(
+    application: &Application,
+    known: Option<&NodeRow>,
+    now: Timestamp,
+) -> Result<NodeRow, RegistryError> {
+    let said = &application.said;
+    Ok(NodeRow {
+        node_did: application.did.clone(),
+        public_key: application.key.to_bytes().to_vec(),
+        hostname: said.hostname.clone(),
+        services: list_text(&said.services)?,
+        capabilities: list_text(&said.capabilities)?,
+        version: said.version.clone(),
+        build_hash: said.build_hash.clone(),
+        source_commit: said.source_commit.clone(),
+        attested_ms: said.timestamp,
+        owner_did: application.did.clone(),
+        proof: application.document.clone(),
+        created_at: known.map_or(now, |known| known.created_at),
+        updated_at: now,
+        expires_at: now.plus(REGISTERED_FOR),
+        revoked_at: None,
+        revoked_reason: None,
+        deleted_at: None,
+        row_seal: Vec::new(),
+    })
+}
+
+/// A list as its column holds it.
+pub(crate) fn list_text(entries: &[String]) -> Result<String, RegistryError> {
+    serde_json::to_string(entries).map_err(|error| RegistryError::Fault(format!("a list could not be written: {error}")))
+}
+
+/// Writes down what the attestation changes about the node's status.
+fn liveness_note(
+    conn: &mut Conn,
+    context: &Context,
+    before: Option<&NodeRow>,
+    row: &NodeRow,
+    renewed: bool,
+) -> Result<(), RegistryError> {
+    let now = context.env.now();
+    let Some(before) = before else {
+        let mut liveness = LivenessRow::new(row.node_did.clone(), now);
+        liveness.status_note(conn, &context.sealer, &row.facts(&liveness), now)?;
+        liveness.insert(conn, &context.sealer)?;
+        return Ok(());
+    };
+    let mut liveness = liveness_lock(conn, context, &row.node_did)?;
+    liveness.passed_note(conn, &context.sealer, &before.facts(&liveness), now)?;
+    if !renewed {
+        // It comes back after it was gone: not heard of yet, whatever was before.
+        liveness.last_heartbeat_at = None;
+    }
+    liveness.status_note(conn, &context.sealer, &row.facts(&liveness), now)?;
+    liveness.save(conn, &context.sealer)?;
+    Ok(())
+}
+
+/// The attestation's own signature is the proof: its text is the envelope that the node signed.
+fn log_append(
+    conn: &mut Conn,
+    context: &Context,
+    application: &Application,
+    action: &str,
+) -> Result<(), RegistryError> {
+    let mutation = Mutation {
+        owner: application.did.clone(),
+        action,
+        object: application.did.to_string(),
+        body: application.document.clone().into_bytes(),
+        proof: Proof::Challenge {
+            did: application.did.clone(),
+            key: application.key,
+            text: application.proven.text.clone(),
+            signature: application.proven.signature,
+        },
+    };
+    mutation::append(conn, &context.writer, &mutation)?;
+    Ok(())
+}

@@ -1,0 +1,165 @@
+use imajin_kernel::{Code, Problem, Span, Timestamp};
+use imajin_proof::ProofError;
+use imajin_store::{Finding, StoreError};
+
+use crate::SERVICE;
+pub use crate::names::NameError;
+
+/// Why the registry refused something. Knows no HTTP: [`RegistryError::code`] is mapped to it elsewhere, once.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The database refused, or a row in it is damaged.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A member of the document is missing, too long or impossible.
+    #[error("{member}: {problem}.")]
+    Shape {
+        /// The member.
+        member: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The name cannot be given to anybody.
+    #[error("hostname: {0}.")]
+    Name(#[from] NameError),
+    /// The DID is not that of the key.
+    #[error("nodeId: it is not the DID of publicKey.")]
+    NotDerived,
+    /// The document carries no signature.
+    #[error("The document carries no signature.")]
+    Unsigned,
+    /// The signature or its age is wrong.
+    #[error("{0}.")]
+    Proof(#[from] ProofError),
+    /// The node is registered with another key than the one that signed.
+    #[error("This node is registered with another key than the one that signed.")]
+    OtherKey,
+    /// Not newer than what was accepted last.
+    #[error("{what} with this or a later timestamp was accepted before.")]
+    Replayed {
+        /// What was sent again.
+        what: &'static str,
+    },
+    /// Somebody else has the name.
+    #[error("The name `{name}` is taken.")]
+    Taken {
+        /// The name.
+        name: String,
+    },
+    /// Somebody else had the name until recently and may come back to it.
+    #[error("The name `{name}` is reserved for its former holder until {until}.")]
+    InGrace {
+        /// The name.
+        name: String,
+        /// When it becomes free.
+        until: Timestamp,
+    },
+    /// The node has moved from name to name and still reserves the others.
+    #[error("This node still reserves {held} other names that it has left.")]
+    TooManyNames {
+        /// How many.
+        held: i64,
+        /// How long until one of them is free again.
+        wait: Span,
+    },
+    /// No such node.
+    #[error("No such node is registered.")]
+    Unknown,
+    /// The node's registration ran out.
+    #[error("The registration of this node ran out at {0}.")]
+    Expired(Timestamp),
+    /// The operator took the node off.
+    #[error("This node was taken off the registry: {reason}.")]
+    Revoked {
+        /// The published reason.
+        reason: String,
+    },
+    /// The node calls too often.
+    #[error("This node calls too often.")]
+    Limited {
+        /// When to come back.
+        retry_after_seconds: u32,
+    },
+    /// A fault of ours; the text goes to the log only.
+    #[error("{0}")]
+    Fault(String),
+}
+
+impl From<diesel::result::Error> for RegistryError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl RegistryError {
+    /// A member is wrong.
+    pub(crate) fn shape(member: &'static str, problem: impl Into<String>) -> Self {
+        Self::Shape { member, problem: problem.into() }
+    }
+
+    /// A row holds something that this program never writes.
+    pub(crate) fn damaged(table: &str, row: &str, problem: &str) -> Self {
+        Self::Store(StoreError::Damaged(Finding::new(SERVICE, table, row, problem)))
+    }
+
+    /// The closed code for the wire.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Shape { .. } | Self::Name(_) | Self::NotDerived => Code::InvalidRequest,
+            Self::Unsigned => Code::Unauthenticated,
+            Self::Proof(error) => error.code(),
+            Self::OtherKey => Code::BadSignature,
+            Self::Replayed { .. } => Code::Replayed,
+            Self::Taken { .. } | Self::InGrace { .. } => Code::Conflict,
+            Self::Unknown => Code::NotFound,
+            Self::Expired(_) | Self::Revoked { .. } => Code::Forbidden,
+            Self::Limited { .. } | Self::TooManyNames { .. } => Code::RateLimited,
+            Self::Fault(_) => Code::Internal,
+        }
+    }
+
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Shape { .. } => "Correct this member, sign the document again and send it.",
+            Self::Name(_) => "Choose another name, for example `alice` or `blue-note`.",
+            Self::NotDerived => "Use did:mjn, did:key or did:imajin of exactly the key in publicKey.",
+            Self::Unsigned => "Sign the envelope {from, type, timestamp, payload} and put the signature in.",
+            Self::Proof(ProofError::TooOld | ProofError::FromTheFuture) => "Check the node's clock, and sign again.",
+            Self::Proof(_) | Self::OtherKey => "Sign with the key that the node was registered with.",
+            Self::Replayed { .. } => "Sign a new document with the current time.",
+            Self::Taken { .. } => "Choose another name.",
+            Self::InGrace { .. } => "Choose another name, or wait until it is free.",
+            Self::TooManyNames { .. } => "Keep the present name until one of the others is free.",
+            Self::Unknown => "Register the node first: POST /api/node/register.",
+            Self::Expired(_) => "Register again: POST /api/node/register.",
+            Self::Revoked { .. } => "Ask the operator of this registry.",
+            Self::Limited { .. } => "Come back after the time in Retry-After.",
+            Self::Store(_) | Self::Fault(_) => "Try again in a moment.",
+        }
+    }
+}
+
+/// The seconds that a span still takes, rounded up.
+pub(crate) fn seconds_up(span: Span) -> u32 {
+    u32::try_from(span.as_seconds()).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+impl From<RegistryError> for Problem {
+    fn from(error: RegistryError) -> Self {
+        let problem = Self::new(error.code(), error.to_string()).hint(error.hint());
+        match error {
+            RegistryError::Store(error) => error.into(),
+            RegistryError::Fault(cause) => {
+                tracing::error!(%cause, "the registry met a fault");
+                Self::internal()
+            }
+            RegistryError::Shape { member, .. } => problem.with("member", member),
+            RegistryError::InGrace { until, .. } => problem.with("freeAt", until.as_millis()),
+            RegistryError::TooManyNames { wait, .. } => problem.retry_after_seconds(seconds_up(wait)),
+            RegistryError::Limited { retry_after_seconds } => problem.retry_after_seconds(retry_after_seconds),
+            RegistryError::Expired(_) => problem.with("actions", serde_json::json!([{"type": "renew", "expiresIn": 0}])),
+            _ => problem,
+        }
+    }
+}

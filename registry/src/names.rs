@@ -1,0 +1,107 @@
+//! Which names there can be, and how a name, a full host name and a DID lead to a node.
+
+use imajin_did::{Did, Method};
+
+/// Names that mean something in a zone, and so are given to nobody.
+const RESERVED: [&str; 11] =
+    ["www", "api", "registry", "auth", "pay", "admin", "gateway", "mail", "smtp", "ns1", "ns2"];
+
+/// Why a text cannot be the name of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Not 3 to 32 lower-case letters, digits and inner hyphens.
+    #[error("a name has 3 to 32 lower-case letters, digits and hyphens, and begins and ends with a letter or digit")]
+    Form,
+    /// Two hyphens in the third and fourth place mark an encoding (RFC 5890, section 2.3.1): what a person reads would
+    /// not be what is registered.
+    #[error("a name has no hyphens in both its third and fourth place, because they mark an encoded name")]
+    Encoded,
+    /// It means something in the zone.
+    #[error("this name is reserved")]
+    Reserved,
+}
+
+/// Accepts the names that a node may register.
+pub(crate) fn name_check(name: &str) -> Result<(), NameError> {
+    let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = name.as_bytes();
+    let ends_plain = bytes.first().is_some_and(plain) && bytes.last().is_some_and(plain);
+    if !(3..=32).contains(&bytes.len()) || !ends_plain || !bytes.iter().all(|byte| plain(byte) || *byte == b'-') {
+        return Err(NameError::Form);
+    }
+    if bytes.get(2..4) == Some(b"--") {
+        return Err(NameError::Encoded);
+    }
+    if RESERVED.contains(&name) {
+        return Err(NameError::Reserved);
+    }
+    Ok(())
+}
+
+/// The full host name of a name.
+pub(crate) fn host_of(name: &str, zone: &str) -> String {
+    if zone.is_empty() { name.to_owned() } else { format!("{name}.{zone}") }
+}
+
+/// What somebody looks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LookupKey {
+    /// By its DID, in the native form.
+    Did(Did),
+    /// By its name.
+    Name(String),
+}
+
+/// Understands a DID of any form, a name, or a full host name in this zone; none when no node can be meant.
+pub(crate) fn lookup_key(text: &str, zone: &str) -> Option<LookupKey> {
+    if text.starts_with("did:") {
+        let did: Did = text.parse().ok()?;
+        if did.method() != Method::Web {
+            return Some(LookupKey::Did(did.canonical()));
+        }
+        // A node is also the did:web of its host; the port, if any, is not part of the name.
+        let host = did.specific().split(':').next()?.split("%3A").next()?.to_owned();
+        return name_of_host(&host, zone).map(LookupKey::Name);
+    }
+    name_of_host(text, zone).map(LookupKey::Name)
+}
+
+fn name_of_host(host: &str, zone: &str) -> Option<String> {
+    let host = host.to_ascii_lowercase();
+    let host = host.strip_suffix('.').unwrap_or(&host);
+    let in_zone = host.strip_suffix(&zone.to_ascii_lowercase()).and_then(|rest| rest.strip_suffix('.'));
+    let name = if zone.is_empty() { host } else { in_zone.unwrap_or(host) };
+    name_check(name).is_ok().then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_dns_label_that_reads_as_it_is() {
+        for good in ["abc", "a-b", "0ab", "alice-and-bob", "aaa--b", "a123456789012345678901234567890b"] {
+            assert_eq!(name_check(good), Ok(()), "{good}");
+        }
+        let long = "a".repeat(33);
+        for bad in ["", "ab", "-ab", "ab-", "Alice", "al ice", "al.ice", "älice", "a_b", "a\0b", &long] {
+            assert_eq!(name_check(bad), Err(NameError::Form), "{bad}");
+        }
+        assert_eq!(name_check("xn--80ak6aa92e"), Err(NameError::Encoded));
+        for reserved in RESERVED {
+            assert_eq!(name_check(reserved), Err(NameError::Reserved), "{reserved}");
+        }
+    }
+
+    #[test]
+    fn a_node_is_found_by_every_text_that_names_it() {
+        let named = Some(LookupKey::Name("alice".to_owned()));
+        let texts = ["alice", "ALICE", "alice.nodes.example", "Alice.Nodes.Example.", "did:web:alice.nodes.example"];
+        for text in texts {
+            assert_eq!(lookup_key(text, "nodes.example"), named, "{text}");
+        }
+        for text in ["alice.other.example", "a.b.nodes.example", "nodes.example", "www", "did:web:evil.example", "did:x:y"] {
+            assert_eq!(lookup_key(text, "nodes.example"), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The public routes, beneath the service's prefix.
+
+mod builds;
+mod directory;
+mod heartbeat;
+mod register;
+
+use std::sync::Arc;
+
+use imajin_web::ServiceRoutes;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::registry::Registry;
+use crate::SERVICE;
+
+/// Every public route with its description.
+pub(crate) fn routes(registry: &Arc<Registry>) -> ServiceRoutes {
+    let router = OpenApiRouter::new()
+        .routes(routes!(register::node_register))
+        .routes(routes!(heartbeat::node_heartbeat))
+        .routes(routes!(directory::node_lookup))
+        .routes(routes!(directory::node_list, directory::node_list_head))
+        .routes(routes!(directory::stats))
+        .routes(routes!(builds::build_list))
+        .routes(routes!(builds::build_verify))
+        .with_state(Arc::clone(registry));
+    let registry = Arc::clone(registry);
+    let readiness = Arc::new(move || -> futures::future::BoxFuture<'static, _> {
+        let registry = Arc::clone(&registry);
+        Box::pin(async move { registry.ready_check().await })
+    });
+    ServiceRoutes::new(SERVICE, "imajin registry", router, readiness)
+}

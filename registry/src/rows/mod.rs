@@ -1,0 +1,9 @@
+//! The rows of the tables, and what they mean.
+
+mod liveness;
+mod name;
+mod node;
+
+pub(crate) use liveness::{LivenessRow, StatusChangeRow};
+pub(crate) use name::NameRow;
+pub(crate) use node::NodeRow;

@@ -1,0 +1,61 @@
+//! The tables of this service; nobody else can name them.
+
+diesel::table! {
+    nodes (node_did) {
+        node_did -> Text,
+        public_key -> Binary,
+        hostname -> Text,
+        services -> Text,
+        capabilities -> Text,
+        version -> Text,
+        build_hash -> Text,
+        source_commit -> Text,
+        attested_ms -> BigInt,
+        owner_did -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        expires_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+        revoked_reason -> Nullable<Text>,
+        deleted_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    node_names (name) {
+        name -> Text,
+        node_did -> Text,
+        claimed_at -> BigInt,
+        held_until -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    node_liveness (node_did) {
+        node_did -> Text,
+        last_heartbeat_at -> Nullable<BigInt>,
+        heartbeat_ms -> Nullable<BigInt>,
+        heartbeat -> Nullable<Text>,
+        status -> Text,
+        status_since -> BigInt,
+        status_seq -> BigInt,
+        status_due_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    node_status_changes (node_did, seq) {
+        node_did -> Text,
+        seq -> BigInt,
+        status -> Text,
+        changed_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::joinable!(node_liveness -> nodes (node_did));
+diesel::allow_tables_to_appear_in_same_query!(nodes, node_liveness);

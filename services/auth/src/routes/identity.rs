@@ -1,0 +1,79 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use imajin_web::{Failure, PathParams, ProblemDocument};
+
+use super::root::document_answer;
+use super::views::IdentityAnswer;
+use crate::AuthError;
+use crate::auth::Auth;
+use crate::identities::{Identity, identity_find};
+use crate::names::Name;
+
+/// A registered identity; a deactivated one is gone.
+async fn known(auth: &Auth, text: &str) -> Result<Identity, AuthError> {
+    let (name, sealer) = (Name::parse(text), auth.sealer.clone());
+    let identity = auth.db.read(move |conn| identity_find(conn, &sealer, &name)).await?;
+    match identity {
+        None => Err(AuthError::IdentityUnknown),
+        Some(identity) if identity.deactivated => Err(AuthError::IdentityDeactivated),
+        Some(identity) => Ok(identity),
+    }
+}
+
+/// Find an identity by a DID in any form, or by its handle.
+#[utoipa::path(
+    get, path = "/api/lookup/{did_or_handle}", tag = "identity",
+    params(("did_or_handle" = String, Path, description = "A DID in any form, or a handle")),
+    responses(
+        (status = 200, description = "The public facts", body = IdentityAnswer),
+        (status = 404, description = "Nobody here", body = ProblemDocument),
+        (status = 410, description = "Deactivated by its owner", body = ProblemDocument),
+    )
+)]
+pub(super) async fn lookup(
+    State(auth): State<Arc<Auth>>,
+    PathParams(name): PathParams<String>,
+) -> Result<Json<IdentityAnswer>, Failure> {
+    Ok(Json(known(&auth, &name).await?.view().into()))
+}
+
+/// The public facts about an identity.
+#[utoipa::path(
+    get, path = "/api/identity/{did}", tag = "identity",
+    params(("did" = String, Path, description = "A DID in any form")),
+    responses(
+        (status = 200, description = "The public facts", body = IdentityAnswer),
+        (status = 404, description = "Nobody here", body = ProblemDocument),
+        (status = 410, description = "Deactivated by its owner", body = ProblemDocument),
+    )
+)]
+pub(super) async fn identity(
+    State(auth): State<Arc<Auth>>,
+    PathParams(did): PathParams<String>,
+) -> Result<Json<IdentityAnswer>, Failure> {
+    Ok(Json(known(&auth, &did).await?.view().into()))
+}
+
+/// The DID document of an identity, under its native DID.
+#[utoipa::path(
+    get, path = "/api/identity/{did}/did.json", tag = "identity",
+    params(("did" = String, Path, description = "A DID in any form")),
+    responses(
+        (status = 200, description = "The document", content_type = "application/did+json"),
+        (status = 304, description = "It is as the entity tag says"),
+        (status = 404, description = "Nobody here", body = ProblemDocument),
+        (status = 410, description = "Deactivated by its owner", body = ProblemDocument),
+    )
+)]
+pub(super) async fn did_document(
+    State(auth): State<Arc<Auth>>,
+    PathParams(did): PathParams<String>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let identity = known(&auth, &did).await?;
+    document_answer(&auth.identity_document(&identity), &headers)
+}

@@ -1,0 +1,129 @@
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use imajin_kernel::Timestamp;
+use imajin_kernel::id::SessionId;
+use imajin_web::{Failure, PathParams, ProblemDocument, SignedBody, Viewer};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::browser::{Caller, cookies_clear};
+use super::views::SessionAnswer;
+use crate::AuthError;
+use crate::auth::Auth;
+use crate::sessions::Living;
+
+/// One of the caller's living sessions.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SessionItem {
+    /// Names it for `DELETE /api/sessions/{id}`.
+    #[schema(value_type = String)]
+    id: SessionId,
+    /// How it was opened: key or mailbox.
+    method: String,
+    /// What the client calls itself.
+    client: Option<String>,
+    /// When it was opened.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When it ends by itself.
+    #[schema(value_type = String, format = DateTime)]
+    expires_at: Timestamp,
+    /// Whether it is the one that asks.
+    current: bool,
+}
+
+/// The caller's living sessions.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SessionList {
+    /// Newest first.
+    sessions: Vec<SessionItem>,
+}
+
+async fn living(auth: &Auth, viewer: &Viewer) -> Result<Living, Failure> {
+    viewer.session_require()?;
+    let token = viewer.token.as_deref().unwrap_or_default();
+    Ok(auth.session_resolve(token).await?.ok_or(AuthError::SessionEnded)?)
+}
+
+/// Who am I?
+#[utoipa::path(
+    get, path = "/api/session", tag = "session",
+    responses(
+        (status = 200, description = "The session behind the cookie or the bearer token", body = SessionAnswer),
+        (status = 401, description = "Not logged in", body = ProblemDocument),
+    )
+)]
+pub(super) async fn session(State(auth): State<Arc<Auth>>, viewer: Viewer) -> Result<Json<SessionAnswer>, Failure> {
+    let living = living(&auth, &viewer).await?;
+    Ok(Json(SessionAnswer::new(&living.identity, living.expires_at)))
+}
+
+/// End this session.
+///
+/// A browser must send it from a page of this node. Without a session only the cookies are taken away.
+#[utoipa::path(
+    post, path = "/api/logout", tag = "session",
+    responses(
+        (status = 204, description = "Logged out"),
+        (status = 403, description = "A foreign page asked", body = ProblemDocument),
+    )
+)]
+pub(super) async fn logout(
+    State(auth): State<Arc<Auth>>,
+    caller: Caller,
+    viewer: Viewer,
+) -> Result<(StatusCode, HeaderMap), Failure> {
+    caller.logout_origin_require()?;
+    if viewer.session.is_some() {
+        let living = living(&auth, &viewer).await?;
+        auth.session_end(living.id).await?;
+    }
+    Ok((StatusCode::NO_CONTENT, cookies_clear()))
+}
+
+/// Where am I logged in?
+#[utoipa::path(
+    get, path = "/api/sessions", tag = "session",
+    responses(
+        (status = 200, description = "The living sessions of the caller", body = SessionList),
+        (status = 401, description = "Not logged in", body = ProblemDocument),
+    )
+)]
+pub(super) async fn sessions(State(auth): State<Arc<Auth>>, viewer: Viewer) -> Result<Json<SessionList>, Failure> {
+    let current = living(&auth, &viewer).await?;
+    let rows = auth.sessions_list(&current.identity.did).await?;
+    let items = rows.into_iter().map(|row| SessionItem {
+        current: row.id == current.id,
+        id: row.id,
+        method: row.method,
+        client: row.client,
+        created_at: row.created_at,
+        expires_at: row.expires_at,
+    });
+    Ok(Json(SessionList { sessions: items.collect() }))
+}
+
+/// End one of my sessions. Signed (RFC 9421), without a body.
+#[utoipa::path(
+    delete, path = "/api/sessions/{id}", tag = "session",
+    params(("id" = String, Path, description = "The session, as `GET /api/sessions` names it")),
+    responses(
+        (status = 204, description = "It has ended"),
+        (status = 401, description = "Not signed, or not well", body = ProblemDocument),
+        (status = 404, description = "The caller has no such session", body = ProblemDocument),
+    )
+)]
+pub(super) async fn session_delete(
+    State(auth): State<Arc<Auth>>,
+    PathParams(id): PathParams<String>,
+    signed: SignedBody<Option<Value>>,
+) -> Result<StatusCode, Failure> {
+    let id: SessionId = id.parse().map_err(|_error| AuthError::SessionUnknown)?;
+    auth.session_end_signed(id, &signed.verified, signed.request.body).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,14 @@
+//! Events as its callers see it: over HTTP, through its clients, on SQLite and on Postgres.
+#![cfg(test)]
+
+mod audits;
+mod checkouts;
+mod demo;
+mod deliveries;
+mod drafts;
+mod events;
+mod fakes;
+mod remote;
+mod rush;
+mod tickets;
+mod world;

@@ -1,0 +1,99 @@
+use std::fmt;
+use std::sync::Arc;
+
+use imajin_did::Did;
+use imajin_fair::plan::FeeSchedule;
+use imajin_kernel::{Problem, Span};
+
+/// How pay behaves. The defaults are what a node runs with.
+#[derive(Debug, Clone)]
+pub struct PayConfig {
+    /// The name of this process' chains in the ledger and in the mutation log: processes that share one database need
+    /// different names.
+    pub chain: String,
+    /// How long a checkout can be paid.
+    pub checkout_open: Span,
+    /// How much longer than the seller's word a checkout may stay open: the seller extends its reservation by as much
+    /// when the checkout starts.
+    pub quote_extension: Span,
+    /// What comes off each price before it is split.
+    pub fees: FeeSchedule,
+    /// Who gets the protocol's fee; the node keeps it while nobody is named.
+    pub protocol: Option<Did>,
+    /// How often the background tasks look for what nobody woke them for.
+    pub sweep_every: Span,
+    /// What the payment page calls the node; its host name while empty.
+    pub node_name: String,
+    /// Where a test cuts the power.
+    pub interrupt: Interrupt,
+}
+
+impl Default for PayConfig {
+    fn default() -> Self {
+        Self {
+            chain: "pay".to_owned(),
+            checkout_open: Span::minutes(30),
+            quote_extension: Span::minutes(15),
+            fees: FeeSchedule::none(),
+            protocol: None,
+            sweep_every: Span::seconds(1),
+            node_name: String::new(),
+            interrupt: Interrupt::default(),
+        }
+    }
+}
+
+/// The places between two durable steps of a payment, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// The rail's message is stored, not acknowledged and not processed.
+    MessageStored,
+    /// The money is booked and the delivery is in the outbox.
+    MessageProcessed,
+    /// The delivery was taken from the outbox; the seller was not asked.
+    DeliveryTaken,
+    /// The seller has answered; nothing of it is booked here.
+    DeliveryAnswered,
+    /// The money is split, the receipt is there.
+    Settled,
+    /// The money is on its way back in the ledger; the rail was not asked.
+    RefundBooked,
+    /// The rail has answered; its reference is not noted.
+    RefundAnswered,
+}
+
+impl Step {
+    /// All steps.
+    pub const ALL: [Self; 7] = [
+        Self::MessageStored,
+        Self::MessageProcessed,
+        Self::DeliveryTaken,
+        Self::DeliveryAnswered,
+        Self::Settled,
+        Self::RefundBooked,
+        Self::RefundAnswered,
+    ];
+}
+
+type Hook = Arc<dyn Fn(Step) -> Result<(), Problem> + Send + Sync>;
+
+/// Stops the work of a payment between two durable steps, as a power cut would. Never set outside tests.
+#[derive(Clone, Default)]
+pub struct Interrupt(Option<Hook>);
+
+impl Interrupt {
+    /// Asks `hook` at each step; when it refuses, the work stops there.
+    pub fn new(hook: impl Fn(Step) -> Result<(), Problem> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(hook)))
+    }
+
+    pub(crate) fn at(&self, step: Step) -> Result<(), Problem> {
+        self.0.as_ref().map_or(Ok(()), |hook| hook(step))
+    }
+}
+
+impl fmt::Debug for Interrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Interrupt(set)" } else { "Interrupt(none)" })
+    }
+}

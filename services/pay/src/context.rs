@@ -1,0 +1,162 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use imajin_did::{Did, Keyring};
+use imajin_kernel::{Env, Timestamp};
+use imajin_ledger::{Ledger, Recipients};
+use imajin_money::Asset;
+use imajin_proof::digest::sha256;
+use imajin_proof::http_sig::{NONCE_KEPT_FOR, SignedRequest};
+use imajin_rails::Rail;
+use imajin_store::idempotency::{self, Outcome};
+use imajin_store::mutation::{self, Mutation, Proof};
+use imajin_store::{Conn, Sealer, nonce};
+use imajin_web::Verified;
+
+use crate::{PayConfig, PayError};
+
+/// The most characters of an `Idempotency-Key`.
+const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
+
+/// The rails of this node, by name.
+pub(crate) type Rails = Arc<BTreeMap<&'static str, Arc<dyn Rail>>>;
+
+/// What every domain function may use besides its connection; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) env: Env,
+    pub(crate) keyring: Keyring,
+    pub(crate) sealer: Sealer,
+    pub(crate) writer: mutation::Writer,
+    pub(crate) ledger: Ledger,
+    pub(crate) rails: Rails,
+    pub(crate) config: Arc<PayConfig>,
+}
+
+impl Context {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.env.now()
+    }
+
+    pub(crate) fn rail(&self, name: &str) -> Result<&Arc<dyn Rail>, PayError> {
+        self.rails.get(name).ok_or(PayError::NotFound("payment rail"))
+    }
+
+    /// The rail that takes an asset: test money never meets real money.
+    pub(crate) fn rail_for(&self, asset: Asset) -> Result<&Arc<dyn Rail>, PayError> {
+        let found = self.rails.values().find(|rail| rail.is_test() == asset.is_test());
+        found.ok_or_else(|| PayError::NoRail { asset: asset.to_string() })
+    }
+
+    /// Who gets the fees of what `payer` pays.
+    pub(crate) fn recipients(&self, payer: &Did) -> Recipients {
+        let node = self.keyring.node_did().clone();
+        let protocol = self.config.protocol.clone().unwrap_or_else(|| node.clone());
+        Recipients { protocol, node, payer: payer.clone() }
+    }
+
+    /// Logs a change by the caller's own signature, and spends its nonce.
+    pub(crate) fn signed_append(
+        &self,
+        conn: &mut Conn,
+        verified: &Verified,
+        action: &str,
+        object: &str,
+        body: &[u8],
+    ) -> Result<(), PayError> {
+        let mutation = Mutation {
+            owner: verified.did().clone(),
+            action,
+            object: object.to_owned(),
+            body: body.to_vec(),
+            proof: Proof::Http(verified.proof().clone()),
+        };
+        mutation::append(conn, &self.writer, &mutation)?;
+        Ok(())
+    }
+
+    /// Logs a change that the node makes on its own account.
+    pub(crate) fn node_append(
+        &self,
+        conn: &mut Conn,
+        owner: &Did,
+        action: &str,
+        object: &str,
+        body: Vec<u8>,
+    ) -> Result<(), PayError> {
+        let mutation = Mutation { owner: owner.clone(), action, object: object.to_owned(), body, proof: Proof::Node };
+        mutation::append(conn, &self.writer, &mutation)?;
+        Ok(())
+    }
+
+    /// Spends the nonce of a request that changes nothing because it was answered before.
+    pub(crate) fn nonce_spend(&self, conn: &mut Conn, verified: &Verified) -> Result<(), PayError> {
+        let proof = verified.proof();
+        nonce::spend(conn, &self.sealer, &proof.did, &proof.nonce, proof.created, NONCE_KEPT_FOR)?;
+        Ok(())
+    }
+}
+
+/// An idempotency key with the digest of the request that it belongs to.
+#[derive(Debug, Clone)]
+pub(crate) struct IdempotencyKey {
+    pub(crate) key: String,
+    pub(crate) digest: [u8; 32],
+}
+
+impl IdempotencyKey {
+    /// The key of a request, if it has one. The digest covers method, address and body.
+    pub(crate) fn of(request: &SignedRequest) -> Result<Option<Self>, PayError> {
+        let Some(key) = &request.idempotency_key else { return Ok(None) };
+        if key.is_empty() || key.len() > IDEMPOTENCY_KEY_LENGTH_MAX {
+            let problem = format!("must have 1 to {IDEMPOTENCY_KEY_LENGTH_MAX} characters");
+            return Err(PayError::invalid("Idempotency-Key", problem));
+        }
+        let head = format!("{} {}\n", request.method, request.target_uri);
+        let digest = sha256(&[head.as_bytes(), &request.body].concat());
+        Ok(Some(Self { key: key.clone(), digest }))
+    }
+
+    /// The key of a request that moves money and therefore must have one.
+    pub(crate) fn demanded(request: &SignedRequest) -> Result<Self, PayError> {
+        Self::of(request)?.ok_or(PayError::IdempotencyKeyMissing)
+    }
+
+    /// The ledger's key for what this request of `owner` books: short, and nobody else's.
+    pub(crate) fn ledger_key(&self, owner: &Did) -> String {
+        let text = format!("{}\n{}", owner.canonical(), self.key);
+        format!("request/{}", hex::encode(sha256(text.as_bytes())))
+    }
+
+    fn request<'a>(&'a self, owner: &'a Did) -> idempotency::Request<'a> {
+        idempotency::Request { owner, key: &self.key, digest: &self.digest }
+    }
+
+    /// The earlier answer to this request, if there is one.
+    pub(crate) fn replayed(
+        &self,
+        conn: &mut Conn,
+        context: &Context,
+        owner: &Did,
+    ) -> Result<Option<Vec<u8>>, PayError> {
+        match idempotency::check(conn, &context.sealer, &self.request(owner), context.now())? {
+            Outcome::Fresh => Ok(None),
+            Outcome::Replay { body, .. } => Ok(Some(body)),
+            Outcome::InFlight => Err(PayError::IdempotencyInFlight),
+            Outcome::Mismatch => Err(PayError::IdempotencyMismatch),
+        }
+    }
+
+    /// Keeps the answer.
+    pub(crate) fn store(
+        &self,
+        conn: &mut Conn,
+        context: &Context,
+        owner: &Did,
+        status: u16,
+        body: &[u8],
+    ) -> Result<(), PayError> {
+        idempotency::store(conn, &context.sealer, &self.request(owner), status, body, context.now())?;
+        Ok(())
+    }
+}

@@ -1,0 +1,217 @@
+//! The life of a checkout before the money.
+
+use diesel::prelude::*;
+use imajin_did::Did;
+use imajin_fair::plan::FeeSchedule;
+use imajin_kernel::Timestamp;
+use imajin_kernel::id::CheckoutId;
+use imajin_money::Money;
+use imajin_pay_api::{CheckoutState, GoodsQuote, GoodsRef};
+use imajin_store::{Conn, SealedRow, for_update};
+use imajin_web::Verified;
+use serde::{Deserialize, Serialize};
+
+use super::checkout_lock;
+use crate::PayError;
+use crate::context::{Context, IdempotencyKey};
+use crate::rows::{CheckoutRow, QuoteRow, json_text, state_text};
+use crate::schema::checkouts;
+
+/// The action in the mutation log of a buyer's own request.
+pub(crate) const CHECKOUT_REQUEST: &str = "checkout.request";
+/// The action in the mutation log of the checkout itself.
+pub(crate) const CHECKOUT_OPEN: &str = "checkout.open";
+
+/// Expired checkouts per transaction of the sweeper.
+const SWEEP_ROWS: i64 = 200;
+
+/// What the node writes down when it opens a checkout; the audit compares it with the row.
+#[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CheckoutOpened {
+    pub(crate) checkout: CheckoutId,
+    pub(crate) goods: GoodsRef,
+    pub(crate) buyer: Did,
+    pub(crate) seller: Did,
+    pub(crate) price: Money,
+    pub(crate) manifest_sha256: String,
+    pub(crate) fee_schedule_version: u32,
+}
+
+/// A checkout about to be opened.
+#[derive(Clone)]
+pub(crate) struct NewCheckout {
+    pub(crate) id: CheckoutId,
+    pub(crate) rail: String,
+    pub(crate) goods: GoodsRef,
+    pub(crate) buyer: Did,
+    pub(crate) quote: GoodsQuote,
+    pub(crate) fees: FeeSchedule,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) pay_url: String,
+    pub(crate) rail_reference: Option<String>,
+    pub(crate) success_url: String,
+    pub(crate) cancel_url: String,
+    /// The buyer's own request, when it came to pay itself and not through a seller.
+    pub(crate) request: Option<BuyerRequest>,
+}
+
+/// A signed request of a buyer.
+#[derive(Clone)]
+pub(crate) struct BuyerRequest {
+    pub(crate) verified: Verified,
+    pub(crate) body: Vec<u8>,
+    pub(crate) key: Option<IdempotencyKey>,
+}
+
+/// Opens a checkout, or finds the one that these goods and this buyer have open; `true` when the request was answered
+/// before.
+pub(crate) fn checkout_open(
+    conn: &mut Conn,
+    context: &Context,
+    new: &NewCheckout,
+) -> Result<(CheckoutRow, bool), PayError> {
+    let Some(request) = &new.request else {
+        return Ok((open_or_find(conn, context, new)?, false));
+    };
+    if let Some(key) = &request.key
+        && let Some(body) = key.replayed(conn, context, &new.buyer)?
+    {
+        context.nonce_spend(conn, &request.verified)?;
+        let id = std::str::from_utf8(&body).ok().and_then(|text| text.parse().ok());
+        let found = id.map(|id| checkout_lock(conn, context, id)).transpose()?.flatten();
+        return found.map(|row| (row, true)).ok_or(PayError::NotFound("checkout"));
+    }
+    let row = open_or_find(conn, context, new)?;
+    let id = row.id.to_string();
+    context.signed_append(conn, &request.verified, CHECKOUT_REQUEST, &format!("{id}/request"), &request.body)?;
+    if let Some(key) = &request.key {
+        key.store(conn, context, &new.buyer, 201, id.as_bytes())?;
+    }
+    Ok((row, false))
+}
+
+fn open_or_find(conn: &mut Conn, context: &Context, new: &NewCheckout) -> Result<CheckoutRow, PayError> {
+    let now = context.now();
+    if let Some(mut row) = open_find(conn, context, &new.goods, &new.buyer)? {
+        if row.expires_at > now && row.price()? == new.quote.price {
+            return Ok(row);
+        }
+        let expired = row.expires_at <= now;
+        row.state_set(if expired { CheckoutState::Expired } else { CheckoutState::Cancelled }, now);
+        row.reason = Some(if expired { NOT_PAID_IN_TIME } else { "The price of the goods has changed." }.to_owned());
+        row.save(conn, &context.sealer)?;
+    }
+    let row = row_of(context, new, now);
+    let quote = QuoteRow {
+        checkout_id: new.id,
+        quote: json_text(&new.quote)?,
+        fees: json_text(&new.fees)?,
+        row_seal: Vec::new(),
+    };
+    let manifest = new.quote.manifest.digest_hex();
+    let opened = CheckoutOpened {
+        checkout: new.id,
+        goods: new.goods.clone(),
+        buyer: row.owner_did.clone(),
+        seller: row.seller_did.clone(),
+        price: new.quote.price,
+        manifest_sha256: manifest.map_err(|error| PayError::Fault(error.to_string()))?,
+        fee_schedule_version: new.fees.version,
+    };
+    let body = json_text(&opened)?.into_bytes();
+    context.node_append(conn, &row.owner_did, CHECKOUT_OPEN, &new.id.to_string(), body)?;
+    quote.insert(conn, &context.sealer)?;
+    Ok(row.insert(conn, &context.sealer)?)
+}
+
+fn row_of(context: &Context, new: &NewCheckout, now: Timestamp) -> CheckoutRow {
+    CheckoutRow {
+        id: new.id,
+        rail: new.rail.clone(),
+        goods_kind: new.goods.kind.clone(),
+        goods_id: new.goods.id.clone(),
+        owner_did: new.buyer.canonical(),
+        seller_did: new.quote.seller.canonical(),
+        title: new.quote.title.clone(),
+        asset: new.quote.price.asset.to_string(),
+        price: new.quote.price.amount.micros(),
+        state: state_text(CheckoutState::Open).to_owned(),
+        form_token: hex::encode(context.env.random_bytes::<32>()),
+        pay_url: new.pay_url.clone(),
+        success_url: new.success_url.clone(),
+        cancel_url: new.cancel_url.clone(),
+        expires_at: new.expires_at,
+        hold_id: None,
+        message_id: None,
+        rail_reference: new.rail_reference.clone(),
+        receipt_id: None,
+        paid_at: None,
+        reason: None,
+        failures: 0,
+        created_at: now,
+        updated_at: now,
+        row_seal: Vec::new(),
+    }
+}
+
+/// The open checkout of these goods and this buyer.
+pub(crate) fn open_find(
+    conn: &mut Conn,
+    context: &Context,
+    goods: &GoodsRef,
+    buyer: &Did,
+) -> Result<Option<CheckoutRow>, PayError> {
+    let buyer = buyer.canonical();
+    let row: Option<CheckoutRow> = for_update!(
+        conn,
+        checkouts::table
+            .filter(checkouts::goods_kind.eq(&goods.kind))
+            .filter(checkouts::goods_id.eq(&goods.id))
+            .filter(checkouts::owner_did.eq(&buyer))
+            .filter(checkouts::state.eq(state_text(CheckoutState::Open)))
+            .select(CheckoutRow::as_select()) => first
+    )
+    .optional()?;
+    Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
+}
+
+const NOT_PAID_IN_TIME: &str = "Nobody paid in time.";
+
+/// Ends an open checkout; leaves any other as it is.
+pub(crate) fn checkout_cancel(
+    conn: &mut Conn,
+    context: &Context,
+    id: CheckoutId,
+    reason: &str,
+) -> Result<CheckoutRow, PayError> {
+    let mut row = checkout_lock(conn, context, id)?.ok_or(PayError::NotFound("checkout"))?;
+    if row.state()? != CheckoutState::Open {
+        return Ok(row);
+    }
+    row.state_set(CheckoutState::Cancelled, context.now());
+    row.reason = Some(reason.to_owned());
+    Ok(row.save(conn, &context.sealer)?)
+}
+
+/// Ends open checkouts whose time has passed; returns how many.
+pub(crate) fn checkout_expire_all(conn: &mut Conn, context: &Context) -> Result<usize, PayError> {
+    let now = context.now();
+    let rows: Vec<CheckoutRow> = for_update!(
+        conn,
+        checkouts::table
+            .filter(checkouts::state.eq(state_text(CheckoutState::Open)))
+            .filter(checkouts::expires_at.le(now))
+            .order_by(checkouts::expires_at)
+            .limit(SWEEP_ROWS)
+            .select(CheckoutRow::as_select()) => load
+    )?;
+    let count = rows.len();
+    for row in rows {
+        let mut row = row.intact(&context.sealer)?;
+        row.state_set(CheckoutState::Expired, now);
+        row.reason = Some(NOT_PAID_IN_TIME.to_owned());
+        row.save(conn, &context.sealer)?;
+    }
+    Ok(count)
+}

@@ -1,0 +1,44 @@
+//! What pay does, as synchronous functions over one connection; the caller holds the transaction.
+
+pub(crate) mod checkout;
+pub(crate) mod holds;
+pub(crate) mod lists;
+pub(crate) mod message;
+pub(crate) mod plan;
+pub(crate) mod receipt;
+pub(crate) mod refund;
+pub(crate) mod sales;
+pub(crate) mod settle;
+
+use diesel::prelude::*;
+use imajin_kernel::id::CheckoutId;
+use imajin_store::{Conn, SealedRow, for_update};
+
+use crate::PayError;
+use crate::context::Context;
+use crate::rows::CheckoutRow;
+use crate::schema::checkouts;
+
+/// A checkout, locked until the transaction ends, its seal checked.
+pub(crate) fn checkout_lock(
+    conn: &mut Conn,
+    context: &Context,
+    id: CheckoutId,
+) -> Result<Option<CheckoutRow>, PayError> {
+    let row: Option<CheckoutRow> = for_update!(
+        conn,
+        checkouts::table.find(id).select(CheckoutRow::as_select()) => first
+    )
+    .optional()?;
+    Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
+}
+
+/// A checkout, its seal checked.
+pub(crate) fn checkout_find(
+    conn: &mut Conn,
+    context: &Context,
+    id: CheckoutId,
+) -> Result<Option<CheckoutRow>, PayError> {
+    let row: Option<CheckoutRow> = checkouts::table.find(id).select(CheckoutRow::as_select()).first(conn).optional()?;
+    Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
+}

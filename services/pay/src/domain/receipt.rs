@@ -1,0 +1,136 @@
+//! Receipts: made in the transaction of the settlement, signed by the node.
+
+use std::collections::BTreeSet;
+
+use imajin_did::{Did, Keyring};
+use imajin_fair::plan::Plan;
+use imajin_kernel::id::ReceiptId;
+use imajin_kernel::Span;
+use imajin_ledger::{Posted, Recipients};
+use imajin_pay_api::{
+    GoodsRef, ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptLeg, ReceiptLedgerEntry, ReceiptManifest,
+};
+use imajin_proof::digest::sha256_hex;
+use imajin_proof::token::{self, Standard};
+use imajin_proof::{SignedMessage, jcs};
+
+use crate::PayError;
+use crate::rows::{CheckoutRow, PartyRow, ReceiptRow};
+
+/// The type of the signed document.
+pub(crate) const RECEIPT_KIND: &str = "receipt";
+
+/// A receipt's JWT does not end before anyone stops asking for it.
+const JWT_LIFETIME: Span = Span::days(36_500);
+
+/// What a receipt says beside the checkout's own columns.
+pub(crate) struct ReceiptParts<'a> {
+    pub(crate) id: ReceiptId,
+    pub(crate) plan: &'a Plan,
+    pub(crate) manifest: &'a ReceiptManifest,
+    pub(crate) delivered: &'a [String],
+    pub(crate) recipients: &'a Recipients,
+    pub(crate) entry: &'a Posted,
+    pub(crate) test_money: bool,
+}
+
+/// How goods are named in a JWT's audience.
+pub(crate) fn audience(goods: &GoodsRef) -> String {
+    format!("{}:{}", goods.kind, goods.id)
+}
+
+/// The fees of a plan as a receipt prints them.
+pub(crate) fn fees_of(plan: &Plan, recipients: &Recipients) -> Vec<ReceiptFee> {
+    let fee = |line: &imajin_fair::plan::FeeLine| ReceiptFee {
+        name: line.name.clone(),
+        did: recipients.did(line.recipient).clone(),
+        amount: line.amount,
+    };
+    plan.fees.iter().map(fee).collect()
+}
+
+/// The legs of a plan as a receipt prints them.
+pub(crate) fn legs_of(plan: &Plan) -> Vec<ReceiptLeg> {
+    let leg = |leg: &imajin_fair::plan::Leg| ReceiptLeg {
+        did: leg.did.clone(),
+        role: leg.role.clone(),
+        path: leg.path.clone(),
+        amount: leg.amount,
+        held: leg.held,
+    };
+    plan.legs.iter().map(leg).collect()
+}
+
+/// Writes and signs a receipt, as document and as JWT.
+pub(crate) fn receipt_make(
+    keyring: &Keyring,
+    checkout: &CheckoutRow,
+    parts: &ReceiptParts<'_>,
+) -> Result<(ReceiptRow, Vec<PartyRow>), PayError> {
+    let gross = parts.plan.gross;
+    let hash = hex::encode(parts.entry.hash);
+    let body = ReceiptBody {
+        id: parts.id,
+        time: parts.entry.posted_at,
+        checkout: checkout.id,
+        goods: checkout.goods(),
+        title: checkout.title.clone(),
+        delivered: parts.delivered.to_vec(),
+        seller: checkout.seller_did.clone(),
+        manifest: parts.manifest.clone(),
+        gross,
+        fees: fees_of(parts.plan, parts.recipients),
+        legs: legs_of(parts.plan),
+        rail: checkout.rail.clone(),
+        rail_reference: checkout.rail_reference.clone().unwrap_or_default(),
+        test_money: parts.test_money,
+        ledger_entry: ReceiptLedgerEntry { id: parts.entry.id, hash: hash.clone() },
+    };
+    let node = keyring.node_did().clone();
+    let payer = checkout.owner_did.clone();
+    let now = parts.entry.posted_at;
+    let message = SignedMessage::sign(keyring.node_key(), node, RECEIPT_KIND, Some(payer.clone()), now, body)?;
+    let canonical = message.canonical_bytes()?;
+    let claims = ReceiptClaims {
+        payer: payer.clone(),
+        gross,
+        document_sha256: sha256_hex(&canonical),
+        manifest: parts.manifest.id.clone(),
+        entry_hash: hash,
+    };
+    let standard = Standard {
+        iss: keyring.node_did().to_string(),
+        aud: audience(&message.payload.goods),
+        sub: parts.id.to_string(),
+        jti: parts.id.to_string(),
+        iat: now,
+        exp: now.plus(JWT_LIFETIME),
+    };
+    let kid = token::key_id(&keyring.node_public());
+    let jwt = token::issue(keyring.node_key(), &kid, &standard, &claims)
+        .map_err(|error| PayError::Fault(format!("a receipt's token: {error}")))?;
+    let parties = parties_of(&message);
+    let row = ReceiptRow {
+        id: parts.id,
+        checkout_id: checkout.id,
+        entry_id: parts.entry.id,
+        payer_did: payer,
+        asset: gross.asset.to_string(),
+        gross: gross.amount.micros(),
+        issued_at: now,
+        // The canonical bytes are the document's text: whoever hashes the column gets what the JWT says.
+        document: String::from_utf8(canonical).or(Err(imajin_proof::ProofError::Jcs(jcs::JcsError::NotJson)))?,
+        jwt,
+        row_seal: Vec::new(),
+    };
+    Ok((row, parties))
+}
+
+/// Who may see a receipt beside the operator: the payer and the payees.
+pub(crate) fn parties_of(message: &SignedMessage<ReceiptBody>) -> Vec<PartyRow> {
+    let mut dids: BTreeSet<&Did> = message.payload.legs.iter().map(|leg| &leg.did).collect();
+    dids.extend(message.payload.fees.iter().map(|fee| &fee.did));
+    dids.extend(&message.to);
+    let receipt_id = message.payload.id.to_string();
+    dids.into_iter().map(|did| PartyRow { did: did.to_string(), receipt_id: receipt_id.clone() }).collect()
+}

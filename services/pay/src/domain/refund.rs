@@ -1,0 +1,105 @@
+//! Money that goes back.
+
+use imajin_kernel::id::{CheckoutId, HoldId, OutboxId, RailMessageId};
+use imajin_ledger::{Command, HoldRelease, Release};
+use imajin_money::Money;
+use imajin_pay_api::CheckoutState;
+use imajin_store::{Conn, SealedRow, outbox};
+use serde::{Deserialize, Serialize};
+
+use super::message::message_lock;
+use super::{checkout_lock, sales};
+use crate::PayError;
+use crate::context::Context;
+use crate::rows::{CheckoutRow, MessageResult, MessageRow};
+
+/// The outbox topic of refunds that the ledger has booked and the rail has not made.
+pub(crate) const RAIL_REFUND: &str = "rail_refund";
+
+/// A payment that goes back, and why.
+#[derive(Debug, Clone)]
+pub(crate) struct Refund {
+    pub(crate) hold: HoldId,
+    pub(crate) message: RailMessageId,
+    pub(crate) reason: String,
+}
+
+/// What the worker tells the rail.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RefundOrder {
+    pub(crate) message: RailMessageId,
+    pub(crate) rail: String,
+    pub(crate) checkout: CheckoutId,
+    pub(crate) reference: String,
+    pub(crate) amount: Money,
+}
+
+/// Books a payment back to its rail, and tells the worker to have the rail do it. The caller saves the message.
+pub(crate) fn payment_refund(
+    conn: &mut Conn,
+    context: &Context,
+    checkout: &CheckoutRow,
+    message: &MessageRow,
+    refund: &Refund,
+) -> Result<(), PayError> {
+    let release = HoldRelease {
+        hold: refund.hold,
+        key: format!("refund/{}", refund.message),
+        why: Release::Refund,
+        reference: checkout.id.to_string(),
+    };
+    context.ledger.execute_one(conn, Command::Release(release))??;
+    let order = RefundOrder {
+        message: message.id,
+        rail: message.rail.clone(),
+        checkout: checkout.id,
+        reference: message.reference.clone(),
+        amount: message.money()?,
+    };
+    outbox::enqueue(conn, &context.sealer, &context.env, RAIL_REFUND, &message.id.to_string(), &order)?;
+    sales::refund_count(conn, context, &message.asset)?;
+    tracing::info!(checkout = %checkout.id, reason = refund.reason, "a payment goes back");
+    Ok(())
+}
+
+/// Sends the money of a paid checkout back, because the goods cannot be had; once, however often it is asked.
+pub(crate) fn checkout_refund(
+    conn: &mut Conn,
+    context: &Context,
+    id: CheckoutId,
+    reason: &str,
+    item: OutboxId,
+) -> Result<(), PayError> {
+    let mut checkout = checkout_lock(conn, context, id)?.ok_or(PayError::NotFound("checkout"))?;
+    if checkout.state()? == CheckoutState::Paid {
+        let missing = || PayError::damaged(CheckoutRow::TABLE, &id.to_string(), "it is paid, and names no payment");
+        let (hold, message) = checkout.hold_id.zip(checkout.message_id).ok_or_else(missing)?;
+        let mut message = message_lock(conn, context, message)?;
+        let refund = Refund { hold, message: message.id, reason: reason.to_owned() };
+        payment_refund(conn, context, &checkout, &message, &refund)?;
+        MessageResult::Refunded.as_str().clone_into(&mut message.result);
+        message.save(conn, &context.sealer)?;
+        checkout.state_set(CheckoutState::Refunded, context.now());
+        checkout.reason = Some(reason.to_owned());
+        checkout.receipt_id = None;
+        checkout.save(conn, &context.sealer)?;
+    }
+    outbox::done(conn, &context.sealer, &item, context.now())?;
+    Ok(())
+}
+
+/// Notes that the rail has sent the money back.
+pub(crate) fn refund_note(
+    conn: &mut Conn,
+    context: &Context,
+    message: RailMessageId,
+    reference: &str,
+    item: OutboxId,
+) -> Result<(), PayError> {
+    let mut message = message_lock(conn, context, message)?;
+    message.refund_reference = Some(reference.to_owned());
+    message.save(conn, &context.sealer)?;
+    outbox::done(conn, &context.sealer, &item, context.now())?;
+    Ok(())
+}

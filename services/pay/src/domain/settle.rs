@@ -1,0 +1,223 @@
+//! Settlements: many at once, in a few statements, each of them all or nothing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use imajin_fair::plan::Plan;
+use imajin_kernel::id::{CheckoutId, OutboxId, ReceiptId};
+use imajin_ledger::{Command, EntryKind, HoldCapture, Outcome, credits};
+use imajin_pay_api::{CheckoutState, ReceiptManifest};
+use imajin_store::{Conn, SealedRow, for_update, outbox, per_backend};
+
+use super::receipt::{ReceiptParts, receipt_make};
+use super::{plan, sales};
+use crate::PayError;
+use crate::context::Context;
+use crate::rows::{CheckoutRow, PartyRow, QuoteRow, ReceiptRow};
+use crate::schema::{checkout_quotes, checkouts, receipt_parties};
+
+/// Rows per statement.
+const ROWS_PER_STATEMENT: usize = 500;
+
+/// A settlement that is planned: everything that does not need the transaction.
+#[derive(Debug, Clone)]
+pub(crate) struct SettleJob {
+    pub(crate) checkout: CheckoutId,
+    pub(crate) plan: Plan,
+    pub(crate) manifest: ReceiptManifest,
+    /// What the seller has handed over.
+    pub(crate) delivered: Vec<String>,
+    /// The delivery that is done with it.
+    pub(crate) item: Option<OutboxId>,
+}
+
+/// What became of a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// It is booked.
+    Now(ReceiptId),
+    /// It was booked before.
+    Before,
+}
+
+/// Plans the settlement of a checkout from what was stored with it.
+pub(crate) fn settle_prepare(
+    conn: &mut Conn,
+    context: &Context,
+    checkout: CheckoutId,
+    delivered: Vec<String>,
+    item: Option<OutboxId>,
+) -> Result<SettleJob, PayError> {
+    let row: QuoteRow = checkout_quotes::table.find(checkout).select(QuoteRow::as_select()).first(conn)?;
+    let (quote, fees) = row.intact(&context.sealer)?.parse()?;
+    let plan = plan::plan_of(&quote, &fees)?;
+    let digest = quote.manifest.digest_hex().map_err(|error| PayError::Fault(error.to_string()))?;
+    let manifest = ReceiptManifest { id: quote.manifest.id, sha256: digest };
+    Ok(SettleJob { checkout, plan, manifest, delivered, item })
+}
+
+/// Books settlements. One that cannot be booked has its own answer and leaves the others alone.
+pub(crate) fn settle_batch(
+    conn: &mut Conn,
+    context: &Context,
+    jobs: &[SettleJob],
+) -> Result<Vec<Result<Settled, PayError>>, PayError> {
+    let mut rows = checkouts_lock(conn, context, jobs)?;
+    let mut answers: Vec<Result<Settled, PayError>> = Vec::with_capacity(jobs.len());
+    let mut commands = Vec::with_capacity(jobs.len());
+    let mut booked = Vec::with_capacity(jobs.len());
+    for (index, job) in jobs.iter().enumerate() {
+        // Taken out: the same checkout twice in one batch is settled once.
+        match command_of(context, job, rows.get(&job.checkout)) {
+            Ok(Some(command)) => {
+                commands.push(command);
+                booked.push((index, job, rows.remove(&job.checkout)));
+                answers.push(Ok(Settled::Before));
+            }
+            Ok(None) => answers.push(Ok(Settled::Before)),
+            Err(error) => answers.push(Err(error)),
+        }
+    }
+    let outcomes = context.ledger.execute(conn, &commands)?;
+    let mut batch = Batch::default();
+    for ((index, job, row), outcome) in booked.into_iter().zip(outcomes) {
+        let answer = match (outcome, row) {
+            (Ok(outcome), Some(row)) => batch.add(context, job, row, &outcome).map(Settled::Now),
+            (Ok(_), None) => Ok(Settled::Before),
+            (Err(refusal), _) => Err(refusal.into()),
+        };
+        // What the ledger has booked must have its receipt in this transaction, or nothing of the batch stands.
+        if let Err(error @ (PayError::Proof(_) | PayError::Fault(_))) = answer {
+            return Err(error);
+        }
+        if let Some(place) = answers.get_mut(index) {
+            *place = answer;
+        }
+    }
+    batch.write(conn, context)?;
+    for item in jobs.iter().zip(&answers).filter(|(_, answer)| answer.is_ok()).filter_map(|(job, _)| job.item) {
+        outbox::done(conn, &context.sealer, &item, context.now())?;
+    }
+    Ok(answers)
+}
+
+fn checkouts_lock(
+    conn: &mut Conn,
+    context: &Context,
+    jobs: &[SettleJob],
+) -> Result<HashMap<CheckoutId, CheckoutRow>, PayError> {
+    let mut ids: Vec<String> = jobs.iter().map(|job| job.checkout.to_string()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut rows = HashMap::with_capacity(ids.len());
+    for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+        let loaded: Vec<CheckoutRow> = for_update!(
+            &mut *conn,
+            checkouts::table
+                .filter(checkouts::id.eq_any(chunk))
+                .order_by(checkouts::id)
+                .select(CheckoutRow::as_select()) => load
+        )?;
+        for row in loaded {
+            let row = row.intact(&context.sealer)?;
+            rows.insert(row.id, row);
+        }
+    }
+    Ok(rows)
+}
+
+/// The ledger command of a settlement; none when it is settled already, or being settled by an earlier job.
+fn command_of(context: &Context, job: &SettleJob, row: Option<&CheckoutRow>) -> Result<Option<Command>, PayError> {
+    let Some(row) = row else { return Ok(None) };
+    match row.state()? {
+        CheckoutState::Paid => {}
+        CheckoutState::Settled => return Ok(None),
+        state => {
+            let detail = format!("This checkout is not paid: it is {state:?}.").to_lowercase();
+            return Err(PayError::State { detail, hint: "Nothing is split that is not paid." });
+        }
+    }
+    if row.price()? != job.plan.gross {
+        return Err(PayError::damaged("checkouts", &row.id.to_string(), "the price is not the one of its quote"));
+    }
+    let missing = || PayError::damaged("checkouts", &row.id.to_string(), "it is paid, and names no payment");
+    let capture = HoldCapture {
+        hold: row.hold_id.ok_or_else(missing)?,
+        key: format!("settle/{}", row.id),
+        kind: EntryKind::Settlement,
+        reference: row.id.to_string(),
+        credits: credits(&job.plan, &context.recipients(&row.owner_did)),
+        release_rest: false,
+    };
+    Ok(Some(Command::Capture(capture)))
+}
+
+/// The rows of a batch of settlements.
+#[derive(Default)]
+struct Batch {
+    receipts: Vec<ReceiptRow>,
+    parties: Vec<PartyRow>,
+    checkouts: Vec<CheckoutRow>,
+    sums: BTreeMap<String, (i64, i64)>,
+}
+
+impl Batch {
+    fn add(
+        &mut self,
+        context: &Context,
+        job: &SettleJob,
+        mut row: CheckoutRow,
+        outcome: &Outcome,
+    ) -> Result<ReceiptId, PayError> {
+        let missing = || PayError::damaged("checkouts", &row.id.to_string(), "it is paid, and has no receipt reserved");
+        let id = row.receipt_id.ok_or_else(missing)?;
+        let test_money = context.rail(&row.rail).map_or_else(|_| job.plan.gross.asset.is_test(), |rail| rail.is_test());
+        let parts = ReceiptParts {
+            id,
+            plan: &job.plan,
+            manifest: &job.manifest,
+            delivered: &job.delivered,
+            recipients: &context.recipients(&row.owner_did),
+            entry: &outcome.entry,
+            test_money,
+        };
+        let (receipt, mut parties) = receipt_make(&context.keyring, &row, &parts)?;
+        let sum = self.sums.entry(receipt.asset.clone()).or_default();
+        *sum = (sum.0.saturating_add(receipt.gross), sum.1.saturating_add(1));
+        self.receipts.push(receipt);
+        self.parties.append(&mut parties);
+        row.state_set(CheckoutState::Settled, outcome.entry.posted_at);
+        row.reason = None;
+        self.checkouts.push(row);
+        Ok(id)
+    }
+
+    fn write(self, conn: &mut Conn, context: &Context) -> Result<(), PayError> {
+        if self.receipts.is_empty() {
+            return Ok(());
+        }
+        ReceiptRow::insert_all(self.receipts, conn, &context.sealer)?;
+        for chunk in self.parties.chunks(ROWS_PER_STATEMENT) {
+            per_backend!(&mut *conn, c => diesel::insert_into(receipt_parties::table).values(chunk).execute(c))?;
+        }
+        let sealed = self.checkouts.into_iter().map(|row| row.sealed(&context.sealer));
+        let checkouts = sealed.collect::<QueryResult<Vec<CheckoutRow>>>()?;
+        for chunk in checkouts.chunks(ROWS_PER_STATEMENT) {
+            per_backend!(&mut *conn, c => {
+                diesel::insert_into(checkouts::table)
+                    .values(chunk)
+                    .on_conflict(checkouts::id)
+                    .do_update()
+                    .set((
+                        checkouts::state.eq(excluded(checkouts::state)),
+                        checkouts::reason.eq(excluded(checkouts::reason)),
+                        checkouts::updated_at.eq(excluded(checkouts::updated_at)),
+                        checkouts::row_seal.eq(excluded(checkouts::row_seal)),
+                    ))
+                    .execute(c)
+            })?;
+        }
+        sales::sales_add(conn, context, &self.sums)
+    }
+}

@@ -1,0 +1,26 @@
+//! The rows of pay's tables, and what their columns mean.
+
+mod checkout;
+mod message;
+mod receipt;
+
+pub(crate) use checkout::{CheckoutRow, QuoteRow, state_parse, state_text};
+pub(crate) use message::{MessageResult, MessageRow, outcome_text};
+pub(crate) use receipt::{PartyRow, ReceiptRow, SalesRow};
+
+use imajin_money::{Amount, Asset, Money};
+
+use crate::PayError;
+
+/// An amount and its asset, as they stand in two columns.
+pub(crate) fn money(table: &str, row: &str, units: i64, asset: &str) -> Result<Money, PayError> {
+    let damaged = || PayError::damaged(table, row, "an amount or a currency is impossible");
+    let asset: Result<Asset, _> = asset.parse();
+    let amount = Amount::from_micros(units).or_else(|_negative| Err(damaged()))?;
+    Ok(Money::new(amount, asset.or_else(|_unknown| Err(damaged()))?))
+}
+
+/// A document as a column holds it.
+pub(crate) fn json_text<T: serde::Serialize>(value: &T) -> Result<String, PayError> {
+    serde_json::to_string(value).map_err(|error| PayError::Fault(format!("a document cannot be written: {error}")))
+}

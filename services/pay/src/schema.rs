@@ -1,0 +1,93 @@
+diesel::table! {
+    checkouts (id) {
+        id -> Text,
+        rail -> Text,
+        goods_kind -> Text,
+        goods_id -> Text,
+        owner_did -> Text,
+        seller_did -> Text,
+        title -> Text,
+        asset -> Text,
+        price -> BigInt,
+        state -> Text,
+        form_token -> Text,
+        pay_url -> Text,
+        success_url -> Text,
+        cancel_url -> Text,
+        expires_at -> BigInt,
+        hold_id -> Nullable<Text>,
+        message_id -> Nullable<Text>,
+        rail_reference -> Nullable<Text>,
+        receipt_id -> Nullable<Text>,
+        paid_at -> Nullable<BigInt>,
+        reason -> Nullable<Text>,
+        failures -> Integer,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    checkout_quotes (checkout_id) {
+        checkout_id -> Text,
+        quote -> Text,
+        fees -> Text,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    rail_messages (id) {
+        id -> Text,
+        rail -> Text,
+        event_id -> Text,
+        body -> Binary,
+        received_at -> BigInt,
+        checkout_id -> Text,
+        outcome -> Text,
+        asset -> Text,
+        amount -> BigInt,
+        reference -> Text,
+        occurred_at -> BigInt,
+        result -> Text,
+        processed_at -> Nullable<BigInt>,
+        hold_id -> Nullable<Text>,
+        refund_reference -> Nullable<Text>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    receipts (id) {
+        id -> Text,
+        checkout_id -> Text,
+        entry_id -> Text,
+        payer_did -> Text,
+        asset -> Text,
+        gross -> BigInt,
+        issued_at -> BigInt,
+        document -> Text,
+        jwt -> Text,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    receipt_parties (did, receipt_id) {
+        did -> Text,
+        receipt_id -> Text,
+    }
+}
+
+diesel::table! {
+    sales_totals (asset) {
+        asset -> Text,
+        gross -> BigInt,
+        receipts -> BigInt,
+        refunds -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(receipts, receipt_parties);

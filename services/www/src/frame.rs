@@ -1,0 +1,52 @@
+use imajin_ui::{NodeCard, Shell, Viewer};
+use imajin_web::{Custody, SessionView};
+
+use crate::Www;
+use crate::person::is_operator;
+use crate::show::did_short;
+
+/// The sandbox is the only rail that a node has so far, so every page says that the money is test money. When there is
+/// another rail, pay must be asked.
+const TEST_MONEY: bool = true;
+
+impl Www {
+    /// What stands around a page's own content.
+    pub(crate) fn frame(&self, title: &str, path: &str, session: Option<&SessionView>) -> Shell {
+        Shell {
+            title: title.to_owned(),
+            viewer: session.map(viewer_of),
+            path: path.to_owned(),
+            test_money: TEST_MONEY,
+            node_name: self.deps.node_name.clone(),
+        }
+    }
+
+    /// The node in a few words.
+    pub(crate) fn node_card(&self) -> NodeCard {
+        NodeCard {
+            name: self.deps.node_name.clone(),
+            description: String::new(),
+            did: self.deps.node_did.to_string(),
+            url: self.deps.site.public.origin(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
+
+fn viewer_of(session: &SessionView) -> Viewer {
+    Viewer {
+        name: name_of(session),
+        did: session.did.to_string(),
+        short_did: did_short(&session.did),
+        is_operator: is_operator(session),
+        custody_node: session.custody == Custody::Node,
+    }
+}
+
+/// What to call somebody: their name, else their handle, else a short form of their DID.
+pub(crate) fn name_of(session: &SessionView) -> String {
+    let name = session.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    name.map(str::to_owned)
+        .or_else(|| session.handle.as_ref().map(|handle| format!("@{handle}")))
+        .unwrap_or_else(|| did_short(&session.did))
+}

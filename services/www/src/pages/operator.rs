@@ -1,0 +1,222 @@
+use std::collections::BTreeSet;
+
+use axum::extract::State;
+use axum::response::Response;
+use futures::future::join_all;
+use imajin_auth_api::{DevelopmentMailList, SetupStateRequest};
+use imajin_did::Did;
+use imajin_events_api::{EventSales, EventStatus, SalesList};
+use imajin_kernel::Problem;
+use imajin_pay_api::{BalanceList, BalanceView, ReceiptList, ReceiptView, SalesSummary, SalesSummaryRequest};
+use imajin_registry_api::{NodeFetch, NodeStatus, NodeView};
+use imajin_ui::{
+    AccountRow, EventState, MoneyText, OperatorPage, RegistryCard, SaleRow, ServiceRow, render,
+};
+
+use super::directory::node_state;
+use crate::names::Names;
+use crate::person::{Operator, Person};
+use crate::show::{did_short, moment, money_text, receipt_row};
+use crate::{AppState, Www};
+
+/// The latest receipts that the page shows.
+const RECEIPTS: u32 = 20;
+/// So many owners' balances are shown at most.
+const OWNERS_MAX: usize = 40;
+
+/// `/operator`: how the node is doing. A service that does not answer is shown as down, and the rest of the page stays.
+pub(super) async fn operator(State(www): State<AppState>, Operator(person): Operator) -> Response {
+    let deps = &www.deps;
+    let (setup, mails, sales, receipts, summary, standing) = tokio::join!(
+        deps.auth.setup_state(SetupStateRequest {}),
+        deps.auth.development_mail_list(DevelopmentMailList {}),
+        deps.events.sales_list(SalesList::default()),
+        deps.pay.receipt_list(ReceiptList { owner: None, before: None, limit: RECEIPTS }),
+        deps.pay.sales_summary(SalesSummaryRequest {}),
+        www.standing(),
+    );
+    let mut services = vec![
+        service_row("auth", &setup, ""),
+        service_row("pay", &summary, &summary.as_ref().map(summary_text).unwrap_or_default()),
+        service_row("events", &sales, ""),
+    ];
+    if let Some(standing) = &standing {
+        services.push(service_row("registry", standing, ""));
+    }
+    let receipts = receipts.unwrap_or_default();
+    let accounts = www.accounts(&person, &receipts).await;
+    let page = OperatorPage {
+        shell: www.frame("Operator", "/operator", Some(&person.0)),
+        node: www.node_card(),
+        started: moment(www.started),
+        database: String::new(),
+        services,
+        registry: registry_card(standing.as_ref(), &www.registry_url()),
+        accounts,
+        sales: sales.unwrap_or_default().iter().flat_map(sale_rows).collect(),
+        receipts: receipts.iter().map(|receipt| receipt_row(receipt, &person.0.did)).collect(),
+        has_dev_mailbox: mails.is_ok_and(|mails| !mails.is_empty()),
+    };
+    render(&page)
+}
+
+impl Www {
+    /// What the registry says of this node; `None` when there is no registry to ask.
+    async fn standing(&self) -> Option<Result<Option<NodeView>, Problem>> {
+        let registry = self.deps.registry.as_ref()?;
+        Some(registry.node_fetch(NodeFetch { key: self.deps.node_did.to_string() }).await)
+    }
+
+    /// The balances of the node, of its operator and of whoever the latest receipts paid.
+    async fn accounts(&self, person: &Person, receipts: &[ReceiptView]) -> Vec<AccountRow> {
+        let owners = account_owners([&self.deps.node_did, &person.0.did], receipts);
+        let asked = owners.iter().map(|owner| self.deps.pay.balance_list(BalanceList { owner: owner.clone() }));
+        let (names, answers) = tokio::join!(self.names(&owners), join_all(asked));
+        let balances = owners.iter().zip(answers).filter_map(|(owner, answer)| Some((owner, answer.ok()?)));
+        balances.flat_map(|(owner, balances)| account_rows(owner, &balances, &names)).collect()
+    }
+}
+
+fn account_owners(first: [&Did; 2], receipts: &[ReceiptView]) -> Vec<Did> {
+    let mut seen = BTreeSet::new();
+    let paid = receipts.iter().flat_map(|receipt| {
+        let body = &receipt.message.payload;
+        body.legs.iter().map(|leg| &leg.did).chain(body.fees.iter().map(|fee| &fee.did)).chain([&body.seller])
+    });
+    let owners = first.into_iter().chain(paid).map(Did::canonical);
+    owners.filter(|did| seen.insert(did.clone())).take(OWNERS_MAX).collect()
+}
+
+/// An owner's accounts that hold something.
+fn account_rows(owner: &Did, balances: &[BalanceView], names: &Names) -> Vec<AccountRow> {
+    let holding = balances.iter().filter(|view| !view.balance.is_zero());
+    let row = |view: &BalanceView| AccountRow {
+        owner_name: names.of(owner),
+        short_did: did_short(owner),
+        purpose: view.purpose.clone(),
+        balance: money_text(&view.balance),
+    };
+    holding.map(row).collect()
+}
+
+fn service_row<T>(name: &str, answer: &Result<T, Problem>, detail: &str) -> ServiceRow {
+    let detail = match answer {
+        Ok(_answer) => detail.to_owned(),
+        Err(problem) => problem.detail.clone(),
+    };
+    ServiceRow { name: name.to_owned(), is_healthy: answer.is_ok(), detail }
+}
+
+fn summary_text(summary: &SalesSummary) -> String {
+    let mut text = format!("{} receipts", summary.receipts);
+    for gross in &summary.gross {
+        text.push_str(&format!(", {gross}"));
+    }
+    if summary.in_progress > 0 {
+        text.push_str(&format!(", {} in progress", summary.in_progress));
+    }
+    if summary.refunded > 0 {
+        text.push_str(&format!(", {} refunded", summary.refunded));
+    }
+    text
+}
+
+/// One row per currency, and one for an event that has sold nothing yet.
+fn sale_rows(sales: &EventSales) -> Vec<SaleRow> {
+    let row = |revenue: MoneyText| SaleRow {
+        event_id: sales.event_id.to_string(),
+        title: sales.title.clone(),
+        sold: sales.sold,
+        held: sales.held,
+        capacity: sales.quantity,
+        revenue,
+        state: sale_state(sales),
+    };
+    if sales.gross.is_empty() {
+        return vec![row(MoneyText::new("–", ""))];
+    }
+    sales.gross.iter().map(|gross| row(money_text(gross))).collect()
+}
+
+fn sale_state(sales: &EventSales) -> EventState {
+    let taken = sales.sold.saturating_add(sales.held);
+    match sales.status {
+        EventStatus::Draft => EventState::Draft,
+        EventStatus::Paused => EventState::Paused,
+        EventStatus::Cancelled => EventState::Cancelled,
+        EventStatus::Completed => EventState::Completed,
+        EventStatus::Published if sales.quantity.is_some_and(|places| taken >= places) => EventState::SoldOut,
+        EventStatus::Published => EventState::OnSale,
+    }
+}
+
+fn registry_card(standing: Option<&Result<Option<NodeView>, Problem>>, url: &str) -> RegistryCard {
+    let card = |status: &str| RegistryCard {
+        url: url.to_owned(),
+        status: status.to_owned(),
+        ..RegistryCard::default()
+    };
+    match standing {
+        None => RegistryCard::default(),
+        Some(Err(problem)) => RegistryCard { problem: Some(problem.detail.clone()), ..card("no answer") },
+        Some(Ok(None)) => card("not registered"),
+        Some(Ok(Some(node))) => RegistryCard {
+            is_good: node.status == NodeStatus::Active,
+            hostname: Some(node.subdomain.clone()),
+            last_heartbeat: node.last_heartbeat_at.map(moment),
+            expires: Some(moment(node.expires_at)),
+            problem: node.revoked_reason.clone(),
+            ..card(&node_state(node.status).label().to_lowercase())
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{did, event_sample, node_sample, receipt_sample};
+
+    fn sales() -> EventSales {
+        EventSales {
+            event_id: event_sample().id,
+            title: "Two voices".to_owned(),
+            status: EventStatus::Published,
+            sold: 13,
+            held: 2,
+            quantity: Some(20),
+            gross: vec!["130.00 TEST-USD".parse().unwrap()],
+        }
+    }
+
+    #[test]
+    fn sales_have_a_row_per_currency_and_one_when_there_is_none() {
+        assert_eq!(sale_rows(&sales())[0].revenue.plain(), "130.00 TEST-USD");
+        let none = EventSales { gross: Vec::new(), ..sales() };
+        assert_eq!(sale_rows(&none).len(), 1);
+        let full = EventSales { held: 7, ..sales() };
+        assert!(matches!(sale_state(&full), EventState::SoldOut));
+        assert!(sale_state(&sales()).is_on_sale());
+    }
+
+    #[test]
+    fn owners_are_named_once_and_empty_accounts_left_out() {
+        let owners = account_owners([&did(8), &did(1)], &[receipt_sample(), receipt_sample()]);
+        assert_eq!(owners, [did(8), did(1), did(2), did(3), did(4)]);
+        let view = |purpose: &str, balance: &str| BalanceView {
+            purpose: purpose.to_owned(),
+            balance: balance.parse().unwrap(),
+        };
+        let balances = [view("available", "7.00 TEST-USD"), view("held", "0.00 TEST-USD")];
+        assert_eq!(account_rows(&did(2), &balances, &Names::default()).len(), 1);
+    }
+
+    #[test]
+    fn the_registry_card_says_how_the_node_stands() {
+        assert!(registry_card(None, "u").url.is_empty());
+        assert_eq!(registry_card(Some(&Ok(None)), "u").status, "not registered");
+        let active = registry_card(Some(&Ok(Some(node_sample()))), "u");
+        assert_eq!((active.status.as_str(), active.is_good), ("active", true));
+        let away = registry_card(Some(&Err(Problem::unavailable("The service `registry`"))), "u");
+        assert!(away.problem.is_some() && !away.is_good);
+    }
+}
