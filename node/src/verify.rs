@@ -1,6 +1,7 @@
 //! `imajin verify`: recomputes everything that a node keeps, from the databases alone, and names what does not fit.
 
-use imajin_did::Keyring;
+use imajin_did::{Did, Keyring};
+use imajin_kernel::Env;
 use imajin_store::{Conn, Finding, StoreError};
 use serde::Serialize;
 
@@ -77,10 +78,13 @@ pub async fn verify(data: &DataDir, config: &Config) -> Result<Report, VerifyErr
 }
 
 fn service_audit(service: ServiceName, conn: &mut Conn, keyring: &Keyring) -> Result<Vec<Finding>, StoreError> {
+    // Nothing is written, and what is checked was signed at its own time: the clock only completes the call.
+    let env = Env::system();
+    let keys = |did: &Did| did.public_key().into_iter().collect();
     match service {
-        ServiceName::Auth => imajin_auth::audit(conn, keyring),
+        ServiceName::Auth => imajin_auth::audit(conn, keyring, &env),
         ServiceName::Pay => imajin_pay::audit(conn, keyring),
-        ServiceName::Events => imajin_events::audit(conn, keyring),
+        ServiceName::Events => imajin_events::audit(conn, keyring, &env, &keys),
         ServiceName::Registry => imajin_registry::audit(conn, keyring),
         ServiceName::Www => Ok(Vec::new()),
     }

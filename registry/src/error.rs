@@ -3,7 +3,7 @@ use imajin_proof::ProofError;
 use imajin_store::{Finding, StoreError};
 
 use crate::SERVICE;
-pub use crate::names::NameError;
+use crate::names::NameError;
 
 /// Why the registry refused something. Knows no HTTP: [`RegistryError::code`] is mapped to it elsewhere, once.
 #[derive(Debug, thiserror::Error)]

@@ -33,6 +33,7 @@ use imajin_store::{Migrations, embed_migrations};
 
 pub use audit::audit;
 pub use error::RegistryError;
+pub use names::NameError;
 pub use registry::{Registry, RegistryConfig, RegistryDeps};
 pub use status::{GRACE, REGISTERED_FOR, RENEW_WITHIN, STALE_AFTER, UNREACHABLE_AFTER};
 

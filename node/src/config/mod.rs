@@ -5,6 +5,7 @@ mod sources;
 
 pub use model::{
     Config, DatabaseConfig, EventsConfig, FeesConfig, MailConfig, RegistryAgentConfig, RegistryServiceConfig, Remote,
-    ServiceName, TlsConfig,
+    ServiceName, TlsChoice,
+    TlsConfig,
 };
 pub use sources::{ConfigError, EffectiveValue, Loaded, Overrides, load};

@@ -7,7 +7,7 @@ use imajin_did::Keyring;
 use imajin_events::{Events, EventsConfig, EventsDeps};
 use imajin_events_api::EventsClient;
 use imajin_fair::plan::FeeSchedule;
-use imajin_kernel::{Env, Problem};
+use imajin_kernel::{Env, Problem, Span};
 use imajin_pay::{Pay, PayConfig, PayDeps};
 use imajin_pay_api::{PayClient, SellerClient};
 use imajin_registry::{Registry, RegistryConfig, RegistryDeps};
@@ -15,6 +15,7 @@ use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
 use imajin_web::{RpcClient, RpcConfig, ServiceRoutes, Site};
 use imajin_www::{Www, WwwDeps};
+use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -72,7 +73,7 @@ impl Services {
         let sellers = Arc::new(SellerSwitch::default());
         let common = Common { config, keyring, site: &site, databases, remotes: &remotes };
         let (pay, pay_client) = common.start_pay(&auth_client, &sellers).await?;
-        let (events, events_client) = common.start_events(&auth_client, &pay_client, &sellers).await?;
+        let (events, events_client) = common.start_events(&pay_client, &sellers).await?;
         let (registry, registry_client) = common.start_registry().await?;
         let www = if config.services.contains(&ServiceName::Www) {
             let deps = WwwDeps {
@@ -156,7 +157,7 @@ impl Services {
         let Some(events) = &self.events else {
             return Err(StartError::Configuration("--demo needs the service `events` in this process".to_owned()));
         };
-        events.demo_seed().await.map_err(failed(ServiceName::Events))
+        imajin_events::demo_seed(events).await.map_err(failed(ServiceName::Events)).map(drop)
     }
 
     /// The names of the services in this process.
@@ -184,7 +185,10 @@ async fn start_auth(
         public: public.base(),
         keyring: remotes.keyring.clone(),
         db: db.clone(),
-        mail: MailConfig { smtp_url: config.mail.smtp_url.clone(), from: config.mail.from.clone() },
+        mail: config.mail.smtp_url.as_ref().map(|url| MailConfig {
+            smtp_url: url.expose_secret().to_owned(),
+            from: config.mail.from.clone(),
+        }),
     };
     let auth = Auth::start(deps).await.map_err(failed(ServiceName::Auth))?;
     Ok((Some(Arc::clone(&auth)), AuthClient::local(auth)))
@@ -234,7 +238,6 @@ impl Common<'_> {
 
     async fn start_events(
         &self,
-        auth: &AuthClient,
         pay: &PayClient,
         sellers: &SellerSwitch,
     ) -> Result<(Option<Arc<Events>>, EventsClient), StartError> {
@@ -247,9 +250,11 @@ impl Common<'_> {
             site: self.site.clone(),
             keyring: self.keyring.clone(),
             db,
-            auth: auth.clone(),
-            pay: pay.clone(),
-            config: EventsConfig { hold_seconds: self.config.events.hold_seconds, ..EventsConfig::default() },
+            pay: Some(pay.clone()),
+            config: EventsConfig {
+                hold: Span::seconds(i64::from(self.config.events.hold_seconds)),
+                ..EventsConfig::default()
+            },
         };
         let events = Events::start(deps).await.map_err(failed(ServiceName::Events))?;
         sellers.plug(ORDER_GOODS, SellerClient::local(Arc::clone(&events) as _));

@@ -34,7 +34,7 @@ pub(super) fn forward_to(base: &Url) -> Result<Router, StartError> {
 }
 
 async fn forward(State(target): State<Target>, OriginalUri(uri): OriginalUri, request: Request) -> Response {
-    let path = uri.path_and_query().map_or("/", axum::http::uri::PathAndQuery::as_str);
+    let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let Ok(url) = target.base.join(path) else {
         return Failure(Problem::invalid("The path cannot be passed on.")).into_response();
     };

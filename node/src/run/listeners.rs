@@ -1,7 +1,6 @@
 use std::net::{IpAddr, SocketAddr};
 
 use axum::Router;
-use imajin_did::Keyring;
 use imajin_kernel::Env;
 use imajin_web::{
     InternalAccess, Limits, Listener, PublicBase, ShellOptions, TlsMode, internal_listener_router, serve, shell,

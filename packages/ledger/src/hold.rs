@@ -6,7 +6,7 @@ use imajin_kernel::id::HoldId;
 use imajin_money::{Amount, Asset, Money};
 
 use crate::account::UnknownText;
-use crate::{AccountKey, Movement, Owner};
+use crate::{AccountId, AccountKey, Movement, Owner};
 
 /// The life of a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,6 +58,8 @@ pub struct Hold {
     pub id: HoldId,
     /// Whose money is set aside.
     pub owner: Owner,
+    /// Where it came from, and goes back to.
+    pub source: AccountId,
     /// What was set aside.
     pub amount: Money,
     /// What has gone to payees.

@@ -112,6 +112,7 @@ impl HoldRow {
         Ok(Hold {
             id: self.id.parse().or_else(|_unknown| Err(damaged()))?,
             owner: self.owner.parse().or_else(|_unknown| Err(damaged()))?,
+            source: self.source_id.parse().or_else(|_unknown| Err(damaged()))?,
             amount: Money::new(amount(self.amount)?, asset.or_else(|_unknown| Err(damaged()))?),
             captured: amount(self.captured)?,
             released: amount(self.released)?,

@@ -113,7 +113,8 @@ async function register(identity) {
   try {
     await identityRegister(identity);
   } catch (error) {
-    if (error instanceof ProblemError && error.code === 'conflict') {
+    // The handle is taken, or reserved: the key is kept, and another handle can be tried.
+    if (error instanceof ProblemError && ['conflict', 'invalid_request'].includes(error.code)) {
       stepShow('name');
       problemShow(nameStatus, error);
       element('handle', HTMLInputElement).focus();

@@ -31,7 +31,9 @@ async function loginWithKeyFile(identity) {
     await sessionStart(identity.did, identity.privateKey);
     identity.registered = true;
   } catch (error) {
-    if (!(error instanceof ProblemError) || !['unauthenticated', 'bad_signature', 'not_found'].includes(error.code)) {
+    // What the node says of a key that it does not know.
+    const unknown = ['forbidden', 'bad_signature', 'not_found', 'unauthenticated'];
+    if (!(error instanceof ProblemError) || !unknown.includes(error.code)) {
       throw error;
     }
     await identityLogin(identity);

@@ -273,7 +273,8 @@ fn band((x1, y1): (i64, i64), (x2, y2): (i64, i64), end_x: i64, height: i64, cla
     let middle = i64::midpoint(x1, x2);
     let (bottom1, bottom2) = (y1 + height, y2 + height);
     let path = format!(
-        "M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}H{end_x}V{bottom2}H{x2}C{middle} {bottom2} {middle} {bottom1} {x1} {bottom1}Z"
+        "M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}H{end_x}V{bottom2}H{x2}\
+         C{middle} {bottom2} {middle} {bottom1} {x1} {bottom1}Z"
     );
     Band {
         path,

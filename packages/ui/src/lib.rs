@@ -1,4 +1,4 @@
-//! Everything that a person sees in a browser: page templates, the one stylesheet, pictures drawn as SVG, and the small
+//! Everything that a person sees in a browser: page templates, the stylesheets, pictures drawn as SVG, and the small
 //! browser modules, all embedded in the binary.
 //!
 //! A service fills one of the `…Page` structs with plain values and calls [`render`]. Nothing in here knows a

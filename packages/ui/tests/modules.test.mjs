@@ -54,7 +54,8 @@ test('a PEM of either version gives the seed', () => {
 test('recovery words come back as the seed, however they are typed', async () => {
   const words = await seedToWords(SEED);
   assert.equal(words.length, 18);
-  assert.deepEqual(await seedFromWords(words.map((word, index) => `${index + 1}. ${word.toUpperCase()}`).join('\n')), SEED);
+  const numbered = words.map((word, index) => `${index + 1}. ${word.toUpperCase()}`);
+  assert.deepEqual(await seedFromWords(numbered.join('\n')), SEED);
   assert.deepEqual(await seedFromWords(words.join('-')), SEED);
 });
 
@@ -96,17 +97,20 @@ test('a request is signed over everything that it says', async () => {
     sent.push(/** @type {Request} */ (request));
     const stale = sent.length === 1;
     const headers = { date: new Date(Date.now() + 3_600_000).toUTCString() };
-    return new Response(JSON.stringify(stale ? { code: 'stale_signature' } : { id: 1 }), { status: stale ? 401 : 200, headers });
+    const answer = stale ? { code: 'stale_signature' } : { id: 1 };
+    return new Response(JSON.stringify(answer), { status: stale ? 401 : 200, headers });
   };
   const body = { eventId: 'evt_1', quantity: 2 };
-  const answer = await signedFetch({ did, privateKey }, { method: 'POST', path: '/a?b=1', body, idempotencyKey: 'k-1' });
+  const request = /** @type {const} */ ({ method: 'POST', path: '/a?b=1', body, idempotencyKey: 'k-1' });
+  const answer = await signedFetch({ did, privateKey }, request);
   assert.deepEqual(answer, { id: 1 });
   assert.equal(sent.length, 2);
   const created = [];
   for (const request of sent) {
     const input = request.headers.get('signature-input') ?? '';
-    const form = /^sig1=(\("@method" "@target-uri" "content-digest" "idempotency-key"\);created=(\d+);keyid="([^"]+)";nonce="[0-9a-f]{32}";alg="ed25519")$/;
-    const [, params = '', time, keyid] = form.exec(input) ?? assert.fail(input);
+    const form = /^sig1=(\(([^)]+)\);created=(\d+);keyid="([^"]+)";nonce="[0-9a-f]{32}";alg="ed25519")$/;
+    const [, params = '', covered, time, keyid] = form.exec(input) ?? assert.fail(input);
+    assert.equal(covered, '"@method" "@target-uri" "content-digest" "idempotency-key"');
     assert.equal(keyid, did);
     created.push(Number(time));
     const digest = crypto.createHash('sha256').update(JSON.stringify(body)).digest('base64');
@@ -114,7 +118,8 @@ test('a request is signed over everything that it says', async () => {
       `"idempotency-key": k-1\n"@signature-params": ${params}`;
     assert.equal(await request.text(), JSON.stringify(body));
     const signature = /^sig1=:(.+):$/.exec(request.headers.get('signature') ?? '')?.[1] ?? '';
-    const key = crypto.createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(publicKey).toString('base64url') } });
+    const x = Buffer.from(publicKey).toString('base64url');
+    const key = crypto.createPublicKey({ format: 'jwk', key: { kty: 'OKP', crv: 'Ed25519', x } });
     assert.ok(crypto.verify(null, Buffer.from(base), key, Buffer.from(signature, 'base64')));
   }
   assert.ok(Math.abs((created[1] ?? 0) - (created[0] ?? 0) - 3600) <= 2, 'the second try uses the node’s clock');

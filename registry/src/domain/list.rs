@@ -2,6 +2,7 @@
 
 use diesel::dsl::{IntoBoxed, auto_type};
 use diesel::prelude::*;
+use imajin_did::Did;
 use imajin_kernel::Timestamp;
 use imajin_registry_api::{NodeList, NodePage, NodeStatus, NodeView};
 use imajin_store::{Conn, MultiBackend};
@@ -60,7 +61,7 @@ impl Cursor {
     fn parse(text: &str) -> Result<Self, RegistryError> {
         let parts = text.split_once('.').filter(|(hostname, _)| name_check(hostname).is_ok());
         let (hostname, node_did) = parts
-            .filter(|(_, did)| did.parse::<imajin_did::Did>().is_ok())
+            .filter(|(_, did)| did.parse::<Did>().is_ok())
             .ok_or_else(|| RegistryError::shape("cursor", "it is none that this registry gave out"))?;
         Ok(Self { hostname: hostname.to_owned(), node_did: node_did.to_owned() })
     }
@@ -98,15 +99,19 @@ pub(crate) fn node_list(conn: &mut Conn, context: &Context, asked: &NodeList) ->
     Ok(NodePage { nodes: views.collect::<Result<_, _>>()?, cursor })
 }
 
-/// One node by DID, name or full host name. A name leads to its present holder.
+/// One node by DID, name or full host name. A name leads to its present holder; a name that was left leads to where its
+/// holder went, as long as it is reserved.
 pub(crate) fn node_fetch(conn: &mut Conn, context: &Context, key: &str) -> Result<Option<NodeView>, RegistryError> {
-    let did = match lookup_key(key, &context.zone) {
+    let now = context.env.now();
+    let (did, name) = match lookup_key(key, &context.zone) {
         None => return Ok(None),
-        Some(LookupKey::Did(did)) => did,
+        Some(LookupKey::Did(did)) => (did, None),
         Some(LookupKey::Name(name)) => {
-            let holder = node_names::table.find(&name).select(node_names::node_did).first(conn).optional()?;
-            let Some(holder) = holder else { return Ok(None) };
-            holder
+            let columns = (node_names::node_did, node_names::held_until);
+            let holder: Option<(Did, Timestamp)> =
+                node_names::table.find(&name).select(columns).first(conn).optional()?;
+            let Some((did, held_until)) = holder else { return Ok(None) };
+            (did, (held_until <= now).then_some(name))
         }
     };
     let row: Option<(NodeRow, LivenessRow)> = joined()
@@ -115,7 +120,8 @@ pub(crate) fn node_fetch(conn: &mut Conn, context: &Context, key: &str) -> Resul
         .select((NodeRow::as_select(), LivenessRow::as_select()))
         .first(conn)
         .optional()?;
-    row.map(|(node, liveness)| node.view(&liveness, &context.zone, context.env.now())).transpose()
+    let row = row.filter(|(node, _)| name.is_none_or(|name| node.hostname == name));
+    row.map(|(node, liveness)| node.view(&liveness, &context.zone, now)).transpose()
 }
 
 /// How many nodes there are.

@@ -18,7 +18,10 @@ use crate::sessions::Living;
 impl AuthApi for Auth {
     async fn caller_keys(&self, request: CallerKeysRequest) -> Result<CallerKeys, Problem> {
         let sealer = self.sealer.clone();
-        Ok(self.db.read(move |conn| caller_keys(conn, &sealer, &request.did)).await?)
+        Ok(self
+            .db
+            .read(move |conn| caller_keys(conn, &sealer, &request.did))
+            .await?)
     }
 
     async fn session_view(&self, request: SessionViewRequest) -> Result<Option<SessionView>, Problem> {
@@ -48,6 +51,8 @@ impl AuthApi for Auth {
     }
 
     async fn setup_state(&self, _request: SetupStateRequest) -> Result<SetupState, Problem> {
-        Ok(SetupState { operator: self.operator().await? })
+        Ok(SetupState {
+            operator: self.operator().await?,
+        })
     }
 }

@@ -20,7 +20,7 @@ use crate::rows::{
 };
 use crate::schema::{custodial_keys, identities, node_roles, session_keys};
 use crate::session_keys::{public_key_of, seal_label};
-use crate::{mailbox, registration, setup};
+use crate::{registration, setup, soft};
 
 const PAGE: i64 = 256;
 
@@ -93,7 +93,7 @@ fn is_as_logged(row: &IdentityRow, logged: &Logged) -> bool {
             let said = parsed.and_then(|body| Registration::parse(&body).ok());
             owner_fits && said.is_some_and(|said| registration_fits(row, &said))
         }
-        mailbox::ACTION_CREATE => {
+        soft::ACTION_CREATE => {
             let said: Option<Value> = serde_json::from_slice(body).ok();
             let said = |name: &str| said.as_ref()?.get(name)?.as_str().map(str::to_owned);
             owner_fits
@@ -145,7 +145,11 @@ fn session_keys_audit(conn: &mut Conn, keyring: &Keyring, findings: &mut Vec<Fin
             key.public().as_bytes().as_slice() == row.public_key && key_id(&key.public()) == row.kid
         });
         if !fits {
-            findings.push(finding("session_keys", &row.kid, "the sealed key does not open, or is another one"));
+            findings.push(finding(
+                "session_keys",
+                &row.kid,
+                "the sealed key does not open, or is another one",
+            ));
         }
     }
     Ok(())
@@ -161,7 +165,11 @@ fn custodial_keys_audit(conn: &mut Conn, keyring: &Keyring, findings: &mut Vec<F
     let mut keys: BTreeMap<Did, Vec<u8>> = rows.into_iter().map(|row| (row.did, row.sealed_key)).collect();
     for did in soft {
         match keys.remove(&did) {
-            None => findings.push(finding("custodial_keys", did.as_str(), "the key of a soft identity is missing")),
+            None => findings.push(finding(
+                "custodial_keys",
+                did.as_str(),
+                "the key of a soft identity is missing",
+            )),
             Some(sealed) => {
                 let key = opens_to(keyring, &custodial_label(&did), sealed);
                 if key.is_none_or(|key| key.did() != did) {
@@ -172,7 +180,11 @@ fn custodial_keys_audit(conn: &mut Conn, keyring: &Keyring, findings: &mut Vec<F
         }
     }
     for did in keys.keys() {
-        findings.push(finding("custodial_keys", did.as_str(), "its identity holds its own key"));
+        findings.push(finding(
+            "custodial_keys",
+            did.as_str(),
+            "its identity holds its own key",
+        ));
     }
     Ok(())
 }

@@ -59,13 +59,29 @@ impl Auth {
     /// # Errors
     /// When the database or a sealed key cannot be read, or the mail configuration cannot be understood.
     pub async fn start(deps: AuthDeps) -> Result<Arc<Self>, Problem> {
-        let AuthDeps { env, public, keyring, db, mail } = deps;
+        let AuthDeps {
+            env,
+            public,
+            keyring,
+            db,
+            mail,
+        } = deps;
         let sealer = Sealer::for_service(&keyring, SERVICE);
         let keys = SessionKeys::open(&db, &keyring, &sealer, &env).await?;
         let (outbound, postman) = mail.as_ref().map(mail_route).transpose()?.unzip();
         let writer = Arc::new(Writer::new(SERVICE, keyring.clone(), sealer.clone(), env.clone()));
         let postman = Mutex::new(postman);
-        Ok(Arc::new(Self { env, public, keyring, db, sealer, keys, outbound, writer, postman }))
+        Ok(Arc::new(Self {
+            env,
+            public,
+            keyring,
+            db,
+            sealer,
+            keys,
+            outbound,
+            writer,
+            postman,
+        }))
     }
 
     /// Starts the work that nobody waits for: throwing away what has expired, and sending mail.
@@ -105,8 +121,10 @@ impl Auth {
     /// Signs the end of the mutation log before the node stops.
     async fn log_close(&self) {
         let writing = self.writing();
-        let closed: Result<(), AuthError> =
-            self.db.write(move |conn| Ok(mutation::checkpoint(conn, &writing.writer)?)).await;
+        let closed: Result<(), AuthError> = self
+            .db
+            .write(move |conn| Ok(mutation::checkpoint(conn, &writing.writer)?))
+            .await;
         if let Err(error) = closed {
             tracing::warn!(%error, "the end of the mutation log could not be signed");
         }
@@ -128,7 +146,11 @@ impl Auth {
     }
 
     pub(crate) fn writing(&self) -> Writing {
-        Writing { env: self.env.clone(), sealer: self.sealer.clone(), writer: Arc::clone(&self.writer) }
+        Writing {
+            env: self.env.clone(),
+            sealer: self.sealer.clone(),
+            writer: Arc::clone(&self.writer),
+        }
     }
 
     /// In whose name tokens are issued.
@@ -144,6 +166,8 @@ impl Auth {
 
 impl std::fmt::Debug for Auth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Auth").field("public", &self.public).finish_non_exhaustive()
+        f.debug_struct("Auth")
+            .field("public", &self.public)
+            .finish_non_exhaustive()
     }
 }

@@ -78,7 +78,9 @@ pub(crate) fn open(keyring: &Keyring, now: Timestamp, id: &str) -> Result<Return
     }
     let encoded = id.strip_prefix(PREFIX).ok_or_else(failed)?;
     let bytes = URL_SAFE_NO_PAD.decode(encoded).or(Err(failed()))?;
-    let payload = keyring.open(SEAL_LABEL, &Sealed::from_bytes(bytes.clone())).or(Err(failed()))?;
+    let payload = keyring
+        .open(SEAL_LABEL, &Sealed::from_bytes(bytes.clone()))
+        .or(Err(failed()))?;
     let (issued_at, key) = payload.split_first_chunk::<8>().ok_or_else(failed)?;
     let key: [u8; 32] = key.try_into().or(Err(failed()))?;
     let key = PublicKey::from_bytes(&key).or(Err(failed()))?;
@@ -88,7 +90,13 @@ pub(crate) fn open(keyring: &Keyring, now: Timestamp, id: &str) -> Result<Return
         return Err(AuthError::ChallengeExpired);
     }
     let (digest, text) = (sha256_hex(&bytes), text_of(&bytes));
-    Ok(Returned { digest, text, did: Did::from_key(&key), key, expires_at })
+    Ok(Returned {
+        digest,
+        text,
+        did: Did::from_key(&key),
+        key,
+        expires_at,
+    })
 }
 
 /// Nobody can choose the text: it is a digest of the sealed token, which holds 192 random bits.
@@ -120,7 +128,10 @@ mod tests {
         let returned = open(&keyring, env.now(), &challenge.id).unwrap();
         assert_eq!((returned.key, &returned.text), (key, &challenge.text));
         clock.advance(LIFETIME);
-        assert!(matches!(open(&keyring, env.now(), &challenge.id), Err(AuthError::ChallengeExpired)));
+        assert!(matches!(
+            open(&keyring, env.now(), &challenge.id),
+            Err(AuthError::ChallengeExpired)
+        ));
     }
 
     #[test]
@@ -141,9 +152,20 @@ mod tests {
         let own = issue(&keyring, &env, None);
         let changed = format!("{}A{}", own.id.get(..50).unwrap(), own.id.get(51..).unwrap());
         let long = format!("{PREFIX}{}", "A".repeat(LENGTH_MAX));
-        for bad in [foreign.id.as_str(), changed.as_str(), long.as_str(), "", "chl_", "chl_!", "evt_x"] {
+        for bad in [
+            foreign.id.as_str(),
+            changed.as_str(),
+            long.as_str(),
+            "",
+            "chl_",
+            "chl_!",
+            "evt_x",
+        ] {
             if bad != own.id {
-                assert!(matches!(open(&keyring, env.now(), bad), Err(AuthError::LoginFailed)), "{bad}");
+                assert!(
+                    matches!(open(&keyring, env.now(), bad), Err(AuthError::LoginFailed)),
+                    "{bad}"
+                );
             }
         }
     }

@@ -21,7 +21,10 @@ pub(crate) fn custodial_label(did: &Did) -> String {
 impl Auth {
     /// Signs a request for a soft identity, while its session is alive, with its own sealed key.
     pub(crate) async fn request_sign(&self, request: &CustodialSign) -> Result<SignedRequest, AuthError> {
-        let living = self.session_resolve(&request.token).await?.ok_or(AuthError::SessionEnded)?;
+        let living = self
+            .session_resolve(&request.token)
+            .await?
+            .ok_or(AuthError::SessionEnded)?;
         if living.identity.custody != Custody::Node {
             return Err(AuthError::NotCustodial);
         }
@@ -50,7 +53,9 @@ impl Auth {
             })
             .await?;
         let row = row.ok_or_else(|| AuthError::Row(format!("custodial_keys {did}")))?;
-        Ok(self.keyring.open_key(&custodial_label(did), &Sealed::from_bytes(row.sealed_key))?)
+        Ok(self
+            .keyring
+            .open_key(&custodial_label(did), &Sealed::from_bytes(row.sealed_key))?)
     }
 
     /// Whether a URL is one of this node: its host, on whichever port a service listens. A session that was stolen

@@ -39,7 +39,11 @@ impl Auth {
     /// The node's did:web, where its host can be one; else its native DID.
     pub(crate) fn node_web_did(&self) -> Did {
         let host = self.public.0.host_str().unwrap_or_default();
-        let authority = self.public.0.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let authority = self
+            .public
+            .0
+            .port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         Did::from_web_authority(&authority).unwrap_or_else(|_error| self.keyring.node_did().clone())
     }
 
@@ -70,7 +74,11 @@ impl Auth {
     }
 
     fn identity_document_as(&self, id: Did, identity: &Identity) -> DidDocument {
-        DidDocument::for_key(id, &identity.key, vec![Service::new("mjn", "MJNNode", &self.public.absolute("/mjn"))])
+        DidDocument::for_key(
+            id,
+            &identity.key,
+            vec![Service::new("mjn", "MJNNode", &self.public.absolute("/mjn"))],
+        )
     }
 
     /// Resolves a DID: of this node, of an identity registered here, or one that is its own document.
@@ -82,7 +90,10 @@ impl Auth {
         };
         if did == self.node_web_did() || did.canonical() == *self.keyring.node_did() {
             let document = Box::new(self.node_document(did.clone()));
-            return Ok(Resolved::Document { document, metadata: metadata(&did, None) });
+            return Ok(Resolved::Document {
+                document,
+                metadata: metadata(&did, None),
+            });
         }
         let (name, sealer) = (Name::of_did(&did), self.sealer.clone());
         let identity = self.db.read(move |conn| identity_find(conn, &sealer, &name)).await?;

@@ -40,8 +40,8 @@ pub enum AuthError {
     /// The kind of actor is none of ours.
     #[error("The type must be one of human, agent, device, org, event, service, node, presence or actor.")]
     KindUnknown,
-    /// The display name is too long, empty, or holds control characters.
-    #[error("The name must have 1 to 80 characters, without control characters.")]
+    /// The display name is too long, empty, or holds control or invisible characters.
+    #[error("The name must have 1 to 80 characters, without control or invisible characters.")]
     NameForm,
     /// The handle has the wrong form.
     #[error("The handle must have 3 to 30 characters: a–z, 0–9 and the underscore.")]
@@ -172,7 +172,9 @@ impl AuthError {
             Self::HandleReserved | Self::HandleTaken => "Choose another one.",
             Self::OtherSigner => "Sign with the key that you register, or send the request unsigned.",
             Self::LoginFailed => "Sign the text of the challenge itself, as UTF-8, with the key of this identity.",
-            Self::ChallengeExpired | Self::ChallengeUsed => "Ask for a new challenge and answer it within five minutes.",
+            Self::ChallengeExpired | Self::ChallengeUsed => {
+                "Ask for a new challenge and answer it within five minutes."
+            }
             Self::NotRegistered => "Register it first: in the browser at /join, or with `imajin login`.",
             Self::CallerUnknown => "Sign with a did:mjn or did:key, or register the identity at this node.",
             Self::MailboxCaller => "Log in through the mailbox; the node then signs for this identity.",

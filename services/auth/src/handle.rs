@@ -9,13 +9,78 @@ const LENGTH: std::ops::RangeInclusive<usize> = 3..=30;
 
 /// Names that would pass for the node itself, for a role, or for a part of an address. In alphabetical order.
 const RESERVED: [&str; 72] = [
-    "abuse", "account", "accounts", "admin", "administrator", "agent", "anonymous", "api", "assets", "auth", "billing",
-    "broker", "chat", "coffee", "config", "connections", "contact", "demo", "directory", "dykil", "event", "events",
-    "everyone", "fair", "health", "help", "home", "host", "hostmaster", "imagxp", "imajin", "info", "join", "learn",
-    "legal", "links", "login", "logout", "mail", "mailbox", "me", "metrics", "mjn", "moderator", "node", "nobody",
-    "null", "official", "operator", "orders", "owner", "pay", "payments", "postmaster", "privacy", "profile", "publisher",
-    "ready", "receipts", "register", "registry", "root", "security", "settings", "setup", "staff", "support", "system",
-    "tickets", "undefined", "webmaster", "www",
+    "abuse",
+    "account",
+    "accounts",
+    "admin",
+    "administrator",
+    "agent",
+    "anonymous",
+    "api",
+    "assets",
+    "auth",
+    "billing",
+    "broker",
+    "chat",
+    "coffee",
+    "config",
+    "connections",
+    "contact",
+    "demo",
+    "directory",
+    "dykil",
+    "event",
+    "events",
+    "everyone",
+    "fair",
+    "health",
+    "help",
+    "home",
+    "host",
+    "hostmaster",
+    "imagxp",
+    "imajin",
+    "info",
+    "join",
+    "learn",
+    "legal",
+    "links",
+    "login",
+    "logout",
+    "mail",
+    "mailbox",
+    "me",
+    "metrics",
+    "mjn",
+    "moderator",
+    "nobody",
+    "node",
+    "null",
+    "official",
+    "operator",
+    "orders",
+    "owner",
+    "pay",
+    "payments",
+    "postmaster",
+    "privacy",
+    "profile",
+    "publisher",
+    "ready",
+    "receipts",
+    "register",
+    "registry",
+    "root",
+    "security",
+    "settings",
+    "setup",
+    "staff",
+    "support",
+    "system",
+    "tickets",
+    "undefined",
+    "webmaster",
+    "www",
 ];
 
 /// A handle that somebody may have: 3 to 30 of `a`–`z`, `0`–`9` and `_`, and none that is reserved.
@@ -30,7 +95,10 @@ impl Handle {
 
 /// Whether a text has the form of a handle, reserved or not.
 pub(crate) fn is_handle_shaped(text: &str) -> bool {
-    LENGTH.contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+    LENGTH.contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }
 
 impl FromStr for Handle {
@@ -63,7 +131,10 @@ mod tests {
     fn the_reserved_names_are_in_order_and_of_the_right_form() {
         assert!(RESERVED.is_sorted());
         for name in RESERVED {
-            assert!(name.len() < 3 || matches!(name.parse::<Handle>(), Err(AuthError::HandleReserved)), "{name}");
+            assert!(
+                name.len() < 3 || matches!(name.parse::<Handle>(), Err(AuthError::HandleReserved)),
+                "{name}"
+            );
         }
     }
 

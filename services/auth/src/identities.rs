@@ -19,7 +19,9 @@ pub(crate) const CUSTODY_OWN: &str = "own";
 pub(crate) const CUSTODY_NODE: &str = "node";
 
 /// What an actor can be. `presence` and `actor` are what older clients send.
-const KINDS: [&str; 9] = ["human", "agent", "device", "org", "event", "service", "node", "presence", "actor"];
+const KINDS: [&str; 9] = [
+    "human", "agent", "device", "org", "event", "service", "node", "presence", "actor",
+];
 const NAME_LENGTH_MAX: usize = 80;
 
 /// A registered identity, read from the database, with everything that decides about it.
@@ -114,20 +116,37 @@ pub(crate) fn caller_keys(conn: &mut Conn, sealer: &Sealer, did: &Did) -> Result
         }),
         None => name
             .key()
-            .map(|key| CallerKeys { did: key.did(), keys: vec![key], tier: Tier::Visitor, custody: Custody::Own })
+            .map(|key| CallerKeys {
+                did: key.did(),
+                keys: vec![key],
+                tier: Tier::Visitor,
+                custody: Custody::Own,
+            })
             .ok_or(AuthError::CallerUnknown),
     }
 }
 
 /// Checks what kind of actor somebody wants to be.
 pub(crate) fn kind_parse(text: &str) -> Result<String, AuthError> {
-    KINDS.iter().find(|kind| **kind == text).map(|kind| (*kind).to_owned()).ok_or(AuthError::KindUnknown)
+    KINDS
+        .iter()
+        .find(|kind| **kind == text)
+        .map(|kind| (*kind).to_owned())
+        .ok_or(AuthError::KindUnknown)
+}
+
+/// Invisible, or turns the direction of what follows: good for passing as somebody else.
+const fn is_deceptive(letter: char) -> bool {
+    matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Checks a display name.
 pub(crate) fn name_parse(text: &str) -> Result<String, AuthError> {
     let name = text.trim();
-    if name.is_empty() || name.chars().count() > NAME_LENGTH_MAX || name.chars().any(char::is_control) {
+    if name.is_empty()
+        || name.chars().count() > NAME_LENGTH_MAX
+        || name.chars().any(|letter| letter.is_control() || is_deceptive(letter))
+    {
         return Err(AuthError::NameForm);
     }
     Ok(name.to_owned())

@@ -8,7 +8,7 @@
 //! | a key becomes known here | `registration` |
 //! | a challenge is given out (without a row) and answered (once) | `challenge`, `login` |
 //! | a session: a signed token that names a row | `sessions`, `session_keys` |
-//! | a mailbox is proven, a soft identity stands for it | `mailbox`, `mailer`, `custodial` |
+//! | a mailbox is proven, a soft identity stands for it | `mailbox`, `mailer`, `soft`, `custodial` |
 //! | somebody becomes the operator | `setup` |
 //! | DID documents, key sets, resolution | `documents` |
 //! | what `imajin verify` checks | `audit` |
@@ -40,6 +40,7 @@ mod schema;
 mod session_keys;
 mod sessions;
 mod setup;
+mod soft;
 
 use imajin_store::{Migrations, embed_migrations};
 

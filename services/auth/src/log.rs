@@ -31,9 +31,12 @@ impl Authority {
     fn proof(&self) -> Proof {
         match self {
             Self::Signed(request) => Proof::Http(request.clone()),
-            Self::Challenge { key, text, signature } => {
-                Proof::Challenge { did: key.did(), key: *key, text: text.clone(), signature: *signature }
-            }
+            Self::Challenge { key, text, signature } => Proof::Challenge {
+                did: key.did(),
+                key: *key,
+                text: text.clone(),
+                signature: *signature,
+            },
             Self::Node => Proof::Node,
         }
     }
@@ -41,7 +44,14 @@ impl Authority {
     /// Spends the nonce of a signed request that changes nothing.
     pub(crate) fn nonce_spend(&self, conn: &mut Conn, auth: &Writing) -> Result<(), AuthError> {
         if let Self::Signed(request) = self {
-            nonce::spend(conn, &auth.sealer, &request.did, &request.nonce, request.created, NONCE_KEPT_FOR)?;
+            nonce::spend(
+                conn,
+                &auth.sealer,
+                &request.did,
+                &request.nonce,
+                request.created,
+                NONCE_KEPT_FOR,
+            )?;
         }
         Ok(())
     }
@@ -72,8 +82,13 @@ pub(crate) fn mutation_record(
     body: Vec<u8>,
     authority: &Authority,
 ) -> Result<String, AuthError> {
-    let mutation =
-        Mutation { owner: owner.clone(), action, object: object.to_owned(), body, proof: authority.proof() };
+    let mutation = Mutation {
+        owner: owner.clone(),
+        action,
+        object: object.to_owned(),
+        body,
+        proof: authority.proof(),
+    };
     let seq = mutation::append(conn, &auth.writer, &mutation)?;
     Ok(authority.text(&format!("{}/{seq}", auth.writer.chain())))
 }

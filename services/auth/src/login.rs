@@ -56,7 +56,9 @@ impl Auth {
         let (sealer, asked) = (self.sealer.clone(), name.clone());
         let identity = self.db.read(move |conn| identity_find(conn, &sealer, &asked)).await?;
         // A key that is not registered yet needs a challenge, too: to register.
-        let subject = identity.and_then(|identity| identity.did.public_key()).or_else(|| name.key());
+        let subject = identity
+            .and_then(|identity| identity.did.public_key())
+            .or_else(|| name.key());
         Ok(challenge::issue(&self.keyring, &self.env, subject.as_ref()))
     }
 
@@ -72,10 +74,12 @@ impl Auth {
             .db
             .read(move |conn| {
                 let identity = identity_find(conn, &sealer, &Name::Native(did))?;
-                let named = identity_find(conn, &sealer, &named)?.map(|named| named.did).or(match named {
-                    Name::Native(did) => Some(did),
-                    _ => None,
-                });
+                let named = identity_find(conn, &sealer, &named)?
+                    .map(|named| named.did)
+                    .or(match named {
+                        Name::Native(did) => Some(did),
+                        _ => None,
+                    });
                 Ok::<_, AuthError>((identity, named))
             })
             .await?;

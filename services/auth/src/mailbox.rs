@@ -1,26 +1,19 @@
-//! Proofs of a mailbox, and the soft identities behind them.
-//!
-//! A soft identity is a pseudonymous key of this node that stands for a mailbox. The node holds the key, sealed. The
-//! did:email that names the mailbox is an alias in a table of its own and appears in nothing that anyone else sees.
+//! Proofs of a mailbox: a link that is sent to it, shown when it is opened, and used up by a button.
 
 use diesel::prelude::*;
 use imajin_auth_api::{DevelopmentMail, MailboxProofSent};
-use imajin_did::{Did, SecretKey};
+use imajin_did::Did;
 use imajin_kernel::{Span, Timestamp};
 use imajin_proof::digest::sha256_hex;
 use imajin_store::{Conn, SealedRow, for_update};
-use serde_json::json;
 
 use crate::AuthError;
 use crate::auth::{Auth, Writing};
-use crate::custodial::custodial_label;
-use crate::identities::{CUSTODY_NODE, Identity, identity_find, operator_find};
-use crate::log::{Authority, mutation_record};
 use crate::mailer::Mail;
-use crate::names::Name;
-use crate::rows::{CustodialKeyRow, DevelopmentMailRow, IdentityRow, MailboxAliasRow, MailboxProofRow};
-use crate::schema::{development_mails, mailbox_aliases, mailbox_proofs};
+use crate::rows::{DevelopmentMailRow, MailboxProofRow};
+use crate::schema::{development_mails, mailbox_proofs};
 use crate::sessions::{METHOD_MAILBOX, Opened, session_insert};
+use crate::soft::soft_identity;
 
 /// How long a link works.
 pub(crate) const LIFETIME: Span = Span::minutes(15);
@@ -33,11 +26,6 @@ const PER_NODE_MAX: i64 = 300;
 /// Messages in the development mailbox.
 const DEVELOPMENT_MAIL_MAX: i64 = 200;
 const NEXT_LENGTH_MAX: usize = 500;
-
-/// The action in the mutation log.
-pub(crate) const ACTION_CREATE: &str = "identity.soft";
-/// What a soft identity is.
-pub(crate) const KIND: &str = "human";
 
 /// A link that was opened and is still good.
 #[derive(Debug, Clone)]
@@ -67,7 +55,11 @@ impl Auth {
             return Err(AuthError::NextForm);
         }
         // A place in the queue first: a link that cannot be sent must not count.
-        let permit = self.outbound.as_ref().map(crate::mailer::Outbound::reserve).transpose()?;
+        let permit = self
+            .outbound
+            .as_ref()
+            .map(crate::mailer::Outbound::reserve)
+            .transpose()?;
         let token = hex::encode(self.env.random_bytes::<32>());
         let mail = self.link_mail(&mailbox, &token);
         let row = self.link_row(mailbox, next, &token);
@@ -78,14 +70,18 @@ impl Auth {
             .write(move |conn| {
                 limits_check(conn, &row)?;
                 row.clone().insert(conn, &auth.sealer)?;
-                kept.clone().map_or(Ok(()), |kept| development_mail_keep(conn, &auth, kept))
+                kept.clone()
+                    .map_or(Ok(()), |kept| development_mail_keep(conn, &auth, kept))
             })
             .await?;
         let development_mailbox = permit.is_none();
         if let Some(permit) = permit {
             let _sender = permit.send(mail.mail);
         }
-        Ok(MailboxProofSent { expires_at, development_mailbox })
+        Ok(MailboxProofSent {
+            expires_at,
+            development_mailbox,
+        })
     }
 
     /// What a link is for, if it is still good. Consumes nothing: mail scanners open links.
@@ -95,16 +91,17 @@ impl Auth {
             .db
             .read(move |conn| Ok::<_, AuthError>(link_find(conn, &hash, now)?.intact(&sealer)?))
             .await?;
-        Ok(PendingLink { mailbox_hint: mailbox_hint(&row.mailbox), next: next_of(&row) })
+        Ok(PendingLink {
+            mailbox_hint: mailbox_hint(&row.mailbox),
+            next: next_of(&row),
+        })
     }
 
     /// Uses a link up: finds or makes the soft identity of its mailbox, and opens a session.
     pub(crate) async fn mailbox_link_use(&self, token: &str, client: Option<String>) -> Result<UsedLink, AuthError> {
         let hash = token_hash(token);
         // Made before the transaction, which may run twice, and used only if the mailbox is new.
-        let fresh = SecretKey::generate(&self.env);
-        let sealed = self.keyring.seal_key(&custodial_label(&fresh.did()), &fresh, &self.env).into_bytes();
-        let soft = NewSoft { did: fresh.did(), public_key: fresh.public().to_bytes().to_vec(), sealed_key: sealed };
+        let soft = self.soft_prepare();
         let session = self.session_row(&soft.did, METHOD_MAILBOX, client);
         let auth = self.writing();
         let (identity, session, next) = self
@@ -121,7 +118,10 @@ impl Auth {
                 Ok((identity, session, next))
             })
             .await?;
-        Ok(UsedLink { opened: self.session_opened(identity, &session)?, next })
+        Ok(UsedLink {
+            opened: self.session_opened(identity, &session)?,
+            next,
+        })
     }
 
     /// What the development mailbox holds, newest first.
@@ -172,7 +172,14 @@ impl Auth {
              Open this link and confirm it there:\n\n{link}\n\n\
              It works once, within {minutes} minutes. If it was not you, do nothing.\n"
         );
-        LinkMail { mail: Mail { to: mailbox.to_owned(), subject: format!("Sign in at {host}"), body }, link }
+        LinkMail {
+            mail: Mail {
+                to: mailbox.to_owned(),
+                subject: format!("Sign in at {host}"),
+                body,
+            },
+            link,
+        }
     }
 
     fn development_mail(&self, row: &MailboxProofRow, mail: &LinkMail) -> DevelopmentMailRow {
@@ -191,14 +198,6 @@ impl Auth {
 struct LinkMail {
     mail: Mail,
     link: String,
-}
-
-/// What a soft identity would be made of.
-#[derive(Clone)]
-struct NewSoft {
-    did: Did,
-    public_key: Vec<u8>,
-    sealed_key: Vec<u8>,
 }
 
 fn token_hash(token: &str) -> String {
@@ -225,7 +224,10 @@ fn is_local_path(next: &str) -> bool {
 }
 
 fn next_of(row: &MailboxProofRow) -> String {
-    row.next_path.clone().filter(|next| is_local_path(next)).unwrap_or_else(|| "/".to_owned())
+    row.next_path
+        .clone()
+        .filter(|next| is_local_path(next))
+        .unwrap_or_else(|| "/".to_owned())
 }
 
 /// `a…@example.org`
@@ -250,7 +252,9 @@ fn limits_check(conn: &mut Conn, row: &MailboxProofRow) -> Result<(), AuthError>
         return Ok(());
     }
     let oldest = if is_full { in_mailbox.first().copied() } else { None };
-    let wait = oldest.map_or(Span::minutes(10), |oldest| oldest.plus(LIMIT_WINDOW).since(row.created_at));
+    let wait = oldest.map_or(Span::minutes(10), |oldest| {
+        oldest.plus(LIMIT_WINDOW).since(row.created_at)
+    });
     let retry_after_seconds = u32::try_from(wait.as_seconds()).unwrap_or(0).saturating_add(1);
     Err(AuthError::MailboxLimit { retry_after_seconds })
 }
@@ -270,7 +274,9 @@ fn development_mail_keep(conn: &mut Conn, auth: &Writing, row: DevelopmentMailRo
 }
 
 fn link_find(conn: &mut Conn, hash: &str, now: Timestamp) -> Result<MailboxProofRow, AuthError> {
-    let query = mailbox_proofs::table.filter(mailbox_proofs::token_hash.eq(hash)).select(MailboxProofRow::as_select());
+    let query = mailbox_proofs::table
+        .filter(mailbox_proofs::token_hash.eq(hash))
+        .select(MailboxProofRow::as_select());
     still_good(query.first(conn).optional()?, now)
 }
 
@@ -284,84 +290,8 @@ fn link_lock(conn: &mut Conn, hash: &str, now: Timestamp) -> Result<MailboxProof
 }
 
 fn still_good(row: Option<MailboxProofRow>, now: Timestamp) -> Result<MailboxProofRow, AuthError> {
-    row.filter(|row| row.used_at.is_none() && row.expires_at > now).ok_or(AuthError::LinkGone)
-}
-
-/// The soft identity of a mailbox whose proof is complete.
-fn soft_identity(conn: &mut Conn, auth: &Writing, mailbox: &str, fresh: &NewSoft) -> Result<Identity, AuthError> {
-    let alias = Did::from_mailbox(mailbox).or(Err(AuthError::MailboxForm))?;
-    let known: Option<MailboxAliasRow> =
-        mailbox_aliases::table.find(alias.clone()).select(MailboxAliasRow::as_select()).first(conn).optional()?;
-    let identity = match known {
-        Some(row) => {
-            let row = row.intact(&auth.sealer)?;
-            // An alias is worth nothing without the mailbox that was proven.
-            if row.mailbox != mailbox {
-                return Err(AuthError::Row(format!("mailbox_aliases {}", row.alias)));
-            }
-            identity_find(conn, &auth.sealer, &Name::Native(row.did))?.ok_or(AuthError::IdentityUnknown)?
-        }
-        None => soft_identity_create(conn, auth, &alias, mailbox, fresh)?,
-    };
-    if identity.deactivated {
-        return Err(AuthError::IdentityDeactivated);
-    }
-    Ok(identity)
-}
-
-fn soft_identity_create(
-    conn: &mut Conn,
-    auth: &Writing,
-    alias: &Did,
-    mailbox: &str,
-    fresh: &NewSoft,
-) -> Result<Identity, AuthError> {
-    let (did, created_at, row_seal) = (fresh.did.clone(), auth.env.now(), Vec::new());
-    // Without the mailbox: a log is kept for ever.
-    let body = json!({"did": did, "type": KIND, "custody": CUSTODY_NODE}).to_string().into_bytes();
-    let proof = mutation_record(conn, auth, &did, ACTION_CREATE, did.as_str(), body, &Authority::Node)?;
-    let row = IdentityRow {
-        did: did.clone(),
-        public_key: fresh.public_key.clone(),
-        kind: KIND.to_owned(),
-        handle: None,
-        name: None,
-        custody: CUSTODY_NODE.to_owned(),
-        recovery_key: None,
-        owner_did: did.clone(),
-        proof,
-        created_at,
-        deleted_at: None,
-        row_seal,
-    };
-    let row = row.insert(conn, &auth.sealer)?;
-    let key = CustodialKeyRow { did, sealed_key: fresh.sealed_key.clone(), created_at, row_seal: Vec::new() };
-    key.insert(conn, &auth.sealer)?;
-    for alias in alias_forms(alias) {
-        alias_note(conn, auth, alias, &row, mailbox)?;
-    }
-    let operator = operator_find(conn, &auth.sealer)?;
-    Identity::from_row(row, operator.as_ref())
-}
-
-/// The did:email, and the form with underscores for dots that live databases hold, unless that is another mailbox.
-fn alias_forms(alias: &Did) -> Vec<Did> {
-    let underscored = alias.as_str().replace('.', "_").parse::<Did>().ok();
-    let mut forms = vec![alias.clone()];
-    forms.extend(underscored.filter(|form| form.mailbox().is_none()));
-    forms
-}
-
-/// Two mailboxes can share the form with underscores (`a.b@…` and `a_b@…`): whoever proved theirs first has it.
-fn alias_note(conn: &mut Conn, auth: &Writing, alias: Did, row: &IdentityRow, mailbox: &str) -> Result<(), AuthError> {
-    let known: i64 =
-        mailbox_aliases::table.filter(mailbox_aliases::alias.eq(alias.clone())).count().get_result(conn)?;
-    if known == 0 {
-        let (did, mailbox) = (row.did.clone(), mailbox.to_owned());
-        let noted = MailboxAliasRow { alias, did, mailbox, created_at: row.created_at, row_seal: Vec::new() };
-        noted.insert(conn, &auth.sealer)?;
-    }
-    Ok(())
+    row.filter(|row| row.used_at.is_none() && row.expires_at > now)
+        .ok_or(AuthError::LinkGone)
 }
 
 #[cfg(test)]
@@ -373,18 +303,18 @@ mod tests {
         for good in ["/", "/me", "/events/evt_1?x=1#y", "/a//b"] {
             assert!(is_local_path(good), "{good}");
         }
-        for bad in ["", "me", "//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example", "/a b", "/ü"] {
+        for bad in [
+            "",
+            "me",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/\t/evil.example",
+            "/a b",
+            "/ü",
+        ] {
             assert!(!is_local_path(bad), "{bad}");
         }
-    }
-
-    #[test]
-    fn the_form_with_underscores_never_takes_another_mailbox() {
-        let forms = |mailbox: &str| -> Vec<String> {
-            alias_forms(&Did::from_mailbox(mailbox).unwrap()).iter().map(ToString::to_string).collect()
-        };
-        assert_eq!(forms("a.b@x.org"), ["did:email:a.b_at_x.org", "did:email:a_b_at_x_org"]);
-        assert_eq!(forms("a.b@localhost"), ["did:email:a.b_at_localhost"]);
     }
 
     #[test]

@@ -25,7 +25,9 @@ pub struct MailConfig {
 
 impl std::fmt::Debug for MailConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MailConfig").field("from", &self.from).finish_non_exhaustive()
+        f.debug_struct("MailConfig")
+            .field("from", &self.from)
+            .finish_non_exhaustive()
     }
 }
 
@@ -73,8 +75,11 @@ pub(crate) struct Postman {
 pub(crate) fn mail_route(config: &MailConfig) -> Result<(Outbound, Postman), Problem> {
     // The cause is left out: it may repeat the URL, and with it the password.
     let transport = Transport::from_url(&config.smtp_url)
-        .or(Err(Problem::new(Code::InvalidRequest, "The URL of the mail server cannot be understood.")
-            .hint("Write it like smtps://user:password@mail.example.org.")))?
+        .or(Err(Problem::new(
+            Code::InvalidRequest,
+            "The URL of the mail server cannot be understood.",
+        )
+        .hint("Write it like smtps://user:password@mail.example.org.")))?
         .timeout(Some(TIMEOUT))
         .build();
     let from: Mailbox = config.from.parse().or(Err(Problem::new(

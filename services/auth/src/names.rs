@@ -33,7 +33,11 @@ impl Name {
             return Self::Native(key.did());
         }
         let lower = text.to_ascii_lowercase();
-        if is_handle_shaped(&lower) { Self::Handle(lower) } else { Self::Nobody }
+        if is_handle_shaped(&lower) {
+            Self::Handle(lower)
+        } else {
+            Self::Nobody
+        }
     }
 
     /// The name that a DID is.
@@ -57,11 +61,17 @@ impl Name {
 /// The registered identity that a name means, deactivated or not.
 ///
 /// One query in every case, so that a name that nobody has takes as long as one that somebody has.
-pub(crate) fn identity_by_name(conn: &mut Conn, sealer: &Sealer, name: &Name) -> Result<Option<IdentityRow>, AuthError> {
+pub(crate) fn identity_by_name(
+    conn: &mut Conn,
+    sealer: &Sealer,
+    name: &Name,
+) -> Result<Option<IdentityRow>, AuthError> {
     let found: Option<IdentityRow> = match name {
-        Name::Native(did) => {
-            identities::table.find(did.clone()).select(IdentityRow::as_select()).first(conn).optional()?
-        }
+        Name::Native(did) => identities::table
+            .find(did.clone())
+            .select(IdentityRow::as_select())
+            .first(conn)
+            .optional()?,
         Name::Alias(alias) => identities::table
             .inner_join(identity_aliases::table.on(identity_aliases::did.eq(identities::did)))
             .filter(identity_aliases::alias.eq(alias.clone()))

@@ -65,14 +65,17 @@ impl Registration {
             kind: kind_parse(&body.kind)?,
             handle: handle.map(Handle::into_string),
             name: body.name.as_deref().map(name_parse).transpose()?,
-            recovery_key: body.recovery_key.as_deref().map(|text| recovery_key_parse(text, &key)).transpose()?,
+            recovery_key: body
+                .recovery_key
+                .as_deref()
+                .map(|text| recovery_key_parse(text, &key))
+                .transpose()?,
         })
     }
 }
 
 fn recovery_key_parse(text: &str, key: &PublicKey) -> Result<String, AuthError> {
-    let recovery =
-        PublicKey::from_multikey(text).map_err(|error| AuthError::RecoveryKeyForm(error.to_string()))?;
+    let recovery = PublicKey::from_multikey(text).map_err(|error| AuthError::RecoveryKeyForm(error.to_string()))?;
     if recovery == *key {
         return Err(AuthError::RecoveryKeyForm("it is the identity's own key".to_owned()));
     }
@@ -110,9 +113,19 @@ impl Auth {
         }
         let authority = match signed {
             Some(verified) => Authority::Signed(verified.proof().clone()),
-            None => Authority::Challenge { key: registration.key, text: returned.text.clone(), signature },
+            None => Authority::Challenge {
+                key: registration.key,
+                text: returned.text.clone(),
+                signature,
+            },
         };
-        let step = Step { registration, did, authority, raw, returned };
+        let step = Step {
+            registration,
+            did,
+            authority,
+            raw,
+            returned,
+        };
         let auth = self.writing();
         self.write_contended(move |conn| step.run(conn, &auth)).await
     }
@@ -138,7 +151,10 @@ impl Step {
             }
             // Nothing is changed, but the signature must not work again.
             self.authority.nonce_spend(conn, auth)?;
-            return Ok(Registered { identity, created: false });
+            return Ok(Registered {
+                identity,
+                created: false,
+            });
         }
         if let Some(handle) = &self.registration.handle {
             handle_free(conn, handle)?;
@@ -147,7 +163,10 @@ impl Step {
         let proof = mutation_record(conn, auth, did, ACTION, did.as_str(), raw, &self.authority)?;
         let row = self.row(proof, &auth.env).insert(conn, &auth.sealer)?;
         short_alias_note(conn, &auth.sealer, &row, &self.registration.key)?;
-        Ok(Registered { identity: Identity::from_row(row, operator.as_ref())?, created: true })
+        Ok(Registered {
+            identity: Identity::from_row(row, operator.as_ref())?,
+            created: true,
+        })
     }
 
     fn row(&self, proof: String, env: &imajin_kernel::Env) -> IdentityRow {
@@ -170,8 +189,15 @@ impl Step {
 }
 
 fn handle_free(conn: &mut Conn, handle: &str) -> Result<(), AuthError> {
-    let taken: i64 = identities::table.filter(identities::handle.eq(handle)).count().get_result(conn)?;
-    if taken == 0 { Ok(()) } else { Err(AuthError::HandleTaken) }
+    let taken: i64 = identities::table
+        .filter(identities::handle.eq(handle))
+        .count()
+        .get_result(conn)?;
+    if taken == 0 {
+        Ok(())
+    } else {
+        Err(AuthError::HandleTaken)
+    }
 }
 
 /// Eight bytes of a key can be matched by another key with enough work: whoever proved the whole key first has the
@@ -183,7 +209,12 @@ fn short_alias_note(conn: &mut Conn, sealer: &Sealer, row: &IdentityRow, key: &P
         .count()
         .get_result(conn)?;
     if known == 0 {
-        let noted = IdentityAliasRow { alias, did: row.did.clone(), created_at: row.created_at, row_seal: Vec::new() };
+        let noted = IdentityAliasRow {
+            alias,
+            did: row.did.clone(),
+            created_at: row.created_at,
+            row_seal: Vec::new(),
+        };
         noted.insert(conn, sealer)?;
     }
     Ok(())

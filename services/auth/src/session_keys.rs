@@ -29,23 +29,34 @@ impl SessionKeys {
         let fresh = fresh_row(keyring, env);
         let writer_sealer = sealer.clone();
         // Two processes on one database may start at once; in the writer's transaction one of them is first.
-        let made = db.write(move |conn| current_or_insert(conn, &writer_sealer, fresh.clone())).await;
+        let made = db
+            .write(move |conn| current_or_insert(conn, &writer_sealer, fresh.clone()))
+            .await;
         let row = match made {
             Err(AuthError::Store(error)) if error.is_unique_violation() => {
                 let sealer = sealer.clone();
-                db.read(move |conn| current_row(conn, &sealer)).await?.ok_or_else(|| row_error(PURPOSE))?
+                db.read(move |conn| current_row(conn, &sealer))
+                    .await?
+                    .ok_or_else(|| row_error(PURPOSE))?
             }
             made => made?,
         };
         let current = keyring.open_key(&seal_label(&row.kid), &Sealed::from_bytes(row.sealed_key.clone()))?;
         let sealer = sealer.clone();
         let published = db.read(move |conn| published_keys(conn, &sealer)).await?;
-        Ok(Self { kid: row.kid, current, published })
+        Ok(Self {
+            kid: row.kid,
+            current,
+            published,
+        })
     }
 
     /// The public key behind a `kid`.
     pub(crate) fn public_key(&self, kid: &str) -> Option<PublicKey> {
-        self.published.iter().find(|(known, _key)| known == kid).map(|(_kid, key)| *key)
+        self.published
+            .iter()
+            .find(|(known, _key)| known == kid)
+            .map(|(_kid, key)| *key)
     }
 
     /// Every key with its `kid`.
@@ -86,7 +97,11 @@ fn current_or_insert(conn: &mut Conn, sealer: &Sealer, fresh: SessionKeyRow) -> 
 
 fn current_row(conn: &mut Conn, sealer: &Sealer) -> Result<Option<SessionKeyRow>, AuthError> {
     let row: Option<SessionKeyRow> = session_keys::table
-        .filter(session_keys::purpose.eq(PURPOSE).and(session_keys::retired_at.is_null()))
+        .filter(
+            session_keys::purpose
+                .eq(PURPOSE)
+                .and(session_keys::retired_at.is_null()),
+        )
         .select(SessionKeyRow::as_select())
         .first(conn)
         .optional()?;

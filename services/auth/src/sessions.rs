@@ -68,7 +68,12 @@ impl Auth {
     /// A new row, not inserted yet.
     pub(crate) fn session_row(&self, did: &Did, method: &str, client: Option<String>) -> SessionRow {
         let now = self.env.now();
-        let client = client.map(|text| text.chars().filter(|letter| !letter.is_control()).take(CLIENT_LENGTH_MAX).collect());
+        let client = client.map(|text| {
+            text.chars()
+                .filter(|letter| !letter.is_control())
+                .take(CLIENT_LENGTH_MAX)
+                .collect()
+        });
         SessionRow {
             id: self.env.new_id(),
             did: did.clone(),
@@ -96,7 +101,11 @@ impl Auth {
 
     /// A row with its token and identity.
     pub(crate) fn session_opened(&self, identity: Identity, row: &SessionRow) -> Result<Opened, AuthError> {
-        Ok(Opened { token: self.session_token(row)?, identity, expires_at: row.expires_at })
+        Ok(Opened {
+            token: self.session_token(row)?,
+            identity,
+            expires_at: row.expires_at,
+        })
     }
 
     /// Opens a session for an identity that has just proven itself.
@@ -109,7 +118,9 @@ impl Auth {
         let row = self.session_row(&identity.did, method, client);
         let opened = self.session_opened(identity, &row)?;
         let auth = self.writing();
-        self.db.write(move |conn| session_insert(conn, &auth, row.clone())).await?;
+        self.db
+            .write(move |conn| session_insert(conn, &auth, row.clone()))
+            .await?;
         Ok(opened)
     }
 
@@ -121,7 +132,9 @@ impl Auth {
         let key_of = |kid: &str| self.keys.public_key(kid);
         let verified = token::verify::<SessionClaims>(text, &key_of, &self.issuer(), &self.audience(), now);
         let Ok(verified) = verified else { return Ok(None) };
-        let Ok(id) = verified.standard.jti.parse::<SessionId>() else { return Ok(None) };
+        let Ok(id) = verified.standard.jti.parse::<SessionId>() else {
+            return Ok(None);
+        };
         let sealer = self.sealer.clone();
         let living = self.db.read(move |conn| session_find(conn, &sealer, id, now)).await?;
         Ok(living.filter(|living| living.identity.did.as_str() == verified.standard.sub))
@@ -159,7 +172,15 @@ impl Auth {
         let auth = self.writing();
         self.db
             .write(move |conn| {
-                mutation_record(conn, &auth, &did, ACTION_REVOKE, &id.to_string(), raw.clone(), &authority)?;
+                mutation_record(
+                    conn,
+                    &auth,
+                    &did,
+                    ACTION_REVOKE,
+                    &id.to_string(),
+                    raw.clone(),
+                    &authority,
+                )?;
                 session_revoke(conn, &auth, id, Some(&did))
             })
             .await
@@ -168,7 +189,12 @@ impl Auth {
 
 #[diesel::dsl::auto_type]
 fn living_rows(did: Did, now: Timestamp) -> _ {
-    sessions::table.filter(sessions::did.eq(did).and(sessions::revoked_at.is_null()).and(sessions::expires_at.gt(now)))
+    sessions::table.filter(
+        sessions::did
+            .eq(did)
+            .and(sessions::revoked_at.is_null())
+            .and(sessions::expires_at.gt(now)),
+    )
 }
 
 /// Inserts a session, and ends the oldest of an identity that has too many.
@@ -194,19 +220,28 @@ fn session_find(conn: &mut Conn, sealer: &Sealer, id: SessionId, now: Timestamp)
         .select((SessionRow::as_select(), IdentityRow::as_select()))
         .first(conn)
         .optional()?;
-    let Some((session, identity)) = found else { return Ok(None) };
+    let Some((session, identity)) = found else {
+        return Ok(None);
+    };
     let (session, identity) = (session.intact(sealer)?, identity.intact(sealer)?);
     let operator = operator_find(conn, sealer)?;
     let identity = Identity::from_row(identity, operator.as_ref())?;
     if session.revoked_at.is_some() || session.expires_at <= now || identity.deactivated {
         return Ok(None);
     }
-    Ok(Some(Living { id: session.id, identity, expires_at: session.expires_at }))
+    Ok(Some(Living {
+        id: session.id,
+        identity,
+        expires_at: session.expires_at,
+    }))
 }
 
 fn session_revoke(conn: &mut Conn, auth: &Writing, id: SessionId, owner: Option<&Did>) -> Result<(), AuthError> {
-    let row: Option<SessionRow> =
-        sessions::table.find(id).select(SessionRow::as_select()).first(conn).optional()?;
+    let row: Option<SessionRow> = sessions::table
+        .find(id)
+        .select(SessionRow::as_select())
+        .first(conn)
+        .optional()?;
     let mut row = row.ok_or(AuthError::SessionUnknown)?.intact(&auth.sealer)?;
     if owner.is_some_and(|owner| *owner != row.did) {
         return Err(AuthError::SessionUnknown);

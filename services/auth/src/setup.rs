@@ -65,7 +65,12 @@ impl Auth {
     }
 
     /// Makes the signer the operator: once, with the token that the node printed.
-    pub(crate) async fn setup_claim(&self, verified: &Verified, body: &SetupBody, raw: Vec<u8>) -> Result<(), AuthError> {
+    pub(crate) async fn setup_claim(
+        &self,
+        verified: &Verified,
+        body: &SetupBody,
+        raw: Vec<u8>,
+    ) -> Result<(), AuthError> {
         // A person without a key of their own could not run a node: its actions must be signed.
         verified.tier_require(Tier::Key)?;
         let claim = Claim {
@@ -91,9 +96,14 @@ impl Claim {
         if operator_find(conn, &auth.sealer)?.is_some() {
             return Err(AuthError::SetupDone);
         }
-        let token: Option<SetupTokenRow> =
-            setup_tokens::table.find(&self.hash).select(SetupTokenRow::as_select()).first(conn).optional()?;
-        let token = token.filter(|token| token.used_at.is_none()).ok_or(AuthError::SetupTokenWrong)?;
+        let token: Option<SetupTokenRow> = setup_tokens::table
+            .find(&self.hash)
+            .select(SetupTokenRow::as_select())
+            .first(conn)
+            .optional()?;
+        let token = token
+            .filter(|token| token.used_at.is_none())
+            .ok_or(AuthError::SetupTokenWrong)?;
         let mut token = token.intact(&auth.sealer)?;
         let (did, now) = (&self.did, auth.env.now());
         let proof = mutation_record(conn, auth, did, ACTION, OBJECT, self.raw.clone(), &self.authority)?;

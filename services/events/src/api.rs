@@ -19,46 +19,62 @@ const CHECKOUT_PATH: &str = "/events/api/checkout";
 #[async_trait]
 impl EventsApi for Events {
     async fn event_list(&self, request: EventList) -> Result<EventPage, Problem> {
-        Ok(self.read(move |conn, context| list::event_list(conn, context, &request)).await?)
+        Ok(self
+            .read(move |conn, context| list::event_list(conn, context, &request))
+            .await?)
     }
 
     async fn event_fetch(&self, request: EventFetch) -> Result<Option<EventView>, Problem> {
         let EventFetch { id, reader } = request;
-        Ok(self.read(move |conn, context| list::event_fetch(conn, context, id, reader.as_ref())).await?)
+        Ok(self
+            .read(move |conn, context| list::event_fetch(conn, context, id, reader.as_ref()))
+            .await?)
     }
 
     async fn checkout(&self, request: SignedRequest) -> Result<OrderView, Problem> {
         let target_uri = self.site.public.absolute(CHECKOUT_PATH);
         let verified = self.site.verify(&request, "POST", &target_uri).await?;
-        let body = serde_json::from_slice(&request.body).map_err(|error| {
-            Problem::new(Code::MalformedBody, format!("The JSON body was not accepted: {error}."))
-        })?;
-        Ok(self.checkout_open(verified, checkout_parse(body)?, &request).await?.order)
+        let body = serde_json::from_slice(&request.body)
+            .map_err(|error| Problem::new(Code::MalformedBody, format!("The JSON body was not accepted: {error}.")))?;
+        Ok(self
+            .checkout_open(verified, checkout_parse(body)?, &request)
+            .await?
+            .order)
     }
 
     async fn order_fetch(&self, request: OrderFetch) -> Result<Option<OrderView>, Problem> {
         let OrderFetch { id, reader } = request;
-        Ok(self.read(move |conn, context| views::order_fetch(conn, context, id, &reader)).await?)
+        Ok(self
+            .read(move |conn, context| views::order_fetch(conn, context, id, &reader))
+            .await?)
     }
 
     async fn ticket_list(&self, request: TicketList) -> Result<Vec<TicketView>, Problem> {
-        Ok(self.read(move |conn, _context| list::ticket_list(conn, &request)).await?)
+        Ok(self
+            .read(move |conn, _context| list::ticket_list(conn, &request))
+            .await?)
     }
 
     async fn ticket_fetch(&self, request: TicketFetch) -> Result<Option<TicketView>, Problem> {
         let TicketFetch { id, reader } = request;
-        Ok(self.read(move |conn, _context| views::ticket_fetch(conn, id, &reader)).await?)
+        Ok(self
+            .read(move |conn, _context| views::ticket_fetch(conn, id, &reader))
+            .await?)
     }
 
     async fn sales_list(&self, request: SalesList) -> Result<Vec<EventSales>, Problem> {
-        Ok(self.read(move |conn, context| list::sales_list(conn, &request, context.env.now())).await?)
+        Ok(self
+            .read(move |conn, context| list::sales_list(conn, &request, context.env.now()))
+            .await?)
     }
 }
 
 #[async_trait]
 impl SellerApi for Events {
     async fn goods_quote(&self, request: GoodsRef) -> Result<GoodsQuote, Problem> {
-        Ok(self.read(move |conn, context| quote::goods_quote(conn, context, &request)).await?)
+        Ok(self
+            .read(move |conn, context| quote::goods_quote(conn, context, &request))
+            .await?)
     }
 
     async fn goods_deliver(&self, request: Delivery) -> Result<DeliveryOutcome, Problem> {

@@ -15,8 +15,16 @@ use crate::rows::OrderRow;
 use crate::{Events, EventsError};
 
 /// Members by which a caller might try to say what something costs.
-const PRICE_MEMBERS: [&str; 8] =
-    ["price", "amount", "total", "currency", "asset", "unitPrice", "discount", "manifest"];
+const PRICE_MEMBERS: [&str; 8] = [
+    "price",
+    "amount",
+    "total",
+    "currency",
+    "asset",
+    "unitPrice",
+    "discount",
+    "manifest",
+];
 
 /// The answer to a checkout.
 pub(crate) struct CheckoutAnswer {
@@ -27,7 +35,9 @@ pub(crate) struct CheckoutAnswer {
 
 /// Reads what the buyer wants. A named price has a refusal of its own.
 pub(crate) fn checkout_parse(body: Value) -> Result<CheckoutRequest, Problem> {
-    let named = body.as_object().and_then(|members| PRICE_MEMBERS.iter().find(|name| members.contains_key(**name)));
+    let named = body
+        .as_object()
+        .and_then(|members| PRICE_MEMBERS.iter().find(|name| members.contains_key(**name)));
     if let Some(name) = named {
         let detail = format!("{name}: a checkout cannot name it. Price and split come from the event.");
         return Err(Problem::invalid(detail)
@@ -35,8 +45,7 @@ pub(crate) fn checkout_parse(body: Value) -> Result<CheckoutRequest, Problem> {
             .hint("Send only eventId, tierId and quantity; the answer says what it costs."));
     }
     serde_json::from_value(body).map_err(|error| {
-        Problem::invalid(format!("The JSON body was not accepted: {error}."))
-            .hint("Send eventId, tierId and quantity.")
+        Problem::invalid(format!("The JSON body was not accepted: {error}.")).hint("Send eventId, tierId and quantity.")
     })
 }
 
@@ -59,14 +68,20 @@ impl Events {
             body: request.body.clone(),
             idempotency: IdempotencyKey::of(request)?,
         };
-        let (row, replayed) = match self.write(move |conn, context| order_hold(conn, context, &hold)).await? {
+        let (row, replayed) = match self
+            .write(move |conn, context| order_hold(conn, context, &hold))
+            .await?
+        {
             Held::Fresh(row) => (row, false),
             Held::Replayed(row) => (row, true),
         };
         let order = match row.state_at(self.context.env.now())? {
             OrderState::Held if row.checkout_id.is_none() => self.checkout_create(row).await?,
             OrderState::Expired => return Err(EventsError::HoldExpired.into()),
-            _ => self.read(move |conn, context| views::order_view(conn, context, &row)).await?,
+            _ => {
+                self.read(move |conn, context| views::order_view(conn, context, &row))
+                    .await?
+            }
         };
         Ok(CheckoutAnswer { order, replayed })
     }
@@ -101,10 +116,13 @@ impl Events {
         );
         if again {
             let seconds = problem.retry_after_seconds.unwrap_or(2);
-            return Problem::new(Code::Unavailable, "The places are reserved, but no checkout could be opened yet.")
-                .hint("Send the request again with the same Idempotency-Key and a new signature.")
-                .retry_after_seconds(seconds)
-                .with("orderId", id.to_string());
+            return Problem::new(
+                Code::Unavailable,
+                "The places are reserved, but no checkout could be opened yet.",
+            )
+            .hint("Send the request again with the same Idempotency-Key and a new signature.")
+            .retry_after_seconds(seconds)
+            .with("orderId", id.to_string());
         }
         let reason = problem.detail.clone();
         let withdrawn = self.write(move |conn, context| order::order_withdraw(conn, context, id, &reason).map(drop));
@@ -121,7 +139,9 @@ impl Events {
         verified: Verified,
         body: Vec<u8>,
     ) -> Result<OrderView, Problem> {
-        let row = self.read(move |conn, context| locks::order_find(conn, context, id)).await?;
+        let row = self
+            .read(move |conn, context| locks::order_find(conn, context, id))
+            .await?;
         let row = row.ok_or(EventsError::NotFound("order"))?;
         order::buyer_require(&row, &verified)?;
         if let Some(checkout) = row.checkout_id {

@@ -31,18 +31,27 @@ pub(crate) struct IdempotencyKey {
 impl IdempotencyKey {
     /// The key of a request, if it has one. The digest covers method, address and body.
     pub(crate) fn of(request: &SignedRequest) -> Result<Option<Self>, EventsError> {
-        let Some(key) = &request.idempotency_key else { return Ok(None) };
+        let Some(key) = &request.idempotency_key else {
+            return Ok(None);
+        };
         if key.is_empty() || key.len() > IDEMPOTENCY_KEY_LENGTH_MAX {
             let problem = format!("must have 1 to {IDEMPOTENCY_KEY_LENGTH_MAX} characters");
             return Err(EventsError::invalid("Idempotency-Key", problem));
         }
         let head = format!("{} {}\n", request.method, request.target_uri);
         let digest = sha256(&[head.as_bytes(), &request.body].concat());
-        Ok(Some(Self { key: key.clone(), digest }))
+        Ok(Some(Self {
+            key: key.clone(),
+            digest,
+        }))
     }
 
     fn request<'a>(&'a self, owner: &'a Did) -> idempotency::Request<'a> {
-        idempotency::Request { owner, key: &self.key, digest: &self.digest }
+        idempotency::Request {
+            owner,
+            key: &self.key,
+            digest: &self.digest,
+        }
     }
 }
 
@@ -79,7 +88,6 @@ impl Context {
 
     /// Reads what [`Context::idempotency_store`] wrote.
     pub(crate) fn replayed_id<K: imajin_kernel::id::Kind>(
-        &self,
         body: &[u8],
     ) -> Result<imajin_kernel::id::Id<K>, EventsError> {
         let text = std::str::from_utf8(body).ok();
@@ -90,7 +98,14 @@ impl Context {
     /// Spends the nonce of a request that changes nothing because it was answered before.
     pub(crate) fn nonce_spend(&self, conn: &mut Conn, verified: &Verified) -> Result<(), EventsError> {
         let proof = verified.proof();
-        nonce::spend(conn, &self.sealer, &proof.did, &proof.nonce, proof.created, NONCE_KEPT_FOR)?;
+        nonce::spend(
+            conn,
+            &self.sealer,
+            &proof.did,
+            &proof.nonce,
+            proof.created,
+            NONCE_KEPT_FOR,
+        )?;
         Ok(())
     }
 }

@@ -37,8 +37,11 @@ pub struct DemoSeed {
 }
 
 const SELLER: (&str, &str) = ("demo_venue", "Rosewood Hall");
-const ARTISTS: [(&str, &str); 3] =
-    [("demo_mira", "Mira Okafor"), ("demo_jonas", "Jonas Lindqvist"), ("demo_ana", "Ana Ferreira")];
+const ARTISTS: [(&str, &str); 3] = [
+    ("demo_mira", "Mira Okafor"),
+    ("demo_jonas", "Jonas Lindqvist"),
+    ("demo_ana", "Ana Ferreira"),
+];
 
 /// The seller first, then the artists in the order of the manifests. For auth, to give them their names.
 pub fn demo_identities(keyring: &Keyring) -> Vec<DemoIdentity> {
@@ -88,10 +91,19 @@ const EVENTS: [DemoEvent; 2] = [
 /// there already is left as it is, also when an earlier run stopped half-way.
 pub async fn demo_seed(events: &Arc<Events>) -> Result<DemoSeed, Problem> {
     let people = demo_identities(&events.context.keyring);
-    let Some((seller, artists)) = people.split_first() else { return Err(Problem::internal()) };
+    let Some((seller, artists)) = people.split_first() else {
+        return Err(Problem::internal());
+    };
     let owner = seller.key.did();
-    let list = EventList { owner: Some(owner.clone()), limit: Some(100), cursor: None };
-    let known = events.read(move |conn, context| list::event_list(conn, context, &list)).await?.events;
+    let list = EventList {
+        owner: Some(owner.clone()),
+        limit: Some(100),
+        cursor: None,
+    };
+    let known = events
+        .read(move |conn, context| list::event_list(conn, context, &list))
+        .await?
+        .events;
     let mut ids = Vec::with_capacity(EVENTS.len());
     for demo in &EVENTS {
         let found = known.iter().find(|event| event.title == demo.title).cloned();
@@ -101,13 +113,23 @@ pub async fn demo_seed(events: &Arc<Events>) -> Result<DemoSeed, Problem> {
         };
         let event = accept(events, artists, event).await?;
         if event.status == EventStatus::Draft {
-            let (verified, request) =
-                signed(events, &seller.key, &format!("/events/api/events/{}/publish", event.id), b"{}").await?;
-            events.event_move(event.id, EventStatus::Published, verified, request.body).await?;
+            let (verified, request) = signed(
+                events,
+                &seller.key,
+                &format!("/events/api/events/{}/publish", event.id),
+                b"{}",
+            )
+            .await?;
+            events
+                .event_move(event.id, EventStatus::Published, verified, request.body)
+                .await?;
         }
         ids.push(event.id);
     }
-    Ok(DemoSeed { seller: owner, events: ids })
+    Ok(DemoSeed {
+        seller: owner,
+        events: ids,
+    })
 }
 
 async fn create(
@@ -122,7 +144,9 @@ async fn create(
     let owner = verified.did().clone();
     let (Created::Fresh(id) | Created::Replayed(id)) =
         events.event_create(verified, EventDraft::of(body)?, &request).await?;
-    let view = events.read(move |conn, context| list::event_fetch(conn, context, id, Some(&owner))).await?;
+    let view = events
+        .read(move |conn, context| list::event_fetch(conn, context, id, Some(&owner)))
+        .await?;
     view.ok_or_else(|| Problem::not_found("event"))
 }
 
@@ -177,7 +201,11 @@ async fn accept(events: &Arc<Events>, artists: &[DemoIdentity], event: EventView
     let mut event = event;
     for artist in artists {
         let did = artist.key.did();
-        let has_share = event.manifest.contributors.iter().any(|entry| entry.payee == Payee::Did(did.clone()));
+        let has_share = event
+            .manifest
+            .contributors
+            .iter()
+            .any(|entry| entry.payee == Payee::Did(did.clone()));
         if !has_share || event.accepted.contains(&did) {
             continue;
         }
@@ -187,7 +215,9 @@ async fn accept(events: &Arc<Events>, artists: &[DemoIdentity], event: EventView
         let json = serde_json::to_vec(&acceptance).map_err(|error| EventsError::Fault(error.to_string()))?;
         let path = format!("/events/api/events/{}/fair/accept", event.id);
         let (verified, request) = signed(events, &artist.key, &path, &json).await?;
-        event = events.acceptance_add(event.id, acceptance, verified, request.body).await?;
+        event = events
+            .acceptance_add(event.id, acceptance, verified, request.body)
+            .await?;
     }
     Ok(event)
 }
@@ -200,7 +230,12 @@ async fn signed(
     body: &[u8],
 ) -> Result<(Verified, SignedRequest), Problem> {
     let target_uri = events.site.public.absolute(path);
-    let to_sign = RequestToSign { method: "POST", target_uri: &target_uri, idempotency_key: None, body };
+    let to_sign = RequestToSign {
+        method: "POST",
+        target_uri: &target_uri,
+        idempotency_key: None,
+        body,
+    };
     let params = SignatureParams::now(key.did(), &events.context.env);
     let request = http_sig::sign(key, &to_sign, &params).map_err(EventsError::from)?;
     let verified = events.site.verify(&request, "POST", &target_uri).await?;

@@ -88,12 +88,20 @@ impl From<diesel::result::Error> for EventsError {
 impl EventsError {
     /// A member of the body is wrong.
     pub(crate) fn invalid(member: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Invalid { member: member.into(), problem: problem.into() }
+        Self::Invalid {
+            member: member.into(),
+            problem: problem.into(),
+        }
     }
 
     /// A row holds something that this program never writes.
-    pub(crate) fn damaged(table: &str, row: impl ToString, problem: &str) -> Self {
-        Self::Store(StoreError::Damaged(Finding::new(SERVICE, table, row.to_string(), problem)))
+    pub(crate) fn damaged(table: &str, row: &impl ToString, problem: &str) -> Self {
+        Self::Store(StoreError::Damaged(Finding::new(
+            SERVICE,
+            table,
+            row.to_string(),
+            problem,
+        )))
     }
 
     /// The closed code for the wire.
@@ -136,9 +144,9 @@ impl From<EventsError> for Problem {
                 "Ask for fewer places."
             }),
             EventsError::Quantity { limit } => problem.with("perOrderLimit", limit),
-            EventsError::OpenHolds { .. } => {
-                problem.hint("Pay or cancel one of them, or wait until they expire.").retry_after_seconds(60)
-            }
+            EventsError::OpenHolds { .. } => problem
+                .hint("Pay or cancel one of them, or wait until they expire.")
+                .retry_after_seconds(60),
             EventsError::HoldExpired => problem.hint("Start again with a new checkout and a new idempotency key."),
             EventsError::IdempotencyMismatch => problem.hint("Use a new key for a new request."),
             _ => problem,

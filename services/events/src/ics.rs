@@ -8,8 +8,16 @@ const LINE_OCTETS_MAX: usize = 75;
 
 /// The calendar file of an event. `host` makes its UID unique in the world, `url` is the event's page.
 pub(crate) fn calendar(event: &EventView, host: &str, url: &str, now: Timestamp) -> String {
-    let place: Vec<&str> = [&event.venue, &event.address, &event.virtual_url].into_iter().flatten().map(String::as_str).collect();
-    let status = if event.status == EventStatus::Cancelled { "CANCELLED" } else { "CONFIRMED" };
+    let place: Vec<&str> = [&event.venue, &event.address, &event.virtual_url]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    let status = if event.status == EventStatus::Cancelled {
+        "CANCELLED"
+    } else {
+        "CONFIRMED"
+    };
     let mut lines = vec![
         "BEGIN:VCALENDAR".to_owned(),
         "VERSION:2.0".to_owned(),

@@ -18,12 +18,19 @@ pub(crate) struct EventKeys {
 
 impl EventKeys {
     pub(crate) fn new(keyring: Keyring) -> Self {
-        Self { keyring, open: Mutex::new(HashMap::new()) }
+        Self {
+            keyring,
+            open: Mutex::new(HashMap::new()),
+        }
     }
 
     /// The key of an event, if it is open.
     pub(crate) fn get(&self, id: EventId) -> Option<Arc<SecretKey>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&id).map(Arc::clone)
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .map(Arc::clone)
     }
 
     /// Opens the key of an event and checks that it is the key of the event's DID.
@@ -32,9 +39,13 @@ impl EventKeys {
         let key = self
             .keyring
             .open_key(&EventRow::key_label(event.id), &sealed)
-            .map_err(|_error| EventsError::damaged("events", event.id, "its key cannot be opened"))?;
+            .map_err(|_error| EventsError::damaged("events", &event.id, "its key cannot be opened"))?;
         if key.did() != event.did {
-            return Err(EventsError::damaged("events", event.id, "its key is not the key of its DID"));
+            return Err(EventsError::damaged(
+                "events",
+                &event.id,
+                "its key is not the key of its DID",
+            ));
         }
         let key = Arc::new(key);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);

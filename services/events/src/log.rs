@@ -49,7 +49,7 @@ pub(crate) fn signed_append(
     context: &Context,
     verified: &Verified,
     action: &str,
-    object: impl ToString,
+    object: &impl ToString,
     body: &[u8],
 ) -> Result<(), EventsError> {
     let mutation = Mutation {
@@ -73,8 +73,13 @@ pub(crate) fn node_append<K: Kind>(
     body: &impl Serialize,
 ) -> Result<(), EventsError> {
     let body = serde_json::to_vec(body).map_err(|error| EventsError::Fault(format!("a log entry: {error}")))?;
-    let mutation =
-        Mutation { owner: owner.clone(), action, object: object.to_string(), body, proof: Proof::Node };
+    let mutation = Mutation {
+        owner: owner.clone(),
+        action,
+        object: object.to_string(),
+        body,
+        proof: Proof::Node,
+    };
     mutation::append(conn, &context.writer, &mutation)?;
     Ok(())
 }

@@ -47,14 +47,30 @@ impl Events {
     /// Starts the service. It answers at once; reservations that lapsed while it was away are released in the
     /// background and count as free before that.
     pub async fn start(deps: EventsDeps) -> Result<Arc<Self>, Problem> {
-        let EventsDeps { site, keyring, db, pay, config } = deps;
+        let EventsDeps {
+            site,
+            keyring,
+            db,
+            pay,
+            config,
+        } = deps;
         let sealer = Sealer::for_service(&keyring, SERVICE);
-        let writer =
-            mutation::Writer::new(config.chain.clone(), keyring.clone(), sealer.clone(), site.env.clone());
-        let context = Context { env: site.env.clone(), keyring: keyring.clone(), sealer, writer, config };
-        let events =
-            Self { site, db, context, pay: pay.map_or_else(OnceLock::new, OnceLock::from), keys: EventKeys::new(keyring) };
-        events.db.read(|conn| domain::list::ready_check(conn)).await.map_err(Problem::from)?;
+        let writer = mutation::Writer::new(config.chain.clone(), keyring.clone(), sealer.clone(), site.env.clone());
+        let context = Context {
+            env: site.env.clone(),
+            keyring: keyring.clone(),
+            sealer,
+            writer,
+            config,
+        };
+        let events = Self {
+            site,
+            db,
+            context,
+            pay: pay.map_or_else(OnceLock::new, OnceLock::from),
+            keys: EventKeys::new(keyring),
+        };
+        events.db.read(domain::list::ready_check).await.map_err(Problem::from)?;
         Ok(Arc::new(events))
     }
 
@@ -64,7 +80,9 @@ impl Events {
     }
 
     pub(crate) fn pay(&self) -> Result<&PayClient, Problem> {
-        self.pay.get().ok_or_else(|| Problem::unavailable("The payment service"))
+        self.pay
+            .get()
+            .ok_or_else(|| Problem::unavailable("The payment service"))
     }
 
     /// The public routes.
@@ -86,8 +104,10 @@ impl Events {
             }
             // A signed head on the way out: a tail cut off while the node is down shows.
             let context = events.context.clone();
-            let signed: Result<(), StoreError> =
-                events.db.write(move |conn| mutation::checkpoint(conn, &context.writer)).await;
+            let signed: Result<(), StoreError> = events
+                .db
+                .write(move |conn| mutation::checkpoint(conn, &context.writer))
+                .await;
             if let Err(error) = signed {
                 tracing::warn!(%error, "the mutation log's head was not signed");
             }
@@ -144,7 +164,9 @@ impl Events {
         F: FnOnce(&mut Conn, &Context) -> Result<T, EventsError> + Send + 'static,
     {
         let context = self.context.clone();
-        self.db.read(move |conn| diesel::Connection::transaction(conn, |conn| read(conn, &context))).await
+        self.db
+            .read(move |conn| diesel::Connection::transaction(conn, |conn| read(conn, &context)))
+            .await
     }
 
     /// Makes an event for the signer. The body of the request has been parsed into `draft`.
@@ -156,8 +178,17 @@ impl Events {
     ) -> Result<Created, Problem> {
         let owner = self.site.identities.caller_keys(verified.did()).await?;
         let idempotency = IdempotencyKey::of(request)?;
-        let new = NewEvent::prepare(&self.context, draft, &owner, verified, request.body.clone(), idempotency)?;
-        Ok(self.write(move |conn, context| domain::create::event_create(conn, context, &new)).await?)
+        let new = NewEvent::prepare(
+            &self.context,
+            draft,
+            &owner,
+            verified,
+            request.body.clone(),
+            idempotency,
+        )?;
+        Ok(self
+            .write(move |conn, context| domain::create::event_create(conn, context, &new))
+            .await?)
     }
 
     /// Publishes or pauses an event.
@@ -184,7 +215,13 @@ impl Events {
         body: Vec<u8>,
     ) -> Result<EventView, Problem> {
         let contributor = self.site.identities.caller_keys(acceptance.contributor()).await?;
-        let new = NewAcceptance { event, acceptance, contributor, verified, body };
+        let new = NewAcceptance {
+            event,
+            acceptance,
+            contributor,
+            verified,
+            body,
+        };
         let view = self.write(move |conn, context| {
             domain::accept::acceptance_add(conn, context, &new)?;
             let event = domain::locks::event_find(conn, context, new.event)?;
@@ -196,7 +233,9 @@ impl Events {
 
     /// The key of the event that an order is for, opened once.
     async fn order_key(&self, id: OrderId) -> Result<Option<Arc<SecretKey>>, EventsError> {
-        let found = self.read(move |conn, context| domain::deliver::event_of(conn, context, id)).await?;
+        let found = self
+            .read(move |conn, context| domain::deliver::event_of(conn, context, id))
+            .await?;
         let Some(event) = found else { return Ok(None) };
         match self.keys.get(event.id) {
             Some(key) => Ok(Some(key)),
@@ -206,14 +245,24 @@ impl Events {
 
     /// Hands over the tickets of a paid order, or says why the money goes back.
     pub(crate) async fn deliver(&self, delivery: Delivery) -> Result<DeliveryOutcome, EventsError> {
-        let unknown = || DeliveryOutcome::Refused { reason: "There is no such order.".to_owned() };
-        let Some(id) = domain::quote::order_of(&delivery.goods) else { return Ok(unknown()) };
-        let Some(key) = self.order_key(id).await? else { return Ok(unknown()) };
-        self.write(move |conn, context| domain::deliver::goods_deliver(conn, context, &key, &delivery)).await
+        let unknown = || DeliveryOutcome::Refused {
+            reason: "There is no such order.".to_owned(),
+        };
+        let Some(id) = domain::quote::order_of(&delivery.goods) else {
+            return Ok(unknown());
+        };
+        let Some(key) = self.order_key(id).await? else {
+            return Ok(unknown());
+        };
+        self.write(move |conn, context| domain::deliver::goods_deliver(conn, context, &key, &delivery))
+            .await
     }
 
     /// Who asks, as the domain sees it.
     pub(crate) fn reader(session: &imajin_web::SessionView) -> Reader {
-        Reader { did: session.did.clone(), operator: session.tier == imajin_web::Tier::Operator }
+        Reader {
+            did: session.did.clone(),
+            operator: session.tier == imajin_web::Tier::Operator,
+        }
     }
 }

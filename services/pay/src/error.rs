@@ -115,11 +115,6 @@ impl PayError {
             Self::Fault(_) => Code::Internal,
         }
     }
-
-    /// Whether the same again may succeed later, without anyone changing anything here.
-    pub(crate) fn may_pass(&self) -> bool {
-        matches!(self.code(), Code::Unavailable | Code::Timeout | Code::RateLimited | Code::Internal)
-    }
 }
 
 impl From<PayError> for Problem {

@@ -7,7 +7,7 @@
 //! **Architecture Invariant:** this crate has no database and decides nothing. Who may see an order, a ticket or a
 //! receipt is decided by the service that keeps it; here it is only asked for in the reader's name.
 //!
-//! **Architecture Invariant:** a session reads. The one form that changes something (buying with a mailbox identity) has
+//! **Architecture Invariant:** a session reads. The one form that changes something (a mailbox identity buys) has
 //! the request signed by auth with the identity's own key, and goes the same way as every other signed request.
 
 mod form;
@@ -67,10 +67,13 @@ impl Www {
     ///
     /// # Errors
     /// None today: the answer has the form that all services share.
-    #[expect(clippy::unnecessary_wraps, reason = "all services start in the same form")]
     pub fn start(deps: WwwDeps) -> Result<Arc<Self>, Problem> {
         let started = deps.site.env.now();
-        Ok(Arc::new(Self { deps, started, census: Census::default() }))
+        Ok(Arc::new(Self {
+            deps,
+            started,
+            census: Census::default(),
+        }))
     }
 
     /// The pages, at the root of a listener. The shell around them renders refusals as pages.

@@ -1,5 +1,3 @@
-use std::fmt;
-
 use url::{Url, form_urlencoded};
 
 /// As long as auth accepts with a login link; longer ones do not come from our own pages.
@@ -17,7 +15,7 @@ impl LocalPath {
 
     /// Reads a path that came from outside.
     ///
-    /// Browsers treat a backslash as a slash and drop tabs and line ends, so none of these may be there, and a path that
+    /// Browsers treat a backslash as a slash and drop tabs and line ends, so none of these may be there. A path that
     /// becomes `//host` once its dots are resolved is refused as well.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
@@ -47,19 +45,20 @@ impl LocalPath {
     }
 }
 
-impl fmt::Display for LocalPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn paths_of_this_node_are_kept_as_they_are() {
-        for good in ["/", "/me", "/events/evt_1?tier=2&x=%2F", "/a/../b", "/%2f%2fevil.example", "/x#y"] {
+        for good in [
+            "/",
+            "/me",
+            "/events/evt_1?tier=2&x=%2F",
+            "/a/../b",
+            "/%2f%2fevil.example",
+            "/x#y",
+        ] {
             assert_eq!(LocalPath::parse(good).unwrap().as_str(), good);
         }
     }

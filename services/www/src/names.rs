@@ -22,7 +22,12 @@ impl Names {
 
     #[cfg(test)]
     pub(crate) fn known(pairs: &[(&Did, &str)]) -> Self {
-        Self(pairs.iter().map(|(did, name)| (did.canonical(), (*name).to_owned())).collect())
+        Self(
+            pairs
+                .iter()
+                .map(|(did, name)| (did.canonical(), (*name).to_owned()))
+                .collect(),
+        )
     }
 }
 
@@ -39,7 +44,9 @@ impl Www {
         }
         wanted.truncate(LOOKUPS_MAX);
         let lookups = wanted.into_iter().map(|did| async move {
-            let request = IdentityFetch { did_or_handle: did.to_string() };
+            let request = IdentityFetch {
+                did_or_handle: did.to_string(),
+            };
             match self.deps.auth.identity_fetch(request).await {
                 Ok(identity) => identity.as_ref().and_then(name_of).map(|name| (did, name)),
                 Err(problem) => {
@@ -56,5 +63,6 @@ impl Www {
 
 fn name_of(identity: &IdentityView) -> Option<String> {
     let name = identity.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
-    name.map(str::to_owned).or_else(|| identity.handle.as_ref().map(|handle| format!("@{handle}")))
+    name.map(str::to_owned)
+        .or_else(|| identity.handle.as_ref().map(|handle| format!("@{handle}")))
 }

@@ -21,12 +21,18 @@ impl Person {
 
     /// The person as a reader of things that events keeps.
     pub(crate) fn events_reader(&self) -> imajin_events_api::Reader {
-        imajin_events_api::Reader { did: self.0.did.clone(), operator: self.is_operator() }
+        imajin_events_api::Reader {
+            did: self.0.did.clone(),
+            operator: self.is_operator(),
+        }
     }
 
     /// The person as a reader of things that pay keeps.
     pub(crate) fn pay_reader(&self) -> imajin_pay_api::Reader {
-        imajin_pay_api::Reader { did: self.0.did.clone(), operator: self.is_operator() }
+        imajin_pay_api::Reader {
+            did: self.0.did.clone(),
+            operator: self.is_operator(),
+        }
     }
 }
 
@@ -72,7 +78,10 @@ impl FromRequestParts<AppState> for Person {
 }
 
 fn wants_html(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
     accept.split(',').any(|part| part.trim().starts_with("text/html"))
 }
 

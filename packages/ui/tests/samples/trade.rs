@@ -146,7 +146,8 @@ fn event(ink: &Ink, who: Who, state: EventState) -> EventPage {
             virtual_url: ink.maybe(ink.text("https://stream.linden.example/evt_1")),
             description: ink.text(
                 "Ada Lindqvist and Kofi Mensah play songs that were written for one microphone, recorded while you \
-                 listen, and played back against themselves.\n\nThe tape is cut at the end of the evening, and everybody \
+                 listen, and played back against themselves.\n\nThe tape is cut at the end of the evening, and \
+                 everybody \
                  takes home a piece of it.",
             ),
             tags: ink.list(vec![ink.text("music"), ink.text("tape"), ink.text("small")]),
@@ -162,7 +163,11 @@ fn event(ink: &Ink, who: Who, state: EventState) -> EventPage {
             tier("tir_4", "At the door", "12.00", None, TierState::NotOpen(ink.soon())),
         ]),
         split: SplitView {
-            manifest_id: if ink.bare { String::new() } else { ink.text("fair_ab2cd3ef4gh5") },
+            manifest_id: if ink.bare {
+                String::new()
+            } else {
+                ink.text("fair_ab2cd3ef4gh5")
+            },
             manifest_url: "/events/api/events/evt_1/fair".to_owned(),
             signed_by: ink.text("Kulturhaus Linden"),
             parts: vec![

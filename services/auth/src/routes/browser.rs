@@ -35,7 +35,10 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let base = parts.extensions.get::<PublicBase>().cloned();
         let base = base.unwrap_or_else(|| Site::from_ref(state).public);
-        Ok(Self { headers: parts.headers.clone(), base })
+        Ok(Self {
+            headers: parts.headers.clone(),
+            base,
+        })
     }
 }
 
@@ -47,7 +50,10 @@ impl Caller {
 
     /// What the client calls itself.
     pub(super) fn client(&self) -> Option<String> {
-        self.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        self.headers
+            .get(header::USER_AGENT)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
     }
 
     /// A form of a page: only our own pages may send it.
@@ -58,21 +64,40 @@ impl Caller {
     /// A request that opens a session: from a browser only if our own page sent it, or a foreign page could log its
     /// visitor in as somebody else.
     pub(super) fn login_origin_require(&self) -> Result<(), Problem> {
-        if self.is_browser() { self.own_page_require() } else { Ok(()) }
+        if self.is_browser() {
+            self.own_page_require()
+        } else {
+            Ok(())
+        }
     }
 
     /// A request that acts by its cookie alone, which is only ever the end of the session itself.
     ///
     /// A bearer token is no cookie, and the plain cookie without a browser's headers is a command-line client.
     pub(super) fn logout_origin_require(&self) -> Result<(), Problem> {
-        let is_bearer = self.headers.contains_key(header::AUTHORIZATION);
+        let authorization = self
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        // Not any authorisation: a browser repeats a proxy's password by itself.
+        let is_bearer = authorization.is_some_and(|value| value.starts_with("Bearer "));
         let is_command_line = !self.is_browser() && !self.has_host_cookie();
-        if is_bearer || is_command_line { Ok(()) } else { self.own_page_require() }
+        if is_bearer || is_command_line {
+            Ok(())
+        } else {
+            self.own_page_require()
+        }
     }
 
     fn has_host_cookie(&self) -> bool {
-        let lines = self.headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let lines = self
+            .headers
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        let mut pairs = lines
+            .flat_map(|line| line.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='));
         pairs.any(|(name, _value)| name == HOST_COOKIE)
     }
 
@@ -85,7 +110,10 @@ impl Caller {
             format!("{PLAIN_COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax")
         };
         // A token is base64url and dots, so this cannot fail; an empty cookie would only log nobody in.
-        [(header::SET_COOKIE, HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("")))]
+        [(
+            header::SET_COOKIE,
+            HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("")),
+        )]
     }
 }
 
@@ -136,7 +164,10 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        Caller { headers, base: PublicBase("https://node.example/".parse().unwrap()) }
+        Caller {
+            headers,
+            base: PublicBase("https://node.example/".parse().unwrap()),
+        }
     }
 
     fn cookie(caller: &Caller) -> String {
@@ -154,7 +185,10 @@ mod tests {
             assert!(!text.contains("Domain"), "{text}");
         }
         let text = cookie(&caller(&[]));
-        assert!(text.starts_with("imajin_session=a.b.c; ") && text.contains("; HttpOnly"), "{text}");
+        assert!(
+            text.starts_with("imajin_session=a.b.c; ") && text.contains("; HttpOnly"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -163,7 +197,15 @@ mod tests {
         let (host, plain) = (("cookie", "__Host-imajin_session=x"), ("cookie", "imajin_session=x"));
         assert!(ok(&[host, ("sec-fetch-site", "same-origin")]));
         assert!(ok(&[plain]));
-        assert!(ok(&[("authorization", "Bearer x"), ("origin", "https://elsewhere.example")]));
+        assert!(ok(&[
+            ("authorization", "Bearer x"),
+            ("origin", "https://elsewhere.example")
+        ]));
+        assert!(!ok(&[
+            host,
+            ("authorization", "Basic x"),
+            ("origin", "https://elsewhere.example")
+        ]));
         assert!(!ok(&[host]));
         assert!(!ok(&[host, ("sec-fetch-site", "same-site")]));
         assert!(!ok(&[host, ("origin", "https://elsewhere.example")]));

@@ -33,7 +33,11 @@ pub(super) struct ChallengeAnswer {
 
 impl From<Challenge> for ChallengeAnswer {
     fn from(challenge: Challenge) -> Self {
-        Self { challenge_id: challenge.id, challenge: challenge.text, expires_at: challenge.expires_at }
+        Self {
+            challenge_id: challenge.id,
+            challenge: challenge.text,
+            expires_at: challenge.expires_at,
+        }
     }
 }
 

@@ -38,7 +38,10 @@ pub(super) async fn authenticate(
 ) -> Result<Json<TokenAnswer>, Failure> {
     let opened = auth.login(&body, caller.client()).await?;
     let identity = SessionAnswer::from(&opened);
-    Ok(Json(TokenAnswer { token: opened.token, identity }))
+    Ok(Json(TokenAnswer {
+        token: opened.token,
+        identity,
+    }))
 }
 
 /// Answer a challenge and get a session cookie.

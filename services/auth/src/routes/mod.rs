@@ -77,8 +77,15 @@ impl Auth {
     fn surroundings(self: &Arc<Self>) -> Surroundings {
         let service: Arc<dyn AuthApi> = Arc::<Self>::clone(self);
         let identities = Arc::new(AuthClient::local(service));
-        let site = Site { env: self.env.clone(), public: self.public.clone(), identities };
-        Surroundings { auth: Arc::clone(self), site }
+        let site = Site {
+            env: self.env.clone(),
+            public: self.public.clone(),
+            identities,
+        };
+        Surroundings {
+            auth: Arc::clone(self),
+            site,
+        }
     }
 
     /// Whether the database answers.

@@ -72,8 +72,10 @@ pub(super) async fn onboard_send(
     if !is_form(&request) {
         let JsonBody(body) = JsonBody::<OnboardBody>::from_request(request, &state).await?;
         let sent = state.auth.mailbox_link_send(&body.email, body.next).await?;
-        let answer =
-            OnboardAnswer { expires_at: sent.expires_at, development_mailbox: sent.development_mailbox };
+        let answer = OnboardAnswer {
+            expires_at: sent.expires_at,
+            development_mailbox: sent.development_mailbox,
+        };
         return Ok(Json(answer).into_response());
     }
     caller.own_page_require()?;
@@ -89,8 +91,14 @@ pub(super) async fn onboard_send(
 }
 
 fn is_form(request: &Request) -> bool {
-    let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    media_type.is_some_and(|text| text.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded"))
+    let media_type = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    media_type.is_some_and(|text| {
+        text.to_ascii_lowercase()
+            .starts_with("application/x-www-form-urlencoded")
+    })
 }
 
 fn page_shell(auth: &Auth, title: &str, path: &str) -> Shell {
@@ -128,7 +136,9 @@ pub(super) async fn onboard_page(
     };
     let mut response = render(&page);
     // The address holds the token.
-    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+        .headers_mut()
+        .insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     Ok(response)
 }
 

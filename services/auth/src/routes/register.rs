@@ -32,7 +32,12 @@ pub(super) struct RegisterAnswer {
 impl From<Registered> for RegisterAnswer {
     fn from(registered: Registered) -> Self {
         let Registered { identity, created } = registered;
-        Self { did: identity.did, handle: identity.handle, kind: identity.kind, created }
+        Self {
+            did: identity.did,
+            handle: identity.handle,
+            kind: identity.kind,
+            created,
+        }
     }
 }
 
@@ -52,13 +57,25 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         if is_signed(request.headers()) {
-            let SignedBody { verified, value, request } = SignedBody::from_request(request, state).await?;
-            return Ok(Self { value, raw: request.body, verified: Some(verified) });
+            let SignedBody {
+                verified,
+                value,
+                request,
+            } = SignedBody::from_request(request, state).await?;
+            return Ok(Self {
+                value,
+                raw: request.body,
+                verified: Some(verified),
+            });
         }
         let JsonBody(value) = JsonBody::<RegisterBody>::from_request(request, state).await?;
         // Nothing covers the exact bytes here, so the log gets what was understood.
         let raw = serde_json::to_vec(&value).map_err(|_error| imajin_kernel::Problem::internal())?;
-        Ok(Self { value, raw, verified: None })
+        Ok(Self {
+            value,
+            raw,
+            verified: None,
+        })
     }
 }
 
@@ -92,7 +109,9 @@ pub(super) async fn register(
     if !registered.created {
         return Ok((StatusCode::OK, Json(RegisterAnswer::from(registered))).into_response());
     }
-    let opened = auth.session_open(registered.identity.clone(), METHOD_KEY, caller.client()).await?;
+    let opened = auth
+        .session_open(registered.identity.clone(), METHOD_KEY, caller.client())
+        .await?;
     let cookie = caller.session_cookie(&opened.token);
     Ok((StatusCode::CREATED, cookie, Json(RegisterAnswer::from(registered))).into_response())
 }

@@ -32,7 +32,10 @@ pub(super) fn router() -> Router<Surroundings> {
 const PUBLIC: [(HeaderName, HeaderValue); 3] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=300")),
     (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
-    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin")),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("cross-origin"),
+    ),
 ];
 
 /// A DID document, or 304 when the client has it already.
@@ -46,7 +49,10 @@ pub(super) fn document_answer(document: &DidDocument, headers: &HeaderMap) -> Re
 
 fn cacheable(body: Vec<u8>, media_type: &'static str, headers: &HeaderMap) -> Response {
     let tag = entity_tag(&body);
-    let is_known = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| names_tag(value, &tag));
+    let is_known = headers
+        .get_all(header::IF_NONE_MATCH)
+        .iter()
+        .any(|value| names_tag(value, &tag));
     let tag = [(header::ETAG, tag)];
     let media_type = [(header::CONTENT_TYPE, HeaderValue::from_static(media_type))];
     if is_known {
@@ -59,7 +65,10 @@ fn cacheable(body: Vec<u8>, media_type: &'static str, headers: &HeaderMap) -> Re
 /// RFC 9110, section 13.1.2: a list of tags, compared weakly, or `*`.
 fn names_tag(value: &HeaderValue, tag: &str) -> bool {
     let text = value.to_str().unwrap_or_default();
-    text.trim() == "*" || text.split(',').any(|known| known.trim().trim_start_matches("W/") == tag)
+    text.trim() == "*"
+        || text
+            .split(',')
+            .any(|known| known.trim().trim_start_matches("W/") == tag)
 }
 
 /// The node as a did:web.
@@ -80,7 +89,10 @@ async fn resolve(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     // A did:web has percent-encoded characters of its own: the path as it was sent counts, if it is a DID.
-    let raw = uri.path().strip_prefix(RESOLVER_PATH).filter(|raw| raw.parse::<Did>().is_ok());
+    let raw = uri
+        .path()
+        .strip_prefix(RESOLVER_PATH)
+        .filter(|raw| raw.parse::<Did>().is_ok());
     let text = raw.unwrap_or(&decoded);
     let resolved = auth.did_resolve(text).await?;
     if let (Resolved::Document { document, .. }, true) = (&resolved, wants_document(&headers)) {
@@ -93,21 +105,40 @@ async fn resolve(
 
 /// Whether the client asks for the bare document.
 fn wants_document(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     accept.starts_with(DID_JSON) || accept.starts_with("application/did+ld+json")
 }
 
 fn resolution_result(resolved: Resolved) -> (StatusCode, Value) {
     let (status, document, resolution, metadata) = match resolved {
-        Resolved::Document { document, metadata } => {
-            (StatusCode::OK, json!(document), json!({"contentType": DID_JSON}), metadata)
-        }
+        Resolved::Document { document, metadata } => (
+            StatusCode::OK,
+            json!(document),
+            json!({"contentType": DID_JSON}),
+            metadata,
+        ),
         Resolved::Deactivated => (StatusCode::GONE, Value::Null, json!({}), json!({"deactivated": true})),
-        Resolved::Invalid => (StatusCode::BAD_REQUEST, Value::Null, json!({"error": "invalidDid"}), json!({})),
-        Resolved::Unsupported => {
-            (StatusCode::NOT_IMPLEMENTED, Value::Null, json!({"error": "methodNotSupported"}), json!({}))
-        }
-        Resolved::NotFound => (StatusCode::NOT_FOUND, Value::Null, json!({"error": "notFound"}), json!({})),
+        Resolved::Invalid => (
+            StatusCode::BAD_REQUEST,
+            Value::Null,
+            json!({"error": "invalidDid"}),
+            json!({}),
+        ),
+        Resolved::Unsupported => (
+            StatusCode::NOT_IMPLEMENTED,
+            Value::Null,
+            json!({"error": "methodNotSupported"}),
+            json!({}),
+        ),
+        Resolved::NotFound => (
+            StatusCode::NOT_FOUND,
+            Value::Null,
+            json!({"error": "notFound"}),
+            json!({}),
+        ),
     };
     let result = json!({
         "@context": "https://w3id.org/did-resolution/v1",

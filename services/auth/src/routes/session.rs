@@ -105,7 +105,9 @@ pub(super) async fn sessions(State(auth): State<Arc<Auth>>, viewer: Viewer) -> R
         created_at: row.created_at,
         expires_at: row.expires_at,
     });
-    Ok(Json(SessionList { sessions: items.collect() }))
+    Ok(Json(SessionList {
+        sessions: items.collect(),
+    }))
 }
 
 /// End one of my sessions. Signed (RFC 9421), without a body.
@@ -124,6 +126,7 @@ pub(super) async fn session_delete(
     signed: SignedBody<Option<Value>>,
 ) -> Result<StatusCode, Failure> {
     let id: SessionId = id.parse().map_err(|_error| AuthError::SessionUnknown)?;
-    auth.session_end_signed(id, &signed.verified, signed.request.body).await?;
+    auth.session_end_signed(id, &signed.verified, signed.request.body)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -33,6 +33,9 @@ pub(super) async fn setup(
     State(auth): State<Arc<Auth>>,
     signed: SignedBody<SetupBody>,
 ) -> Result<Json<SetupAnswer>, Failure> {
-    auth.setup_claim(&signed.verified, &signed.value, signed.request.body).await?;
-    Ok(Json(SetupAnswer { operator: signed.verified.did().clone() }))
+    auth.setup_claim(&signed.verified, &signed.value, signed.request.body)
+        .await?;
+    Ok(Json(SetupAnswer {
+        operator: signed.verified.did().clone(),
+    }))
 }

@@ -47,9 +47,15 @@ pub(super) async fn validate(
     JsonBody(body): JsonBody<ValidateBody>,
 ) -> Result<Json<ValidateAnswer>, Failure> {
     let living = auth.session_resolve(&body.token).await?;
-    let error = living.is_none().then(|| "The token is no living session of this node.".to_owned());
+    let error = living
+        .is_none()
+        .then(|| "The token is no living session of this node.".to_owned());
     let identity = living.map(|living| SessionAnswer::new(&living.identity, living.expires_at));
-    Ok(Json(ValidateAnswer { valid: identity.is_some(), identity, error }))
+    Ok(Json(ValidateAnswer {
+        valid: identity.is_some(),
+        identity,
+        error,
+    }))
 }
 
 /// A signed message to check.
@@ -80,7 +86,10 @@ pub(super) struct VerifyAnswer {
 
 impl VerifyAnswer {
     fn invalid(error: &dyn std::fmt::Display) -> Self {
-        Self { error: Some(error.to_string()), ..Self::default() }
+        Self {
+            error: Some(error.to_string()),
+            ..Self::default()
+        }
     }
 }
 
@@ -103,10 +112,19 @@ pub(super) async fn verify(
 async fn message_verify(auth: &Auth, body: VerifyBody) -> Result<VerifyAnswer, Failure> {
     let message: SignedMessage = match serde_json::from_value(body.message) {
         Ok(message) => message,
-        Err(error) => return Ok(VerifyAnswer::invalid(&format_args!("The message cannot be read: {error}."))),
+        Err(error) => {
+            return Ok(VerifyAnswer::invalid(&format_args!(
+                "The message cannot be read: {error}."
+            )));
+        }
     };
     let kind = body.kind.unwrap_or_else(|| message.kind.clone());
-    let caller = match auth.caller_keys(CallerKeysRequest { did: message.from.clone() }).await {
+    let caller = match auth
+        .caller_keys(CallerKeysRequest {
+            did: message.from.clone(),
+        })
+        .await
+    {
         Ok(caller) => caller,
         Err(problem) if imajin_web::status_of(problem.code).is_server_error() => return Err(problem.into()),
         Err(problem) => return Ok(VerifyAnswer::invalid(&problem)),
@@ -117,7 +135,10 @@ async fn message_verify(auth: &Auth, body: VerifyBody) -> Result<VerifyAnswer, F
     let identity = if caller.tier == Tier::Visitor {
         None
     } else {
-        auth.identity_fetch(IdentityFetch { did_or_handle: caller.did.to_string() }).await?
+        auth.identity_fetch(IdentityFetch {
+            did_or_handle: caller.did.to_string(),
+        })
+        .await?
     };
     Ok(VerifyAnswer {
         valid: true,

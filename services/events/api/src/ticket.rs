@@ -74,8 +74,12 @@ impl TicketCode {
     /// The code of an issued ticket. A holder without a key of their own has an all-zero prefix.
     pub fn of(payload: &TicketPayload) -> Self {
         let key = payload.to.public_key().map(|key| *key.as_bytes());
-        let holder_prefix = key.and_then(|bytes| bytes.first_chunk::<8>().copied()).unwrap_or_default();
-        let nonce = hex::decode(&payload.nonce).ok().and_then(|bytes| bytes.first_chunk::<8>().copied());
+        let holder_prefix = key
+            .and_then(|bytes| bytes.first_chunk::<8>().copied())
+            .unwrap_or_default();
+        let nonce = hex::decode(&payload.nonce)
+            .ok()
+            .and_then(|bytes| bytes.first_chunk::<8>().copied());
         Self {
             ticket_id: payload.ticket_id,
             holder_prefix,
@@ -106,8 +110,12 @@ impl TicketCode {
     pub fn verify(text: &str, event: &Did) -> Result<Self, TicketCodeError> {
         let text: String = text.split_whitespace().collect::<String>().to_ascii_uppercase();
         let encoded = text.strip_prefix(QR_PREFIX).ok_or(TicketCodeError::Malformed)?;
-        let bytes = BASE32_NOPAD.decode(encoded.as_bytes()).or(Err(TicketCodeError::Malformed))?;
-        let (fields, signature) = bytes.split_at_checked(FIELDS_LENGTH).ok_or(TicketCodeError::Malformed)?;
+        let bytes = BASE32_NOPAD
+            .decode(encoded.as_bytes())
+            .or(Err(TicketCodeError::Malformed))?;
+        let (fields, signature) = bytes
+            .split_at_checked(FIELDS_LENGTH)
+            .ok_or(TicketCodeError::Malformed)?;
         let signature: [u8; 64] = signature.try_into().or(Err(TicketCodeError::Malformed))?;
         let key = event.public_key().ok_or(TicketCodeError::NoKey)?;
         key.verify(&[DOMAIN, fields].concat(), &Signature::from_bytes(signature))
@@ -147,9 +155,15 @@ mod tests {
         let key = SecretKey::from_seed([9; 32]);
         let text = code().sign(&key);
         assert!(text.len() <= 221, "fits QR version 8 at level M: {}", text.len());
-        assert!(text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()));
+        assert!(
+            text.bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        );
         assert_eq!(TicketCode::verify(&text, &key.did()), Ok(code()));
-        assert_eq!(TicketCode::verify(&format!(" {} \n", text.to_lowercase()), &key.did()), Ok(code()));
+        assert_eq!(
+            TicketCode::verify(&format!(" {} \n", text.to_lowercase()), &key.did()),
+            Ok(code())
+        );
     }
 
     #[test]
@@ -162,7 +176,10 @@ mod tests {
             let mut changed = text.clone().into_bytes();
             changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).unwrap();
-            assert!(TicketCode::verify(&changed, &key.did()).is_err(), "a change at {place} went unseen");
+            assert!(
+                TicketCode::verify(&changed, &key.did()).is_err(),
+                "a change at {place} went unseen"
+            );
         }
         assert_eq!(TicketCode::verify("IMJ1", &key.did()), Err(TicketCodeError::Malformed));
         assert_eq!(TicketCode::verify("HELLO", &key.did()), Err(TicketCodeError::Malformed));

@@ -20,7 +20,10 @@ pub(super) fn check(
 ) -> Result<(), StoreError> {
     let mut after = String::new();
     loop {
-        let query = events::table.filter(events::id.gt(&after)).order_by(events::id).limit(PAGE);
+        let query = events::table
+            .filter(events::id.gt(&after))
+            .order_by(events::id)
+            .limit(PAGE);
         let rows: Vec<EventRow> = query.select(EventRow::as_select()).load(conn)?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.id.to_string();
@@ -28,7 +31,9 @@ pub(super) fn check(
             let log = mutation::history(conn, &row.id.to_string())?;
             event_check(row, &log, findings);
             key_check(row, keyring, findings);
-            let query = tiers::table.filter(tiers::event_id.eq(row.id)).order_by(tiers::position);
+            let query = tiers::table
+                .filter(tiers::event_id.eq(row.id))
+                .order_by(tiers::position);
             let tiers: Vec<TierRow> = query.select(TierRow::as_select()).load(conn)?;
             tiers_check(row, &tiers, &log, findings);
             acceptances_check(conn, row, keys, findings)?;
@@ -45,7 +50,7 @@ fn draft_of(log: &[Logged]) -> Option<EventDraft> {
 }
 
 fn event_check(row: &EventRow, log: &[Logged], findings: &mut Vec<Finding>) {
-    let mut wrong = |problem: &str| findings.push(finding("events", row.id, problem));
+    let mut wrong = |problem: &str| findings.push(finding("events", &row.id, problem));
     let Some(made) = log.first().filter(|entry| entry.action == log::EVENT_CREATE) else {
         return wrong("the log does not say who made it");
     };
@@ -88,12 +93,20 @@ fn event_agrees(row: &EventRow, draft: &EventDraft) -> bool {
 fn tiers_check(event: &EventRow, rows: &[TierRow], log: &[Logged], findings: &mut Vec<Finding>) {
     let Some(draft) = draft_of(log) else { return };
     if rows.len() != draft.tiers.len() {
-        findings.push(finding("events", event.id, "it has not the tiers that its owner signed"));
+        findings.push(finding(
+            "events",
+            &event.id,
+            "it has not the tiers that its owner signed",
+        ));
         return;
     }
     for (row, tier) in rows.iter().zip(&draft.tiers) {
         if !tier_agrees(row, tier) {
-            findings.push(finding("tiers", row.id, "it does not say what the event's owner signed"));
+            findings.push(finding(
+                "tiers",
+                &row.id,
+                "it does not say what the event's owner signed",
+            ));
         }
     }
 }
@@ -117,7 +130,7 @@ fn key_check(row: &EventRow, keyring: &Keyring, findings: &mut Vec<Finding>) {
         Ok(_) => "its sealed key is not the key of its DID",
         Err(_) => "its sealed key cannot be opened",
     };
-    findings.push(finding("events", row.id, problem));
+    findings.push(finding("events", &row.id, problem));
 }
 
 /// The keys of a DID: those that the caller knows, and the one that the DID contains.
@@ -129,12 +142,12 @@ fn keys_of(did: &Did, keys: Keys<'_>) -> Vec<PublicKey> {
 
 fn manifest_check(row: &EventRow, keys: Keys<'_>, findings: &mut Vec<Finding>) {
     let Ok(manifest) = row.manifest() else {
-        findings.push(finding("events", row.id, "its manifest cannot be read"));
+        findings.push(finding("events", &row.id, "its manifest cannot be read"));
         return;
     };
     let signers = keys_of(&row.owner_did, keys);
     if !signers.iter().any(|key| manifest.verify_signature(key).is_ok()) {
-        findings.push(finding("events", row.id, "its manifest was not signed by its owner"));
+        findings.push(finding("events", &row.id, "its manifest was not signed by its owner"));
     }
 }
 
@@ -167,7 +180,9 @@ fn acceptances_check(
 }
 
 fn acceptance_verifies(row: &AcceptanceRow, manifest: &Manifest, keys: Keys<'_>) -> bool {
-    let Ok(acceptance) = serde_json::from_str::<Acceptance>(&row.document) else { return false };
+    let Ok(acceptance) = serde_json::from_str::<Acceptance>(&row.document) else {
+        return false;
+    };
     let signers = keys_of(acceptance.contributor(), keys);
     acceptance.contributor().canonical() == row.did
         && row.manifest_id == manifest.id.as_str()

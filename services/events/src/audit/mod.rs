@@ -51,6 +51,6 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, keys: Keys<'_>) -> R
 }
 
 /// One finding of this service.
-fn finding(table: &str, row: impl ToString, problem: &str) -> Finding {
+fn finding(table: &str, row: &impl ToString, problem: &str) -> Finding {
     Finding::new(SERVICE, table, row.to_string(), problem)
 }

@@ -15,16 +15,21 @@ use crate::schema::{orders, tickets};
 pub(super) fn check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), StoreError> {
     let mut after = String::new();
     loop {
-        let query = orders::table.filter(orders::id.gt(&after)).order_by(orders::id).limit(PAGE);
+        let query = orders::table
+            .filter(orders::id.gt(&after))
+            .order_by(orders::id)
+            .limit(PAGE);
         let rows: Vec<OrderRow> = query.select(OrderRow::as_select()).load(conn)?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.id.to_string();
         for row in &rows {
             let log = mutation::history(conn, &row.id.to_string())?;
-            let query = tickets::table.filter(tickets::order_id.eq(row.id)).order_by(tickets::ordinal);
+            let query = tickets::table
+                .filter(tickets::order_id.eq(row.id))
+                .order_by(tickets::ordinal);
             let issued: Vec<(TicketId, i64)> = query.select((tickets::id, tickets::ordinal)).load(conn)?;
             for problem in problems(row, &log, &issued) {
-                findings.push(finding("orders", row.id, problem));
+                findings.push(finding("orders", &row.id, problem));
             }
         }
     }
@@ -32,7 +37,11 @@ pub(super) fn check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), 
 
 fn problems(row: &OrderRow, log: &[Logged], issued: &[(TicketId, i64)]) -> Vec<&'static str> {
     let mut problems = Vec::new();
-    let Some((held, last)) = log.first().zip(log.last()).filter(|(first, _)| first.action == log::ORDER_HOLD) else {
+    let Some((held, last)) = log
+        .first()
+        .zip(log.last())
+        .filter(|(first, _)| first.action == log::ORDER_HOLD)
+    else {
         return vec!["the log does not say who placed it"];
     };
     if !is_as_wished(row, held) {

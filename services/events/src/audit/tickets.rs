@@ -15,15 +15,22 @@ use crate::schema::{events, orders, tickets};
 pub(super) fn check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), StoreError> {
     let mut after = String::new();
     loop {
-        let query = tickets::table.filter(tickets::id.gt(&after)).order_by(tickets::id).limit(PAGE);
+        let query = tickets::table
+            .filter(tickets::id.gt(&after))
+            .order_by(tickets::id)
+            .limit(PAGE);
         let rows: Vec<TicketRow> = query.select(TicketRow::as_select()).load(conn)?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.id.to_string();
         let event_ids: Vec<EventId> = rows.iter().map(|row| row.event_id).collect();
-        let query = events::table.filter(events::id.eq_any(event_ids)).select((events::id, events::did));
+        let query = events::table
+            .filter(events::id.eq_any(event_ids))
+            .select((events::id, events::did));
         let dids: BTreeMap<EventId, Did> = query.load::<(EventId, Did)>(conn)?.into_iter().collect();
         let order_ids: Vec<OrderId> = rows.iter().map(|row| row.order_id).collect();
-        let query = orders::table.filter(orders::id.eq_any(order_ids)).select(OrderRow::as_select());
+        let query = orders::table
+            .filter(orders::id.eq_any(order_ids))
+            .select(OrderRow::as_select());
         let orders: Vec<OrderRow> = query.load(conn)?;
         let orders: BTreeMap<OrderId, OrderRow> = orders.into_iter().map(|order| (order.id, order)).collect();
         for row in &rows {
@@ -31,14 +38,18 @@ pub(super) fn check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), 
                 (Some(did), Some(order)) => problem_of(row, did, order),
                 _ => Some("its event or its order is gone"),
             };
-            findings.extend(problem.map(|problem| finding("tickets", row.id, problem)));
+            findings.extend(problem.map(|problem| finding("tickets", &row.id, problem)));
         }
     }
 }
 
 fn problem_of(row: &TicketRow, event: &Did, order: &OrderRow) -> Option<&'static str> {
-    let Ok(document) = row.document() else { return Some("its document cannot be read") };
-    let Some(key) = event.public_key() else { return Some("its event's DID has no key") };
+    let Ok(document) = row.document() else {
+        return Some("its document cannot be read");
+    };
+    let Some(key) = event.public_key() else {
+        return Some("its event's DID has no key");
+    };
     if document.from != *event || document.verify(TICKET, &key).is_err() {
         return Some("its document was not signed by its event");
     }

@@ -36,7 +36,7 @@ pub(crate) fn acceptance_add(conn: &mut Conn, context: &Context, new: &NewAccept
         return context.nonce_spend(conn, &new.verified);
     }
     let object = log::acceptance_object(new.event, &did);
-    log::signed_append(conn, context, &new.verified, log::FAIR_ACCEPT, object, &new.body)?;
+    log::signed_append(conn, context, &new.verified, log::FAIR_ACCEPT, &object, &new.body)?;
     let row = AcceptanceRow {
         event_id: new.event,
         did,

@@ -52,9 +52,21 @@ impl NewEvent {
         manifest_verify(&draft, owner)?;
         let id = context.env.new_id();
         let key = SecretKey::generate(&context.env);
-        let sealed_key = context.keyring.seal_key(&EventRow::key_label(id), &key, &context.env).into_bytes();
+        let sealed_key = context
+            .keyring
+            .seal_key(&EventRow::key_label(id), &key, &context.env)
+            .into_bytes();
         let tiers = draft.tiers.iter().map(|_tier| context.env.new_id()).collect();
-        Ok(Self { id, did: key.did(), sealed_key, draft, tiers, verified, body, idempotency })
+        Ok(Self {
+            id,
+            did: key.did(),
+            sealed_key,
+            draft,
+            tiers,
+            verified,
+            body,
+            idempotency,
+        })
     }
 
     fn row(&self, now: Timestamp) -> Result<EventRow, EventsError> {
@@ -95,16 +107,20 @@ pub(crate) fn event_create(conn: &mut Conn, context: &Context, new: &NewEvent) -
         && let Outcome::Replay { body, .. } = context.idempotency_check(conn, owner, key, now)?
     {
         context.nonce_spend(conn, &new.verified)?;
-        return Ok(Created::Replayed(context.replayed_id(&body)?));
+        return Ok(Created::Replayed(Context::replayed_id(&body)?));
     }
-    let count: i64 = events::table.filter(events::owner_did.eq(owner)).filter(events::deleted_at.is_null()).count().get_result(conn)?;
+    let count: i64 = events::table
+        .filter(events::owner_did.eq(owner))
+        .filter(events::deleted_at.is_null())
+        .count()
+        .get_result(conn)?;
     if count >= EVENTS_PER_OWNER_MAX {
         return Err(EventsError::State {
             detail: format!("You have {count} events already."),
             hint: "One identity may have 1000 events; use another identity for more.",
         });
     }
-    log::signed_append(conn, context, &new.verified, log::EVENT_CREATE, new.id, &new.body)?;
+    log::signed_append(conn, context, &new.verified, log::EVENT_CREATE, &new.id, &new.body)?;
     new.row(now)?.insert(conn, &context.sealer)?;
     let tiers: Result<Vec<TierRow>, EventsError> = new
         .draft
@@ -150,9 +166,15 @@ fn manifest_verify(draft: &EventDraft, owner: &CallerKeys) -> Result<(), EventsE
         return Err(EventsError::invalid("manifest.author", "must be the caller's DID"));
     }
     if !signer.is_none_or(is_owner) {
-        return Err(EventsError::invalid("manifest.signature.did", "must be the caller's DID"));
+        return Err(EventsError::invalid(
+            "manifest.signature.did",
+            "must be the caller's DID",
+        ));
     }
-    let mut last = Err(EventsError::invalid("manifest.signature", "the caller has no key to verify it with"));
+    let mut last = Err(EventsError::invalid(
+        "manifest.signature",
+        "the caller has no key to verify it with",
+    ));
     for key in &owner.keys {
         last = draft.manifest.verify_signature(key).map_err(EventsError::from);
         if last.is_ok() {

@@ -29,7 +29,7 @@ pub(crate) fn goods_deliver(
         return Ok(refused("There is no such order."));
     };
     let event = locks::event_find(conn, context, order.event_id)?;
-    let event = event.ok_or_else(|| EventsError::damaged("orders", id, "its event is gone"))?;
+    let event = event.ok_or_else(|| EventsError::damaged("orders", &id, "its event is gone"))?;
     if order.buyer_did != delivery.payer.canonical() {
         return Ok(refused("Somebody else than the buyer paid."));
     }
@@ -57,7 +57,9 @@ struct Parts {
 }
 
 fn refused(reason: &str) -> DeliveryOutcome {
-    DeliveryOutcome::Refused { reason: reason.to_owned() }
+    DeliveryOutcome::Refused {
+        reason: reason.to_owned(),
+    }
 }
 
 /// The money came after the places were given back: takes others, if there are any.
@@ -106,7 +108,11 @@ fn fulfil(
     parts: Parts,
     delivery: &Delivery,
 ) -> Result<DeliveryOutcome, EventsError> {
-    let Parts { event, mut tier, mut order } = parts;
+    let Parts {
+        event,
+        mut tier,
+        mut order,
+    } = parts;
     let issue = Issue {
         event: &event,
         tier: &tier,
@@ -139,7 +145,9 @@ fn fulfil(
 
 /// The tickets of an order, in the order of its places.
 pub(crate) fn ticket_ids(conn: &mut Conn, order: OrderId) -> Result<Vec<TicketId>, EventsError> {
-    let query = tickets::table.filter(tickets::order_id.eq(order)).order_by(tickets::ordinal);
+    let query = tickets::table
+        .filter(tickets::order_id.eq(order))
+        .order_by(tickets::ordinal);
     Ok(query.select(tickets::id).load(conn)?)
 }
 

@@ -78,7 +78,7 @@ impl EventDraft {
             address: optional_line("address", body.address.as_deref(), ADDRESS_LENGTH_MAX)?,
             virtual_url: virtual_url(body.virtual_url.as_deref())?,
             tags: lines("tags", &body.tags, TAGS_MAX, TAG_LENGTH_MAX)?,
-            tiers: tiers(body.tiers, ends_at)?,
+            tiers: tiers(&body.tiers, ends_at)?,
             manifest: body.manifest,
             refund_policy: body
                 .refund_policy
@@ -113,7 +113,9 @@ fn timezone(name: &str) -> Result<String, EventsError> {
 }
 
 fn virtual_url(text: Option<&str>) -> Result<Option<String>, EventsError> {
-    let Some(text) = optional_line("virtualUrl", text, URL_LENGTH_MAX)? else { return Ok(None) };
+    let Some(text) = optional_line("virtualUrl", text, URL_LENGTH_MAX)? else {
+        return Ok(None);
+    };
     let is_web = Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
     if is_web {
         return Ok(Some(text));
@@ -121,17 +123,23 @@ fn virtual_url(text: Option<&str>) -> Result<Option<String>, EventsError> {
     Err(EventsError::invalid("virtualUrl", "must be an http or https URL"))
 }
 
-fn tiers(tiers: Vec<TierCreate>, ends_at: Timestamp) -> Result<Vec<TierDraft>, EventsError> {
+fn tiers(tiers: &[TierCreate], ends_at: Timestamp) -> Result<Vec<TierDraft>, EventsError> {
     if tiers.is_empty() || tiers.len() > TIERS_MAX {
-        return Err(EventsError::invalid("tiers", format!("must have 1 to {TIERS_MAX} entries")));
+        return Err(EventsError::invalid(
+            "tiers",
+            format!("must have 1 to {TIERS_MAX} entries"),
+        ));
     }
     let mut names = BTreeSet::new();
     let mut drafts = Vec::with_capacity(tiers.len());
-    for (index, tier) in tiers.into_iter().enumerate() {
+    for (index, tier) in tiers.iter().enumerate() {
         let draft = TierDraft::of(&format!("tiers[{index}]"), tier, ends_at)?;
         if !names.insert(draft.name.to_lowercase()) {
             let member = format!("tiers[{index}].name");
-            return Err(EventsError::invalid(member, "is the name of another tier of this event"));
+            return Err(EventsError::invalid(
+                member,
+                "is the name of another tier of this event",
+            ));
         }
         drafts.push(draft);
     }
@@ -139,23 +147,35 @@ fn tiers(tiers: Vec<TierCreate>, ends_at: Timestamp) -> Result<Vec<TierDraft>, E
 }
 
 impl TierDraft {
-    fn of(path: &str, tier: TierCreate, ends_at: Timestamp) -> Result<Self, EventsError> {
+    fn of(path: &str, tier: &TierCreate, ends_at: Timestamp) -> Result<Self, EventsError> {
         let at = |member: &str| format!("{path}.{member}");
         let per_order_limit = tier.per_order_limit.unwrap_or(PER_ORDER_LIMIT_DEFAULT);
         if !(1..=PER_ORDER_LIMIT_MAX).contains(&per_order_limit) {
-            return Err(EventsError::invalid(at("perOrderLimit"), format!("must be 1 to {PER_ORDER_LIMIT_MAX}")));
+            return Err(EventsError::invalid(
+                at("perOrderLimit"),
+                format!("must be 1 to {PER_ORDER_LIMIT_MAX}"),
+            ));
         }
-        if tier.quantity.is_some_and(|quantity| !(1..=PLACES_MAX).contains(&quantity)) {
+        if tier
+            .quantity
+            .is_some_and(|quantity| !(1..=PLACES_MAX).contains(&quantity))
+        {
             let problem = format!("must be 1 to {PLACES_MAX}, or left out for unlimited");
             return Err(EventsError::invalid(at("quantity"), problem));
         }
         price_check(&at("price"), tier.price)?;
         if tier.sales_end.is_some_and(|end| end > ends_at) {
-            return Err(EventsError::invalid(at("salesEnd"), "must not be after the event's end"));
+            return Err(EventsError::invalid(
+                at("salesEnd"),
+                "must not be after the event's end",
+            ));
         }
         let end = tier.sales_end.unwrap_or(ends_at);
         if tier.sales_start.is_some_and(|start| start >= end) {
-            return Err(EventsError::invalid(at("salesStart"), "must be before the end of the sale"));
+            return Err(EventsError::invalid(
+                at("salesStart"),
+                "must be before the end of the sale",
+            ));
         }
         Ok(Self {
             name: line(&at("name"), &tier.name, 1, TIER_NAME_LENGTH_MAX)?,
@@ -173,15 +193,24 @@ impl TierDraft {
 /// A price can be paid by any rail: more than nothing, in whole minor units, and small enough for every sum of it.
 fn price_check(member: &str, price: Money) -> Result<(), EventsError> {
     if price.is_zero() {
-        return Err(EventsError::invalid(member, "must be more than zero: free tickets are not sold through a checkout"));
+        return Err(EventsError::invalid(
+            member,
+            "must be more than zero: free tickets are not sold through a checkout",
+        ));
     }
     let digits = price.asset.scale().saturating_sub(price.asset.minor_digits());
     let unit = 10_i64.checked_pow(digits).unwrap_or(i64::MAX);
     if price.amount.micros() % unit != 0 {
-        let problem = format!("must have at most {} decimal places in {}", price.asset.minor_digits(), price.asset);
+        let problem = format!(
+            "must have at most {} decimal places in {}",
+            price.asset.minor_digits(),
+            price.asset
+        );
         return Err(EventsError::invalid(member, problem));
     }
-    price.checked_mul(PLACES_MAX).map_err(|_error| EventsError::invalid(member, "is too high"))?;
+    price
+        .checked_mul(PLACES_MAX)
+        .map_err(|_error| EventsError::invalid(member, "is too high"))?;
     Ok(())
 }
 
@@ -196,13 +225,20 @@ fn manifest_check(manifest: &Manifest) -> Result<(), EventsError> {
         let problem = format!("must have at most {CONTRIBUTORS_MAX} entries");
         return Err(EventsError::invalid("manifest.contributors", problem));
     }
-    if !manifest.derives_from.is_empty() || manifest.contributors.iter().any(|entry| matches!(entry.payee, Payee::Fair(_)))
+    if !manifest.derives_from.is_empty()
+        || manifest
+            .contributors
+            .iter()
+            .any(|entry| matches!(entry.payee, Payee::Fair(_)))
     {
         let problem = "an event's manifest names people by their DIDs; shares of other manifests are not resolved here";
         return Err(EventsError::invalid("manifest.contributors", problem));
     }
     if manifest.computed_id()? != manifest.id {
-        return Err(EventsError::invalid("manifest.id", "must be the id that the manifest's content gives"));
+        return Err(EventsError::invalid(
+            "manifest.id",
+            "must be the id that the manifest's content gives",
+        ));
     }
     Ok(())
 }

@@ -32,13 +32,26 @@ pub(crate) enum Held {
 
 /// Reserves places: all of them or none, and never one too many.
 pub(crate) fn order_hold(conn: &mut Conn, context: &Context, request: &HoldRequest) -> Result<Held, EventsError> {
+    let held = hold_or_replay(conn, context, request);
+    if held
+        .as_ref()
+        .is_err_and(|error| !matches!(error, EventsError::Store(_)))
+    {
+        // A signature that was used before is refused as such, whatever else is in the way now. The nonce of any other
+        // refused request is not spent: the error rolls this back.
+        context.nonce_spend(conn, &request.verified)?;
+    }
+    held
+}
+
+fn hold_or_replay(conn: &mut Conn, context: &Context, request: &HoldRequest) -> Result<Held, EventsError> {
     let now = context.env.now();
     let buyer = request.verified.did();
     if let Some(key) = &request.idempotency
         && let Outcome::Replay { body, .. } = context.idempotency_check(conn, buyer, key, now)?
     {
         context.nonce_spend(conn, &request.verified)?;
-        let order = locks::order_find(conn, context, context.replayed_id(&body)?)?;
+        let order = locks::order_find(conn, context, Context::replayed_id(&body)?)?;
         return order.map(Held::Replayed).ok_or(EventsError::NotFound("order"));
     }
     let event = locks::event_find(conn, context, request.wish.event_id)?.ok_or(EventsError::NotFound("event"))?;
@@ -50,7 +63,14 @@ pub(crate) fn order_hold(conn: &mut Conn, context: &Context, request: &HoldReque
     open_holds_check(conn, context, request, now)?;
     let tier = release::places_make(conn, context, tier, request.wish.quantity, now)?;
     let order = places_take(conn, context, tier, request, now)?;
-    log::signed_append(conn, context, &request.verified, log::ORDER_HOLD, order.id, &request.body)?;
+    log::signed_append(
+        conn,
+        context,
+        &request.verified,
+        log::ORDER_HOLD,
+        &order.id,
+        &request.body,
+    )?;
     if let Some(key) = &request.idempotency {
         context.idempotency_store(conn, buyer, key, &order.id.to_string(), now)?;
     }
@@ -65,24 +85,37 @@ fn on_sale_check(event: &EventRow, now: Timestamp) -> Result<(), EventsError> {
         EventStatus::Cancelled => "This event was cancelled.",
         EventStatus::Completed => "This event is over.",
     };
-    Err(EventsError::State { detail: detail.to_owned(), hint: "Look at the event's page for news." })
+    Err(EventsError::State {
+        detail: detail.to_owned(),
+        hint: "Look at the event's page for news.",
+    })
 }
 
 fn sales_window_check(tier: &TierRow, now: Timestamp) -> Result<(), EventsError> {
     if let Some(start) = tier.sales_start.filter(|start| *start > now) {
         let detail = format!("The sale of this tier begins at {start}.");
-        return Err(EventsError::State { detail, hint: "Come back then." });
+        return Err(EventsError::State {
+            detail,
+            hint: "Come back then.",
+        });
     }
     if let Some(end) = tier.sales_end.filter(|end| *end <= now) {
         let detail = format!("The sale of this tier ended at {end}.");
-        return Err(EventsError::State { detail, hint: "Choose another tier." });
+        return Err(EventsError::State {
+            detail,
+            hint: "Choose another tier.",
+        });
     }
     Ok(())
 }
 
 fn quantity_check(tier: &TierRow, quantity: u32) -> Result<(), EventsError> {
     let limit = tier.per_order_limit()?;
-    if (1..=limit).contains(&quantity) { Ok(()) } else { Err(EventsError::Quantity { limit }) }
+    if (1..=limit).contains(&quantity) {
+        Ok(())
+    } else {
+        Err(EventsError::Quantity { limit })
+    }
 }
 
 fn open_holds_check(
@@ -99,7 +132,11 @@ fn open_holds_check(
         .count()
         .get_result(conn)?;
     let open = u32::try_from(open).unwrap_or(u32::MAX);
-    if open < context.config.open_holds_max { Ok(()) } else { Err(EventsError::OpenHolds { open }) }
+    if open < context.config.open_holds_max {
+        Ok(())
+    } else {
+        Err(EventsError::OpenHolds { open })
+    }
 }
 
 fn places_take(
@@ -111,7 +148,9 @@ fn places_take(
 ) -> Result<OrderRow, EventsError> {
     let quantity = request.wish.quantity;
     let unit = tier.price()?;
-    let total = unit.checked_mul(quantity).map_err(|error| EventsError::invalid("quantity", error.to_string()))?;
+    let total = unit
+        .checked_mul(quantity)
+        .map_err(|error| EventsError::invalid("quantity", error.to_string()))?;
     tier.held_move(i64::from(quantity))?;
     let order = OrderRow {
         id: request.id,

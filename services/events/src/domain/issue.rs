@@ -26,16 +26,19 @@ pub(crate) fn tickets_issue(
     key: &SecretKey,
     issue: &Issue<'_>,
 ) -> Result<Vec<TicketRow>, EventsError> {
-    (1..=issue.order.quantity).map(|ordinal| ticket_issue(context, key, issue, ordinal)).collect()
+    (1..=issue.order.quantity)
+        .map(|ordinal| ticket_issue(context, key, issue, ordinal))
+        .collect()
 }
 
-fn ticket_issue(
-    context: &Context,
-    key: &SecretKey,
-    issue: &Issue<'_>,
-    ordinal: i64,
-) -> Result<TicketRow, EventsError> {
-    let Issue { event, tier, order, receipt, paid_at } = issue;
+fn ticket_issue(context: &Context, key: &SecretKey, issue: &Issue<'_>, ordinal: i64) -> Result<TicketRow, EventsError> {
+    let Issue {
+        event,
+        tier,
+        order,
+        receipt,
+        paid_at,
+    } = issue;
     let now = context.env.now();
     let holder = order.buyer_did.clone();
     let payload = TicketPayload {

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use imajin_did::Did;
-use imajin_events_api::{
-    EventList, EventPage, EventSales, EventStatus, EventView, SalesList, TicketList, TicketView,
-};
+use imajin_events_api::{EventList, EventPage, EventSales, EventStatus, EventView, SalesList, TicketList, TicketView};
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::EventId;
 use imajin_money::Money;
@@ -39,7 +37,10 @@ impl Cursor {
     fn parse(text: &str) -> Result<Self, EventsError> {
         let parse = || {
             let (micros, id) = text.split_once('.')?;
-            Some(Self { starts_at: Timestamp::from_micros(micros.parse().ok()?), id: id.parse().ok()? })
+            Some(Self {
+                starts_at: Timestamp::from_micros(micros.parse().ok()?),
+                id: id.parse().ok()?,
+            })
         };
         parse().ok_or_else(|| EventsError::invalid("cursor", "is not one that this list gave out"))
     }
@@ -64,16 +65,28 @@ pub(crate) fn event_list(conn: &mut Conn, context: &Context, list: &EventList) -
     if let Some(cursor) = list.cursor.as_deref().map(Cursor::parse).transpose()? {
         let later = events::starts_at.gt(cursor.starts_at);
         let same = events::starts_at.eq(cursor.starts_at).and(events::id.gt(cursor.id));
-        query = query.filter(events::starts_at.ge(cursor.starts_at)).filter(later.or(same));
+        query = query
+            .filter(events::starts_at.ge(cursor.starts_at))
+            .filter(later.or(same));
     }
-    let query = query.order_by((events::starts_at, events::id)).limit(i64::from(limit) + 1);
+    let query = query
+        .order_by((events::starts_at, events::id))
+        .limit(i64::from(limit) + 1);
     let mut rows: Vec<EventRow> = query.select(EventRow::as_select()).load(conn)?;
     let page_length = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = rows.len() > page_length;
     rows.truncate(page_length);
-    let last = rows.last().filter(|_row| has_more);
-    let cursor = last.map(|row| Cursor { starts_at: row.starts_at, id: row.id }.to_text());
-    Ok(EventPage { events: views::event_views(conn, context, &rows)?, cursor })
+    let cursor = rows.last().filter(|_row| has_more).map(|row| {
+        Cursor {
+            starts_at: row.starts_at,
+            id: row.id,
+        }
+        .to_text()
+    });
+    Ok(EventPage {
+        events: views::event_views(conn, context, &rows)?,
+        cursor,
+    })
 }
 
 /// One event, if `reader` may see it: a draft is its owner's alone.
@@ -83,7 +96,9 @@ pub(crate) fn event_fetch(
     id: EventId,
     reader: Option<&Did>,
 ) -> Result<Option<EventView>, EventsError> {
-    let Some(row) = locks::event_find(conn, context, id)? else { return Ok(None) };
+    let Some(row) = locks::event_find(conn, context, id)? else {
+        return Ok(None);
+    };
     let is_owner = reader.is_some_and(|reader| reader.canonical() == row.owner_did);
     if row.status_set()? == EventStatus::Draft && !is_owner {
         return Ok(None);
@@ -96,7 +111,9 @@ pub(crate) fn ticket_list(conn: &mut Conn, list: &TicketList) -> Result<Vec<Tick
     if !(1..=PAGE_MAX).contains(&list.limit) {
         return Err(EventsError::invalid("limit", format!("must be 1 to {PAGE_MAX}")));
     }
-    let mut query = tickets::table.filter(tickets::holder_did.eq(list.owner.canonical())).into_boxed();
+    let mut query = tickets::table
+        .filter(tickets::holder_did.eq(list.owner.canonical()))
+        .into_boxed();
     if let Some(event) = list.event {
         query = query.filter(tickets::event_id.eq(event));
     }
@@ -120,7 +137,9 @@ pub(crate) fn sales_list(conn: &mut Conn, list: &SalesList, now: Timestamp) -> R
     let query = query.order_by(events::id.desc()).limit(SALES_MAX);
     let rows: Vec<EventRow> = query.select(EventRow::as_select()).load(conn)?;
     let ids: Vec<EventId> = rows.iter().map(|row| row.id).collect();
-    let query = tiers::table.filter(tiers::event_id.eq_any(ids)).order_by((tiers::event_id, tiers::position));
+    let query = tiers::table
+        .filter(tiers::event_id.eq_any(ids))
+        .order_by((tiers::event_id, tiers::position));
     let mut by_event: BTreeMap<EventId, Vec<TierRow>> = BTreeMap::new();
     for tier in query.select(TierRow::as_select()).load::<TierRow>(conn)? {
         by_event.entry(tier.event_id).or_default().push(tier);
@@ -143,7 +162,10 @@ fn event_sales(event: &EventRow, tiers: &[TierRow], now: Timestamp) -> Result<Ev
     for tier in tiers {
         sales.sold = sales.sold.saturating_add(u32::try_from(tier.sold).unwrap_or(0));
         sales.held = sales.held.saturating_add(u32::try_from(tier.held).unwrap_or(0));
-        sales.quantity = sales.quantity.zip(tier.quantity()?).map(|(sum, more)| sum.saturating_add(more));
+        sales.quantity = sales
+            .quantity
+            .zip(tier.quantity()?)
+            .map(|(sum, more)| sum.saturating_add(more));
         gross_add(&mut sales.gross, tier.gross()?)?;
     }
     Ok(sales)
@@ -172,7 +194,10 @@ mod tests {
 
     #[test]
     fn a_cursor_round_trips_and_nonsense_is_refused() {
-        let cursor = Cursor { starts_at: Timestamp::from_micros(-5), id: EventId::from_bytes([9; 16]) };
+        let cursor = Cursor {
+            starts_at: Timestamp::from_micros(-5),
+            id: EventId::from_bytes([9; 16]),
+        };
         assert_eq!(Cursor::parse(&cursor.to_text()).unwrap(), cursor);
         for wrong in ["", ".", "1", "x.evt_1", "1.evt_1"] {
             assert!(Cursor::parse(wrong).is_err(), "{wrong}");

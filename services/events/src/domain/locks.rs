@@ -10,7 +10,10 @@ use crate::rows::{EventRow, OrderRow, TierRow};
 use crate::schema::{events, orders, tiers};
 
 pub(crate) fn event_find(conn: &mut Conn, context: &Context, id: EventId) -> Result<Option<EventRow>, EventsError> {
-    let query = events::table.find(id).filter(events::deleted_at.is_null()).select(EventRow::as_select());
+    let query = events::table
+        .find(id)
+        .filter(events::deleted_at.is_null())
+        .select(EventRow::as_select());
     let row: Option<EventRow> = query.first(conn).optional()?;
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
 }
@@ -25,7 +28,11 @@ pub(crate) fn event_lock(conn: &mut Conn, context: &Context, id: EventId) -> Res
 }
 
 pub(crate) fn tier_find(conn: &mut Conn, context: &Context, id: TierId) -> Result<Option<TierRow>, EventsError> {
-    let row: Option<TierRow> = tiers::table.find(id).select(TierRow::as_select()).first(conn).optional()?;
+    let row: Option<TierRow> = tiers::table
+        .find(id)
+        .select(TierRow::as_select())
+        .first(conn)
+        .optional()?;
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
 }
 
@@ -36,7 +43,11 @@ pub(crate) fn tier_lock(conn: &mut Conn, context: &Context, id: TierId) -> Resul
 }
 
 pub(crate) fn order_find(conn: &mut Conn, context: &Context, id: OrderId) -> Result<Option<OrderRow>, EventsError> {
-    let row: Option<OrderRow> = orders::table.find(id).select(OrderRow::as_select()).first(conn).optional()?;
+    let row: Option<OrderRow> = orders::table
+        .find(id)
+        .select(OrderRow::as_select())
+        .first(conn)
+        .optional()?;
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
 }
 
@@ -52,9 +63,11 @@ pub(crate) fn order_lock_with_tier(
     context: &Context,
     id: OrderId,
 ) -> Result<Option<(OrderRow, TierRow)>, EventsError> {
-    let Some(order) = order_find(conn, context, id)? else { return Ok(None) };
+    let Some(order) = order_find(conn, context, id)? else {
+        return Ok(None);
+    };
     let tier = tier_lock(conn, context, order.tier_id)?;
-    let tier = tier.ok_or_else(|| EventsError::damaged("orders", id, "its tier is gone"))?;
+    let tier = tier.ok_or_else(|| EventsError::damaged("orders", &id, "its tier is gone"))?;
     // It may have changed while the tier was waited for.
     let order = order_lock(conn, context, id)?;
     Ok(order.map(|order| (order, tier)))

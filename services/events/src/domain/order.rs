@@ -47,7 +47,7 @@ pub(crate) fn order_cancel(
     let (mut order, mut tier) = found.ok_or(EventsError::NotFound("order"))?;
     buyer_require(&order, verified)?;
     match order.state_set()? {
-        OrderState::Held => log::signed_append(conn, context, verified, log::ORDER_CANCEL, id, body)?,
+        OrderState::Held => log::signed_append(conn, context, verified, log::ORDER_CANCEL, &id, body)?,
         OrderState::Fulfilled => {
             return Err(EventsError::State {
                 detail: "This order is paid and its tickets are issued.".to_owned(),
@@ -69,7 +69,11 @@ pub(crate) fn order_cancel(
 
 /// Refuses everybody but the buyer, for whom alone the order exists.
 pub(crate) fn buyer_require(order: &OrderRow, verified: &Verified) -> Result<(), EventsError> {
-    if order.buyer_did == *verified.did() { Ok(()) } else { Err(EventsError::NotFound("order")) }
+    if order.buyer_did == *verified.did() {
+        Ok(())
+    } else {
+        Err(EventsError::NotFound("order"))
+    }
 }
 
 /// Gives the places of an order back that cannot be paid for, whatever pay is asked.

@@ -13,12 +13,19 @@ pub(crate) const ORDER_GOODS: &str = "order";
 
 /// How pay names an order.
 pub(crate) fn goods_of(order: OrderId) -> GoodsRef {
-    GoodsRef { kind: ORDER_GOODS.to_owned(), id: order.to_string() }
+    GoodsRef {
+        kind: ORDER_GOODS.to_owned(),
+        id: order.to_string(),
+    }
 }
 
 /// The order that goods name; `None` when they are not an order.
 pub(crate) fn order_of(goods: &GoodsRef) -> Option<OrderId> {
-    if goods.kind == ORDER_GOODS { goods.id.parse().ok() } else { None }
+    if goods.kind == ORDER_GOODS {
+        goods.id.parse().ok()
+    } else {
+        None
+    }
 }
 
 /// What an order costs and whom the money belongs to: from the order and the event, as they were written down.
@@ -34,13 +41,16 @@ pub(crate) fn goods_quote(conn: &mut Conn, context: &Context, goods: &GoodsRef) 
         OrderState::Expired => return Err(EventsError::HoldExpired),
         OrderState::Cancelled | OrderState::Refused => {
             let detail = "This order was ended; there is nothing to pay for.".to_owned();
-            return Err(EventsError::State { detail, hint: "Start again with a new checkout." });
+            return Err(EventsError::State {
+                detail,
+                hint: "Start again with a new checkout.",
+            });
         }
     }
     let event = locks::event_find(conn, context, order.event_id)?;
-    let event = event.ok_or_else(|| EventsError::damaged("orders", id, "its event is gone"))?;
+    let event = event.ok_or_else(|| EventsError::damaged("orders", &id, "its event is gone"))?;
     let tier = locks::tier_find(conn, context, order.tier_id)?;
-    let tier = tier.ok_or_else(|| EventsError::damaged("orders", id, "its tier is gone"))?;
+    let tier = tier.ok_or_else(|| EventsError::damaged("orders", &id, "its tier is gone"))?;
     let accepted: Vec<Did> = views::accepted(conn, context, &event)?;
     Ok(GoodsQuote {
         title: format!("{} × {} — {}", order.quantity()?, tier.name, event.title),

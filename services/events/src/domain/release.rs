@@ -30,7 +30,11 @@ pub(crate) fn places_make(
         tier = after;
         if released == 0 {
             let left = tier.free().unwrap_or(u32::MAX);
-            return if left >= places { Ok(tier) } else { Err(EventsError::SoldOut { left, asked: places }) };
+            return if left >= places {
+                Ok(tier)
+            } else {
+                Err(EventsError::SoldOut { left, asked: places })
+            };
         }
     }
     Ok(tier)
@@ -80,7 +84,7 @@ pub(crate) fn holds_release(conn: &mut Conn, context: &Context) -> Result<usize,
     // Always in the same order, so that two processes do not wait for each other.
     for id in tiers.into_iter().collect::<BTreeSet<_>>() {
         let tier = locks::tier_lock(conn, context, id)?;
-        let tier = tier.ok_or_else(|| EventsError::damaged("tiers", id, "it is gone"))?;
+        let tier = tier.ok_or_else(|| EventsError::damaged("tiers", &id, "it is gone"))?;
         released += tier_release(conn, context, tier, now)?.1;
     }
     Ok(released)
@@ -95,7 +99,10 @@ pub(crate) fn order_end(
     action: &str,
     reason: &str,
 ) -> Result<OrderRow, EventsError> {
-    let body = log::OrderEnded { order_id: order.id, reason: Some(reason.to_owned()) };
+    let body = log::OrderEnded {
+        order_id: order.id,
+        reason: Some(reason.to_owned()),
+    };
     log::node_append(conn, context, &order.buyer_did, action, order.id, &body)?;
     state_text(state).clone_into(&mut order.state);
     order.reason = Some(reason.to_owned());

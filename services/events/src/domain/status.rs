@@ -28,15 +28,25 @@ pub(crate) fn event_move(
         (EventStatus::Draft | EventStatus::Paused, EventStatus::Published) => log::EVENT_PUBLISH,
         (EventStatus::Published, EventStatus::Paused) => log::EVENT_PAUSE,
         _ => {
-            let detail = format!("This event is {}, so it cannot become {}.", status_text(from), status_text(to));
-            return Err(EventsError::State { detail, hint: "Only drafts and paused events can be published." });
+            let detail = format!(
+                "This event is {}, so it cannot become {}.",
+                status_text(from),
+                status_text(to)
+            );
+            return Err(EventsError::State {
+                detail,
+                hint: "Only drafts and paused events can be published.",
+            });
         }
     };
     if event.ends_at <= now {
         let detail = "This event is over, so it cannot be published.".to_owned();
-        return Err(EventsError::State { detail, hint: "Make a new event." });
+        return Err(EventsError::State {
+            detail,
+            hint: "Make a new event.",
+        });
     }
-    log::signed_append(conn, context, verified, action, id, body)?;
+    log::signed_append(conn, context, verified, action, &id, body)?;
     status_text(to).clone_into(&mut event.status);
     event.proof = log::proof_text(verified)?;
     event.updated_at = now;

@@ -5,7 +5,10 @@ pub(crate) fn line(member: &str, text: &str, min: usize, max: usize) -> Result<S
     let text = text.trim();
     length_check(member, text, min, max)?;
     if text.chars().any(|c| c.is_control() || is_direction_override(c)) {
-        return Err(EventsError::invalid(member, "must not contain control characters or line breaks"));
+        return Err(EventsError::invalid(
+            member,
+            "must not contain control characters or line breaks",
+        ));
     }
     Ok(text.to_owned())
 }
@@ -38,7 +41,10 @@ pub(crate) fn lines(
     length_max: usize,
 ) -> Result<Vec<String>, EventsError> {
     if texts.len() > count_max {
-        return Err(EventsError::invalid(member, format!("has {} entries, at most {count_max} are allowed", texts.len())));
+        return Err(EventsError::invalid(
+            member,
+            format!("has {} entries, at most {count_max} are allowed", texts.len()),
+        ));
     }
     let entry = |(index, text): (usize, &String)| line(&format!("{member}[{index}]"), text, 1, length_max);
     texts.iter().enumerate().map(entry).collect()
@@ -49,7 +55,10 @@ fn length_check(member: &str, text: &str, min: usize, max: usize) -> Result<(), 
     if (min..=max).contains(&length) {
         return Ok(());
     }
-    Err(EventsError::invalid(member, format!("must have {min} to {max} characters; it has {length}")))
+    Err(EventsError::invalid(
+        member,
+        format!("must have {min} to {max} characters; it has {length}"),
+    ))
 }
 
 /// Characters that make text read in another order than it is stored: they let a title lie.

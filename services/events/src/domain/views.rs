@@ -23,7 +23,9 @@ pub(crate) fn event_views(
 ) -> Result<Vec<EventView>, EventsError> {
     let ids: Vec<EventId> = rows.iter().map(|row| row.id).collect();
     let now = context.env.now();
-    let query = tiers::table.filter(tiers::event_id.eq_any(&ids)).order_by((tiers::event_id, tiers::position));
+    let query = tiers::table
+        .filter(tiers::event_id.eq_any(&ids))
+        .order_by((tiers::event_id, tiers::position));
     let tier_rows: Vec<TierRow> = query.select(TierRow::as_select()).load(conn)?;
     let lapsed = lapsed_places(conn, &tier_rows, now)?;
     let mut tiers: BTreeMap<EventId, Vec<TierView>> = BTreeMap::new();
@@ -70,11 +72,7 @@ fn event_view(
 }
 
 /// Places of holds that ran out and that nobody has released yet: they count as free.
-fn lapsed_places(
-    conn: &mut Conn,
-    tiers: &[TierRow],
-    now: Timestamp,
-) -> Result<BTreeMap<TierId, u32>, EventsError> {
+fn lapsed_places(conn: &mut Conn, tiers: &[TierRow], now: Timestamp) -> Result<BTreeMap<TierId, u32>, EventsError> {
     let held: Vec<TierId> = tiers.iter().filter(|tier| tier.held > 0).map(|tier| tier.id).collect();
     let mut places = BTreeMap::new();
     if held.is_empty() {
@@ -126,7 +124,9 @@ fn with_author(event: &EventRow, mut accepted: Vec<Did>) -> Result<Vec<Did>, Eve
 
 /// The contributors of an event who have accepted its manifest, in the native form of their DIDs.
 pub(crate) fn accepted(conn: &mut Conn, _context: &Context, event: &EventRow) -> Result<Vec<Did>, EventsError> {
-    let accepted = accepted_by_event(conn, &[event.id])?.remove(&event.id).unwrap_or_default();
+    let accepted = accepted_by_event(conn, &[event.id])?
+        .remove(&event.id)
+        .unwrap_or_default();
     with_author(event, accepted)
 }
 
@@ -164,7 +164,9 @@ pub(crate) fn order_fetch(
     id: OrderId,
     reader: &imajin_events_api::Reader,
 ) -> Result<Option<OrderView>, EventsError> {
-    let Some(row) = locks::order_find(conn, context, id)? else { return Ok(None) };
+    let Some(row) = locks::order_find(conn, context, id)? else {
+        return Ok(None);
+    };
     if !may_see(conn, reader, &row.buyer_did, row.event_id)? {
         return Ok(None);
     }
@@ -192,7 +194,11 @@ pub(crate) fn ticket_fetch(
     id: TicketId,
     reader: &imajin_events_api::Reader,
 ) -> Result<Option<TicketView>, EventsError> {
-    let row: Option<TicketRow> = tickets::table.find(id).select(TicketRow::as_select()).first(conn).optional()?;
+    let row: Option<TicketRow> = tickets::table
+        .find(id)
+        .select(TicketRow::as_select())
+        .first(conn)
+        .optional()?;
     let Some(row) = row else { return Ok(None) };
     if !may_see(conn, reader, &row.holder_did, row.event_id)? {
         return Ok(None);
@@ -203,13 +209,15 @@ pub(crate) fn ticket_fetch(
 /// Tickets with what a person wants to see beside them.
 pub(crate) fn ticket_views(conn: &mut Conn, rows: &[TicketRow]) -> Result<Vec<TicketView>, EventsError> {
     let ids: Vec<EventId> = rows.iter().map(|row| row.event_id).collect();
-    let query = events::table.filter(events::id.eq_any(ids)).select(EventRow::as_select());
+    let query = events::table
+        .filter(events::id.eq_any(ids))
+        .select(EventRow::as_select());
     let events: Vec<EventRow> = query.load(conn)?;
     let events: BTreeMap<EventId, EventRow> = events.into_iter().map(|event| (event.id, event)).collect();
     rows.iter()
         .map(|row| {
             let event = events.get(&row.event_id);
-            let event = event.ok_or_else(|| EventsError::damaged("tickets", row.id, "its event is gone"))?;
+            let event = event.ok_or_else(|| EventsError::damaged("tickets", &row.id, "its event is gone"))?;
             let document = row.document()?;
             Ok(TicketView {
                 id: row.id,

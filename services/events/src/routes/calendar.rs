@@ -24,7 +24,12 @@ pub(super) async fn event_ics(
     let view = view_require(&events, id, &viewer).await?;
     let public = &events.site.public;
     let host = public.0.host_str().unwrap_or("localhost");
-    let body = calendar(&view, host, &public.absolute(&format!("/events/{id}")), events.context.env.now());
+    let body = calendar(
+        &view,
+        host,
+        &public.absolute(&format!("/events/{id}")),
+        events.context.env.now(),
+    );
     let headers = [
         ("content-type", "text/calendar; charset=utf-8".to_owned()),
         ("content-disposition", format!("attachment; filename=\"{id}.ics\"")),

@@ -34,7 +34,11 @@ pub(super) async fn checkout(
     OriginalUri(uri): OriginalUri,
     signed: SignedBody<Value>,
 ) -> Result<Response, Failure> {
-    let SignedBody { verified, value, request } = signed;
+    let SignedBody {
+        verified,
+        value,
+        request,
+    } = signed;
     let wish = checkout_parse(value)?;
     let CheckoutAnswer { order, replayed } = events.checkout_open(verified, wish, &request).await?;
     let base = uri.path().trim_end_matches('/').trim_end_matches("/checkout");

@@ -7,7 +7,6 @@ use imajin_kernel::id::EventId;
 use imajin_kernel::{Code, Problem};
 use imajin_web::{Failure, PathParams, ProblemDocument, QueryParams, SignedBody, Tier, Viewer};
 use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::EventsState;
 use super::cached::json_cached;
@@ -33,7 +32,11 @@ pub(super) async fn event_create(
     OriginalUri(uri): OriginalUri,
     signed: SignedBody<EventCreate>,
 ) -> Result<Response, Failure> {
-    let SignedBody { verified, value, request } = signed;
+    let SignedBody {
+        verified,
+        value,
+        request,
+    } = signed;
     verified.tier_require(Tier::Key)?;
     let owner = verified.did().clone();
     let draft = EventDraft::of(value)?;
@@ -41,7 +44,9 @@ pub(super) async fn event_create(
         Created::Fresh(id) => (id, false),
         Created::Replayed(id) => (id, true),
     };
-    let view = events.read(move |conn, context| list::event_fetch(conn, context, id, Some(&owner))).await?;
+    let view = events
+        .read(move |conn, context| list::event_fetch(conn, context, id, Some(&owner)))
+        .await?;
     let view = view.ok_or_else(|| Problem::not_found("event"))?;
     let location = format!("{}/{id}", uri.path().trim_end_matches('/'));
     Ok((StatusCode::CREATED, created_headers(&location, replayed)?, Json(view)).into_response())
@@ -59,7 +64,7 @@ pub(super) fn created_headers(location: &str, replayed: bool) -> Result<HeaderMa
 }
 
 /// What list is wanted.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ListParams {
@@ -88,20 +93,34 @@ pub(super) async fn event_list(
     headers: HeaderMap,
     QueryParams(params): QueryParams<ListParams>,
 ) -> Result<Response, Failure> {
-    let owner = params.owner.as_deref().map(|owner| own_did(&viewer, owner)).transpose()?;
-    let list = EventList { owner, limit: params.limit, cursor: params.cursor };
-    let page = events.read(move |conn, context| list::event_list(conn, context, &list)).await?;
+    let owner = params
+        .owner
+        .as_deref()
+        .map(|owner| own_did(&viewer, owner))
+        .transpose()?;
+    let list = EventList {
+        owner,
+        limit: params.limit,
+        cursor: params.cursor,
+    };
+    let page = events
+        .read(move |conn, context| list::event_list(conn, context, &list))
+        .await?;
     Ok(json_cached(&headers, &page)?)
 }
 
 fn own_did(viewer: &Viewer, owner: &str) -> Result<imajin_did::Did, Problem> {
-    let owner: imajin_did::Did =
-        owner.parse().map_err(|error: imajin_did::DidError| Problem::invalid(format!("owner: {error}.")))?;
+    let owner: imajin_did::Did = owner
+        .parse()
+        .map_err(|error: imajin_did::DidError| Problem::invalid(format!("owner: {error}.")))?;
     let session = viewer.session_require()?;
     if session.did.canonical() == owner.canonical() || session.tier == Tier::Operator {
         return Ok(owner);
     }
-    Err(Problem::new(Code::Forbidden, "Only the owner can list all of an owner's events."))
+    Err(Problem::new(
+        Code::Forbidden,
+        "Only the owner can list all of an owner's events.",
+    ))
 }
 
 /// Read an event
@@ -127,6 +146,8 @@ pub(super) async fn event_fetch(
 /// The event, if the viewer may see it.
 pub(super) async fn view_require(events: &crate::Events, id: EventId, viewer: &Viewer) -> Result<EventView, Problem> {
     let reader = viewer.session.as_ref().map(|session| session.did.clone());
-    let view = events.read(move |conn, context| list::event_fetch(conn, context, id, reader.as_ref())).await?;
+    let view = events
+        .read(move |conn, context| list::event_fetch(conn, context, id, reader.as_ref()))
+        .await?;
     view.ok_or_else(|| Problem::not_found("event"))
 }

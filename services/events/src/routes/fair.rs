@@ -65,7 +65,11 @@ pub(super) async fn fair_accept(
     PathParams(id): PathParams<EventId>,
     signed: SignedBody<Acceptance>,
 ) -> Result<Json<EventView>, Failure> {
-    let SignedBody { verified, value, request } = signed;
+    let SignedBody {
+        verified,
+        value,
+        request,
+    } = signed;
     verified.tier_require(Tier::Soft)?;
     Ok(Json(events.acceptance_add(id, value, verified, request.body).await?))
 }

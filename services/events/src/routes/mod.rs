@@ -60,7 +60,13 @@ pub(crate) fn routes(events: &Arc<Events>) -> ServiceRoutes {
     let ready = Arc::clone(events);
     let readiness = move || {
         let events = Arc::clone(&ready);
-        async move { events.read(|conn, _context| list::ready_check(conn)).await.map_err(Problem::from) }.boxed()
+        async move {
+            events
+                .read(|conn, _context| list::ready_check(conn))
+                .await
+                .map_err(Problem::from)
+        }
+        .boxed()
     };
     ServiceRoutes::new(SERVICE, "imajin events", router, Arc::new(readiness))
 }

@@ -31,7 +31,9 @@ pub(super) async fn order_fetch(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let reader = Events::reader(viewer.session_require()?);
-    let view = events.read(move |conn, context| views::order_fetch(conn, context, id, &reader)).await?;
+    let view = events
+        .read(move |conn, context| views::order_fetch(conn, context, id, &reader))
+        .await?;
     let view = view.ok_or_else(|| Problem::not_found("order"))?;
     Ok(json_cached(&headers, &view)?)
 }
@@ -53,5 +55,7 @@ pub(super) async fn order_cancel(
     PathParams(id): PathParams<OrderId>,
     signed: SignedBody<Option<NoMembers>>,
 ) -> Result<Json<OrderView>, Failure> {
-    Ok(Json(events.order_cancel(id, signed.verified, signed.request.body).await?))
+    Ok(Json(
+        events.order_cancel(id, signed.verified, signed.request.body).await?,
+    ))
 }

@@ -59,5 +59,7 @@ async fn event_move(
     to: EventStatus,
 ) -> Result<Json<EventView>, Failure> {
     signed.verified.tier_require(Tier::Key)?;
-    Ok(Json(events.event_move(id, to, signed.verified, signed.request.body).await?))
+    Ok(Json(
+        events.event_move(id, to, signed.verified, signed.request.body).await?,
+    ))
 }

@@ -35,7 +35,9 @@ pub(super) async fn ticket_fetch(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let reader = Events::reader(viewer.session_require()?);
-    let view = events.read(move |conn, _context| views::ticket_fetch(conn, id, &reader)).await?;
+    let view = events
+        .read(move |conn, _context| views::ticket_fetch(conn, id, &reader))
+        .await?;
     let view = view.ok_or_else(|| Problem::not_found("ticket"))?;
     Ok(json_cached(&headers, &view)?)
 }
@@ -63,7 +65,14 @@ pub(super) async fn my_ticket(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let owner = viewer.session_require()?.did.clone();
-    let list = TicketList { owner, event: Some(id), before: None, limit: TICKETS_MAX };
-    let tickets = events.read(move |conn, _context| list::ticket_list(conn, &list)).await?;
+    let list = TicketList {
+        owner,
+        event: Some(id),
+        before: None,
+        limit: TICKETS_MAX,
+    };
+    let tickets = events
+        .read(move |conn, _context| list::ticket_list(conn, &list))
+        .await?;
     Ok(json_cached(&headers, &MyTickets { tickets })?)
 }

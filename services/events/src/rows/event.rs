@@ -73,7 +73,7 @@ impl EventRow {
         ];
         all.into_iter()
             .find(|status| status_text(*status) == self.status)
-            .ok_or_else(|| EventsError::damaged("events", self.id, "its status is unknown"))
+            .ok_or_else(|| EventsError::damaged("events", &self.id, "its status is unknown"))
     }
 
     /// The status as it is at `now`: what was on sale is completed once it is over.
@@ -87,12 +87,12 @@ impl EventRow {
     /// The manifest.
     pub(crate) fn manifest(&self) -> Result<Manifest, EventsError> {
         Manifest::parse(self.manifest.as_bytes())
-            .map_err(|_error| EventsError::damaged("events", self.id, "its manifest cannot be read"))
+            .map_err(|_error| EventsError::damaged("events", &self.id, "its manifest cannot be read"))
     }
 
     /// The tags.
     pub(crate) fn tags(&self) -> Result<Vec<String>, EventsError> {
-        json_read("events", self.id, &self.tags)
+        json_read("events", &self.id, &self.tags)
     }
 
     /// Refuses everybody but the owner. A draft does not even exist for the others.

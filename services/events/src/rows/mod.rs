@@ -22,11 +22,11 @@ pub(crate) fn json_text<T: Serialize>(value: &T) -> Result<String, EventsError> 
 }
 
 /// Reads it back.
-pub(crate) fn json_read<T: DeserializeOwned>(table: &str, row: impl ToString, text: &str) -> Result<T, EventsError> {
+pub(crate) fn json_read<T: DeserializeOwned>(table: &str, row: &impl ToString, text: &str) -> Result<T, EventsError> {
     serde_json::from_str(text).map_err(|_error| EventsError::damaged(table, row, "a document in it cannot be read"))
 }
 
 /// A count in a column, which both databases hold as a 64-bit integer.
-pub(crate) fn count(table: &str, row: impl ToString, value: i64) -> Result<u32, EventsError> {
+pub(crate) fn count(table: &str, row: &impl ToString, value: i64) -> Result<u32, EventsError> {
     u32::try_from(value).map_err(|_error| EventsError::damaged(table, row, "a count in it is impossible"))
 }

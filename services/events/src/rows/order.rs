@@ -66,7 +66,7 @@ impl OrderRow {
         ];
         all.into_iter()
             .find(|state| state_text(*state) == self.state)
-            .ok_or_else(|| EventsError::damaged("orders", self.id, "its state is unknown"))
+            .ok_or_else(|| EventsError::damaged("orders", &self.id, "its state is unknown"))
     }
 
     /// The state as it is at `now`: a hold is over when its time is, whether or not anybody has written that down yet.
@@ -79,13 +79,16 @@ impl OrderRow {
 
     /// How many places.
     pub(crate) fn quantity(&self) -> Result<u32, EventsError> {
-        count("orders", self.id, self.quantity)
+        count("orders", &self.id, self.quantity)
     }
 
     fn money(&self, micros: i64) -> Result<Money, EventsError> {
-        let impossible = || EventsError::damaged("orders", self.id, "an amount in it is impossible");
+        let impossible = || EventsError::damaged("orders", &self.id, "an amount in it is impossible");
         let asset: Asset = self.asset.parse().map_err(|_error| impossible())?;
-        Ok(Money::new(Amount::from_micros(micros).map_err(|_error| impossible())?, asset))
+        Ok(Money::new(
+            Amount::from_micros(micros).map_err(|_error| impossible())?,
+            asset,
+        ))
     }
 
     /// What one place costs.

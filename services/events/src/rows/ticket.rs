@@ -39,6 +39,6 @@ sealed_row!(TicketRow, tickets, "tickets", key = (id));
 impl TicketRow {
     /// The signed message.
     pub(crate) fn document(&self) -> Result<SignedMessage<TicketPayload>, EventsError> {
-        json_read("tickets", self.id, &self.document)
+        json_read("tickets", &self.id, &self.document)
     }
 }

@@ -42,7 +42,9 @@ sealed_row!(TierRow, tiers, "tiers", key = (id));
 
 impl TierRow {
     fn asset(&self) -> Result<Asset, EventsError> {
-        self.asset.parse().map_err(|_error| self.damaged("its currency is unknown"))
+        self.asset
+            .parse()
+            .map_err(|_error| self.damaged("its currency is unknown"))
     }
 
     fn money(&self, micros: i64) -> Result<Money, EventsError> {
@@ -62,18 +64,21 @@ impl TierRow {
 
     /// How many places one order may take.
     pub(crate) fn per_order_limit(&self) -> Result<u32, EventsError> {
-        count("tiers", self.id, self.per_order_limit)
+        count("tiers", &self.id, self.per_order_limit)
     }
 
     /// How many places there are.
     pub(crate) fn quantity(&self) -> Result<Option<u32>, EventsError> {
-        self.quantity.map(|quantity| count("tiers", self.id, quantity)).transpose()
+        self.quantity
+            .map(|quantity| count("tiers", &self.id, quantity))
+            .transpose()
     }
 
     /// How many places are neither sold nor held.
     pub(crate) fn free(&self) -> Option<u32> {
         let taken = self.sold.saturating_add(self.held);
-        self.quantity.map(|quantity| u32::try_from(quantity.saturating_sub(taken)).unwrap_or(0))
+        self.quantity
+            .map(|quantity| u32::try_from(quantity.saturating_sub(taken)).unwrap_or(0))
     }
 
     /// Whether `places` can be taken.
@@ -100,7 +105,7 @@ impl TierRow {
     }
 
     fn damaged(&self, problem: &str) -> EventsError {
-        EventsError::damaged("tiers", self.id, problem)
+        EventsError::damaged("tiers", &self.id, problem)
     }
 
     /// As anyone may see it; `lapsed` places of holds that ran out count as free although they are not released yet.
@@ -117,7 +122,7 @@ impl TierRow {
             per_order_limit: self.per_order_limit()?,
             sales_start: self.sales_start,
             sales_end: self.sales_end,
-            perks: json_read("tiers", self.id, &self.perks)?,
+            perks: json_read("tiers", &self.id, &self.perks)?,
         })
     }
 }

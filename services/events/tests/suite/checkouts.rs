@@ -74,17 +74,31 @@ async fn wrong_requests_have_answers_of_their_own(backend: Backend) {
     assert_eq!(world.send_signed(&raw(b"{\"eventId\":")).await.code(), "malformed_body");
     let large = vec![b' '; 70 * 1024];
     let answer = world.send_signed(&raw(&large)).await;
-    assert_eq!((answer.status, answer.code().as_str()), (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"));
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large")
+    );
 
     let unknown: imajin_kernel::id::EventId = world.env.new_id();
     let body = json!({"eventId": unknown, "tierId": World::tier(&event), "quantity": 1});
     let answer = world.post(&buyer, PATH, &body).await;
-    assert_eq!((answer.code().as_str(), answer.detail().as_str()), ("not_found", "There is no such event."));
+    assert_eq!(
+        (answer.code().as_str(), answer.detail().as_str()),
+        ("not_found", "There is no such event.")
+    );
     let body = json!({"eventId": event.id, "tierId": World::tier(&other), "quantity": 1});
-    assert_eq!(world.post(&buyer, PATH, &body).await.detail(), "There is no such tier of this event.");
+    assert_eq!(
+        world.post(&buyer, PATH, &body).await.detail(),
+        "There is no such tier of this event."
+    );
     let body = json!({"eventId": "evt_x", "tierId": World::tier(&event), "quantity": 1});
     assert_eq!(world.post(&buyer, PATH, &body).await.code(), "invalid_request");
-    world.identities.tiers.lock().unwrap().insert(buyer.did(), Tier::Visitor);
+    world
+        .identities
+        .tiers
+        .lock()
+        .unwrap()
+        .insert(buyer.did(), Tier::Visitor);
     assert_eq!(world.checkout(&buyer, &event, 1).await.code(), "forbidden");
 }
 
@@ -94,7 +108,11 @@ async fn a_bad_signature_is_refused(backend: Backend) {
     let body = serde_json::to_vec(&World::wish(&event, 1)).unwrap();
     let mut changed = world.sign(&key("buyer"), PATH, None, &body);
     changed.body = serde_json::to_vec(&World::wish(&event, 2)).unwrap();
-    assert_eq!(world.send_signed(&changed).await.code(), "bad_signature", "the body was changed");
+    assert_eq!(
+        world.send_signed(&changed).await.code(),
+        "bad_signature",
+        "the body was changed"
+    );
     let mut forged = world.sign(&key("buyer"), PATH, None, &body);
     let other = world.sign(&key("other"), PATH, None, &body);
     forged.signature = other.signature;
@@ -112,20 +130,10 @@ async fn a_replayed_signature_is_refused_also_after_a_restart(backend: Backend) 
     let signed = world.sign(&key("buyer"), PATH, None, &body);
     world.send_signed(&signed).await.order();
     assert_eq!(world.send_signed(&signed).await.code(), "replayed");
-    let World { database, db, clock, env, .. } = world;
-    db.close().await;
-    let db = imajin_store::Db::open(
-        crate::world::location(&database),
-        "events",
-        imajin_events::MIGRATIONS,
-        imajin_store::Options::default(),
-    )
-    .unwrap();
-    // The keys are other ones after this restart, so the seal of the spent nonce is not looked at: it only has to be
-    // there. Everything else of the database stays unread.
-    let world = World::assemble(database, db, clock, env, EventsConfig::default()).await;
-    let answer = world.send_signed(&signed).await;
-    assert_ne!(answer.status, StatusCode::CREATED);
+    let world = world.restart().await;
+    assert_eq!(world.send_signed(&signed).await.code(), "replayed");
+    assert_eq!(world.counters(&event).await, (0, 1));
+    assert_eq!(world.audit().await, []);
 }
 
 async fn sold_out_is_refused_and_a_lapsed_hold_returns_its_places(backend: Backend) {
@@ -133,7 +141,10 @@ async fn sold_out_is_refused_and_a_lapsed_hold_returns_its_places(backend: Backe
     let event = world.event(Some(3)).await;
     let first = world.checkout(&key("first"), &event, 2).await.order();
     let answer = world.checkout(&key("second"), &event, 2).await;
-    assert_eq!((answer.status, answer.code().as_str()), (StatusCode::CONFLICT, "sold_out"));
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (StatusCode::CONFLICT, "sold_out")
+    );
     assert_eq!(answer.json()["left"], 1);
     world.clock.advance(Span::minutes(15));
     // Nobody has released it yet, and it counts as free all the same.
@@ -148,7 +159,10 @@ async fn the_sweeper_leaves_no_lapsed_hold(backend: Backend) {
     let world = World::new(backend).await;
     let events = [world.event(Some(50)).await, world.event(None).await];
     for nth in 0..6 {
-        world.checkout(&key(&format!("buyer {nth}")), &events[nth % 2], 2).await.order();
+        world
+            .checkout(&key(&format!("buyer {nth}")), &events[nth % 2], 2)
+            .await
+            .order();
     }
     assert_eq!(world.events.holds_release().await.unwrap(), 0);
     world.clock.advance(Span::minutes(15));
@@ -184,7 +198,13 @@ async fn sales_windows_are_kept(backend: Backend) {
     body["tiers"][0]["salesEnd"] = json!(world.env.now().plus(Span::days(2)));
     let answer = world.post(&world.owner, "/events/api/events", &body).await;
     let event: imajin_events_api::EventView = serde_json::from_slice(&answer.body).unwrap();
-    world.post(&world.owner, &format!("/events/api/events/{}/publish", event.id), &json!({})).await;
+    world
+        .post(
+            &world.owner,
+            &format!("/events/api/events/{}/publish", event.id),
+            &json!({}),
+        )
+        .await;
     let answer = world.checkout(&key("buyer"), &event, 1).await;
     assert!(answer.detail().contains("begins at"), "{}", answer.detail());
     world.clock.advance(Span::days(1));
@@ -218,8 +238,13 @@ async fn a_key_belongs_to_one_request(backend: Backend) {
     let event = world.event(Some(5)).await;
     world.checkout_with_key(&key("buyer"), &event, 2, "k").await.order();
     let answer = world.checkout_with_key(&key("buyer"), &event, 1, "k").await;
-    assert_eq!((answer.status, answer.code().as_str()), (StatusCode::CONFLICT, "idempotency_mismatch"));
-    let answer = world.checkout_with_key(&key("buyer"), &event, 1, &"k".repeat(201)).await;
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (StatusCode::CONFLICT, "idempotency_mismatch")
+    );
+    let answer = world
+        .checkout_with_key(&key("buyer"), &event, 1, &"k".repeat(201))
+        .await;
     assert_eq!(answer.json()["member"], "Idempotency-Key");
 }
 
@@ -227,12 +252,18 @@ async fn an_expired_hold_is_not_paid_for(backend: Backend) {
     let world = World::new(backend).await;
     let event = world.event(Some(5)).await;
     world.pay.away.store(true, Ordering::SeqCst);
-    assert_eq!(world.checkout_with_key(&key("buyer"), &event, 2, "k").await.code(), "unavailable");
+    assert_eq!(
+        world.checkout_with_key(&key("buyer"), &event, 2, "k").await.code(),
+        "unavailable"
+    );
     world.pay.away.store(false, Ordering::SeqCst);
     world.clock.advance(Span::minutes(15));
     for _ in 0..2 {
         let answer = world.checkout_with_key(&key("buyer"), &event, 2, "k").await;
-        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::GONE, "hold_expired"));
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (StatusCode::GONE, "hold_expired")
+        );
         world.events.holds_release().await.unwrap();
     }
     assert_eq!(world.pay.opened.load(Ordering::SeqCst), 0);
@@ -286,7 +317,11 @@ async fn a_buyer_gives_places_back(backend: Backend) {
     let cancelled: OrderView = serde_json::from_slice(&answer.body).unwrap();
     assert_eq!((cancelled.state, cancelled.checkout_url), (OrderState::Cancelled, None));
     assert_eq!(world.counters(&event).await, (0, 0));
-    assert_eq!(world.post(&key("buyer"), &path, &json!({})).await.status, StatusCode::OK, "again is no error");
+    assert_eq!(
+        world.post(&key("buyer"), &path, &json!({})).await.status,
+        StatusCode::OK,
+        "again is no error"
+    );
     let paid = world.checkout(&key("buyer"), &event, 1).await.order();
     world.pay.settle(paid.checkout_id.unwrap()).await;
     let path = format!("/events/api/orders/{}/cancel", paid.id);
@@ -303,6 +338,14 @@ async fn strangers_see_no_order(backend: Backend) {
     assert_eq!(world.get(Some(&key("other").did()), &path).await.code(), "not_found");
     assert_eq!(world.get(Some(&key("buyer").did()), &path).await.status, StatusCode::OK);
     assert_eq!(world.get(Some(&world.owner.did()), &path).await.status, StatusCode::OK);
-    world.identities.tiers.lock().unwrap().insert(key("operator").did(), Tier::Operator);
-    assert_eq!(world.get(Some(&key("operator").did()), &path).await.status, StatusCode::OK);
+    world
+        .identities
+        .tiers
+        .lock()
+        .unwrap()
+        .insert(key("operator").did(), Tier::Operator);
+    assert_eq!(
+        world.get(Some(&key("operator").did()), &path).await.status,
+        StatusCode::OK
+    );
 }

@@ -29,14 +29,19 @@ on_both!(
 
 async fn a_draft_is_its_owners_alone_until_it_is_published(backend: Backend) {
     let world = World::new(backend).await;
-    let answer = world.post(&world.owner, "/events/api/events", &world.event_body(Some(5))).await;
+    let answer = world
+        .post(&world.owner, "/events/api/events", &world.event_body(Some(5)))
+        .await;
     assert_eq!(answer.status, StatusCode::CREATED);
     let draft: EventView = serde_json::from_slice(&answer.body).unwrap();
     let path = format!("/events/api/events/{}", draft.id);
     assert_eq!(answer.header("location"), path);
     assert_eq!(draft.status, EventStatus::Draft);
     assert_ne!(draft.did, draft.owner);
-    assert!(!String::from_utf8_lossy(&answer.body).contains("sealed"), "no key leaves the node");
+    assert!(
+        !String::from_utf8_lossy(&answer.body).contains("sealed"),
+        "no key leaves the node"
+    );
 
     let (owner, other) = (world.owner.did(), key("other").did());
     assert_eq!(world.get(None, &path).await.code(), "not_found");
@@ -44,20 +49,37 @@ async fn a_draft_is_its_owners_alone_until_it_is_published(backend: Backend) {
     assert_eq!(world.get(Some(&owner), &path).await.status, StatusCode::OK);
     assert_eq!(world.checkout(&key("buyer"), &draft, 1).await.code(), "not_found");
     let publish = format!("{path}/publish");
-    assert_eq!(world.post(&key("other"), &publish, &json!({})).await.code(), "not_found");
+    assert_eq!(
+        world.post(&key("other"), &publish, &json!({})).await.code(),
+        "not_found"
+    );
 
     let answer = world.post(&world.owner, &publish, &json!({})).await;
     assert_eq!(answer.json()["status"], "published");
     assert_eq!(world.get(None, &path).await.status, StatusCode::OK);
-    assert_eq!(world.post(&key("other"), &publish, &json!({})).await.code(), "forbidden");
-    assert_eq!(world.post(&world.owner, &publish, &json!({})).await.status, StatusCode::OK, "again is no error");
+    assert_eq!(
+        world.post(&key("other"), &publish, &json!({})).await.code(),
+        "forbidden"
+    );
+    assert_eq!(
+        world.post(&world.owner, &publish, &json!({})).await.status,
+        StatusCode::OK,
+        "again is no error"
+    );
     assert_eq!(world.audit().await, []);
 }
 
 async fn only_registered_keys_make_events(backend: Backend) {
     let world = World::new(backend).await;
-    world.identities.tiers.lock().unwrap().insert(world.owner.did(), Tier::Soft);
-    let answer = world.post(&world.owner, "/events/api/events", &world.event_body(Some(5))).await;
+    world
+        .identities
+        .tiers
+        .lock()
+        .unwrap()
+        .insert(world.owner.did(), Tier::Soft);
+    let answer = world
+        .post(&world.owner, "/events/api/events", &world.event_body(Some(5)))
+        .await;
     assert_eq!(answer.code(), "forbidden");
     let unsigned = Request::post("/events/api/events").header("content-type", "application/json");
     let answer = world.send(unsigned.body(Body::from("{}")).unwrap()).await;
@@ -68,13 +90,17 @@ async fn creation_is_idempotent(backend: Backend) {
     let world = World::new(backend).await;
     let body = serde_json::to_vec(&world.event_body(Some(5))).unwrap();
     let send = || async {
-        world.send_signed(&world.sign(&world.owner, "/events/api/events", Some("once"), &body)).await
+        world
+            .send_signed(&world.sign(&world.owner, "/events/api/events", Some("once"), &body))
+            .await
     };
     let (first, second) = (send().await, send().await);
     assert_eq!(first.json()["id"], second.json()["id"]);
     assert_eq!(second.header("idempotent-replayed"), "true");
     let other = serde_json::to_vec(&world.event_body(Some(6))).unwrap();
-    let other = world.send_signed(&world.sign(&world.owner, "/events/api/events", Some("once"), &other)).await;
+    let other = world
+        .send_signed(&world.sign(&world.owner, "/events/api/events", Some("once"), &other))
+        .await;
     assert_eq!(other.code(), "idempotency_mismatch");
 }
 
@@ -87,7 +113,11 @@ async fn pausing_stops_the_sale_and_publishing_resumes_it(backend: Backend) {
     assert_eq!(paused.json()["status"], "paused");
     assert_eq!(world.checkout(&key("buyer"), &event, 1).await.code(), "conflict");
     world.pay.settle(held.checkout_id.unwrap()).await;
-    assert_eq!(world.order_again(&held).await.tickets.len(), 1, "what was reserved can still be paid");
+    assert_eq!(
+        world.order_again(&held).await.tickets.len(),
+        1,
+        "what was reserved can still be paid"
+    );
     world.post(&world.owner, &format!("{path}/publish"), &json!({})).await;
     world.checkout(&key("buyer"), &event, 1).await.order();
     assert_eq!(world.audit().await, []);
@@ -115,7 +145,9 @@ async fn lists_have_pages_and_leave_out_what_is_over(backend: Backend) {
         made.push(world.event(Some(5)).await.id);
     }
     made.sort(); // All begin at the same moment: the id decides.
-    world.post(&world.owner, "/events/api/events", &world.event_body(Some(5))).await;
+    world
+        .post(&world.owner, "/events/api/events", &world.event_body(Some(5)))
+        .await;
     let mut seen = Vec::new();
     let mut query = "limit=2".to_owned();
     loop {
@@ -126,12 +158,21 @@ async fn lists_have_pages_and_leave_out_what_is_over(backend: Backend) {
     }
     assert_eq!(seen, made);
     let owner = world.owner.did();
-    assert_eq!(page(&world, Some(&owner), &format!("owner={owner}")).await.events.len(), 6);
+    assert_eq!(
+        page(&world, Some(&owner), &format!("owner={owner}")).await.events.len(),
+        6
+    );
     let path = format!("/events/api/events?owner={owner}");
     assert_eq!(world.get(None, &path).await.code(), "unauthenticated");
     assert_eq!(world.get(Some(&key("other").did()), &path).await.code(), "forbidden");
-    assert_eq!(world.get(None, "/events/api/events?limit=101").await.json()["member"], "limit");
-    assert_eq!(world.get(None, "/events/api/events?cursor=x").await.json()["member"], "cursor");
+    assert_eq!(
+        world.get(None, "/events/api/events?limit=101").await.json()["member"],
+        "limit"
+    );
+    assert_eq!(
+        world.get(None, "/events/api/events?cursor=x").await.json()["member"],
+        "cursor"
+    );
     world.clock.advance(Span::days(31));
     assert!(page(&world, None, "").await.events.is_empty());
 }
@@ -145,8 +186,14 @@ async fn the_manifest_is_served_with_its_digest(backend: Backend) {
     let link = format!("<http://node.test:7000{path}>; rel=\"fair\"; type=\"application/fair+json\"");
     assert_eq!(answer.header("link"), link);
     let manifest = Manifest::parse(&answer.body).unwrap();
-    assert_eq!(answer.header("x-fair-digest"), format!("sha256:{}", manifest.digest_hex().unwrap()));
-    assert_eq!(imajin_proof::digest::sha256_hex(&answer.body), manifest.digest_hex().unwrap());
+    assert_eq!(
+        answer.header("x-fair-digest"),
+        format!("sha256:{}", manifest.digest_hex().unwrap())
+    );
+    assert_eq!(
+        imajin_proof::digest::sha256_hex(&answer.body),
+        manifest.digest_hex().unwrap()
+    );
     manifest.verify_signature(&world.owner.public()).unwrap();
 }
 
@@ -159,7 +206,12 @@ async fn contributors_accept_once(backend: Backend) {
         json!(Acceptance::sign(&key, key.did(), event.manifest.id.clone(), world.env.now()).unwrap())
     };
     let answer = world.post(&key("mira"), &path, &accept("mira")).await;
-    assert_eq!(answer.json()["accepted"], json!([key("mira").did()]), "{}", String::from_utf8_lossy(&answer.body));
+    assert_eq!(
+        answer.json()["accepted"],
+        json!([key("mira").did()]),
+        "{}",
+        String::from_utf8_lossy(&answer.body)
+    );
     let answer = world.post(&key("mira"), &path, &accept("mira")).await;
     assert_eq!(answer.json()["accepted"].as_array().unwrap().len(), 1);
     // The owner may bring a countersignature that was made elsewhere.
@@ -175,7 +227,11 @@ async fn foreign_acceptances_are_refused(backend: Backend) {
     let (mira, other, now) = (key("mira"), key("other"), world.env.now());
     let id = event.manifest.id.clone();
     let good = json!(Acceptance::sign(&mira, mira.did(), id.clone(), now).unwrap());
-    assert_eq!(world.post(&other, &path, &good).await.code(), "forbidden", "a stranger brings it");
+    assert_eq!(
+        world.post(&other, &path, &good).await.code(),
+        "forbidden",
+        "a stranger brings it"
+    );
     let stranger = json!(Acceptance::sign(&other, other.did(), id.clone(), now).unwrap());
     assert_eq!(world.post(&other, &path, &stranger).await.code(), "forbidden");
     let forged = json!(Acceptance::sign(&other, mira.did(), id, now).unwrap());
@@ -192,7 +248,10 @@ async fn the_calendar_file_is_escaped(backend: Backend) {
     assert_eq!(answer.header("content-type"), "text/calendar; charset=utf-8");
     let text = String::from_utf8(answer.body).unwrap();
     assert!(text.starts_with("BEGIN:VCALENDAR\r\n") && text.ends_with("END:VCALENDAR\r\n"));
-    assert!(text.contains("DESCRIPTION:Music\\; and more\\, with \\\\ and ü.\\nTwo lines.\r\n"), "{text}");
+    assert!(
+        text.contains("DESCRIPTION:Music\\; and more\\, with \\\\ and ü.\\nTwo lines.\r\n"),
+        "{text}"
+    );
     assert!(text.contains("LOCATION:Hall\\, north\r\n"));
     assert!(text.contains(&format!("UID:{}@node.test\r\n", event.id)));
 }
@@ -216,7 +275,12 @@ async fn the_api_is_described(backend: Backend) {
     let world = World::new(backend).await;
     let answer = world.get(None, "/events/api/spec").await;
     let spec = answer.json();
-    for path in ["/api/events", "/api/events/{id}/fair/accept", "/api/checkout", "/api/orders/{id}/cancel"] {
+    for path in [
+        "/api/events",
+        "/api/events/{id}/fair/accept",
+        "/api/checkout",
+        "/api/orders/{id}/cancel",
+    ] {
         assert!(spec["paths"][path].is_object(), "{path}");
     }
     assert_eq!(world.get(None, "/events/ready").await.status, StatusCode::OK);

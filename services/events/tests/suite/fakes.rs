@@ -32,14 +32,26 @@ impl Identities for FakeIdentities {
         let did = did.canonical();
         let keys = did.public_key().into_iter().collect();
         let tier = self.tier(&did);
-        Ok(CallerKeys { did, keys, tier, custody: Custody::Own })
+        Ok(CallerKeys {
+            did,
+            keys,
+            tier,
+            custody: Custody::Own,
+        })
     }
 
     async fn session_view(&self, token: &str) -> Result<Option<SessionView>, Problem> {
         let did: Did = token.parse().unwrap();
         let tier = self.tier(&did);
         let expires_at = Timestamp::from_seconds(4_000_000_000);
-        Ok(Some(SessionView { did, handle: None, name: None, tier, custody: Custody::Own, expires_at }))
+        Ok(Some(SessionView {
+            did,
+            handle: None,
+            name: None,
+            tier,
+            custody: Custody::Own,
+            expires_at,
+        }))
     }
 }
 
@@ -108,7 +120,9 @@ impl PayApi for FakePay {
         let quote = self.seller.goods_quote(request.goods.clone()).await?;
         assert_eq!(quote.buyer, request.buyer);
         let mut checkouts = self.checkouts.lock().unwrap();
-        let open = checkouts.iter().find(|(view, _)| view.goods == request.goods && view.state == CheckoutState::Open);
+        let open = checkouts
+            .iter()
+            .find(|(view, _)| view.goods == request.goods && view.state == CheckoutState::Open);
         if let Some((view, _)) = open {
             return Ok(view.clone());
         }
@@ -130,7 +144,10 @@ impl PayApi for FakePay {
 
     async fn checkout_fetch(&self, request: CheckoutFetch) -> Result<Option<CheckoutView>, Problem> {
         let checkouts = self.checkouts.lock().unwrap();
-        Ok(checkouts.iter().find(|(view, _)| view.id == request.id).map(|(view, _)| view.clone()))
+        Ok(checkouts
+            .iter()
+            .find(|(view, _)| view.id == request.id)
+            .map(|(view, _)| view.clone()))
     }
 
     async fn checkout_cancel(&self, request: CheckoutFetch) -> Result<CheckoutView, Problem> {

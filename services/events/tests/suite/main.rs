@@ -3,8 +3,8 @@
 
 mod audits;
 mod checkouts;
-mod demo;
 mod deliveries;
+mod demo;
 mod drafts;
 mod events;
 mod fakes;

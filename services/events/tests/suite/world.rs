@@ -67,7 +67,12 @@ impl Answer {
     }
 
     pub(crate) fn order(&self) -> OrderView {
-        assert_eq!(self.status, StatusCode::CREATED, "{}", String::from_utf8_lossy(&self.body));
+        assert_eq!(
+            self.status,
+            StatusCode::CREATED,
+            "{}",
+            String::from_utf8_lossy(&self.body)
+        );
         serde_json::from_slice(&self.body).unwrap()
     }
 }
@@ -94,34 +99,81 @@ impl World {
         let db = Db::open(location(&database), "events", MIGRATIONS, Options::default()).unwrap();
         let clock = ManualClock::at(Timestamp::from_seconds(1_900_000_000));
         let env = Env::fixed(clock.clone(), 7);
-        Self::assemble(database, db, clock, env, config).await
+        let keyring = Keyring::generate(&env);
+        Self::assemble(database, db, clock, env, keyring, config).await
     }
 
-    pub(crate) async fn assemble(
+    /// The same node again, after its process has ended.
+    pub(crate) async fn restart(self) -> Self {
+        let Self {
+            database,
+            db,
+            clock,
+            env,
+            keyring,
+            ..
+        } = self;
+        db.close().await;
+        let db = Db::open(location(&database), "events", MIGRATIONS, Options::default()).unwrap();
+        Self::assemble(database, db, clock, env, keyring, EventsConfig::default()).await
+    }
+
+    async fn assemble(
         database: TestDatabase,
         db: Db,
         clock: ManualClock,
         env: Env,
+        keyring: Keyring,
         config: EventsConfig,
     ) -> Self {
-        let keyring = Keyring::generate(&env);
         let identities = Arc::new(FakeIdentities::default());
         let public = PublicBase(PUBLIC.parse().unwrap());
-        let site = Site { env: env.clone(), public: public.clone(), identities: Arc::clone(&identities) as _ };
-        let deps = EventsDeps { site, keyring: keyring.clone(), db: db.clone(), pay: None, config };
+        let site = Site {
+            env: env.clone(),
+            public: public.clone(),
+            identities: identities.clone(),
+        };
+        let deps = EventsDeps {
+            site,
+            keyring: keyring.clone(),
+            db: db.clone(),
+            pay: None,
+            config,
+        };
         let events = Events::start(deps).await.unwrap();
-        let pay = FakePay::new(env.clone(), SellerClient::local(Arc::clone(&events) as _));
-        events.pay_connect(PayClient::local(Arc::clone(&pay) as _));
-        let routes = Router::new().nest("/events", events.routes().into_router());
-        let options = ShellOptions { env: env.clone(), public, limits: Limits::default(), error_page: None };
-        let router = shell(routes, options);
-        Self { database, db, clock, env, keyring, identities, events, pay, router, owner: key("owner") }
+        let pay = FakePay::new(env.clone(), SellerClient::local(events.clone()));
+        events.pay_connect(PayClient::local(pay.clone()));
+        let nested = Router::new().nest("/events", events.routes().into_router());
+        let options = ShellOptions {
+            env: env.clone(),
+            public,
+            limits: Limits::default(),
+            error_page: None,
+        };
+        let router = shell(nested, options);
+        Self {
+            database,
+            db,
+            clock,
+            env,
+            keyring,
+            identities,
+            events,
+            pay,
+            router,
+            owner: key("owner"),
+        }
     }
 
     /// Signs a request as the holder of `key`.
     pub(crate) fn sign(&self, key: &SecretKey, path: &str, idempotency: Option<&str>, body: &[u8]) -> SignedRequest {
         let target_uri = format!("{PUBLIC}{path}");
-        let to_sign = RequestToSign { method: "POST", target_uri: &target_uri, idempotency_key: idempotency, body };
+        let to_sign = RequestToSign {
+            method: "POST",
+            target_uri: &target_uri,
+            idempotency_key: idempotency,
+            body,
+        };
         sign(key, &to_sign, &SignatureParams::now(key.did(), &self.env)).unwrap()
     }
 
@@ -158,7 +210,11 @@ impl World {
     /// A manifest signed by `owner` with the given contributors' shares in millionths.
     pub(crate) fn manifest(&self, owner: &SecretKey, shares: &[(&str, u32)]) -> Manifest {
         let contributor = |(name, share): &(&str, u32)| {
-            Contributor::new(Payee::Did(key(name).did()), "artist", Share::from_millionths(*share).unwrap())
+            Contributor::new(
+                Payee::Did(key(name).did()),
+                "artist",
+                Share::from_millionths(*share).unwrap(),
+            )
         };
         let mut manifest = Manifest::new(shares.iter().map(contributor).collect()).unwrap();
         manifest.kind = Some("event".to_owned());
@@ -189,11 +245,25 @@ impl World {
 
     /// A published event with one tier of so many places.
     pub(crate) async fn event(&self, places: Option<u32>) -> EventView {
-        let answer = self.post(&self.owner, "/events/api/events", &self.event_body(places)).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{}", String::from_utf8_lossy(&answer.body));
+        let answer = self
+            .post(&self.owner, "/events/api/events", &self.event_body(places))
+            .await;
+        assert_eq!(
+            answer.status,
+            StatusCode::CREATED,
+            "{}",
+            String::from_utf8_lossy(&answer.body)
+        );
         let id = answer.json()["id"].as_str().unwrap().to_owned();
-        let answer = self.post(&self.owner, &format!("/events/api/events/{id}/publish"), &json!({})).await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", String::from_utf8_lossy(&answer.body));
+        let answer = self
+            .post(&self.owner, &format!("/events/api/events/{id}/publish"), &json!({}))
+            .await;
+        assert_eq!(
+            answer.status,
+            StatusCode::OK,
+            "{}",
+            String::from_utf8_lossy(&answer.body)
+        );
         serde_json::from_slice(&answer.body).unwrap()
     }
 
@@ -202,7 +272,8 @@ impl World {
     }
 
     pub(crate) async fn checkout(&self, buyer: &SecretKey, event: &EventView, quantity: u32) -> Answer {
-        self.post(buyer, "/events/api/checkout", &Self::wish(event, quantity)).await
+        self.post(buyer, "/events/api/checkout", &Self::wish(event, quantity))
+            .await
     }
 
     pub(crate) async fn checkout_with_key(
@@ -213,7 +284,8 @@ impl World {
         idempotency: &str,
     ) -> Answer {
         let body = serde_json::to_vec(&Self::wish(event, quantity)).unwrap();
-        self.send_signed(&self.sign(buyer, "/events/api/checkout", Some(idempotency), &body)).await
+        self.send_signed(&self.sign(buyer, "/events/api/checkout", Some(idempotency), &body))
+            .await
     }
 
     pub(crate) async fn event_again(&self, event: &EventView) -> EventView {
@@ -221,14 +293,22 @@ impl World {
     }
 
     pub(crate) async fn order_again(&self, order: &OrderView) -> OrderView {
-        let answer = self.get(Some(&order.buyer), &format!("/events/api/orders/{}", order.id)).await;
+        let answer = self
+            .get(Some(&order.buyer), &format!("/events/api/orders/{}", order.id))
+            .await;
         serde_json::from_slice(&answer.body).unwrap()
     }
 
     /// Sold and held places of the event's first tier, as its owner sees them.
     pub(crate) async fn counters(&self, event: &EventView) -> (u32, u32) {
         use imajin_events_api::{EventsApi, SalesList};
-        let sales = self.events.sales_list(SalesList { owner: Some(event.owner.clone()) }).await.unwrap();
+        let sales = self
+            .events
+            .sales_list(SalesList {
+                owner: Some(event.owner.clone()),
+            })
+            .await
+            .unwrap();
         let sales = sales.into_iter().find(|sales| sales.event_id == event.id).unwrap();
         (sales.sold, sales.held)
     }

@@ -1,6 +1,6 @@
 //! Settlements: many at once, in a few statements, each of them all or nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -64,6 +64,7 @@ pub(crate) fn settle_batch(
     jobs: &[SettleJob],
 ) -> Result<Vec<Result<Settled, PayError>>, PayError> {
     let mut rows = checkouts_lock(conn, context, jobs)?;
+    let known: HashSet<CheckoutId> = rows.keys().copied().collect();
     let mut answers: Vec<Result<Settled, PayError>> = Vec::with_capacity(jobs.len());
     let mut commands = Vec::with_capacity(jobs.len());
     let mut booked = Vec::with_capacity(jobs.len());
@@ -75,7 +76,8 @@ pub(crate) fn settle_batch(
                 booked.push((index, job, rows.remove(&job.checkout)));
                 answers.push(Ok(Settled::Before));
             }
-            Ok(None) => answers.push(Ok(Settled::Before)),
+            Ok(None) if known.contains(&job.checkout) => answers.push(Ok(Settled::Before)),
+            Ok(None) => answers.push(Err(PayError::NotFound("checkout"))),
             Err(error) => answers.push(Err(error)),
         }
     }
@@ -83,14 +85,11 @@ pub(crate) fn settle_batch(
     let mut batch = Batch::default();
     for ((index, job, row), outcome) in booked.into_iter().zip(outcomes) {
         let answer = match (outcome, row) {
-            (Ok(outcome), Some(row)) => batch.add(context, job, row, &outcome).map(Settled::Now),
+            // What the ledger has booked gets its receipt in this transaction, or nothing of the batch stands.
+            (Ok(outcome), Some(row)) => Ok(Settled::Now(batch.add(context, job, row, &outcome)?)),
             (Ok(_), None) => Ok(Settled::Before),
             (Err(refusal), _) => Err(refusal.into()),
         };
-        // What the ledger has booked must have its receipt in this transaction, or nothing of the batch stands.
-        if let Err(error @ (PayError::Proof(_) | PayError::Fault(_))) = answer {
-            return Err(error);
-        }
         if let Some(place) = answers.get_mut(index) {
             *place = answer;
         }
@@ -142,8 +141,9 @@ fn command_of(context: &Context, job: &SettleJob, row: Option<&CheckoutRow>) -> 
         return Err(PayError::damaged("checkouts", &row.id.to_string(), "the price is not the one of its quote"));
     }
     let missing = || PayError::damaged("checkouts", &row.id.to_string(), "it is paid, and names no payment");
+    let (hold, _receipt) = row.hold_id.zip(row.receipt_id).ok_or_else(missing)?;
     let capture = HoldCapture {
-        hold: row.hold_id.ok_or_else(missing)?,
+        hold,
         key: format!("settle/{}", row.id),
         kind: EntryKind::Settlement,
         reference: row.id.to_string(),

@@ -3,8 +3,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use imajin_auth_api::CustodialSign;
 use imajin_events_api::{CheckoutRequest, OrderView};
-use imajin_kernel::id::{EventId, TierId};
 use imajin_kernel::Problem;
+use imajin_kernel::id::{EventId, TierId};
 use imajin_ui::{Link, MessagePage, render_status};
 use imajin_web::{Custody, Failure, PathParams, Viewer};
 use serde::Deserialize;
@@ -50,9 +50,13 @@ pub(super) async fn buy(
 }
 
 impl Www {
-    /// Orders in the name of an identity whose key the node keeps: auth signs, events checks the signature as any other.
+    /// Orders in the name of an identity whose key the node keeps: auth signs, and events checks it as any other.
     async fn order_for_soft(&self, event_id: EventId, form: BuyForm, token: &str) -> Result<OrderView, Problem> {
-        let wish = CheckoutRequest { event_id, tier_id: form.tier_id, quantity: form.quantity };
+        let wish = CheckoutRequest {
+            event_id,
+            tier_id: form.tier_id,
+            quantity: form.quantity,
+        };
         let body = serde_json::to_string(&wish).map_err(|error| {
             tracing::error!(%error, "an order could not be written as JSON");
             Problem::internal()
@@ -74,18 +78,25 @@ impl Www {
         if given.is_empty() {
             return Ok(hex::encode(self.deps.site.env.random_bytes::<16>()));
         }
-        let plain = given.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        let plain = given
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         if plain && given.len() <= IDEMPOTENCY_KEY_LENGTH_MAX {
             return Ok(given);
         }
-        Err(Problem::invalid("The form's number is not one that this node gave out.")
-            .hint("Open the event's page again and send the form from there."))
+        Err(
+            Problem::invalid("The form's number is not one that this node gave out.")
+                .hint("Open the event's page again and send the form from there."),
+        )
     }
 }
 
 /// To the payment page while there is something to pay, else to the order.
 fn onward(order: &OrderView) -> String {
-    order.checkout_url.clone().unwrap_or_else(|| format!("/orders/{}", order.id))
+    order
+        .checkout_url
+        .clone()
+        .unwrap_or_else(|| format!("/orders/{}", order.id))
 }
 
 fn key_needed(www: &Www, id: EventId, viewer: &Viewer) -> Response {
@@ -103,7 +114,10 @@ fn key_needed(www: &Www, id: EventId, viewer: &Viewer) -> Response {
                 www.deps.site.public.origin()
             ),
         ],
-        link: Some(Link { href: path, text: "Back to the event".to_owned() }),
+        link: Some(Link {
+            href: path,
+            text: "Back to the event".to_owned(),
+        }),
     };
     render_status(StatusCode::FORBIDDEN, &page)
 }

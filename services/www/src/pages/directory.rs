@@ -40,7 +40,11 @@ pub(super) async fn directory(
     let Some(registry) = &www.deps.registry else {
         return Ok(render(&no_registry(shell)));
     };
-    let wanted = NodeList { limit: Some(PAGE_NODES), cursor: query.cursor, ..NodeList::default() };
+    let wanted = NodeList {
+        limit: Some(PAGE_NODES),
+        cursor: query.cursor,
+        ..NodeList::default()
+    };
     let page = registry.node_list(wanted).await?;
     Ok(render(&DirectoryPage {
         shell,
@@ -58,9 +62,15 @@ pub(super) async fn node(
     viewer: Viewer,
 ) -> Result<Response, Failure> {
     let registry = www.deps.registry.as_ref().ok_or_else(|| Problem::not_found("node"))?;
-    let node = registry.node_fetch(NodeFetch { key }).await?.ok_or_else(|| Problem::not_found("node"))?;
+    let node = registry
+        .node_fetch(NodeFetch { key })
+        .await?
+        .ok_or_else(|| Problem::not_found("node"))?;
     let path = format!("/directory/{}", node.node_id);
-    Ok(render(&node_page(&node, www.frame(&node.hostname, &path, viewer.session.as_ref()))))
+    Ok(render(&node_page(
+        &node,
+        www.frame(&node.hostname, &path, viewer.session.as_ref()),
+    )))
 }
 
 impl Www {
@@ -88,7 +98,11 @@ async fn count(registry: &RegistryClient) -> Result<DirectoryCounts, Problem> {
     let mut counts = DirectoryCounts::default();
     let mut cursor = None;
     for _page in 0..CENSUS_PAGES_MAX {
-        let wanted = NodeList { limit: Some(CENSUS_NODES), cursor, ..NodeList::default() };
+        let wanted = NodeList {
+            limit: Some(CENSUS_NODES),
+            cursor,
+            ..NodeList::default()
+        };
         let page = registry.node_list(wanted).await?;
         page.nodes.iter().for_each(|node| count_one(&mut counts, node.status));
         cursor = page.cursor;
@@ -120,7 +134,10 @@ fn no_registry(shell: Shell) -> MessagePage {
         shell,
         heading: "This node asks no registry".to_owned(),
         paragraphs: vec!["It works on its own, and does not know who else runs a node.".to_owned()],
-        link: Some(Link { href: "/".to_owned(), text: "To the first page".to_owned() }),
+        link: Some(Link {
+            href: "/".to_owned(),
+            text: "To the first page".to_owned(),
+        }),
     }
 }
 
@@ -174,10 +191,18 @@ mod tests {
     #[test]
     fn nodes_are_counted_by_state() {
         let mut counts = DirectoryCounts::default();
-        for status in [NodeStatus::Active, NodeStatus::Active, NodeStatus::Stale, NodeStatus::Revoked] {
+        for status in [
+            NodeStatus::Active,
+            NodeStatus::Active,
+            NodeStatus::Stale,
+            NodeStatus::Revoked,
+        ] {
             count_one(&mut counts, status);
         }
-        assert_eq!((counts.total, counts.active, counts.stale, counts.unreachable), (4, 2, 1, 0));
+        assert_eq!(
+            (counts.total, counts.active, counts.stale, counts.unreachable),
+            (4, 2, 1, 0)
+        );
     }
 
     #[test]

@@ -20,7 +20,10 @@ pub(super) fn download(name: &str, media_type: &'static str, bytes: Vec<u8>) -> 
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::CONTENT_DISPOSITION, attachment.unwrap_or(HeaderValue::from_static("attachment"))),
+        (
+            header::CONTENT_DISPOSITION,
+            attachment.unwrap_or(HeaderValue::from_static("attachment")),
+        ),
     ];
     (headers, bytes).into_response()
 }

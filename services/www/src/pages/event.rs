@@ -10,9 +10,7 @@ use imajin_web::{Failure, PathParams, Viewer};
 
 use crate::AppState;
 use crate::names::Names;
-use crate::show::{
-    event_end, event_state, event_time, id_short, money_text, place_text, share_percent, tier_state,
-};
+use crate::show::{event_end, event_state, event_time, id_short, money_text, place_text, share_percent, tier_state};
 
 /// `/events/{id}`: one event, its tickets, and who gets what of the price.
 pub(super) async fn event(
@@ -39,10 +37,14 @@ pub(super) async fn event(
 
 /// Whose names the page shows, the host first.
 fn people(event: &EventView) -> impl Iterator<Item = &Did> {
-    let payees = event.manifest.contributors.iter().filter_map(|entry| match &entry.payee {
-        Payee::Did(did) => Some(did),
-        Payee::Fair(_) => None,
-    });
+    let payees = event
+        .manifest
+        .contributors
+        .iter()
+        .filter_map(|entry| match &entry.payee {
+            Payee::Did(did) => Some(did),
+            Payee::Fair(_) => None,
+        });
     [&event.owner].into_iter().chain(signer(event)).chain(payees)
 }
 
@@ -91,13 +93,22 @@ fn split_view(event: &EventView, names: &Names) -> SplitView {
         manifest_id: event.manifest.id.to_string(),
         manifest_url: format!("/events/api/events/{}/fair", event.id),
         signed_by: signer(event).map(|did| names.of(did)).unwrap_or_default(),
-        parts: event.manifest.contributors.iter().map(|entry| split_part(entry, &accepted, names)).collect(),
+        parts: event
+            .manifest
+            .contributors
+            .iter()
+            .map(|entry| split_part(entry, &accepted, names))
+            .collect(),
     }
 }
 
 fn split_part(entry: &Contributor, accepted: &[Did], names: &Names) -> SplitPart {
     let (name, short_id, is_accepted) = match &entry.payee {
-        Payee::Did(did) => (names.of(did), crate::show::did_short(did), accepted.contains(&did.canonical())),
+        Payee::Did(did) => (
+            names.of(did),
+            crate::show::did_short(did),
+            accepted.contains(&did.canonical()),
+        ),
         // Nobody signs for another manifest here: its own payees sign that one.
         Payee::Fair(id) => (id_short(id.as_str()), id_short(id.as_str()), true),
     };
@@ -123,8 +134,11 @@ mod tests {
         event.accepted = vec![did(2)];
         let names = Names::known(&[(&did(2), "Ada")]);
         let split = split_view(&event, &names);
-        let parts: Vec<_> =
-            split.parts.iter().map(|part| (part.name.as_str(), part.percent.as_str(), part.accepted)).collect();
+        let parts: Vec<_> = split
+            .parts
+            .iter()
+            .map(|part| (part.name.as_str(), part.percent.as_str(), part.accepted))
+            .collect();
         let unnamed = crate::show::did_short(&did(3));
         assert_eq!(parts, [("Ada", "70 %", true), (unnamed.as_str(), "30 %", false)]);
         assert_eq!(split.manifest_url, format!("/events/api/events/{}/fair", event.id));
@@ -134,7 +148,10 @@ mod tests {
     fn a_tier_shows_its_places_and_limit() {
         let event = event_sample();
         let row = tier_row(&event.tiers[0], &event, now());
-        assert_eq!((row.places_left, row.order_limit, row.description), (Some(20), 10, None));
+        assert_eq!(
+            (row.places_left, row.order_limit, row.description),
+            (Some(20), 10, None)
+        );
         assert_eq!(row.price.plain(), "10.00 TEST-USD");
         assert_eq!(detail(&event, &Names::default()).ends.unwrap().text, "22:30");
     }

@@ -16,7 +16,7 @@ pub(super) async fn join(
 ) -> Response {
     render(&JoinPage {
         shell: www.frame("Make an identity", "/join", viewer.session.as_ref()),
-        next: query.path().to_string(),
+        next: query.path().as_str().to_owned(),
     })
 }
 

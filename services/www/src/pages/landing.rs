@@ -14,7 +14,10 @@ const EVENTS_MAX: u32 = 100;
 
 /// `/`: what this node is, and what is on.
 pub(super) async fn landing(State(www): State<AppState>, viewer: Viewer) -> Result<Response, Failure> {
-    let wanted = EventList { limit: Some(EVENTS_MAX), ..EventList::default() };
+    let wanted = EventList {
+        limit: Some(EVENTS_MAX),
+        ..EventList::default()
+    };
     let page = www.deps.events.event_list(wanted).await?;
     let now = www.now();
     Ok(render(&LandingPage {
@@ -39,7 +42,11 @@ fn event_card(event: &EventView, now: Timestamp) -> EventCard {
 /// The lowest price in the currency of the first tier: prices of two currencies are not compared.
 fn cheapest(event: &EventView) -> Option<Money> {
     let asset = event.tiers.first()?.price.asset;
-    let prices = event.tiers.iter().map(|tier| tier.price).filter(|price| price.asset == asset);
+    let prices = event
+        .tiers
+        .iter()
+        .map(|tier| tier.price)
+        .filter(|price| price.asset == asset);
     prices.min_by_key(|price| price.amount)
 }
 
@@ -53,8 +60,14 @@ mod tests {
     #[test]
     fn a_card_says_when_where_and_from_which_price() {
         let mut event = event_sample();
-        let dear = TierView { price: "16.00 TEST-USD".parse().unwrap(), ..event.tiers[0].clone() };
-        let foreign = TierView { price: "1.00 TEST-EUR".parse().unwrap(), ..event.tiers[0].clone() };
+        let dear = TierView {
+            price: "16.00 TEST-USD".parse().unwrap(),
+            ..event.tiers[0].clone()
+        };
+        let foreign = TierView {
+            price: "1.00 TEST-EUR".parse().unwrap(),
+            ..event.tiers[0].clone()
+        };
         event.tiers = vec![dear, event.tiers[0].clone(), foreign];
         let card = event_card(&event, now());
         assert_eq!(card.from_price.unwrap().plain(), "10.00 TEST-USD");

@@ -1,5 +1,5 @@
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 use imajin_auth_api::MailboxProofSend;
 use imajin_kernel::Span;
 use imajin_ui::{CheckMailboxPage, LoginPage, render};
@@ -32,7 +32,7 @@ pub(super) async fn login(
 ) -> Response {
     render(&LoginPage {
         shell: www.frame("Sign in", "/login", viewer.session.as_ref()),
-        next: query.path().to_string(),
+        next: query.path().as_str().to_owned(),
         mailbox_action: Some("/login/mailbox".to_owned()),
         // The form's origin is checked instead.
         form_token: String::new(),
@@ -55,7 +55,10 @@ pub(super) async fn mailbox_link(
 ) -> Result<Response, Failure> {
     let next = LocalPath::parse_or_home(form.next.as_deref());
     let email = form.email.trim().to_owned();
-    let request = MailboxProofSend { email: email.clone(), next: Some(next.to_string()) };
+    let request = MailboxProofSend {
+        email: email.clone(),
+        next: Some(next.as_str().to_owned()),
+    };
     let sent = www.deps.auth.mailbox_proof_send(request).await?;
     Ok(render(&CheckMailboxPage {
         shell: www.frame("Look into your mailbox", "/login", viewer.session.as_ref()),
@@ -63,6 +66,11 @@ pub(super) async fn mailbox_link(
         minutes_valid: minutes_of(sent.expires_at.since(www.now())),
         is_dev_mailbox: sent.development_mailbox,
     }))
+}
+
+/// `POST /logout`: the form of `/me` where JavaScript is off. Auth ends sessions, so the form is passed on to it.
+pub(super) async fn logout(_origin: SameOrigin) -> Redirect {
+    Redirect::temporary("/auth/api/logout")
 }
 
 /// Whole minutes to the nearest: the link was made a moment ago.

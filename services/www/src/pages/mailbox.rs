@@ -32,7 +32,10 @@ pub(super) async fn mail(
     reader: MailboxReader,
 ) -> Result<Response, Failure> {
     let mails = www.mails().await?;
-    let mail = mails.iter().find(|mail| mail_id(mail) == id).ok_or_else(|| Problem::not_found("message"))?;
+    let mail = mails
+        .iter()
+        .find(|mail| mail_id(mail) == id)
+        .ok_or_else(|| Problem::not_found("message"))?;
     Ok(render(&MailPage {
         shell: www.frame(&mail.subject, &format!("/mailbox/{id}"), reader.session.as_ref()),
         mail: mail_row(mail),
@@ -47,8 +50,10 @@ impl Www {
     async fn mails(&self) -> Result<Vec<DevelopmentMail>, Problem> {
         let mails = self.deps.auth.development_mail_list(DevelopmentMailList {}).await?;
         if mails.is_empty() {
-            return Err(Problem::new(Code::NotFound, "There is no message in the development mailbox.")
-                .hint("It keeps login links only while no mail server is configured."));
+            return Err(
+                Problem::new(Code::NotFound, "There is no message in the development mailbox.")
+                    .hint("It keeps login links only while no mail server is configured."),
+            );
         }
         Ok(mails)
     }
@@ -89,14 +94,23 @@ impl FromRequestParts<AppState> for MailboxReader {
         if session.as_ref().is_some_and(is_operator) || (is_private && is_at_the_machine(parts)) {
             return Ok(Self { session });
         }
-        let code = if session.is_some() { Code::Forbidden } else { Code::Unauthenticated };
+        let code = if session.is_some() {
+            Code::Forbidden
+        } else {
+            Code::Unauthenticated
+        };
         let problem = Problem::new(code, "The development mailbox is for the operator of this node.");
-        Err(problem.hint("Sign in as the operator, or configure a mail server so that messages are sent.").into())
+        Err(problem
+            .hint("Sign in as the operator, or configure a mail server so that messages are sent.")
+            .into())
     }
 }
 
 fn is_at_the_machine(parts: &Parts) -> bool {
-    let peer = parts.extensions.get::<PeerAddress>().map(|peer| peer.0.ip().to_canonical());
+    let peer = parts
+        .extensions
+        .get::<PeerAddress>()
+        .map(|peer| peer.0.ip().to_canonical());
     let proxied = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
     let direct = proxied.iter().all(|name| !parts.headers.contains_key(*name));
     let asked = parts.uri.authority().map(http::uri::Authority::as_str);
@@ -125,10 +139,23 @@ mod tests {
 
     #[test]
     fn only_loopback_names_are_loopback() {
-        for host in ["localhost:7000", "127.0.0.1:7000", "127.9.9.9", "[::1]:7000", "node.localhost"] {
+        for host in [
+            "localhost:7000",
+            "127.0.0.1:7000",
+            "127.9.9.9",
+            "[::1]:7000",
+            "node.localhost",
+        ] {
             assert!(host_of(host).is_some_and(|host| is_loopback(&host)), "{host}");
         }
-        for host in ["evil.example:7000", "10.0.0.1", "localhost.evil.example", "[::2]", "", "a b"] {
+        for host in [
+            "evil.example:7000",
+            "10.0.0.1",
+            "localhost.evil.example",
+            "[::2]",
+            "",
+            "a b",
+        ] {
             assert!(!host_of(host).is_some_and(|host| is_loopback(&host)), "{host}");
         }
     }

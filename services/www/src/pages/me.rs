@@ -22,8 +22,17 @@ const LIMIT: u32 = 100;
 pub(super) async fn me(State(www): State<AppState>, person: Person) -> Result<Response, Failure> {
     let owner = person.0.did.clone();
     let (tickets, receipts, balances) = tokio::join!(
-        www.deps.events.ticket_list(TicketList { owner: owner.clone(), event: None, before: None, limit: LIMIT }),
-        www.deps.pay.receipt_list(ReceiptList { owner: Some(owner.clone()), before: None, limit: LIMIT }),
+        www.deps.events.ticket_list(TicketList {
+            owner: owner.clone(),
+            event: None,
+            before: None,
+            limit: LIMIT
+        }),
+        www.deps.pay.receipt_list(ReceiptList {
+            owner: Some(owner.clone()),
+            before: None,
+            limit: LIMIT
+        }),
         www.deps.pay.balance_list(BalanceList { owner: owner.clone() }),
     );
     let (mut tickets, receipts) = (tickets?, receipts?);
@@ -41,7 +50,11 @@ pub(super) async fn me(State(www): State<AppState>, person: Person) -> Result<Re
 fn tickets_order(tickets: &mut [TicketView], now: Timestamp) {
     tickets.sort_by_key(|ticket| {
         let begun = ticket.starts_at < now;
-        let distance = if begun { now.since(ticket.starts_at) } else { ticket.starts_at.since(now) };
+        let distance = if begun {
+            now.since(ticket.starts_at)
+        } else {
+            ticket.starts_at.since(now)
+        };
         (begun, distance)
     });
 }
@@ -51,8 +64,14 @@ fn balance_rows(balances: &[BalanceView]) -> Vec<BalanceRow> {
     let mut by_asset: BTreeMap<Asset, (Money, Money)> = BTreeMap::new();
     for view in balances {
         let asset = view.balance.asset;
-        let (available, waiting) = by_asset.entry(asset).or_insert((Money::zero(asset), Money::zero(asset)));
-        let place = if view.purpose == "available" { available } else { waiting };
+        let (available, waiting) = by_asset
+            .entry(asset)
+            .or_insert((Money::zero(asset), Money::zero(asset)));
+        let place = if view.purpose == "available" {
+            available
+        } else {
+            waiting
+        };
         match place.checked_add(view.balance) {
             Ok(sum) => *place = sum,
             Err(error) => tracing::error!(%error, "balances of one owner do not add up"),
@@ -75,10 +94,16 @@ mod tests {
 
     #[test]
     fn the_next_event_stands_first_and_the_past_last() {
-        let at = |days: i64| TicketView { starts_at: now().plus(Span::days(days)), ..ticket_sample() };
+        let at = |days: i64| TicketView {
+            starts_at: now().plus(Span::days(days)),
+            ..ticket_sample()
+        };
         let mut tickets = vec![at(-9), at(30), at(-1), at(2)];
         tickets_order(&mut tickets, now());
-        let days: Vec<i64> = tickets.iter().map(|ticket| ticket.starts_at.since(now()).as_seconds() / 86_400).collect();
+        let days: Vec<i64> = tickets
+            .iter()
+            .map(|ticket| ticket.starts_at.since(now()).as_seconds() / 86_400)
+            .collect();
         assert_eq!(days, [2, 30, -1, -9]);
     }
 
@@ -94,10 +119,20 @@ mod tests {
             view("pending", "0.50 TEST-USD"),
             view("available", "2.00 EUR"),
         ]);
-        let texts: Vec<_> =
-            rows.iter().map(|row| (row.available.plain(), row.held.as_ref().map(|held| held.plain()))).collect();
+        let texts: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                (
+                    row.available.plain(),
+                    row.held.as_ref().map(imajin_ui::MoneyText::plain),
+                )
+            })
+            .collect();
         let held = Some("1.50 TEST-USD".to_owned());
-        assert_eq!(texts, [("2.00 EUR".to_owned(), None), ("7.00 TEST-USD".to_owned(), held)]);
+        assert_eq!(
+            texts,
+            [("2.00 EUR".to_owned(), None), ("7.00 TEST-USD".to_owned(), held)]
+        );
         assert!(rows[1].is_test && !rows[0].is_test);
     }
 }

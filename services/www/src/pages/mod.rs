@@ -36,6 +36,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/operator", get(operator::operator))
         .route("/login", get(login::login))
         .route("/login/mailbox", post(login::mailbox_link))
+        .route("/logout", post(login::logout))
         .route("/join", get(identity::join))
         .route("/setup", get(identity::setup))
         .route("/directory", get(directory::directory))

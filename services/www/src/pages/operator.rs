@@ -9,9 +9,7 @@ use imajin_events_api::{EventSales, EventStatus, SalesList};
 use imajin_kernel::Problem;
 use imajin_pay_api::{BalanceList, BalanceView, ReceiptList, ReceiptView, SalesSummary, SalesSummaryRequest};
 use imajin_registry_api::{NodeFetch, NodeStatus, NodeView};
-use imajin_ui::{
-    AccountRow, EventState, MoneyText, OperatorPage, RegistryCard, SaleRow, ServiceRow, render,
-};
+use imajin_ui::{AccountRow, EventState, MoneyText, OperatorPage, RegistryCard, SaleRow, ServiceRow, render};
 
 use super::directory::node_state;
 use crate::names::Names;
@@ -31,7 +29,11 @@ pub(super) async fn operator(State(www): State<AppState>, Operator(person): Oper
         deps.auth.setup_state(SetupStateRequest {}),
         deps.auth.development_mail_list(DevelopmentMailList {}),
         deps.events.sales_list(SalesList::default()),
-        deps.pay.receipt_list(ReceiptList { owner: None, before: None, limit: RECEIPTS }),
+        deps.pay.receipt_list(ReceiptList {
+            owner: None,
+            before: None,
+            limit: RECEIPTS
+        }),
         deps.pay.sales_summary(SalesSummaryRequest {}),
         www.standing(),
     );
@@ -54,7 +56,10 @@ pub(super) async fn operator(State(www): State<AppState>, Operator(person): Oper
         registry: registry_card(standing.as_ref(), &www.registry_url()),
         accounts,
         sales: sales.unwrap_or_default().iter().flat_map(sale_rows).collect(),
-        receipts: receipts.iter().map(|receipt| receipt_row(receipt, &person.0.did)).collect(),
+        receipts: receipts
+            .iter()
+            .map(|receipt| receipt_row(receipt, &person.0.did))
+            .collect(),
         has_dev_mailbox: mails.is_ok_and(|mails| !mails.is_empty()),
     };
     render(&page)
@@ -64,16 +69,29 @@ impl Www {
     /// What the registry says of this node; `None` when there is no registry to ask.
     async fn standing(&self) -> Option<Result<Option<NodeView>, Problem>> {
         let registry = self.deps.registry.as_ref()?;
-        Some(registry.node_fetch(NodeFetch { key: self.deps.node_did.to_string() }).await)
+        Some(
+            registry
+                .node_fetch(NodeFetch {
+                    key: self.deps.node_did.to_string(),
+                })
+                .await,
+        )
     }
 
     /// The balances of the node, of its operator and of whoever the latest receipts paid.
     async fn accounts(&self, person: &Person, receipts: &[ReceiptView]) -> Vec<AccountRow> {
         let owners = account_owners([&self.deps.node_did, &person.0.did], receipts);
-        let asked = owners.iter().map(|owner| self.deps.pay.balance_list(BalanceList { owner: owner.clone() }));
+        let asked = owners
+            .iter()
+            .map(|owner| self.deps.pay.balance_list(BalanceList { owner: owner.clone() }));
         let (names, answers) = tokio::join!(self.names(&owners), join_all(asked));
-        let balances = owners.iter().zip(answers).filter_map(|(owner, answer)| Some((owner, answer.ok()?)));
-        balances.flat_map(|(owner, balances)| account_rows(owner, &balances, &names)).collect()
+        let balances = owners
+            .iter()
+            .zip(answers)
+            .filter_map(|(owner, answer)| Some((owner, answer.ok()?)));
+        balances
+            .flat_map(|(owner, balances)| account_rows(owner, &balances, &names))
+            .collect()
     }
 }
 
@@ -81,7 +99,11 @@ fn account_owners(first: [&Did; 2], receipts: &[ReceiptView]) -> Vec<Did> {
     let mut seen = BTreeSet::new();
     let paid = receipts.iter().flat_map(|receipt| {
         let body = &receipt.message.payload;
-        body.legs.iter().map(|leg| &leg.did).chain(body.fees.iter().map(|fee| &fee.did)).chain([&body.seller])
+        body.legs
+            .iter()
+            .map(|leg| &leg.did)
+            .chain(body.fees.iter().map(|fee| &fee.did))
+            .chain([&body.seller])
     });
     let owners = first.into_iter().chain(paid).map(Did::canonical);
     owners.filter(|did| seen.insert(did.clone())).take(OWNERS_MAX).collect()
@@ -104,21 +126,23 @@ fn service_row<T>(name: &str, answer: &Result<T, Problem>, detail: &str) -> Serv
         Ok(_answer) => detail.to_owned(),
         Err(problem) => problem.detail.clone(),
     };
-    ServiceRow { name: name.to_owned(), is_healthy: answer.is_ok(), detail }
+    ServiceRow {
+        name: name.to_owned(),
+        is_healthy: answer.is_ok(),
+        detail,
+    }
 }
 
 fn summary_text(summary: &SalesSummary) -> String {
-    let mut text = format!("{} receipts", summary.receipts);
-    for gross in &summary.gross {
-        text.push_str(&format!(", {gross}"));
-    }
-    if summary.in_progress > 0 {
-        text.push_str(&format!(", {} in progress", summary.in_progress));
-    }
-    if summary.refunded > 0 {
-        text.push_str(&format!(", {} refunded", summary.refunded));
-    }
-    text
+    let gross = summary.gross.iter().map(ToString::to_string);
+    let open = (summary.in_progress > 0).then(|| format!("{} in progress", summary.in_progress));
+    let refunded = (summary.refunded > 0).then(|| format!("{} refunded", summary.refunded));
+    let parts = [format!("{} receipts", summary.receipts)]
+        .into_iter()
+        .chain(gross)
+        .chain(open)
+        .chain(refunded);
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// One row per currency, and one for an event that has sold nothing yet.
@@ -158,7 +182,10 @@ fn registry_card(standing: Option<&Result<Option<NodeView>, Problem>>, url: &str
     };
     match standing {
         None => RegistryCard::default(),
-        Some(Err(problem)) => RegistryCard { problem: Some(problem.detail.clone()), ..card("no answer") },
+        Some(Err(problem)) => RegistryCard {
+            problem: Some(problem.detail.clone()),
+            ..card("no answer")
+        },
         Some(Ok(None)) => card("not registered"),
         Some(Ok(Some(node))) => RegistryCard {
             is_good: node.status == NodeStatus::Active,
@@ -191,7 +218,10 @@ mod tests {
     #[test]
     fn sales_have_a_row_per_currency_and_one_when_there_is_none() {
         assert_eq!(sale_rows(&sales())[0].revenue.plain(), "130.00 TEST-USD");
-        let none = EventSales { gross: Vec::new(), ..sales() };
+        let none = EventSales {
+            gross: Vec::new(),
+            ..sales()
+        };
         assert_eq!(sale_rows(&none).len(), 1);
         let full = EventSales { held: 7, ..sales() };
         assert!(matches!(sale_state(&full), EventState::SoldOut));

@@ -17,16 +17,35 @@ pub(super) async fn order(
     PathParams(id): PathParams<OrderId>,
     person: Person,
 ) -> Result<Response, Failure> {
-    let order = www.deps.events.order_fetch(OrderFetch { id, reader: person.events_reader() }).await?;
+    let order = www
+        .deps
+        .events
+        .order_fetch(OrderFetch {
+            id,
+            reader: person.events_reader(),
+        })
+        .await?;
     let order = order.ok_or_else(|| Problem::not_found("order"))?;
     let checkout = match order.checkout_id {
         Some(id) => www.deps.pay.checkout_fetch(CheckoutFetch { id }).await?,
         None => None,
     };
-    let wanted = EventFetch { id: order.event_id, reader: Some(person.0.did.clone()) };
+    let wanted = EventFetch {
+        id: order.event_id,
+        reader: Some(person.0.did.clone()),
+    };
     let event = www.deps.events.event_fetch(wanted).await?;
-    let facts = Facts { order: &order, checkout: checkout.as_ref(), event: event.as_ref(), now: www.now() };
-    Ok(render(&facts.page(www.frame("Your order", &format!("/orders/{id}"), Some(&person.0)))))
+    let facts = Facts {
+        order: &order,
+        checkout: checkout.as_ref(),
+        event: event.as_ref(),
+        now: www.now(),
+    };
+    Ok(render(&facts.page(www.frame(
+        "Your order",
+        &format!("/orders/{id}"),
+        Some(&person.0),
+    ))))
 }
 
 /// What is known of an order.
@@ -42,13 +61,18 @@ impl Facts<'_> {
         let order = self.order;
         let state = self.standing();
         let can_pay = matches!(state, Standing::AwaitingPayment | Standing::Failed);
-        let url = order.checkout_url.clone().or_else(|| self.checkout.map(|checkout| checkout.url.clone()));
+        let url = order
+            .checkout_url
+            .clone()
+            .or_else(|| self.checkout.map(|checkout| checkout.url.clone()));
         OrderPage {
             shell,
             order_id: order.id.to_string(),
             event_id: order.event_id.to_string(),
             event_title: order.event_title.clone(),
-            when: self.event.map_or_else(When::default, |event| event_time(event.starts_at, &event.timezone)),
+            when: self
+                .event
+                .map_or_else(When::default, |event| event_time(event.starts_at, &event.timezone)),
             place: self.event.map(place_of).unwrap_or_default(),
             tier_name: order.tier_name.clone(),
             quantity: order.quantity,
@@ -68,10 +92,11 @@ impl Facts<'_> {
         let money = self.checkout.map(|checkout| checkout.state);
         match (self.order.state, money) {
             (_, Some(CheckoutState::Refunded)) | (OrderState::Refused, None) => Standing::Refunded,
-            (_, Some(CheckoutState::Paid)) | (OrderState::Held, Some(CheckoutState::Settled)) => Standing::Processing,
-            (OrderState::Fulfilled, _) => Standing::Paid,
             // Refused means that there was money, so it is on its way back.
-            (OrderState::Refused, Some(_)) => Standing::Processing,
+            (_, Some(CheckoutState::Paid))
+            | (OrderState::Held, Some(CheckoutState::Settled))
+            | (OrderState::Refused, Some(_)) => Standing::Processing,
+            (OrderState::Fulfilled, _) => Standing::Paid,
             (OrderState::Expired, _) | (OrderState::Held, Some(CheckoutState::Expired)) => Standing::Expired,
             (OrderState::Cancelled, _) | (OrderState::Held, Some(CheckoutState::Cancelled)) => Standing::Cancelled,
             (OrderState::Held, _) if self.now >= self.order.hold_expires_at => Standing::Expired,
@@ -87,8 +112,13 @@ impl Facts<'_> {
 
     /// The receipt, once pay has booked the split: before that it cannot be read.
     fn receipt(&self) -> Option<String> {
-        let checkout = self.checkout.filter(|checkout| checkout.state == CheckoutState::Settled)?;
-        checkout.receipt.or(self.order.receipt).map(|receipt| receipt.to_string())
+        let checkout = self
+            .checkout
+            .filter(|checkout| checkout.state == CheckoutState::Settled)?;
+        checkout
+            .receipt
+            .or(self.order.receipt)
+            .map(|receipt| receipt.to_string())
     }
 }
 
@@ -103,7 +133,12 @@ fn ticket_links(order: &OrderView) -> Vec<TicketLink> {
         _ => format!("{}, {place} of {total}", order.tier_name),
     };
     let numbered = order.tickets.iter().zip(1_usize..);
-    numbered.map(|(id, place)| TicketLink { id: id.to_string(), label: label(place) }).collect()
+    numbered
+        .map(|(id, place)| TicketLink {
+            id: id.to_string(),
+            label: label(place),
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -112,9 +147,21 @@ mod tests {
     use crate::samples::{checkout_sample, event_sample, now, order_sample};
 
     fn standing(order: OrderState, checkout: Option<CheckoutState>) -> Standing {
-        let order = OrderView { state: order, ..order_sample() };
-        let checkout = checkout.map(|state| CheckoutView { state, ..checkout_sample() });
-        Facts { order: &order, checkout: checkout.as_ref(), event: None, now: now() }.standing()
+        let order = OrderView {
+            state: order,
+            ..order_sample()
+        };
+        let checkout = checkout.map(|state| CheckoutView {
+            state,
+            ..checkout_sample()
+        });
+        Facts {
+            order: &order,
+            checkout: checkout.as_ref(),
+            event: None,
+            now: now(),
+        }
+        .standing()
     }
 
     #[test]
@@ -143,8 +190,16 @@ mod tests {
     #[test]
     fn a_refused_payment_can_be_tried_again_until_the_places_lapse() {
         let order = order_sample();
-        let checkout = CheckoutView { reason: Some("The card was refused.".to_owned()), ..checkout_sample() };
-        let mut facts = Facts { order: &order, checkout: Some(&checkout), event: None, now: now() };
+        let checkout = CheckoutView {
+            reason: Some("The card was refused.".to_owned()),
+            ..checkout_sample()
+        };
+        let mut facts = Facts {
+            order: &order,
+            checkout: Some(&checkout),
+            event: None,
+            now: now(),
+        };
         let page = facts.page(Shell::default());
         assert_eq!((page.state, page.pay_url.is_some()), (Standing::Failed, true));
         facts.now = order.hold_expires_at;
@@ -154,13 +209,24 @@ mod tests {
 
     #[test]
     fn a_paid_order_has_numbered_tickets_and_its_receipt() {
-        let mut order = OrderView { state: OrderState::Fulfilled, ..order_sample() };
+        let mut order = OrderView {
+            state: OrderState::Fulfilled,
+            ..order_sample()
+        };
         order.tickets = vec![imajin_kernel::id::TicketId::from_bytes([1; 16]); 2];
         let receipt = imajin_kernel::id::ReceiptId::from_bytes([5; 16]);
-        let checkout =
-            CheckoutView { state: CheckoutState::Settled, receipt: Some(receipt), ..checkout_sample() };
+        let checkout = CheckoutView {
+            state: CheckoutState::Settled,
+            receipt: Some(receipt),
+            ..checkout_sample()
+        };
         let event = event_sample();
-        let facts = Facts { order: &order, checkout: Some(&checkout), event: Some(&event), now: now() };
+        let facts = Facts {
+            order: &order,
+            checkout: Some(&checkout),
+            event: Some(&event),
+            now: now(),
+        };
         let page = facts.page(Shell::default());
         let labels: Vec<_> = page.tickets.iter().map(|ticket| ticket.label.as_str()).collect();
         assert_eq!(labels, ["Standing, 1 of 2", "Standing, 2 of 2"]);

@@ -7,7 +7,10 @@ const ROBOTS: &str = "User-agent: *\nDisallow: /me\nDisallow: /orders/\nDisallow
      Disallow: /auth/\n";
 
 pub(super) async fn robots() -> Response {
-    let plain = [(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))];
+    let plain = [(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    )];
     (plain, ROBOTS).into_response()
 }
 

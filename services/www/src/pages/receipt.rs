@@ -28,7 +28,11 @@ pub(super) async fn receipt(
     let receipt = www.receipt_of(id, &person).await?;
     let order = www.order_of(&receipt.message.payload, &person).await;
     let names = www.names(people(&receipt)).await;
-    let shell = www.frame(&receipt.message.payload.title, &format!("/receipts/{id}"), Some(&person.0));
+    let shell = www.frame(
+        &receipt.message.payload.title,
+        &format!("/receipts/{id}"),
+        Some(&person.0),
+    );
     Ok(render(&page(&receipt, order.as_ref(), &names, shell)))
 }
 
@@ -49,12 +53,23 @@ pub(super) async fn document_jwt(
     person: Person,
 ) -> Result<Response, Failure> {
     let receipt = www.receipt_of(id, &person).await?;
-    Ok(download(&format!("{id}.jwt"), "application/jwt", receipt.jwt.into_bytes()))
+    Ok(download(
+        &format!("{id}.jwt"),
+        "application/jwt",
+        receipt.jwt.into_bytes(),
+    ))
 }
 
 impl Www {
     async fn receipt_of(&self, id: ReceiptId, person: &Person) -> Result<ReceiptView, Problem> {
-        let receipt = self.deps.pay.receipt_fetch(ReceiptFetch { id, reader: person.pay_reader() }).await?;
+        let receipt = self
+            .deps
+            .pay
+            .receipt_fetch(ReceiptFetch {
+                id,
+                reader: person.pay_reader(),
+            })
+            .await?;
         receipt.ok_or_else(|| Problem::not_found("receipt"))
     }
 
@@ -65,7 +80,15 @@ impl Www {
             return None;
         }
         let id = body.goods.id.parse().ok()?;
-        match self.deps.events.order_fetch(OrderFetch { id, reader: person.events_reader() }).await {
+        match self
+            .deps
+            .events
+            .order_fetch(OrderFetch {
+                id,
+                reader: person.events_reader(),
+            })
+            .await
+        {
             Ok(order) => order,
             Err(problem) => {
                 tracing::debug!(code = %problem.code, "the order of a receipt could not be looked up");
@@ -78,7 +101,11 @@ impl Www {
 /// Whose names the page shows, the payer first.
 fn people(receipt: &ReceiptView) -> impl Iterator<Item = &Did> {
     let body = &receipt.message.payload;
-    let payees = body.legs.iter().map(|leg| &leg.did).chain(body.fees.iter().map(|fee| &fee.did));
+    let payees = body
+        .legs
+        .iter()
+        .map(|leg| &leg.did)
+        .chain(body.fees.iter().map(|fee| &fee.did));
     receipt.message.to.iter().chain(payees)
 }
 
@@ -96,9 +123,14 @@ fn page(receipt: &ReceiptView, order: Option<&OrderView>, names: &Names, shell: 
         receipt_id: body.id.to_string(),
         time: moment(body.time),
         title: body.title.clone(),
-        description: order.map(|order| format!("{} × {}", order.quantity, order.tier_name)).unwrap_or_default(),
+        description: order
+            .map(|order| format!("{} × {}", order.quantity, order.tier_name))
+            .unwrap_or_default(),
         goods_url: order.map(|order| format!("/events/{}", order.event_id)),
-        payer_name: message.to.as_ref().map_or_else(|| "somebody".to_owned(), |payer| names.of(payer)),
+        payer_name: message
+            .to
+            .as_ref()
+            .map_or_else(|| "somebody".to_owned(), |payer| names.of(payer)),
         payer_did: message.to.as_ref().map(Did::to_string).unwrap_or_default(),
         gross: money_text(&body.gross),
         gross_micros: body.gross.amount.micros(),
@@ -111,7 +143,9 @@ fn page(receipt: &ReceiptView, order: Option<&OrderView>, names: &Names, shell: 
         rail_reference: body.rail_reference.clone(),
         manifest_id: body.manifest.id.to_string(),
         manifest_digest: body.manifest.sha256.clone(),
-        manifest_url: order.map(|order| format!("/events/api/events/{}/fair", order.event_id)).unwrap_or_default(),
+        manifest_url: order
+            .map(|order| format!("/events/api/events/{}/fair", order.event_id))
+            .unwrap_or_default(),
         consent_digest: None,
         entry_hash: body.ledger_entry.hash.clone(),
         signed_by: message.from.to_string(),
@@ -122,7 +156,10 @@ fn page(receipt: &ReceiptView, order: Option<&OrderView>, names: &Names, shell: 
 }
 
 fn leg_row(leg: &ReceiptLeg, gross: &Money, names: &Names) -> LegRow {
-    let step = |id: &ManifestId| PathStep { manifest_id: id.to_string(), title: id_short(id.as_str()) };
+    let step = |id: &ManifestId| PathStep {
+        manifest_id: id.to_string(),
+        title: id_short(id.as_str()),
+    };
     LegRow {
         name: names.of(&leg.did),
         did: leg.did.to_string(),
@@ -149,17 +186,36 @@ mod tests {
         let legs: Vec<_> = page
             .legs
             .iter()
-            .map(|leg| (leg.name.clone(), leg.percent.as_str(), leg.amount.as_str(), leg.path.len()))
+            .map(|leg| {
+                (
+                    leg.name.clone(),
+                    leg.percent.as_str(),
+                    leg.amount.as_str(),
+                    leg.path.len(),
+                )
+            })
             .collect();
-        assert_eq!(legs, [("Ada".to_owned(), "70 %", "7.00", 0), (did_short(&did(3)), "30 %", "3.00", 0)]);
+        assert_eq!(
+            legs,
+            [
+                ("Ada".to_owned(), "70 %", "7.00", 0),
+                (did_short(&did(3)), "30 %", "3.00", 0)
+            ]
+        );
         assert!(page.parts_match());
-        assert_eq!((page.payer_name.as_str(), page.description.as_str()), ("Mira", "1 × Standing"));
+        assert_eq!(
+            (page.payer_name.as_str(), page.description.as_str()),
+            ("Mira", "1 × Standing")
+        );
         assert!(page.is_test);
     }
 
     #[test]
     fn a_payee_reads_it_without_the_order() {
         let page = page(&receipt_sample(), None, &Names::default(), Shell::default());
-        assert_eq!((page.goods_url, page.manifest_url.as_str(), page.description.as_str()), (None, "", ""));
+        assert_eq!(
+            (page.goods_url, page.manifest_url.as_str(), page.description.as_str()),
+            (None, "", "")
+        );
     }
 }

@@ -35,7 +35,14 @@ pub(super) async fn document(
 
 impl Www {
     async fn ticket_of(&self, id: TicketId, person: &Person) -> Result<TicketView, Problem> {
-        let ticket = self.deps.events.ticket_fetch(TicketFetch { id, reader: person.events_reader() }).await?;
+        let ticket = self
+            .deps
+            .events
+            .ticket_fetch(TicketFetch {
+                id,
+                reader: person.events_reader(),
+            })
+            .await?;
         ticket.ok_or_else(|| Problem::not_found("ticket"))
     }
 }
@@ -87,7 +94,10 @@ mod tests {
         assert_eq!(page.verify_command, command);
         assert_eq!(page.price.plain(), "10.00 TEST-USD");
         assert!(page.ticket.state.is_valid());
-        let revoked = TicketView { status: "revoked".to_owned(), ..ticket };
+        let revoked = TicketView {
+            status: "revoked".to_owned(),
+            ..ticket
+        };
         assert_eq!(ticket_card(&revoked).state, TicketState::Revoked);
     }
 }

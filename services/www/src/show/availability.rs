@@ -31,7 +31,12 @@ pub(crate) fn event_state(event: &EventView, now: Timestamp) -> EventState {
         return EventState::OnSale;
     }
     if any(|state| matches!(state, TierState::NotOpen(_))) {
-        let opens = event.tiers.iter().filter_map(|tier| tier.sales_start).filter(|opens| *opens > now).min();
+        let opens = event
+            .tiers
+            .iter()
+            .filter_map(|tier| tier.sales_start)
+            .filter(|opens| *opens > now)
+            .min();
         return EventState::NotOpen(opens.map(|opens| event_time(opens, &event.timezone)));
     }
     if any(|state| matches!(state, TierState::SoldOut)) {
@@ -42,8 +47,13 @@ pub(crate) fn event_state(event: &EventView, now: Timestamp) -> EventState {
 
 /// Places left over all tiers that are on sale; `None` when one of them is unlimited.
 pub(crate) fn places_left(event: &EventView, now: Timestamp) -> Option<u32> {
-    let on_sale = event.tiers.iter().filter(|tier| matches!(tier_state(tier, event, now), TierState::OnSale));
-    on_sale.map(|tier| tier.available).try_fold(0_u32, |sum, left| Some(sum.saturating_add(left?)))
+    let on_sale = event
+        .tiers
+        .iter()
+        .filter(|tier| matches!(tier_state(tier, event, now), TierState::OnSale));
+    on_sale
+        .map(|tier| tier.available)
+        .try_fold(0_u32, |sum, left| Some(sum.saturating_add(left?)))
 }
 
 /// Where an event is, in a few words.
@@ -65,10 +75,22 @@ mod tests {
         let event = event_sample();
         assert!(event_state(&event, now()).is_on_sale());
         assert!(matches!(event_state(&event, event.ends_at), EventState::Completed));
-        let with = |status| EventView { status, ..event.clone() };
-        assert!(matches!(event_state(&with(EventStatus::Cancelled), now()), EventState::Cancelled));
-        assert!(matches!(event_state(&with(EventStatus::Draft), now()), EventState::Draft));
-        assert!(matches!(event_state(&with(EventStatus::Paused), now()), EventState::Paused));
+        let with = |status| EventView {
+            status,
+            ..event.clone()
+        };
+        assert!(matches!(
+            event_state(&with(EventStatus::Cancelled), now()),
+            EventState::Cancelled
+        ));
+        assert!(matches!(
+            event_state(&with(EventStatus::Draft), now()),
+            EventState::Draft
+        ));
+        assert!(matches!(
+            event_state(&with(EventStatus::Paused), now()),
+            EventState::Paused
+        ));
     }
 
     #[test]
@@ -88,7 +110,10 @@ mod tests {
     fn places_count_only_while_they_can_be_bought() {
         let mut event = event_sample();
         assert_eq!(places_left(&event, now()), Some(20));
-        event.tiers.push(TierView { available: None, ..event.tiers[0].clone() });
+        event.tiers.push(TierView {
+            available: None,
+            ..event.tiers[0].clone()
+        });
         assert_eq!(places_left(&event, now()), None);
         assert_eq!(place_text(Some("  "), true), "Online");
         assert_eq!(place_text(None, false), "To be announced");

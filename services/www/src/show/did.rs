@@ -14,10 +14,11 @@ pub(crate) fn did_short(did: &Did) -> String {
 /// Any long identifier, cut in the middle.
 pub(crate) fn id_short(text: &str) -> String {
     let letters: Vec<char> = text.chars().collect();
-    match (letters.get(..HEAD), letters.len().checked_sub(TAIL).and_then(|start| letters.get(start..))) {
-        (Some(head), Some(tail)) if letters.len() > HEAD + TAIL + 4 => {
-            head.iter().chain(&['…']).chain(tail).collect()
-        }
+    match (
+        letters.get(..HEAD),
+        letters.len().checked_sub(TAIL).and_then(|start| letters.get(start..)),
+    ) {
+        (Some(head), Some(tail)) if letters.len() > HEAD + TAIL + 4 => head.iter().chain(&['…']).chain(tail).collect(),
         _ => text.to_owned(),
     }
 }
@@ -28,7 +29,9 @@ mod tests {
 
     #[test]
     fn a_did_is_cut_and_a_mailbox_hidden() {
-        let key: Did = "did:mjn:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK".parse().unwrap();
+        let key: Did = "did:mjn:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"
+            .parse()
+            .unwrap();
         assert_eq!(did_short(&key), "z6MkhaXg…ta2doK");
         let web: Did = "did:web:node.example".parse().unwrap();
         assert_eq!(did_short(&web), "node.example");

@@ -37,9 +37,13 @@ mod tests {
 
     #[test]
     fn shares_are_exact() {
-        for (millionths, text) in
-            [(700_000, "70 %"), (333_334, "33.3334 %"), (1, "0.0001 %"), (1_000_000, "100 %"), (50_500, "5.05 %")]
-        {
+        for (millionths, text) in [
+            (700_000, "70 %"),
+            (333_334, "33.3334 %"),
+            (1, "0.0001 %"),
+            (1_000_000, "100 %"),
+            (50_500, "5.05 %"),
+        ] {
             assert_eq!(share_percent(Share::from_millionths(millionths).unwrap()), text);
         }
     }

@@ -9,9 +9,21 @@ use super::{moment, money_text};
 pub(crate) fn receipt_row(receipt: &ReceiptView, reader: &Did) -> ReceiptRow {
     let body = &receipt.message.payload;
     let reader = reader.canonical();
-    let is_payer = receipt.message.to.as_ref().is_some_and(|payer| payer.canonical() == reader);
-    let legs = body.legs.iter().filter(|leg| leg.did.canonical() == reader).map(|leg| leg.amount);
-    let fees = body.fees.iter().filter(|fee| fee.did.canonical() == reader).map(|fee| fee.amount);
+    let is_payer = receipt
+        .message
+        .to
+        .as_ref()
+        .is_some_and(|payer| payer.canonical() == reader);
+    let legs = body
+        .legs
+        .iter()
+        .filter(|leg| leg.did.canonical() == reader)
+        .map(|leg| leg.amount);
+    let fees = body
+        .fees
+        .iter()
+        .filter(|fee| fee.did.canonical() == reader)
+        .map(|fee| fee.amount);
     let parts: Vec<Amount> = legs.chain(fees).collect();
     let direction = match (is_payer, parts.is_empty()) {
         (true, _) => ReceiptDirection::Paid,
@@ -19,7 +31,9 @@ pub(crate) fn receipt_row(receipt: &ReceiptView, reader: &Did) -> ReceiptRow {
         (false, true) => ReceiptDirection::Observed,
     };
     // The parts of one receipt never sum to more than its gross.
-    let part = Amount::sum(parts).ok().filter(|_part| direction == ReceiptDirection::Received);
+    let part = Amount::sum(parts)
+        .ok()
+        .filter(|_part| direction == ReceiptDirection::Received);
     ReceiptRow {
         id: body.id.to_string(),
         time: moment(body.time),

@@ -17,7 +17,12 @@ pub(crate) fn moment(at: Timestamp) -> When {
 /// When an event starts, in its own time zone, with a date block.
 pub(crate) fn event_time(at: Timestamp, timezone: &str) -> When {
     let at = zoned(at, zone(timezone));
-    When { iso: format(ISO, &at), text: format(EVENT, &at), day: format("%-d", &at), month: format("%b", &at) }
+    When {
+        iso: format(ISO, &at),
+        text: format(EVENT, &at),
+        day: format("%-d", &at),
+        month: format("%b", &at),
+    }
 }
 
 /// When an event ends: on the day of its start the hour alone says it.
@@ -33,9 +38,14 @@ fn zone(name: &str) -> TimeZone {
 }
 
 fn zoned(at: Timestamp, zone: TimeZone) -> Zoned {
-    let ends = (jiff::Timestamp::MIN.as_microsecond(), jiff::Timestamp::MAX.as_microsecond());
+    let ends = (
+        jiff::Timestamp::MIN.as_microsecond(),
+        jiff::Timestamp::MAX.as_microsecond(),
+    );
     let micros = at.as_micros().clamp(ends.0, ends.1);
-    jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_zoned(zone)
+    jiff::Timestamp::from_microsecond(micros)
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        .to_zoned(zone)
 }
 
 fn format(pattern: &str, at: &Zoned) -> String {
@@ -65,14 +75,24 @@ mod tests {
     #[test]
     fn an_end_on_the_same_day_is_short() {
         let (starts, late) = (at("2026-12-12T19:00:00Z"), at("2026-12-12T23:30:00Z"));
-        assert_eq!(event_end(starts, at("2026-12-12T21:30:00Z"), "Europe/Berlin").text, "22:30");
-        assert_eq!(event_end(starts, late, "Europe/Berlin").text, "Sun 13 December 2026, 00:30 CET");
+        assert_eq!(
+            event_end(starts, at("2026-12-12T21:30:00Z"), "Europe/Berlin").text,
+            "22:30"
+        );
+        assert_eq!(
+            event_end(starts, late, "Europe/Berlin").text,
+            "Sun 13 December 2026, 00:30 CET"
+        );
     }
 
     #[test]
     fn other_moments_are_in_utc_and_the_ends_of_time_do_no_harm() {
         assert_eq!(moment(at("2026-11-21T13:03:11Z")).text, "21 November 2026, 13:03 UTC");
         assert!(!moment(Timestamp::from_micros(i64::MAX)).text.is_empty());
-        assert!(!event_time(Timestamp::from_micros(i64::MIN), "Asia/Tokyo").text.is_empty());
+        assert!(
+            !event_time(Timestamp::from_micros(i64::MIN), "Asia/Tokyo")
+                .text
+                .is_empty()
+        );
     }
 }

@@ -1,1 +1,10 @@
-fn main() {}
+//! Every page, through the router, with services that answer from memory.
+#![cfg(test)]
+
+mod buying;
+mod fakes;
+mod forms;
+mod own_pages;
+mod public_pages;
+mod samples;
+mod world;

@@ -1,7 +1,9 @@
 //! Answers of the services, for the unit tests and for the fakes of the integration tests.
 
 use imajin_did::{Did, SecretKey};
-use imajin_events_api::{EventStatus, EventView, OrderState, OrderView, TicketCode, TicketPayload, TicketView, TierView};
+use imajin_events_api::{
+    EventStatus, EventView, OrderState, OrderView, TicketCode, TicketPayload, TicketView, TierView,
+};
 use imajin_fair::{Contributor, Manifest, Payee};
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::{CheckoutId, EntryId, EventId, OrderId, ReceiptId, TicketId, TierId};
@@ -93,7 +95,10 @@ pub(crate) fn checkout_sample() -> CheckoutView {
     let id = CheckoutId::from_bytes([4; 16]);
     CheckoutView {
         id,
-        goods: GoodsRef { kind: "order".to_owned(), id: OrderId::from_bytes([3; 16]).to_string() },
+        goods: GoodsRef {
+            kind: "order".to_owned(),
+            id: OrderId::from_bytes([3; 16]).to_string(),
+        },
         url: format!("http://127.0.0.1:7000/pay/checkout/{id}"),
         price: "10.00 TEST-USD".parse().unwrap(),
         state: CheckoutState::Open,
@@ -149,14 +154,20 @@ pub(crate) fn receipt_sample() -> ReceiptView {
         title: event_sample().title,
         delivered: vec![TicketId::from_bytes([6; 16]).to_string()],
         seller: did(4),
-        manifest: ReceiptManifest { id: manifest().id, sha256: "ab".repeat(32) },
+        manifest: ReceiptManifest {
+            id: manifest().id,
+            sha256: "ab".repeat(32),
+        },
         gross: "10.00 TEST-USD".parse().unwrap(),
         fees: Vec::new(),
         legs: vec![leg(2, 7_000_000), leg(3, 3_000_000)],
         rail: "sandbox".to_owned(),
         rail_reference: "rlm_1".to_owned(),
         test_money: true,
-        ledger_entry: ReceiptLedgerEntry { id: EntryId::from_bytes([7; 16]), hash: "cd".repeat(32) },
+        ledger_entry: ReceiptLedgerEntry {
+            id: EntryId::from_bytes([7; 16]),
+            hash: "cd".repeat(32),
+        },
     };
     ReceiptView {
         message: SignedMessage::sign(&key(8), did(8), "receipt", Some(did(1)), now(), body).unwrap(),

@@ -1,0 +1,191 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use imajin_did::SecretKey;
+use imajin_kernel::Env;
+use imajin_proof::http_sig::{RequestToSign, SignatureParams, sign};
+use reqwest::Client;
+use serde_json::{Value, json};
+
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a run of callers saw.
+pub(crate) struct Measured {
+    pub(crate) latencies: Vec<Duration>,
+    pub(crate) refused: usize,
+    elapsed: Duration,
+}
+
+impl Measured {
+    pub(crate) fn per_second(&self) -> f64 {
+        let done = u32::try_from(self.latencies.len()).unwrap_or(u32::MAX);
+        f64::from(done) / self.elapsed.as_secs_f64()
+    }
+
+    pub(crate) fn percentile(&self, percent: usize) -> Duration {
+        let place = self.latencies.len().saturating_sub(1) * percent / 100;
+        self.latencies.get(place).copied().unwrap_or_default()
+    }
+}
+
+/// A buyer with a fresh key; the node accepts any key that proves itself.
+struct Caller {
+    http: Client,
+    base: String,
+    event: Value,
+    key: SecretKey,
+    env: Env,
+}
+
+impl Caller {
+    async fn hold(&self) -> Result<Option<Value>, Failed> {
+        let url = format!("{}/events/api/checkout", self.base);
+        let body = json!({"eventId": self.event["id"], "tierId": self.event["tiers"][0]["id"], "quantity": 1});
+        let body = serde_json::to_vec(&body)?;
+        let request = RequestToSign { method: "POST", target_uri: &url, idempotency_key: None, body: &body };
+        let signed = sign(&self.key, &request, &SignatureParams::now(self.key.did(), &self.env))?;
+        let mut call = self.http.post(&url).header("content-type", "application/json");
+        for (name, value) in signed.headers() {
+            call = call.header(name, value);
+        }
+        let response = call.body(body).send().await?;
+        if !response.status().is_success() {
+            return Ok(None);
+        }
+        Ok(Some(response.json().await?))
+    }
+
+    async fn session(&self) -> Result<String, Failed> {
+        let challenge = self.http.post(format!("{}/auth/api/challenge", self.base));
+        let challenge: Value = challenge.json(&json!({"id": self.key.did()})).send().await?.json().await?;
+        let text = challenge["challenge"].as_str().unwrap_or_default();
+        let signature = self.key.sign(text.as_bytes()).to_hex();
+        let body = json!({
+            "publicKey": self.key.public().to_hex(), "type": "human", "challengeId": challenge["challengeId"],
+            "signature": signature,
+        });
+        self.http.post(format!("{}/auth/api/register", self.base)).json(&body).send().await?.error_for_status()?;
+        let challenge = self.http.post(format!("{}/auth/api/challenge", self.base));
+        let challenge: Value = challenge.json(&json!({"id": self.key.did()})).send().await?.json().await?;
+        let text = challenge["challenge"].as_str().unwrap_or_default();
+        let body = json!({
+            "id": self.key.did(), "challengeId": challenge["challengeId"],
+            "signature": self.key.sign(text.as_bytes()).to_hex(),
+        });
+        let login = self.http.post(format!("{}/auth/api/authenticate", self.base)).json(&body).send().await?;
+        let login: Value = login.error_for_status()?.json().await?;
+        Ok(login["token"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Hold, pay, and wait for the receipt.
+    async fn purchase(&self, token: &str) -> Result<bool, Failed> {
+        let Some(order) = self.hold().await? else { return Ok(false) };
+        let checkout = order["checkoutId"].as_str().unwrap_or_default();
+        let view = self.http.get(format!("{}/pay/api/checkout/{checkout}", self.base)).bearer_auth(token);
+        let view: Value = view.send().await?.json().await?;
+        let form = [("token", view["formToken"].as_str().unwrap_or_default()), ("outcome", "pay")];
+        let press = self.http.post(format!("{}/pay/checkout/{checkout}/pay", self.base));
+        press.header("origin", &self.base).form(&form).send().await?;
+        for _ in 0..2_000 {
+            let view = self.http.get(format!("{}/pay/api/checkout/{checkout}", self.base)).bearer_auth(token);
+            let view: Value = view.send().await?.json().await?;
+            match view["state"].as_str() {
+                Some("settled") => return Ok(true),
+                Some("open" | "paid") => tokio::time::sleep(Duration::from_millis(2)).await,
+                _ => return Ok(false),
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn client() -> Result<Client, Failed> {
+    #[expect(clippy::disallowed_methods, reason = "a measuring client, on loopback only")]
+    Ok(Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?)
+}
+
+async fn run<F, Fut>(callers: usize, requests: usize, work: F) -> Result<Measured, Box<dyn std::error::Error>>
+where
+    F: Fn(usize) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<bool, Failed>> + Send,
+{
+    let (work, next) = (Arc::new(work), Arc::new(AtomicUsize::new(0)));
+    let started = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..callers {
+        let (work, next) = (Arc::clone(&work), Arc::clone(&next));
+        tasks.spawn(async move {
+            let (mut latencies, mut refused) = (Vec::new(), 0);
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= requests {
+                    return Ok::<_, Failed>((latencies, refused));
+                }
+                let began = Instant::now();
+                if work(number).await? { latencies.push(began.elapsed()) } else { refused += 1 }
+            }
+        });
+    }
+    let (mut latencies, mut refused) = (Vec::new(), 0);
+    while let Some(ended) = tasks.join_next().await {
+        let (some, few) = ended?.map_err(|error| error.to_string())?;
+        latencies.extend(some);
+        refused += few;
+    }
+    let elapsed = started.elapsed();
+    latencies.sort_unstable();
+    Ok(Measured { latencies, refused, elapsed })
+}
+
+fn callers_make(url: &str, event: &Value, count: usize) -> Result<Vec<Caller>, Failed> {
+    let (http, env) = (client()?, Env::system());
+    let caller = |_| Caller {
+        http: http.clone(),
+        base: url.to_owned(),
+        event: event.clone(),
+        key: SecretKey::generate(&env),
+        env: env.clone(),
+    };
+    Ok((0..count).map(caller).collect())
+}
+
+pub(crate) async fn holds(
+    url: &str,
+    event: &Value,
+    callers: usize,
+    requests: usize,
+) -> Result<Measured, Box<dyn std::error::Error>> {
+    let people = Arc::new(callers_make(url, event, requests).map_err(|error| error.to_string())?);
+    run(callers, requests, move |number| {
+        let people = Arc::clone(&people);
+        async move {
+            let Some(caller) = people.get(number) else { return Ok(false) };
+            Ok(caller.hold().await?.is_some())
+        }
+    })
+    .await
+}
+
+pub(crate) async fn purchases(
+    url: &str,
+    event: &Value,
+    callers: usize,
+    requests: usize,
+) -> Result<Measured, Box<dyn std::error::Error>> {
+    let people = callers_make(url, event, callers).map_err(|error| error.to_string())?;
+    let mut sessions = Vec::new();
+    for caller in people {
+        let token = caller.session().await.map_err(|error| error.to_string())?;
+        sessions.push((caller, token));
+    }
+    let sessions = Arc::new(sessions);
+    run(callers, requests, move |number| {
+        let sessions = Arc::clone(&sessions);
+        async move {
+            let Some((caller, token)) = sessions.get(number % sessions.len()) else { return Ok(false) };
+            caller.purchase(token).await
+        }
+    })
+    .await
+}

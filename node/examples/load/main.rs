@@ -1,0 +1,111 @@
+//! `./x load`: what a running node can do on this machine, beside what this machine can do at all.
+//!
+//! Starts the program as a user would, on a data directory of its own on loopback, and measures: size of the binary, time
+//! to the first answer, memory when idle, durable ticket holds over signed HTTP, and whole purchases (hold, sandbox
+//! payment, tickets, split, receipt). `pgbench -N -c 8` runs in the same minute on the same disk. Bounded: each
+//! measurement sends a fixed number of requests and ends.
+#![expect(clippy::print_stdout, reason = "a measuring program prints its measurements")]
+
+mod caller;
+mod node;
+mod pgbench;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use node::{NodeProcess, Storage};
+
+/// Measure a running node.
+#[derive(Debug, Parser)]
+struct Options {
+    /// The program; by default the one that `./x up` builds.
+    #[arg(long, default_value = "target/up/imajin")]
+    binary: PathBuf,
+    /// Requests for each measurement.
+    #[arg(long, default_value_t = 6_000)]
+    requests: usize,
+    /// Callers at the same time.
+    #[arg(long, default_value_t = 64)]
+    callers: usize,
+    /// Only these measurements: idle, holds, purchases.
+    #[arg(value_name = "MEASUREMENT")]
+    only: Vec<String>,
+}
+
+impl Options {
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+}
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+#[tokio::main]
+async fn main() -> Outcome {
+    let options = Options::parse();
+    let postgres = std::env::var("IMAJIN_TEST_POSTGRES").ok();
+    println!("binary: {} bytes", std::fs::metadata(&options.binary)?.len());
+    if options.wants("idle") {
+        idle(&options).await?;
+    }
+    let baseline = match &postgres {
+        Some(url) => Some(pgbench::transactions_per_second(url)?),
+        None => None,
+    };
+    if let Some(tps) = baseline {
+        println!("pgbench -N -c 8: {tps:.0} transactions/s");
+    }
+    let mut storages = vec![Storage::Sqlite];
+    storages.extend(postgres.map(Storage::Postgres));
+    for storage in storages {
+        if options.wants("holds") {
+            holds(&options, &storage, baseline).await?;
+        }
+        if options.wants("purchases") {
+            purchases(&options, &storage, baseline).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Time to the first answer, and memory when nothing happens.
+async fn idle(options: &Options) -> Outcome {
+    let node = NodeProcess::start(&options.binary, &Storage::Sqlite).await?;
+    println!("first answer after {:.0?} (first start: keys, migrations, databases)", node.first_answer);
+    let node = node.restart().await?;
+    println!("first answer after {:.0?} (second start)", node.first_answer);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    println!("idle memory: {} KiB resident (all services, SQLite, 5 s after start)", node.resident_kib()?);
+    Ok(())
+}
+
+async fn holds(options: &Options, storage: &Storage, baseline: Option<f64>) -> Outcome {
+    let node = NodeProcess::start(&options.binary, storage).await?;
+    let event = node.event_make(i64::try_from(options.requests)?)?;
+    let measured = caller::holds(&node.url, &event, options.callers, options.requests).await?;
+    report(&format!("ticket holds over signed HTTP, {storage}"), &measured, baseline);
+    println!("  memory after it: {} KiB resident", node.resident_kib()?);
+    Ok(())
+}
+
+async fn purchases(options: &Options, storage: &Storage, baseline: Option<f64>) -> Outcome {
+    let node = NodeProcess::start(&options.binary, storage).await?;
+    let requests = options.requests / 4;
+    let event = node.event_make(i64::try_from(requests)?)?;
+    let measured = caller::purchases(&node.url, &event, options.callers, requests).await?;
+    report(&format!("whole purchases (4 requests each) to the receipt, {storage}"), &measured, baseline);
+    Ok(())
+}
+
+fn report(what: &str, measured: &caller::Measured, baseline: Option<f64>) {
+    let ratio = baseline.map(|tps| format!(", {:.2} of pgbench", measured.per_second() / tps)).unwrap_or_default();
+    println!(
+        "{what}: {:.0}/s{ratio}; p50 {:.1?}, p99 {:.1?}; {} done, {} refused",
+        measured.per_second(),
+        measured.percentile(50),
+        measured.percentile(99),
+        measured.latencies.len(),
+        measured.refused
+    );
+}

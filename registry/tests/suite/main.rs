@@ -1,0 +1,29 @@
+//! The registry over its public routes, on both databases.
+#![cfg(test)]
+
+mod audits;
+mod directory;
+mod heartbeats;
+mod names;
+mod registrations;
+mod remote;
+mod statuses;
+mod vectors;
+mod world;
+
+/// Stamps scenarios, `async fn(World)`, over both databases.
+macro_rules! on_both {
+    ($($scenario:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test] async fn $scenario() {
+                super::$scenario(crate::world::World::new(imajin_testkit::Backend::Sqlite).await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test] async fn $scenario() {
+                super::$scenario(crate::world::World::new(imajin_testkit::Backend::Postgres).await).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both;

@@ -1,0 +1,241 @@
+//! A registry with a clock that stands still, and nodes that talk to it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use imajin_did::{Did, Keyring, SecretKey};
+use imajin_kernel::{Code, Env, ManualClock, Problem, Span, Timestamp};
+use imajin_proof::SignedMessage;
+use imajin_registry::{MIGRATIONS, Registry, RegistryConfig, RegistryDeps};
+use imajin_store::{Db, Location, Options};
+use imajin_testkit::{Backend, Place, TestDatabase};
+use imajin_web::{CallerKeys, Identities, Limits, PublicBase, SessionView, ShellOptions, Site, shell};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+/// When the vectors were signed.
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_772_323_200_000);
+pub(crate) const ZONE: &str = "nodes.example";
+
+/// The registry asks nobody who is logged in.
+struct Nobody;
+
+#[async_trait]
+impl Identities for Nobody {
+    async fn caller_keys(&self, _did: &Did) -> Result<CallerKeys, Problem> {
+        Err(Problem::new(Code::Internal, "the registry asked for an identity"))
+    }
+
+    async fn session_view(&self, _token: &str) -> Result<Option<SessionView>, Problem> {
+        Err(Problem::new(Code::Internal, "the registry asked for a session"))
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) database: TestDatabase,
+    pub(crate) db: Db,
+    pub(crate) clock: ManualClock,
+    pub(crate) env: Env,
+    pub(crate) keyring: Keyring,
+    pub(crate) registry: Arc<Registry>,
+    router: Router,
+}
+
+pub(crate) fn location(database: &TestDatabase) -> Location {
+    match database.place_for("registry") {
+        Place::SqliteFile(path) => Location::sqlite(path),
+        Place::Postgres { url, schema } => Location::postgres(url, schema),
+    }
+}
+
+pub(crate) fn open(database: &TestDatabase) -> Db {
+    Db::open(location(database), "registry", MIGRATIONS, Options::default()).unwrap()
+}
+
+pub(crate) async fn registry_start(db: &Db, env: &Env, keyring: &Keyring) -> Arc<Registry> {
+    let site = Site {
+        env: env.clone(),
+        public: PublicBase("https://registry.example/".parse().unwrap()),
+        identities: Arc::new(Nobody),
+    };
+    let config = RegistryConfig { zone: ZONE.to_owned() };
+    let deps = RegistryDeps { site, keyring: keyring.clone(), db: db.clone(), config };
+    Registry::start(deps).await.unwrap()
+}
+
+pub(crate) fn router(registry: &Arc<Registry>, env: &Env) -> Router {
+    let options = ShellOptions {
+        env: env.clone(),
+        public: PublicBase("https://registry.example/".parse().unwrap()),
+        limits: Limits::default(),
+        error_page: None,
+    };
+    shell(registry.routes().into_router(), options)
+}
+
+impl World {
+    pub(crate) async fn new(backend: Backend) -> Self {
+        let database = TestDatabase::new(backend);
+        let db = open(&database);
+        let clock = ManualClock::at(START);
+        let env = Env::fixed(clock.clone(), 7);
+        let keyring = Keyring::generate(&env);
+        let registry = registry_start(&db, &env, &keyring).await;
+        let router = router(&registry, &env);
+        Self { database, db, clock, env, keyring, registry, router }
+    }
+
+    pub(crate) fn node(&self) -> Node {
+        Node { key: SecretKey::generate(&self.env) }
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.env.now().as_millis()
+    }
+
+    pub(crate) fn pass(&self, span: Span) {
+        self.clock.advance(span);
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        answer(self.router.clone(), request).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn head(&self, path: &str) -> Answer {
+        self.send(Request::head(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(json_request(path, body)).await
+    }
+
+    /// Sends an attestation as it is.
+    pub(crate) async fn register_raw(&self, attestation: Value) -> Answer {
+        self.post("/api/node/register", &json!({"attestation": attestation})).await
+    }
+
+    /// Signs and sends an attestation a second after whatever was before.
+    pub(crate) async fn register(&self, node: &Node, hostname: &str) -> Answer {
+        self.pass(Span::seconds(1));
+        self.register_raw(node.signed(node.attestation(hostname, self.now_ms()))).await
+    }
+
+    /// Signs and sends a heartbeat a second after whatever was before.
+    pub(crate) async fn beat(&self, node: &Node) -> Answer {
+        self.pass(Span::seconds(1));
+        self.post("/api/node/heartbeat", &node.signed(node.heartbeat(self.now_ms()))).await
+    }
+
+    pub(crate) async fn status_of(&self, name: &str) -> String {
+        let answer = self.get(&format!("/api/node/lookup/{name}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.json);
+        answer.json["status"].as_str().unwrap().to_owned()
+    }
+}
+
+pub(crate) fn json_request(path: &str, body: &Value) -> Request<Body> {
+    let request = Request::builder().method(Method::POST).uri(path).header(header::CONTENT_TYPE, "application/json");
+    request.body(Body::from(body.to_string())).unwrap()
+}
+
+pub(crate) async fn answer(router: Router, request: Request<Body>) -> Answer {
+    let response = router.oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let json = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
+    Answer { status: parts.status, headers: parts.headers, json }
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) json: Value,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{:#}", self.json);
+        self
+    }
+
+    /// A refusal of a registration, in the contract's shape and in that of RFC 9457.
+    #[track_caller]
+    pub(crate) fn rejected(self, status: u16, code: &str) -> Self {
+        let answer = self.expect(status);
+        assert_eq!(answer.headers[header::CONTENT_TYPE], "application/problem+json");
+        assert_eq!(answer.json["status"], "rejected", "{:#}", answer.json);
+        assert_eq!(answer.json["code"], code, "{:#}", answer.json);
+        assert_eq!(answer.json["type"], format!("/problems/{code}"));
+        assert_eq!(answer.json["error"], answer.json["detail"]);
+        assert!(!answer.json["error"].as_str().unwrap().is_empty());
+        assert!(!answer.json["hint"].as_str().unwrap().is_empty(), "{:#}", answer.json);
+        answer
+    }
+
+    /// A refusal of a heartbeat.
+    #[track_caller]
+    pub(crate) fn refused(self, status: u16, code: &str) -> Self {
+        let answer = self.expect(status);
+        assert_eq!(answer.headers[header::CONTENT_TYPE], "application/problem+json");
+        assert_eq!(answer.json["status"], status, "{:#}", answer.json);
+        assert_eq!(answer.json["ack"], false, "{:#}", answer.json);
+        assert_eq!(answer.json["code"], code, "{:#}", answer.json);
+        assert_eq!(answer.json["error"], answer.json["detail"]);
+        answer
+    }
+
+    #[track_caller]
+    pub(crate) fn says(self, text: &str) -> Self {
+        let error = self.json["error"].as_str().unwrap_or_default().to_owned();
+        assert!(error.contains(text), "`{error}` does not say `{text}`");
+        self
+    }
+}
+
+/// Somebody's node.
+pub(crate) struct Node {
+    pub(crate) key: SecretKey,
+}
+
+impl Node {
+    pub(crate) fn did(&self) -> Did {
+        self.key.did()
+    }
+
+    pub(crate) fn attestation(&self, hostname: &str, timestamp: i64) -> Value {
+        json!({
+            "nodeId": self.did(), "publicKey": self.key.public().to_hex(), "buildHash": "ab".repeat(32),
+            "sourceCommit": "unknown", "version": "0.1.0", "hostname": hostname, "services": ["auth", "pay"],
+            "capabilities": ["gate"], "timestamp": timestamp,
+        })
+    }
+
+    pub(crate) fn heartbeat(&self, timestamp: i64) -> Value {
+        json!({
+            "nodeId": self.did(), "timestamp": timestamp, "buildHash": "ab".repeat(32), "version": "0.1.0",
+            "health": {"status": "healthy", "services": {"auth": "up"}, "uptime": 60, "metrics": {"load": 0.5}},
+        })
+    }
+
+    /// The document with this node's signature over the envelope around it.
+    pub(crate) fn signed(&self, document: Value) -> Value {
+        self.signed_as("node", document)
+    }
+
+    pub(crate) fn signed_as(&self, kind: &str, mut document: Value) -> Value {
+        let from: Did = document["nodeId"].as_str().unwrap().parse().unwrap();
+        let at = Timestamp::from_millis(document["timestamp"].as_i64().unwrap());
+        let message = SignedMessage::sign(&self.key, from, kind, None, at, document.clone()).unwrap();
+        document["signature"] = message.signature.to_hex().into();
+        document
+    }
+}

@@ -1,0 +1,151 @@
+use axum::http::StatusCode;
+use imajin_store::{Conn, Finding, StoreError, parity, tamper};
+use imajin_testkit::Backend;
+use serde_json::json;
+
+use crate::on_both;
+use crate::world::World;
+
+/// Tables that auth shares and does not use; the store tests them itself.
+const UNUSED: [&str; 2] = ["idempotency", "outbox"];
+
+/// A row in every table.
+async fn filled(backend: Backend) -> World {
+    let world = World::new(backend).await;
+    let ada = world.registered("ada").await;
+    world.login(&ada).await;
+    world.mailbox_login("ada.l@example.org").await;
+    let token = world.auth.setup_token_issue().await.unwrap().unwrap();
+    let body = json!({"token": token}).to_string();
+    let signed = world.signed(&ada, "POST", "/auth/api/setup", &body);
+    assert_eq!(
+        world.send_signed(&signed, "/auth/api/setup", &body).await.status,
+        StatusCode::OK
+    );
+    // Signs the end of the log, as a node does before it stops.
+    let (tasks, stop) = (
+        tokio_util::task::TaskTracker::new(),
+        tokio_util::sync::CancellationToken::new(),
+    );
+    world.auth.background(&tasks, &stop);
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    world
+}
+
+async fn every_column_changed_by_sql_is_named(backend: Backend) {
+    let world = filled(backend).await;
+    assert_eq!(world.audit().await, []);
+    let (keyring, env) = (world.keyring.clone(), world.env.clone());
+    let missed = world
+        .db
+        .write(move |conn| {
+            let audit = |conn: &mut Conn| imajin_auth::audit(conn, &keyring, &env);
+            let mut missed = Vec::new();
+            for table in tamper::tables(conn)?
+                .into_iter()
+                .filter(|table| !UNUSED.contains(&table.as_str()))
+            {
+                let rows = tamper::rows(conn, &table)?.len();
+                assert!(rows > 0, "{table} has a row to tamper with");
+                for column in tamper::columns(conn, &table)? {
+                    // Places move with every change on Postgres.
+                    let place = tamper::rows(conn, &table)?.remove(0);
+                    let Some(change) = tamper::tamper(conn, &table, &column.name, &place)? else {
+                        missed.push(format!("{table}.{}: the database refused", column.name));
+                        continue;
+                    };
+                    let named = |finding: &Finding| finding.service == "auth" && finding.table == table;
+                    if !audit(conn)?.iter().any(named) {
+                        missed.push(format!("{table}.{}", column.name));
+                    }
+                    change.undo(conn)?;
+                }
+            }
+            assert_eq!(audit(conn)?, [], "everything was undone");
+            Ok::<_, StoreError>(missed)
+        })
+        .await
+        .unwrap();
+    assert_eq!(missed, Vec::<String>::new());
+}
+
+async fn a_row_changed_by_sql_is_not_believed(backend: Backend) {
+    let world = filled(backend).await;
+    let token = world.login(&world.registered("eve").await).await;
+    world
+        .db
+        .write(|conn| {
+            for place in tamper::rows(conn, "identities")? {
+                tamper::tamper(conn, "identities", "name", &place)?;
+            }
+            Ok::<_, StoreError>(())
+        })
+        .await
+        .unwrap();
+    let reply = world
+        .get("/auth/api/session", &[("authorization", &format!("Bearer {token}"))])
+        .await;
+    assert_eq!(reply.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert!(!reply.text.contains("identities"), "{}", reply.text);
+}
+
+async fn a_key_that_is_gone_is_missed(backend: Backend) {
+    let world = filled(backend).await;
+    world.execute("DELETE FROM custodial_keys").await;
+    let findings = world.audit().await;
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(
+        findings[0]
+            .to_string()
+            .contains("the key of a soft identity is missing"),
+        "{}",
+        findings[0]
+    );
+}
+
+#[tokio::test]
+async fn both_databases_have_the_same_columns() {
+    let mut columns = Vec::new();
+    for backend in Backend::ALL {
+        let world = World::new(backend).await;
+        columns.push(
+            world
+                .db
+                .read(|conn| Ok::<_, StoreError>(parity::columns(conn)?))
+                .await
+                .unwrap(),
+        );
+    }
+    assert_eq!(columns[0], columns[1]);
+    let mut tables: Vec<&str> = columns[0].iter().map(|column| column.table.as_str()).collect();
+    tables.dedup();
+    assert_eq!(tables.len(), 17);
+    for table in tables {
+        let sealed = columns[0]
+            .iter()
+            .any(|column| column.table == table && column.name == "row_seal");
+        assert!(sealed, "{table} is sealed");
+    }
+}
+
+async fn the_migrations_can_be_taken_back(backend: Backend) {
+    let world = filled(backend).await;
+    let left = world
+        .db
+        .write(|conn| {
+            imajin_store::revert_all(conn, &imajin_auth::MIGRATIONS)?;
+            Ok::<_, StoreError>(tamper::tables(conn)?)
+        })
+        .await
+        .unwrap();
+    assert_eq!(left, Vec::<String>::new());
+}
+
+on_both! {
+    every_column_changed_by_sql_is_named,
+    a_row_changed_by_sql_is_not_believed,
+    a_key_that_is_gone_is_missed,
+    the_migrations_can_be_taken_back,
+}

@@ -1,0 +1,115 @@
+//! Change any one column of any table by SQL: the audit names the row.
+
+use imajin_fair::Acceptance;
+use imajin_kernel::Span;
+use imajin_store::{Finding, StoreError, parity, tamper};
+use imajin_testkit::Backend;
+use serde_json::json;
+
+use crate::world::{World, audit_all, key, on_both};
+
+on_both!(every_single_column_is_covered, a_deleted_ticket_is_missed);
+
+/// At least one row in every table, and orders in every state.
+async fn fill(world: &World) {
+    let event = world.event(Some(6)).await;
+    let mira = key("mira");
+    let acceptance = Acceptance::sign(&mira, mira.did(), event.manifest.id.clone(), world.env.now()).unwrap();
+    world
+        .post(
+            &mira,
+            &format!("/events/api/events/{}/fair/accept", event.id),
+            &json!(acceptance),
+        )
+        .await;
+    let lapses = world.checkout_with_key(&key("lapses"), &event, 4, "k").await.order();
+    world.clock.advance(Span::minutes(15));
+    world.events.holds_release().await.unwrap();
+    let cancelled = world.checkout(&key("cancels"), &event, 1).await.order();
+    world
+        .post(
+            &key("cancels"),
+            &format!("/events/api/orders/{}/cancel", cancelled.id),
+            &json!({}),
+        )
+        .await;
+    let paid = world.checkout(&key("pays"), &event, 2).await.order();
+    world.pay.settle(paid.checkout_id.unwrap()).await;
+    world.checkout(&key("waits"), &event, 1).await.order();
+    world.pay.settle(lapses.checkout_id.unwrap()).await; // Refused: three places are left, four were wanted.
+    let context = (world.keyring.clone(), world.env.clone());
+    let signed: Result<(), StoreError> = world
+        .db
+        .write(move |conn| {
+            let sealer = imajin_store::Sealer::for_service(&context.0, "events");
+            let writer =
+                imajin_store::mutation::Writer::new("events", context.0.clone(), sealer.clone(), context.1.clone());
+            imajin_store::outbox::enqueue(conn, &sealer, &context.1, "topic", "key", &1)?;
+            imajin_store::mutation::checkpoint(conn, &writer)
+        })
+        .await;
+    signed.unwrap();
+}
+
+async fn every_single_column_is_covered(backend: Backend) {
+    let world = World::new(backend).await;
+    fill(&world).await;
+    assert_eq!(world.audit().await, []);
+    let (keyring, env) = (world.keyring.clone(), world.env.clone());
+    let missed: Result<Vec<String>, StoreError> = world
+        .db
+        .write(move |conn| {
+            let mut missed = Vec::new();
+            for table in tamper::tables(conn)? {
+                assert!(
+                    !tamper::rows(conn, &table)?.is_empty(),
+                    "{table} has a row to tamper with"
+                );
+                for column in tamper::columns(conn, &table)? {
+                    let place = tamper::rows(conn, &table)?.remove(0);
+                    let Some(change) = tamper::tamper(conn, &table, &column.name, &place)? else {
+                        continue;
+                    };
+                    let named = |finding: &Finding| finding.service == "events" && finding.table == table;
+                    if !audit_all(conn, &keyring, &env)?.iter().any(named) {
+                        missed.push(format!("{table}.{}", column.name));
+                    }
+                    change.undo(conn)?;
+                }
+            }
+            assert_eq!(audit_all(conn, &keyring, &env)?, [], "everything was undone");
+            Ok(missed)
+        })
+        .await;
+    assert_eq!(missed.unwrap(), Vec::<String>::new());
+}
+
+async fn a_deleted_ticket_is_missed(backend: Backend) {
+    use diesel::connection::SimpleConnection;
+    let world = World::new(backend).await;
+    fill(&world).await;
+    let deleted: Result<(), StoreError> = world
+        .db
+        .write(|conn| Ok(conn.batch_execute("DELETE FROM tickets WHERE ordinal = 2")?))
+        .await;
+    deleted.unwrap();
+    let findings = world.audit().await;
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(
+        findings[0]
+            .to_string()
+            .contains("not exactly one ticket for each of its places"),
+        "{findings:?}"
+    );
+}
+
+#[tokio::test]
+async fn both_databases_have_the_same_columns() {
+    let mut columns = Vec::new();
+    for backend in Backend::ALL {
+        let world = World::new(backend).await;
+        let read: Result<_, StoreError> = world.db.read(|conn| Ok(parity::columns(conn)?)).await;
+        columns.push(read.unwrap());
+    }
+    assert_eq!(columns[0], columns[1]);
+}

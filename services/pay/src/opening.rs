@@ -1,0 +1,119 @@
+//! Opening a checkout: the seller's word, the split it leads to, a rail that takes it.
+
+use imajin_did::Did;
+use imajin_kernel::{Code, Problem};
+use imajin_pay_api::{CheckoutView, GoodsQuote, GoodsRef};
+use imajin_rails::RailCheckout;
+
+use crate::domain::checkout::{BuyerRequest, NewCheckout, checkout_open};
+use crate::domain::plan::plan_of;
+use crate::{Pay, PayError};
+
+/// The longest address to go back to.
+const URL_BYTES_MAX: usize = 2_048;
+/// The longest name of goods.
+const GOODS_BYTES_MAX: usize = 128;
+
+/// What a checkout is asked for.
+pub(crate) struct OpeningWish {
+    pub(crate) goods: GoodsRef,
+    pub(crate) buyer: Did,
+    pub(crate) success_url: String,
+    pub(crate) cancel_url: String,
+    pub(crate) request: Option<BuyerRequest>,
+}
+
+/// A checkout, and whether the request was answered before.
+pub(crate) struct Opening {
+    pub(crate) view: CheckoutView,
+    pub(crate) replayed: bool,
+}
+
+impl Pay {
+    /// Opens a checkout, or finds the one that is open for these goods and this buyer.
+    pub(crate) async fn checkout_begin(&self, wish: OpeningWish) -> Result<Opening, PayError> {
+        for (member, text) in [("goods.type", &wish.goods.kind), ("goods.id", &wish.goods.id)] {
+            if text.is_empty() || text.len() > GOODS_BYTES_MAX {
+                return Err(PayError::invalid(member, format!("must have 1 to {GOODS_BYTES_MAX} bytes")));
+            }
+        }
+        let success_url = self.own_path("successUrl", &wish.success_url)?;
+        let cancel_url = self.own_path("cancelUrl", &wish.cancel_url)?;
+        let quote = self.seller.goods_quote(wish.goods.clone()).await?;
+        self.quote_check(&quote, &wish.buyer).await?;
+        let fees = self.context.config.fees.clone();
+        // Whatever cannot be split must not be paid for.
+        plan_of(&quote, &fees)?;
+        let now = self.context.now();
+        let config = &self.context.config;
+        let expires_at = now.plus(config.checkout_open).min(quote.expires_at.plus(config.quote_extension));
+        let rail = self.context.rail_for(quote.price.asset)?;
+        let checkout = RailCheckout {
+            id: self.context.env.new_id(),
+            title: quote.title.clone(),
+            price: quote.price,
+            payer: wish.buyer.canonical(),
+            expires_at,
+            success_url: success_url.clone(),
+            cancel_url: cancel_url.clone(),
+        };
+        let opened = rail.open(&checkout).await?;
+        let new = NewCheckout {
+            id: checkout.id,
+            rail: rail.name().to_owned(),
+            goods: wish.goods,
+            buyer: checkout.payer,
+            quote,
+            fees,
+            expires_at,
+            pay_url: opened.url,
+            rail_reference: opened.reference,
+            success_url,
+            cancel_url,
+            request: wish.request,
+        };
+        let (row, replayed) = self.write(move |conn, context| checkout_open(conn, context, &new)).await?;
+        Ok(Opening { view: row.view(self.context.now())?, replayed })
+    }
+
+    /// Refuses goods that this buyer cannot pay for now.
+    async fn quote_check(&self, quote: &GoodsQuote, buyer: &Did) -> Result<(), PayError> {
+        if quote.buyer.canonical() != buyer.canonical() {
+            return Err(PayError::Forbidden("These goods are reserved for somebody else."));
+        }
+        if quote.expires_at <= self.context.now() {
+            let problem = Problem::new(Code::HoldExpired, "The reservation of these goods has expired.");
+            return Err(problem.hint("Start again at the seller.").into());
+        }
+        if quote.price.is_zero() {
+            let detail = "These goods cost nothing, so there is nothing to pay.".to_owned();
+            return Err(PayError::State { detail, hint: "Get them from their seller without a checkout." });
+        }
+        let signer = quote.manifest.signer();
+        let signer = signer.ok_or_else(|| unsigned("the manifest of these goods is not signed"))?;
+        let keys = imajin_web::Identities::caller_keys(&self.auth, signer).await?.keys;
+        if keys.iter().any(|key| quote.manifest.verify_signature(key).is_ok()) {
+            return Ok(());
+        }
+        Err(unsigned("the manifest of these goods does not carry a valid signature of its signer"))
+    }
+
+    /// The path of an address on this node; refuses every other address.
+    fn own_path(&self, member: &str, text: &str) -> Result<String, PayError> {
+        let wrong = || PayError::invalid(member, "must be an address on this node, for example /orders/1");
+        if text.len() > URL_BYTES_MAX || text.chars().any(|letter| letter.is_control() || letter == '\\') {
+            return Err(wrong());
+        }
+        let url = self.site.public.0.join(text).or_else(|_unreadable| Err(wrong()))?;
+        if url.origin() != self.site.public.0.origin() {
+            return Err(wrong());
+        }
+        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        Ok(format!("{}{query}", url.path()))
+    }
+}
+
+fn unsigned(problem: &str) -> PayError {
+    let detail = format!("{problem}: nothing can be split along it.");
+    PayError::State { detail, hint: "Ask the seller to sign the manifest again." }
+}

@@ -1,0 +1,83 @@
+use axum::Json;
+use axum::extract::State;
+use imajin_ledger::Purpose;
+use imajin_pay_api::BalanceView;
+use imajin_web::{Failure, ProblemDocument, QueryParams, Viewer};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::PayRoutes;
+use crate::PayError;
+use crate::domain::lists::{self, EntryPage, EntryWish};
+
+/// How long a page of entries is when nobody says.
+const PAGE_DEFAULT: u32 = 50;
+
+/// Somebody's balances.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Balances {
+    /// One line per currency and purpose.
+    #[schema(value_type = Vec<Object>)]
+    balances: Vec<BalanceView>,
+}
+
+/// Your balances
+#[utoipa::path(
+    get, path = "/api/balance", tag = "accounts",
+    responses(
+        (status = 200, description = "Your balances at this node", body = Balances),
+        (status = 401, description = "Not logged in", body = ProblemDocument),
+    )
+)]
+pub(super) async fn balance(
+    State(PayRoutes(pay)): State<PayRoutes>,
+    viewer: Viewer,
+) -> Result<Json<Balances>, Failure> {
+    let owner = viewer.session_require()?.did.clone();
+    let balances = pay.read(move |conn, context| lists::balance_list(conn, context, &owner)).await?;
+    Ok(Json(Balances { balances }))
+}
+
+/// Which entries.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct EntriesQuery {
+    /// What the money is for: `available` (if not said), `held`, `pending`, `fees`.
+    purpose: Option<String>,
+    /// The currency; needed by those who have several.
+    currency: Option<String>,
+    /// `before` of the page before this one.
+    before: Option<i64>,
+    /// Entries on the page, 1 to 100; 50, if not said.
+    limit: Option<u32>,
+}
+
+/// Your entries
+///
+/// What came into one of your accounts and went out of it, newest first.
+#[utoipa::path(
+    get, path = "/api/entries", tag = "accounts", params(EntriesQuery),
+    responses(
+        (status = 200, description = "A page of entries", body = EntryPage),
+        (status = 400, description = "A parameter is wrong, or the currency must be said", body = ProblemDocument),
+        (status = 401, description = "Not logged in", body = ProblemDocument),
+        (status = 404, description = "You have no such account", body = ProblemDocument),
+    )
+)]
+pub(super) async fn entries(
+    State(PayRoutes(pay)): State<PayRoutes>,
+    viewer: Viewer,
+    QueryParams(query): QueryParams<EntriesQuery>,
+) -> Result<Json<EntryPage>, Failure> {
+    let owner = viewer.session_require()?.did.clone();
+    let purpose = query.purpose.map_or(Ok(Purpose::Available), |text| text.parse());
+    let purpose = purpose.or_else(|_| Err(PayError::invalid("purpose", "must be available, held, pending or fees")))?;
+    let currency = query.currency.map(|text| text.parse()).transpose();
+    let currency = currency.map_err(|error: imajin_money::AssetError| PayError::invalid("currency", error.to_string()))?;
+    let limit = query.limit.unwrap_or(PAGE_DEFAULT);
+    if !(1..=lists::PAGE_MAX).contains(&limit) {
+        return Err(PayError::invalid("limit", format!("must be 1 to {}", lists::PAGE_MAX)).into());
+    }
+    let wish = EntryWish { owner, purpose, currency, before: query.before, limit };
+    Ok(Json(pay.read(move |conn, context| lists::entry_page(conn, context, &wish)).await?))
+}

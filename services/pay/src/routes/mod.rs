@@ -1,0 +1,66 @@
+//! The public routes of pay: each handler extracts, calls the domain, answers.
+
+mod accounts;
+mod checkout;
+mod fees;
+mod holds;
+mod page;
+mod receipts;
+mod webhook;
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use futures::FutureExt;
+use imajin_web::{ServiceRoutes, Site};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::{Pay, SERVICE};
+
+/// The largest body: a rail's message fits, and nothing else comes near.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub(crate) struct PayRoutes(pub(crate) Arc<Pay>);
+
+impl FromRef<PayRoutes> for Site {
+    fn from_ref(state: &PayRoutes) -> Self {
+        state.0.site.clone()
+    }
+}
+
+pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
+    let router = OpenApiRouter::new()
+        .routes(routes!(checkout::checkout_create))
+        .routes(routes!(checkout::checkout_fetch))
+        .routes(routes!(webhook::webhook))
+        .routes(routes!(holds::hold_place))
+        .routes(routes!(holds::hold_capture))
+        .routes(routes!(holds::hold_void))
+        .routes(routes!(accounts::balance))
+        .routes(routes!(accounts::entries))
+        .routes(routes!(receipts::receipt_fetch))
+        .routes(routes!(fees::fees))
+        .route("/checkout/{id}", axum::routing::get(page::page).post(page::form_post))
+        .route("/checkout/{id}/{outcome}", axum::routing::post(page::button_post))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(PayRoutes(Arc::clone(pay)));
+    let ready = Arc::clone(pay);
+    let readiness = move || {
+        let pay = Arc::clone(&ready);
+        async move { pay.ready().await }.boxed()
+    };
+    ServiceRoutes::new(SERVICE, "imajin pay", router, Arc::new(readiness))
+}
+
+/// Marks an answer that was given before (`Idempotent-Replayed`).
+fn replayed_headers(replayed: bool) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if replayed {
+        headers.insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
+    }
+    headers
+}

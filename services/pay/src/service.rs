@@ -1,0 +1,215 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use imajin_auth_api::AuthClient;
+use imajin_did::Keyring;
+use imajin_kernel::id::CheckoutId;
+use imajin_kernel::{Code, Problem};
+use imajin_ledger::Ledger;
+use imajin_pay_api::{CheckoutState, SellerClient};
+use imajin_rails::{Headers, Rail, RailEvent, RailOutcome, SandboxRail};
+use imajin_store::{Conn, Db, Sealer, mutation};
+use imajin_web::{ServiceRoutes, Site};
+use serde::Serialize;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use utoipa::ToSchema;
+
+use crate::context::Context;
+use crate::domain::{self, message};
+use crate::rows::CheckoutRow;
+use crate::settler::Settler;
+use crate::{PayConfig, PayError, SERVICE, Step, routes, worker};
+
+/// How long the payment page waits for the goods before it sends the buyer on.
+const SETTLED_WAIT: Duration = Duration::from_secs(3);
+
+/// What pay needs.
+pub struct PayDeps {
+    /// Time, randomness, the public URL, and who is who.
+    pub site: Site,
+    /// The node's secrets: receipts are signed with its key, the sandbox's key follows from its master key.
+    pub keyring: Keyring,
+    /// The service's own database.
+    pub db: Db,
+    /// Auth, for the keys that signed manifests.
+    pub auth: AuthClient,
+    /// Whoever sells.
+    pub seller: SellerClient,
+    /// How it behaves.
+    pub config: PayConfig,
+}
+
+/// The running service.
+pub struct Pay {
+    pub(crate) site: Site,
+    pub(crate) db: Db,
+    pub(crate) auth: AuthClient,
+    pub(crate) seller: SellerClient,
+    pub(crate) context: Context,
+    pub(crate) sandbox: Arc<SandboxRail>,
+    pub(crate) settler: Settler,
+    /// There is something to deliver or to refund.
+    pub(crate) wake: Notify,
+    /// A checkout has ended.
+    pub(crate) ended: Notify,
+}
+
+/// What a rail is told about its message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookReceipt {
+    /// The message is stored; the rail need not send it again.
+    pub received: bool,
+}
+
+impl Pay {
+    /// Starts the service. It answers at once; payments that were under way go on in the background.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    #[expect(clippy::unused_async, reason = "every service starts alike")]
+    pub async fn start(deps: PayDeps) -> Result<Arc<Self>, Problem> {
+        let PayDeps { site, keyring, db, auth, seller, config } = deps;
+        config.fees.check().map_err(PayError::from)?;
+        let env = site.env.clone();
+        let sealer = Sealer::for_service(&keyring, SERVICE);
+        let writer = mutation::Writer::new(config.chain.clone(), keyring.clone(), sealer.clone(), env.clone());
+        let ledger = Ledger::new(config.chain.clone(), sealer.clone(), env.clone());
+        let sandbox = Arc::new(SandboxRail::new(&keyring, env.clone(), site.public.absolute("/pay")));
+        let mut rails: BTreeMap<&'static str, Arc<dyn Rail>> = BTreeMap::new();
+        rails.insert(sandbox.name(), Arc::clone(&sandbox) as _);
+        let (rails, config) = (Arc::new(rails), Arc::new(config));
+        let context = Context { env, keyring, sealer, writer, ledger, rails, config };
+        let settler = Settler::new(db.clone(), context.clone());
+        let (wake, ended) = (Notify::new(), Notify::new());
+        Ok(Arc::new(Self { site, db, auth, seller, context, sandbox, settler, wake, ended }))
+    }
+
+    /// The public routes.
+    pub fn routes(self: &Arc<Self>) -> ServiceRoutes {
+        routes::routes(self)
+    }
+
+    /// Starts what runs beside the requests, until `stop`: deliveries, refunds, what was stored and not processed,
+    /// and the ends of checkouts and holds.
+    pub fn background(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
+        let (deliveries, sweeps) = (Arc::clone(self), Arc::clone(self));
+        let (deliveries_stop, sweeps_stop) = (stop.clone(), stop.clone());
+        tasks.spawn(async move { worker::deliveries_run(&deliveries, &deliveries_stop).await });
+        tasks.spawn(async move { worker::sweeps_run(&sweeps, &sweeps_stop).await });
+    }
+
+    /// One transaction over the domain.
+    pub(crate) async fn write<T, F>(&self, write: F) -> Result<T, PayError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn, &Context) -> Result<T, PayError> + Send + 'static,
+    {
+        let context = self.context.clone();
+        self.db.write(move |conn| write(conn, &context)).await
+    }
+
+    /// Queries over the domain that see one moment.
+    pub(crate) async fn read<T, F>(&self, read: F) -> Result<T, PayError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn, &Context) -> Result<T, PayError> + Send + 'static,
+    {
+        let context = self.context.clone();
+        self.db.read(move |conn| diesel::Connection::transaction(conn, |conn| read(conn, &context))).await
+    }
+
+    /// Takes a message of a rail: verified, stored, then processed. Answers as soon as it is stored; what is stored is
+    /// processed even if this call does not live to see it.
+    ///
+    /// # Errors
+    /// What [`Rail::verify`] says about a message that is not genuine; the database's.
+    pub async fn webhook_receive(
+        &self,
+        rail: &str,
+        body: Vec<u8>,
+        headers: &Headers,
+    ) -> Result<WebhookReceipt, Problem> {
+        let rail = Arc::clone(self.context.rail(rail)?);
+        let Some(event) = rail.verify(&body, headers).map_err(PayError::from)? else {
+            return Ok(WebhookReceipt { received: true });
+        };
+        let name = rail.name();
+        let store = move |conn: &mut Conn, context: &Context| {
+            message::message_store(conn, context, name, &event, &body)
+        };
+        let stored = self.write(store).await?;
+        if self.context.config.interrupt.at(Step::MessageStored).is_ok()
+            && let Err(error) = self.message_process(stored.id).await
+        {
+            // It is stored: the background goes on with it.
+            tracing::warn!(message = %stored.id, %error, "a message waits to be processed");
+        }
+        self.wake.notify_one();
+        Ok(WebhookReceipt { received: true })
+    }
+
+    pub(crate) async fn message_process(&self, id: imajin_kernel::id::RailMessageId) -> Result<(), PayError> {
+        self.write(move |conn, context| message::message_process(conn, context, id)).await
+    }
+
+    /// The sandbox's message about a checkout, as its page makes it when a button is pressed.
+    ///
+    /// # Errors
+    /// When the event cannot be written as JSON.
+    pub fn sandbox_message(&self, event: &RailEvent) -> Result<Vec<u8>, Problem> {
+        Ok(self.sandbox.message(event).map_err(PayError::from)?)
+    }
+
+    /// The rail of the test money.
+    pub fn sandbox(&self) -> &SandboxRail {
+        &self.sandbox
+    }
+
+    pub(crate) async fn checkout_row(&self, id: CheckoutId) -> Result<CheckoutRow, PayError> {
+        let found = self.read(move |conn, context| domain::checkout_find(conn, context, id)).await?;
+        found.ok_or(PayError::NotFound("checkout"))
+    }
+
+    /// A button of the sandbox's page: the same path that any rail's message takes.
+    pub(crate) async fn sandbox_press(&self, row: &CheckoutRow, outcome: RailOutcome) -> Result<(), Problem> {
+        let event = self.sandbox.event(row.id, outcome, row.price()?);
+        let body = self.sandbox_message(&event)?;
+        self.webhook_receive(&row.rail, body, &[]).await?;
+        Ok(())
+    }
+
+    /// Waits a moment for a paid checkout to end; answers with whatever it is then.
+    pub(crate) async fn ended_wait(&self, id: CheckoutId) -> Result<CheckoutRow, PayError> {
+        let wait = async {
+            loop {
+                let mut ended = std::pin::pin!(self.ended.notified());
+                ended.as_mut().enable();
+                let row = self.checkout_row(id).await?;
+                if row.state()? != CheckoutState::Paid {
+                    return Ok(row);
+                }
+                ended.await;
+            }
+        };
+        match tokio::time::timeout(SETTLED_WAIT, wait).await {
+            Ok(row) => row,
+            Err(_elapsed) => self.checkout_row(id).await,
+        }
+    }
+
+    /// Whether the service can answer.
+    pub(crate) async fn ready(&self) -> Result<(), Problem> {
+        let answer = self.read(|conn, _context| {
+            domain::message::unprocessed_list(conn, 1)?;
+            Ok(())
+        });
+        answer.await.map_err(|error| {
+            tracing::warn!(%error, "pay's database does not answer");
+            Problem::new(Code::Unavailable, "The database of pay does not answer.")
+        })
+    }
+}

@@ -1,0 +1,224 @@
+//! What goes on beside the requests.
+
+use std::collections::HashSet;
+
+use futures::StreamExt;
+use imajin_kernel::{Code, Problem};
+use imajin_ledger::checkpoint_sign;
+use imajin_pay_api::{CheckoutState, Delivery, DeliveryOutcome};
+use imajin_rails::RailRefund;
+use imajin_store::outbox::{self, OutboxRow};
+use imajin_store::{idempotency, mutation, nonce};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::message::{self, DELIVER};
+use crate::domain::refund::{RAIL_REFUND, RefundOrder, checkout_refund, refund_note};
+use crate::domain::settle::settle_prepare;
+use crate::domain::{checkout, checkout_find, holds};
+use crate::{Pay, PayError, Step};
+
+/// Items that are taken from the outbox at a time.
+const ITEMS: i64 = 256;
+/// Deliveries under way at once.
+const CONCURRENT: usize = 64;
+/// Items that have arrived are forgotten after this time.
+const OUTBOX_KEPT: imajin_kernel::Span = imajin_kernel::Span::days(7);
+/// Ledger heads are signed every so many sweeps.
+const SWEEPS_PER_CHECKPOINT: u32 = 60;
+
+pub(crate) async fn deliveries_run(pay: &Pay, stop: &CancellationToken) {
+    loop {
+        if let Err(problem) = pay.drive().await {
+            tracing::warn!(%problem, "payments under way could not be looked for");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = pay.wake.notified() => {}
+            () = tokio::time::sleep(pay.context.config.sweep_every.to_std()) => {}
+        }
+    }
+}
+
+pub(crate) async fn sweeps_run(pay: &Pay, stop: &CancellationToken) {
+    let mut sweeps: u32 = 0;
+    loop {
+        if let Err(problem) = pay.sweep().await {
+            tracing::warn!(%problem, "what has expired could not be ended");
+        }
+        if sweeps.is_multiple_of(SWEEPS_PER_CHECKPOINT) {
+            pay.housekeeping().await;
+        }
+        sweeps = sweeps.wrapping_add(1);
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep(pay.context.config.sweep_every.to_std()) => {}
+        }
+    }
+    // Signed heads on the way out: a tail cut off while the node is down shows.
+    pay.housekeeping().await;
+}
+
+impl Pay {
+    /// Does everything that is due: processes stored messages, delivers, settles, refunds. Returns how many items of the
+    /// outbox were handled. The background calls it, again and again; a test calls it when it wants to.
+    ///
+    /// # Errors
+    /// When the database does not answer. What fails for one payment is retried, and is no error here.
+    pub async fn drive(&self) -> Result<usize, Problem> {
+        self.messages_process().await?;
+        let mut seen = HashSet::new();
+        loop {
+            let now = self.context.now();
+            let mut due = self.read(move |conn, _context| Ok(outbox::due(conn, now, ITEMS)?)).await?;
+            // Each item is done or put back to later. One that could not even be put back is left for another time.
+            due.retain(|item| seen.insert(item.id));
+            if due.is_empty() {
+                return Ok(seen.len());
+            }
+            futures::stream::iter(due).for_each_concurrent(CONCURRENT, |item| self.item_handle(item)).await;
+        }
+    }
+
+    async fn messages_process(&self) -> Result<(), Problem> {
+        let ids = self.read(|conn, _context| message::unprocessed_list(conn, ITEMS)).await?;
+        for id in ids {
+            match self.message_process(id).await {
+                Ok(()) => tracing::info!(message = %id, "a stored message was processed"),
+                Err(error) => tracing::error!(message = %id, %error, "a stored message could not be processed"),
+            }
+        }
+        Ok(())
+    }
+
+    async fn item_handle(&self, item: OutboxRow) {
+        if self.context.config.interrupt.at(Step::MessageProcessed).is_err() {
+            return;
+        }
+        let handled = match item.topic.as_str() {
+            DELIVER => self.deliver(&item).await,
+            RAIL_REFUND => self.refund(&item).await,
+            _ => Err(Handling::Failed(Problem::internal())),
+        };
+        self.ended.notify_waiters();
+        let Err(Handling::Failed(problem)) = handled else { return };
+        tracing::warn!(item = %item.id, topic = item.topic, key = item.key, %problem, "will be tried again");
+        let (id, reason) = (item.id, problem.detail);
+        let retried = self.write(move |conn, context| {
+            Ok(outbox::retry(conn, &context.sealer, &id, context.now(), &reason)?)
+        });
+        if let Err(error) = retried.await {
+            tracing::warn!(item = %id, %error, "could not be put back");
+        }
+    }
+
+    /// Asks the seller to hand the goods over, and books what follows from the answer.
+    async fn deliver(&self, item: &OutboxRow) -> Result<(), Handling> {
+        let interrupt = &self.context.config.interrupt;
+        interrupt.at(Step::DeliveryTaken).map_err(|_cut| Handling::Cut)?;
+        let id = item.parse().map_err(|error| PayError::Fault(format!("a delivery cannot be read: {error}")))?;
+        let row = self.read(move |conn, context| checkout_find(conn, context, id)).await?;
+        let row = row.ok_or(PayError::NotFound("checkout"))?;
+        if row.state()? != CheckoutState::Paid {
+            let item = item.id;
+            let done = move |conn: &mut imajin_store::Conn, context: &crate::context::Context| {
+                Ok(outbox::done(conn, &context.sealer, &item, context.now())?)
+            };
+            return Ok(self.write(done).await?);
+        }
+        let broken = || PayError::damaged("checkouts", &id.to_string(), "it is paid, and has no receipt reserved");
+        let delivery = Delivery {
+            goods: row.goods(),
+            checkout: id,
+            receipt: row.receipt_id.ok_or_else(broken)?,
+            payer: row.owner_did.clone(),
+            gross: row.price()?,
+            paid_at: row.paid_at.unwrap_or(row.updated_at),
+        };
+        let outcome = match self.seller.goods_deliver(delivery).await {
+            Ok(outcome) => outcome,
+            Err(problem) if is_final(problem.code) => DeliveryOutcome::Refused { reason: problem.detail },
+            Err(problem) => return Err(Handling::Failed(problem)),
+        };
+        interrupt.at(Step::DeliveryAnswered).map_err(|_cut| Handling::Cut)?;
+        let item = item.id;
+        match outcome {
+            DeliveryOutcome::Delivered { references } => {
+                let prepare = self.read(move |conn, context| {
+                    settle_prepare(conn, context, id, references, Some(item))
+                });
+                self.settler.settle(prepare.await?).await.map_err(Handling::Failed)?;
+                interrupt.at(Step::Settled).map_err(|_cut| Handling::Cut)
+            }
+            DeliveryOutcome::Refused { reason } => {
+                self.write(move |conn, context| checkout_refund(conn, context, id, &reason, item)).await?;
+                interrupt.at(Step::RefundBooked).map_err(|_cut| Handling::Cut)
+            }
+        }
+    }
+
+    /// Has the rail send money back that the ledger has sent back.
+    async fn refund(&self, item: &OutboxRow) -> Result<(), Handling> {
+        let order: RefundOrder =
+            item.parse().map_err(|error| PayError::Fault(format!("a refund cannot be read: {error}")))?;
+        let rail = self.context.rail(&order.rail)?;
+        let refund = RailRefund {
+            key: item.id.to_string(),
+            checkout: order.checkout,
+            reference: order.reference,
+            amount: order.amount,
+        };
+        let refunded = rail.refund(&refund).await.map_err(PayError::from)?;
+        self.context.config.interrupt.at(Step::RefundAnswered).map_err(|_cut| Handling::Cut)?;
+        let (item, message) = (item.id, order.message);
+        let note = move |conn: &mut imajin_store::Conn, context: &crate::context::Context| {
+            refund_note(conn, context, message, &refunded.reference, item)
+        };
+        Ok(self.write(note).await?)
+    }
+
+    /// Ends checkouts and holds whose time has passed. The background calls it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sweep(&self) -> Result<(), Problem> {
+        while self.write(checkout::checkout_expire_all).await? > 0 {}
+        while self.write(holds::hold_expire_all).await? > 0 {}
+        Ok(())
+    }
+
+    /// Signs the heads of the chains, and forgets what has served its time.
+    async fn housekeeping(&self) {
+        let kept = self.write(|conn, context| {
+            let now = context.now();
+            checkpoint_sign(conn, &context.ledger, &context.keyring)?;
+            mutation::checkpoint(conn, &context.writer)?;
+            nonce::purge(conn, now)?;
+            idempotency::purge(conn, now)?;
+            outbox::purge(conn, now.minus(OUTBOX_KEPT))?;
+            Ok(())
+        });
+        if let Err(error) = kept.await {
+            tracing::warn!(%error, "the heads of the chains were not signed");
+        }
+    }
+}
+
+/// Why an item is not done.
+enum Handling {
+    /// A test has cut the power: nothing more may be written.
+    Cut,
+    /// It is tried again later.
+    Failed(Problem),
+}
+
+impl From<PayError> for Handling {
+    fn from(error: PayError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Whether a seller that answers so will never deliver: there is nothing to deliver, or not any more. Everything else
+/// may pass, and a payment is not sent back because somebody was away.
+const fn is_final(code: Code) -> bool {
+    matches!(code, Code::NotFound | Code::Gone | Code::Conflict | Code::SoldOut | Code::HoldExpired)
+}

@@ -1,0 +1,280 @@
+//! Services that answer from memory, and keep to who may see what.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use imajin_auth_api::*;
+use imajin_did::Did;
+use imajin_events_api::{
+    CheckoutRequest, EventFetch, EventList, EventPage, EventSales, EventStatus, EventView, EventsApi, OrderFetch,
+    OrderView, SalesList, TicketFetch, TicketList, TicketView,
+};
+use imajin_kernel::{Code, Problem, Span};
+use imajin_pay_api::{
+    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, PayApi, ReceiptFetch, ReceiptList,
+    ReceiptView, SalesSummary, SalesSummaryRequest,
+};
+use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
+use imajin_registry_api::{NodeFetch, NodeList, NodePage, NodeView, RegistryApi};
+use imajin_web::{CallerKeys, Custody, SessionView, Tier};
+
+use crate::samples::*;
+
+/// What the services know, and what they were asked.
+pub(crate) struct Fakes {
+    pub(crate) event: EventView,
+    pub(crate) order: OrderView,
+    pub(crate) checkout: CheckoutView,
+    pub(crate) ticket: TicketView,
+    pub(crate) receipt: ReceiptView,
+    pub(crate) mails: Vec<DevelopmentMail>,
+    pub(crate) operator: Option<Did>,
+    pub(crate) pay_is_away: bool,
+    pub(crate) sold_out: bool,
+    pub(crate) has_registry: bool,
+    pub(crate) bought: Mutex<Vec<SignedRequest>>,
+    pub(crate) links: Mutex<Vec<MailboxProofSend>>,
+}
+
+impl Default for Fakes {
+    fn default() -> Self {
+        Self {
+            event: event_sample(),
+            order: order_sample(),
+            checkout: checkout_sample(),
+            ticket: ticket_sample(),
+            receipt: receipt_sample(),
+            mails: Vec::new(),
+            operator: Some(did(6)),
+            pay_is_away: false,
+            sold_out: false,
+            has_registry: true,
+            bought: Mutex::default(),
+            links: Mutex::default(),
+        }
+    }
+}
+
+impl Fakes {
+    fn pay(&self) -> Result<(), Problem> {
+        if self.pay_is_away {
+            Err(Problem::unavailable("The service `pay`"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn session(number: u8, name: &str, tier: Tier, custody: Custody) -> SessionView {
+    SessionView {
+        did: did(number),
+        handle: None,
+        name: Some(name.to_owned()),
+        tier,
+        custody,
+        expires_at: now().plus(Span::days(1)),
+    }
+}
+
+#[async_trait]
+impl AuthApi for Fakes {
+    async fn caller_keys(&self, request: CallerKeysRequest) -> Result<CallerKeys, Problem> {
+        let keys = request.did.public_key().into_iter().collect();
+        Ok(CallerKeys {
+            did: request.did,
+            keys,
+            tier: Tier::Key,
+            custody: Custody::Own,
+        })
+    }
+
+    async fn session_view(&self, request: SessionViewRequest) -> Result<Option<SessionView>, Problem> {
+        Ok(match request.token.as_str() {
+            "buyer" => Some(session(1, "Mira Okonkwo", Tier::Key, Custody::Own)),
+            "soft" => Some(session(1, "Mira Okonkwo", Tier::Soft, Custody::Node)),
+            "other" => Some(session(7, "Somebody Else", Tier::Key, Custody::Own)),
+            "operator" => Some(session(6, "The Operator", Tier::Operator, Custody::Own)),
+            _ => None,
+        })
+    }
+
+    async fn identity_fetch(&self, request: IdentityFetch) -> Result<Option<IdentityView>, Problem> {
+        let known = [(1, "Mira Okonkwo"), (2, "Ada Lindqvist"), (4, "The host <b>")];
+        let found = known
+            .into_iter()
+            .find(|(number, _)| did(*number).as_str() == request.did_or_handle);
+        Ok(found.map(|(number, name)| IdentityView {
+            did: did(number),
+            handle: None,
+            name: Some(name.to_owned()),
+            kind: "human".to_owned(),
+            public_key: key(number).public(),
+            tier: Tier::Key,
+            custody: Custody::Own,
+            created_at: now(),
+        }))
+    }
+
+    async fn custodial_sign(&self, request: CustodialSign) -> Result<SignedRequest, Problem> {
+        if request.token != "soft" {
+            return Err(Problem::new(Code::Forbidden, "This identity holds its own key."));
+        }
+        let params = SignatureParams {
+            keyid: did(1),
+            created: now(),
+            nonce: "n".repeat(22),
+            tag: None,
+        };
+        let to_sign = RequestToSign {
+            method: &request.method,
+            target_uri: &request.target_uri,
+            idempotency_key: request.idempotency_key.as_deref(),
+            body: request.body.as_bytes(),
+        };
+        Ok(sign(&key(1), &to_sign, &params).unwrap())
+    }
+
+    async fn mailbox_proof_send(&self, request: MailboxProofSend) -> Result<MailboxProofSent, Problem> {
+        if !request.email.contains('@') {
+            return Err(Problem::invalid("This is no e-mail address."));
+        }
+        self.links.lock().unwrap().push(request);
+        Ok(MailboxProofSent {
+            expires_at: now().plus(Span::minutes(15)),
+            development_mailbox: true,
+        })
+    }
+
+    async fn development_mail_list(&self, _: DevelopmentMailList) -> Result<Vec<DevelopmentMail>, Problem> {
+        Ok(self.mails.clone())
+    }
+
+    async fn setup_state(&self, _: SetupStateRequest) -> Result<SetupState, Problem> {
+        Ok(SetupState {
+            operator: self.operator.clone(),
+        })
+    }
+}
+
+#[async_trait]
+impl EventsApi for Fakes {
+    async fn event_list(&self, _: EventList) -> Result<EventPage, Problem> {
+        Ok(EventPage {
+            events: vec![self.event.clone()],
+            cursor: None,
+        })
+    }
+
+    async fn event_fetch(&self, request: EventFetch) -> Result<Option<EventView>, Problem> {
+        let public = self.event.status != EventStatus::Draft || request.reader.as_ref() == Some(&self.event.owner);
+        Ok(Some(self.event.clone()).filter(|event| event.id == request.id && public))
+    }
+
+    async fn checkout(&self, request: SignedRequest) -> Result<OrderView, Problem> {
+        if self.sold_out {
+            return Err(Problem::new(Code::SoldOut, "No place is left."));
+        }
+        let _wish: CheckoutRequest = serde_json::from_slice(&request.body).unwrap();
+        self.bought.lock().unwrap().push(request);
+        Ok(self.order.clone())
+    }
+
+    async fn order_fetch(&self, request: OrderFetch) -> Result<Option<OrderView>, Problem> {
+        let may = request.reader.operator || request.reader.did == self.order.buyer;
+        Ok(Some(self.order.clone()).filter(|order| order.id == request.id && may))
+    }
+
+    async fn ticket_list(&self, request: TicketList) -> Result<Vec<TicketView>, Problem> {
+        Ok(vec![self.ticket.clone()]
+            .into_iter()
+            .filter(|ticket| ticket.holder == request.owner)
+            .collect())
+    }
+
+    async fn ticket_fetch(&self, request: TicketFetch) -> Result<Option<TicketView>, Problem> {
+        let may = request.reader.operator || request.reader.did == self.ticket.holder;
+        Ok(Some(self.ticket.clone()).filter(|ticket| ticket.id == request.id && may))
+    }
+
+    async fn sales_list(&self, _: SalesList) -> Result<Vec<EventSales>, Problem> {
+        Ok(vec![EventSales {
+            event_id: self.event.id,
+            title: self.event.title.clone(),
+            status: self.event.status,
+            sold: 13,
+            held: 2,
+            quantity: Some(20),
+            gross: vec!["130.00 TEST-USD".parse().unwrap()],
+        }])
+    }
+}
+
+#[async_trait]
+impl PayApi for Fakes {
+    async fn checkout_create(&self, _: CheckoutCreate) -> Result<CheckoutView, Problem> {
+        Ok(self.checkout.clone())
+    }
+
+    async fn checkout_fetch(&self, request: CheckoutFetch) -> Result<Option<CheckoutView>, Problem> {
+        self.pay()?;
+        Ok(Some(self.checkout.clone()).filter(|checkout| checkout.id == request.id))
+    }
+
+    async fn checkout_cancel(&self, _: CheckoutFetch) -> Result<CheckoutView, Problem> {
+        Ok(self.checkout.clone())
+    }
+
+    async fn receipt_fetch(&self, request: ReceiptFetch) -> Result<Option<ReceiptView>, Problem> {
+        self.pay()?;
+        let (message, reader) = (&self.receipt.message, request.reader);
+        let is_payee = message.payload.legs.iter().any(|leg| leg.did == reader.did);
+        let may = reader.operator || is_payee || message.to.as_ref() == Some(&reader.did);
+        Ok(Some(self.receipt.clone()).filter(|_receipt| message.payload.id == request.id && may))
+    }
+
+    async fn receipt_list(&self, request: ReceiptList) -> Result<Vec<ReceiptView>, Problem> {
+        self.pay()?;
+        let payer = self.receipt.message.to.clone();
+        let mine = request.owner.is_none() || request.owner == payer;
+        Ok(if mine { vec![self.receipt.clone()] } else { Vec::new() })
+    }
+
+    async fn balance_list(&self, request: BalanceList) -> Result<Vec<BalanceView>, Problem> {
+        self.pay()?;
+        let balance = BalanceView {
+            purpose: "available".to_owned(),
+            balance: "7.00 TEST-USD".parse().unwrap(),
+        };
+        Ok(if request.owner == did(2) {
+            vec![balance]
+        } else {
+            Vec::new()
+        })
+    }
+
+    async fn sales_summary(&self, _: SalesSummaryRequest) -> Result<SalesSummary, Problem> {
+        self.pay()?;
+        Ok(SalesSummary {
+            receipts: 13,
+            in_progress: 1,
+            ..SalesSummary::default()
+        })
+    }
+}
+
+#[async_trait]
+impl RegistryApi for Fakes {
+    async fn node_list(&self, request: NodeList) -> Result<NodePage, Problem> {
+        let cursor = (request.cursor.is_none() && request.limit == Some(50)).then(|| "next page".to_owned());
+        Ok(NodePage {
+            nodes: vec![node_sample()],
+            cursor,
+        })
+    }
+
+    async fn node_fetch(&self, request: NodeFetch) -> Result<Option<NodeView>, Problem> {
+        let node = node_sample();
+        let keys = [node.node_id.to_string(), node.hostname.clone(), node.subdomain.clone()];
+        Ok(Some(node).filter(|_node| keys.contains(&request.key)))
+    }
+}
