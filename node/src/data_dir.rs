@@ -155,10 +155,8 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), DataDirError> {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
-        match path.parent() {
-            Some(parent) => File::open(parent)?.sync_all(),
-            None => Ok(()),
-        }
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(parent)?.sync_all()
     };
     write().map_err(io_error(path))
 }

@@ -8,12 +8,12 @@ use imajin_store::mutation::{self, Logged, Writer};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 use serde::de::DeserializeOwned;
 
-use crate::domain::register::{NODE_REGISTER, NODE_RENAME, NODE_RENEW, list_text};
+use crate::SERVICE;
 use crate::document::SignedDocument;
+use crate::domain::register::{NODE_REGISTER, NODE_RENAME, NODE_RENEW, list_text};
 use crate::rows::{LivenessRow, NameRow, NodeRow, StatusChangeRow};
 use crate::schema::{node_liveness, node_names, node_status_changes, nodes};
 use crate::status::GRACE;
-use crate::SERVICE;
 
 const PAGE: i64 = 256;
 
@@ -61,10 +61,18 @@ fn nodes_audit(conn: &mut Conn, findings: &mut Vec<Finding>) -> QueryResult<()> 
                 report("nodes", did, "it is not what the node has signed last");
             }
             if !name_fits(conn, &node)? {
-                report("node_names", &node.hostname, "it does not belong to the node that registered it");
+                report(
+                    "node_names",
+                    &node.hostname,
+                    "it does not belong to the node that registered it",
+                );
             }
             if !liveness_fits(conn, &node)? {
-                report("node_liveness", did, "it does not agree with the heartbeat or the changes of status");
+                report(
+                    "node_liveness",
+                    did,
+                    "it does not agree with the heartbeat or the changes of status",
+                );
             }
         }
     }
@@ -78,8 +86,12 @@ fn signed_by<T: Unsigned + DeserializeOwned>(node: &NodeRow, text: &str) -> Opti
 }
 
 fn is_as_logged(conn: &mut Conn, node: &NodeRow) -> QueryResult<bool> {
-    let Some(logged) = mutation::last_body(conn, node.node_did.as_str())? else { return Ok(false) };
-    let Some(said) = signed_by::<NodeAttestation>(node, &node.proof) else { return Ok(false) };
+    let Some(logged) = mutation::last_body(conn, node.node_did.as_str())? else {
+        return Ok(false);
+    };
+    let Some(said) = signed_by::<NodeAttestation>(node, &node.proof) else {
+        return Ok(false);
+    };
     Ok(log_fits(&logged, node) && columns_fit(node, &said))
 }
 
@@ -104,29 +116,39 @@ fn columns_fit(node: &NodeRow, said: &NodeAttestation) -> bool {
 
 /// The name is the node's, or went to another after its grace.
 fn name_fits(conn: &mut Conn, node: &NodeRow) -> QueryResult<bool> {
-    let row: Option<NameRow> =
-        node_names::table.find(&node.hostname).select(NameRow::as_select()).first(conn).optional()?;
+    let row: Option<NameRow> = node_names::table
+        .find(&node.hostname)
+        .select(NameRow::as_select())
+        .first(conn)
+        .optional()?;
     let held_until = node.expires_at.plus(GRACE);
     Ok(row.is_some_and(|row| {
-        if row.node_did == node.node_did { row.held_until == held_until } else { row.claimed_at >= held_until }
+        if row.node_did == node.node_did {
+            row.held_until == held_until
+        } else {
+            row.claimed_at >= held_until
+        }
     }))
 }
 
 fn liveness_fits(conn: &mut Conn, node: &NodeRow) -> QueryResult<bool> {
-    let row: Option<LivenessRow> =
-        node_liveness::table.find(&node.node_did).select(LivenessRow::as_select()).first(conn).optional()?;
+    let row: Option<LivenessRow> = node_liveness::table
+        .find(&node.node_did)
+        .select(LivenessRow::as_select())
+        .first(conn)
+        .optional()?;
     let change: Option<StatusChangeRow> = node_status_changes::table
         .filter(node_status_changes::node_did.eq(&node.node_did))
         .order_by(node_status_changes::seq.desc())
         .select(StatusChangeRow::as_select())
         .first(conn)
         .optional()?;
-    let (Some(row), Some(change)) = (row, change) else { return Ok(false) };
+    let (Some(row), Some(change)) = (row, change) else {
+        return Ok(false);
+    };
     let heard = match &row.heartbeat {
         None => row.heartbeat_ms.is_none() && row.last_heartbeat_at.is_none(),
-        Some(text) => {
-            signed_by::<Heartbeat>(node, text).is_some_and(|said| row.heartbeat_ms == Some(said.timestamp))
-        }
+        Some(text) => signed_by::<Heartbeat>(node, text).is_some_and(|said| row.heartbeat_ms == Some(said.timestamp)),
     };
     let noted = change.seq == row.status_seq && change.status == row.status && change.changed_at == row.status_since;
     Ok(heard && noted)

@@ -37,15 +37,19 @@ pub(crate) struct Proven {
 impl<T: Unsigned + DeserializeOwned> SignedDocument<T> {
     /// Reads a document. `what` names it in a refusal.
     pub(crate) fn parse(what: &'static str, document: Value) -> Result<Self, RegistryError> {
-        let value: T =
-            T::deserialize(&document).map_err(|error| RegistryError::shape(what, error.to_string()))?;
+        let value: T = T::deserialize(&document).map_err(|error| RegistryError::shape(what, error.to_string()))?;
         let signature = *value.signature().ok_or(RegistryError::Unsigned)?;
         let canonical = jcs::to_string(&document).map_err(ProofError::from)?;
         let mut payload = document;
         if let Some(members) = payload.as_object_mut() {
             members.remove(SIGNATURE);
         }
-        Ok(Self { value, canonical, payload, signature })
+        Ok(Self {
+            value,
+            canonical,
+            payload,
+            signature,
+        })
     }
 
     /// Checks the signature of a request: by this key, within the last five minutes, at most 30 seconds in the future.
@@ -67,7 +71,10 @@ impl<T: Unsigned + DeserializeOwned> SignedDocument<T> {
             let bytes = envelope_bytes(self.value.node_id(), kind, None, self.value.timestamp(), &self.payload)?;
             if key.verify(&bytes, &self.signature).is_ok() {
                 let text = String::from_utf8(bytes).or(Err(ProofError::BadSignature))?;
-                return Ok(Proven { text, signature: self.signature });
+                return Ok(Proven {
+                    text,
+                    signature: self.signature,
+                });
             }
         }
         Err(ProofError::BadSignature.into())

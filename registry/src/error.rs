@@ -94,7 +94,10 @@ impl From<diesel::result::Error> for RegistryError {
 impl RegistryError {
     /// A member is wrong.
     pub(crate) fn shape(member: &'static str, problem: impl Into<String>) -> Self {
-        Self::Shape { member, problem: problem.into() }
+        Self::Shape {
+            member,
+            problem: problem.into(),
+        }
     }
 
     /// A row holds something that this program never writes.
@@ -158,7 +161,9 @@ impl From<RegistryError> for Problem {
             RegistryError::InGrace { until, .. } => problem.with("freeAt", until.as_millis()),
             RegistryError::TooManyNames { wait, .. } => problem.retry_after_seconds(seconds_up(wait)),
             RegistryError::Limited { retry_after_seconds } => problem.retry_after_seconds(retry_after_seconds),
-            RegistryError::Expired(_) => problem.with("actions", serde_json::json!([{"type": "renew", "expiresIn": 0}])),
+            RegistryError::Expired(_) => {
+                problem.with("actions", serde_json::json!([{"type": "renew", "expiresIn": 0}]))
+            }
             _ => problem,
         }
     }

@@ -59,13 +59,21 @@ struct Generations {
 
 impl CallLimit {
     pub(crate) fn new(quotas: [Quota; 4], generation_length: usize) -> Self {
-        Self { quotas, generation_length, generations: Mutex::new(Generations::default()) }
+        Self {
+            quotas,
+            generation_length,
+            generations: Mutex::new(Generations::default()),
+        }
     }
 
     /// Counts a call, or says after how many seconds the next one is welcome.
     pub(crate) fn count(&self, key: [u8; 32], now: Timestamp) -> Result<(), u32> {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = generations.current.get(&key).or_else(|| generations.previous.get(&key)).copied();
+        let known = generations
+            .current
+            .get(&key)
+            .or_else(|| generations.previous.get(&key))
+            .copied();
         let mut counters = known.unwrap_or([Counter { since: now, calls: 0 }; 4]);
         let mut wait = Span::ZERO;
         for (counter, quota) in counters.iter_mut().zip(self.quotas) {

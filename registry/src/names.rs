@@ -3,8 +3,9 @@
 use imajin_did::{Did, Method};
 
 /// Names that mean something in a zone, and so are given to nobody.
-const RESERVED: [&str; 11] =
-    ["www", "api", "registry", "auth", "pay", "admin", "gateway", "mail", "smtp", "ns1", "ns2"];
+const RESERVED: [&str; 11] = [
+    "www", "api", "registry", "auth", "pay", "admin", "gateway", "mail", "smtp", "ns1", "ns2",
+];
 
 /// Why a text cannot be the name of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +41,11 @@ pub(crate) fn name_check(name: &str) -> Result<(), NameError> {
 
 /// The full host name of a name.
 pub(crate) fn host_of(name: &str, zone: &str) -> String {
-    if zone.is_empty() { name.to_owned() } else { format!("{name}.{zone}") }
+    if zone.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name}.{zone}")
+    }
 }
 
 /// What somebody looks for.
@@ -69,7 +74,9 @@ pub(crate) fn lookup_key(text: &str, zone: &str) -> Option<LookupKey> {
 fn name_of_host(host: &str, zone: &str) -> Option<String> {
     let host = host.to_ascii_lowercase();
     let host = host.strip_suffix('.').unwrap_or(&host);
-    let in_zone = host.strip_suffix(&zone.to_ascii_lowercase()).and_then(|rest| rest.strip_suffix('.'));
+    let in_zone = host
+        .strip_suffix(&zone.to_ascii_lowercase())
+        .and_then(|rest| rest.strip_suffix('.'));
     let name = if zone.is_empty() { host } else { in_zone.unwrap_or(host) };
     name_check(name).is_ok().then(|| name.to_owned())
 }
@@ -80,11 +87,20 @@ mod tests {
 
     #[test]
     fn a_name_is_a_dns_label_that_reads_as_it_is() {
-        for good in ["abc", "a-b", "0ab", "alice-and-bob", "aaa--b", "a123456789012345678901234567890b"] {
+        for good in [
+            "abc",
+            "a-b",
+            "0ab",
+            "alice-and-bob",
+            "aaa--b",
+            "a123456789012345678901234567890b",
+        ] {
             assert_eq!(name_check(good), Ok(()), "{good}");
         }
         let long = "a".repeat(33);
-        for bad in ["", "ab", "-ab", "ab-", "Alice", "al ice", "al.ice", "älice", "a_b", "a\0b", &long] {
+        for bad in [
+            "", "ab", "-ab", "ab-", "Alice", "al ice", "al.ice", "älice", "a_b", "a\0b", &long,
+        ] {
             assert_eq!(name_check(bad), Err(NameError::Form), "{bad}");
         }
         assert_eq!(name_check("xn--80ak6aa92e"), Err(NameError::Encoded));
@@ -96,11 +112,24 @@ mod tests {
     #[test]
     fn a_node_is_found_by_every_text_that_names_it() {
         let named = Some(LookupKey::Name("alice".to_owned()));
-        let texts = ["alice", "ALICE", "alice.nodes.example", "Alice.Nodes.Example.", "did:web:alice.nodes.example"];
+        let texts = [
+            "alice",
+            "ALICE",
+            "alice.nodes.example",
+            "Alice.Nodes.Example.",
+            "did:web:alice.nodes.example",
+        ];
         for text in texts {
             assert_eq!(lookup_key(text, "nodes.example"), named, "{text}");
         }
-        for text in ["alice.other.example", "a.b.nodes.example", "nodes.example", "www", "did:web:evil.example", "did:x:y"] {
+        for text in [
+            "alice.other.example",
+            "a.b.nodes.example",
+            "nodes.example",
+            "www",
+            "did:web:evil.example",
+            "did:x:y",
+        ] {
             assert_eq!(lookup_key(text, "nodes.example"), None, "{text}");
         }
     }

@@ -21,7 +21,7 @@ use crate::limits::{ATTESTATIONS, CallLimit, GENERATION_LENGTH, HEARTBEATS};
 use crate::{RegistryError, SERVICE, routes};
 
 /// How often changes of status that nobody caused are looked for.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// How a registry behaves.
 #[derive(Debug, Clone)]
@@ -53,12 +53,22 @@ pub struct Registry {
 impl Registry {
     /// Starts the service; it answers at once.
     pub async fn start(deps: RegistryDeps) -> Result<Arc<Self>, Problem> {
-        let RegistryDeps { site, keyring, db, config } = deps;
+        let RegistryDeps {
+            site,
+            keyring,
+            db,
+            config,
+        } = deps;
         let sealer = Sealer::for_service(&keyring, SERVICE);
         let writer = mutation::Writer::new(SERVICE, keyring, sealer.clone(), site.env.clone());
         let zone = config.zone.trim_matches('.').to_ascii_lowercase();
         let registry = Self {
-            context: Context { env: site.env, sealer, writer, zone: zone.into() },
+            context: Context {
+                env: site.env,
+                sealer,
+                writer,
+                zone: zone.into(),
+            },
             db,
             attestations: CallLimit::new(ATTESTATIONS, GENERATION_LENGTH),
             heartbeats: CallLimit::new(HEARTBEATS, GENERATION_LENGTH),
@@ -89,8 +99,10 @@ impl Registry {
             }
             // A signed head on the way out: a tail cut off while the node is down shows.
             let context = registry.context.clone();
-            let signed: Result<(), StoreError> =
-                registry.db.write(move |conn| mutation::checkpoint(conn, &context.writer)).await;
+            let signed: Result<(), StoreError> = registry
+                .db
+                .write(move |conn| mutation::checkpoint(conn, &context.writer))
+                .await;
             if let Err(error) = signed {
                 tracing::warn!(%error, "the mutation log's head was not signed");
             }
@@ -127,7 +139,9 @@ impl Registry {
         F: FnOnce(&mut Conn, &Context) -> Result<T, RegistryError> + Send + 'static,
     {
         let context = self.context.clone();
-        self.db.read(move |conn| conn.transaction(|conn| read(conn, &context))).await
+        self.db
+            .read(move |conn| conn.transaction(|conn| read(conn, &context)))
+            .await
     }
 
     pub(crate) async fn ready_check(&self) -> Result<(), Problem> {
@@ -139,10 +153,13 @@ impl Registry {
         let now = self.context.env.now();
         let application = Application::parse(attestation, now)?;
         let did = application.did.clone();
-        let last_ms = self.read(move |conn, _context| Ok(register::attested_last(conn, &did)?)).await?;
+        let last_ms = self
+            .read(move |conn, _context| Ok(register::attested_last(conn, &did)?))
+            .await?;
         register::replay_refuse(last_ms, application.said.timestamp)?;
         count(&self.attestations, application.key.to_bytes(), now)?;
-        self.write(move |conn, context| register::node_register(conn, context, &application)).await
+        self.write(move |conn, context| register::node_register(conn, context, &application))
+            .await
     }
 
     /// Takes a node's sign of life.
@@ -150,23 +167,32 @@ impl Registry {
         let now = self.context.env.now();
         let beat = Arc::new(Beat::parse(body)?);
         let checked = Arc::clone(&beat);
-        let key = self.read(move |conn, context| heartbeat::beat_check(conn, context, &checked)).await?;
+        let key = self
+            .read(move |conn, context| heartbeat::beat_check(conn, context, &checked))
+            .await?;
         count(&self.heartbeats, key.to_bytes(), now)?;
-        self.write(move |conn, context| heartbeat::node_heartbeat(conn, context, &beat)).await
+        self.write(move |conn, context| heartbeat::node_heartbeat(conn, context, &beat))
+            .await
     }
 }
 
 fn count(limit: &CallLimit, key: [u8; 32], now: imajin_kernel::Timestamp) -> Result<(), RegistryError> {
-    limit.count(key, now).map_err(|retry_after_seconds| RegistryError::Limited { retry_after_seconds })
+    limit
+        .count(key, now)
+        .map_err(|retry_after_seconds| RegistryError::Limited { retry_after_seconds })
 }
 
 #[async_trait]
 impl RegistryApi for Registry {
     async fn node_list(&self, request: NodeList) -> Result<NodePage, Problem> {
-        Ok(self.read(move |conn, context| list::node_list(conn, context, &request)).await?)
+        Ok(self
+            .read(move |conn, context| list::node_list(conn, context, &request))
+            .await?)
     }
 
     async fn node_fetch(&self, request: NodeFetch) -> Result<Option<NodeView>, Problem> {
-        Ok(self.read(move |conn, context| list::node_fetch(conn, context, &request.key)).await?)
+        Ok(self
+            .read(move |conn, context| list::node_fetch(conn, context, &request.key))
+            .await?)
     }
 }

@@ -16,6 +16,7 @@ pub const RENEW_WITHIN: Span = Span::days(7);
 
 /// What decides about a node's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the fields have the names of their columns")]
 pub(crate) struct Facts {
     pub(crate) expires_at: Timestamp,
     pub(crate) revoked_at: Option<Timestamp>,
@@ -88,7 +89,11 @@ mod tests {
     const START: Timestamp = Timestamp::from_seconds(1_900_000_000);
 
     fn facts(last: Option<Timestamp>) -> Facts {
-        Facts { expires_at: START.plus(REGISTERED_FOR), revoked_at: None, last_heartbeat_at: last }
+        Facts {
+            expires_at: START.plus(REGISTERED_FOR),
+            revoked_at: None,
+            last_heartbeat_at: last,
+        }
     }
 
     #[test]
@@ -103,7 +108,10 @@ mod tests {
         assert_eq!(node.status_at(START.plus(UNREACHABLE_AFTER)), NodeStatus::Unreachable);
         assert_eq!(node.status_at(just_before(REGISTERED_FOR)), NodeStatus::Unreachable);
         assert_eq!(node.status_at(START.plus(REGISTERED_FOR)), NodeStatus::Expired);
-        let revoked = Facts { revoked_at: Some(START), ..node };
+        let revoked = Facts {
+            revoked_at: Some(START),
+            ..node
+        };
         assert_eq!(revoked.status_at(START.plus(REGISTERED_FOR)), NodeStatus::Revoked);
         assert_eq!(revoked.due_at(START), None);
     }
@@ -113,11 +121,17 @@ mod tests {
         let node = facts(Some(START));
         let far = START.plus(Span::days(100));
         let statuses: Vec<NodeStatus> = node.changes(START, far).into_iter().map(|(_, status)| status).collect();
-        assert_eq!(statuses, [NodeStatus::Stale, NodeStatus::Unreachable, NodeStatus::Expired]);
+        assert_eq!(
+            statuses,
+            [NodeStatus::Stale, NodeStatus::Unreachable, NodeStatus::Expired]
+        );
         assert_eq!(node.changes(START.plus(STALE_AFTER), START.plus(Span::days(4))), []);
         // Heard of shortly before the end: expired comes first, and nothing comes after it.
         let late = facts(Some(START.plus(Span::days(29))));
-        assert_eq!(late.changes(START, far), [(START.plus(REGISTERED_FOR), NodeStatus::Expired)]);
+        assert_eq!(
+            late.changes(START, far),
+            [(START.plus(REGISTERED_FOR), NodeStatus::Expired)]
+        );
         assert_eq!(late.due_at(far), None);
         assert_eq!(node.due_at(START), Some(START.plus(STALE_AFTER)));
     }

@@ -161,7 +161,7 @@ impl IdentityClient {
     }
 
     async fn challenge_answer(&self, path: &str) -> Result<(String, String), CommandError> {
-        let challenge: Challenge = self.node.post(path, &json!({"id": self.did, "did": self.did})).await?.json()?;
+        let challenge: Challenge = self.node.post(path, &json!({"id": self.did})).await?.json()?;
         let signature = self.key.sign(challenge.challenge.as_bytes()).to_hex();
         Ok((challenge.challenge_id, signature))
     }

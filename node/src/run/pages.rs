@@ -23,6 +23,7 @@ fn page(code: Code, status: StatusCode, detail: &str, hint: Option<String>, requ
         detail: detail.to_owned(),
         hint,
         request_id: request_id.map(str::to_owned),
+        link: None,
     }
 }
 

@@ -176,6 +176,28 @@ pub fn entry_fetch(conn: &mut Conn, sealer: &Sealer, id: EntryId) -> Result<Opti
     row.map(|row| entry_of(sealer, row)).transpose()
 }
 
+/// What was booked under a command's key.
+///
+/// # Errors
+/// [`LedgerError::Damaged`] when it is not as it was booked.
+pub fn entry_find(conn: &mut Conn, sealer: &Sealer, key: &str) -> Result<Option<Entry>, LedgerError> {
+    let row: Option<EntryRow> = ledger_entries::table
+        .filter(ledger_entries::key.eq(key))
+        .select(EntryRow::as_select())
+        .first(conn)
+        .optional()?;
+    row.map(|row| entry_of(sealer, row)).transpose()
+}
+
+/// How many entries of a kind there are. Reads the whole ledger: for audits only.
+///
+/// # Errors
+/// Diesel's.
+pub fn entry_count(conn: &mut Conn, kind: EntryKind) -> Result<i64, LedgerError> {
+    let of_kind = ledger_entries::table.filter(ledger_entries::kind.eq(kind.as_str()));
+    Ok(of_kind.count().get_result(conn)?)
+}
+
 /// A hold.
 ///
 /// # Errors

@@ -25,5 +25,7 @@ export function localPath(next, fallback) {
     return fallback;
   }
   const url = new URL(next, location.origin);
-  return url.origin === location.origin ? url.pathname + url.search + url.hash : fallback;
+  // `/..//host` is on this origin and has the path `//host`, which would lead to another one.
+  const stays = url.origin === location.origin && !url.pathname.startsWith('//');
+  return stays ? url.pathname + url.search + url.hash : fallback;
 }

@@ -110,7 +110,7 @@ pub trait Unsigned: Serialize + Clone {
 
     /// Checks signature and freshness (five minutes) with the node's key.
     fn verify(&self, key: &PublicKey, now: Timestamp) -> Result<(), DocumentError> {
-        let signature = self.signature().cloned().ok_or(DocumentError::Unsigned)?;
+        let signature = self.signature().copied().ok_or(DocumentError::Unsigned)?;
         let mut payload = self.clone();
         payload.set_signature(None);
         let mut last = DocumentError::Unsigned;
@@ -121,7 +121,7 @@ pub trait Unsigned: Serialize + Clone {
                 to: None,
                 timestamp: self.timestamp(),
                 payload: payload.clone(),
-                signature: signature.clone(),
+                signature,
             };
             match message.verify_fresh(kind, key, now) {
                 Ok(()) => return Ok(()),

@@ -33,7 +33,10 @@ impl Application {
         let said = &document.value;
         shape_check(said)?;
         if document.canonical.len() > DOCUMENT_BYTES_MAX {
-            return Err(RegistryError::shape("attestation", format!("it is larger than {DOCUMENT_BYTES_MAX} bytes")));
+            return Err(RegistryError::shape(
+                "attestation",
+                format!("it is larger than {DOCUMENT_BYTES_MAX} bytes"),
+            ));
         }
         name_check(&said.hostname)?;
         let key = PublicKey::from_hex(&said.public_key)
@@ -43,7 +46,13 @@ impl Application {
             return Err(RegistryError::NotDerived);
         }
         let proven = document.verify_fresh(&key, now)?;
-        Ok(Self { did, key, said: document.value, document: document.canonical, proven })
+        Ok(Self {
+            did,
+            key,
+            said: document.value,
+            document: document.canonical,
+            proven,
+        })
     }
 }
 
@@ -60,7 +69,10 @@ pub(crate) fn build_hash_check(text: &str) -> Result<(), RegistryError> {
     if text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
         return Ok(());
     }
-    Err(RegistryError::shape("buildHash", "it must be a SHA-256 in 64 lower-case hexadecimal digits"))
+    Err(RegistryError::shape(
+        "buildHash",
+        "it must be a SHA-256 in 64 lower-case hexadecimal digits",
+    ))
 }
 
 /// Visible ASCII, not empty, not long: these texts are shown to people.
@@ -80,11 +92,13 @@ pub(crate) fn is_list_entry(entry: &str) -> bool {
 
 fn list_check(member: &'static str, entries: &[String]) -> Result<(), RegistryError> {
     if entries.len() > LIST_LENGTH_MAX {
-        return Err(RegistryError::shape(member, format!("it has more than {LIST_LENGTH_MAX} entries")));
+        return Err(RegistryError::shape(
+            member,
+            format!("it has more than {LIST_LENGTH_MAX} entries"),
+        ));
     }
     if !entries.iter().all(|entry| is_list_entry(entry)) {
-        let problem =
-            format!("each entry has 1 to {TEXT_LENGTH_MAX} lower-case letters, digits and hyphens");
+        let problem = format!("each entry has 1 to {TEXT_LENGTH_MAX} lower-case letters, digits and hyphens");
         return Err(RegistryError::shape(member, problem));
     }
     let distinct: std::collections::BTreeSet<&String> = entries.iter().collect();

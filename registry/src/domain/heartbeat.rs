@@ -53,16 +53,29 @@ impl Beat {
         let nested = body.as_object_mut().and_then(|members| members.remove("heartbeat"));
         let document: SignedDocument<Heartbeat> = SignedDocument::parse("heartbeat", nested.unwrap_or(body))?;
         if document.canonical.len() > DOCUMENT_BYTES_MAX {
-            return Err(RegistryError::shape("heartbeat", format!("it is larger than {DOCUMENT_BYTES_MAX} bytes")));
+            return Err(RegistryError::shape(
+                "heartbeat",
+                format!("it is larger than {DOCUMENT_BYTES_MAX} bytes"),
+            ));
         }
         let said = &document.value;
         build_hash_check(&said.build_hash)?;
         text_check("version", &said.version)?;
         text_check("health.status", &said.health.status)?;
-        if said.addresses.as_ref().is_some_and(|addresses| addresses.len() > ADDRESSES_MAX) {
-            return Err(RegistryError::shape("addresses", format!("there are more than {ADDRESSES_MAX}")));
+        if said
+            .addresses
+            .as_ref()
+            .is_some_and(|addresses| addresses.len() > ADDRESSES_MAX)
+        {
+            return Err(RegistryError::shape(
+                "addresses",
+                format!("there are more than {ADDRESSES_MAX}"),
+            ));
         }
-        Ok(Self { did: said.node_id.canonical(), document })
+        Ok(Self {
+            did: said.node_id.canonical(),
+            document,
+        })
     }
 
     fn replay_refuse(&self, last_ms: Option<i64>) -> Result<(), RegistryError> {
@@ -100,16 +113,16 @@ impl NodeRow {
 }
 
 /// Takes a heartbeat that [`beat_check`] let through.
-pub(crate) fn node_heartbeat(
-    conn: &mut Conn,
-    context: &Context,
-    beat: &Beat,
-) -> Result<Acknowledged, RegistryError> {
+pub(crate) fn node_heartbeat(conn: &mut Conn, context: &Context, beat: &Beat) -> Result<Acknowledged, RegistryError> {
     let now = context.env.now();
     let mut liveness = liveness_lock(conn, context, &beat.did)?;
     // Again: another heartbeat, a renewal or a revocation may have come in between.
     beat.replay_refuse(liveness.heartbeat_ms)?;
-    let node = nodes::table.find(&beat.did).select(NodeRow::as_select()).first::<NodeRow>(conn)?;
+    let node = nodes::table
+        .find(&beat.did)
+        .select(NodeRow::as_select())
+        .first::<NodeRow>(conn)?
+        .intact(&context.sealer)?;
     node.current_require(now)?;
     liveness.passed_note(conn, &context.sealer, &node.facts(&liveness), now)?;
     let said = &beat.document.value;
@@ -118,15 +131,24 @@ pub(crate) fn node_heartbeat(
     liveness.heartbeat = Some(beat.document.canonical.clone());
     liveness.status_note(conn, &context.sealer, &node.facts(&liveness), now)?;
     liveness.save(conn, &context.sealer)?;
-    let pause = if said.addresses.is_some() { NEXT_HEARTBEAT_DYNAMIC } else { NEXT_HEARTBEAT };
-    Ok(Acknowledged { next_heartbeat_at: now.plus(pause), actions: actions(&node, said, now) })
+    let pause = if said.addresses.is_some() {
+        NEXT_HEARTBEAT_DYNAMIC
+    } else {
+        NEXT_HEARTBEAT
+    };
+    Ok(Acknowledged {
+        next_heartbeat_at: now.plus(pause),
+        actions: actions(&node, said, now),
+    })
 }
 
 fn actions(node: &NodeRow, said: &Heartbeat, now: Timestamp) -> Vec<Action> {
     let mut actions = Vec::new();
     let left = node.expires_at.since(now);
     if left < RENEW_WITHIN {
-        actions.push(Action::Renew { expires_in_seconds: left.as_seconds() });
+        actions.push(Action::Renew {
+            expires_in_seconds: left.as_seconds(),
+        });
     }
     if said.build_hash != node.build_hash || said.version != node.version {
         let reason = "The running build is not the one that was attested; register again.".to_owned();

@@ -34,11 +34,15 @@ fn with_status<'a>(status: Option<NodeStatus>, now: Timestamp) -> Joined<'a> {
     let status = match status {
         Some(NodeStatus::Revoked) => return all.filter(nodes::revoked_at.is_not_null()),
         Some(NodeStatus::Expired) => {
-            return all.filter(nodes::revoked_at.is_null()).filter(nodes::expires_at.le(now));
+            return all
+                .filter(nodes::revoked_at.is_null())
+                .filter(nodes::expires_at.le(now));
         }
         other => other,
     };
-    let current = all.filter(nodes::revoked_at.is_null()).filter(nodes::expires_at.gt(now));
+    let current = all
+        .filter(nodes::revoked_at.is_null())
+        .filter(nodes::expires_at.gt(now));
     let stale = now.minus(STALE_AFTER);
     let unreachable = now.minus(UNREACHABLE_AFTER);
     let heard = node_liveness::last_heartbeat_at;
@@ -59,11 +63,16 @@ struct Cursor {
 
 impl Cursor {
     fn parse(text: &str) -> Result<Self, RegistryError> {
-        let parts = text.split_once('.').filter(|(hostname, _)| name_check(hostname).is_ok());
+        let parts = text
+            .split_once('.')
+            .filter(|(hostname, _)| name_check(hostname).is_ok());
         let (hostname, node_did) = parts
             .filter(|(_, did)| did.parse::<Did>().is_ok())
             .ok_or_else(|| RegistryError::shape("cursor", "it is none that this registry gave out"))?;
-        Ok(Self { hostname: hostname.to_owned(), node_did: node_did.to_owned() })
+        Ok(Self {
+            hostname: hostname.to_owned(),
+            node_did: node_did.to_owned(),
+        })
     }
 }
 
@@ -81,7 +90,9 @@ pub(crate) fn node_list(conn: &mut Conn, context: &Context, asked: &NodeList) ->
     if let Some(cursor) = &asked.cursor {
         let Cursor { hostname, node_did } = Cursor::parse(cursor)?;
         query = query.filter(
-            nodes::hostname.gt(hostname.clone()).or(nodes::hostname.eq(hostname).and(nodes::node_did.gt(node_did))),
+            nodes::hostname
+                .gt(hostname.clone())
+                .or(nodes::hostname.eq(hostname).and(nodes::node_did.gt(node_did))),
         );
     }
     let limit = asked.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
@@ -95,8 +106,13 @@ pub(crate) fn node_list(conn: &mut Conn, context: &Context, asked: &NodeList) ->
     rows.truncate(limit);
     let last = rows.last().filter(|_| more);
     let cursor = last.map(|(node, _)| format!("{}.{}", node.hostname, node.node_did));
-    let views = rows.into_iter().map(|(node, liveness)| node.view(&liveness, &context.zone, now));
-    Ok(NodePage { nodes: views.collect::<Result<_, _>>()?, cursor })
+    let views = rows
+        .into_iter()
+        .map(|(node, liveness)| node.view(&liveness, &context.zone, now));
+    Ok(NodePage {
+        nodes: views.collect::<Result<_, _>>()?,
+        cursor,
+    })
 }
 
 /// One node by DID, name or full host name. A name leads to its present holder; a name that was left leads to where its
@@ -110,7 +126,9 @@ pub(crate) fn node_fetch(conn: &mut Conn, context: &Context, key: &str) -> Resul
             let columns = (node_names::node_did, node_names::held_until);
             let holder: Option<(Did, Timestamp)> =
                 node_names::table.find(&name).select(columns).first(conn).optional()?;
-            let Some((did, held_until)) = holder else { return Ok(None) };
+            let Some((did, held_until)) = holder else {
+                return Ok(None);
+            };
             (did, (held_until <= now).then_some(name))
         }
     };
@@ -121,7 +139,8 @@ pub(crate) fn node_fetch(conn: &mut Conn, context: &Context, key: &str) -> Resul
         .first(conn)
         .optional()?;
     let row = row.filter(|(node, _)| name.is_none_or(|name| node.hostname == name));
-    row.map(|(node, liveness)| node.view(&liveness, &context.zone, now)).transpose()
+    row.map(|(node, liveness)| node.view(&liveness, &context.zone, now))
+        .transpose()
 }
 
 /// How many nodes there are.
@@ -138,7 +157,10 @@ pub(crate) struct Counts {
 impl Counts {
     /// Those whose registration is current.
     pub(crate) const fn total(self) -> i64 {
-        self.pending.saturating_add(self.active).saturating_add(self.stale).saturating_add(self.unreachable)
+        self.pending
+            .saturating_add(self.active)
+            .saturating_add(self.stale)
+            .saturating_add(self.unreachable)
     }
 }
 

@@ -34,15 +34,31 @@ pub(crate) fn name_claim(
 ) -> Result<NameClaim, RegistryError> {
     let now = context.env.now();
     let found = name_lock(conn, name)?;
-    let fresh =
-        NameRow { name: name.to_owned(), node_did: did.clone(), claimed_at: now, held_until, row_seal: Vec::new() };
-    let Some(found) = found else { return Ok(NameClaim { row: fresh, exists: false }) };
+    let fresh = NameRow {
+        name: name.to_owned(),
+        node_did: did.clone(),
+        claimed_at: now,
+        held_until,
+        row_seal: Vec::new(),
+    };
+    let Some(found) = found else {
+        return Ok(NameClaim {
+            row: fresh,
+            exists: false,
+        });
+    };
     let found = found.intact(&context.sealer)?;
     if found.node_did == *did {
-        return Ok(NameClaim { row: NameRow { held_until, ..found }, exists: true });
+        return Ok(NameClaim {
+            row: NameRow { held_until, ..found },
+            exists: true,
+        });
     }
     if found.held_until <= now {
-        return Ok(NameClaim { row: fresh, exists: true });
+        return Ok(NameClaim {
+            row: fresh,
+            exists: true,
+        });
     }
     Err(refusal(conn, found, now)?)
 }
@@ -56,7 +72,10 @@ fn refusal(conn: &mut Conn, found: NameRow, now: Timestamp) -> Result<RegistryEr
         .count()
         .get_result(conn)?;
     Ok(match has_it {
-        0 => RegistryError::InGrace { name: found.name, until: found.held_until },
+        0 => RegistryError::InGrace {
+            name: found.name,
+            until: found.held_until,
+        },
         _ => RegistryError::Taken { name: found.name },
     })
 }
@@ -83,7 +102,9 @@ pub(crate) fn name_leave(conn: &mut Conn, context: &Context, node: &NodeRow) -> 
     let now = context.env.now();
     let found = name_lock(conn, &node.hostname)?;
     // After the grace somebody else may have it.
-    let Some(found) = found.filter(|found| found.node_did == node.node_did) else { return Ok(()) };
+    let Some(found) = found.filter(|found| found.node_did == node.node_did) else {
+        return Ok(());
+    };
     let mut found = found.intact(&context.sealer)?;
     found.held_until = found.held_until.min(now.plus(GRACE));
     found.save(conn, &context.sealer)?;
@@ -107,9 +128,10 @@ pub(crate) fn names_count_check(
         .load(conn)?;
     let count = i64::try_from(held.len()).unwrap_or(i64::MAX);
     match held.first() {
-        Some(first) if count > LEFT_NAMES_MAX => {
-            Err(RegistryError::TooManyNames { held: count, wait: first.since(now) })
-        }
+        Some(first) if count > LEFT_NAMES_MAX => Err(RegistryError::TooManyNames {
+            held: count,
+            wait: first.since(now),
+        }),
         _ => Ok(()),
     }
 }

@@ -76,14 +76,14 @@ pub(crate) fn node_register(
         (true, None) => NODE_RENEW,
     };
     log_append(conn, context, application, action)?;
-    Ok(Registered { hostname: row.hostname, expires_at: row.expires_at, renewed })
+    Ok(Registered {
+        hostname: row.hostname,
+        expires_at: row.expires_at,
+        renewed,
+    })
 }
 
-fn node_row(
-    application: &Application,
-    known: Option<&NodeRow>,
-    now: Timestamp,
-) -> Result<NodeRow, RegistryError> {
+fn node_row(application: &Application, known: Option<&NodeRow>, now: Timestamp) -> Result<NodeRow, RegistryError> {
     let said = &application.said;
     Ok(NodeRow {
         node_did: application.did.clone(),
@@ -109,7 +109,8 @@ fn node_row(
 
 /// A list as its column holds it.
 pub(crate) fn list_text(entries: &[String]) -> Result<String, RegistryError> {
-    serde_json::to_string(entries).map_err(|error| RegistryError::Fault(format!("a list could not be written: {error}")))
+    serde_json::to_string(entries)
+        .map_err(|error| RegistryError::Fault(format!("a list could not be written: {error}")))
 }
 
 /// Writes down what the attestation changes about the node's status.
@@ -220,14 +221,21 @@ mod tests {
     #[tokio::test]
     async fn a_revoked_node_neither_renews_nor_beats() {
         let database = TestDatabase::sqlite();
-        let Place::SqliteFile(path) = database.place() else { panic!("a file was asked for") };
+        let Place::SqliteFile(path) = database.place() else {
+            panic!("a file was asked for")
+        };
         let db = Db::open(Location::sqlite(path), SERVICE, MIGRATIONS, Options::default()).unwrap();
         let clock = ManualClock::at(Timestamp::from_seconds(1_900_000_000));
         let env = Env::fixed(clock.clone(), 3);
         let keyring = Keyring::generate(&env);
         let sealer = Sealer::for_service(&keyring, SERVICE);
         let writer = mutation::Writer::new(SERVICE, keyring, sealer.clone(), env.clone());
-        let context = Context { env: env.clone(), sealer, writer, zone: "nodes.example".into() };
+        let context = Context {
+            env: env.clone(),
+            sealer,
+            writer,
+            zone: "nodes.example".into(),
+        };
         let key = SecretKey::generate(&env);
         let done: Result<(), RegistryError> = db
             .write(move |conn| {
@@ -238,7 +246,10 @@ mod tests {
                 assert_eq!(renewed.code(), Code::Forbidden);
                 let beaten = beat_check(conn, &context, &heartbeat(&key, env.now())).unwrap_err();
                 assert!(Problem::from(beaten).detail.contains("it sold what it had not"));
-                let asked = NodeList { status: Some(NodeStatus::Revoked), ..NodeList::default() };
+                let asked = NodeList {
+                    status: Some(NodeStatus::Revoked),
+                    ..NodeList::default()
+                };
                 let listed = node_list(conn, &context, &asked)?.nodes;
                 assert_eq!(listed.len(), 1);
                 assert!(listed.iter().all(|node| node.status == NodeStatus::Revoked));

@@ -43,7 +43,12 @@ pub(crate) struct BuildView {
 
 impl From<ReportedBuild> for BuildView {
     fn from(build: ReportedBuild) -> Self {
-        Self { build_hash: build.build_hash, version: build.version, status: REPORTED, nodes: build.nodes }
+        Self {
+            build_hash: build.build_hash,
+            version: build.version,
+            status: REPORTED,
+            nodes: build.nodes,
+        }
     }
 }
 
@@ -82,7 +87,11 @@ pub(crate) struct BuildList {
 pub(super) async fn build_list(State(registry): State<Arc<Registry>>) -> Result<Json<BuildList>, Failure> {
     let reported = registry.read(builds::build_list).await?;
     let builds = reported.into_iter().map(BuildView::from).collect();
-    Ok(Json(BuildList { release_keys: Vec::new(), reason: REASON, builds }))
+    Ok(Json(BuildList {
+        release_keys: Vec::new(),
+        reason: REASON,
+        builds,
+    }))
 }
 
 /// What the registry knows of a build.
@@ -101,7 +110,19 @@ pub(super) async fn build_verify(
     text_check("version", &asked.version)?;
     let BuildVerifyRequest { build_hash, version } = asked;
     let (hash, number) = (build_hash.clone(), version.clone());
-    let nodes = registry.read(move |conn, context| builds::build_count(conn, context, &hash, &number)).await?;
-    let build = BuildView { build_hash, version, status: REPORTED, nodes };
-    Ok(Json(BuildVerifyAnswer { valid: false, source: "unknown", reason: REASON, build }))
+    let nodes = registry
+        .read(move |conn, context| builds::build_count(conn, context, &hash, &number))
+        .await?;
+    let build = BuildView {
+        build_hash,
+        version,
+        status: REPORTED,
+        nodes,
+    };
+    Ok(Json(BuildVerifyAnswer {
+        valid: false,
+        source: "unknown",
+        reason: REASON,
+        build,
+    }))
 }

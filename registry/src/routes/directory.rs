@@ -105,8 +105,24 @@ pub(crate) struct Stats {
 
 impl Stats {
     fn new(counts: Counts, zone: &str) -> Self {
-        let Counts { pending, active, stale, unreachable, expired, revoked } = counts;
-        Self { total: counts.total(), pending, active, stale, unreachable, expired, revoked, zone: zone.to_owned() }
+        let Counts {
+            pending,
+            active,
+            stale,
+            unreachable,
+            expired,
+            revoked,
+        } = counts;
+        Self {
+            total: counts.total(),
+            pending,
+            active,
+            stale,
+            unreachable,
+            expired,
+            revoked,
+            zone: zone.to_owned(),
+        }
     }
 }
 

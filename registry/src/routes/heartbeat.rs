@@ -44,7 +44,9 @@ pub(crate) enum ActionView {
 impl From<Action> for ActionView {
     fn from(action: Action) -> Self {
         match action {
-            Action::Renew { expires_in_seconds } => Self::Renew { expires_in: expires_in_seconds },
+            Action::Renew { expires_in_seconds } => Self::Renew {
+                expires_in: expires_in_seconds,
+            },
             Action::Reattest { reason } => Self::Reattest { reason },
         }
     }
@@ -58,7 +60,7 @@ impl From<Action> for ActionView {
     responses(
         (status = 200, description = "taken", body = HeartbeatAnswer),
         (status = 400, description = "shape", body = ProblemDocument),
-        (status = 401, description = "signature missing, wrong, older than five minutes, or used before", body = ProblemDocument),
+        (status = 401, description = "signature missing, wrong, stale or used before", body = ProblemDocument),
         (status = 403, description = "the registration ran out, or was revoked", body = ProblemDocument),
         (status = 404, description = "no such node", body = ProblemDocument),
         (status = 429, description = "too many; see Retry-After", body = ProblemDocument),

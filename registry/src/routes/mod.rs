@@ -7,12 +7,12 @@ mod register;
 
 use std::sync::Arc;
 
-use imajin_web::ServiceRoutes;
+use imajin_web::{Readiness, ServiceRoutes};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::registry::Registry;
 use crate::SERVICE;
+use crate::registry::Registry;
 
 /// Every public route with its description.
 pub(crate) fn routes(registry: &Arc<Registry>) -> ServiceRoutes {
@@ -26,7 +26,7 @@ pub(crate) fn routes(registry: &Arc<Registry>) -> ServiceRoutes {
         .routes(routes!(builds::build_verify))
         .with_state(Arc::clone(registry));
     let registry = Arc::clone(registry);
-    let readiness = Arc::new(move || -> futures::future::BoxFuture<'static, _> {
+    let readiness: Readiness = Arc::new(move || {
         let registry = Arc::clone(&registry);
         Box::pin(async move { registry.ready_check().await })
     });

@@ -17,7 +17,10 @@ use crate::registry::Registry;
 
 /// A request to register.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body; it is read as it comes, because the signature covers all of it")]
+#[expect(
+    dead_code,
+    reason = "describes the body; it is read as it comes, because the signature covers all of it"
+)]
 pub(crate) struct RegisterRequest {
     /// What the node says about itself, signed by its key.
     attestation: NodeAttestation,
@@ -47,7 +50,7 @@ pub(crate) struct RegisterAnswer {
         (status = 201, description = "registered", body = RegisterAnswer),
         (status = 200, description = "renewed", body = RegisterAnswer),
         (status = 400, description = "shape, name or reserved name", body = RejectedDocument),
-        (status = 401, description = "signature missing, wrong, older than five minutes, or used before", body = RejectedDocument),
+        (status = 401, description = "signature missing, wrong, stale or used before", body = RejectedDocument),
         (status = 403, description = "the node was taken off the registry", body = RejectedDocument),
         (status = 409, description = "the name is taken, or reserved for its former holder", body = RejectedDocument),
         (status = 429, description = "too many; see Retry-After", body = RejectedDocument),
@@ -63,7 +66,11 @@ pub(super) async fn node_register(
         .and_then(|members| members.remove("attestation"))
         .ok_or_else(|| RegistryError::shape("attestation", "it is missing"))?;
     let registered = registry.register(attestation).await?;
-    let status = if registered.renewed { StatusCode::OK } else { StatusCode::CREATED };
+    let status = if registered.renewed {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
     let answer = RegisterAnswer {
         // No release keys are trusted yet, so no build can be more than reported.
         status: "pending",
@@ -111,11 +118,16 @@ impl IntoResponse for Rejection {
         if let Some(members) = document.as_object_mut() {
             members.insert("status".to_owned(), "rejected".into());
             members.insert("error".to_owned(), problem.detail.into());
-            members.entry("hint").or_insert_with(|| "Correct the request and send it again.".into());
+            members
+                .entry("hint")
+                .or_insert_with(|| "Correct the request and send it again.".into());
         }
         let mut response = (status_of(problem.code), Json(document)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = problem.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -43,7 +43,12 @@ pub(crate) struct StatusChangeRow {
     pub(crate) row_seal: Vec<u8>,
 }
 
-sealed_row!(StatusChangeRow, node_status_changes, "node_status_changes", key = (node_did, seq));
+sealed_row!(
+    StatusChangeRow,
+    node_status_changes,
+    "node_status_changes",
+    key = (node_did, seq)
+);
 
 impl LivenessRow {
     /// A node that was not heard of yet and has no status so far.
@@ -88,13 +93,7 @@ impl LivenessRow {
         Ok(())
     }
 
-    fn change_note(
-        &mut self,
-        conn: &mut Conn,
-        sealer: &Sealer,
-        status: NodeStatus,
-        at: Timestamp,
-    ) -> QueryResult<()> {
+    fn change_note(&mut self, conn: &mut Conn, sealer: &Sealer, status: NodeStatus, at: Timestamp) -> QueryResult<()> {
         let status = status_text(status);
         if self.status == status {
             return Ok(());

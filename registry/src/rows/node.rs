@@ -46,7 +46,9 @@ impl NodeRow {
     /// The key that signs for the node.
     pub(crate) fn key(&self) -> Result<PublicKey, RegistryError> {
         let bytes: Option<[u8; 32]> = self.public_key.as_slice().try_into().ok();
-        bytes.and_then(|bytes| PublicKey::from_bytes(&bytes).ok()).ok_or_else(|| self.damaged("its key is none"))
+        bytes
+            .and_then(|bytes| PublicKey::from_bytes(&bytes).ok())
+            .ok_or_else(|| self.damaged("its key is none"))
     }
 
     /// What decides about the node's status.
@@ -63,14 +65,21 @@ impl NodeRow {
         if self.revoked_at.is_none() {
             return Ok(());
         }
-        let reason = self.revoked_reason.clone().unwrap_or_else(|| "no reason was published".to_owned());
+        let reason = self
+            .revoked_reason
+            .clone()
+            .unwrap_or_else(|| "no reason was published".to_owned());
         Err(RegistryError::Revoked { reason })
     }
 
     /// Refuses to go on for a node that was revoked, or whose registration ran out.
     pub(crate) fn current_require(&self, now: Timestamp) -> Result<(), RegistryError> {
         self.revoked_refuse()?;
-        if self.expires_at <= now { Err(RegistryError::Expired(self.expires_at)) } else { Ok(()) }
+        if self.expires_at <= now {
+            Err(RegistryError::Expired(self.expires_at))
+        } else {
+            Ok(())
+        }
     }
 
     fn list(&self, text: &str) -> Result<Vec<String>, RegistryError> {
@@ -82,12 +91,7 @@ impl NodeRow {
     }
 
     /// As anyone may see it now.
-    pub(crate) fn view(
-        self,
-        liveness: &LivenessRow,
-        zone: &str,
-        now: Timestamp,
-    ) -> Result<NodeView, RegistryError> {
+    pub(crate) fn view(self, liveness: &LivenessRow, zone: &str, now: Timestamp) -> Result<NodeView, RegistryError> {
         Ok(NodeView {
             status: self.facts(liveness).status_at(now),
             subdomain: host_of(&self.hostname, zone),

@@ -50,7 +50,9 @@ async fn any_changed_column_is_named(world: World) {
             for table in tamper::tables(conn)? {
                 for column in tamper::columns(conn, &table)? {
                     for row in tamper::rows(conn, &table)? {
-                        let Some(tampered) = tamper::tamper(conn, &table, &column.name, &row)? else { continue };
+                        let Some(tampered) = tamper::tamper(conn, &table, &column.name, &row)? else {
+                            continue;
+                        };
                         tried += 1;
                         let named = imajin_registry::audit(conn, &keyring)?;
                         if !named.iter().any(|finding| finding.table == table) {
@@ -90,7 +92,12 @@ async fn a_row_that_was_changed_outside_is_not_renewed(world: World) {
     world.register(&alice, "alice").await.rejected(500, "internal");
     world.beat(&alice).await.refused(500, "internal");
     let found = findings(&world).await;
-    assert!(found.iter().any(|finding| finding.table == "nodes" && finding.row == alice.did().as_str()), "{found:?}");
+    assert!(
+        found
+            .iter()
+            .any(|finding| finding.table == "nodes" && finding.row == alice.did().as_str()),
+        "{found:?}"
+    );
 }
 
 diesel::table! {
@@ -102,11 +109,18 @@ diesel::table! {
 async fn a_row_that_was_removed_is_missed(world: World) {
     let alice = world.node();
     world.register(&alice, "alice").await.expect(201);
-    let removed: Result<usize, StoreError> =
-        world.db.write(|conn| Ok(diesel::delete(node_names::table).execute(conn)?)).await;
+    let removed: Result<usize, StoreError> = world
+        .db
+        .write(|conn| Ok(diesel::delete(node_names::table).execute(conn)?))
+        .await;
     assert_eq!(removed.unwrap(), 1);
     let found = findings(&world).await;
-    assert!(found.iter().any(|finding| finding.table == "node_names" && finding.row == "alice"), "{found:?}");
+    assert!(
+        found
+            .iter()
+            .any(|finding| finding.table == "node_names" && finding.row == "alice"),
+        "{found:?}"
+    );
 }
 
 #[tokio::test]

@@ -20,15 +20,21 @@ on_both![
 async fn names_of(world: &World, query: &str) -> (Vec<String>, Option<String>) {
     let page = world.get(&format!("/api/node/list?{query}")).await.expect(200).json;
     let nodes = page["nodes"].as_array().unwrap();
-    let names = nodes.iter().map(|node| node["hostname"].as_str().unwrap().to_owned()).collect();
+    let names = nodes
+        .iter()
+        .map(|node| node["hostname"].as_str().unwrap().to_owned())
+        .collect();
     (names, page["cursor"].as_str().map(str::to_owned))
 }
 
 async fn a_thousand_nodes_are_listed_page_by_page(world: World) {
     let now_ms = world.now_ms();
-    let nodes: Vec<_> = (0..1000).map(|number| (world.node(), format!("node-{number:04}"))).collect();
-    let registered =
-        nodes.iter().map(|(node, name)| world.register_raw(node.signed(node.attestation(name, now_ms))));
+    let nodes: Vec<_> = (0..1000)
+        .map(|number| (world.node(), format!("node-{number:04}")))
+        .collect();
+    let registered = nodes
+        .iter()
+        .map(|(node, name)| world.register_raw(node.signed(node.attestation(name, now_ms))));
     for answer in futures::future::join_all(registered).await {
         answer.expect(201);
     }
@@ -66,7 +72,11 @@ async fn pages_stay_in_step_while_nodes_come(world: World) {
 }
 
 async fn lists_are_filtered_by_service(world: World) {
-    for (name, services) in [("one", json!(["auth", "pay"])), ("two", json!(["pay-2"])), ("three", json!([]))] {
+    for (name, services) in [
+        ("one", json!(["auth", "pay"])),
+        ("two", json!(["pay-2"])),
+        ("three", json!([])),
+    ] {
         let node = world.node();
         let mut attestation = node.attestation(name, world.now_ms());
         attestation["services"] = services;
@@ -74,18 +84,34 @@ async fn lists_are_filtered_by_service(world: World) {
     }
     assert_eq!(names_of(&world, "service=pay").await.0, ["one"]);
     assert_eq!(names_of(&world, "service=pay-2&status=pending").await.0, ["two"]);
-    assert_eq!(names_of(&world, "service=pay&status=active").await.0, Vec::<String>::new());
+    assert_eq!(
+        names_of(&world, "service=pay&status=active").await.0,
+        Vec::<String>::new()
+    );
     assert_eq!(names_of(&world, "service=a").await.0, Vec::<String>::new());
 }
 
 async fn impossible_questions_are_refused(world: World) {
     let queries = [
-        "status=dead", "limit=x", "limit=-1", "service=%25", "service=p_y", "service=", "cursor=", "cursor=abc",
-        "cursor=alice.nobody", "cursor=%00.did:mjn:z", "cursor=..",
+        "status=dead",
+        "limit=x",
+        "limit=-1",
+        "service=%25",
+        "service=p_y",
+        "service=",
+        "cursor=",
+        "cursor=abc",
+        "cursor=alice.nobody",
+        "cursor=%00.did:mjn:z",
+        "cursor=..",
     ];
     for query in queries {
         let answer = world.get(&format!("/api/node/list?{query}")).await.expect(400);
-        assert_eq!(answer.headers[header::CONTENT_TYPE], "application/problem+json", "{query}");
+        assert_eq!(
+            answer.headers[header::CONTENT_TYPE],
+            "application/problem+json",
+            "{query}"
+        );
         assert_eq!(answer.json["code"], "invalid_request", "{query}");
     }
 }
@@ -95,8 +121,16 @@ async fn a_node_is_found_by_did_name_and_host(world: World) {
     world.register(&alice, "alice").await.expect(201);
     let did = alice.did();
     let mut keys: Vec<String> = did.also_known_as().iter().map(ToString::to_string).collect();
-    keys.extend(["alice", "ALICE", "alice.nodes.example", "alice.nodes.example.", "did:web:alice.nodes.example"]
-        .map(str::to_owned));
+    keys.extend(
+        [
+            "alice",
+            "ALICE",
+            "alice.nodes.example",
+            "alice.nodes.example.",
+            "did:web:alice.nodes.example",
+        ]
+        .map(str::to_owned),
+    );
     keys.push(did.to_string());
     keys.push(did.as_str().replace(':', "%3A"));
     for key in keys {
@@ -104,7 +138,16 @@ async fn a_node_is_found_by_did_name_and_host(world: World) {
         assert_eq!(found.json["nodeId"], did.as_str(), "{key}");
         assert_eq!(found.json["subdomain"], "alice.nodes.example");
     }
-    let missing = ["bob", "bob.nodes.example", "alice.other.example", "www", "did:mjn:zzz", "%00", "a", &"x".repeat(999)];
+    let missing = [
+        "bob",
+        "bob.nodes.example",
+        "alice.other.example",
+        "www",
+        "did:mjn:zzz",
+        "%00",
+        "a",
+        &"x".repeat(999),
+    ];
     for key in missing {
         let answer = world.get(&format!("/api/node/lookup/{key}")).await.expect(404);
         assert_eq!(answer.json["code"], "not_found", "{key}");
@@ -139,7 +182,11 @@ async fn builds_are_reported_and_never_more(world: World) {
         assert_eq!(answer["nodes"], nodes);
         assert!(answer["reason"].as_str().unwrap().contains("no release keys"));
     }
-    for bad in [json!({}), json!({"buildHash": "x", "version": "1"}), json!({"buildHash": "ab".repeat(32), "version": ""})] {
+    for bad in [
+        json!({}),
+        json!({"buildHash": "x", "version": "1"}),
+        json!({"buildHash": "ab".repeat(32), "version": ""}),
+    ] {
         world.post("/api/builds/verify", &bad).await.expect(400);
     }
     world.pass(Span::days(30));
@@ -150,8 +197,13 @@ async fn the_service_describes_itself(world: World) {
     let spec = world.get("/api/spec").await.expect(200).json;
     let paths: BTreeSet<&str> = spec["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     let expected = [
-        "/api/builds", "/api/builds/verify", "/api/node/heartbeat", "/api/node/list", "/api/node/lookup/{key}",
-        "/api/node/register", "/api/stats",
+        "/api/builds",
+        "/api/builds/verify",
+        "/api/node/heartbeat",
+        "/api/node/list",
+        "/api/node/lookup/{key}",
+        "/api/node/register",
+        "/api/stats",
     ];
     assert_eq!(paths, BTreeSet::from(expected));
     assert!(spec["paths"]["/api/node/list"]["head"].is_object());

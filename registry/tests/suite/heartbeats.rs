@@ -23,7 +23,10 @@ async fn a_heartbeat_is_acknowledged(world: World) {
     let alice = world.node();
     world.register(&alice, "alice").await.expect(201);
     let answer = world.beat(&alice).await.expect(200);
-    assert_eq!(answer.json, json!({"ack": true, "nextHeartbeat": world.now_ms() + 86_400_000}));
+    assert_eq!(
+        answer.json,
+        json!({"ack": true, "nextHeartbeat": world.now_ms() + 86_400_000})
+    );
     let node = world.get("/api/node/lookup/alice").await.json;
     assert_eq!(node["status"], "active");
     assert_eq!(node["lastHeartbeatAt"], "2026-03-01T00:00:02Z");
@@ -31,7 +34,10 @@ async fn a_heartbeat_is_acknowledged(world: World) {
     world.pass(Span::seconds(1));
     let mut heartbeat = alice.heartbeat(world.now_ms());
     heartbeat["addresses"] = json!(["192.0.2.7", "2001:db8::7"]);
-    let answer = world.post("/api/node/heartbeat", &alice.signed(heartbeat)).await.expect(200);
+    let answer = world
+        .post("/api/node/heartbeat", &alice.signed(heartbeat))
+        .await
+        .expect(200);
     assert_eq!(answer.json["nextHeartbeat"], world.now_ms() + 300_000);
 }
 
@@ -39,7 +45,10 @@ async fn a_heartbeat_may_stand_in_an_envelope(world: World) {
     let alice = world.node();
     world.register(&alice, "alice").await.expect(201);
     let heartbeat = alice.signed_as("agent", alice.heartbeat(world.now_ms()));
-    world.post("/api/node/heartbeat", &json!({"heartbeat": heartbeat})).await.expect(200);
+    world
+        .post("/api/node/heartbeat", &json!({"heartbeat": heartbeat}))
+        .await
+        .expect(200);
     assert_eq!(world.status_of("alice").await, "active");
 }
 
@@ -49,7 +58,10 @@ async fn a_changed_build_is_asked_to_attest_again(world: World) {
     world.pass(Span::seconds(1));
     let mut heartbeat = alice.heartbeat(world.now_ms());
     heartbeat["buildHash"] = "cd".repeat(32).into();
-    let answer = world.post("/api/node/heartbeat", &alice.signed(heartbeat)).await.expect(200);
+    let answer = world
+        .post("/api/node/heartbeat", &alice.signed(heartbeat))
+        .await
+        .expect(200);
     assert_eq!(answer.json["actions"][0]["type"], "reattest");
     assert!(answer.json["actions"][0]["reason"].is_string());
     let mut attestation = alice.attestation("alice", world.now_ms());
@@ -58,7 +70,10 @@ async fn a_changed_build_is_asked_to_attest_again(world: World) {
     world.pass(Span::seconds(1));
     let mut heartbeat = alice.heartbeat(world.now_ms());
     heartbeat["buildHash"] = "cd".repeat(32).into();
-    let answer = world.post("/api/node/heartbeat", &alice.signed(heartbeat)).await.expect(200);
+    let answer = world
+        .post("/api/node/heartbeat", &alice.signed(heartbeat))
+        .await
+        .expect(200);
     assert_eq!(answer.json.get("actions"), None);
 }
 
@@ -66,10 +81,15 @@ async fn a_registration_that_ends_soon_is_asked_to_renew(world: World) {
     let alice = world.node();
     world.register(&alice, "alice").await.expect(201);
     world.pass(Span::days(23));
-    let before = world.post("/api/node/heartbeat", &alice.signed(alice.heartbeat(world.now_ms()))).await;
+    let before = world
+        .post("/api/node/heartbeat", &alice.signed(alice.heartbeat(world.now_ms())))
+        .await;
     assert_eq!(before.expect(200).json.get("actions"), None);
     let answer = world.beat(&alice).await.expect(200);
-    assert_eq!(answer.json["actions"], json!([{"type": "renew", "expiresIn": 7 * 86_400 - 1}]));
+    assert_eq!(
+        answer.json["actions"],
+        json!([{"type": "renew", "expiresIn": 7 * 86_400 - 1}])
+    );
 }
 
 async fn a_heartbeat_of_an_unknown_node_is_refused(world: World) {
@@ -84,23 +104,38 @@ async fn a_heartbeat_after_the_end_is_refused(world: World) {
     assert_eq!(answer.json["actions"], json!([{"type": "renew", "expiresIn": 0}]));
     // Who cannot sign for the node learns nothing new either.
     let forged = world.node().signed(alice.heartbeat(world.now_ms()));
-    world.post("/api/node/heartbeat", &forged).await.refused(401, "bad_signature");
+    world
+        .post("/api/node/heartbeat", &forged)
+        .await
+        .refused(401, "bad_signature");
 }
 
 async fn an_unsigned_or_forged_heartbeat_is_refused(world: World) {
     let (alice, mallory) = (world.node(), world.node());
     world.register(&alice, "alice").await.expect(201);
     let heartbeat = alice.heartbeat(world.now_ms());
-    world.post("/api/node/heartbeat", &heartbeat).await.refused(401, "unauthenticated");
+    world
+        .post("/api/node/heartbeat", &heartbeat)
+        .await
+        .refused(401, "unauthenticated");
     let forged = mallory.signed(heartbeat.clone());
-    world.post("/api/node/heartbeat", &forged).await.refused(401, "bad_signature");
+    world
+        .post("/api/node/heartbeat", &forged)
+        .await
+        .refused(401, "bad_signature");
     let mut changed = alice.signed(heartbeat);
     changed["health"]["status"] = "degraded".into();
-    world.post("/api/node/heartbeat", &changed).await.refused(401, "bad_signature");
+    world
+        .post("/api/node/heartbeat", &changed)
+        .await
+        .refused(401, "bad_signature");
     assert_eq!(world.status_of("alice").await, "pending");
     // An attestation is no heartbeat.
     let attestation = alice.signed(alice.attestation("alice", world.now_ms()));
-    world.post("/api/node/heartbeat", &attestation).await.refused(400, "invalid_request");
+    world
+        .post("/api/node/heartbeat", &attestation)
+        .await
+        .refused(400, "invalid_request");
 }
 
 async fn a_stale_heartbeat_is_refused(world: World) {
@@ -108,9 +143,15 @@ async fn a_stale_heartbeat_is_refused(world: World) {
     world.register(&alice, "alice").await.expect(201);
     let heartbeat = alice.signed(alice.heartbeat(world.now_ms()));
     let early = alice.signed(alice.heartbeat(world.now_ms() + 400_000));
-    world.post("/api/node/heartbeat", &early).await.refused(401, "stale_signature");
+    world
+        .post("/api/node/heartbeat", &early)
+        .await
+        .refused(401, "stale_signature");
     world.pass(Span::seconds(301));
-    world.post("/api/node/heartbeat", &heartbeat).await.refused(401, "stale_signature");
+    world
+        .post("/api/node/heartbeat", &heartbeat)
+        .await
+        .refused(401, "stale_signature");
 }
 
 async fn a_replayed_or_older_heartbeat_is_refused(world: World) {
@@ -136,7 +177,12 @@ async fn of_many_copies_of_a_heartbeat_one_counts(world: World) {
     let taken = answers.iter().filter(|answer| answer.status == 200).count();
     assert_eq!(taken, 1, "{answers:?}");
     // Copies that arrive together may be counted before one of them is written down.
-    assert!(answers.iter().all(|answer| [200, 401, 429].contains(&answer.status.as_u16())), "{answers:?}");
+    assert!(
+        answers
+            .iter()
+            .all(|answer| [200, 401, 429].contains(&answer.status.as_u16())),
+        "{answers:?}"
+    );
 }
 
 async fn an_impossible_heartbeat_is_refused(world: World) {
@@ -147,21 +193,36 @@ async fn an_impossible_heartbeat_is_refused(world: World) {
         ("buildHash", "zz".into()),
         ("version", "".into()),
         ("health", json!({"status": "fine"})),
-        ("health", json!({"status": "", "services": {}, "uptime": 1, "metrics": {}})),
-        ("health", json!({"status": "ok", "services": {}, "uptime": -1, "metrics": {}})),
+        (
+            "health",
+            json!({"status": "", "services": {}, "uptime": 1, "metrics": {}}),
+        ),
+        (
+            "health",
+            json!({"status": "ok", "services": {}, "uptime": -1, "metrics": {}}),
+        ),
         ("addresses", many.into()),
         ("addresses", json!(["localhost"])),
     ];
     for (member, value) in cases {
         let mut heartbeat = alice.heartbeat(world.now_ms());
         heartbeat[member] = value;
-        world.post("/api/node/heartbeat", &alice.signed(heartbeat)).await.refused(400, "invalid_request");
+        world
+            .post("/api/node/heartbeat", &alice.signed(heartbeat))
+            .await
+            .refused(400, "invalid_request");
     }
     let mut heartbeat = alice.heartbeat(world.now_ms());
     heartbeat["health"]["metrics"]["padding"] = "x".repeat(9_000).into();
-    world.post("/api/node/heartbeat", &alice.signed(heartbeat)).await.refused(400, "invalid_request");
+    world
+        .post("/api/node/heartbeat", &alice.signed(heartbeat))
+        .await
+        .refused(400, "invalid_request");
     for body in [json!({}), json!([]), json!({"heartbeat": 1})] {
-        world.post("/api/node/heartbeat", &body).await.refused(400, "invalid_request");
+        world
+            .post("/api/node/heartbeat", &body)
+            .await
+            .refused(400, "invalid_request");
     }
 }
 

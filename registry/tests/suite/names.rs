@@ -19,25 +19,57 @@ on_both![
 async fn names_of_the_wrong_form_are_refused(world: World) {
     let alice = world.node();
     let long = "a".repeat(33);
-    for name in ["", "ab", "Alice", "-alice", "alice-", "al.ice", "al_ice", "аlice", "xn--lice-5ye", "al\nice", &long] {
-        world.register(&alice, name).await.rejected(400, "invalid_request").says("hostname");
+    for name in [
+        "",
+        "ab",
+        "Alice",
+        "-alice",
+        "alice-",
+        "al.ice",
+        "al_ice",
+        "аlice",
+        "xn--lice-5ye",
+        "al\nice",
+        &long,
+    ] {
+        world
+            .register(&alice, name)
+            .await
+            .rejected(400, "invalid_request")
+            .says("hostname");
     }
 }
 
 async fn reserved_names_are_refused(world: World) {
     let alice = world.node();
-    let names = ["www", "api", "registry", "auth", "pay", "admin", "gateway", "mail", "smtp", "ns1", "ns2"];
+    let names = [
+        "www", "api", "registry", "auth", "pay", "admin", "gateway", "mail", "smtp", "ns1", "ns2",
+    ];
     for name in names {
-        world.register(&alice, name).await.rejected(400, "invalid_request").says("reserved");
+        world
+            .register(&alice, name)
+            .await
+            .rejected(400, "invalid_request")
+            .says("reserved");
     }
 }
 
 async fn a_taken_name_is_refused(world: World) {
     let (alice, mallory) = (world.node(), world.node());
     world.register(&alice, "alice").await.expect(201);
-    world.register(&mallory, "alice").await.rejected(409, "conflict").says("taken");
-    assert_eq!(world.get("/api/node/lookup/alice").await.json["nodeId"], alice.did().as_str());
-    world.get(&format!("/api/node/lookup/{}", mallory.did())).await.expect(404);
+    world
+        .register(&mallory, "alice")
+        .await
+        .rejected(409, "conflict")
+        .says("taken");
+    assert_eq!(
+        world.get("/api/node/lookup/alice").await.json["nodeId"],
+        alice.did().as_str()
+    );
+    world
+        .get(&format!("/api/node/lookup/{}", mallory.did()))
+        .await
+        .expect(404);
 }
 
 async fn a_name_in_grace_is_refused_to_a_stranger(world: World) {
@@ -45,7 +77,11 @@ async fn a_name_in_grace_is_refused_to_a_stranger(world: World) {
     world.register(&alice, "alice").await.expect(201);
     let expires_ms = world.now_ms() + 30 * 86_400_000;
     world.pass(Span::days(31));
-    let answer = world.register(&mallory, "alice").await.rejected(409, "conflict").says("reserved");
+    let answer = world
+        .register(&mallory, "alice")
+        .await
+        .rejected(409, "conflict")
+        .says("reserved");
     assert_eq!(answer.json["freeAt"], expires_ms + 7 * 86_400_000);
 }
 
@@ -65,10 +101,20 @@ async fn after_the_grace_anyone_may_have_the_name(world: World) {
     world.beat(&alice).await.expect(200);
     world.pass(Span::days(37));
     world.register(&bob, "alice").await.expect(201);
-    assert_eq!(world.get("/api/node/lookup/alice").await.json["nodeId"], bob.did().as_str());
-    world.register(&alice, "alice").await.rejected(409, "conflict").says("taken");
+    assert_eq!(
+        world.get("/api/node/lookup/alice").await.json["nodeId"],
+        bob.did().as_str()
+    );
+    world
+        .register(&alice, "alice")
+        .await
+        .rejected(409, "conflict")
+        .says("taken");
     // Its holder of old is still on record, and comes back under another name as if it were new.
-    let old = world.get(&format!("/api/node/lookup/{}", alice.did())).await.expect(200);
+    let old = world
+        .get(&format!("/api/node/lookup/{}", alice.did()))
+        .await
+        .expect(200);
     assert_eq!(old.json["status"], "expired");
     let again = world.register(&alice, "alice-two").await.expect(201);
     assert_eq!(again.json.get("renewed"), None);
@@ -84,8 +130,16 @@ async fn a_node_changes_its_name(world: World) {
     assert_eq!(world.status_of("blue-note").await, "pending");
     // The old name still leads to the node, and nobody slips into its place at once.
     assert_eq!(world.get("/api/node/lookup/alice").await.json["hostname"], "blue-note");
-    world.register(&mallory, "alice").await.rejected(409, "conflict").says("reserved");
-    world.register(&mallory, "blue-note").await.rejected(409, "conflict").says("taken");
+    world
+        .register(&mallory, "alice")
+        .await
+        .rejected(409, "conflict")
+        .says("reserved");
+    world
+        .register(&mallory, "blue-note")
+        .await
+        .rejected(409, "conflict")
+        .says("taken");
     world.register(&alice, "alice").await.expect(200);
     world.register(&alice, "blue-note").await.expect(200);
     world.pass(Span::days(7));
@@ -98,7 +152,11 @@ async fn a_node_cannot_collect_names(world: World) {
     for name in ["one", "two", "three"] {
         world.register(&alice, name).await;
     }
-    let answer = world.register(&alice, "four").await.rejected(429, "rate_limited").says("names");
+    let answer = world
+        .register(&alice, "four")
+        .await
+        .rejected(429, "rate_limited")
+        .says("names");
     assert!(answer.headers.contains_key("retry-after"));
     assert_eq!(world.get("/api/node/lookup/three").await.json["hostname"], "three");
     world.get("/api/node/lookup/four").await.expect(404);
@@ -109,7 +167,9 @@ async fn a_node_cannot_collect_names(world: World) {
 async fn of_many_who_want_a_name_one_gets_it(world: World) {
     let nodes: Vec<_> = (0..20).map(|_| world.node()).collect();
     let now_ms = world.now_ms();
-    let wishes = nodes.iter().map(|node| world.register_raw(node.signed(node.attestation("wanted", now_ms))));
+    let wishes = nodes
+        .iter()
+        .map(|node| world.register_raw(node.signed(node.attestation("wanted", now_ms))));
     let answers = futures::future::join_all(wishes).await;
     let (winners, losers): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
     assert_eq!(winners.len(), 1);
@@ -131,7 +191,10 @@ async fn of_two_processes_one_gives_the_name_away() {
         let theirs = answer(other.clone(), json_request("/api/node/register", &body));
         let ours = world.register_raw(alice.signed(alice.attestation(&name, world.now_ms())));
         let (ours, theirs) = tokio::join!(ours, theirs);
-        let created = [&ours, &theirs].into_iter().filter(|answer| answer.status == 201).count();
+        let created = [&ours, &theirs]
+            .into_iter()
+            .filter(|answer| answer.status == 201)
+            .count();
         assert_eq!(created, 1, "{:?} {:?}", ours.json, theirs.json);
         let refused = if ours.status == 201 { theirs } else { ours };
         refused.rejected(409, "conflict");

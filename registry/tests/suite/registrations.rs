@@ -48,7 +48,10 @@ async fn every_form_of_the_same_key_is_the_same_node(world: World) {
         world.pass(Span::seconds(30));
         let mut attestation = alice.attestation("alice", world.now_ms());
         attestation["nodeId"] = did.as_str().into();
-        let answer = world.register_raw(alice.signed_as("agent", attestation)).await.expect(200);
+        let answer = world
+            .register_raw(alice.signed_as("agent", attestation))
+            .await
+            .expect(200);
         assert_eq!(answer.json["renewed"], true);
         let found = world.get(&format!("/api/node/lookup/{did}")).await.expect(200);
         assert_eq!(found.json["nodeId"], alice.did().as_str());
@@ -69,10 +72,19 @@ async fn unknown_members_stay_under_the_signature(world: World) {
 async fn each_missing_member_is_refused(world: World) {
     let alice = world.node();
     let whole = alice.signed(alice.attestation("alice", world.now_ms()));
-    for member in whole.as_object().unwrap().keys().filter(|member| *member != "signature") {
+    for member in whole
+        .as_object()
+        .unwrap()
+        .keys()
+        .filter(|member| *member != "signature")
+    {
         let mut attestation = whole.clone();
         attestation.as_object_mut().unwrap().remove(member);
-        world.register_raw(attestation).await.rejected(400, "invalid_request").says(member);
+        world
+            .register_raw(attestation)
+            .await
+            .rejected(400, "invalid_request")
+            .says(member);
     }
 }
 
@@ -113,7 +125,11 @@ async fn a_node_id_that_the_key_does_not_give_is_refused(world: World) {
     // Another key for the same nodeId: the reference lets this take a name over.
     let mut attestation = mallory.attestation("alice", world.now_ms());
     attestation["nodeId"] = alice.did().as_str().into();
-    world.register_raw(mallory.signed(attestation)).await.rejected(400, "invalid_request").says("nodeId");
+    world
+        .register_raw(mallory.signed(attestation))
+        .await
+        .rejected(400, "invalid_request")
+        .says("nodeId");
     for did in [
         imajin_did::Did::short_alias(&mallory.key.public()).to_string(),
         "did:web:alice.nodes.example".to_owned(),
@@ -121,13 +137,20 @@ async fn a_node_id_that_the_key_does_not_give_is_refused(world: World) {
     ] {
         let mut attestation = mallory.attestation("mallory", world.now_ms());
         attestation["nodeId"] = did.into();
-        world.register_raw(mallory.signed(attestation)).await.rejected(400, "invalid_request").says("nodeId");
+        world
+            .register_raw(mallory.signed(attestation))
+            .await
+            .rejected(400, "invalid_request")
+            .says("nodeId");
     }
 }
 
 async fn an_unsigned_attestation_is_refused(world: World) {
     let alice = world.node();
-    world.register_raw(alice.attestation("alice", world.now_ms())).await.rejected(401, "unauthenticated");
+    world
+        .register_raw(alice.attestation("alice", world.now_ms()))
+        .await
+        .rejected(401, "unauthenticated");
 }
 
 async fn a_signature_by_another_key_is_refused(world: World) {
@@ -199,7 +222,10 @@ async fn an_older_attestation_is_refused(world: World) {
 async fn too_many_attestations_are_refused(world: World) {
     let (alice, bob) = (world.node(), world.node());
     for round in 0..6 {
-        world.register(&alice, "alice").await.expect(if round == 0 { 201 } else { 200 });
+        world
+            .register(&alice, "alice")
+            .await
+            .expect(if round == 0 { 201 } else { 200 });
     }
     let answer = world.register(&alice, "alice").await.rejected(429, "rate_limited");
     let wait: i64 = answer.headers[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
@@ -214,16 +240,34 @@ async fn bodies_that_are_no_attestation_are_refused(world: World) {
         let request = Request::post("/api/node/register").header(header::CONTENT_TYPE, media_type);
         world.send(request.body(Body::from(body)).unwrap())
     };
-    send("application/json", "{\"attestation\":".to_owned()).await.rejected(400, "malformed_body");
-    send("application/json", String::new()).await.rejected(400, "invalid_request").says("attestation");
-    send("application/json", "{}".to_owned()).await.rejected(400, "invalid_request").says("attestation");
-    send("application/json", "[]".to_owned()).await.rejected(400, "invalid_request");
-    send("application/json", "{\"attestation\":[1]}".to_owned()).await.rejected(400, "invalid_request");
-    send("text/plain", "{}".to_owned()).await.rejected(415, "unsupported_media_type");
+    send("application/json", "{\"attestation\":".to_owned())
+        .await
+        .rejected(400, "malformed_body");
+    send("application/json", String::new())
+        .await
+        .rejected(400, "invalid_request")
+        .says("attestation");
+    send("application/json", "{}".to_owned())
+        .await
+        .rejected(400, "invalid_request")
+        .says("attestation");
+    send("application/json", "[]".to_owned())
+        .await
+        .rejected(400, "invalid_request");
+    send("application/json", "{\"attestation\":[1]}".to_owned())
+        .await
+        .rejected(400, "invalid_request");
+    send("text/plain", "{}".to_owned())
+        .await
+        .rejected(415, "unsupported_media_type");
     let large = format!("{{\"attestation\":\"{}\"}}", "x".repeat(70_000));
     send("application/json", large).await.rejected(413, "body_too_large");
     let alice = world.node();
     let mut padded = alice.attestation("alice", world.now_ms());
     padded["padding"] = "x".repeat(9_000).into();
-    world.register_raw(alice.signed(padded)).await.rejected(400, "invalid_request").says("larger");
+    world
+        .register_raw(alice.signed(padded))
+        .await
+        .rejected(400, "invalid_request")
+        .says("larger");
 }

@@ -40,11 +40,22 @@ async fn history(world: &World, did: String) -> Vec<(String, Timestamp)> {
 async fn agree(world: &World, expected: &[(&str, &str)]) {
     let stats = world.get("/api/stats").await.expect(200).json;
     for status in STATUSES {
-        let listed = world.get(&format!("/api/node/list?status={status}")).await.expect(200).json;
-        let listed: Vec<&str> =
-            listed["nodes"].as_array().unwrap().iter().map(|node| node["hostname"].as_str().unwrap()).collect();
-        let wanted: Vec<&str> =
-            expected.iter().filter(|(_, wanted)| *wanted == status).map(|(name, _)| *name).collect();
+        let listed = world
+            .get(&format!("/api/node/list?status={status}"))
+            .await
+            .expect(200)
+            .json;
+        let listed: Vec<&str> = listed["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| node["hostname"].as_str().unwrap())
+            .collect();
+        let wanted: Vec<&str> = expected
+            .iter()
+            .filter(|(_, wanted)| *wanted == status)
+            .map(|(name, _)| *name)
+            .collect();
         assert_eq!(listed, wanted, "{status}");
         assert_eq!(stats[status], wanted.len(), "{status}");
     }
@@ -78,9 +89,17 @@ async fn statuses_are_right_whenever_they_are_read(world: World) {
     world.register(&carol, "carol").await.expect(201);
     world.beat(&carol).await.expect(200);
     world.pass(Span::days(4));
-    agree(&world, &[("alice", "unreachable"), ("bob", "pending"), ("carol", "stale")]).await;
+    agree(
+        &world,
+        &[("alice", "unreachable"), ("bob", "pending"), ("carol", "stale")],
+    )
+    .await;
     world.pass(Span::days(23));
-    agree(&world, &[("alice", "expired"), ("bob", "expired"), ("carol", "unreachable")]).await;
+    agree(
+        &world,
+        &[("alice", "expired"), ("bob", "expired"), ("carol", "unreachable")],
+    )
+    .await;
 }
 
 /// One millisecond less, for the moment before a change.
@@ -130,8 +149,11 @@ async fn a_node_that_comes_back_is_active_again(world: World) {
     world.beat(&alice).await.expect(200);
     assert_eq!(world.status_of("alice").await, "active");
     // What nobody had looked at is written down with the times at which it happened.
-    let statuses: Vec<String> =
-        history(&world, alice.did().to_string()).await.into_iter().map(|(status, _)| status).collect();
+    let statuses: Vec<String> = history(&world, alice.did().to_string())
+        .await
+        .into_iter()
+        .map(|(status, _)| status)
+        .collect();
     assert_eq!(statuses, ["pending", "active", "stale", "unreachable", "active"]);
     world.pass(Span::days(25));
     assert_eq!(world.status_of("alice").await, "expired");

@@ -17,9 +17,18 @@ async fn the_vectors_are_accepted_at_their_time(world: World) {
     let attestation = &vectors["node_attestation"]["attestation"];
     let answer = world.register_raw(attestation.clone()).await.expect(201);
     assert_eq!(answer.json["subdomain"], "alice.nodes.example");
-    let answer = world.post("/api/node/heartbeat", &vectors["heartbeat"]["heartbeat"]).await.expect(200);
-    assert_eq!(answer.json, json!({"ack": true, "nextHeartbeat": world.now_ms() + 86_400_000}));
-    let node = world.get(&format!("/api/node/lookup/{}", attestation["nodeId"].as_str().unwrap())).await.expect(200);
+    let answer = world
+        .post("/api/node/heartbeat", &vectors["heartbeat"]["heartbeat"])
+        .await
+        .expect(200);
+    assert_eq!(
+        answer.json,
+        json!({"ack": true, "nextHeartbeat": world.now_ms() + 86_400_000})
+    );
+    let node = world
+        .get(&format!("/api/node/lookup/{}", attestation["nodeId"].as_str().unwrap()))
+        .await
+        .expect(200);
     assert_eq!(node.json["services"], attestation["services"]);
     assert_eq!(node.json["buildHash"], attestation["buildHash"]);
     assert_eq!(node.json["status"], "active");
@@ -35,5 +44,8 @@ async fn the_vectors_are_stale_later(world: World) {
     world.pass(Span::seconds(301));
     world.register_raw(attestation).await.rejected(401, "stale_signature");
     let heartbeat = &vectors["heartbeat"]["heartbeat"];
-    world.post("/api/node/heartbeat", heartbeat).await.refused(401, "stale_signature");
+    world
+        .post("/api/node/heartbeat", heartbeat)
+        .await
+        .refused(401, "stale_signature");
 }

@@ -62,7 +62,12 @@ pub(crate) async fn registry_start(db: &Db, env: &Env, keyring: &Keyring) -> Arc
         identities: Arc::new(Nobody),
     };
     let config = RegistryConfig { zone: ZONE.to_owned() };
-    let deps = RegistryDeps { site, keyring: keyring.clone(), db: db.clone(), config };
+    let deps = RegistryDeps {
+        site,
+        keyring: keyring.clone(),
+        db: db.clone(),
+        config,
+    };
     Registry::start(deps).await.unwrap()
 }
 
@@ -85,11 +90,21 @@ impl World {
         let keyring = Keyring::generate(&env);
         let registry = registry_start(&db, &env, &keyring).await;
         let router = router(&registry, &env);
-        Self { database, db, clock, env, keyring, registry, router }
+        Self {
+            database,
+            db,
+            clock,
+            env,
+            keyring,
+            registry,
+            router,
+        }
     }
 
     pub(crate) fn node(&self) -> Node {
-        Node { key: SecretKey::generate(&self.env) }
+        Node {
+            key: SecretKey::generate(&self.env),
+        }
     }
 
     pub(crate) fn now_ms(&self) -> i64 {
@@ -118,19 +133,22 @@ impl World {
 
     /// Sends an attestation as it is.
     pub(crate) async fn register_raw(&self, attestation: Value) -> Answer {
-        self.post("/api/node/register", &json!({"attestation": attestation})).await
+        self.post("/api/node/register", &json!({"attestation": attestation}))
+            .await
     }
 
     /// Signs and sends an attestation a second after whatever was before.
     pub(crate) async fn register(&self, node: &Node, hostname: &str) -> Answer {
         self.pass(Span::seconds(1));
-        self.register_raw(node.signed(node.attestation(hostname, self.now_ms()))).await
+        self.register_raw(node.signed(node.attestation(hostname, self.now_ms())))
+            .await
     }
 
     /// Signs and sends a heartbeat a second after whatever was before.
     pub(crate) async fn beat(&self, node: &Node) -> Answer {
         self.pass(Span::seconds(1));
-        self.post("/api/node/heartbeat", &node.signed(node.heartbeat(self.now_ms()))).await
+        self.post("/api/node/heartbeat", &node.signed(node.heartbeat(self.now_ms())))
+            .await
     }
 
     pub(crate) async fn status_of(&self, name: &str) -> String {
@@ -141,7 +159,10 @@ impl World {
 }
 
 pub(crate) fn json_request(path: &str, body: &Value) -> Request<Body> {
-    let request = Request::builder().method(Method::POST).uri(path).header(header::CONTENT_TYPE, "application/json");
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header(header::CONTENT_TYPE, "application/json");
     request.body(Body::from(body.to_string())).unwrap()
 }
 
@@ -149,8 +170,16 @@ pub(crate) async fn answer(router: Router, request: Request<Body>) -> Answer {
     let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let json = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).unwrap() };
-    Answer { status: parts.status, headers: parts.headers, json }
+    let json = if body.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_slice(&body).unwrap()
+    };
+    Answer {
+        status: parts.status,
+        headers: parts.headers,
+        json,
+    }
 }
 
 #[derive(Debug)]

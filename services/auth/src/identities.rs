@@ -29,6 +29,8 @@ const NAME_LENGTH_MAX: usize = 80;
 pub(crate) struct Identity {
     pub(crate) did: Did,
     pub(crate) key: PublicKey,
+    /// May open a session, but sign nothing.
+    pub(crate) recovery_key: Option<PublicKey>,
     pub(crate) kind: String,
     pub(crate) handle: Option<String>,
     pub(crate) name: Option<String>,
@@ -43,6 +45,8 @@ impl Identity {
     pub(crate) fn from_row(row: IdentityRow, operator: Option<&Did>) -> Result<Self, AuthError> {
         let unreadable = || AuthError::Row(format!("identities {}", row.did));
         let key = public_key_of(&row.public_key).ok_or_else(unreadable)?;
+        let recovery_key = row.recovery_key.as_deref().map(PublicKey::from_multikey).transpose();
+        let recovery_key = recovery_key.map_err(|_error| unreadable())?;
         let custody = match row.custody.as_str() {
             CUSTODY_OWN => Custody::Own,
             CUSTODY_NODE => Custody::Node,
@@ -55,6 +59,7 @@ impl Identity {
         };
         Ok(Self {
             key,
+            recovery_key,
             custody,
             tier,
             kind: row.kind,

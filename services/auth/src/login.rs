@@ -11,17 +11,38 @@ use crate::auth::{Auth, Writing};
 use crate::challenge::{self, Challenge, Returned};
 use crate::identities::{Identity, identity_find};
 use crate::names::Name;
-use crate::rows::ChallengeUseRow;
-use crate::sessions::{METHOD_KEY, Opened, session_insert};
+use crate::rows::{ChallengeUseRow, SessionRow};
+use crate::sessions::{METHOD_KEY, METHOD_RECOVERY, Opened, session_insert};
+
+/// Who is meant: the first member that is there counts.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Who {
+    /// A DID in any form, a public key in hex, or a handle.
+    #[serde(default)]
+    pub(crate) id: Option<String>,
+    /// A DID in any form.
+    #[serde(default)]
+    pub(crate) did: Option<String>,
+    /// A handle.
+    #[serde(default)]
+    pub(crate) handle: Option<String>,
+}
+
+impl Who {
+    /// What was said, if anything.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.id.as_deref().or(self.did.as_deref()).or(self.handle.as_deref())
+    }
+}
 
 /// An answer to a challenge.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AnswerBody {
     /// Who answers: a DID, a handle or a public key in hex. May be left out; when it is there it must be the one that
-    /// the challenge was made for.
-    #[serde(default, alias = "did", alias = "handle")]
-    pub(crate) id: Option<String>,
+    /// the challenge was made for. Clients that write `did` or `handle` instead are understood.
+    #[serde(flatten)]
+    pub(crate) who: Who,
     /// The challenge.
     pub(crate) challenge_id: String,
     /// The signature over the challenge's text, as UTF-8: 128 lower-case hexadecimal digits.
@@ -68,7 +89,7 @@ impl Auth {
     pub(crate) async fn login(&self, body: &AnswerBody, client: Option<String>) -> Result<Opened, AuthError> {
         let signature = signature_parse(&body.signature)?;
         let returned = challenge::open(&self.keyring, self.env.now(), &body.challenge_id)?;
-        let named = Name::parse(body.id.as_deref().unwrap_or(returned.did.as_str()));
+        let named = Name::parse(body.who.name().unwrap_or(returned.did.as_str()));
         let (sealer, did) = (self.sealer.clone(), returned.did.clone());
         let (identity, named_did) = self
             .db
@@ -84,8 +105,15 @@ impl Auth {
             })
             .await?;
         let key = identity.as_ref().map_or(returned.key, |identity| identity.key);
-        let is_signed = key.verify(returned.text.as_bytes(), &signature).is_ok();
-        if !is_signed || named_did.as_ref() != Some(&returned.did) {
+        // The recovery key opens a session, too: who has lost the other one can still read. Both are always tried, so
+        // that an identity without one takes as long.
+        let recovery = identity.as_ref().and_then(|identity| identity.recovery_key);
+        let by_key = key.verify(returned.text.as_bytes(), &signature).is_ok();
+        let by_recovery = recovery
+            .unwrap_or(key)
+            .verify(returned.text.as_bytes(), &signature)
+            .is_ok();
+        if !(by_key || by_recovery) || named_did.as_ref() != Some(&returned.did) {
             return Err(AuthError::LoginFailed);
         }
         let identity = identity.ok_or(AuthError::NotRegistered)?;
@@ -96,16 +124,12 @@ impl Auth {
         if identity.custody == Custody::Node {
             return Err(AuthError::LoginFailed);
         }
-        self.login_commit(identity, returned, client).await
+        let method = if by_key { METHOD_KEY } else { METHOD_RECOVERY };
+        let row = self.session_row(&identity.did, method, client);
+        self.login_commit(identity, returned, row).await
     }
 
-    async fn login_commit(
-        &self,
-        identity: Identity,
-        returned: Returned,
-        client: Option<String>,
-    ) -> Result<Opened, AuthError> {
-        let row = self.session_row(&identity.did, METHOD_KEY, client);
+    async fn login_commit(&self, identity: Identity, returned: Returned, row: SessionRow) -> Result<Opened, AuthError> {
         let opened = self.session_opened(identity, &row)?;
         let auth = self.writing();
         self.db

@@ -23,6 +23,7 @@ const SESSIONS_MAX: i64 = 100;
 const CLIENT_LENGTH_MAX: usize = 160;
 
 pub(crate) const METHOD_KEY: &str = "key";
+pub(crate) const METHOD_RECOVERY: &str = "recovery";
 pub(crate) const METHOD_MAILBOX: &str = "mailbox";
 const ACTION_REVOKE: &str = "session.revoke";
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use imajin_auth_api::AuthClient;
 use imajin_did::Keyring;
-use imajin_kernel::id::CheckoutId;
+use imajin_kernel::id::{CheckoutId, RailMessageId};
 use imajin_kernel::{Code, Problem};
 use imajin_ledger::Ledger;
 use imajin_pay_api::{CheckoutState, SellerClient};
@@ -152,7 +152,7 @@ impl Pay {
         Ok(WebhookReceipt { received: true })
     }
 
-    pub(crate) async fn message_process(&self, id: imajin_kernel::id::RailMessageId) -> Result<(), PayError> {
+    pub(crate) async fn message_process(&self, id: RailMessageId) -> Result<(), PayError> {
         self.write(move |conn, context| message::message_process(conn, context, id)).await
     }
 

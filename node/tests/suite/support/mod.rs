@@ -219,9 +219,9 @@ pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// The demo event whose title contains `part`.
-pub(crate) fn event_find(node: &Node, part: &str) -> Value {
+/// The event on sale at this price.
+pub(crate) fn event_find(node: &Node, price: &str) -> Value {
     let page = imajin(&["event", "list", "--node", &node.url()]).expect_success();
     let events = page["events"].as_array().unwrap();
-    events.iter().find(|event| event["title"].as_str().unwrap().contains(part)).unwrap().clone()
+    events.iter().find(|event| event["tiers"][0]["price"]["amount"] == price).unwrap().clone()
 }

@@ -56,6 +56,12 @@ impl Caller {
             .map(str::to_owned)
     }
 
+    /// Whether a person looks at the answer itself: a form without JavaScript.
+    pub(super) fn wants_page(&self) -> bool {
+        let accept = self.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+        accept.is_some_and(|accept| accept.starts_with("text/html"))
+    }
+
     /// A form of a page: only our own pages may send it.
     pub(super) fn own_page_require(&self) -> Result<(), Problem> {
         same_origin_require(&self.headers, &self.base)

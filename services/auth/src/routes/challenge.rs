@@ -2,21 +2,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use imajin_kernel::Timestamp;
+use imajin_kernel::{Problem, Timestamp};
 use imajin_web::{Failure, JsonBody, ProblemDocument};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::auth::Auth;
 use crate::challenge::Challenge;
-
-/// Who wants to prove a key.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(super) struct ChallengeBody {
-    /// A DID in any form, a public key in hex, or a handle.
-    #[serde(alias = "did", alias = "handle")]
-    id: String,
-}
+use crate::login::Who;
 
 /// Something to sign.
 #[derive(Debug, Serialize, ToSchema)]
@@ -41,12 +34,18 @@ impl From<Challenge> for ChallengeAnswer {
     }
 }
 
+async fn issue(auth: &Auth, who: &Who) -> Result<Json<ChallengeAnswer>, Failure> {
+    let missing = || Problem::invalid("Say who you are: the member `id`, `did` or `handle` is missing.");
+    let name = who.name().ok_or_else(missing)?;
+    Ok(Json(auth.challenge_issue(name).await?.into()))
+}
+
 /// Ask for a challenge, to register a key or to log in with it.
 ///
 /// The answer is the same for names that nobody has.
 #[utoipa::path(
     post, path = "/api/challenge", tag = "login",
-    request_body = ChallengeBody,
+    request_body = Who,
     responses(
         (status = 200, description = "A challenge", body = ChallengeAnswer),
         (status = 400, description = "The body is not valid", body = ProblemDocument),
@@ -54,9 +53,9 @@ impl From<Challenge> for ChallengeAnswer {
 )]
 pub(super) async fn challenge(
     State(auth): State<Arc<Auth>>,
-    JsonBody(body): JsonBody<ChallengeBody>,
+    JsonBody(body): JsonBody<Who>,
 ) -> Result<Json<ChallengeAnswer>, Failure> {
-    Ok(Json(auth.challenge_issue(&body.id).await?.into()))
+    issue(&auth, &body).await
 }
 
 /// Ask for a challenge to log in with.
@@ -64,7 +63,7 @@ pub(super) async fn challenge(
 /// The answer is the same for names that nobody has.
 #[utoipa::path(
     post, path = "/api/login/challenge", tag = "login",
-    request_body = ChallengeBody,
+    request_body = Who,
     responses(
         (status = 200, description = "A challenge", body = ChallengeAnswer),
         (status = 400, description = "The body is not valid", body = ProblemDocument),
@@ -72,7 +71,7 @@ pub(super) async fn challenge(
 )]
 pub(super) async fn login_challenge(
     State(auth): State<Arc<Auth>>,
-    JsonBody(body): JsonBody<ChallengeBody>,
+    JsonBody(body): JsonBody<Who>,
 ) -> Result<Json<ChallengeAnswer>, Failure> {
-    Ok(Json(auth.challenge_issue(&body.id).await?.into()))
+    issue(&auth, &body).await
 }

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::SessionId;
 use imajin_web::{Failure, PathParams, ProblemDocument, SignedBody, Viewer};
@@ -23,7 +24,7 @@ pub(super) struct SessionItem {
     /// Names it for `DELETE /api/sessions/{id}`.
     #[schema(value_type = String)]
     id: SessionId,
-    /// How it was opened: key or mailbox.
+    /// How it was opened: key, recovery or mailbox.
     method: String,
     /// What the client calls itself.
     client: Option<String>,
@@ -65,25 +66,26 @@ pub(super) async fn session(State(auth): State<Arc<Auth>>, viewer: Viewer) -> Re
 
 /// End this session.
 ///
-/// A browser must send it from a page of this node. Without a session only the cookies are taken away.
+/// A browser must send it from a page of this node. Without a session only the cookies are taken away. A plain form is
+/// led back to the start page.
 #[utoipa::path(
     post, path = "/api/logout", tag = "session",
     responses(
         (status = 204, description = "Logged out"),
+        (status = 303, description = "Logged out; for the form of a page"),
         (status = 403, description = "A foreign page asked", body = ProblemDocument),
     )
 )]
-pub(super) async fn logout(
-    State(auth): State<Arc<Auth>>,
-    caller: Caller,
-    viewer: Viewer,
-) -> Result<(StatusCode, HeaderMap), Failure> {
+pub(super) async fn logout(State(auth): State<Arc<Auth>>, caller: Caller, viewer: Viewer) -> Result<Response, Failure> {
     caller.logout_origin_require()?;
     if viewer.session.is_some() {
         let living = living(&auth, &viewer).await?;
         auth.session_end(living.id).await?;
     }
-    Ok((StatusCode::NO_CONTENT, cookies_clear()))
+    if caller.wants_page() {
+        return Ok((cookies_clear(), Redirect::to("/")).into_response());
+    }
+    Ok((StatusCode::NO_CONTENT, cookies_clear()).into_response())
 }
 
 /// Where am I logged in?

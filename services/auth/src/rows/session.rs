@@ -15,7 +15,7 @@ pub(crate) struct SessionRow {
     /// The token's `jti`.
     pub(crate) id: SessionId,
     pub(crate) did: Did,
-    /// `key` or `mailbox`.
+    /// `key`, `recovery` or `mailbox`.
     pub(crate) method: String,
     /// What the client calls itself, shortened.
     pub(crate) client: Option<String>,

@@ -54,6 +54,16 @@ async fn the_login_routes_take_a_handle_or_a_did_and_set_a_cookie(backend: Backe
     }
 }
 
+async fn several_names_for_one_are_understood_and_none_is_refused(backend: Backend) {
+    let world = World::new(backend).await;
+    let key = world.registered("ada").await;
+    let who = json!({"id": key.did(), "did": key.did(), "handle": "ada"});
+    for path in ["/auth/api/challenge", "/auth/api/login/challenge"] {
+        assert_eq!(world.post(path, &who).await.status, StatusCode::OK);
+        assert_refused(&world.post(path, &json!({})).await, 400, "invalid_request");
+    }
+}
+
 async fn a_browser_gets_the_host_cookie_and_only_from_our_own_page(backend: Backend) {
     let world = World::new(backend).await;
     let key = world.registered("ada").await;
@@ -92,6 +102,44 @@ async fn a_browser_gets_the_host_cookie_and_only_from_our_own_page(backend: Back
             .status,
         StatusCode::OK
     );
+}
+
+async fn the_recovery_key_opens_a_session_and_signs_nothing(backend: Backend) {
+    let world = World::new(backend).await;
+    let (key, recovery) = (SecretKey::generate(&world.env), SecretKey::generate(&world.env));
+    let mut body = world.registration(&key, Some("ada")).await;
+    body["recoveryKey"] = json!(recovery.public().multikey());
+    assert_eq!(
+        world.post("/auth/api/register", &body).await.status,
+        StatusCode::CREATED
+    );
+    let reply = world.post(AUTHENTICATE, &world.answer(&recovery, "ada").await).await;
+    assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+    let token = reply.json()["token"].as_str().unwrap().to_owned();
+    assert_eq!(world.session_did(&token).await, Some(key.did()));
+    let bearer = format!("Bearer {token}");
+    let sessions = world
+        .get("/auth/api/sessions", &[("authorization", &bearer)])
+        .await
+        .json();
+    let current = sessions["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|item| item["current"] == true)
+        .unwrap();
+    assert_eq!(current["method"], "recovery");
+    let path = format!("/auth/api/sessions/{}", current["id"].as_str().unwrap());
+    let params = imajin_proof::http_sig::SignatureParams::now(key.did(), &world.env);
+    let target_uri = format!("{ORIGIN}{path}");
+    let to_sign = imajin_proof::http_sig::RequestToSign {
+        method: "DELETE",
+        target_uri: &target_uri,
+        idempotency_key: None,
+        body: b"",
+    };
+    let signed = imajin_proof::http_sig::sign(&recovery, &to_sign, &params).unwrap();
+    assert_refused(&world.send_signed(&signed, &path, "").await, 401, "bad_signature");
 }
 
 async fn a_bad_signature_is_refused(backend: Backend) {
@@ -226,7 +274,9 @@ async fn asking_for_challenges_leaves_nothing_behind(backend: Backend) {
 on_both! {
     a_registered_key_logs_in_under_any_of_its_names,
     the_login_routes_take_a_handle_or_a_did_and_set_a_cookie,
+    several_names_for_one_are_understood_and_none_is_refused,
     a_browser_gets_the_host_cookie_and_only_from_our_own_page,
+    the_recovery_key_opens_a_session_and_signs_nothing,
     a_bad_signature_is_refused,
     a_challenge_of_another_identity_is_refused,
     a_challenge_used_twice_is_refused,

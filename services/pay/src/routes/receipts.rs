@@ -27,10 +27,7 @@ pub(crate) struct ReceiptQuery {
     get, path = "/api/receipts/{id}", tag = "receipts",
     params(("id" = String, Path, description = "The receipt"), ReceiptQuery),
     responses(
-        (status = 200, description = "The signed receipt", content(
-            (Object = "application/json"),
-            (String = "application/jwt"),
-        )),
+        (status = 200, description = "The signed receipt", body = serde_json::Value),
         (status = 401, description = "Not logged in", body = ProblemDocument),
         (status = 404, description = "There is no such receipt of yours", body = ProblemDocument),
     )

@@ -1,0 +1,7 @@
+//! The ledger on both databases.
+
+mod histories;
+mod holds;
+mod postings;
+mod tampering;
+mod world;

@@ -1,0 +1,100 @@
+//! What `imajin verify` checks of pay.
+
+mod checkouts;
+mod messages;
+mod receipts;
+
+use std::collections::BTreeMap;
+
+use diesel::Connection;
+use diesel::result::Error;
+use imajin_did::{Did, Keyring, PublicKey};
+use imajin_kernel::Env;
+use imajin_ledger::LedgerError;
+use imajin_store::mutation::Writer;
+use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
+
+use crate::rows::{CheckoutRow, MessageRow, QuoteRow, ReceiptRow, SalesRow};
+use crate::{PayConfig, SERVICE};
+
+/// Rows per page.
+const PAGE: i64 = 500;
+
+/// Checks everything in pay's database: the seals of all rows, the mutation log, the ledger from its first entry, each
+/// checkout against what was logged, each rail message against its signature and its entry, each receipt against its
+/// signatures, its plan and its entry, and the sums. Looks at one moment.
+///
+/// # Errors
+/// [`StoreError`] for what stopped the audit; what is wrong with a row is a finding.
+pub fn audit(conn: &mut Conn, keyring: &Keyring) -> Result<Vec<Finding>, StoreError> {
+    let sealer = Sealer::for_service(keyring, SERVICE);
+    let writer = Writer::new(PayConfig::default().chain, keyring.clone(), sealer.clone(), Env::system());
+    let mut auditor = Auditor {
+        keyring: keyring.clone(),
+        sealer,
+        findings: Vec::new(),
+        sales: BTreeMap::new(),
+        money_messages: 0,
+    };
+    conn.transaction(|conn| auditor.run(conn, &writer))?;
+    let mut findings = auditor.findings;
+    findings.sort();
+    findings.dedup();
+    Ok(findings)
+}
+
+/// What receipts and refunds of one asset sum up to.
+#[derive(Default, PartialEq, Eq)]
+struct SalesTally {
+    gross: i64,
+    receipts: i64,
+    refunds: i64,
+}
+
+struct Auditor {
+    keyring: Keyring,
+    sealer: Sealer,
+    findings: Vec<Finding>,
+    sales: BTreeMap<String, SalesTally>,
+    money_messages: i64,
+}
+
+impl Auditor {
+    fn run(&mut self, conn: &mut Conn, writer: &Writer) -> Result<(), StoreError> {
+        let own_keys = |_did: &Did| -> Vec<PublicKey> { Vec::new() };
+        imajin_store::audit(conn, writer, &own_keys, &mut self.findings)?;
+        CheckoutRow::audit(conn, &self.sealer, &mut self.findings)?;
+        QuoteRow::audit(conn, &self.sealer, &mut self.findings)?;
+        MessageRow::audit(conn, &self.sealer, &mut self.findings)?;
+        ReceiptRow::audit(conn, &self.sealer, &mut self.findings)?;
+        SalesRow::audit(conn, &self.sealer, &mut self.findings)?;
+        imajin_ledger::audit(conn, &self.sealer, &mut self.findings)?;
+        self.checkouts_check(conn)?;
+        self.messages_check(conn)?;
+        self.receipts_check(conn)?;
+        self.sales_check(conn)
+    }
+
+    fn find(&mut self, table: &str, row: impl Into<String>, problem: impl Into<String>) {
+        self.findings.push(Finding::new(SERVICE, table, row, problem));
+    }
+
+    /// A row to look at more closely: none when it cannot be read or its seal is broken, which is a finding already.
+    fn readable<R: SealedRow>(&self, row: Result<R, Error>) -> Result<Option<R>, StoreError> {
+        match row {
+            Ok(row) => Ok(Some(row).filter(|row| row.is_intact(&self.sealer))),
+            Err(Error::DeserializationError(_) | Error::NotFound) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// What the ledger has; a damaged row is a finding of the ledger's own audit, and is as good as missing here.
+fn from_ledger<T>(found: Result<Option<T>, LedgerError>) -> Result<Option<T>, StoreError> {
+    match found {
+        Ok(found) => Ok(found),
+        Err(LedgerError::Damaged(_) | LedgerError::Store(StoreError::Damaged(_))) => Ok(None),
+        Err(LedgerError::Store(StoreError::Database(Error::DeserializationError(_)))) => Ok(None),
+        Err(LedgerError::Store(error)) => Err(error),
+    }
+}
