@@ -108,7 +108,7 @@ impl NodeProcess {
         self.imajin(&["login", "--node", &self.url, "--key", &seller])?;
         let tier = format!("Seat=10.00:{places}");
         let mut args = vec!["event", "create", "--node", &self.url, "--key", &seller, "--title", "Load", "--publish"];
-        args.extend(["--starts", "2099-01-01T18:00:00Z", "--ends", "2099-01-01T20:00:00Z", "--tier", &tier]);
+        args.extend(["--starts", "2031-01-01T18:00:00Z", "--ends", "2031-01-01T20:00:00Z", "--tier", &tier]);
         for split in &splits {
             args.extend(["--split", split]);
         }

@@ -33,7 +33,6 @@ pub(crate) struct Services {
     pub(super) events: Option<Arc<Events>>,
     pub(super) registry: Option<Arc<Registry>>,
     pub(super) www: Option<Arc<Www>>,
-    pub(crate) site: Site,
 }
 
 /// Makes clients of services in other processes.
@@ -89,7 +88,7 @@ impl Services {
         } else {
             None
         };
-        Ok(Self { auth, pay, events, registry, www, site })
+        Ok(Self { auth, pay, events, registry, www })
     }
 
     /// Sweepers and outbox workers of all services.
@@ -112,17 +111,17 @@ impl Services {
     pub(super) fn internal_routes(&self) -> Router {
         let mut router = Router::new();
         if let Some(auth) = &self.auth {
-            router = router.merge(AuthClient::internal_router(Arc::clone(auth) as _));
+            router = router.merge(AuthClient::internal_router(auth.clone()));
         }
         if let Some(pay) = &self.pay {
-            router = router.merge(PayClient::internal_router(Arc::clone(pay) as _));
+            router = router.merge(PayClient::internal_router(pay.clone()));
         }
         if let Some(events) = &self.events {
-            router = router.merge(EventsClient::internal_router(Arc::clone(events) as _));
-            router = router.merge(SellerClient::internal_router(Arc::clone(events) as _));
+            router = router.merge(EventsClient::internal_router(events.clone()));
+            router = router.merge(SellerClient::internal_router(events.clone()));
         }
         if let Some(registry) = &self.registry {
-            router = router.merge(RegistryClient::internal_router(Arc::clone(registry) as _));
+            router = router.merge(RegistryClient::internal_router(registry.clone()));
         }
         router
     }
@@ -229,7 +228,7 @@ impl Common<'_> {
             keyring: self.keyring.clone(),
             db,
             auth: auth.clone(),
-            seller: SellerClient::local(Arc::clone(sellers) as _),
+            seller: SellerClient::local(sellers.clone()),
             config: PayConfig { fees, ..PayConfig::default() },
         };
         let pay = Pay::start(deps).await.map_err(failed(ServiceName::Pay))?;
@@ -257,7 +256,7 @@ impl Common<'_> {
             },
         };
         let events = Events::start(deps).await.map_err(failed(ServiceName::Events))?;
-        sellers.plug(ORDER_GOODS, SellerClient::local(Arc::clone(&events) as _));
+        sellers.plug(ORDER_GOODS, SellerClient::local(events.clone()));
         Ok((Some(Arc::clone(&events)), EventsClient::local(events)))
     }
 

@@ -7,6 +7,7 @@ use imajin_web::{Failure, Forwarder};
 use url::Url;
 
 use super::StartError;
+use crate::config::ServiceName;
 
 /// Headers that belong to one connection and are not passed on (RFC 9110, section 7.6.1).
 const HOP_BY_HOP: [HeaderName; 8] = [
@@ -31,6 +32,16 @@ struct Target {
 pub(super) fn forward_to(base: &Url) -> Result<Router, StartError> {
     let forwarder = Forwarder::new().map_err(|problem| StartError::Configuration(problem.to_string()))?;
     Ok(Router::new().fallback(forward).with_state(Target { base: base.clone(), forwarder }))
+}
+
+/// What is passed on for a service: its interface, and those of its pages that do not belong to `www`.
+pub(super) fn paths(service: ServiceName) -> Vec<String> {
+    let pages: &[&str] = match service {
+        ServiceName::Auth => &["onboard"],
+        ServiceName::Pay => &["checkout"],
+        ServiceName::Events | ServiceName::Registry | ServiceName::Www => &[],
+    };
+    ["api"].iter().chain(pages).map(|first| format!("/{service}/{first}")).collect()
 }
 
 async fn forward(State(target): State<Target>, OriginalUri(uri): OriginalUri, request: Request) -> Response {

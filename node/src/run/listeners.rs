@@ -18,7 +18,6 @@ use crate::tls::{Certificate, certificate_generate, certificate_load};
 /// Sockets that are bound but not served yet: ports are known, and a taken one is noticed before anything else starts.
 pub(super) struct Bound {
     main: TcpListener,
-    address: SocketAddr,
     public: PublicAddress,
     certificate: Option<Certificate>,
     services: Vec<(ServiceName, TcpListener, SocketAddr)>,
@@ -59,7 +58,7 @@ pub(super) async fn bind(data: &DataDir, config: &Config) -> Result<Bound, Start
         }
     }
     let internal = if config.remote.is_empty() { None } else { Some(bind_one(config.internal_listen).await?) };
-    Ok(Bound { main, address, public, certificate, services, internal })
+    Ok(Bound { main, public, certificate, services, internal })
 }
 
 impl Bound {
@@ -128,7 +127,10 @@ fn one_port_routes(config: &Config, services: &Services) -> Result<Router, Start
         router = router.merge(www.routes());
     }
     for (service, remote) in &config.remote {
-        router = router.nest_service(&format!("/{service}"), gateway::forward_to(&remote.public)?);
+        let forward = gateway::forward_to(&remote.public)?;
+        for path in gateway::paths(*service) {
+            router = router.nest_service(&path, forward.clone());
+        }
     }
     Ok(router.merge(pages::problem_pages()).merge(imajin_ui::assets_router()))
 }

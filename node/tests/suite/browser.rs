@@ -1,6 +1,7 @@
 //! The path as a person walks it: real Chromium, the pages, a key that never leaves the browser.
 
-use imajin_testkit::{Backend, Browser, BrowserOptions};
+use imajin_testkit::Backend;
+use imajin_testkit::browser::{Browser, BrowserOptions};
 
 use crate::support::{Home, Node, event_find, imajin, text};
 

@@ -80,7 +80,7 @@ fn an_event_of_ones_own_pays_its_makers() {
     let splits = [format!("{}=0.6:seller", did(&seller)), format!("{}=0.4:artist", did(&artist))];
     let made = imajin(&[
         "event", "create", "--node", &node.url(), "--key", text(&seller), "--title", "Matinee", "--starts",
-        "2099-01-01T18:00:00Z", "--ends", "2099-01-01T20:00:00Z", "--tier", "Standard=5.00:10", "--split", &splits[0],
+        "2031-01-01T18:00:00Z", "--ends", "2031-01-01T20:00:00Z", "--tier", "Standard=5.00:10", "--split", &splits[0],
         "--split", &splits[1],
     ])
     .expect_success();

@@ -148,7 +148,7 @@ fn small_event(home: &Home, node: &crate::support::Node) -> Value {
     imajin(&["login", "--node", &node.url(), "--key", text(&key)]).expect_success();
     imajin(&[
         "event", "create", "--node", &node.url(), "--key", text(&key), "--title", "Small room", "--starts",
-        "2099-01-01T18:00:00Z", "--ends", "2099-01-01T20:00:00Z", "--tier", "Seat=5.00:20", "--publish",
+        "2031-01-01T18:00:00Z", "--ends", "2031-01-01T20:00:00Z", "--tier", "Seat=5.00:20", "--publish",
     ])
     .expect_success()
 }

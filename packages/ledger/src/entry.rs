@@ -163,16 +163,18 @@ pub struct Posted {
     pub replayed: bool,
 }
 
-/// The digest of what a command asks for; it tells a repeated command from another one with the same key.
+/// The digest of what a command asks for; it tells a repeated command from another one with the same key. Of a hold that
+/// exists, it covers which one and whether it ends.
 pub(crate) fn content_digest(
     kind: EntryKind,
     reference: &str,
-    hold: Option<HoldId>,
+    hold: Option<(HoldId, bool)>,
     movements: &[(AccountId, i64)],
 ) -> [u8; 32] {
     let mut encoder = Encoder::new("imajin ledger content 1");
     encoder.text(kind.as_str()).text(reference);
-    encoder.optional_text(hold.map(|id| id.to_string()).as_deref());
+    encoder.optional_text(hold.map(|(id, _)| id.to_string()).as_deref());
+    encoder.number(i64::from(hold.is_some_and(|(_, ends)| ends)));
     for (account, units) in movements {
         encoder.text(&account.to_string()).number(*units);
     }

@@ -112,7 +112,7 @@ impl Book<'_> {
 
     fn capture(&mut self, capture: &HoldCapture) -> Result<Outcome, No> {
         let credits: Vec<_> = capture.credits.iter().map(|each| (each.account.id(), each.units)).collect();
-        let digest = content_digest(capture.kind, &capture.reference, Some(capture.hold), &credits);
+        let digest = content_digest(capture.kind, &capture.reference, Some((capture.hold, capture.release_rest)), &credits);
         if let Some(outcome) = self.replay(&capture.key, &digest)? {
             return Ok(outcome);
         }
@@ -149,7 +149,7 @@ impl Book<'_> {
             Release::Expire => (EntryKind::Expiry, HoldState::Expired),
             Release::Refund => (EntryKind::Refund, HoldState::Voided),
         };
-        let digest = content_digest(kind, &release.reference, Some(release.hold), &[]);
+        let digest = content_digest(kind, &release.reference, Some((release.hold, true)), &[]);
         if let Some(outcome) = self.replay(&release.key, &digest)? {
             return Ok(outcome);
         }

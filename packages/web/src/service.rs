@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures::future::BoxFuture;
 use imajin_kernel::{Code, Problem};
-use utoipa::openapi::OpenApi;
+use utoipa::openapi::{Info, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{Failure, PeerAddress, metrics_render};
@@ -32,8 +32,7 @@ impl ServiceRoutes {
     /// Splits a documented router into routes and description, and gives the description its name and version.
     pub fn new(name: &'static str, title: &str, documented: OpenApiRouter, readiness: Readiness) -> Self {
         let (router, mut openapi) = documented.split_for_parts();
-        title.clone_into(&mut openapi.info.title);
-        env!("CARGO_PKG_VERSION").clone_into(&mut openapi.info.version);
+        openapi.info = Info::new(title, env!("CARGO_PKG_VERSION"));
         Self {
             name,
             router,

@@ -52,8 +52,8 @@ pub(crate) fn checkout_parse(body: Value) -> Result<CheckoutRequest, Problem> {
 impl Events {
     /// Reserves places and opens a checkout for them.
     ///
-    /// The reservation is durable before pay is asked, and pay is asked outside of any transaction. When pay is away the
-    /// reservation stays: the same request with the same idempotency key goes on where this one stopped.
+    /// The reservation is durable before pay is asked, and pay is asked outside of any transaction. When pay is away
+    /// the reservation stays: the same request with the same idempotency key goes on where this one stopped.
     pub(crate) async fn checkout_open(
         &self,
         verified: Verified,
@@ -101,11 +101,13 @@ impl Events {
             Ok(checkout) => checkout,
             Err(problem) => return Err(self.checkout_failed(row.id, problem).await),
         };
-        let noted = self.write(move |conn, context| {
-            let row = order::checkout_note(conn, context, row.id, &checkout)?;
-            views::order_view(conn, context, &row)
-        });
-        Ok(noted.await?)
+        let row = self
+            .write(move |conn, context| order::checkout_note(conn, context, row.id, &checkout))
+            .await?;
+        // Apart from the write: what others may read in parallel does not hold the one writer up.
+        Ok(self
+            .read(move |conn, context| views::order_view(conn, context, &row))
+            .await?)
     }
 
     /// Pay opened no checkout. When asking again can help, the places stay reserved; otherwise they are given back.

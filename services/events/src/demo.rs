@@ -77,8 +77,8 @@ const EVENTS: [DemoEvent; 2] = [
     },
     DemoEvent {
         title: "Three Thirds",
-        description: "A trio that shares everything equally, down to the last millionth.\n\nA price that does not divide \
-                      by three: the receipt shows where the rest goes.",
+        description: "A trio that shares everything equally, down to the last millionth.\n\nA price that does not \
+                      divide by three: the receipt shows where the rest goes.",
         tags: ["concert", "trio"],
         price_micros: 9_990_000,
         quantity: 90,

@@ -101,4 +101,5 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(events, tiers, orders, tickets);
+diesel::joinable!(tiers -> events (event_id));
+diesel::allow_tables_to_appear_in_same_query!(events, tiers);

@@ -30,7 +30,9 @@ impl Buyer {
 
     pub(crate) fn with_key(node: &Node, key: SecretKey) -> Self {
         #[expect(clippy::disallowed_methods, reason = "a client that may do what ours refuses to do")]
-        let http = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+        let builder = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+        // Nodes come and go under a test: a kept connection may lead to one that is gone.
+        let http = builder.pool_max_idle_per_host(0).build().unwrap();
         Self { key, http, base: node.url() }
     }
 

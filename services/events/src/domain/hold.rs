@@ -54,10 +54,8 @@ fn hold_or_replay(conn: &mut Conn, context: &Context, request: &HoldRequest) -> 
         let order = locks::order_find(conn, context, Context::replayed_id(&body)?)?;
         return order.map(Held::Replayed).ok_or(EventsError::NotFound("order"));
     }
-    let event = locks::event_find(conn, context, request.wish.event_id)?.ok_or(EventsError::NotFound("event"))?;
+    let (tier, event) = tier_and_event(conn, context, request)?;
     on_sale_check(&event, now)?;
-    let tier = locks::tier_lock(conn, context, request.wish.tier_id)?.filter(|tier| tier.event_id == event.id);
-    let tier = tier.ok_or(EventsError::NotFound("tier of this event"))?;
     sales_window_check(&tier, now)?;
     quantity_check(&tier, request.wish.quantity)?;
     open_holds_check(conn, context, request, now)?;
@@ -75,6 +73,22 @@ fn hold_or_replay(conn: &mut Conn, context: &Context, request: &HoldRequest) -> 
         context.idempotency_store(conn, buyer, key, &order.id.to_string(), now)?;
     }
     Ok(Held::Fresh(order))
+}
+
+/// The tier that is wished for, locked, and its event. What is missing is named.
+fn tier_and_event(
+    conn: &mut Conn,
+    context: &Context,
+    request: &HoldRequest,
+) -> Result<(TierRow, EventRow), EventsError> {
+    let wished = request.wish.event_id;
+    let found = locks::tier_lock_with_event(conn, context, request.wish.tier_id)?;
+    if let Some(found) = found.filter(|(tier, _event)| tier.event_id == wished) {
+        return Ok(found);
+    }
+    let event = locks::event_find(conn, context, wished)?.ok_or(EventsError::NotFound("event"))?;
+    on_sale_check(&event, context.env.now())?;
+    Err(EventsError::NotFound("tier of this event"))
 }
 
 fn on_sale_check(event: &EventRow, now: Timestamp) -> Result<(), EventsError> {

@@ -130,9 +130,15 @@ async fn a_replayed_signature_is_refused_also_after_a_restart(backend: Backend) 
     let signed = world.sign(&key("buyer"), PATH, None, &body);
     world.send_signed(&signed).await.order();
     assert_eq!(world.send_signed(&signed).await.code(), "replayed");
+    world.checkout(&key("other"), &event, 4).await.order();
+    assert_eq!(
+        world.send_signed(&signed).await.code(),
+        "replayed",
+        "also when it is sold out"
+    );
     let world = world.restart().await;
     assert_eq!(world.send_signed(&signed).await.code(), "replayed");
-    assert_eq!(world.counters(&event).await, (0, 1));
+    assert_eq!(world.counters(&event).await, (0, 5));
     assert_eq!(world.audit().await, []);
 }
 
