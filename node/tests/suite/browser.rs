@@ -55,8 +55,10 @@ async fn browser_a_person_buys_a_ticket_and_sees_the_split() {
     browser.screenshot("path-3-payment").await.unwrap();
 
     browser.click("#fail-button").await.unwrap();
-    browser.wait_for("#pay-button").await.unwrap();
+    browser.wait_for(".notice-bad").await.unwrap();
     browser.screenshot("path-4-payment-failed").await.unwrap();
+    browser.click(".till a.button").await.unwrap();
+    browser.wait_for("#pay-button").await.unwrap();
     browser.click("#pay-button").await.unwrap();
     browser.wait_for("#receipt-link").await.unwrap();
     browser.screenshot("path-5-order").await.unwrap();
@@ -93,12 +95,15 @@ async fn browser_a_mailbox_buys_without_a_key_and_the_operator_sees_it() {
     let page = format!("/events/{}", event["id"].as_str().unwrap());
     browser.goto(&format!("{}/login?next={page}", node.url())).await.unwrap();
     browser.fill("#email", "ada@example.org").await.unwrap();
-    browser.evaluate("document.querySelector('#login-mailbox').requestSubmit()").await.unwrap();
+    browser.click("#login-mailbox button[type=submit]").await.unwrap();
+    browser.wait_for_text("ada@example.org").await.unwrap();
     browser.goto(&format!("{}/mailbox", node.url())).await.unwrap();
     browser.screenshot("mailbox-1-development-mailbox").await.unwrap();
-    browser.click("a[href*='/auth/onboard']").await.unwrap();
+    browser.click("#messages li a").await.unwrap();
+    browser.click("a.mail-link").await.unwrap();
+    browser.wait_for("#onboard-button").await.unwrap();
     browser.screenshot("mailbox-2-confirm").await.unwrap();
-    browser.click("form button[type=submit]").await.unwrap();
+    browser.click("#onboard-button").await.unwrap();
     browser.wait_for("#buy-button").await.unwrap();
     browser.click("#buy-button").await.unwrap();
     browser.wait_for("#pay-button").await.unwrap();

@@ -91,7 +91,7 @@ impl Pay {
         }
         let signer = quote.manifest.signer();
         let signer = signer.ok_or_else(|| unsigned("the manifest of these goods is not signed"))?;
-        let keys = imajin_web::Identities::caller_keys(&self.auth, signer).await?.keys;
+        let keys = self.site.identities.caller_keys(signer).await?.keys;
         if keys.iter().any(|key| quote.manifest.verify_signature(key).is_ok()) {
             return Ok(());
         }

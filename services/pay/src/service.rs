@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use imajin_auth_api::AuthClient;
 use imajin_did::Keyring;
 use imajin_kernel::id::{CheckoutId, RailMessageId};
 use imajin_kernel::{Code, Problem};
@@ -34,8 +33,6 @@ pub struct PayDeps {
     pub keyring: Keyring,
     /// The service's own database.
     pub db: Db,
-    /// Auth, for the keys that signed manifests.
-    pub auth: AuthClient,
     /// Whoever sells.
     pub seller: SellerClient,
     /// How it behaves.
@@ -46,7 +43,6 @@ pub struct PayDeps {
 pub struct Pay {
     pub(crate) site: Site,
     pub(crate) db: Db,
-    pub(crate) auth: AuthClient,
     pub(crate) seller: SellerClient,
     pub(crate) context: Context,
     pub(crate) sandbox: Arc<SandboxRail>,
@@ -72,7 +68,7 @@ impl Pay {
     /// When the database does not answer.
     #[expect(clippy::unused_async, reason = "every service starts alike")]
     pub async fn start(deps: PayDeps) -> Result<Arc<Self>, Problem> {
-        let PayDeps { site, keyring, db, auth, seller, config } = deps;
+        let PayDeps { site, keyring, db, seller, config } = deps;
         config.fees.check().map_err(PayError::from)?;
         let env = site.env.clone();
         let sealer = Sealer::for_service(&keyring, SERVICE);
@@ -85,7 +81,7 @@ impl Pay {
         let context = Context { env, keyring, sealer, writer, ledger, rails, config };
         let settler = Settler::new(db.clone(), context.clone());
         let (wake, ended) = (Notify::new(), Notify::new());
-        Ok(Arc::new(Self { site, db, auth, seller, context, sandbox, settler, wake, ended }))
+        Ok(Arc::new(Self { site, db, seller, context, sandbox, settler, wake, ended }))
     }
 
     /// The public routes.

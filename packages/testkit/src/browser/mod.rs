@@ -80,17 +80,15 @@ impl Browser {
     /// # Errors
     /// When none does within half a minute.
     pub async fn wait_for(&self, css: &str) -> Result<String, TestkitError> {
-        let element = self
-            .client
-            .wait()
-            .at_most(WAIT_MAX)
-            .for_element(Locator::Css(css))
-            .await;
-        element
-            .map_err(failed("find", css))?
-            .text()
-            .await
-            .map_err(failed("read", css))
+        let deadline = Instant::now() + WAIT_MAX;
+        loop {
+            // A page that is being replaced has the old element for a moment, and then none.
+            match self.text(css).await {
+                Ok(text) => return Ok(text),
+                Err(error) if Instant::now() > deadline => return Err(error),
+                Err(_not_yet) => tokio::time::sleep(POLL).await,
+            }
+        }
     }
 
     /// Waits until the visible text of the page contains `text`.

@@ -1,0 +1,14 @@
+//! Pay as its callers see it: over HTTP, through its client, on SQLite and on Postgres.
+#![cfg(test)]
+
+mod audits;
+mod checkouts;
+mod crashes;
+mod fakes;
+mod holds;
+mod messages;
+mod pages;
+mod path;
+mod receipts;
+mod remote;
+mod world;
