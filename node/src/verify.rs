@@ -83,7 +83,7 @@ fn service_audit(service: ServiceName, conn: &mut Conn, keyring: &Keyring) -> Re
     let keys = |did: &Did| did.public_key().into_iter().collect();
     match service {
         ServiceName::Auth => imajin_auth::audit(conn, keyring, &env),
-        ServiceName::Pay => Ok(Vec::new()),
+        ServiceName::Pay => imajin_pay::audit(conn, keyring),
         ServiceName::Events => imajin_events::audit(conn, keyring, &env, &keys),
         ServiceName::Registry => imajin_registry::audit(conn, keyring),
         ServiceName::Www => Ok(Vec::new()),
