@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::config::{Config, ServiceName};
 use crate::data_dir::{DataDir, DataDirError};
-use crate::run::open_one;
+use crate::run::database_open;
 
 /// What was checked and what was found.
 #[derive(Debug, Clone, Serialize)]
@@ -67,7 +67,7 @@ pub async fn verify(data: &DataDir, config: &Config) -> Result<Report, VerifyErr
     let mut report = Report { services: Vec::new(), findings: Vec::new() };
     for service in &config.services {
         let unreadable = |source| VerifyError::Database { service: service.as_str(), source };
-        let Some(db) = open_one(data, config, *service).await.map_err(unreadable)? else { continue };
+        let Some(db) = database_open(data, config, *service).await.map_err(unreadable)? else { continue };
         let (keyring, name) = (keyring.clone(), *service);
         let findings = db.read(move |conn| service_audit(name, conn, &keyring)).await;
         db.close().await;

@@ -71,7 +71,7 @@ impl Services {
             Site { env: env.clone(), public: public.base(), identities: Arc::new(auth_client.clone()) };
         let sellers = Arc::new(SellerSwitch::default());
         let common = Common { config, keyring, site: &site, databases, remotes: &remotes };
-        let (pay, pay_client) = common.start_pay(&auth_client, &sellers).await?;
+        let (pay, pay_client) = common.start_pay(&sellers).await?;
         let (events, events_client) = common.start_events(&pay_client, &sellers).await?;
         let (registry, registry_client) = common.start_registry().await?;
         let www = if config.services.contains(&ServiceName::Www) {
@@ -209,7 +209,6 @@ impl Common<'_> {
 
     async fn start_pay(
         &self,
-        auth: &AuthClient,
         sellers: &Arc<SellerSwitch>,
     ) -> Result<(Option<Arc<Pay>>, PayClient), StartError> {
         let Some(db) = self.db(ServiceName::Pay) else {
@@ -227,9 +226,8 @@ impl Common<'_> {
             site: self.site.clone(),
             keyring: self.keyring.clone(),
             db,
-            auth: auth.clone(),
             seller: SellerClient::local(sellers.clone()),
-            config: PayConfig { fees, ..PayConfig::default() },
+            config: PayConfig { fees, node_name: self.config.node_name.clone(), ..PayConfig::default() },
         };
         let pay = Pay::start(deps).await.map_err(failed(ServiceName::Pay))?;
         Ok((Some(Arc::clone(&pay)), PayClient::local(pay)))

@@ -22,7 +22,7 @@ fn migrations(service: ServiceName) -> Option<Migrations> {
 }
 
 /// Where a service's database is.
-pub fn service_location(data: &DataDir, config: &Config, service: ServiceName) -> Location {
+fn service_location(data: &DataDir, config: &Config, service: ServiceName) -> Location {
     match config.database.url.expose_secret() {
         "sqlite" => Location::sqlite(data.database_path(service.as_str())),
         url => Location::postgres(url, format!("{}{service}", config.database.schema_prefix)),
@@ -30,7 +30,7 @@ pub fn service_location(data: &DataDir, config: &Config, service: ServiceName) -
 }
 
 /// Opens a service's database and brings its schema up to date; blocking work, done beside the runtime.
-pub(crate) async fn open_one(
+pub async fn database_open(
     data: &DataDir,
     config: &Config,
     service: ServiceName,
@@ -46,7 +46,7 @@ impl Databases {
     pub(super) async fn open(data: &DataDir, config: &Config) -> Result<Self, StartError> {
         let mut open = BTreeMap::new();
         for service in &config.services {
-            let opened = open_one(data, config, *service).await;
+            let opened = database_open(data, config, *service).await;
             let opened = opened.map_err(|source| StartError::Database { service: service.as_str(), source })?;
             if let Some(db) = opened {
                 open.insert(*service, db);

@@ -22,8 +22,7 @@ use crate::tls::TlsError;
 
 pub use addresses::PublicAddress;
 pub(crate) use compose::Services;
-pub use databases::{Databases, service_location};
-pub(crate) use databases::open_one;
+pub use databases::{Databases, database_open};
 
 /// Why a node does not start. Each text is one line for the person who started it.
 #[derive(Debug, thiserror::Error)]

@@ -1,9 +1,12 @@
 //! `imajin verify` names every row that was changed behind the node's back.
 
+use diesel::result::DatabaseErrorKind;
+use diesel::result::Error::DatabaseError;
 use imajin_node::config::{Config, Overrides, ServiceName, load};
 use imajin_node::data_dir::DataDir;
+use imajin_node::run::database_open;
 use imajin_node::verify::verify;
-use imajin_store::{Conn, Db, Options, StoreError, tamper};
+use imajin_store::{Conn, Db, StoreError, tamper};
 use imajin_testkit::Backend;
 
 use crate::support::{Buyer, Home, Node, event_find, imajin, text};
@@ -27,21 +30,17 @@ async fn history(home: &Home, node: &Node) {
     imajin(&args).expect_success();
 }
 
-async fn open(data: &DataDir, config: &Config, service: ServiceName) -> Db {
-    let location = imajin_node::run::service_location(data, config, service);
-    let open = move || Db::open(location, service.as_str(), imajin_store::Migrations::none(), Options::default());
-    tokio::task::spawn_blocking(open).await.unwrap().unwrap()
-}
-
-/// Changes one column of the first row of a table, if the database lets us.
+/// Changes one column of the first row of a table, if the database lets us: a foreign key protects a column as well.
 async fn change(db: &Db, table: &str, column: &str) -> Option<tamper::Tampered> {
     let (table, column) = (table.to_owned(), column.to_owned());
-    db.write(move |conn: &mut Conn| -> Result<_, StoreError> {
+    let changed = db.write(move |conn: &mut Conn| -> Result<_, StoreError> {
         let Some(place) = tamper::rows(conn, &table)?.into_iter().next() else { return Ok(None) };
         Ok(tamper::tamper(conn, &table, &column, &place)?)
-    })
-    .await
-    .unwrap()
+    });
+    match changed.await {
+        Err(StoreError::Database(DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _))) => None,
+        changed => changed.unwrap(),
+    }
 }
 
 async fn every_change_is_named(backend: Backend) {
@@ -58,7 +57,7 @@ async fn every_change_is_named(backend: Backend) {
     let (mut changed, mut unseen) = (0, Vec::new());
     for service in [ServiceName::Auth, ServiceName::Pay, ServiceName::Events, ServiceName::Registry] {
         let only = Config { services: [service].into(), ..config.clone() };
-        let db = open(&data, &only, service).await;
+        let db = database_open(&data, &only, service).await.unwrap().unwrap();
         let tables = db.read(|conn| Ok::<_, StoreError>(tamper::tables(conn)?)).await.unwrap();
         for table in tables {
             let name = table.clone();

@@ -1,2 +1,93 @@
-//! Placeholder while the benchmark is being written.
-fn main() {}
+//! Durable settlements per second, in process, on SQLite and on Postgres, beside `pgbench -N -c 8` on the same disk in
+//! the same run: `cargo bench -p imajin-pay`.
+//!
+//! Inside a settlement: the quote is read and its seal checked, the split is planned along the manifest (three payees),
+//! the hold is captured in a ledger entry of the hash chain, every balance, line, receipt and checkout is written and
+//! sealed, the receipt is signed as a document and as a JWT, and all of it is on the disk before the answer. There is no
+//! HTTP and no seller in it. Checkouts are opened and paid before the clock starts.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::integer_division,
+    reason = "a benchmark stops at the first surprise and prints what it measured"
+)]
+
+#[path = "../tests/suite/fakes.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod fakes;
+#[path = "../tests/suite/world.rs"]
+#[expect(dead_code, unused_macros, unused_imports, reason = "the tests use more of it")]
+mod world;
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use imajin_kernel::id::CheckoutId;
+use imajin_rails::RailOutcome;
+use imajin_testkit::Backend;
+
+use crate::world::World;
+
+const CALLERS: usize = 64;
+const SETTLEMENTS: usize = 12_800;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    println!("{CALLERS} callers, {SETTLEMENTS} settlements of three payees:");
+    for backend in Backend::ALL {
+        runtime.block_on(measure(backend));
+    }
+    pgbench();
+}
+
+async fn measure(backend: Backend) {
+    let world = World::new(backend).await;
+    let opened = futures::stream::iter(0..SETTLEMENTS)
+        .map(|number| paid_checkout(&world, number))
+        .buffer_unordered(CALLERS)
+        .collect::<Vec<CheckoutId>>();
+    let checkouts = opened.await;
+    let started = Instant::now();
+    let callers = checkouts.chunks(SETTLEMENTS / CALLERS).map(|chunk| call(&world, chunk));
+    let mut times: Vec<Duration> = futures::future::join_all(callers).await.into_iter().flatten().collect();
+    let elapsed = started.elapsed();
+    times.sort();
+    let per_second = u128::try_from(SETTLEMENTS).unwrap() * 1_000_000 / elapsed.as_micros();
+    let (p50, p99) = (times[SETTLEMENTS / 2], times[SETTLEMENTS * 99 / 100]);
+    println!("{backend:>8}  {per_second:>6} settlements/s  p50 {p50:>8.1?}  p99 {p99:>8.1?}");
+    assert_eq!(world.audit().await, [], "what was measured is what was meant");
+}
+
+async fn paid_checkout(world: &World, number: usize) -> CheckoutId {
+    let buyer = format!("buyer {number}");
+    let shares = [("mira", 500_000), ("jonas", 300_000), ("hall", 200_000)];
+    let goods = world.goods_split(&buyer, "10.00 TEST-USD", &shares);
+    let checkout = world.checkout_of(&buyer, &goods).await;
+    let message = world.pay.sandbox_message(&world.event(&checkout, RailOutcome::Paid)).unwrap();
+    world.pay.webhook_receive("sandbox", message, &[]).await.unwrap();
+    checkout.id
+}
+
+async fn call(world: &World, checkouts: &[CheckoutId]) -> Vec<Duration> {
+    let mut times = Vec::with_capacity(checkouts.len());
+    for checkout in checkouts {
+        let started = Instant::now();
+        world.pay.settle(*checkout, vec!["tkt_0000".to_owned()]).await.unwrap();
+        times.push(started.elapsed());
+    }
+    times
+}
+
+/// The yardstick: simple updates of one row and inserts of another, eight clients.
+fn pgbench() {
+    let url = imajin_testkit::postgres().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = Command::new("pgbench").args(arguments).arg(url.as_str()).output().ok()?;
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let measured = run(&["-i", "-q", "-s", "10"]).and_then(|_| run(&["-N", "-c", "8", "-j", "2", "-T", "8"]));
+    let tps = measured.as_deref().and_then(|text| text.lines().find(|line| line.starts_with("tps")));
+    println!(" pgbench  {}", tps.unwrap_or("is not installed (package postgresql-contrib)"));
+}

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use futures::StreamExt;
+use imajin_kernel::id::{CheckoutId, OutboxId};
 use imajin_kernel::{Code, Problem};
 use imajin_ledger::checkpoint_sign;
 use imajin_pay_api::{CheckoutState, Delivery, DeliveryOutcome};
@@ -143,10 +144,7 @@ impl Pay {
         let item = item.id;
         match outcome {
             DeliveryOutcome::Delivered { references } => {
-                let prepare = self.read(move |conn, context| {
-                    settle_prepare(conn, context, id, references, Some(item))
-                });
-                self.settler.settle(prepare.await?).await.map_err(Handling::Failed)?;
+                self.settle_item(id, references, Some(item)).await.map_err(Handling::Failed)?;
                 interrupt.at(Step::Settled).map_err(|_cut| Handling::Cut)
             }
             DeliveryOutcome::Refused { reason } => {
@@ -154,6 +152,25 @@ impl Pay {
                 interrupt.at(Step::RefundBooked).map_err(|_cut| Handling::Cut)
             }
         }
+    }
+
+    /// Splits the money of a paid checkout whose goods were handed over, and issues the receipt; once, however often it is
+    /// asked. Answers when it is durable. Many callers share the work.
+    ///
+    /// # Errors
+    /// When there is no such checkout, or it is not paid; the database's.
+    pub async fn settle(&self, checkout: CheckoutId, delivered: Vec<String>) -> Result<(), Problem> {
+        self.settle_item(checkout, delivered, None).await
+    }
+
+    async fn settle_item(
+        &self,
+        id: CheckoutId,
+        delivered: Vec<String>,
+        item: Option<OutboxId>,
+    ) -> Result<(), Problem> {
+        let prepared = self.read(move |conn, context| settle_prepare(conn, context, id, delivered, item)).await?;
+        self.settler.settle(prepared).await.map(drop)
     }
 
     /// Has the rail send money back that the ledger has sent back.
