@@ -51,13 +51,20 @@ pub struct DataDirLock {
 }
 
 fn io_error(path: &Path) -> impl FnOnce(std::io::Error) -> DataDirError + '_ {
-    move |source| DataDirError::Io { path: path.to_owned(), source }
+    move |source| DataDirError::Io {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 impl DataDir {
     /// The usual place: `$XDG_DATA_HOME/imajin` or `~/.local/share/imajin`; as a system service, what systemd names.
     pub fn default_path() -> PathBuf {
-        let from = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let from = |name: &str| {
+            std::env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
         from("STATE_DIRECTORY")
             .or_else(|| from("XDG_DATA_HOME").map(|home| home.join("imajin")))
             .or_else(|| from("HOME").map(|home| home.join(".local/share/imajin")))
@@ -67,7 +74,11 @@ impl DataDir {
     /// Opens a directory and makes it if it is missing, readable by its owner only.
     pub fn create(path: &Path) -> Result<Self, DataDirError> {
         if !path.exists() {
-            DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_error(path))?;
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(path)
+                .map_err(io_error(path))?;
         }
         fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(io_error(path))?;
         let path = path.canonicalize().map_err(io_error(path))?;
@@ -79,7 +90,9 @@ impl DataDir {
         if !path.join("node.key").exists() {
             return Err(DataDirError::Empty(path.to_owned()));
         }
-        Ok(Self { path: path.canonicalize().map_err(io_error(path))? })
+        Ok(Self {
+            path: path.canonicalize().map_err(io_error(path))?,
+        })
     }
 
     /// The directory's path.
@@ -95,7 +108,12 @@ impl DataDir {
     /// Takes the directory for this process.
     pub fn lock(&self) -> Result<DataDirLock, DataDirError> {
         let path = self.path.join("lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path);
         let file = file.map_err(io_error(&path))?;
         match fs4::FileExt::try_lock(&file) {
             Ok(()) => Ok(DataDirLock { _file: file }),
@@ -151,11 +169,19 @@ impl DataDir {
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), DataDirError> {
     let temporary = path.with_extension("tmp");
     let write = || {
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         File::open(parent)?.sync_all()
     };
     write().map_err(io_error(path))
@@ -174,7 +200,10 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         let did = dir.keyring_ensure(&Env::system()).unwrap().node_did().clone();
         assert_eq!(DataDir::open(&path).unwrap().keyring_open().unwrap().node_did(), &did);
-        assert_eq!(fs::metadata(path.join("master.key")).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(path.join("master.key")).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         let lock = dir.lock().unwrap();
         assert!(matches!(dir.lock(), Err(DataDirError::Locked(_))));
         drop(lock);
@@ -187,7 +216,10 @@ mod tests {
         let dir = DataDir::create(root.path()).unwrap();
         dir.keyring_ensure(&Env::system()).unwrap();
         fs::write(root.path().join("master.key"), "00".repeat(32)).unwrap();
-        assert!(matches!(dir.keyring_ensure(&Env::system()), Err(DataDirError::KeyUnreadable(_))));
+        assert!(matches!(
+            dir.keyring_ensure(&Env::system()),
+            Err(DataDirError::KeyUnreadable(_))
+        ));
         fs::write(root.path().join("master.key"), "short").unwrap();
         assert!(matches!(dir.keyring_open(), Err(DataDirError::MasterKeyMalformed(_))));
     }

@@ -42,7 +42,10 @@ pub struct Certificate {
 
 /// Loads a certificate from PEM files.
 pub fn certificate_load(certificate: &Path, private_key: &Path) -> Result<Certificate, TlsError> {
-    let pem = |path: &Path, what| TlsError::Pem { path: path.display().to_string(), what };
+    let pem = |path: &Path, what| TlsError::Pem {
+        path: path.display().to_string(),
+        what,
+    };
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
         .or(Err(pem(certificate, "certificate")))?;
@@ -71,7 +74,10 @@ pub fn certificate_generate(data: &DataDir, hosts: &[String]) -> Result<Certific
         write_private(&hosts_path, wanted.as_bytes())?;
     }
     let loaded = certificate_load(&certificate_path, &key_path)?;
-    Ok(Certificate { generated: true, ..loaded })
+    Ok(Certificate {
+        generated: true,
+        ..loaded
+    })
 }
 
 fn certificate_use(
@@ -79,13 +85,23 @@ fn certificate_use(
     key: PrivateKeyDer<'static>,
     generated: bool,
 ) -> Result<Certificate, TlsError> {
-    let leaf = chain.first().ok_or_else(|| TlsError::Unusable("the chain is empty".to_owned()))?;
+    let leaf = chain
+        .first()
+        .ok_or_else(|| TlsError::Unusable("the chain is empty".to_owned()))?;
     let digest = imajin_proof::digest::sha256(leaf);
-    let fingerprint = digest.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":");
+    let fingerprint = digest
+        .iter()
+        .map(|byte| format!("{byte:02X}"))
+        .collect::<Vec<_>>()
+        .join(":");
     let mut config = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .map_err(|error| TlsError::Unusable(error.to_string()))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Certificate { config: Arc::new(config), fingerprint, generated })
+    Ok(Certificate {
+        config: Arc::new(config),
+        fingerprint,
+        generated,
+    })
 }

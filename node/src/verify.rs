@@ -41,7 +41,12 @@ impl std::fmt::Display for FindingLine {
 
 impl From<Finding> for FindingLine {
     fn from(finding: Finding) -> Self {
-        Self { service: finding.service, table: finding.table, row: finding.row, problem: finding.problem }
+        Self {
+            service: finding.service,
+            table: finding.table,
+            row: finding.row,
+            problem: finding.problem,
+        }
     }
 }
 
@@ -64,14 +69,24 @@ pub enum VerifyError {
 /// Checks every service that the configuration runs in this data directory.
 pub async fn verify(data: &DataDir, config: &Config) -> Result<Report, VerifyError> {
     let keyring = data.keyring_open()?;
-    let mut report = Report { services: Vec::new(), findings: Vec::new() };
+    let mut report = Report {
+        services: Vec::new(),
+        findings: Vec::new(),
+    };
     for service in &config.services {
-        let unreadable = |source| VerifyError::Database { service: service.as_str(), source };
-        let Some(db) = database_open(data, config, *service).await.map_err(unreadable)? else { continue };
+        let unreadable = |source| VerifyError::Database {
+            service: service.as_str(),
+            source,
+        };
+        let Some(db) = database_open(data, config, *service).await.map_err(unreadable)? else {
+            continue;
+        };
         let (keyring, name) = (keyring.clone(), *service);
         let findings = db.read(move |conn| service_audit(name, conn, &keyring)).await;
         db.close().await;
-        report.findings.extend(findings.map_err(unreadable)?.into_iter().map(FindingLine::from));
+        report
+            .findings
+            .extend(findings.map_err(unreadable)?.into_iter().map(FindingLine::from));
         report.services.push(service.as_str().to_owned());
     }
     Ok(report)

@@ -43,7 +43,12 @@ impl Caller {
         let url = format!("{}/events/api/checkout", self.base);
         let body = json!({"eventId": self.event["id"], "tierId": self.event["tiers"][0]["id"], "quantity": 1});
         let body = serde_json::to_vec(&body)?;
-        let request = RequestToSign { method: "POST", target_uri: &url, idempotency_key: None, body: &body };
+        let request = RequestToSign {
+            method: "POST",
+            target_uri: &url,
+            idempotency_key: None,
+            body: &body,
+        };
         let signed = sign(&self.key, &request, &SignatureParams::now(self.key.did(), &self.env))?;
         let mut call = self.http.post(&url).header("content-type", "application/json");
         for (name, value) in signed.headers() {
@@ -58,37 +63,68 @@ impl Caller {
 
     async fn session(&self) -> Result<String, Failed> {
         let challenge = self.http.post(format!("{}/auth/api/challenge", self.base));
-        let challenge: Value = challenge.json(&json!({"id": self.key.did()})).send().await?.json().await?;
+        let challenge: Value = challenge
+            .json(&json!({"id": self.key.did()}))
+            .send()
+            .await?
+            .json()
+            .await?;
         let text = challenge["challenge"].as_str().unwrap_or_default();
         let signature = self.key.sign(text.as_bytes()).to_hex();
         let body = json!({
             "publicKey": self.key.public().to_hex(), "type": "human", "challengeId": challenge["challengeId"],
             "signature": signature,
         });
-        self.http.post(format!("{}/auth/api/register", self.base)).json(&body).send().await?.error_for_status()?;
+        self.http
+            .post(format!("{}/auth/api/register", self.base))
+            .json(&body)
+            .send()
+            .await?
+            .error_for_status()?;
         let challenge = self.http.post(format!("{}/auth/api/challenge", self.base));
-        let challenge: Value = challenge.json(&json!({"id": self.key.did()})).send().await?.json().await?;
+        let challenge: Value = challenge
+            .json(&json!({"id": self.key.did()}))
+            .send()
+            .await?
+            .json()
+            .await?;
         let text = challenge["challenge"].as_str().unwrap_or_default();
         let body = json!({
             "id": self.key.did(), "challengeId": challenge["challengeId"],
             "signature": self.key.sign(text.as_bytes()).to_hex(),
         });
-        let login = self.http.post(format!("{}/auth/api/authenticate", self.base)).json(&body).send().await?;
+        let login = self
+            .http
+            .post(format!("{}/auth/api/authenticate", self.base))
+            .json(&body)
+            .send()
+            .await?;
         let login: Value = login.error_for_status()?.json().await?;
         Ok(login["token"].as_str().unwrap_or_default().to_owned())
     }
 
     /// Hold, pay, and wait for the receipt.
     async fn purchase(&self, token: &str) -> Result<bool, Failed> {
-        let Some(order) = self.hold().await? else { return Ok(false) };
+        let Some(order) = self.hold().await? else {
+            return Ok(false);
+        };
         let checkout = order["checkoutId"].as_str().unwrap_or_default();
-        let view = self.http.get(format!("{}/pay/api/checkout/{checkout}", self.base)).bearer_auth(token);
+        let view = self
+            .http
+            .get(format!("{}/pay/api/checkout/{checkout}", self.base))
+            .bearer_auth(token);
         let view: Value = view.send().await?.json().await?;
-        let form = [("token", view["formToken"].as_str().unwrap_or_default()), ("outcome", "pay")];
+        let form = [
+            ("token", view["formToken"].as_str().unwrap_or_default()),
+            ("outcome", "pay"),
+        ];
         let press = self.http.post(format!("{}/pay/checkout/{checkout}/pay", self.base));
         press.header("origin", &self.base).form(&form).send().await?;
         for _ in 0..2_000 {
-            let view = self.http.get(format!("{}/pay/api/checkout/{checkout}", self.base)).bearer_auth(token);
+            let view = self
+                .http
+                .get(format!("{}/pay/api/checkout/{checkout}", self.base))
+                .bearer_auth(token);
             let view: Value = view.send().await?.json().await?;
             match view["state"].as_str() {
                 Some("settled") => return Ok(true),
@@ -102,7 +138,10 @@ impl Caller {
 
 fn client() -> Result<Client, Failed> {
     #[expect(clippy::disallowed_methods, reason = "a measuring client, on loopback only")]
-    Ok(Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?)
+    Ok(Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()?)
 }
 
 async fn run<F, Fut>(callers: usize, requests: usize, work: F) -> Result<Measured, Box<dyn std::error::Error>>
@@ -123,7 +162,11 @@ where
                     return Ok::<_, Failed>((latencies, refused));
                 }
                 let began = Instant::now();
-                if work(number).await? { latencies.push(began.elapsed()) } else { refused += 1 }
+                if work(number).await? {
+                    latencies.push(began.elapsed())
+                } else {
+                    refused += 1
+                }
             }
         });
     }
@@ -135,7 +178,11 @@ where
     }
     let elapsed = started.elapsed();
     latencies.sort_unstable();
-    Ok(Measured { latencies, refused, elapsed })
+    Ok(Measured {
+        latencies,
+        refused,
+        elapsed,
+    })
 }
 
 fn callers_make(url: &str, event: &Value, count: usize) -> Result<Vec<Caller>, Failed> {
@@ -160,7 +207,9 @@ pub(crate) async fn holds(
     run(callers, requests, move |number| {
         let people = Arc::clone(&people);
         async move {
-            let Some(caller) = people.get(number) else { return Ok(false) };
+            let Some(caller) = people.get(number) else {
+                return Ok(false);
+            };
             Ok(caller.hold().await?.is_some())
         }
     })
@@ -183,7 +232,9 @@ pub(crate) async fn purchases(
     run(callers, requests, move |number| {
         let sessions = Arc::clone(&sessions);
         async move {
-            let Some((caller, token)) = sessions.get(number % sessions.len()) else { return Ok(false) };
+            let Some((caller, token)) = sessions.get(number % sessions.len()) else {
+                return Ok(false);
+            };
             caller.purchase(token).await
         }
     })

@@ -72,11 +72,17 @@ async fn main() -> Outcome {
 /// Time to the first answer, and memory when nothing happens.
 async fn idle(options: &Options) -> Outcome {
     let node = NodeProcess::start(&options.binary, &Storage::Sqlite).await?;
-    println!("first answer after {:.0?} (first start: keys, migrations, databases)", node.first_answer);
+    println!(
+        "first answer after {:.0?} (first start: keys, migrations, databases)",
+        node.first_answer
+    );
     let node = node.restart().await?;
     println!("first answer after {:.0?} (second start)", node.first_answer);
     tokio::time::sleep(Duration::from_secs(5)).await;
-    println!("idle memory: {} KiB resident (all services, SQLite, 5 s after start)", node.resident_kib()?);
+    println!(
+        "idle memory: {} KiB resident (all services, SQLite, 5 s after start)",
+        node.resident_kib()?
+    );
     Ok(())
 }
 
@@ -84,7 +90,11 @@ async fn holds(options: &Options, storage: &Storage, baseline: Option<f64>) -> O
     let node = NodeProcess::start(&options.binary, storage).await?;
     let event = node.event_make(i64::try_from(options.requests)?)?;
     let measured = caller::holds(&node.url, &event, options.callers, options.requests).await?;
-    report(&format!("ticket holds over signed HTTP, {storage}"), &measured, baseline);
+    report(
+        &format!("ticket holds over signed HTTP, {storage}"),
+        &measured,
+        baseline,
+    );
     println!("  memory after it: {} KiB resident", node.resident_kib()?);
     Ok(())
 }
@@ -94,12 +104,18 @@ async fn purchases(options: &Options, storage: &Storage, baseline: Option<f64>) 
     let requests = options.requests / 4;
     let event = node.event_make(i64::try_from(requests)?)?;
     let measured = caller::purchases(&node.url, &event, options.callers, requests).await?;
-    report(&format!("whole purchases (4 requests each) to the receipt, {storage}"), &measured, baseline);
+    report(
+        &format!("whole purchases (4 requests each) to the receipt, {storage}"),
+        &measured,
+        baseline,
+    );
     Ok(())
 }
 
 fn report(what: &str, measured: &caller::Measured, baseline: Option<f64>) {
-    let ratio = baseline.map(|tps| format!(", {:.2} of pgbench", measured.per_second() / tps)).unwrap_or_default();
+    let ratio = baseline
+        .map(|tps| format!(", {:.2} of pgbench", measured.per_second() / tps))
+        .unwrap_or_default();
     println!(
         "{what}: {:.0}/s{ratio}; p50 {:.1?}, p99 {:.1?}; {} done, {} refused",
         measured.per_second(),

@@ -45,14 +45,26 @@ impl NodeProcess {
         let url = format!("http://127.0.0.1:{port}");
         let mut command = Command::new(binary);
         command.arg("up").arg("--data").arg(folder.path().join("data"));
-        command.args(["--listen", &format!("127.0.0.1:{port}")]).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         if let Storage::Postgres(server) = &storage {
             let schema = format!("load_{port}_");
-            command.args(["--database", server]).env("IMAJIN_DATABASE__SCHEMA_PREFIX", schema);
+            command
+                .args(["--database", server])
+                .env("IMAJIN_DATABASE__SCHEMA_PREFIX", schema);
         }
         let started = Instant::now();
         let child = command.spawn()?;
-        let mut node = Self { child, binary: binary.to_owned(), folder, storage, url, first_answer: Duration::ZERO };
+        let mut node = Self {
+            child,
+            binary: binary.to_owned(),
+            folder,
+            storage,
+            url,
+            first_answer: Duration::ZERO,
+        };
         node.answer_wait(port).await?;
         node.first_answer = started.elapsed();
         Ok(node)
@@ -76,7 +88,9 @@ impl NodeProcess {
 
     /// Stops it and starts it again on the same data.
     pub(crate) async fn restart(mut self) -> Result<Self, Failed> {
-        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()?;
         self.child.wait()?;
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir_in("target")?);
         Self::start_in(&self.binary.clone(), folder, self.storage.clone()).await
@@ -84,7 +98,10 @@ impl NodeProcess {
 
     pub(crate) fn resident_kib(&self) -> Result<u64, Failed> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .ok_or("no VmRSS")?;
         Ok(line.split_whitespace().nth(1).ok_or("no number")?.parse()?)
     }
 
@@ -107,8 +124,25 @@ impl NodeProcess {
         let seller = file("seller");
         self.imajin(&["login", "--node", &self.url, "--key", &seller])?;
         let tier = format!("Seat=10.00:{places}");
-        let mut args = vec!["event", "create", "--node", &self.url, "--key", &seller, "--title", "Load", "--publish"];
-        args.extend(["--starts", "2031-01-01T18:00:00Z", "--ends", "2031-01-01T20:00:00Z", "--tier", &tier]);
+        let mut args = vec![
+            "event",
+            "create",
+            "--node",
+            &self.url,
+            "--key",
+            &seller,
+            "--title",
+            "Load",
+            "--publish",
+        ];
+        args.extend([
+            "--starts",
+            "2031-01-01T18:00:00Z",
+            "--ends",
+            "2031-01-01T20:00:00Z",
+            "--tier",
+            &tier,
+        ]);
         for split in &splits {
             args.extend(["--split", split]);
         }

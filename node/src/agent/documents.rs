@@ -1,6 +1,9 @@
+use std::collections::BTreeMap;
+
 use imajin_did::Keyring;
 use imajin_kernel::{Problem, Timestamp};
 use imajin_registry_api::{Health, Heartbeat, NodeAttestation, Unsigned};
+use imajin_web::Readiness;
 
 /// What this process can say about itself.
 #[derive(Debug, Clone)]
@@ -13,16 +16,15 @@ pub struct NodeFacts {
 impl NodeFacts {
     /// The running binary and the services in it.
     pub fn of_this_process(services: Vec<String>, started: Timestamp) -> Self {
-        Self { services, build_hash: build_hash(), started }
+        Self {
+            services,
+            build_hash: build_hash(),
+            started,
+        }
     }
 
     /// The attestation that a registry asks for.
-    pub fn attestation(
-        &self,
-        keyring: &Keyring,
-        hostname: &str,
-        now: Timestamp,
-    ) -> Result<NodeAttestation, Problem> {
+    pub fn attestation(&self, keyring: &Keyring, hostname: &str, now: Timestamp) -> Result<NodeAttestation, Problem> {
         let unsigned = NodeAttestation {
             node_id: keyring.node_did().clone(),
             public_key: keyring.node_key().public().to_hex(),
@@ -35,26 +37,41 @@ impl NodeFacts {
             timestamp: now.as_millis(),
             signature: None,
         };
-        unsigned.sign(keyring.node_key()).map_err(|error| Problem::new(error.code(), error.to_string()))
+        unsigned
+            .sign(keyring.node_key())
+            .map_err(|error| Problem::new(error.code(), error.to_string()))
     }
 
-    /// A sign of life.
-    pub fn heartbeat(&self, keyring: &Keyring, now: Timestamp) -> Result<Heartbeat, Problem> {
+    /// A sign of life. Each service is asked whether it can answer.
+    pub async fn heartbeat(
+        &self,
+        keyring: &Keyring,
+        now: Timestamp,
+        checks: &[(String, Readiness)],
+    ) -> Result<Heartbeat, Problem> {
+        let mut services = BTreeMap::new();
+        for (name, ready) in checks {
+            let standing = if ready().await.is_ok() { "up" } else { "down" };
+            services.insert(name.clone(), standing.to_owned());
+        }
+        let healthy = services.values().all(|standing| standing == "up");
         let unsigned = Heartbeat {
             node_id: keyring.node_did().clone(),
             timestamp: now.as_millis(),
             build_hash: self.build_hash.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             health: Health {
-                status: "healthy".to_owned(),
-                services: self.services.iter().map(|name| (name.clone(), "up".to_owned())).collect(),
+                status: if healthy { "healthy" } else { "degraded" }.to_owned(),
+                services,
                 uptime: u64::try_from(now.since(self.started).as_seconds()).unwrap_or(0),
                 metrics: serde_json::Map::new(),
             },
             addresses: None,
             signature: None,
         };
-        unsigned.sign(keyring.node_key()).map_err(|error| Problem::new(error.code(), error.to_string()))
+        unsigned
+            .sign(keyring.node_key())
+            .map_err(|error| Problem::new(error.code(), error.to_string()))
     }
 }
 

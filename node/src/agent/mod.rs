@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use imajin_did::Keyring;
 use imajin_kernel::{Code, Env, Problem, Span, Timestamp};
-use imajin_registry_api::{Heartbeat, NodeAttestation};
-use imajin_web::HttpClient;
+use imajin_registry_api::{Heartbeat, NodeAttestation, Registration};
+use imajin_web::{HttpClient, Readiness};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,7 +20,7 @@ use crate::data_dir::DataDir;
 use crate::run::StartError;
 
 pub use documents::NodeFacts;
-pub use state::{AgentState, Registration};
+pub use state::AgentState;
 
 /// How often the agent looks whether something is due, or was changed by `imajin node register`.
 const TICK: Duration = Duration::from_secs(5);
@@ -66,6 +66,7 @@ pub struct RegistryLink {
     keyring: Keyring,
     env: Env,
     facts: NodeFacts,
+    checks: Vec<(String, Readiness)>,
 }
 
 #[derive(Serialize)]
@@ -74,16 +75,34 @@ struct RegisterRequest<'a> {
 }
 
 impl RegistryLink {
-    /// Prepares the link; nothing is sent yet.
-    pub fn new(keyring: Keyring, env: Env, facts: NodeFacts) -> Result<Self, Problem> {
-        Ok(Self { http: HttpClient::new(Duration::from_secs(20), None)?, keyring, env, facts })
+    /// Prepares the link; nothing is sent yet. `checks` say for each service whether it can answer.
+    pub fn new(
+        keyring: Keyring,
+        env: Env,
+        facts: NodeFacts,
+        checks: Vec<(String, Readiness)>,
+    ) -> Result<Self, Problem> {
+        Ok(Self {
+            http: HttpClient::new(Duration::from_secs(20), None)?,
+            keyring,
+            env,
+            facts,
+            checks,
+        })
     }
 
     /// Registers or renews, and gives back what is now on record.
     pub async fn register(&self, registry: &Url, hostname: &str) -> Result<Registration, Problem> {
         let attestation = self.facts.attestation(&self.keyring, hostname, self.env.now())?;
-        let answer: RegisterAnswer =
-            self.post(registry, "api/node/register", &RegisterRequest { attestation: &attestation }).await?;
+        let answer: RegisterAnswer = self
+            .post(
+                registry,
+                "api/node/register",
+                &RegisterRequest {
+                    attestation: &attestation,
+                },
+            )
+            .await?;
         let now = self.env.now();
         Ok(Registration {
             registry: registry.clone(),
@@ -99,7 +118,10 @@ impl RegistryLink {
     }
 
     async fn heartbeat(&self, registry: &Url) -> Result<HeartbeatAnswer, Problem> {
-        let heartbeat: Heartbeat = self.facts.heartbeat(&self.keyring, self.env.now())?;
+        let heartbeat: Heartbeat = self
+            .facts
+            .heartbeat(&self.keyring, self.env.now(), &self.checks)
+            .await?;
         self.post(registry, "api/node/heartbeat", &heartbeat).await
     }
 
@@ -115,7 +137,12 @@ impl RegistryLink {
         let body = serde_json::to_vec(body).map_err(|error| Problem::invalid(error.to_string()))?;
         let headers = [("content-type", "application/json")]
             .into_iter()
-            .map(|(name, value)| (http::HeaderName::from_static(name), http::HeaderValue::from_static(value)))
+            .map(|(name, value)| {
+                (
+                    http::HeaderName::from_static(name),
+                    http::HeaderValue::from_static(value),
+                )
+            })
             .collect();
         self.http.send(http::Method::POST, url, headers, body).await?.json()
     }
@@ -123,11 +150,16 @@ impl RegistryLink {
     /// Does what is due for one registration, and says when to come back.
     async fn attend(&self, mut registration: Registration, heartbeat_seconds: u32) -> Registration {
         let now = self.env.now();
-        let renew = registration.expires_at.is_none_or(|expires_at| expires_at.since(now) < RENEW_BEFORE);
+        let renew = registration
+            .expires_at
+            .is_none_or(|expires_at| expires_at.since(now) < RENEW_BEFORE);
         if renew {
             match self.register(&registration.registry, &registration.hostname).await {
                 Ok(renewed) => {
-                    registration = Registration { last_heartbeat_at: registration.last_heartbeat_at, ..renewed };
+                    registration = Registration {
+                        last_heartbeat_at: registration.last_heartbeat_at,
+                        ..renewed
+                    };
                 }
                 Err(problem) => return self.postpone(registration, &problem),
             }
@@ -135,12 +167,23 @@ impl RegistryLink {
         match self.heartbeat(&registration.registry).await {
             Ok(answer) => {
                 for action in &answer.actions {
-                    tracing::info!(action = action.kind, reason = action.reason, "the registry asks for an action");
+                    tracing::info!(
+                        action = action.kind,
+                        reason = action.reason,
+                        "the registry asks for an action"
+                    );
                 }
-                let again = answer.actions.iter().any(|action| matches!(action.kind.as_str(), "renew" | "reattest"));
+                let again = answer
+                    .actions
+                    .iter()
+                    .any(|action| matches!(action.kind.as_str(), "renew" | "reattest"));
                 let by_registry = Timestamp::from_millis(answer.next_heartbeat);
                 let by_config = now.plus(self.jittered(Span::seconds(i64::from(heartbeat_seconds))));
-                registration.next_attempt_at = if again { now } else { by_registry.min(by_config).max(now) };
+                registration.next_attempt_at = if again {
+                    now
+                } else {
+                    by_registry.min(by_config).max(now)
+                };
                 registration.expires_at = if again { None } else { registration.expires_at };
                 registration.last_heartbeat_at = Some(now);
                 registration.failures = 0;
@@ -179,6 +222,7 @@ pub fn start(
     data: &DataDir,
     config: &Config,
     services: Vec<String>,
+    checks: Vec<(String, Readiness)>,
     keyring: &Keyring,
     env: &Env,
     tasks: &TaskTracker,
@@ -186,7 +230,7 @@ pub fn start(
 ) -> Result<(), StartError> {
     let state = AgentState::new(data);
     let facts = NodeFacts::of_this_process(services, env.now());
-    let link = RegistryLink::new(keyring.clone(), env.clone(), facts)
+    let link = RegistryLink::new(keyring.clone(), env.clone(), facts, checks)
         .map_err(|problem| StartError::Configuration(problem.to_string()))?;
     if let (Some(url), Some(hostname)) = (&config.registry.url, &config.registry.hostname) {
         state.ensure(url, hostname, env.now())?;

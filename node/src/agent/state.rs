@@ -2,34 +2,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use imajin_kernel::Timestamp;
-use serde::{Deserialize, Serialize};
+use imajin_registry_api::{Registration, Registrations};
 use url::Url;
 
 use crate::data_dir::{DataDir, DataDirError, write_private};
-
-/// What the agent knows about one registration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Registration {
-    /// The registry's base URL.
-    pub registry: Url,
-    /// The name that the node wants there.
-    pub hostname: String,
-    /// The full host name that it got.
-    pub subdomain: Option<String>,
-    /// What the registry says about the node.
-    pub status: String,
-    /// When the registration runs out; none: register at the next occasion.
-    pub expires_at: Option<Timestamp>,
-    /// When the registry last took a sign of life.
-    pub last_heartbeat_at: Option<Timestamp>,
-    /// When the agent tries next.
-    pub next_attempt_at: Timestamp,
-    /// How often it failed since it last succeeded.
-    pub failures: u32,
-    /// Why it failed last.
-    pub last_error: Option<String>,
-}
 
 /// The registrations of a node: a small file, which `imajin node register` writes too, while the node runs.
 #[derive(Debug, Clone)]
@@ -40,12 +16,17 @@ pub struct AgentState {
 impl AgentState {
     /// The state in a data directory.
     pub fn new(data: &DataDir) -> Self {
-        Self { path: data.path().join("registrations.json") }
+        Self {
+            path: data.path().join("registrations.json"),
+        }
     }
 
     /// All registrations; none when there is no file yet.
     pub fn load(&self) -> Result<Vec<Registration>, DataDirError> {
-        let io = |source| DataDirError::Io { path: self.path.clone(), source };
+        let io = |source| DataDirError::Io {
+            path: self.path.clone(),
+            source,
+        };
         match fs::read(&self.path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| io(error.into())),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -60,15 +41,20 @@ impl AgentState {
             Some(known) => *known = registration.clone(),
             None => all.push(registration.clone()),
         }
-        let bytes = serde_json::to_vec_pretty(&all)
-            .map_err(|error| DataDirError::Io { path: self.path.clone(), source: error.into() })?;
+        let bytes = serde_json::to_vec_pretty(&all).map_err(|error| DataDirError::Io {
+            path: self.path.clone(),
+            source: error.into(),
+        })?;
         write_private(&self.path, &bytes)
     }
 
     /// Notes a registration that the configuration asks for, unless it is known under that name already.
     pub(super) fn ensure(&self, registry: &Url, hostname: &str, now: Timestamp) -> Result<(), DataDirError> {
         let known = self.load()?;
-        if known.iter().any(|known| &known.registry == registry && known.hostname == hostname) {
+        if known
+            .iter()
+            .any(|known| &known.registry == registry && known.hostname == hostname)
+        {
             return Ok(());
         }
         self.store(&Registration {
@@ -81,6 +67,15 @@ impl AgentState {
             next_attempt_at: now,
             failures: 0,
             last_error: None,
+        })
+    }
+}
+
+impl Registrations for AgentState {
+    fn registrations(&self) -> Vec<Registration> {
+        self.load().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the registrations of this node cannot be read");
+            Vec::new()
         })
     }
 }

@@ -7,7 +7,7 @@ use super::{CommandError, KeyArg, NodeArg, Output};
 
 /// Show your balances.
 #[derive(Debug, Args)]
-pub struct BalanceArgs {
+pub(super) struct BalanceArgs {
     #[command(flatten)]
     node: NodeArg,
     #[command(flatten)]

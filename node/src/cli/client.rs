@@ -14,14 +14,14 @@ use url::Url;
 use super::{CommandError, KeyArg, NodeArg};
 
 /// Speaks to a node over its public routes, as any other client would.
-pub struct NodeClient {
+pub(super) struct NodeClient {
     base: Url,
     http: HttpClient,
     env: Env,
 }
 
 /// A node as one identity sees it.
-pub struct IdentityClient {
+pub(super) struct IdentityClient {
     node: NodeClient,
     key: SecretKey,
     did: Did,
@@ -30,23 +30,26 @@ pub struct IdentityClient {
 /// What logging in gave.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct LoggedIn {
+pub(super) struct LoggedIn {
     /// The session token.
-    pub token: String,
+    pub(super) token: String,
 }
 
 /// Reads a key file.
-pub fn key_read(path: &Path) -> Result<SecretKey, CommandError> {
+pub(super) fn key_read(path: &Path) -> Result<SecretKey, CommandError> {
     let pem = std::fs::read_to_string(path)
         .map_err(|error| CommandError::Local(format!("the key file {} cannot be read: {error}", path.display())))?;
     SecretKey::from_pkcs8_pem(&pem).map_err(|error| {
-        CommandError::Local(format!("{} is no key file (PKCS#8 PEM, Ed25519): {error}", path.display()))
+        CommandError::Local(format!(
+            "{} is no key file (PKCS#8 PEM, Ed25519): {error}",
+            path.display()
+        ))
     })
 }
 
 impl NodeArg {
     /// A client of the named node.
-    pub fn client(&self) -> Result<NodeClient, CommandError> {
+    pub(super) fn client(&self) -> Result<NodeClient, CommandError> {
         let root = match &self.ca {
             Some(path) => Some(std::fs::read(path).map_err(|error| {
                 CommandError::Local(format!("the certificate {} cannot be read: {error}", path.display()))
@@ -54,13 +57,21 @@ impl NodeArg {
             None => None,
         };
         let http = HttpClient::new(Duration::from_secs(40), root.as_deref())?;
-        Ok(NodeClient { base: self.node.clone(), http, env: Env::system() })
+        Ok(NodeClient {
+            base: self.node.clone(),
+            http,
+            env: Env::system(),
+        })
     }
 
     /// A client of the named node that signs with the named key.
-    pub fn signing(&self, key: &KeyArg) -> Result<IdentityClient, CommandError> {
+    pub(super) fn signing(&self, key: &KeyArg) -> Result<IdentityClient, CommandError> {
         let key = key_read(&key.key)?;
-        Ok(IdentityClient { node: self.client()?, did: key.did(), key })
+        Ok(IdentityClient {
+            node: self.client()?,
+            did: key.did(),
+            key,
+        })
     }
 }
 
@@ -71,19 +82,25 @@ fn header(name: &'static str, value: &str) -> Result<(HeaderName, HeaderValue), 
 
 impl NodeClient {
     /// Time and randomness of this command.
-    pub fn env(&self) -> &Env {
+    pub(super) fn env(&self) -> &Env {
         &self.env
     }
 
     /// The absolute URL of a path on the node.
-    pub fn url(&self, path: &str) -> Result<Url, CommandError> {
-        self.base.join(path).map_err(|error| CommandError::Local(format!("--node is no usable URL: {error}")))
+    pub(super) fn url(&self, path: &str) -> Result<Url, CommandError> {
+        self.base
+            .join(path)
+            .map_err(|error| CommandError::Local(format!("--node is no usable URL: {error}")))
     }
 
     /// Reads something public.
-    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CommandError> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CommandError> {
         let headers = HeaderMap::from_iter([header("accept", "application/json")?]);
-        Ok(self.http.send(Method::GET, self.url(path)?, headers, Vec::new()).await?.json()?)
+        Ok(self
+            .http
+            .send(Method::GET, self.url(path)?, headers, Vec::new())
+            .await?
+            .json()?)
     }
 
     async fn post<B: Serialize>(&self, path: &str, body: &B) -> Result<HttpAnswer, CommandError> {
@@ -98,8 +115,10 @@ impl NodeClient {
     }
 
     /// Sends a form as a page of the node itself would.
-    pub async fn form_post(&self, url: Url, fields: &[(&str, &str)]) -> Result<HttpAnswer, CommandError> {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    pub(super) async fn form_post(&self, url: Url, fields: &[(&str, &str)]) -> Result<HttpAnswer, CommandError> {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
         let origin = url.origin().ascii_serialization();
         let headers = HeaderMap::from_iter([
             header("accept", "application/json")?,
@@ -124,22 +143,22 @@ struct Challenge {
 
 impl IdentityClient {
     /// The node without the identity.
-    pub fn node(&self) -> &NodeClient {
+    pub(super) fn node(&self) -> &NodeClient {
         &self.node
     }
 
     /// Who signs.
-    pub fn did(&self) -> &Did {
+    pub(super) fn did(&self) -> &Did {
         &self.did
     }
 
     /// The key that signs documents.
-    pub fn key(&self) -> &SecretKey {
+    pub(super) fn key(&self) -> &SecretKey {
         &self.key
     }
 
     /// Sends a mutation, signed as RFC 9421 says.
-    pub async fn send<B: Serialize, T: DeserializeOwned>(
+    pub(super) async fn send<B: Serialize, T: DeserializeOwned>(
         &self,
         method: &str,
         path: &str,
@@ -148,7 +167,12 @@ impl IdentityClient {
     ) -> Result<T, CommandError> {
         let body = serde_json::to_vec(body).map_err(|error| CommandError::Local(error.to_string()))?;
         let url = self.node.url(path)?;
-        let request = RequestToSign { method, target_uri: url.as_str(), idempotency_key, body: &body };
+        let request = RequestToSign {
+            method,
+            target_uri: url.as_str(),
+            idempotency_key,
+            body: &body,
+        };
         let params = SignatureParams {
             keyid: self.did.clone(),
             created: self.node.env.now(),
@@ -167,39 +191,42 @@ impl IdentityClient {
     }
 
     /// Registers the identity; tells whether it was new.
-    pub async fn register(&self, handle: Option<&str>, name: Option<&str>) -> Result<bool, CommandError> {
+    pub(super) async fn register(&self, handle: Option<&str>, name: Option<&str>) -> Result<bool, CommandError> {
         let (challenge_id, signature) = self.challenge_answer("/auth/api/challenge").await?;
         let body = json!({
             "publicKey": self.key.public().to_hex(), "type": "human", "handle": handle, "name": name,
             "challengeId": challenge_id, "signature": signature,
         });
         let answer: serde_json::Value = self.send("POST", "/auth/api/register", &body, None).await?;
-        Ok(answer.get("created").and_then(serde_json::Value::as_bool).unwrap_or(false))
+        Ok(answer
+            .get("created")
+            .and_then(serde_json::Value::as_bool)
+            .unwrap_or(false))
     }
 
     /// Opens a session, for reading one's own data.
-    pub async fn login(&self) -> Result<LoggedIn, CommandError> {
+    pub(super) async fn login(&self) -> Result<LoggedIn, CommandError> {
         let (challenge_id, signature) = self.challenge_answer("/auth/api/challenge").await?;
         let body = json!({"id": self.did, "challengeId": challenge_id, "signature": signature});
         Ok(self.node.post("/auth/api/authenticate", &body).await?.json()?)
     }
 
     /// Reads something that only this identity may see.
-    pub async fn get_own<T: DeserializeOwned>(
-        &self,
-        session: &LoggedIn,
-        path: &str,
-    ) -> Result<T, CommandError> {
+    pub(super) async fn get_own<T: DeserializeOwned>(&self, session: &LoggedIn, path: &str) -> Result<T, CommandError> {
         let headers = HeaderMap::from_iter([
             header("accept", "application/json")?,
             header("authorization", &format!("Bearer {}", session.token))?,
         ]);
-        let answer = self.node.http.send(Method::GET, self.node.url(path)?, headers, Vec::new()).await?;
+        let answer = self
+            .node
+            .http
+            .send(Method::GET, self.node.url(path)?, headers, Vec::new())
+            .await?;
         Ok(answer.json()?)
     }
 }
 
 /// Turns a missing member of an answer into one line.
-pub fn unexpected(what: &str) -> CommandError {
+pub(super) fn unexpected(what: &str) -> CommandError {
     CommandError::Problem(Problem::unavailable(what))
 }

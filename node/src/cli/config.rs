@@ -6,7 +6,7 @@ use crate::config::{Overrides, load};
 
 /// Show the configuration in force.
 #[derive(Debug, Args)]
-pub struct ConfigArgs {
+pub(super) struct ConfigArgs {
     #[command(flatten)]
     data: DataArg,
 }

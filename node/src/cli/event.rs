@@ -13,7 +13,7 @@ use super::{CommandError, KeyArg, NodeArg, Output};
 
 /// Events of a node.
 #[derive(Debug, Subcommand)]
-pub enum EventCommand {
+pub(super) enum EventCommand {
     /// Make an event. It is a draft until it is published.
     Create(Box<CreateArgs>),
     /// Put an event on sale.
@@ -35,7 +35,7 @@ pub enum EventCommand {
 
 /// Make an event.
 #[derive(Debug, Args)]
-pub struct CreateArgs {
+pub(super) struct CreateArgs {
     #[command(flatten)]
     node: NodeArg,
     #[command(flatten)]
@@ -94,14 +94,20 @@ impl EventCommand {
 }
 
 async fn publish(client: &IdentityClient, event: EventId) -> Result<EventView, CommandError> {
-    client.send("POST", &format!("/events/api/events/{event}/publish"), &json!({}), None).await
+    client
+        .send("POST", &format!("/events/api/events/{event}/publish"), &json!({}), None)
+        .await
 }
 
 impl CreateArgs {
     async fn run(self, output: &Output) -> Result<(), CommandError> {
         let client = self.node.signing(&self.key)?;
         let manifest = self.manifest(&client)?;
-        let tiers = self.tiers.iter().map(|text| tier(text, &self.currency)).collect::<Result<Vec<_>, _>>()?;
+        let tiers = self
+            .tiers
+            .iter()
+            .map(|text| tier(text, &self.currency))
+            .collect::<Result<Vec<_>, _>>()?;
         let body = json!({
             "title": self.title, "description": self.description, "startsAt": self.starts, "endsAt": self.ends,
             "timezone": self.timezone, "venue": self.venue, "tags": [], "tiers": tiers, "manifest": manifest,
@@ -111,9 +117,21 @@ impl CreateArgs {
             event = publish(&client, event.id).await?;
         }
         output.result(&event, |event| {
-            let next = if self.publish { "It is on sale." } else { "Publish it with `imajin event publish`." };
-            let tiers = event.tiers.iter().map(|tier| format!("\n  {} {} {}", tier.id, tier.name, tier.price));
-            format!("Made {} ({}). {next}{}", event.id, event.title, tiers.collect::<String>())
+            let next = if self.publish {
+                "It is on sale."
+            } else {
+                "Publish it with `imajin event publish`."
+            };
+            let tiers = event
+                .tiers
+                .iter()
+                .map(|tier| format!("\n  {} {} {}", tier.id, tier.name, tier.price));
+            format!(
+                "Made {} ({}). {next}{}",
+                event.id,
+                event.title,
+                tiers.collect::<String>()
+            )
         });
         Ok(())
     }
@@ -122,7 +140,10 @@ impl CreateArgs {
         let contributors = if self.splits.is_empty() {
             vec![Contributor::new(Payee::Did(client.did().clone()), "seller", Share::ONE)]
         } else {
-            self.splits.iter().map(|text| contributor(text)).collect::<Result<Vec<_>, _>>()?
+            self.splits
+                .iter()
+                .map(|text| contributor(text))
+                .collect::<Result<Vec<_>, _>>()?
         };
         let local = |error: &dyn std::fmt::Display| CommandError::Local(format!("--split: {error}"));
         let now = client.node().env().now();
@@ -131,7 +152,9 @@ impl CreateArgs {
         manifest.kind = Some("event".to_owned());
         manifest.created = Some(now.to_string());
         manifest.author = Some(client.did().clone());
-        manifest.sign(client.key(), client.did().clone(), now).map_err(|error| local(&error))
+        manifest
+            .sign(client.key(), client.did().clone(), now)
+            .map_err(|error| local(&error))
     }
 }
 
@@ -151,7 +174,9 @@ fn tier(text: &str, currency: &str) -> Result<Value, CommandError> {
         Some((price, places)) => (price, Some(places)),
         None => (rest, None),
     };
-    let price: Money = format!("{price} {currency}").parse().map_err(|error| wrong(&format!("{error}")))?;
+    let price: Money = format!("{price} {currency}")
+        .parse()
+        .map_err(|error| wrong(&format!("{error}")))?;
     let quantity = match places {
         Some(places) => Some(places.parse::<u32>().map_err(|error| wrong(&error.to_string()))?),
         None => None,
@@ -163,10 +188,16 @@ fn list_text(page: &EventPage) -> String {
     if page.events.is_empty() {
         return "Nothing is on sale.".to_owned();
     }
-    let mut rows = vec![["EVENT", "STARTS", "TITLE", "TIER", "PRICE", "LEFT"].map(str::to_owned).to_vec()];
+    let mut rows = vec![
+        ["EVENT", "STARTS", "TITLE", "TIER", "PRICE", "LEFT"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     for event in &page.events {
         for tier in &event.tiers {
-            let left = tier.available.map_or_else(|| "unlimited".to_owned(), |left| left.to_string());
+            let left = tier
+                .available
+                .map_or_else(|| "unlimited".to_owned(), |left| left.to_string());
             rows.push(vec![
                 event.id.to_string(),
                 event.starts_at.to_string(),

@@ -11,7 +11,7 @@ use crate::data_dir::write_private;
 
 /// Key files.
 #[derive(Debug, Subcommand)]
-pub enum KeyCommand {
+pub(super) enum KeyCommand {
     /// Make a new Ed25519 key and write it to a file that only you can read.
     New {
         /// The file; it must not exist yet.
@@ -45,7 +45,10 @@ impl KeyCommand {
                 }
                 let key = SecretKey::generate(&Env::system());
                 write_private(&out, key.to_pkcs8_pem().as_bytes())?;
-                let text = format!("Wrote a new key to {}. Keep a copy: nobody can give it back to you.", out.display());
+                let text = format!(
+                    "Wrote a new key to {}. Keep a copy: nobody can give it back to you.",
+                    out.display()
+                );
                 output.note(&text);
                 show(&key, out, output);
             }
@@ -63,5 +66,7 @@ fn show(key: &SecretKey, file: PathBuf, output: &Output) {
         did: did.to_string(),
         file,
     };
-    output.result(&shown, |shown| format!("{}\npublic key {}", shown.did, shown.public_key_hex));
+    output.result(&shown, |shown| {
+        format!("{}\npublic key {}", shown.did, shown.public_key_hex)
+    });
 }

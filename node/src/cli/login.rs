@@ -5,7 +5,7 @@ use super::{CommandError, KeyArg, NodeArg, Output};
 
 /// Log in with a key file.
 #[derive(Debug, Args)]
-pub struct LoginArgs {
+pub(super) struct LoginArgs {
     #[command(flatten)]
     node: NodeArg,
     #[command(flatten)]
@@ -43,10 +43,23 @@ impl LoginArgs {
             None => false,
         };
         let session = client.login().await?;
-        let report = Report { did: client.did().to_string(), created, operator_claimed, token: session.token };
+        let report = Report {
+            did: client.did().to_string(),
+            created,
+            operator_claimed,
+            token: session.token,
+        };
         output.result(&report, |report| {
-            let done = if report.created { "Registered and logged in" } else { "Logged in" };
-            let operator = if report.operator_claimed { " You are now the operator of this node." } else { "" };
+            let done = if report.created {
+                "Registered and logged in"
+            } else {
+                "Logged in"
+            };
+            let operator = if report.operator_claimed {
+                " You are now the operator of this node."
+            } else {
+                ""
+            };
             format!("{done} as {}.{operator}", report.did)
         });
         Ok(())

@@ -21,7 +21,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use imajin_kernel::Problem;
 use url::Url;
 
-pub use output::Output;
+use output::Output;
 
 use crate::data_dir::{DataDir, DataDirError};
 
@@ -72,7 +72,7 @@ enum Command {
 
 /// Which node to talk to.
 #[derive(Debug, Clone, Args)]
-pub struct NodeArg {
+struct NodeArg {
     /// The node's URL.
     #[arg(long, env = "IMAJIN_NODE", default_value = "http://127.0.0.1:7000")]
     node: Url,
@@ -83,7 +83,7 @@ pub struct NodeArg {
 
 /// Whose key signs.
 #[derive(Debug, Clone, Args)]
-pub struct KeyArg {
+struct KeyArg {
     /// Your key file, from `imajin key new`.
     #[arg(long, env = "IMAJIN_KEY", value_name = "FILE")]
     key: PathBuf,
@@ -91,7 +91,7 @@ pub struct KeyArg {
 
 /// Which data directory.
 #[derive(Debug, Clone, Args)]
-pub struct DataArg {
+struct DataArg {
     /// The node's data directory.
     #[arg(long, env = "IMAJIN_DATA", value_name = "DIR")]
     data: Option<PathBuf>,
@@ -105,7 +105,7 @@ impl DataArg {
 
 /// Why a command failed: one line for the person.
 #[derive(Debug, thiserror::Error)]
-pub enum CommandError {
+enum CommandError {
     /// A node or registry refused.
     #[error("{}{}", .0.detail, .0.hint.as_ref().map(|hint| format!(" {hint}")).unwrap_or_default())]
     Problem(Problem),
@@ -148,7 +148,9 @@ impl Cli {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let result = match runtime {
             Ok(runtime) => runtime.block_on(self.command.run(&output)),
-            Err(error) => Err(CommandError::Local(format!("the program cannot start its threads: {error}"))),
+            Err(error) => Err(CommandError::Local(format!(
+                "the program cannot start its threads: {error}"
+            ))),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

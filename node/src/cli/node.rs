@@ -1,16 +1,17 @@
 use clap::Subcommand;
 use imajin_kernel::Env;
+use imajin_registry_api::Registration;
 use serde::Serialize;
 use url::Url;
 
 use super::{CommandError, DataArg, Output};
-use crate::agent::{AgentState, NodeFacts, Registration, RegistryLink};
+use crate::agent::{AgentState, NodeFacts, RegistryLink};
 use crate::config::{Overrides, load};
 use crate::data_dir::DataDir;
 
 /// The node itself.
 #[derive(Debug, Subcommand)]
-pub enum NodeCommand {
+pub(super) enum NodeCommand {
     /// Make a data directory with the node's key, without starting it: to learn its DID before others are configured.
     Init {
         #[command(flatten)]
@@ -56,8 +57,14 @@ fn init(data: &DataArg, output: &Output) -> Result<(), CommandError> {
     let data = DataDir::create(&data.path())?;
     let _lock = data.lock()?;
     let keyring = data.keyring_ensure(&Env::system())?;
-    let status = Status { did: keyring.node_did().to_string(), running: false, registrations: Vec::new() };
-    output.result(&status, |status| format!("The node in {} is {}", data.path().display(), status.did));
+    let status = Status {
+        did: keyring.node_did().to_string(),
+        running: false,
+        registrations: Vec::new(),
+    };
+    output.result(&status, |status| {
+        format!("The node in {} is {}", data.path().display(), status.did)
+    });
     Ok(())
 }
 
@@ -68,12 +75,17 @@ async fn register(data: &DataArg, registry: &Url, name: &str, output: &Output) -
     let services = loaded.config.services.iter().map(ToString::to_string).collect();
     let env = Env::system();
     let facts = NodeFacts::of_this_process(services, env.now());
-    let registration = RegistryLink::new(keyring, env, facts)?.register(registry, name).await?;
+    let registration = RegistryLink::new(keyring, env, facts, Vec::new())?
+        .register(registry, name)
+        .await?;
     AgentState::new(&data).store(&registration)?;
     output.result(&registration, |done| {
         let name = done.subdomain.as_deref().unwrap_or(&done.hostname);
         let until = done.expires_at.map(|at| format!(" until {at}")).unwrap_or_default();
-        format!("Registered as {name} ({}){until}. A running node renews it and sends heartbeats.", done.status)
+        format!(
+            "Registered as {name} ({}){until}. A running node renews it and sends heartbeats.",
+            done.status
+        )
     });
     Ok(())
 }
@@ -82,9 +94,17 @@ fn status(data: &DataArg, output: &Output) -> Result<(), CommandError> {
     let data = DataDir::open(&data.path())?;
     let running = data.lock().is_err();
     let did = data.keyring_open()?.node_did().to_string();
-    let status = Status { did, running, registrations: AgentState::new(&data).load()? };
+    let status = Status {
+        did,
+        running,
+        registrations: AgentState::new(&data).load()?,
+    };
     output.result(&status, |status| {
-        let mut lines = vec![format!("{} ({})", status.did, if status.running { "running" } else { "not running" })];
+        let mut lines = vec![format!(
+            "{} ({})",
+            status.did,
+            if status.running { "running" } else { "not running" }
+        )];
         if status.registrations.is_empty() {
             lines.push("Not registered anywhere: `imajin node register --registry URL --name NAME`.".to_owned());
         }
@@ -95,9 +115,17 @@ fn status(data: &DataArg, output: &Output) -> Result<(), CommandError> {
 }
 
 fn registration_text(registration: &Registration) -> String {
-    let heard = registration.last_heartbeat_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
-    let until = registration.expires_at.map_or_else(|| "not yet registered".to_owned(), |at| format!("until {at}"));
-    let error = registration.last_error.as_ref().map(|error| format!("; last failure: {error}")).unwrap_or_default();
+    let heard = registration
+        .last_heartbeat_at
+        .map_or_else(|| "never".to_owned(), |at| at.to_string());
+    let until = registration
+        .expires_at
+        .map_or_else(|| "not yet registered".to_owned(), |at| format!("until {at}"));
+    let error = registration
+        .last_error
+        .as_ref()
+        .map(|error| format!("; last failure: {error}"))
+        .unwrap_or_default();
     format!(
         "{} at {}: {}, {until}; last heartbeat {heard}{error}",
         registration.subdomain.as_deref().unwrap_or(&registration.hostname),

@@ -6,18 +6,18 @@ use super::CommandError;
 
 /// Where results and refusals go.
 #[derive(Debug, Clone, Copy)]
-pub struct Output {
+pub(super) struct Output {
     json: bool,
 }
 
 impl Output {
     /// Text for people, or JSON for programs.
-    pub fn new(json: bool) -> Self {
+    pub(super) fn new(json: bool) -> Self {
         Self { json }
     }
 
     /// Prints the result: as JSON, or the text that `text` makes of it. A closed pipe ends the command quietly.
-    pub fn result<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) {
+    pub(super) fn result<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) {
         let line = if self.json {
             serde_json::to_string_pretty(value).unwrap_or_default()
         } else {
@@ -27,14 +27,14 @@ impl Output {
     }
 
     /// Tells what is going on, on the error stream, where it does not mix with the result.
-    pub fn note(&self, text: &str) {
+    pub(super) fn note(&self, text: &str) {
         if !self.json {
             let _closed_pipe = writeln!(std::io::stderr(), "{text}");
         }
     }
 
     /// Prints a refusal: one line, or a problem as JSON.
-    pub fn error(&self, error: &CommandError) {
+    pub(super) fn error(&self, error: &CommandError) {
         let line = match (self.json, error) {
             (true, CommandError::Problem(problem)) => {
                 serde_json::json!({"error": problem.code, "detail": problem.detail, "hint": problem.hint}).to_string()
@@ -50,7 +50,13 @@ impl Output {
 pub(super) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns)
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .map(|column| {
+            rows.iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));

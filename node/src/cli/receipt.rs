@@ -7,7 +7,7 @@ use super::{CommandError, KeyArg, NodeArg, Output};
 
 /// Receipts.
 #[derive(Debug, Subcommand)]
-pub enum ReceiptCommand {
+pub(super) enum ReceiptCommand {
     /// Show where each part of a payment went. Only its payer, its payees and the operator can.
     Show {
         /// The receipt.
@@ -24,7 +24,9 @@ impl ReceiptCommand {
         let Self::Show { receipt, node, key } = self;
         let client = node.signing(&key)?;
         let session = client.login().await?;
-        let receipt: ReceiptView = client.get_own(&session, &format!("/pay/api/receipts/{receipt}")).await?;
+        let receipt: ReceiptView = client
+            .get_own(&session, &format!("/pay/api/receipts/{receipt}"))
+            .await?;
         if let Some(node_key) = receipt.message.from.public_key() {
             receipt
                 .message
@@ -41,13 +43,25 @@ fn text(receipt: &ReceiptView) -> String {
     let currency = body.gross.asset.as_str();
     let mut rows = vec![vec![body.gross.to_string(), "paid".to_owned(), body.title.clone()]];
     for fee in &body.fees {
-        rows.push(vec![format!("{} {currency}", fee.amount), format!("fee: {}", fee.name), fee.did.to_string()]);
+        rows.push(vec![
+            format!("{} {currency}", fee.amount),
+            format!("fee: {}", fee.name),
+            fee.did.to_string(),
+        ]);
     }
     for leg in &body.legs {
-        let role = if leg.held { format!("{} (held until accepted)", leg.role) } else { leg.role.clone() };
+        let role = if leg.held {
+            format!("{} (held until accepted)", leg.role)
+        } else {
+            leg.role.clone()
+        };
         rows.push(vec![format!("{} {currency}", leg.amount), role, leg.did.to_string()]);
     }
-    let test = if body.test_money { "\nTEST MONEY: worth nothing." } else { "" };
+    let test = if body.test_money {
+        "\nTEST MONEY: worth nothing."
+    } else {
+        ""
+    };
     format!(
         "Receipt {} of {}\n{}\nsigned by {}\nmanifest {}\nledger entry {} {}{test}",
         body.id,

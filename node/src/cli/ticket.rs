@@ -16,7 +16,7 @@ use super::{CommandError, KeyArg, NodeArg, Output};
 
 /// Tickets.
 #[derive(Debug, Subcommand)]
-pub enum TicketCommand {
+pub(super) enum TicketCommand {
     /// Buy tickets and pay for them with test money, where the node's rail is the sandbox.
     Buy(BuyArgs),
     /// Show a ticket of yours.
@@ -40,7 +40,7 @@ pub enum TicketCommand {
 
 /// Buy tickets.
 #[derive(Debug, Args)]
-pub struct BuyArgs {
+pub(super) struct BuyArgs {
     #[command(flatten)]
     node: NodeArg,
     #[command(flatten)]
@@ -87,8 +87,9 @@ impl TicketCommand {
             Self::Show { ticket, node, key } => {
                 let client = node.signing(&key)?;
                 let session = client.login().await?;
-                let ticket: TicketView =
-                    client.get_own(&session, &format!("/events/api/tickets/{ticket}")).await?;
+                let ticket: TicketView = client
+                    .get_own(&session, &format!("/events/api/tickets/{ticket}"))
+                    .await?;
                 output.result(&ticket, ticket_text);
                 Ok(())
             }
@@ -106,7 +107,10 @@ impl BuyArgs {
         let key = self.idempotency_key.as_deref().unwrap_or(&fresh);
         let body = json!({"eventId": event.id, "tierId": tier, "quantity": self.quantity});
         let order: OrderView = client.send("POST", "/events/api/checkout", &body, Some(key)).await?;
-        output.note(&format!("Reserved {} × {} for {}.", order.quantity, order.tier_name, order.total));
+        output.note(&format!(
+            "Reserved {} × {} for {}.",
+            order.quantity, order.tier_name, order.total
+        ));
         let session = client.login().await?;
         pay_with_sandbox(&client, &session, &order).await?;
         let order = order_wait(&client, &session, &order).await?;
@@ -119,7 +123,11 @@ impl BuyArgs {
             total: order.total,
         };
         output.result(&bought, |bought| {
-            let tickets = bought.tickets.iter().map(|id| format!("\nticket {id}")).collect::<String>();
+            let tickets = bought
+                .tickets
+                .iter()
+                .map(|id| format!("\nticket {id}"))
+                .collect::<String>();
             let test = if bought.test_money { " (test money)" } else { "" };
             format!("Paid {}{test}.{tickets}\nreceipt {}", bought.total, bought.receipt)
         });
@@ -127,7 +135,14 @@ impl BuyArgs {
     }
 
     fn tier_of(&self, event: &EventView) -> Result<TierId, CommandError> {
-        let names = || event.tiers.iter().map(|tier| tier.name.as_str()).collect::<Vec<_>>().join(", ");
+        let names = || {
+            event
+                .tiers
+                .iter()
+                .map(|tier| tier.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
         let found = match (&self.tier, event.tiers.as_slice()) {
             (None, [only]) => Some(only),
             (None, _) => {
@@ -135,21 +150,21 @@ impl BuyArgs {
             }
             (Some(name), tiers) => tiers.iter().find(|tier| &tier.name == name),
         };
-        found.map(|tier| tier.id).ok_or_else(|| CommandError::Local(format!("there is no such tier; there are {}", names())))
+        found
+            .map(|tier| tier.id)
+            .ok_or_else(|| CommandError::Local(format!("there is no such tier; there are {}", names())))
     }
 }
 
 /// Presses "pay" on the sandbox's page, unless the order is paid already.
-async fn pay_with_sandbox(
-    client: &IdentityClient,
-    session: &LoggedIn,
-    order: &OrderView,
-) -> Result<(), CommandError> {
+async fn pay_with_sandbox(client: &IdentityClient, session: &LoggedIn, order: &OrderView) -> Result<(), CommandError> {
     if order.state == OrderState::Fulfilled {
         return Ok(());
     }
     let checkout = order.checkout_id.ok_or_else(|| unexpected("The checkout"))?;
-    let state: SandboxCheckout = client.get_own(session, &format!("/pay/api/checkout/{checkout}")).await?;
+    let state: SandboxCheckout = client
+        .get_own(session, &format!("/pay/api/checkout/{checkout}"))
+        .await?;
     if state.state != imajin_pay_api::CheckoutState::Open {
         return Ok(());
     }
@@ -164,11 +179,7 @@ async fn pay_with_sandbox(
     Ok(())
 }
 
-async fn order_wait(
-    client: &IdentityClient,
-    session: &LoggedIn,
-    order: &OrderView,
-) -> Result<OrderView, CommandError> {
+async fn order_wait(client: &IdentityClient, session: &LoggedIn, order: &OrderView) -> Result<OrderView, CommandError> {
     let path = format!("/events/api/orders/{}", order.id);
     for _ in 0..POLLS_MAX {
         let order: OrderView = client.get_own(session, &path).await?;
@@ -176,14 +187,21 @@ async fn order_wait(
             OrderState::Fulfilled => return receipt_wait(client, session, order).await,
             OrderState::Held => tokio::time::sleep(POLL_EVERY).await,
             OrderState::Expired | OrderState::Cancelled => {
-                return Err(CommandError::Local("the reservation ended before it was paid".to_owned()));
+                return Err(CommandError::Local(
+                    "the reservation ended before it was paid".to_owned(),
+                ));
             }
             OrderState::Refused => {
-                return Err(CommandError::Local("no places were left when the money came; it goes back".to_owned()));
+                return Err(CommandError::Local(
+                    "no places were left when the money came; it goes back".to_owned(),
+                ));
             }
         }
     }
-    Err(CommandError::Local(format!("order {} is still being processed; look again later", order.id)))
+    Err(CommandError::Local(format!(
+        "order {} is still being processed; look again later",
+        order.id
+    )))
 }
 
 /// The tickets are there first; the receipt follows within moments, when the split is booked.
@@ -204,7 +222,9 @@ async fn receipt_wait(
             Err(error) => return Err(error),
         }
     }
-    Err(CommandError::Local(format!("receipt {receipt} is not booked yet; look again later")))
+    Err(CommandError::Local(format!(
+        "receipt {receipt} is not booked yet; look again later"
+    )))
 }
 
 fn ticket_text(ticket: &TicketView) -> String {
@@ -232,11 +252,17 @@ struct Verdict {
 
 fn verify(ticket: &str, event_did: &Did, output: &Output) -> Result<(), CommandError> {
     let text = ticket_text_read(ticket)?;
-    let verdict = if text.trim_start().starts_with('{') { document_check(&text, event_did) } else { code_check(&text, event_did) };
+    let verdict = if text.trim_start().starts_with('{') {
+        document_check(&text, event_did)
+    } else {
+        code_check(&text, event_did)
+    };
     let valid = verdict.valid;
-    output.result(&verdict, |verdict| match (&verdict.ticket_id, &verdict.purchased_at, &verdict.reason) {
-        (Some(id), Some(at), _) => format!("valid: {id}, bought {at}"),
-        (_, _, reason) => format!("not valid: {}", reason.as_deref().unwrap_or("unknown")),
+    output.result(&verdict, |verdict| {
+        match (&verdict.ticket_id, &verdict.purchased_at, &verdict.reason) {
+            (Some(id), Some(at), _) => format!("valid: {id}, bought {at}"),
+            (_, _, reason) => format!("not valid: {}", reason.as_deref().unwrap_or("unknown")),
+        }
     });
     if valid { Ok(()) } else { Err(CommandError::Negative) }
 }
@@ -245,11 +271,18 @@ fn ticket_text_read(ticket: &str) -> Result<String, CommandError> {
     let unreadable = |error: std::io::Error| CommandError::Local(format!("the ticket cannot be read: {error}"));
     if ticket == "-" {
         let mut text = String::new();
-        std::io::stdin().take(64 * 1024).read_to_string(&mut text).map_err(unreadable)?;
+        std::io::stdin()
+            .take(64 * 1024)
+            .read_to_string(&mut text)
+            .map_err(unreadable)?;
         return Ok(text);
     }
     let path = PathBuf::from(ticket);
-    if path.is_file() { std::fs::read_to_string(path).map_err(unreadable) } else { Ok(ticket.to_owned()) }
+    if path.is_file() {
+        std::fs::read_to_string(path).map_err(unreadable)
+    } else {
+        Ok(ticket.to_owned())
+    }
 }
 
 fn code_check(text: &str, event_did: &Did) -> Verdict {
@@ -287,5 +320,10 @@ fn document_check(text: &str, event_did: &Did) -> Verdict {
 }
 
 fn refused(reason: String) -> Verdict {
-    Verdict { valid: false, ticket_id: None, purchased_at: None, reason: Some(reason) }
+    Verdict {
+        valid: false,
+        ticket_id: None,
+        purchased_at: None,
+        reason: Some(reason),
+    }
 }

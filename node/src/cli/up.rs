@@ -14,7 +14,7 @@ use crate::run::{Banner, RunningNode};
 
 /// Start the node.
 #[derive(Debug, Args)]
-pub struct UpArgs {
+pub(super) struct UpArgs {
     #[command(flatten)]
     data: DataArg,
     /// Put demo events there, once.
@@ -54,9 +54,14 @@ impl UpArgs {
         overrides.set("database.url", self.database.clone());
         overrides.set("service_ports", self.service_ports.then_some(true));
         overrides.set("dev", self.dev.then_some(true));
-        let services: Option<BTreeSet<&str>> =
-            self.services.as_ref().map(|list| list.iter().map(|service| service.as_str()).collect());
-        overrides.set("services", services.map(|set| set.into_iter().map(str::to_owned).collect::<Vec<String>>()));
+        let services: Option<BTreeSet<&str>> = self
+            .services
+            .as_ref()
+            .map(|list| list.iter().map(|service| service.as_str()).collect());
+        overrides.set(
+            "services",
+            services.map(|set| set.into_iter().map(str::to_owned).collect::<Vec<String>>()),
+        );
         overrides
     }
 
@@ -90,7 +95,10 @@ fn started(banner: &Banner) -> Started {
 
 /// The last line says what to open.
 fn banner_text(banner: &Banner, data: &DataDir) -> String {
-    let mut lines = vec![format!("imajin runs as {}", banner.did), format!("Data: {}", data.path().display())];
+    let mut lines = vec![
+        format!("imajin runs as {}", banner.did),
+        format!("Data: {}", data.path().display()),
+    ];
     for (service, address) in &banner.ports {
         lines.push(format!("Port for {service}: {address}"));
     }
@@ -111,8 +119,14 @@ fn banner_text(banner: &Banner, data: &DataDir) -> String {
 fn log_to_stderr() {
     use std::io::IsTerminal;
     let filter = EnvFilter::try_from_env("IMAJIN_LOG").unwrap_or_else(|_| EnvFilter::new("warn,imajin=info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let installed = if std::io::stderr().is_terminal() { builder.try_init() } else { builder.json().try_init() };
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let installed = if std::io::stderr().is_terminal() {
+        builder.try_init()
+    } else {
+        builder.json().try_init()
+    };
     if let Err(error) = installed {
         tracing::debug!(%error, "a log subscriber is installed already");
     }

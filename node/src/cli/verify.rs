@@ -7,7 +7,7 @@ use crate::verify::{Report, verify};
 
 /// Recompute everything.
 #[derive(Debug, Args)]
-pub struct VerifyArgs {
+pub(super) struct VerifyArgs {
     #[command(flatten)]
     data: DataArg,
     /// The database, if it is not the one of the configuration: `sqlite` or a `postgres://` URL.

@@ -5,7 +5,6 @@ mod sources;
 
 pub use model::{
     Config, DatabaseConfig, EventsConfig, FeesConfig, MailConfig, RegistryAgentConfig, RegistryServiceConfig, Remote,
-    ServiceName, TlsChoice,
-    TlsConfig,
+    ServiceName, TlsChoice, TlsConfig,
 };
 pub use sources::{ConfigError, EffectiveValue, Loaded, Overrides, load};

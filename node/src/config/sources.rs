@@ -15,7 +15,8 @@ impl Overrides {
     /// Sets a key, unless the flag was not given.
     pub fn set<T: Into<ValueKind>>(&mut self, key: &str, value: Option<T>) {
         if let Some(value) = value {
-            self.0.insert(key.to_owned(), Value::new(Some(&"the command line".to_owned()), value));
+            self.0
+                .insert(key.to_owned(), Value::new(Some(&"the command line".to_owned()), value));
         }
     }
 }
@@ -52,7 +53,7 @@ pub enum ConfigError {
 }
 
 /// The name of the file in the data directory.
-pub const FILE_NAME: &str = "imajin.toml";
+const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
 const TOP_LEVEL_KEYS: [&str; 15] = [
@@ -124,14 +125,26 @@ fn flatten(prefix: &str, value: &Value, lines: &mut Vec<EffectiveValue>) {
         && (prefix.is_empty() || !table.is_empty())
     {
         for (key, value) in table {
-            let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            let key = if prefix.is_empty() {
+                key.clone()
+            } else {
+                format!("{prefix}.{key}")
+            };
             flatten(&key, value, lines);
         }
         return;
     }
-    let shown = if SECRET_KEYS.contains(&prefix) { secret_shown(value) } else { value_shown(value) };
+    let shown = if SECRET_KEYS.contains(&prefix) {
+        secret_shown(value)
+    } else {
+        value_shown(value)
+    };
     let source = value.origin().map_or_else(|| "default".to_owned(), str::to_owned);
-    lines.push(EffectiveValue { key: prefix.to_owned(), value: shown, source });
+    lines.push(EffectiveValue {
+        key: prefix.to_owned(),
+        value: shown,
+        source,
+    });
 }
 
 fn value_shown(value: &Value) -> String {
@@ -143,7 +156,11 @@ fn value_shown(value: &Value) -> String {
 }
 
 fn secret_shown(value: &Value) -> String {
-    if value.to_string() == "sqlite" { "sqlite".to_owned() } else { "(set, not shown)".to_owned() }
+    if value.to_string() == "sqlite" {
+        "sqlite".to_owned()
+    } else {
+        "(set, not shown)".to_owned()
+    }
 }
 
 fn check(config: &Config) -> Result<(), ConfigError> {
@@ -172,7 +189,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         ));
     }
     if let Some(both) = config.remote.keys().find(|service| config.services.contains(service)) {
-        return refuse(&format!("the service `{both}` is in `services` and in `remote`: choose one"));
+        return refuse(&format!(
+            "the service `{both}` is in `services` and in `remote`: choose one"
+        ));
     }
     Ok(())
 }
@@ -184,13 +203,25 @@ mod tests {
     #[test]
     fn every_value_says_where_it_came_from() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join(FILE_NAME), "node_name = \"Alice\"\n[events]\nhold_seconds = 60\n").unwrap();
+        std::fs::write(
+            dir.path().join(FILE_NAME),
+            "node_name = \"Alice\"\n[events]\nhold_seconds = 60\n",
+        )
+        .unwrap();
         let mut overrides = Overrides::default();
         overrides.set("listen", Some("127.0.0.1:0"));
         let loaded = load(dir.path(), &overrides).unwrap();
         assert_eq!(loaded.config.node_name, "Alice");
         assert_eq!(loaded.config.events.hold_seconds, 60);
-        let source = |key: &str| loaded.effective.iter().find(|line| line.key == key).unwrap().source.clone();
+        let source = |key: &str| {
+            loaded
+                .effective
+                .iter()
+                .find(|line| line.key == key)
+                .unwrap()
+                .source
+                .clone()
+        };
         assert_eq!(source("listen"), "the command line");
         assert_eq!(source("dev"), "default");
         assert!(source("node_name").ends_with(FILE_NAME));
@@ -210,7 +241,11 @@ mod tests {
     #[test]
     fn secrets_are_not_shown() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join(FILE_NAME), "[database]\nurl = \"postgres://u:hunter2@h/d\"\n").unwrap();
+        std::fs::write(
+            dir.path().join(FILE_NAME),
+            "[database]\nurl = \"postgres://u:hunter2@h/d\"\n",
+        )
+        .unwrap();
         let loaded = load(dir.path(), &Overrides::default()).unwrap();
         assert!(!format!("{:?}", loaded.effective).contains("hunter2"));
         assert!(!format!("{:?}", loaded.config).contains("hunter2"));

@@ -16,8 +16,14 @@ impl PublicAddress {
             return Some(Self(url.clone()));
         }
         let scheme = if https { "https" } else { "http" };
-        let host = if bound.ip().is_unspecified() { machine_name() } else { host_of(bound.ip()) };
-        Url::parse(&format!("{scheme}://{host}:{}/", bound.port())).ok().map(Self)
+        let host = if bound.ip().is_unspecified() {
+            machine_name()
+        } else {
+            host_of(bound.ip())
+        };
+        Url::parse(&format!("{scheme}://{host}:{}/", bound.port()))
+            .ok()
+            .map(Self)
     }
 
     /// The URL.
@@ -32,7 +38,12 @@ impl PublicAddress {
 
     /// The names and addresses that a generated certificate must cover.
     pub(super) fn certificate_hosts(&self, bound: SocketAddr) -> Vec<String> {
-        let mut hosts: Vec<String> = self.0.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()).into_iter().collect();
+        let mut hosts: Vec<String> = self
+            .0
+            .host_str()
+            .map(|host| host.trim_matches(['[', ']']).to_owned())
+            .into_iter()
+            .collect();
         hosts.push("localhost".to_owned());
         if !bound.ip().is_unspecified() {
             hosts.push(bound.ip().to_string());
@@ -55,6 +66,9 @@ fn host_of(address: IpAddr) -> String {
 fn machine_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim().to_ascii_lowercase();
-    let usable = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+    let usable = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
     if usable { name } else { "localhost".to_owned() }
 }

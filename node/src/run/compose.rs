@@ -13,14 +13,16 @@ use imajin_pay_api::{PayClient, SellerClient};
 use imajin_registry::{Registry, RegistryConfig, RegistryDeps};
 use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
-use imajin_web::{RpcClient, RpcConfig, ServiceRoutes, Site};
+use imajin_web::{Readiness, RpcClient, RpcConfig, ServiceRoutes, Site};
 use imajin_www::{Www, WwwDeps};
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::demo;
 use super::sellers::SellerSwitch;
 use super::{Databases, PublicAddress, StartError};
+use crate::agent::AgentState;
 use crate::config::{Config, ServiceName};
 
 /// The goods that events sells.
@@ -45,16 +47,27 @@ struct Remotes<'a> {
 impl Remotes<'_> {
     fn rpc(&self, service: ServiceName) -> Result<RpcClient, StartError> {
         let remote = self.config.remote.get(&service).ok_or_else(|| {
-            StartError::Configuration(format!("the service `{service}` does not run here: configure [remote.{service}]"))
+            StartError::Configuration(format!(
+                "the service `{service}` does not run here: configure [remote.{service}]"
+            ))
         })?;
-        let config =
-            RpcConfig { base: remote.internal.clone(), keyring: self.keyring.clone(), env: self.env.clone() };
-        RpcClient::new(config).map_err(|problem| StartError::Service { service: service.as_str(), problem })
+        let config = RpcConfig {
+            base: remote.internal.clone(),
+            keyring: self.keyring.clone(),
+            env: self.env.clone(),
+        };
+        RpcClient::new(config).map_err(|problem| StartError::Service {
+            service: service.as_str(),
+            problem,
+        })
     }
 }
 
 fn failed(service: ServiceName) -> impl FnOnce(Problem) -> StartError {
-    move |problem| StartError::Service { service: service.as_str(), problem }
+    move |problem| StartError::Service {
+        service: service.as_str(),
+        problem,
+    }
 }
 
 impl Services {
@@ -64,13 +77,23 @@ impl Services {
         env: &Env,
         databases: &Databases,
         public: &PublicAddress,
+        agent: &AgentState,
     ) -> Result<Self, StartError> {
         let remotes = Remotes { config, keyring, env };
         let (auth, auth_client) = start_auth(config, &remotes, databases, public).await?;
-        let site =
-            Site { env: env.clone(), public: public.base(), identities: Arc::new(auth_client.clone()) };
+        let site = Site {
+            env: env.clone(),
+            public: public.base(),
+            identities: Arc::new(auth_client.clone()),
+        };
         let sellers = Arc::new(SellerSwitch::default());
-        let common = Common { config, keyring, site: &site, databases, remotes: &remotes };
+        let common = Common {
+            config,
+            keyring,
+            site: &site,
+            databases,
+            remotes: &remotes,
+        };
         let (pay, pay_client) = common.start_pay(&sellers).await?;
         let (events, events_client) = common.start_events(&pay_client, &sellers).await?;
         let (registry, registry_client) = common.start_registry().await?;
@@ -83,12 +106,19 @@ impl Services {
                 pay: pay_client,
                 events: events_client,
                 registry: registry_client,
+                registrations: Arc::new(agent.clone()),
             };
             Some(Www::start(deps).map_err(failed(ServiceName::Www))?)
         } else {
             None
         };
-        Ok(Self { auth, pay, events, registry, www })
+        Ok(Self {
+            auth,
+            pay,
+            events,
+            registry,
+            www,
+        })
     }
 
     /// Sweepers and outbox workers of all services.
@@ -152,17 +182,39 @@ impl Services {
     }
 
     /// Puts the demo content there, once.
-    pub(super) async fn demo_seed(&self) -> Result<(), StartError> {
+    pub(super) async fn demo_seed(&self, keyring: &Keyring) -> Result<(), StartError> {
         let Some(events) = &self.events else {
-            return Err(StartError::Configuration("--demo needs the service `events` in this process".to_owned()));
+            return Err(StartError::Configuration(
+                "--demo needs the service `events` in this process".to_owned(),
+            ));
         };
-        imajin_events::demo_seed(events).await.map_err(failed(ServiceName::Events)).map(drop)
+        if let Some(auth) = &self.auth {
+            let people = imajin_events::demo_identities(keyring);
+            demo::identities_register(auth, &people)
+                .await
+                .map_err(failed(ServiceName::Auth))?;
+        }
+        imajin_events::demo_seed(events)
+            .await
+            .map_err(failed(ServiceName::Events))
+            .map(drop)
+    }
+
+    /// Says for each service with a database whether it can answer.
+    pub(crate) fn checks(&self) -> Vec<(String, Readiness)> {
+        let routes = self.public_routes().into_iter();
+        routes
+            .map(|(service, routes)| (service.as_str().to_owned(), routes.readiness))
+            .collect()
     }
 
     /// The names of the services in this process.
     pub(crate) fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            self.public_routes().iter().map(|(service, _)| service.as_str().to_owned()).collect();
+        let mut names: Vec<String> = self
+            .public_routes()
+            .iter()
+            .map(|(service, _)| service.as_str().to_owned())
+            .collect();
         if self.www.is_some() {
             names.push(ServiceName::Www.as_str().to_owned());
         }
@@ -207,10 +259,7 @@ impl Common<'_> {
         self.databases.get(service).cloned()
     }
 
-    async fn start_pay(
-        &self,
-        sellers: &Arc<SellerSwitch>,
-    ) -> Result<(Option<Arc<Pay>>, PayClient), StartError> {
+    async fn start_pay(&self, sellers: &Arc<SellerSwitch>) -> Result<(Option<Arc<Pay>>, PayClient), StartError> {
         let Some(db) = self.db(ServiceName::Pay) else {
             return Ok((None, PayClient::http(self.remotes.rpc(ServiceName::Pay)?)));
         };
@@ -227,7 +276,11 @@ impl Common<'_> {
             keyring: self.keyring.clone(),
             db,
             seller: SellerClient::local(sellers.clone()),
-            config: PayConfig { fees, node_name: self.config.node_name.clone(), ..PayConfig::default() },
+            config: PayConfig {
+                fees,
+                node_name: self.config.node_name.clone(),
+                ..PayConfig::default()
+            },
         };
         let pay = Pay::start(deps).await.map_err(failed(ServiceName::Pay))?;
         Ok((Some(Arc::clone(&pay)), PayClient::local(pay)))
@@ -261,14 +314,20 @@ impl Common<'_> {
     async fn start_registry(&self) -> Result<(Option<Arc<Registry>>, Option<RegistryClient>), StartError> {
         let Some(db) = self.db(ServiceName::Registry) else {
             let remote = self.config.remote.contains_key(&ServiceName::Registry);
-            let client = if remote { Some(RegistryClient::http(self.remotes.rpc(ServiceName::Registry)?)) } else { None };
+            let client = if remote {
+                Some(RegistryClient::http(self.remotes.rpc(ServiceName::Registry)?))
+            } else {
+                None
+            };
             return Ok((None, client));
         };
         let deps = RegistryDeps {
             site: self.site.clone(),
             keyring: self.keyring.clone(),
             db,
-            config: RegistryConfig { zone: self.config.registry_service.zone.clone() },
+            config: RegistryConfig {
+                zone: self.config.registry_service.zone.clone(),
+            },
         };
         let registry = Registry::start(deps).await.map_err(failed(ServiceName::Registry))?;
         Ok((Some(Arc::clone(&registry)), Some(RegistryClient::local(registry))))

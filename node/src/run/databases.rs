@@ -30,12 +30,10 @@ fn service_location(data: &DataDir, config: &Config, service: ServiceName) -> Lo
 }
 
 /// Opens a service's database and brings its schema up to date; blocking work, done beside the runtime.
-pub async fn database_open(
-    data: &DataDir,
-    config: &Config,
-    service: ServiceName,
-) -> Result<Option<Db>, StoreError> {
-    let Some(migrations) = migrations(service) else { return Ok(None) };
+pub async fn database_open(data: &DataDir, config: &Config, service: ServiceName) -> Result<Option<Db>, StoreError> {
+    let Some(migrations) = migrations(service) else {
+        return Ok(None);
+    };
     let location = service_location(data, config, service);
     let open = move || Db::open(location, service.as_str(), migrations, Options::default());
     let opened = tokio::task::spawn_blocking(open).await;
@@ -47,7 +45,10 @@ impl Databases {
         let mut open = BTreeMap::new();
         for service in &config.services {
             let opened = database_open(data, config, *service).await;
-            let opened = opened.map_err(|source| StartError::Database { service: service.as_str(), source })?;
+            let opened = opened.map_err(|source| StartError::Database {
+                service: service.as_str(),
+                source,
+            })?;
             if let Some(db) = opened {
                 open.insert(*service, db);
             }

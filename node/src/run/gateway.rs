@@ -31,7 +31,10 @@ struct Target {
 /// public URL, so signatures over it stay valid.
 pub(super) fn forward_to(base: &Url) -> Result<Router, StartError> {
     let forwarder = Forwarder::new().map_err(|problem| StartError::Configuration(problem.to_string()))?;
-    Ok(Router::new().fallback(forward).with_state(Target { base: base.clone(), forwarder }))
+    Ok(Router::new().fallback(forward).with_state(Target {
+        base: base.clone(),
+        forwarder,
+    }))
 }
 
 /// What is passed on for a service: its interface, and those of its pages that do not belong to `www`.
@@ -41,7 +44,11 @@ pub(super) fn paths(service: ServiceName) -> Vec<String> {
         ServiceName::Pay => &["checkout"],
         ServiceName::Events | ServiceName::Registry | ServiceName::Www => &[],
     };
-    ["api"].iter().chain(pages).map(|first| format!("/{service}/{first}")).collect()
+    ["api"]
+        .iter()
+        .chain(pages)
+        .map(|first| format!("/{service}/{first}"))
+        .collect()
 }
 
 async fn forward(State(target): State<Target>, OriginalUri(uri): OriginalUri, request: Request) -> Response {

@@ -57,8 +57,18 @@ pub(super) async fn bind(data: &DataDir, config: &Config) -> Result<Bound, Start
             services.push((*service, socket, bound));
         }
     }
-    let internal = if config.remote.is_empty() { None } else { Some(bind_one(config.internal_listen).await?) };
-    Ok(Bound { main, public, certificate, services, internal })
+    let internal = if config.remote.is_empty() {
+        None
+    } else {
+        Some(bind_one(config.internal_listen).await?)
+    };
+    Ok(Bound {
+        main,
+        public,
+        certificate,
+        services,
+        internal,
+    })
 }
 
 impl Bound {
@@ -68,12 +78,21 @@ impl Bound {
 
     /// The fingerprint of a certificate that the node made itself.
     pub(super) fn fingerprint(&self) -> Option<String> {
-        self.certificate.as_ref().filter(|certificate| certificate.generated).map(|made| made.fingerprint.clone())
+        self.certificate
+            .as_ref()
+            .filter(|certificate| certificate.generated)
+            .map(|made| made.fingerprint.clone())
     }
 
     pub(super) fn ports(&self) -> Vec<(String, SocketAddr)> {
-        let services = self.services.iter().map(|(service, _, address)| (service.as_str().to_owned(), *address));
-        let internal = self.internal.iter().map(|(_, address)| ("internal".to_owned(), *address));
+        let services = self
+            .services
+            .iter()
+            .map(|(service, _, address)| (service.as_str().to_owned(), *address));
+        let internal = self
+            .internal
+            .iter()
+            .map(|(_, address)| ("internal".to_owned(), *address));
         services.chain(internal).collect()
     }
 
@@ -86,7 +105,10 @@ impl Bound {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<(), StartError> {
-        let tls = self.certificate.as_ref().map_or(TlsMode::Off, |made| TlsMode::On(made.config.clone()));
+        let tls = self
+            .certificate
+            .as_ref()
+            .map_or(TlsMode::Off, |made| TlsMode::On(made.config.clone()));
         let serving = Serving { env, tls, tasks, stop };
         serving.public(self.main, one_port_routes(config, services)?, self.public.base());
         let mut alone: Vec<(ServiceName, Router)> = services
@@ -96,7 +118,9 @@ impl Bound {
             .collect();
         alone.push((ServiceName::Www, one_port_routes(config, services)?));
         for (service, socket, address) in self.services {
-            let Some(place) = alone.iter().position(|(name, _)| *name == service) else { continue };
+            let Some(place) = alone.iter().position(|(name, _)| *name == service) else {
+                continue;
+            };
             let (_, routes) = alone.swap_remove(place);
             serving.public(socket, routes, port_base(&self.public, address));
         }
@@ -172,20 +196,38 @@ impl Serving<'_> {
         let base = Url::parse(&reached_at).map_err(|error| StartError::Configuration(error.to_string()))?;
         let base = PublicBase(base);
         let allowed = config.remote.values().map(|remote| remote.did.canonical()).collect();
-        let access = InternalAccess { env: self.env.clone(), base: base.clone(), allowed };
+        let access = InternalAccess {
+            env: self.env.clone(),
+            base: base.clone(),
+            allowed,
+        };
         let options = ShellOptions {
             env: self.env.clone(),
             public: base.clone(),
-            limits: Limits { body_bytes_max: 1024 * 1024, ..Limits::default() },
+            limits: Limits {
+                body_bytes_max: 1024 * 1024,
+                ..Limits::default()
+            },
             error_page: None,
         };
-        self.start(socket, shell(internal_listener_router(routes, access), options), base, TlsMode::Off);
+        self.start(
+            socket,
+            shell(internal_listener_router(routes, access), options),
+            base,
+            TlsMode::Off,
+        );
         Ok(())
     }
 
     fn start(&self, socket: TcpListener, router: Router, public: PublicBase, tls: TlsMode) {
         let connections_max = Limits::default().connections_max;
-        let listener = Listener { socket, router, public, tls, connections_max };
+        let listener = Listener {
+            socket,
+            router,
+            public,
+            tls,
+            connections_max,
+        };
         self.tasks.spawn(serve(listener, self.stop.clone()));
     }
 }

@@ -3,6 +3,7 @@
 mod addresses;
 mod compose;
 mod databases;
+mod demo;
 mod gateway;
 mod listeners;
 mod pages;
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
+use crate::agent::AgentState;
 use crate::config::Loaded;
 use crate::data_dir::{DataDir, DataDirError, DataDirLock};
 use crate::tls::TlsError;
@@ -104,10 +106,17 @@ impl RunningNode {
 
         let bound = listeners::bind(data, config).await?;
         let databases = Databases::open(data, config).await?;
-        let services =
-            Services::start(config, &keyring, &env, &databases, bound.public()).await?;
+        let services = Services::start(
+            config,
+            &keyring,
+            &env,
+            &databases,
+            bound.public(),
+            &AgentState::new(data),
+        )
+        .await?;
         if demo {
-            services.demo_seed().await?;
+            services.demo_seed(&keyring).await?;
         }
         let setup_url = services.setup_url(bound.public()).await?;
         let banner = Banner {
@@ -119,9 +128,27 @@ impl RunningNode {
         };
         services.background(&background, &stop);
         bound.serve(config, &services, &env, &listeners, &stop)?;
-        crate::agent::start(data, config, services.names(), &keyring, &env, &background, &stop)?;
+        crate::agent::start(
+            data,
+            config,
+            services.names(),
+            services.checks(),
+            &keyring,
+            &env,
+            &background,
+            &stop,
+        )?;
         listeners.close();
-        Ok(Self { banner, keyring, stop, listeners, background, databases, services, _lock: lock })
+        Ok(Self {
+            banner,
+            keyring,
+            stop,
+            listeners,
+            background,
+            databases,
+            services,
+            _lock: lock,
+        })
     }
 
     /// What to tell the person who started it.
@@ -140,7 +167,10 @@ impl RunningNode {
         self.stop.cancel();
         self.listeners.wait().await;
         self.background.close();
-        if tokio::time::timeout(BACKGROUND_DRAIN, self.background.wait()).await.is_err() {
+        if tokio::time::timeout(BACKGROUND_DRAIN, self.background.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!("background work did not stop in time; it goes on after the next start");
         }
         drop(self.services);

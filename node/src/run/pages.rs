@@ -9,14 +9,24 @@ use imajin_web::Failure;
 
 /// The page that a browser gets instead of a problem document.
 pub(super) fn error_page(problem: &Problem, status: StatusCode, request_id: &str) -> Response {
-    let mut response = render(&page(problem.code, status, &problem.detail, problem.hint.clone(), Some(request_id)));
+    let mut response = render(&page(
+        problem.code,
+        status,
+        &problem.detail,
+        problem.hint.clone(),
+        Some(request_id),
+    ));
     *response.status_mut() = status;
     response
 }
 
 fn page(code: Code, status: StatusCode, detail: &str, hint: Option<String>, request_id: Option<&str>) -> ErrorPage {
     ErrorPage {
-        shell: Shell { title: code.title().to_owned(), node_name: "imajin".to_owned(), ..Shell::default() },
+        shell: Shell {
+            title: code.title().to_owned(),
+            node_name: "imajin".to_owned(),
+            ..Shell::default()
+        },
         status: status.as_u16(),
         code: code.as_str().to_owned(),
         title: code.title().to_owned(),

@@ -14,13 +14,19 @@ pub(super) struct SellerSwitch(RwLock<BTreeMap<String, SellerClient>>);
 
 impl SellerSwitch {
     pub(super) fn plug(&self, goods_kind: &str, seller: SellerClient) {
-        self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(goods_kind.to_owned(), seller);
+        self.0
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .insert(goods_kind.to_owned(), seller);
     }
 
     fn seller(&self, goods: &GoodsRef) -> Result<SellerClient, Problem> {
         let sellers = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         sellers.get(&goods.kind).cloned().ok_or_else(|| {
-            Problem::new(Code::InvalidRequest, format!("Nothing of the kind `{}` is sold here.", goods.kind))
+            Problem::new(
+                Code::InvalidRequest,
+                format!("Nothing of the kind `{}` is sold here.", goods.kind),
+            )
         })
     }
 }

@@ -18,7 +18,10 @@ async fn join(browser: &Browser, node: &Node, next: &str, name: &str) {
     for field in ["word-a", "word-b"] {
         let label = browser.text(&format!("#{field}-label")).await.unwrap();
         let place: usize = label.trim_start_matches("Word ").trim().parse().unwrap();
-        browser.fill(&format!("#{field}"), words[place - 1].as_str().unwrap()).await.unwrap();
+        browser
+            .fill(&format!("#{field}"), words[place - 1].as_str().unwrap())
+            .await
+            .unwrap();
     }
     browser.click("#register-button").await.unwrap();
     browser.wait_for("#step-done:not([hidden])").await.unwrap();
@@ -76,7 +79,13 @@ async fn browser_a_person_buys_a_ticket_and_sees_the_split() {
     no_complaints(&browser).await;
     let qr = match qr {
         Ok(text) if !text.is_empty() => text,
-        _ => browser.evaluate("return document.querySelector('#qr-text').textContent").await.unwrap().as_str().unwrap().to_owned(),
+        _ => browser
+            .evaluate("return document.querySelector('#qr-text').textContent")
+            .await
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .to_owned(),
     };
     browser.close().await.unwrap();
     let verdict = imajin(&["ticket", "verify", &qr, "--event-did", event["did"].as_str().unwrap()]).expect_success();
@@ -93,7 +102,10 @@ async fn browser_a_mailbox_buys_without_a_key_and_the_operator_sees_it() {
     let browser = Browser::start(&BrowserOptions::default().dark()).await.unwrap();
 
     let page = format!("/events/{}", event["id"].as_str().unwrap());
-    browser.goto(&format!("{}/login?next={page}", node.url())).await.unwrap();
+    browser
+        .goto(&format!("{}/login?next={page}", node.url()))
+        .await
+        .unwrap();
     browser.fill("#email", "ada@example.org").await.unwrap();
     browser.click("#login-mailbox button[type=submit]").await.unwrap();
     browser.wait_for_text("ada@example.org").await.unwrap();
@@ -117,7 +129,13 @@ async fn browser_a_mailbox_buys_without_a_key_and_the_operator_sees_it() {
     browser.close().await.unwrap();
 
     let browser = Browser::start(&BrowserOptions::default()).await.unwrap();
-    join(&browser, &node, &format!("/setup?token={}", node.setup_token()), "Operator").await;
+    join(
+        &browser,
+        &node,
+        &format!("/setup?token={}", node.setup_token()),
+        "Operator",
+    )
+    .await;
     browser.wait_for("#setup-button:not([hidden])").await.unwrap();
     browser.screenshot("operator-1-setup").await.unwrap();
     browser.click("#setup-button").await.unwrap();
@@ -137,8 +155,14 @@ async fn browser_a_mailbox_buys_without_a_key_and_the_operator_sees_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn browser_https_under_a_name_with_the_nodes_own_certificate() {
     let home = Home::new(Backend::Sqlite);
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    home.configure(&format!("public_url = \"https://node.example:{port}/\"\n[tls]\nmode = \"on\""));
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    home.configure(&format!(
+        "public_url = \"https://node.example:{port}/\"\n[tls]\nmode = \"on\""
+    ));
     let node = home.up(&["--demo", "--listen", &format!("127.0.0.1:{port}")]);
     assert!(node.banner()["certificateSha256"].as_str().unwrap().len() > 60);
     let options = BrowserOptions {
@@ -159,7 +183,14 @@ async fn browser_https_under_a_name_with_the_nodes_own_certificate() {
 
     let ca = home.data().join("tls.crt");
     let plain = std::process::Command::new("curl")
-        .args(["-s", "-o", "/dev/null", "-w", "%{http_code} %{redirect_url}", "--resolve"])
+        .args([
+            "-s",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code} %{redirect_url}",
+            "--resolve",
+        ])
         .arg(format!("node.example:{port}:127.0.0.1"))
         .arg(format!("http://node.example:{port}/directory"))
         .output();

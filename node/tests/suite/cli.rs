@@ -15,7 +15,10 @@ fn receipt_amounts(node: &Node, key: &str, receipt: &serde_json::Value) -> (Stri
     let body = &receipt["message"]["payload"];
     let amount = |value: &serde_json::Value| value["amount"].as_str().unwrap().to_owned();
     assert_eq!(body["testMoney"], true);
-    (amount(&body["gross"]), body["legs"].as_array().unwrap().iter().map(amount).collect())
+    (
+        amount(&body["gross"]),
+        body["legs"].as_array().unwrap().iter().map(amount).collect(),
+    )
 }
 
 fn the_path(backend: Backend) {
@@ -32,7 +35,10 @@ fn the_path(backend: Backend) {
     let ten = event_find(&node, "10.00");
     let bought = ticket_buy(&node, key, &ten);
     let (gross, legs) = receipt_amounts(&node, key, &bought["receipt"]);
-    assert_eq!((gross.as_str(), legs), ("10.00", vec!["7.00".to_owned(), "3.00".to_owned()]));
+    assert_eq!(
+        (gross.as_str(), legs),
+        ("10.00", vec!["7.00".to_owned(), "3.00".to_owned()])
+    );
 
     let thirds = event_find(&node, "9.99");
     let bought = ticket_buy(&node, key, &thirds);
@@ -76,19 +82,61 @@ fn an_event_of_ones_own_pays_its_makers() {
     for key in [&seller, &artist, &buyer] {
         imajin(&["login", "--node", &node.url(), "--key", text(key)]).expect_success();
     }
-    let did = |key| imajin(&["key", "show", text(key)]).expect_success()["did"].as_str().unwrap().to_owned();
-    let splits = [format!("{}=0.6:seller", did(&seller)), format!("{}=0.4:artist", did(&artist))];
+    let did = |key| {
+        imajin(&["key", "show", text(key)]).expect_success()["did"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let splits = [
+        format!("{}=0.6:seller", did(&seller)),
+        format!("{}=0.4:artist", did(&artist)),
+    ];
     let made = imajin(&[
-        "event", "create", "--node", &node.url(), "--key", text(&seller), "--title", "Matinee", "--starts",
-        "2031-01-01T18:00:00Z", "--ends", "2031-01-01T20:00:00Z", "--tier", "Standard=5.00:10", "--split", &splits[0],
-        "--split", &splits[1],
+        "event",
+        "create",
+        "--node",
+        &node.url(),
+        "--key",
+        text(&seller),
+        "--title",
+        "Matinee",
+        "--starts",
+        "2031-01-01T18:00:00Z",
+        "--ends",
+        "2031-01-01T20:00:00Z",
+        "--tier",
+        "Standard=5.00:10",
+        "--split",
+        &splits[0],
+        "--split",
+        &splits[1],
     ])
     .expect_success();
     assert_eq!(made["status"], "draft");
     let id = made["id"].as_str().unwrap();
-    let draft = imajin(&["ticket", "buy", "--node", &node.url(), "--key", text(&buyer), "--event", id]);
+    let draft = imajin(&[
+        "ticket",
+        "buy",
+        "--node",
+        &node.url(),
+        "--key",
+        text(&buyer),
+        "--event",
+        id,
+    ]);
     assert_eq!(draft.refusal()["error"], "not_found", "a draft is not on sale");
-    imajin(&["event", "publish", "--node", &node.url(), "--key", text(&seller), "--event", id]).expect_success();
+    imajin(&[
+        "event",
+        "publish",
+        "--node",
+        &node.url(),
+        "--key",
+        text(&seller),
+        "--event",
+        id,
+    ])
+    .expect_success();
     let bought = ticket_buy(&node, text(&buyer), &made);
     let (_, legs) = receipt_amounts(&node, text(&buyer), &bought["receipt"]);
     assert_eq!(legs, ["3.00", "2.00"]);
@@ -114,9 +162,7 @@ fn the_operator_claims_the_node_once() {
     let node = home.up(&[]);
     let (operator, stranger) = (home.key("operator.key"), home.key("stranger.key"));
     let token = node.setup_token();
-    let claim = |key, token: &str| {
-        imajin(&["login", "--node", &node.url(), "--key", text(key), "--setup", token])
-    };
+    let claim = |key, token: &str| imajin(&["login", "--node", &node.url(), "--key", text(key), "--setup", token]);
     assert!(!claim(&stranger, "00").success, "a wrong token");
     assert_eq!(claim(&operator, &token).expect_success()["operatorClaimed"], true);
     assert!(!claim(&stranger, &token).success, "the token is used up");

@@ -12,7 +12,10 @@ use crate::support::{Buyer, Home, event_find};
 
 /// How often the node is killed; `IMAJIN_CRASH_ROUNDS` asks for more.
 fn rounds(default: u32) -> u32 {
-    std::env::var("IMAJIN_CRASH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    std::env::var("IMAJIN_CRASH_ROUNDS")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(default)
 }
 
 /// Buys until told to stop. Errors are expected: the node dies under it.
@@ -25,26 +28,54 @@ async fn buy_along(buyer: Arc<Buyer>, event: Value, stop: Arc<AtomicBool>) {
 async fn buy_once(buyer: &Buyer, event: &Value) -> Option<()> {
     let body = serde_json::json!({"eventId": event["id"], "tierId": event["tiers"][0]["id"], "quantity": 1});
     let signed = buyer.signed("POST", "/events/api/checkout", &serde_json::to_vec(&body).ok()?, None);
-    let mut request = buyer.http.post(&signed.target_uri).header("content-type", "application/json");
+    let mut request = buyer
+        .http
+        .post(&signed.target_uri)
+        .header("content-type", "application/json");
     for (name, value) in signed.headers() {
         request = request.header(name, value);
     }
     let order: Value = request.body(signed.body.clone()).send().await.ok()?.json().await.ok()?;
     let checkout = order["checkoutId"].as_str()?.to_owned();
     let challenge = serde_json::json!({"id": buyer.key.did()});
-    let answer = buyer.http.post(buyer.url("/auth/api/challenge")).json(&challenge).send().await.ok()?;
+    let answer = buyer
+        .http
+        .post(buyer.url("/auth/api/challenge"))
+        .json(&challenge)
+        .send()
+        .await
+        .ok()?;
     let challenge: Value = answer.json().await.ok()?;
     let signature = buyer.key.sign(challenge["challenge"].as_str()?.as_bytes()).to_hex();
     let login = serde_json::json!({
         "id": buyer.key.did(), "challengeId": challenge["challengeId"], "signature": signature,
     });
-    let answer = buyer.http.post(buyer.url("/auth/api/authenticate")).json(&login).send().await.ok()?;
+    let answer = buyer
+        .http
+        .post(buyer.url("/auth/api/authenticate"))
+        .json(&login)
+        .send()
+        .await
+        .ok()?;
     let token = answer.json::<Value>().await.ok()?["token"].as_str()?.to_owned();
-    let view = buyer.http.get(buyer.url(&format!("/pay/api/checkout/{checkout}"))).bearer_auth(&token).send().await;
+    let view = buyer
+        .http
+        .get(buyer.url(&format!("/pay/api/checkout/{checkout}")))
+        .bearer_auth(&token)
+        .send()
+        .await;
     let view: Value = view.ok()?.json().await.ok()?;
     let form = [("token", view["formToken"].as_str()?)];
     let url = buyer.url(&format!("/pay/checkout/{checkout}/pay"));
-    buyer.http.post(url).header("origin", buyer.url("")).form(&form).send().await.ok().map(drop)
+    buyer
+        .http
+        .post(url)
+        .header("origin", buyer.url(""))
+        .form(&form)
+        .send()
+        .await
+        .ok()
+        .map(drop)
 }
 
 /// Every checkout of the node is in a final state or waits for its buyer, and every settled one has its tickets.
@@ -147,8 +178,21 @@ fn small_event(home: &Home, node: &crate::support::Node) -> Value {
     let key = home.key("seller.key");
     imajin(&["login", "--node", &node.url(), "--key", text(&key)]).expect_success();
     imajin(&[
-        "event", "create", "--node", &node.url(), "--key", text(&key), "--title", "Small room", "--starts",
-        "2031-01-01T18:00:00Z", "--ends", "2031-01-01T20:00:00Z", "--tier", "Seat=5.00:20", "--publish",
+        "event",
+        "create",
+        "--node",
+        &node.url(),
+        "--key",
+        text(&key),
+        "--title",
+        "Small room",
+        "--starts",
+        "2031-01-01T18:00:00Z",
+        "--ends",
+        "2031-01-01T20:00:00Z",
+        "--tier",
+        "Seat=5.00:20",
+        "--publish",
     ])
     .expect_success()
 }

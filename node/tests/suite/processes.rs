@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 use crate::support::{Buyer, Home, Node, event_find, imajin, text};
 
 fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 struct Ports {
@@ -16,13 +20,19 @@ struct Ports {
 
 impl Ports {
     fn free() -> Self {
-        Self { public: free_port(), internal: free_port() }
+        Self {
+            public: free_port(),
+            internal: free_port(),
+        }
     }
 }
 
 fn node_did(home: &Home) -> String {
     let data = home.data();
-    imajin(&["node", "init", "--data", text(&data)]).expect_success()["did"].as_str().unwrap().to_owned()
+    imajin(&["node", "init", "--data", text(&data)]).expect_success()["did"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 fn remote(service: &str, at: &Ports, did: &str) -> String {
@@ -60,7 +70,13 @@ fn start(backend: Backend) -> TwoProcesses {
     ));
     let front = front_home.up(&["--listen", &format!("127.0.0.1:{}", front_ports.public)]);
     let back = back_home.up(&["--demo", "--listen", &format!("127.0.0.1:{}", back_ports.public)]);
-    TwoProcesses { front_home, back_home, front, back, back_ports }
+    TwoProcesses {
+        front_home,
+        back_home,
+        front,
+        back,
+        back_ports,
+    }
 }
 
 fn the_path(backend: Backend) {
@@ -69,10 +85,28 @@ fn the_path(backend: Backend) {
     imajin(&["login", "--node", &two.front.url(), "--key", text(&key)]).expect_success();
     let event = event_find(&two.front, "10.00");
     let id = event["id"].as_str().unwrap();
-    let buy = ["ticket", "buy", "--node", &two.front.url(), "--key", text(&key), "--event", id];
+    let buy = [
+        "ticket",
+        "buy",
+        "--node",
+        &two.front.url(),
+        "--key",
+        text(&key),
+        "--event",
+        id,
+    ];
     let bought = imajin(&buy).expect_success();
     let receipt = bought["receipt"].as_str().unwrap();
-    let receipt = imajin(&["receipt", "show", receipt, "--node", &two.front.url(), "--key", text(&key)]).expect_success();
+    let receipt = imajin(&[
+        "receipt",
+        "show",
+        receipt,
+        "--node",
+        &two.front.url(),
+        "--key",
+        text(&key),
+    ])
+    .expect_success();
     let legs: Vec<&str> = receipt["message"]["payload"]["legs"]
         .as_array()
         .unwrap()
@@ -106,7 +140,13 @@ async fn an_unsigned_paid_fact_to_a_services_port_is_refused() {
         let response = buyer.http.post(url).json(&fact).send().await.unwrap();
         assert_eq!(response.status(), status);
     }
-    let front = buyer.http.post(buyer.url("/internal/seller/goods_deliver")).json(&fact).send().await.unwrap();
+    let front = buyer
+        .http
+        .post(buyer.url("/internal/seller/goods_deliver"))
+        .json(&fact)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(front.status(), 404, "the public listener has no internal routes");
 }
 
@@ -137,10 +177,21 @@ async fn the_port_map_opens_every_service_alone() {
     let node = home.up(&["--service-ports", "--dev"]);
     let buyer = Buyer::stranger(&node);
     let ports = node.banner()["ports"].as_object().unwrap().clone();
-    for (service, port) in [("www", 3000), ("auth", 3001), ("registry", 3002), ("pay", 3004), ("events", 3006)] {
+    for (service, port) in [
+        ("www", 3000),
+        ("auth", 3001),
+        ("registry", 3002),
+        ("pay", 3004),
+        ("events", 3006),
+    ] {
         assert_eq!(ports[service], format!("127.0.0.1:{port}"));
         let health = if service == "www" { "/" } else { "/api/health" };
-        let response = buyer.http.get(format!("http://127.0.0.1:{port}{health}")).send().await.unwrap();
+        let response = buyer
+            .http
+            .get(format!("http://127.0.0.1:{port}{health}"))
+            .send()
+            .await
+            .unwrap();
         assert!(response.status().is_success(), "{service}");
     }
     node.stop();

@@ -29,29 +29,58 @@ async fn wrong_checkouts(node: &Node) {
     let refused = async |body: &[u8]| refusal(buyer.send(&buyer.signed("POST", CHECKOUT, body, None)).await).await;
 
     let mut changed = buyer.signed("POST", CHECKOUT, &order(&event), None);
-    changed.body = String::from_utf8(changed.body).unwrap().replace("\"quantity\":1", "\"quantity\":9").into_bytes();
-    assert_eq!(refusal(buyer.send(&changed).await).await, (401, "bad_signature".to_owned()), "body changed");
+    changed.body = String::from_utf8(changed.body)
+        .unwrap()
+        .replace("\"quantity\":1", "\"quantity\":9")
+        .into_bytes();
+    assert_eq!(
+        refusal(buyer.send(&changed).await).await,
+        (401, "bad_signature".to_owned()),
+        "body changed"
+    );
 
     let stranger = Buyer::registered(node).await;
     let mut forged = buyer.signed("POST", CHECKOUT, &order(&event), None);
     forged.signature = stranger.signed("POST", CHECKOUT, &order(&event), None).signature;
-    assert_eq!(refusal(buyer.send(&forged).await).await, (401, "bad_signature".to_owned()), "another's signature");
+    assert_eq!(
+        refusal(buyer.send(&forged).await).await,
+        (401, "bad_signature".to_owned()),
+        "another's signature"
+    );
 
     let elsewhere = buyer.signed("POST", "/events/api/events", &order(&event), None);
     let mut moved = elsewhere.clone();
     moved.target_uri = buyer.url(CHECKOUT);
-    assert_eq!(refusal(buyer.send(&moved).await).await, (401, "bad_signature".to_owned()), "another URL");
+    assert_eq!(
+        refusal(buyer.send(&moved).await).await,
+        (401, "bad_signature".to_owned()),
+        "another URL"
+    );
 
-    let unknown = json!({"eventId": "evt_00000000000000000000000000", "tierId": event["tiers"][0]["id"], "quantity": 1});
-    assert_eq!(refused(&serde_json::to_vec(&unknown).unwrap()).await, (404, "not_found".to_owned()));
+    let unknown =
+        json!({"eventId": "evt_00000000000000000000000000", "tierId": event["tiers"][0]["id"], "quantity": 1});
+    assert_eq!(
+        refused(&serde_json::to_vec(&unknown).unwrap()).await,
+        (404, "not_found".to_owned())
+    );
 
     let priced = json!({"eventId": event["id"], "tierId": event["tiers"][0]["id"], "quantity": 1, "price": "0.01"});
-    assert_eq!(refused(&serde_json::to_vec(&priced).unwrap()).await.1, "invalid_request", "names a price");
+    assert_eq!(
+        refused(&serde_json::to_vec(&priced).unwrap()).await.1,
+        "invalid_request",
+        "names a price"
+    );
 
     assert_eq!(refused(b"{\"eventId\":").await, (400, "malformed_body".to_owned()));
     assert_eq!(refused(&vec![b' '; 100_000]).await, (413, "body_too_large".to_owned()));
 
-    let unsigned = buyer.http.post(buyer.url(CHECKOUT)).json(&json!({})).send().await.unwrap();
+    let unsigned = buyer
+        .http
+        .post(buyer.url(CHECKOUT))
+        .json(&json!({}))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(refusal(unsigned).await, (401, "unauthenticated".to_owned()));
     let token = buyer.login().await;
     let cookie_alone = buyer
@@ -63,7 +92,11 @@ async fn wrong_checkouts(node: &Node) {
         .send()
         .await
         .unwrap();
-    assert_eq!(refusal(cookie_alone).await, (401, "unauthenticated".to_owned()), "a cookie alone");
+    assert_eq!(
+        refusal(cookie_alone).await,
+        (401, "unauthenticated".to_owned()),
+        "a cookie alone"
+    );
 }
 
 #[tokio::test]
@@ -87,7 +120,11 @@ async fn a_replayed_request_is_refused_also_after_a_restart() {
     assert_eq!(refusal(buyer.send(&request).await).await, (401, "replayed".to_owned()));
     node.stop();
     let node = home.up(&["--listen", &listen]);
-    assert_eq!(refusal(buyer.send(&request).await).await, (401, "replayed".to_owned()), "after a restart");
+    assert_eq!(
+        refusal(buyer.send(&request).await).await,
+        (401, "replayed".to_owned()),
+        "after a restart"
+    );
     drop(node);
 }
 
@@ -103,7 +140,10 @@ async fn one_idempotency_key_buys_once() {
     let again: Value = again.json().await.unwrap();
     assert_eq!(first["id"], again["id"]);
     assert_eq!(first["checkoutId"], again["checkoutId"]);
-    assert_eq!(refusal(buyer.checkout(&event, 2, Some("k1")).await).await, (409, "idempotency_mismatch".to_owned()));
+    assert_eq!(
+        refusal(buyer.checkout(&event, 2, Some("k1")).await).await,
+        (409, "idempotency_mismatch".to_owned())
+    );
 
     let token = buyer.login().await;
     for _ in 0..2 {
@@ -134,7 +174,11 @@ async fn a_strangers_receipt_and_ticket_are_not_found() {
         format!("/pay/api/receipts/{}", order["receipt"].as_str().unwrap()),
     ] {
         let (status, problem) = stranger.get(&token, &path).await;
-        assert_eq!((status.as_u16(), problem["code"].as_str()), (404, Some("not_found")), "{path}");
+        assert_eq!(
+            (status.as_u16(), problem["code"].as_str()),
+            (404, Some("not_found")),
+            "{path}"
+        );
         let anonymous = stranger.http.get(stranger.url(&path)).send().await.unwrap();
         assert_eq!(anonymous.status(), 401, "{path}");
     }

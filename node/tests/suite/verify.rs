@@ -17,16 +17,41 @@ async fn history(home: &Home, node: &Node) {
     imajin(&["login", "--node", &node.url(), "--key", text(&key)]).expect_success();
     let event = event_find(node, "10.00");
     let id = event["id"].as_str().unwrap();
-    imajin(&["ticket", "buy", "--node", &node.url(), "--key", text(&key), "--event", id]).expect_success();
+    imajin(&[
+        "ticket",
+        "buy",
+        "--node",
+        &node.url(),
+        "--key",
+        text(&key),
+        "--event",
+        id,
+    ])
+    .expect_success();
     let buyer = Buyer::from_file(node, home, "buyer.key");
     let open = buyer.checkout(&event, 1, Some("left-open")).await;
     assert!(open.status().is_success());
     let mailbox = serde_json::json!({"email": "ada@example.org"});
-    let sent = buyer.http.post(buyer.url("/auth/api/onboard")).json(&mailbox).send().await.unwrap();
+    let sent = buyer
+        .http
+        .post(buyer.url("/auth/api/onboard"))
+        .json(&mailbox)
+        .send()
+        .await
+        .unwrap();
     assert!(sent.status().is_success());
     let registry = format!("{}/registry", node.url());
     let data = home.data();
-    let args = ["node", "register", "--data", text(&data), "--registry", &registry, "--name", "alice"];
+    let args = [
+        "node",
+        "register",
+        "--data",
+        text(&data),
+        "--registry",
+        &registry,
+        "--name",
+        "alice",
+    ];
     imajin(&args).expect_success();
 }
 
@@ -34,7 +59,9 @@ async fn history(home: &Home, node: &Node) {
 async fn change(db: &Db, table: &str, column: &str) -> Option<tamper::Tampered> {
     let (table, column) = (table.to_owned(), column.to_owned());
     let changed = db.write(move |conn: &mut Conn| -> Result<_, StoreError> {
-        let Some(place) = tamper::rows(conn, &table)?.into_iter().next() else { return Ok(None) };
+        let Some(place) = tamper::rows(conn, &table)?.into_iter().next() else {
+            return Ok(None);
+        };
         Ok(tamper::tamper(conn, &table, &column, &place)?)
     });
     match changed.await {
@@ -55,21 +82,39 @@ async fn every_change_is_named(backend: Backend) {
     overrides.set("database.url", home.database_url().map(str::to_owned));
     let config = load(data.path(), &overrides).unwrap().config;
     let (mut changed, mut unseen) = (0, Vec::new());
-    for service in [ServiceName::Auth, ServiceName::Pay, ServiceName::Events, ServiceName::Registry] {
-        let only = Config { services: [service].into(), ..config.clone() };
+    for service in [
+        ServiceName::Auth,
+        ServiceName::Pay,
+        ServiceName::Events,
+        ServiceName::Registry,
+    ] {
+        let only = Config {
+            services: [service].into(),
+            ..config.clone()
+        };
         let db = database_open(&data, &only, service).await.unwrap().unwrap();
-        let tables = db.read(|conn| Ok::<_, StoreError>(tamper::tables(conn)?)).await.unwrap();
+        let tables = db
+            .read(|conn| Ok::<_, StoreError>(tamper::tables(conn)?))
+            .await
+            .unwrap();
         for table in tables {
             let name = table.clone();
-            let columns = db.read(move |conn| Ok::<_, StoreError>(tamper::columns(conn, &name)?)).await.unwrap();
+            let columns = db
+                .read(move |conn| Ok::<_, StoreError>(tamper::columns(conn, &name)?))
+                .await
+                .unwrap();
             for column in columns {
-                let Some(tampered) = change(&db, &table, &column.name).await else { continue };
+                let Some(tampered) = change(&db, &table, &column.name).await else {
+                    continue;
+                };
                 changed += 1;
                 let report = verify(&data, &only).await.unwrap();
                 if !report.findings.iter().any(|finding| finding.table == table) {
                     unseen.push(format!("{service}.{table}.{}: {:?}", column.name, report.findings));
                 }
-                db.write(move |conn| Ok::<_, StoreError>(tampered.clone().undo(conn)?)).await.unwrap();
+                db.write(move |conn| Ok::<_, StoreError>(tampered.clone().undo(conn)?))
+                    .await
+                    .unwrap();
             }
         }
         db.close().await;

@@ -1,6 +1,7 @@
 //! What the other services may ask of the registry, and the documents that nodes send to it.
 
 mod attestation;
+mod registration;
 
 use imajin_did::Did;
 use imajin_kernel::Timestamp;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use attestation::{DocumentError, Health, Heartbeat, NodeAttestation, Unsigned};
+pub use registration::{Registration, Registrations};
 
 service_api! {
     /// What other services may ask of the registry.

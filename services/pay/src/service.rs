@@ -200,7 +200,7 @@ impl Pay {
     /// Whether the service can answer.
     pub(crate) async fn ready(&self) -> Result<(), Problem> {
         let answer = self.read(|conn, _context| {
-            domain::message::unprocessed_list(conn, 1)?;
+            message::unprocessed_list(conn, 1)?;
             Ok(())
         });
         answer.await.map_err(|error| {

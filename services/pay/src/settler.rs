@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::PayError;
 use crate::context::Context;
-use crate::domain::settle::{SettleJob, Settled, settle_batch};
+use crate::domain::settle::{SettleJob, SettleWish, Settled, settle_batch, settle_prepare};
 
 /// Settlements that share their statements; more wait for the next batch.
 const BATCH_MAX: usize = 256;
@@ -15,6 +15,7 @@ const BATCH_MAX: usize = 256;
 const LEADERS_MAX: usize = 2;
 
 type Answer = Result<Settled, Problem>;
+type Waiting = (SettleWish, oneshot::Sender<Answer>);
 
 /// Books the settlements of many callers together.
 ///
@@ -25,7 +26,7 @@ pub(crate) struct Settler(Arc<Shared>);
 struct Shared {
     db: Db,
     context: Context,
-    waiting: Mutex<Vec<(SettleJob, oneshot::Sender<Answer>)>>,
+    waiting: Mutex<Vec<Waiting>>,
     leaders: AtomicUsize,
 }
 
@@ -45,9 +46,9 @@ impl Settler {
     }
 
     /// Books a settlement; answers when it is durable.
-    pub(crate) async fn settle(&self, job: SettleJob) -> Answer {
+    pub(crate) async fn settle(&self, wish: SettleWish) -> Answer {
         let (sender, mut receiver) = oneshot::channel();
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((job, sender));
+        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((wish, sender));
         loop {
             if let Some(lead) = self.lead() {
                 self.batches_book(lead).await;
@@ -57,7 +58,7 @@ impl Settler {
                 Err(oneshot::error::TryRecvError::Closed) => return Err(Problem::unavailable("The ledger")),
                 Err(oneshot::error::TryRecvError::Empty) => {}
             }
-            // Somebody else leads. When that future is dropped before it took this job, nobody does: look again.
+            // Somebody else leads. When that future is dropped before it took this one, nobody does: look again.
             tokio::select! {
                 answer = &mut receiver => return answer.unwrap_or_else(|_dropped| Err(Problem::unavailable("The ledger"))),
                 () = tokio::time::sleep(std::time::Duration::from_millis(50)) => {}
@@ -85,7 +86,7 @@ impl Settler {
                 continue;
             }
             drop(lead);
-            // A job that came between the look and the drop found no lead free, and waits for somebody.
+            // A wish that came between the look and the drop found no lead free, and waits for somebody.
             if self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
                 return;
             }
@@ -94,23 +95,18 @@ impl Settler {
         }
     }
 
-    fn batch_take(&self) -> Vec<(SettleJob, oneshot::Sender<Answer>)> {
+    fn batch_take(&self) -> Vec<Waiting> {
         let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let count = waiting.len().min(BATCH_MAX);
         waiting.drain(..count).collect()
     }
 
-    async fn batch_book(&self, batch: Vec<(SettleJob, oneshot::Sender<Answer>)>) {
-        let (jobs, senders): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let jobs = Arc::new(jobs);
-        let answers = match self.write(Arc::clone(&jobs)).await {
-            Ok(answers) => answers.into_iter().map(|answer| answer.map_err(Problem::from)).collect(),
-            // One of them may be what stopped the batch: each on its own then.
-            Err(error) if jobs.len() > 1 && error.code() != Code::Unavailable => self.each_book(&jobs).await,
-            Err(error) => {
-                let problem = Problem::from(error);
-                jobs.iter().map(|_| Err(problem.clone())).collect::<Vec<_>>()
-            }
+    async fn batch_book(&self, batch: Vec<Waiting>) {
+        let (wishes, senders): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let count = wishes.len();
+        let answers = match self.planned(wishes).await {
+            Ok(planned) => self.planned_book(planned).await,
+            Err(error) => vec![Err(Problem::from(error)); count],
         };
         for (sender, answer) in senders.into_iter().zip(answers) {
             // Whoever does not wait any more asks again, and learns that it is settled.
@@ -118,17 +114,50 @@ impl Settler {
         }
     }
 
-    async fn each_book(&self, jobs: &[SettleJob]) -> Vec<Answer> {
+    async fn planned(&self, wishes: Vec<SettleWish>) -> Result<Vec<Result<SettleJob, PayError>>, PayError> {
+        let context = self.0.context.clone();
+        self.0.db.read(move |conn| settle_prepare(conn, &context, wishes)).await
+    }
+
+    /// Books what could be planned; the answers are in the order of the plans.
+    async fn planned_book(&self, planned: Vec<Result<SettleJob, PayError>>) -> Vec<Answer> {
+        let mut answers: Vec<Option<Answer>> = Vec::with_capacity(planned.len());
+        let mut jobs = Vec::with_capacity(planned.len());
+        for plan in planned {
+            match plan {
+                Ok(job) => {
+                    jobs.push(job);
+                    answers.push(None);
+                }
+                Err(error) => answers.push(Some(Err(error.into()))),
+            }
+        }
+        let mut booked = self.jobs_book(jobs).await.into_iter();
+        let lost = || Err(Problem::internal());
+        answers.into_iter().map(|answer| answer.unwrap_or_else(|| booked.next().unwrap_or_else(lost))).collect()
+    }
+
+    async fn jobs_book(&self, jobs: Vec<SettleJob>) -> Vec<Answer> {
+        let jobs: Vec<Arc<SettleJob>> = jobs.into_iter().map(Arc::new).collect();
+        match self.write(jobs.clone()).await {
+            Ok(answers) => answers.into_iter().map(|answer| answer.map_err(Problem::from)).collect(),
+            // One of them may be what stopped the batch: each on its own then.
+            Err(error) if jobs.len() > 1 && error.code() != Code::Unavailable => self.each_book(&jobs).await,
+            Err(error) => vec![Err(Problem::from(error)); jobs.len()],
+        }
+    }
+
+    async fn each_book(&self, jobs: &[Arc<SettleJob>]) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {
-            let answer = self.write(Arc::new(vec![job.clone()])).await;
+            let answer = self.write(vec![Arc::clone(job)]).await;
             let only = answer.and_then(|mut answers| answers.pop().unwrap_or(Ok(Settled::Before)));
             answers.push(only.map_err(Problem::from));
         }
         answers
     }
 
-    async fn write(&self, jobs: Arc<Vec<SettleJob>>) -> Result<Vec<Result<Settled, PayError>>, PayError> {
+    async fn write(&self, jobs: Vec<Arc<SettleJob>>) -> Result<Vec<Result<Settled, PayError>>, PayError> {
         let context = self.0.context.clone();
         self.0.db.write(move |conn| settle_batch(conn, &context, &jobs)).await
     }

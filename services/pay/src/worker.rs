@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::message::{self, DELIVER};
 use crate::domain::refund::{RAIL_REFUND, RefundOrder, checkout_refund, refund_note};
-use crate::domain::settle::settle_prepare;
+use crate::domain::settle::SettleWish;
 use crate::domain::{checkout, checkout_find, holds};
 use crate::{Pay, PayError, Step};
 
@@ -169,8 +169,7 @@ impl Pay {
         delivered: Vec<String>,
         item: Option<OutboxId>,
     ) -> Result<(), Problem> {
-        let prepared = self.read(move |conn, context| settle_prepare(conn, context, id, delivered, item)).await?;
-        self.settler.settle(prepared).await.map(drop)
+        self.settler.settle(SettleWish { checkout: id, delivered, item }).await.map(drop)
     }
 
     /// Has the rail send money back that the ledger has sent back.

@@ -32,7 +32,7 @@ use imajin_did::Did;
 use imajin_events_api::EventsClient;
 use imajin_kernel::{Problem, Timestamp};
 use imajin_pay_api::PayClient;
-use imajin_registry_api::RegistryClient;
+use imajin_registry_api::{Registrations, RegistryClient};
 use imajin_web::Site;
 
 use pages::directory::Census;
@@ -53,6 +53,8 @@ pub struct WwwDeps {
     pub events: EventsClient,
     /// Registered nodes, if this node can ask a registry.
     pub registry: Option<RegistryClient>,
+    /// How this node stands with the registries that it announces itself to.
+    pub registrations: Arc<dyn Registrations>,
 }
 
 /// The pages of a node.

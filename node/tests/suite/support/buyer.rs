@@ -33,7 +33,11 @@ impl Buyer {
         let builder = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
         // Nodes come and go under a test: a kept connection may lead to one that is gone.
         let http = builder.pool_max_idle_per_host(0).build().unwrap();
-        Self { key, http, base: node.url() }
+        Self {
+            key,
+            http,
+            base: node.url(),
+        }
     }
 
     /// The identity of a key file.
@@ -49,9 +53,18 @@ impl Buyer {
 
     async fn challenge(&self) -> (Value, String) {
         let body = json!({"id": self.key.did()});
-        let response = self.http.post(self.url("/auth/api/challenge")).json(&body).send().await.unwrap();
+        let response = self
+            .http
+            .post(self.url("/auth/api/challenge"))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
         let challenge: Value = response.json().await.unwrap();
-        let signature = self.key.sign(challenge["challenge"].as_str().unwrap().as_bytes()).to_hex();
+        let signature = self
+            .key
+            .sign(challenge["challenge"].as_str().unwrap().as_bytes())
+            .to_hex();
         (challenge["challengeId"].clone(), signature)
     }
 
@@ -60,7 +73,13 @@ impl Buyer {
         let body = json!({
             "publicKey": self.key.public().to_hex(), "type": "human", "challengeId": challenge_id, "signature": signature,
         });
-        let response = self.http.post(self.url("/auth/api/register")).json(&body).send().await.unwrap();
+        let response = self
+            .http
+            .post(self.url("/auth/api/register"))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
         assert!(response.status().is_success(), "{}", response.text().await.unwrap());
     }
 
@@ -68,22 +87,39 @@ impl Buyer {
     pub(crate) async fn login(&self) -> String {
         let (challenge_id, signature) = self.challenge().await;
         let body = json!({"id": self.key.did(), "challengeId": challenge_id, "signature": signature});
-        let response = self.http.post(self.url("/auth/api/authenticate")).json(&body).send().await.unwrap();
+        let response = self
+            .http
+            .post(self.url("/auth/api/authenticate"))
+            .json(&body)
+            .send()
+            .await
+            .unwrap();
         let answer: Value = response.json().await.unwrap();
-        answer["token"].as_str().unwrap_or_else(|| panic!("no token: {answer}")).to_owned()
+        answer["token"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no token: {answer}"))
+            .to_owned()
     }
 
     /// A request signed by this identity.
     pub(crate) fn signed(&self, method: &str, path: &str, body: &[u8], idempotency_key: Option<&str>) -> SignedRequest {
         let url = self.url(path);
-        let request = RequestToSign { method, target_uri: &url, idempotency_key, body };
+        let request = RequestToSign {
+            method,
+            target_uri: &url,
+            idempotency_key,
+            body,
+        };
         let params = SignatureParams::now(self.key.did(), &Env::system());
         sign(&self.key, &request, &params).unwrap()
     }
 
     /// Sends a signed request as it is, also a changed one, also twice.
     pub(crate) async fn send(&self, signed: &SignedRequest) -> Response {
-        let mut request = self.http.post(&signed.target_uri).header("content-type", "application/json");
+        let mut request = self
+            .http
+            .post(&signed.target_uri)
+            .header("content-type", "application/json");
         for (name, value) in signed.headers() {
             request = request.header(name, value);
         }
@@ -94,7 +130,8 @@ impl Buyer {
     pub(crate) async fn checkout(&self, event: &Value, quantity: u32, idempotency_key: Option<&str>) -> Response {
         let body = json!({"eventId": event["id"], "tierId": event["tiers"][0]["id"], "quantity": quantity});
         let body = serde_json::to_vec(&body).unwrap();
-        self.send(&self.signed("POST", "/events/api/checkout", &body, idempotency_key)).await
+        self.send(&self.signed("POST", "/events/api/checkout", &body, idempotency_key))
+            .await
     }
 
     /// Reads something of one's own.
@@ -109,7 +146,13 @@ impl Buyer {
         let (_, view) = self.get(token, &format!("/pay/api/checkout/{checkout}")).await;
         let form = [("token", view["formToken"].as_str().unwrap_or_default())];
         let url = self.url(&format!("/pay/checkout/{checkout}/{button}"));
-        self.http.post(url).header("origin", &self.base).form(&form).send().await.unwrap()
+        self.http
+            .post(url)
+            .header("origin", &self.base)
+            .form(&form)
+            .send()
+            .await
+            .unwrap()
     }
 
     /// Waits until an order is no longer `held`.

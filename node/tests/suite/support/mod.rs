@@ -30,7 +30,10 @@ impl Home {
             Backend::Sqlite => None,
             Backend::Postgres => Some(TestDatabase::postgres()),
         };
-        Self { folder: tempfile::tempdir().unwrap(), database }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            database,
+        }
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -55,7 +58,10 @@ impl Home {
 
     fn command(&self) -> Command {
         let mut command = Command::new(IMAJIN);
-        command.env("IMAJIN_LOG", "warn").env_remove("IMAJIN_TEST_POSTGRES").stdin(Stdio::null());
+        command
+            .env("IMAJIN_LOG", "warn")
+            .env_remove("IMAJIN_TEST_POSTGRES")
+            .stdin(Stdio::null());
         command
     }
 
@@ -82,7 +88,11 @@ impl Home {
     /// Starts the node and expects that it refuses; gives back what it said.
     pub(crate) fn up_refused(&self, extra: &[&str]) -> String {
         let mut command = self.command();
-        command.args(["up", "--data"]).arg(self.data()).args(["--listen", "127.0.0.1:0"]).args(extra);
+        command
+            .args(["up", "--data"])
+            .arg(self.data())
+            .args(["--listen", "127.0.0.1:0"])
+            .args(extra);
         let output = command.output().unwrap();
         assert!(!output.status.success(), "the node started");
         String::from_utf8(output.stderr).unwrap()
@@ -156,11 +166,18 @@ impl Node {
     /// SIGTERM; the node has five seconds.
     pub(crate) fn stop(mut self) {
         signal(self.child.id(), "TERM");
-        #[expect(clippy::disallowed_methods, reason = "the test measures the real time of a real process")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the test measures the real time of a real process"
+        )]
         let started = Instant::now();
         let status = self.child.wait().unwrap();
         assert!(status.success(), "the node ended with {status}");
-        assert!(started.elapsed() < Duration::from_secs(6), "the node took {:?} to stop", started.elapsed());
+        assert!(
+            started.elapsed() < Duration::from_secs(6),
+            "the node took {:?} to stop",
+            started.elapsed()
+        );
     }
 
     /// SIGKILL: what a power cut is to a process.
@@ -178,7 +195,10 @@ impl Drop for Node {
 }
 
 pub(crate) fn signal(pid: u32, name: &str) {
-    let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
+    let status = Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .status()
+        .unwrap();
     assert!(status.success());
 }
 
@@ -206,7 +226,13 @@ impl Outcome {
 /// Runs a command with `--json`.
 pub(crate) fn imajin(args: &[&str]) -> Outcome {
     let mut command = Command::new(IMAJIN);
-    let output = command.arg("--json").args(args).env("IMAJIN_LOG", "warn").stdin(Stdio::null()).output().unwrap();
+    let output = command
+        .arg("--json")
+        .args(args)
+        .env("IMAJIN_LOG", "warn")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
     Outcome {
         success: output.status.success(),
         json: serde_json::from_slice(&output.stdout).unwrap_or_default(),
@@ -223,5 +249,9 @@ pub(crate) fn text(path: &Path) -> &str {
 pub(crate) fn event_find(node: &Node, price: &str) -> Value {
     let page = imajin(&["event", "list", "--node", &node.url()]).expect_success();
     let events = page["events"].as_array().unwrap();
-    events.iter().find(|event| event["tiers"][0]["price"]["amount"] == price).unwrap().clone()
+    events
+        .iter()
+        .find(|event| event["tiers"][0]["price"]["amount"] == price)
+        .unwrap()
+        .clone()
 }

@@ -1,6 +1,7 @@
 //! Settlements: many at once, in a few statements, each of them all or nothing.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use diesel::prelude::*;
 use diesel::upsert::excluded;
@@ -20,16 +21,22 @@ use crate::schema::{checkout_quotes, checkouts, receipt_parties};
 /// Rows per statement.
 const ROWS_PER_STATEMENT: usize = 500;
 
-/// A settlement that is planned: everything that does not need the transaction.
+/// A settlement that is asked for.
 #[derive(Debug, Clone)]
-pub(crate) struct SettleJob {
+pub(crate) struct SettleWish {
     pub(crate) checkout: CheckoutId,
-    pub(crate) plan: Plan,
-    pub(crate) manifest: ReceiptManifest,
     /// What the seller has handed over.
     pub(crate) delivered: Vec<String>,
     /// The delivery that is done with it.
     pub(crate) item: Option<OutboxId>,
+}
+
+/// A settlement that is planned: everything that does not need the transaction.
+#[derive(Debug)]
+pub(crate) struct SettleJob {
+    pub(crate) wish: SettleWish,
+    pub(crate) plan: Plan,
+    pub(crate) manifest: ReceiptManifest,
 }
 
 /// What became of a settlement.
@@ -41,27 +48,41 @@ pub(crate) enum Settled {
     Before,
 }
 
-/// Plans the settlement of a checkout from what was stored with it.
+/// Plans settlements from what was stored with their checkouts. One that cannot be planned has its own answer.
 pub(crate) fn settle_prepare(
     conn: &mut Conn,
     context: &Context,
-    checkout: CheckoutId,
-    delivered: Vec<String>,
-    item: Option<OutboxId>,
-) -> Result<SettleJob, PayError> {
-    let row: QuoteRow = checkout_quotes::table.find(checkout).select(QuoteRow::as_select()).first(conn)?;
-    let (quote, fees) = row.intact(&context.sealer)?.parse()?;
+    wishes: Vec<SettleWish>,
+) -> Result<Vec<Result<SettleJob, PayError>>, PayError> {
+    let ids: Vec<String> = wishes.iter().map(|wish| wish.checkout.to_string()).collect();
+    let mut quotes: HashMap<CheckoutId, QuoteRow> = HashMap::with_capacity(ids.len());
+    for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+        let rows: Vec<QuoteRow> = checkout_quotes::table
+            .filter(checkout_quotes::checkout_id.eq_any(chunk))
+            .select(QuoteRow::as_select())
+            .load(conn)?;
+        quotes.extend(rows.into_iter().map(|row| (row.checkout_id, row)));
+    }
+    Ok(wishes.into_iter().map(|wish| job_of(context, quotes.get(&wish.checkout), wish)).collect())
+}
+
+fn job_of(context: &Context, quote: Option<&QuoteRow>, wish: SettleWish) -> Result<SettleJob, PayError> {
+    let quote = quote.ok_or(PayError::NotFound("checkout"))?;
+    if !quote.is_intact(&context.sealer) {
+        return Err(PayError::damaged(QuoteRow::TABLE, &wish.checkout.to_string(), "it was changed outside imajin"));
+    }
+    let (quote, fees) = quote.parse()?;
     let plan = plan::plan_of(&quote, &fees)?;
     let digest = quote.manifest.digest_hex().map_err(|error| PayError::Fault(error.to_string()))?;
     let manifest = ReceiptManifest { id: quote.manifest.id, sha256: digest };
-    Ok(SettleJob { checkout, plan, manifest, delivered, item })
+    Ok(SettleJob { wish, plan, manifest })
 }
 
 /// Books settlements. One that cannot be booked has its own answer and leaves the others alone.
 pub(crate) fn settle_batch(
     conn: &mut Conn,
     context: &Context,
-    jobs: &[SettleJob],
+    jobs: &[Arc<SettleJob>],
 ) -> Result<Vec<Result<Settled, PayError>>, PayError> {
     let mut rows = checkouts_lock(conn, context, jobs)?;
     let known: HashSet<CheckoutId> = rows.keys().copied().collect();
@@ -70,13 +91,13 @@ pub(crate) fn settle_batch(
     let mut booked = Vec::with_capacity(jobs.len());
     for (index, job) in jobs.iter().enumerate() {
         // Taken out: the same checkout twice in one batch is settled once.
-        match command_of(context, job, rows.get(&job.checkout)) {
+        match command_of(context, job, rows.get(&job.wish.checkout)) {
             Ok(Some(command)) => {
                 commands.push(command);
-                booked.push((index, job, rows.remove(&job.checkout)));
+                booked.push((index, job, rows.remove(&job.wish.checkout)));
                 answers.push(Ok(Settled::Before));
             }
-            Ok(None) if known.contains(&job.checkout) => answers.push(Ok(Settled::Before)),
+            Ok(None) if known.contains(&job.wish.checkout) => answers.push(Ok(Settled::Before)),
             Ok(None) => answers.push(Err(PayError::NotFound("checkout"))),
             Err(error) => answers.push(Err(error)),
         }
@@ -95,7 +116,7 @@ pub(crate) fn settle_batch(
         }
     }
     batch.write(conn, context)?;
-    for item in jobs.iter().zip(&answers).filter(|(_, answer)| answer.is_ok()).filter_map(|(job, _)| job.item) {
+    for item in jobs.iter().zip(&answers).filter(|(_, answer)| answer.is_ok()).filter_map(|(job, _)| job.wish.item) {
         outbox::done(conn, &context.sealer, &item, context.now())?;
     }
     Ok(answers)
@@ -104,9 +125,9 @@ pub(crate) fn settle_batch(
 fn checkouts_lock(
     conn: &mut Conn,
     context: &Context,
-    jobs: &[SettleJob],
+    jobs: &[Arc<SettleJob>],
 ) -> Result<HashMap<CheckoutId, CheckoutRow>, PayError> {
-    let mut ids: Vec<String> = jobs.iter().map(|job| job.checkout.to_string()).collect();
+    let mut ids: Vec<String> = jobs.iter().map(|job| job.wish.checkout.to_string()).collect();
     ids.sort_unstable();
     ids.dedup();
     let mut rows = HashMap::with_capacity(ids.len());
@@ -177,7 +198,7 @@ impl Batch {
             id,
             plan: &job.plan,
             manifest: &job.manifest,
-            delivered: &job.delivered,
+            delivered: &job.wish.delivered,
             recipients: &context.recipients(&row.owner_did),
             entry: &outcome.entry,
             test_money,

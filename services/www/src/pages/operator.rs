@@ -8,10 +8,9 @@ use imajin_did::Did;
 use imajin_events_api::{EventSales, EventStatus, SalesList};
 use imajin_kernel::Problem;
 use imajin_pay_api::{BalanceList, BalanceView, ReceiptList, ReceiptView, SalesSummary, SalesSummaryRequest};
-use imajin_registry_api::{NodeFetch, NodeStatus, NodeView};
+use imajin_registry_api::{NodeFetch, NodeView, Registration};
 use imajin_ui::{AccountRow, EventState, MoneyText, OperatorPage, RegistryCard, SaleRow, ServiceRow, render};
 
-use super::directory::node_state;
 use crate::names::Names;
 use crate::person::{Operator, Person};
 use crate::show::{did_short, moment, money_text, receipt_row};
@@ -53,7 +52,7 @@ pub(super) async fn operator(State(www): State<AppState>, Operator(person): Oper
         started: moment(www.started),
         database: String::new(),
         services,
-        registry: registry_card(standing.as_ref(), &www.registry_url()),
+        registry: registry_card(deps.registrations.registrations().first()),
         accounts,
         sales: sales.unwrap_or_default().iter().flat_map(sale_rows).collect(),
         receipts: receipts
@@ -174,34 +173,32 @@ fn sale_state(sales: &EventSales) -> EventState {
     }
 }
 
-fn registry_card(standing: Option<&Result<Option<NodeView>, Problem>>, url: &str) -> RegistryCard {
-    let card = |status: &str| RegistryCard {
-        url: url.to_owned(),
-        status: status.to_owned(),
-        ..RegistryCard::default()
+/// What the node's agent knows about the registry that it announces itself to.
+fn registry_card(registration: Option<&Registration>) -> RegistryCard {
+    let Some(registration) = registration else {
+        return RegistryCard::default();
     };
-    match standing {
-        None => RegistryCard::default(),
-        Some(Err(problem)) => RegistryCard {
-            problem: Some(problem.detail.clone()),
-            ..card("no answer")
-        },
-        Some(Ok(None)) => card("not registered"),
-        Some(Ok(Some(node))) => RegistryCard {
-            is_good: node.status == NodeStatus::Active,
-            hostname: Some(node.subdomain.clone()),
-            last_heartbeat: node.last_heartbeat_at.map(moment),
-            expires: Some(moment(node.expires_at)),
-            problem: node.revoked_reason.clone(),
-            ..card(&node_state(node.status).label().to_lowercase())
-        },
+    RegistryCard {
+        url: registration.registry.to_string(),
+        status: registration.status.clone(),
+        is_good: registration.last_error.is_none() && registration.last_heartbeat_at.is_some(),
+        hostname: Some(
+            registration
+                .subdomain
+                .clone()
+                .unwrap_or_else(|| registration.hostname.clone()),
+        ),
+        last_heartbeat: registration.last_heartbeat_at.map(moment),
+        expires: registration.expires_at.map(moment),
+        problem: registration.last_error.clone(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{did, event_sample, node_sample, receipt_sample};
+    use crate::samples::{did, event_sample, receipt_sample};
+    use imajin_kernel::Timestamp;
 
     fn sales() -> EventSales {
         EventSales {
@@ -242,11 +239,29 @@ mod tests {
 
     #[test]
     fn the_registry_card_says_how_the_node_stands() {
-        assert!(registry_card(None, "u").url.is_empty());
-        assert_eq!(registry_card(Some(&Ok(None)), "u").status, "not registered");
-        let active = registry_card(Some(&Ok(Some(node_sample()))), "u");
-        assert_eq!((active.status.as_str(), active.is_good), ("active", true));
-        let away = registry_card(Some(&Err(Problem::unavailable("The service `registry`"))), "u");
-        assert!(away.problem.is_some() && !away.is_good);
+        assert!(registry_card(None).url.is_empty());
+        let silent = Registration {
+            registry: "https://registry.example/registry".parse().unwrap(),
+            hostname: "alice".to_owned(),
+            subdomain: Some("alice.nodes.example".to_owned()),
+            status: "pending".to_owned(),
+            expires_at: None,
+            last_heartbeat_at: None,
+            next_attempt_at: Timestamp::from_seconds(1),
+            failures: 0,
+            last_error: None,
+        };
+        assert!(!registry_card(Some(&silent)).is_good, "not heard of yet");
+        let heard = Registration {
+            last_heartbeat_at: Some(Timestamp::from_seconds(5)),
+            ..silent
+        };
+        assert!(registry_card(Some(&heard)).is_good);
+        let failing = Registration {
+            last_error: Some("it is away".to_owned()),
+            ..heard
+        };
+        let card = registry_card(Some(&failing));
+        assert_eq!((card.is_good, card.problem.as_deref()), (false, Some("it is away")));
     }
 }

@@ -15,7 +15,7 @@ use imajin_pay_api::{
     ReceiptView, SalesSummary, SalesSummaryRequest,
 };
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
-use imajin_registry_api::{NodeFetch, NodeList, NodePage, NodeView, RegistryApi};
+use imajin_registry_api::{NodeFetch, NodeList, NodePage, NodeView, Registration, Registrations, RegistryApi};
 use imajin_web::{CallerKeys, Custody, SessionView, Tier};
 
 use crate::samples::*;
@@ -276,5 +276,22 @@ impl RegistryApi for Fakes {
         let node = node_sample();
         let keys = [node.node_id.to_string(), node.hostname.clone(), node.subdomain.clone()];
         Ok(Some(node).filter(|_node| keys.contains(&request.key)))
+    }
+}
+
+impl Registrations for Fakes {
+    fn registrations(&self) -> Vec<Registration> {
+        let registration = Registration {
+            registry: "https://registry.example/registry".parse().unwrap(),
+            hostname: "linden".to_owned(),
+            subdomain: Some("linden.nodes.example".to_owned()),
+            status: "active".to_owned(),
+            expires_at: Some(now()),
+            last_heartbeat_at: Some(now()),
+            next_attempt_at: now(),
+            failures: 0,
+            last_error: None,
+        };
+        vec![registration]
     }
 }

@@ -170,7 +170,7 @@ async fn the_operators_page_is_for_the_operator() {
             "13 receipts",
             "130.00",
             "Ada Lindqvist",
-            "active",
+            "linden.nodes.example",
             did(8).as_str(),
         ],
     );

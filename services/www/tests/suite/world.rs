@@ -129,6 +129,7 @@ impl World {
             pay: PayClient::local(fakes.clone()),
             events: EventsClient::local(fakes.clone()),
             registry: fakes.has_registry.then(|| RegistryClient::local(fakes.clone())),
+            registrations: fakes.clone(),
         };
         Self {
             router: Www::start(deps).unwrap().routes(),
