@@ -3,7 +3,7 @@ use std::sync::RwLock;
 
 use async_trait::async_trait;
 use imajin_kernel::{Code, Problem};
-use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, SellerApi, SellerClient};
+use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, Released, SellerApi, SellerClient};
 
 /// Sends pay's questions to the service that sells the goods.
 ///
@@ -39,5 +39,9 @@ impl SellerApi for SellerSwitch {
 
     async fn goods_deliver(&self, request: Delivery) -> Result<DeliveryOutcome, Problem> {
         self.seller(&request.goods)?.goods_deliver(request).await
+    }
+
+    async fn goods_release(&self, request: GoodsRef) -> Result<Released, Problem> {
+        self.seller(&request)?.goods_release(request).await
     }
 }

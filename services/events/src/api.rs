@@ -6,12 +6,14 @@ use imajin_events_api::{
     TicketList, TicketView,
 };
 use imajin_kernel::{Code, Problem};
-use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, SellerApi};
+use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, Released, SellerApi};
 use imajin_proof::http_sig::SignedRequest;
+use imajin_store::Conn;
 
-use crate::Events;
+use crate::{Events, EventsError};
 use crate::checkout::checkout_parse;
-use crate::domain::{list, quote, views};
+use crate::context::Context;
+use crate::domain::{list, order, quote, views};
 
 /// Where a checkout is posted on the node's main listener: what a relayed request must be signed for.
 const CHECKOUT_PATH: &str = "/events/api/checkout";
@@ -79,5 +81,14 @@ impl SellerApi for Events {
 
     async fn goods_deliver(&self, request: Delivery) -> Result<DeliveryOutcome, Problem> {
         Ok(self.deliver(request).await?)
+    }
+
+    async fn goods_release(&self, request: GoodsRef) -> Result<Released, Problem> {
+        let id = quote::order_of(&request).ok_or(EventsError::NotFound("order"))?;
+        let withdraw = move |conn: &mut Conn, context: &Context| {
+            order::order_withdraw(conn, context, id, "The buyer left the payment page.")
+        };
+        self.write(withdraw).await?;
+        Ok(Released {})
     }
 }

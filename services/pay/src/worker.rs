@@ -12,7 +12,7 @@ use imajin_store::outbox::{self, OutboxRow};
 use imajin_store::{idempotency, mutation, nonce};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::message::{self, DELIVER};
+use crate::domain::message::{self, DELIVER, RELEASE};
 use crate::domain::refund::{RAIL_REFUND, RefundOrder, checkout_refund, refund_note};
 use crate::domain::settle::SettleWish;
 use crate::domain::{checkout, checkout_find, holds};
@@ -97,6 +97,7 @@ impl Pay {
         }
         let handled = match item.topic.as_str() {
             DELIVER => self.deliver(&item).await,
+            RELEASE => self.release(&item).await,
             RAIL_REFUND => self.refund(&item).await,
             _ => Err(Handling::Failed(Problem::internal())),
         };
@@ -170,6 +171,20 @@ impl Pay {
         item: Option<OutboxId>,
     ) -> Result<(), Problem> {
         self.settler.settle(SettleWish { checkout: id, delivered, item }).await.map(drop)
+    }
+
+    /// Tells the seller that nobody pays for the goods any more. A seller that does not know them has nothing to free.
+    async fn release(&self, item: &OutboxRow) -> Result<(), Handling> {
+        let goods = item.parse().map_err(|error| PayError::Fault(format!("a release cannot be read: {error}")))?;
+        match self.seller.goods_release(goods).await {
+            Err(problem) if !is_final(problem.code) => return Err(Handling::Failed(problem)),
+            Ok(_) | Err(_) => {}
+        }
+        let item = item.id;
+        let done = move |conn: &mut imajin_store::Conn, context: &crate::context::Context| {
+            Ok(outbox::done(conn, &context.sealer, &item, context.now())?)
+        };
+        Ok(self.write(done).await?)
     }
 
     /// Has the rail send money back that the ledger has sent back.

@@ -2,6 +2,7 @@
 
 mod buyer;
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -21,19 +22,44 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A folder and a database for one node; both outlive the node's restarts.
 pub(crate) struct Home {
     folder: tempfile::TempDir,
-    database: Option<TestDatabase>,
+    database: Place,
+    environment: Vec<(&'static str, OsString)>,
+}
+
+/// Where a node keeps its rows.
+enum Place {
+    /// In files beside its keys.
+    Files,
+    /// In a database of the server that the tests share.
+    Shared(TestDatabase),
+    /// In a server of the test's own.
+    Server(String),
 }
 
 impl Home {
     pub(crate) fn new(backend: Backend) -> Self {
-        let database = match backend {
-            Backend::Sqlite => None,
-            Backend::Postgres => Some(TestDatabase::postgres()),
-        };
+        Self::at(match backend {
+            Backend::Sqlite => Place::Files,
+            Backend::Postgres => Place::Shared(TestDatabase::postgres()),
+        })
+    }
+
+    /// For a node on a Postgres server that the test may harm.
+    pub(crate) fn on_server(url: &str) -> Self {
+        Self::at(Place::Server(url.to_owned()))
+    }
+
+    fn at(database: Place) -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
             database,
+            environment: Vec::new(),
         }
+    }
+
+    /// Sets environment variables of the node, from its next start on.
+    pub(crate) fn environment_set(&mut self, variables: impl IntoIterator<Item = (&'static str, OsString)>) {
+        self.environment.extend(variables);
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -45,7 +71,11 @@ impl Home {
     }
 
     pub(crate) fn database_url(&self) -> Option<&str> {
-        self.database.as_ref().and_then(TestDatabase::url)
+        match &self.database {
+            Place::Files => None,
+            Place::Shared(database) => database.url(),
+            Place::Server(url) => Some(url),
+        }
     }
 
     /// Appends to the node's configuration file.
@@ -67,7 +97,20 @@ impl Home {
 
     /// Starts the node and waits until it answers.
     pub(crate) fn up(&self, extra: &[&str]) -> Node {
+        let mut child = self.launch(extra);
+        let log = log_collect(child.stderr.take().unwrap());
+        let Some(banner) = banner_read(child.stdout.take().unwrap()) else {
+            let _still_starting = child.kill();
+            let _status = child.wait();
+            panic!("the node did not start: {}", log.join().unwrap());
+        };
+        Node { child, banner }
+    }
+
+    /// Starts the node and waits for nothing. Nobody reads what it prints until somebody takes its pipes.
+    pub(crate) fn launch(&self, extra: &[&str]) -> Child {
         let mut command = self.command();
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.args(["--json", "up", "--data"]).arg(self.data());
         if !extra.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
@@ -76,13 +119,7 @@ impl Home {
             command.args(["--database", url]);
         }
         command.args(extra).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let log = log_collect(child.stderr.take().unwrap());
-        let Some(banner) = banner_read(child.stdout.take().unwrap()) else {
-            let _status = child.wait();
-            panic!("the node did not start: {}", log.join().unwrap());
-        };
-        Node { child, banner }
+        command.spawn().unwrap()
     }
 
     /// Starts the node and expects that it refuses; gives back what it said.

@@ -23,6 +23,9 @@ service_api! {
 
         /// The money is held: hand over the goods, or say why not. Repeated calls give the same outcome.
         async fn goods_deliver(Delivery) -> DeliveryOutcome;
+
+        /// The buyer left without paying: what was reserved for them is free again.
+        async fn goods_release(GoodsRef) -> Released;
     }
 }
 
@@ -116,6 +119,10 @@ pub enum DeliveryOutcome {
         reason: String,
     },
 }
+
+/// The goods are free again, or were never held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Released {}
 
 /// See [`PayApi::checkout_create`].
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -17,6 +17,9 @@ use crate::schema::rail_messages;
 /// The outbox topic of goods that are paid and not delivered.
 pub(crate) const DELIVER: &str = "deliver";
 
+/// The outbox topic of goods that nobody pays for any more.
+pub(crate) const RELEASE: &str = "release";
+
 /// Longer identifiers and references are not stored.
 const TEXT_BYTES_MAX: usize = 255;
 
@@ -234,6 +237,7 @@ fn cancelled(conn: &mut Conn, context: &Context, mut checkout: CheckoutRow) -> R
     }
     checkout.state_set(CheckoutState::Cancelled, context.now());
     checkout.reason = Some("The buyer left.".to_owned());
-    checkout.save(conn, &context.sealer)?;
+    let checkout = checkout.save(conn, &context.sealer)?;
+    outbox::enqueue(conn, &context.sealer, &context.env, RELEASE, &checkout.id.to_string(), &checkout.goods())?;
     Ok(MessageResult::Cancelled)
 }

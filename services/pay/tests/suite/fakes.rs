@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use imajin_did::Did;
 use imajin_kernel::{Code, Problem, Timestamp};
-use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, SellerApi};
+use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, Released, SellerApi};
 use imajin_web::macro_support::async_trait;
 use imajin_web::{CallerKeys, Custody, Identities, SessionView, Tier};
 
@@ -48,6 +48,8 @@ pub(crate) struct FakeSeller {
     pub(crate) away: AtomicBool,
     pub(crate) refuses: AtomicBool,
     pub(crate) asked: AtomicUsize,
+    /// Goods that nobody paid for.
+    pub(crate) released: Mutex<Vec<String>>,
 }
 
 impl FakeSeller {
@@ -79,6 +81,12 @@ impl SellerApi for FakeSeller {
         self.here()?;
         let found = self.quotes.lock().unwrap().get(&request.id).cloned();
         found.ok_or_else(|| Problem::new(Code::NotFound, "There is no such order."))
+    }
+
+    async fn goods_release(&self, request: GoodsRef) -> Result<Released, Problem> {
+        self.here()?;
+        self.released.lock().unwrap().push(request.id);
+        Ok(Released {})
     }
 
     async fn goods_deliver(&self, request: Delivery) -> Result<DeliveryOutcome, Problem> {

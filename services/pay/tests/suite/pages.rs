@@ -42,6 +42,8 @@ async fn the_buttons_do_what_they_say(backend: Backend) {
     stop.cancel();
     tasks.close();
     tasks.wait().await;
+    world.pay.drive().await.unwrap();
+    assert_eq!(*world.seller.released.lock().unwrap(), [other.goods.id], "the seller's places are free again");
     world.audit_clean().await;
 }
 
