@@ -53,7 +53,7 @@ impl FromStr for Owner {
         if let Some(name) = text.strip_prefix(RAIL_PREFIX) {
             return Ok(Self::Rail(name.to_owned()));
         }
-        text.parse().map(Self::Did).or_else(|_not_a_did| Err(UnknownText(text.to_owned(), "owner of an account")))
+        text.parse().map(Self::Did).map_err(|_not_a_did| UnknownText(text.to_owned(), "owner of an account"))
     }
 }
 
@@ -177,7 +177,7 @@ impl FromStr for AccountId {
     fn from_str(text: &str) -> Result<Self, UnknownText> {
         let mut id = [0; ACCOUNT_ID_BYTES];
         let decoded = hex::decode_to_slice(text, &mut id);
-        decoded.map(|()| Self(id)).or_else(|_not_hex| Err(UnknownText(text.to_owned(), "identifier of an account")))
+        decoded.map(|()| Self(id)).map_err(|_not_hex| UnknownText(text.to_owned(), "identifier of an account"))
     }
 }
 

@@ -133,8 +133,8 @@ impl<'a> Book<'a> {
         let sealer = &self.ledger.sealer;
         let row = row.intact(sealer)?;
         let damaged = || LedgerError::Damaged(Finding::changed(sealer.service(), AccountRow::TABLE, row.id.clone()));
-        let id: AccountId = row.id.parse().or_else(|_unknown| Err(damaged()))?;
-        let owner: Owner = row.owner.parse().or_else(|_unknown| Err(damaged()))?;
+        let id: AccountId = row.id.parse().map_err(|_unknown| damaged())?;
+        let owner: Owner = row.owner.parse().map_err(|_unknown| damaged())?;
         let may_be_negative = owner.may_be_negative();
         self.accounts.insert(id, AccountState { row, stored: true, dirty: false, may_be_negative });
         Ok(())

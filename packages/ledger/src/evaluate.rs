@@ -181,10 +181,10 @@ impl Book<'_> {
         if entry.hash != hash {
             return Err(damaged().into());
         }
-        let legs = serde_json::from_str(&entry.legs).or_else(|_unreadable| Err(damaged()))?;
+        let legs = serde_json::from_str(&entry.legs).map_err(|_unreadable| damaged())?;
         let hold = entry.hold_id.as_ref().and_then(|id| self.holds.get(id));
         let hold = hold.map(|slot| slot.row.view(service)).transpose()?;
-        let id = entry.id.parse().or_else(|_unreadable| Err(damaged()))?;
+        let id = entry.id.parse().map_err(|_unreadable| damaged())?;
         let posted =
             Posted { id, seq: entry.seq, hash, posted_at: entry.posted_at, replayed: true };
         Ok(Some(Outcome { entry: posted, legs, hold }))
@@ -202,7 +202,7 @@ impl Book<'_> {
     fn hold_accounts(&self, row: &HoldRow) -> Result<(AccountId, AccountId), LedgerError> {
         let service = self.ledger.sealer.service();
         let damaged = || LedgerError::Damaged(Finding::changed(service, HoldRow::TABLE, row.id.as_str()));
-        let id = |text: &str| text.parse::<AccountId>().or_else(|_unknown| Err(damaged()));
+        let id = |text: &str| text.parse::<AccountId>().map_err(|_unknown| damaged());
         Ok((id(&row.account_id)?, id(&row.source_id)?))
     }
 

@@ -70,7 +70,7 @@ pub struct StatementLine {
 fn account_of(row: AccountRow, sealer: &Sealer) -> Result<Account, LedgerError> {
     let row = row.intact(sealer)?;
     let damaged = || LedgerError::Damaged(Finding::changed(sealer.service(), AccountRow::TABLE, row.id.clone()));
-    let key = row.key().or_else(|_unknown| Err(damaged()))?;
+    let key = row.key().map_err(|_unknown| damaged())?;
     Ok(Account { key, balance_units: row.balance, legs: row.legs, updated_at: row.updated_at })
 }
 
@@ -151,11 +151,11 @@ pub(crate) fn entry_of(sealer: &Sealer, row: EntryRow) -> Result<Entry, LedgerEr
         return Err(damaged());
     }
     Ok(Entry {
-        id: row.id.parse().or_else(|_unreadable| Err(damaged()))?,
+        id: row.id.parse().map_err(|_unreadable| damaged())?,
         seq: row.seq,
-        kind: row.kind.parse().or_else(|_unknown| Err(damaged()))?,
-        hold: row.hold_id.as_deref().map(str::parse).transpose().or_else(|_unreadable| Err(damaged()))?,
-        legs: serde_json::from_str(&row.legs).or_else(|_unreadable| Err(damaged()))?,
+        kind: row.kind.parse().map_err(|_unknown| damaged())?,
+        hold: row.hold_id.as_deref().map(str::parse).transpose().map_err(|_unreadable| damaged())?,
+        legs: serde_json::from_str(&row.legs).map_err(|_unreadable| damaged())?,
         posted_at: row.posted_at,
         hash,
         chain: row.chain,

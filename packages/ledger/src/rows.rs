@@ -30,7 +30,7 @@ impl AccountRow {
         let asset: Result<Asset, _> = self.asset.parse();
         Ok(AccountKey {
             owner: self.owner.parse()?,
-            asset: asset.or_else(|_unknown| Err(UnknownText(self.asset.clone(), "currency")))?,
+            asset: asset.map_err(|_unknown| UnknownText(self.asset.clone(), "currency"))?,
             purpose: self.purpose.parse()?,
         })
     }
@@ -107,16 +107,16 @@ sealed_row!(HoldRow, ledger_holds, "ledger_holds", key = (id));
 impl HoldRow {
     pub(crate) fn view(&self, service: &str) -> Result<Hold, LedgerError> {
         let damaged = || LedgerError::Damaged(Finding::changed(service, Self::TABLE, self.id.as_str()));
-        let amount = |units: i64| Amount::from_micros(units).or_else(|_negative| Err(damaged()));
+        let amount = |units: i64| Amount::from_micros(units).map_err(|_negative| damaged());
         let asset: Result<Asset, _> = self.asset.parse();
         Ok(Hold {
-            id: self.id.parse().or_else(|_unknown| Err(damaged()))?,
-            owner: self.owner.parse().or_else(|_unknown| Err(damaged()))?,
-            source: self.source_id.parse().or_else(|_unknown| Err(damaged()))?,
-            amount: Money::new(amount(self.amount)?, asset.or_else(|_unknown| Err(damaged()))?),
+            id: self.id.parse().map_err(|_unknown| damaged())?,
+            owner: self.owner.parse().map_err(|_unknown| damaged())?,
+            source: self.source_id.parse().map_err(|_unknown| damaged())?,
+            amount: Money::new(amount(self.amount)?, asset.map_err(|_unknown| damaged())?),
             captured: amount(self.captured)?,
             released: amount(self.released)?,
-            state: self.state.parse().or_else(|_unknown| Err(damaged()))?,
+            state: self.state.parse().map_err(|_unknown| damaged())?,
             reference: self.reference.clone(),
             expires_at: self.expires_at,
             created_at: self.created_at,

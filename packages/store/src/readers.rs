@@ -15,6 +15,10 @@ const TRUSTED: Duration = Duration::from_secs(5);
 /// So many connections stay open when nobody reads: each has a page cache of its own.
 const IDLE_MAX: usize = 2;
 
+fn connection_lost() -> StoreError {
+    StoreError::Unavailable("the connection broke while it was read from".to_owned())
+}
+
 /// Connections for reading, opened when they are needed. Smaller than a general pool: no threads of its own, and an
 /// idle node on a small board keeps next to nothing.
 pub(crate) struct Readers {
@@ -45,9 +49,12 @@ impl Readers {
         let running = tokio::task::spawn_blocking(move || {
             let mut link = self.take()?;
             let result = catch_unwind(AssertUnwindSafe(|| read(&mut link.conn)));
+            let lost = link.faults.lost();
             self.put_back(link, result.is_err());
             drop(permit);
-            result.unwrap_or_else(|_payload| Err(StoreError::Panicked.into()))
+            let result = result.unwrap_or_else(|_payload| Err(StoreError::Panicked.into()));
+            // Whatever the closure made of it: the server went away, and asking again may help.
+            result.map_err(|error| if lost { connection_lost().into() } else { error })
         });
         // The runtime drops the task only when it stops.
         running.await.unwrap_or_else(|_stopped| Err(StoreError::Closed.into()))

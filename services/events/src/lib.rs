@@ -25,7 +25,7 @@ mod service;
 
 use imajin_store::{Migrations, embed_migrations};
 
-pub use audit::audit;
+pub use audit::{FulfilledOrder, audit, fulfilled_order_list};
 pub use config::EventsConfig;
 pub use demo::{DemoIdentity, DemoSeed, demo_identities, demo_seed};
 pub use error::EventsError;

@@ -29,6 +29,7 @@ CREATE TABLE checkouts (
 CREATE UNIQUE INDEX checkouts_open ON checkouts (goods_kind, goods_id, owner_did) WHERE state = 'open';
 CREATE INDEX checkouts_expires_at ON checkouts (expires_at) WHERE state = 'open';
 CREATE INDEX checkouts_paid ON checkouts (id) WHERE state = 'paid';
+CREATE INDEX checkouts_goods ON checkouts (goods_kind, goods_id) WHERE state IN ('paid', 'settled');
 
 -- What the seller said, and the fees in force, when the checkout was opened: what the split is planned from.
 CREATE TABLE checkout_quotes (

@@ -104,7 +104,11 @@ impl Home {
             let _status = child.wait();
             panic!("the node did not start: {}", log.join().unwrap());
         };
-        Node { child, banner }
+        Node {
+            child,
+            banner,
+            log: Some(log),
+        }
     }
 
     /// Starts the node and waits for nothing. Nobody reads what it prints until somebody takes its pipes.
@@ -183,6 +187,7 @@ fn banner_read(stdout: ChildStdout) -> Option<Value> {
 pub(crate) struct Node {
     child: Child,
     banner: Value,
+    log: Option<std::thread::JoinHandle<String>>,
 }
 
 impl Node {
@@ -228,6 +233,12 @@ impl Drop for Node {
     fn drop(&mut self) {
         let _gone_already = self.child.kill();
         let _reaped = self.child.wait();
+        // What the node had to say about it helps whoever looks for the cause.
+        if std::thread::panicking()
+            && let Some(Ok(log)) = self.log.take().map(std::thread::JoinHandle::join)
+        {
+            eprintln!("the node said: {log}");
+        }
     }
 }
 

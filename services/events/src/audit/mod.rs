@@ -2,6 +2,7 @@
 
 mod counters;
 mod events;
+mod fulfilled;
 mod orders;
 mod tickets;
 
@@ -9,6 +10,8 @@ use imajin_did::Keyring;
 use imajin_kernel::Env;
 use imajin_store::mutation::{Keys, Writer};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
+
+pub use fulfilled::{FulfilledOrder, fulfilled_order_list};
 
 use crate::SERVICE;
 use crate::rows::{AcceptanceRow, EventRow, OrderRow, TicketRow, TierRow};

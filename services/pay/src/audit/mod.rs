@@ -1,6 +1,7 @@
 //! What `imajin verify` checks of pay.
 
 mod checkouts;
+mod goods;
 mod messages;
 mod receipts;
 
@@ -13,6 +14,8 @@ use imajin_kernel::Env;
 use imajin_ledger::LedgerError;
 use imajin_store::mutation::Writer;
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
+
+pub use goods::{PaidGoods, paid_goods_list};
 
 use crate::rows::{CheckoutRow, MessageRow, QuoteRow, ReceiptRow, SalesRow};
 use crate::{PayConfig, SERVICE};

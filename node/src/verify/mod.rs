@@ -1,5 +1,9 @@
 //! `imajin verify`: recomputes everything that a node keeps, from the databases alone, and names what does not fit.
 
+mod books;
+
+use std::collections::BTreeMap;
+
 use imajin_did::{Did, Keyring};
 use imajin_kernel::Env;
 use imajin_store::{Conn, Finding, StoreError};
@@ -73,21 +77,23 @@ pub async fn verify(data: &DataDir, config: &Config) -> Result<Report, VerifyErr
         services: Vec::new(),
         findings: Vec::new(),
     };
+    let mut open = BTreeMap::new();
     for service in &config.services {
-        let unreadable = |source| VerifyError::Database {
-            service: service.as_str(),
-            source,
-        };
-        let Some(db) = database_open(data, config, *service).await.map_err(unreadable)? else {
-            continue;
-        };
+        let unreadable = |source| VerifyError::Database { service: service.as_str(), source };
+        let Some(db) = database_open(data, config, *service).await.map_err(unreadable)? else { continue };
         let (keyring, name) = (keyring.clone(), *service);
-        let findings = db.read(move |conn| service_audit(name, conn, &keyring)).await;
-        db.close().await;
-        report
-            .findings
-            .extend(findings.map_err(unreadable)?.into_iter().map(FindingLine::from));
+        let findings = db.read(move |conn| service_audit(name, conn, &keyring)).await.map_err(unreadable)?;
+        report.findings.extend(findings.into_iter().map(FindingLine::from));
         report.services.push(service.as_str().to_owned());
+        open.insert(*service, db);
+    }
+    if let (Some(events), Some(pay)) = (open.get(&ServiceName::Events), open.get(&ServiceName::Pay)) {
+        let unreadable = |source| VerifyError::Database { service: ServiceName::Pay.as_str(), source };
+        let findings = books::compare(events, pay).await.map_err(unreadable)?;
+        report.findings.extend(findings.into_iter().map(FindingLine::from));
+    }
+    for (_service, db) in open {
+        db.close().await;
     }
     Ok(report)
 }
