@@ -73,12 +73,16 @@ impl DataDir {
 
     /// Opens a directory and makes it if it is missing, readable by its owner only.
     pub fn create(path: &Path) -> Result<Self, DataDirError> {
-        if !path.exists() {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(path)
-                .map_err(io_error(path))?;
+        let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let missing = path.ancestors().take_while(is_missing).count();
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(io_error(path))?;
+        // A name lasts once the folder that holds it is synced; without its own, nothing in the directory does.
+        for made in path.ancestors().take(missing) {
+            parent_sync(made).map_err(io_error(made))?;
         }
         fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(io_error(path))?;
         let path = path.canonicalize().map_err(io_error(path))?;
@@ -178,13 +182,18 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), DataDirError> {
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
-        let parent = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        File::open(parent)?.sync_all()
+        parent_sync(path)
     };
     write().map_err(io_error(path))
+}
+
+/// Makes the name of a file or folder durable.
+fn parent_sync(path: &Path) -> std::io::Result<()> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()
 }
 
 #[cfg(test)]

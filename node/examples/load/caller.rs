@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
+/// So many unpaid orders one buyer may have for one event.
+const HOLDS_EACH: usize = 5;
+
 /// What a run of callers saw.
 pub(crate) struct Measured {
     pub(crate) latencies: Vec<Duration>,
@@ -29,7 +32,7 @@ impl Measured {
     }
 }
 
-/// A buyer with a fresh key; the node accepts any key that proves itself.
+/// A buyer with a fresh key.
 struct Caller {
     http: Client,
     base: String,
@@ -61,45 +64,40 @@ impl Caller {
         Ok(Some(response.json().await?))
     }
 
-    async fn session(&self) -> Result<String, Failed> {
-        let challenge = self.http.post(format!("{}/auth/api/challenge", self.base));
-        let challenge: Value = challenge
-            .json(&json!({"id": self.key.did()}))
-            .send()
-            .await?
-            .json()
-            .await?;
+    /// A challenge's id and our signature over its text.
+    async fn challenge_answer(&self) -> Result<(Value, String), Failed> {
+        let request = self
+            .http
+            .post(format!("{}/auth/api/challenge", self.base))
+            .json(&json!({"id": self.key.did()}));
+        let challenge: Value = request.send().await?.json().await?;
         let text = challenge["challenge"].as_str().unwrap_or_default();
-        let signature = self.key.sign(text.as_bytes()).to_hex();
+        Ok((
+            challenge["challengeId"].clone(),
+            self.key.sign(text.as_bytes()).to_hex(),
+        ))
+    }
+
+    async fn register(&self) -> Result<(), Failed> {
+        let (challenge_id, signature) = self.challenge_answer().await?;
         let body = json!({
-            "publicKey": self.key.public().to_hex(), "type": "human", "challengeId": challenge["challengeId"],
+            "publicKey": self.key.public().to_hex(), "type": "human", "challengeId": challenge_id,
             "signature": signature,
         });
-        self.http
-            .post(format!("{}/auth/api/register", self.base))
-            .json(&body)
-            .send()
-            .await?
-            .error_for_status()?;
-        let challenge = self.http.post(format!("{}/auth/api/challenge", self.base));
-        let challenge: Value = challenge
-            .json(&json!({"id": self.key.did()}))
-            .send()
-            .await?
-            .json()
-            .await?;
-        let text = challenge["challenge"].as_str().unwrap_or_default();
-        let body = json!({
-            "id": self.key.did(), "challengeId": challenge["challengeId"],
-            "signature": self.key.sign(text.as_bytes()).to_hex(),
-        });
-        let login = self
+        let request = self.http.post(format!("{}/auth/api/register", self.base)).json(&body);
+        request.send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    async fn session(&self) -> Result<String, Failed> {
+        self.register().await?;
+        let (challenge_id, signature) = self.challenge_answer().await?;
+        let body = json!({"id": self.key.did(), "challengeId": challenge_id, "signature": signature});
+        let request = self
             .http
             .post(format!("{}/auth/api/authenticate", self.base))
-            .json(&body)
-            .send()
-            .await?;
-        let login: Value = login.error_for_status()?.json().await?;
+            .json(&body);
+        let login: Value = request.send().await?.error_for_status()?.json().await?;
         Ok(login["token"].as_str().unwrap_or_default().to_owned())
     }
 

@@ -19,8 +19,8 @@ use node::{NodeProcess, Storage};
 /// Measure a running node.
 #[derive(Debug, Parser)]
 struct Options {
-    /// The program; by default the one that `./x up` builds.
-    #[arg(long, default_value = "target/up/imajin")]
+    /// The program; by default the release build beside this one.
+    #[arg(long, default_value = "target/release/imajin")]
     binary: PathBuf,
     /// Requests for each measurement.
     #[arg(long, default_value_t = 6_000)]

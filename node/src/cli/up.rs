@@ -72,7 +72,10 @@ impl UpArgs {
         let loaded = load(data.path(), &self.overrides())?;
         let mut terminate = signal(SignalKind::terminate()).map_err(|error| CommandError::Local(error.to_string()))?;
         let node = RunningNode::start(&data, &loaded, Env::system(), self.demo).await?;
-        output.result(&started(node.banner()), |_| banner_text(node.banner(), &data));
+        let guessed_url = loaded.config.public_url.is_none() && loaded.config.listen.ip().is_unspecified();
+        output.result(&started(node.banner()), |_| {
+            banner_text(node.banner(), &data, guessed_url)
+        });
         tokio::select! {
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
@@ -94,7 +97,7 @@ fn started(banner: &Banner) -> Started {
 }
 
 /// The last line says what to open.
-fn banner_text(banner: &Banner, data: &DataDir) -> String {
+fn banner_text(banner: &Banner, data: &DataDir, guessed_url: bool) -> String {
     let mut lines = vec![
         format!("imajin runs as {}", banner.did),
         format!("Data: {}", data.path().display()),
@@ -104,6 +107,13 @@ fn banner_text(banner: &Banner, data: &DataDir) -> String {
     }
     if let Some(fingerprint) = &banner.fingerprint {
         lines.push(format!("Certificate (made by this node), SHA-256 {fingerprint}"));
+    }
+    if guessed_url {
+        lines.push(format!(
+            "People reach it as {}: if that is not so, set `public_url` in {}",
+            banner.url,
+            data.path().join("imajin.toml").display()
+        ));
     }
     match &banner.setup_url {
         Some(setup) => {

@@ -44,7 +44,7 @@ impl PublicAddress {
             .map(|host| host.trim_matches(['[', ']']).to_owned())
             .into_iter()
             .collect();
-        hosts.push("localhost".to_owned());
+        hosts.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
         if !bound.ip().is_unspecified() {
             hosts.push(bound.ip().to_string());
         }

@@ -1,14 +1,17 @@
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use axum::Router;
 use imajin_kernel::Env;
 use imajin_web::{
-    InternalAccess, Limits, Listener, PublicBase, ShellOptions, TlsMode, internal_listener_router, serve, shell,
+    InternalAccess, Limits, Listener, PublicBase, Readiness, ServiceRoutes, ShellOptions, TlsMode,
+    internal_listener_router, serve, shell,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
+use utoipa_axum::router::OpenApiRouter;
 
 use super::{PublicAddress, Services, StartError, gateway, pages};
 use crate::config::{Config, ServiceName, TlsChoice};
@@ -156,7 +159,25 @@ fn one_port_routes(config: &Config, services: &Services) -> Result<Router, Start
             router = router.nest_service(&path, forward.clone());
         }
     }
-    Ok(router.merge(pages::problem_pages()).merge(imajin_ui::assets_router()))
+    let node = ServiceRoutes::new("www", "The node", OpenApiRouter::new(), all_ready(services));
+    Ok(router
+        .merge(node.into_router())
+        .merge(pages::problem_pages())
+        .merge(imajin_ui::assets_router()))
+}
+
+/// The node is ready when each of its services is.
+fn all_ready(services: &Services) -> Readiness {
+    let checks = services.checks();
+    Arc::new(move || {
+        let asked: Vec<_> = checks.iter().map(|(_, ready)| ready()).collect();
+        Box::pin(async move {
+            for ready in asked {
+                ready.await?;
+            }
+            Ok(())
+        })
+    })
 }
 
 /// What all listeners have in common.

@@ -23,7 +23,13 @@ struct Side<T> {
 
 impl<T: Send + 'static> Side<T> {
     fn new(db: &Db, page_read: fn(&mut Conn, &str) -> Result<Vec<T>, StoreError>, id_of: fn(&T) -> String) -> Self {
-        Self { db: db.clone(), page_read, id_of, page: VecDeque::new(), last: String::new() }
+        Self {
+            db: db.clone(),
+            page_read,
+            id_of,
+            page: VecDeque::new(),
+            last: String::new(),
+        }
     }
 
     /// The identifier of the next row; `None` at the end.
@@ -72,12 +78,18 @@ pub(super) async fn compare(events: &Db, pay: &Db) -> Result<Vec<Finding>, Store
 fn pair_check(order: Option<FulfilledOrder>, paid: Option<PaidGoods>) -> Option<Finding> {
     let order_finding = |order: &FulfilledOrder, what| Finding::new("events", "orders", order.id.to_string(), what);
     match (order, paid) {
-        (Some(order), None) => Some(order_finding(&order, "its tickets are issued, and pay knows no payment for it")),
+        (Some(order), None) => Some(order_finding(
+            &order,
+            "its tickets are issued, and pay knows no payment for it",
+        )),
         (Some(order), Some(paid)) if order.receipt != paid.receipt => {
             Some(order_finding(&order, "it names another receipt than pay's checkout"))
         }
         (None, Some(paid)) if paid.settled => {
-            let what = format!("the money for order {} is split, and events issued no tickets for it", paid.goods_id);
+            let what = format!(
+                "the money for order {} is split, and events issued no tickets for it",
+                paid.goods_id
+            );
             let row = paid.receipt.map(|receipt| receipt.to_string()).unwrap_or_default();
             Some(Finding::new("pay", "receipts", row, what))
         }
@@ -92,12 +104,19 @@ mod tests {
     use super::*;
 
     fn order(receipt: u8) -> FulfilledOrder {
-        FulfilledOrder { id: OrderId::from_bytes([1; 16]), receipt: Some(ReceiptId::from_bytes([receipt; 16])) }
+        FulfilledOrder {
+            id: OrderId::from_bytes([1; 16]),
+            receipt: Some(ReceiptId::from_bytes([receipt; 16])),
+        }
     }
 
     fn paid(receipt: u8, settled: bool) -> PaidGoods {
         let receipt = Some(ReceiptId::from_bytes([receipt; 16]));
-        PaidGoods { goods_id: order(0).id.to_string(), receipt, settled }
+        PaidGoods {
+            goods_id: order(0).id.to_string(),
+            receipt,
+            settled,
+        }
     }
 
     #[test]
@@ -106,7 +125,13 @@ mod tests {
         assert_eq!(pair_check(Some(order(1)), Some(paid(1, false))), None, "on its way");
         assert_eq!(pair_check(None, Some(paid(1, false))), None, "on its way");
         assert!(pair_check(Some(order(1)), None).is_some(), "a ticket without money");
-        assert!(pair_check(None, Some(paid(1, true))).is_some(), "money without a ticket");
-        assert!(pair_check(Some(order(1)), Some(paid(2, true))).is_some(), "another receipt");
+        assert!(
+            pair_check(None, Some(paid(1, true))).is_some(),
+            "money without a ticket"
+        );
+        assert!(
+            pair_check(Some(order(1)), Some(paid(2, true))).is_some(),
+            "another receipt"
+        );
     }
 }

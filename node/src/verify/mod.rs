@@ -79,16 +79,27 @@ pub async fn verify(data: &DataDir, config: &Config) -> Result<Report, VerifyErr
     };
     let mut open = BTreeMap::new();
     for service in &config.services {
-        let unreadable = |source| VerifyError::Database { service: service.as_str(), source };
-        let Some(db) = database_open(data, config, *service).await.map_err(unreadable)? else { continue };
+        let unreadable = |source| VerifyError::Database {
+            service: service.as_str(),
+            source,
+        };
+        let Some(db) = database_open(data, config, *service).await.map_err(unreadable)? else {
+            continue;
+        };
         let (keyring, name) = (keyring.clone(), *service);
-        let findings = db.read(move |conn| service_audit(name, conn, &keyring)).await.map_err(unreadable)?;
+        let findings = db
+            .read(move |conn| service_audit(name, conn, &keyring))
+            .await
+            .map_err(unreadable)?;
         report.findings.extend(findings.into_iter().map(FindingLine::from));
         report.services.push(service.as_str().to_owned());
         open.insert(*service, db);
     }
     if let (Some(events), Some(pay)) = (open.get(&ServiceName::Events), open.get(&ServiceName::Pay)) {
-        let unreadable = |source| VerifyError::Database { service: ServiceName::Pay.as_str(), source };
+        let unreadable = |source| VerifyError::Database {
+            service: ServiceName::Pay.as_str(),
+            source,
+        };
         let findings = books::compare(events, pay).await.map_err(unreadable)?;
         report.findings.extend(findings.into_iter().map(FindingLine::from));
     }

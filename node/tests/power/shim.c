@@ -8,9 +8,11 @@
  *
  * IMAJIN_DISK_LIVE    the directory, absolute, without a slash at the end; it may not exist yet
  * IMAJIN_DISK_SYNCED  where to note: an existing directory on the same file system, with a directory `files` in it
+ * IMAJIN_DISK_DEAF    the name of a file whose syncs are not noted: a disk that lies, for the test of the test
  *
- * Notes: `files/<identity>` is a file's content, `names` has the lines "<identity> <name>". An identity is made of the
- * inode's number and its time of birth, because numbers are used again. Each note appears by a rename, after the real
+ * Notes: `files/<identity>` is a file's content, `names` has the lines "<identity> <name>", and `named` is there when the
+ * directory's own name is synced. An identity is made of the inode's number and its time of birth, because numbers are
+ * used again. Each note appears by a rename, after the real
  * sync has succeeded and before the caller learns of it, so that it is true whenever the node dies. What it holds is
  * read before the real sync: a write that comes in between may be lost.
  *
@@ -36,6 +38,7 @@
 
 static const char *live;
 static const char *synced;
+static const char *deaf;
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 static char chunk[CHUNK_BYTES];
 
@@ -162,10 +165,22 @@ static void baseline_file(int at, const char *name, const char *identity) {
     close(fd);
 }
 
+/* The directory has its name, for good. */
+static void named_note(void) {
+    char path[PATH_MAX];
+    note_path(path, "named");
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        die(path);
+    }
+    close(fd);
+}
+
 /* After the power comes back, what is on the disk is on the disk. */
 __attribute__((constructor)) static void begin(void) {
     live = getenv("IMAJIN_DISK_LIVE");
     synced = getenv("IMAJIN_DISK_SYNCED");
+    deaf = getenv("IMAJIN_DISK_DEAF");
     if (live == NULL || synced == NULL) {
         live = NULL;
         return;
@@ -176,32 +191,72 @@ __attribute__((constructor)) static void begin(void) {
     note_path(draft, "draft");
     if (access(names, F_OK) != 0) {
         names_draft(draft, baseline_file);
+        if (access(live, F_OK) == 0) {
+            named_note();
+        }
         if (rename(draft, names) != 0) {
             die(names);
         }
     }
 }
 
-/* Whether this is the directory, or a file in it that still has a name. */
-static bool concerns(int fd) {
+/* What a descriptor has to do with the directory. */
+enum place {
+    ELSEWHERE,
+    /* The directory in which the directory is. */
+    ABOVE,
+    /* The directory itself. */
+    HERE,
+    /* A file in it that still has a name. */
+    BELOW,
+};
+
+static enum place place_of(int fd) {
     char self[64];
     char path[PATH_MAX];
     static const char gone[] = " (deleted)";
     if (live == NULL) {
-        return false;
+        return ELSEWHERE;
     }
     snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
     ssize_t length = readlink(self, path, sizeof path - 1);
     if (length < 0) {
-        return false;
+        return ELSEWHERE;
     }
     path[length] = '\0';
+    size_t above = (size_t)(strrchr(live, '/') - live);
+    if ((size_t)length == above && strncmp(path, live, above) == 0) {
+        return ABOVE;
+    }
     size_t prefix = strlen(live);
     if (strncmp(path, live, prefix) != 0 || (path[prefix] != '/' && path[prefix] != '\0')) {
-        return false;
+        return ELSEWHERE;
+    }
+    if (path[prefix] == '\0') {
+        return HERE;
     }
     size_t suffix = sizeof gone - 1;
-    return (size_t)length < suffix || strcmp(path + length - suffix, gone) != 0;
+    bool is_gone = (size_t)length >= suffix && strcmp(path + length - suffix, gone) == 0;
+    bool is_unheard = deaf != NULL && strcmp(path + prefix + 1, deaf) == 0;
+    return is_gone || is_unheard ? ELSEWHERE : BELOW;
+}
+
+/* Writes a draft of what a sync will make durable, and says what the draft is to be called. */
+static void draft_write(int fd, enum place place, const char *draft, char final[PATH_MAX]) {
+    char identity[IDENTITY_BYTES];
+    char below[IDENTITY_BYTES + 8];
+    mode_t mode;
+    if (place == HERE) {
+        note_path(final, "names");
+        names_draft(draft, NULL);
+        return;
+    }
+    if (!identify(fd, "", AT_EMPTY_PATH, identity, &mode)) {
+        die("an open file has gone");
+    }
+    snprintf(below, sizeof below, "files/%s", identity);
+    note_path(final, below);
+    file_draft(fd, draft);
 }
 
 static int sync_and_note(int fd, const char *symbol) {
@@ -209,30 +264,24 @@ static int sync_and_note(int fd, const char *symbol) {
     if (real == NULL) {
         die(symbol);
     }
-    if (!concerns(fd)) {
+    enum place place = place_of(fd);
+    if (place == ELSEWHERE) {
         return real(fd);
     }
-    char identity[IDENTITY_BYTES];
-    char below[IDENTITY_BYTES + 8];
     char draft[PATH_MAX];
     char final[PATH_MAX];
-    mode_t mode;
     pthread_mutex_lock(&one_at_a_time);
-    if (!identify(fd, "", AT_EMPTY_PATH, identity, &mode)) {
-        die("an open file has gone");
-    }
+    bool has_name = access(live, F_OK) == 0;
     note_path(draft, "draft");
-    if (S_ISDIR(mode)) {
-        note_path(final, "names");
-        names_draft(draft, NULL);
-    } else {
-        snprintf(below, sizeof below, "files/%s", identity);
-        note_path(final, below);
-        file_draft(fd, draft);
+    if (place != ABOVE) {
+        draft_write(fd, place, draft, final);
     }
     int result = real(fd);
     int error = errno;
-    if (result == 0 && rename(draft, final) != 0) {
+    if (result == 0 && place == ABOVE && has_name) {
+        named_note();
+    }
+    if (result == 0 && place != ABOVE && rename(draft, final) != 0) {
         die(final);
     }
     pthread_mutex_unlock(&one_at_a_time);

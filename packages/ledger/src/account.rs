@@ -26,6 +26,11 @@ impl Owner {
     pub const fn may_be_negative(&self) -> bool {
         matches!(self, Self::Rail(_))
     }
+
+    /// [`Owner::may_be_negative`] from the text alone: reading a DID costs more than all the rest of a posting.
+    pub(crate) fn text_may_be_negative(text: &str) -> bool {
+        text.starts_with(RAIL_PREFIX)
+    }
 }
 
 impl fmt::Display for Owner {
@@ -53,7 +58,9 @@ impl FromStr for Owner {
         if let Some(name) = text.strip_prefix(RAIL_PREFIX) {
             return Ok(Self::Rail(name.to_owned()));
         }
-        text.parse().map(Self::Did).map_err(|_not_a_did| UnknownText(text.to_owned(), "owner of an account"))
+        text.parse()
+            .map(Self::Did)
+            .map_err(|_not_a_did| UnknownText(text.to_owned(), "owner of an account"))
     }
 }
 
@@ -76,8 +83,14 @@ pub enum Purpose {
 
 impl Purpose {
     /// All purposes, as they are stored.
-    pub const ALL: [Self; 6] =
-        [Self::Available, Self::Held, Self::Pending, Self::Settlement, Self::Fees, Self::Unmatched];
+    pub const ALL: [Self; 6] = [
+        Self::Available,
+        Self::Held,
+        Self::Pending,
+        Self::Settlement,
+        Self::Fees,
+        Self::Unmatched,
+    ];
 
     /// The text in the database and on the wire.
     pub const fn as_str(self) -> &'static str {
@@ -137,7 +150,10 @@ impl AccountKey {
     /// The account's identifier: it follows from the name, so that nobody has to look it up.
     pub fn id(&self) -> AccountId {
         let mut encoder = Encoder::new("imajin ledger account 1");
-        encoder.text(&self.owner.to_string()).text(self.asset.as_str()).text(self.purpose.as_str());
+        encoder
+            .text(&self.owner.to_string())
+            .text(self.asset.as_str())
+            .text(self.purpose.as_str());
         let digest = sha256(&encoder.finish());
         let mut id = [0; ACCOUNT_ID_BYTES];
         for (place, byte) in id.iter_mut().zip(digest) {
@@ -177,7 +193,9 @@ impl FromStr for AccountId {
     fn from_str(text: &str) -> Result<Self, UnknownText> {
         let mut id = [0; ACCOUNT_ID_BYTES];
         let decoded = hex::decode_to_slice(text, &mut id);
-        decoded.map(|()| Self(id)).map_err(|_not_hex| UnknownText(text.to_owned(), "identifier of an account"))
+        decoded
+            .map(|()| Self(id))
+            .map_err(|_not_hex| UnknownText(text.to_owned(), "identifier of an account"))
     }
 }
 
@@ -205,6 +223,13 @@ mod tests {
         assert_eq!(one.id().to_string().parse(), Ok(one.id()));
         assert_ne!(one.id(), AccountKey::rail("sandbox", Asset::USD).id());
         assert_ne!(one.id(), AccountKey::rail("stripe", Asset::TEST_USD).id());
-        assert_ne!(one.id(), AccountKey { purpose: Purpose::Fees, ..one.clone() }.id());
+        assert_ne!(
+            one.id(),
+            AccountKey {
+                purpose: Purpose::Fees,
+                ..one.clone()
+            }
+            .id()
+        );
     }
 }

@@ -97,7 +97,11 @@ impl Auditor<'_> {
         let owner: Option<Owner> = row.owner.parse().ok();
         let is_named = row.key().is_ok_and(|key| key.id().to_string() == row.id);
         let Some(id) = row.id.parse().ok().filter(|_id: &AccountId| is_named) else {
-            self.find("ledger_accounts", &row.id, "the identifier does not follow from owner, asset and purpose");
+            self.find(
+                "ledger_accounts",
+                &row.id,
+                "the identifier does not follow from owner, asset and purpose",
+            );
             return;
         };
         let tally = AccountTally {
@@ -115,8 +119,10 @@ impl Auditor<'_> {
 
     fn chains_walk(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
         let heads: Vec<HeadRow> = ledger_heads::table.select(HeadRow::as_select()).load(conn)?;
-        let mut chains: Vec<String> =
-            ledger_entries::table.select(ledger_entries::chain).distinct().load(conn)?;
+        let mut chains: Vec<String> = ledger_entries::table
+            .select(ledger_entries::chain)
+            .distinct()
+            .load(conn)?;
         chains.extend(heads.iter().map(|head| head.chain.clone()));
         chains.sort_unstable();
         chains.dedup();
@@ -162,7 +168,11 @@ impl Auditor<'_> {
     fn entry_check(&mut self, row: &EntryRow, before: &(i64, Vec<u8>)) {
         let table = "ledger_entries";
         if row.seq != before.0.saturating_add(1) {
-            self.find(table, &row.id, format!("the entries before number {} are missing", row.seq));
+            self.find(
+                table,
+                &row.id,
+                format!("the entries before number {} are missing", row.seq),
+            );
         }
         if row.prev_hash != before.1 {
             self.find(table, &row.id, "it does not follow the entry before it");
@@ -177,7 +187,8 @@ impl Auditor<'_> {
         for leg in &legs {
             self.legs = self.legs.saturating_add(1);
             self.hold_tally(row, leg);
-            self.early.insert((leg.account(), leg.account_seq()), (leg.clone(), row.id.clone()));
+            self.early
+                .insert((leg.account(), leg.account_seq()), (leg.clone(), row.id.clone()));
             self.leg_tally(leg.account());
         }
     }
@@ -214,15 +225,25 @@ impl Auditor<'_> {
     /// Takes the legs of an account in the account's own order, whatever chain they are in.
     fn leg_tally(&mut self, id: AccountId) {
         loop {
-            let Some(account) = self.accounts.get_mut(&id) else { return };
+            let Some(account) = self.accounts.get_mut(&id) else {
+                return;
+            };
             let next = account.legs.saturating_add(1);
-            let Some((leg, entry)) = self.early.remove(&(id, next)) else { return };
+            let Some((leg, entry)) = self.early.remove(&(id, next)) else {
+                return;
+            };
             account.legs = next;
             account.balance = account.balance.saturating_add(leg.units());
-            let (wrong, negative) =
-                (account.balance != leg.balance_after(), account.balance < 0 && !account.may_be_negative);
+            let (wrong, negative) = (
+                account.balance != leg.balance_after(),
+                account.balance < 0 && !account.may_be_negative,
+            );
             if wrong {
-                self.find("ledger_entries", &entry, "the balance after a leg is not what the legs before it give");
+                self.find(
+                    "ledger_entries",
+                    &entry,
+                    "the balance after a leg is not what the legs before it give",
+                );
             }
             if negative {
                 self.find("ledger_entries", &entry, "a leg takes a user's account below zero");
@@ -236,9 +257,11 @@ impl Auditor<'_> {
         let mut count: i64 = 0;
         loop {
             let page: Vec<(LineRow, Option<String>)> = ledger_lines::table
-                .left_join(ledger_entries::table.on(
-                    ledger_entries::chain.eq(ledger_lines::chain).and(ledger_entries::seq.eq(ledger_lines::entry_seq)),
-                ))
+                .left_join(
+                    ledger_entries::table.on(ledger_entries::chain
+                        .eq(ledger_lines::chain)
+                        .and(ledger_entries::seq.eq(ledger_lines::entry_seq))),
+                )
                 .filter(
                     ledger_lines::account_id.gt(&last.0).or(ledger_lines::account_id
                         .eq(&last.0)
@@ -262,13 +285,19 @@ impl Auditor<'_> {
     }
 
     fn line_check(&mut self, line: &LineRow, legs: Option<&str>) {
-        let legs: Vec<Leg> = legs.and_then(|legs| serde_json::from_str(legs).ok()).unwrap_or_default();
+        let legs: Vec<Leg> = legs
+            .and_then(|legs| serde_json::from_str(legs).ok())
+            .unwrap_or_default();
         let leg = usize::try_from(line.leg).ok().and_then(|index| legs.get(index));
         let fits = leg
             .is_some_and(|leg| leg.account().to_string() == line.account_id && leg.account_seq() == line.account_seq);
         if !fits {
             let row = format!("{}/{}", line.account_id, line.account_seq);
-            self.find("ledger_lines", row, "the line does not stand for a leg of the entry that it names");
+            self.find(
+                "ledger_lines",
+                row,
+                "the line does not stand for a leg of the entry that it names",
+            );
         }
     }
 
@@ -281,7 +310,11 @@ impl Auditor<'_> {
                 .select(ledger_lines::account_seq)
                 .load(conn)?;
             for missing in (1..=legs).filter(|number| numbers.binary_search(number).is_err()) {
-                self.find("ledger_lines", format!("{id}/{missing}"), "the line of this leg is missing");
+                self.find(
+                    "ledger_lines",
+                    format!("{id}/{missing}"),
+                    "the line of this leg is missing",
+                );
             }
         }
         Ok(())
@@ -312,12 +345,17 @@ impl Auditor<'_> {
     fn hold_check(&mut self, row: &HoldRow) {
         let tally = self.holds.remove(&row.id).unwrap_or_default();
         let account = tally.account.map(|id| id.to_string());
-        if account.as_ref() != Some(&row.account_id) || tally.placed != row.amount || tally.remaining != row.remaining() {
+        if account.as_ref() != Some(&row.account_id) || tally.placed != row.amount || tally.remaining != row.remaining()
+        {
             self.find("ledger_holds", &row.id, "the hold is not what its entries give");
         }
         let is_open = row.state == HoldState::Open.as_str();
         if is_open != (row.remaining() > 0) || row.captured < 0 || row.released < 0 || row.remaining() < 0 {
-            self.find("ledger_holds", &row.id, "the state of the hold does not fit what is left of it");
+            self.find(
+                "ledger_holds",
+                &row.id,
+                "the state of the hold does not fit what is left of it",
+            );
         }
         if let Some(account) = tally.account.and_then(|id| self.accounts.get_mut(&id)) {
             account.held = account.held.saturating_add(row.remaining());
@@ -341,7 +379,9 @@ impl Auditor<'_> {
     }
 
     fn checkpoints_check(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
-        let rows: Vec<CheckpointRow> = ledger_checkpoints::table.select(CheckpointRow::as_select()).load(conn)?;
+        let rows: Vec<CheckpointRow> = ledger_checkpoints::table
+            .select(CheckpointRow::as_select())
+            .load(conn)?;
         for row in rows {
             let name = row.row_key();
             if !row.is_signed() {

@@ -122,7 +122,10 @@ impl<'a> Book<'a> {
             Command::Release(_) => {}
         }
         let hold = hold_of(command).and_then(|id| self.holds.get(&id.to_string()));
-        for id in hold.into_iter().flat_map(|slot| [&slot.row.account_id, &slot.row.source_id]) {
+        for id in hold
+            .into_iter()
+            .flat_map(|slot| [&slot.row.account_id, &slot.row.source_id])
+        {
             if let Ok(id) = id.parse() {
                 wanted.entry(id).or_insert(None);
             }
@@ -134,9 +137,16 @@ impl<'a> Book<'a> {
         let row = row.intact(sealer)?;
         let damaged = || LedgerError::Damaged(Finding::changed(sealer.service(), AccountRow::TABLE, row.id.clone()));
         let id: AccountId = row.id.parse().map_err(|_unknown| damaged())?;
-        let owner: Owner = row.owner.parse().map_err(|_unknown| damaged())?;
-        let may_be_negative = owner.may_be_negative();
-        self.accounts.insert(id, AccountState { row, stored: true, dirty: false, may_be_negative });
+        let may_be_negative = Owner::text_may_be_negative(&row.owner);
+        self.accounts.insert(
+            id,
+            AccountState {
+                row,
+                stored: true,
+                dirty: false,
+                may_be_negative,
+            },
+        );
         Ok(())
     }
 
@@ -153,7 +163,15 @@ impl<'a> Book<'a> {
             row_seal: Vec::new(),
         };
         let may_be_negative = key.owner.may_be_negative();
-        self.accounts.insert(id, AccountState { row, stored: false, dirty: false, may_be_negative });
+        self.accounts.insert(
+            id,
+            AccountState {
+                row,
+                stored: false,
+                dirty: false,
+                may_be_negative,
+            },
+        );
     }
 
     /// Writes everything back. `false`: another process opened one of the new accounts meanwhile, nothing was written,
@@ -163,14 +181,22 @@ impl<'a> Book<'a> {
             return Ok(true);
         }
         let sealer = &self.ledger.sealer;
-        let (stored, new): (Vec<_>, Vec<_>) =
-            self.accounts.into_values().filter(|account| account.dirty).partition(|account| account.stored);
+        let (stored, new): (Vec<_>, Vec<_>) = self
+            .accounts
+            .into_values()
+            .filter(|account| account.dirty)
+            .partition(|account| account.stored);
         let rows = |accounts: Vec<AccountState>| accounts.into_iter().map(|account| account.row).collect();
         if !insert_accounts(conn, sealed_all(rows(new), sealer)?)? {
             return Ok(false);
         }
         save_accounts(conn, &sealed_all(rows(stored), sealer)?)?;
-        let holds = self.holds.into_values().filter(|hold| hold.dirty).map(|hold| hold.row).collect();
+        let holds = self
+            .holds
+            .into_values()
+            .filter(|hold| hold.dirty)
+            .map(|hold| hold.row)
+            .collect();
         save_holds(conn, &sealed_all(holds, sealer)?)?;
         for chunk in self.entries.chunks(ROWS_PER_STATEMENT) {
             per_backend!(&mut *conn, c => diesel::insert_into(ledger_entries::table).values(chunk).execute(c))?;
@@ -196,7 +222,12 @@ fn load_head(ledger: &Ledger, conn: &mut Conn) -> Result<HeadRow, LedgerError> {
     if let Some(head) = head_fetch(ledger, conn)? {
         return Ok(head);
     }
-    let genesis = HeadRow { chain: ledger.chain.clone(), seq: 0, hash: GENESIS.to_vec(), row_seal: Vec::new() };
+    let genesis = HeadRow {
+        chain: ledger.chain.clone(),
+        seq: 0,
+        hash: GENESIS.to_vec(),
+        row_seal: Vec::new(),
+    };
     let genesis = genesis.sealed(&ledger.sealer)?;
     per_backend!(&mut *conn, c => {
         diesel::insert_into(ledger_heads::table).values(&genesis).on_conflict_do_nothing().execute(c)

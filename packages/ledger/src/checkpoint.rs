@@ -10,7 +10,12 @@ use crate::{Ledger, LedgerError};
 
 fn signed_bytes(chain: &str, seq: i64, hash: &[u8], checked_at: Timestamp, node: &str) -> Vec<u8> {
     let mut encoder = Encoder::new("imajin ledger checkpoint 1");
-    encoder.text(chain).number(seq).bytes(hash).number(checked_at.as_micros()).text(node);
+    encoder
+        .text(chain)
+        .number(seq)
+        .bytes(hash)
+        .number(checked_at.as_micros())
+        .text(node);
     encoder.finish()
 }
 
@@ -19,8 +24,11 @@ fn signed_bytes(chain: &str, seq: i64, hash: &[u8], checked_at: Timestamp, node:
 /// # Errors
 /// [`LedgerError`], for example when the head was changed outside the node.
 pub fn checkpoint_sign(conn: &mut Conn, ledger: &Ledger, keyring: &Keyring) -> Result<bool, LedgerError> {
-    let head: Option<HeadRow> =
-        ledger_heads::table.find(&ledger.chain).select(HeadRow::as_select()).first(conn).optional()?;
+    let head: Option<HeadRow> = ledger_heads::table
+        .find(&ledger.chain)
+        .select(HeadRow::as_select())
+        .first(conn)
+        .optional()?;
     let Some(head) = head else {
         return Ok(false);
     };

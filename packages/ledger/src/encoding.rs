@@ -61,6 +61,9 @@ mod tests {
         };
         assert_ne!(encode(&["ab", "c"]), encode(&["a", "bc"]));
         assert_ne!(encode(&["a"]), encode(&["a", ""]));
-        assert_ne!(Encoder::new("test").optional_text(None).finish(), Encoder::new("test").optional_text(Some("")).finish());
+        assert_ne!(
+            Encoder::new("test").optional_text(None).finish(),
+            Encoder::new("test").optional_text(Some("")).finish()
+        );
     }
 }

@@ -199,8 +199,17 @@ pub(crate) struct Hashed<'a> {
 impl Hashed<'_> {
     pub(crate) fn hash(&self) -> [u8; 32] {
         let mut encoder = Encoder::new("imajin ledger entry 1");
-        encoder.text(self.chain).number(self.seq).text(self.id).text(self.kind).text(self.key).text(self.reference);
-        encoder.optional_text(self.hold_id).text(self.legs).bytes(self.content_digest);
+        encoder
+            .text(self.chain)
+            .number(self.seq)
+            .text(self.id)
+            .text(self.kind)
+            .text(self.key)
+            .text(self.reference);
+        encoder
+            .optional_text(self.hold_id)
+            .text(self.legs)
+            .bytes(self.content_digest);
         encoder.number(self.posted_at.as_micros()).bytes(self.prev_hash);
         sha256(&encoder.finish())
     }

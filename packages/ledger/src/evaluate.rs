@@ -1,7 +1,7 @@
 //! What each command does, decided in memory.
 
 use imajin_kernel::id::{EntryId, HoldId};
-use imajin_money::{Amount, Asset, Money};
+use imajin_money::{Amount, Asset, AssetError, Money};
 use imajin_store::{Finding, SealedRow};
 
 use crate::book::{Book, HoldSlot};
@@ -10,7 +10,7 @@ use crate::hold::credits_total;
 use crate::ledger::TEXT_BYTES_MAX;
 use crate::rows::{EntryRow, HoldRow, LineRow};
 use crate::{
-    AccountId, AccountKey, Command, EntryKind, HoldCapture, HoldPlace, HoldRelease, HoldState, Leg, LedgerError,
+    AccountId, AccountKey, Command, EntryKind, HoldCapture, HoldPlace, HoldRelease, HoldState, LedgerError, Leg,
     MOVEMENTS_MAX, Outcome, Posted, Posting, Purpose, Refusal, Release,
 };
 
@@ -59,12 +59,20 @@ impl Book<'_> {
     }
 
     fn post(&mut self, posting: &Posting) -> Result<Outcome, No> {
-        let moves: Vec<_> = posting.movements.iter().map(|each| (each.account.id(), each.units)).collect();
+        let moves: Vec<_> = posting
+            .movements
+            .iter()
+            .map(|each| (each.account.id(), each.units))
+            .collect();
         let digest = content_digest(posting.kind, &posting.reference, None, &moves);
         if let Some(outcome) = self.replay(&posting.key, &digest)? {
             return Ok(outcome);
         }
-        if posting.movements.iter().any(|each| each.account.purpose == Purpose::Held) {
+        if posting
+            .movements
+            .iter()
+            .any(|each| each.account.purpose == Purpose::Held)
+        {
             return Err(Refusal::HeldAccount.into());
         }
         let balanced = sums_to_zero(posting.movements.iter().map(|each| (each.account.asset, each.units)));
@@ -72,14 +80,25 @@ impl Book<'_> {
             return Err(Refusal::Unbalanced.into());
         }
         let (kind, reference) = (posting.kind, posting.reference.as_str());
-        self.book(Draft { key: &posting.key, kind, reference, hold: None, digest, moves })
+        self.book(Draft {
+            key: &posting.key,
+            kind,
+            reference,
+            hold: None,
+            digest,
+            moves,
+        })
     }
 
     fn place(&mut self, place: &HoldPlace) -> Result<Outcome, No> {
         let held = AccountKey::new(place.owner.clone(), place.source.asset, Purpose::Held);
         let units = place.amount.micros();
         let moves = vec![(place.source.id(), units.saturating_neg()), (held.id(), units)];
-        let kind = if place.source.owner.may_be_negative() { EntryKind::Payment } else { EntryKind::Hold };
+        let kind = if place.source.owner.may_be_negative() {
+            EntryKind::Payment
+        } else {
+            EntryKind::Hold
+        };
         let digest = content_digest(kind, &place.reference, None, &moves);
         if let Some(outcome) = self.replay(&place.key, &digest)? {
             return Ok(outcome);
@@ -87,7 +106,14 @@ impl Book<'_> {
         if place.source.purpose == Purpose::Held || place.owner.may_be_negative() {
             return Err(Refusal::HeldAccount.into());
         }
-        let draft = Draft { key: &place.key, kind, reference: &place.reference, hold: Some(place.id), digest, moves };
+        let draft = Draft {
+            key: &place.key,
+            kind,
+            reference: &place.reference,
+            hold: Some(place.id),
+            digest,
+            moves,
+        };
         let mut outcome = self.book(draft)?;
         let row = HoldRow {
             id: place.id.to_string(),
@@ -111,8 +137,17 @@ impl Book<'_> {
     }
 
     fn capture(&mut self, capture: &HoldCapture) -> Result<Outcome, No> {
-        let credits: Vec<_> = capture.credits.iter().map(|each| (each.account.id(), each.units)).collect();
-        let digest = content_digest(capture.kind, &capture.reference, Some((capture.hold, capture.release_rest)), &credits);
+        let credits: Vec<_> = capture
+            .credits
+            .iter()
+            .map(|each| (each.account.id(), each.units))
+            .collect();
+        let digest = content_digest(
+            capture.kind,
+            &capture.reference,
+            Some((capture.hold, capture.release_rest)),
+            &credits,
+        );
         if let Some(outcome) = self.replay(&capture.key, &digest)? {
             return Ok(outcome);
         }
@@ -129,7 +164,11 @@ impl Book<'_> {
             let (remaining, wanted) = (money(remaining, asset), money(total, asset));
             return Err(Refusal::HoldTooSmall { remaining, wanted }.into());
         }
-        let rest = if capture.release_rest { remaining.saturating_sub(total) } else { 0 };
+        let rest = if capture.release_rest {
+            remaining.saturating_sub(total)
+        } else {
+            0
+        };
         let (held, source) = self.hold_accounts(&row)?;
         let mut moves = Vec::with_capacity(credits.len().saturating_add(2));
         moves.push((held, total.saturating_add(rest).saturating_neg()));
@@ -138,7 +177,14 @@ impl Book<'_> {
             moves.push((source, rest));
         }
         let (kind, reference, hold) = (capture.kind, capture.reference.as_str(), Some(capture.hold));
-        let outcome = self.book(Draft { key: &capture.key, kind, reference, hold, digest, moves })?;
+        let outcome = self.book(Draft {
+            key: &capture.key,
+            kind,
+            reference,
+            hold,
+            digest,
+            moves,
+        })?;
         let ended = (total.saturating_add(rest) == remaining).then_some(HoldState::Captured);
         self.hold_change(capture.hold, total, rest, ended, outcome)
     }
@@ -161,9 +207,20 @@ impl Book<'_> {
         let (held, source) = self.hold_accounts(&row)?;
         let moves = vec![(held, rest.saturating_neg()), (source, rest)];
         let (reference, hold) = (release.reference.as_str(), Some(release.hold));
-        let outcome = self.book(Draft { key: &release.key, kind, reference, hold, digest, moves })?;
+        let outcome = self.book(Draft {
+            key: &release.key,
+            kind,
+            reference,
+            hold,
+            digest,
+            moves,
+        })?;
         // What was captured before stays captured; the state says how the hold ended.
-        let ended = if row.captured > 0 && release.why != Release::Expire { HoldState::Captured } else { state };
+        let ended = if row.captured > 0 && release.why != Release::Expire {
+            HoldState::Captured
+        } else {
+            state
+        };
         self.hold_change(release.hold, 0, rest, Some(ended), outcome)
     }
 
@@ -185,9 +242,18 @@ impl Book<'_> {
         let hold = entry.hold_id.as_ref().and_then(|id| self.holds.get(id));
         let hold = hold.map(|slot| slot.row.view(service)).transpose()?;
         let id = entry.id.parse().map_err(|_unreadable| damaged())?;
-        let posted =
-            Posted { id, seq: entry.seq, hash, posted_at: entry.posted_at, replayed: true };
-        Ok(Some(Outcome { entry: posted, legs, hold }))
+        let posted = Posted {
+            id,
+            seq: entry.seq,
+            hash,
+            posted_at: entry.posted_at,
+            replayed: true,
+        };
+        Ok(Some(Outcome {
+            entry: posted,
+            legs,
+            hold,
+        }))
     }
 
     fn open_hold(&self, id: HoldId) -> Result<(HoldRow, Asset), No> {
@@ -261,10 +327,20 @@ impl Book<'_> {
         self.append(&legs, seq)?;
         self.head.seq = seq;
         self.head.hash.clone_from(&entry.hash);
-        let posted = Posted { id, seq, hash, posted_at: self.now, replayed: false };
+        let posted = Posted {
+            id,
+            seq,
+            hash,
+            posted_at: self.now,
+            replayed: false,
+        };
         self.known.insert(entry.key.clone(), entry.clone());
         self.entries.push(entry);
-        Ok(Outcome { entry: posted, legs, hold: None })
+        Ok(Outcome {
+            entry: posted,
+            legs,
+            hold: None,
+        })
     }
 
     /// What the legs would be; nothing is changed yet.
@@ -274,10 +350,17 @@ impl Book<'_> {
         let mut touched: std::collections::BTreeMap<AccountId, (i64, i64)> = std::collections::BTreeMap::new();
         for (id, units) in moves {
             let account = self.accounts.get(id).ok_or_else(|| self.account_missing(*id))?;
-            let (seq, balance) = touched.get(id).copied().unwrap_or((account.row.legs, account.row.balance));
+            let (seq, balance) = touched
+                .get(id)
+                .copied()
+                .unwrap_or((account.row.legs, account.row.balance));
             let after = balance.checked_add(*units).ok_or(Refusal::TooLarge)?;
             if after < 0 && !account.may_be_negative {
-                let asset = account.row.key().map_err(|_unknown| self.account_missing(*id))?.asset;
+                let asset = account
+                    .row
+                    .asset
+                    .parse()
+                    .map_err(|_unknown: AssetError| self.account_missing(*id))?;
                 let (available, wanted) = (money(balance, asset), money(units.saturating_neg(), asset));
                 return Err(Refusal::Insufficient { available, wanted }.into());
             }
@@ -291,7 +374,12 @@ impl Book<'_> {
     /// A hold names an account that is not there, or whose name is none.
     fn account_missing(&self, id: AccountId) -> LedgerError {
         let service = self.ledger.sealer.service();
-        LedgerError::Damaged(Finding::new(service, "ledger_accounts", id.to_string(), "the account is missing"))
+        LedgerError::Damaged(Finding::new(
+            service,
+            "ledger_accounts",
+            id.to_string(),
+            "the account is missing",
+        ))
     }
 
     fn append(&mut self, legs: &[Leg], entry_seq: i64) -> Result<(), LedgerError> {

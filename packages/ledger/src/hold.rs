@@ -56,8 +56,8 @@ impl FromStr for HoldState {
 pub struct Hold {
     /// The hold.
     pub id: HoldId,
-    /// Whose money is set aside.
-    pub owner: Owner,
+    /// Whose money is set aside: the text of its [`Owner`].
+    pub owner: String,
     /// Where it came from, and goes back to.
     pub source: AccountId,
     /// What was set aside.
@@ -79,7 +79,11 @@ pub struct Hold {
 impl Hold {
     /// What is still set aside.
     pub fn remaining(&self) -> Money {
-        let left = self.amount.amount.checked_sub(self.captured).and_then(|left| left.checked_sub(self.released));
+        let left = self
+            .amount
+            .amount
+            .checked_sub(self.captured)
+            .and_then(|left| left.checked_sub(self.released));
         Money::new(left.unwrap_or(Amount::ZERO), self.amount.asset)
     }
 }

@@ -2,7 +2,7 @@ use imajin_kernel::{Env, Timestamp};
 use imajin_store::{Conn, Sealer};
 
 use crate::book::Book;
-use crate::{EntryKind, Hold, HoldCapture, HoldPlace, HoldRelease, Leg, LedgerError, Movement, Posted, Refusal};
+use crate::{EntryKind, Hold, HoldCapture, HoldPlace, HoldRelease, LedgerError, Leg, Movement, Posted, Refusal};
 
 /// The most movements of one entry: more than the largest plan has legs and fees.
 pub const MOVEMENTS_MAX: usize = 10_100;
@@ -73,7 +73,11 @@ pub struct Ledger {
 impl Ledger {
     /// A ledger that appends to `chain`, the name of this writer.
     pub fn new(chain: impl Into<String>, sealer: Sealer, env: Env) -> Self {
-        Self { chain: chain.into(), sealer, env }
+        Self {
+            chain: chain.into(),
+            sealer,
+            env,
+        }
     }
 
     /// The name of this writer's chain.
@@ -91,11 +95,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError`] when nothing could be booked: let the transaction fail.
-    pub fn execute(
-        &self,
-        conn: &mut Conn,
-        commands: &[Command],
-    ) -> Result<Vec<Result<Outcome, Refusal>>, LedgerError> {
+    pub fn execute(&self, conn: &mut Conn, commands: &[Command]) -> Result<Vec<Result<Outcome, Refusal>>, LedgerError> {
         for _race in 0..RACES_MAX {
             let mut book = Book::load(self, conn, commands)?;
             let mut answers = Vec::with_capacity(commands.len());

@@ -7,7 +7,7 @@ use imajin_store::{Conn, Finding, SealedRow, Sealer};
 
 use crate::rows::{AccountRow, EntryRow, HoldRow, LineRow};
 use crate::schema::{ledger_accounts, ledger_entries, ledger_holds, ledger_lines};
-use crate::{AccountKey, EntryKind, Hold, Leg, LedgerError, Owner};
+use crate::{AccountKey, EntryKind, Hold, LedgerError, Leg, Owner};
 
 /// More accounts than anyone has: one per asset and purpose.
 const ACCOUNTS_MAX: i64 = 500;
@@ -71,7 +71,12 @@ fn account_of(row: AccountRow, sealer: &Sealer) -> Result<Account, LedgerError> 
     let row = row.intact(sealer)?;
     let damaged = || LedgerError::Damaged(Finding::changed(sealer.service(), AccountRow::TABLE, row.id.clone()));
     let key = row.key().map_err(|_unknown| damaged())?;
-    Ok(Account { key, balance_units: row.balance, legs: row.legs, updated_at: row.updated_at })
+    Ok(Account {
+        key,
+        balance_units: row.balance,
+        legs: row.legs,
+        updated_at: row.updated_at,
+    })
 }
 
 /// The accounts of an owner, by asset and purpose.
@@ -113,16 +118,20 @@ pub fn statement_list(
     limit: i64,
 ) -> Result<Vec<StatementLine>, LedgerError> {
     let rows: Vec<(LineRow, EntryRow)> = ledger_lines::table
-        .inner_join(ledger_entries::table.on(
-            ledger_entries::chain.eq(ledger_lines::chain).and(ledger_entries::seq.eq(ledger_lines::entry_seq)),
-        ))
+        .inner_join(
+            ledger_entries::table.on(ledger_entries::chain
+                .eq(ledger_lines::chain)
+                .and(ledger_entries::seq.eq(ledger_lines::entry_seq))),
+        )
         .filter(ledger_lines::account_id.eq(account.id().to_string()))
         .filter(ledger_lines::account_seq.lt(before.unwrap_or(i64::MAX)))
         .order_by(ledger_lines::account_seq.desc())
         .limit(limit)
         .select((LineRow::as_select(), EntryRow::as_select()))
         .load(conn)?;
-    rows.into_iter().map(|(line, entry)| statement_line(sealer, &line, entry)).collect()
+    rows.into_iter()
+        .map(|(line, entry)| statement_line(sealer, &line, entry))
+        .collect()
 }
 
 fn statement_line(sealer: &Sealer, line: &LineRow, row: EntryRow) -> Result<StatementLine, LedgerError> {
@@ -131,7 +140,11 @@ fn statement_line(sealer: &Sealer, line: &LineRow, row: EntryRow) -> Result<Stat
     let leg = leg.filter(|leg| leg.account().to_string() == line.account_id && leg.account_seq() == line.account_seq);
     let Some(leg) = leg else {
         let row = format!("{}/{}", line.account_id, line.account_seq);
-        return Err(LedgerError::Damaged(Finding::changed(sealer.service(), "ledger_lines", row)));
+        return Err(LedgerError::Damaged(Finding::changed(
+            sealer.service(),
+            "ledger_lines",
+            row,
+        )));
     };
     Ok(StatementLine {
         number: line.account_seq,
@@ -154,7 +167,12 @@ pub(crate) fn entry_of(sealer: &Sealer, row: EntryRow) -> Result<Entry, LedgerEr
         id: row.id.parse().map_err(|_unreadable| damaged())?,
         seq: row.seq,
         kind: row.kind.parse().map_err(|_unknown| damaged())?,
-        hold: row.hold_id.as_deref().map(str::parse).transpose().map_err(|_unreadable| damaged())?,
+        hold: row
+            .hold_id
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|_unreadable| damaged())?,
         legs: serde_json::from_str(&row.legs).map_err(|_unreadable| damaged())?,
         posted_at: row.posted_at,
         hash,
@@ -203,8 +221,11 @@ pub fn entry_count(conn: &mut Conn, kind: EntryKind) -> Result<i64, LedgerError>
 /// # Errors
 /// [`LedgerError::Damaged`] when its row was changed.
 pub fn hold_fetch(conn: &mut Conn, sealer: &Sealer, id: HoldId) -> Result<Option<Hold>, LedgerError> {
-    let row: Option<HoldRow> =
-        ledger_holds::table.find(id.to_string()).select(HoldRow::as_select()).first(conn).optional()?;
+    let row: Option<HoldRow> = ledger_holds::table
+        .find(id.to_string())
+        .select(HoldRow::as_select())
+        .first(conn)
+        .optional()?;
     row.map(|row| row.intact(sealer)?.view(sealer.service())).transpose()
 }
 

@@ -154,7 +154,12 @@ pub(crate) struct CheckpointRow {
     pub(crate) row_seal: Vec<u8>,
 }
 
-sealed_row!(CheckpointRow, ledger_checkpoints, "ledger_checkpoints", key = (chain, seq));
+sealed_row!(
+    CheckpointRow,
+    ledger_checkpoints,
+    "ledger_checkpoints",
+    key = (chain, seq)
+);
 
 /// Seals rows that are about to be written.
 pub(crate) fn sealed_all<R: SealedRow>(rows: Vec<R>, sealer: &Sealer) -> QueryResult<Vec<R>> {

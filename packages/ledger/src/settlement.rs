@@ -36,7 +36,10 @@ pub fn credits(plan: &Plan, recipients: &Recipients) -> Vec<Movement> {
             FeeRecipient::Buyer => Purpose::Available,
             FeeRecipient::Protocol | FeeRecipient::Node => Purpose::Fees,
         };
-        Movement::new(AccountKey::of(recipients.did(fee.recipient), asset, purpose), fee.amount.micros())
+        Movement::new(
+            AccountKey::of(recipients.did(fee.recipient), asset, purpose),
+            fee.amount.micros(),
+        )
     });
     let legs = plan.legs.iter().map(|leg| {
         let purpose = if leg.held { Purpose::Pending } else { Purpose::Available };

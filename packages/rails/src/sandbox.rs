@@ -84,7 +84,12 @@ impl SandboxRail {
     pub fn new(keyring: &Keyring, env: Env, pay_url: impl Into<String>) -> Self {
         let key = SecretKey::from_seed(keyring.derive("rail/sandbox"));
         let did = key.did();
-        Self { key, did, env, pay_url: pay_url.into() }
+        Self {
+            key,
+            did,
+            env,
+            pay_url: pay_url.into(),
+        }
     }
 
     /// The sandbox's own DID, which signs its messages.
@@ -138,20 +143,28 @@ impl Rail for SandboxRail {
     }
 
     async fn open(&self, checkout: &RailCheckout) -> Result<Opened, RailError> {
-        Ok(Opened { url: format!("{}/checkout/{}", self.pay_url, checkout.id), reference: None })
+        Ok(Opened {
+            url: format!("{}/checkout/{}", self.pay_url, checkout.id),
+            reference: None,
+        })
     }
 
     fn verify(&self, message: &[u8], _headers: &Headers) -> Result<Option<RailEvent>, RailError> {
         if message.len() > MESSAGE_BYTES_MAX {
-            return Err(RailError::Malformed(format!("a message has at most {MESSAGE_BYTES_MAX} bytes")));
+            return Err(RailError::Malformed(format!(
+                "a message has at most {MESSAGE_BYTES_MAX} bytes"
+            )));
         }
         let message = SignedMessage::from_slice(message).map_err(|error| RailError::Malformed(error.to_string()))?;
         if message.from != self.did {
             return Err(RailError::Forged);
         }
-        message.verify(MESSAGE_KIND, &self.key.public()).or(Err(RailError::Forged))?;
-        let payload: SandboxPayment =
-            message.payload_as().map_err(|error| RailError::Malformed(error.to_string()))?;
+        message
+            .verify(MESSAGE_KIND, &self.key.public())
+            .or(Err(RailError::Forged))?;
+        let payload: SandboxPayment = message
+            .payload_as()
+            .map_err(|error| RailError::Malformed(error.to_string()))?;
         Ok(Some(RailEvent {
             id: payload.id,
             checkout: payload.checkout,
@@ -166,7 +179,9 @@ impl Rail for SandboxRail {
         // Test money goes back by being forgotten; the reference follows from the key, so asking again gives the same.
         let digest = imajin_proof::digest::sha256_hex(refund.key.as_bytes());
         let name: String = digest.chars().take(24).collect();
-        Ok(Refunded { reference: format!("sandbox-refund-{name}") })
+        Ok(Refunded {
+            reference: format!("sandbox-refund-{name}"),
+        })
     }
 }
 
@@ -205,7 +220,10 @@ mod tests {
         }
         // Signed by a key of one's own, in the sandbox's name.
         let thief = sandbox(3);
-        let stolen = SandboxRail { did: rail.did.clone(), ..thief };
+        let stolen = SandboxRail {
+            did: rail.did.clone(),
+            ..thief
+        };
         let message = stolen.message(&event(&stolen)).unwrap();
         assert_eq!(rail.verify(&message, &[]), Err(RailError::Forged));
     }
@@ -214,9 +232,15 @@ mod tests {
     fn what_is_no_message_is_refused() {
         let rail = sandbox(1);
         for text in ["", "{}", "null", "[1]", "{\"from\":1}"] {
-            assert!(matches!(rail.verify(text.as_bytes(), &[]), Err(RailError::Malformed(_))), "{text}");
+            assert!(
+                matches!(rail.verify(text.as_bytes(), &[]), Err(RailError::Malformed(_))),
+                "{text}"
+            );
         }
-        assert!(matches!(rail.verify(&vec![b' '; MESSAGE_BYTES_MAX + 1], &[]), Err(RailError::Malformed(_))));
+        assert!(matches!(
+            rail.verify(&vec![b' '; MESSAGE_BYTES_MAX + 1], &[]),
+            Err(RailError::Malformed(_))
+        ));
     }
 
     #[test]
@@ -232,7 +256,10 @@ mod tests {
             cancel_url: "/".to_owned(),
         };
         let runtime_free = futures_block(rail.open(&checkout)).unwrap();
-        assert_eq!(runtime_free.url, format!("https://node.example/pay/checkout/{}", checkout.id));
+        assert_eq!(
+            runtime_free.url,
+            format!("https://node.example/pay/checkout/{}", checkout.id)
+        );
     }
 
     /// The sandbox's futures are ready at once.

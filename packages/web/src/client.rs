@@ -124,6 +124,13 @@ impl HttpClient {
     }
 }
 
+fn certificate_refused(error: &reqwest::Error) -> bool {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes
+        .into_iter()
+        .any(|cause| cause.to_string().contains("certificate"))
+}
+
 impl HttpAnswer {
     /// The JSON body of a success; any other status becomes the problem that it carries.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Problem> {

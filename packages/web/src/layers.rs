@@ -74,8 +74,11 @@ async fn around(State(shell): State<Arc<ShellState>>, mut request: Request, next
     span.in_scope(|| {
         let status = response.status().as_u16();
         let elapsed_ms = elapsed.as_millis();
+        // Reading is too frequent to be written down on a small board's card; changes and refusals are not.
         if response.status().is_server_error() {
             tracing::warn!(status, elapsed_ms, "answered");
+        } else if response.status().is_client_error() || method != http::Method::GET {
+            tracing::info!(status, elapsed_ms, "answered");
         } else {
             tracing::debug!(status, elapsed_ms, "answered");
         }

@@ -10,10 +10,10 @@ use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, Released, 
 use imajin_proof::http_sig::SignedRequest;
 use imajin_store::Conn;
 
-use crate::{Events, EventsError};
 use crate::checkout::checkout_parse;
 use crate::context::Context;
 use crate::domain::{list, order, quote, views};
+use crate::{Events, EventsError};
 
 /// Where a checkout is posted on the node's main listener: what a relayed request must be signed for.
 const CHECKOUT_PATH: &str = "/events/api/checkout";

@@ -37,11 +37,20 @@ const CALLERS: usize = 64;
 const SETTLEMENTS: usize = 12_800;
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     println!("{CALLERS} callers, {SETTLEMENTS} settlements of three payees:");
-    let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let named: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
     let is_wanted = |name: &str| named.is_empty() || named.iter().any(|wanted| wanted == name);
-    for backend in Backend::ALL.into_iter().filter(|backend| is_wanted(&backend.to_string())) {
+    for backend in Backend::ALL
+        .into_iter()
+        .filter(|backend| is_wanted(&backend.to_string()))
+    {
         runtime.block_on(measure(backend));
     }
     if is_wanted("pgbench") {
@@ -57,10 +66,14 @@ async fn measure(backend: Backend) {
         .collect::<Vec<CheckoutId>>();
     let checkouts = opened.await;
     if let Some(url) = world.database.url() {
-        Command::new("psql").args(["-X", "-q", "-c", "ANALYZE", url]).status().unwrap();
+        Command::new("psql")
+            .args(["-X", "-q", "-c", "ANALYZE", url])
+            .status()
+            .unwrap();
     }
     let started = Instant::now();
-    let callers = checkouts.chunks(SETTLEMENTS / CALLERS).map(|chunk| call(&world, chunk));
+    // Each caller takes every 64th: what was paid first is settled first.
+    let callers = (0..CALLERS).map(|first| call(&world, checkouts.iter().skip(first).step_by(CALLERS)));
     let mut times: Vec<Duration> = futures::future::join_all(callers).await.into_iter().flatten().collect();
     let elapsed = started.elapsed();
     times.sort();
@@ -75,13 +88,16 @@ async fn paid_checkout(world: &World, number: usize) -> CheckoutId {
     let shares = [("mira", 500_000), ("jonas", 300_000), ("hall", 200_000)];
     let goods = world.goods_split(&buyer, "10.00 TEST-USD", &shares);
     let checkout = world.checkout_of(&buyer, &goods).await;
-    let message = world.pay.sandbox_message(&world.event(&checkout, RailOutcome::Paid)).unwrap();
+    let message = world
+        .pay
+        .sandbox_message(&world.event(&checkout, RailOutcome::Paid))
+        .unwrap();
     world.pay.webhook_receive("sandbox", message, &[]).await.unwrap();
     checkout.id
 }
 
-async fn call(world: &World, checkouts: &[CheckoutId]) -> Vec<Duration> {
-    let mut times = Vec::with_capacity(checkouts.len());
+async fn call(world: &World, checkouts: impl Iterator<Item = &CheckoutId>) -> Vec<Duration> {
+    let mut times = Vec::with_capacity(SETTLEMENTS / CALLERS);
     for checkout in checkouts {
         let started = Instant::now();
         world.pay.settle(*checkout, vec!["tkt_0000".to_owned()]).await.unwrap();
@@ -94,10 +110,19 @@ async fn call(world: &World, checkouts: &[CheckoutId]) -> Vec<Duration> {
 fn pgbench() {
     let url = imajin_testkit::postgres().unwrap();
     let run = |arguments: &[&str]| {
-        let output = Command::new("pgbench").args(arguments).arg(url.as_str()).output().ok()?;
+        let output = Command::new("pgbench")
+            .args(arguments)
+            .arg(url.as_str())
+            .output()
+            .ok()?;
         Some(String::from_utf8_lossy(&output.stdout).into_owned())
     };
     let measured = run(&["-i", "-q", "-s", "10"]).and_then(|_| run(&["-N", "-c", "8", "-j", "2", "-T", "8"]));
-    let tps = measured.as_deref().and_then(|text| text.lines().find(|line| line.starts_with("tps")));
-    println!(" pgbench  {}", tps.unwrap_or("is not installed (package postgresql-contrib)"));
+    let tps = measured
+        .as_deref()
+        .and_then(|text| text.lines().find(|line| line.starts_with("tps")));
+    println!(
+        " pgbench  {}",
+        tps.unwrap_or("is not installed (package postgresql-contrib)")
+    );
 }

@@ -7,15 +7,26 @@ use imajin_pay_api::{
     ReceiptView, SalesSummary, SalesSummaryRequest,
 };
 
+use crate::Pay;
 use crate::domain::{checkout, checkout_find, lists, sales};
 use crate::opening::OpeningWish;
-use crate::Pay;
 
 #[async_trait]
 impl PayApi for Pay {
     async fn checkout_create(&self, request: CheckoutCreate) -> Result<CheckoutView, Problem> {
-        let CheckoutCreate { goods, buyer, success_url, cancel_url } = request;
-        let wish = OpeningWish { goods, buyer, success_url, cancel_url, request: None };
+        let CheckoutCreate {
+            goods,
+            buyer,
+            success_url,
+            cancel_url,
+        } = request;
+        let wish = OpeningWish {
+            goods,
+            buyer,
+            success_url,
+            cancel_url,
+            request: None,
+        };
         Ok(self.checkout_begin(wish).await?.view)
     }
 
@@ -36,17 +47,20 @@ impl PayApi for Pay {
     }
 
     async fn receipt_fetch(&self, request: ReceiptFetch) -> Result<Option<ReceiptView>, Problem> {
-        let found =
-            self.read(move |conn, context| lists::receipt_fetch(conn, context, request.id, &request.reader));
+        let found = self.read(move |conn, context| lists::receipt_fetch(conn, context, request.id, &request.reader));
         Ok(found.await?)
     }
 
     async fn receipt_list(&self, request: ReceiptList) -> Result<Vec<ReceiptView>, Problem> {
-        Ok(self.read(move |conn, context| lists::receipt_list(conn, context, &request)).await?)
+        Ok(self
+            .read(move |conn, context| lists::receipt_list(conn, context, &request))
+            .await?)
     }
 
     async fn balance_list(&self, request: BalanceList) -> Result<Vec<BalanceView>, Problem> {
-        Ok(self.read(move |conn, context| lists::balance_list(conn, context, &request.owner)).await?)
+        Ok(self
+            .read(move |conn, context| lists::balance_list(conn, context, &request.owner))
+            .await?)
     }
 
     async fn sales_summary(&self, _request: SalesSummaryRequest) -> Result<SalesSummary, Problem> {

@@ -13,6 +13,7 @@ use imajin_store::mutation::{self, Mutation, Proof};
 use imajin_store::{Conn, Sealer, nonce};
 use imajin_web::Verified;
 
+use crate::domain::plan::SplitCache;
 use crate::{PayConfig, PayError};
 
 /// The most characters of an `Idempotency-Key`.
@@ -30,6 +31,7 @@ pub(crate) struct Context {
     pub(crate) writer: mutation::Writer,
     pub(crate) ledger: Ledger,
     pub(crate) rails: Rails,
+    pub(crate) splits: Arc<SplitCache>,
     pub(crate) config: Arc<PayConfig>,
 }
 
@@ -45,14 +47,20 @@ impl Context {
     /// The rail that takes an asset: test money never meets real money.
     pub(crate) fn rail_for(&self, asset: Asset) -> Result<&Arc<dyn Rail>, PayError> {
         let found = self.rails.values().find(|rail| rail.is_test() == asset.is_test());
-        found.ok_or_else(|| PayError::NoRail { asset: asset.to_string() })
+        found.ok_or_else(|| PayError::NoRail {
+            asset: asset.to_string(),
+        })
     }
 
     /// Who gets the fees of what `payer` pays.
     pub(crate) fn recipients(&self, payer: &Did) -> Recipients {
         let node = self.keyring.node_did().clone();
         let protocol = self.config.protocol.clone().unwrap_or_else(|| node.clone());
-        Recipients { protocol, node, payer: payer.clone() }
+        Recipients {
+            protocol,
+            node,
+            payer: payer.clone(),
+        }
     }
 
     /// Logs a change by the caller's own signature, and spends its nonce.
@@ -84,7 +92,13 @@ impl Context {
         object: &str,
         body: Vec<u8>,
     ) -> Result<(), PayError> {
-        let mutation = Mutation { owner: owner.clone(), action, object: object.to_owned(), body, proof: Proof::Node };
+        let mutation = Mutation {
+            owner: owner.clone(),
+            action,
+            object: object.to_owned(),
+            body,
+            proof: Proof::Node,
+        };
         mutation::append(conn, &self.writer, &mutation)?;
         Ok(())
     }
@@ -92,7 +106,14 @@ impl Context {
     /// Spends the nonce of a request that changes nothing because it was answered before.
     pub(crate) fn nonce_spend(&self, conn: &mut Conn, verified: &Verified) -> Result<(), PayError> {
         let proof = verified.proof();
-        nonce::spend(conn, &self.sealer, &proof.did, &proof.nonce, proof.created, NONCE_KEPT_FOR)?;
+        nonce::spend(
+            conn,
+            &self.sealer,
+            &proof.did,
+            &proof.nonce,
+            proof.created,
+            NONCE_KEPT_FOR,
+        )?;
         Ok(())
     }
 }
@@ -107,14 +128,19 @@ pub(crate) struct IdempotencyKey {
 impl IdempotencyKey {
     /// The key of a request, if it has one. The digest covers method, address and body.
     pub(crate) fn of(request: &SignedRequest) -> Result<Option<Self>, PayError> {
-        let Some(key) = &request.idempotency_key else { return Ok(None) };
+        let Some(key) = &request.idempotency_key else {
+            return Ok(None);
+        };
         if key.is_empty() || key.len() > IDEMPOTENCY_KEY_LENGTH_MAX {
             let problem = format!("must have 1 to {IDEMPOTENCY_KEY_LENGTH_MAX} characters");
             return Err(PayError::invalid("Idempotency-Key", problem));
         }
         let head = format!("{} {}\n", request.method, request.target_uri);
         let digest = sha256(&[head.as_bytes(), &request.body].concat());
-        Ok(Some(Self { key: key.clone(), digest }))
+        Ok(Some(Self {
+            key: key.clone(),
+            digest,
+        }))
     }
 
     /// The key of a request that moves money and therefore must have one.
@@ -129,7 +155,11 @@ impl IdempotencyKey {
     }
 
     fn request<'a>(&'a self, owner: &'a Did) -> idempotency::Request<'a> {
-        idempotency::Request { owner, key: &self.key, digest: &self.digest }
+        idempotency::Request {
+            owner,
+            key: &self.key,
+            digest: &self.digest,
+        }
     }
 
     /// The earlier answer to this request, if there is one.

@@ -88,7 +88,10 @@ impl From<diesel::result::Error> for PayError {
 impl PayError {
     /// A member of the request is wrong.
     pub(crate) fn invalid(member: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Invalid { member: member.into(), problem: problem.into() }
+        Self::Invalid {
+            member: member.into(),
+            problem: problem.into(),
+        }
     }
 
     /// A row holds something that this program never writes.
@@ -130,9 +133,9 @@ impl From<PayError> for Problem {
                 Self::internal()
             }
             PayError::Invalid { member, .. } => problem.with("member", member),
-            PayError::PriceNamed { member } => {
-                problem.with("member", member).hint("Leave it out; GET the goods at their seller to see the price.")
-            }
+            PayError::PriceNamed { member } => problem
+                .with("member", member)
+                .hint("Leave it out; GET the goods at their seller to see the price."),
             PayError::State { hint, .. } => problem.hint(hint),
             PayError::IdempotencyKeyMissing => problem.hint("Send a random key, and the same one when you try again."),
             PayError::IdempotencyMismatch => problem.hint("Use a new key for a new request."),

@@ -1,12 +1,14 @@
 //! Opening a checkout: the seller's word, the split it leads to, a rail that takes it.
 
+use std::sync::Arc;
+
 use imajin_did::Did;
 use imajin_kernel::{Code, Problem};
 use imajin_pay_api::{CheckoutView, GoodsQuote, GoodsRef};
 use imajin_rails::RailCheckout;
 
 use crate::domain::checkout::{BuyerRequest, NewCheckout, checkout_open};
-use crate::domain::plan::plan_of;
+use crate::domain::plan::Split;
 use crate::{Pay, PayError};
 
 /// The longest address to go back to.
@@ -34,19 +36,24 @@ impl Pay {
     pub(crate) async fn checkout_begin(&self, wish: OpeningWish) -> Result<Opening, PayError> {
         for (member, text) in [("goods.type", &wish.goods.kind), ("goods.id", &wish.goods.id)] {
             if text.is_empty() || text.len() > GOODS_BYTES_MAX {
-                return Err(PayError::invalid(member, format!("must have 1 to {GOODS_BYTES_MAX} bytes")));
+                return Err(PayError::invalid(
+                    member,
+                    format!("must have 1 to {GOODS_BYTES_MAX} bytes"),
+                ));
             }
         }
         let success_url = self.own_path("successUrl", &wish.success_url)?;
         let cancel_url = self.own_path("cancelUrl", &wish.cancel_url)?;
         let quote = self.seller.goods_quote(wish.goods.clone()).await?;
         self.quote_check(&quote, &wish.buyer).await?;
-        let fees = self.context.config.fees.clone();
+        let split = Split::of(&quote, &self.context.config.fees)?;
         // Whatever cannot be split must not be paid for.
-        plan_of(&quote, &fees)?;
+        split.plan(quote.price)?;
         let now = self.context.now();
         let config = &self.context.config;
-        let expires_at = now.plus(config.checkout_open).min(quote.expires_at.plus(config.quote_extension));
+        let expires_at = now
+            .plus(config.checkout_open)
+            .min(quote.expires_at.plus(config.quote_extension));
         let rail = self.context.rail_for(quote.price.asset)?;
         let checkout = RailCheckout {
             id: self.context.env.new_id(),
@@ -63,8 +70,9 @@ impl Pay {
             rail: rail.name().to_owned(),
             goods: wish.goods,
             buyer: checkout.payer,
-            quote,
-            fees,
+            title: quote.title,
+            price: quote.price,
+            split: Arc::new(split),
             expires_at,
             pay_url: opened.url,
             rail_reference: opened.reference,
@@ -72,8 +80,13 @@ impl Pay {
             cancel_url,
             request: wish.request,
         };
-        let (row, replayed) = self.write(move |conn, context| checkout_open(conn, context, &new)).await?;
-        Ok(Opening { view: row.view(self.context.now())?, replayed })
+        let (row, replayed) = self
+            .write(move |conn, context| checkout_open(conn, context, &new))
+            .await?;
+        Ok(Opening {
+            view: row.view(self.context.now())?,
+            replayed,
+        })
     }
 
     /// Refuses goods that this buyer cannot pay for now.
@@ -87,7 +100,10 @@ impl Pay {
         }
         if quote.price.is_zero() {
             let detail = "These goods cost nothing, so there is nothing to pay.".to_owned();
-            return Err(PayError::State { detail, hint: "Get them from their seller without a checkout." });
+            return Err(PayError::State {
+                detail,
+                hint: "Get them from their seller without a checkout.",
+            });
         }
         let signer = quote.manifest.signer();
         let signer = signer.ok_or_else(|| unsigned("the manifest of these goods is not signed"))?;
@@ -95,7 +111,9 @@ impl Pay {
         if keys.iter().any(|key| quote.manifest.verify_signature(key).is_ok()) {
             return Ok(());
         }
-        Err(unsigned("the manifest of these goods does not carry a valid signature of its signer"))
+        Err(unsigned(
+            "the manifest of these goods does not carry a valid signature of its signer",
+        ))
     }
 
     /// The path of an address on this node; refuses every other address.
@@ -115,5 +133,8 @@ impl Pay {
 
 fn unsigned(problem: &str) -> PayError {
     let detail = format!("{problem}: nothing can be split along it.");
-    PayError::State { detail, hint: "Ask the seller to sign the manifest again." }
+    PayError::State {
+        detail,
+        hint: "Ask the seller to sign the manifest again.",
+    }
 }

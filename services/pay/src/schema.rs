@@ -9,6 +9,7 @@ diesel::table! {
         title -> Text,
         asset -> Text,
         price -> BigInt,
+        split_id -> Text,
         state -> Text,
         form_token -> Text,
         pay_url -> Text,
@@ -29,10 +30,9 @@ diesel::table! {
 }
 
 diesel::table! {
-    checkout_quotes (checkout_id) {
-        checkout_id -> Text,
-        quote -> Text,
-        fees -> Text,
+    splits (id) {
+        id -> Text,
+        document -> Text,
         row_seal -> Binary,
     }
 }
@@ -68,7 +68,6 @@ diesel::table! {
         gross -> BigInt,
         issued_at -> BigInt,
         document -> Text,
-        jwt -> Text,
         row_seal -> Binary,
     }
 }

@@ -68,7 +68,13 @@ impl Pay {
     /// When the database does not answer.
     #[expect(clippy::unused_async, reason = "every service starts alike")]
     pub async fn start(deps: PayDeps) -> Result<Arc<Self>, Problem> {
-        let PayDeps { site, keyring, db, seller, config } = deps;
+        let PayDeps {
+            site,
+            keyring,
+            db,
+            seller,
+            config,
+        } = deps;
         config.fees.check().map_err(PayError::from)?;
         let env = site.env.clone();
         let sealer = Sealer::for_service(&keyring, SERVICE);
@@ -78,10 +84,29 @@ impl Pay {
         let mut rails: BTreeMap<&'static str, Arc<dyn Rail>> = BTreeMap::new();
         rails.insert(sandbox.name(), Arc::clone(&sandbox) as _);
         let (rails, config) = (Arc::new(rails), Arc::new(config));
-        let context = Context { env, keyring, sealer, writer, ledger, rails, config };
+        let splits = Arc::default();
+        let context = Context {
+            env,
+            keyring,
+            sealer,
+            writer,
+            ledger,
+            rails,
+            splits,
+            config,
+        };
         let settler = Settler::new(db.clone(), context.clone());
         let (wake, ended) = (Notify::new(), Notify::new());
-        Ok(Arc::new(Self { site, db, seller, context, sandbox, settler, wake, ended }))
+        Ok(Arc::new(Self {
+            site,
+            db,
+            seller,
+            context,
+            sandbox,
+            settler,
+            wake,
+            ended,
+        }))
     }
 
     /// The public routes.
@@ -115,7 +140,9 @@ impl Pay {
         F: FnOnce(&mut Conn, &Context) -> Result<T, PayError> + Send + 'static,
     {
         let context = self.context.clone();
-        self.db.read(move |conn| diesel::Connection::transaction(conn, |conn| read(conn, &context))).await
+        self.db
+            .read(move |conn| diesel::Connection::transaction(conn, |conn| read(conn, &context)))
+            .await
     }
 
     /// Takes a message of a rail: verified, stored, then processed. Answers as soon as it is stored; what is stored is
@@ -134,9 +161,8 @@ impl Pay {
             return Ok(WebhookReceipt { received: true });
         };
         let name = rail.name();
-        let store = move |conn: &mut Conn, context: &Context| {
-            message::message_store(conn, context, name, &event, &body)
-        };
+        let store =
+            move |conn: &mut Conn, context: &Context| message::message_store(conn, context, name, &event, &body);
         let stored = self.write(store).await?;
         if self.context.config.interrupt.at(Step::MessageStored).is_ok()
             && let Err(error) = self.message_process(stored.id).await
@@ -149,7 +175,8 @@ impl Pay {
     }
 
     pub(crate) async fn message_process(&self, id: RailMessageId) -> Result<(), PayError> {
-        self.write(move |conn, context| message::message_process(conn, context, id)).await
+        self.write(move |conn, context| message::message_process(conn, context, id))
+            .await
     }
 
     /// The sandbox's message about a checkout, as its page makes it when a button is pressed.
@@ -166,7 +193,9 @@ impl Pay {
     }
 
     pub(crate) async fn checkout_row(&self, id: CheckoutId) -> Result<CheckoutRow, PayError> {
-        let found = self.read(move |conn, context| domain::checkout_find(conn, context, id)).await?;
+        let found = self
+            .read(move |conn, context| domain::checkout_find(conn, context, id))
+            .await?;
         found.ok_or(PayError::NotFound("checkout"))
     }
 

@@ -42,13 +42,22 @@ impl Drop for Lead<'_> {
 impl Settler {
     pub(crate) fn new(db: Db, context: Context) -> Self {
         let waiting = Mutex::new(Vec::new());
-        Self(Arc::new(Shared { db, context, waiting, leaders: AtomicUsize::new(0) }))
+        Self(Arc::new(Shared {
+            db,
+            context,
+            waiting,
+            leaders: AtomicUsize::new(0),
+        }))
     }
 
     /// Books a settlement; answers when it is durable.
     pub(crate) async fn settle(&self, wish: SettleWish) -> Answer {
         let (sender, mut receiver) = oneshot::channel();
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((wish, sender));
+        self.0
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((wish, sender));
         loop {
             if let Some(lead) = self.lead() {
                 self.batches_book(lead).await;
@@ -70,7 +79,11 @@ impl Settler {
         let mut leaders = self.0.leaders.load(Ordering::Acquire);
         while leaders < LEADERS_MAX {
             let next = leaders.saturating_add(1);
-            match self.0.leaders.compare_exchange_weak(leaders, next, Ordering::AcqRel, Ordering::Acquire) {
+            match self
+                .0
+                .leaders
+                .compare_exchange_weak(leaders, next, Ordering::AcqRel, Ordering::Acquire)
+            {
                 Ok(_) => return Some(Lead(&self.0.leaders)),
                 Err(now) => leaders = now,
             }
@@ -134,13 +147,19 @@ impl Settler {
         }
         let mut booked = self.jobs_book(jobs).await.into_iter();
         let lost = || Err(Problem::internal());
-        answers.into_iter().map(|answer| answer.unwrap_or_else(|| booked.next().unwrap_or_else(lost))).collect()
+        answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or_else(|| booked.next().unwrap_or_else(lost)))
+            .collect()
     }
 
     async fn jobs_book(&self, jobs: Vec<SettleJob>) -> Vec<Answer> {
         let jobs: Vec<Arc<SettleJob>> = jobs.into_iter().map(Arc::new).collect();
         match self.write(jobs.clone()).await {
-            Ok(answers) => answers.into_iter().map(|answer| answer.map_err(Problem::from)).collect(),
+            Ok(answers) => answers
+                .into_iter()
+                .map(|answer| answer.map_err(Problem::from))
+                .collect(),
             // One of them may be what stopped the batch: each on its own then.
             Err(error) if jobs.len() > 1 && error.code() != Code::Unavailable => self.each_book(&jobs).await,
             Err(error) => vec![Err(Problem::from(error)); jobs.len()],

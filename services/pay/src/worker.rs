@@ -70,18 +70,24 @@ impl Pay {
         let mut seen = HashSet::new();
         loop {
             let now = self.context.now();
-            let mut due = self.read(move |conn, _context| Ok(outbox::due(conn, now, ITEMS)?)).await?;
+            let mut due = self
+                .read(move |conn, _context| Ok(outbox::due(conn, now, ITEMS)?))
+                .await?;
             // Each item is done or put back to later. One that could not even be put back is left for another time.
             due.retain(|item| seen.insert(item.id));
             if due.is_empty() {
                 return Ok(seen.len());
             }
-            futures::stream::iter(due).for_each_concurrent(CONCURRENT, |item| self.item_handle(item)).await;
+            futures::stream::iter(due)
+                .for_each_concurrent(CONCURRENT, |item| self.item_handle(item))
+                .await;
         }
     }
 
     async fn messages_process(&self) -> Result<(), Problem> {
-        let ids = self.read(|conn, _context| message::unprocessed_list(conn, ITEMS)).await?;
+        let ids = self
+            .read(|conn, _context| message::unprocessed_list(conn, ITEMS))
+            .await?;
         for id in ids {
             match self.message_process(id).await {
                 Ok(()) => tracing::info!(message = %id, "a stored message was processed"),
@@ -102,12 +108,13 @@ impl Pay {
             _ => Err(Handling::Failed(Problem::internal())),
         };
         self.ended.notify_waiters();
-        let Err(Handling::Failed(problem)) = handled else { return };
+        let Err(Handling::Failed(problem)) = handled else {
+            return;
+        };
         tracing::warn!(item = %item.id, topic = item.topic, key = item.key, %problem, "will be tried again");
         let (id, reason) = (item.id, problem.detail);
-        let retried = self.write(move |conn, context| {
-            Ok(outbox::retry(conn, &context.sealer, &id, context.now(), &reason)?)
-        });
+        let retried =
+            self.write(move |conn, context| Ok(outbox::retry(conn, &context.sealer, &id, context.now(), &reason)?));
         if let Err(error) = retried.await {
             tracing::warn!(item = %id, %error, "could not be put back");
         }
@@ -117,7 +124,9 @@ impl Pay {
     async fn deliver(&self, item: &OutboxRow) -> Result<(), Handling> {
         let interrupt = &self.context.config.interrupt;
         interrupt.at(Step::DeliveryTaken).map_err(|_cut| Handling::Cut)?;
-        let id = item.parse().map_err(|error| PayError::Fault(format!("a delivery cannot be read: {error}")))?;
+        let id = item
+            .parse()
+            .map_err(|error| PayError::Fault(format!("a delivery cannot be read: {error}")))?;
         let row = self.read(move |conn, context| checkout_find(conn, context, id)).await?;
         let row = row.ok_or(PayError::NotFound("checkout"))?;
         if row.state()? != CheckoutState::Paid {
@@ -132,7 +141,7 @@ impl Pay {
             goods: row.goods(),
             checkout: id,
             receipt: row.receipt_id.ok_or_else(broken)?,
-            payer: row.owner_did.clone(),
+            payer: row.buyer()?,
             gross: row.price()?,
             paid_at: row.paid_at.unwrap_or(row.updated_at),
         };
@@ -145,11 +154,14 @@ impl Pay {
         let item = item.id;
         match outcome {
             DeliveryOutcome::Delivered { references } => {
-                self.settle_item(id, references, Some(item)).await.map_err(Handling::Failed)?;
+                self.settle_item(id, references, Some(item))
+                    .await
+                    .map_err(Handling::Failed)?;
                 interrupt.at(Step::Settled).map_err(|_cut| Handling::Cut)
             }
             DeliveryOutcome::Refused { reason } => {
-                self.write(move |conn, context| checkout_refund(conn, context, id, &reason, item)).await?;
+                self.write(move |conn, context| checkout_refund(conn, context, id, &reason, item))
+                    .await?;
                 interrupt.at(Step::RefundBooked).map_err(|_cut| Handling::Cut)
             }
         }
@@ -164,18 +176,22 @@ impl Pay {
         self.settle_item(checkout, delivered, None).await
     }
 
-    async fn settle_item(
-        &self,
-        id: CheckoutId,
-        delivered: Vec<String>,
-        item: Option<OutboxId>,
-    ) -> Result<(), Problem> {
-        self.settler.settle(SettleWish { checkout: id, delivered, item }).await.map(drop)
+    async fn settle_item(&self, id: CheckoutId, delivered: Vec<String>, item: Option<OutboxId>) -> Result<(), Problem> {
+        self.settler
+            .settle(SettleWish {
+                checkout: id,
+                delivered,
+                item,
+            })
+            .await
+            .map(drop)
     }
 
     /// Tells the seller that nobody pays for the goods any more. A seller that does not know them has nothing to free.
     async fn release(&self, item: &OutboxRow) -> Result<(), Handling> {
-        let goods = item.parse().map_err(|error| PayError::Fault(format!("a release cannot be read: {error}")))?;
+        let goods = item
+            .parse()
+            .map_err(|error| PayError::Fault(format!("a release cannot be read: {error}")))?;
         match self.seller.goods_release(goods).await {
             Err(problem) if !is_final(problem.code) => return Err(Handling::Failed(problem)),
             Ok(_) | Err(_) => {}
@@ -189,8 +205,9 @@ impl Pay {
 
     /// Has the rail send money back that the ledger has sent back.
     async fn refund(&self, item: &OutboxRow) -> Result<(), Handling> {
-        let order: RefundOrder =
-            item.parse().map_err(|error| PayError::Fault(format!("a refund cannot be read: {error}")))?;
+        let order: RefundOrder = item
+            .parse()
+            .map_err(|error| PayError::Fault(format!("a refund cannot be read: {error}")))?;
         let rail = self.context.rail(&order.rail)?;
         let refund = RailRefund {
             key: item.id.to_string(),
@@ -199,7 +216,11 @@ impl Pay {
             amount: order.amount,
         };
         let refunded = rail.refund(&refund).await.map_err(PayError::from)?;
-        self.context.config.interrupt.at(Step::RefundAnswered).map_err(|_cut| Handling::Cut)?;
+        self.context
+            .config
+            .interrupt
+            .at(Step::RefundAnswered)
+            .map_err(|_cut| Handling::Cut)?;
         let (item, message) = (item.id, order.message);
         let note = move |conn: &mut imajin_store::Conn, context: &crate::context::Context| {
             refund_note(conn, context, message, &refunded.reference, item)
@@ -251,5 +272,8 @@ impl From<PayError> for Handling {
 /// Whether a seller that answers so will never deliver: there is nothing to deliver, or not any more. Everything else
 /// may pass, and a payment is not sent back because somebody was away.
 const fn is_final(code: Code) -> bool {
-    matches!(code, Code::NotFound | Code::Gone | Code::Conflict | Code::SoldOut | Code::HoldExpired)
+    matches!(
+        code,
+        Code::NotFound | Code::Gone | Code::Conflict | Code::SoldOut | Code::HoldExpired
+    )
 }

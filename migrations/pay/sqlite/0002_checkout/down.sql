@@ -2,5 +2,5 @@ DROP TABLE sales_totals;
 DROP TABLE receipt_parties;
 DROP TABLE receipts;
 DROP TABLE rail_messages;
-DROP TABLE checkout_quotes;
+DROP TABLE splits;
 DROP TABLE checkouts;

@@ -9,6 +9,7 @@ CREATE TABLE checkouts (
     title TEXT NOT NULL,
     asset TEXT NOT NULL,
     price INTEGER NOT NULL,
+    split_id TEXT NOT NULL,
     state TEXT NOT NULL,
     form_token TEXT NOT NULL,
     pay_url TEXT NOT NULL,
@@ -31,11 +32,11 @@ CREATE INDEX checkouts_expires_at ON checkouts (expires_at) WHERE state = 'open'
 CREATE INDEX checkouts_paid ON checkouts (id) WHERE state = 'paid';
 CREATE INDEX checkouts_goods ON checkouts (goods_kind, goods_id) WHERE state IN ('paid', 'settled');
 
--- What the seller said, and the fees in force, when the checkout was opened: what the split is planned from.
-CREATE TABLE checkout_quotes (
-    checkout_id TEXT NOT NULL PRIMARY KEY,
-    quote TEXT NOT NULL,
-    fees TEXT NOT NULL,
+-- How prices are split: the seller's word and the fees in force when a checkout was opened. Named by the SHA-256 of the
+-- document, so that all checkouts of one event share one row.
+CREATE TABLE splits (
+    id TEXT NOT NULL PRIMARY KEY,
+    document TEXT NOT NULL,
     row_seal BLOB NOT NULL
 ) STRICT;
 
@@ -72,7 +73,6 @@ CREATE TABLE receipts (
     gross INTEGER NOT NULL,
     issued_at INTEGER NOT NULL,
     document TEXT NOT NULL,
-    jwt TEXT NOT NULL,
     row_seal BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX receipts_checkout ON receipts (checkout_id);

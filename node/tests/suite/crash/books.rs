@@ -115,7 +115,7 @@ pub(super) async fn balance(shop: &Shop, shoppers: &mut [Shopper], payees: &[Buy
         tickets_check(shop, &desk, &tickets).await;
         for purchase in &shopper.purchases {
             promises_check(&desk, purchase, &held).await;
-            unfinished += if purchase.is_done { 0 } else { purchase.quantity };
+            unfinished += if purchase.is_done() { 0 } else { purchase.quantity };
         }
         books.tickets += u64::try_from(tickets.len()).unwrap();
     }
@@ -231,7 +231,7 @@ async fn promises_check(desk: &Desk<'_>, purchase: &Purchase, held: &BTreeMap<St
         let path = format!("/pay/api/receipts/{}", order["receipt"].as_str().unwrap());
         assert_eq!(&desk.get(&path).await, receipt);
     }
-    if purchase.is_done {
+    if purchase.is_done() {
         let (settled, refunded) = (movements.settled.len(), movements.refunded.len());
         let is_right = match purchase.way {
             Way::Page => settled == 1,

@@ -60,9 +60,12 @@ impl Disk {
         fs::create_dir_all(self.synced.join("files")).unwrap();
     }
 
-    /// The files whose names are synced, by name.
+    /// The files whose names are synced, by name; none while the directory's own name is not.
     pub(super) fn names(&self) -> BTreeMap<String, String> {
-        let text = fs::read_to_string(self.synced.join("names")).unwrap_or_default();
+        if !self.synced.join("named").exists() {
+            return BTreeMap::new();
+        }
+        let text = fs::read_to_string(self.synced.join("names")).unwrap();
         let line = |line: &str| {
             line.split_once(' ')
                 .map(|(identity, name)| (name.to_owned(), identity.to_owned()))

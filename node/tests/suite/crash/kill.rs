@@ -12,7 +12,6 @@ use crate::support::Home;
 /// With so many deaths, each place in which a purchase can be interrupted is met.
 const ROUNDS_OF_EVERYTHING: u32 = 100;
 
-#[expect(clippy::disallowed_methods, reason = "the report says how long it really took")]
 async fn killed_at_random(backend: Backend, rounds: u32) {
     let begun = Instant::now();
     let mut world = World::open(Home::new(backend)).await;

@@ -11,7 +11,7 @@ use super::world::World;
 use crate::support::Home;
 
 /// So often the cut comes while the node makes its keys and databases.
-const BIRTHS: u32 = 3;
+const BIRTHS: u32 = 4;
 
 /// Starts the node and cuts the power before it is ready, or a little later.
 fn cut_at_start(home: &Home, disk: &Disk, dice: &Dice) {
@@ -30,16 +30,11 @@ fn unsynced(dice: &Dice) -> Unsynced {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the report says how long it really took")]
 async fn power_cut(rounds: u32) {
     let begun = Instant::now();
     let mut home = Home::new(Backend::Sqlite);
     let disk = Disk::under(&home);
     home.environment_set(disk.environment());
-    let dice = Dice::new();
-    for _ in 0..BIRTHS {
-        cut_at_start(&home, &disk, &dice);
-    }
     let mut world = World::open(home).await;
     let noted = disk.names();
     for name in [
@@ -56,12 +51,18 @@ async fn power_cut(rounds: u32) {
         let load = world.load_begin().await;
         world.moment().await;
         // Also after an orderly end there may be names that are gone, and not yet from the disk.
-        match round % 6 {
-            5 => world.node_take().stop(),
-            _ => drop(world.node_take().kill()),
+        if round % 6 == 5 {
+            world.node_take().stop();
+        } else {
+            world.node_take().kill();
         }
         world.load_end(load).await;
-        disk.cut(unsynced(&world.shop.dice), &world.shop.dice);
+        let unsynced = if round == 0 {
+            Unsynced::Lost
+        } else {
+            unsynced(&world.shop.dice)
+        };
+        disk.cut(unsynced, &world.shop.dice);
         if round % 3 == 2 {
             cut_at_start(&world.home, &disk, &world.shop.dice);
         }
@@ -78,4 +79,39 @@ async fn power_cut(rounds: u32) {
 #[tokio::test(flavor = "multi_thread")]
 async fn crash_of_the_power_loses_nothing_that_was_acknowledged() {
     power_cut(rounds(6)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn crash_of_the_power_while_the_node_is_made() {
+    let mut home = Home::new(Backend::Sqlite);
+    let disk = Disk::under(&home);
+    home.environment_set(disk.environment());
+    let dice = Dice::new();
+    for _ in 0..BIRTHS {
+        cut_at_start(&home, &disk, &dice);
+    }
+    World::open(home).await.close().await;
+}
+
+/// The test of the test: of a disk that says that it has synced a file, and has not, the buyers must take notice.
+#[tokio::test(flavor = "multi_thread")]
+async fn crash_of_the_power_with_a_disk_that_lies_is_noticed() {
+    let mut home = Home::new(Backend::Sqlite);
+    let disk = Disk::under(&home);
+    home.environment_set(disk.environment());
+    home.environment_set([("IMAJIN_DISK_DEAF", "pay.sqlite3-wal".into())]);
+    let mut world = World::open(home).await;
+    let load = world.load_begin().await;
+    world.shop.steps_wait(12).await;
+    world.node_take().kill();
+    world.load_end(load).await;
+    disk.cut(Unsynced::Lost, &world.shop.dice);
+    world.up();
+    let mut closing = tokio::task::JoinSet::new();
+    closing.spawn(world.close());
+    let closed = closing.join_next().await.unwrap();
+    assert!(
+        closed.is_err_and(|error| error.is_panic()),
+        "payments were lost and nobody missed them"
+    );
 }

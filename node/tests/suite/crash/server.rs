@@ -119,7 +119,6 @@ fn is_alive(pid: u32) -> bool {
     state == Some(false)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the report says how long it really took")]
 async fn server_dies(rounds: u32) {
     let begun = Instant::now();
     let mut server = Server::start();

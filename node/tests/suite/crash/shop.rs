@@ -95,6 +95,17 @@ pub(super) struct Message {
     pub(super) is_stored: bool,
 }
 
+/// Where a purchase is going.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Course {
+    /// Its buyer goes on with it.
+    Ahead,
+    /// Everything has happened that should.
+    Done,
+    /// Its buyer does not come back.
+    Abandoned,
+}
+
 /// A purchase and what the node has acknowledged of it.
 pub(super) struct Purchase {
     key: String,
@@ -109,8 +120,7 @@ pub(super) struct Purchase {
     /// The order as it was when it was over.
     pub(super) ended: Option<Value>,
     pub(super) receipt: Option<Value>,
-    pub(super) is_done: bool,
-    is_abandoned: bool,
+    course: Course,
 }
 
 /// A buyer with a history.
@@ -146,11 +156,7 @@ impl Shopper {
     pub(super) async fn shop(mut self, shop: &Shop) -> Self {
         self.resume(shop);
         while !shop.is_closed() {
-            if self
-                .purchases
-                .last()
-                .is_none_or(|last| last.is_done || last.is_abandoned)
-            {
+            if self.purchases.last().is_none_or(|last| last.course != Course::Ahead) {
                 self.purchases.push(Purchase::begin(shop));
             }
             if self.advance(shop).await.is_none() {
@@ -162,11 +168,7 @@ impl Shopper {
 
     /// Ends the purchase under way.
     pub(super) async fn finish(mut self, shop: &Shop) -> Self {
-        while self
-            .purchases
-            .last()
-            .is_some_and(|last| !last.is_done && !last.is_abandoned)
-        {
+        while self.purchases.last().is_some_and(|last| last.course == Course::Ahead) {
             if self.advance(shop).await.is_none() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -176,12 +178,17 @@ impl Shopper {
 
     /// Some buyers do not come back.
     fn resume(&mut self, shop: &Shop) {
-        let abandoned = self.purchases.iter().filter(|purchase| purchase.is_abandoned).count();
+        let abandoned = self
+            .purchases
+            .iter()
+            .filter(|purchase| purchase.course == Course::Abandoned)
+            .count();
         if let Some(last) = self.purchases.last_mut()
             && abandoned < ABANDONED_MAX
-            && !last.is_done
+            && last.course == Course::Ahead
+            && shop.dice.below(4) == 0
         {
-            last.is_abandoned = shop.dice.below(4) == 0;
+            last.course = Course::Abandoned;
         }
     }
 
@@ -227,12 +234,16 @@ impl Shopper {
             Way::Late => client.pay_late(purchase).await?,
         }
         client.end_see(purchase).await?;
-        purchase.is_done = true;
+        purchase.course = Course::Done;
         Some(())
     }
 }
 
 impl Purchase {
+    pub(super) fn is_done(&self) -> bool {
+        self.course == Course::Done
+    }
+
     fn begin(shop: &Shop) -> Self {
         let way = match shop.dice.below(6) {
             0 => Way::Twice,
@@ -249,8 +260,7 @@ impl Purchase {
             messages: Vec::new(),
             ended: None,
             receipt: None,
-            is_done: false,
-            is_abandoned: false,
+            course: Course::Ahead,
         }
     }
 

@@ -17,13 +17,14 @@ const SHOPPERS: usize = 4;
 /// After so many purchases somebody else comes: nobody's tickets are more than fit on one page.
 const PURCHASES_MAX: usize = 20;
 /// How long it may take until everything that was under way has ended.
-const SETTLING: Duration = Duration::from_secs(60);
+const SETTLING: Duration = Duration::from_mins(1);
 
 /// The node, its home and everybody who has an account there.
 pub(super) struct World {
+    // First, so that it is dropped before the folder that it writes to.
+    node: Option<Node>,
     pub(super) home: Home,
     pub(super) shop: Arc<Shop>,
-    node: Option<Node>,
     listen: String,
     shoppers: Vec<Shopper>,
     retired: Vec<Shopper>,

@@ -71,7 +71,8 @@ impl Buyer {
     async fn register(&self) {
         let (challenge_id, signature) = self.challenge().await;
         let body = json!({
-            "publicKey": self.key.public().to_hex(), "type": "human", "challengeId": challenge_id, "signature": signature,
+            "publicKey": self.key.public().to_hex(), "type": "human",
+            "challengeId": challenge_id, "signature": signature,
         });
         let response = self
             .http

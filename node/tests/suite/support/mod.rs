@@ -91,6 +91,7 @@ impl Home {
         command
             .env("IMAJIN_LOG", "warn")
             .env_remove("IMAJIN_TEST_POSTGRES")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command
     }
@@ -114,7 +115,6 @@ impl Home {
     /// Starts the node and waits for nothing. Nobody reads what it prints until somebody takes its pipes.
     pub(crate) fn launch(&self, extra: &[&str]) -> Child {
         let mut command = self.command();
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.args(["--json", "up", "--data"]).arg(self.data());
         if !extra.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
@@ -208,10 +208,6 @@ impl Node {
     /// SIGTERM; the node has five seconds.
     pub(crate) fn stop(mut self) {
         signal(self.child.id(), "TERM");
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the test measures the real time of a real process"
-        )]
         let started = Instant::now();
         let status = self.child.wait().unwrap();
         assert!(status.success(), "the node ended with {status}");

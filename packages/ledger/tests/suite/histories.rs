@@ -19,13 +19,35 @@ const PEOPLE: u8 = 4;
 /// A step of a history; numbers are taken modulo what there is.
 #[derive(Debug, Clone)]
 enum Step {
-    Fund { to: u8, units: i64 },
-    Transfer { from: u8, to: u8, units: i64 },
-    Place { owner: u8, units: i64 },
-    Capture { hold: usize, to: u8, units: i64, release_rest: bool },
-    Release { hold: usize, why: Release },
-    Repeat { command: usize },
-    Wait { minutes: i64 },
+    Fund {
+        to: u8,
+        units: i64,
+    },
+    Transfer {
+        from: u8,
+        to: u8,
+        units: i64,
+    },
+    Place {
+        owner: u8,
+        units: i64,
+    },
+    Capture {
+        hold: usize,
+        to: u8,
+        units: i64,
+        release_rest: bool,
+    },
+    Release {
+        hold: usize,
+        why: Release,
+    },
+    Repeat {
+        command: usize,
+    },
+    Wait {
+        minutes: i64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -60,14 +82,15 @@ impl History {
                 self.world.later(Span::minutes(*minutes));
                 None
             }
-            Step::Repeat { command } => {
-                self.commands.get(command.checked_rem(self.commands.len())?).cloned()
-            }
+            Step::Repeat { command } => self.commands.get(command.checked_rem(self.commands.len())?).cloned(),
             Step::Fund { to, units } => Some(Command::Post(Posting {
                 key,
                 kind: EntryKind::Transfer,
                 reference,
-                movements: vec![Movement::new(rail(), -units), Movement::new(available(&person(*to)), *units)],
+                movements: vec![
+                    Movement::new(rail(), -units),
+                    Movement::new(available(&person(*to)), *units),
+                ],
             })),
             Step::Transfer { from, to, units } => {
                 Some(crate::world::transfer(&key, &person(*from), &person(*to), *units))
@@ -77,7 +100,12 @@ impl History {
                 self.holds.push(place.id);
                 Some(Command::Place(place))
             }
-            Step::Capture { hold, to, units, release_rest } => Some(Command::Capture(HoldCapture {
+            Step::Capture {
+                hold,
+                to,
+                units,
+                release_rest,
+            } => Some(Command::Capture(HoldCapture {
                 hold: hold_at(*hold)?,
                 key,
                 kind: EntryKind::Capture,
@@ -85,19 +113,28 @@ impl History {
                 credits: vec![Movement::new(available(&person(*to)), *units)],
                 release_rest: *release_rest,
             })),
-            Step::Release { hold, why } => {
-                Some(Command::Release(HoldRelease { hold: hold_at(*hold)?, key, why: *why, reference }))
-            }
+            Step::Release { hold, why } => Some(Command::Release(HoldRelease {
+                hold: hold_at(*hold)?,
+                key,
+                why: *why,
+                reference,
+            })),
         }
     }
 
     async fn balances(&self) -> BTreeMap<String, i64> {
         let mut all = BTreeMap::new();
-        let owners: Vec<Owner> =
-            (0..PEOPLE).map(person).chain([Owner::Rail("sandbox".to_owned())]).collect();
+        let owners: Vec<Owner> = (0..PEOPLE)
+            .map(person)
+            .chain([Owner::Rail("sandbox".to_owned())])
+            .collect();
         for owner in owners {
             let (sealer, asked) = (self.world.sealer.clone(), owner.clone());
-            let accounts = self.world.db.read(move |conn| account_list(conn, &sealer, &asked)).await;
+            let accounts = self
+                .world
+                .db
+                .read(move |conn| account_list(conn, &sealer, &asked))
+                .await;
             for account in Result::<_, imajin_ledger::LedgerError>::unwrap(accounts) {
                 all.insert(account.key.to_string(), account.balance_units);
             }
@@ -115,7 +152,10 @@ impl History {
             }
             let before = self.balances().await;
             let answers = self.world.execute(commands.clone()).await;
-            if answers.iter().all(|answer| answer.as_ref().map_or(true, |outcome| outcome.entry.replayed)) {
+            if answers
+                .iter()
+                .all(|answer| answer.as_ref().map_or(true, |outcome| outcome.entry.replayed))
+            {
                 assert_eq!(self.balances().await, before, "a refusal or a repetition moved money");
             }
             for (command, answer) in commands.iter().zip(&answers) {
@@ -125,7 +165,11 @@ impl History {
             }
         }
         let balances = self.balances().await;
-        assert_eq!(balances.values().sum::<i64>(), 0, "money was made or lost: {balances:?}");
+        assert_eq!(
+            balances.values().sum::<i64>(),
+            0,
+            "money was made or lost: {balances:?}"
+        );
         let sandbox = AccountKey::new(Owner::Rail("sandbox".to_owned()), ASSET, Purpose::Settlement).to_string();
         for (account, balance) in &balances {
             assert!(*balance >= 0 || *account == sandbox, "{account} is below zero");
@@ -135,12 +179,23 @@ impl History {
 }
 
 fn histories(backend: Backend, cases: u32) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     let batches = prop::collection::vec(prop::collection::vec(step(), 1..8), 1..12);
-    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(cases) });
+    let mut runner = TestRunner::new(Config {
+        failure_persistence: None,
+        ..Config::with_cases(cases)
+    });
     let run = |batches: Vec<Vec<Step>>| {
         let world = World::new(backend);
-        let mut history = History { world, commands: Vec::new(), holds: Vec::new() };
+        let mut history = History {
+            world,
+            commands: Vec::new(),
+            holds: Vec::new(),
+        };
         runtime.block_on(history.run(&batches));
         Ok(())
     };

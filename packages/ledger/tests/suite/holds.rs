@@ -20,7 +20,12 @@ fn capture(key: &str, hold: HoldId, to: &Owner, units: i64, release_rest: bool) 
 }
 
 fn release(key: &str, hold: HoldId, why: Release) -> Command {
-    Command::Release(HoldRelease { hold, key: key.to_owned(), why, reference: "a test".to_owned() })
+    Command::Release(HoldRelease {
+        hold,
+        key: key.to_owned(),
+        why,
+        reference: "a test".to_owned(),
+    })
 }
 
 async fn fetch(world: &World, id: HoldId) -> Hold {

@@ -12,10 +12,18 @@ async fn history(world: &World) {
     let (open, voided) = (place(world, "h1", &ann, 20), place(world, "h2", &bob, 10));
     let hold = voided.id;
     world.execute(vec![Command::Place(open), Command::Place(voided)]).await;
-    let release = HoldRelease { hold, key: "v".to_owned(), why: Release::Void, reference: "x".to_owned() };
+    let release = HoldRelease {
+        hold,
+        key: "v".to_owned(),
+        why: Release::Void,
+        reference: "x".to_owned(),
+    };
     world.execute_one(Command::Release(release)).await.unwrap();
     let (ledger, keyring) = (world.ledger.clone(), world.keyring.clone());
-    let signed = world.db.write(move |conn| checkpoint_sign(conn, &ledger, &keyring)).await;
+    let signed = world
+        .db
+        .write(move |conn| checkpoint_sign(conn, &ledger, &keyring))
+        .await;
     Result::<_, imajin_ledger::LedgerError>::unwrap(signed);
 }
 
@@ -25,12 +33,21 @@ fn named(findings: &[Finding], table: &str) -> bool {
 
 fn every_column(conn: &mut Conn, sealer: &Sealer) -> Result<usize, StoreError> {
     let mut tampered_with = 0;
-    for table in tamper::tables(conn)?.into_iter().filter(|table| table.starts_with("ledger_")) {
+    for table in tamper::tables(conn)?
+        .into_iter()
+        .filter(|table| table.starts_with("ledger_"))
+    {
         for column in tamper::columns(conn, &table)? {
             for row in tamper::rows(conn, &table)? {
-                let Some(tampered) = tamper::tamper(conn, &table, &column.name, &row)? else { continue };
+                let Some(tampered) = tamper::tamper(conn, &table, &column.name, &row)? else {
+                    continue;
+                };
                 let findings = audit(conn, sealer)?;
-                assert!(named(&findings, &table), "{table}.{} was changed unseen: {findings:?}", column.name);
+                assert!(
+                    named(&findings, &table),
+                    "{table}.{} was changed unseen: {findings:?}",
+                    column.name
+                );
                 tampered.undo(conn)?;
                 tampered_with += 1;
             }

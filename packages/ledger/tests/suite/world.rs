@@ -3,8 +3,8 @@ use std::sync::Arc;
 use imajin_did::{Keyring, SecretKey};
 use imajin_kernel::{Env, ManualClock, Span, Timestamp};
 use imajin_ledger::{
-    AccountKey, Command, EntryKind, HoldPlace, Ledger, LedgerError, Movement, Outcome, Owner, Posting, Purpose, Refusal,
-    account_fetch,
+    AccountKey, Command, EntryKind, HoldPlace, Ledger, LedgerError, Movement, Outcome, Owner, Posting, Purpose,
+    Refusal, account_fetch,
 };
 use imajin_money::{Amount, Asset};
 use imajin_store::{Conn, Db, Finding, Location, Migrations, Options, Sealer, embed_migrations};
@@ -37,7 +37,15 @@ impl World {
         let database = Arc::new(TestDatabase::new(backend));
         let db = open(&database);
         let ledger = Ledger::new("one", sealer.clone(), env.clone());
-        Self { db, ledger, keyring, sealer, clock, env, database }
+        Self {
+            db,
+            ledger,
+            keyring,
+            sealer,
+            clock,
+            env,
+            database,
+        }
     }
 
     /// Another process on the same database, with a chain of its own.
@@ -55,8 +63,7 @@ impl World {
 
     pub(crate) async fn execute(&self, commands: Vec<Command>) -> Vec<Result<Outcome, Refusal>> {
         let ledger = self.ledger.clone();
-        let answers: Result<_, LedgerError> =
-            self.db.write(move |conn| ledger.execute(conn, &commands)).await;
+        let answers: Result<_, LedgerError> = self.db.write(move |conn| ledger.execute(conn, &commands)).await;
         answers.unwrap()
     }
 
@@ -118,11 +125,22 @@ pub(crate) fn rail() -> AccountKey {
 
 pub(crate) fn post(key: &str, movements: Vec<Movement>) -> Command {
     let (key, reference) = (key.to_owned(), "a test".to_owned());
-    Command::Post(Posting { key, kind: EntryKind::Transfer, reference, movements })
+    Command::Post(Posting {
+        key,
+        kind: EntryKind::Transfer,
+        reference,
+        movements,
+    })
 }
 
 pub(crate) fn transfer(key: &str, from: &Owner, to: &Owner, units: i64) -> Command {
-    post(key, vec![Movement::new(available(from), -units), Movement::new(available(to), units)])
+    post(
+        key,
+        vec![
+            Movement::new(available(from), -units),
+            Movement::new(available(to), units),
+        ],
+    )
 }
 
 pub(crate) fn place(world: &World, key: &str, owner: &Owner, units: i64) -> HoldPlace {

@@ -158,6 +158,12 @@ impl Identities for AuthClient {
     }
 
     async fn session_view(&self, token: &str) -> Result<Option<SessionView>, Problem> {
-        AuthApi::session_view(&**self, SessionViewRequest { token: token.to_owned() }).await
+        AuthApi::session_view(
+            &**self,
+            SessionViewRequest {
+                token: token.to_owned(),
+            },
+        )
+        .await
     }
 }

@@ -27,5 +27,8 @@ pub fn fulfilled_order_list(conn: &mut Conn, after: &str, limit: i64) -> QueryRe
         .limit(limit)
         .select((orders::id, orders::receipt_id))
         .load(conn)?;
-    Ok(rows.into_iter().map(|(id, receipt)| FulfilledOrder { id, receipt }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(id, receipt)| FulfilledOrder { id, receipt })
+        .collect())
 }

@@ -13,7 +13,9 @@ use imajin_money::Money;
 use imajin_web::service_api;
 use serde::{Deserialize, Serialize};
 
-pub use receipt::{ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptLeg, ReceiptLedgerEntry, ReceiptManifest, ReceiptView};
+pub use receipt::{
+    ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptLedgerEntry, ReceiptLeg, ReceiptManifest, ReceiptView,
+};
 
 service_api! {
     /// What a selling service answers to pay. Every method may be called again with the same request.

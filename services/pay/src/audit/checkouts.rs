@@ -2,16 +2,15 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 use diesel::result::Error;
-use imajin_fair::plan::FeeSchedule;
 use imajin_kernel::Timestamp;
-use imajin_pay_api::{CheckoutState, GoodsQuote};
+use imajin_pay_api::CheckoutState;
 use imajin_store::{Conn, SealedRow, StoreError, mutation, outbox};
 
 use super::{Auditor, PAGE};
 use crate::domain::checkout::{CHECKOUT_OPEN, CheckoutOpened};
 use crate::domain::message::DELIVER;
-use crate::rows::{CheckoutRow, MessageResult, MessageRow, QuoteRow, state_parse};
-use crate::schema::{checkout_quotes, checkouts, rail_messages, receipts};
+use crate::rows::{CheckoutRow, MessageResult, MessageRow, SplitRow, state_parse};
+use crate::schema::{checkouts, rail_messages, receipts, splits};
 
 impl Auditor {
     pub(super) fn checkouts_check(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
@@ -33,7 +32,7 @@ impl Auditor {
                 }
             }
         }
-        self.quotes_check(conn)
+        self.splits_check(conn)
     }
 
     fn checkout_check(
@@ -43,8 +42,14 @@ impl Auditor {
         deliveries: Option<&BTreeSet<String>>,
     ) -> Result<(), StoreError> {
         let id = row.id.to_string();
-        let quote = self.quote_of(conn, &id)?;
-        self.opened_check(conn, row, quote.as_ref())?;
+        let split: i64 = splits::table
+            .filter(splits::id.eq(&row.split_id))
+            .count()
+            .get_result(conn)?;
+        if split != 1 {
+            self.find(SplitRow::TABLE, &row.split_id, format!("the split of {id} is missing"));
+        }
+        self.opened_check(conn, row)?;
         let Some(state) = state_parse(&row.state) else {
             self.find(CheckoutRow::TABLE, id, "the state is none");
             return Ok(());
@@ -60,8 +65,10 @@ impl Auditor {
                 }
             }
             CheckoutState::Settled => {
-                let receipt: i64 =
-                    receipts::table.filter(receipts::checkout_id.eq(&id)).count().get_result(conn)?;
+                let receipt: i64 = receipts::table
+                    .filter(receipts::checkout_id.eq(&id))
+                    .count()
+                    .get_result(conn)?;
                 if receipt != 1 {
                     self.find(CheckoutRow::TABLE, &id, "it is settled, and has no receipt");
                 }
@@ -86,26 +93,15 @@ impl Auditor {
     /// What became of the message with the payment that counts.
     fn message_result(&self, conn: &mut Conn, row: &CheckoutRow) -> Result<Option<String>, StoreError> {
         let Some(message) = row.message_id else { return Ok(None) };
-        let message = rail_messages::table.find(message).select(MessageRow::as_select()).first(conn);
+        let message = rail_messages::table
+            .find(message)
+            .select(MessageRow::as_select())
+            .first(conn);
         Ok(self.readable::<MessageRow>(message)?.map(|message| message.result))
     }
 
-    fn quote_of(&mut self, conn: &mut Conn, id: &str) -> Result<Option<(GoodsQuote, FeeSchedule)>, StoreError> {
-        let row = checkout_quotes::table.find(id).select(QuoteRow::as_select()).first(conn);
-        if matches!(row, Err(Error::NotFound)) {
-            self.find(QuoteRow::TABLE, id, "what the seller said is missing");
-        }
-        let Some(row) = self.readable::<QuoteRow>(row)? else { return Ok(None) };
-        Ok(row.parse().ok())
-    }
-
-    /// The row and the quote are what the node logged when it opened the checkout.
-    fn opened_check(
-        &mut self,
-        conn: &mut Conn,
-        row: &CheckoutRow,
-        quote: Option<&(GoodsQuote, FeeSchedule)>,
-    ) -> Result<(), StoreError> {
+    /// The row is what the node logged when it opened the checkout.
+    fn opened_check(&mut self, conn: &mut Conn, row: &CheckoutRow) -> Result<(), StoreError> {
         let id = row.id.to_string();
         let logged = match mutation::last_body(conn, &id) {
             Ok(logged) => logged,
@@ -119,45 +115,30 @@ impl Auditor {
         };
         let Some(body) = logged.body else { return Ok(()) };
         let opened: Option<CheckoutOpened> = serde_json::from_slice(&body).ok();
-        let fits = opened.as_ref().is_some_and(|opened| {
-            opened.checkout == row.id
-                && opened.goods == row.goods()
-                && opened.buyer == row.owner_did
-                && opened.seller == row.seller_did
-                && row.price().is_ok_and(|price| price == opened.price)
-        });
-        if !fits {
+        let due = row.price().ok().map(|price| CheckoutOpened::of(row, price));
+        if opened.is_none() || opened != due {
             self.find(CheckoutRow::TABLE, &id, "it is not the checkout that was logged");
-        }
-        if let (Some(opened), Some((quote, fees))) = (opened, quote) {
-            let digest = quote.manifest.digest_hex().ok();
-            let agrees = digest.as_ref() == Some(&opened.manifest_sha256)
-                && quote.price == opened.price
-                && fees.version == opened.fee_schedule_version;
-            if !agrees {
-                self.find(QuoteRow::TABLE, &id, "it is not the quote that was logged");
-            }
         }
         Ok(())
     }
 
-    /// A quote without a checkout.
-    fn quotes_check(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
+    /// Each split has the name that its content gives it.
+    fn splits_check(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
         let mut last = String::new();
         loop {
-            let ids: Vec<String> = checkout_quotes::table
-                .filter(checkout_quotes::checkout_id.gt(&last))
-                .order_by(checkout_quotes::checkout_id)
+            let ids: Vec<String> = splits::table
+                .filter(splits::id.gt(&last))
+                .order_by(splits::id)
                 .limit(PAGE)
-                .select(checkout_quotes::checkout_id)
+                .select(splits::id)
                 .load(conn)?;
             let Some(end) = ids.last() else { return Ok(()) };
             last.clone_from(end);
-            let known: Vec<String> =
-                checkouts::table.filter(checkouts::id.eq_any(&ids)).select(checkouts::id).load(conn)?;
-            let known: BTreeSet<String> = known.into_iter().collect();
-            for id in ids.iter().filter(|id| !known.contains(*id)) {
-                self.find(QuoteRow::TABLE, id, "its checkout is missing");
+            for id in &ids {
+                let row = splits::table.find(id).select(SplitRow::as_select()).first(conn);
+                if self.readable::<SplitRow>(row)?.is_some_and(|row| row.parse().is_err()) {
+                    self.find(SplitRow::TABLE, id, "the document is not the one of this name");
+                }
             }
         }
     }
@@ -166,9 +147,13 @@ impl Auditor {
 /// The checkouts whose delivery is in the outbox; `None` when the outbox cannot be read, which is a finding already.
 fn deliveries_waiting(conn: &mut Conn) -> Result<Option<BTreeSet<String>>, StoreError> {
     match outbox::due(conn, Timestamp::from_micros(i64::MAX), i64::MAX) {
-        Ok(items) => {
-            Ok(Some(items.into_iter().filter(|item| item.topic == DELIVER).map(|item| item.key).collect()))
-        }
+        Ok(items) => Ok(Some(
+            items
+                .into_iter()
+                .filter(|item| item.topic == DELIVER)
+                .map(|item| item.key)
+                .collect(),
+        )),
         Err(Error::DeserializationError(_)) => Ok(None),
         Err(error) => Err(error.into()),
     }

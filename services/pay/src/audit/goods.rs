@@ -21,12 +21,7 @@ pub struct PaidGoods {
 ///
 /// # Errors
 /// Diesel's.
-pub fn paid_goods_list(
-    conn: &mut Conn,
-    goods_kind: &str,
-    after: &str,
-    limit: i64,
-) -> QueryResult<Vec<PaidGoods>> {
+pub fn paid_goods_list(conn: &mut Conn, goods_kind: &str, after: &str, limit: i64) -> QueryResult<Vec<PaidGoods>> {
     let settled = state_text(CheckoutState::Settled);
     let rows: Vec<(String, Option<ReceiptId>, String)> = checkouts::table
         .filter(checkouts::goods_kind.eq(goods_kind))

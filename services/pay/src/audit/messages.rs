@@ -24,7 +24,10 @@ impl Auditor {
             let Some(end) = ids.last() else { break };
             last.clone_from(end);
             for id in &ids {
-                let row = rail_messages::table.find(id).select(MessageRow::as_select()).first(conn);
+                let row = rail_messages::table
+                    .find(id)
+                    .select(MessageRow::as_select())
+                    .first(conn);
                 if let Some(row) = self.readable::<MessageRow>(row)? {
                     self.message_check(conn, &row, &sandbox)?;
                 }
@@ -38,7 +41,10 @@ impl Auditor {
         };
         // With a finding above, a message may be missing from the count for that reason.
         if entries != self.money_messages && before == self.findings.len() && self.findings.is_empty() {
-            let problem = format!("{} messages brought money, and {entries} payments are booked", self.money_messages);
+            let problem = format!(
+                "{} messages brought money, and {entries} payments are booked",
+                self.money_messages
+            );
             self.find(MessageRow::TABLE, "-", problem);
         }
         Ok(())
@@ -71,7 +77,12 @@ impl Auditor {
             }
             return Ok(());
         };
-        let units: i64 = entry.legs.iter().map(imajin_ledger::Leg::units).filter(|units| *units > 0).sum();
+        let units: i64 = entry
+            .legs
+            .iter()
+            .map(imajin_ledger::Leg::units)
+            .filter(|units| *units > 0)
+            .sum();
         if !is_money || units != row.amount || entry.hold != row.hold_id {
             self.find(MessageRow::TABLE, &id, "the ledger has booked something else for it");
         }
@@ -80,7 +91,9 @@ impl Auditor {
 }
 
 fn fits(row: &MessageRow, sandbox: &SandboxRail) -> bool {
-    let Ok(Some(event)) = sandbox.verify(&row.body, &[]) else { return false };
+    let Ok(Some(event)) = sandbox.verify(&row.body, &[]) else {
+        return false;
+    };
     let money = row.money();
     event.id == row.event_id
         && event.checkout.to_string() == row.checkout_id

@@ -17,7 +17,7 @@ use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
 pub use goods::{PaidGoods, paid_goods_list};
 
-use crate::rows::{CheckoutRow, MessageRow, QuoteRow, ReceiptRow, SalesRow};
+use crate::rows::{CheckoutRow, MessageRow, ReceiptRow, SalesRow, SplitRow};
 use crate::{PayConfig, SERVICE};
 
 /// Rows per page.
@@ -31,7 +31,12 @@ const PAGE: i64 = 500;
 /// [`StoreError`] for what stopped the audit; what is wrong with a row is a finding.
 pub fn audit(conn: &mut Conn, keyring: &Keyring) -> Result<Vec<Finding>, StoreError> {
     let sealer = Sealer::for_service(keyring, SERVICE);
-    let writer = Writer::new(PayConfig::default().chain, keyring.clone(), sealer.clone(), Env::system());
+    let writer = Writer::new(
+        PayConfig::default().chain,
+        keyring.clone(),
+        sealer.clone(),
+        Env::system(),
+    );
     let mut auditor = Auditor {
         keyring: keyring.clone(),
         sealer,
@@ -67,7 +72,7 @@ impl Auditor {
         let own_keys = |_did: &Did| -> Vec<PublicKey> { Vec::new() };
         imajin_store::audit(conn, writer, &own_keys, &mut self.findings)?;
         CheckoutRow::audit(conn, &self.sealer, &mut self.findings)?;
-        QuoteRow::audit(conn, &self.sealer, &mut self.findings)?;
+        SplitRow::audit(conn, &self.sealer, &mut self.findings)?;
         MessageRow::audit(conn, &self.sealer, &mut self.findings)?;
         ReceiptRow::audit(conn, &self.sealer, &mut self.findings)?;
         SalesRow::audit(conn, &self.sealer, &mut self.findings)?;

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;
+use imajin_did::Did;
 use imajin_ledger::{Entry, Recipients, credits, entry_fetch};
 use imajin_pay_api::{ReceiptBody, ReceiptClaims};
 use imajin_proof::SignedMessage;
@@ -9,10 +10,9 @@ use imajin_proof::token;
 use imajin_store::{Conn, SealedRow, StoreError};
 
 use super::{Auditor, PAGE, SalesTally, from_ledger};
-use crate::domain::plan::plan_of;
-use crate::domain::receipt::{RECEIPT_KIND, audience, fees_of, legs_of, parties_of};
-use crate::rows::{CheckoutRow, PartyRow, QuoteRow, ReceiptRow, SalesRow};
-use crate::schema::{checkout_quotes, checkouts, receipt_parties, receipts, sales_totals};
+use crate::domain::receipt::{RECEIPT_KIND, audience, fees_of, legs_of, parties_of, receipt_view};
+use crate::rows::{CheckoutRow, PartyRow, ReceiptRow, SalesRow, SplitRow};
+use crate::schema::{checkouts, receipt_parties, receipts, sales_totals, splits};
 
 const PARTIES: &str = "receipt_parties";
 
@@ -55,7 +55,11 @@ impl Auditor {
         };
         let node = self.keyring.node_public();
         if message.from != *self.keyring.node_did() || message.verify(RECEIPT_KIND, &node).is_err() {
-            self.find(ReceiptRow::TABLE, &id, "the document does not carry the node's signature");
+            self.find(
+                ReceiptRow::TABLE,
+                &id,
+                "the document does not carry the node's signature",
+            );
         }
         if !columns_fit(row, &message) {
             self.find(ReceiptRow::TABLE, &id, "the columns are not those of the document");
@@ -73,12 +77,15 @@ impl Auditor {
         let kid = token::key_id(&node);
         let key_of = |named: &str| (named == kid).then_some(node);
         let (iss, aud) = (self.keyring.node_did().as_str(), audience(&message.payload.goods));
-        let Ok(token) = token::verify::<ReceiptClaims>(&row.jwt, &key_of, iss, &aud, row.issued_at) else {
+        let Ok(view) = receipt_view(&self.keyring, row) else {
+            return false;
+        };
+        let Ok(token) = token::verify::<ReceiptClaims>(&view.jwt, &key_of, iss, &aud, row.issued_at) else {
             return false;
         };
         let claims = token.claims;
         token.standard.sub == row.id.to_string()
-            && claims.payer == row.payer_did
+            && claims.payer.as_str() == row.payer_did
             && claims.gross == message.payload.gross
             && claims.document_sha256 == sha256_hex(row.document.as_bytes())
             && claims.manifest == message.payload.manifest.id
@@ -95,10 +102,18 @@ impl Auditor {
         let body = &message.payload;
         let entry = from_ledger(entry_fetch(conn, &self.sealer, body.ledger_entry.id))?;
         let Some(entry) = entry.filter(|entry| hex::encode(entry.hash) == body.ledger_entry.hash) else {
-            self.find(ReceiptRow::TABLE, id, "the ledger does not have the entry that it names");
+            self.find(
+                ReceiptRow::TABLE,
+                id,
+                "the ledger does not have the entry that it names",
+            );
             return Ok(());
         };
-        let lines = body.fees.iter().map(|fee| fee.amount).chain(body.legs.iter().map(|leg| leg.amount));
+        let lines = body
+            .fees
+            .iter()
+            .map(|fee| fee.amount)
+            .chain(body.legs.iter().map(|leg| leg.amount));
         let units: Vec<i64> = lines.map(imajin_money::Amount::micros).collect();
         let total: i128 = units.iter().map(|units| i128::from(*units)).sum();
         let booked: Vec<i64> = entry.legs.iter().skip(1).map(imajin_ledger::Leg::units).collect();
@@ -117,12 +132,22 @@ impl Auditor {
         entry: &Entry,
     ) -> Result<(), StoreError> {
         let body = &message.payload;
-        let quote = checkout_quotes::table.find(body.checkout).select(QuoteRow::as_select()).first(conn);
-        let Some((quote, fees)) = self.readable::<QuoteRow>(quote)?.and_then(|row| row.parse().ok()) else {
+        let checkout = checkouts::table
+            .find(body.checkout)
+            .select(CheckoutRow::as_select())
+            .first(conn);
+        let Some(checkout) = self.readable::<CheckoutRow>(checkout)? else {
             return Ok(());
         };
-        let Ok(plan) = plan_of(&quote, &fees) else {
-            self.find(ReceiptRow::TABLE, id, "its quote cannot be split");
+        let split = splits::table
+            .find(&checkout.split_id)
+            .select(SplitRow::as_select())
+            .first(conn);
+        let Some(split) = self.readable::<SplitRow>(split)?.and_then(|row| row.parse().ok()) else {
+            return Ok(());
+        };
+        let Ok(plan) = split.plan(body.gross) else {
+            self.find(ReceiptRow::TABLE, id, "its price cannot be split");
             return Ok(());
         };
         let node = self.keyring.node_did().clone();
@@ -130,19 +155,32 @@ impl Auditor {
         // The protocol's DID is a setting; the receipt says whom it was.
         let protocol = plan.fees.iter().zip(&body.fees);
         let protocol = protocol.filter(|(line, _)| line.recipient == imajin_fair::plan::FeeRecipient::Protocol);
-        let protocol = protocol.map(|(_, fee)| fee.did.clone()).next().unwrap_or_else(|| node.clone());
+        let protocol = protocol
+            .map(|(_, fee)| fee.did.clone())
+            .next()
+            .unwrap_or_else(|| node.clone());
         let recipients = Recipients { protocol, node, payer };
-        let accounts: Vec<_> =
-            credits(&plan, &recipients).iter().map(|credit| (credit.account.id(), credit.units)).collect();
-        let booked: Vec<_> = entry.legs.iter().skip(1).map(|leg| (leg.account(), leg.units())).collect();
-        let digest = quote.manifest.digest_hex().unwrap_or_default();
+        let accounts: Vec<_> = credits(&plan, &recipients)
+            .iter()
+            .map(|credit| (credit.account.id(), credit.units))
+            .collect();
+        let booked: Vec<_> = entry
+            .legs
+            .iter()
+            .skip(1)
+            .map(|leg| (leg.account(), leg.units()))
+            .collect();
         let agrees = body.legs == legs_of(&plan)
             && body.fees == fees_of(&plan, &recipients)
             && accounts == booked
-            && body.manifest.id == quote.manifest.id
-            && body.manifest.sha256 == digest;
+            && body.manifest == split.manifest
+            && body.seller == split.document.seller;
         if !agrees {
-            self.find(ReceiptRow::TABLE, id, "the split is not the one that the manifest gives");
+            self.find(
+                ReceiptRow::TABLE,
+                id,
+                "the split is not the one that the manifest gives",
+            );
         }
         Ok(())
     }
@@ -154,16 +192,21 @@ impl Auditor {
         message: &SignedMessage<ReceiptBody>,
     ) -> Result<(), StoreError> {
         let body = &message.payload;
-        let checkout = checkouts::table.find(body.checkout).select(CheckoutRow::as_select()).first(conn);
+        let checkout = checkouts::table
+            .find(body.checkout)
+            .select(CheckoutRow::as_select())
+            .first(conn);
         if matches!(checkout, Err(diesel::result::Error::NotFound)) {
             self.find(ReceiptRow::TABLE, id, "its checkout is missing");
         }
-        let Some(checkout) = self.readable::<CheckoutRow>(checkout)? else { return Ok(()) };
+        let Some(checkout) = self.readable::<CheckoutRow>(checkout)? else {
+            return Ok(());
+        };
         let fits = checkout.state == "settled"
             && checkout.receipt_id == Some(body.id)
-            && Some(&checkout.owner_did) == message.to.as_ref()
+            && Some(checkout.owner_did.as_str()) == message.to.as_ref().map(Did::as_str)
             && checkout.goods() == body.goods
-            && checkout.seller_did == body.seller
+            && checkout.seller_did == body.seller.as_str()
             && checkout.rail == body.rail
             && checkout.rail_reference.as_ref() == Some(&body.rail_reference)
             && checkout.price().is_ok_and(|price| price == body.gross);
@@ -181,7 +224,11 @@ impl Auditor {
                 .count()
                 .get_result(conn)?;
             if there != 1 {
-                self.find(PARTIES, format!("{}/{}", party.did, party.receipt_id), "a party of the receipt is missing");
+                self.find(
+                    PARTIES,
+                    format!("{}/{}", party.did, party.receipt_id),
+                    "a party of the receipt is missing",
+                );
             }
         }
         Ok(i64::try_from(due.len()).unwrap_or(i64::MAX))
@@ -193,9 +240,9 @@ impl Auditor {
         loop {
             let page: Vec<PartyRow> = receipt_parties::table
                 .filter(
-                    receipt_parties::did
-                        .gt(&last.0)
-                        .or(receipt_parties::did.eq(&last.0).and(receipt_parties::receipt_id.gt(&last.1))),
+                    receipt_parties::did.gt(&last.0).or(receipt_parties::did
+                        .eq(&last.0)
+                        .and(receipt_parties::receipt_id.gt(&last.1))),
                 )
                 .order_by((receipt_parties::did, receipt_parties::receipt_id))
                 .limit(PAGE)
@@ -204,30 +251,59 @@ impl Auditor {
             let Some(end) = page.last() else { return Ok(()) };
             last = (end.did.clone(), end.receipt_id.clone());
             for party in page {
-                let row = receipts::table.find(&party.receipt_id).select(ReceiptRow::as_select()).first(conn);
+                let row = receipts::table
+                    .find(&party.receipt_id)
+                    .select(ReceiptRow::as_select())
+                    .first(conn);
                 let message = self.readable::<ReceiptRow>(row)?.and_then(|row| row.message().ok());
                 if message.is_none_or(|message| !parties_of(&message).contains(&party)) {
-                    self.find(PARTIES, format!("{}/{}", party.did, party.receipt_id), "no party of the receipt");
+                    self.find(
+                        PARTIES,
+                        format!("{}/{}", party.did, party.receipt_id),
+                        "no party of the receipt",
+                    );
                 }
             }
         }
     }
 
     pub(super) fn sales_check(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
-        let assets: Vec<String> =
-            sales_totals::table.order_by(sales_totals::asset).select(sales_totals::asset).load(conn)?;
+        let assets: Vec<String> = sales_totals::table
+            .order_by(sales_totals::asset)
+            .select(sales_totals::asset)
+            .load(conn)?;
         let mut known = BTreeSet::new();
         for asset in assets {
-            let row = sales_totals::table.find(&asset).select(SalesRow::as_select()).first(conn);
+            let row = sales_totals::table
+                .find(&asset)
+                .select(SalesRow::as_select())
+                .first(conn);
             if let Some(row) = self.readable::<SalesRow>(row)? {
-                let tally = SalesTally { gross: row.gross, receipts: row.receipts, refunds: row.refunds };
-                if self.sales.get(&asset).map_or(tally != SalesTally::default(), |seen| *seen != tally) {
-                    self.find(SalesRow::TABLE, &asset, "the sums are not those of the receipts and refunds");
+                let tally = SalesTally {
+                    gross: row.gross,
+                    receipts: row.receipts,
+                    refunds: row.refunds,
+                };
+                if self
+                    .sales
+                    .get(&asset)
+                    .map_or(tally != SalesTally::default(), |seen| *seen != tally)
+                {
+                    self.find(
+                        SalesRow::TABLE,
+                        &asset,
+                        "the sums are not those of the receipts and refunds",
+                    );
                 }
             }
             known.insert(asset);
         }
-        let missing: Vec<String> = self.sales.keys().filter(|asset| !known.contains(*asset)).cloned().collect();
+        let missing: Vec<String> = self
+            .sales
+            .keys()
+            .filter(|asset| !known.contains(*asset))
+            .cloned()
+            .collect();
         for asset in missing {
             self.find(SalesRow::TABLE, asset, "the sums are missing");
         }
@@ -240,9 +316,11 @@ fn columns_fit(row: &ReceiptRow, message: &SignedMessage<ReceiptBody>) -> bool {
     row.id == body.id
         && row.checkout_id == body.checkout
         && row.entry_id == body.ledger_entry.id
-        && Some(&row.payer_did) == message.to.as_ref()
+        && Some(row.payer_did.as_str()) == message.to.as_ref().map(Did::as_str)
         && row.asset == body.gross.asset.to_string()
         && row.gross == body.gross.amount.micros()
         && row.issued_at == body.time
-        && message.canonical_bytes().is_ok_and(|bytes| bytes == row.document.as_bytes())
+        && message
+            .canonical_bytes()
+            .is_ok_and(|bytes| bytes == row.document.as_bytes())
 }

@@ -1,20 +1,22 @@
 //! The life of a checkout before the money.
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use imajin_did::Did;
-use imajin_fair::plan::FeeSchedule;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::CheckoutId;
 use imajin_money::Money;
-use imajin_pay_api::{CheckoutState, GoodsQuote, GoodsRef};
+use imajin_pay_api::{CheckoutState, GoodsRef};
 use imajin_store::{Conn, SealedRow, for_update};
 use imajin_web::Verified;
 use serde::{Deserialize, Serialize};
 
 use super::checkout_lock;
+use super::plan::Split;
 use crate::PayError;
 use crate::context::{Context, IdempotencyKey};
-use crate::rows::{CheckoutRow, QuoteRow, json_text, state_text};
+use crate::rows::{CheckoutRow, json_text, state_text};
 use crate::schema::checkouts;
 
 /// The action in the mutation log of a buyer's own request.
@@ -31,11 +33,25 @@ const SWEEP_ROWS: i64 = 200;
 pub(crate) struct CheckoutOpened {
     pub(crate) checkout: CheckoutId,
     pub(crate) goods: GoodsRef,
-    pub(crate) buyer: Did,
-    pub(crate) seller: Did,
+    pub(crate) buyer: String,
+    pub(crate) seller: String,
+    pub(crate) title: String,
     pub(crate) price: Money,
-    pub(crate) manifest_sha256: String,
-    pub(crate) fee_schedule_version: u32,
+    pub(crate) split: String,
+}
+
+impl CheckoutOpened {
+    pub(crate) fn of(row: &CheckoutRow, price: Money) -> Self {
+        Self {
+            checkout: row.id,
+            goods: row.goods(),
+            buyer: row.owner_did.clone(),
+            seller: row.seller_did.clone(),
+            title: row.title.clone(),
+            price,
+            split: row.split_id.clone(),
+        }
+    }
 }
 
 /// A checkout about to be opened.
@@ -45,8 +61,9 @@ pub(crate) struct NewCheckout {
     pub(crate) rail: String,
     pub(crate) goods: GoodsRef,
     pub(crate) buyer: Did,
-    pub(crate) quote: GoodsQuote,
-    pub(crate) fees: FeeSchedule,
+    pub(crate) title: String,
+    pub(crate) price: Money,
+    pub(crate) split: Arc<Split>,
     pub(crate) expires_at: Timestamp,
     pub(crate) pay_url: String,
     pub(crate) rail_reference: Option<String>,
@@ -84,7 +101,13 @@ pub(crate) fn checkout_open(
     }
     let row = open_or_find(conn, context, new)?;
     let id = row.id.to_string();
-    context.signed_append(conn, &request.verified, CHECKOUT_REQUEST, &format!("{id}/request"), &request.body)?;
+    context.signed_append(
+        conn,
+        &request.verified,
+        CHECKOUT_REQUEST,
+        &format!("{id}/request"),
+        &request.body,
+    )?;
     if let Some(key) = &request.key {
         key.store(conn, context, &new.buyer, 201, id.as_bytes())?;
     }
@@ -94,48 +117,47 @@ pub(crate) fn checkout_open(
 fn open_or_find(conn: &mut Conn, context: &Context, new: &NewCheckout) -> Result<CheckoutRow, PayError> {
     let now = context.now();
     if let Some(mut row) = open_find(conn, context, &new.goods, &new.buyer)? {
-        if row.expires_at > now && row.price()? == new.quote.price {
+        if row.expires_at > now && row.price()? == new.price {
             return Ok(row);
         }
         let expired = row.expires_at <= now;
-        row.state_set(if expired { CheckoutState::Expired } else { CheckoutState::Cancelled }, now);
-        row.reason = Some(if expired { NOT_PAID_IN_TIME } else { "The price of the goods has changed." }.to_owned());
+        row.state_set(
+            if expired {
+                CheckoutState::Expired
+            } else {
+                CheckoutState::Cancelled
+            },
+            now,
+        );
+        row.reason = Some(
+            if expired {
+                NOT_PAID_IN_TIME
+            } else {
+                "The price of the goods has changed."
+            }
+            .to_owned(),
+        );
         row.save(conn, &context.sealer)?;
     }
-    let row = row_of(context, new, now);
-    let quote = QuoteRow {
-        checkout_id: new.id,
-        quote: json_text(&new.quote)?,
-        fees: json_text(&new.fees)?,
-        row_seal: Vec::new(),
-    };
-    let manifest = new.quote.manifest.digest_hex();
-    let opened = CheckoutOpened {
-        checkout: new.id,
-        goods: new.goods.clone(),
-        buyer: row.owner_did.clone(),
-        seller: row.seller_did.clone(),
-        price: new.quote.price,
-        manifest_sha256: manifest.map_err(|error| PayError::Fault(error.to_string()))?,
-        fee_schedule_version: new.fees.version,
-    };
-    let body = json_text(&opened)?.into_bytes();
-    context.node_append(conn, &row.owner_did, CHECKOUT_OPEN, &new.id.to_string(), body)?;
-    quote.insert(conn, &context.sealer)?;
+    let split = new.split.store(conn, context)?;
+    let row = row_of(context, new, split, now);
+    let body = json_text(&CheckoutOpened::of(&row, new.price))?.into_bytes();
+    context.node_append(conn, &new.buyer.canonical(), CHECKOUT_OPEN, &new.id.to_string(), body)?;
     Ok(row.insert(conn, &context.sealer)?)
 }
 
-fn row_of(context: &Context, new: &NewCheckout, now: Timestamp) -> CheckoutRow {
+fn row_of(context: &Context, new: &NewCheckout, split_id: String, now: Timestamp) -> CheckoutRow {
     CheckoutRow {
         id: new.id,
         rail: new.rail.clone(),
         goods_kind: new.goods.kind.clone(),
         goods_id: new.goods.id.clone(),
-        owner_did: new.buyer.canonical(),
-        seller_did: new.quote.seller.canonical(),
-        title: new.quote.title.clone(),
-        asset: new.quote.price.asset.to_string(),
-        price: new.quote.price.amount.micros(),
+        owner_did: new.buyer.canonical().to_string(),
+        seller_did: new.split.document.seller.to_string(),
+        title: new.title.clone(),
+        asset: new.price.asset.to_string(),
+        price: new.price.amount.micros(),
+        split_id,
         state: state_text(CheckoutState::Open).to_owned(),
         form_token: hex::encode(context.env.random_bytes::<32>()),
         pay_url: new.pay_url.clone(),
@@ -162,7 +184,7 @@ pub(crate) fn open_find(
     goods: &GoodsRef,
     buyer: &Did,
 ) -> Result<Option<CheckoutRow>, PayError> {
-    let buyer = buyer.canonical();
+    let buyer = buyer.canonical().to_string();
     let row: Option<CheckoutRow> = for_update!(
         conn,
         checkouts::table

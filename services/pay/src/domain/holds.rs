@@ -55,7 +55,10 @@ pub(crate) struct HoldView {
 
 impl HoldView {
     fn of(outcome: &Outcome) -> Result<Self, PayError> {
-        let hold = outcome.hold.as_ref().ok_or_else(|| PayError::Fault("a hold without a hold".to_owned()))?;
+        let hold = outcome
+            .hold
+            .as_ref()
+            .ok_or_else(|| PayError::Fault("a hold without a hold".to_owned()))?;
         Ok(Self {
             id: hold.id,
             amount: hold.amount,
@@ -121,9 +124,14 @@ pub(crate) fn hold_place(
 ) -> Result<(HoldView, bool), PayError> {
     request.once(conn, context, "hold.place", 201, |conn| {
         let owner = request.owner();
-        let lasts = wish.expires_in_seconds.map_or(EXPIRES_DEFAULT, |seconds| Span::seconds(i64::from(seconds)));
+        let lasts = wish
+            .expires_in_seconds
+            .map_or(EXPIRES_DEFAULT, |seconds| Span::seconds(i64::from(seconds)));
         if lasts <= Span::ZERO || lasts > Span::seconds(i64::from(EXPIRES_SECONDS_MAX)) {
-            return Err(PayError::invalid("expiresInSeconds", format!("must be 1 to {EXPIRES_SECONDS_MAX}")));
+            return Err(PayError::invalid(
+                "expiresInSeconds",
+                format!("must be 1 to {EXPIRES_SECONDS_MAX}"),
+            ));
         }
         let place = HoldPlace {
             id: context.env.new_id(),
@@ -197,11 +205,13 @@ pub(crate) fn hold_void(
 /// A hold of the caller's own balance. For everybody else there is none; a checkout's hold belongs to the checkout.
 fn own_hold(conn: &mut Conn, context: &Context, owner: &Did, id: HoldId) -> Result<Hold, PayError> {
     let hold = hold_fetch(conn, &context.sealer, id)?.ok_or(PayError::NotFound("hold"))?;
-    if hold.owner != Owner::Did(owner.canonical()) {
+    if hold.owner != Owner::Did(owner.canonical()).to_string() {
         return Err(PayError::NotFound("hold"));
     }
     if hold.source != AccountKey::of(owner, hold.amount.asset, Purpose::Available).id() {
-        return Err(PayError::Forbidden("This money was paid for a checkout, and only the checkout moves it."));
+        return Err(PayError::Forbidden(
+            "This money was paid for a checkout, and only the checkout moves it.",
+        ));
     }
     Ok(hold)
 }

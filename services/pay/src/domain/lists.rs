@@ -11,6 +11,7 @@ use imajin_store::{Conn, SealedRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::receipt::{parties_of, receipt_view};
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::ReceiptRow;
@@ -21,14 +22,24 @@ pub(crate) const PAGE_MAX: u32 = 100;
 
 fn money_of(account: &Account) -> Money {
     // A rail's account is the only one below zero, and it is nobody's balance.
-    Money::new(Amount::from_micros(account.balance_units).unwrap_or(Amount::ZERO), account.key.asset)
+    Money::new(
+        Amount::from_micros(account.balance_units).unwrap_or(Amount::ZERO),
+        account.key.asset,
+    )
 }
 
 /// An owner's balances; accounts that are empty are left out, except for the spendable ones.
 pub(crate) fn balance_list(conn: &mut Conn, context: &Context, owner: &Did) -> Result<Vec<BalanceView>, PayError> {
     let accounts = account_list(conn, &context.sealer, &Owner::Did(owner.canonical()))?;
-    let shown = accounts.iter().filter(|each| each.balance_units != 0 || each.key.purpose == Purpose::Available);
-    Ok(shown.map(|each| BalanceView { purpose: each.key.purpose.to_string(), balance: money_of(each) }).collect())
+    let shown = accounts
+        .iter()
+        .filter(|each| each.balance_units != 0 || each.key.purpose == Purpose::Available);
+    Ok(shown
+        .map(|each| BalanceView {
+            purpose: each.key.purpose.to_string(),
+            balance: money_of(each),
+        })
+        .collect())
 }
 
 /// A line of a statement on the wire.
@@ -91,9 +102,14 @@ pub(crate) fn entry_page(conn: &mut Conn, context: &Context, wish: &EntryWish) -
     let limit = wish.limit.clamp(1, PAGE_MAX);
     let lines = statement_list(conn, &context.sealer, &account, wish.before, i64::from(limit))?;
     let is_full = u32::try_from(lines.len()).is_ok_and(|length| length == limit);
-    let before = lines.last().map(|line| line.number).filter(|number| is_full && *number > 1);
+    let before = lines
+        .last()
+        .map(|line| line.number)
+        .filter(|number| is_full && *number > 1);
     let money = |units: i64| {
-        let amount = i64::try_from(units.unsigned_abs()).ok().and_then(|units| Amount::from_micros(units).ok());
+        let amount = i64::try_from(units.unsigned_abs())
+            .ok()
+            .and_then(|units| Amount::from_micros(units).ok());
         Money::new(amount.unwrap_or(Amount::MAX), currency)
     };
     let line = |line: imajin_ledger::StatementLine| EntryLine {
@@ -116,8 +132,11 @@ pub(crate) fn entry_page(conn: &mut Conn, context: &Context, wish: &EntryWish) -
 
 fn only_currency(conn: &mut Conn, context: &Context, wish: &EntryWish) -> Result<Asset, PayError> {
     let accounts = account_list(conn, &context.sealer, &Owner::Did(wish.owner.canonical()))?;
-    let mut assets: Vec<Asset> =
-        accounts.iter().filter(|each| each.key.purpose == wish.purpose).map(|each| each.key.asset).collect();
+    let mut assets: Vec<Asset> = accounts
+        .iter()
+        .filter(|each| each.key.purpose == wish.purpose)
+        .map(|each| each.key.asset)
+        .collect();
     assets.dedup();
     match assets.as_slice() {
         [] => Err(PayError::NotFound("account")),
@@ -136,12 +155,16 @@ pub(crate) fn receipt_fetch(
     id: ReceiptId,
     reader: &Reader,
 ) -> Result<Option<ReceiptView>, PayError> {
-    let row: Option<ReceiptRow> = receipts::table.find(id).select(ReceiptRow::as_select()).first(conn).optional()?;
+    let row: Option<ReceiptRow> = receipts::table
+        .find(id)
+        .select(ReceiptRow::as_select())
+        .first(conn)
+        .optional()?;
     let Some(row) = row else { return Ok(None) };
-    let view = row.intact(&context.sealer)?.view()?;
+    let view = receipt_view(&context.keyring, &row.intact(&context.sealer)?)?;
     let did = reader.did.canonical().to_string();
     // Asked of the signed document, not of the index beside it.
-    let is_party = super::receipt::parties_of(&view.message).iter().any(|party| party.did == did);
+    let is_party = parties_of(&view.message).iter().any(|party| party.did == did);
     Ok((is_party || reader.operator).then_some(view))
 }
 
@@ -176,5 +199,7 @@ pub(crate) fn receipt_list(
                 .load(conn)?
         }
     };
-    rows.into_iter().map(|row| row.intact(&context.sealer)?.view()).collect()
+    rows.into_iter()
+        .map(|row| receipt_view(&context.keyring, &row.intact(&context.sealer)?))
+        .collect()
 }

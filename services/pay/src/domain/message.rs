@@ -7,8 +7,8 @@ use imajin_pay_api::CheckoutState;
 use imajin_rails::{RailEvent, RailOutcome};
 use imajin_store::{Conn, SealedRow, for_update, is_unique_violation, outbox};
 
-use super::refund::{self, Refund};
 use super::checkout_lock;
+use super::refund::{self, Refund};
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::{CheckoutRow, MessageResult, MessageRow, outcome_text};
@@ -40,7 +40,10 @@ pub(crate) fn message_store(
 ) -> Result<Stored, PayError> {
     for (member, text) in [("id", &event.id), ("reference", &event.reference)] {
         if text.is_empty() || text.len() > TEXT_BYTES_MAX {
-            return Err(PayError::invalid(member, format!("must have 1 to {TEXT_BYTES_MAX} bytes")));
+            return Err(PayError::invalid(
+                member,
+                format!("must have 1 to {TEXT_BYTES_MAX} bytes"),
+            ));
         }
     }
     if let Some(id) = event_find(conn, rail, &event.id)? {
@@ -145,11 +148,18 @@ fn paid(
         return Ok(MessageResult::Ignored);
     }
     let outcome = hold_place(conn, context, message, &checkout)?;
-    let hold = outcome.hold.map(|hold| hold.id).ok_or_else(|| PayError::Fault("a hold without a hold".to_owned()))?;
+    let hold = outcome
+        .hold
+        .map(|hold| hold.id)
+        .ok_or_else(|| PayError::Fault("a hold without a hold".to_owned()))?;
     message.hold_id = Some(hold);
     let now = context.now();
     let price = checkout.price()?;
-    let refund = |reason: String| Refund { hold, message: message.id, reason };
+    let refund = |reason: String| Refund {
+        hold,
+        message: message.id,
+        reason,
+    };
     if amount != price {
         let reason = format!("{amount} arrived instead of {price}; it was sent back.");
         let open = checkout.state()? == CheckoutState::Open;
@@ -175,7 +185,14 @@ fn paid(
     checkout.paid_at = Some(message.occurred_at);
     checkout.reason = None;
     let checkout = checkout.save(conn, &context.sealer)?;
-    outbox::enqueue(conn, &context.sealer, &context.env, DELIVER, &checkout.id.to_string(), &checkout.id)?;
+    outbox::enqueue(
+        conn,
+        &context.sealer,
+        &context.env,
+        DELIVER,
+        &checkout.id.to_string(),
+        &checkout.id,
+    )?;
     Ok(MessageResult::Booked)
 }
 
@@ -192,7 +209,7 @@ fn hold_place(
         id,
         key: message.ledger_key(),
         source: AccountKey::rail(&message.rail, money.asset),
-        owner: Owner::Did(checkout.owner_did.clone()),
+        owner: Owner::Did(checkout.buyer()?),
         amount: money.amount,
         reference: checkout.id.to_string(),
         expires_at: None,
@@ -238,6 +255,13 @@ fn cancelled(conn: &mut Conn, context: &Context, mut checkout: CheckoutRow) -> R
     checkout.state_set(CheckoutState::Cancelled, context.now());
     checkout.reason = Some("The buyer left.".to_owned());
     let checkout = checkout.save(conn, &context.sealer)?;
-    outbox::enqueue(conn, &context.sealer, &context.env, RELEASE, &checkout.id.to_string(), &checkout.goods())?;
+    outbox::enqueue(
+        conn,
+        &context.sealer,
+        &context.env,
+        RELEASE,
+        &checkout.id.to_string(),
+        &checkout.goods(),
+    )?;
     Ok(MessageResult::Cancelled)
 }

@@ -39,6 +39,10 @@ pub(crate) fn checkout_find(
     context: &Context,
     id: CheckoutId,
 ) -> Result<Option<CheckoutRow>, PayError> {
-    let row: Option<CheckoutRow> = checkouts::table.find(id).select(CheckoutRow::as_select()).first(conn).optional()?;
+    let row: Option<CheckoutRow> = checkouts::table
+        .find(id)
+        .select(CheckoutRow::as_select())
+        .first(conn)
+        .optional()?;
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
 }

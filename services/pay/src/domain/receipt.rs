@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use imajin_did::{Did, Keyring};
 use imajin_fair::plan::Plan;
-use imajin_kernel::id::ReceiptId;
 use imajin_kernel::Span;
+use imajin_kernel::id::ReceiptId;
 use imajin_ledger::{Posted, Recipients};
-use imajin_pay_api::{
-    GoodsRef, ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptLeg, ReceiptLedgerEntry, ReceiptManifest,
-};
+use imajin_pay_api::{GoodsRef, ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptLedgerEntry, ReceiptLeg, ReceiptView};
 use imajin_proof::digest::sha256_hex;
+use imajin_proof::jcs::JcsError;
 use imajin_proof::token::{self, Standard};
-use imajin_proof::{SignedMessage, jcs};
+use imajin_proof::{ProofError, SignedMessage};
 
+use super::plan::Split;
 use crate::PayError;
 use crate::rows::{CheckoutRow, PartyRow, ReceiptRow};
 
@@ -27,7 +27,7 @@ const JWT_LIFETIME: Span = Span::days(36_500);
 pub(crate) struct ReceiptParts<'a> {
     pub(crate) id: ReceiptId,
     pub(crate) plan: &'a Plan,
-    pub(crate) manifest: &'a ReceiptManifest,
+    pub(crate) split: &'a Split,
     pub(crate) delivered: &'a [String],
     pub(crate) recipients: &'a Recipients,
     pub(crate) entry: &'a Posted,
@@ -61,14 +61,13 @@ pub(crate) fn legs_of(plan: &Plan) -> Vec<ReceiptLeg> {
     plan.legs.iter().map(leg).collect()
 }
 
-/// Writes and signs a receipt, as document and as JWT.
+/// Writes and signs a receipt.
 pub(crate) fn receipt_make(
     keyring: &Keyring,
     checkout: &CheckoutRow,
     parts: &ReceiptParts<'_>,
 ) -> Result<(ReceiptRow, Vec<PartyRow>), PayError> {
     let gross = parts.plan.gross;
-    let hash = hex::encode(parts.entry.hash);
     let body = ReceiptBody {
         id: parts.id,
         time: parts.entry.posted_at,
@@ -76,54 +75,65 @@ pub(crate) fn receipt_make(
         goods: checkout.goods(),
         title: checkout.title.clone(),
         delivered: parts.delivered.to_vec(),
-        seller: checkout.seller_did.clone(),
-        manifest: parts.manifest.clone(),
+        seller: parts.split.document.seller.clone(),
+        manifest: parts.split.manifest.clone(),
         gross,
         fees: fees_of(parts.plan, parts.recipients),
         legs: legs_of(parts.plan),
         rail: checkout.rail.clone(),
         rail_reference: checkout.rail_reference.clone().unwrap_or_default(),
         test_money: parts.test_money,
-        ledger_entry: ReceiptLedgerEntry { id: parts.entry.id, hash: hash.clone() },
+        ledger_entry: ReceiptLedgerEntry {
+            id: parts.entry.id,
+            hash: hex::encode(parts.entry.hash),
+        },
     };
-    let node = keyring.node_did().clone();
-    let payer = checkout.owner_did.clone();
+    let (node, payer) = (keyring.node_did().clone(), parts.recipients.payer.clone());
     let now = parts.entry.posted_at;
-    let message = SignedMessage::sign(keyring.node_key(), node, RECEIPT_KIND, Some(payer.clone()), now, body)?;
-    let canonical = message.canonical_bytes()?;
-    let claims = ReceiptClaims {
-        payer: payer.clone(),
-        gross,
-        document_sha256: sha256_hex(&canonical),
-        manifest: parts.manifest.id.clone(),
-        entry_hash: hash,
-    };
-    let standard = Standard {
-        iss: keyring.node_did().to_string(),
-        aud: audience(&message.payload.goods),
-        sub: parts.id.to_string(),
-        jti: parts.id.to_string(),
-        iat: now,
-        exp: now.plus(JWT_LIFETIME),
-    };
-    let kid = token::key_id(&keyring.node_public());
-    let jwt = token::issue(keyring.node_key(), &kid, &standard, &claims)
-        .map_err(|error| PayError::Fault(format!("a receipt's token: {error}")))?;
+    let message = SignedMessage::sign(keyring.node_key(), node, RECEIPT_KIND, Some(payer), now, body)?;
     let parties = parties_of(&message);
     let row = ReceiptRow {
         id: parts.id,
         checkout_id: checkout.id,
         entry_id: parts.entry.id,
-        payer_did: payer,
+        payer_did: checkout.owner_did.clone(),
         asset: gross.asset.to_string(),
         gross: gross.amount.micros(),
         issued_at: now,
         // The canonical bytes are the document's text: whoever hashes the column gets what the JWT says.
-        document: String::from_utf8(canonical).or(Err(imajin_proof::ProofError::Jcs(jcs::JcsError::NotJson)))?,
-        jwt,
+        document: String::from_utf8(message.canonical_bytes()?).or(Err(ProofError::Jcs(JcsError::NotJson)))?,
         row_seal: Vec::new(),
     };
     Ok((row, parties))
+}
+
+/// A receipt in both of its forms. The JWT says nothing that the document does not: it is made when somebody asks, with
+/// the key that the node has then, and is the same for as long as that key is.
+pub(crate) fn receipt_view(keyring: &Keyring, row: &ReceiptRow) -> Result<ReceiptView, PayError> {
+    let message = row.message()?;
+    let body = &message.payload;
+    let claims = ReceiptClaims {
+        payer: message
+            .to
+            .clone()
+            .ok_or_else(|| PayError::Fault("a receipt for nobody".to_owned()))?,
+        gross: body.gross,
+        document_sha256: sha256_hex(row.document.as_bytes()),
+        manifest: body.manifest.id.clone(),
+        entry_hash: body.ledger_entry.hash.clone(),
+    };
+    let standard = Standard {
+        iss: keyring.node_did().to_string(),
+        aud: audience(&body.goods),
+        sub: body.id.to_string(),
+        jti: body.id.to_string(),
+        iat: body.time,
+        exp: body.time.plus(JWT_LIFETIME),
+    };
+    let kid = token::key_id(&keyring.node_public());
+    let jwt = token::issue(keyring.node_key(), &kid, &standard, &claims)
+        .map_err(|error| PayError::Fault(format!("a receipt's token: {error}")))?;
+    Ok(ReceiptView { message, jwt })
 }
 
 /// Who may see a receipt beside the operator: the payer and the payees.
@@ -132,5 +142,10 @@ pub(crate) fn parties_of(message: &SignedMessage<ReceiptBody>) -> Vec<PartyRow> 
     dids.extend(message.payload.fees.iter().map(|fee| &fee.did));
     dids.extend(&message.to);
     let receipt_id = message.payload.id.to_string();
-    dids.into_iter().map(|did| PartyRow { did: did.to_string(), receipt_id: receipt_id.clone() }).collect()
+    dids.into_iter()
+        .map(|did| PartyRow {
+            did: did.to_string(),
+            receipt_id: receipt_id.clone(),
+        })
+        .collect()
 }

@@ -57,7 +57,14 @@ pub(crate) fn payment_refund(
         reference: message.reference.clone(),
         amount: message.money()?,
     };
-    outbox::enqueue(conn, &context.sealer, &context.env, RAIL_REFUND, &message.id.to_string(), &order)?;
+    outbox::enqueue(
+        conn,
+        &context.sealer,
+        &context.env,
+        RAIL_REFUND,
+        &message.id.to_string(),
+        &order,
+    )?;
     sales::refund_count(conn, context, &message.asset)?;
     tracing::info!(checkout = %checkout.id, reason = refund.reason, "a payment goes back");
     Ok(())
@@ -76,7 +83,11 @@ pub(crate) fn checkout_refund(
         let missing = || PayError::damaged(CheckoutRow::TABLE, &id.to_string(), "it is paid, and names no payment");
         let (hold, message) = checkout.hold_id.zip(checkout.message_id).ok_or_else(missing)?;
         let mut message = message_lock(conn, context, message)?;
-        let refund = Refund { hold, message: message.id, reason: reason.to_owned() };
+        let refund = Refund {
+            hold,
+            message: message.id,
+            reason: reason.to_owned(),
+        };
         payment_refund(conn, context, &checkout, &message, &refund)?;
         MessageResult::Refunded.as_str().clone_into(&mut message.result);
         message.save(conn, &context.sealer)?;

@@ -18,7 +18,13 @@ fn sales_lock(conn: &mut Conn, context: &Context, asset: &str) -> Result<SalesRo
     if let Some(row) = sales_find(conn, context, asset)? {
         return Ok(row);
     }
-    let empty = SalesRow { asset: asset.to_owned(), gross: 0, receipts: 0, refunds: 0, row_seal: Vec::new() };
+    let empty = SalesRow {
+        asset: asset.to_owned(),
+        gross: 0,
+        receipts: 0,
+        refunds: 0,
+        row_seal: Vec::new(),
+    };
     let empty = empty.sealed(&context.sealer)?;
     // Another process may make it at this moment.
     per_backend!(&mut *conn, c => {
@@ -78,7 +84,10 @@ pub(crate) fn sales_summary(conn: &mut Conn, context: &Context) -> Result<SalesS
         summary.receipts = summary.receipts.saturating_add(count(row.receipts));
         summary.refunded = summary.refunded.saturating_add(count(row.refunds));
     }
-    let in_progress: i64 = checkouts::table.filter(checkouts::state.eq("paid")).count().get_result(conn)?;
+    let in_progress: i64 = checkouts::table
+        .filter(checkouts::state.eq("paid"))
+        .count()
+        .get_result(conn)?;
     summary.in_progress = u64::try_from(in_progress).unwrap_or(0);
     Ok(summary)
 }

@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 use diesel::upsert::excluded;
+use imajin_did::Did;
 use imajin_fair::plan::Plan;
 use imajin_kernel::id::{CheckoutId, OutboxId, ReceiptId};
 use imajin_ledger::{Command, EntryKind, HoldCapture, Outcome, credits};
-use imajin_pay_api::{CheckoutState, ReceiptManifest};
+use imajin_pay_api::CheckoutState;
 use imajin_store::{Conn, SealedRow, for_update, outbox, per_backend};
 
+use super::plan::Split;
 use super::receipt::{ReceiptParts, receipt_make};
-use super::{plan, sales};
+use super::sales;
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::{CheckoutRow, PartyRow, QuoteRow, ReceiptRow};
-use crate::schema::{checkout_quotes, checkouts, receipt_parties};
+use crate::rows::{CheckoutRow, PartyRow, ReceiptRow};
+use crate::schema::{checkouts, receipt_parties};
 
 /// Rows per statement.
 const ROWS_PER_STATEMENT: usize = 500;
@@ -35,8 +37,9 @@ pub(crate) struct SettleWish {
 #[derive(Debug)]
 pub(crate) struct SettleJob {
     pub(crate) wish: SettleWish,
+    pub(crate) split: Arc<Split>,
     pub(crate) plan: Plan,
-    pub(crate) manifest: ReceiptManifest,
+    pub(crate) payer: Did,
 }
 
 /// What became of a settlement.
@@ -54,28 +57,37 @@ pub(crate) fn settle_prepare(
     context: &Context,
     wishes: Vec<SettleWish>,
 ) -> Result<Vec<Result<SettleJob, PayError>>, PayError> {
-    let ids: Vec<String> = wishes.iter().map(|wish| wish.checkout.to_string()).collect();
-    let mut quotes: HashMap<CheckoutId, QuoteRow> = HashMap::with_capacity(ids.len());
+    let ids = wishes.iter().map(|wish| wish.checkout.to_string()).collect::<Vec<_>>();
+    let mut rows: HashMap<CheckoutId, CheckoutRow> = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(ROWS_PER_STATEMENT) {
-        let rows: Vec<QuoteRow> = checkout_quotes::table
-            .filter(checkout_quotes::checkout_id.eq_any(chunk))
-            .select(QuoteRow::as_select())
+        let loaded: Vec<CheckoutRow> = checkouts::table
+            .filter(checkouts::id.eq_any(chunk))
+            .select(CheckoutRow::as_select())
             .load(conn)?;
-        quotes.extend(rows.into_iter().map(|row| (row.checkout_id, row)));
+        rows.extend(loaded.into_iter().map(|row| (row.id, row)));
     }
-    Ok(wishes.into_iter().map(|wish| job_of(context, quotes.get(&wish.checkout), wish)).collect())
+    Ok(wishes
+        .into_iter()
+        .map(|wish| job_of(conn, context, rows.get(&wish.checkout), wish))
+        .collect())
 }
 
-fn job_of(context: &Context, quote: Option<&QuoteRow>, wish: SettleWish) -> Result<SettleJob, PayError> {
-    let quote = quote.ok_or(PayError::NotFound("checkout"))?;
-    if !quote.is_intact(&context.sealer) {
-        return Err(PayError::damaged(QuoteRow::TABLE, &wish.checkout.to_string(), "it was changed outside imajin"));
-    }
-    let (quote, fees) = quote.parse()?;
-    let plan = plan::plan_of(&quote, &fees)?;
-    let digest = quote.manifest.digest_hex().map_err(|error| PayError::Fault(error.to_string()))?;
-    let manifest = ReceiptManifest { id: quote.manifest.id, sha256: digest };
-    Ok(SettleJob { wish, plan, manifest })
+/// The row is looked at without a lock; what decides is read again in the transaction, price included.
+fn job_of(
+    conn: &mut Conn,
+    context: &Context,
+    row: Option<&CheckoutRow>,
+    wish: SettleWish,
+) -> Result<SettleJob, PayError> {
+    let row = row.ok_or(PayError::NotFound("checkout"))?;
+    let split = context.splits.fetch(conn, context, &row.split_id)?;
+    let plan = split.plan(row.price()?)?;
+    Ok(SettleJob {
+        wish,
+        split,
+        plan,
+        payer: row.buyer()?,
+    })
 }
 
 /// Books settlements. One that cannot be booked has its own answer and leaves the others alone.
@@ -116,7 +128,12 @@ pub(crate) fn settle_batch(
         }
     }
     batch.write(conn, context)?;
-    for item in jobs.iter().zip(&answers).filter(|(_, answer)| answer.is_ok()).filter_map(|(job, _)| job.wish.item) {
+    for item in jobs
+        .iter()
+        .zip(&answers)
+        .filter(|(_, answer)| answer.is_ok())
+        .filter_map(|(job, _)| job.wish.item)
+    {
         outbox::done(conn, &context.sealer, &item, context.now())?;
     }
     Ok(answers)
@@ -155,11 +172,18 @@ fn command_of(context: &Context, job: &SettleJob, row: Option<&CheckoutRow>) -> 
         CheckoutState::Settled => return Ok(None),
         state => {
             let detail = format!("This checkout is not paid: it is {state:?}.").to_lowercase();
-            return Err(PayError::State { detail, hint: "Nothing is split that is not paid." });
+            return Err(PayError::State {
+                detail,
+                hint: "Nothing is split that is not paid.",
+            });
         }
     }
-    if row.price()? != job.plan.gross {
-        return Err(PayError::damaged("checkouts", &row.id.to_string(), "the price is not the one of its quote"));
+    if row.price()? != job.plan.gross || row.owner_did != job.payer.as_str() {
+        return Err(PayError::damaged(
+            "checkouts",
+            &row.id.to_string(),
+            "it is not what was planned",
+        ));
     }
     let missing = || PayError::damaged("checkouts", &row.id.to_string(), "it is paid, and names no payment");
     let (hold, _receipt) = row.hold_id.zip(row.receipt_id).ok_or_else(missing)?;
@@ -168,7 +192,7 @@ fn command_of(context: &Context, job: &SettleJob, row: Option<&CheckoutRow>) -> 
         key: format!("settle/{}", row.id),
         kind: EntryKind::Settlement,
         reference: row.id.to_string(),
-        credits: credits(&job.plan, &context.recipients(&row.owner_did)),
+        credits: credits(&job.plan, &context.recipients(&job.payer)),
         release_rest: false,
     };
     Ok(Some(Command::Capture(capture)))
@@ -191,15 +215,23 @@ impl Batch {
         mut row: CheckoutRow,
         outcome: &Outcome,
     ) -> Result<ReceiptId, PayError> {
-        let missing = || PayError::damaged("checkouts", &row.id.to_string(), "it is paid, and has no receipt reserved");
+        let missing = || {
+            PayError::damaged(
+                "checkouts",
+                &row.id.to_string(),
+                "it is paid, and has no receipt reserved",
+            )
+        };
         let id = row.receipt_id.ok_or_else(missing)?;
-        let test_money = context.rail(&row.rail).map_or_else(|_| job.plan.gross.asset.is_test(), |rail| rail.is_test());
+        let test_money = context
+            .rail(&row.rail)
+            .map_or_else(|_| job.plan.gross.asset.is_test(), |rail| rail.is_test());
         let parts = ReceiptParts {
             id,
             plan: &job.plan,
-            manifest: &job.manifest,
+            split: &job.split,
             delivered: &job.wish.delivered,
-            recipients: &context.recipients(&row.owner_did),
+            recipients: &context.recipients(&job.payer),
             entry: &outcome.entry,
             test_money,
         };

@@ -34,7 +34,9 @@ pub(super) async fn balance(
     viewer: Viewer,
 ) -> Result<Json<Balances>, Failure> {
     let owner = viewer.session_require()?.did.clone();
-    let balances = pay.read(move |conn, context| lists::balance_list(conn, context, &owner)).await?;
+    let balances = pay
+        .read(move |conn, context| lists::balance_list(conn, context, &owner))
+        .await?;
     Ok(Json(Balances { balances }))
 }
 
@@ -73,11 +75,21 @@ pub(super) async fn entries(
     let purpose = query.purpose.map_or(Ok(Purpose::Available), |text| text.parse());
     let purpose = purpose.or_else(|_| Err(PayError::invalid("purpose", "must be available, held, pending or fees")))?;
     let currency = query.currency.map(|text| text.parse()).transpose();
-    let currency = currency.map_err(|error: imajin_money::AssetError| PayError::invalid("currency", error.to_string()))?;
+    let currency =
+        currency.map_err(|error: imajin_money::AssetError| PayError::invalid("currency", error.to_string()))?;
     let limit = query.limit.unwrap_or(PAGE_DEFAULT);
     if !(1..=lists::PAGE_MAX).contains(&limit) {
         return Err(PayError::invalid("limit", format!("must be 1 to {}", lists::PAGE_MAX)).into());
     }
-    let wish = EntryWish { owner, purpose, currency, before: query.before, limit };
-    Ok(Json(pay.read(move |conn, context| lists::entry_page(conn, context, &wish)).await?))
+    let wish = EntryWish {
+        owner,
+        purpose,
+        currency,
+        before: query.before,
+        limit,
+    };
+    Ok(Json(
+        pay.read(move |conn, context| lists::entry_page(conn, context, &wish))
+            .await?,
+    ))
 }

@@ -19,8 +19,18 @@ use crate::domain::checkout::BuyerRequest;
 use crate::opening::OpeningWish;
 
 /// Members with which a caller would name a price.
-const PRICE_MEMBERS: [&str; 10] =
-    ["price", "amount", "currency", "total", "gross", "fee", "fees", "discount", "unitPrice", "asset"];
+const PRICE_MEMBERS: [&str; 10] = [
+    "price",
+    "amount",
+    "currency",
+    "total",
+    "gross",
+    "fee",
+    "fees",
+    "discount",
+    "unitPrice",
+    "asset",
+];
 
 /// The body of `POST /api/checkout`. It names no price.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -76,7 +86,11 @@ pub(super) async fn checkout_create(
     State(PayRoutes(pay)): State<PayRoutes>,
     signed: SignedBody<CheckoutBody>,
 ) -> Result<Response, Failure> {
-    let SignedBody { verified, value, request } = signed;
+    let SignedBody {
+        verified,
+        value,
+        request,
+    } = signed;
     members_check(&value.other)?;
     let buyer = verified.did().clone();
     if value.buyer.is_some_and(|named| named.canonical() != buyer) {
@@ -88,10 +102,17 @@ pub(super) async fn checkout_create(
         buyer,
         success_url: value.success_url,
         cancel_url: value.cancel_url,
-        request: Some(BuyerRequest { verified, body: request.body, key }),
+        request: Some(BuyerRequest {
+            verified,
+            body: request.body,
+            key,
+        }),
     };
     let opening = pay.checkout_begin(wish).await?;
-    let document = CheckoutDocument { view: opening.view, form_token: None };
+    let document = CheckoutDocument {
+        view: opening.view,
+        form_token: None,
+    };
     Ok((StatusCode::CREATED, replayed_headers(opening.replayed), Json(document)).into_response())
 }
 
@@ -127,10 +148,13 @@ pub(super) async fn checkout_fetch(
 ) -> Result<Json<CheckoutDocument>, Failure> {
     let session = viewer.session_require()?;
     let row = pay.checkout_row(id).await?;
-    if row.owner_did != session.did.canonical() {
+    if row.owner_did != session.did.canonical().as_str() {
         return Err(imajin_kernel::Problem::new(Code::NotFound, "There is no such checkout.").into());
     }
     let view = row.view(pay.context.now())?;
     let payable = view.state == CheckoutState::Open && row.rail == SANDBOX;
-    Ok(Json(CheckoutDocument { view, form_token: payable.then_some(row.form_token) }))
+    Ok(Json(CheckoutDocument {
+        view,
+        form_token: payable.then_some(row.form_token),
+    }))
 }

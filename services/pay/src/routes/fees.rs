@@ -39,7 +39,10 @@ impl FeesDocument {
             },
             rate_micros: rule.rate_micros,
         };
-        Self { version: schedule.version, lines: schedule.lines.iter().map(line).collect() }
+        Self {
+            version: schedule.version,
+            lines: schedule.lines.iter().map(line).collect(),
+        }
     }
 }
 

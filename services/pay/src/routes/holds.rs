@@ -50,9 +50,20 @@ pub(crate) struct CaptureBody {
 pub(crate) struct NoMembers {}
 
 fn money_request<T>(signed: SignedBody<T>) -> Result<(MoneyRequest, T), PayError> {
-    let SignedBody { verified, value, request } = signed;
+    let SignedBody {
+        verified,
+        value,
+        request,
+    } = signed;
     let key = IdempotencyKey::demanded(&request)?;
-    Ok((MoneyRequest { verified, body: request.body, key }, value))
+    Ok((
+        MoneyRequest {
+            verified,
+            body: request.body,
+            key,
+        },
+        value,
+    ))
 }
 
 fn answer(status: StatusCode, (view, replayed): (HoldView, bool)) -> Response {
@@ -78,9 +89,19 @@ pub(super) async fn hold_place(
     signed: SignedBody<HoldBody>,
 ) -> Result<Response, Failure> {
     let (request, body) = money_request(signed)?;
-    let HoldBody { amount, reference, expires_in_seconds } = body;
-    let wish = PlaceWish { amount: positive("amount", amount)?, reference, expires_in_seconds };
-    let placed = pay.write(move |conn, context| holds::hold_place(conn, context, &request, &wish)).await?;
+    let HoldBody {
+        amount,
+        reference,
+        expires_in_seconds,
+    } = body;
+    let wish = PlaceWish {
+        amount: positive("amount", amount)?,
+        reference,
+        expires_in_seconds,
+    };
+    let placed = pay
+        .write(move |conn, context| holds::hold_place(conn, context, &request, &wish))
+        .await?;
     Ok(answer(StatusCode::CREATED, placed))
 }
 
@@ -109,10 +130,23 @@ pub(super) async fn hold_capture(
     signed: SignedBody<CaptureBody>,
 ) -> Result<Response, Failure> {
     let (request, body) = money_request(signed)?;
-    let CaptureBody { payee, amount, keep_rest, reference } = body;
+    let CaptureBody {
+        payee,
+        amount,
+        keep_rest,
+        reference,
+    } = body;
     let amount = amount.map(|amount| positive("amount", amount)).transpose()?;
-    let wish = CaptureWish { hold, payee, amount, keep_rest, reference };
-    let captured = pay.write(move |conn, context| holds::hold_capture(conn, context, &request, &wish)).await?;
+    let wish = CaptureWish {
+        hold,
+        payee,
+        amount,
+        keep_rest,
+        reference,
+    };
+    let captured = pay
+        .write(move |conn, context| holds::hold_capture(conn, context, &request, &wish))
+        .await?;
     Ok(answer(StatusCode::OK, captured))
 }
 
@@ -139,6 +173,8 @@ pub(super) async fn hold_void(
     signed: SignedBody<Option<NoMembers>>,
 ) -> Result<Response, Failure> {
     let (request, _none) = money_request(signed)?;
-    let voided = pay.write(move |conn, context| holds::hold_void(conn, context, &request, hold)).await?;
+    let voided = pay
+        .write(move |conn, context| holds::hold_void(conn, context, &request, hold))
+        .await?;
     Ok(answer(StatusCode::OK, voided))
 }

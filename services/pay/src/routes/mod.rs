@@ -60,7 +60,10 @@ pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
 fn replayed_headers(replayed: bool) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if replayed {
-        headers.insert(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"));
+        headers.insert(
+            HeaderName::from_static("idempotent-replayed"),
+            HeaderValue::from_static("true"),
+        );
     }
     headers
 }

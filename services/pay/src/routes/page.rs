@@ -68,14 +68,21 @@ pub(super) async fn button_post(
     form: Result<Form<PayForm>, FormRejection>,
 ) -> Result<Response, Failure> {
     let form = form_read(form)?;
-    let path = uri.path().strip_suffix(&format!("/{outcome}")).unwrap_or(uri.path()).to_owned();
+    let path = uri
+        .path()
+        .strip_suffix(&format!("/{outcome}"))
+        .unwrap_or(uri.path())
+        .to_owned();
     press(&pay, id, &outcome, &path, &headers, &form).await
 }
 
 fn form_read(form: Result<Form<PayForm>, FormRejection>) -> Result<PayForm, PayError> {
     match form {
         Ok(Form(form)) => Ok(form),
-        Err(_unreadable) => Err(PayError::invalid("token", "the form must be sent from the payment page")),
+        Err(_unreadable) => Err(PayError::invalid(
+            "token",
+            "the form must be sent from the payment page",
+        )),
     }
 }
 
@@ -150,7 +157,7 @@ fn page_of(
         checkout_id: row.id.to_string(),
         title: row.title.clone(),
         description: row.reason.clone().unwrap_or_default(),
-        seller_name: short(row.seller_did.as_str()),
+        seller_name: short(&row.seller_did),
         amount: MoneyText::new(price.decimal(), price.asset.to_string()),
         expires: when(row.expires_at),
         action: path.to_owned(),
@@ -164,7 +171,11 @@ fn shell_of(pay: &Pay, path: &str, viewer: &Viewer) -> Shell {
     let configured = &pay.context.config.node_name;
     let host = pay.site.public.0.host_str().unwrap_or("this node");
     let viewer = viewer.session.as_ref().map(|session| imajin_ui::Viewer {
-        name: session.name.clone().or_else(|| session.handle.clone()).unwrap_or_else(|| short(session.did.as_str())),
+        name: session
+            .name
+            .clone()
+            .or_else(|| session.handle.clone())
+            .unwrap_or_else(|| short(session.did.as_str())),
         did: session.did.to_string(),
         short_did: short(session.did.as_str()),
         is_operator: session.tier == Tier::Operator,
@@ -175,16 +186,27 @@ fn shell_of(pay: &Pay, path: &str, viewer: &Viewer) -> Shell {
         viewer,
         path: path.to_owned(),
         test_money: true,
-        node_name: if configured.is_empty() { host.to_owned() } else { configured.clone() },
+        node_name: if configured.is_empty() {
+            host.to_owned()
+        } else {
+            configured.clone()
+        },
     }
 }
 
 /// A DID cut in the middle, for reading.
 fn short(did: &str) -> String {
     let letters: Vec<char> = did.chars().collect();
-    match (letters.get(..16), letters.len().checked_sub(6).and_then(|start| letters.get(start..))) {
+    match (
+        letters.get(..16),
+        letters.len().checked_sub(6).and_then(|start| letters.get(start..)),
+    ) {
         (Some(head), Some(tail)) if letters.len() > 24 => {
-            format!("{}…{}", head.iter().collect::<String>(), tail.iter().collect::<String>())
+            format!(
+                "{}…{}",
+                head.iter().collect::<String>(),
+                tail.iter().collect::<String>()
+            )
         }
         _ => did.to_owned(),
     }

@@ -46,7 +46,10 @@ pub(super) async fn receipt_fetch(
         None => accepts_jwt(&headers),
         Some(_) => return Err(PayError::invalid("format", "must be json or jwt").into()),
     };
-    let reader = Reader { did: session.did.clone(), operator: session.tier == Tier::Operator };
+    let reader = Reader {
+        did: session.did.clone(),
+        operator: session.tier == Tier::Operator,
+    };
     let found: Option<ReceiptView> = PayApi::receipt_fetch(&*pay, ReceiptFetch { id, reader }).await?;
     let receipt = found.ok_or(PayError::NotFound("receipt"))?;
     if as_jwt {
@@ -57,6 +60,13 @@ pub(super) async fn receipt_fetch(
 }
 
 fn accepts_jwt(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    accept.split(',').any(|part| part.split(';').next().is_some_and(|kind| kind.trim() == "application/jwt"))
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    accept.split(',').any(|part| {
+        part.split(';')
+            .next()
+            .is_some_and(|kind| kind.trim() == "application/jwt")
+    })
 }

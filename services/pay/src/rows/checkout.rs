@@ -1,16 +1,15 @@
 use diesel::prelude::*;
 use imajin_did::Did;
-use imajin_fair::plan::FeeSchedule;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::{CheckoutId, HoldId, RailMessageId, ReceiptId};
 use imajin_money::Money;
-use imajin_pay_api::{CheckoutState, CheckoutView, GoodsQuote, GoodsRef};
+use imajin_pay_api::{CheckoutState, CheckoutView, GoodsRef};
 use imajin_store::{SealedRow, sealed_row};
 use serde::Serialize;
 
 use super::money;
 use crate::PayError;
-use crate::schema::{checkout_quotes, checkouts};
+use crate::schema::{checkouts, splits};
 
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = checkouts, treat_none_as_default_value = false, treat_none_as_null = true)]
@@ -19,12 +18,14 @@ pub(crate) struct CheckoutRow {
     pub(crate) rail: String,
     pub(crate) goods_kind: String,
     pub(crate) goods_id: String,
-    /// The buyer.
-    pub(crate) owner_did: Did,
-    pub(crate) seller_did: Did,
+    /// The buyer. DIDs of rows are texts here: each is checked where it is needed, and the seal covers it.
+    pub(crate) owner_did: String,
+    pub(crate) seller_did: String,
     pub(crate) title: String,
     pub(crate) asset: String,
     pub(crate) price: i64,
+    /// How the price is split.
+    pub(crate) split_id: String,
     pub(crate) state: String,
     /// Proves that a form was sent from the checkout's own page.
     pub(crate) form_token: String,
@@ -65,7 +66,9 @@ pub(crate) const fn state_text(state: CheckoutState) -> &'static str {
 /// [`state_text`] backwards.
 pub(crate) fn state_parse(text: &str) -> Option<CheckoutState> {
     use CheckoutState::{Cancelled, Expired, Open, Paid, Refunded, Settled};
-    [Open, Paid, Settled, Refunded, Cancelled, Expired].into_iter().find(|state| state_text(*state) == text)
+    [Open, Paid, Settled, Refunded, Cancelled, Expired]
+        .into_iter()
+        .find(|state| state_text(*state) == text)
 }
 
 impl CheckoutRow {
@@ -91,8 +94,16 @@ impl CheckoutRow {
         money(Self::TABLE, &self.id.to_string(), self.price, &self.asset)
     }
 
+    pub(crate) fn buyer(&self) -> Result<Did, PayError> {
+        let damaged = || PayError::damaged(Self::TABLE, &self.id.to_string(), "the buyer is no DID");
+        self.owner_did.parse().or_else(|_unreadable| Err(damaged()))
+    }
+
     pub(crate) fn goods(&self) -> GoodsRef {
-        GoodsRef { kind: self.goods_kind.clone(), id: self.goods_id.clone() }
+        GoodsRef {
+            kind: self.goods_kind.clone(),
+            id: self.goods_id.clone(),
+        }
     }
 
     pub(crate) fn view(&self, now: Timestamp) -> Result<CheckoutView, PayError> {
@@ -112,22 +123,12 @@ impl CheckoutRow {
 }
 
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = checkout_quotes, primary_key(checkout_id))]
-#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
-pub(crate) struct QuoteRow {
-    pub(crate) checkout_id: CheckoutId,
-    pub(crate) quote: String,
-    pub(crate) fees: String,
+#[diesel(table_name = splits, treat_none_as_default_value = false, treat_none_as_null = true)]
+pub(crate) struct SplitRow {
+    /// SHA-256 of the document, in hex.
+    pub(crate) id: String,
+    pub(crate) document: String,
     pub(crate) row_seal: Vec<u8>,
 }
 
-sealed_row!(QuoteRow, checkout_quotes, "checkout_quotes", key = (checkout_id));
-
-impl QuoteRow {
-    pub(crate) fn parse(&self) -> Result<(GoodsQuote, FeeSchedule), PayError> {
-        let damaged = || PayError::damaged(Self::TABLE, &self.checkout_id.to_string(), "the quote cannot be read");
-        let quote = serde_json::from_str(&self.quote).or_else(|_unreadable| Err(damaged()))?;
-        let fees = serde_json::from_str(&self.fees).or_else(|_unreadable| Err(damaged()))?;
-        Ok((quote, fees))
-    }
-}
+sealed_row!(SplitRow, splits, "splits", key = (id));

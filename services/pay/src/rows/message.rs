@@ -71,7 +71,9 @@ impl MessageResult {
 
     /// Whether such a message has brought money.
     pub(crate) fn is_money(text: &str) -> bool {
-        [Self::Booked, Self::Refunded, Self::Unmatched].iter().any(|result| result.as_str() == text)
+        [Self::Booked, Self::Refunded, Self::Unmatched]
+            .iter()
+            .any(|result| result.as_str() == text)
     }
 }
 
@@ -87,7 +89,10 @@ impl MessageRow {
     pub(crate) fn outcome(&self) -> Result<RailOutcome, PayError> {
         let outcomes = [RailOutcome::Paid, RailOutcome::Failed, RailOutcome::Cancelled];
         let unknown = || PayError::damaged(Self::TABLE, &self.id.to_string(), "the outcome is none");
-        outcomes.into_iter().find(|outcome| outcome_text(*outcome) == self.outcome).ok_or_else(unknown)
+        outcomes
+            .into_iter()
+            .find(|outcome| outcome_text(*outcome) == self.outcome)
+            .ok_or_else(unknown)
     }
 
     pub(crate) fn money(&self) -> Result<Money, PayError> {

@@ -4,7 +4,7 @@ mod checkout;
 mod message;
 mod receipt;
 
-pub(crate) use checkout::{CheckoutRow, QuoteRow, state_parse, state_text};
+pub(crate) use checkout::{CheckoutRow, SplitRow, state_parse, state_text};
 pub(crate) use message::{MessageResult, MessageRow, outcome_text};
 pub(crate) use receipt::{PartyRow, ReceiptRow, SalesRow};
 

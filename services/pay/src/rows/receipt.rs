@@ -1,8 +1,7 @@
 use diesel::prelude::*;
-use imajin_did::Did;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::{CheckoutId, EntryId, ReceiptId};
-use imajin_pay_api::{ReceiptBody, ReceiptView};
+use imajin_pay_api::ReceiptBody;
 use imajin_proof::SignedMessage;
 use imajin_store::{SealedRow, sealed_row};
 use serde::Serialize;
@@ -16,13 +15,12 @@ pub(crate) struct ReceiptRow {
     pub(crate) id: ReceiptId,
     pub(crate) checkout_id: CheckoutId,
     pub(crate) entry_id: EntryId,
-    pub(crate) payer_did: Did,
+    pub(crate) payer_did: String,
     pub(crate) asset: String,
     pub(crate) gross: i64,
     pub(crate) issued_at: Timestamp,
-    /// The signed document, as JSON.
+    /// The signed document: its RFC 8785 bytes.
     pub(crate) document: String,
-    pub(crate) jwt: String,
     pub(crate) row_seal: Vec<u8>,
 }
 
@@ -32,10 +30,6 @@ impl ReceiptRow {
     pub(crate) fn message(&self) -> Result<SignedMessage<ReceiptBody>, PayError> {
         let damaged = || PayError::damaged(Self::TABLE, &self.id.to_string(), "the document cannot be read");
         serde_json::from_str(&self.document).or_else(|_unreadable| Err(damaged()))
-    }
-
-    pub(crate) fn view(&self) -> Result<ReceiptView, PayError> {
-        Ok(ReceiptView { message: self.message()?, jwt: self.jwt.clone() })
     }
 }
 

@@ -31,15 +31,24 @@ async fn a_buyer_opens_a_checkout_and_gets_the_same_one_again(backend: Backend) 
     let goods = world.goods("buyer");
     let first = world.post("buyer", PATH, None, &body(&goods)).await;
     assert_eq!(first.status, StatusCode::CREATED, "{}", first.text());
-    assert_eq!(first.json()["price"], json!({"amount": "10.00", "currency": "TEST-USD"}));
+    assert_eq!(
+        first.json()["price"],
+        json!({"amount": "10.00", "currency": "TEST-USD"})
+    );
     let again = world.post("buyer", PATH, None, &body(&goods)).await;
     assert_eq!(again.json()["id"], first.json()["id"]);
     // Opened for half an hour, because the seller keeps the goods for 15 minutes and extends that by 15.
     let expires = world.env.now().plus(Span::minutes(30));
     assert_eq!(first.json()["expiresAt"], json!(expires));
-    world.seller.change(&goods, |quote| quote.price = money("12.00 TEST-USD"));
+    world
+        .seller
+        .change(&goods, |quote| quote.price = money("12.00 TEST-USD"));
     let dearer = world.post("buyer", PATH, None, &body(&goods)).await;
-    assert_ne!(dearer.json()["id"], first.json()["id"], "another price is another checkout");
+    assert_ne!(
+        dearer.json()["id"],
+        first.json()["id"],
+        "another price is another checkout"
+    );
     world.audit_clean().await;
 }
 
@@ -50,19 +59,28 @@ async fn a_caller_who_names_a_price_is_refused(backend: Backend) {
         let mut named = body(&goods);
         named[member] = json!("0.01");
         let answer = world.post("buyer", PATH, None, &named).await;
-        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::BAD_REQUEST, "invalid_request"));
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (StatusCode::BAD_REQUEST, "invalid_request")
+        );
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
         assert!(detail.contains("the price comes from the seller"), "{detail}");
     }
     let mut unknown = body(&goods);
     unknown["coupon"] = json!("x");
-    assert_eq!(world.post("buyer", PATH, None, &unknown).await.code(), "invalid_request");
+    assert_eq!(
+        world.post("buyer", PATH, None, &unknown).await.code(),
+        "invalid_request"
+    );
 }
 
 async fn what_cannot_be_paid_for_is_refused(backend: Backend) {
     let world = World::new(backend).await;
     let refused = async |goods: &GoodsRef| world.post("buyer", PATH, None, &body(goods)).await.code();
-    let unknown = GoodsRef { kind: "order".to_owned(), id: "ord_none".to_owned() };
+    let unknown = GoodsRef {
+        kind: "order".to_owned(),
+        id: "ord_none".to_owned(),
+    };
     assert_eq!(refused(&unknown).await, "not_found");
     assert_eq!(refused(&world.goods("somebody else")).await, "forbidden");
     let goods = world.goods("buyer");
@@ -72,16 +90,29 @@ async fn what_cannot_be_paid_for_is_refused(backend: Backend) {
     world.seller.change(&goods, |quote| quote.price = money("10.00 USD"));
     assert_eq!(refused(&goods).await, "conflict", "no rail takes real money here");
     let goods = world.goods("buyer");
-    world.seller.change(&goods, |quote| quote.price = money("0.00 TEST-USD"));
+    world
+        .seller
+        .change(&goods, |quote| quote.price = money("0.00 TEST-USD"));
     assert_eq!(refused(&goods).await, "conflict");
     let goods = world.goods("buyer");
-    world.seller.change(&goods, |quote| quote.manifest.title = Some("changed after signing".to_owned()));
+    world.seller.change(&goods, |quote| {
+        quote.manifest.title = Some("changed after signing".to_owned())
+    });
     assert_eq!(refused(&goods).await, "conflict");
     let goods = world.goods("buyer");
-    for elsewhere in ["https://elsewhere.example/", "//elsewhere.example/", "javascript:alert(1)", "\\\\elsewhere"] {
+    for elsewhere in [
+        "https://elsewhere.example/",
+        "//elsewhere.example/",
+        "javascript:alert(1)",
+        "\\\\elsewhere",
+    ] {
         let mut wish = body(&goods);
         wish["successUrl"] = json!(elsewhere);
-        assert_eq!(world.post("buyer", PATH, None, &wish).await.code(), "invalid_request", "{elsewhere}");
+        assert_eq!(
+            world.post("buyer", PATH, None, &wish).await.code(),
+            "invalid_request",
+            "{elsewhere}"
+        );
     }
     world.seller.away.store(true, Ordering::SeqCst);
     assert_eq!(refused(&goods).await, "unavailable");
@@ -93,7 +124,10 @@ async fn a_signature_is_needed_and_good_once(backend: Backend) {
     let text = serde_json::to_vec(&body(&goods)).unwrap();
     let plain = axum::http::Request::post(PATH).header("content-type", "application/json");
     let answer = world.send(plain.body(text.clone().into()).unwrap()).await;
-    assert_eq!((answer.status, answer.code().as_str()), (StatusCode::UNAUTHORIZED, "unauthenticated"));
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (StatusCode::UNAUTHORIZED, "unauthenticated")
+    );
     let signed = world.sign(&key("buyer"), PATH, None, &text);
     assert_eq!(world.send_signed(&signed).await.status, StatusCode::CREATED);
     assert_eq!(world.send_signed(&signed).await.code(), "replayed");
@@ -114,12 +148,24 @@ async fn the_same_idempotency_key_is_the_same_checkout(backend: Backend) {
     let goods = world.goods("buyer");
     let first = world.post("buyer", PATH, Some("k"), &body(&goods)).await;
     let again = world.post("buyer", PATH, Some("k"), &body(&goods)).await;
-    assert_eq!((again.status, again.json()["id"].clone()), (StatusCode::CREATED, first.json()["id"].clone()));
-    assert_eq!((first.header("idempotent-replayed"), again.header("idempotent-replayed")), ("", "true"));
+    assert_eq!(
+        (again.status, again.json()["id"].clone()),
+        (StatusCode::CREATED, first.json()["id"].clone())
+    );
+    assert_eq!(
+        (first.header("idempotent-replayed"), again.header("idempotent-replayed")),
+        ("", "true")
+    );
     let other = world.post("buyer", PATH, Some("k"), &body(&world.goods("buyer"))).await;
-    assert_eq!((other.status, other.code().as_str()), (StatusCode::CONFLICT, "idempotency_mismatch"));
+    assert_eq!(
+        (other.status, other.code().as_str()),
+        (StatusCode::CONFLICT, "idempotency_mismatch")
+    );
     let long = "k".repeat(256);
-    assert_eq!(world.post("buyer", PATH, Some(&long), &body(&goods)).await.code(), "invalid_request");
+    assert_eq!(
+        world.post("buyer", PATH, Some(&long), &body(&goods)).await.code(),
+        "invalid_request"
+    );
     world.audit_clean().await;
 }
 
@@ -128,23 +174,39 @@ async fn a_checkout_is_its_buyers_only(backend: Backend) {
     let checkout = world.checkout("buyer").await;
     let path = format!("{PATH}/{}", checkout.id);
     let own = world.get(Some("buyer"), &path).await;
-    assert_eq!((own.status, own.json()["state"].clone()), (StatusCode::OK, json!("open")));
+    assert_eq!(
+        (own.status, own.json()["state"].clone()),
+        (StatusCode::OK, json!("open"))
+    );
     assert_eq!(own.json()["formToken"].as_str().unwrap().len(), 64);
     assert_eq!(world.get(Some("somebody else"), &path).await.code(), "not_found");
     assert_eq!(world.get(None, &path).await.code(), "unauthenticated");
-    assert_eq!(world.get(Some("buyer"), &format!("{PATH}/chk_nonsense")).await.code(), "not_found");
+    assert_eq!(
+        world.get(Some("buyer"), &format!("{PATH}/chk_nonsense")).await.code(),
+        "not_found"
+    );
     world.pay_for(&checkout).await;
     let paid = world.get(Some("buyer"), &path).await.json();
-    assert_eq!((paid["state"].clone(), paid["formToken"].clone()), (json!("settled"), Value::Null));
+    assert_eq!(
+        (paid["state"].clone(), paid["formToken"].clone()),
+        (json!("settled"), Value::Null)
+    );
 }
 
 async fn an_open_checkout_expires(backend: Backend) {
     let world = World::new(backend).await;
     let checkout = world.checkout("buyer").await;
     world.clock.advance(Span::minutes(30));
-    assert_eq!(world.state(checkout.id).await, CheckoutState::Expired, "before the sweeper came");
+    assert_eq!(
+        world.state(checkout.id).await,
+        CheckoutState::Expired,
+        "before the sweeper came"
+    );
     world.pay.sweep().await.unwrap();
     let view = world.view(checkout.id).await;
-    assert_eq!((view.state, view.reason.as_deref()), (CheckoutState::Expired, Some("Nobody paid in time.")));
+    assert_eq!(
+        (view.state, view.reason.as_deref()),
+        (CheckoutState::Expired, Some("Nobody paid in time."))
+    );
     world.audit_clean().await;
 }

@@ -11,7 +11,10 @@ use imajin_testkit::Backend;
 
 use crate::world::{World, key, on_both};
 
-on_both!(a_payment_survives_a_crash_at_every_step, a_refund_survives_a_crash_at_every_step);
+on_both!(
+    a_payment_survives_a_crash_at_every_step,
+    a_refund_survives_a_crash_at_every_step
+);
 
 /// Cuts the power at a step: from then on nothing more is done.
 fn cut_at(step: Step) -> (PayConfig, Arc<AtomicBool>) {
@@ -21,9 +24,19 @@ fn cut_at(step: Step) -> (PayConfig, Arc<AtomicBool>) {
         if now == step {
             flag.store(true, Ordering::SeqCst);
         }
-        if flag.load(Ordering::SeqCst) { Err(Problem::internal()) } else { Ok(()) }
+        if flag.load(Ordering::SeqCst) {
+            Err(Problem::internal())
+        } else {
+            Ok(())
+        }
     });
-    (PayConfig { interrupt, ..PayConfig::default() }, dead)
+    (
+        PayConfig {
+            interrupt,
+            ..PayConfig::default()
+        },
+        dead,
+    )
 }
 
 /// Pays, dies at the step, restarts with the message delivered again, and lets everything happen.
@@ -56,7 +69,11 @@ async fn a_payment_survives_a_crash_at_every_step(backend: Backend) {
     for step in Step::ALL {
         let (world, state, died) = crash_and_restart(backend, step, false).await;
         assert_eq!(state, CheckoutState::Settled, "after a crash at {step:?}");
-        assert_eq!(died, !matches!(step, Step::RefundBooked | Step::RefundAnswered), "{step:?} is on the path");
+        assert_eq!(
+            died,
+            !matches!(step, Step::RefundBooked | Step::RefundAnswered),
+            "{step:?} is on the path"
+        );
         assert_eq!(world.seller.delivered(), 1);
         assert_eq!(world.available("mira").await, "7.00 TEST-USD");
         assert_eq!(world.balance(&key("buyer").did(), "held").await, "0");

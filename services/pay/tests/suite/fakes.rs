@@ -18,7 +18,11 @@ pub(crate) struct FakeIdentities {
 
 impl FakeIdentities {
     fn tier(&self, did: &Did) -> Tier {
-        if self.operator.lock().unwrap().as_ref() == Some(did) { Tier::Operator } else { Tier::Key }
+        if self.operator.lock().unwrap().as_ref() == Some(did) {
+            Tier::Operator
+        } else {
+            Tier::Key
+        }
     }
 }
 
@@ -28,14 +32,26 @@ impl Identities for FakeIdentities {
         let did = did.canonical();
         let keys = did.public_key().into_iter().collect();
         let tier = self.tier(&did);
-        Ok(CallerKeys { did, keys, tier, custody: Custody::Own })
+        Ok(CallerKeys {
+            did,
+            keys,
+            tier,
+            custody: Custody::Own,
+        })
     }
 
     async fn session_view(&self, token: &str) -> Result<Option<SessionView>, Problem> {
         let Ok(did) = token.parse::<Did>() else { return Ok(None) };
         let tier = self.tier(&did);
         let expires_at = Timestamp::from_seconds(4_000_000_000);
-        Ok(Some(SessionView { did, handle: None, name: None, tier, custody: Custody::Own, expires_at }))
+        Ok(Some(SessionView {
+            did,
+            handle: None,
+            name: None,
+            tier,
+            custody: Custody::Own,
+            expires_at,
+        }))
     }
 }
 
@@ -57,7 +73,10 @@ impl FakeSeller {
         let mut quotes = self.quotes.lock().unwrap();
         let id = format!("ord_{}", quotes.len());
         quotes.insert(id.clone(), quote);
-        GoodsRef { kind: "order".to_owned(), id }
+        GoodsRef {
+            kind: "order".to_owned(),
+            id,
+        }
     }
 
     pub(crate) fn change(&self, goods: &GoodsRef, change: impl FnOnce(&mut GoodsQuote)) {
@@ -67,11 +86,18 @@ impl FakeSeller {
     /// Goods that were handed over.
     pub(crate) fn delivered(&self) -> usize {
         let outcomes = self.outcomes.lock().unwrap();
-        outcomes.values().filter(|(_, outcome)| matches!(outcome, DeliveryOutcome::Delivered { .. })).count()
+        outcomes
+            .values()
+            .filter(|(_, outcome)| matches!(outcome, DeliveryOutcome::Delivered { .. }))
+            .count()
     }
 
     fn here(&self) -> Result<(), Problem> {
-        if self.away.load(Ordering::SeqCst) { Err(Problem::unavailable("The seller")) } else { Ok(()) }
+        if self.away.load(Ordering::SeqCst) {
+            Err(Problem::unavailable("The seller"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -97,15 +123,21 @@ impl SellerApi for FakeSeller {
         let delivery = format!("{}/{}", request.checkout, request.receipt);
         let decided = outcomes.entry(request.goods.id.clone()).or_insert_with(|| {
             let outcome = if refuses {
-                DeliveryOutcome::Refused { reason: "No places are left.".to_owned() }
+                DeliveryOutcome::Refused {
+                    reason: "No places are left.".to_owned(),
+                }
             } else {
-                DeliveryOutcome::Delivered { references: vec![format!("tkt of {}", request.goods.id)] }
+                DeliveryOutcome::Delivered {
+                    references: vec![format!("tkt of {}", request.goods.id)],
+                }
             };
             (delivery.clone(), outcome)
         });
         Ok(match (&decided.0 == &delivery, &decided.1) {
             (true, outcome) | (false, outcome @ DeliveryOutcome::Refused { .. }) => outcome.clone(),
-            (false, _) => DeliveryOutcome::Refused { reason: "This order was paid already.".to_owned() },
+            (false, _) => DeliveryOutcome::Refused {
+                reason: "This order was paid already.".to_owned(),
+            },
         })
     }
 }

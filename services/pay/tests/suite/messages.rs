@@ -67,14 +67,25 @@ async fn a_payment_after_the_end_is_delivered_or_goes_back(backend: Backend) {
     world.pay.sweep().await.unwrap();
     world.webhook(&event).await;
     world.pay.drive().await.unwrap();
-    assert_eq!(world.state(late.id).await, CheckoutState::Settled, "the seller still had it");
+    assert_eq!(
+        world.state(late.id).await,
+        CheckoutState::Settled,
+        "the seller still had it"
+    );
 
     let cancelled = world.checkout("too late").await;
-    world.pay.checkout_cancel(CheckoutFetch { id: cancelled.id }).await.unwrap();
+    world
+        .pay
+        .checkout_cancel(CheckoutFetch { id: cancelled.id })
+        .await
+        .unwrap();
     world.seller.refuses.store(true, Ordering::SeqCst);
     world.pay_for(&cancelled).await;
     let view = world.view(cancelled.id).await;
-    assert_eq!((view.state, view.reason.as_deref()), (CheckoutState::Refunded, Some("No places are left.")));
+    assert_eq!(
+        (view.state, view.reason.as_deref()),
+        (CheckoutState::Refunded, Some("No places are left."))
+    );
     assert_eq!(view.receipt, None);
     world.audit_clean().await;
 }
@@ -82,7 +93,10 @@ async fn a_payment_after_the_end_is_delivered_or_goes_back(backend: Backend) {
 async fn messages_in_the_wrong_order_change_nothing(backend: Backend) {
     let world = World::new(backend).await;
     let checkout = world.checkout("buyer").await;
-    let (failed, left) = (world.event(&checkout, RailOutcome::Failed), world.event(&checkout, RailOutcome::Cancelled));
+    let (failed, left) = (
+        world.event(&checkout, RailOutcome::Failed),
+        world.event(&checkout, RailOutcome::Cancelled),
+    );
     world.pay_for(&checkout).await;
     assert_eq!(world.webhook(&failed).await.status, StatusCode::OK);
     assert_eq!(world.webhook(&left).await.status, StatusCode::OK);
@@ -109,7 +123,11 @@ async fn a_failed_attempt_can_be_repeated(backend: Backend) {
 
 async fn the_wrong_amount_is_booked_and_goes_back(backend: Backend) {
     let world = World::new(backend).await;
-    for (buyer, wrong) in [("little", "9.99 TEST-USD"), ("much", "10.01 TEST-USD"), ("other", "10.00 TEST-EUR")] {
+    for (buyer, wrong) in [
+        ("little", "9.99 TEST-USD"),
+        ("much", "10.01 TEST-USD"),
+        ("other", "10.00 TEST-EUR"),
+    ] {
         let checkout = world.checkout(buyer).await;
         let mut event = world.event(&checkout, RailOutcome::Paid);
         event.amount = money(wrong);
@@ -117,7 +135,10 @@ async fn the_wrong_amount_is_booked_and_goes_back(backend: Backend) {
         world.pay.drive().await.unwrap();
         let view = world.view(checkout.id).await;
         assert_eq!(view.state, CheckoutState::Refunded);
-        assert_eq!(view.reason.unwrap(), format!("{wrong} arrived instead of 10.00 TEST-USD; it was sent back."));
+        assert_eq!(
+            view.reason.unwrap(),
+            format!("{wrong} arrived instead of 10.00 TEST-USD; it was sent back.")
+        );
         assert_eq!(world.balance(&key(buyer).did(), "held").await, "0");
     }
     assert_eq!(world.seller.asked.load(Ordering::SeqCst), 0);
@@ -130,11 +151,23 @@ async fn a_forged_message_changes_nothing(backend: Backend) {
     let thief = SandboxRail::new(&Keyring::generate(&world.env), world.env.clone(), "");
     let forged = thief.message(&world.event(&checkout, RailOutcome::Paid)).unwrap();
     let answer = world.webhook_raw("sandbox", forged).await;
-    assert_eq!((answer.status, answer.code().as_str()), (StatusCode::UNAUTHORIZED, "bad_signature"));
-    let good = world.pay.sandbox_message(&world.event(&checkout, RailOutcome::Failed)).unwrap();
-    let changed = String::from_utf8(good).unwrap().replace("\"failed\"", "\"paid\"").into_bytes();
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (StatusCode::UNAUTHORIZED, "bad_signature")
+    );
+    let good = world
+        .pay
+        .sandbox_message(&world.event(&checkout, RailOutcome::Failed))
+        .unwrap();
+    let changed = String::from_utf8(good)
+        .unwrap()
+        .replace("\"failed\"", "\"paid\"")
+        .into_bytes();
     assert_eq!(world.webhook_raw("sandbox", changed).await.code(), "bad_signature");
-    assert_eq!(world.webhook_raw("sandbox", b"{}".to_vec()).await.code(), "invalid_request");
+    assert_eq!(
+        world.webhook_raw("sandbox", b"{}".to_vec()).await.code(),
+        "invalid_request"
+    );
     assert_eq!(world.webhook_raw("stripe", b"{}".to_vec()).await.code(), "not_found");
     world.pay.drive().await.unwrap();
     assert_eq!(world.state(checkout.id).await, CheckoutState::Open);
@@ -144,7 +177,10 @@ async fn a_forged_message_changes_nothing(backend: Backend) {
 async fn money_for_an_unknown_checkout_is_not_lost(backend: Backend) {
     let world = World::new(backend).await;
     let nowhere: CheckoutId = world.env.new_id();
-    let event = world.pay.sandbox().event(nowhere, RailOutcome::Paid, money("5.00 TEST-USD"));
+    let event = world
+        .pay
+        .sandbox()
+        .event(nowhere, RailOutcome::Paid, money("5.00 TEST-USD"));
     assert_eq!(world.webhook(&event).await.status, StatusCode::OK);
     world.pay.drive().await.unwrap();
     world.audit_clean().await;
@@ -156,7 +192,10 @@ async fn goods_that_cannot_be_had_are_refunded(backend: Backend) {
     world.seller.refuses.store(true, Ordering::SeqCst);
     world.pay_for(&checkout).await;
     let view = world.view(checkout.id).await;
-    assert_eq!((view.state, view.reason.as_deref()), (CheckoutState::Refunded, Some("No places are left.")));
+    assert_eq!(
+        (view.state, view.reason.as_deref()),
+        (CheckoutState::Refunded, Some("No places are left."))
+    );
     assert_eq!(world.balance(&key("buyer").did(), "held").await, "0");
     assert_eq!(world.available("mira").await, "0");
     let sales = world.pay.sales_summary(SalesSummaryRequest {}).await.unwrap();

@@ -17,20 +17,42 @@ async fn the_buttons_do_what_they_say(backend: Backend) {
     let checkout = world.checkout("buyer").await;
     let path = format!("/pay/checkout/{}", checkout.id);
     let page = world.get_accepting(None, &path, "text/html").await.text();
-    assert!(page.contains("TEST MONEY") && page.contains("10.00") && page.contains("An evening"), "{page}");
+    assert!(
+        page.contains("TEST MONEY") && page.contains("10.00") && page.contains("An evening"),
+        "{page}"
+    );
     let form = format!("token={}", world.form_token("buyer", checkout.id).await);
     assert!(page.contains(&form["token=".len()..]));
 
     let failed = world.press(&format!("{path}/fail"), Some(PUBLIC), &form).await;
-    assert_eq!((failed.status, failed.header("location")), (StatusCode::SEE_OTHER, &*format!("{path}?failed=true")));
-    let page = world.get_accepting(None, failed.header("location"), "text/html").await.text();
-    assert!(page.contains("failed") && page.contains(&format!("href=\"{path}\"")), "it can be tried again: {page}");
+    assert_eq!(
+        (failed.status, failed.header("location")),
+        (StatusCode::SEE_OTHER, &*format!("{path}?failed=true"))
+    );
+    let page = world
+        .get_accepting(None, failed.header("location"), "text/html")
+        .await
+        .text();
+    assert!(
+        page.contains("failed") && page.contains(&format!("href=\"{path}\"")),
+        "it can be tried again: {page}"
+    );
 
     let paid = world.press(&path, Some(PUBLIC), &format!("{form}&outcome=pay")).await;
-    assert_eq!((paid.status, paid.header("location")), (StatusCode::SEE_OTHER, "http://node.test:7000/orders/1"));
-    assert_eq!(world.state(checkout.id).await, CheckoutState::Settled, "the page waits for the goods");
+    assert_eq!(
+        (paid.status, paid.header("location")),
+        (StatusCode::SEE_OTHER, "http://node.test:7000/orders/1")
+    );
+    assert_eq!(
+        world.state(checkout.id).await,
+        CheckoutState::Settled,
+        "the page waits for the goods"
+    );
     let again = world.press(&format!("{path}/pay"), Some(PUBLIC), &form).await;
-    assert_eq!((again.status, again.header("location")), (StatusCode::SEE_OTHER, path.as_str()));
+    assert_eq!(
+        (again.status, again.header("location")),
+        (StatusCode::SEE_OTHER, path.as_str())
+    );
     assert_eq!(world.available("mira").await, "7.00 TEST-USD");
 
     let other = world.checkout("other").await;
@@ -43,7 +65,11 @@ async fn the_buttons_do_what_they_say(backend: Backend) {
     tasks.close();
     tasks.wait().await;
     world.pay.drive().await.unwrap();
-    assert_eq!(*world.seller.released.lock().unwrap(), [other.goods.id], "the seller's places are free again");
+    assert_eq!(
+        *world.seller.released.lock().unwrap(),
+        [other.goods.id],
+        "the seller's places are free again"
+    );
     world.audit_clean().await;
 }
 
@@ -54,11 +80,24 @@ async fn a_form_from_elsewhere_is_refused(backend: Backend) {
     let form = format!("token={}", world.form_token("buyer", checkout.id).await);
     for origin in [None, Some("https://elsewhere.example"), Some("null")] {
         let answer = world.press(&path, origin, &form).await;
-        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::FORBIDDEN, "cross_site"), "{origin:?}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (StatusCode::FORBIDDEN, "cross_site"),
+            "{origin:?}"
+        );
     }
-    assert_eq!(world.press(&path, Some(PUBLIC), "token=guessed").await.code(), "cross_site");
-    assert_eq!(world.press(&path, Some(PUBLIC), "nothing").await.code(), "invalid_request");
+    assert_eq!(
+        world.press(&path, Some(PUBLIC), "token=guessed").await.code(),
+        "cross_site"
+    );
+    assert_eq!(
+        world.press(&path, Some(PUBLIC), "nothing").await.code(),
+        "invalid_request"
+    );
     let strange = format!("/pay/checkout/{}/steal", checkout.id);
-    assert_eq!(world.press(&strange, Some(PUBLIC), &form).await.code(), "invalid_request");
+    assert_eq!(
+        world.press(&strange, Some(PUBLIC), &form).await.code(),
+        "invalid_request"
+    );
     assert_eq!(world.state(checkout.id).await, CheckoutState::Open);
 }

@@ -19,14 +19,23 @@ on_both!(
 );
 
 fn lines(body: &ReceiptBody) -> Vec<(String, String)> {
-    body.legs.iter().map(|leg| (leg.did.to_string(), leg.amount.to_string())).collect()
+    body.legs
+        .iter()
+        .map(|leg| (leg.did.to_string(), leg.amount.to_string()))
+        .collect()
 }
 
 async fn ten_splits_into_seven_and_three(backend: Backend) {
     let world = World::new(backend).await;
     let checkout = world.checkout("buyer").await;
-    assert_eq!((checkout.state, checkout.price), (CheckoutState::Open, money("10.00 TEST-USD")));
-    assert_eq!(checkout.url, format!("http://node.test:7000/pay/checkout/{}", checkout.id));
+    assert_eq!(
+        (checkout.state, checkout.price),
+        (CheckoutState::Open, money("10.00 TEST-USD"))
+    );
+    assert_eq!(
+        checkout.url,
+        format!("http://node.test:7000/pay/checkout/{}", checkout.id)
+    );
     world.webhook(&world.event(&checkout, RailOutcome::Paid)).await;
     assert_eq!(world.state(checkout.id).await, CheckoutState::Paid);
     assert_eq!(world.balance(&key("buyer").did(), "held").await, "10.00 TEST-USD");
@@ -42,7 +51,10 @@ async fn ten_splits_into_seven_and_three(backend: Backend) {
     assert_eq!(receipt.message.to, Some(key("buyer").did()));
     assert_eq!(
         lines(body),
-        [(key("mira").did().to_string(), "7.00".to_owned()), (key("jonas").did().to_string(), "3.00".to_owned())]
+        [
+            (key("mira").did().to_string(), "7.00".to_owned()),
+            (key("jonas").did().to_string(), "3.00".to_owned())
+        ]
     );
     assert!(body.test_money && body.fees.is_empty());
     assert_eq!((body.rail.as_str(), body.delivered.len()), ("sandbox", 1));
@@ -59,10 +71,16 @@ async fn ten_splits_into_seven_and_three(backend: Backend) {
     )
     .unwrap();
     assert_eq!(token.standard.sub, body.id.to_string());
-    assert_eq!(token.claims.document_sha256, sha256_hex(&receipt.message.canonical_bytes().unwrap()));
+    assert_eq!(
+        token.claims.document_sha256,
+        sha256_hex(&receipt.message.canonical_bytes().unwrap())
+    );
 
     let sales = world.pay.sales_summary(SalesSummaryRequest {}).await.unwrap();
-    assert_eq!((sales.gross, sales.receipts, sales.in_progress), (vec![money("10.00 TEST-USD")], 1, 0));
+    assert_eq!(
+        (sales.gross, sales.receipts, sales.in_progress),
+        (vec![money("10.00 TEST-USD")], 1, 0)
+    );
     world.audit_clean().await;
 }
 
@@ -80,7 +98,11 @@ async fn nine_ninety_nine_splits_exactly_over_thirds(backend: Backend) {
 }
 
 async fn the_fees_of_the_preset_come_off_first(backend: Backend) {
-    let config = PayConfig { fees: FeeSchedule::mjn(), protocol: Some(key("protocol").did()), ..PayConfig::default() };
+    let config = PayConfig {
+        fees: FeeSchedule::mjn(),
+        protocol: Some(key("protocol").did()),
+        ..PayConfig::default()
+    };
     let world = World::with(backend, config).await;
     let goods = world.goods_split("buyer", "100.00 TEST-USD", &[("mira", 1_000_000)]);
     let checkout = world.checkout_of("buyer", &goods).await;
@@ -90,7 +112,10 @@ async fn the_fees_of_the_preset_come_off_first(backend: Backend) {
     assert_eq!(world.available("buyer").await, "0.25 TEST-USD");
     assert_eq!(world.available("mira").await, "98.25 TEST-USD");
     let fees = world.get(None, "/pay/api/fees").await.json();
-    assert_eq!((fees["version"].as_u64(), fees["lines"][0]["rateMicros"].as_u64()), (Some(1), Some(10_000)));
+    assert_eq!(
+        (fees["version"].as_u64(), fees["lines"][0]["rateMicros"].as_u64()),
+        (Some(1), Some(10_000))
+    );
     world.audit_clean().await;
 }
 

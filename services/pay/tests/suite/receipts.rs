@@ -35,7 +35,10 @@ async fn a_receipt_is_for_its_payer_its_payees_and_the_operator(backend: Backend
         assert_eq!(answer.header("content-type"), "application/jwt");
         assert_eq!(answer.text(), receipt["jwt"].as_str().unwrap());
     }
-    assert_eq!(world.get(Some("buyer"), &format!("{path}?format=pdf")).await.code(), "invalid_request");
+    assert_eq!(
+        world.get(Some("buyer"), &format!("{path}?format=pdf")).await.code(),
+        "invalid_request"
+    );
 }
 
 async fn receipts_are_listed_newest_first(backend: Backend) {
@@ -49,8 +52,15 @@ async fn receipts_are_listed_newest_first(backend: Backend) {
     }
     let list = async |owner: Option<&str>, before, limit| {
         let owner = owner.map(|name| key(name).did());
-        let found = world.pay.receipt_list(ReceiptList { owner, before, limit }).await.unwrap();
-        found.into_iter().map(|view| view.message.payload.id).collect::<Vec<_>>()
+        let found = world
+            .pay
+            .receipt_list(ReceiptList { owner, before, limit })
+            .await
+            .unwrap();
+        found
+            .into_iter()
+            .map(|view| view.message.payload.id)
+            .collect::<Vec<_>>()
     };
     assert_eq!(list(Some("one"), None, 10).await, [ids[0], ids[2]]);
     assert_eq!(list(Some("mira"), None, 2).await, [ids[0], ids[1]]);
@@ -69,13 +79,25 @@ async fn balances_and_entries_are_ones_own(backend: Backend) {
     let due = json!({"purpose": "available", "balance": {"amount": "21.00", "currency": "TEST-USD"}});
     assert_eq!(balances, json!({"balances": [due]}));
     let page = world.get(Some("mira"), "/pay/api/entries?limit=2").await.json();
-    assert_eq!((page["entries"][0]["balance"]["amount"].clone(), page["before"].clone()), (json!("21.00"), json!(2)));
+    assert_eq!(
+        (page["entries"][0]["balance"]["amount"].clone(), page["before"].clone()),
+        (json!("21.00"), json!(2))
+    );
     assert_eq!(page["entries"][0]["direction"], "in");
-    let rest = world.get(Some("mira"), "/pay/api/entries?limit=2&before=2&currency=TEST-USD").await.json();
-    assert_eq!((rest["entries"].as_array().unwrap().len(), rest["before"].clone()), (1, json!(null)));
+    let rest = world
+        .get(Some("mira"), "/pay/api/entries?limit=2&before=2&currency=TEST-USD")
+        .await
+        .json();
+    assert_eq!(
+        (rest["entries"].as_array().unwrap().len(), rest["before"].clone()),
+        (1, json!(null))
+    );
     let held = world.get(Some("buyer"), "/pay/api/entries?purpose=held").await.json();
     assert_eq!(held["entries"].as_array().unwrap().len(), 6);
-    assert_eq!(world.get(Some("stranger"), "/pay/api/entries").await.code(), "not_found");
+    assert_eq!(
+        world.get(Some("stranger"), "/pay/api/entries").await.code(),
+        "not_found"
+    );
     for path in ["/pay/api/balance", "/pay/api/entries"] {
         assert_eq!(world.get(None, path).await.code(), "unauthenticated");
     }

@@ -24,12 +24,26 @@ async fn another_process_sees_the_same_service(backend: Backend) {
     let base: Url = format!("http://{}", socket.local_addr().unwrap()).parse().unwrap();
     let public = PublicBase(base.clone());
     let allowed = vec![world.keyring.node_did().clone()];
-    let access = InternalAccess { env: world.env.clone(), base: public.clone(), allowed };
+    let access = InternalAccess {
+        env: world.env.clone(),
+        base: public.clone(),
+        allowed,
+    };
     let router = internal_listener_router(PayClient::internal_router(world.pay.clone()), access);
     let stop = CancellationToken::new();
-    let listener = Listener { socket, router, public, tls: TlsMode::Off, connections_max: 16 };
+    let listener = Listener {
+        socket,
+        router,
+        public,
+        tls: TlsMode::Off,
+        connections_max: 16,
+    };
     TaskTracker::new().spawn(serve(listener, stop.clone()));
-    let config = |keyring| RpcConfig { base: base.clone(), keyring, env: world.env.clone() };
+    let config = |keyring| RpcConfig {
+        base: base.clone(),
+        keyring,
+        env: world.env.clone(),
+    };
     let pay = PayClient::http(RpcClient::new(config(world.keyring.clone())).unwrap());
 
     let goods = world.goods("buyer");
@@ -42,25 +56,60 @@ async fn another_process_sees_the_same_service(backend: Backend) {
     let checkout = pay.checkout_create(request.clone()).await.unwrap();
     assert_eq!(pay.checkout_create(request).await.unwrap().id, checkout.id);
     world.pay_for(&checkout).await;
-    let view = pay.checkout_fetch(CheckoutFetch { id: checkout.id }).await.unwrap().unwrap();
+    let view = pay
+        .checkout_fetch(CheckoutFetch { id: checkout.id })
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((view.state, view.goods), (CheckoutState::Settled, goods));
-    assert_eq!(pay.checkout_cancel(CheckoutFetch { id: checkout.id }).await.unwrap().state, CheckoutState::Settled);
-    let unknown = pay.checkout_cancel(CheckoutFetch { id: world.env.new_id() }).await.unwrap_err();
+    assert_eq!(
+        pay.checkout_cancel(CheckoutFetch { id: checkout.id })
+            .await
+            .unwrap()
+            .state,
+        CheckoutState::Settled
+    );
+    let unknown = pay
+        .checkout_cancel(CheckoutFetch { id: world.env.new_id() })
+        .await
+        .unwrap_err();
     assert_eq!(unknown.code, imajin_kernel::Code::NotFound);
     let id = view.receipt.unwrap();
-    let fetch = |name: &str, operator| ReceiptFetch { id, reader: Reader { did: key(name).did(), operator } };
+    let fetch = |name: &str, operator| ReceiptFetch {
+        id,
+        reader: Reader {
+            did: key(name).did(),
+            operator,
+        },
+    };
     let receipt = pay.receipt_fetch(fetch("mira", false)).await.unwrap().unwrap();
     receipt.message.verify("receipt", &world.keyring.node_public()).unwrap();
     assert!(pay.receipt_fetch(fetch("stranger", false)).await.unwrap().is_none());
     assert!(pay.receipt_fetch(fetch("stranger", true)).await.unwrap().is_some());
-    let list = ReceiptList { owner: Some(key("buyer").did()), before: None, limit: 10 };
+    let list = ReceiptList {
+        owner: Some(key("buyer").did()),
+        before: None,
+        limit: 10,
+    };
     assert_eq!(pay.receipt_list(list).await.unwrap(), [receipt]);
-    let balances = pay.balance_list(BalanceList { owner: key("mira").did() }).await.unwrap();
+    let balances = pay
+        .balance_list(BalanceList {
+            owner: key("mira").did(),
+        })
+        .await
+        .unwrap();
     assert_eq!(balances[0].balance.to_string(), "7.00 TEST-USD");
     assert_eq!(pay.sales_summary(SalesSummaryRequest {}).await.unwrap().receipts, 1);
 
     // Whoever is not one of the node's processes is refused.
     let stranger = PayClient::http(RpcClient::new(config(Keyring::generate(&world.env))).unwrap());
-    assert!(stranger.balance_list(BalanceList { owner: key("mira").did() }).await.is_err());
+    assert!(
+        stranger
+            .balance_list(BalanceList {
+                owner: key("mira").did()
+            })
+            .await
+            .is_err()
+    );
     stop.cancel();
 }

@@ -63,7 +63,12 @@ impl Answer {
 
     /// The refusal's code, after checking that it is a problem document.
     pub(crate) fn code(&self) -> String {
-        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text());
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{}",
+            self.text()
+        );
         self.json()["code"].as_str().unwrap().to_owned()
     }
 }
@@ -99,7 +104,15 @@ impl World {
 
     /// The same node again, after its process has ended; the seller has gone on.
     pub(crate) async fn restart(self, config: PayConfig) -> Self {
-        let Self { database, db, clock, env, keyring, seller, .. } = self;
+        let Self {
+            database,
+            db,
+            clock,
+            env,
+            keyring,
+            seller,
+            ..
+        } = self;
         db.close().await;
         Self::assemble(database, clock, env, keyring, seller, config).await
     }
@@ -115,7 +128,11 @@ impl World {
         let db = Db::open(location(&database), "pay", MIGRATIONS, Options::default()).unwrap();
         let identities = Arc::new(FakeIdentities::default());
         let public = PublicBase(PUBLIC.parse().unwrap());
-        let site = Site { env: env.clone(), public: public.clone(), identities: identities.clone() };
+        let site = Site {
+            env: env.clone(),
+            public: public.clone(),
+            identities: identities.clone(),
+        };
         let deps = PayDeps {
             site,
             keyring: keyring.clone(),
@@ -125,9 +142,24 @@ impl World {
         };
         let pay = Pay::start(deps).await.unwrap();
         let nested = Router::new().nest("/pay", pay.routes().into_router());
-        let options = ShellOptions { env: env.clone(), public, limits: Limits::default(), error_page: None };
+        let options = ShellOptions {
+            env: env.clone(),
+            public,
+            limits: Limits::default(),
+            error_page: None,
+        };
         let router = shell(nested, options);
-        Self { database, db, clock, env, keyring, identities, seller, pay, router }
+        Self {
+            database,
+            db,
+            clock,
+            env,
+            keyring,
+            identities,
+            seller,
+            pay,
+            router,
+        }
     }
 
     /// A manifest signed by the organiser, with the given artists' shares in millionths.
@@ -207,7 +239,12 @@ impl World {
     /// Signs a request as the holder of `key`.
     pub(crate) fn sign(&self, key: &SecretKey, path: &str, idempotency: Option<&str>, body: &[u8]) -> SignedRequest {
         let target_uri = format!("{PUBLIC}{path}");
-        let to_sign = RequestToSign { method: "POST", target_uri: &target_uri, idempotency_key: idempotency, body };
+        let to_sign = RequestToSign {
+            method: "POST",
+            target_uri: &target_uri,
+            idempotency_key: idempotency,
+            body,
+        };
         sign(key, &to_sign, &SignatureParams::now(key.did(), &self.env)).unwrap()
     }
 
@@ -272,8 +309,15 @@ impl World {
 
     pub(crate) async fn receipt(&self, reader: &str, checkout: CheckoutId) -> ReceiptView {
         let id = self.view(checkout).await.receipt.unwrap();
-        let reader = Reader { did: key(reader).did(), operator: false };
-        self.pay.receipt_fetch(ReceiptFetch { id, reader }).await.unwrap().unwrap()
+        let reader = Reader {
+            did: key(reader).did(),
+            operator: false,
+        };
+        self.pay
+            .receipt_fetch(ReceiptFetch { id, reader })
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     pub(crate) async fn audit(&self) -> Vec<Finding> {
