@@ -161,9 +161,9 @@ where
                 }
                 let began = Instant::now();
                 if work(number).await? {
-                    latencies.push(began.elapsed())
+                    latencies.push(began.elapsed());
                 } else {
-                    refused += 1
+                    refused += 1;
                 }
             }
         });
@@ -201,11 +201,15 @@ pub(crate) async fn holds(
     callers: usize,
     requests: usize,
 ) -> Result<Measured, Box<dyn std::error::Error>> {
-    let people = Arc::new(callers_make(url, event, requests).map_err(|error| error.to_string())?);
+    let people = callers_make(url, event, requests.div_ceil(HOLDS_EACH)).map_err(|error| error.to_string())?;
+    for caller in &people {
+        caller.register().await.map_err(|error| error.to_string())?;
+    }
+    let people = Arc::new(people);
     run(callers, requests, move |number| {
         let people = Arc::clone(&people);
         async move {
-            let Some(caller) = people.get(number) else {
+            let Some(caller) = people.get(number % people.len()) else {
                 return Ok(false);
             };
             Ok(caller.hold().await?.is_some())

@@ -12,7 +12,7 @@ fn program() -> PathBuf {
     found.unwrap_or_else(|| PathBuf::from("pgbench"))
 }
 
-/// PostgreSQL's own benchmark on the same server and disk: simple updates, 8 clients, ten seconds.
+/// The own benchmark of `PostgreSQL` on the same server and disk: simple updates, 8 clients, ten seconds.
 pub(crate) fn transactions_per_second(url: &str) -> Result<f64, Failed> {
     let prepared = Command::new(program()).args(["-i", "-q", "-s", "10", url]).output()?;
     if !prepared.status.success() {

@@ -3,7 +3,6 @@
 mod documents;
 mod state;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use imajin_did::Keyring;
@@ -201,7 +200,7 @@ impl RegistryLink {
     }
 
     fn postpone(&self, mut registration: Registration, problem: &Problem) -> Registration {
-        tracing::warn!(registry = %registration.registry, %problem, "the registry could not be told that this node lives");
+        tracing::warn!(registry = %registration.registry, %problem, "the registry did not hear from this node");
         let doublings = registration.failures.min(RETRY_DOUBLINGS_MAX);
         let wait = Span::seconds(RETRY_FIRST.as_seconds() << doublings);
         registration.failures = registration.failures.saturating_add(1);
@@ -217,17 +216,32 @@ impl RegistryLink {
     }
 }
 
+/// What the agent works with.
+pub struct AgentParts<'a> {
+    /// Where its state is.
+    pub data: &'a DataDir,
+    /// The registry to announce the node to, if the configuration names one.
+    pub config: &'a Config,
+    /// The services of this process.
+    pub services: Vec<String>,
+    /// Says for each service whether it can answer.
+    pub checks: Vec<(String, Readiness)>,
+    /// The node's keys.
+    pub keyring: &'a Keyring,
+    /// Time and randomness.
+    pub env: &'a Env,
+}
+
 /// Starts the agent among the node's background work.
-pub fn start(
-    data: &DataDir,
-    config: &Config,
-    services: Vec<String>,
-    checks: Vec<(String, Readiness)>,
-    keyring: &Keyring,
-    env: &Env,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
-) -> Result<(), StartError> {
+pub fn start(parts: AgentParts<'_>, tasks: &TaskTracker, stop: &CancellationToken) -> Result<(), StartError> {
+    let AgentParts {
+        data,
+        config,
+        services,
+        checks,
+        keyring,
+        env,
+    } = parts;
     let state = AgentState::new(data);
     let facts = NodeFacts::of_this_process(services, env.now());
     let link = RegistryLink::new(keyring.clone(), env.clone(), facts, checks)
@@ -235,7 +249,6 @@ pub fn start(
     if let (Some(url), Some(hostname)) = (&config.registry.url, &config.registry.hostname) {
         state.ensure(url, hostname, env.now())?;
     }
-    let link = Arc::new(link);
     let (stop, env, heartbeat_seconds) = (stop.clone(), env.clone(), config.registry.heartbeat_seconds);
     tasks.spawn(async move {
         loop {

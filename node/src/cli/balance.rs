@@ -20,7 +20,7 @@ struct Balances {
 }
 
 impl BalanceArgs {
-    pub(super) async fn run(self, output: &Output) -> Result<(), CommandError> {
+    pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let client = self.node.signing(&self.key)?;
         let session = client.login().await?;
         let balances: Balances = client.get_own(&session, "/pay/api/balance").await?;

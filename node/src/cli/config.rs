@@ -12,7 +12,7 @@ pub(super) struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    pub(super) fn run(self, output: &Output) -> Result<(), CommandError> {
+    pub(super) fn run(self, output: Output) -> Result<(), CommandError> {
         let loaded = load(&self.data.path(), &Overrides::default())?;
         output.result(&loaded.effective, |lines| {
             let row = |line: &crate::config::EffectiveValue| {

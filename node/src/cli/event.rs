@@ -75,7 +75,7 @@ pub(super) struct CreateArgs {
 }
 
 impl EventCommand {
-    pub(super) async fn run(self, output: &Output) -> Result<(), CommandError> {
+    pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         match self {
             Self::Create(args) => args.run(output).await,
             Self::Publish { node, key, event } => {
@@ -100,7 +100,7 @@ async fn publish(client: &IdentityClient, event: EventId) -> Result<EventView, C
 }
 
 impl CreateArgs {
-    async fn run(self, output: &Output) -> Result<(), CommandError> {
+    async fn run(self, output: Output) -> Result<(), CommandError> {
         let client = self.node.signing(&self.key)?;
         let manifest = self.manifest(&client)?;
         let tiers = self

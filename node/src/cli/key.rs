@@ -36,7 +36,7 @@ struct Shown {
 }
 
 impl KeyCommand {
-    pub(super) fn run(self, output: &Output) -> Result<(), CommandError> {
+    pub(super) fn run(self, output: Output) -> Result<(), CommandError> {
         match self {
             Self::New { out } => {
                 if out.exists() {
@@ -58,7 +58,7 @@ impl KeyCommand {
     }
 }
 
-fn show(key: &SecretKey, file: PathBuf, output: &Output) {
+fn show(key: &SecretKey, file: PathBuf, output: Output) {
     let did = key.did();
     let shown = Shown {
         public_key_hex: key.public().to_hex(),

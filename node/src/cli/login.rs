@@ -31,7 +31,7 @@ struct Report {
 }
 
 impl LoginArgs {
-    pub(super) async fn run(self, output: &Output) -> Result<(), CommandError> {
+    pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let client = self.node.signing(&self.key)?;
         let created = client.register(self.handle.as_deref(), self.name.as_deref()).await?;
         let operator_claimed = match &self.setup {

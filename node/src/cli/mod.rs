@@ -147,7 +147,7 @@ impl Cli {
         let _first = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let result = match runtime {
-            Ok(runtime) => runtime.block_on(self.command.run(&output)),
+            Ok(runtime) => runtime.block_on(self.command.run(output)),
             Err(error) => Err(CommandError::Local(format!(
                 "the program cannot start its threads: {error}"
             ))),
@@ -164,7 +164,7 @@ impl Cli {
 }
 
 impl Command {
-    async fn run(self, output: &Output) -> Result<(), CommandError> {
+    async fn run(self, output: Output) -> Result<(), CommandError> {
         match self {
             Self::Up(args) => args.run(output).await,
             Self::Config(args) => args.run(output),

@@ -21,7 +21,7 @@ pub(super) enum NodeCommand {
     Register {
         #[command(flatten)]
         data: DataArg,
-        /// The registry's base URL, for example https://registry.example/registry.
+        /// The registry's base URL, for example <https://registry.example/registry>.
         #[arg(long)]
         registry: Url,
         /// The name to register.
@@ -44,7 +44,7 @@ struct Status {
 }
 
 impl NodeCommand {
-    pub(super) async fn run(self, output: &Output) -> Result<(), CommandError> {
+    pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         match self {
             Self::Init { data } => init(&data, output),
             Self::Register { data, registry, name } => register(&data, &registry, &name, output).await,
@@ -53,7 +53,7 @@ impl NodeCommand {
     }
 }
 
-fn init(data: &DataArg, output: &Output) -> Result<(), CommandError> {
+fn init(data: &DataArg, output: Output) -> Result<(), CommandError> {
     let data = DataDir::create(&data.path())?;
     let _lock = data.lock()?;
     let keyring = data.keyring_ensure(&Env::system())?;
@@ -68,7 +68,7 @@ fn init(data: &DataArg, output: &Output) -> Result<(), CommandError> {
     Ok(())
 }
 
-async fn register(data: &DataArg, registry: &Url, name: &str, output: &Output) -> Result<(), CommandError> {
+async fn register(data: &DataArg, registry: &Url, name: &str, output: Output) -> Result<(), CommandError> {
     let data = DataDir::open(&data.path())?;
     let keyring = data.keyring_open()?;
     let loaded = load(data.path(), &Overrides::default())?;
@@ -90,7 +90,7 @@ async fn register(data: &DataArg, registry: &Url, name: &str, output: &Output) -
     Ok(())
 }
 
-fn status(data: &DataArg, output: &Output) -> Result<(), CommandError> {
+fn status(data: &DataArg, output: Output) -> Result<(), CommandError> {
     let data = DataDir::open(&data.path())?;
     let running = data.lock().is_err();
     let did = data.keyring_open()?.node_did().to_string();

@@ -17,7 +17,7 @@ impl Output {
     }
 
     /// Prints the result: as JSON, or the text that `text` makes of it. A closed pipe ends the command quietly.
-    pub(super) fn result<T: Serialize>(&self, value: &T, text: impl FnOnce(&T) -> String) {
+    pub(super) fn result<T: Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) {
         let line = if self.json {
             serde_json::to_string_pretty(value).unwrap_or_default()
         } else {
@@ -27,14 +27,14 @@ impl Output {
     }
 
     /// Tells what is going on, on the error stream, where it does not mix with the result.
-    pub(super) fn note(&self, text: &str) {
+    pub(super) fn note(self, text: &str) {
         if !self.json {
             let _closed_pipe = writeln!(std::io::stderr(), "{text}");
         }
     }
 
     /// Prints a refusal: one line, or a problem as JSON.
-    pub(super) fn error(&self, error: &CommandError) {
+    pub(super) fn error(self, error: &CommandError) {
         let line = match (self.json, error) {
             (true, CommandError::Problem(problem)) => {
                 serde_json::json!({"error": problem.code, "detail": problem.detail, "hint": problem.hint}).to_string()

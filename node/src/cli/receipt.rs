@@ -20,7 +20,7 @@ pub(super) enum ReceiptCommand {
 }
 
 impl ReceiptCommand {
-    pub(super) async fn run(self, output: &Output) -> Result<(), CommandError> {
+    pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let Self::Show { receipt, node, key } = self;
         let client = node.signing(&key)?;
         let session = client.login().await?;

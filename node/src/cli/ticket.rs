@@ -81,7 +81,7 @@ const POLL_EVERY: Duration = Duration::from_millis(200);
 const POLLS_MAX: u32 = 150;
 
 impl TicketCommand {
-    pub(super) async fn run(self, output: &Output) -> Result<(), CommandError> {
+    pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         match self {
             Self::Buy(args) => args.run(output).await,
             Self::Show { ticket, node, key } => {
@@ -99,7 +99,7 @@ impl TicketCommand {
 }
 
 impl BuyArgs {
-    async fn run(self, output: &Output) -> Result<(), CommandError> {
+    async fn run(self, output: Output) -> Result<(), CommandError> {
         let client = self.node.signing(&self.key)?;
         let event: EventView = client.node().get(&format!("/events/api/events/{}", self.event)).await?;
         let tier = self.tier_of(&event)?;
@@ -126,8 +126,7 @@ impl BuyArgs {
             let tickets = bought
                 .tickets
                 .iter()
-                .map(|id| format!("\nticket {id}"))
-                .collect::<String>();
+                .fold(String::new(), |text, id| text + &format!("\nticket {id}"));
             let test = if bought.test_money { " (test money)" } else { "" };
             format!("Paid {}{test}.{tickets}\nreceipt {}", bought.total, bought.receipt)
         });
@@ -250,7 +249,7 @@ struct Verdict {
     reason: Option<String>,
 }
 
-fn verify(ticket: &str, event_did: &Did, output: &Output) -> Result<(), CommandError> {
+fn verify(ticket: &str, event_did: &Did, output: Output) -> Result<(), CommandError> {
     let text = ticket_text_read(ticket)?;
     let verdict = if text.trim_start().starts_with('{') {
         document_check(&text, event_did)

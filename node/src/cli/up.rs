@@ -65,7 +65,7 @@ impl UpArgs {
         overrides
     }
 
-    pub(super) async fn run(self, output: &Output) -> Result<(), CommandError> {
+    pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         log_to_stderr();
         imajin_web::metrics_install();
         let data = DataDir::create(&self.data.path())?;

@@ -16,7 +16,7 @@ pub(super) struct VerifyArgs {
 }
 
 impl VerifyArgs {
-    pub(super) async fn run(self, output: &Output) -> Result<(), CommandError> {
+    pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let data = DataDir::open(&self.data.path())?;
         let mut overrides = Overrides::default();
         overrides.set("database.url", self.database);

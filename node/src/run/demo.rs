@@ -12,7 +12,8 @@ use tower::ServiceExt;
 /// The largest answer of auth that is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
-/// Registers the people of the demo the way anybody registers: by a proof of their key. Pages can then show their names.
+/// Registers the people of the demo the way anybody registers: by a proof of their key. Pages can then show their
+/// names.
 pub(super) async fn identities_register(auth: &Arc<Auth>, people: &[DemoIdentity]) -> Result<(), Problem> {
     let routes = auth.routes().into_router();
     for person in people {

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::agent::AgentState;
+use crate::agent::{AgentParts, AgentState};
 use crate::config::Loaded;
 use crate::data_dir::{DataDir, DataDirError, DataDirLock};
 use crate::tls::TlsError;
@@ -128,16 +128,15 @@ impl RunningNode {
         };
         services.background(&background, &stop);
         bound.serve(config, &services, &env, &listeners, &stop)?;
-        crate::agent::start(
+        let agent = AgentParts {
             data,
             config,
-            services.names(),
-            services.checks(),
-            &keyring,
-            &env,
-            &background,
-            &stop,
-        )?;
+            services: services.names(),
+            checks: services.checks(),
+            keyring: &keyring,
+            env: &env,
+        };
+        crate::agent::start(agent, &background, &stop)?;
         listeners.close();
         Ok(Self {
             banner,

@@ -3,18 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::HoldId;
-use imajin_store::{Conn, Finding, SealedRow, for_update, per_backend};
+use imajin_store::{Conn, Finding, SealedRow, for_update, row_insert_missing, rows_insert, rows_upsert, sealed_all};
 
 use crate::entry::GENESIS;
-use crate::rows::{AccountRow, EntryRow, HeadRow, HoldRow, LineRow, sealed_all};
+use crate::rows::{AccountRow, EntryRow, HeadRow, HoldRow, LineRow};
 use crate::schema::{ledger_accounts, ledger_entries, ledger_heads, ledger_holds, ledger_lines};
 use crate::{AccountId, AccountKey, Command, Ledger, LedgerError, Owner, Purpose};
 
-/// Rows per statement: at 14 columns below the limit of parameters of either database.
-const ROWS_PER_STATEMENT: usize = 1_000;
+/// How many keys one query asks for: well below the limit of parameters of either database.
+const KEYS_PER_QUERY: usize = 1_000;
 
 /// An account as it stands within the batch.
 pub(crate) struct AccountState {
@@ -87,7 +86,7 @@ impl<'a> Book<'a> {
             self.accounts_of(command, &mut wanted);
         }
         let ids: Vec<String> = wanted.keys().map(ToString::to_string).collect();
-        for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+        for chunk in ids.chunks(KEYS_PER_QUERY) {
             let rows: Vec<AccountRow> = for_update!(
                 &mut *conn,
                 ledger_accounts::table
@@ -187,23 +186,35 @@ impl<'a> Book<'a> {
             .filter(|account| account.dirty)
             .partition(|account| account.stored);
         let rows = |accounts: Vec<AccountState>| accounts.into_iter().map(|account| account.row).collect();
-        if !insert_accounts(conn, sealed_all(rows(new), sealer)?)? {
-            return Ok(false);
+        for row in sealed_all(rows(new), sealer)? {
+            // One by one, because "how many of these were there" is not the same question in both dialects; an account
+            // is opened once in its life.
+            if !row_insert_missing!(conn, ledger_accounts, &row)? {
+                return Ok(false);
+            }
         }
-        save_accounts(conn, &sealed_all(rows(stored), sealer)?)?;
+        rows_upsert!(
+            conn,
+            ledger_accounts,
+            key = id,
+            set = (balance, legs, updated_at, row_seal),
+            &sealed_all(rows(stored), sealer)?
+        )?;
         let holds = self
             .holds
             .into_values()
             .filter(|hold| hold.dirty)
             .map(|hold| hold.row)
             .collect();
-        save_holds(conn, &sealed_all(holds, sealer)?)?;
-        for chunk in self.entries.chunks(ROWS_PER_STATEMENT) {
-            per_backend!(&mut *conn, c => diesel::insert_into(ledger_entries::table).values(chunk).execute(c))?;
-        }
-        for chunk in self.lines.chunks(ROWS_PER_STATEMENT) {
-            per_backend!(&mut *conn, c => diesel::insert_into(ledger_lines::table).values(chunk).execute(c))?;
-        }
+        rows_upsert!(
+            conn,
+            ledger_holds,
+            key = id,
+            set = (captured, released, state, updated_at, row_seal),
+            &sealed_all(holds, sealer)?
+        )?;
+        rows_insert!(conn, ledger_entries, &self.entries)?;
+        rows_insert!(conn, ledger_lines, &self.lines)?;
         self.head.save(conn, sealer)?;
         Ok(true)
     }
@@ -229,9 +240,7 @@ fn load_head(ledger: &Ledger, conn: &mut Conn) -> Result<HeadRow, LedgerError> {
         row_seal: Vec::new(),
     };
     let genesis = genesis.sealed(&ledger.sealer)?;
-    per_backend!(&mut *conn, c => {
-        diesel::insert_into(ledger_heads::table).values(&genesis).on_conflict_do_nothing().execute(c)
-    })?;
+    row_insert_missing!(conn, ledger_heads, &genesis)?;
     head_fetch(ledger, conn)?.ok_or_else(|| diesel::result::Error::NotFound.into())
 }
 
@@ -247,7 +256,7 @@ fn head_fetch(ledger: &Ledger, conn: &mut Conn) -> Result<Option<HeadRow>, Ledge
 fn load_known(conn: &mut Conn, commands: &[Command]) -> Result<HashMap<String, EntryRow>, LedgerError> {
     let keys: Vec<&str> = commands.iter().map(Command::key).collect();
     let mut known = HashMap::new();
-    for chunk in keys.chunks(ROWS_PER_STATEMENT) {
+    for chunk in keys.chunks(KEYS_PER_QUERY) {
         let rows: Vec<EntryRow> = ledger_entries::table
             .filter(ledger_entries::key.eq_any(chunk))
             .select(EntryRow::as_select())
@@ -255,58 +264,4 @@ fn load_known(conn: &mut Conn, commands: &[Command]) -> Result<HashMap<String, E
         known.extend(rows.into_iter().map(|row| (row.key.clone(), row)));
     }
     Ok(known)
-}
-
-/// Opens accounts; `false` when one of them is there already.
-fn insert_accounts(conn: &mut Conn, rows: Vec<AccountRow>) -> Result<bool, LedgerError> {
-    for row in rows {
-        // One by one, because "how many of these were there" is not the same question in both dialects; an account is
-        // opened once in its life.
-        let inserted = per_backend!(&mut *conn, c => {
-            diesel::insert_into(ledger_accounts::table).values(&row).on_conflict_do_nothing().execute(c)
-        })?;
-        if inserted == 0 {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn save_accounts(conn: &mut Conn, rows: &[AccountRow]) -> Result<(), LedgerError> {
-    for chunk in rows.chunks(ROWS_PER_STATEMENT) {
-        per_backend!(&mut *conn, c => {
-            diesel::insert_into(ledger_accounts::table)
-                .values(chunk)
-                .on_conflict(ledger_accounts::id)
-                .do_update()
-                .set((
-                    ledger_accounts::balance.eq(excluded(ledger_accounts::balance)),
-                    ledger_accounts::legs.eq(excluded(ledger_accounts::legs)),
-                    ledger_accounts::updated_at.eq(excluded(ledger_accounts::updated_at)),
-                    ledger_accounts::row_seal.eq(excluded(ledger_accounts::row_seal)),
-                ))
-                .execute(c)
-        })?;
-    }
-    Ok(())
-}
-
-fn save_holds(conn: &mut Conn, rows: &[HoldRow]) -> Result<(), LedgerError> {
-    for chunk in rows.chunks(ROWS_PER_STATEMENT) {
-        per_backend!(&mut *conn, c => {
-            diesel::insert_into(ledger_holds::table)
-                .values(chunk)
-                .on_conflict(ledger_holds::id)
-                .do_update()
-                .set((
-                    ledger_holds::captured.eq(excluded(ledger_holds::captured)),
-                    ledger_holds::released.eq(excluded(ledger_holds::released)),
-                    ledger_holds::state.eq(excluded(ledger_holds::state)),
-                    ledger_holds::updated_at.eq(excluded(ledger_holds::updated_at)),
-                    ledger_holds::row_seal.eq(excluded(ledger_holds::row_seal)),
-                ))
-                .execute(c)
-        })?;
-    }
-    Ok(())
 }

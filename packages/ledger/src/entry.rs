@@ -163,8 +163,8 @@ pub struct Posted {
     pub replayed: bool,
 }
 
-/// The digest of what a command asks for; it tells a repeated command from another one with the same key. Of a hold that
-/// exists, it covers which one and whether it ends.
+/// The digest of what a command asks for; it tells a repeated command from another one with the same key. Of a hold
+/// that exists, it covers which one and whether it ends.
 pub(crate) fn content_digest(
     kind: EntryKind,
     reference: &str,

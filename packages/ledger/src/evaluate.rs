@@ -1,17 +1,17 @@
 //! What each command does, decided in memory.
 
-use imajin_kernel::id::{EntryId, HoldId};
-use imajin_money::{Amount, Asset, AssetError, Money};
+use imajin_kernel::id::HoldId;
+use imajin_money::Asset;
 use imajin_store::{Finding, SealedRow};
 
 use crate::book::{Book, HoldSlot};
+use crate::booking::{Draft, money};
 use crate::entry::content_digest;
 use crate::hold::credits_total;
-use crate::ledger::TEXT_BYTES_MAX;
-use crate::rows::{EntryRow, HoldRow, LineRow};
+use crate::rows::HoldRow;
 use crate::{
-    AccountId, AccountKey, Command, EntryKind, HoldCapture, HoldPlace, HoldRelease, HoldState, LedgerError, Leg,
-    MOVEMENTS_MAX, Outcome, Posted, Posting, Purpose, Refusal, Release,
+    AccountId, AccountKey, Command, EntryKind, HoldCapture, HoldPlace, HoldRelease, HoldState, LedgerError, Outcome,
+    Posted, Posting, Purpose, Refusal, Release,
 };
 
 /// Either kind of no, so that `?` works on both.
@@ -30,16 +30,6 @@ impl From<LedgerError> for No {
     fn from(error: LedgerError) -> Self {
         Self::Failed(error)
     }
-}
-
-/// An entry about to be booked.
-struct Draft<'a> {
-    key: &'a str,
-    kind: EntryKind,
-    reference: &'a str,
-    hold: Option<HoldId>,
-    digest: [u8; 32],
-    moves: Vec<(AccountId, i64)>,
 }
 
 impl Book<'_> {
@@ -80,7 +70,7 @@ impl Book<'_> {
             return Err(Refusal::Unbalanced.into());
         }
         let (kind, reference) = (posting.kind, posting.reference.as_str());
-        self.book(Draft {
+        self.book(&Draft {
             key: &posting.key,
             kind,
             reference,
@@ -114,7 +104,7 @@ impl Book<'_> {
             digest,
             moves,
         };
-        let mut outcome = self.book(draft)?;
+        let mut outcome = self.book(&draft)?;
         let row = HoldRow {
             id: place.id.to_string(),
             account_id: held.id().to_string(),
@@ -176,12 +166,12 @@ impl Book<'_> {
         if rest > 0 {
             moves.push((source, rest));
         }
-        let (kind, reference, hold) = (capture.kind, capture.reference.as_str(), Some(capture.hold));
-        let outcome = self.book(Draft {
+        let (kind, reference, of_hold) = (capture.kind, capture.reference.as_str(), Some(capture.hold));
+        let outcome = self.book(&Draft {
             key: &capture.key,
             kind,
             reference,
-            hold,
+            hold: of_hold,
             digest,
             moves,
         })?;
@@ -206,12 +196,12 @@ impl Book<'_> {
         let rest = row.remaining();
         let (held, source) = self.hold_accounts(&row)?;
         let moves = vec![(held, rest.saturating_neg()), (source, rest)];
-        let (reference, hold) = (release.reference.as_str(), Some(release.hold));
-        let outcome = self.book(Draft {
+        let (reference, of_hold) = (release.reference.as_str(), Some(release.hold));
+        let outcome = self.book(&Draft {
             key: &release.key,
             kind,
             reference,
-            hold,
+            hold: of_hold,
             digest,
             moves,
         })?;
@@ -293,124 +283,6 @@ impl Book<'_> {
         outcome.hold = Some(slot.row.view(service)?);
         Ok(outcome)
     }
-
-    /// Applies the movements and appends the entry; a refusal leaves no trace.
-    fn book(&mut self, draft: Draft<'_>) -> Result<Outcome, No> {
-        check_texts(&[draft.key, draft.reference])?;
-        if draft.moves.len() < 2 || draft.moves.iter().any(|(_, units)| *units == 0) {
-            return Err(Refusal::Empty.into());
-        }
-        if draft.moves.len() > MOVEMENTS_MAX {
-            return Err(Refusal::TooManyMovements { max: MOVEMENTS_MAX }.into());
-        }
-        let legs = self.legs_of(&draft.moves)?;
-        let seq = self.head.seq.saturating_add(1);
-        let text = serde_json::to_string(&legs)
-            .map_err(|error| LedgerError::from(diesel::result::Error::SerializationError(Box::new(error))))?;
-        let id: EntryId = self.ledger.env.new_id();
-        let mut entry = EntryRow {
-            chain: self.ledger.chain.clone(),
-            seq,
-            id: id.to_string(),
-            kind: draft.kind.as_str().to_owned(),
-            key: draft.key.to_owned(),
-            reference: draft.reference.to_owned(),
-            hold_id: draft.hold.map(|hold| hold.to_string()),
-            legs: text,
-            content_digest: draft.digest.to_vec(),
-            posted_at: self.now,
-            prev_hash: self.head.hash.clone(),
-            hash: Vec::new(),
-        };
-        let hash = entry.computed_hash();
-        entry.hash = hash.to_vec();
-        self.append(&legs, seq)?;
-        self.head.seq = seq;
-        self.head.hash.clone_from(&entry.hash);
-        let posted = Posted {
-            id,
-            seq,
-            hash,
-            posted_at: self.now,
-            replayed: false,
-        };
-        self.known.insert(entry.key.clone(), entry.clone());
-        self.entries.push(entry);
-        Ok(Outcome {
-            entry: posted,
-            legs,
-            hold: None,
-        })
-    }
-
-    /// What the legs would be; nothing is changed yet.
-    fn legs_of(&self, moves: &[(AccountId, i64)]) -> Result<Vec<Leg>, No> {
-        let mut legs: Vec<Leg> = Vec::with_capacity(moves.len());
-        // The accounts that this entry has touched already; few, except for very long splits.
-        let mut touched: std::collections::BTreeMap<AccountId, (i64, i64)> = std::collections::BTreeMap::new();
-        for (id, units) in moves {
-            let account = self.accounts.get(id).ok_or_else(|| self.account_missing(*id))?;
-            let (seq, balance) = touched
-                .get(id)
-                .copied()
-                .unwrap_or((account.row.legs, account.row.balance));
-            let after = balance.checked_add(*units).ok_or(Refusal::TooLarge)?;
-            if after < 0 && !account.may_be_negative {
-                let asset = account
-                    .row
-                    .asset
-                    .parse()
-                    .map_err(|_unknown: AssetError| self.account_missing(*id))?;
-                let (available, wanted) = (money(balance, asset), money(units.saturating_neg(), asset));
-                return Err(Refusal::Insufficient { available, wanted }.into());
-            }
-            let seq = seq.saturating_add(1);
-            touched.insert(*id, (seq, after));
-            legs.push(Leg(*id, seq, *units, after));
-        }
-        Ok(legs)
-    }
-
-    /// A hold names an account that is not there, or whose name is none.
-    fn account_missing(&self, id: AccountId) -> LedgerError {
-        let service = self.ledger.sealer.service();
-        LedgerError::Damaged(Finding::new(
-            service,
-            "ledger_accounts",
-            id.to_string(),
-            "the account is missing",
-        ))
-    }
-
-    fn append(&mut self, legs: &[Leg], entry_seq: i64) -> Result<(), LedgerError> {
-        for (index, leg) in legs.iter().enumerate() {
-            let missing = self.account_missing(leg.account());
-            let account = self.accounts.get_mut(&leg.account()).ok_or(missing)?;
-            account.row.balance = leg.balance_after();
-            account.row.legs = leg.account_seq();
-            account.row.updated_at = self.now;
-            account.dirty = true;
-            self.lines.push(LineRow {
-                account_id: account.row.id.clone(),
-                account_seq: leg.account_seq(),
-                chain: self.ledger.chain.clone(),
-                entry_seq,
-                leg: i32::try_from(index).unwrap_or(i32::MAX),
-            });
-        }
-        Ok(())
-    }
-}
-
-fn money(units: i64, asset: Asset) -> Money {
-    Money::new(Amount::from_micros(units.max(0)).unwrap_or(Amount::ZERO), asset)
-}
-
-fn check_texts(texts: &[&str]) -> Result<(), Refusal> {
-    if texts.iter().any(|text| text.is_empty() || text.len() > TEXT_BYTES_MAX) {
-        return Err(Refusal::BadText);
-    }
-    Ok(())
 }
 
 fn sums_to_zero(units: impl Iterator<Item = (Asset, i64)>) -> bool {

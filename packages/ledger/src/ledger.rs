@@ -113,8 +113,8 @@ impl Ledger {
     ///
     /// # Errors
     /// As [`Ledger::execute`].
-    pub fn execute_one(&self, conn: &mut Conn, command: Command) -> Result<Result<Outcome, Refusal>, LedgerError> {
-        let mut answers = self.execute(conn, std::slice::from_ref(&command))?;
+    pub fn execute_one(&self, conn: &mut Conn, command: &Command) -> Result<Result<Outcome, Refusal>, LedgerError> {
+        let mut answers = self.execute(conn, std::slice::from_ref(command))?;
         answers.pop().ok_or_else(|| imajin_store::StoreError::Busy.into())
     }
 }

@@ -5,15 +5,16 @@
 //! the same content answers with what was booked the first time, with another content it is refused.
 //!
 //! An entry never changes. Its hash covers all of it and the hash of the entry before it; where each chain ends is kept
-//! in a sealed row and signed in checkpoints, and every receipt carries the hash of its entry under the node's signature.
-//! Balances are kept in the account's row, and [`audit`](audit()) recomputes each of them from the legs.
+//! in a sealed row and signed in checkpoints, and every receipt carries the hash of its entry under the node's
+//! signature. Balances are kept in the account's row, and [`audit`](audit()) recomputes each of them from the legs.
 //!
-//! **Architecture Invariant:** this crate knows no checkout, no rail and no HTTP. Its functions are synchronous, work on
-//! the connection that they are given, and leave the transaction to the caller.
+//! **Architecture Invariant:** this crate knows no checkout, no rail and no HTTP. Its functions are synchronous, work
+//! on the connection that they are given, and leave the transaction to the caller.
 
 mod account;
 mod audit;
 mod book;
+mod booking;
 mod checkpoint;
 mod encoding;
 mod entry;

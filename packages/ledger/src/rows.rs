@@ -160,8 +160,3 @@ sealed_row!(
     "ledger_checkpoints",
     key = (chain, seq)
 );
-
-/// Seals rows that are about to be written.
-pub(crate) fn sealed_all<R: SealedRow>(rows: Vec<R>, sealer: &Sealer) -> QueryResult<Vec<R>> {
-    rows.into_iter().map(|row| row.sealed(sealer)).collect()
-}

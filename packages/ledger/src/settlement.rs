@@ -27,8 +27,8 @@ impl Recipients {
 
 /// The movements of a plan, fees first, in the plan's order: what a settlement credits, line by line.
 ///
-/// A leg whose payee has not accepted the manifest waits in the payee's pending account. The buyer's fee is a credit that
-/// the buyer may spend; the others are fees earned.
+/// A leg whose payee has not accepted the manifest waits in the payee's pending account. The buyer's fee is a credit
+/// that the buyer may spend; the others are fees earned.
 pub fn credits(plan: &Plan, recipients: &Recipients) -> Vec<Movement> {
     let asset = plan.gross.asset;
     let fees = plan.fees.iter().map(|fee| {

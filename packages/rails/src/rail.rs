@@ -124,7 +124,8 @@ pub trait Rail: Send + Sync + 'static {
     /// Opens a checkout at the rail.
     async fn open(&self, checkout: &RailCheckout) -> Result<Opened, RailError>;
 
-    /// Checks that a message is from the rail, and reads it. `None`: it is genuine, and about nothing that matters here.
+    /// Checks that a message is from the rail, and reads it. `None`: it is genuine, and about nothing that matters
+    /// here.
     ///
     /// The age of a message does not matter: rails repeat and delay them. Whoever books it keeps the event's id.
     fn verify(&self, message: &[u8], headers: &Headers) -> Result<Option<RailEvent>, RailError>;

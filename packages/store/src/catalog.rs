@@ -80,8 +80,7 @@ pub fn tables(conn: &mut Conn) -> QueryResult<Vec<String>> {
              AND table_type = 'BASE TABLE'"
         }
     };
-    let names: Vec<Name> = per_backend!(conn, c => diesel::sql_query(query).load(c))?;
-    let mut names: Vec<String> = names.into_iter().map(|row| row.name).collect();
+    let mut names = texts(conn, query)?;
     names.retain(|name| name != MIGRATIONS_TABLE);
     names.sort();
     Ok(names)
@@ -139,8 +138,7 @@ pub(crate) fn row_name_at(conn: &mut Conn, table: &str, keys: &[&str], index: i6
 
 /// The one text that a query gives as `name`.
 pub(crate) fn text(conn: &mut Conn, query: &str) -> QueryResult<String> {
-    let row: Name = per_backend!(conn, c => diesel::sql_query(query).get_result(c))?;
-    Ok(row.name)
+    texts(conn, query)?.pop().ok_or(diesel::result::Error::NotFound)
 }
 
 /// The texts that a query gives as `name`.

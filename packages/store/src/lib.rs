@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod bulk;
 mod bytes;
 mod canon;
 mod catalog;
@@ -24,6 +25,8 @@ pub mod tamper;
 mod writer;
 
 pub use audit::audit;
+#[doc(hidden)]
+pub use bulk::in_chunks;
 pub use bytes::{as_bytes, as_optional_bytes};
 pub use conn::{Conn, MultiBackend};
 pub use db::{Db, Options};
@@ -32,6 +35,6 @@ pub use error::{StoreError, is_unique_violation};
 pub use finding::Finding;
 pub use location::Location;
 pub use migrate::{Migrations, revert_all};
-pub use seal::{SealedRow, Sealer};
+pub use seal::{SealedRow, Sealer, sealed_all};
 #[doc(hidden)]
 pub use seal::{audit_begin, audit_rows, name_unreadable};

@@ -137,6 +137,14 @@ pub trait SealedRow: Serialize + Sized {
     }
 }
 
+/// Seals rows that are about to be written.
+///
+/// # Errors
+/// As [`SealedRow::sealed`].
+pub fn sealed_all<R: SealedRow>(rows: Vec<R>, sealer: &Sealer) -> QueryResult<Vec<R>> {
+    rows.into_iter().map(|row| row.sealed(sealer)).collect()
+}
+
 /// An audit may read for longer than a statement of a request may run. Holds until the end of the transaction; without
 /// one, the usual limit stays.
 #[doc(hidden)]
@@ -217,16 +225,8 @@ macro_rules! sealed_row {
                 conn: &mut $crate::Conn,
                 sealer: &$crate::Sealer,
             ) -> diesel::QueryResult<Vec<Self>> {
-                let rows = rows
-                    .into_iter()
-                    .map(|row| $crate::SealedRow::sealed(row, sealer))
-                    .collect::<diesel::QueryResult<Vec<Self>>>()?;
-                // 32 columns at most: below the limit of parameters of either database.
-                for chunk in rows.chunks(500) {
-                    $crate::per_backend!(&mut *conn, c => {
-                        diesel::RunQueryDsl::execute(diesel::insert_into($table::table).values(chunk), c)
-                    })?;
-                }
+                let rows = $crate::sealed_all(rows, sealer)?;
+                $crate::rows_insert!(conn, $table, &rows)?;
                 Ok(rows)
             }
 

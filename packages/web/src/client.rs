@@ -64,6 +64,11 @@ impl HttpClient {
         let origin = url.origin().ascii_serialization();
         let away = |error: reqwest::Error| {
             tracing::debug!(%error, "an outgoing request failed");
+            if certificate_refused(&error) {
+                let detail = format!("The certificate of {origin} is not one that this machine trusts.");
+                return Problem::new(Code::Unavailable, detail)
+                    .hint("If the node made it itself, compare its fingerprint and pass its tls.crt as --ca.");
+            }
             let why = if error.is_timeout() {
                 "did not answer in time"
             } else {

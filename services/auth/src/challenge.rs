@@ -69,8 +69,8 @@ pub(crate) fn issue(keyring: &Keyring, env: &Env, subject: Option<&PublicKey>) -
 /// Reads a challenge that came back.
 ///
 /// # Errors
-/// [`AuthError::LoginFailed`] for what this node did not make, [`AuthError::ChallengeExpired`] for what it made too long
-/// ago.
+/// [`AuthError::LoginFailed`] for what this node did not make, [`AuthError::ChallengeExpired`] for what it made too
+/// long ago.
 pub(crate) fn open(keyring: &Keyring, now: Timestamp, id: &str) -> Result<Returned, AuthError> {
     let failed = || AuthError::LoginFailed;
     if id.len() > LENGTH_MAX {

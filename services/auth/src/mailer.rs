@@ -122,7 +122,8 @@ impl Postman {
                     return;
                 }
                 Err(error) => {
-                    tracing::warn!(attempt, status = ?error.status(), timeout = error.is_timeout(), "a message was not sent");
+                    let (status, timeout) = (error.status(), error.is_timeout());
+                    tracing::warn!(attempt, ?status, timeout, "a message was not sent");
                 }
             }
             if attempt < ATTEMPTS_MAX {

@@ -2,8 +2,8 @@
 //!
 //! Inside a hold: the RFC 9421 signature of the buyer is verified; then, in one transaction that is on the disk before
 //! the answer, the nonce is spent, the request is logged in the hash chain, the tier's counters move and the order is
-//! written, each row sealed. A checkout also asks a payment service in memory, which asks for the quote, and writes down
-//! the checkout: a second durable transaction. There is no HTTP in it.
+//! written, each row sealed. A checkout also asks a payment service in memory, which asks for the quote, and writes
+//! down the checkout: a second durable transaction. There is no HTTP in it.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,11 +1,11 @@
 //! Durable settlements per second, in process, on SQLite and on Postgres, beside `pgbench -N -c 8` on the same disk in
 //! the same run: `cargo bench -p imajin-pay`.
 //!
-//! Inside a settlement: the quote is read and its seal checked, the split is planned along the manifest (three payees),
-//! the hold is captured in a ledger entry of the hash chain, every balance, line, receipt and checkout is written and
-//! sealed, the receipt is signed as a document and as a JWT, and all of it is on the disk before the answer. There is no
-//! HTTP and no seller in it. Checkouts are opened and paid before the clock starts, and Postgres then gets the
-//! statistics that its autovacuum would have gathered within a minute.
+//! Inside a settlement: the checkout is read, its price planned along the manifest (three payees), the hold captured in
+//! a ledger entry of the hash chain, every balance, line, receipt and checkout written and sealed, the receipt signed,
+//! and all of it on the disk before the answer. There is no HTTP and no seller in it. Checkouts are opened and paid
+//! before the clock starts, and Postgres then gets the statistics that its autovacuum would have gathered within a
+//! minute.
 //!
 //! `cargo bench -p imajin-pay -- sqlite` measures one of `sqlite`, `postgres`, `pgbench`.
 #![expect(
@@ -71,14 +71,6 @@ async fn measure(backend: Backend) {
             .status()
             .unwrap();
     }
-    let tuned: Result<(), imajin_store::StoreError> = world.db.write(|conn| {
-        use diesel::connection::SimpleConnection;
-        if matches!(conn, imajin_store::Conn::Sqlite(_)) && std::env::var("TUNE").is_ok() {
-            conn.batch_execute("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16384;")?;
-        }
-        Ok(())
-    }).await;
-    tuned.unwrap();
     let started = Instant::now();
     // Each caller takes every 64th: what was paid first is settled first.
     let callers = (0..CALLERS).map(|first| call(&world, checkouts.iter().skip(first).step_by(CALLERS)));

@@ -1,10 +1,10 @@
 //! Checkout, ledger, settlement and receipts.
 //!
-//! A seller asks for a checkout; its price and its manifest come from the seller, never from the buyer. When a rail says
-//! that the money is there, the message is stored, then booked and held in one transaction with the order to deliver.
-//! Once the seller has handed the goods over, the money is split along the manifest and a receipt is signed, in one
-//! transaction; if they cannot be had, it goes back. Every step can be repeated, and after a crash each payment goes on
-//! where it was.
+//! A seller asks for a checkout; its price and its manifest come from the seller, never from the buyer. When a rail
+//! says that the money is there, the message is stored, then booked and held in one transaction with the order to
+//! deliver. Once the seller has handed the goods over, the money is split along the manifest and a receipt is signed,
+//! in one transaction; if they cannot be had, it goes back. Every step can be repeated, and after a crash each payment
+//! goes on where it was.
 //!
 //! Handlers call `domain`, which knows neither HTTP nor other services: synchronous functions over one connection.
 

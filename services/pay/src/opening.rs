@@ -122,7 +122,7 @@ impl Pay {
         if text.len() > URL_BYTES_MAX || text.chars().any(|letter| letter.is_control() || letter == '\\') {
             return Err(wrong());
         }
-        let url = self.site.public.0.join(text).or_else(|_unreadable| Err(wrong()))?;
+        let url = self.site.public.0.join(text).map_err(|_unreadable| wrong())?;
         if url.origin() != self.site.public.0.origin() {
             return Err(wrong());
         }

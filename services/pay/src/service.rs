@@ -82,7 +82,7 @@ impl Pay {
         let ledger = Ledger::new(config.chain.clone(), sealer.clone(), env.clone());
         let sandbox = Arc::new(SandboxRail::new(&keyring, env.clone(), site.public.absolute("/pay")));
         let mut rails: BTreeMap<&'static str, Arc<dyn Rail>> = BTreeMap::new();
-        rails.insert(sandbox.name(), Arc::clone(&sandbox) as _);
+        rails.insert(sandbox.name(), sandbox.clone());
         let (rails, config) = (Arc::new(rails), Arc::new(config));
         let splits = Arc::default();
         let context = Context {

@@ -69,7 +69,9 @@ impl Settler {
             }
             // Somebody else leads. When that future is dropped before it took this one, nobody does: look again.
             tokio::select! {
-                answer = &mut receiver => return answer.unwrap_or_else(|_dropped| Err(Problem::unavailable("The ledger"))),
+                answer = &mut receiver => {
+                    return answer.unwrap_or_else(|_dropped| Err(Problem::unavailable("The ledger")));
+                }
                 () = tokio::time::sleep(std::time::Duration::from_millis(50)) => {}
             }
         }

@@ -60,8 +60,8 @@ pub(crate) async fn sweeps_run(pay: &Pay, stop: &CancellationToken) {
 }
 
 impl Pay {
-    /// Does everything that is due: processes stored messages, delivers, settles, refunds. Returns how many items of the
-    /// outbox were handled. The background calls it, again and again; a test calls it when it wants to.
+    /// Does everything that is due: processes stored messages, delivers, settles, refunds. Returns how many items of
+    /// the outbox were handled. The background calls it, again and again; a test calls it when it wants to.
     ///
     /// # Errors
     /// When the database does not answer. What fails for one payment is retried, and is no error here.
@@ -167,8 +167,8 @@ impl Pay {
         }
     }
 
-    /// Splits the money of a paid checkout whose goods were handed over, and issues the receipt; once, however often it is
-    /// asked. Answers when it is durable. Many callers share the work.
+    /// Splits the money of a paid checkout whose goods were handed over, and issues the receipt; once, however often
+    /// it is asked. Answers when it is durable. Many callers share the work.
     ///
     /// # Errors
     /// When there is no such checkout, or it is not paid; the database's.

@@ -1,4 +1,5 @@
 //! The ledger on both databases.
+#![cfg(test)]
 
 mod histories;
 mod holds;

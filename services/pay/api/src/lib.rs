@@ -1,7 +1,7 @@
 //! What the other services may ask of pay, and what a selling service answers to pay.
 //!
-//! The two traits face each other: a seller asks pay for a checkout and never names a price; pay asks the seller for the
-//! price, and tells it when the money is there.
+//! The two traits face each other: a seller asks pay for a checkout and never names a price; pay asks the seller for
+//! the price, and tells it when the money is there.
 
 mod receipt;
 

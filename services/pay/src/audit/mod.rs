@@ -101,8 +101,10 @@ impl Auditor {
 fn from_ledger<T>(found: Result<Option<T>, LedgerError>) -> Result<Option<T>, StoreError> {
     match found {
         Ok(found) => Ok(found),
-        Err(LedgerError::Damaged(_) | LedgerError::Store(StoreError::Damaged(_))) => Ok(None),
-        Err(LedgerError::Store(StoreError::Database(Error::DeserializationError(_)))) => Ok(None),
+        Err(
+            LedgerError::Damaged(_)
+            | LedgerError::Store(StoreError::Damaged(_) | StoreError::Database(Error::DeserializationError(_))),
+        ) => Ok(None),
         Err(LedgerError::Store(error)) => Err(error),
     }
 }

@@ -142,7 +142,7 @@ pub(crate) fn hold_place(
             reference: reference_of(wish.reference.as_deref())?,
             expires_at: Some(context.now().plus(lasts)),
         };
-        HoldView::of(&context.ledger.execute_one(conn, Command::Place(place))??)
+        HoldView::of(&context.ledger.execute_one(conn, &Command::Place(place))??)
     })
 }
 
@@ -179,7 +179,7 @@ pub(crate) fn hold_capture(
             credits: vec![Movement::new(payee, money.amount.micros())],
             release_rest: !wish.keep_rest,
         };
-        HoldView::of(&context.ledger.execute_one(conn, Command::Capture(capture))??)
+        HoldView::of(&context.ledger.execute_one(conn, &Command::Capture(capture))??)
     })
 }
 
@@ -198,7 +198,7 @@ pub(crate) fn hold_void(
             why: Release::Void,
             reference: hold.reference,
         };
-        HoldView::of(&context.ledger.execute_one(conn, Command::Release(release))??)
+        HoldView::of(&context.ledger.execute_one(conn, &Command::Release(release))??)
     })
 }
 

@@ -214,7 +214,7 @@ fn hold_place(
         reference: checkout.id.to_string(),
         expires_at: None,
     };
-    Ok(context.ledger.execute_one(conn, Command::Place(place))??)
+    Ok(context.ledger.execute_one(conn, &Command::Place(place))??)
 }
 
 /// Money came in for no checkout of ours: it is booked as nobody's, and the operator sees it.
@@ -233,7 +233,7 @@ fn unmatched(conn: &mut Conn, context: &Context, message: &MessageRow) -> Result
             Movement::new(AccountKey::new(Owner::Node, money.asset, Purpose::Unmatched), units),
         ],
     };
-    context.ledger.execute_one(conn, Command::Post(posting))??;
+    context.ledger.execute_one(conn, &Command::Post(posting))??;
     tracing::error!(message = %message.id, rail = message.rail, "money arrived for an unknown checkout");
     Ok(MessageResult::Unmatched)
 }

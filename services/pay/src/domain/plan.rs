@@ -107,7 +107,7 @@ impl SplitRow {
         if sha256_hex(self.document.as_bytes()) != self.id {
             return Err(damaged());
         }
-        Split::new(serde_json::from_str(&self.document).or_else(|_unreadable| Err(damaged()))?)
+        Split::new(serde_json::from_str(&self.document).map_err(|_unreadable| damaged())?)
     }
 }
 

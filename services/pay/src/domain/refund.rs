@@ -49,7 +49,7 @@ pub(crate) fn payment_refund(
         why: Release::Refund,
         reference: checkout.id.to_string(),
     };
-    context.ledger.execute_one(conn, Command::Release(release))??;
+    context.ledger.execute_one(conn, &Command::Release(release))??;
     let order = RefundOrder {
         message: message.id,
         rail: message.rail.clone(),

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use imajin_money::Money;
 use imajin_pay_api::SalesSummary;
-use imajin_store::{Conn, SealedRow, for_update, per_backend};
+use imajin_store::{Conn, SealedRow, for_update, row_insert_missing};
 
 use crate::PayError;
 use crate::context::Context;
@@ -27,9 +27,7 @@ fn sales_lock(conn: &mut Conn, context: &Context, asset: &str) -> Result<SalesRo
     };
     let empty = empty.sealed(&context.sealer)?;
     // Another process may make it at this moment.
-    per_backend!(&mut *conn, c => {
-        diesel::insert_into(sales_totals::table).values(&empty).on_conflict_do_nothing().execute(c)
-    })?;
+    row_insert_missing!(conn, sales_totals, &empty)?;
     sales_find(conn, context, asset)?.ok_or_else(|| PayError::Fault("the sums of an asset are not there".to_owned()))
 }
 

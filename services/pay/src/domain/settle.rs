@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use imajin_did::Did;
 use imajin_fair::plan::Plan;
 use imajin_kernel::id::{CheckoutId, OutboxId, ReceiptId};
 use imajin_ledger::{Command, EntryKind, HoldCapture, Outcome, credits};
 use imajin_pay_api::CheckoutState;
-use imajin_store::{Conn, SealedRow, for_update, outbox, per_backend};
+use imajin_store::{Conn, SealedRow, for_update, outbox, rows_insert, rows_upsert, sealed_all};
 
 use super::plan::Split;
 use super::receipt::{ReceiptParts, receipt_make};
@@ -20,8 +19,8 @@ use crate::context::Context;
 use crate::rows::{CheckoutRow, PartyRow, ReceiptRow};
 use crate::schema::{checkouts, receipt_parties};
 
-/// Rows per statement.
-const ROWS_PER_STATEMENT: usize = 500;
+/// How many keys one query asks for.
+const KEYS_PER_QUERY: usize = 500;
 
 /// A settlement that is asked for.
 #[derive(Debug, Clone)]
@@ -59,7 +58,7 @@ pub(crate) fn settle_prepare(
 ) -> Result<Vec<Result<SettleJob, PayError>>, PayError> {
     let ids = wishes.iter().map(|wish| wish.checkout.to_string()).collect::<Vec<_>>();
     let mut rows: HashMap<CheckoutId, CheckoutRow> = HashMap::with_capacity(ids.len());
-    for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+    for chunk in ids.chunks(KEYS_PER_QUERY) {
         let loaded: Vec<CheckoutRow> = checkouts::table
             .filter(checkouts::id.eq_any(chunk))
             .select(CheckoutRow::as_select())
@@ -148,7 +147,7 @@ fn checkouts_lock(
     ids.sort_unstable();
     ids.dedup();
     let mut rows = HashMap::with_capacity(ids.len());
-    for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+    for chunk in ids.chunks(KEYS_PER_QUERY) {
         let loaded: Vec<CheckoutRow> = for_update!(
             &mut *conn,
             checkouts::table
@@ -251,26 +250,14 @@ impl Batch {
             return Ok(());
         }
         ReceiptRow::insert_all(self.receipts, conn, &context.sealer)?;
-        for chunk in self.parties.chunks(ROWS_PER_STATEMENT) {
-            per_backend!(&mut *conn, c => diesel::insert_into(receipt_parties::table).values(chunk).execute(c))?;
-        }
-        let sealed = self.checkouts.into_iter().map(|row| row.sealed(&context.sealer));
-        let checkouts = sealed.collect::<QueryResult<Vec<CheckoutRow>>>()?;
-        for chunk in checkouts.chunks(ROWS_PER_STATEMENT) {
-            per_backend!(&mut *conn, c => {
-                diesel::insert_into(checkouts::table)
-                    .values(chunk)
-                    .on_conflict(checkouts::id)
-                    .do_update()
-                    .set((
-                        checkouts::state.eq(excluded(checkouts::state)),
-                        checkouts::reason.eq(excluded(checkouts::reason)),
-                        checkouts::updated_at.eq(excluded(checkouts::updated_at)),
-                        checkouts::row_seal.eq(excluded(checkouts::row_seal)),
-                    ))
-                    .execute(c)
-            })?;
-        }
+        rows_insert!(conn, receipt_parties, &self.parties)?;
+        rows_upsert!(
+            conn,
+            checkouts,
+            key = id,
+            set = (state, reason, updated_at, row_seal),
+            &sealed_all(self.checkouts, &context.sealer)?
+        )?;
         sales::sales_add(conn, context, &self.sums)
     }
 }

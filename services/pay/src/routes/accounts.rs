@@ -4,7 +4,7 @@ use imajin_ledger::Purpose;
 use imajin_pay_api::BalanceView;
 use imajin_web::{Failure, ProblemDocument, QueryParams, Viewer};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::PayRoutes;
 use crate::PayError;
@@ -41,7 +41,7 @@ pub(super) async fn balance(
 }
 
 /// Which entries.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct EntriesQuery {
     /// What the money is for: `available` (if not said), `held`, `pending`, `fees`.
@@ -73,7 +73,8 @@ pub(super) async fn entries(
 ) -> Result<Json<EntryPage>, Failure> {
     let owner = viewer.session_require()?.did.clone();
     let purpose = query.purpose.map_or(Ok(Purpose::Available), |text| text.parse());
-    let purpose = purpose.or_else(|_| Err(PayError::invalid("purpose", "must be available, held, pending or fees")))?;
+    let purpose =
+        purpose.map_err(|_unknown| PayError::invalid("purpose", "must be available, held, pending or fees"))?;
     let currency = query.currency.map(|text| text.parse()).transpose();
     let currency =
         currency.map_err(|error: imajin_money::AssetError| PayError::invalid("currency", error.to_string()))?;

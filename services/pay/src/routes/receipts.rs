@@ -6,13 +6,12 @@ use imajin_kernel::id::ReceiptId;
 use imajin_pay_api::{PayApi, Reader, ReceiptFetch, ReceiptView};
 use imajin_web::{Failure, PathParams, ProblemDocument, QueryParams, Tier, Viewer};
 use serde::Deserialize;
-use utoipa::IntoParams;
 
 use super::PayRoutes;
 use crate::PayError;
 
 /// In which form.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReceiptQuery {
     /// `jwt` for the token, `json` for the document with the token.

@@ -12,7 +12,8 @@ use crate::WebhookReceipt;
 /// The message is verified and stored before it is acknowledged, and processed once, however often it is sent. A rail
 /// that does not get a 200 sends it again.
 #[utoipa::path(
-    post, path = "/api/webhook/{rail}", tag = "rails", request_body(content = String, content_type = "application/json"),
+    post, path = "/api/webhook/{rail}", tag = "rails",
+    request_body(content = String, content_type = "application/json"),
     params(("rail" = String, Path, description = "The rail: `sandbox`")),
     responses(
         (status = 200, description = "It is stored", body = WebhookReceipt),

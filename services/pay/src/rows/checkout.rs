@@ -96,7 +96,7 @@ impl CheckoutRow {
 
     pub(crate) fn buyer(&self) -> Result<Did, PayError> {
         let damaged = || PayError::damaged(Self::TABLE, &self.id.to_string(), "the buyer is no DID");
-        self.owner_did.parse().or_else(|_unreadable| Err(damaged()))
+        self.owner_did.parse().map_err(|_unreadable| damaged())
     }
 
     pub(crate) fn goods(&self) -> GoodsRef {

@@ -16,8 +16,8 @@ use crate::PayError;
 pub(crate) fn money(table: &str, row: &str, units: i64, asset: &str) -> Result<Money, PayError> {
     let damaged = || PayError::damaged(table, row, "an amount or a currency is impossible");
     let asset: Result<Asset, _> = asset.parse();
-    let amount = Amount::from_micros(units).or_else(|_negative| Err(damaged()))?;
-    Ok(Money::new(amount, asset.or_else(|_unknown| Err(damaged()))?))
+    let amount = Amount::from_micros(units).map_err(|_negative| damaged())?;
+    Ok(Money::new(amount, asset.map_err(|_unknown| damaged())?))
 }
 
 /// A document as a column holds it.

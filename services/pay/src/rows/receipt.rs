@@ -29,7 +29,7 @@ sealed_row!(ReceiptRow, receipts, "receipts", key = (id));
 impl ReceiptRow {
     pub(crate) fn message(&self) -> Result<SignedMessage<ReceiptBody>, PayError> {
         let damaged = || PayError::damaged(Self::TABLE, &self.id.to_string(), "the document cannot be read");
-        serde_json::from_str(&self.document).or_else(|_unreadable| Err(damaged()))
+        serde_json::from_str(&self.document).map_err(|_unreadable| damaged())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use axum::http::StatusCode;
+use axum::http::{Request, StatusCode};
 use imajin_kernel::Span;
 use imajin_pay_api::{CheckoutState, GoodsRef};
 use imajin_testkit::Backend;
@@ -96,7 +96,7 @@ async fn what_cannot_be_paid_for_is_refused(backend: Backend) {
     assert_eq!(refused(&goods).await, "conflict");
     let goods = world.goods("buyer");
     world.seller.change(&goods, |quote| {
-        quote.manifest.title = Some("changed after signing".to_owned())
+        quote.manifest.title = Some("changed after signing".to_owned());
     });
     assert_eq!(refused(&goods).await, "conflict");
     let goods = world.goods("buyer");
@@ -122,7 +122,7 @@ async fn a_signature_is_needed_and_good_once(backend: Backend) {
     let world = World::new(backend).await;
     let goods = world.goods("buyer");
     let text = serde_json::to_vec(&body(&goods)).unwrap();
-    let plain = axum::http::Request::post(PATH).header("content-type", "application/json");
+    let plain = Request::post(PATH).header("content-type", "application/json");
     let answer = world.send(plain.body(text.clone().into()).unwrap()).await;
     assert_eq!(
         (answer.status, answer.code().as_str()),

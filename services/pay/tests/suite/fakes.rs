@@ -133,7 +133,7 @@ impl SellerApi for FakeSeller {
             };
             (delivery.clone(), outcome)
         });
-        Ok(match (&decided.0 == &delivery, &decided.1) {
+        Ok(match (decided.0 == delivery, &decided.1) {
             (true, outcome) | (false, outcome @ DeliveryOutcome::Refused { .. }) => outcome.clone(),
             (false, _) => DeliveryOutcome::Refused {
                 reason: "This order was paid already.".to_owned(),

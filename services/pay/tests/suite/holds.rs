@@ -138,7 +138,7 @@ async fn a_hold_is_its_owners_only(backend: Backend) {
     world
         .webhook(&world.event(&checkout, imajin_rails::RailOutcome::Paid))
         .await;
-    let held: Result<_, imajin_ledger::LedgerError> = {
+    let paid: Result<_, imajin_ledger::LedgerError> = {
         let sealer = imajin_store::Sealer::for_service(&world.keyring, "pay");
         let account = imajin_ledger::AccountKey::of(
             &key("payer").did(),
@@ -156,7 +156,7 @@ async fn a_hold_is_its_owners_only(backend: Backend) {
             })
             .await
     };
-    let hold = json!({"id": held.unwrap().to_string()});
+    let hold = json!({"id": paid.unwrap().to_string()});
     assert_eq!(
         world
             .post("payer", &path(&hold, "void"), Some("1"), &json!({}))

@@ -2,7 +2,7 @@
 
 use imajin_did::Keyring;
 use imajin_pay_api::{
-    BalanceList, CheckoutCreate, CheckoutFetch, CheckoutState, PayApi, PayClient, Reader, ReceiptFetch, ReceiptList,
+    BalanceList, CheckoutCreate, CheckoutFetch, CheckoutState, PayClient, Reader, ReceiptFetch, ReceiptList,
     SalesSummaryRequest,
 };
 use imajin_testkit::Backend;
@@ -18,34 +18,36 @@ use crate::world::{World, key, on_both};
 
 on_both!(another_process_sees_the_same_service);
 
-async fn another_process_sees_the_same_service(backend: Backend) {
-    let world = World::new(backend).await;
+/// Pay behind its internal listener, and a client with the given keys.
+async fn listen(world: &World, stop: &CancellationToken) -> impl Fn(Keyring) -> PayClient {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base: Url = format!("http://{}", socket.local_addr().unwrap()).parse().unwrap();
     let public = PublicBase(base.clone());
-    let allowed = vec![world.keyring.node_did().clone()];
     let access = InternalAccess {
         env: world.env.clone(),
         base: public.clone(),
-        allowed,
+        allowed: vec![world.keyring.node_did().clone()],
     };
-    let router = internal_listener_router(PayClient::internal_router(world.pay.clone()), access);
-    let stop = CancellationToken::new();
     let listener = Listener {
         socket,
-        router,
+        router: internal_listener_router(PayClient::internal_router(world.pay.clone()), access),
         public,
         tls: TlsMode::Off,
         connections_max: 16,
     };
     TaskTracker::new().spawn(serve(listener, stop.clone()));
-    let config = |keyring| RpcConfig {
-        base: base.clone(),
-        keyring,
-        env: world.env.clone(),
-    };
-    let pay = PayClient::http(RpcClient::new(config(world.keyring.clone())).unwrap());
+    let env = world.env.clone();
+    move |keyring| {
+        let (base, env) = (base.clone(), env.clone());
+        PayClient::http(RpcClient::new(RpcConfig { base, keyring, env }).unwrap())
+    }
+}
 
+async fn another_process_sees_the_same_service(backend: Backend) {
+    let world = World::new(backend).await;
+    let stop = CancellationToken::new();
+    let client = listen(&world, &stop).await;
+    let pay = client(world.keyring.clone());
     let goods = world.goods("buyer");
     let request = CheckoutCreate {
         goods: goods.clone(),
@@ -102,7 +104,7 @@ async fn another_process_sees_the_same_service(backend: Backend) {
     assert_eq!(pay.sales_summary(SalesSummaryRequest {}).await.unwrap().receipts, 1);
 
     // Whoever is not one of the node's processes is refused.
-    let stranger = PayClient::http(RpcClient::new(config(Keyring::generate(&world.env))).unwrap());
+    let stranger = client(Keyring::generate(&world.env));
     assert!(
         stranger
             .balance_list(BalanceList {
