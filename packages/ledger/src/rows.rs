@@ -1,7 +1,7 @@
 use diesel::prelude::*;
 use imajin_kernel::Timestamp;
 use imajin_money::{Amount, Asset, Money};
-use imajin_store::{Finding, SealedRow, Sealer, sealed_row};
+use imajin_store::{Finding, SealedRow, sealed_row};
 use serde::Serialize;
 
 use crate::account::UnknownText;

@@ -5,6 +5,8 @@
 //!
 //! - [`TestDatabase`]: a database of its own for one test, on SQLite or on Postgres, gone afterwards.
 //! - [`Cluster`]: a private Postgres server, and [`postgres()`], the one that the tests of a run share.
+//! - [`on_both!`]: the same tests over both databases.
+//! - `router` (cargo feature `router`): a service's routes, asked in this process.
 //! - `browser` (cargo feature `browser`): chromedriver and headless Chromium.
 //!
 //! The `imajin-testkit` binary starts one Postgres server for a whole run of tests.
@@ -15,8 +17,13 @@ mod cluster;
 mod database;
 mod error;
 mod guard;
+#[cfg(feature = "router")]
+mod router;
+mod stamp;
 
 pub use cluster::{Cluster, ClusterOptions, POSTGRES_URL_VARIABLE, postgres};
 pub use database::{Backend, Place, TestDatabase};
 pub use error::TestkitError;
 pub use guard::Guarded;
+#[cfg(feature = "router")]
+pub use router::Answer;

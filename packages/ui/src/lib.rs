@@ -9,8 +9,10 @@
 //! attribute, nothing from another host. They can be read without JavaScript; where the browser itself must act (it
 //! holds the person's key), the page says so.
 //!
-//! **Architecture Invariant:** this crate depends on no service and on no domain crate. Amounts and times arrive as
-//! text that somebody else has formatted; the only numbers are the ones that a picture needs for its proportions.
+//! **Architecture Invariant:** this crate depends on no service and on no domain crate. Amounts arrive as text that
+//! somebody else has formatted; the only numbers are the ones that a picture needs for its proportions. What every
+//! page writes in the same way is written here: moments ([`moment`], [`event_time`]) and long identifiers
+//! ([`did_short`]).
 
 mod assets;
 mod flow;
@@ -20,6 +22,8 @@ mod part;
 mod qr;
 mod render;
 mod shell;
+mod short;
+mod time;
 
 pub use assets::{asset_url, assets_router};
 pub use href::href;
@@ -40,3 +44,5 @@ pub use part::{MoneyText, When};
 pub use qr::qr_svg;
 pub use render::{CONTENT_SECURITY_POLICY, render, render_status};
 pub use shell::{Shell, Viewer};
+pub use short::{did_short, id_short, name_or_handle};
+pub use time::{event_end, event_time, moment};

@@ -1,5 +1,7 @@
 //! What every page has around its own content.
 
+use crate::{did_short, name_or_handle};
+
 /// The frame of a page: title, navigation, and who is looking.
 #[derive(Debug, Clone, Default)]
 pub struct Shell {
@@ -28,6 +30,20 @@ pub struct Viewer {
     pub is_operator: bool,
     /// Whether the node holds this identity's key (a mailbox identity) and signs in its name.
     pub custody_node: bool,
+}
+
+impl Viewer {
+    /// A person who runs nothing and holds their own key.
+    pub fn new(did: &str, name: Option<&str>, handle: Option<&str>) -> Self {
+        let short_did = did_short(did);
+        Self {
+            name: name_or_handle(name, handle).unwrap_or_else(|| short_did.clone()),
+            did: did.to_owned(),
+            short_did,
+            is_operator: false,
+            custody_node: false,
+        }
+    }
 }
 
 impl Shell {

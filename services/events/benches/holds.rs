@@ -16,7 +16,7 @@
 #[expect(dead_code, reason = "the tests use more of it")]
 mod fakes;
 #[path = "../tests/suite/world.rs"]
-#[expect(dead_code, unused_macros, unused_imports, reason = "the tests use more of it")]
+#[expect(dead_code, reason = "the tests use more of it")]
 mod world;
 
 use std::sync::atomic::Ordering;

@@ -3,7 +3,6 @@ use imajin_web::{Custody, SessionView};
 
 use crate::Www;
 use crate::person::is_operator;
-use crate::show::did_short;
 
 /// The sandbox is the only rail that a node has so far, so every page says that the money is test money. When there is
 /// another rail, pay must be asked.
@@ -33,20 +32,11 @@ impl Www {
     }
 }
 
-fn viewer_of(session: &SessionView) -> Viewer {
+/// The person of a session, as the pages show them.
+pub(crate) fn viewer_of(session: &SessionView) -> Viewer {
     Viewer {
-        name: name_of(session),
-        did: session.did.to_string(),
-        short_did: did_short(&session.did),
         is_operator: is_operator(session),
         custody_node: session.custody == Custody::Node,
+        ..Viewer::new(session.did.as_str(), session.name.as_deref(), session.handle.as_deref())
     }
-}
-
-/// What to call somebody: their name, else their handle, else a short form of their DID.
-pub(crate) fn name_of(session: &SessionView) -> String {
-    let name = session.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
-    name.map(str::to_owned)
-        .or_else(|| session.handle.as_ref().map(|handle| format!("@{handle}")))
-        .unwrap_or_else(|| did_short(&session.did))
 }

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::join_all;
 use imajin_auth_api::{IdentityFetch, IdentityView};
 use imajin_did::Did;
+use imajin_ui::name_or_handle;
 
 use crate::Www;
 use crate::show::did_short;
@@ -62,7 +63,5 @@ impl Www {
 }
 
 fn name_of(identity: &IdentityView) -> Option<String> {
-    let name = identity.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
-    name.map(str::to_owned)
-        .or_else(|| identity.handle.as_ref().map(|handle| format!("@{handle}")))
+    name_or_handle(identity.name.as_deref(), identity.handle.as_deref())
 }

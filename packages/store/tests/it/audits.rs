@@ -2,10 +2,10 @@
 
 use diesel::connection::SimpleConnection;
 use imajin_store::{Finding, SealedRow, idempotency, mutation, outbox, parity, tamper};
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 
 use crate::logs::{append, append_all_kinds, by_node};
-use crate::world::{Part, Thing, World, audit, on_both};
+use crate::world::{Part, Thing, World, audit};
 
 on_both!(
     every_single_column_is_covered,

@@ -6,9 +6,9 @@ use imajin_kernel::{Env, ManualClock, Span, Timestamp};
 use imajin_proof::http_sig::{Expectation, NONCE_KEPT_FOR, RequestToSign, SignatureParams, VerifiedRequest, sign};
 use imajin_store::mutation::{self, CHECKPOINT_EVERY, Mutation, Proof, Writer};
 use imajin_store::{Finding, StoreError, nonce};
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 
-use crate::world::{World, on_both};
+use crate::world::World;
 
 on_both!(
     every_kind_of_proof_verifies,

@@ -1,9 +1,9 @@
 //! Schemas: the same on both databases, made by two processes at once, taken back.
 
 use imajin_store::{Db, Migrations, Options, StoreError, parity, revert_all, tamper};
-use imajin_testkit::{Backend, TestDatabase};
+use imajin_testkit::{Backend, TestDatabase, on_both};
 
-use crate::world::{MIGRATIONS, World, location, on_both};
+use crate::world::{MIGRATIONS, World, location};
 
 on_both!(
     many_openers_at_once_make_one_schema,

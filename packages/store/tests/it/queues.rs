@@ -3,9 +3,9 @@
 use imajin_kernel::Span;
 use imajin_store::idempotency::{self, Outcome, Request};
 use imajin_store::{StoreError, outbox};
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 
-use crate::world::{World, on_both};
+use crate::world::World;
 
 on_both!(
     facts_of_one_key_come_one_after_the_other,

@@ -3,9 +3,9 @@
 use diesel::connection::TransactionManager;
 use diesel::prelude::*;
 use imajin_store::{Conn, SealedRow, StoreError};
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 
-use crate::world::{World, on_both, thing_fetch, things};
+use crate::world::{World, thing_fetch, things};
 
 on_both!(
     a_reader_cannot_write,

@@ -3,9 +3,9 @@
 use diesel::prelude::*;
 use imajin_kernel::Timestamp;
 use imajin_store::{SealedRow, Sealer, StoreError};
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 
-use crate::world::{Part, Thing, World, on_both, thing_fetch, things};
+use crate::world::{Part, Thing, World, thing_fetch, things};
 
 on_both!(
     a_row_comes_back_as_it_was,

@@ -179,22 +179,3 @@ pub(crate) fn audit(conn: &mut Conn, log: &Writer) -> QueryResult<Vec<Finding>> 
 pub(crate) fn thing_fetch(conn: &mut Conn, id: EventId) -> QueryResult<Thing> {
     things::table.find(id).select(Thing::as_select()).first(conn)
 }
-
-/// Stamps tests over both databases.
-macro_rules! on_both {
-    ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(imajin_testkit::Backend::Sqlite).await;
-            })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(imajin_testkit::Backend::Postgres).await;
-            })+
-        }
-    };
-}
-pub(crate) use on_both;

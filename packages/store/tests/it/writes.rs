@@ -7,11 +7,11 @@ use diesel::connection::TransactionManager;
 use diesel::prelude::*;
 use imajin_kernel::Code;
 use imajin_store::{Conn, Options, SealedRow, StoreError};
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 use proptest::prelude::*;
 use tokio::task::JoinSet;
 
-use crate::world::{Part, Thing, World, on_both, thing_fetch, things};
+use crate::world::{Part, Thing, World, thing_fetch, things};
 
 on_both!(
     concurrent_read_modify_writes_give_the_exact_total,

@@ -3,8 +3,8 @@ use imajin_store::{Conn, Finding, StoreError, parity, tamper};
 use imajin_testkit::Backend;
 use serde_json::json;
 
-use crate::on_both;
 use crate::world::World;
+use imajin_testkit::on_both;
 
 /// Tables that auth shares and does not use; the store tests them itself.
 const UNUSED: [&str; 2] = ["idempotency", "outbox"];

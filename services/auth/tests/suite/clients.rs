@@ -14,8 +14,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::on_both;
 use crate::world::World;
+use imajin_testkit::on_both;
 
 struct Remote {
     client: AuthClient,

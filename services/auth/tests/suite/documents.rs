@@ -4,8 +4,8 @@ use imajin_proof::token::key_id;
 use imajin_testkit::Backend;
 use serde_json::json;
 
-use crate::on_both;
 use crate::world::{World, assert_refused};
+use imajin_testkit::on_both;
 
 const NODE_WEB: &str = "did:web:localhost%3A7000";
 

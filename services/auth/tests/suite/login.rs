@@ -4,8 +4,8 @@ use imajin_kernel::Span;
 use imajin_testkit::Backend;
 use serde_json::json;
 
-use crate::on_both;
 use crate::world::{ORIGIN, World, assert_refused};
+use imajin_testkit::on_both;
 
 const AUTHENTICATE: &str = "/auth/api/authenticate";
 const VERIFY: &str = "/auth/api/login/verify";

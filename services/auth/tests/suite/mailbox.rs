@@ -5,8 +5,8 @@ use imajin_proof::http_sig::Expectation;
 use imajin_testkit::Backend;
 use serde_json::json;
 
-use crate::on_both;
 use crate::world::{ORIGIN, World, assert_refused};
+use imajin_testkit::on_both;
 
 const ONBOARD: &str = "/auth/api/onboard";
 const PAGE: &str = "/auth/onboard";

@@ -3,8 +3,8 @@ use imajin_did::SecretKey;
 use imajin_testkit::Backend;
 use serde_json::{Value, json};
 
-use crate::on_both;
 use crate::world::{ORIGIN, World, assert_refused};
+use imajin_testkit::on_both;
 
 const REGISTER: &str = "/auth/api/register";
 

@@ -7,8 +7,8 @@ use imajin_testkit::Backend;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::on_both;
 use crate::world::{ORIGIN, World, assert_refused};
+use imajin_testkit::on_both;
 
 const SESSION: &str = "/auth/api/session";
 const LOGOUT: &str = "/auth/api/logout";

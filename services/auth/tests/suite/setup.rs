@@ -4,8 +4,8 @@ use imajin_did::SecretKey;
 use imajin_testkit::Backend;
 use serde_json::json;
 
-use crate::on_both;
 use crate::world::{Reply, World, assert_refused};
+use imajin_testkit::on_both;
 
 const SETUP: &str = "/auth/api/setup";
 

@@ -3,10 +3,10 @@
 use imajin_fair::Acceptance;
 use imajin_kernel::Span;
 use imajin_store::{Finding, StoreError, parity, tamper};
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 use serde_json::json;
 
-use crate::world::{World, audit_all, key, on_both};
+use crate::world::{CheckoutAnswer, World, audit_all, key};
 
 on_both!(every_single_column_is_covered, a_deleted_ticket_is_missed);
 

@@ -6,11 +6,11 @@ use axum::http::StatusCode;
 use imajin_events::EventsConfig;
 use imajin_events_api::{OrderState, OrderView};
 use imajin_kernel::{Code, Span};
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 use imajin_web::Tier;
 use serde_json::json;
 
-use crate::world::{World, key, on_both};
+use crate::world::{CheckoutAnswer, World, key};
 
 const PATH: &str = "/events/api/checkout";
 

@@ -3,9 +3,9 @@
 use imajin_events_api::{EventsApi, OrderState, SalesList};
 use imajin_kernel::{Code, Span};
 use imajin_pay_api::{DeliveryOutcome, GoodsRef, SellerApi};
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 
-use crate::world::{World, key, on_both};
+use crate::world::{CheckoutAnswer, World, key};
 
 on_both!(
     a_paid_order_becomes_tickets_once,

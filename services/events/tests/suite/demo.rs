@@ -2,9 +2,9 @@
 
 use imajin_events::{demo_identities, demo_seed};
 use imajin_events_api::{EventFetch, EventStatus, EventsApi};
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 
-use crate::world::{World, key, on_both};
+use crate::world::{CheckoutAnswer, World, key};
 
 on_both!(the_demonstration_is_made_once_and_can_be_bought);
 

@@ -2,10 +2,10 @@
 
 use imajin_fair::Manifest;
 use imajin_kernel::Span;
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
 
-use crate::world::{World, key, on_both};
+use crate::world::{World, key};
 
 on_both!(each_impossible_member_is_named, the_manifest_is_the_callers_own);
 

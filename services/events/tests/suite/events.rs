@@ -6,11 +6,11 @@ use imajin_did::Did;
 use imajin_events_api::{EventPage, EventStatus, EventView};
 use imajin_fair::{Acceptance, Manifest};
 use imajin_kernel::Span;
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 use imajin_web::Tier;
 use serde_json::json;
 
-use crate::world::{World, key, on_both};
+use crate::world::{CheckoutAnswer, World, key};
 
 on_both!(
     a_draft_is_its_owners_alone_until_it_is_published,

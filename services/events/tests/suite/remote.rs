@@ -3,7 +3,7 @@
 use imajin_events_api::{EventFetch, EventsClient, OrderFetch, OrderState, Reader};
 use imajin_kernel::Code;
 use imajin_pay_api::{DeliveryOutcome, GoodsRef, SellerClient};
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 use imajin_web::{
     InternalAccess, Listener, PublicBase, RpcClient, RpcConfig, TlsMode, internal_listener_router, serve,
 };
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::world::{World, key, on_both};
+use crate::world::{World, key};
 
 on_both!(another_process_sees_the_same_service);
 

@@ -2,9 +2,9 @@
 
 use futures::future::join_all;
 use imajin_kernel::Span;
-use imajin_testkit::Backend;
+use imajin_testkit::{Answer, Backend, on_both};
 
-use crate::world::{Answer, World, key, on_both};
+use crate::world::{CheckoutAnswer, World, key};
 
 on_both!(
     two_hundred_buyers_for_twenty_places,

@@ -2,9 +2,9 @@
 
 use imajin_events_api::{EventsApi, TicketCode, TicketList, TicketView};
 use imajin_kernel::id::TicketId;
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 
-use crate::world::{World, key, on_both};
+use crate::world::{CheckoutAnswer, World, key};
 
 on_both!(
     a_ticket_is_checked_offline,

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode};
+use axum::http::{Request, StatusCode};
 use diesel::connection::Connection;
-use http_body_util::BodyExt;
 use imajin_did::{Did, Keyring, SecretKey};
 use imajin_events::{Events, EventsConfig, EventsDeps, MIGRATIONS, audit};
 use imajin_events_api::{EventView, OrderView};
@@ -17,10 +16,9 @@ use imajin_money::Share;
 use imajin_pay_api::{PayClient, SellerClient};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
 use imajin_store::{Conn, Db, Finding, Location, Options, StoreError};
-use imajin_testkit::{Backend, Place, TestDatabase};
+use imajin_testkit::{Answer, Backend, Place, TestDatabase};
 use imajin_web::{Limits, PublicBase, ShellOptions, Site, shell};
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
 use crate::fakes::{FakeIdentities, FakePay};
 
@@ -39,41 +37,16 @@ pub(crate) struct World {
     pub(crate) owner: SecretKey,
 }
 
-/// What came back.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
+/// An answer to a checkout.
+pub(crate) trait CheckoutAnswer {
+    /// The new order.
+    fn order(&self) -> OrderView;
 }
 
-impl Answer {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
-    }
-
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
-
-    /// The refusal's code, after checking that it is a problem document.
-    pub(crate) fn code(&self) -> String {
-        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
-        self.json()["code"].as_str().unwrap().to_owned()
-    }
-
-    pub(crate) fn detail(&self) -> String {
-        self.json()["detail"].as_str().unwrap().to_owned()
-    }
-
-    pub(crate) fn order(&self) -> OrderView {
-        assert_eq!(
-            self.status,
-            StatusCode::CREATED,
-            "{}",
-            String::from_utf8_lossy(&self.body)
-        );
-        serde_json::from_slice(&self.body).unwrap()
+impl CheckoutAnswer for Answer {
+    #[track_caller]
+    fn order(&self) -> OrderView {
+        self.expect(StatusCode::CREATED).parse()
     }
 }
 
@@ -178,10 +151,7 @@ impl World {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.into_body().collect().await.unwrap().to_bytes().to_vec();
-        Answer { status, headers, body }
+        Answer::of(&self.router, request).await
     }
 
     /// Sends a signed request as it is.
@@ -248,23 +218,13 @@ impl World {
         let answer = self
             .post(&self.owner, "/events/api/events", &self.event_body(places))
             .await;
-        assert_eq!(
-            answer.status,
-            StatusCode::CREATED,
-            "{}",
-            String::from_utf8_lossy(&answer.body)
-        );
+        answer.expect(StatusCode::CREATED);
         let id = answer.json()["id"].as_str().unwrap().to_owned();
         let answer = self
             .post(&self.owner, &format!("/events/api/events/{id}/publish"), &json!({}))
             .await;
-        assert_eq!(
-            answer.status,
-            StatusCode::OK,
-            "{}",
-            String::from_utf8_lossy(&answer.body)
-        );
-        serde_json::from_slice(&answer.body).unwrap()
+        answer.expect(StatusCode::OK);
+        answer.parse()
     }
 
     pub(crate) fn wish(event: &EventView, quantity: u32) -> Value {
@@ -289,14 +249,16 @@ impl World {
     }
 
     pub(crate) async fn event_again(&self, event: &EventView) -> EventView {
-        serde_json::from_slice(&self.get(None, &format!("/events/api/events/{}", event.id)).await.body).unwrap()
+        self.get(None, &format!("/events/api/events/{}", event.id))
+            .await
+            .parse()
     }
 
     pub(crate) async fn order_again(&self, order: &OrderView) -> OrderView {
         let answer = self
             .get(Some(&order.buyer), &format!("/events/api/orders/{}", order.id))
             .await;
-        serde_json::from_slice(&answer.body).unwrap()
+        answer.parse()
     }
 
     /// Sold and held places of the event's first tier, as its owner sees them.
@@ -326,22 +288,3 @@ impl World {
 pub(crate) fn audit_all(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Finding>, StoreError> {
     conn.transaction(|conn| audit(conn, keyring, env, &|_did| Vec::new()))
 }
-
-/// Stamps tests over both databases.
-macro_rules! on_both {
-    ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(imajin_testkit::Backend::Sqlite).await;
-            })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(imajin_testkit::Backend::Postgres).await;
-            })+
-        }
-    };
-}
-pub(crate) use on_both;

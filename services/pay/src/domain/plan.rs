@@ -8,7 +8,7 @@ use imajin_fair::{Manifest, ManifestId};
 use imajin_money::Money;
 use imajin_pay_api::{GoodsQuote, ReceiptManifest};
 use imajin_proof::digest::sha256_hex;
-use imajin_store::{Conn, SealedRow, per_backend};
+use imajin_store::{Conn, SealedRow, row_insert_missing};
 use serde::{Deserialize, Serialize};
 
 use crate::PayError;
@@ -94,9 +94,7 @@ impl Split {
             row_seal: Vec::new(),
         };
         let row = row.sealed(&context.sealer)?;
-        per_backend!(conn, c => {
-            diesel::insert_into(splits::table).values(&row).on_conflict_do_nothing().execute(c)
-        })?;
+        row_insert_missing!(conn, splits, &row)?;
         Ok(row.id)
     }
 }

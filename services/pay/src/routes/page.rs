@@ -6,13 +6,13 @@ use axum::extract::{OriginalUri, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use imajin_kernel::id::CheckoutId;
-use imajin_kernel::{Code, Problem, Timestamp};
+use imajin_kernel::{Code, Problem};
 use imajin_money::Money;
 use imajin_pay_api::CheckoutState;
 use imajin_proof::digest::sha256;
 use imajin_rails::{RailOutcome, SANDBOX};
-use imajin_ui::{MoneyText, PayState, SandboxPayPage, Shell, When, render};
-use imajin_web::{Failure, PathParams, QueryParams, Tier, Viewer, same_origin_require};
+use imajin_ui::{MoneyText, PayState, SandboxPayPage, Shell, did_short, moment, render};
+use imajin_web::{Custody, Failure, PathParams, QueryParams, Tier, Viewer, same_origin_require};
 use serde::Deserialize;
 
 use super::PayRoutes;
@@ -157,9 +157,9 @@ fn page_of(
         checkout_id: row.id.to_string(),
         title: row.title.clone(),
         description: row.reason.clone().unwrap_or_default(),
-        seller_name: short(&row.seller_did),
+        seller_name: did_short(&row.seller_did),
         amount: MoneyText::new(price.decimal(), price.asset.to_string()),
-        expires: when(row.expires_at),
+        expires: moment(row.expires_at),
         action: path.to_owned(),
         token: row.form_token.clone(),
         state,
@@ -171,15 +171,9 @@ fn shell_of(pay: &Pay, path: &str, viewer: &Viewer) -> Shell {
     let configured = &pay.context.config.node_name;
     let host = pay.site.public.0.host_str().unwrap_or("this node");
     let viewer = viewer.session.as_ref().map(|session| imajin_ui::Viewer {
-        name: session
-            .name
-            .clone()
-            .or_else(|| session.handle.clone())
-            .unwrap_or_else(|| short(session.did.as_str())),
-        did: session.did.to_string(),
-        short_did: short(session.did.as_str()),
-        is_operator: session.tier == Tier::Operator,
-        custody_node: session.custody == imajin_web::Custody::Node,
+        is_operator: session.tier >= Tier::Operator,
+        custody_node: session.custody == Custody::Node,
+        ..imajin_ui::Viewer::new(session.did.as_str(), session.name.as_deref(), session.handle.as_deref())
     });
     Shell {
         title: "Pay".to_owned(),
@@ -192,28 +186,4 @@ fn shell_of(pay: &Pay, path: &str, viewer: &Viewer) -> Shell {
             configured.clone()
         },
     }
-}
-
-/// A DID cut in the middle, for reading.
-fn short(did: &str) -> String {
-    let letters: Vec<char> = did.chars().collect();
-    match (
-        letters.get(..16),
-        letters.len().checked_sub(6).and_then(|start| letters.get(start..)),
-    ) {
-        (Some(head), Some(tail)) if letters.len() > 24 => {
-            format!(
-                "{}…{}",
-                head.iter().collect::<String>(),
-                tail.iter().collect::<String>()
-            )
-        }
-        _ => did.to_owned(),
-    }
-}
-
-fn when(moment: Timestamp) -> When {
-    let iso = Timestamp::from_seconds(moment.as_seconds()).to_string();
-    let text = iso.replace('T', " ").replace('Z', " UTC");
-    When::new(iso, text)
 }

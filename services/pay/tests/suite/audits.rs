@@ -6,12 +6,12 @@ use imajin_kernel::Span;
 use imajin_pay::audit;
 use imajin_rails::RailOutcome;
 use imajin_store::{Finding, StoreError, parity, tamper};
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::world::{World, on_both};
+use crate::world::World;
 
 on_both!(every_single_column_is_covered, a_deleted_row_is_missed);
 

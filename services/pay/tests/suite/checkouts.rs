@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 use axum::http::{Request, StatusCode};
 use imajin_kernel::Span;
 use imajin_pay_api::{CheckoutState, GoodsRef};
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
 
-use crate::world::{World, key, money, on_both};
+use crate::world::{World, key, money};
 
 on_both!(
     a_buyer_opens_a_checkout_and_gets_the_same_one_again,

@@ -7,9 +7,9 @@ use imajin_kernel::{Problem, Span};
 use imajin_pay::{Interrupt, PayConfig, Step};
 use imajin_pay_api::CheckoutState;
 use imajin_rails::RailOutcome;
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 
-use crate::world::{World, key, on_both};
+use crate::world::{World, key};
 
 on_both!(
     a_payment_survives_a_crash_at_every_step,

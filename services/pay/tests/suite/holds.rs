@@ -2,10 +2,10 @@
 
 use axum::http::StatusCode;
 use imajin_kernel::Span;
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
 
-use crate::world::{World, key, on_both};
+use crate::world::{World, key};
 
 on_both!(
     a_hold_is_placed_captured_and_given_up,

@@ -8,9 +8,9 @@ use imajin_kernel::Span;
 use imajin_kernel::id::CheckoutId;
 use imajin_pay_api::{CheckoutFetch, CheckoutState, PayApi, SalesSummaryRequest};
 use imajin_rails::{RailOutcome, SandboxRail};
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 
-use crate::world::{World, key, money, on_both};
+use crate::world::{World, key, money};
 
 on_both!(
     the_same_message_twice_is_one_payment,

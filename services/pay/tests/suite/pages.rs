@@ -2,11 +2,11 @@
 
 use axum::http::StatusCode;
 use imajin_pay_api::CheckoutState;
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::world::{PUBLIC, World, on_both};
+use crate::world::{PUBLIC, World};
 
 on_both!(the_buttons_do_what_they_say, a_form_from_elsewhere_is_refused);
 

@@ -6,9 +6,9 @@ use imajin_pay_api::{CheckoutState, PayApi, ReceiptBody, ReceiptClaims, SalesSum
 use imajin_proof::digest::sha256_hex;
 use imajin_proof::token;
 use imajin_rails::RailOutcome;
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 
-use crate::world::{World, key, money, on_both};
+use crate::world::{World, key, money};
 
 on_both!(
     ten_splits_into_seven_and_three,

@@ -2,10 +2,10 @@
 
 use axum::http::StatusCode;
 use imajin_pay_api::{PayApi, ReceiptList};
-use imajin_testkit::Backend;
+use imajin_testkit::{Backend, on_both};
 use serde_json::json;
 
-use crate::world::{World, key, on_both};
+use crate::world::{World, key};
 
 on_both!(
     a_receipt_is_for_its_payer_its_payees_and_the_operator,

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Request, StatusCode};
-use http_body_util::BodyExt;
+use axum::http::{Request, StatusCode};
 use imajin_did::{Did, Keyring, SecretKey};
 use imajin_fair::{Contributor, Manifest, Payee};
 use imajin_kernel::id::CheckoutId;
@@ -19,10 +18,9 @@ use imajin_pay_api::{
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
 use imajin_rails::{RailEvent, RailOutcome};
 use imajin_store::{Db, Finding, Location, Options};
-use imajin_testkit::{Backend, Place, TestDatabase};
+use imajin_testkit::{Answer, Backend, Place, TestDatabase};
 use imajin_web::{Limits, PublicBase, ShellOptions, Site, shell};
 use serde_json::Value;
-use tower::ServiceExt;
 
 use crate::fakes::{FakeIdentities, FakeSeller};
 
@@ -38,39 +36,6 @@ pub(crate) struct World {
     pub(crate) seller: Arc<FakeSeller>,
     pub(crate) pay: Arc<Pay>,
     pub(crate) router: Router,
-}
-
-/// What came back.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
-}
-
-impl Answer {
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
-    }
-
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
-
-    /// The refusal's code, after checking that it is a problem document.
-    pub(crate) fn code(&self) -> String {
-        assert_eq!(
-            self.header("content-type"),
-            "application/problem+json",
-            "{}",
-            self.text()
-        );
-        self.json()["code"].as_str().unwrap().to_owned()
-    }
 }
 
 pub(crate) fn location(database: &TestDatabase) -> Location {
@@ -249,10 +214,7 @@ impl World {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.into_body().collect().await.unwrap().to_bytes().to_vec();
-        Answer { status, headers, body }
+        Answer::of(&self.router, request).await
     }
 
     /// Sends a signed request as it is.
@@ -329,22 +291,3 @@ impl World {
         assert_eq!(self.audit().await, []);
     }
 }
-
-/// Stamps tests over both databases.
-macro_rules! on_both {
-    ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(imajin_testkit::Backend::Sqlite).await;
-            })+
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name(imajin_testkit::Backend::Postgres).await;
-            })+
-        }
-    };
-}
-pub(crate) use on_both;

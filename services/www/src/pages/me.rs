@@ -11,7 +11,7 @@ use imajin_web::Failure;
 
 use super::ticket::ticket_card;
 use crate::AppState;
-use crate::frame::name_of;
+use crate::frame::viewer_of;
 use crate::person::Person;
 use crate::show::{money_text, receipt_row};
 
@@ -38,7 +38,7 @@ pub(super) async fn me(State(www): State<AppState>, person: Person) -> Result<Re
     let (mut tickets, receipts) = (tickets?, receipts?);
     tickets_order(&mut tickets, www.now());
     Ok(render(&MePage {
-        shell: www.frame(&name_of(&person.0), "/me", Some(&person.0)),
+        shell: www.frame(&viewer_of(&person.0).name, "/me", Some(&person.0)),
         handle: person.0.handle.clone(),
         tickets: tickets.iter().map(ticket_card).collect(),
         receipts: receipts.iter().map(|receipt| receipt_row(receipt, &owner)).collect(),

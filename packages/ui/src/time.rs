@@ -1,21 +1,24 @@
+//! Moments, written for people.
+
 use imajin_kernel::Timestamp;
-use imajin_ui::When;
 use jiff::Zoned;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
+
+use crate::When;
 
 const ISO: &str = "%Y-%m-%dT%H:%M:%S%:z";
 const EVENT: &str = "%a %-d %B %Y, %H:%M %Z";
 const MOMENT: &str = "%-d %B %Y, %H:%M %Z";
 
 /// When something happened, in UTC: the node does not know where its reader is.
-pub(crate) fn moment(at: Timestamp) -> When {
+pub fn moment(at: Timestamp) -> When {
     let at = zoned(at, TimeZone::UTC);
     When::new(format(ISO, &at), format(MOMENT, &at))
 }
 
 /// When an event starts, in its own time zone, with a date block.
-pub(crate) fn event_time(at: Timestamp, timezone: &str) -> When {
+pub fn event_time(at: Timestamp, timezone: &str) -> When {
     let at = zoned(at, zone(timezone));
     When {
         iso: format(ISO, &at),
@@ -26,7 +29,7 @@ pub(crate) fn event_time(at: Timestamp, timezone: &str) -> When {
 }
 
 /// When an event ends: on the day of its start the hour alone says it.
-pub(crate) fn event_end(starts: Timestamp, ends: Timestamp, timezone: &str) -> When {
+pub fn event_end(starts: Timestamp, ends: Timestamp, timezone: &str) -> When {
     let (starts, ends) = (zoned(starts, zone(timezone)), zoned(ends, zone(timezone)));
     let text = if starts.date() == ends.date() { "%H:%M" } else { EVENT };
     When::new(format(ISO, &ends), format(text, &ends))
