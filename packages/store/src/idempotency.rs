@@ -6,6 +6,8 @@
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::{Span, Timestamp};
+use imajin_proof::digest::sha256;
+use imajin_proof::http_sig::SignedRequest;
 use serde::Serialize;
 
 use crate::schema::idempotency;
@@ -16,6 +18,9 @@ pub const KEPT_FOR: Span = Span::hours(24);
 
 /// How long a request without an answer counts as running: a crash must not block its key for a day.
 pub const RESERVED_FOR: Span = Span::minutes(1);
+
+/// The most characters of an `Idempotency-Key`.
+pub const KEY_LENGTH_MAX: usize = 255;
 
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = idempotency, primary_key(owner_did, key))]
@@ -50,6 +55,52 @@ pub enum Outcome {
     },
     /// The key belongs to another request.
     Mismatch,
+}
+
+/// The key of a signed request, with the digest of what it belongs to: method, address and body.
+#[derive(Debug, Clone)]
+pub struct Key {
+    key: String,
+    digest: [u8; 32],
+}
+
+/// An `Idempotency-Key` that is empty or longer than [`KEY_LENGTH_MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to {KEY_LENGTH_MAX} characters")]
+pub struct InvalidKey;
+
+impl Key {
+    /// The key of a request, if it has one.
+    ///
+    /// # Errors
+    /// [`InvalidKey`].
+    pub fn of(request: &SignedRequest) -> Result<Option<Self>, InvalidKey> {
+        let Some(key) = &request.idempotency_key else {
+            return Ok(None);
+        };
+        if key.is_empty() || key.len() > KEY_LENGTH_MAX {
+            return Err(InvalidKey);
+        }
+        let head = format!("{} {}\n", request.method, request.target_uri);
+        Ok(Some(Self {
+            key: key.clone(),
+            digest: sha256(&[head.as_bytes(), &request.body].concat()),
+        }))
+    }
+
+    /// The `Idempotency-Key` header.
+    pub fn as_str(&self) -> &str {
+        &self.key
+    }
+
+    /// The request of `owner` that has this key.
+    pub fn request<'a>(&'a self, owner: &'a Did) -> Request<'a> {
+        Request {
+            owner,
+            key: &self.key,
+            digest: &self.digest,
+        }
+    }
 }
 
 /// A request: whose it is, its key, and the digest of everything in it that decides about the answer.

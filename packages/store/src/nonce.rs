@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::{Span, Timestamp};
+use imajin_proof::http_sig::{NONCE_KEPT_FOR, VerifiedRequest};
 use serde::Serialize;
 
 use crate::error::is_unique_violation;
@@ -22,10 +23,26 @@ pub(crate) struct NonceRow {
 
 sealed_row!(NonceRow, nonces, "nonces", key = (did, nonce));
 
+/// Spends the nonce of a signed request, in the transaction of what it authorises.
+///
+/// [`mutation::append`](crate::mutation::append) does this by itself: this is for requests that change nothing.
+///
+/// # Errors
+/// As [`spend`].
+pub fn request_spend(conn: &mut Conn, sealer: &Sealer, request: &VerifiedRequest) -> Result<(), StoreError> {
+    spend(
+        conn,
+        sealer,
+        &request.did,
+        &request.nonce,
+        request.created,
+        NONCE_KEPT_FOR,
+    )
+}
+
 /// Spends a nonce of a signer, in the transaction of what it authorises.
 ///
 /// It is kept until `created` + `kept`: afterwards the signature is too old to count.
-/// [`mutation::append`](crate::mutation::append) does this for a signed request.
 ///
 /// # Errors
 /// [`StoreError::Replayed`] when it was spent before: let the transaction fail.

@@ -1,7 +1,7 @@
 //! Auth's view of the mutation log: who changed what, and by which right.
 
 use imajin_did::{Did, PublicKey, Signature};
-use imajin_proof::http_sig::{NONCE_KEPT_FOR, VerifiedRequest};
+use imajin_proof::http_sig::VerifiedRequest;
 use imajin_store::mutation::{self, Mutation, Proof};
 use imajin_store::{Conn, nonce};
 use serde_json::json;
@@ -44,14 +44,7 @@ impl Authority {
     /// Spends the nonce of a signed request that changes nothing.
     pub(crate) fn nonce_spend(&self, conn: &mut Conn, auth: &Writing) -> Result<(), AuthError> {
         if let Self::Signed(request) = self {
-            nonce::spend(
-                conn,
-                &auth.sealer,
-                &request.did,
-                &request.nonce,
-                request.created,
-                NONCE_KEPT_FOR,
-            )?;
+            nonce::request_spend(conn, &auth.sealer, request)?;
         }
         Ok(())
     }

@@ -6,18 +6,15 @@ use imajin_kernel::{Env, Timestamp};
 use imajin_ledger::{Ledger, Recipients};
 use imajin_money::Asset;
 use imajin_proof::digest::sha256;
-use imajin_proof::http_sig::{NONCE_KEPT_FOR, SignedRequest};
+use imajin_proof::http_sig::SignedRequest;
 use imajin_rails::Rail;
-use imajin_store::idempotency::{self, Outcome};
+use imajin_store::idempotency::{self, InvalidKey, Key, Outcome};
 use imajin_store::mutation::{self, Mutation, Proof};
 use imajin_store::{Conn, Sealer, nonce};
 use imajin_web::Verified;
 
 use crate::domain::plan::SplitCache;
 use crate::{PayConfig, PayError};
-
-/// The most characters of an `Idempotency-Key`.
-const IDEMPOTENCY_KEY_LENGTH_MAX: usize = 255;
 
 /// The rails of this node, by name.
 pub(crate) type Rails = Arc<BTreeMap<&'static str, Arc<dyn Rail>>>;
@@ -105,42 +102,20 @@ impl Context {
 
     /// Spends the nonce of a request that changes nothing because it was answered before.
     pub(crate) fn nonce_spend(&self, conn: &mut Conn, verified: &Verified) -> Result<(), PayError> {
-        let proof = verified.proof();
-        nonce::spend(
-            conn,
-            &self.sealer,
-            &proof.did,
-            &proof.nonce,
-            proof.created,
-            NONCE_KEPT_FOR,
-        )?;
+        nonce::request_spend(conn, &self.sealer, verified.proof())?;
         Ok(())
     }
 }
 
-/// An idempotency key with the digest of the request that it belongs to.
+/// The idempotency key of a request.
 #[derive(Debug, Clone)]
-pub(crate) struct IdempotencyKey {
-    pub(crate) key: String,
-    pub(crate) digest: [u8; 32],
-}
+pub(crate) struct IdempotencyKey(Key);
 
 impl IdempotencyKey {
-    /// The key of a request, if it has one. The digest covers method, address and body.
+    /// The key of a request, if it has one.
     pub(crate) fn of(request: &SignedRequest) -> Result<Option<Self>, PayError> {
-        let Some(key) = &request.idempotency_key else {
-            return Ok(None);
-        };
-        if key.is_empty() || key.len() > IDEMPOTENCY_KEY_LENGTH_MAX {
-            let problem = format!("must have 1 to {IDEMPOTENCY_KEY_LENGTH_MAX} characters");
-            return Err(PayError::invalid("Idempotency-Key", problem));
-        }
-        let head = format!("{} {}\n", request.method, request.target_uri);
-        let digest = sha256(&[head.as_bytes(), &request.body].concat());
-        Ok(Some(Self {
-            key: key.clone(),
-            digest,
-        }))
+        let invalid = |error: InvalidKey| PayError::invalid("Idempotency-Key", error.to_string());
+        Ok(Key::of(request).map_err(invalid)?.map(Self))
     }
 
     /// The key of a request that moves money and therefore must have one.
@@ -150,16 +125,8 @@ impl IdempotencyKey {
 
     /// The ledger's key for what this request of `owner` books: short, and nobody else's.
     pub(crate) fn ledger_key(&self, owner: &Did) -> String {
-        let text = format!("{}\n{}", owner.canonical(), self.key);
+        let text = format!("{}\n{}", owner.canonical(), self.0.as_str());
         format!("request/{}", hex::encode(sha256(text.as_bytes())))
-    }
-
-    fn request<'a>(&'a self, owner: &'a Did) -> idempotency::Request<'a> {
-        idempotency::Request {
-            owner,
-            key: &self.key,
-            digest: &self.digest,
-        }
     }
 
     /// The earlier answer to this request, if there is one.
@@ -169,7 +136,7 @@ impl IdempotencyKey {
         context: &Context,
         owner: &Did,
     ) -> Result<Option<Vec<u8>>, PayError> {
-        match idempotency::check(conn, &context.sealer, &self.request(owner), context.now())? {
+        match idempotency::check(conn, &context.sealer, &self.0.request(owner), context.now())? {
             Outcome::Fresh => Ok(None),
             Outcome::Replay { body, .. } => Ok(Some(body)),
             Outcome::InFlight => Err(PayError::IdempotencyInFlight),
@@ -186,7 +153,14 @@ impl IdempotencyKey {
         status: u16,
         body: &[u8],
     ) -> Result<(), PayError> {
-        idempotency::store(conn, &context.sealer, &self.request(owner), status, body, context.now())?;
+        idempotency::store(
+            conn,
+            &context.sealer,
+            &self.0.request(owner),
+            status,
+            body,
+            context.now(),
+        )?;
         Ok(())
     }
 }

@@ -2,7 +2,6 @@ use diesel::prelude::*;
 use imajin_did::{Did, Keyring};
 use imajin_kernel::Env;
 use imajin_proof::digest::sha256;
-use imajin_proof::http_sig::NONCE_KEPT_FOR;
 
 use super::row::{CheckpointRow, HeadRow, LogRow, genesis};
 use super::{CHECKPOINT_EVERY, Proof};
@@ -87,15 +86,7 @@ pub fn append(conn: &mut Conn, writer: &Writer, mutation: &Mutation<'_>) -> Resu
         if request.body_digest != body_digest {
             return Err(StoreError::Misattributed);
         }
-        let kept = NONCE_KEPT_FOR;
-        nonce::spend(
-            conn,
-            &writer.sealer,
-            &request.did,
-            &request.nonce,
-            request.created,
-            kept,
-        )?;
+        nonce::request_spend(conn, &writer.sealer, request)?;
     }
     let stored = mutation.proof.to_stored(writer, mutation, &body_digest);
     let proof =
