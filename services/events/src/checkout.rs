@@ -8,7 +8,7 @@ use imajin_proof::http_sig::SignedRequest;
 use imajin_web::{Tier, Verified};
 use serde_json::Value;
 
-use crate::context::IdempotencyKey;
+use crate::context::idempotency_key;
 use crate::domain::hold::{Held, HoldRequest, order_hold};
 use crate::domain::{locks, order, quote, views};
 use crate::rows::OrderRow;
@@ -66,7 +66,7 @@ impl Events {
             wish,
             verified,
             body: request.body.clone(),
-            idempotency: IdempotencyKey::of(request)?,
+            idempotency: idempotency_key(request)?,
         };
         let (row, replayed) = match self
             .write(move |conn, context| order_hold(conn, context, &hold))

@@ -1,5 +1,6 @@
 use imajin_did::{Did, Keyring};
 use imajin_kernel::{Env, Timestamp};
+use imajin_proof::http_sig::SignedRequest;
 pub(crate) use imajin_store::idempotency::Key as IdempotencyKey;
 use imajin_store::idempotency::{self, Outcome};
 use imajin_store::{Conn, Sealer, mutation, nonce};
@@ -15,6 +16,11 @@ pub(crate) struct Context {
     pub(crate) sealer: Sealer,
     pub(crate) writer: mutation::Writer,
     pub(crate) config: EventsConfig,
+}
+
+/// The idempotency key of a request, if it has one.
+pub(crate) fn idempotency_key(request: &SignedRequest) -> Result<Option<IdempotencyKey>, EventsError> {
+    IdempotencyKey::of(request).map_err(|invalid| EventsError::invalid("Idempotency-Key", invalid.to_string()))
 }
 
 /// The status that an idempotency row keeps: both requests with a key create something.

@@ -1,7 +1,6 @@
 use imajin_fair::{AcceptanceError, ManifestError, SignatureError};
 use imajin_kernel::{Code, Problem};
 use imajin_proof::ProofError;
-use imajin_store::idempotency::InvalidKey;
 use imajin_store::{Finding, StoreError};
 
 use crate::SERVICE;
@@ -83,12 +82,6 @@ pub enum EventsError {
 impl From<diesel::result::Error> for EventsError {
     fn from(error: diesel::result::Error) -> Self {
         Self::Store(error.into())
-    }
-}
-
-impl From<InvalidKey> for EventsError {
-    fn from(error: InvalidKey) -> Self {
-        Self::invalid("Idempotency-Key", error.to_string())
     }
 }
 

@@ -11,7 +11,7 @@ use imajin_web::{ServiceRoutes, Site, Verified};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::context::{Context, IdempotencyKey};
+use crate::context::{Context, idempotency_key};
 use crate::domain::accept::NewAcceptance;
 use crate::domain::create::{Created, NewEvent};
 use crate::domain::draft::EventDraft;
@@ -177,7 +177,7 @@ impl Events {
         request: &imajin_proof::http_sig::SignedRequest,
     ) -> Result<Created, Problem> {
         let owner = self.site.identities.caller_keys(verified.did()).await?;
-        let idempotency = IdempotencyKey::of(request)?;
+        let idempotency = idempotency_key(request)?;
         let new = NewEvent::prepare(
             &self.context,
             draft,
