@@ -249,7 +249,7 @@ async fn a_key_belongs_to_one_request(backend: Backend) {
         (StatusCode::CONFLICT, "idempotency_mismatch")
     );
     let answer = world
-        .checkout_with_key(&key("buyer"), &event, 1, &"k".repeat(201))
+        .checkout_with_key(&key("buyer"), &event, 1, &"k".repeat(256))
         .await;
     assert_eq!(answer.json()["member"], "Idempotency-Key");
 }
