@@ -1,6 +1,7 @@
 //! The whole path with the real program: processes, databases, a browser, and what happens when they die.
 #![cfg(test)]
 
+mod authorisation;
 mod browser;
 mod cli;
 mod crash;

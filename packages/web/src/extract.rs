@@ -8,7 +8,7 @@ use imajin_kernel::{Code, Problem};
 use imajin_proof::http_sig::SignedRequest;
 use serde::de::DeserializeOwned;
 
-use crate::{Failure, PublicBase, SessionView, Site, Verified};
+use crate::{Failure, PublicBase, SessionView, Signer, Site, Verified};
 
 /// A JSON body of the type `T`; refusals name the member and the place.
 #[derive(Debug)]
@@ -27,21 +27,23 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
 /// A request signed by its caller, with its JSON body.
 ///
 /// The signature covers the method, the absolute URL as this listener's configuration gives it, the body's digest and,
-/// when there is one, the idempotency key (RFC 9421, RFC 9530).
+/// when there is one, the idempotency key (RFC 9421, RFC 9530). `W` says who may sign: anybody who proves to be the DID
+/// that they claim, or with [`crate::Authorised`] somebody of a tier.
 #[derive(Debug)]
-pub struct SignedBody<T> {
-    /// The checked signature and who made it.
-    pub verified: Verified,
+pub struct SignedBody<T, W = Verified> {
+    /// The checked signature and who made it: the witness that the domain demands.
+    pub verified: W,
     /// The parsed body.
     pub value: T,
     /// The request as it was received, for the mutation log and for idempotency.
     pub request: SignedRequest,
 }
 
-impl<S, T> FromRequest<S> for SignedBody<T>
+impl<S, T, W> FromRequest<S> for SignedBody<T, W>
 where
     S: Send + Sync,
     T: DeserializeOwned,
+    W: Signer,
     Site: FromRef<S>,
 {
     type Rejection = Failure;
@@ -55,6 +57,7 @@ where
         let body = body_read(Request::from_parts(parts, body), state).await?;
         let request = signed_request(&headers, method, target_uri, &body)?;
         let verified = site.verify(&request, &request.method, &request.target_uri).await?;
+        let verified = W::admit(verified)?;
         let value = json_parse(&headers, &body)?;
         Ok(Self {
             verified,

@@ -5,6 +5,7 @@
 //! whose RFC 9421 signature was checked, [`Viewer`] a session that is still valid. What it answers when something is
 //! wrong is a [`Failure`], which wraps the one closed list of refusals and becomes an RFC 9457 document here, once.
 
+mod authority;
 mod client;
 mod csrf;
 mod extract;
@@ -27,6 +28,7 @@ pub mod macro_support {
     pub use imajin_kernel::Problem;
 }
 
+pub use authority::{Authorised, KeyTier, OperatorTier, Signer, SoftTier, TierLeast};
 pub use client::{HttpAnswer, HttpClient};
 pub use csrf::same_origin_require;
 pub use extract::{JsonBody, PathParams, QueryParams, SignedBody, Viewer};

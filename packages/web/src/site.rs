@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use imajin_did::{Did, PublicKey};
-use imajin_kernel::{Code, Env, Problem, Timestamp};
+use imajin_kernel::{Env, Problem, Timestamp};
 use imajin_proof::http_sig::{Expectation, SignedRequest, VerifiedRequest};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -130,18 +130,6 @@ impl Verified {
     /// What goes into the mutation log.
     pub fn proof(&self) -> &VerifiedRequest {
         &self.proof
-    }
-
-    /// Refuses a signer below `tier`.
-    pub fn tier_require(&self, tier: Tier) -> Result<(), Problem> {
-        if self.tier() >= tier {
-            return Ok(());
-        }
-        Err(match tier {
-            Tier::Operator => Problem::new(Code::Forbidden, "Only the operator of this node may do this."),
-            _ => Problem::new(Code::Forbidden, "This identity is not registered at this node.")
-                .hint("Register it first: in the browser at /join, or with `imajin login`."),
-        })
     }
 }
 

@@ -5,7 +5,7 @@ use imajin_did::Did;
 use imajin_kernel::Problem;
 use imajin_proof::digest::sha256_hex;
 use imajin_store::{Conn, SealedRow};
-use imajin_web::{Tier, Verified};
+use imajin_web::{Authorised, KeyTier};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -64,15 +64,14 @@ impl Auth {
         self.db.read(move |conn| operator_find(conn, &sealer)).await
     }
 
-    /// Makes the signer the operator: once, with the token that the node printed.
+    /// Makes the signer the operator: once, with the token that the node printed. A person without a key of their own
+    /// could not run a node, because its actions must be signed.
     pub(crate) async fn setup_claim(
         &self,
-        verified: &Verified,
+        verified: &Authorised<KeyTier>,
         body: &SetupBody,
         raw: Vec<u8>,
     ) -> Result<(), AuthError> {
-        // A person without a key of their own could not run a node: its actions must be signed.
-        verified.tier_require(Tier::Key)?;
         let claim = Claim {
             did: verified.did().clone(),
             authority: Authority::Signed(verified.proof().clone()),

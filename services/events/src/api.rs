@@ -9,6 +9,7 @@ use imajin_kernel::{Code, Problem};
 use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, Released, SellerApi};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_store::Conn;
+use imajin_web::{Authorised, Signer};
 
 use crate::checkout::checkout_parse;
 use crate::context::Context;
@@ -35,7 +36,7 @@ impl EventsApi for Events {
 
     async fn checkout(&self, request: SignedRequest) -> Result<OrderView, Problem> {
         let target_uri = self.site.public.absolute(CHECKOUT_PATH);
-        let verified = self.site.verify(&request, "POST", &target_uri).await?;
+        let verified = Authorised::admit(self.site.verify(&request, "POST", &target_uri).await?)?;
         let body = serde_json::from_slice(&request.body)
             .map_err(|error| Problem::new(Code::MalformedBody, format!("The JSON body was not accepted: {error}.")))?;
         Ok(self

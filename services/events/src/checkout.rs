@@ -5,7 +5,7 @@ use imajin_kernel::id::OrderId;
 use imajin_kernel::{Code, Problem};
 use imajin_pay_api::{CheckoutCreate, CheckoutFetch, CheckoutState};
 use imajin_proof::http_sig::SignedRequest;
-use imajin_web::{Tier, Verified};
+use imajin_web::{Authorised, SoftTier, Verified};
 use serde_json::Value;
 
 use crate::context::idempotency_key;
@@ -56,11 +56,10 @@ impl Events {
     /// the reservation stays: the same request with the same idempotency key goes on where this one stopped.
     pub(crate) async fn checkout_open(
         &self,
-        verified: Verified,
+        verified: Authorised<SoftTier>,
         wish: CheckoutRequest,
         request: &SignedRequest,
     ) -> Result<CheckoutAnswer, Problem> {
-        verified.tier_require(Tier::Soft)?;
         let hold = HoldRequest {
             id: self.context.env.new_id(),
             wish,

@@ -9,7 +9,7 @@ use imajin_kernel::id::EventId;
 use imajin_kernel::{Problem, Span, Timestamp};
 use imajin_money::{Amount, Asset, Money, Share};
 use imajin_proof::http_sig::{self, RequestToSign, SignatureParams, SignedRequest};
-use imajin_web::Verified;
+use imajin_web::Signer;
 
 use crate::domain::create::Created;
 use crate::domain::draft::EventDraft;
@@ -141,7 +141,7 @@ async fn create(
     let body = body_of(demo, seller, artists, events.context.env.now())?;
     let json = serde_json::to_vec(&body).map_err(|error| EventsError::Fault(error.to_string()))?;
     let (verified, request) = signed(events, &seller.key, "/events/api/events", &json).await?;
-    let owner = verified.did().clone();
+    let owner = seller.key.did();
     let (Created::Fresh(id) | Created::Replayed(id)) =
         events.event_create(verified, EventDraft::of(body)?, &request).await?;
     let view = events
@@ -223,12 +223,12 @@ async fn accept(events: &Arc<Events>, artists: &[DemoIdentity], event: EventView
 }
 
 /// Signs a request as a client would, and verifies it as a route would.
-async fn signed(
+async fn signed<W: Signer>(
     events: &Events,
     key: &SecretKey,
     path: &str,
     body: &[u8],
-) -> Result<(Verified, SignedRequest), Problem> {
+) -> Result<(W, SignedRequest), Problem> {
     let target_uri = events.site.public.absolute(path);
     let to_sign = RequestToSign {
         method: "POST",
@@ -239,5 +239,5 @@ async fn signed(
     let params = SignatureParams::now(key.did(), &events.context.env);
     let request = http_sig::sign(key, &to_sign, &params).map_err(EventsError::from)?;
     let verified = events.site.verify(&request, "POST", &target_uri).await?;
-    Ok((verified, request))
+    Ok((W::admit(verified)?, request))
 }

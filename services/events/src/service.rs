@@ -7,7 +7,7 @@ use imajin_kernel::Problem;
 use imajin_kernel::id::{EventId, OrderId};
 use imajin_pay_api::{Delivery, DeliveryOutcome, PayClient};
 use imajin_store::{Conn, Db, Sealer, StoreError, mutation, nonce};
-use imajin_web::{ServiceRoutes, Site, Verified};
+use imajin_web::{Authorised, KeyTier, ServiceRoutes, Site, SoftTier};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -172,7 +172,7 @@ impl Events {
     /// Makes an event for the signer. The body of the request has been parsed into `draft`.
     pub(crate) async fn event_create(
         &self,
-        verified: Verified,
+        verified: Authorised<KeyTier>,
         draft: EventDraft,
         request: &imajin_proof::http_sig::SignedRequest,
     ) -> Result<Created, Problem> {
@@ -196,7 +196,7 @@ impl Events {
         &self,
         id: EventId,
         to: EventStatus,
-        verified: Verified,
+        verified: Authorised<KeyTier>,
         body: Vec<u8>,
     ) -> Result<EventView, Problem> {
         let view = self.write(move |conn, context| {
@@ -211,7 +211,7 @@ impl Events {
         &self,
         event: EventId,
         acceptance: Acceptance,
-        verified: Verified,
+        verified: Authorised<SoftTier>,
         body: Vec<u8>,
     ) -> Result<EventView, Problem> {
         let contributor = self.site.identities.caller_keys(acceptance.contributor()).await?;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use imajin_did::Did;
-use imajin_web::{Failure, ProblemDocument, SignedBody};
+use imajin_web::{Authorised, Failure, KeyTier, ProblemDocument, SignedBody};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -31,7 +31,7 @@ pub(super) struct SetupAnswer {
 )]
 pub(super) async fn setup(
     State(auth): State<Arc<Auth>>,
-    signed: SignedBody<SetupBody>,
+    signed: SignedBody<SetupBody, Authorised<KeyTier>>,
 ) -> Result<Json<SetupAnswer>, Failure> {
     auth.setup_claim(&signed.verified, &signed.value, signed.request.body)
         .await?;

@@ -2,7 +2,7 @@ use diesel::prelude::*;
 use imajin_fair::Acceptance;
 use imajin_kernel::id::EventId;
 use imajin_store::{Conn, SealedRow, is_unique_violation};
-use imajin_web::{CallerKeys, Verified};
+use imajin_web::{Authorised, CallerKeys, SoftTier};
 
 use super::locks;
 use crate::context::Context;
@@ -18,7 +18,7 @@ pub(crate) struct NewAcceptance {
     /// Who may sign for the contributor now.
     pub(crate) contributor: CallerKeys,
     /// Who brings it: the contributor, or the event's owner.
-    pub(crate) verified: Verified,
+    pub(crate) verified: Authorised<SoftTier>,
     pub(crate) body: Vec<u8>,
 }
 

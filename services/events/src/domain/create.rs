@@ -6,7 +6,7 @@ use imajin_kernel::id::{EventId, TierId};
 use imajin_proof::jcs;
 use imajin_store::idempotency::Outcome;
 use imajin_store::{Conn, SealedRow};
-use imajin_web::{CallerKeys, Verified};
+use imajin_web::{Authorised, CallerKeys, KeyTier};
 
 use super::draft::{EventDraft, TierDraft};
 use crate::context::{Context, IdempotencyKey};
@@ -25,7 +25,7 @@ pub(crate) struct NewEvent {
     sealed_key: Vec<u8>,
     draft: EventDraft,
     tiers: Vec<TierId>,
-    verified: Verified,
+    verified: Authorised<KeyTier>,
     body: Vec<u8>,
     idempotency: Option<IdempotencyKey>,
 }
@@ -44,7 +44,7 @@ impl NewEvent {
         context: &Context,
         draft: EventDraft,
         owner: &CallerKeys,
-        verified: Verified,
+        verified: Authorised<KeyTier>,
         body: Vec<u8>,
         idempotency: Option<IdempotencyKey>,
     ) -> Result<Self, EventsError> {

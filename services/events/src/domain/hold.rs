@@ -4,7 +4,7 @@ use imajin_kernel::Timestamp;
 use imajin_kernel::id::OrderId;
 use imajin_store::idempotency::Outcome;
 use imajin_store::{Conn, SealedRow};
-use imajin_web::Verified;
+use imajin_web::{Authorised, SoftTier};
 
 use super::{locks, release};
 use crate::context::{Context, IdempotencyKey};
@@ -17,7 +17,7 @@ use crate::{EventsError, log};
 pub(crate) struct HoldRequest {
     pub(crate) id: OrderId,
     pub(crate) wish: CheckoutRequest,
-    pub(crate) verified: Verified,
+    pub(crate) verified: Authorised<SoftTier>,
     pub(crate) body: Vec<u8>,
     pub(crate) idempotency: Option<IdempotencyKey>,
 }

@@ -1,7 +1,7 @@
 use imajin_events_api::EventStatus;
 use imajin_kernel::id::EventId;
 use imajin_store::{Conn, SealedRow};
-use imajin_web::Verified;
+use imajin_web::{Authorised, KeyTier};
 
 use super::locks;
 use crate::context::Context;
@@ -14,7 +14,7 @@ pub(crate) fn event_move(
     context: &Context,
     id: EventId,
     to: EventStatus,
-    verified: &Verified,
+    verified: &Authorised<KeyTier>,
     body: &[u8],
 ) -> Result<(), EventsError> {
     let now = context.env.now();

@@ -3,7 +3,7 @@ use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use imajin_events_api::{CheckoutRequest, OrderView};
-use imajin_web::{Failure, ProblemDocument, SignedBody};
+use imajin_web::{Authorised, Failure, ProblemDocument, SignedBody, SoftTier};
 use serde_json::Value;
 
 use super::EventsState;
@@ -32,7 +32,7 @@ use crate::checkout::{CheckoutAnswer, checkout_parse};
 pub(super) async fn checkout(
     State(EventsState(events)): State<EventsState>,
     OriginalUri(uri): OriginalUri,
-    signed: SignedBody<Value>,
+    signed: SignedBody<Value, Authorised<SoftTier>>,
 ) -> Result<Response, Failure> {
     let SignedBody {
         verified,

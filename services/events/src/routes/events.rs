@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use imajin_events_api::{EventCreate, EventList, EventPage, EventView};
 use imajin_kernel::id::EventId;
 use imajin_kernel::{Code, Problem};
-use imajin_web::{Failure, PathParams, ProblemDocument, QueryParams, SignedBody, Tier, Viewer};
+use imajin_web::{Authorised, Failure, KeyTier, PathParams, ProblemDocument, QueryParams, SignedBody, Tier, Viewer};
 use serde::Deserialize;
 
 use super::EventsState;
@@ -30,14 +30,13 @@ use crate::domain::list;
 pub(super) async fn event_create(
     State(EventsState(events)): State<EventsState>,
     OriginalUri(uri): OriginalUri,
-    signed: SignedBody<EventCreate>,
+    signed: SignedBody<EventCreate, Authorised<KeyTier>>,
 ) -> Result<Response, Failure> {
     let SignedBody {
         verified,
         value,
         request,
     } = signed;
-    verified.tier_require(Tier::Key)?;
     let owner = verified.did().clone();
     let draft = EventDraft::of(value)?;
     let (id, replayed) = match events.event_create(verified, draft, &request).await? {

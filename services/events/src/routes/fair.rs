@@ -5,7 +5,7 @@ use imajin_events_api::EventView;
 use imajin_fair::Acceptance;
 use imajin_kernel::Problem;
 use imajin_kernel::id::EventId;
-use imajin_web::{Failure, PathParams, ProblemDocument, SignedBody, Tier, Viewer};
+use imajin_web::{Authorised, Failure, PathParams, ProblemDocument, SignedBody, SoftTier, Viewer};
 
 use super::EventsState;
 use super::events::view_require;
@@ -63,13 +63,12 @@ pub(super) async fn fair_fetch(
 pub(super) async fn fair_accept(
     State(EventsState(events)): State<EventsState>,
     PathParams(id): PathParams<EventId>,
-    signed: SignedBody<Acceptance>,
+    signed: SignedBody<Acceptance, Authorised<SoftTier>>,
 ) -> Result<Json<EventView>, Failure> {
     let SignedBody {
         verified,
         value,
         request,
     } = signed;
-    verified.tier_require(Tier::Soft)?;
     Ok(Json(events.acceptance_add(id, value, verified, request.body).await?))
 }

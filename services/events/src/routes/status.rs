@@ -2,7 +2,7 @@ use axum::Json;
 use axum::extract::State;
 use imajin_events_api::{EventStatus, EventView};
 use imajin_kernel::id::EventId;
-use imajin_web::{Failure, PathParams, ProblemDocument, SignedBody, Tier};
+use imajin_web::{Authorised, Failure, KeyTier, PathParams, ProblemDocument, SignedBody};
 
 use super::{EventsState, NoMembers};
 
@@ -24,7 +24,7 @@ use super::{EventsState, NoMembers};
 pub(super) async fn event_publish(
     state: State<EventsState>,
     path: PathParams<EventId>,
-    signed: SignedBody<Option<NoMembers>>,
+    signed: SignedBody<Option<NoMembers>, Authorised<KeyTier>>,
 ) -> Result<Json<EventView>, Failure> {
     event_move(state, path, signed, EventStatus::Published).await
 }
@@ -47,7 +47,7 @@ pub(super) async fn event_publish(
 pub(super) async fn event_pause(
     state: State<EventsState>,
     path: PathParams<EventId>,
-    signed: SignedBody<Option<NoMembers>>,
+    signed: SignedBody<Option<NoMembers>, Authorised<KeyTier>>,
 ) -> Result<Json<EventView>, Failure> {
     event_move(state, path, signed, EventStatus::Paused).await
 }
@@ -55,10 +55,9 @@ pub(super) async fn event_pause(
 async fn event_move(
     State(EventsState(events)): State<EventsState>,
     PathParams(id): PathParams<EventId>,
-    signed: SignedBody<Option<NoMembers>>,
+    signed: SignedBody<Option<NoMembers>, Authorised<KeyTier>>,
     to: EventStatus,
 ) -> Result<Json<EventView>, Failure> {
-    signed.verified.tier_require(Tier::Key)?;
     Ok(Json(
         events.event_move(id, to, signed.verified, signed.request.body).await?,
     ))

@@ -1,0 +1,109 @@
+/// Whom an operation answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Anybody.
+    Public,
+    /// Anybody who brings a proof in the body or the address: a challenge's answer, an attestation, a link's token.
+    Proof,
+    /// A living session, which only reads.
+    Session,
+    /// A signed request, by any DID.
+    Signed,
+    /// A signed request by somebody who is registered.
+    Soft,
+    /// A signed request by somebody who is registered with a key of their own.
+    Key,
+}
+
+/// One operation, and what it is asked with.
+#[derive(Debug)]
+pub(super) struct Operation {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) access: Access,
+    /// A body that gets past the parser.
+    pub(super) body: &'static str,
+}
+
+const fn operation(method: &'static str, path: &'static str, access: Access) -> Operation {
+    operation_with(method, path, access, "{}")
+}
+
+const fn operation_with(method: &'static str, path: &'static str, access: Access, body: &'static str) -> Operation {
+    Operation {
+        method,
+        path,
+        access,
+        body,
+    }
+}
+
+use Access::{Key, Proof, Public, Session, Signed, Soft};
+
+/// Every operation that the services describe.
+pub(super) const OPERATIONS: &[Operation] = &[
+    operation("POST", "/auth/api/authenticate", Proof),
+    operation_with("POST", "/auth/api/challenge", Public, r#"{"id":"nobody_here"}"#),
+    operation("GET", "/auth/api/identity/{did}", Public),
+    operation("GET", "/auth/api/identity/{did}/did.json", Public),
+    operation_with(
+        "POST",
+        "/auth/api/login/challenge",
+        Public,
+        r#"{"handle":"nobody_here"}"#,
+    ),
+    operation("POST", "/auth/api/login/verify", Proof),
+    operation("POST", "/auth/api/logout", Public),
+    operation("GET", "/auth/api/lookup/{did_or_handle}", Public),
+    operation_with(
+        "POST",
+        "/auth/api/onboard",
+        Public,
+        r#"{"email":"somebody@example.org"}"#,
+    ),
+    operation("POST", "/auth/api/register", Proof),
+    operation("GET", "/auth/api/session", Session),
+    operation("GET", "/auth/api/sessions", Session),
+    operation_with("DELETE", "/auth/api/sessions/{id}", Signed, "null"),
+    operation_with("POST", "/auth/api/setup", Key, r#"{"token":"wrong"}"#),
+    operation_with("POST", "/auth/api/validate", Public, r#"{"token":"wrong"}"#),
+    operation_with("POST", "/auth/api/verify", Public, r#"{"message":{}}"#),
+    operation("GET", "/auth/onboard", Proof),
+    operation("POST", "/auth/onboard", Proof),
+    operation("GET", "/pay/api/balance", Session),
+    operation("POST", "/pay/api/checkout", Signed),
+    operation("GET", "/pay/api/checkout/{id}", Session),
+    operation("GET", "/pay/api/entries", Session),
+    operation("GET", "/pay/api/fees", Public),
+    operation("POST", "/pay/api/holds", Signed),
+    operation("POST", "/pay/api/holds/{id}/capture", Signed),
+    operation("POST", "/pay/api/holds/{id}/void", Signed),
+    operation("GET", "/pay/api/receipts/{id}", Session),
+    operation("POST", "/pay/api/webhook/{rail}", Proof),
+    operation("POST", "/events/api/checkout", Soft),
+    operation("GET", "/events/api/events", Public),
+    operation("POST", "/events/api/events", Key),
+    operation("GET", "/events/api/events/{id}", Public),
+    operation("GET", "/events/api/events/{id}/fair", Public),
+    operation("POST", "/events/api/events/{id}/fair/accept", Soft),
+    operation("GET", "/events/api/events/{id}/ics", Public),
+    operation("GET", "/events/api/events/{id}/my-ticket", Session),
+    operation("POST", "/events/api/events/{id}/pause", Key),
+    operation("POST", "/events/api/events/{id}/publish", Key),
+    operation("GET", "/events/api/orders/{id}", Session),
+    operation("POST", "/events/api/orders/{id}/cancel", Signed),
+    operation("GET", "/events/api/tickets/{id}", Session),
+    operation("GET", "/registry/api/builds", Public),
+    operation_with(
+        "POST",
+        "/registry/api/builds/verify",
+        Public,
+        r#"{"hash":"44575cf5b28512d75644bf54a517dcef304ff809fd511747621b4d64f19aac66"}"#,
+    ),
+    operation("POST", "/registry/api/node/heartbeat", Proof),
+    operation("GET", "/registry/api/node/list", Public),
+    operation("HEAD", "/registry/api/node/list", Public),
+    operation("GET", "/registry/api/node/lookup/{key}", Public),
+    operation("POST", "/registry/api/node/register", Proof),
+    operation("GET", "/registry/api/stats", Public),
+];
