@@ -19,9 +19,9 @@ use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::demo;
 use super::sellers::SellerSwitch;
 use super::{Databases, PublicAddress, StartError};
+use super::{demo, gateway};
 use crate::agent::AgentState;
 use crate::config::{Config, ServiceName};
 
@@ -182,18 +182,20 @@ impl Services {
     }
 
     /// Puts the demo content there, once.
-    pub(super) async fn demo_seed(&self, keyring: &Keyring) -> Result<(), StartError> {
+    pub(super) async fn demo_seed(&self, config: &Config, keyring: &Keyring) -> Result<(), StartError> {
         let Some(events) = &self.events else {
             return Err(StartError::Configuration(
                 "--demo needs the service `events` in this process".to_owned(),
             ));
         };
-        if let Some(auth) = &self.auth {
-            let people = imajin_events::demo_identities(keyring);
-            demo::identities_register(auth, &people)
-                .await
-                .map_err(failed(ServiceName::Auth))?;
-        }
+        let auth = match (&self.auth, config.remote.get(&ServiceName::Auth)) {
+            (Some(auth), _) => Router::new().nest("/auth", auth.routes().into_router()),
+            (None, Some(remote)) => gateway::forward_to(&remote.public)?,
+            (None, None) => Router::new(),
+        };
+        demo::identities_register(&auth, &imajin_events::demo_identities(keyring))
+            .await
+            .map_err(failed(ServiceName::Auth))?;
         imajin_events::demo_seed(events)
             .await
             .map_err(failed(ServiceName::Events))

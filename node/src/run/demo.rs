@@ -1,34 +1,33 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, header};
-use imajin_auth::Auth;
 use imajin_did::SecretKey;
 use imajin_events::DemoIdentity;
 use imajin_kernel::Problem;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use tower::ServiceExt;
 
 /// The largest answer of auth that is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// Registers the people of the demo the way anybody registers: by a proof of their key. Pages can then show their
-/// names.
-pub(super) async fn identities_register(auth: &Arc<Auth>, people: &[DemoIdentity]) -> Result<(), Problem> {
-    let routes = auth.routes().into_router();
+/// names, and they may make events.
+///
+/// `auth` answers `/auth/api/…`, whether the service runs in this process or in another.
+pub(super) async fn identities_register(auth: &Router, people: &[DemoIdentity]) -> Result<(), Problem> {
     for person in people {
-        let (challenge_id, signature) = challenge_answer(&routes, &person.key).await?;
+        let (challenge_id, signature) = challenge_answer(auth, &person.key).await?;
         let body = json!({
             "publicKey": person.key.public().to_hex(), "type": "human", "handle": person.handle, "name": person.name,
             "challengeId": challenge_id, "signature": signature,
         });
-        post(&routes, "/api/register", &body).await?;
+        post(auth, "/auth/api/register", &body).await?;
     }
     Ok(())
 }
 
 async fn challenge_answer(routes: &Router, key: &SecretKey) -> Result<(Value, String), Problem> {
-    let challenge = post(routes, "/api/challenge", &json!({"id": key.did()})).await?;
+    let challenge = post(routes, "/auth/api/challenge", &json!({"id": key.did()})).await?;
     let text = challenge.get("challenge").and_then(Value::as_str).unwrap_or_default();
     let signature = key.sign(text.as_bytes()).to_hex();
     Ok((challenge.get("challengeId").cloned().unwrap_or_default(), signature))

@@ -116,7 +116,7 @@ impl RunningNode {
         )
         .await?;
         if demo {
-            services.demo_seed(&keyring).await?;
+            services.demo_seed(config, &keyring).await?;
         }
         let setup_url = services.setup_url(bound.public()).await?;
         let banner = Banner {

@@ -1,9 +1,9 @@
-// The recovery key: a second Ed25519 key whose seed a person keeps as 18 words or as a file.
+// The recovery key: a second Ed25519 key whose seed a person keeps as 24 words or as a file.
 //
-// The words are proquints (D. S. Wilkerson, arXiv:0901.4016): 16 bits each, consonant and vowel in turn, so that they
-// can be read aloud and typed without a list of words. 32 bytes of seed and the first 4 bytes of their SHA-256 make
-// 18 words: a mistyped word is noticed.
+// The words are those of BIP-39: 256 bits of seed and 8 bits of its SHA-256, eleven bits a word. The seed itself is the
+// entropy; BIP-39's derivation of wallets is not used.
 
+import { WORDS } from './bip39-english.js';
 import { joined, sha256, toHex } from './bytes.js';
 import { keyFromSeed, multikey, seedFromPem, seedToPem } from './keys.js';
 
@@ -27,38 +27,32 @@ import { keyFromSeed, multikey, seedFromPem, seedToPem } from './keys.js';
  * @property {string} privateKey PKCS#8 PEM
  */
 
-const CONSONANTS = 'bdfghjklmnprstvz';
-const VOWELS = 'aiou';
 const SEED_LENGTH = 32;
-const CHECK_LENGTH = 4;
-export const WORD_COUNT = (SEED_LENGTH + CHECK_LENGTH) / 2;
+const WORD_BITS = 11;
+/** 256 bits of seed and 8 bits of check. */
+export const WORD_COUNT = 24;
+/** As many letters of a word tell it from every other. */
+const LETTERS_ENOUGH = 4;
 
-/** @param {number} bits 16 bits */
-function wordOf(bits) {
-  return CONSONANTS.charAt((bits >> 12) & 15) + VOWELS.charAt((bits >> 10) & 3) + CONSONANTS.charAt((bits >> 6) & 15) +
-    VOWELS.charAt((bits >> 4) & 3) + CONSONANTS.charAt(bits & 15);
-}
-
-/**
- * @param {string} word
- * @returns {number | null} 16 bits, or null if it is no such word
- */
-function bitsOf(word) {
-  if (!/^[bdfghjklmnprstvz][aiou][bdfghjklmnprstvz][aiou][bdfghjklmnprstvz]$/.test(word)) {
-    return null;
-  }
-  const at = (/** @type {number} */ index) => {
-    const letters = index % 2 === 0 ? CONSONANTS : VOWELS;
-    return letters.indexOf(word.charAt(index));
-  };
-  return (at(0) << 12) | (at(1) << 10) | (at(2) << 6) | (at(3) << 4) | at(4);
+/** @param {Bytes} seed @returns {Promise<Bytes>} the seed and the first byte of its SHA-256 */
+async function checked(seed) {
+  return joined(seed, (await sha256(seed)).slice(0, 1));
 }
 
 /** @param {Bytes} seed @returns {Promise<string[]>} */
 export async function seedToWords(seed) {
-  const bytes = joined(seed, (await sha256(seed)).slice(0, CHECK_LENGTH));
+  const bits = Array.from(await checked(seed), (byte) => byte.toString(2).padStart(8, '0')).join('');
   return Array.from({ length: WORD_COUNT }, (_, index) =>
-    wordOf(((bytes[2 * index] ?? 0) << 8) | (bytes[2 * index + 1] ?? 0)));
+    WORDS[parseInt(bits.slice(index * WORD_BITS, (index + 1) * WORD_BITS), 2)] ?? '');
+}
+
+/**
+ * @param {string} typed a word, or as many of its letters as tell it
+ * @returns {number} its place in the list; -1 if it is not there
+ */
+function placeOf(typed) {
+  const exact = WORDS.indexOf(typed);
+  return exact === -1 && typed.length >= LETTERS_ENOUGH ? WORDS.findIndex((word) => word.startsWith(typed)) : exact;
 }
 
 /**
@@ -71,16 +65,17 @@ export async function seedFromWords(text) {
   if (words.length !== WORD_COUNT) {
     throw new Error(`There are ${WORD_COUNT} recovery words, and you typed ${words.length}.`);
   }
-  const bytes = new Uint8Array(WORD_COUNT * 2);
-  words.forEach((word, index) => {
-    const bits = bitsOf(word);
-    if (bits === null) {
+  const bits = words.map((word, index) => {
+    const place = placeOf(word);
+    if (place === -1) {
       throw new Error(`Word ${index + 1}, “${word}”, is not a recovery word. Is it mistyped?`);
     }
-    bytes.set([bits >> 8, bits & 255], 2 * index);
-  });
+    return place.toString(2).padStart(WORD_BITS, '0');
+  }).join('');
+  const bytes = Uint8Array.from({ length: SEED_LENGTH + 1 }, (_, index) =>
+    parseInt(bits.slice(index * 8, (index + 1) * 8), 2));
   const seed = bytes.slice(0, SEED_LENGTH);
-  if (toHex((await sha256(seed)).slice(0, CHECK_LENGTH)) !== toHex(bytes.slice(SEED_LENGTH))) {
+  if (toHex(await checked(seed)) !== toHex(bytes)) {
     throw new Error('These words do not fit together. Is one mistyped, or are two in the wrong order?');
   }
   return seed;

@@ -6,7 +6,10 @@ import crypto from 'node:crypto';
 import test from 'node:test';
 
 import { fromBase64, toBase58, toBase64, toHex, utf8 } from '../assets/bytes.js';
-import { didOf, keyFromSeed, keySign, seedFromPem, seedToPem } from '../assets/keys.js';
+import { WORDS } from '../assets/bip39-english.js';
+import { canonical } from '../assets/data-integrity.js';
+import { entryHash, entrySign, inception, successor } from '../assets/key-log.js';
+import { didOf, keyFromSeed, keySign, multikey, seedFromPem, seedToPem } from '../assets/keys.js';
 import { keyFileRead, recoveryGenerate, seedFromWords, seedToWords } from '../assets/recovery.js';
 
 globalThis.location = /** @type {any} */ ({ origin: 'https://node.example' });
@@ -53,27 +56,57 @@ test('a PEM of either version gives the seed', () => {
 
 test('recovery words come back as the seed, however they are typed', async () => {
   const words = await seedToWords(SEED);
-  assert.equal(words.length, 18);
+  assert.equal(words.length, 24);
+  assert.deepEqual(await seedFromWords(words.map((word) => word.slice(0, 4)).join(' ')), SEED);
   const numbered = words.map((word, index) => `${index + 1}. ${word.toUpperCase()}`);
   assert.deepEqual(await seedFromWords(numbered.join('\n')), SEED);
   assert.deepEqual(await seedFromWords(words.join('-')), SEED);
 });
 
-test('the words of the proquint specification', async () => {
-  // 127.0.0.1 is lusab-babad.
-  const words = await seedToWords(hex('7f000001'.repeat(8)));
-  assert.deepEqual(words.slice(0, 4), ['lusab', 'babad', 'lusab', 'babad']);
+test('the words of the BIP-39 test vectors', async () => {
+  assert.equal((await seedToWords(hex('00'.repeat(32)))).join(' '), `${'abandon '.repeat(23)}art`);
+  assert.equal((await seedToWords(hex('ff'.repeat(32)))).join(' '), `${'zoo '.repeat(23)}vote`);
+  const words = 'legal winner thank year wave sausage worth useful '.repeat(3).trim().split(' ');
+  assert.deepEqual(await seedToWords(hex('7f'.repeat(32))), [...words.slice(0, 23), 'title']);
+  assert.equal(new Set(WORDS.map((word) => word.slice(0, 4))).size, 2048);
 });
 
 test('mistyped words are noticed', async () => {
   const words = await seedToWords(SEED);
-  await assert.rejects(seedFromWords(words.slice(1).join(' ')), /18 recovery words, and you typed 17/);
-  await assert.rejects(seedFromWords(words.with(4, 'hello').join(' ')), /Word 5, “hello”/);
+  await assert.rejects(seedFromWords(words.slice(1).join(' ')), /24 recovery words, and you typed 23/);
+  await assert.rejects(seedFromWords(words.with(4, 'imajin').join(' ')), /Word 5, “imajin”/);
   await assert.rejects(seedFromWords([words[1], words[0], ...words.slice(2)].join(' ')), /do not fit together/);
-  for (let place = 0; place < words.length; place += 1) {
-    const other = words[place] === 'babad' ? 'babab' : 'babad';
-    await assert.rejects(seedFromWords(words.with(place, other).join(' ')), /do not fit together/);
-  }
+  const swapped = words.with(7, words[7] === 'zoo' ? 'zone' : 'zoo');
+  await assert.rejects(seedFromWords(swapped.join(' ')), /do not fit together/);
+});
+
+test('JSON has one canonical form', () => {
+  const value = { b: [1e21, 0.002, true, null], a: { '\u20ac': 'é\n', '\r': -0 }, c: undefined };
+  assert.equal(canonical(value), '{"a":{"\\r":0,"€":"é\\n"},"b":[1e+21,0.002,true,null]}');
+});
+
+test('entries of a key log are chained, and signed over everything', async () => {
+  const first = await keyFromSeed(SEED);
+  const second = await keyFromSeed(hex('9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60'));
+  const [one, other] = [multikey(first.publicKey), multikey(second.publicKey)];
+  const signer = { multikey: one, privateKey: first.privateKey };
+  const did = didOf(first.publicKey);
+  const start = await entrySign(inception(did, one, { recovery: null, nextKeyHash: null }), [signer]);
+  const next = await entrySign(await successor(start, { keys: [one, other] }), [signer]);
+  assert.deepEqual([next.seq, next.prev, next.keys], [1, await entryHash(start), [one, other]]);
+  assert.ok(next.at >= start.at);
+  const { proof: [proof], ...content } = next;
+  assert.equal(proof?.verificationMethod, `${did}#${one}`);
+  const { proofValue: _value, ...options } = proof ?? {};
+  const sha = (/** @type {unknown} */ value) => crypto.createHash('sha256').update(canonical(value)).digest();
+  const publicKey = crypto.createPublicKey({
+    key: { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(first.publicKey).toString('base64url') }, format: 'jwk',
+  });
+  const message = Buffer.concat([sha(options), sha(content)]);
+  // Deterministic (RFC 8032): the same key signs the same message in the same way.
+  assert.equal(proof?.proofValue, `z${toBase58(await keySign(first.privateKey, new Uint8Array(message)))}`);
+  const signed = await keySign(first.privateKey, new Uint8Array(message));
+  assert.ok(crypto.verify(null, message, publicKey, signed));
 });
 
 test('files are told apart', async () => {
