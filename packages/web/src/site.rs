@@ -136,8 +136,10 @@ impl Verified {
 impl Site {
     /// Checks the RFC 9421 signature of a request that was made with `method` to `target_uri`.
     ///
-    /// Errors: [`Code::Unauthenticated`], [`Code::BadSignature`], [`Code::StaleSignature`], or what the key lookup
-    /// says.
+    /// # Errors
+    /// [`Unauthenticated`](imajin_kernel::Code::Unauthenticated),
+    /// [`BadSignature`](imajin_kernel::Code::BadSignature),
+    /// [`StaleSignature`](imajin_kernel::Code::StaleSignature), or what the key lookup says.
     pub async fn verify(&self, request: &SignedRequest, method: &str, target_uri: &str) -> Result<Verified, Problem> {
         let keyid = request
             .keyid()
