@@ -2,8 +2,9 @@
 // address, the digest of the body (RFC 9530) and the idempotency key.
 
 import { sha256, toBase64, toHex, utf8 } from './bytes.js';
+import { clockLearn, nodeNow } from './clock.js';
 import { keySign } from './keys.js';
-import { problemRead } from './problem.js';
+import { ProblemError, answerRead } from './problem.js';
 
 /** @typedef {import('./identity.js').Identity} Identity */
 
@@ -14,9 +15,6 @@ import { problemRead } from './problem.js';
  * @property {unknown} body sent as JSON
  * @property {string} [idempotencyKey]
  */
-
-/** How far the node's clock is ahead of ours, in seconds: learned when the node calls a signature stale. */
-let clockAheadSeconds = 0;
 
 /**
  * @param {Pick<Identity, 'did' | 'privateKey'>} identity
@@ -35,7 +33,7 @@ async function requestSign(identity, request) {
   if (request.idempotencyKey !== undefined) {
     covered.push(['idempotency-key', request.idempotencyKey]);
   }
-  const created = Math.floor(Date.now() / 1000) + clockAheadSeconds;
+  const created = Math.floor(nodeNow() / 1000);
   const nonce = toHex(crypto.getRandomValues(new Uint8Array(16)));
   const names = covered.map(([name]) => `"${name}"`).join(' ');
   const params = `(${names});created=${created};keyid="${identity.did}";nonce="${nonce}";alg="ed25519"`;
@@ -51,28 +49,21 @@ async function requestSign(identity, request) {
 }
 
 /**
- * Sends a signed request and answers the JSON of a success; a refusal is thrown as a `ProblemError`.
- *
- * A clock that is wrong by more than the node allows is common on phones and laptops: the node then says "stale", its
- * answer tells its own time, and the request is signed once more with that.
+ * Sends a signed request and answers the JSON of a success, null if it has none; a refusal is thrown as a
+ * `ProblemError`. When the node calls the signature stale, the request is signed once more with the node's own time.
  * @param {Pick<Identity, 'did' | 'privateKey'>} identity
  * @param {SignedRequest} request
  * @returns {Promise<any>}
  */
 export async function signedFetch(identity, request) {
-  const answer = await fetch(await requestSign(identity, request));
-  if (answer.ok) {
-    return answer.json();
+  const first = await fetch(await requestSign(identity, request));
+  clockLearn(first);
+  try {
+    return await answerRead(first);
+  } catch (error) {
+    if (!(error instanceof ProblemError) || error.code !== 'stale_signature') {
+      throw error;
+    }
   }
-  const problem = await problemRead(answer);
-  const nodeTime = Date.parse(answer.headers.get('date') ?? '');
-  if (problem.code !== 'stale_signature' || Number.isNaN(nodeTime)) {
-    throw problem;
-  }
-  clockAheadSeconds = Math.round((nodeTime - Date.now()) / 1000);
-  const second = await fetch(await requestSign(identity, request));
-  if (second.ok) {
-    return second.json();
-  }
-  throw await problemRead(second);
+  return answerRead(await fetch(await requestSign(identity, request)));
 }

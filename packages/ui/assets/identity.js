@@ -8,12 +8,13 @@ import { didOf, keyGenerate } from './keys.js';
 
 /**
  * @typedef {object} Identity
- * @property {string} did
- * @property {string} publicKey hex
+ * @property {string} did the identity's: another key's, if this device was let in later
+ * @property {string} publicKey hex: this browser's own key
  * @property {CryptoKey} privateKey
  * @property {string} name may be empty
  * @property {string} handle may be empty
  * @property {string} recoveryKey multikey of the recovery key's public half; empty for a key from a file
+ * @property {string} [nextKeyHash] digest of the key kept back, for the first entry of the key log
  * @property {boolean} registered whether this node has answered that it knows the identity
  */
 

@@ -67,6 +67,7 @@ async function nameTake() {
     const recovery = await recoveryGenerate();
     const identity = await identityGenerate();
     identity.recoveryKey = recovery.multikey;
+    identity.nextKeyHash = recovery.nextKeyHash;
     made = { identity, recovery, asked: placesPick(), confirmed: false };
   }
   Object.assign(made.identity, { name, handle });

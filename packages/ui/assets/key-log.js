@@ -1,7 +1,8 @@
 // Entries of a key log: which keys speak for an identity, one signed step after the other. The format and its rules are
 // in docs/key-log.md.
 
-import { toHex, sha256, utf8 } from './bytes.js';
+import { sha256, toHex, utf8 } from './bytes.js';
+import { nodeNow } from './clock.js';
 import { documentDigest, proofMake } from './data-integrity.js';
 
 /** @typedef {import('./data-integrity.js').Proof} Proof */
@@ -40,7 +41,7 @@ export async function entryHash(entry) {
  * @returns {Draft}
  */
 export function inception(did, key, { recovery, nextKeyHash }) {
-  return { version: 1, did, seq: 0, prev: null, keys: [key], nextKeyHash, recovery, at: Date.now() };
+  return { version: 1, did, seq: 0, prev: null, keys: [key], nextKeyHash, recovery, at: nodeNow() };
 }
 
 /**
@@ -52,8 +53,8 @@ export function inception(did, key, { recovery, nextKeyHash }) {
 export async function successor(head, changes) {
   const { did, seq, keys, nextKeyHash, recovery, at } = head;
   const before = { keys, nextKeyHash, recovery };
-  // Time does not run backwards in a log, whatever this device's clock says.
-  const now = Math.max(Date.now(), at);
+  // Time does not run backwards in a log, whatever a device's clock says.
+  const now = Math.max(nodeNow(), at);
   return { version: 1, did, seq: seq + 1, prev: await entryHash(head), ...before, ...changes, at: now };
 }
 

@@ -29,3 +29,19 @@ export function localPath(next, fallback) {
   const stays = url.origin === location.origin && !url.pathname.startsWith('//');
   return stays ? url.pathname + url.search + url.hash : fallback;
 }
+
+/**
+ * The first element inside `root` that matches, of the kind that the page promises.
+ * @template {Element} T
+ * @param {ParentNode} root
+ * @param {string} selector
+ * @param {{ new (): T }} kind
+ * @returns {T}
+ */
+export function part(root, selector, kind) {
+  const found = root.querySelector(selector);
+  if (!(found instanceof kind)) {
+    throw new Error(`The page lacks ${selector}.`);
+  }
+  return found;
+}

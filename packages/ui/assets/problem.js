@@ -1,5 +1,7 @@
 // Refusals (problem+json, RFC 9457), and how a form shows them.
 
+import { clockLearn } from './clock.js';
+
 /** What a refused request said. */
 export class ProblemError extends Error {
   /** @param {{ code?: string, title?: string, detail?: string, hint?: string, requestId?: string }} problem */
@@ -24,9 +26,30 @@ export async function problemRead(answer) {
 }
 
 /**
+ * @param {Response} answer
+ * @returns {Promise<any>} the JSON of a success, null if it has none; a refusal is thrown
+ */
+export async function answerRead(answer) {
+  if (!answer.ok) {
+    throw await problemRead(answer);
+  }
+  return answer.status === 204 ? null : answer.json();
+}
+
+/**
+ * @param {string} path
+ * @returns {Promise<any>} the JSON of the answer; a refusal is thrown
+ */
+export async function jsonGet(path) {
+  const answer = await fetch(path, { credentials: 'same-origin', cache: 'no-store' });
+  clockLearn(answer);
+  return answerRead(answer);
+}
+
+/**
  * @param {string} path
  * @param {unknown} body
- * @returns {Promise<any>} the JSON of the answer; a refusal is thrown
+ * @returns {Promise<any>} the JSON of the answer, null if it has none; a refusal is thrown
  */
 export async function jsonPost(path, body) {
   const answer = await fetch(path, {
@@ -36,10 +59,8 @@ export async function jsonPost(path, body) {
     credentials: 'same-origin',
     cache: 'no-store',
   });
-  if (!answer.ok) {
-    throw await problemRead(answer);
-  }
-  return answer.status === 204 ? null : answer.json();
+  clockLearn(answer);
+  return answerRead(answer);
 }
 
 /**

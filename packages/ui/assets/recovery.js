@@ -4,7 +4,8 @@
 // entropy; BIP-39's derivation of wallets is not used.
 
 import { WORDS } from './bip39-english.js';
-import { joined, sha256, toHex } from './bytes.js';
+import { joined, sha256, toHex, utf8 } from './bytes.js';
+import { keyHash } from './key-log.js';
 import { keyFromSeed, multikey, seedFromPem, seedToPem } from './keys.js';
 
 /** @typedef {import('./bytes.js').Bytes} Bytes */
@@ -14,6 +15,7 @@ import { keyFromSeed, multikey, seedFromPem, seedToPem } from './keys.js';
  * @property {Bytes} seed
  * @property {string[]} words
  * @property {string} multikey the public half
+ * @property {string} nextKeyHash digest of the key that is kept back with it
  */
 
 /**
@@ -33,6 +35,8 @@ const WORD_BITS = 11;
 export const WORD_COUNT = 24;
 /** As many letters of a word tell it from every other. */
 const LETTERS_ENOUGH = 4;
+/** Nobody loses more devices. */
+const KEPT_KEYS_SEARCHED = 100;
 
 /** @param {Bytes} seed @returns {Promise<Bytes>} the seed and the first byte of its SHA-256 */
 async function checked(seed) {
@@ -85,7 +89,33 @@ export async function seedFromWords(text) {
 export async function recoveryGenerate() {
   const seed = crypto.getRandomValues(new Uint8Array(SEED_LENGTH));
   const { publicKey } = await keyFromSeed(seed);
-  return { seed, words: await seedToWords(seed), multikey: multikey(publicKey) };
+  const nextKeyHash = await keptKeyHash(seed, 0);
+  return { seed, words: await seedToWords(seed), multikey: multikey(publicKey), nextKeyHash };
+}
+
+/**
+ * The digest of a key that is kept back: it is made from the recovery seed, so that whoever has this browser alone can
+ * take no key away from the identity.
+ * @param {Bytes} seed
+ * @param {number} number a new one each time
+ */
+export async function keptKeyHash(seed, number) {
+  const kept = await keyFromSeed(await sha256(joined(utf8(`imajin key kept back ${number}\n`), seed)));
+  return keyHash(multikey(kept.publicKey));
+}
+
+/**
+ * The digest that comes after `current`.
+ * @param {Bytes} seed
+ * @param {string | null} current
+ */
+export async function keptKeyHashNext(seed, current) {
+  for (let number = 0; number < KEPT_KEYS_SEARCHED; number += 1) {
+    if (current === await keptKeyHash(seed, number)) {
+      return keptKeyHash(seed, number + 1);
+    }
+  }
+  return keptKeyHash(seed, 0);
 }
 
 /**

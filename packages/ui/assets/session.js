@@ -1,9 +1,10 @@
 // Registering an identity at this node, and signing in with it.
 
-import { toHex, utf8 } from './bytes.js';
+import { fromHex, toHex, utf8 } from './bytes.js';
 import { signedFetch } from './http-signature.js';
 import { identitySave } from './identity.js';
-import { keySign } from './keys.js';
+import { entrySign, inception } from './key-log.js';
+import { keySign, multikey } from './keys.js';
 import { jsonPost } from './problem.js';
 
 /** @typedef {import('./identity.js').Identity} Identity */
@@ -24,6 +25,19 @@ async function challengeSign(privateKey, challenge) {
 }
 
 /**
+ * The beginning of the identity's key log. A key from a file may have a log elsewhere: its owner publishes that.
+ * @param {Identity} identity
+ */
+async function firstEntry(identity) {
+  if (identity.recoveryKey === '') {
+    return undefined;
+  }
+  const key = multikey(fromHex(identity.publicKey));
+  const kept = { recovery: identity.recoveryKey, nextKeyHash: identity.nextKeyHash ?? null };
+  return entrySign(inception(identity.did, key, kept), [{ multikey: key, privateKey: identity.privateKey }]);
+}
+
+/**
  * Makes the identity known to this node. Doing it again does no harm: a lost answer can simply be asked for again.
  * @param {Identity} identity
  */
@@ -41,6 +55,7 @@ export async function identityRegister(identity) {
       challengeId: challenge.challengeId,
       signature: await challengeSign(identity.privateKey, challenge),
       recoveryKey: identity.recoveryKey || undefined,
+      keyLog: await firstEntry(identity),
     },
   });
   identity.registered = true;

@@ -32,6 +32,7 @@ pub use pages::{
     directory::{DirectoryCounts, DirectoryPage, NodePage, NodeRow, NodeState},
     event::{EventDetail, EventPage, EventState, SplitPart, SplitView, TierRow, TierState},
     identity::{CheckMailboxPage, JoinPage, LoginPage, MailPage, MailRow, MailboxPage, OnboardConfirmPage, SetupPage},
+    keys::{EnrolPage, KeysPage, RecoverPage},
     landing::{EventCard, LandingPage, NodeCard},
     message::{ErrorPage, Link, MessagePage},
     operator::{AccountRow, OperatorPage, RegistryCard, SaleRow, ServiceRow},

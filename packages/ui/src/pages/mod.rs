@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod directory;
 pub(crate) mod event;
 pub(crate) mod identity;
+pub(crate) mod keys;
 pub(crate) mod landing;
 pub(crate) mod message;
 pub(crate) mod operator;

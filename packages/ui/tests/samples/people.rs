@@ -1,10 +1,10 @@
 //! Signing in, the person's own page, the operator, the directory, and plain messages.
 
 use imajin_ui::{
-    AccountRow, BalanceRow, CheckMailboxPage, DirectoryCounts, DirectoryPage, ErrorPage, EventState, JoinPage, Link,
-    LoginPage, MailPage, MailRow, MailboxPage, MePage, MessagePage, MoneyText, NodePage, NodeRow, NodeState,
-    OnboardConfirmPage, OperatorPage, ReceiptDirection, ReceiptRow, RegistryCard, SaleRow, ServiceRow, SetupPage,
-    TicketState,
+    AccountRow, BalanceRow, CheckMailboxPage, DirectoryCounts, DirectoryPage, EnrolPage, ErrorPage, EventState,
+    JoinPage, KeysPage, Link, LoginPage, MailPage, MailRow, MailboxPage, MePage, MessagePage, MoneyText, NodePage,
+    NodeRow, NodeState, OnboardConfirmPage, OperatorPage, ReceiptDirection, ReceiptRow, RecoverPage, RegistryCard,
+    SaleRow, ServiceRow, SetupPage, TicketState,
 };
 
 use super::trade::{node, ticket_card};
@@ -24,6 +24,21 @@ pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
             &JoinPage {
                 shell: ink.shell("Make an identity", "/join", Who::Nobody),
                 next: ink.text("/me"),
+            },
+        ),
+        sample("keys", &keys(ink)),
+        sample(
+            "enrol",
+            &EnrolPage {
+                shell: ink.shell("Let this device in", "/enrol", Who::Nobody),
+                id: ink.text("ada"),
+                next: ink.text("/keys"),
+            },
+        ),
+        sample(
+            "recover",
+            &RecoverPage {
+                shell: ink.shell("Take your identity back", "/recover", Who::Nobody),
             },
         ),
         sample("setup", &setup(ink, false)),
@@ -202,6 +217,15 @@ fn login(ink: &Ink) -> LoginPage {
         next: ink.text("/me"),
         mailbox_action: ink.maybe("/login/mailbox".to_owned()),
         form_token: ink.text("form-token"),
+    }
+}
+
+fn keys(ink: &Ink) -> KeysPage {
+    KeysPage {
+        shell: ink.shell("Keys and devices", "/keys", Who::Key),
+        did: ink.text(DID),
+        enrol_id: ink.text("ada"),
+        enrol_url: "https://node.example/enrol?id=ada".to_owned(),
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod directory;
 mod document;
 mod event;
 mod identity;
+mod keys;
 mod landing;
 mod login;
 mod mailbox;
@@ -38,6 +39,9 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/login/mailbox", post(login::mailbox_link))
         .route("/logout", post(login::logout))
         .route("/join", get(identity::join))
+        .route("/keys", get(keys::keys))
+        .route("/enrol", get(keys::enrol))
+        .route("/recover", get(keys::recover))
         .route("/setup", get(identity::setup))
         .route("/directory", get(directory::directory))
         .route("/directory/{key}", get(directory::node))
