@@ -59,6 +59,14 @@ impl Entry {
         jcs::from_slice(text).map_err(|error| KeyLogError::Malformed(error.to_string()))
     }
 
+    /// Reads an entry that was a part of a larger document.
+    ///
+    /// # Errors
+    /// [`KeyLogError::Malformed`].
+    pub fn from_value(value: Value) -> Result<Self, KeyLogError> {
+        serde_json::from_value(value).map_err(|error| KeyLogError::Malformed(error.to_string()))
+    }
+
     /// The canonical text of the whole entry, as it is stored and passed on.
     ///
     /// # Errors
