@@ -3,12 +3,14 @@
 //! | what is proven | how | module |
 //! |---|---|---|
 //! | a document that outlives its request | Ed25519 over RFC 8785 bytes | [`SignedMessage`] |
+//! | a JSON document, to other software | `eddsa-jcs-2022` Data Integrity | [`data_integrity`] |
 //! | one HTTP request | RFC 9421 over method, URL, digest and idempotency key | [`http_sig`] |
 //! | what this node said to a bearer | a JWT of one type, for one audience | [`token`] |
 //!
 //! Everything here is pure: the caller passes the time and finds the keys.
 
 mod base64_text;
+pub mod data_integrity;
 pub mod digest;
 mod error;
 pub mod http_sig;
@@ -17,5 +19,6 @@ mod jcs_text;
 mod message;
 pub mod token;
 
+pub use data_integrity::DataIntegrityProof;
 pub use error::ProofError;
 pub use message::{FRESH_FOR, FUTURE_TOLERANCE, SignedMessage, envelope_bytes};

@@ -20,12 +20,13 @@ const HEADING: &str = "\
 const TESTS_ONLY: [&str; 2] = ["imajin-testkit", "imajin-tidy"];
 
 /// Crates that compute and do nothing else: the same input gives the same output.
-const PURE: [&str; 5] = [
+const PURE: [&str; 6] = [
     "imajin-kernel",
     "imajin-did",
     "imajin-proof",
     "imajin-money",
     "imajin-fair",
+    "imajin-key-log",
 ];
 
 /// Libraries that reach the world outside the process.

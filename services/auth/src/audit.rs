@@ -13,10 +13,13 @@ use serde_json::Value;
 use crate::SERVICE;
 use crate::custodial::custodial_label;
 use crate::identities::CUSTODY_NODE;
+use crate::key_log;
+use crate::key_log::audit::key_logs_audit;
 use crate::registration::{RegisterBody, Registration};
 use crate::rows::{
-    ChallengeUseRow, CustodialKeyRow, DevelopmentMailRow, IdentityAliasRow, IdentityRow, MailboxAliasRow,
-    MailboxProofRow, NodeRoleRow, SessionKeyRow, SessionRow, SetupTokenRow,
+    ChallengeUseRow, CustodialKeyRow, DevelopmentMailRow, DeviceRequestRow, DeviceRow, IdentityAliasRow, IdentityRow,
+    KeyLogEntryRow, KeyLogReceiptRow, MailboxAliasRow, MailboxProofRow, MirroredLogRow, NodeRoleRow, SessionKeyRow,
+    SessionRow, SetupTokenRow,
 };
 use crate::schema::{custodial_keys, identities, node_roles, session_keys};
 use crate::session_keys::{public_key_of, seal_label};
@@ -45,12 +48,20 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
     DevelopmentMailRow::audit(conn, &sealer, &mut findings)?;
     SetupTokenRow::audit(conn, &sealer, &mut findings)?;
     NodeRoleRow::audit(conn, &sealer, &mut findings)?;
+    KeyLogEntryRow::audit(conn, &sealer, &mut findings)?;
+    KeyLogReceiptRow::audit(conn, &sealer, &mut findings)?;
+    MirroredLogRow::audit(conn, &sealer, &mut findings)?;
+    DeviceRow::audit(conn, &sealer, &mut findings)?;
+    DeviceRequestRow::audit(conn, &sealer, &mut findings)?;
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, env.clone());
-    // Every DID in auth's log is its own key until keys can rotate.
-    imajin_store::audit(conn, &writer, &|_did| Vec::new(), &mut findings)?;
+    // The key that a DID is always counts; the others are in its log.
+    let keys = key_log::keys_ever(conn)?;
+    let keys_of = |did: &Did| keys.get(did).cloned().unwrap_or_default();
+    imajin_store::audit(conn, &writer, &keys_of, &mut findings)?;
     // A row that cannot be read was named above, and would stop the checks below.
     if findings.is_empty() {
         identities_audit(conn, &mut findings)?;
+        key_logs_audit(conn, writer.sealer(), env.now(), &mut findings)?;
         roles_audit(conn, &mut findings)?;
         session_keys_audit(conn, keyring, &mut findings)?;
         custodial_keys_audit(conn, keyring, &mut findings)?;
@@ -109,11 +120,16 @@ fn is_as_logged(row: &IdentityRow, logged: &Logged) -> bool {
 }
 
 fn registration_fits(row: &IdentityRow, said: &Registration) -> bool {
+    // Once there is a log of its keys, they are what that says.
+    let keys_fit = row.key_state.is_some()
+        || (row.public_key == said.key.as_bytes()
+            && row.recovery_key == said.recovery_key
+            && said.key_log.is_none()
+            && row.deleted_at.is_none());
     said.key.did() == row.did
-        && row.public_key == said.key.as_bytes()
+        && keys_fit
         && row.custody != CUSTODY_NODE
-        && (&row.kind, &row.handle, &row.name, &row.recovery_key)
-            == (&said.kind, &said.handle, &said.name, &said.recovery_key)
+        && (&row.kind, &row.handle, &row.name) == (&said.kind, &said.handle, &said.name)
 }
 
 fn key_is_did(bytes: &[u8], did: &Did) -> bool {

@@ -1,13 +1,17 @@
 //! DID documents and key sets, as others read them.
 
-use imajin_did::{Did, DidDocument, Method, Service};
+use imajin_did::{Did, DidDocument, Method, MethodReference, PublicKey, Service, VerificationMethod};
+use imajin_kernel::Timestamp;
+use imajin_key_log::{KeyState, Status};
 use imajin_proof::digest::sha256_hex;
 use imajin_proof::token::{jwk, key_id};
+use imajin_store::{Conn, Sealer};
 use serde_json::{Map, Value, json};
 
 use crate::AuthError;
 use crate::auth::Auth;
 use crate::identities::{Identity, identity_find};
+use crate::key_log;
 use crate::names::Name;
 
 /// What a DID resolves to (W3C DID Resolution).
@@ -74,11 +78,9 @@ impl Auth {
     }
 
     fn identity_document_as(&self, id: Did, identity: &Identity) -> DidDocument {
-        DidDocument::for_key(
-            id,
-            &identity.key,
-            vec![Service::new("mjn", "MJNNode", &self.public.absolute("/mjn"))],
-        )
+        let services = vec![Service::new("mjn", "MJNNode", &self.public.absolute("/mjn"))];
+        let first = identity.did.public_key().unwrap_or(identity.key);
+        document_of_keys(id, &first, &identity.keys, services)
     }
 
     /// Resolves a DID: of this node, of an identity registered here, or one that is its own document.
@@ -96,18 +98,34 @@ impl Auth {
             });
         }
         let (name, sealer) = (Name::of_did(&did), self.sealer.clone());
-        let identity = self.db.read(move |conn| identity_find(conn, &sealer, &name)).await?;
+        let found = self.db.read(move |conn| known_find(conn, &sealer, &name)).await?;
+        let Known {
+            identity,
+            state,
+            witnesses,
+        } = found;
+        if state.as_ref().is_some_and(|state| state.status == Status::Deactivated) {
+            return Ok(Resolved::Deactivated);
+        }
         Ok(match (identity, did.method()) {
             (Some(identity), _) if identity.deactivated => Resolved::Deactivated,
             (Some(identity), _) => Resolved::Document {
-                metadata: metadata(&did, Some(&identity)),
+                metadata: metadata_with_log(metadata(&did, Some(&identity)), state.as_ref(), &witnesses),
                 document: Box::new(self.identity_document_as(did, &identity)),
             },
-            // W3C did:key: the DID says everything. A did:mjn may have a history that this node does not know.
-            (None, Method::Key) => did.public_key().map_or(Resolved::NotFound, |key| Resolved::Document {
-                metadata: metadata(&did, None),
-                document: Box::new(DidDocument::for_key(did.clone(), &key, Vec::new())),
-            }),
+            (None, Method::Mjn | Method::Key | Method::Imajin) => match (did.public_key(), state) {
+                // At home elsewhere, and mirrored here.
+                (Some(first), Some(state)) => Resolved::Document {
+                    metadata: metadata_with_log(metadata(&did, None), Some(&state), &witnesses),
+                    document: Box::new(document_of_keys(did, &first, &state.keys, Vec::new())),
+                },
+                // W3C did:key: the DID says everything. A did:mjn may have a history that this node does not know.
+                (Some(first), None) if did.method() == Method::Key => Resolved::Document {
+                    metadata: metadata(&did, None),
+                    document: Box::new(DidDocument::for_key(did, &first, Vec::new())),
+                },
+                _ => Resolved::NotFound,
+            },
             (None, Method::Web) => Resolved::Unsupported,
             (None, _) => Resolved::NotFound,
         })
@@ -134,5 +152,77 @@ fn metadata(asked: &Did, identity: Option<&Identity>) -> Value {
 
 /// DID Core wants times without fractions of a second.
 fn seconds_text(identity: &Identity) -> String {
-    imajin_kernel::Timestamp::from_seconds(identity.created_at.as_seconds()).to_string()
+    Timestamp::from_seconds(identity.created_at.as_seconds()).to_string()
+}
+
+/// What is known about a DID.
+struct Known {
+    identity: Option<Identity>,
+    /// What its key log says, here or in a mirror.
+    state: Option<KeyState>,
+    /// Who has witnessed the head.
+    witnesses: Vec<Did>,
+}
+
+fn known_find(conn: &mut Conn, sealer: &Sealer, name: &Name) -> Result<Known, AuthError> {
+    let identity = identity_find(conn, sealer, name)?;
+    let state = match (&identity, name.key()) {
+        (Some(identity), _) => identity.state.clone(),
+        (None, Some(key)) => key_log::mirrored_find(conn, sealer, &key.did())?.map(|(_row, state)| state),
+        (None, None) => None,
+    };
+    let head = state.as_ref().and_then(|state| state.head);
+    let witnesses = match head {
+        Some(head) => key_log::witnesses_of(conn, &head.to_string())?,
+        None => Vec::new(),
+    };
+    Ok(Known {
+        identity,
+        state,
+        witnesses,
+    })
+}
+
+/// The document of a subject whose keys may be others than the one that its DID is.
+fn document_of_keys(id: Did, first: &PublicKey, keys: &[PublicKey], services: Vec<Service>) -> DidDocument {
+    // Other forms of the same DID are those of its first key, for ever.
+    let mut document = DidDocument::for_key(id, first, services);
+    if keys == [*first] {
+        return document;
+    }
+    let template = document.verification_method.pop();
+    let methods: Vec<VerificationMethod> = template.map_or_else(Vec::new, |template| {
+        let of_key = |key: &PublicKey| VerificationMethod {
+            id: format!("{}#{}", document.id, key.multikey()),
+            public_key_multibase: Some(key.multikey()),
+            ..template.clone()
+        };
+        keys.iter().map(of_key).collect()
+    });
+    let references: Vec<MethodReference> = methods
+        .iter()
+        .map(|method| MethodReference::Id(method.id.clone()))
+        .collect();
+    document.verification_method = methods;
+    document.authentication.clone_from(&references);
+    document.assertion_method = references;
+    document
+}
+
+/// The version of the keys, as W3C DID Resolution names it, and what speaks for it.
+fn metadata_with_log(mut metadata: Value, state: Option<&KeyState>, witnesses: &[Did]) -> Value {
+    let (Value::Object(members), Some(state)) = (&mut metadata, state) else {
+        return metadata;
+    };
+    if let Some(head) = state.head {
+        let updated = Timestamp::from_millis(state.since.unwrap_or(state.at));
+        members.insert("versionId".to_owned(), json!(head));
+        members.insert(
+            "updated".to_owned(),
+            json!(Timestamp::from_seconds(updated.as_seconds())),
+        );
+    }
+    members.insert("witnesses".to_owned(), json!(witnesses));
+    members.insert("contested".to_owned(), json!(state.status == Status::Contested));
+    metadata
 }

@@ -4,6 +4,8 @@ use imajin_proof::ProofError;
 use imajin_proof::token::TokenError;
 use imajin_store::StoreError;
 
+use crate::key_log::KeyRefusal;
+
 /// Why auth refused. Use it everywhere in this crate; a handler turns it into a [`Problem`] with `?`.
 ///
 /// Nothing in here tells an unknown identity from a known one before its key has proven itself.
@@ -81,6 +83,10 @@ pub enum AuthError {
     #[error("A mailbox identity does not sign for itself.")]
     MailboxCaller,
 
+    /// Something about keys and devices.
+    #[error(transparent)]
+    Keys(#[from] KeyRefusal),
+
     /// The session is unknown, expired or revoked.
     #[error("The session has ended.")]
     SessionEnded,
@@ -127,6 +133,12 @@ impl From<diesel::result::Error> for AuthError {
     }
 }
 
+impl From<imajin_key_log::KeyLogError> for AuthError {
+    fn from(error: imajin_key_log::KeyLogError) -> Self {
+        Self::Keys(error.into())
+    }
+}
+
 impl From<Problem> for AuthError {
     fn from(problem: Problem) -> Self {
         Self::Refused(problem)
@@ -140,6 +152,7 @@ impl AuthError {
             Self::Store(error) => error.code(),
             Self::Proof(error) => error.code(),
             Self::Refused(problem) => problem.code,
+            Self::Keys(refusal) => refusal.code(),
             Self::Seal(_) | Self::Token(_) | Self::Row(_) => Code::Internal,
             Self::KeyForm(_)
             | Self::RecoveryKeyForm(_)
@@ -181,6 +194,7 @@ impl AuthError {
             Self::SessionEnded => "Log in at /login, or with `imajin login`.",
             Self::NotCustodial => "Sign the request with your own key.",
             Self::MailboxLimit { .. } => "Look into the mailbox, or try again later.",
+            Self::Keys(refusal) => return refusal.hint(),
             Self::LinkGone => "Ask for a new link at /login.",
             Self::SetupTokenWrong => "Use the link that the node printed when it started last.",
             Self::SetupDone => "Ask the operator.",

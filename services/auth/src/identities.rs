@@ -4,10 +4,12 @@ use diesel::prelude::*;
 use imajin_auth_api::IdentityView;
 use imajin_did::{Did, Method, PublicKey};
 use imajin_kernel::Timestamp;
+use imajin_key_log::{KeyState, Status};
 use imajin_store::{Conn, SealedRow, Sealer};
 use imajin_web::{CallerKeys, Custody, Tier};
 
 use crate::AuthError;
+use crate::key_log::{self, KeyRefusal};
 use crate::names::{Name, identity_by_name};
 use crate::rows::{IdentityRow, NodeRoleRow};
 use crate::schema::node_roles;
@@ -28,7 +30,12 @@ const NAME_LENGTH_MAX: usize = 80;
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
     pub(crate) did: Did,
+    /// The first of its keys; of a deactivated identity the last that it had.
     pub(crate) key: PublicKey,
+    /// All keys whose signatures count.
+    pub(crate) keys: Vec<PublicKey>,
+    /// What its key log says, once it has published one.
+    pub(crate) state: Option<KeyState>,
     /// May open a session, but sign nothing.
     pub(crate) recovery_key: Option<PublicKey>,
     pub(crate) kind: String,
@@ -47,6 +54,7 @@ impl Identity {
         let key = public_key_of(&row.public_key).ok_or_else(unreadable)?;
         let recovery_key = row.recovery_key.as_deref().map(PublicKey::from_multikey).transpose();
         let recovery_key = recovery_key.map_err(|_error| unreadable())?;
+        let state = key_log::state_parse(&row)?;
         let custody = match row.custody.as_str() {
             CUSTODY_OWN => Custody::Own,
             CUSTODY_NODE => Custody::Node,
@@ -59,6 +67,8 @@ impl Identity {
         };
         Ok(Self {
             key,
+            keys: state.as_ref().map_or_else(|| vec![key], |state| state.keys.clone()),
+            state,
             recovery_key,
             custody,
             tier,
@@ -69,6 +79,13 @@ impl Identity {
             deactivated: row.deleted_at.is_some(),
             did: row.did,
         })
+    }
+
+    /// Whether two histories of its keys contradict each other.
+    pub(crate) fn is_contested(&self) -> bool {
+        self.state
+            .as_ref()
+            .is_some_and(|state| state.status == Status::Contested)
     }
 
     /// The public facts.
@@ -113,21 +130,22 @@ pub(crate) fn caller_keys(conn: &mut Conn, sealer: &Sealer, did: &Did) -> Result
     let name = Name::of_did(did);
     match identity_find(conn, sealer, &name)? {
         Some(identity) if identity.deactivated => Err(AuthError::IdentityDeactivated),
+        Some(identity) if identity.is_contested() => Err(KeyRefusal::Contested.into()),
         Some(identity) => Ok(CallerKeys {
             did: identity.did,
-            keys: vec![identity.key],
+            keys: identity.keys,
             tier: identity.tier,
             custody: identity.custody,
         }),
-        None => name
-            .key()
-            .map(|key| CallerKeys {
+        None => {
+            let key = name.key().ok_or(AuthError::CallerUnknown)?;
+            Ok(CallerKeys {
                 did: key.did(),
-                keys: vec![key],
+                keys: key_log::foreign_keys(conn, sealer, &key)?,
                 tier: Tier::Visitor,
                 custody: Custody::Own,
             })
-            .ok_or(AuthError::CallerUnknown),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | a key becomes known here | `registration` |
 //! | a challenge is given out (without a row) and answered (once) | `challenge`, `login` |
+//! | its keys change: entries, witnesses, mirrors, devices | `key_log` |
 //! | a session: a signed token that names a row | `sessions`, `session_keys` |
 //! | a mailbox is proven, a soft identity stands for it | `mailbox`, `mailer`, `soft`, `custodial` |
 //! | somebody becomes the operator | `setup` |
@@ -27,6 +28,7 @@ mod documents;
 mod error;
 mod handle;
 mod identities;
+mod key_log;
 mod log;
 mod login;
 mod mailbox;
@@ -47,6 +49,7 @@ use imajin_store::{Migrations, embed_migrations};
 pub use audit::audit;
 pub use auth::{Auth, AuthDeps};
 pub use error::AuthError;
+pub use key_log::{KeyRefusal, MirrorOutcome, keys_ever};
 pub use mailer::MailConfig;
 
 /// The service's name: its prefix, its database, its chain in the mutation log.

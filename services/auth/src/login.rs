@@ -1,6 +1,7 @@
 //! Answering a challenge with one's key.
 
-use imajin_did::Signature;
+use imajin_did::{PublicKey, Signature};
+use imajin_key_log::KEYS_MAX;
 use imajin_store::{Conn, SealedRow};
 use imajin_web::Custody;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use crate::AuthError;
 use crate::auth::{Auth, Writing};
 use crate::challenge::{self, Challenge, Returned};
 use crate::identities::{Identity, identity_find};
+use crate::key_log::devices;
 use crate::names::Name;
 use crate::rows::{ChallengeUseRow, SessionRow};
 use crate::sessions::{METHOD_KEY, METHOD_RECOVERY, Opened, session_insert};
@@ -70,6 +72,27 @@ pub(crate) fn challenge_spend(conn: &mut Conn, auth: &Writing, returned: &Return
     }
 }
 
+/// The current key that made a signature over a challenge.
+///
+/// As many keys are always tried as an identity can have: it takes as long for one that has few, or does not exist.
+fn key_of_answer(identity: Option<&Identity>, returned: &Returned, signature: &Signature) -> Option<PublicKey> {
+    // Of a deactivated identity the last key counts, to be told so.
+    let keys = match identity {
+        Some(identity) if !identity.keys.is_empty() => identity.keys.clone(),
+        Some(identity) => vec![identity.key],
+        None => vec![returned.key],
+    };
+    let mut found = None;
+    for place in 0..KEYS_MAX {
+        let key = keys.get(place).copied().unwrap_or(returned.key);
+        let fits = key.verify(returned.text.as_bytes(), signature).is_ok();
+        if fits && place < keys.len() && found.is_none() {
+            found = Some(key);
+        }
+    }
+    found
+}
+
 impl Auth {
     /// A challenge for whoever is named. The same answer, after the same work, when nobody is.
     pub(crate) async fn challenge_issue(&self, name: &str) -> Result<Challenge, AuthError> {
@@ -104,16 +127,14 @@ impl Auth {
                 Ok::<_, AuthError>((identity, named))
             })
             .await?;
-        let key = identity.as_ref().map_or(returned.key, |identity| identity.key);
+        let by_key = key_of_answer(identity.as_ref(), &returned, &signature);
         // The recovery key opens a session, too: who has lost the other one can still read. Both are always tried, so
         // that an identity without one takes as long.
         let recovery = identity.as_ref().and_then(|identity| identity.recovery_key);
-        let by_key = key.verify(returned.text.as_bytes(), &signature).is_ok();
-        let by_recovery = recovery
-            .unwrap_or(key)
-            .verify(returned.text.as_bytes(), &signature)
-            .is_ok();
-        if !(by_key || by_recovery) || named_did.as_ref() != Some(&returned.did) {
+        let tried = recovery.unwrap_or(returned.key);
+        let is_signed = tried.verify(returned.text.as_bytes(), &signature).is_ok();
+        let by_recovery = is_signed && recovery.is_some();
+        if (by_key.is_none() && !by_recovery) || named_did.as_ref() != Some(&returned.did) {
             return Err(AuthError::LoginFailed);
         }
         let identity = identity.ok_or(AuthError::NotRegistered)?;
@@ -124,20 +145,24 @@ impl Auth {
         if identity.custody == Custody::Node {
             return Err(AuthError::LoginFailed);
         }
-        let method = if by_key { METHOD_KEY } else { METHOD_RECOVERY };
-        let row = self.session_row(&identity.did, method, client);
+        let method = if by_key.is_some() { METHOD_KEY } else { METHOD_RECOVERY };
+        let mut row = self.session_row(&identity.did, method, client);
+        row.opened_by = by_key.or(recovery).map(|key| key.multikey());
         self.login_commit(identity, returned, row).await
     }
 
     async fn login_commit(&self, identity: Identity, returned: Returned, row: SessionRow) -> Result<Opened, AuthError> {
-        let opened = self.session_opened(identity, &row)?;
+        let opened = self.session_opened(identity.clone(), &row)?;
         let auth = self.writing();
-        self.db
-            .write(move |conn| {
-                challenge_spend(conn, &auth, &returned)?;
-                session_insert(conn, &auth, row.clone())
-            })
-            .await?;
+        self.write_contended(move |conn| {
+            challenge_spend(conn, &auth, &returned)?;
+            let key = identity.keys.iter().find(|key| row.opened_by == Some(key.multikey()));
+            if let Some(key) = key {
+                devices::used(conn, &auth, &identity, key)?;
+            }
+            session_insert(conn, &auth, row.clone())
+        })
+        .await?;
         Ok(opened)
     }
 }

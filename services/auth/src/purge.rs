@@ -6,7 +6,7 @@ use imajin_store::{Conn, idempotency, nonce};
 
 use crate::AuthError;
 use crate::mailbox::LIMIT_WINDOW;
-use crate::schema::{challenge_uses, development_mails, mailbox_proofs, sessions};
+use crate::schema::{challenge_uses, development_mails, device_requests, mailbox_proofs, sessions};
 
 /// How long the development mailbox keeps a message.
 const DEVELOPMENT_MAIL_KEPT: Span = Span::hours(24);
@@ -16,6 +16,7 @@ pub(crate) fn purge(conn: &mut Conn, now: Timestamp) -> Result<usize, AuthError>
     let counts = [
         diesel::delete(challenge_uses::table.filter(challenge_uses::expires_at.le(now))).execute(conn)?,
         diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(conn)?,
+        diesel::delete(device_requests::table.filter(device_requests::expires_at.le(now))).execute(conn)?,
         // Longer than they are valid: the limits count them.
         diesel::delete(mailbox_proofs::table.filter(mailbox_proofs::created_at.le(now.minus(LIMIT_WINDOW))))
             .execute(conn)?,

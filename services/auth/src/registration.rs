@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use imajin_did::{Did, PublicKey};
+use imajin_key_log::Entry;
 use imajin_store::{Conn, SealedRow, Sealer};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,6 +12,7 @@ use crate::auth::{Auth, Writing};
 use crate::challenge::{self, Returned};
 use crate::handle::Handle;
 use crate::identities::{CUSTODY_OWN, Identity, kind_parse, name_parse, operator_find};
+use crate::key_log::{FirstEntry, KeyRefusal, mirrored_find, row_apply};
 use crate::log::{Authority, mutation_record};
 use crate::login::{challenge_spend, signature_parse};
 use crate::names::{Name, identity_by_name};
@@ -43,6 +45,10 @@ pub(crate) struct RegisterBody {
     /// The Multikey of a second key, kept apart, that can take the identity back when the first is lost.
     #[serde(default)]
     pub(crate) recovery_key: Option<String>,
+    /// The first entry of the identity's key log, signed by the key. It may also be published later.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub(crate) key_log: Option<serde_json::Value>,
 }
 
 /// A registration whose members were checked.
@@ -53,6 +59,7 @@ pub(crate) struct Registration {
     pub(crate) handle: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) recovery_key: Option<String>,
+    pub(crate) key_log: Option<serde_json::Value>,
 }
 
 impl Registration {
@@ -70,6 +77,7 @@ impl Registration {
                 .as_deref()
                 .map(|text| recovery_key_parse(text, &key))
                 .transpose()?,
+            key_log: body.key_log.clone(),
         })
     }
 }
@@ -119,7 +127,10 @@ impl Auth {
                 signature,
             },
         };
+        let first = registration.key_log.clone();
+        let first = first.map(|value| self.first_of(&registration, value)).transpose()?;
         let step = Step {
+            first,
             registration,
             did,
             authority,
@@ -129,10 +140,21 @@ impl Auth {
         let auth = self.writing();
         self.write_contended(move |conn| step.run(conn, &auth)).await
     }
+
+    fn first_of(&self, registration: &Registration, value: serde_json::Value) -> Result<FirstEntry, AuthError> {
+        let recovery = registration
+            .recovery_key
+            .as_deref()
+            .map(PublicKey::from_multikey)
+            .transpose();
+        let recovery = recovery.map_err(|error| AuthError::RecoveryKeyForm(error.to_string()))?;
+        self.first_entry(&registration.key.did(), Entry::from_value(value)?, recovery.as_ref())
+    }
 }
 
 /// Everything that the transaction needs; it may run more than once.
 struct Step {
+    first: Option<FirstEntry>,
     registration: Registration,
     did: Did,
     authority: Authority,
@@ -156,13 +178,24 @@ impl Step {
                 created: false,
             });
         }
+        // The key may have been replaced since: nobody takes over an identity with a key that counts no longer.
+        if mirrored_find(conn, &auth.sealer, &self.did)?.is_some() {
+            return Err(KeyRefusal::HomeElsewhere.into());
+        }
         if let Some(handle) = &self.registration.handle {
             handle_free(conn, handle)?;
         }
         let (did, raw) = (&self.did, self.raw.clone());
         let proof = mutation_record(conn, auth, did, ACTION, did.as_str(), raw, &self.authority)?;
-        let row = self.row(proof, &auth.env).insert(conn, &auth.sealer)?;
+        let mut row = self.row(proof, &auth.env);
+        if let Some(first) = &self.first {
+            row_apply(&mut row, &first.state)?;
+        }
+        let row = row.insert(conn, &auth.sealer)?;
         short_alias_note(conn, &auth.sealer, &row, &self.registration.key)?;
+        if let Some(first) = &self.first {
+            first.insert(conn, auth)?;
+        }
         Ok(Registered {
             identity: Identity::from_row(row, operator.as_ref())?,
             created: true,
@@ -183,6 +216,7 @@ impl Step {
             proof,
             created_at: env.now(),
             deleted_at: None,
+            key_state: None,
             row_seal: Vec::new(),
         }
     }

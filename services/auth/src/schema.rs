@@ -13,6 +13,7 @@ diesel::table! {
         proof -> Text,
         created_at -> BigInt,
         deleted_at -> Nullable<BigInt>,
+        key_state -> Nullable<Text>,
         row_seal -> Binary,
     }
 }
@@ -66,6 +67,7 @@ diesel::table! {
         created_at -> BigInt,
         expires_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
+        opened_by -> Nullable<Text>,
         row_seal -> Binary,
     }
 }
@@ -127,6 +129,70 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    key_log_entries (hash) {
+        hash -> Text,
+        did -> Text,
+        seq -> BigInt,
+        prev -> Nullable<Text>,
+        kind -> Text,
+        document -> Text,
+        proof -> Text,
+        accepted_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    key_log_receipts (entry, witness) {
+        entry -> Text,
+        witness -> Text,
+        did -> Text,
+        document -> Text,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    mirrored_logs (did) {
+        did -> Text,
+        state -> Text,
+        pin -> Nullable<Text>,
+        source -> Nullable<Text>,
+        proof -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    devices (did, multikey) {
+        did -> Text,
+        multikey -> Text,
+        name -> Nullable<Text>,
+        added_at -> BigInt,
+        last_used_at -> Nullable<BigInt>,
+        removed_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    device_requests (id) {
+        id -> Text,
+        did -> Text,
+        multikey -> Text,
+        name -> Text,
+        code -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        outcome -> Nullable<Text>,
+        row_seal -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(identities, identity_aliases);
 diesel::allow_tables_to_appear_in_same_query!(identities, mailbox_aliases);
 diesel::allow_tables_to_appear_in_same_query!(identities, sessions);
+diesel::allow_tables_to_appear_in_same_query!(key_log_entries, key_log_receipts);

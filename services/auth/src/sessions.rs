@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::AuthError;
 use crate::auth::{Auth, Writing};
 use crate::identities::{Identity, operator_find};
+use crate::key_log;
 use crate::log::{Authority, mutation_record};
 use crate::rows::{IdentityRow, SessionRow};
 use crate::schema::{identities, sessions};
@@ -50,6 +51,8 @@ pub(crate) struct Living {
     pub(crate) id: SessionId,
     pub(crate) identity: Identity,
     pub(crate) expires_at: Timestamp,
+    /// The Multikey that opened it, where a key did.
+    pub(crate) opened_by: Option<String>,
 }
 
 impl Living {
@@ -83,6 +86,7 @@ impl Auth {
             created_at: now,
             expires_at: now.plus(LIFETIME),
             revoked_at: None,
+            opened_by: None,
             row_seal: Vec::new(),
         }
     }
@@ -227,13 +231,15 @@ fn session_find(conn: &mut Conn, sealer: &Sealer, id: SessionId, now: Timestamp)
     let (session, identity) = (session.intact(sealer)?, identity.intact(sealer)?);
     let operator = operator_find(conn, sealer)?;
     let identity = Identity::from_row(identity, operator.as_ref())?;
-    if session.revoked_at.is_some() || session.expires_at <= now || identity.deactivated {
+    let opener_counts = key_log::opener_counts(&session, &identity);
+    if session.revoked_at.is_some() || session.expires_at <= now || identity.deactivated || !opener_counts {
         return Ok(None);
     }
     Ok(Some(Living {
         id: session.id,
         identity,
         expires_at: session.expires_at,
+        opened_by: session.opened_by,
     }))
 }
 

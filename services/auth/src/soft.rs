@@ -98,6 +98,7 @@ fn soft_identity_create(
         proof,
         created_at,
         deleted_at: None,
+        key_state: None,
         row_seal,
     };
     let row = row.insert(conn, &auth.sealer)?;

@@ -2,7 +2,9 @@
 
 mod browser;
 mod challenge;
+mod devices;
 mod identity;
+mod key_log;
 mod login;
 mod onboard;
 mod register;
@@ -61,6 +63,17 @@ impl Auth {
             .routes(routes!(identity::lookup))
             .routes(routes!(identity::identity))
             .routes(routes!(identity::did_document))
+            .routes(routes!(key_log::log, key_log::log_begin))
+            .routes(routes!(key_log::rotate))
+            .routes(routes!(key_log::recover))
+            .routes(routes!(key_log::deactivate))
+            .routes(routes!(devices::devices, devices::device_add))
+            .routes(routes!(devices::device_name))
+            .routes(routes!(devices::device_request))
+            .routes(routes!(
+                devices::device_request_standing,
+                devices::device_request_refuse
+            ))
             .routes(routes!(onboard::onboard_send))
             .routes(routes!(onboard::onboard_page, onboard::onboard_confirm))
             .routes(routes!(setup::setup))

@@ -27,6 +27,8 @@ pub(crate) struct IdentityRow {
     pub(crate) created_at: Timestamp,
     /// When its owner ended it.
     pub(crate) deleted_at: Option<Timestamp>,
+    /// What its key log says now, as JSON; empty before anything was published.
+    pub(crate) key_state: Option<String>,
     pub(crate) row_seal: Vec<u8>,
 }
 

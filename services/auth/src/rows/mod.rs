@@ -1,11 +1,13 @@
 //! One struct per table, each sealed over all its columns.
 
 mod identity;
+mod key_log;
 mod mailbox;
 mod node;
 mod session;
 
 pub(crate) use identity::{CustodialKeyRow, IdentityAliasRow, IdentityRow, MailboxAliasRow};
+pub(crate) use key_log::{DeviceRequestRow, DeviceRow, KeyLogEntryRow, KeyLogReceiptRow, MirroredLogRow};
 pub(crate) use mailbox::{DevelopmentMailRow, MailboxProofRow};
 pub(crate) use node::{NodeRoleRow, SetupTokenRow};
 pub(crate) use session::{ChallengeUseRow, SessionKeyRow, SessionRow};

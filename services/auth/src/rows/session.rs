@@ -22,6 +22,8 @@ pub(crate) struct SessionRow {
     pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Timestamp,
     pub(crate) revoked_at: Option<Timestamp>,
+    /// The Multikey that opened it, where a key did.
+    pub(crate) opened_by: Option<String>,
     pub(crate) row_seal: Vec<u8>,
 }
 

@@ -1,8 +1,10 @@
 use axum::http::StatusCode;
+use imajin_did::SecretKey;
 use imajin_store::{Conn, Finding, StoreError, parity, tamper};
 use imajin_testkit::Backend;
 use serde_json::json;
 
+use crate::keys::Ada;
 use crate::world::World;
 use imajin_testkit::on_both;
 
@@ -22,6 +24,7 @@ async fn filled(backend: Backend) -> World {
         world.send_signed(&signed, "/auth/api/setup", &body).await.status,
         StatusCode::OK
     );
+    key_rows(&world).await;
     // Signs the end of the log, as a node does before it stops.
     let (tasks, stop) = (
         tokio_util::task::TaskTracker::new(),
@@ -32,6 +35,25 @@ async fn filled(backend: Backend) -> World {
     tasks.close();
     tasks.wait().await;
     world
+}
+
+/// A log, a device with a name, a device that asks, and a mirrored log.
+async fn key_rows(world: &World) {
+    let person = Ada::registered(world, "grace").await;
+    person.login(world, &person.phone).await;
+    assert_eq!(person.mutate(world, &person.phone).await.status, StatusCode::NO_CONTENT);
+    let path = "/auth/api/devices/requests";
+    let body = json!({"handle": "grace", "name": "Tablet"}).to_string();
+    let signed = world.signed(&SecretKey::generate(&world.env), "POST", path, &body);
+    assert_eq!(
+        world.send_signed(&signed, path, &body).await.status,
+        StatusCode::ACCEPTED
+    );
+    let log = imajin_key_log::KeyLog {
+        entries: vec![Ada::new(world).first],
+        receipts: vec![],
+    };
+    world.auth.mirror_store(log, None, &[]).await.unwrap();
 }
 
 async fn every_column_changed_by_sql_is_named(backend: Backend) {
@@ -105,6 +127,28 @@ async fn a_key_that_is_gone_is_missed(backend: Backend) {
     );
 }
 
+async fn an_entry_or_receipt_that_is_gone_is_missed(backend: Backend) {
+    let world = World::new(backend).await;
+    let ada = Ada::registered(&world, "ada").await;
+    let behind = SecretKey::generate(&world.env);
+    let reply = ada.send(&world, "rotate", &ada.rotation(&world, &behind).await).await;
+    assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+    assert_eq!(world.audit().await, []);
+    // Without the newest entry the phone's key would count again.
+    world
+        .execute("DELETE FROM key_log_receipts WHERE entry IN (SELECT hash FROM key_log_entries WHERE seq = 1)")
+        .await;
+    assert!(!world.audit().await.is_empty());
+    world.execute("DELETE FROM key_log_entries WHERE seq = 1").await;
+    let findings = world.audit().await;
+    assert!(
+        findings
+            .iter()
+            .any(|finding| finding.to_string().contains(ada.did.as_str())),
+        "{findings:?}"
+    );
+}
+
 #[tokio::test]
 async fn both_databases_have_the_same_columns() {
     let mut columns = Vec::new();
@@ -121,7 +165,7 @@ async fn both_databases_have_the_same_columns() {
     assert_eq!(columns[0], columns[1]);
     let mut tables: Vec<&str> = columns[0].iter().map(|column| column.table.as_str()).collect();
     tables.dedup();
-    assert_eq!(tables.len(), 17);
+    assert_eq!(tables.len(), 22);
     for table in tables {
         let sealed = columns[0]
             .iter()
@@ -147,5 +191,6 @@ on_both! {
     every_column_changed_by_sql_is_named,
     a_row_changed_by_sql_is_not_believed,
     a_key_that_is_gone_is_missed,
+    an_entry_or_receipt_that_is_gone_is_missed,
     the_migrations_can_be_taken_back,
 }

@@ -3,10 +3,14 @@
 
 mod audits;
 mod clients;
+mod devices;
 mod documents;
+mod key_log;
+mod keys;
 mod login;
 mod mailbox;
 mod mailing;
+mod mirrors;
 mod register;
 mod sessions;
 mod setup;

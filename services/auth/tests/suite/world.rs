@@ -153,6 +153,10 @@ impl World {
         self
     }
 
+    pub(crate) fn env_now(&self) -> Timestamp {
+        self.env.now()
+    }
+
     pub(crate) async fn audit(&self) -> Vec<Finding> {
         let (keyring, env) = (self.keyring.clone(), self.env.clone());
         self.db

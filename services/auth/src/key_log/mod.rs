@@ -1,0 +1,230 @@
+//! The keys of identities as they change: logs of the identities of this node, mirrors of others, and devices.
+//!
+//! What a log says is kept in the identity's own sealed row, so that asking for current keys costs nothing more. The
+//! log itself is verified when an entry is accepted, and by `imajin verify`.
+
+mod accept;
+pub(crate) mod audit;
+pub(crate) mod devices;
+mod mirror;
+mod refusal;
+pub(crate) mod requests;
+mod rows;
+
+use std::collections::BTreeMap;
+
+use diesel::prelude::*;
+use imajin_did::{Did, PublicKey};
+use imajin_key_log::{Entry, KeyLog, KeyState, Receipt, Status};
+use imajin_store::{Conn, SealedRow, Sealer, StoreError};
+
+use crate::AuthError;
+use crate::identities::Identity;
+use crate::rows::{IdentityRow, KeyLogEntryRow, KeyLogReceiptRow, MirroredLogRow, SessionRow};
+use crate::schema::{key_log_entries, key_log_receipts, mirrored_logs};
+use crate::sessions::{METHOD_KEY, METHOD_RECOVERY};
+
+pub(crate) use accept::{Accepted, FirstEntry, row_apply};
+pub use mirror::MirrorOutcome;
+pub use refusal::KeyRefusal;
+pub(crate) use rows::{entry_row, receipt_row};
+
+/// What entries of a log are logged under in the mutation log.
+pub(crate) fn log_object(did: &Did) -> String {
+    format!("key-log/{did}")
+}
+
+/// What a witness in our own tables is checked with. Only receipts of witnesses that were trusted are in them.
+pub(crate) fn stored_witness(did: &Did) -> Vec<PublicKey> {
+    did.public_key().into_iter().collect()
+}
+
+/// What the row says about its key log.
+pub(crate) fn state_parse(row: &IdentityRow) -> Result<Option<KeyState>, AuthError> {
+    let unreadable = || AuthError::Row(format!("identities {}", row.did));
+    let state: Option<KeyState> = row
+        .key_state
+        .as_deref()
+        .map(serde_json::from_str)
+        .transpose()
+        .map_err(|_error| unreadable())?;
+    if state.as_ref().is_some_and(|state| state.did != row.did) {
+        return Err(unreadable());
+    }
+    Ok(state)
+}
+
+/// What goes into the row.
+pub(crate) fn state_text(state: &KeyState) -> Result<String, AuthError> {
+    serde_json::to_string(state).map_err(|_error| AuthError::Row(format!("identities {}", state.did)))
+}
+
+/// Whether what opened a session still counts. A session of a mailbox has no key to lose.
+pub(crate) fn opener_counts(session: &SessionRow, identity: &Identity) -> bool {
+    let opener = session.opened_by.as_deref().map(PublicKey::from_multikey);
+    match (session.method.as_str(), opener) {
+        (METHOD_RECOVERY, Some(Ok(key))) => identity.recovery_key == Some(key),
+        // An older row does not say which key it was: it was the one that the DID is.
+        (METHOD_KEY, None) => identity
+            .did
+            .public_key()
+            .is_some_and(|key| identity.keys.contains(&key)),
+        (_, Some(Ok(key))) => identity.keys.contains(&key),
+        (_, Some(Err(_unreadable))) => false,
+        (_, None) => true,
+    }
+}
+
+/// The keys of a DID that is not registered here: what its mirrored log says, else the key itself.
+pub(crate) fn foreign_keys(conn: &mut Conn, sealer: &Sealer, key: &PublicKey) -> Result<Vec<PublicKey>, AuthError> {
+    let Some((_row, state)) = mirrored_find(conn, sealer, &key.did())? else {
+        return Ok(vec![*key]);
+    };
+    match state.status {
+        Status::Active => Ok(state.keys),
+        Status::Contested => Err(KeyRefusal::Contested.into()),
+        Status::Deactivated => Err(AuthError::IdentityDeactivated),
+    }
+}
+
+/// A mirrored log's row and what it says.
+pub(crate) fn mirrored_find(
+    conn: &mut Conn,
+    sealer: &Sealer,
+    did: &Did,
+) -> Result<Option<(MirroredLogRow, KeyState)>, AuthError> {
+    let row: Option<MirroredLogRow> = mirrored_logs::table
+        .find(did.clone())
+        .select(MirroredLogRow::as_select())
+        .first(conn)
+        .optional()?;
+    let Some(row) = row else { return Ok(None) };
+    let row = row.intact(sealer)?;
+    let state = serde_json::from_str(&row.state).or(Err(AuthError::Row(format!("mirrored_logs {did}"))))?;
+    Ok(Some((row, state)))
+}
+
+/// Everything that is stored of a log, in the order of its numbers.
+pub(crate) fn log_load(conn: &mut Conn, sealer: &Sealer, did: &Did) -> Result<KeyLog, AuthError> {
+    let entries: Vec<KeyLogEntryRow> = key_log_entries::table
+        .filter(key_log_entries::did.eq(did.clone()))
+        .order((key_log_entries::seq, key_log_entries::hash))
+        .select(KeyLogEntryRow::as_select())
+        .load(conn)?;
+    let receipts: Vec<KeyLogReceiptRow> = key_log_receipts::table
+        .filter(key_log_receipts::did.eq(did.clone()))
+        .order((key_log_receipts::entry, key_log_receipts::witness))
+        .select(KeyLogReceiptRow::as_select())
+        .load(conn)?;
+    let mut log = KeyLog::default();
+    for row in entries {
+        let row = row.intact(sealer)?;
+        log.entries.push(Entry::from_slice(row.document.as_bytes())?);
+    }
+    for row in receipts {
+        let row = row.intact(sealer)?;
+        let receipt: Receipt = serde_json::from_str(&row.document).or(Err(AuthError::Row(format!(
+            "key_log_receipts {}/{}",
+            row.entry, row.witness
+        ))))?;
+        log.receipts.push(receipt);
+    }
+    Ok(log)
+}
+
+/// Every key that a published log has ever listed, by DID: what old signatures in any service's mutation log may have
+/// been made with. Reads the entries as they are; [`crate::audit`] says whether they are intact.
+///
+/// # Errors
+/// Diesel's.
+pub fn keys_ever(conn: &mut Conn) -> Result<BTreeMap<Did, Vec<PublicKey>>, StoreError> {
+    let documents: Vec<String> = key_log_entries::table
+        .filter(key_log_entries::seq.gt(0))
+        .select(key_log_entries::document)
+        .load(conn)?;
+    let mut keys: BTreeMap<Did, Vec<PublicKey>> = BTreeMap::new();
+    for entry in documents
+        .iter()
+        .filter_map(|text| Entry::from_slice(text.as_bytes()).ok())
+    {
+        let known = keys.entry(entry.did).or_default();
+        for key in entry.keys {
+            if !known.contains(&key) {
+                known.push(key);
+            }
+        }
+    }
+    Ok(keys)
+}
+
+/// Who has witnessed an entry.
+pub(crate) fn witnesses_of(conn: &mut Conn, entry: &str) -> Result<Vec<Did>, AuthError> {
+    let found = key_log_receipts::table
+        .filter(key_log_receipts::entry.eq(entry))
+        .order(key_log_receipts::witness)
+        .select(key_log_receipts::witness)
+        .load(conn)?;
+    Ok(found)
+}
+
+/// A log as it is published.
+#[derive(Debug, Clone)]
+pub(crate) struct Published {
+    pub(crate) log: KeyLog,
+    pub(crate) state: KeyState,
+    /// Whether the identity is at home elsewhere.
+    pub(crate) mirrored: bool,
+}
+
+/// The log of an identity of this node, or of one that is mirrored here.
+pub(crate) fn published_find(
+    conn: &mut Conn,
+    sealer: &Sealer,
+    identity: Option<Identity>,
+    did: Option<Did>,
+) -> Result<Option<Published>, AuthError> {
+    if let Some(identity) = identity {
+        let implicit = || KeyState {
+            recovery: identity.recovery_key,
+            ..implicit_state(&identity)
+        };
+        return Ok(Some(Published {
+            log: log_load(conn, sealer, &identity.did)?,
+            state: identity.state.clone().unwrap_or_else(implicit),
+            mirrored: false,
+        }));
+    }
+    let Some(did) = did else { return Ok(None) };
+    let Some((_row, state)) = mirrored_find(conn, sealer, &did)? else {
+        return Ok(None);
+    };
+    Ok(Some(Published {
+        log: log_load(conn, sealer, &did)?,
+        state,
+        mirrored: true,
+    }))
+}
+
+fn implicit_state(identity: &Identity) -> KeyState {
+    KeyState {
+        did: identity.did.clone(),
+        head: None,
+        seq: 0,
+        keys: identity.keys.clone(),
+        next_key_hash: None,
+        recovery: None,
+        status: Status::Active,
+        at: 0,
+        since: None,
+    }
+}
+
+/// The identity behind a signed request, as it is in the transaction.
+fn accept_identity(conn: &mut Conn, auth: &crate::auth::Writing, did: &Did) -> Result<Identity, AuthError> {
+    let name = crate::names::Name::Native(did.clone());
+    let identity = crate::identities::identity_find(conn, &auth.sealer, &name)?.ok_or(AuthError::NotRegistered)?;
+    if identity.custody == imajin_web::Custody::Node {
+        return Err(AuthError::NotRegistered);
+    }
+    Ok(identity)
+}
