@@ -7,10 +7,13 @@ use crate::{Did, DidDocument, PublicKey};
 pub struct Resolution {
     /// The form to store and compare.
     pub did: Did,
-    /// The keys that may sign for it now. A signature by any one of them counts.
+    /// The Ed25519 keys that may sign for it now. A signature by any one of them counts. Keys of other kinds are in the
+    /// document: [`DidDocument::authentication_verifying_keys`].
     pub keys: Vec<PublicKey>,
     /// What others get to read.
     pub document: DidDocument,
+    /// The document was fetched some time ago, and its host does not answer now: good for reading, a risk for deciding.
+    pub stale: bool,
     /// Two histories of its keys claim to be the right one: no mutation and no payout until that is settled.
     pub contested: bool,
 }
@@ -53,12 +56,13 @@ impl SelfCertifying {
     /// # Errors
     /// [`ResolveError::Unsupported`] for the forms that are no key.
     pub fn resolve_now(self, did: &Did) -> Result<Resolution, ResolveError> {
-        let key = did.public_key().ok_or(ResolveError::Unsupported)?;
+        let key = did.verifying_key().ok_or(ResolveError::Unsupported)?;
         let did = did.canonical();
         Ok(Resolution {
-            document: DidDocument::for_key(did.clone(), &key, Vec::new()),
+            document: DidDocument::for_verifying_key(did.clone(), &key, Vec::new()),
             did,
-            keys: vec![key],
+            keys: key.as_ed25519().copied().into_iter().collect(),
+            stale: false,
             contested: false,
         })
     }
