@@ -4,6 +4,7 @@
 mod http_sig;
 mod http_sig_foreign;
 mod jcs;
+mod jose;
 mod message;
 mod token;
 
