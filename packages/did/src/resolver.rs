@@ -30,9 +30,33 @@ pub enum ResolveError {
     /// This resolver cannot resolve this form.
     #[error("this form of DID cannot be resolved here")]
     Unsupported,
+    /// The text is no DID, or one that cannot be.
+    #[error("this is not a valid DID")]
+    Invalid,
+    /// The address that it names is one that this node does not call, such as one of its own network.
+    #[error("the address of this DID is not a public one; it is not called")]
+    Refused,
+    /// The host has a document, but in a form that is not read here.
+    #[error("the DID document has a media type that is not JSON")]
+    Representation,
     /// The document could not be fetched or was not valid; the cause is in the log.
     #[error("the DID document could not be fetched; try again later")]
     Unavailable,
+}
+
+impl ResolveError {
+    /// The value of `error` in the resolution metadata (W3C DID Resolution, section "Errors"). A deactivated DID is no
+    /// error there: its document's metadata say so.
+    pub const fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Deactivated => None,
+            Self::Invalid => Some("invalidDid"),
+            Self::NotFound | Self::Refused => Some("notFound"),
+            Self::Unsupported => Some("methodNotSupported"),
+            Self::Representation => Some("representationNotSupported"),
+            Self::Unavailable => Some("internalError"),
+        }
+    }
 }
 
 /// Finds the current keys of a DID.

@@ -1,8 +1,9 @@
 //! DID documents and key sets, as others read them.
 
-use imajin_did::{Did, DidDocument, Method, Service};
+use imajin_did::{Did, DidDocument, Method, Resolution, ResolveError, Service};
 use imajin_proof::digest::sha256_hex;
 use imajin_proof::token::{jwk, key_id};
+use imajin_web::{CallerKeys, Custody, Tier};
 use serde_json::{Map, Value, json};
 
 use crate::AuthError;
@@ -19,6 +20,10 @@ pub(crate) enum Resolved {
         /// The member `didDocumentMetadata`.
         metadata: Value,
     },
+    /// What the host of a did:web says.
+    Foreign(Box<Resolution>),
+    /// Somebody else should know it, and could not be asked or has no usable answer.
+    Refused(ResolveError),
     /// Its owner has ended it.
     Deactivated,
     /// The text is no DID.
@@ -104,13 +109,49 @@ impl Auth {
                 document: Box::new(self.identity_document_as(did, &identity)),
             },
             // W3C did:key: the DID says everything. A did:mjn may have a history that this node does not know.
-            (None, Method::Key) => did.public_key().map_or(Resolved::NotFound, |key| Resolved::Document {
-                metadata: metadata(&did, None),
-                document: Box::new(DidDocument::for_key(did.clone(), &key, Vec::new())),
-            }),
-            (None, Method::Web) => Resolved::Unsupported,
+            (None, Method::Key) => did
+                .verifying_key()
+                .map_or(Resolved::NotFound, |key| Resolved::Document {
+                    metadata: metadata(&did, None),
+                    document: Box::new(DidDocument::for_verifying_key(did.clone(), &key, Vec::new())),
+                }),
+            (None, Method::Web) => match self.foreign_resolve(&did).await {
+                Ok(resolution) => Resolved::Foreign(Box::new(resolution)),
+                Err(error) => Resolved::Refused(error),
+            },
             (None, _) => Resolved::NotFound,
         })
+    }
+}
+
+impl Auth {
+    /// Asks the host of a did:web, where this node does that.
+    pub(crate) async fn foreign_resolve(&self, did: &Did) -> Result<Resolution, ResolveError> {
+        match &self.resolver {
+            Some(resolver) => resolver.resolve(did).await,
+            None => Err(ResolveError::Unsupported),
+        }
+    }
+
+    /// The keys of a caller whose DID is a did:web of another host. A stale document decides nothing: a key that its
+    /// owner has taken out of it could be the one that signed.
+    pub(crate) async fn foreign_caller(&self, did: &Did) -> Result<CallerKeys, AuthError> {
+        // The node would only call itself.
+        if *did == self.node_web_did() {
+            return Err(AuthError::CallerUnknown);
+        }
+        match self.foreign_resolve(did).await {
+            Ok(resolution) if !resolution.stale && !resolution.contested && !resolution.keys.is_empty() => {
+                Ok(CallerKeys {
+                    did: resolution.did,
+                    keys: resolution.keys,
+                    tier: Tier::Visitor,
+                    custody: Custody::Own,
+                })
+            }
+            Err(ResolveError::Deactivated) => Err(AuthError::IdentityDeactivated),
+            Ok(_) | Err(_) => Err(AuthError::CallerUnknown),
+        }
     }
 }
 
