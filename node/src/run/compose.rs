@@ -13,7 +13,8 @@ use imajin_pay_api::{PayClient, SellerClient};
 use imajin_registry::{Registry, RegistryConfig, RegistryDeps};
 use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
-use imajin_web::{Readiness, RpcClient, RpcConfig, ServiceRoutes, Site};
+use imajin_web::resolve::WebResolver;
+use imajin_web::{Reach, Readiness, RpcClient, RpcConfig, ServiceRoutes, Site};
 use imajin_www::{Www, WwwDeps};
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
@@ -242,9 +243,17 @@ async fn start_auth(
             smtp_url: url.expose_secret().to_owned(),
             from: config.mail.from.clone(),
         }),
+        resolver: Some(Arc::new(
+            WebResolver::new(remotes.env.clone(), reach(config)).map_err(failed(ServiceName::Auth))?,
+        )),
     };
     let auth = Auth::start(deps).await.map_err(failed(ServiceName::Auth))?;
     Ok((Some(Arc::clone(&auth)), AuthClient::local(auth)))
+}
+
+/// A developer's nodes find each other on one machine; any other node calls public addresses only.
+const fn reach(config: &Config) -> Reach {
+    if config.dev { Reach::Development } else { Reach::Public }
 }
 
 /// What every service but auth is made from.

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::syntax::{self, DidError};
-use crate::{PublicKey, multikey};
+use crate::{PublicKey, VerifyingKey, multikey};
 
 /// The forms of DID that we accept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
     /// `did:mjn:z6Mk…`: the native form, an Ed25519 key as Multikey. What we emit and store.
     Mjn,
-    /// `did:key:z6Mk…`: the same key in the W3C's form.
+    /// `did:key:z6Mk…`: the same key in the W3C's form; or `did:key:zDn…`, a P-256 key of somebody else's.
     Key,
     /// `did:imajin:<base58btc>`: the same key as live Imajin databases write it.
     Imajin,
@@ -72,7 +72,7 @@ impl Did {
         }
     }
 
-    /// The form to store and compare: a self-certifying DID becomes the did:mjn of its key, others stay as they are.
+    /// The form to store and compare: an Ed25519 key becomes the did:mjn of that key, other DIDs stay as they are.
     #[must_use]
     pub fn canonical(&self) -> Self {
         match self.method {
@@ -83,13 +83,29 @@ impl Did {
         }
     }
 
-    /// The key that the DID itself is; none for the forms that only name a key or a mailbox.
+    /// The Ed25519 key that the DID itself is; none for the forms that only name a key or a mailbox, and none for a
+    /// did:key of another kind: see [`Did::verifying_key`].
     pub fn public_key(&self) -> Option<PublicKey> {
         match self.method {
             Method::Mjn | Method::Key => multikey::decode(self.specific()).ok(),
             Method::Imajin => syntax::imajin_key(self.specific()).ok(),
             Method::ImajinShort | Method::Email | Method::Web => None,
         }
+    }
+
+    /// The key that the DID itself is, of whichever kind; none for the forms that only name a key or a mailbox.
+    pub fn verifying_key(&self) -> Option<VerifyingKey> {
+        match self.method {
+            Method::Key => multikey::decode_any(self.specific()).ok(),
+            _ => self.public_key().map(VerifyingKey::from),
+        }
+    }
+
+    /// Whether both name the same subject: two forms of one key, or the same text.
+    ///
+    /// A short did:imajin is equivalent to itself alone: whose alias it is, only an alias table knows.
+    pub fn is_equivalent(&self, other: &Self) -> bool {
+        self.canonical() == other.canonical()
     }
 
     /// Which form it is.
@@ -108,7 +124,7 @@ impl Did {
     }
 
     /// The other forms of the same key: did:mjn, did:key and did:imajin without this one. Empty for the forms that are
-    /// no key.
+    /// no key, and for a P-256 key, which has no other.
     pub fn also_known_as(&self) -> Vec<Self> {
         let Some(key) = self.public_key() else {
             return Vec::new();

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Did, Method, PublicKey};
+use crate::{Did, Method, PublicKey, VerifyingKey};
 
 const DID_CONTEXT: &str = "https://www.w3.org/ns/did/v1";
 const MULTIKEY_CONTEXT: &str = "https://w3id.org/security/multikey/v1";
@@ -105,20 +105,27 @@ impl DidDocument {
         } else {
             did
         };
-        let multikey = key.multikey();
-        let key_id = format!("{id}#{multikey}");
         let native = Did::from_key(key);
         let also_known_as = std::iter::once(native.clone())
             .chain(native.also_known_as())
             .filter(|name| *name != id);
         Self {
-            context: vec![DID_CONTEXT.into(), MULTIKEY_CONTEXT.into()],
             also_known_as: also_known_as.map(|name| name.to_string()).collect(),
+            ..Self::with_multikey(id.clone(), &key.multikey(), services)
+        }
+    }
+
+    /// One key, for every use, and no other names.
+    pub(crate) fn with_multikey(id: Did, multikey: &str, services: Vec<Service>) -> Self {
+        let key_id = format!("{id}#{multikey}");
+        Self {
+            context: vec![DID_CONTEXT.into(), MULTIKEY_CONTEXT.into()],
+            also_known_as: Vec::new(),
             verification_method: vec![VerificationMethod {
                 id: key_id.clone(),
                 kind: MULTIKEY.to_owned(),
                 controller: id.to_string(),
-                public_key_multibase: Some(multikey),
+                public_key_multibase: Some(multikey.to_owned()),
                 extra: Map::new(),
             }],
             authentication: vec![MethodReference::Id(key_id.clone())],
@@ -143,35 +150,15 @@ impl DidDocument {
 
     /// The Ed25519 keys that may log in and sign requests for the subject.
     pub fn authentication_keys(&self) -> Vec<PublicKey> {
-        self.keys_of(&self.authentication)
+        ed25519_only(&self.keys_of(&self.authentication))
     }
 
     /// The Ed25519 keys that may sign documents for the subject.
     pub fn assertion_keys(&self) -> Vec<PublicKey> {
-        self.keys_of(&self.assertion_method)
+        ed25519_only(&self.keys_of(&self.assertion_method))
     }
 
-    /// Keys of other kinds, of other controllers and from other documents do not count.
-    fn keys_of(&self, references: &[MethodReference]) -> Vec<PublicKey> {
-        let mut keys = Vec::new();
-        for reference in references {
-            let found = match reference {
-                MethodReference::Embedded(method) => Some(method),
-                MethodReference::Id(id) => self
-                    .verification_method
-                    .iter()
-                    .find(|method| self.is_same_id(&method.id, id)),
-            };
-            let usable = found.filter(|method| method.kind == MULTIKEY && method.controller == self.id.as_str());
-            let key = usable
-                .and_then(|method| method.public_key_multibase.as_deref())
-                .and_then(|text| PublicKey::from_multikey(text).ok());
-            keys.extend(key.filter(|key| !keys.contains(key)));
-        }
-        keys
-    }
-
-    fn is_same_id(&self, one: &str, other: &str) -> bool {
+    pub(crate) fn is_same_id(&self, one: &str, other: &str) -> bool {
         let fragment = |id: &str| match id.split_once('#') {
             Some(("", fragment)) => Some(fragment.to_owned()),
             Some((did, fragment)) if did == self.id.as_str() => Some(fragment.to_owned()),
@@ -179,6 +166,10 @@ impl DidDocument {
         };
         fragment(one).is_some_and(|name| Some(name) == fragment(other))
     }
+}
+
+fn ed25519_only(keys: &[VerifyingKey]) -> Vec<PublicKey> {
+    keys.iter().filter_map(VerifyingKey::as_ed25519).copied().collect()
 }
 
 fn absolute(id: &Did, mut service: Service) -> Service {

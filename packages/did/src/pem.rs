@@ -64,6 +64,16 @@ impl SecretKey {
             .map(Self::trusted)
             .or(Err(PemError::Private))
     }
+
+    /// The same from the bytes of [`SecretKey::to_pkcs8_der`].
+    ///
+    /// # Errors
+    /// [`PemError`] when the bytes are no unencrypted Ed25519 private key.
+    pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, PemError> {
+        SigningKey::from_pkcs8_der(der)
+            .map(Self::trusted)
+            .or(Err(PemError::Private))
+    }
 }
 
 impl PublicKey {

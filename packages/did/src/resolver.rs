@@ -7,10 +7,13 @@ use crate::{Did, DidDocument, PublicKey};
 pub struct Resolution {
     /// The form to store and compare.
     pub did: Did,
-    /// The keys that may sign for it now. A signature by any one of them counts.
+    /// The Ed25519 keys that may sign for it now. A signature by any one of them counts. Keys of other kinds are in the
+    /// document: [`DidDocument::authentication_verifying_keys`].
     pub keys: Vec<PublicKey>,
     /// What others get to read.
     pub document: DidDocument,
+    /// The document was fetched some time ago, and its host does not answer now: good for reading, a risk for deciding.
+    pub stale: bool,
     /// Two histories of its keys claim to be the right one: no mutation and no payout until that is settled.
     pub contested: bool,
 }
@@ -27,9 +30,33 @@ pub enum ResolveError {
     /// This resolver cannot resolve this form.
     #[error("this form of DID cannot be resolved here")]
     Unsupported,
+    /// The text is no DID, or one that cannot be.
+    #[error("this is not a valid DID")]
+    Invalid,
+    /// The address that it names is one that this node does not call, such as one of its own network.
+    #[error("the address of this DID is not a public one; it is not called")]
+    Refused,
+    /// The host has a document, but in a form that is not read here.
+    #[error("the DID document has a media type that is not JSON")]
+    Representation,
     /// The document could not be fetched or was not valid; the cause is in the log.
     #[error("the DID document could not be fetched; try again later")]
     Unavailable,
+}
+
+impl ResolveError {
+    /// The value of `error` in the resolution metadata (W3C DID Resolution, section "Errors"). A deactivated DID is no
+    /// error there: its document's metadata say so.
+    pub const fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Deactivated => None,
+            Self::Invalid => Some("invalidDid"),
+            Self::NotFound | Self::Refused => Some("notFound"),
+            Self::Unsupported => Some("methodNotSupported"),
+            Self::Representation => Some("representationNotSupported"),
+            Self::Unavailable => Some("internalError"),
+        }
+    }
 }
 
 /// Finds the current keys of a DID.
@@ -53,12 +80,13 @@ impl SelfCertifying {
     /// # Errors
     /// [`ResolveError::Unsupported`] for the forms that are no key.
     pub fn resolve_now(self, did: &Did) -> Result<Resolution, ResolveError> {
-        let key = did.public_key().ok_or(ResolveError::Unsupported)?;
+        let key = did.verifying_key().ok_or(ResolveError::Unsupported)?;
         let did = did.canonical();
         Ok(Resolution {
-            document: DidDocument::for_key(did.clone(), &key, Vec::new()),
+            document: DidDocument::for_verifying_key(did.clone(), &key, Vec::new()),
             did,
-            keys: vec![key],
+            keys: key.as_ed25519().copied().into_iter().collect(),
+            stale: false,
             contested: false,
         })
     }

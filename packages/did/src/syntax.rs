@@ -34,7 +34,7 @@ pub enum DidError {
     /// The text is no mailbox from which a did:email can be made.
     #[error("not a mailbox: write it like name@example.org, an international domain in its xn-- form")]
     Mailbox,
-    /// did:web is a host in lower case, optionally `%3A` and a port, optionally `:` and path segments.
+    /// did:web is a host name (no address) in lower case, optionally `%3A` and a port, optionally `:` and path parts.
     #[error("after did:web: there must be a host name in lower case, optionally %3A and a port, then :path parts")]
     Web,
 }
@@ -50,7 +50,7 @@ pub(crate) fn method_of(text: &str) -> Result<Method, DidError> {
         "mjn" => multikey::decode(specific)
             .map(|_key| Method::Mjn)
             .map_err(DidError::from),
-        "key" => multikey::decode(specific)
+        "key" => multikey::decode_any(specific)
             .map(|_key| Method::Key)
             .map_err(DidError::from),
         "imajin" if is_short_imajin(specific) => Ok(Method::ImajinShort),
@@ -83,9 +83,10 @@ fn is_plain(byte: u8) -> bool {
 
 fn is_email(specific: &str) -> bool {
     specific.rsplit_once("_at_").is_some_and(|(local, domain)| {
-        percent_decode(local).is_some_and(|decoded| !decoded.is_empty())
+        percent_decode(local).is_some_and(|decoded| is_local(&decoded))
             && !domain.is_empty()
             // Live databases hold underscores in place of dots, so the alias table must be able to name that form.
+            && domain.len() <= 253
             && domain.bytes().all(is_plain)
     })
 }
@@ -138,17 +139,20 @@ fn percent_encode(text: &str) -> String {
 pub(crate) fn email_from_mailbox(mailbox: &str) -> Result<String, DidError> {
     let lower = mailbox.trim().to_lowercase();
     let (local, domain) = lower.rsplit_once('@').ok_or(DidError::Mailbox)?;
-    // RFC 5321, section 4.5.3.1: at most 64 octets before the @ and 255 after it.
-    let local_fits = !local.is_empty() && local.len() <= 64;
-    if !local_fits
-        || local
-            .chars()
-            .any(|letter| letter.is_control() || letter.is_whitespace())
-        || !is_domain(domain)
-    {
+    if !is_local(local) || !is_domain(domain) {
         return Err(DidError::Mailbox);
     }
     Ok(format!("did:email:{}_at_{domain}", percent_encode(local)))
+}
+
+/// What stands before the @, already in lower case: one mailbox has one text.
+fn is_local(local: &str) -> bool {
+    // RFC 5321, section 4.5.3.1: at most 64 octets before the @ and 255 after it.
+    (1..=64).contains(&local.len())
+        && !local
+            .chars()
+            .any(|letter| letter.is_control() || letter.is_whitespace())
+        && local.to_lowercase() == local
 }
 
 /// The mailbox of the part after `did:email:`; none for the alias form with underscores in place of dots.
@@ -183,10 +187,21 @@ fn is_web(specific: &str) -> bool {
         return false;
     };
     let authority_is_valid = match authority.split_once("%3A") {
-        Some((host, port)) => is_domain(host) && is_port(port),
-        None => is_domain(authority),
+        Some((host, port)) => is_web_host(host) && is_port(port),
+        None => is_web_host(authority),
     };
     authority_is_valid && parts.all(is_path_segment)
+}
+
+/// The method wants a name that a certificate can have, so no address (W3C did:web, "Method-Specific Identifier"); what
+/// ends in a number would be read as one (WHATWG URL, "ends in a number").
+fn is_web_host(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let is_number = last.bytes().all(|byte| byte.is_ascii_digit())
+        || last
+            .strip_prefix("0x")
+            .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    is_domain(host) && !is_number
 }
 
 /// One step of a did:web path. Dots alone would climb out of the path once the DID becomes a URL.

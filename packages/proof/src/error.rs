@@ -40,7 +40,7 @@ pub enum ProofError {
     NotCovered(&'static str),
     /// Something is covered that this verifier cannot compute.
     #[error(
-        "the signature covers a component that is not supported here; cover @method, @target-uri and content-digest"
+        "the signature covers a component that cannot be computed here; cover @method, @target-uri and content-digest"
     )]
     UnknownComponent,
     /// A component is covered that the request does not have.
@@ -58,6 +58,12 @@ pub enum ProofError {
     /// The body is not the one that was signed, or nothing says which one was.
     #[error("the Content-Digest header must have the SHA-256 of the body: sha-256=:<base64>: (RFC 9530)")]
     ContentDigest,
+    /// The signature names, or the message needs, an algorithm that we do not check.
+    #[error("the algorithm of the signature must be ed25519 or ecdsa-p256-sha256, and fit the key")]
+    Algorithm,
+    /// Longer than anything that we read.
+    #[error("{0} is longer than this verifier reads")]
+    TooLong(&'static str),
     /// A value that would be signed holds characters that a header field cannot.
     #[error("{0} must be visible ASCII without line breaks")]
     BadCharacters(&'static str),
@@ -69,7 +75,7 @@ impl ProofError {
         match self {
             Self::TooOld | Self::FromTheFuture => Code::StaleSignature,
             Self::NoKey => Code::Unauthenticated,
-            Self::Jcs(_) | Self::BadCharacters(_) => Code::InvalidRequest,
+            Self::Jcs(_) | Self::BadCharacters(_) | Self::TooLong(_) => Code::InvalidRequest,
             Self::BadSignature
             | Self::WrongKind { .. }
             | Self::Header { .. }
@@ -79,6 +85,7 @@ impl ProofError {
             | Self::WrongMethod
             | Self::WrongTarget
             | Self::WrongTag
+            | Self::Algorithm
             | Self::ContentDigest => Code::BadSignature,
         }
     }

@@ -6,6 +6,7 @@
 //! | a JSON document, to other software | `eddsa-jcs-2022` Data Integrity | [`data_integrity`] |
 //! | one HTTP request | RFC 9421 over method, URL, digest and idempotency key | [`http_sig`] |
 //! | what this node said to a bearer | a JWT of one type, for one audience | [`token`] |
+//! | what an issuer said to other software | the same by RS256, ES256 or `EdDSA` and a key set | [`jose`] |
 //!
 //! Everything here is pure: the caller passes the time and finds the keys.
 
@@ -16,6 +17,7 @@ mod error;
 pub mod http_sig;
 pub mod jcs;
 mod jcs_text;
+pub mod jose;
 mod message;
 pub mod token;
 

@@ -18,6 +18,8 @@ use crate::digest::sha256;
 
 /// Longer texts are refused before anything looks at them.
 const LENGTH_MAX: usize = 16 * 1024;
+/// The algorithms of which any verifier here checks one.
+const ASYMMETRIC: [&str; 3] = ["EdDSA", "ES256", "RS256"];
 const STANDARD_NAMES: [&str; 7] = ["iss", "aud", "sub", "jti", "iat", "exp", "nbf"];
 
 /// The claims of one kind of token. They serialize as an object without any of the standard names.
@@ -123,6 +125,16 @@ struct WireStandard {
 /// # Errors
 /// [`TokenError::Claims`] when the claims are no object, or use a standard name.
 pub fn issue<K: TokenKind>(key: &SecretKey, kid: &str, standard: &Standard, claims: &K) -> Result<String, TokenError> {
+    let members = members_of(standard, claims)?;
+    let mut header = Header::new(Algorithm::EdDSA);
+    header.typ = Some(K::TYP.to_owned());
+    header.kid = Some(kid.to_owned());
+    let key = EncodingKey::from_ed_der(&key.to_pkcs8_der());
+    jsonwebtoken::encode(&header, &members, &key).or(Err(TokenError::Claims))
+}
+
+/// The payload: the claims of the kind beside the standard ones.
+pub(crate) fn members_of<K: TokenKind>(standard: &Standard, claims: &K) -> Result<Map<String, Value>, TokenError> {
     let Ok(Value::Object(mut members)) = serde_json::to_value(claims) else {
         return Err(TokenError::Claims);
     };
@@ -136,11 +148,7 @@ pub fn issue<K: TokenKind>(key: &SecretKey, kid: &str, standard: &Standard, clai
     if let Value::Object(wire) = wire {
         members.extend(wire);
     }
-    let mut header = Header::new(Algorithm::EdDSA);
-    header.typ = Some(K::TYP.to_owned());
-    header.kid = Some(kid.to_owned());
-    let key = EncodingKey::from_ed_der(&key.to_pkcs8_der());
-    jsonwebtoken::encode(&header, &members, &key).or(Err(TokenError::Claims))
+    Ok(members)
 }
 
 /// Checks a token of the kind `K`: type, algorithm, key, signature, issuer, audience and time, all of them demanded.
@@ -156,16 +164,39 @@ pub fn verify<K: TokenKind>(
     aud: &str,
     now: Timestamp,
 ) -> Result<Token<K>, TokenError> {
+    let check = |kid: &str, algorithm: &str, signed: &[u8], signature: &[u8]| {
+        if algorithm != "EdDSA" {
+            return Err(TokenError::WrongKind);
+        }
+        let key = key_of(kid).ok_or(TokenError::UnknownKey)?;
+        let signature = Signature::from_slice(signature).ok_or(TokenError::BadSignature)?;
+        key.verify(signed, &signature).or(Err(TokenError::BadSignature))
+    };
+    read(text, &check, iss, aud, now)
+}
+
+/// Checks one signature: the `kid` and the `alg` of the header, the signed bytes, the signature.
+pub(crate) type SignatureCheck<'a> = dyn Fn(&str, &str, &[u8], &[u8]) -> Result<(), TokenError> + 'a;
+
+/// Reads a token: the header, then the signature by `check`, and only then the payload.
+pub(crate) fn read<K: TokenKind>(
+    text: &str,
+    check: &SignatureCheck<'_>,
+    iss: &str,
+    aud: &str,
+    now: Timestamp,
+) -> Result<Token<K>, TokenError> {
     let parts = Parts::split(text)?;
     let header: WireHeader = serde_json::from_slice(&decode(parts.header)?).or(Err(TokenError::Malformed))?;
-    if header.typ.as_deref() != Some(K::TYP) || header.alg != "EdDSA" || header.crit.is_some() {
+    if header.typ.as_deref() != Some(K::TYP) || header.crit.is_some() {
+        return Err(TokenError::WrongKind);
+    }
+    // Before the name of the key is looked at: "none" and the symmetric ones have no key that could be found.
+    if !ASYMMETRIC.contains(&header.alg.as_str()) {
         return Err(TokenError::WrongKind);
     }
     let kid = header.kid.ok_or(TokenError::UnknownKey)?;
-    let key = key_of(&kid).ok_or(TokenError::UnknownKey)?;
-    let signature = Signature::from_slice(&decode(parts.signature)?).ok_or(TokenError::BadSignature)?;
-    key.verify(parts.signed.as_bytes(), &signature)
-        .or(Err(TokenError::BadSignature))?;
+    check(&kid, &header.alg, parts.signed.as_bytes(), &decode(parts.signature)?)?;
 
     let payload: Value = serde_json::from_slice(&decode(parts.payload)?).or(Err(TokenError::Malformed))?;
     let wire = WireStandard::deserialize(&payload).or(Err(TokenError::Malformed))?;

@@ -55,7 +55,7 @@ where
         let method = parts.method.as_str().to_owned();
         let headers = parts.headers.clone();
         let body = body_read(Request::from_parts(parts, body), state).await?;
-        let request = signed_request(&headers, method, target_uri, &body)?;
+        let request = signed_request(&headers, &method, &target_uri, &body)?;
         let verified = site.verify(&request, &request.method, &request.target_uri).await?;
         let verified = W::admit(verified)?;
         let value = json_parse(&headers, &body)?;
@@ -80,34 +80,16 @@ async fn target_uri(parts: &mut Parts, site: &Site) -> String {
     base.absolute(uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str))
 }
 
-fn signed_request(
-    headers: &HeaderMap,
-    method: String,
-    target_uri: String,
-    body: &Bytes,
-) -> Result<SignedRequest, Problem> {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
-    };
-    let unsigned = || {
+fn signed_request(headers: &HeaderMap, method: &str, target_uri: &str, body: &Bytes) -> Result<SignedRequest, Problem> {
+    if !headers.contains_key("signature-input") || !headers.contains_key("signature") {
         let problem = Problem::new(
             Code::Unauthenticated,
             "This request changes something, so it must be signed.",
         );
-        problem.hint("Sign it as RFC 9421 says, with your key; a session cookie alone is not enough.")
-    };
-    Ok(SignedRequest {
-        method,
-        target_uri,
-        content_digest: text("content-digest"),
-        idempotency_key: text("idempotency-key"),
-        signature_input: text("signature-input").ok_or_else(unsigned)?,
-        signature: text("signature").ok_or_else(unsigned)?,
-        body: body.to_vec(),
-    })
+        return Err(problem.hint("Sign it as RFC 9421 says, with your key; a session cookie alone is not enough."));
+    }
+    SignedRequest::from_parts(method, target_uri, headers, body.to_vec())
+        .map_err(|error| Problem::new(error.code(), error.to_string()))
 }
 
 async fn body_read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {

@@ -5,6 +5,7 @@ use imajin_auth_api::{
     AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList, IdentityFetch, IdentityView,
     MailboxProofSend, MailboxProofSent, SessionViewRequest, SetupState, SetupStateRequest,
 };
+use imajin_did::Method;
 use imajin_kernel::Problem;
 use imajin_proof::http_sig::SignedRequest;
 use imajin_web::{CallerKeys, SessionView};
@@ -17,6 +18,9 @@ use crate::sessions::Living;
 #[async_trait]
 impl AuthApi for Auth {
     async fn caller_keys(&self, request: CallerKeysRequest) -> Result<CallerKeys, Problem> {
+        if request.did.method() == Method::Web {
+            return Ok(self.foreign_caller(&request.did).await?);
+        }
         let sealer = self.sealer.clone();
         Ok(self
             .db

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use imajin_did::Keyring;
+use imajin_did::{Keyring, Resolver};
 use imajin_kernel::{Env, Problem, Span};
 use imajin_store::mutation::Writer;
 use imajin_store::{Conn, Db, Sealer, mutation};
@@ -30,6 +30,8 @@ pub struct AuthDeps {
     pub db: Db,
     /// How to send mail; without it messages are kept for the development mailbox.
     pub mail: Option<MailConfig>,
+    /// Who finds the keys of a did:web that is not this node's; without it such a DID is not resolved.
+    pub resolver: Option<Arc<dyn Resolver>>,
 }
 
 /// Identities, challenge login, sessions and mailbox proofs.
@@ -41,6 +43,7 @@ pub struct Auth {
     pub(crate) sealer: Sealer,
     pub(crate) keys: SessionKeys,
     pub(crate) outbound: Option<Outbound>,
+    pub(crate) resolver: Option<Arc<dyn Resolver>>,
     writer: Arc<Writer>,
     postman: Mutex<Option<Postman>>,
 }
@@ -65,6 +68,7 @@ impl Auth {
             keyring,
             db,
             mail,
+            resolver,
         } = deps;
         let sealer = Sealer::for_service(&keyring, SERVICE);
         let keys = SessionKeys::open(&db, &keyring, &sealer, &env).await?;
@@ -79,6 +83,7 @@ impl Auth {
             sealer,
             keys,
             outbound,
+            resolver,
             writer,
             postman,
         }))

@@ -1,11 +1,14 @@
 //! DID documents and key sets, as others read them.
 
-use imajin_did::{Did, DidDocument, Method, MethodReference, PublicKey, Service, VerificationMethod};
+use imajin_did::{
+    Did, DidDocument, Method, MethodReference, PublicKey, Resolution, ResolveError, Service, VerificationMethod,
+};
 use imajin_kernel::Timestamp;
 use imajin_key_log::{KeyState, Status};
 use imajin_proof::digest::sha256_hex;
 use imajin_proof::token::{jwk, key_id};
 use imajin_store::{Conn, Sealer};
+use imajin_web::{CallerKeys, Custody, Tier};
 use serde_json::{Map, Value, json};
 
 use crate::AuthError;
@@ -23,6 +26,10 @@ pub(crate) enum Resolved {
         /// The member `didDocumentMetadata`.
         metadata: Value,
     },
+    /// What the host of a did:web says.
+    Foreign(Box<Resolution>),
+    /// Somebody else should know it, and could not be asked or has no usable answer.
+    Refused(ResolveError),
     /// Its owner has ended it.
     Deactivated,
     /// The text is no DID.
@@ -113,22 +120,56 @@ impl Auth {
                 metadata: metadata_with_log(metadata(&did, Some(&identity)), state.as_ref(), &witnesses),
                 document: Box::new(self.identity_document_as(did, &identity)),
             },
-            (None, Method::Mjn | Method::Key | Method::Imajin) => match (did.public_key(), state) {
+            (None, Method::Mjn | Method::Key | Method::Imajin) => match (did.public_key(), did.verifying_key(), state) {
                 // At home elsewhere, and mirrored here.
-                (Some(first), Some(state)) => Resolved::Document {
+                (Some(first), _, Some(state)) => Resolved::Document {
                     metadata: metadata_with_log(metadata(&did, None), Some(&state), &witnesses),
                     document: Box::new(document_of_keys(did, &first, &state.keys, Vec::new())),
                 },
                 // W3C did:key: the DID says everything. A did:mjn may have a history that this node does not know.
-                (Some(first), None) if did.method() == Method::Key => Resolved::Document {
+                (_, Some(key), None) if did.method() == Method::Key => Resolved::Document {
                     metadata: metadata(&did, None),
-                    document: Box::new(DidDocument::for_key(did, &first, Vec::new())),
+                    document: Box::new(DidDocument::for_verifying_key(did, &key, Vec::new())),
                 },
                 _ => Resolved::NotFound,
             },
-            (None, Method::Web) => Resolved::Unsupported,
+            (None, Method::Web) => match self.foreign_resolve(&did).await {
+                Ok(resolution) => Resolved::Foreign(Box::new(resolution)),
+                Err(error) => Resolved::Refused(error),
+            },
             (None, _) => Resolved::NotFound,
         })
+    }
+}
+
+impl Auth {
+    /// Asks the host of a did:web, where this node does that.
+    pub(crate) async fn foreign_resolve(&self, did: &Did) -> Result<Resolution, ResolveError> {
+        match &self.resolver {
+            Some(resolver) => resolver.resolve(did).await,
+            None => Err(ResolveError::Unsupported),
+        }
+    }
+
+    /// The keys of a caller whose DID is a did:web of another host. A stale document decides nothing: a key that its
+    /// owner has taken out of it could be the one that signed.
+    pub(crate) async fn foreign_caller(&self, did: &Did) -> Result<CallerKeys, AuthError> {
+        // The node would only call itself.
+        if *did == self.node_web_did() {
+            return Err(AuthError::CallerUnknown);
+        }
+        match self.foreign_resolve(did).await {
+            Ok(resolution) if !resolution.stale && !resolution.contested && !resolution.keys.is_empty() => {
+                Ok(CallerKeys {
+                    did: resolution.did,
+                    keys: resolution.keys,
+                    tier: Tier::Visitor,
+                    custody: Custody::Own,
+                })
+            }
+            Err(ResolveError::Deactivated) => Err(AuthError::IdentityDeactivated),
+            Ok(_) | Err(_) => Err(AuthError::CallerUnknown),
+        }
     }
 }
 

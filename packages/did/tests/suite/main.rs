@@ -1,10 +1,12 @@
-//! The public behaviour of `imajin-did`: forms of DIDs, keys, seals and documents.
+//! The public behaviour of `imajin-did`: forms of DIDs, keys, seals, documents, and the vectors of others.
 #![cfg(test)]
 
 mod documents;
 mod forms;
 mod keys;
+mod p256;
 mod seals;
+mod vectors;
 
 use imajin_did::Did;
 use imajin_kernel::{Env, ManualClock, Timestamp};

@@ -3,6 +3,8 @@ use http::header::HeaderName;
 use imajin_did::Did;
 use serde::{Deserialize, Serialize};
 
+use super::FIELD_LENGTH_MAX;
+use super::component::Source;
 use super::input::Input;
 use crate::{ProofError, base64_text};
 
@@ -49,10 +51,10 @@ impl SignedRequest {
         Ok(Self {
             method: method.to_owned(),
             target_uri: target_uri.to_owned(),
-            content_digest: joined(headers, &CONTENT_DIGEST, "Content-Digest")?,
+            content_digest: joined(headers, &CONTENT_DIGEST)?,
             idempotency_key: single(headers)?,
-            signature_input: joined(headers, &SIGNATURE_INPUT, "Signature-Input")?.ok_or(missing("Signature-Input"))?,
-            signature: joined(headers, &SIGNATURE, "Signature")?.ok_or(missing("Signature"))?,
+            signature_input: joined(headers, &SIGNATURE_INPUT)?.ok_or(missing("Signature-Input"))?,
+            signature: joined(headers, &SIGNATURE)?.ok_or(missing("Signature"))?,
             body,
         })
     }
@@ -75,15 +77,56 @@ impl SignedRequest {
     /// # Errors
     /// [`ProofError::Header`] when `Signature-Input` cannot be read.
     pub fn keyid(&self) -> Result<Did, ProofError> {
-        Ok(Input::parse(&self.signature_input)?.keyid)
+        Input::parse(&self.signature_input)?.did()
     }
 }
 
-/// All lines of a field as one value (RFC 9421, section 2.1).
-fn joined(headers: &HeaderMap, name: &HeaderName, field: &'static str) -> Result<Option<String>, ProofError> {
-    let mut lines = Vec::new();
+impl Source for SignedRequest {
+    fn method(&self) -> Option<&str> {
+        Some(&self.method)
+    }
+
+    fn target_uri(&self) -> Option<&str> {
+        Some(&self.target_uri)
+    }
+
+    fn status(&self) -> Option<u16> {
+        None
+    }
+
+    /// Of the header only what a request of ours needs is kept; what else is covered cannot be computed.
+    fn lines(&self, name: &str) -> Result<Vec<&str>, ProofError> {
+        let value = match name {
+            "content-digest" => self.content_digest.as_deref(),
+            "idempotency-key" => self.idempotency_key.as_deref(),
+            "signature-input" => Some(self.signature_input.as_str()),
+            "signature" => Some(self.signature.as_str()),
+            _ => return Err(ProofError::UnknownComponent),
+        };
+        Ok(value.map(str::trim).into_iter().collect())
+    }
+
+    fn request(&self) -> Option<&dyn Source> {
+        None
+    }
+}
+
+/// All lines of a field as one value (RFC 9421, section 2.1), if they are not too long.
+pub(super) fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, ProofError> {
+    let field = match name.as_str() {
+        "content-digest" => "Content-Digest",
+        "idempotency-key" => "Idempotency-Key",
+        "signature-input" => "Signature-Input",
+        _ => "Signature",
+    };
+    let (mut lines, mut length) = (Vec::new(), 0_usize);
     for value in headers.get_all(name) {
-        lines.push(value.to_str().or(Err(ProofError::BadCharacters(field)))?.trim());
+        let line = value.to_str().or(Err(ProofError::BadCharacters(field)))?.trim();
+        length = length.saturating_add(line.len()).saturating_add(2);
+        if length > FIELD_LENGTH_MAX {
+            return Err(ProofError::TooLong(field));
+        }
+        lines.push(line);
     }
     Ok((!lines.is_empty()).then(|| lines.join(", ")))
 }
@@ -96,5 +139,5 @@ fn single(headers: &HeaderMap) -> Result<Option<String>, ProofError> {
             problem: "it is there more than once",
         });
     }
-    joined(headers, &IDEMPOTENCY_KEY, field)
+    joined(headers, &IDEMPOTENCY_KEY)
 }

@@ -1,8 +1,11 @@
-use imajin_did::{Did, SecretKey};
+use imajin_did::{Did, KeyKind, SecretKey};
 use imajin_kernel::{Env, Timestamp};
 use url::Url;
 
-use super::base::{Component, signature_base, visible_check};
+use super::base::signature_base;
+use super::component::visible_check;
+use super::input::Statement;
+use super::verify::required;
 use super::{SignedRequest, input};
 use crate::ProofError;
 use crate::digest::content_digest;
@@ -72,8 +75,15 @@ pub fn sign(
         signature: String::new(),
         body: request.body.to_vec(),
     };
-    let components = Component::required(&signed);
-    let (signature_params, signature_input) = input::write(&components, params)?;
+    let components = required(&signed);
+    let statement = Statement {
+        keyid: &params.keyid,
+        created: params.created,
+        nonce: Some(&params.nonce),
+        kind: KeyKind::Ed25519,
+        tag: params.tag.as_deref(),
+    };
+    let (signature_params, signature_input) = input::write(&components, &statement)?;
     let base = signature_base(&signed, &components, &signature_params)?;
     signed.signature_input = signature_input;
     signed.signature = input::write_signature(&key.sign(base.as_bytes()))?;

@@ -1,9 +1,10 @@
-use imajin_did::{Did, PublicKey, Signature};
+use imajin_did::{Did, KeyKind, Signature, Verify};
 use imajin_kernel::Timestamp;
 
-use super::base::{Component, lines_of, signature_base};
+use super::base::{lines_of, signature_base};
+use super::component::Component;
 use super::input::Input;
-use super::{LABEL, SignedRequest};
+use super::{FIELD_LENGTH_MAX, LABEL, SignedRequest};
 use crate::ProofError;
 use crate::digest::content_digest_verify;
 use crate::message::freshness_check;
@@ -41,13 +42,23 @@ pub struct VerifiedRequest {
     pub body_digest: [u8; 32],
 }
 
+/// What a signature of ours covers.
+pub(super) fn required(request: &SignedRequest) -> Vec<Component> {
+    let mut components = vec![Component::METHOD, Component::TARGET_URI, Component::CONTENT_DIGEST];
+    if request.idempotency_key.is_some() {
+        components.push(Component::IDEMPOTENCY_KEY);
+    }
+    components
+}
+
 impl SignedRequest {
     /// Checks the signature against the signer's current keys and everything else that it must say.
     ///
     /// # Errors
     /// [`ProofError`] with what was wrong; the cheap checks come before the arithmetic.
-    pub fn verify(&self, keys: &[PublicKey], expect: &Expectation<'_>) -> Result<VerifiedRequest, ProofError> {
+    pub fn verify<K: Verify>(&self, keys: &[K], expect: &Expectation<'_>) -> Result<VerifiedRequest, ProofError> {
         let input = Input::parse(&self.signature_input)?;
+        let (did, created, nonce) = (input.did()?, input.created()?, input.nonce()?.to_owned());
         let signature = input.signature(&self.signature)?;
         if self.method != expect.method {
             return Err(ProofError::WrongMethod);
@@ -58,25 +69,15 @@ impl SignedRequest {
         if input.tag.as_deref() != expect.tag {
             return Err(ProofError::WrongTag);
         }
-        for component in Component::required(self) {
-            if !input.components.contains(&component) {
-                return Err(ProofError::NotCovered(component.name()));
-            }
-        }
-        freshness_check(input.created, expect.now)?;
-        if input.expires.is_some_and(|expires| expires <= expect.now) {
-            return Err(ProofError::TooOld);
-        }
+        coverage_check(&input, &required(self))?;
+        time_check(&input, expect.now)?;
         let header = self.content_digest.as_deref().ok_or(ProofError::ContentDigest)?;
+        if header.len() > FIELD_LENGTH_MAX {
+            return Err(ProofError::TooLong("Content-Digest"));
+        }
         let body_digest = content_digest_verify(header, &self.body)?;
         let base = signature_base(self, &input.components, &input.params)?;
-        signature_check(&base, &signature, keys)?;
-        let Input {
-            keyid: did,
-            nonce,
-            created,
-            ..
-        } = input;
+        signature_check(&base, &signature, input.algorithm, keys)?;
         Ok(VerifiedRequest {
             did,
             nonce,
@@ -88,12 +89,40 @@ impl SignedRequest {
     }
 }
 
-fn signature_check(base: &str, signature: &Signature, keys: &[PublicKey]) -> Result<(), ProofError> {
+pub(super) fn coverage_check(input: &Input, required: &[Component]) -> Result<(), ProofError> {
+    match required.iter().find(|component| !input.components.contains(component)) {
+        Some(missing) => Err(ProofError::NotCovered(missing.name())),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn time_check(input: &Input, now: Timestamp) -> Result<(), ProofError> {
+    freshness_check(input.created()?, now)?;
+    if input.expires.is_some_and(|expires| expires <= now) {
+        return Err(ProofError::TooOld);
+    }
+    Ok(())
+}
+
+/// Whether one of the keys made the signature. The key decides about the algorithm; a signature that names another is
+/// not even tried.
+pub(super) fn signature_check<K: Verify>(
+    base: &str,
+    signature: &Signature,
+    algorithm: Option<KeyKind>,
+    keys: &[K],
+) -> Result<(), ProofError> {
     if keys.is_empty() {
         return Err(ProofError::NoKey);
     }
-    let is_signed = keys.iter().any(|key| key.verify(base.as_bytes(), signature).is_ok());
-    if is_signed {
+    let mut fitting = keys
+        .iter()
+        .filter(|key| algorithm.is_none_or(|named| named == key.kind()))
+        .peekable();
+    if fitting.peek().is_none() {
+        return Err(ProofError::Algorithm);
+    }
+    if fitting.any(|key| key.verify_signature(base.as_bytes(), signature).is_ok()) {
         Ok(())
     } else {
         Err(ProofError::BadSignature)
@@ -125,8 +154,7 @@ pub struct Audited {
 ///
 /// # Errors
 /// [`ProofError`] when the signature does not fit any of the keys, or the base is none of ours.
-pub fn audit(base: &str, signature: &Signature, keys: &[PublicKey]) -> Result<Audited, ProofError> {
-    signature_check(base, signature, keys)?;
+pub fn audit<K: Verify>(base: &str, signature: &Signature, keys: &[K]) -> Result<Audited, ProofError> {
     let lines = lines_of(base).ok_or(ProofError::UnknownComponent)?;
     let find = |name: &str| {
         lines
@@ -134,16 +162,17 @@ pub fn audit(base: &str, signature: &Signature, keys: &[PublicKey]) -> Result<Au
             .find(|(line, _)| *line == name)
             .map(|(_, value)| (*value).to_owned())
     };
-    let required = |component: Component| find(component.name()).ok_or(ProofError::NotCovered(component.name()));
+    let required = |name: &'static str| find(name).ok_or(ProofError::NotCovered(name));
     let params = find("@signature-params").ok_or(ProofError::UnknownComponent)?;
     let input = Input::parse(&format!("{LABEL}={params}"))?;
+    signature_check(base, signature, input.algorithm, keys)?;
     Ok(Audited {
-        did: input.keyid,
-        nonce: input.nonce,
-        created: input.created,
-        method: required(Component::Method)?,
-        target_uri: required(Component::TargetUri)?,
-        idempotency_key: find(Component::IdempotencyKey.name()),
-        content_digest: required(Component::ContentDigest)?,
+        did: input.did()?,
+        nonce: input.nonce()?.to_owned(),
+        created: input.created()?,
+        method: required("@method")?,
+        target_uri: required("@target-uri")?,
+        idempotency_key: find("idempotency-key"),
+        content_digest: required("content-digest")?,
     })
 }

@@ -214,7 +214,7 @@ fn a_signature_is_for_one_method_url_and_purpose() {
         )
         .is_ok()
     );
-    assert_eq!(request.verify(&[], &EXPECT), Err(ProofError::NoKey));
+    assert_eq!(request.verify::<PublicKey>(&[], &EXPECT), Err(ProofError::NoKey));
     assert_eq!(
         request.verify(&[key(2).public()], &EXPECT),
         Err(ProofError::BadSignature)

@@ -4,8 +4,11 @@
 mod data_integrity;
 mod http_sig;
 mod http_sig_foreign;
+mod http_sig_response;
 mod jcs;
+mod jose;
 mod message;
+mod rfc9421;
 mod token;
 
 use imajin_did::SecretKey;

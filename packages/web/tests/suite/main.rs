@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod internal;
+mod resolve;
 mod shell;
 mod signed;
 mod support;

@@ -7,8 +7,9 @@ use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use imajin_did::{Did, DidDocument};
+use imajin_did::{Did, DidDocument, ResolveError};
 use imajin_kernel::Problem;
+use imajin_web::resolve::resolve_status;
 use imajin_web::{Failure, PathParams};
 use serde_json::{Value, json};
 
@@ -95,9 +96,18 @@ async fn resolve(
         .filter(|raw| raw.parse::<Did>().is_ok());
     let text = raw.unwrap_or(&decoded);
     let resolved = auth.did_resolve(text).await?;
-    if let (Resolved::Document { document, .. }, true) = (&resolved, wants_document(&headers)) {
-        return document_answer(document, &headers);
+    if wants_document(&headers) {
+        match &resolved {
+            Resolved::Document { document, .. } => return document_answer(document, &headers),
+            Resolved::Foreign(resolution) => return document_answer(&resolution.document, &headers),
+            _ => {}
+        }
     }
+    let resolved = if wants_unknown(&headers) {
+        Resolved::Refused(ResolveError::Representation)
+    } else {
+        resolved
+    };
     let (status, result) = resolution_result(resolved);
     let media_type = [(header::CONTENT_TYPE, HeaderValue::from_static(RESOLUTION))];
     Ok((status, PUBLIC, media_type, result.to_string()).into_response())
@@ -112,6 +122,15 @@ fn wants_document(headers: &HeaderMap) -> bool {
     accept.starts_with(DID_JSON) || accept.starts_with("application/did+ld+json")
 }
 
+/// Whether the client asks for a representation of documents that this node does not write.
+fn wants_unknown(headers: &HeaderMap) -> bool {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    accept.starts_with("application/did+") && !wants_document(headers)
+}
+
 fn resolution_result(resolved: Resolved) -> (StatusCode, Value) {
     let (status, document, resolution, metadata) = match resolved {
         Resolved::Document { document, metadata } => (
@@ -119,6 +138,18 @@ fn resolution_result(resolved: Resolved) -> (StatusCode, Value) {
             json!(document),
             json!({"contentType": DID_JSON}),
             metadata,
+        ),
+        Resolved::Foreign(resolution) => (
+            StatusCode::OK,
+            json!(resolution.document),
+            json!({"contentType": DID_JSON, "stale": resolution.stale}),
+            json!({}),
+        ),
+        Resolved::Refused(error) => (
+            resolve_status(&error),
+            Value::Null,
+            error.code().map_or(json!({}), |code| json!({"error": code})),
+            json!({"deactivated": error == ResolveError::Deactivated}),
         ),
         Resolved::Deactivated => (StatusCode::GONE, Value::Null, json!({}), json!({"deactivated": true})),
         Resolved::Invalid => (

@@ -137,7 +137,7 @@ async fn dids_resolve_as_a_universal_resolver_driver_answers(backend: Backend) {
         (stranger.as_str(), 404, "notFound"),
         ("did:imajin:0123456789abcdef", 404, "notFound"),
         ("did:email:ada_at_example.org", 404, "notFound"),
-        ("did:web:elsewhere.example", 501, "methodNotSupported"),
+        ("did:web:elsewhere.example", 404, "notFound"),
         ("did:ion:abc", 501, "methodNotSupported"),
         ("did:mjn:nonsense", 400, "invalidDid"),
         ("nonsense", 400, "invalidDid"),

@@ -5,6 +5,7 @@ mod audits;
 mod clients;
 mod devices;
 mod documents;
+mod foreign;
 mod key_log;
 mod keys;
 mod login;

@@ -130,6 +130,7 @@ impl World {
             keyring: keyring.clone(),
             db: db.clone(),
             mail,
+            resolver: Some(Arc::new(crate::foreign::Hosts)),
         };
         let auth = Auth::start(deps).await.unwrap();
         let routes = Router::new()
@@ -177,6 +178,7 @@ impl World {
             keyring,
             db: open(&database),
             mail: Some(mail),
+            resolver: None,
         };
         Auth::start(deps).await.unwrap_err()
     }

@@ -1,0 +1,316 @@
+//! Requests to addresses that a stranger named.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use imajin_kernel::Problem;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::Semaphore;
+use url::{Host, Url};
+
+/// How many such requests run at once: strangers decide how many are wanted.
+const REQUESTS_MAX: usize = 32;
+
+/// How far requests to strangers' addresses may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Public addresses by HTTPS only. A name that leads to the machine itself or into its network is refused, whatever
+    /// it was when it was looked up before: the address that was checked is the one that is connected to.
+    Public,
+    /// Private addresses too, and `localhost` by plain HTTP: for nodes of one developer.
+    Development,
+}
+
+/// Why a stranger's address gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum GuardError {
+    /// The URL is none that may be asked.
+    #[error("only public HTTPS addresses are asked")]
+    Refused,
+    /// No connection, no answer in time, or too many such requests at once.
+    #[error("the host does not answer")]
+    Away,
+    /// The answer is larger than the caller reads.
+    #[error("the answer is too large")]
+    TooLarge,
+}
+
+/// An HTTP client for addresses that come from strangers: public ones only, no redirects, no proxy, bounded in time,
+/// size and number.
+#[derive(Clone)]
+pub struct GuardedClient {
+    http: reqwest::Client,
+    reach: Reach,
+    permits: Arc<Semaphore>,
+}
+
+/// An answer of a stranger.
+#[derive(Debug, Clone)]
+pub struct GuardedAnswer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl GuardedClient {
+    /// Prepares a client; no connection is made yet.
+    ///
+    /// # Errors
+    /// When the TLS set-up of the machine is broken.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the client for strangers' addresses, with its guard and its limits"
+    )]
+    pub fn new(reach: Reach, timeout: Duration) -> Result<Self, Problem> {
+        let builder = reqwest::Client::builder()
+            .connect_timeout(timeout)
+            .timeout(timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(1)
+            .no_proxy()
+            .dns_resolver(Arc::new(GuardedNames { reach }));
+        let http = builder.build().map_err(|error| {
+            tracing::error!(%error, "no HTTP client could be made");
+            Problem::internal()
+        })?;
+        Ok(Self {
+            http,
+            reach,
+            permits: Arc::new(Semaphore::new(REQUESTS_MAX)),
+        })
+    }
+
+    /// How far it reaches.
+    pub const fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// Reads a document of at most `bytes_max` bytes.
+    ///
+    /// # Errors
+    /// [`GuardError`]; the cause is in the log, because the answer to a stranger must not describe our network.
+    pub async fn get(&self, url: Url, accept: &'static str, bytes_max: usize) -> Result<GuardedAnswer, GuardError> {
+        self.url_check(&url)?;
+        let Ok(_permit) = self.permits.try_acquire() else {
+            tracing::warn!("too many requests to strangers' addresses at once");
+            return Err(GuardError::Away);
+        };
+        let away = |error: reqwest::Error| {
+            tracing::debug!(%error, "a stranger's address gave no answer");
+            if refused_by_guard(&error) {
+                GuardError::Refused
+            } else {
+                GuardError::Away
+            }
+        };
+        let request = self
+            .http
+            .get(url)
+            .header(header::ACCEPT, HeaderValue::from_static(accept));
+        let response = request.send().await.map_err(away)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut stream = response.bytes_stream();
+        let mut body = BytesMut::new();
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(away)?;
+            if body.len().saturating_add(chunk.len()) > bytes_max {
+                return Err(GuardError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(GuardedAnswer {
+            status,
+            headers,
+            body: body.freeze(),
+        })
+    }
+
+    /// Addresses written as numbers do not pass through the look-up of names.
+    fn url_check(&self, url: &Url) -> Result<(), GuardError> {
+        let is_allowed = match (self.reach, url.scheme(), url.host()) {
+            (_, "https", Some(Host::Domain(_))) | (Reach::Development, "http" | "https", Some(_)) => true,
+            (Reach::Public, "https", Some(Host::Ipv4(address))) => is_public(address.into()),
+            (Reach::Public, "https", Some(Host::Ipv6(address))) => is_public(address.into()),
+            _ => false,
+        };
+        let has_credentials = !url.username().is_empty() || url.password().is_some();
+        if is_allowed && !has_credentials {
+            Ok(())
+        } else {
+            Err(GuardError::Refused)
+        }
+    }
+}
+
+/// Looks names up and leaves out the addresses that must not be reached.
+struct GuardedNames {
+    reach: Reach,
+}
+
+impl Resolve for GuardedNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        let reach = self.reach;
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let (mut allowed, mut refused) = (Vec::new(), false);
+            for address in found {
+                if reach == Reach::Development || is_public(address.ip()) {
+                    allowed.push(address);
+                } else {
+                    refused = true;
+                }
+            }
+            // One private address among public ones is a trick of rebinding: then none is believed.
+            if refused || allowed.is_empty() {
+                return Err(GuardError::Refused.into());
+            }
+            let addresses: Addrs = Box::new(allowed.into_iter().collect::<Vec<SocketAddr>>().into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
+fn refused_by_guard(error: &reqwest::Error) -> bool {
+    let mut causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.any(|cause| matches!(cause.downcast_ref::<GuardError>(), Some(GuardError::Refused)))
+}
+
+/// Whether an address is one of the public Internet (IANA's registries of special-purpose addresses).
+pub(crate) fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let octets = address.octets();
+    let is_special = match octets {
+        // "This network", shared address space (RFC 6598), protocol assignments, 6to4 relays, benchmarks, and the
+        // former class E with the broadcast address.
+        [0 | 240..=255, ..] | [100, 64..=127, ..] | [192, 0, 0, _] | [192, 88, 99, _] | [198, 18 | 19, ..] => true,
+        _ => false,
+    };
+    !(is_special
+        || address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_documentation()
+        || address.is_multicast())
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let embedded = |high: u16, low: u16| {
+        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+        is_public_v4(Ipv4Addr::new(a, b, c, d))
+    };
+    match address.segments() {
+        // IPv4 inside IPv6: compatible, mapped, translated (RFC 6052), 6to4 (RFC 3056). :: and ::1 are among the first.
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            embedded(high, low)
+        }
+        // Teredo, benchmarks and other protocol assignments (RFC 2928), and documentation.
+        [0x2001, 0..=0x01ff | 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => false,
+        // Of all space only 2000::/3 is given out for global unicast.
+        [first, ..] => (0x2000..=0x3fff).contains(&first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_the_public_internet_are_public() {
+        let public = [
+            "1.1.1.1",
+            "93.184.216.34",
+            "2606:4700::1111",
+            "2a00:1450:4001::1",
+            "64:ff9b::101:101",
+            "2002:101:101::1",
+        ];
+        for text in public {
+            assert!(is_public(text.parse().unwrap()), "{text}");
+        }
+        let special = [
+            "0.0.0.0",
+            "0.1.2.3",
+            "10.0.0.1",
+            "100.64.0.1",
+            "100.127.255.255",
+            "127.0.0.1",
+            "127.255.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::7f00:1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::7f00:1",
+            "64:ff9b:1::1",
+            "100::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:7f00:1::1",
+            "3fff::1",
+            "fc00::1",
+            "fd12::1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+            "4000::1",
+        ];
+        for text in special {
+            assert!(!is_public(text.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_public_https_urls_are_asked() {
+        let client = |reach| GuardedClient::new(reach, Duration::from_secs(1)).unwrap();
+        let check = |reach, url: &str| client(reach).url_check(&url.parse().unwrap());
+        let refused = [
+            "http://example.org/",
+            "ftp://example.org/",
+            "https://127.0.0.1/",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://[::1]/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://169.254.169.254/latest",
+            "https://a:b@example.org/",
+            "https://a@example.org/",
+            "file:///etc/passwd",
+        ];
+        for url in refused {
+            assert_eq!(check(Reach::Public, url), Err(GuardError::Refused), "{url}");
+        }
+        assert_eq!(check(Reach::Public, "https://example.org/"), Ok(()));
+        assert_eq!(check(Reach::Public, "https://1.1.1.1/"), Ok(()));
+        assert_eq!(check(Reach::Development, "http://localhost:7000/"), Ok(()));
+        assert_eq!(
+            check(Reach::Development, "file:///etc/passwd"),
+            Err(GuardError::Refused)
+        );
+    }
+}

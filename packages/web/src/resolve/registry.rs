@@ -1,0 +1,67 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use imajin_did::{Did, Resolution, ResolveError, Resolver};
+use imajin_kernel::Problem;
+use serde::Deserialize;
+use url::Url;
+
+use super::{DOCUMENT_BYTES_MAX, PeerResolver, reachable, status_check};
+use crate::{GuardedClient, Reach};
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Resolves the DID of a node: asks a registry under which name the node is reached, and then the node itself.
+///
+/// The registry says where, never who: what the node answers is checked as any peer's answer is.
+pub struct RegistryResolver {
+    base: Url,
+    http: GuardedClient,
+}
+
+/// What of a registry's entry is needed here.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    node_id: Did,
+    subdomain: String,
+    status: String,
+}
+
+impl RegistryResolver {
+    /// Asks the registry whose routes are below `base`, for example `https://registry.example/registry/`.
+    ///
+    /// # Errors
+    /// When the TLS set-up of the machine is broken.
+    pub fn new(base: Url, reach: Reach) -> Result<Self, Problem> {
+        let http = GuardedClient::new(reach, TIMEOUT)?;
+        Ok(Self { base, http })
+    }
+
+    async fn node_base(&self, did: &Did) -> Result<Url, ResolveError> {
+        let path = format!("{}/api/node/lookup/{did}", self.base.path().trim_end_matches('/'));
+        let mut url = self.base.clone();
+        url.set_path(&path);
+        let answer = self.http.get(url, "application/json", DOCUMENT_BYTES_MAX).await?;
+        status_check(answer.status)?;
+        let entry: Entry = serde_json::from_slice(&answer.body).or(Err(ResolveError::Unavailable))?;
+        if !entry.node_id.is_equivalent(did) || matches!(entry.status.as_str(), "expired" | "revoked") {
+            return Err(ResolveError::NotFound);
+        }
+        // A name as a did:web has it is a host and a port, and nothing that could bend a URL.
+        let host = Did::from_web_authority(&entry.subdomain).or(Err(ResolveError::Unavailable))?;
+        let url = host.web_document_url().ok_or(ResolveError::Unavailable)?;
+        reachable(&url, self.http.reach())
+    }
+}
+
+#[async_trait]
+impl Resolver for RegistryResolver {
+    async fn resolve(&self, did: &Did) -> Result<Resolution, ResolveError> {
+        if did.verifying_key().is_none() {
+            return Err(ResolveError::Unsupported);
+        }
+        let base = self.node_base(did).await?;
+        PeerResolver::with_client(base, self.http.clone()).resolve(did).await
+    }
+}
