@@ -2,11 +2,12 @@
 
 use imajin_testkit::Backend;
 use imajin_testkit::browser::{Browser, BrowserOptions};
+use serde_json::Value;
 
 use crate::support::{Home, Node, event_find, imajin, text};
 
-/// Makes an identity on the page: name, recovery words, proof that they were kept.
-async fn join(browser: &Browser, node: &Node, next: &str, name: &str) {
+/// Makes an identity on the page: name, recovery words, proof that they were kept. Gives back the words.
+pub(crate) async fn join(browser: &Browser, node: &Node, next: &str, name: &str) -> String {
     browser.goto(&format!("{}/join?next={next}", node.url())).await.unwrap();
     browser.fill("#name", name).await.unwrap();
     browser.click("#make-button").await.unwrap();
@@ -26,9 +27,11 @@ async fn join(browser: &Browser, node: &Node, next: &str, name: &str) {
     browser.click("#register-button").await.unwrap();
     browser.wait_for("#step-done:not([hidden])").await.unwrap();
     browser.click("#continue-link").await.unwrap();
+    let words: Vec<&str> = words.as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    words.join(" ")
 }
 
-async fn no_complaints(browser: &Browser) {
+pub(crate) async fn no_complaints(browser: &Browser) {
     let complaints = browser.complaints().await.unwrap();
     assert!(complaints.is_empty(), "the browser complains: {complaints:#?}");
 }

@@ -3,6 +3,7 @@
 
 mod authorisation;
 mod browser;
+mod browser_keys;
 mod cli;
 mod crash;
 mod processes;

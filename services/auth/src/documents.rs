@@ -120,19 +120,21 @@ impl Auth {
                 metadata: metadata_with_log(metadata(&did, Some(&identity)), state.as_ref(), &witnesses),
                 document: Box::new(self.identity_document_as(did, &identity)),
             },
-            (None, Method::Mjn | Method::Key | Method::Imajin) => match (did.public_key(), did.verifying_key(), state) {
-                // At home elsewhere, and mirrored here.
-                (Some(first), _, Some(state)) => Resolved::Document {
-                    metadata: metadata_with_log(metadata(&did, None), Some(&state), &witnesses),
-                    document: Box::new(document_of_keys(did, &first, &state.keys, Vec::new())),
-                },
-                // W3C did:key: the DID says everything. A did:mjn may have a history that this node does not know.
-                (_, Some(key), None) if did.method() == Method::Key => Resolved::Document {
-                    metadata: metadata(&did, None),
-                    document: Box::new(DidDocument::for_verifying_key(did, &key, Vec::new())),
-                },
-                _ => Resolved::NotFound,
-            },
+            (None, Method::Mjn | Method::Key | Method::Imajin) => {
+                match (did.public_key(), did.verifying_key(), state) {
+                    // At home elsewhere, and mirrored here.
+                    (Some(first), _, Some(state)) => Resolved::Document {
+                        metadata: metadata_with_log(metadata(&did, None), Some(&state), &witnesses),
+                        document: Box::new(document_of_keys(did, &first, &state.keys, Vec::new())),
+                    },
+                    // W3C did:key: the DID says everything. A did:mjn may have a history that this node does not know.
+                    (_, Some(key), None) if did.method() == Method::Key => Resolved::Document {
+                        metadata: metadata(&did, None),
+                        document: Box::new(DidDocument::for_verifying_key(did, &key, Vec::new())),
+                    },
+                    _ => Resolved::NotFound,
+                }
+            }
             (None, Method::Web) => match self.foreign_resolve(&did).await {
                 Ok(resolution) => Resolved::Foreign(Box::new(resolution)),
                 Err(error) => Resolved::Refused(error),
