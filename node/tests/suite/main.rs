@@ -4,6 +4,7 @@
 mod browser;
 mod cli;
 mod crash;
+mod keys;
 mod processes;
 mod refusals;
 mod support;
