@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use imajin_auth_api::{
-    AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList, IdentityFetch, IdentityView,
-    MailboxProofSend, MailboxProofSent, SessionViewRequest, SetupState, SetupStateRequest,
+    AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList, DeviceListRequest, DeviceListView,
+    IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent, SessionViewRequest, SetupState, SetupStateRequest,
 };
 use imajin_kernel::Problem;
 use imajin_proof::http_sig::SignedRequest;
@@ -48,6 +48,14 @@ impl AuthApi for Auth {
             return Ok(Vec::new());
         }
         Ok(self.development_mails().await?)
+    }
+
+    async fn device_list(&self, request: DeviceListRequest) -> Result<Option<DeviceListView>, Problem> {
+        let Some(living) = self.session_resolve(&request.token).await? else {
+            return Ok(None);
+        };
+        let list = self.device_list_of(living.identity).await?;
+        Ok(Some(list.view(living.opened_by.as_deref())))
     }
 
     async fn setup_state(&self, _request: SetupStateRequest) -> Result<SetupState, Problem> {

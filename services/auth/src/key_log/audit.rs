@@ -86,7 +86,7 @@ impl Auditor<'_> {
                 self.report("identities", did, "it is not what its key log says");
             }
             Ok(state) => {
-                if logged_head(conn, &row.did)? != Some(state.head) {
+                if !is_logged_head(conn, &row.did, state.head)? {
                     self.report(
                         "key_log_entries",
                         did,
@@ -126,14 +126,17 @@ impl Auditor<'_> {
             Ok(None) => log.verify(self.now, &stored_witness),
             Err(error) => Err(error),
         };
-        let logged = logged_head(conn, &row.did)?;
+        let logged = match &computed {
+            Ok(state) => is_logged_head(conn, &row.did, state.head)?,
+            Err(_error) => true,
+        };
         match computed {
             Err(error) => self.report(
                 "key_log_entries",
                 row.did.as_str(),
                 format!("the log does not verify: {error}"),
             ),
-            Ok(state) if said.as_ref() != Some(&state) || logged != Some(state.head) => {
+            Ok(state) if said.as_ref() != Some(&state) || !logged => {
                 self.report(
                     "mirrored_logs",
                     row.did.as_str(),
@@ -239,18 +242,16 @@ impl Auditor<'_> {
     }
 }
 
-/// The head after the last change, as the mutation log has it.
-fn logged_head(conn: &mut Conn, did: &Did) -> QueryResult<Option<Option<EntryHash>>> {
+/// Whether the last change that was logged has led to this head.
+fn is_logged_head(conn: &mut Conn, did: &Did, head: Option<EntryHash>) -> QueryResult<bool> {
     let Some(logged) = mutation::last_body(conn, &log_object(did))? else {
-        return Ok(None);
+        return Ok(false);
     };
     let body = logged.body.unwrap_or_default();
     Ok(match logged.action.as_str() {
-        accept::ACTION => Entry::from_slice(&body).and_then(|entry| entry.hash()).ok().map(Some),
-        mirror::ACTION => serde_json::from_slice::<LoggedVersion>(&body)
-            .ok()
-            .map(|version| version.head),
-        _ => None,
+        accept::ACTION => Entry::from_slice(&body).and_then(|entry| entry.hash()).ok() == head,
+        mirror::ACTION => serde_json::from_slice::<LoggedVersion>(&body).is_ok_and(|version| version.head == head),
+        _ => false,
     })
 }
 

@@ -36,11 +36,15 @@ pub struct MirrorOutcome {
     pub changed: bool,
 }
 
+/// An identity of this node, as it was before.
+struct Own {
+    head: Option<EntryHash>,
+}
+
 /// A version that was checked against what was stored then.
 struct Prepared {
     did: Did,
-    /// Of an identity of this node: the head that counted.
-    head_before: Option<Option<EntryHash>>,
+    own: Option<Own>,
     merged: Merged,
     entries_new: Vec<Entry>,
     receipts_new: Vec<Receipt>,
@@ -121,7 +125,9 @@ impl Auth {
                 merged.changed |= first.changed;
                 Ok(Prepared {
                     did: wanted,
-                    head_before: identity.map(|identity| identity.state.and_then(|state| state.head)),
+                    own: identity.map(|identity| Own {
+                        head: identity.state.and_then(|state| state.head),
+                    }),
                     entries_new: entries_new(&stored, &merged.log)?,
                     receipts_new: merged
                         .log
@@ -201,14 +207,14 @@ impl Prepared {
         for receipt in &self.receipts_new {
             receipt_row(receipt)?.insert(conn, &auth.sealer)?;
         }
-        match self.head_before {
-            Some(head) => self.own_apply(conn, auth, head),
+        match &self.own {
+            Some(own) => self.own_apply(conn, auth, own),
             None => self.mirror_apply(conn, auth, proof),
         }
     }
 
     /// What is new about an identity of this node. Where its keys have changed elsewhere, all sessions end.
-    fn own_apply(&self, conn: &mut Conn, auth: &Writing, head: Option<EntryHash>) -> Result<(), AuthError> {
+    fn own_apply(&self, conn: &mut Conn, auth: &Writing, own: &Own) -> Result<(), AuthError> {
         let row: IdentityRow = for_update!(
             conn,
             identities::table.find(self.did.clone()).select(IdentityRow::as_select()) => first
@@ -217,7 +223,7 @@ impl Prepared {
         accept::row_apply(&mut row, &self.merged.state)?;
         let row = row.save(conn, &auth.sealer)?;
         devices::reconcile(conn, auth, &self.merged.state, None)?;
-        accept::sessions_end(conn, auth, row, self.merged.state.head != head)
+        accept::sessions_end(conn, auth, row, self.merged.state.head != own.head)
     }
 
     fn mirror_apply(&self, conn: &mut Conn, auth: &Writing, proof: String) -> Result<(), AuthError> {
