@@ -4,13 +4,16 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use imajin_did::{Did, SecretKey};
 use imajin_kernel::{Env, Problem};
+use imajin_key_log::{Entry, EntryDraft};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, sign};
 use imajin_web::{HttpAnswer, HttpClient};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
+use super::key_file::Facts;
+use super::key_log::PublishedLog;
 use super::{CommandError, KeyArg, NodeArg};
 
 /// Speaks to a node over its public routes, as any other client would.
@@ -25,6 +28,7 @@ pub(super) struct IdentityClient {
     node: NodeClient,
     key: SecretKey,
     did: Did,
+    facts: Facts,
 }
 
 /// What logging in gave.
@@ -66,12 +70,21 @@ impl NodeArg {
 
     /// A client of the named node that signs with the named key.
     pub(super) fn signing(&self, key: &KeyArg) -> Result<IdentityClient, CommandError> {
-        let key = key_read(&key.key)?;
+        let secret = key_read(&key.key)?;
+        let facts = Facts::read(&key.key, &secret)?;
         Ok(IdentityClient {
             node: self.client()?,
-            did: key.did(),
-            key,
+            did: facts.did.clone(),
+            facts,
+            key: secret,
         })
+    }
+
+    /// A client that signs with the named key as the DID that this key is, whomever it speaks for.
+    pub(super) fn signing_alone(&self, key: &KeyArg) -> Result<IdentityClient, CommandError> {
+        let mut client = self.signing(key)?;
+        client.did = client.key.did();
+        Ok(client)
     }
 }
 
@@ -101,6 +114,15 @@ impl NodeClient {
             .send(Method::GET, self.url(path)?, headers, Vec::new())
             .await?
             .json()?)
+    }
+
+    /// Sends what carries its own proofs.
+    pub(super) async fn post_json<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, CommandError> {
+        Ok(self.post(path, body).await?.json()?)
     }
 
     async fn post<B: Serialize>(&self, path: &str, body: &B) -> Result<HttpAnswer, CommandError> {
@@ -166,12 +188,29 @@ impl IdentityClient {
         idempotency_key: Option<&str>,
     ) -> Result<T, CommandError> {
         let body = serde_json::to_vec(body).map_err(|error| CommandError::Local(error.to_string()))?;
+        Ok(self.send_bytes(method, path, &body, idempotency_key).await?.json()?)
+    }
+
+    /// Sends a mutation whose answer is empty.
+    pub(super) async fn send_empty(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(), CommandError> {
+        let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
+        self.send_bytes(method, path, &body, None).await?.success()?;
+        Ok(())
+    }
+
+    async fn send_bytes(
+        &self,
+        method: &str,
+        path: &str,
+        body: &[u8],
+        idempotency_key: Option<&str>,
+    ) -> Result<HttpAnswer, CommandError> {
         let url = self.node.url(path)?;
         let request = RequestToSign {
             method,
             target_uri: url.as_str(),
             idempotency_key,
-            body: &body,
+            body,
         };
         let params = SignatureParams {
             keyid: self.did.clone(),
@@ -181,7 +220,7 @@ impl IdentityClient {
         };
         let signed = sign(&self.key, &request, &params)
             .map_err(|error| CommandError::Local(format!("the request cannot be signed: {error}")))?;
-        Ok(self.node.http.send_signed(signed).await?.json()?)
+        Ok(self.node.http.send_signed(signed).await?)
     }
 
     async fn challenge_answer(&self, path: &str) -> Result<(String, String), CommandError> {
@@ -190,18 +229,45 @@ impl IdentityClient {
         Ok((challenge.challenge_id, signature))
     }
 
-    /// Registers the identity; tells whether it was new.
+    /// Registers the identity with the first entry of its key log; tells whether it was new. A key that speaks for an
+    /// identity which it is not has nothing to register.
     pub(super) async fn register(&self, handle: Option<&str>, name: Option<&str>) -> Result<bool, CommandError> {
+        if self.did != self.key.did() {
+            return Ok(false);
+        }
         let (challenge_id, signature) = self.challenge_answer("/auth/api/challenge").await?;
         let body = json!({
             "publicKey": self.key.public().to_hex(), "type": "human", "handle": handle, "name": name,
-            "challengeId": challenge_id, "signature": signature,
+            "challengeId": challenge_id, "signature": signature, "keyLog": self.first_entry()?,
         });
-        let answer: serde_json::Value = self.send("POST", "/auth/api/register", &body, None).await?;
-        Ok(answer
-            .get("created")
-            .and_then(serde_json::Value::as_bool)
-            .unwrap_or(false))
+        let answer: Value = self.send("POST", "/auth/api/register", &body, None).await?;
+        Ok(answer.get("created").and_then(Value::as_bool).unwrap_or(false))
+    }
+
+    /// Publishes the first entry of an identity that was registered without one; tells whether there is a log now.
+    pub(super) async fn log_begin(&self) -> Result<bool, CommandError> {
+        let Some(entry) = self.first_entry()? else {
+            return Ok(false);
+        };
+        let published = PublishedLog::fetch(&self.node, self.did.as_str()).await?;
+        if published.head.is_none() && published.entries.is_empty() {
+            let path = format!("/auth/api/identity/{}/log", self.did);
+            let _accepted: Value = self.node.post_json(&path, &entry).await?;
+        }
+        Ok(true)
+    }
+
+    /// What `imajin key new` has prepared. An older key file has nothing to say.
+    fn first_entry(&self) -> Result<Option<Entry>, CommandError> {
+        let facts = &self.facts;
+        if self.did != self.key.did() || (facts.recovery.is_none() && facts.next_key_hash.is_none()) {
+            return Ok(None);
+        }
+        let now = self.node.env.now();
+        EntryDraft::inception(&self.key.public(), facts.next_key_hash, facts.recovery, now)
+            .sign(&[&self.key])
+            .map(Some)
+            .map_err(|error| CommandError::Local(error.to_string()))
     }
 
     /// Opens a session, for reading one's own data.

@@ -34,6 +34,7 @@ impl LoginArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let client = self.node.signing(&self.key)?;
         let created = client.register(self.handle.as_deref(), self.name.as_deref()).await?;
+        client.log_begin().await?;
         let operator_claimed = match &self.setup {
             Some(token) => {
                 let body = serde_json::json!({"token": token});

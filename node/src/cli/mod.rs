@@ -6,6 +6,10 @@ mod client;
 mod config;
 mod event;
 mod key;
+mod key_change;
+mod key_devices;
+mod key_file;
+mod key_log;
 mod login;
 mod node;
 mod output;
@@ -42,7 +46,7 @@ enum Command {
     Up(up::UpArgs),
     /// Show the configuration in force and where each value came from.
     Config(config::ConfigArgs),
-    /// Make or show a key file: an identity of your own.
+    /// Make, show, replace and recover keys: an identity of your own.
     #[command(subcommand)]
     Key(key::KeyCommand),
     /// Log in at a node with a key file; registers the identity there if it is new.
@@ -168,7 +172,7 @@ impl Command {
         match self {
             Self::Up(args) => args.run(output).await,
             Self::Config(args) => args.run(output),
-            Self::Key(command) => command.run(output),
+            Self::Key(command) => command.run(output).await,
             Self::Login(args) => args.run(output).await,
             Self::Event(command) => command.run(output).await,
             Self::Ticket(command) => command.run(output).await,

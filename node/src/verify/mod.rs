@@ -3,8 +3,9 @@
 mod books;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use imajin_did::{Did, Keyring};
+use imajin_did::{Did, Keyring, PublicKey};
 use imajin_kernel::Env;
 use imajin_store::{Conn, Finding, StoreError};
 use serde::Serialize;
@@ -77,6 +78,7 @@ pub async fn verify(data: &DataDir, config: &Config) -> Result<Report, VerifyErr
         services: Vec::new(),
         findings: Vec::new(),
     };
+    let keys = Arc::new(keys_ever(data, config).await?);
     let mut open = BTreeMap::new();
     for service in &config.services {
         let unreadable = |source| VerifyError::Database {
@@ -86,9 +88,9 @@ pub async fn verify(data: &DataDir, config: &Config) -> Result<Report, VerifyErr
         let Some(db) = database_open(data, config, *service).await.map_err(unreadable)? else {
             continue;
         };
-        let (keyring, name) = (keyring.clone(), *service);
+        let (keyring, keys, name) = (keyring.clone(), Arc::clone(&keys), *service);
         let findings = db
-            .read(move |conn| service_audit(name, conn, &keyring))
+            .read(move |conn| service_audit(name, conn, &keyring, &keys))
             .await
             .map_err(unreadable)?;
         report.findings.extend(findings.into_iter().map(FindingLine::from));
@@ -109,13 +111,42 @@ pub async fn verify(data: &DataDir, config: &Config) -> Result<Report, VerifyErr
     Ok(report)
 }
 
-fn service_audit(service: ServiceName, conn: &mut Conn, keyring: &Keyring) -> Result<Vec<Finding>, StoreError> {
+/// The keys that identities have had besides the first: what old signatures in any service may have been made with.
+/// They are in auth's database; where auth runs elsewhere, each DID has its first key only.
+async fn keys_ever(data: &DataDir, config: &Config) -> Result<KeysEver, VerifyError> {
+    let unreadable = |source| VerifyError::Database {
+        service: ServiceName::Auth.as_str(),
+        source,
+    };
+    if !config.services.contains(&ServiceName::Auth) {
+        return Ok(KeysEver::new());
+    }
+    let opened = database_open(data, config, ServiceName::Auth).await;
+    let Some(db) = opened.map_err(unreadable)? else {
+        return Ok(KeysEver::new());
+    };
+    let keys = db.read(imajin_auth::keys_ever).await.map_err(unreadable)?;
+    db.close().await;
+    Ok(keys)
+}
+
+type KeysEver = BTreeMap<Did, Vec<PublicKey>>;
+
+fn service_audit(
+    service: ServiceName,
+    conn: &mut Conn,
+    keyring: &Keyring,
+    keys: &KeysEver,
+) -> Result<Vec<Finding>, StoreError> {
     // Nothing is written, and what is checked was signed at its own time: the clock only completes the call.
     let env = Env::system();
-    let keys = |did: &Did| did.public_key().into_iter().collect();
+    let keys = |did: &Did| {
+        let later = keys.get(did).into_iter().flatten().copied();
+        did.public_key().into_iter().chain(later).collect()
+    };
     match service {
         ServiceName::Auth => imajin_auth::audit(conn, keyring, &env),
-        ServiceName::Pay => imajin_pay::audit(conn, keyring),
+        ServiceName::Pay => imajin_pay::audit_with_keys(conn, keyring, &keys),
         ServiceName::Events => imajin_events::audit(conn, keyring, &env, &keys),
         ServiceName::Registry => imajin_registry::audit(conn, keyring),
         ServiceName::Www => Ok(Vec::new()),

@@ -6,6 +6,7 @@ mod browser;
 mod browser_keys;
 mod cli;
 mod crash;
+mod keys;
 mod processes;
 mod refusals;
 mod support;

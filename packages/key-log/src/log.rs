@@ -89,12 +89,27 @@ impl KeyLog {
         if self.entries.len() >= ENTRIES_MAX {
             return Err(KeyLogError::Limit("a log has at most 1000 entries"));
         }
+        // Its own proofs first: whoever has no key of this identity must not make us verify a long log.
+        entry.form_check()?;
+        self.step_check(&entry)?;
         self.entries.push(entry);
         let outcome = self.appended(hash, now, witnesses);
         if outcome.is_err() {
             self.entries.pop();
         }
         outcome
+    }
+
+    /// The entry against the one that it names, before anything else is looked at.
+    fn step_check(&self, entry: &Entry) -> Result<(), KeyLogError> {
+        if self.entries.first().is_some_and(|first| first.did != entry.did) {
+            return Err(KeyLogError::OtherDid);
+        }
+        match entry.prev {
+            None => Change::first(entry)?,
+            Some(prev) => Change::following(self.entry(prev).ok_or(KeyLogError::PrevUnknown)?, entry)?,
+        };
+        Ok(())
     }
 
     fn appended(

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use imajin_auth_api::{
-    AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList, IdentityFetch, IdentityView,
-    MailboxProofSend, MailboxProofSent, SessionViewRequest, SetupState, SetupStateRequest,
+    AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList, DeviceListRequest, DeviceListView,
+    IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent, SessionViewRequest, SetupState, SetupStateRequest,
 };
 use imajin_did::Method;
 use imajin_kernel::Problem;
@@ -52,6 +52,14 @@ impl AuthApi for Auth {
             return Ok(Vec::new());
         }
         Ok(self.development_mails().await?)
+    }
+
+    async fn device_list(&self, request: DeviceListRequest) -> Result<Option<DeviceListView>, Problem> {
+        let Some(living) = self.session_resolve(&request.token).await? else {
+            return Ok(None);
+        };
+        let list = self.device_list_of(living.identity).await?;
+        Ok(Some(list.view(living.opened_by.as_deref())))
     }
 
     async fn setup_state(&self, _request: SetupStateRequest) -> Result<SetupState, Problem> {

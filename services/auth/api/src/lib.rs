@@ -3,12 +3,16 @@
 //! Auth alone knows which keys speak for an identity, which sessions are alive, and holds the sealed keys of soft
 //! identities. Everyone else asks through [`AuthClient`].
 
+mod devices;
+
 use async_trait::async_trait;
 use imajin_did::{Did, PublicKey};
 use imajin_kernel::{Problem, Timestamp};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_web::{CallerKeys, Custody, Identities, SessionView, Tier, service_api};
 use serde::{Deserialize, Serialize};
+
+pub use devices::{DeviceListRequest, DeviceListView, DeviceRequestView, DeviceView};
 
 service_api! {
     /// What other services may ask of auth.
@@ -30,6 +34,10 @@ service_api! {
 
         /// The messages that the development mailbox keeps; empty when a mail server is configured.
         async fn development_mail_list(DevelopmentMailList) -> Vec<DevelopmentMail>;
+
+        /// The keys of whoever has the session, with their names, and the devices that ask to be let in; `None` when
+        /// the session has ended.
+        async fn device_list(DeviceListRequest) -> Option<DeviceListView>;
 
         /// Whether the node still waits for its operator.
         async fn setup_state(SetupStateRequest) -> SetupState;

@@ -108,7 +108,7 @@ impl Auth {
     /// Everything that takes time is done by a reader, so that the writer is free for others.
     async fn entry_check(&self, name: &str, entry: &Entry, allowed: &[Change]) -> Result<Checked, AuthError> {
         let (name, entry, sealer) = (Name::parse(name), entry.clone(), self.sealer.clone());
-        let (now, allowed) = (self.env.now(), allowed.to_vec());
+        let (now, allowed, node) = (self.env.now(), allowed.to_vec(), self.keyring.node_did().clone());
         let checked = self.db.read(move |conn| {
             let identity = identity_find(conn, &sealer, &name)?.ok_or(AuthError::IdentityUnknown)?;
             if identity.did != entry.did {
@@ -117,7 +117,7 @@ impl Auth {
             if identity.custody == Custody::Node {
                 return Err(KeyRefusal::Soft.into());
             }
-            if let Some(known) = known_find(conn, &sealer, &entry)? {
+            if let Some(known) = known_find(conn, &sealer, &node, &entry)? {
                 return Ok(Err(known));
             }
             if entry.prev.is_none() {
@@ -203,7 +203,7 @@ fn head_of(identity: &Identity) -> Option<String> {
 }
 
 /// A thief of the first key must not be the first to publish.
-fn recovery_check(entry: &Entry, registered: Option<&PublicKey>) -> Result<(), AuthError> {
+pub(super) fn recovery_check(entry: &Entry, registered: Option<&PublicKey>) -> Result<(), AuthError> {
     if registered.is_some() && entry.recovery.as_ref() != registered {
         return Err(KeyRefusal::RecoveryKeyDiffers.into());
     }
@@ -211,11 +211,15 @@ fn recovery_check(entry: &Entry, registered: Option<&PublicKey>) -> Result<(), A
 }
 
 /// The entry as it was accepted before, with the receipt of then.
-fn known_find(conn: &mut Conn, sealer: &Sealer, entry: &Entry) -> Result<Option<Accepted>, AuthError> {
+fn known_find(conn: &mut Conn, sealer: &Sealer, node: &Did, entry: &Entry) -> Result<Option<Accepted>, AuthError> {
     let hash = entry.hash()?.to_string();
     let found: Option<(KeyLogEntryRow, KeyLogReceiptRow)> = key_log_entries::table
         .inner_join(key_log_receipts::table.on(key_log_receipts::entry.eq(key_log_entries::hash)))
-        .filter(key_log_entries::hash.eq(&hash))
+        .filter(
+            key_log_entries::hash
+                .eq(&hash)
+                .and(key_log_receipts::witness.eq(node.clone())),
+        )
         .select((KeyLogEntryRow::as_select(), KeyLogReceiptRow::as_select()))
         .first(conn)
         .optional()?;

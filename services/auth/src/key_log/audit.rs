@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::Timestamp;
-use imajin_key_log::{KeyLog, KeyLogError, KeyState, Status};
+use imajin_key_log::{Entry, EntryHash, KeyLog, KeyLogError, KeyState, Status};
 use imajin_store::mutation;
 use imajin_store::{Conn, Finding, Sealer};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::devices::{ACTION_ADD, ACTION_RENAME, device_object};
@@ -85,12 +86,7 @@ impl Auditor<'_> {
                 self.report("identities", did, "it is not what its key log says");
             }
             Ok(state) => {
-                let logged = mutation::last_body(conn, &log_object(&row.did))?;
-                let body = logged
-                    .filter(|logged| logged.action == accept::ACTION)
-                    .and_then(|logged| logged.body);
-                let entry = body.and_then(|body| imajin_key_log::Entry::from_slice(&body).ok());
-                if entry.is_none_or(|entry| entry.hash().ok() != state.head) {
+                if !is_logged_head(conn, &row.did, state.head)? {
                     self.report(
                         "key_log_entries",
                         did,
@@ -130,19 +126,17 @@ impl Auditor<'_> {
             Ok(None) => log.verify(self.now, &stored_witness),
             Err(error) => Err(error),
         };
-        let logged = mutation::last_body(conn, &log_object(&row.did))?;
-        let body = logged
-            .filter(|logged| logged.action == mirror::ACTION)
-            .and_then(|logged| logged.body);
-        let body: Option<Value> = body.and_then(|body| serde_json::from_slice(&body).ok());
-        let head = body.as_ref().and_then(|body| body.get("head")).cloned();
+        let logged = match &computed {
+            Ok(state) => is_logged_head(conn, &row.did, state.head)?,
+            Err(_error) => true,
+        };
         match computed {
             Err(error) => self.report(
                 "key_log_entries",
                 row.did.as_str(),
                 format!("the log does not verify: {error}"),
             ),
-            Ok(state) if said.as_ref() != Some(&state) || head != serde_json::to_value(state.head).ok() => {
+            Ok(state) if said.as_ref() != Some(&state) || !logged => {
                 self.report(
                     "mirrored_logs",
                     row.did.as_str(),
@@ -248,9 +242,28 @@ impl Auditor<'_> {
     }
 }
 
+/// Whether the last change that was logged has led to this head.
+fn is_logged_head(conn: &mut Conn, did: &Did, head: Option<EntryHash>) -> QueryResult<bool> {
+    let Some(logged) = mutation::last_body(conn, &log_object(did))? else {
+        return Ok(false);
+    };
+    let body = logged.body.unwrap_or_default();
+    Ok(match logged.action.as_str() {
+        accept::ACTION => Entry::from_slice(&body).and_then(|entry| entry.hash()).ok() == head,
+        mirror::ACTION => serde_json::from_slice::<LoggedVersion>(&body).is_ok_and(|version| version.head == head),
+        _ => false,
+    })
+}
+
+/// What a version from elsewhere has led to.
+#[derive(Deserialize)]
+struct LoggedVersion {
+    head: Option<EntryHash>,
+}
+
 fn entry_fits(row: &KeyLogEntryRow) -> bool {
     let compare = || -> Result<bool, KeyLogError> {
-        let entry = imajin_key_log::Entry::from_slice(row.document.as_bytes())?;
+        let entry = Entry::from_slice(row.document.as_bytes())?;
         Ok(entry.hash()?.to_string() == row.hash
             && entry.did == row.did
             && i64::from(entry.seq) == row.seq

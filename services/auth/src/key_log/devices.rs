@@ -1,9 +1,10 @@
 //! What is known here about an identity's keys besides the keys: names, and when they were used.
 
 use diesel::prelude::*;
+use imajin_auth_api::{DeviceListView, DeviceRequestView, DeviceView};
 use imajin_did::{Did, PublicKey};
 use imajin_kernel::{Span, Timestamp};
-use imajin_key_log::{Change, Entry, KeyLogError, KeyState};
+use imajin_key_log::{Change, Entry, KeyLogError, KeyState, Status};
 use imajin_store::{Conn, SealedRow, Sealer};
 use imajin_web::Verified;
 use serde::{Deserialize, Serialize};
@@ -82,7 +83,7 @@ pub(crate) struct DeviceList {
 
 impl Auth {
     /// The current keys with their names, and the devices that ask to be let in.
-    pub(crate) async fn device_list(&self, identity: Identity) -> Result<DeviceList, AuthError> {
+    pub(crate) async fn device_list_of(&self, identity: Identity) -> Result<DeviceList, AuthError> {
         let (sealer, now) = (self.sealer.clone(), self.env.now());
         self.db
             .read(move |conn| {
@@ -155,6 +156,36 @@ impl Auth {
             Ok(())
         })
         .await
+    }
+}
+
+impl DeviceList {
+    /// As the owner sees it, in a session that this key has opened.
+    pub(crate) fn view(self, opened_by: Option<&str>) -> DeviceListView {
+        let device = |device: Device| DeviceView {
+            current: opened_by == Some(device.key.multikey().as_str()),
+            key: device.key,
+            name: device.name,
+            added_at: device.added_at,
+            last_used_at: device.last_used_at,
+        };
+        let request = |row: DeviceRequestRow| DeviceRequestView {
+            id: row.id,
+            code: row.code,
+            key: row.multikey,
+            name: row.name,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+        };
+        DeviceListView {
+            did: self.state.did,
+            head: self.state.head.map(|head| head.to_string()),
+            contested: self.state.status == Status::Contested,
+            has_next_key: self.state.next_key_hash.is_some(),
+            recovery: self.state.recovery,
+            devices: self.devices.into_iter().map(device).collect(),
+            requests: self.requests.into_iter().map(request).collect(),
+        }
     }
 }
 

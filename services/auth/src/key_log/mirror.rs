@@ -1,4 +1,7 @@
-//! Logs of identities that are at home elsewhere: verified, pinned, and extended when a later version comes.
+//! Versions of logs that come from elsewhere.
+//!
+//! Of an identity that is at home elsewhere the log is verified, pinned, and extended when a later version comes. Of one
+//! of this node it is evidence: what another witness saw may make the identity contested, or bring a recovery.
 
 use std::collections::BTreeSet;
 
@@ -7,17 +10,17 @@ use imajin_did::{Did, PublicKey};
 use imajin_kernel::Problem;
 use imajin_key_log::{Entry, EntryHash, KeyLog, KeyState, Merged, Receipt, receipt_sign};
 use imajin_store::{Conn, SealedRow, for_update};
+use imajin_web::Custody;
 use serde_json::json;
 
-use super::KeyRefusal;
-use super::{entry_row, log_load, log_object, mirrored_find, receipt_row};
+use super::{KeyRefusal, accept, devices, entry_row, log_load, log_object, mirrored_find, receipt_row};
 use crate::AuthError;
 use crate::auth::{Auth, Writing};
-use crate::identities::identity_find;
+use crate::identities::{Identity, identity_find};
 use crate::log::{Authority, mutation_record};
 use crate::names::Name;
-use crate::rows::MirroredLogRow;
-use crate::schema::{key_log_entries, mirrored_logs};
+use crate::rows::{IdentityRow, MirroredLogRow};
+use crate::schema::{identities, key_log_entries, mirrored_logs};
 
 /// The action in the mutation log.
 pub(crate) const ACTION: &str = "key-log.mirror";
@@ -33,9 +36,15 @@ pub struct MirrorOutcome {
     pub changed: bool,
 }
 
+/// An identity of this node, as it was before.
+struct Own {
+    head: Option<EntryHash>,
+}
+
 /// A version that was checked against what was stored then.
 struct Prepared {
     did: Did,
+    own: Option<Own>,
     merged: Merged,
     entries_new: Vec<Entry>,
     receipts_new: Vec<Receipt>,
@@ -44,13 +53,13 @@ struct Prepared {
 }
 
 impl Auth {
-    /// Keeps the log of an identity that is at home elsewhere. The first version is pinned; a later one must contain
-    /// what was seen, or displace it by a recovery, else the identity is contested here. This node witnesses what it
-    /// sees, and trusts itself and `trusted`, which must be keys.
+    /// Takes in a version of a log. Of an identity that is at home elsewhere the first version is pinned; a later one
+    /// must contain what was seen, or displace it by a recovery, else the identity is contested here. Of an identity of
+    /// this node it is put to what is stored. This node witnesses what it sees, and trusts itself and `trusted`, which
+    /// must be keys, now and from then on.
     ///
     /// # Errors
-    /// [`imajin_kernel::Code::Conflict`] for an identity of this node; what the log's own check says; what the
-    /// database says.
+    /// What the log's own check says, and nothing is changed; what the database says.
     pub async fn mirror_store(
         &self,
         log: KeyLog,
@@ -83,9 +92,8 @@ impl Auth {
         trusted.insert(self.keyring.node_did().clone());
         self.db
             .read(move |conn| {
-                if identity_find(conn, &sealer, &Name::Native(wanted.clone()))?.is_some() {
-                    return Err(KeyRefusal::MirrorOfOwn.into());
-                }
+                let identity = identity_find(conn, &sealer, &Name::Native(wanted.clone()))?;
+                identity.as_ref().map_or(Ok(()), |identity| own_check(identity, &log))?;
                 let known = mirrored_find(conn, &sealer, &wanted)?;
                 let pin = known
                     .and_then(|(row, _state)| row.pin)
@@ -117,6 +125,9 @@ impl Auth {
                 merged.changed |= first.changed;
                 Ok(Prepared {
                     did: wanted,
+                    own: identity.map(|identity| Own {
+                        head: identity.state.and_then(|state| state.head),
+                    }),
                     entries_new: entries_new(&stored, &merged.log)?,
                     receipts_new: merged
                         .log
@@ -145,6 +156,18 @@ fn entries_new(stored: &KeyLog, merged: &KeyLog) -> Result<Vec<Entry>, AuthError
     Ok(new)
 }
 
+/// What must be so before a version of an own identity's log is looked at.
+fn own_check(identity: &Identity, log: &KeyLog) -> Result<(), AuthError> {
+    if identity.custody == Custody::Node {
+        return Err(KeyRefusal::Soft.into());
+    }
+    let registered = identity.recovery_key.as_ref().filter(|_key| identity.state.is_none());
+    for first in log.entries.iter().filter(|entry| entry.prev.is_none()) {
+        accept::recovery_check(first, registered)?;
+    }
+    Ok(())
+}
+
 /// The entries that this node has not witnessed and may: it never signs two that follow the same one. Of several that
 /// come at once it signs none.
 fn witnessable(log: &KeyLog, node: &Did) -> Result<Vec<Entry>, AuthError> {
@@ -166,12 +189,6 @@ fn witnessable(log: &KeyLog, node: &Did) -> Result<Vec<Entry>, AuthError> {
 impl Prepared {
     fn run(&self, conn: &mut Conn, auth: &Writing) -> Result<(), AuthError> {
         let (did, now) = (&self.did, auth.env.now());
-        let row: Option<MirroredLogRow> = for_update!(
-            conn,
-            mirrored_logs::table.find(did.clone()).select(MirroredLogRow::as_select()) => first
-        )
-        .optional()?;
-        let row = row.map(|row| row.intact(&auth.sealer)).transpose()?;
         let entries: i64 = key_log_entries::table
             .filter(key_log_entries::did.eq(did.clone()))
             .count()
@@ -190,6 +207,33 @@ impl Prepared {
         for receipt in &self.receipts_new {
             receipt_row(receipt)?.insert(conn, &auth.sealer)?;
         }
+        match &self.own {
+            Some(own) => self.own_apply(conn, auth, own),
+            None => self.mirror_apply(conn, auth, proof),
+        }
+    }
+
+    /// What is new about an identity of this node. Where its keys have changed elsewhere, all sessions end.
+    fn own_apply(&self, conn: &mut Conn, auth: &Writing, own: &Own) -> Result<(), AuthError> {
+        let row: IdentityRow = for_update!(
+            conn,
+            identities::table.find(self.did.clone()).select(IdentityRow::as_select()) => first
+        )?;
+        let mut row = row.intact(&auth.sealer)?;
+        accept::row_apply(&mut row, &self.merged.state)?;
+        let row = row.save(conn, &auth.sealer)?;
+        devices::reconcile(conn, auth, &self.merged.state, None)?;
+        accept::sessions_end(conn, auth, row, self.merged.state.head != own.head)
+    }
+
+    fn mirror_apply(&self, conn: &mut Conn, auth: &Writing, proof: String) -> Result<(), AuthError> {
+        let (did, now) = (&self.did, auth.env.now());
+        let row: Option<MirroredLogRow> = for_update!(
+            conn,
+            mirrored_logs::table.find(did.clone()).select(MirroredLogRow::as_select()) => first
+        )
+        .optional()?;
+        let row = row.map(|row| row.intact(&auth.sealer)).transpose()?;
         let new = MirroredLogRow {
             did: did.clone(),
             state: super::state_text(&self.merged.state)?,

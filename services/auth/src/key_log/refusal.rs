@@ -24,9 +24,6 @@ pub enum KeyRefusal {
     /// The node holds the key.
     #[error("This identity belongs to a mailbox: the node holds its key, and there is no log of it.")]
     Soft,
-    /// The identity is at home here.
-    #[error("This identity is at home at this node; its log is not mirrored.")]
-    MirrorOfOwn,
     /// The log of the identity is mirrored here, so its first key alone proves nothing any more.
     #[error("This identity is at home at another node, whose key log is mirrored here.")]
     HomeElsewhere,
@@ -46,7 +43,7 @@ impl KeyRefusal {
     pub fn code(&self) -> Code {
         match self {
             Self::Log(error) => error.code(),
-            Self::Contested | Self::Moved | Self::MirrorOfOwn | Self::HomeElsewhere => Code::Conflict,
+            Self::Contested | Self::Moved | Self::HomeElsewhere => Code::Conflict,
             Self::ChangeElsewhere(_) | Self::DeviceKeyForm => Code::InvalidRequest,
             Self::RecoveryKeyDiffers | Self::Soft => Code::Forbidden,
             Self::RequestUnknown | Self::DeviceUnknown => Code::NotFound,

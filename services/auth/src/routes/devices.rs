@@ -3,9 +3,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use imajin_auth_api::{AuthApi, DeviceListRequest, DeviceListView, DeviceRequestView, DeviceView};
 use imajin_did::Did;
 use imajin_kernel::Timestamp;
-use imajin_key_log::{EntryHash, Status};
 use imajin_web::{Failure, PathParams, ProblemDocument, SignedBody, Viewer};
 use serde::Serialize;
 use serde_json::Value;
@@ -14,9 +14,8 @@ use utoipa::ToSchema;
 use super::key_log::EntryAnswer;
 use crate::AuthError;
 use crate::auth::Auth;
-use crate::key_log::devices::{Device, DeviceAddBody, DeviceList, DeviceNameBody};
+use crate::key_log::devices::{DeviceAddBody, DeviceNameBody};
 use crate::key_log::requests::DeviceRequestBody;
-use crate::rows::DeviceRequestRow;
 
 /// One of the caller's keys.
 #[derive(Debug, Serialize, ToSchema)]
@@ -56,15 +55,27 @@ pub(super) struct RequestItem {
     expires_at: Timestamp,
 }
 
-impl From<DeviceRequestRow> for RequestItem {
-    fn from(row: DeviceRequestRow) -> Self {
+impl From<DeviceRequestView> for RequestItem {
+    fn from(view: DeviceRequestView) -> Self {
         Self {
-            id: row.id,
-            code: row.code,
-            key: row.multikey,
-            name: row.name,
-            created_at: row.created_at,
-            expires_at: row.expires_at,
+            id: view.id,
+            code: view.code,
+            key: view.key,
+            name: view.name,
+            created_at: view.created_at,
+            expires_at: view.expires_at,
+        }
+    }
+}
+
+impl From<DeviceView> for DeviceItem {
+    fn from(view: DeviceView) -> Self {
+        Self {
+            key: view.key.multikey(),
+            name: view.name,
+            added_at: view.added_at,
+            last_used_at: view.last_used_at,
+            current: view.current,
         }
     }
 }
@@ -77,11 +88,9 @@ pub(super) struct DeviceListAnswer {
     #[schema(value_type = String)]
     did: Did,
     /// The head of the key log; none before anything was published.
-    #[schema(value_type = Option<String>)]
-    head: Option<EntryHash>,
-    /// active or contested.
-    #[schema(value_type = String)]
-    status: Status,
+    head: Option<String>,
+    /// Whether two histories of the keys contradict each other, so that nothing can be changed.
+    contested: bool,
     /// Whether a key is kept back for the next rotation.
     has_next_key: bool,
     /// The Multikey that can take the identity back.
@@ -92,26 +101,16 @@ pub(super) struct DeviceListAnswer {
     requests: Vec<RequestItem>,
 }
 
-impl DeviceListAnswer {
-    fn new(list: DeviceList, opened_by: Option<&str>) -> Self {
-        let item = |device: Device| {
-            let key = device.key.multikey();
-            DeviceItem {
-                current: opened_by == Some(key.as_str()),
-                key,
-                name: device.name,
-                added_at: device.added_at,
-                last_used_at: device.last_used_at,
-            }
-        };
+impl From<DeviceListView> for DeviceListAnswer {
+    fn from(view: DeviceListView) -> Self {
         Self {
-            did: list.state.did,
-            head: list.state.head,
-            status: list.state.status,
-            has_next_key: list.state.next_key_hash.is_some(),
-            recovery: list.state.recovery.map(|key| key.multikey()),
-            devices: list.devices.into_iter().map(item).collect(),
-            requests: list.requests.into_iter().map(RequestItem::from).collect(),
+            did: view.did,
+            head: view.head,
+            contested: view.contested,
+            has_next_key: view.has_next_key,
+            recovery: view.recovery.map(|key| key.multikey()),
+            devices: view.devices.into_iter().map(DeviceItem::from).collect(),
+            requests: view.requests.into_iter().map(RequestItem::from).collect(),
         }
     }
 }
@@ -127,9 +126,11 @@ impl DeviceListAnswer {
 pub(super) async fn devices(State(auth): State<Arc<Auth>>, viewer: Viewer) -> Result<Json<DeviceListAnswer>, Failure> {
     viewer.session_require()?;
     let token = viewer.token.as_deref().unwrap_or_default();
-    let living = auth.session_resolve(token).await?.ok_or(AuthError::SessionEnded)?;
-    let list = auth.device_list(living.identity).await?;
-    Ok(Json(DeviceListAnswer::new(list, living.opened_by.as_deref())))
+    let request = DeviceListRequest {
+        token: token.to_owned(),
+    };
+    let view = auth.device_list(request).await?.ok_or(AuthError::SessionEnded)?;
+    Ok(Json(view.into()))
 }
 
 /// Sign a new device in: the entry that adds its key, with the name that its owner gives it. Signed (RFC 9421).

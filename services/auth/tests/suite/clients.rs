@@ -1,8 +1,8 @@
 //! The client in this process and the one over a connection give the same answers.
 
 use imajin_auth_api::{
-    AuthClient, CallerKeysRequest, DevelopmentMailList, IdentityFetch, MailboxProofSend, SessionViewRequest,
-    SetupStateRequest,
+    AuthClient, CallerKeysRequest, DevelopmentMailList, DeviceListRequest, IdentityFetch, MailboxProofSend,
+    SessionViewRequest, SetupStateRequest,
 };
 use imajin_did::{Did, Keyring, SecretKey};
 use imajin_kernel::Code;
@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::keys::Ada;
 use crate::world::World;
 use imajin_testkit::on_both;
 
@@ -145,7 +146,47 @@ async fn only_the_node_itself_may_ask(backend: Backend) {
     remote.end().await;
 }
 
+async fn another_process_sees_a_rotation_at_once(backend: Backend) {
+    let world = World::new(backend).await;
+    let (ada, behind) = (Ada::registered(&world, "ada").await, SecretKey::generate(&world.env));
+    let token = ada.login(&world, &ada.phone).await;
+    let remote = Remote::of(&world).await;
+    let local = AuthClient::local(world.auth.clone());
+    let keys = CallerKeysRequest { did: ada.did.clone() };
+    let session = SessionViewRequest { token: token.clone() };
+    for client in [&local, &remote.client] {
+        let list = client
+            .device_list(DeviceListRequest { token: token.clone() })
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!((list.did, list.devices[0].key), (ada.did.clone(), ada.phone.public()));
+        assert!(list.devices[0].current && list.has_next_key && !list.contested);
+        assert_eq!(
+            client.caller_keys(keys.clone()).await.unwrap().keys,
+            [ada.phone.public()]
+        );
+        assert!(client.session_view(session.clone()).await.unwrap().is_some());
+    }
+    let reply = ada.send(&world, "rotate", &ada.rotation(&world, &behind).await).await;
+    assert_eq!(reply.status, axum::http::StatusCode::OK, "{reply:?}");
+    for client in [&local, &remote.client] {
+        assert_eq!(
+            client.caller_keys(keys.clone()).await.unwrap().keys,
+            [ada.next.public()]
+        );
+        assert!(client.session_view(session.clone()).await.unwrap().is_none());
+        let list = client
+            .device_list(DeviceListRequest { token: token.clone() })
+            .await
+            .unwrap();
+        assert_eq!(list, None);
+    }
+    remote.end().await;
+}
+
 on_both! {
+    another_process_sees_a_rotation_at_once,
     both_clients_give_the_same_answers,
     only_the_node_itself_may_ask,
 }

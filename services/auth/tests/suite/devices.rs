@@ -67,8 +67,8 @@ async fn a_new_device_asks_and_an_existing_one_signs_it_in(backend: Backend) {
     assert_eq!(devices[0]["current"], false);
     assert!(devices.iter().all(|device| device["lastUsedAt"].is_string()));
     assert_eq!(
-        (&listed["hasNextKey"], &listed["status"]),
-        (&json!(true), &json!("active"))
+        (&listed["hasNextKey"], &listed["contested"]),
+        (&json!(true), &json!(false))
     );
     assert!(
         !ada.log(&world).await.to_string().contains("Tablet"),

@@ -130,15 +130,75 @@ async fn a_log_with_anything_wrong_in_it_changes_nothing(backend: Backend) {
     );
 }
 
-async fn an_identity_of_this_node_is_not_mirrored(backend: Backend) {
+/// A version of a log that another node has witnessed.
+fn evidence(world: &World, witness: &Keyring, entries: Vec<Entry>) -> KeyLog {
+    let receipts = entries
+        .iter()
+        .map(|entry| receipt_sign(witness.node_key(), witness.node_did().clone(), world.env_now(), entry).unwrap());
+    KeyLog {
+        receipts: receipts.collect(),
+        entries,
+    }
+}
+
+async fn contested_stops_mutations_of_an_identity_of_this_node(backend: Backend) {
     let world = World::new(backend).await;
-    let ada = Ada::registered(&world, "ada").await;
-    let log = KeyLog {
-        entries: vec![ada.first.clone()],
-        receipts: vec![],
-    };
-    let refused = world.auth.mirror_store(log, None, &[]).await.unwrap_err();
-    assert_eq!(refused.code, Code::Conflict);
+    let (ada, registry) = (Ada::registered(&world, "ada").await, Keyring::generate(&world.env));
+    let [here, there, new] = [(); 3].map(|()| generate(&world));
+    let (one, two) = (ada.rotation(&world, &here).await, ada.rotation(&world, &there).await);
+    assert_eq!(ada.send(&world, "rotate", &one).await.status, StatusCode::OK);
+    let token = ada.login(&world, &ada.next).await;
+    world.clock.advance(Span::hours(1));
+    let seen = evidence(&world, &registry, vec![ada.first.clone(), two.clone()]);
+    // A witness that is not trusted changes nothing.
+    let outcome = world.auth.mirror_store(seen.clone(), None, &[]).await.unwrap();
+    assert_eq!(
+        (outcome.state.status, outcome.state.head),
+        (Status::Active, Some(one.hash().unwrap()))
+    );
+    assert_eq!(ada.mutate(&world, &ada.next).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(world.audit().await, []);
+    let trusted = [registry.node_did().clone()];
+    let outcome = world.auth.mirror_store(seen, None, &trusted).await.unwrap();
+    assert_eq!(outcome.state.status, Status::Contested);
+    for key in [&ada.phone, &ada.next] {
+        let reply = ada.mutate(&world, key).await;
+        assert_refused(&reply, 409, "conflict");
+        assert!(reply.text.contains("Two histories"), "{reply:?}");
+    }
+    assert_eq!(
+        world.session_did(&token).await,
+        None,
+        "the key that opened it does not count for now"
+    );
+    assert_eq!(ada.log(&world).await["status"], "contested");
+    assert_refused(&ada.send(&world, "rotate", &two).await, 409, "conflict");
+    assert_eq!(world.audit().await, []);
+    let reply = ada.send(&world, "recover", &ada.recovery(&world, &new)).await;
+    assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+    assert_eq!(ada.mutate(&world, &new).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(world.audit().await, []);
+}
+
+async fn what_another_node_accepted_extends_the_log_of_an_own_identity(backend: Backend) {
+    let world = World::new(backend).await;
+    let (ada, other) = (Ada::registered(&world, "ada").await, Keyring::generate(&world.env));
+    let token = ada.login(&world, &ada.phone).await;
+    let rotated = ada.rotation(&world, &generate(&world)).await;
+    let seen = evidence(&world, &other, vec![ada.first.clone(), rotated]);
+    let outcome = world.auth.mirror_store(seen, None, &[]).await.unwrap();
+    assert_eq!(outcome.state.keys, [ada.next.public()]);
+    assert_eq!(world.session_did(&token).await, None);
+    ada.login(&world, &ada.next).await;
+    assert_eq!(world.audit().await, []);
+    let soft = world.mailbox_login("ada@example.org").await;
+    let mut foreign = Ada::new(&world).first;
+    foreign.did = world.session_did(&soft).await.unwrap();
+    let refused = world
+        .auth
+        .mirror_store(evidence(&world, &other, vec![foreign]), None, &[])
+        .await;
+    assert_eq!(refused.unwrap_err().code, Code::Forbidden);
 }
 
 async fn contested_stops_mutations_until_a_recovery(backend: Backend) {
@@ -216,7 +276,8 @@ on_both! {
     a_foreign_log_is_verified_pinned_and_published,
     a_mirrored_log_is_extended_and_its_keys_count,
     a_log_with_anything_wrong_in_it_changes_nothing,
-    an_identity_of_this_node_is_not_mirrored,
+    contested_stops_mutations_of_an_identity_of_this_node,
+    what_another_node_accepted_extends_the_log_of_an_own_identity,
     contested_stops_mutations_until_a_recovery,
     this_node_never_witnesses_two_that_follow_the_same_one,
 }

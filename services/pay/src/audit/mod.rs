@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 
 use diesel::Connection;
 use diesel::result::Error;
-use imajin_did::{Did, Keyring, PublicKey};
+use imajin_did::Keyring;
 use imajin_kernel::Env;
 use imajin_ledger::LedgerError;
-use imajin_store::mutation::Writer;
+use imajin_store::mutation::{Keys, Writer};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
 pub use goods::{PaidGoods, paid_goods_list};
@@ -30,6 +30,14 @@ const PAGE: i64 = 500;
 /// # Errors
 /// [`StoreError`] for what stopped the audit; what is wrong with a row is a finding.
 pub fn audit(conn: &mut Conn, keyring: &Keyring) -> Result<Vec<Finding>, StoreError> {
+    audit_with_keys(conn, keyring, &|_did| Vec::new())
+}
+
+/// As [`audit`]; `keys` gives the keys that a DID has or had besides the one that it contains.
+///
+/// # Errors
+/// As [`audit`].
+pub fn audit_with_keys(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Result<Vec<Finding>, StoreError> {
     let sealer = Sealer::for_service(keyring, SERVICE);
     let writer = Writer::new(
         PayConfig::default().chain,
@@ -44,7 +52,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring) -> Result<Vec<Finding>, StoreEr
         sales: BTreeMap::new(),
         money_messages: 0,
     };
-    conn.transaction(|conn| auditor.run(conn, &writer))?;
+    conn.transaction(|conn| auditor.run(conn, &writer, keys))?;
     let mut findings = auditor.findings;
     findings.sort();
     findings.dedup();
@@ -68,9 +76,8 @@ struct Auditor {
 }
 
 impl Auditor {
-    fn run(&mut self, conn: &mut Conn, writer: &Writer) -> Result<(), StoreError> {
-        let own_keys = |_did: &Did| -> Vec<PublicKey> { Vec::new() };
-        imajin_store::audit(conn, writer, &own_keys, &mut self.findings)?;
+    fn run(&mut self, conn: &mut Conn, writer: &Writer, keys: Keys<'_>) -> Result<(), StoreError> {
+        imajin_store::audit(conn, writer, keys, &mut self.findings)?;
         CheckoutRow::audit(conn, &self.sealer, &mut self.findings)?;
         SplitRow::audit(conn, &self.sealer, &mut self.findings)?;
         MessageRow::audit(conn, &self.sealer, &mut self.findings)?;

@@ -149,6 +149,10 @@ impl AuthApi for Fakes {
         Ok(self.mails.clone())
     }
 
+    async fn device_list(&self, _request: DeviceListRequest) -> Result<Option<DeviceListView>, Problem> {
+        Ok(None)
+    }
+
     async fn setup_state(&self, _: SetupStateRequest) -> Result<SetupState, Problem> {
         Ok(SetupState {
             operator: self.operator.clone(),
