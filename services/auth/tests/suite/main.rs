@@ -4,6 +4,7 @@
 mod audits;
 mod clients;
 mod documents;
+mod flood;
 mod foreign;
 mod login;
 mod mailbox;
