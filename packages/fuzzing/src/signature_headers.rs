@@ -57,7 +57,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         format!("{}\n{}\n{digest}\n", answer.signature_input, answer.signature)
     });
     let odd = concat!(
-        r#"a=("@query-param";name="x" "content-digest";key="sha-256" "idempotency-key";bs "signature";sf "@status";req)"#,
+        r#"a=("@query-param";name="x" "content-digest";key="sha-256" "idempotency-key";bs "#,
+        r#""signature";sf "@status";req)"#,
         r#";created=1772323200;expires=1772323300;alg="ecdsa-p256-sha256";tag="t", b=()"#,
         "\na=:AA==:, b=:AA==:\nsha-256=:AA==:, sha-512=:AA==:\nx",
     );
