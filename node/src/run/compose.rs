@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::Router;
 use imajin_auth::{Auth, AuthDeps, MailConfig};
 use imajin_auth_api::AuthClient;
-use imajin_did::Keyring;
+use imajin_did::{Keyring, Resolver};
 use imajin_events::{Events, EventsConfig, EventsDeps};
 use imajin_events_api::EventsClient;
 use imajin_fair::plan::FeeSchedule;
@@ -13,7 +13,7 @@ use imajin_pay_api::{PayClient, SellerClient};
 use imajin_registry::{Registry, RegistryConfig, RegistryDeps};
 use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
-use imajin_web::resolve::WebResolver;
+use imajin_web::resolve::{CachedResolver, Chain, RegistryResolver, WebResolver};
 use imajin_web::{Reach, Readiness, RpcClient, RpcConfig, ServiceRoutes, Site};
 use imajin_www::{Www, WwwDeps};
 use secrecy::ExposeSecret;
@@ -243,17 +243,23 @@ async fn start_auth(
             smtp_url: url.expose_secret().to_owned(),
             from: config.mail.from.clone(),
         }),
-        resolver: Some(Arc::new(
-            WebResolver::new(remotes.env.clone(), reach(config)).map_err(failed(ServiceName::Auth))?,
-        )),
+        resolver: Some(foreign_resolver(config, remotes.env).map_err(failed(ServiceName::Auth))?),
     };
     let auth = Auth::start(deps).await.map_err(failed(ServiceName::Auth))?;
     Ok((Some(Arc::clone(&auth)), AuthClient::local(auth)))
 }
 
+/// Who is asked about DIDs that are not registered here: the host of a did:web, and about nodes the registry.
+///
 /// A developer's nodes find each other on one machine; any other node calls public addresses only.
-const fn reach(config: &Config) -> Reach {
-    if config.dev { Reach::Development } else { Reach::Public }
+fn foreign_resolver(config: &Config, env: &Env) -> Result<Arc<dyn Resolver>, Problem> {
+    let reach = if config.dev { Reach::Development } else { Reach::Public };
+    let mut resolvers: Vec<Arc<dyn Resolver>> = vec![Arc::new(WebResolver::new(env.clone(), reach)?)];
+    if let Some(url) = &config.registry.url {
+        let registry = RegistryResolver::new(url.clone(), reach)?;
+        resolvers.push(Arc::new(CachedResolver::new(Arc::new(registry), env.clone())));
+    }
+    Ok(Arc::new(Chain::new(resolvers)))
 }
 
 /// What every service but auth is made from.

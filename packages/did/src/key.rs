@@ -42,7 +42,7 @@ impl PublicKey {
         if key.is_weak() {
             return Err(KeyError::SmallOrder);
         }
-        if key.to_edwards().compress().to_bytes() != *bytes {
+        if !is_reduced(bytes) {
             return Err(KeyError::NotCanonical);
         }
         Ok(Self(key))
@@ -107,6 +107,15 @@ impl PublicKey {
             .verify_strict(message, &signature.to_dalek())
             .or(Err(BadSignature))
     }
+}
+
+/// Whether y is below the field's prime 2^255 - 19, so that the encoding is the one that compressing the point gives.
+///
+/// The other ambiguous encodings, of x = 0 with the sign of a negative number, are of points of small order. Comparing
+/// bytes is a tenth of the work of compressing.
+fn is_reduced(bytes: &[u8; 32]) -> bool {
+    let [lowest, middle @ .., highest] = bytes;
+    !(*lowest >= 0xed && middle.iter().all(|byte| *byte == 0xff) && highest & 0x7f == 0x7f)
 }
 
 impl fmt::Display for PublicKey {

@@ -9,6 +9,8 @@ const ED25519_PUB: [u8; 2] = [0xed, 0x01];
 const P256_PUB: [u8; 2] = [0x80, 0x24];
 /// The longest text that is decoded: a P-256 key has 49 characters.
 const TEXT_LENGTH_MAX: usize = 100;
+/// Larger than any key that we read, so that another kind is called by its name and not malformed.
+const BUFFER_LENGTH: usize = 80;
 
 /// Why a text is no Multikey of a key that we use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,40 +52,41 @@ fn encode_bytes(codec: [u8; 2], key: &[u8]) -> String {
 }
 
 pub(crate) fn decode(text: &str) -> Result<PublicKey, MultikeyError> {
-    match decode_any(text) {
-        Ok(VerifyingKey::Ed25519(key)) => Ok(key),
-        Ok(VerifyingKey::P256(_)) | Err(MultikeyError::UnknownKind | MultikeyError::P256(_)) => {
-            Err(MultikeyError::NotEd25519)
-        }
-        Err(error) => Err(error),
-    }
+    let mut buffer = [0; BUFFER_LENGTH];
+    let bytes = decode_bytes(text, &mut buffer)?;
+    ed25519(bytes.strip_prefix(&ED25519_PUB).ok_or(MultikeyError::NotEd25519)?)
 }
 
 pub(crate) fn decode_p256(text: &str) -> Result<P256Key, MultikeyError> {
-    match decode_any(text) {
-        Ok(VerifyingKey::P256(key)) => Ok(key),
-        Ok(VerifyingKey::Ed25519(_)) | Err(MultikeyError::UnknownKind | MultikeyError::Key(_)) => {
-            Err(MultikeyError::NotP256)
-        }
-        Err(error) => Err(error),
-    }
+    let mut buffer = [0; BUFFER_LENGTH];
+    let bytes = decode_bytes(text, &mut buffer)?;
+    let key = bytes.strip_prefix(&P256_PUB).ok_or(MultikeyError::NotP256)?;
+    Ok(P256Key::from_compressed(key)?)
 }
 
 pub(crate) fn decode_any(text: &str) -> Result<VerifyingKey, MultikeyError> {
+    let mut buffer = [0; BUFFER_LENGTH];
+    let bytes = decode_bytes(text, &mut buffer)?;
+    if let Some(key) = bytes.strip_prefix(&ED25519_PUB) {
+        return Ok(ed25519(key)?.into());
+    }
+    let key = bytes.strip_prefix(&P256_PUB).ok_or(MultikeyError::UnknownKind)?;
+    Ok(P256Key::from_compressed(key)?.into())
+}
+
+fn ed25519(bytes: &[u8]) -> Result<PublicKey, MultikeyError> {
+    let bytes: &[u8; 32] = bytes.try_into().or(Err(MultikeyError::Malformed))?;
+    Ok(PublicKey::from_bytes(bytes)?)
+}
+
+/// The multicodec and the key, without a look at either.
+fn decode_bytes<'a>(text: &str, buffer: &'a mut [u8; BUFFER_LENGTH]) -> Result<&'a [u8], MultikeyError> {
     let base58 = text.strip_prefix('z').ok_or(MultikeyError::NotBase58btc)?;
     if text.len() > TEXT_LENGTH_MAX {
         return Err(MultikeyError::Malformed);
     }
-    // Larger than any key that we read, so that another kind is called by its name and not malformed.
-    let mut buffer = [0; 80];
     let length = bs58::decode(base58)
-        .onto(&mut buffer)
+        .onto(&mut *buffer)
         .or(Err(MultikeyError::Malformed))?;
-    let bytes = buffer.get(..length).ok_or(MultikeyError::Malformed)?;
-    if let Some(key) = bytes.strip_prefix(&ED25519_PUB) {
-        let key: &[u8; 32] = key.try_into().or(Err(MultikeyError::Malformed))?;
-        return Ok(PublicKey::from_bytes(key)?.into());
-    }
-    let key = bytes.strip_prefix(&P256_PUB).ok_or(MultikeyError::UnknownKind)?;
-    Ok(P256Key::from_compressed(key)?.into())
+    buffer.get(..length).ok_or(MultikeyError::Malformed)
 }

@@ -8,7 +8,7 @@ use crate::{Complaint, TidyError, Tree};
 const INHERITED: [&str; 5] = ["version", "edition", "rust-version", "license", "publish"];
 
 /// Every directory below `packages/` and `services/` is a crate, and every crate says what it is for and takes the
-/// shared lints, version and dependencies.
+/// shared lints, version and dependencies; a package outside the workspace (`fuzz/`) does not.
 ///
 /// # Errors
 /// When a directory cannot be listed or a manifest is malformed.
@@ -29,6 +29,10 @@ pub fn check(tree: &Tree) -> Result<Vec<Complaint>, TidyError> {
         .filter(|file| file.name() == "Cargo.toml" && file.path != "Cargo.toml")
     {
         let table = parse(&file.path, &file.text)?;
+        // A package that is a workspace of its own has nothing to take from ours: it is outside on purpose.
+        if table.contains_key("workspace") {
+            continue;
+        }
         complaints.extend(
             check_manifest(&table)
                 .into_iter()

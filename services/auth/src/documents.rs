@@ -139,6 +139,12 @@ impl Auth {
                 Ok(resolution) => Resolved::Foreign(Box::new(resolution)),
                 Err(error) => Resolved::Refused(error),
             },
+            // Perhaps a node that a registry knows.
+            (None, Method::Mjn | Method::Imajin) => match self.foreign_resolve(&did).await {
+                Ok(resolution) => Resolved::Foreign(Box::new(resolution)),
+                Err(ResolveError::Deactivated) => Resolved::Deactivated,
+                Err(_error) => Resolved::NotFound,
+            },
             (None, _) => Resolved::NotFound,
         })
     }

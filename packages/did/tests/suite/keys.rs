@@ -74,6 +74,22 @@ fn signatures_have_one_text() {
 }
 
 proptest! {
+    #[test]
+    fn a_key_has_one_encoding(bytes: [u8; 32], lowest in 0xe0_u8.., sign: bool) {
+        // Random bytes are never near the prime, so half of the cases are put there.
+        let mut near = [0xff; 32];
+        (near[0], near[31]) = (lowest, if sign { 0xff } else { 0x7f });
+        for bytes in [bytes, near] {
+            if let Ok(key) = PublicKey::from_bytes(&bytes) {
+                let point = ed25519_dalek::VerifyingKey::from_bytes(&bytes).unwrap().to_edwards();
+                prop_assert_eq!(point.compress().to_bytes(), bytes);
+                prop_assert_eq!(key.to_bytes(), bytes);
+            }
+        }
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
     fn every_changed_bit_of_message_or_signature_is_refused(seed: [u8; 32], message: [u8; 8]) {

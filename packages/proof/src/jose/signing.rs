@@ -13,6 +13,9 @@ use imajin_kernel::Env;
 use super::{Algorithm, JoseError, Jwk};
 
 /// A private key that signs tokens; a clone shares it. Its `kid` is the thumbprint of its public half (RFC 7638).
+///
+/// The parsed key is kept and used through aws-lc-rs itself: the JWT library on top of it reads a key again for every
+/// signature, which for RSA is most of the time. The tests hold both against each other.
 #[derive(Clone)]
 pub struct SigningKey(Arc<Inner>);
 

@@ -9,6 +9,7 @@ mod audits;
 mod faults;
 mod logs;
 mod migrations;
+mod nonces;
 mod queues;
 mod reads;
 mod rows;

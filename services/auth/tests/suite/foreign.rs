@@ -40,6 +40,7 @@ impl Resolver for Hosts {
                 ..known
             }),
             "ended.example" => Err(ResolveError::Deactivated),
+            _ if *did == key().did() => Ok(known),
             "html.example" => Err(ResolveError::Representation),
             "broken.example" => Err(ResolveError::Unavailable),
             "missing.example" => Err(ResolveError::NotFound),
@@ -113,6 +114,23 @@ async fn a_did_web_of_another_host_is_resolved(backend: Backend) {
     }
 }
 
+async fn a_node_that_a_registry_knows_is_resolved(backend: Backend) {
+    let world = World::new(backend).await;
+    let known = key().did();
+    let json = world.get(&format!("/1.0/identifiers/{known}"), &[]).await.json();
+    assert_eq!(json["didDocument"]["id"], json!(known));
+    let client = AuthClient::local(world.auth.clone());
+    let caller = client
+        .caller_keys(CallerKeysRequest { did: known.clone() })
+        .await
+        .unwrap();
+    assert_eq!(
+        (caller.did, caller.tier),
+        (known, Tier::Visitor),
+        "it signs with the key that it is"
+    );
+}
+
 async fn a_did_key_of_p_256_is_its_own_document(backend: Backend) {
     let world = World::new(backend).await;
     let did = "did:key:zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169";
@@ -143,5 +161,6 @@ async fn a_did_key_of_p_256_is_its_own_document(backend: Backend) {
 on_both! {
     a_did_web_of_another_host_signs_as_a_visitor,
     a_did_web_of_another_host_is_resolved,
+    a_node_that_a_registry_knows_is_resolved,
     a_did_key_of_p_256_is_its_own_document,
 }

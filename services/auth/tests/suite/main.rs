@@ -5,6 +5,7 @@ mod audits;
 mod clients;
 mod devices;
 mod documents;
+mod flood;
 mod foreign;
 mod key_log;
 mod keys;

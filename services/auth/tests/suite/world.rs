@@ -224,6 +224,14 @@ impl World {
             .unwrap()
     }
 
+    pub(crate) async fn row_count(&self, table: &'static str) -> usize {
+        let work = move |conn: &mut Conn| {
+            let columns = tamper::columns(conn, table)?;
+            Ok::<_, StoreError>(column_texts(conn, table, &columns[0])?.len())
+        };
+        self.db.read(work).await.unwrap()
+    }
+
     pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {

@@ -1,0 +1,74 @@
+//! What the fuzz targets run: one function for each parser that reads what strangers send.
+//!
+//! A target takes any bytes and panics when something is not as it must be: a text that parses to something else than
+//! itself, a value that does not survive being written and read, a signature that verifies although nobody made it.
+//!
+//! Two programs use the targets: `fuzz/` at the root runs them under libFuzzer for as long as one likes, and the test
+//! of this crate feeds them mutated [`Target::seeds`] for a second or two, in every test run, on the stable compiler.
+//!
+//! To add a target: a module with `run` and `seeds` here, a line in [`TARGETS`], and a file of three lines with its
+//! `[[bin]]` in `fuzz/`. The test compares the two lists.
+
+mod did;
+mod document;
+mod jwt;
+mod signature_headers;
+mod signed_message;
+
+use imajin_kernel::Timestamp;
+
+/// A function that takes any bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// The name of the program in `fuzz/`.
+    pub name: &'static str,
+    /// Panics when something is wrong.
+    pub run: fn(&[u8]),
+    /// Inputs that get far, to start from.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// All of them.
+pub const TARGETS: [Target; 5] = [
+    Target {
+        name: "did",
+        run: did::run,
+        seeds: did::seeds,
+    },
+    Target {
+        name: "document",
+        run: document::run,
+        seeds: document::seeds,
+    },
+    Target {
+        name: "jwt",
+        run: jwt::run,
+        seeds: jwt::seeds,
+    },
+    Target {
+        name: "signature_headers",
+        run: signature_headers::run,
+        seeds: signature_headers::seeds,
+    },
+    Target {
+        name: "signed_message",
+        run: signed_message::run,
+        seeds: signed_message::seeds,
+    },
+];
+
+/// Runs the target with this name.
+///
+/// # Panics
+/// When there is none, or when the target finds something wrong.
+pub fn run(name: &str, data: &[u8]) {
+    let target = TARGETS.iter().find(|target| target.name == name);
+    let target = target.unwrap_or_else(|| unreachable!("no target is called {name}"));
+    (target.run)(data);
+}
+
+/// The time of every seed: 2026-03-01T00:00:00Z.
+const NOW: Timestamp = Timestamp::from_seconds(1_772_323_200);
+
+/// A P-256 key of the did:key vectors; nobody here can sign with it.
+const P256_DID: &str = "did:key:zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169";
