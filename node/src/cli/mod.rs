@@ -7,6 +7,7 @@ mod config;
 mod event;
 mod key;
 mod login;
+mod master_key;
 mod node;
 mod output;
 mod receipt;

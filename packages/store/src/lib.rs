@@ -22,6 +22,7 @@ mod readers;
 mod schema;
 mod seal;
 pub mod tamper;
+pub mod vault;
 mod writer;
 
 pub use audit::audit;

@@ -41,6 +41,7 @@ mod session_keys;
 mod sessions;
 mod setup;
 mod soft;
+mod vault;
 
 use imajin_store::{Migrations, embed_migrations};
 
@@ -48,6 +49,7 @@ pub use audit::audit;
 pub use auth::{Auth, AuthDeps};
 pub use error::AuthError;
 pub use mailer::MailConfig;
+pub use vault::SEALED_COLUMNS;
 
 /// The service's name: its prefix, its database, its chain in the mutation log.
 const SERVICE: &str = "auth";

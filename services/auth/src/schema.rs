@@ -97,9 +97,7 @@ diesel::table! {
     development_mails (id) {
         id -> Text,
         recipient -> Text,
-        subject -> Text,
-        body -> Text,
-        link -> Text,
+        sealed_message -> Binary,
         created_at -> BigInt,
         row_seal -> Binary,
     }
