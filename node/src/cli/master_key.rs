@@ -148,10 +148,7 @@ async fn master_key_change(
     Ok(())
 }
 
-async fn databases_open(
-    data: &DataDir,
-    config: &Config,
-) -> Result<Vec<(ServiceName, imajin_store::Db)>, CommandError> {
+async fn databases_open(data: &DataDir, config: &Config) -> Result<Vec<(ServiceName, imajin_store::Db)>, CommandError> {
     let mut open = Vec::new();
     for service in database_services(data, config) {
         let opened = database_open(data, config, service).await;

@@ -48,7 +48,12 @@ pub(super) async fn bind(data: &DataDir, config: &Config, keyring: &Keyring, env
     let certificate = match (https, &config.tls.certificate, &config.tls.private_key) {
         (false, ..) => None,
         (true, Some(certificate), Some(key)) => Some(certificate_load(certificate, key)?),
-        (true, ..) => Some(certificate_generate(data, keyring, env, &public.certificate_hosts(address))?),
+        (true, ..) => Some(certificate_generate(
+            data,
+            keyring,
+            env,
+            &public.certificate_hosts(address),
+        )?),
     };
     let mut services = Vec::new();
     if config.service_ports {

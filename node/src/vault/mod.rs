@@ -243,7 +243,9 @@ impl Vault {
     fn open_by_passphrase(&self, file: &VaultFile) -> Result<Option<Opened>, VaultError> {
         let mut passphrase = None;
         for slot in &file.slots {
-            let Means::Passphrase { kdf } = &slot.means else { continue };
+            let Means::Passphrase { kdf } = &slot.means else {
+                continue;
+            };
             // Asked for once, whichever of two passphrases it turns out to be.
             let text = match passphrase.take() {
                 Some(text) => text,
@@ -273,7 +275,10 @@ impl Vault {
             source,
         };
         let sealed = Sealed::from_bytes(fs::read(&path).map_err(io)?);
-        let node = match (sealed.open_key(&opened.keys.current, NODE_KEY.label), &opened.keys.previous) {
+        let node = match (
+            sealed.open_key(&opened.keys.current, NODE_KEY.label),
+            &opened.keys.previous,
+        ) {
             (Err(SealError::Broken), Some(previous)) => sealed.open_key(previous, NODE_KEY.label),
             (opened, _) => opened,
         };

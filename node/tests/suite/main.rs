@@ -8,4 +8,5 @@ mod crash;
 mod processes;
 mod refusals;
 mod support;
+mod vault;
 mod verify;

@@ -3,11 +3,13 @@
 //! | what is proven | how | module |
 //! |---|---|---|
 //! | a document that outlives its request | Ed25519 over RFC 8785 bytes | [`SignedMessage`] |
+//! | what one DID says about another | the same, in a form of its own | [`attestation`] |
 //! | one HTTP request | RFC 9421 over method, URL, digest and idempotency key | [`http_sig`] |
 //! | what this node said to a bearer | a JWT of one type, for one audience | [`token`] |
 //!
 //! Everything here is pure: the caller passes the time and finds the keys.
 
+pub mod attestation;
 mod base64_text;
 pub mod digest;
 mod error;

@@ -7,6 +7,7 @@ mod canon;
 mod catalog;
 mod conn;
 mod db;
+pub mod dump;
 mod error;
 mod faults;
 mod finding;

@@ -3,7 +3,10 @@
 //! A service lists its columns, so that changing the master key forgets none. A column that holds sealed bytes is
 //! called `sealed_…`; a test compares the names with the lists.
 
-use imajin_did::{Keyring, Sealed};
+use diesel::QueryResult;
+#[doc(hidden)]
+pub use imajin_did::{Keyring, Sealed};
+use imajin_did::{SealError, Zeroizing};
 use imajin_kernel::Env;
 
 use crate::{Conn, Finding, SealedRow, Sealer, StoreError};
@@ -22,6 +25,45 @@ pub struct SealedColumn {
     pub holds: &'static str,
     /// Gives one page of rows, from an offset in the order of the key, the seal of today.
     pub reseal: fn(&mut Conn, &Resealer, i64) -> Result<Resealed, StoreError>,
+    /// Opens one page of rows, for audits and tests. A page that is not full is the last.
+    pub open: fn(&mut Conn, &Keyring, i64) -> QueryResult<Vec<OpenedSecret>>,
+}
+
+/// A secret, or why it does not open.
+pub struct OpenedSecret {
+    /// The row's key.
+    pub row: String,
+    /// What is in it.
+    pub secret: Result<Zeroizing<Vec<u8>>, SealError>,
+}
+
+impl SealedColumn {
+    /// Adds a finding for each row whose secret does not open.
+    ///
+    /// # Errors
+    /// Diesel's.
+    pub fn audit(
+        &self,
+        conn: &mut Conn,
+        keyring: &Keyring,
+        service: &str,
+        findings: &mut Vec<Finding>,
+    ) -> QueryResult<()> {
+        let mut offset = 0;
+        loop {
+            let page = (self.open)(conn, keyring, offset)?;
+            let seen = i64::try_from(page.len()).unwrap_or(i64::MAX);
+            for opened in page {
+                if let Err(error) = opened.secret {
+                    findings.push(Finding::new(service, self.table, opened.row, error.to_string()));
+                }
+            }
+            if seen < RESEAL_PAGE {
+                return Ok(());
+            }
+            offset += seen;
+        }
+    }
 }
 
 /// What giving a new seal needs.
@@ -101,11 +143,36 @@ macro_rules! sealed_column {
             }
             Ok(page)
         }
+        fn open(
+            conn: &mut $crate::Conn,
+            keyring: &$crate::vault::Keyring,
+            offset: i64,
+        ) -> diesel::QueryResult<Vec<$crate::vault::OpenedSecret>> {
+            use diesel::{QueryDsl as _, RunQueryDsl as _, SelectableHelper as _};
+            let rows: Vec<$Row> = $table::table
+                .order($table::$order)
+                .offset(offset)
+                .limit($crate::vault::RESEAL_PAGE)
+                .select(<$Row>::as_select())
+                .load(conn)?;
+            let opened = rows.into_iter().map(|row| {
+                let label: String = {
+                    let $row = &row;
+                    $label
+                };
+                $crate::vault::OpenedSecret {
+                    row: $crate::SealedRow::row_key(&row),
+                    secret: keyring.open(&label, &$crate::vault::Sealed::from_bytes(row.$column)),
+                }
+            });
+            Ok(opened.collect())
+        }
         $crate::vault::SealedColumn {
             table: $name,
             column: stringify!($column),
             holds: $holds,
             reseal,
+            open,
         }
     }};
 }

@@ -1,6 +1,7 @@
 use imajin_did::SealError;
 use imajin_kernel::{Code, Problem};
 use imajin_proof::ProofError;
+use imajin_proof::attestation::AttestationError;
 use imajin_proof::token::TokenError;
 use imajin_store::StoreError;
 
@@ -119,6 +120,27 @@ pub enum AuthError {
     /// There is an operator already.
     #[error("This node has an operator already.")]
     SetupDone,
+
+    /// The document is no attestation, or no revocation, that counts.
+    #[error("{0}")]
+    Attestation(#[from] AttestationError),
+    /// It was taken back, and does not come back.
+    #[error("This attestation was revoked.")]
+    AttestationRevoked,
+    /// Nobody has said this here.
+    #[error("There is no such attestation.")]
+    AttestationUnknown,
+    /// The attester has said enough for now.
+    #[error("So many attestations are too many: at most {hour_max} in an hour and {all_max} in all.")]
+    AttestationLimit {
+        /// In an hour.
+        hour_max: i64,
+        /// In all.
+        all_max: i64,
+    },
+    /// A list was asked for in a way that it cannot be given.
+    #[error("{0}")]
+    ListForm(&'static str),
 }
 
 impl From<diesel::result::Error> for AuthError {
@@ -151,6 +173,11 @@ impl AuthError {
             | Self::ForeignTarget
             | Self::MailboxForm
             | Self::NextForm => Code::InvalidRequest,
+            Self::Attestation(error) => error.code(),
+            Self::ListForm(_) => Code::InvalidRequest,
+            Self::AttestationRevoked => Code::Conflict,
+            Self::AttestationUnknown => Code::NotFound,
+            Self::AttestationLimit { .. } => Code::RateLimited,
             Self::HandleTaken | Self::SetupDone => Code::Conflict,
             Self::OtherSigner | Self::LoginFailed => Code::BadSignature,
             Self::ChallengeExpired => Code::StaleSignature,
@@ -184,6 +211,7 @@ impl AuthError {
             Self::LinkGone => "Ask for a new link at /login.",
             Self::SetupTokenWrong => "Use the link that the node printed when it started last.",
             Self::SetupDone => "Ask the operator.",
+            Self::AttestationRevoked => "Sign a new one, with a new timestamp.",
             _ => return None,
         })
     }

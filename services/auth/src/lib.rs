@@ -9,6 +9,7 @@
 //! | a challenge is given out (without a row) and answered (once) | `challenge`, `login` |
 //! | a session: a signed token that names a row | `sessions`, `session_keys` |
 //! | a mailbox is proven, a soft identity stands for it | `mailbox`, `mailer`, `soft`, `custodial` |
+//! | one identity says something about another, and takes it back | `attestations` |
 //! | somebody becomes the operator | `setup` |
 //! | DID documents, key sets, resolution | `documents` |
 //! | what `imajin verify` checks | `audit` |
@@ -19,6 +20,7 @@
 //! of the session itself.
 
 mod api;
+mod attestations;
 mod audit;
 mod auth;
 mod challenge;

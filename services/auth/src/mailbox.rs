@@ -146,8 +146,8 @@ impl Auth {
         let opened = self
             .keyring
             .open(&mail_label(&row.id), &Sealed::from_bytes(row.sealed_message))?;
-        let message: SealedMail =
-            serde_json::from_slice(&opened).map_err(|_error| AuthError::Row(format!("development_mails {}", row.id)))?;
+        let message: SealedMail = serde_json::from_slice(&opened)
+            .map_err(|_error| AuthError::Row(format!("development_mails {}", row.id)))?;
         Ok(DevelopmentMail {
             to: row.recipient,
             subject: message.subject,

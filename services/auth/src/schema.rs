@@ -125,6 +125,21 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    attestations (id) {
+        id -> Text,
+        owner_did -> Text,
+        subject_did -> Text,
+        attestation_type -> Text,
+        document -> Text,
+        revocation -> Nullable<Text>,
+        proof -> Text,
+        created_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(identities, identity_aliases);
 diesel::allow_tables_to_appear_in_same_query!(identities, mailbox_aliases);
 diesel::allow_tables_to_appear_in_same_query!(identities, sessions);

@@ -42,6 +42,11 @@ use Access::{Key, Proof, Public, Session, Signed, Soft};
 
 /// Every operation that the services describe.
 pub(super) const OPERATIONS: &[Operation] = &[
+    operation("GET", "/auth/api/attestations", Public),
+    operation("POST", "/auth/api/attestations", Key),
+    operation_with("POST", "/auth/api/attestations/verify", Public, r#"{"attestation":{}}"#),
+    operation("GET", "/auth/api/attestations/{id}", Public),
+    operation("POST", "/auth/api/attestations/{id}/revoke", Key),
     operation("POST", "/auth/api/authenticate", Proof),
     operation_with("POST", "/auth/api/challenge", Public, r#"{"id":"nobody_here"}"#),
     operation("GET", "/auth/api/identity/{did}", Public),

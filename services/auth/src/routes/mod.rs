@@ -1,5 +1,6 @@
 //! The HTTP side: one file per resource, one small handler per endpoint. A handler extracts, calls the domain, answers.
 
+mod attestations;
 mod browser;
 mod challenge;
 mod identity;
@@ -64,6 +65,10 @@ impl Auth {
             .routes(routes!(onboard::onboard_send))
             .routes(routes!(onboard::onboard_page, onboard::onboard_confirm))
             .routes(routes!(setup::setup))
+            .routes(routes!(attestations::issue, attestations::list))
+            .routes(routes!(attestations::fetch))
+            .routes(routes!(attestations::revoke))
+            .routes(routes!(attestations::verify))
             .with_state(self.surroundings());
         ServiceRoutes::new(SERVICE, "Identities, login and sessions", routes, self.readiness())
     }

@@ -1,10 +1,12 @@
 //! One struct per table, each sealed over all its columns.
 
+mod attestation;
 mod identity;
 mod mailbox;
 mod node;
 mod session;
 
+pub(crate) use attestation::AttestationRow;
 pub(crate) use identity::{CustodialKeyRow, IdentityAliasRow, IdentityRow, MailboxAliasRow};
 pub(crate) use mailbox::{DevelopmentMailRow, MailboxProofRow};
 pub(crate) use node::{NodeRoleRow, SetupTokenRow};

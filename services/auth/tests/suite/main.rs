@@ -1,6 +1,7 @@
 //! Auth through its routes and its client, on SQLite and on Postgres.
 #![cfg(test)]
 
+mod attestations;
 mod audits;
 mod clients;
 mod documents;
