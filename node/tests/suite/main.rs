@@ -3,6 +3,7 @@
 
 mod authorisation;
 mod browser;
+mod claim;
 mod cli;
 mod crash;
 mod processes;

@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use imajin_auth_api::{
-    AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList, IdentityFetch, IdentityView,
-    MailboxProofSend, MailboxProofSent, SessionViewRequest, SetupState, SetupStateRequest,
+    AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList, HoldingsFetch, IdentityFetch,
+    IdentityView, MailboxProofSend, MailboxProofSent, SessionViewRequest, SetupState, SetupStateRequest,
 };
+use imajin_did::Did;
 use imajin_kernel::Problem;
 use imajin_proof::http_sig::SignedRequest;
 use imajin_web::{CallerKeys, SessionView};
@@ -48,6 +49,10 @@ impl AuthApi for Auth {
             return Ok(Vec::new());
         }
         Ok(self.development_mails().await?)
+    }
+
+    async fn holdings_fetch(&self, request: HoldingsFetch) -> Result<Vec<Did>, Problem> {
+        Ok(self.holdings(&request.did).await?)
     }
 
     async fn setup_state(&self, _request: SetupStateRequest) -> Result<SetupState, Problem> {

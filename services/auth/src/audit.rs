@@ -12,12 +12,13 @@ use serde_json::Value;
 
 use crate::SERVICE;
 use crate::attestations::attestations_audit;
+use crate::claims::claims_audit;
 use crate::custodial::custodial_label;
 use crate::identities::CUSTODY_NODE;
 use crate::registration::{RegisterBody, Registration};
 use crate::rows::{
-    AttestationRow, ChallengeUseRow, CustodialKeyRow, DevelopmentMailRow, IdentityAliasRow, IdentityRow,
-    MailboxAliasRow, MailboxProofRow, NodeRoleRow, SessionKeyRow, SessionRow, SetupTokenRow,
+    AttestationRow, ChallengeUseRow, CustodialKeyRow, DevelopmentMailRow, IdentityAliasRow, IdentityClaimRow,
+    IdentityRow, MailboxAliasRow, MailboxProofRow, NodeRoleRow, SessionKeyRow, SessionRow, SetupTokenRow,
 };
 use crate::schema::{custodial_keys, identities, node_roles, session_keys};
 use crate::session_keys::{public_key_of, seal_label};
@@ -47,6 +48,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
     SetupTokenRow::audit(conn, &sealer, &mut findings)?;
     NodeRoleRow::audit(conn, &sealer, &mut findings)?;
     AttestationRow::audit(conn, &sealer, &mut findings)?;
+    IdentityClaimRow::audit(conn, &sealer, &mut findings)?;
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, env.clone());
     // Every DID in auth's log is its own key until keys can rotate.
     imajin_store::audit(conn, &writer, &|_did| Vec::new(), &mut findings)?;
@@ -57,6 +59,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
         session_keys_audit(conn, keyring, &mut findings)?;
         custodial_keys_audit(conn, keyring, &mut findings)?;
         attestations_audit(conn, &mut findings)?;
+        claims_audit(conn, &mut findings)?;
     }
     Ok(findings)
 }

@@ -138,6 +138,15 @@ pub enum AuthError {
         /// In all.
         all_max: i64,
     },
+    /// The mailbox is the signer's already.
+    #[error("This mailbox belongs to your identity already.")]
+    ClaimDone,
+    /// The mailbox is somebody else's.
+    #[error("This mailbox belongs to another identity already.")]
+    ClaimTaken,
+    /// Too many mailboxes for one identity.
+    #[error("An identity can claim {0} mailboxes at most.")]
+    ClaimLimit(i64),
     /// A list was asked for in a way that it cannot be given.
     #[error("{0}")]
     ListForm(&'static str),
@@ -175,7 +184,7 @@ impl AuthError {
             | Self::NextForm => Code::InvalidRequest,
             Self::Attestation(error) => error.code(),
             Self::ListForm(_) => Code::InvalidRequest,
-            Self::AttestationRevoked => Code::Conflict,
+            Self::AttestationRevoked | Self::ClaimDone | Self::ClaimTaken | Self::ClaimLimit(_) => Code::Conflict,
             Self::AttestationUnknown => Code::NotFound,
             Self::AttestationLimit { .. } => Code::RateLimited,
             Self::HandleTaken | Self::SetupDone => Code::Conflict,
@@ -211,6 +220,7 @@ impl AuthError {
             Self::LinkGone => "Ask for a new link at /login.",
             Self::SetupTokenWrong => "Use the link that the node printed when it started last.",
             Self::SetupDone => "Ask the operator.",
+            Self::ClaimTaken => "Sign in with the key that has claimed it.",
             Self::AttestationRevoked => "Sign a new one, with a new timestamp.",
             _ => return None,
         })

@@ -9,6 +9,7 @@
 //! | a challenge is given out (without a row) and answered (once) | `challenge`, `login` |
 //! | a session: a signed token that names a row | `sessions`, `session_keys` |
 //! | a mailbox is proven, a soft identity stands for it | `mailbox`, `mailer`, `soft`, `custodial` |
+//! | a soft identity is claimed by a key | `claims` |
 //! | one identity says something about another, and takes it back | `attestations` |
 //! | somebody becomes the operator | `setup` |
 //! | DID documents, key sets, resolution | `documents` |
@@ -24,6 +25,7 @@ mod attestations;
 mod audit;
 mod auth;
 mod challenge;
+mod claims;
 mod custodial;
 mod documents;
 mod error;

@@ -228,7 +228,7 @@ struct LinkMail {
     link: String,
 }
 
-fn token_hash(token: &str) -> String {
+pub(crate) fn token_hash(token: &str) -> String {
     sha256_hex(token.as_bytes())
 }
 
@@ -309,7 +309,7 @@ fn link_find(conn: &mut Conn, hash: &str, now: Timestamp) -> Result<MailboxProof
 }
 
 /// The same, kept from other processes until the transaction ends.
-fn link_lock(conn: &mut Conn, hash: &str, now: Timestamp) -> Result<MailboxProofRow, AuthError> {
+pub(crate) fn link_lock(conn: &mut Conn, hash: &str, now: Timestamp) -> Result<MailboxProofRow, AuthError> {
     let row = for_update!(
         conn,
         mailbox_proofs::table.filter(mailbox_proofs::token_hash.eq(hash)).select(MailboxProofRow::as_select()) => first

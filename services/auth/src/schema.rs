@@ -140,6 +140,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    identity_claims (soft_did) {
+        soft_did -> Text,
+        owner_did -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(identities, identity_aliases);
 diesel::allow_tables_to_appear_in_same_query!(identities, mailbox_aliases);
 diesel::allow_tables_to_appear_in_same_query!(identities, sessions);

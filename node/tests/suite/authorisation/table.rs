@@ -49,6 +49,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("POST", "/auth/api/attestations/{id}/revoke", Key),
     operation("POST", "/auth/api/authenticate", Proof),
     operation_with("POST", "/auth/api/challenge", Public, r#"{"id":"nobody_here"}"#),
+    operation_with("POST", "/auth/api/claim", Key, r#"{"token":"wrong"}"#),
     operation("GET", "/auth/api/identity/{did}", Public),
     operation("GET", "/auth/api/identity/{did}/did.json", Public),
     operation_with(

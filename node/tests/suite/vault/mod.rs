@@ -3,7 +3,7 @@
 mod change;
 mod leaks;
 
-use imajin_did::Keyring;
+use imajin_did::{Keyring, SecretKey};
 use imajin_node::config::{Config, Overrides, ServiceName, load};
 use imajin_node::data_dir::DataDir;
 use imajin_node::run::database_open;
@@ -47,33 +47,50 @@ async fn secrets(databases: &[(ServiceName, Db)], keyring: &Keyring) -> Vec<(Str
     all
 }
 
+/// The seed of a soft identity's key.
+pub(crate) async fn custodial_key(home: &Home, did: &str) -> SecretKey {
+    let found = secrets_of(home).await.into_iter();
+    let found = found.filter(|(name, _)| name.contains("custodial_keys") && name.ends_with(did));
+    let seed: Vec<u8> = found.map(|(_, seed)| seed).next().unwrap();
+    SecretKey::from_seed(seed.try_into().unwrap())
+}
+
+/// The token of the newest link in the development mailbox.
+pub(crate) async fn newest_token(home: &Home) -> String {
+    let mails = secrets_of(home).await.into_iter();
+    let mails = mails.filter(|(name, _)| name.contains("development_mails"));
+    let mail: Value = mails
+        .map(|(_, mail)| serde_json::from_slice(&mail).unwrap())
+        .last()
+        .unwrap();
+    mail["link"]
+        .as_str()
+        .unwrap()
+        .split_once("token=")
+        .unwrap()
+        .1
+        .to_owned()
+}
+
+async fn secrets_of(home: &Home) -> Vec<(String, Vec<u8>)> {
+    let keyring = DataDir::open(&home.data()).unwrap().keyring_open().unwrap();
+    let open = databases(home).await;
+    let all = secrets(&open, &keyring).await;
+    for (_, db) in open {
+        db.close().await;
+    }
+    all
+}
+
 /// Proves a mailbox by the link in the development mailbox; gives back the link's token and the session's.
-async fn mailbox_login(buyer: &Buyer, node: &Node, home: &Home, email: &str) -> (String, String) {
+pub(crate) async fn mailbox_login(buyer: &Buyer, node: &Node, home: &Home, email: &str) -> (String, String) {
     let sent = buyer
         .http
         .post(buyer.url("/auth/api/onboard"))
         .json(&json!({"email": email}))
         .send();
     assert!(sent.await.unwrap().status().is_success());
-    let keyring = DataDir::open(&home.data()).unwrap().keyring_open().unwrap();
-    let open = databases(home).await;
-    let mail: Value = secrets(&open, &keyring)
-        .await
-        .into_iter()
-        .filter(|(name, _)| name.contains("development_mails"))
-        .map(|(_, message)| serde_json::from_slice(&message).unwrap())
-        .next()
-        .unwrap();
-    for (_, db) in open {
-        db.close().await;
-    }
-    let token = mail["link"]
-        .as_str()
-        .unwrap()
-        .split_once("token=")
-        .unwrap()
-        .1
-        .to_owned();
+    let token = newest_token(home).await;
     // As a browser and as a mail scanner: the address is in the request line.
     let page = buyer.http.get(buyer.url(&format!("/auth/onboard?token={token}")));
     assert!(page.send().await.unwrap().status().is_success());

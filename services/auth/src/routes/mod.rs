@@ -3,6 +3,7 @@
 mod attestations;
 mod browser;
 mod challenge;
+mod claim;
 mod identity;
 mod login;
 mod onboard;
@@ -69,6 +70,7 @@ impl Auth {
             .routes(routes!(attestations::fetch))
             .routes(routes!(attestations::revoke))
             .routes(routes!(attestations::verify))
+            .routes(routes!(claim::claim))
             .with_state(self.surroundings());
         ServiceRoutes::new(SERVICE, "Identities, login and sessions", routes, self.readiness())
     }

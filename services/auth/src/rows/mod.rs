@@ -1,12 +1,14 @@
 //! One struct per table, each sealed over all its columns.
 
 mod attestation;
+mod claim;
 mod identity;
 mod mailbox;
 mod node;
 mod session;
 
 pub(crate) use attestation::AttestationRow;
+pub(crate) use claim::IdentityClaimRow;
 pub(crate) use identity::{CustodialKeyRow, IdentityAliasRow, IdentityRow, MailboxAliasRow};
 pub(crate) use mailbox::{DevelopmentMailRow, MailboxProofRow};
 pub(crate) use node::{NodeRoleRow, SetupTokenRow};

@@ -26,6 +26,12 @@ async fn post(world: &World, signer: &SecretKey, path: &str, body: &impl serde::
     world.send_signed(&signed, path, &body).await
 }
 
+/// Something that somebody says about themselves.
+pub(crate) async fn issued(world: &World, attester: &SecretKey) -> Reply {
+    let said = document(world, attester, attester, "self", json!(true));
+    post(world, attester, PATH, &said).await
+}
+
 async fn listed(world: &World, query: &str) -> Vec<String> {
     let reply = world.get(&format!("{PATH}?{query}"), &[]).await;
     assert_eq!(reply.status, 200, "{reply:?}");

@@ -3,6 +3,7 @@
 
 mod attestations;
 mod audits;
+mod claims;
 mod clients;
 mod documents;
 mod login;
