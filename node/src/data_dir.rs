@@ -6,9 +6,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use fs4::TryLockError;
-use imajin_did::{Keyring, MasterKey, Sealed, SecretKey};
+use imajin_did::Keyring;
 use imajin_kernel::Env;
-use zeroize::Zeroizing;
+
+use crate::vault::{Sources, Vault, VaultError};
 
 /// What can go wrong with a data directory. Each text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -28,20 +29,24 @@ pub enum DataDirError {
     #[error("there is no node in {0}: make one with `imajin up --data {0}` or `imajin node init --data {0}`")]
     Empty(PathBuf),
     /// The keys are there and do not open.
-    #[error("the node's key in {0} does not open: its master key is another one, or a file was changed")]
-    KeyUnreadable(PathBuf),
-    /// A master key of the wrong length.
-    #[error("the master key in {0} is not 32 bytes in hex")]
-    MasterKeyMalformed(PathBuf),
+    #[error(transparent)]
+    Vault(Box<VaultError>),
 }
 
-/// The label under which the node's own key is sealed.
-const NODE_KEY_LABEL: &str = "node";
+impl From<VaultError> for DataDirError {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::DataDir(error) => *error,
+            other => Self::Vault(Box::new(other)),
+        }
+    }
+}
 
 /// A data directory that exists.
 #[derive(Debug, Clone)]
 pub struct DataDir {
     path: PathBuf,
+    sources: Sources,
 }
 
 /// Holds the directory for one process; it is free again when this is dropped or the process ends, however it ends.
@@ -86,7 +91,10 @@ impl DataDir {
         }
         fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(io_error(path))?;
         let path = path.canonicalize().map_err(io_error(path))?;
-        Ok(Self { path })
+        Ok(Self {
+            path,
+            sources: Sources::from_environment(),
+        })
     }
 
     /// Opens a directory that must hold a node.
@@ -96,6 +104,7 @@ impl DataDir {
         }
         Ok(Self {
             path: path.canonicalize().map_err(io_error(path))?,
+            sources: Sources::from_environment(),
         })
     }
 
@@ -126,46 +135,28 @@ impl DataDir {
         }
     }
 
+    /// The same directory, whose master key comes from elsewhere.
+    #[must_use]
+    pub fn with_sources(self, sources: Sources) -> Self {
+        Self { sources, ..self }
+    }
+
+    /// The vault with the node's keys.
+    pub fn vault(&self) -> Vault {
+        Vault::new(&self.path, self.sources.clone())
+    }
+
     /// The node's keys, made on first use.
     pub fn keyring_ensure(&self, env: &Env) -> Result<Keyring, DataDirError> {
-        let sealed_path = self.path.join("node.key");
-        if sealed_path.exists() {
-            return self.keyring_open();
-        }
-        let master = self.master_key(Some(env))?;
-        let node = SecretKey::generate(env);
-        let keyring = Keyring::new(master, node);
-        let sealed = keyring.seal_key(NODE_KEY_LABEL, keyring.node_key(), env);
-        write_private(&sealed_path, sealed.as_bytes())?;
-        Ok(keyring)
+        let vault = self.vault();
+        let opened = vault.ensure(env)?;
+        Ok(vault.keyring(opened, Some(env))?)
     }
 
     /// The node's keys, which must be there.
     pub fn keyring_open(&self) -> Result<Keyring, DataDirError> {
-        let sealed_path = self.path.join("node.key");
-        let sealed = Sealed::from_bytes(fs::read(&sealed_path).map_err(io_error(&sealed_path))?);
-        let unreadable = || DataDirError::KeyUnreadable(self.path.clone());
-        let master = self.master_key(None)?;
-        let seed = sealed.open(&master, NODE_KEY_LABEL).or(Err(unreadable()))?;
-        let seed: [u8; 32] = seed.as_slice().try_into().or(Err(unreadable()))?;
-        Ok(Keyring::new(master, SecretKey::from_seed(seed)))
-    }
-
-    /// From a systemd credential if there is one, else from the file in the directory, made on first use.
-    fn master_key(&self, make: Option<&Env>) -> Result<MasterKey, DataDirError> {
-        let credential = std::env::var_os("CREDENTIALS_DIRECTORY")
-            .map(|directory| PathBuf::from(directory).join("imajin-master-key"))
-            .filter(|path| path.exists());
-        let path = credential.unwrap_or_else(|| self.path.join("master.key"));
-        if let (false, Some(env)) = (path.exists(), make) {
-            let bytes = Zeroizing::new(env.random_bytes::<32>());
-            write_private(&path, Zeroizing::new(hex::encode(bytes.as_slice())).as_bytes())?;
-        }
-        let text = Zeroizing::new(fs::read_to_string(&path).map_err(io_error(&path))?);
-        let malformed = || DataDirError::MasterKeyMalformed(path.clone());
-        let bytes = Zeroizing::new(hex::decode(text.trim()).or(Err(malformed()))?);
-        let bytes: [u8; 32] = bytes.as_slice().try_into().or(Err(malformed()))?;
-        Ok(MasterKey::from_bytes(bytes))
+        let vault = self.vault();
+        Ok(vault.keyring(vault.open()?, None)?)
     }
 }
 
@@ -224,12 +215,14 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let dir = DataDir::create(root.path()).unwrap();
         dir.keyring_ensure(&Env::system()).unwrap();
+        let is_locked = |error: DataDirError| matches!(&error, DataDirError::Vault(inner) if matches!(**inner, VaultError::Locked { .. }));
+        let before = fs::read(root.path().join("vault.json")).unwrap();
         fs::write(root.path().join("master.key"), "00".repeat(32)).unwrap();
-        assert!(matches!(
-            dir.keyring_ensure(&Env::system()),
-            Err(DataDirError::KeyUnreadable(_))
-        ));
+        assert!(is_locked(dir.keyring_ensure(&Env::system()).unwrap_err()));
+        assert_eq!(fs::read(root.path().join("vault.json")).unwrap(), before);
         fs::write(root.path().join("master.key"), "short").unwrap();
-        assert!(matches!(dir.keyring_open(), Err(DataDirError::MasterKeyMalformed(_))));
+        assert!(!is_locked(dir.keyring_open().unwrap_err()));
+        fs::remove_file(root.path().join("master.key")).unwrap();
+        assert!(is_locked(dir.keyring_ensure(&Env::system()).unwrap_err()));
     }
 }

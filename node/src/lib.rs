@@ -6,4 +6,5 @@ pub mod config;
 pub mod data_dir;
 pub mod run;
 pub mod tls;
+pub mod vault;
 pub mod verify;

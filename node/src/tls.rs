@@ -4,12 +4,15 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use imajin_did::{Keyring, Sealed};
+use imajin_kernel::Env;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::data_dir::{DataDir, DataDirError, write_private};
+use crate::vault::TLS_KEY;
 
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
@@ -42,22 +45,21 @@ pub struct Certificate {
 
 /// Loads a certificate from PEM files.
 pub fn certificate_load(certificate: &Path, private_key: &Path) -> Result<Certificate, TlsError> {
-    let pem = |path: &Path, what| TlsError::Pem {
-        path: path.display().to_string(),
-        what,
-    };
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect)
-        .or(Err(pem(certificate, "certificate")))?;
-    let key = PrivateKeyDer::from_pem_file(private_key).or(Err(pem(private_key, "private key")))?;
+    let chain = chain_load(certificate)?;
+    let key = PrivateKeyDer::from_pem_file(private_key).or(Err(pem_error(private_key, "private key")))?;
     certificate_use(chain, key, false)
 }
 
 /// The certificate that the node made for `hosts` earlier, or a new one. It is kept in the data directory, so that its
 /// fingerprint stays the same.
-pub fn certificate_generate(data: &DataDir, hosts: &[String]) -> Result<Certificate, TlsError> {
+pub fn certificate_generate(
+    data: &DataDir,
+    keyring: &Keyring,
+    env: &Env,
+    hosts: &[String],
+) -> Result<Certificate, TlsError> {
     let certificate_path = data.path().join("tls.crt");
-    let key_path = data.path().join("tls.key");
+    let key_path = data.path().join(TLS_KEY.name);
     let hosts_path = data.path().join("tls.hosts");
     let wanted = hosts.join("\n");
     let made_for = fs::read_to_string(&hosts_path).unwrap_or_default();
@@ -69,15 +71,44 @@ pub fn certificate_generate(data: &DataDir, hosts: &[String]) -> Result<Certific
         name.push(DnType::CommonName, "imajin node");
         params.distinguished_name = name;
         let certificate = params.self_signed(&key).map_err(unusable)?;
-        write_private(&key_path, key.serialize_pem().as_bytes())?;
+        key_write(&key_path, key.serialized_der(), keyring, env)?;
         write_private(&certificate_path, certificate.pem().as_bytes())?;
         write_private(&hosts_path, wanted.as_bytes())?;
     }
-    let loaded = certificate_load(&certificate_path, &key_path)?;
-    Ok(Certificate {
-        generated: true,
-        ..loaded
-    })
+    let unreadable = |source| DataDirError::Io {
+        path: key_path.clone(),
+        source,
+    };
+    let stored = fs::read(&key_path).map_err(unreadable)?;
+    let key = if stored.starts_with(b"-----BEGIN") {
+        // As earlier versions have left it: sealed from now on, and the certificate stays.
+        let key = PrivatePkcs8KeyDer::from_pem_slice(&stored).or(Err(pem_error(&key_path, "private key")))?;
+        key_write(&key_path, key.secret_pkcs8_der(), keyring, env)?;
+        key
+    } else {
+        let opened = keyring.open(TLS_KEY.label, &Sealed::from_bytes(stored));
+        let opened = opened.map_err(|error| TlsError::Unusable(format!("{}: {error}", key_path.display())))?;
+        PrivatePkcs8KeyDer::from(opened.to_vec())
+    };
+    certificate_use(chain_load(&certificate_path)?, key.into(), true)
+}
+
+fn key_write(path: &Path, key: &[u8], keyring: &Keyring, env: &Env) -> Result<(), TlsError> {
+    let sealed = keyring.seal(TLS_KEY.label, key, env);
+    Ok(write_private(path, sealed.as_bytes())?)
+}
+
+fn pem_error(path: &Path, what: &'static str) -> TlsError {
+    TlsError::Pem {
+        path: path.display().to_string(),
+        what,
+    }
+}
+
+fn chain_load(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .or(Err(pem_error(path, "certificate")))
 }
 
 fn certificate_use(

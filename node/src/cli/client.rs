@@ -125,6 +125,11 @@ impl NodeClient {
         Ok(self.post(path, body).await?.json()?)
     }
 
+    /// Asks with a body; changes nothing, so nobody signs.
+    pub(super) async fn ask(&self, path: &str, body: &serde_json::Value) -> Result<serde_json::Value, CommandError> {
+        Ok(self.post(path, body).await?.json()?)
+    }
+
     async fn post<B: Serialize>(&self, path: &str, body: &B) -> Result<HttpAnswer, CommandError> {
         let body = serde_json::to_vec(body).map_err(|error| CommandError::Local(error.to_string()))?;
         let headers = HeaderMap::from_iter([

@@ -1,6 +1,7 @@
 use clap::Args;
 use serde::Serialize;
 
+use super::client::{IdentityClient, unexpected};
 use super::{CommandError, KeyArg, NodeArg, Output};
 
 /// Log in with a key file.
@@ -19,6 +20,12 @@ pub(super) struct LoginArgs {
     /// Claim the node as its operator, with the token of the setup link that the first start printed.
     #[arg(long, value_name = "TOKEN")]
     setup: Option<String>,
+    /// Claim what a mailbox has at the node (tickets, balances): sends a link to it. Then: `--claim-link`.
+    #[arg(long, value_name = "EMAIL", conflicts_with = "claim_link")]
+    claim: Option<String>,
+    /// The link that was sent for `--claim`: everything of its mailbox is yours afterwards.
+    #[arg(long, value_name = "LINK")]
+    claim_link: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -28,6 +35,10 @@ struct Report {
     created: bool,
     operator_claimed: bool,
     token: String,
+    /// Whether a link is on its way, for `--claim`.
+    claim_sent: bool,
+    /// The pseudonym of the mailbox that was claimed.
+    claimed: Option<String>,
 }
 
 impl LoginArgs {
@@ -43,12 +54,22 @@ impl LoginArgs {
             }
             None => false,
         };
+        if let Some(email) = &self.claim {
+            let body = serde_json::json!({"email": email});
+            let _sent = client.node().ask("/auth/api/onboard", &body).await?;
+        }
+        let claimed = match &self.claim_link {
+            Some(link) => Some(claim(&client, link).await?),
+            None => None,
+        };
         let session = client.login().await?;
         let report = Report {
             did: client.did().to_string(),
             created,
             operator_claimed,
             token: session.token,
+            claim_sent: self.claim.is_some(),
+            claimed,
         };
         output.result(&report, |report| {
             let done = if report.created {
@@ -61,8 +82,22 @@ impl LoginArgs {
             } else {
                 ""
             };
-            format!("{done} as {}.{operator}", report.did)
+            let claim = match (&report.claimed, report.claim_sent) {
+                (Some(_), _) => " The tickets and balances of the mailbox are yours now.",
+                (None, true) => " A link is on its way to the mailbox: repeat this with --claim-link LINK.",
+                (None, false) => "",
+            };
+            format!("{done} as {}.{operator}{claim}", report.did)
         });
         Ok(())
     }
+}
+
+/// Proves the mailbox with its link, and makes what it has one's own.
+async fn claim(client: &IdentityClient, link: &str) -> Result<String, CommandError> {
+    let token = link.rsplit_once("token=").map_or(link, |(_before, token)| token).trim();
+    let body = serde_json::json!({"token": token});
+    let answer: serde_json::Value = client.send("POST", "/auth/api/claim", &body, None).await?;
+    let claimed = answer.get("claimed").and_then(serde_json::Value::as_str);
+    claimed.map(str::to_owned).ok_or_else(|| unexpected("The claim"))
 }

@@ -1,6 +1,7 @@
 //! The command line. One file per command; every command has `--json` and `--help`, says what it did in one line, and
 //! ends with an exit code that is not 0 when it did not.
 
+mod attestation;
 mod balance;
 mod client;
 mod config;
@@ -11,6 +12,7 @@ mod key_devices;
 mod key_file;
 mod key_log;
 mod login;
+mod master_key;
 mod node;
 mod output;
 mod receipt;
@@ -51,6 +53,9 @@ enum Command {
     Key(key::KeyCommand),
     /// Log in at a node with a key file; registers the identity there if it is new.
     Login(login::LoginArgs),
+    /// Say something about somebody, signed; list, check and take back what was said.
+    #[command(subcommand)]
+    Attestation(attestation::AttestationCommand),
     /// Make, publish and list events.
     #[command(subcommand)]
     Event(event::EventCommand),
@@ -174,6 +179,7 @@ impl Command {
             Self::Config(args) => args.run(output),
             Self::Key(command) => command.run(output).await,
             Self::Login(args) => args.run(output).await,
+            Self::Attestation(command) => command.run(output).await,
             Self::Event(command) => command.run(output).await,
             Self::Ticket(command) => command.run(output).await,
             Self::Receipt(command) => command.run(output).await,

@@ -4,6 +4,7 @@ use imajin_registry_api::Registration;
 use serde::Serialize;
 use url::Url;
 
+use super::master_key::MasterKeyCommand;
 use super::{CommandError, DataArg, Output};
 use crate::agent::{AgentState, NodeFacts, RegistryLink};
 use crate::config::{Overrides, load};
@@ -33,6 +34,9 @@ pub(super) enum NodeCommand {
         #[command(flatten)]
         data: DataArg,
     },
+    /// Show or change the key that opens the vault with the node's secrets.
+    #[command(subcommand)]
+    MasterKey(MasterKeyCommand),
 }
 
 #[derive(Serialize)]
@@ -49,6 +53,7 @@ impl NodeCommand {
             Self::Init { data } => init(&data, output),
             Self::Register { data, registry, name } => register(&data, &registry, &name, output).await,
             Self::Status { data } => status(&data, output),
+            Self::MasterKey(command) => command.run(output).await,
         }
     }
 }

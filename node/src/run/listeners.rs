@@ -2,6 +2,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
+use imajin_did::Keyring;
 use imajin_kernel::Env;
 use imajin_web::{
     InternalAccess, Limits, Listener, PublicBase, Readiness, ServiceRoutes, ShellOptions, TlsMode,
@@ -34,7 +35,7 @@ async fn bind_one(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Star
     Ok((socket, bound))
 }
 
-pub(super) async fn bind(data: &DataDir, config: &Config) -> Result<Bound, StartError> {
+pub(super) async fn bind(data: &DataDir, config: &Config, keyring: &Keyring, env: &Env) -> Result<Bound, StartError> {
     let (main, address) = bind_one(config.listen).await?;
     let https = match config.tls.mode {
         TlsChoice::On => true,
@@ -47,7 +48,12 @@ pub(super) async fn bind(data: &DataDir, config: &Config) -> Result<Bound, Start
     let certificate = match (https, &config.tls.certificate, &config.tls.private_key) {
         (false, ..) => None,
         (true, Some(certificate), Some(key)) => Some(certificate_load(certificate, key)?),
-        (true, ..) => Some(certificate_generate(data, &public.certificate_hosts(address))?),
+        (true, ..) => Some(certificate_generate(
+            data,
+            keyring,
+            env,
+            &public.certificate_hosts(address),
+        )?),
     };
     let mut services = Vec::new();
     if config.service_ports {

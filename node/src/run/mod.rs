@@ -104,7 +104,7 @@ impl RunningNode {
         let listeners = TaskTracker::new();
         let background = TaskTracker::new();
 
-        let bound = listeners::bind(data, config).await?;
+        let bound = listeners::bind(data, config, &keyring, &env).await?;
         let databases = Databases::open(data, config).await?;
         let services = Services::start(
             config,

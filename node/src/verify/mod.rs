@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::config::{Config, ServiceName};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::run::database_open;
+use crate::vault::sealed_columns;
 
 /// What was checked and what was found.
 #[derive(Debug, Clone, Serialize)]
@@ -144,11 +145,18 @@ fn service_audit(
         let later = keys.get(did).into_iter().flatten().copied();
         did.public_key().into_iter().chain(later).collect()
     };
-    match service {
+    let mut findings = match service {
         ServiceName::Auth => imajin_auth::audit(conn, keyring, &env),
         ServiceName::Pay => imajin_pay::audit_with_keys(conn, keyring, &keys),
         ServiceName::Events => imajin_events::audit(conn, keyring, &env, &keys),
         ServiceName::Registry => imajin_registry::audit(conn, keyring),
         ServiceName::Www => Ok(Vec::new()),
+    }?;
+    // A row that cannot be read was named above, and would stop the check below.
+    if findings.is_empty() {
+        for column in sealed_columns(service) {
+            column.audit(conn, keyring, service.as_str(), &mut findings)?;
+        }
     }
+    Ok(findings)
 }

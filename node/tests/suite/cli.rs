@@ -169,3 +169,43 @@ fn the_operator_claims_the_node_once() {
     node.stop();
     assert!(home.up(&[]).banner()["setupUrl"].is_null(), "the node has its operator");
 }
+
+#[test]
+fn what_somebody_says_about_another_is_listed_checked_and_taken_back() {
+    let home = Home::new(Backend::Sqlite);
+    let node = home.up(&[]);
+    let (attester, subject) = (home.key("attester.key"), home.key("subject.key"));
+    let url = node.url();
+    imajin(&["login", "--node", &url, "--key", text(&attester)]).expect_success();
+    let shown = imajin(&["key", "show", text(&subject)]).expect_success();
+    let subject = shown["did"].as_str().unwrap();
+    let as_attester = ["--node", &url, "--key", text(&attester)];
+    let issue = ["attestation", "issue", "--subject", subject, "--type", "skill"];
+    let claim = ["--claim", r#"{"level":3}"#, "--confidence", "0.9"];
+    let issued = imajin(&[&issue[..], &claim, &as_attester].concat()).expect_success();
+    let id = issued["id"].as_str().unwrap();
+    let document = home.path("attestation.json");
+    std::fs::write(&document, issued.to_string()).unwrap();
+    let list = ["attestation", "list", "--node", &url, "--subject", subject];
+    assert_eq!(imajin(&list).expect_success()["attestations"][0]["id"], id);
+    let verify = ["attestation", "verify", text(&document), "--node", &url];
+    assert_eq!(imajin(&verify).expect_success()["status"], "active");
+    imajin(
+        &[
+            &["attestation", "revoke", id, "--reason", "forgotten"][..],
+            &as_attester,
+        ]
+        .concat(),
+    )
+    .expect_success();
+    assert_eq!(
+        imajin(&list).expect_success()["attestations"].as_array().unwrap().len(),
+        0
+    );
+    assert_eq!(imajin(&verify).json["status"], "revoked");
+    assert!(!imajin(&verify).success);
+    node.stop();
+    let offline = ["attestation", "verify", text(&document), "--offline"];
+    assert_eq!(imajin(&offline).expect_success()["valid"], true);
+    home.verify_clean();
+}

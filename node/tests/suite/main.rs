@@ -4,10 +4,12 @@
 mod authorisation;
 mod browser;
 mod browser_keys;
+mod claim;
 mod cli;
 mod crash;
 mod keys;
 mod processes;
 mod refusals;
 mod support;
+mod vault;
 mod verify;

@@ -5,23 +5,58 @@ use imajin_kernel::Env;
 
 use crate::{Did, MasterKey, PublicKey, SealError, Sealed, SecretKey, Signature};
 
-/// The secrets of a running node: its own key, and the master key that seals every other key it must keep.
+/// The keys of a node's vault: what is derived for ever, and what seals now.
+///
+/// They are apart so that every seal can be made anew under another key, while what is derived (the keys of the row
+/// seals) stays: nobody can tell a row that was tampered with from a good one after its seal has been made again.
+pub struct VaultKeys {
+    /// What [`Keyring::derive`] derives from.
+    pub root: MasterKey,
+    /// Seals, and opens.
+    pub current: MasterKey,
+    /// Opens what has not been sealed anew yet, while the key is being changed.
+    pub previous: Option<MasterKey>,
+}
+
+/// The secrets of a running node: its own key, and the keys that seal every other key it must keep.
 ///
 /// A clone shares the same secrets, which are wiped when the last clone is dropped.
 #[derive(Clone)]
 pub struct Keyring(Arc<Secrets>);
 
 struct Secrets {
-    master: MasterKey,
+    root: MasterKey,
+    /// The root itself, where there is none.
+    current: Option<MasterKey>,
+    previous: Option<MasterKey>,
     node: SecretKey,
     node_did: Did,
 }
 
 impl Keyring {
-    /// Takes both secrets over.
+    /// One key for everything that is derived and sealed.
     pub fn new(master: MasterKey, node: SecretKey) -> Self {
+        Self::from_parts(master, None, None, node)
+    }
+
+    /// The keys of a vault.
+    pub fn of_vault(keys: VaultKeys, node: SecretKey) -> Self {
+        Self::from_parts(keys.root, Some(keys.current), keys.previous, node)
+    }
+
+    fn from_parts(root: MasterKey, current: Option<MasterKey>, previous: Option<MasterKey>, node: SecretKey) -> Self {
         let node_did = node.did();
-        Self(Arc::new(Secrets { master, node, node_did }))
+        Self(Arc::new(Secrets {
+            root,
+            current,
+            previous,
+            node,
+            node_did,
+        }))
+    }
+
+    fn current(&self) -> &MasterKey {
+        self.0.current.as_ref().unwrap_or(&self.0.root)
     }
 
     /// Fresh secrets, for a new node.
@@ -51,7 +86,7 @@ impl Keyring {
 
     /// Seals a key that the node holds for somebody; the label binds it to its place.
     pub fn seal_key(&self, label: &str, key: &SecretKey, env: &Env) -> Sealed {
-        Sealed::seal_key(&self.0.master, label, key, env)
+        Sealed::seal_key(self.current(), label, key, env)
     }
 
     /// Opens what [`Keyring::seal_key`] sealed under the same label.
@@ -59,12 +94,14 @@ impl Keyring {
     /// # Errors
     /// [`SealError`] when the master key or the label is another one, or a bit has changed.
     pub fn open_key(&self, label: &str, sealed: &Sealed) -> Result<SecretKey, SealError> {
-        sealed.open_key(&self.0.master, label)
+        let opened = self.open(label, sealed)?;
+        let seed: [u8; 32] = opened.as_slice().try_into().or(Err(SealError::NotAKey))?;
+        Ok(SecretKey::from_seed(seed))
     }
 
     /// Seals any other secret, for example a password of a mail server.
     pub fn seal(&self, label: &str, secret: &[u8], env: &Env) -> Sealed {
-        Sealed::seal(&self.0.master, label, secret, env)
+        Sealed::seal(self.current(), label, secret, env)
     }
 
     /// Opens what [`Keyring::seal`] sealed under the same label.
@@ -72,12 +109,28 @@ impl Keyring {
     /// # Errors
     /// [`SealError`] when the master key or the label is another one, or a bit has changed.
     pub fn open(&self, label: &str, sealed: &Sealed) -> Result<crate::Zeroizing<Vec<u8>>, SealError> {
-        sealed.open(&self.0.master, label)
+        // A seal is authenticated: another key never opens it to something else.
+        match (sealed.open(self.current(), label), &self.0.previous) {
+            (Err(SealError::Broken), Some(previous)) => sealed.open(previous, label),
+            (opened, _) => opened,
+        }
     }
 
-    /// An independent key for one purpose (HKDF-SHA256 of the master key).
+    /// The same secret under the key that seals now; nothing when that is the case already.
+    ///
+    /// # Errors
+    /// [`SealError`] as for [`Keyring::open`].
+    pub fn reseal(&self, label: &str, sealed: &Sealed, env: &Env) -> Result<Option<Sealed>, SealError> {
+        if sealed.open(self.current(), label).is_ok() {
+            return Ok(None);
+        }
+        let secret = self.open(label, sealed)?;
+        Ok(Some(self.seal(label, &secret, env)))
+    }
+
+    /// An independent key for one purpose (HKDF-SHA256 of the root). It stays when the key that seals is changed.
     pub fn derive(&self, label: &str) -> [u8; 32] {
-        self.0.master.derive(label)
+        self.0.root.derive(label)
     }
 }
 

@@ -30,7 +30,7 @@ pub use did::{Did, Method};
 pub use document::{DidDocument, MethodReference, Service, VerificationMethod};
 pub use hex_text::HexError;
 pub use key::{KeyError, PublicKey};
-pub use keyring::Keyring;
+pub use keyring::{Keyring, VaultKeys};
 pub use multikey::MultikeyError;
 pub use p256::{NotAP256Point, P256Key};
 pub use pem::PemError;

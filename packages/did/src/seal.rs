@@ -39,6 +39,12 @@ impl MasterKey {
         Self::from_bytes(env.random_bytes())
     }
 
+    /// The same key once more; not `Clone`, so that no copy is made by accident.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     /// 64 lower-case hexadecimal digits, for the file that holds it.
     pub fn to_hex(&self) -> Zeroizing<String> {
         Zeroizing::new(hex::encode(self.0.as_slice()))

@@ -4,12 +4,14 @@
 //! |---|---|---|
 //! | a document that outlives its request | Ed25519 over RFC 8785 bytes | [`SignedMessage`] |
 //! | a JSON document, to other software | `eddsa-jcs-2022` Data Integrity | [`data_integrity`] |
+//! | what one DID says about another | the same, in a form of its own | [`attestation`] |
 //! | one HTTP request | RFC 9421 over method, URL, digest and idempotency key | [`http_sig`] |
 //! | what this node said to a bearer | a JWT of one type, for one audience | [`token`] |
 //! | what an issuer said to other software | the same by RS256, ES256 or `EdDSA` and a key set | [`jose`] |
 //!
 //! Everything here is pure: the caller passes the time and finds the keys.
 
+pub mod attestation;
 mod base64_text;
 pub mod data_integrity;
 pub mod digest;

@@ -7,6 +7,7 @@ mod canon;
 mod catalog;
 mod conn;
 mod db;
+pub mod dump;
 mod error;
 mod faults;
 mod finding;
@@ -22,6 +23,7 @@ mod readers;
 mod schema;
 mod seal;
 pub mod tamper;
+pub mod vault;
 mod writer;
 
 pub use audit::audit;

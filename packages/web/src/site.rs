@@ -69,6 +69,11 @@ pub trait Identities: Send + Sync {
     /// The keys of a DID: of a registered identity the current ones, else those that the DID itself names.
     async fn caller_keys(&self, did: &Did) -> Result<CallerKeys, Problem>;
 
+    /// The DID itself, and the soft identities that it has claimed: whose things are its own, the DID first.
+    async fn holdings(&self, did: &Did) -> Result<Vec<Did>, Problem> {
+        Ok(vec![did.clone()])
+    }
+
     /// The session behind a cookie or bearer token; `None` when it is unknown, ended or revoked.
     async fn session_view(&self, token: &str) -> Result<Option<SessionView>, Problem>;
 }

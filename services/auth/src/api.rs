@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use imajin_auth_api::{
     AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList, DeviceListRequest, DeviceListView,
-    IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent, SessionViewRequest, SetupState, SetupStateRequest,
+    HoldingsFetch, IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent, SessionViewRequest, SetupState,
+    SetupStateRequest,
 };
-use imajin_did::Method;
+use imajin_did::{Did, Method};
 use imajin_kernel::Problem;
 use imajin_proof::http_sig::SignedRequest;
 use imajin_web::{CallerKeys, SessionView};
@@ -60,6 +61,10 @@ impl AuthApi for Auth {
         };
         let list = self.device_list_of(living.identity).await?;
         Ok(Some(list.view(living.opened_by.as_deref())))
+    }
+
+    async fn holdings_fetch(&self, request: HoldingsFetch) -> Result<Vec<Did>, Problem> {
+        Ok(self.holdings(&request.did).await?)
     }
 
     async fn setup_state(&self, _request: SetupStateRequest) -> Result<SetupState, Problem> {

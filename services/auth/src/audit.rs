@@ -11,15 +11,17 @@ use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 use serde_json::Value;
 
 use crate::SERVICE;
+use crate::attestations::attestations_audit;
+use crate::claims::claims_audit;
 use crate::custodial::custodial_label;
 use crate::identities::CUSTODY_NODE;
 use crate::key_log;
 use crate::key_log::audit::key_logs_audit;
 use crate::registration::{RegisterBody, Registration};
 use crate::rows::{
-    ChallengeUseRow, CustodialKeyRow, DevelopmentMailRow, DeviceRequestRow, DeviceRow, IdentityAliasRow, IdentityRow,
-    KeyLogEntryRow, KeyLogReceiptRow, MailboxAliasRow, MailboxProofRow, MirroredLogRow, NodeRoleRow, SessionKeyRow,
-    SessionRow, SetupTokenRow,
+    AttestationRow, ChallengeUseRow, CustodialKeyRow, DevelopmentMailRow, DeviceRequestRow, DeviceRow,
+    IdentityAliasRow, IdentityClaimRow, IdentityRow, KeyLogEntryRow, KeyLogReceiptRow, MailboxAliasRow,
+    MailboxProofRow, MirroredLogRow, NodeRoleRow, SessionKeyRow, SessionRow, SetupTokenRow,
 };
 use crate::schema::{custodial_keys, identities, node_roles, session_keys};
 use crate::session_keys::{public_key_of, seal_label};
@@ -53,6 +55,8 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
     MirroredLogRow::audit(conn, &sealer, &mut findings)?;
     DeviceRow::audit(conn, &sealer, &mut findings)?;
     DeviceRequestRow::audit(conn, &sealer, &mut findings)?;
+    AttestationRow::audit(conn, &sealer, &mut findings)?;
+    IdentityClaimRow::audit(conn, &sealer, &mut findings)?;
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, env.clone());
     // The key that a DID is always counts; the others are in its log.
     let keys = key_log::keys_ever(conn)?;
@@ -65,11 +69,13 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
         roles_audit(conn, &mut findings)?;
         session_keys_audit(conn, keyring, &mut findings)?;
         custodial_keys_audit(conn, keyring, &mut findings)?;
+        attestations_audit(conn, &mut findings)?;
+        claims_audit(conn, &mut findings)?;
     }
     Ok(findings)
 }
 
-fn finding(table: &str, row: &str, problem: &str) -> Finding {
+pub(crate) fn finding(table: &str, row: &str, problem: &str) -> Finding {
     Finding::new(SERVICE, table, row, problem)
 }
 

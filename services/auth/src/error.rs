@@ -1,6 +1,7 @@
 use imajin_did::SealError;
 use imajin_kernel::{Code, Problem};
 use imajin_proof::ProofError;
+use imajin_proof::attestation::AttestationError;
 use imajin_proof::token::TokenError;
 use imajin_store::StoreError;
 
@@ -125,6 +126,36 @@ pub enum AuthError {
     /// There is an operator already.
     #[error("This node has an operator already.")]
     SetupDone,
+
+    /// The document is no attestation, or no revocation, that counts.
+    #[error("{0}")]
+    Attestation(#[from] AttestationError),
+    /// It was taken back, and does not come back.
+    #[error("This attestation was revoked.")]
+    AttestationRevoked,
+    /// Nobody has said this here.
+    #[error("There is no such attestation.")]
+    AttestationUnknown,
+    /// The attester has said enough for now.
+    #[error("So many attestations are too many: at most {hour_max} in an hour and {all_max} in all.")]
+    AttestationLimit {
+        /// In an hour.
+        hour_max: i64,
+        /// In all.
+        all_max: i64,
+    },
+    /// The mailbox is the signer's already.
+    #[error("This mailbox belongs to your identity already.")]
+    ClaimDone,
+    /// The mailbox is somebody else's.
+    #[error("This mailbox belongs to another identity already.")]
+    ClaimTaken,
+    /// Too many mailboxes for one identity.
+    #[error("An identity can claim {0} mailboxes at most.")]
+    ClaimLimit(i64),
+    /// A list was asked for in a way that it cannot be given.
+    #[error("{0}")]
+    ListForm(&'static str),
 }
 
 impl From<diesel::result::Error> for AuthError {
@@ -164,6 +195,11 @@ impl AuthError {
             | Self::ForeignTarget
             | Self::MailboxForm
             | Self::NextForm => Code::InvalidRequest,
+            Self::Attestation(error) => error.code(),
+            Self::ListForm(_) => Code::InvalidRequest,
+            Self::AttestationRevoked | Self::ClaimDone | Self::ClaimTaken | Self::ClaimLimit(_) => Code::Conflict,
+            Self::AttestationUnknown => Code::NotFound,
+            Self::AttestationLimit { .. } => Code::RateLimited,
             Self::HandleTaken | Self::SetupDone => Code::Conflict,
             Self::OtherSigner | Self::LoginFailed => Code::BadSignature,
             Self::ChallengeExpired => Code::StaleSignature,
@@ -198,6 +234,8 @@ impl AuthError {
             Self::LinkGone => "Ask for a new link at /login.",
             Self::SetupTokenWrong => "Use the link that the node printed when it started last.",
             Self::SetupDone => "Ask the operator.",
+            Self::ClaimTaken => "Sign in with the key that has claimed it.",
+            Self::AttestationRevoked => "Sign a new one, with a new timestamp.",
             _ => return None,
         })
     }

@@ -10,6 +10,8 @@
 //! | its keys change: entries, witnesses, mirrors, devices | `key_log` |
 //! | a session: a signed token that names a row | `sessions`, `session_keys` |
 //! | a mailbox is proven, a soft identity stands for it | `mailbox`, `mailer`, `soft`, `custodial` |
+//! | a soft identity is claimed by a key | `claims` |
+//! | one identity says something about another, and takes it back | `attestations` |
 //! | somebody becomes the operator | `setup` |
 //! | DID documents, key sets, resolution | `documents` |
 //! | what `imajin verify` checks | `audit` |
@@ -20,9 +22,11 @@
 //! of the session itself.
 
 mod api;
+mod attestations;
 mod audit;
 mod auth;
 mod challenge;
+mod claims;
 mod custodial;
 mod documents;
 mod error;
@@ -43,6 +47,7 @@ mod session_keys;
 mod sessions;
 mod setup;
 mod soft;
+mod vault;
 
 use imajin_store::{Migrations, embed_migrations};
 
@@ -51,6 +56,7 @@ pub use auth::{Auth, AuthDeps};
 pub use error::AuthError;
 pub use key_log::{KeyRefusal, MirrorOutcome, keys_ever};
 pub use mailer::MailConfig;
+pub use vault::SEALED_COLUMNS;
 
 /// The service's name: its prefix, its database, its chain in the mutation log.
 const SERVICE: &str = "auth";

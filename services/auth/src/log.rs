@@ -85,3 +85,24 @@ pub(crate) fn mutation_record(
     let seq = mutation::append(conn, &auth.writer, &mutation)?;
     Ok(authority.text(&format!("{}/{seq}", auth.writer.chain())))
 }
+
+/// The same for a body that holds a token: the log keeps its digest only.
+pub(crate) fn secret_mutation_record(
+    conn: &mut Conn,
+    auth: &Writing,
+    owner: &Did,
+    action: &str,
+    object: &str,
+    body: Vec<u8>,
+    authority: &Authority,
+) -> Result<String, AuthError> {
+    let mutation = Mutation {
+        owner: owner.clone(),
+        action,
+        object: object.to_owned(),
+        body,
+        proof: authority.proof(),
+    };
+    let seq = mutation::append_withheld(conn, &auth.writer, &mutation)?;
+    Ok(authority.text(&format!("{}/{seq}", auth.writer.chain())))
+}

@@ -2,10 +2,12 @@
 
 use diesel::prelude::*;
 use imajin_auth_api::{DevelopmentMail, MailboxProofSent};
-use imajin_did::Did;
+use imajin_did::{Did, Sealed, Zeroizing};
+use imajin_kernel::id::MailboxProofId;
 use imajin_kernel::{Span, Timestamp};
 use imajin_proof::digest::sha256_hex;
 use imajin_store::{Conn, SealedRow, for_update};
+use serde::{Deserialize, Serialize};
 
 use crate::AuthError;
 use crate::auth::{Auth, Writing};
@@ -137,16 +139,22 @@ impl Auth {
                 Ok::<_, AuthError>(rows)
             })
             .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| DevelopmentMail {
-                to: row.recipient,
-                subject: row.subject,
-                body: row.body,
-                link: row.link,
-                created_at: row.created_at,
-            })
-            .collect())
+        rows.into_iter().map(|row| self.development_mail_open(row)).collect()
+    }
+
+    fn development_mail_open(&self, row: DevelopmentMailRow) -> Result<DevelopmentMail, AuthError> {
+        let opened = self
+            .keyring
+            .open(&mail_label(&row.id), &Sealed::from_bytes(row.sealed_message))?;
+        let message: SealedMail = serde_json::from_slice(&opened)
+            .map_err(|_error| AuthError::Row(format!("development_mails {}", row.id)))?;
+        Ok(DevelopmentMail {
+            to: row.recipient,
+            subject: message.subject,
+            body: message.body,
+            link: message.link,
+            created_at: row.created_at,
+        })
     }
 
     fn link_row(&self, mailbox: String, next_path: Option<String>, token: &str) -> MailboxProofRow {
@@ -183,16 +191,36 @@ impl Auth {
     }
 
     fn development_mail(&self, row: &MailboxProofRow, mail: &LinkMail) -> DevelopmentMailRow {
-        DevelopmentMailRow {
-            id: row.id,
-            recipient: mail.mail.to.clone(),
+        let message = SealedMail {
             subject: mail.mail.subject.clone(),
             body: mail.mail.body.clone(),
             link: mail.link.clone(),
+        };
+        let message = Zeroizing::new(serde_json::to_vec(&message).unwrap_or_default());
+        DevelopmentMailRow {
+            id: row.id,
+            recipient: mail.mail.to.clone(),
+            sealed_message: self
+                .keyring
+                .seal(&mail_label(&row.id), &message, &self.env)
+                .into_bytes(),
             created_at: self.env.now(),
             row_seal: Vec::new(),
         }
     }
+}
+
+/// What of a message in the development mailbox is nobody's business.
+#[derive(Serialize, Deserialize)]
+struct SealedMail {
+    subject: String,
+    body: String,
+    link: String,
+}
+
+/// Binds a sealed message to its row.
+pub(crate) fn mail_label(id: &MailboxProofId) -> String {
+    format!("auth/development-mail/{id}")
 }
 
 struct LinkMail {
@@ -200,7 +228,7 @@ struct LinkMail {
     link: String,
 }
 
-fn token_hash(token: &str) -> String {
+pub(crate) fn token_hash(token: &str) -> String {
     sha256_hex(token.as_bytes())
 }
 
@@ -281,7 +309,7 @@ fn link_find(conn: &mut Conn, hash: &str, now: Timestamp) -> Result<MailboxProof
 }
 
 /// The same, kept from other processes until the transaction ends.
-fn link_lock(conn: &mut Conn, hash: &str, now: Timestamp) -> Result<MailboxProofRow, AuthError> {
+pub(crate) fn link_lock(conn: &mut Conn, hash: &str, now: Timestamp) -> Result<MailboxProofRow, AuthError> {
     let row = for_update!(
         conn,
         mailbox_proofs::table.filter(mailbox_proofs::token_hash.eq(hash)).select(MailboxProofRow::as_select()) => first

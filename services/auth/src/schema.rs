@@ -99,9 +99,7 @@ diesel::table! {
     development_mails (id) {
         id -> Text,
         recipient -> Text,
-        subject -> Text,
-        body -> Text,
-        link -> Text,
+        sealed_message -> Binary,
         created_at -> BigInt,
         row_seal -> Binary,
     }
@@ -188,6 +186,32 @@ diesel::table! {
         created_at -> BigInt,
         expires_at -> BigInt,
         outcome -> Nullable<Text>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    attestations (id) {
+        id -> Text,
+        owner_did -> Text,
+        subject_did -> Text,
+        attestation_type -> Text,
+        document -> Text,
+        revocation -> Nullable<Text>,
+        proof -> Text,
+        created_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    identity_claims (soft_did) {
+        soft_did -> Text,
+        owner_did -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
         row_seal -> Binary,
     }
 }

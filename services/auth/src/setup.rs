@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::AuthError;
 use crate::auth::{Auth, Writing};
 use crate::identities::{OPERATOR, operator_find};
-use crate::log::{Authority, mutation_record};
+use crate::log::{Authority, secret_mutation_record};
 use crate::rows::{NodeRoleRow, SetupTokenRow};
 use crate::schema::setup_tokens;
 
@@ -105,7 +105,7 @@ impl Claim {
             .ok_or(AuthError::SetupTokenWrong)?;
         let mut token = token.intact(&auth.sealer)?;
         let (did, now) = (&self.did, auth.env.now());
-        let proof = mutation_record(conn, auth, did, ACTION, OBJECT, self.raw.clone(), &self.authority)?;
+        let proof = secret_mutation_record(conn, auth, did, ACTION, OBJECT, self.raw.clone(), &self.authority)?;
         token.used_at = Some(now);
         token.used_by = Some(did.clone());
         token.save(conn, &auth.sealer)?;

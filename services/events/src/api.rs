@@ -47,22 +47,22 @@ impl EventsApi for Events {
 
     async fn order_fetch(&self, request: OrderFetch) -> Result<Option<OrderView>, Problem> {
         let OrderFetch { id, reader } = request;
-        Ok(self
-            .read(move |conn, context| views::order_fetch(conn, context, id, &reader))
-            .await?)
+        self.read_as_any(&reader, move |conn, context, reader| {
+            views::order_fetch(conn, context, id, reader)
+        })
+        .await
     }
 
     async fn ticket_list(&self, request: TicketList) -> Result<Vec<TicketView>, Problem> {
-        Ok(self
-            .read(move |conn, _context| list::ticket_list(conn, &request))
-            .await?)
+        self.tickets_of(request).await
     }
 
     async fn ticket_fetch(&self, request: TicketFetch) -> Result<Option<TicketView>, Problem> {
         let TicketFetch { id, reader } = request;
-        Ok(self
-            .read(move |conn, _context| views::ticket_fetch(conn, id, &reader))
-            .await?)
+        self.read_as_any(&reader, move |conn, _context, reader| {
+            views::ticket_fetch(conn, id, reader)
+        })
+        .await
     }
 
     async fn sales_list(&self, request: SalesList) -> Result<Vec<EventSales>, Problem> {

@@ -144,7 +144,9 @@ impl Events {
             .read(move |conn, context| locks::order_find(conn, context, id))
             .await?;
         let row = row.ok_or(EventsError::NotFound("order"))?;
-        order::buyer_require(&row, &verified)?;
+        // Also the buyer is whoever has claimed the soft identity that ordered.
+        let buyers = self.site.identities.holdings(verified.did()).await?;
+        order::buyer_require(&row, &buyers)?;
         if let Some(checkout) = row.checkout_id {
             let closed = self.pay()?.checkout_cancel(CheckoutFetch { id: checkout }).await?;
             if matches!(closed.state, CheckoutState::Paid | CheckoutState::Settled) {
@@ -153,7 +155,7 @@ impl Events {
             }
         }
         let cancelled = self.write(move |conn, context| {
-            let row = order::order_cancel(conn, context, id, &verified, &body)?;
+            let row = order::order_cancel(conn, context, id, (&verified, &buyers), &body)?;
             views::order_view(conn, context, &row)
         });
         Ok(cancelled.await?)

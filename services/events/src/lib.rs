@@ -22,6 +22,7 @@ mod routes;
 mod rows;
 mod schema;
 mod service;
+mod vault;
 
 use imajin_store::{Migrations, embed_migrations};
 
@@ -30,6 +31,7 @@ pub use config::EventsConfig;
 pub use demo::{DemoIdentity, DemoSeed, demo_identities, demo_seed};
 pub use error::EventsError;
 pub use service::{Events, EventsDeps};
+pub use vault::SEALED_COLUMNS;
 
 /// The service's name: its prefix, its database, its sealer.
 pub(crate) const SERVICE: &str = "events";

@@ -1,7 +1,7 @@
 use std::sync::{Arc, OnceLock};
 
 use imajin_did::{Keyring, SecretKey};
-use imajin_events_api::{EventStatus, EventView, Reader};
+use imajin_events_api::{EventStatus, EventView, Reader, TicketList, TicketView};
 use imajin_fair::Acceptance;
 use imajin_kernel::Problem;
 use imajin_kernel::id::{EventId, OrderId};
@@ -256,6 +256,49 @@ impl Events {
         };
         self.write(move |conn, context| domain::deliver::goods_deliver(conn, context, &key, &delivery))
             .await
+    }
+
+    /// What is asked for by somebody who may have claimed soft identities: asked as each of them, until one may see it.
+    pub(crate) async fn read_as_any<T, F>(&self, reader: &Reader, read: F) -> Result<Option<T>, Problem>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn, &Context, &Reader) -> Result<Option<T>, EventsError> + Send + 'static,
+    {
+        let readers = self.readers(reader).await?;
+        let found = self.read(move |conn, context| {
+            for reader in &readers {
+                if let Some(found) = read(conn, context, reader)? {
+                    return Ok(Some(found));
+                }
+            }
+            Ok(None)
+        });
+        Ok(found.await?)
+    }
+
+    async fn readers(&self, reader: &Reader) -> Result<Vec<Reader>, Problem> {
+        let dids = self.site.identities.holdings(&reader.did).await?;
+        let reader_of = |did| Reader {
+            did,
+            operator: reader.operator,
+        };
+        Ok(dids.into_iter().map(reader_of).collect())
+    }
+
+    /// The tickets of somebody and of the soft identities that they have claimed, the newest first.
+    pub(crate) async fn tickets_of(&self, list: TicketList) -> Result<Vec<TicketView>, Problem> {
+        let owners = self.site.identities.holdings(&list.owner).await?;
+        let listed = self.read(move |conn, _context| {
+            let mut all = Vec::new();
+            for owner in owners {
+                let list = TicketList { owner, ..list.clone() };
+                all.extend(domain::list::ticket_list(conn, &list)?);
+            }
+            all.sort_by_key(|ticket| std::cmp::Reverse(ticket.id));
+            all.truncate(usize::try_from(list.limit).unwrap_or(usize::MAX));
+            Ok(all)
+        });
+        Ok(listed.await?)
     }
 
     /// Who asks, as the domain sees it.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use imajin_kernel::Problem;
 use imajin_pay_api::{
-    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, PayApi, ReceiptFetch, ReceiptList,
+    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, PayApi, Reader, ReceiptFetch, ReceiptList,
     ReceiptView, SalesSummary, SalesSummaryRequest,
 };
 
@@ -47,19 +47,50 @@ impl PayApi for Pay {
     }
 
     async fn receipt_fetch(&self, request: ReceiptFetch) -> Result<Option<ReceiptView>, Problem> {
-        let found = self.read(move |conn, context| lists::receipt_fetch(conn, context, request.id, &request.reader));
+        let dids = self.site.identities.holdings(&request.reader.did).await?;
+        let found = self.read(move |conn, context| {
+            for did in dids {
+                let reader = Reader {
+                    did,
+                    operator: request.reader.operator,
+                };
+                if let Some(found) = lists::receipt_fetch(conn, context, request.id, &reader)? {
+                    return Ok(Some(found));
+                }
+            }
+            Ok(None)
+        });
         Ok(found.await?)
     }
 
     async fn receipt_list(&self, request: ReceiptList) -> Result<Vec<ReceiptView>, Problem> {
-        Ok(self
-            .read(move |conn, context| lists::receipt_list(conn, context, &request))
-            .await?)
+        let Some(owner) = &request.owner else {
+            return Ok(self
+                .read(move |conn, context| lists::receipt_list(conn, context, &request))
+                .await?);
+        };
+        let owners = self.site.identities.holdings(owner).await?;
+        let listed = self.read(move |conn, context| {
+            let mut all = Vec::new();
+            for owner in owners {
+                let list = ReceiptList {
+                    owner: Some(owner),
+                    ..request.clone()
+                };
+                all.extend(lists::receipt_list(conn, context, &list)?);
+            }
+            all.sort_by_key(|receipt| std::cmp::Reverse(receipt.message.payload.id));
+            all.dedup_by_key(|receipt| receipt.message.payload.id);
+            all.truncate(usize::try_from(request.limit).unwrap_or(usize::MAX));
+            Ok(all)
+        });
+        Ok(listed.await?)
     }
 
     async fn balance_list(&self, request: BalanceList) -> Result<Vec<BalanceView>, Problem> {
+        let owners = self.holdings_collect(&request.owner).await?;
         Ok(self
-            .read(move |conn, context| lists::balance_list(conn, context, &request.owner))
+            .read(move |conn, context| lists::balances_of(conn, context, &owners))
             .await?)
     }
 

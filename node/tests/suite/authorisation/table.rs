@@ -42,6 +42,11 @@ use Access::{Key, Proof, Public, Session, Signed, Soft};
 
 /// Every operation that the services describe.
 pub(super) const OPERATIONS: &[Operation] = &[
+    operation("GET", "/auth/api/attestations", Public),
+    operation("POST", "/auth/api/attestations", Key),
+    operation_with("POST", "/auth/api/attestations/verify", Public, r#"{"attestation":{}}"#),
+    operation("GET", "/auth/api/attestations/{id}", Public),
+    operation("POST", "/auth/api/attestations/{id}/revoke", Key),
     operation("POST", "/auth/api/authenticate", Proof),
     operation_with("POST", "/auth/api/challenge", Public, r#"{"id":"nobody_here"}"#),
     operation("GET", "/auth/api/devices", Session),
@@ -55,6 +60,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     operation("GET", "/auth/api/devices/requests/{id}", Proof),
     operation_with("DELETE", "/auth/api/devices/requests/{id}", Signed, "null"),
+    operation_with("POST", "/auth/api/claim", Key, r#"{"token":"wrong"}"#),
     operation("GET", "/auth/api/identity/{did}", Public),
     operation("POST", "/auth/api/identity/{did}/deactivate", Proof),
     operation("GET", "/auth/api/identity/{did}/did.json", Public),

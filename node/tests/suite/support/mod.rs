@@ -86,6 +86,14 @@ impl Home {
         std::fs::write(path, format!("{before}\n{toml}\n")).unwrap();
     }
 
+    /// Changes the node's configuration file.
+    pub(crate) fn configure_replace(&self, from: &str, to: &str) {
+        let path = self.data().join("imajin.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{text}");
+        std::fs::write(path, text.replace(from, to)).unwrap();
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(IMAJIN);
         command
@@ -216,6 +224,13 @@ impl Node {
             "the node took {:?} to stop",
             started.elapsed()
         );
+    }
+
+    /// SIGKILL; gives back what the node has logged.
+    pub(crate) fn kill_and_read(mut self) -> String {
+        let _gone_already = self.child.kill();
+        let _reaped = self.child.wait();
+        self.log.take().unwrap().join().unwrap()
     }
 
     /// SIGKILL: what a power cut is to a process.

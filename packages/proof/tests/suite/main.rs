@@ -1,6 +1,7 @@
 //! The public behaviour of `imajin-proof`: canonical JSON, messages, HTTP signatures and tokens.
 #![cfg(test)]
 
+mod attestation;
 mod data_integrity;
 mod http_sig;
 mod http_sig_foreign;

@@ -3,6 +3,7 @@ use imajin_did::{Did, Keyring};
 use imajin_kernel::Env;
 use imajin_proof::digest::sha256;
 
+use super::erase::{ERASE_ACTION, erased_object};
 use super::row::{CheckpointRow, HeadRow, LogRow, genesis};
 use super::{CHECKPOINT_EVERY, Proof};
 use crate::schema::{mutation_checkpoints, mutation_heads};
@@ -81,6 +82,33 @@ pub struct Mutation<'a> {
 /// not the one that was signed; [`StoreError::Damaged`] when the chain's head was changed outside the node; diesel's.
 /// After any of them the transaction must fail.
 pub fn append(conn: &mut Conn, writer: &Writer, mutation: &Mutation<'_>) -> Result<Seq, StoreError> {
+    append_row(conn, writer, mutation, Some(mutation.body.clone()))
+}
+
+/// The same for a body that holds a secret, for example a token: only its digest is kept, as after an erasure, which is
+/// logged right behind it. The body never reaches the database.
+///
+/// # Errors
+/// As [`append`].
+pub fn append_withheld(conn: &mut Conn, writer: &Writer, mutation: &Mutation<'_>) -> Result<Seq, StoreError> {
+    let seq = append_row(conn, writer, mutation, None)?;
+    let erasure = Mutation {
+        owner: mutation.owner.clone(),
+        action: ERASE_ACTION,
+        object: erased_object(&writer.chain, seq),
+        body: hex::encode(sha256(&mutation.body)).into_bytes(),
+        proof: Proof::Node,
+    };
+    append(conn, writer, &erasure)?;
+    Ok(seq)
+}
+
+fn append_row(
+    conn: &mut Conn,
+    writer: &Writer,
+    mutation: &Mutation<'_>,
+    body: Option<Vec<u8>>,
+) -> Result<Seq, StoreError> {
     let body_digest = sha256(&mutation.body);
     if let Proof::Http(request) = &mutation.proof {
         if request.body_digest != body_digest {
@@ -103,7 +131,7 @@ pub fn append(conn: &mut Conn, writer: &Writer, mutation: &Mutation<'_>) -> Resu
         owner_did: mutation.owner.canonical().to_string(),
         action: mutation.action.to_owned(),
         object: mutation.object.clone(),
-        body: Some(mutation.body.clone()),
+        body,
         body_digest: body_digest.to_vec(),
         proof,
         prev_hash,

@@ -39,6 +39,8 @@ service_api! {
         /// the session has ended.
         async fn device_list(DeviceListRequest) -> Option<DeviceListView>;
 
+        /// An identity and the soft ones that it has claimed: whose tickets and balances are its own.
+        async fn holdings_fetch(HoldingsFetch) -> Vec<Did>;
         /// Whether the node still waits for its operator.
         async fn setup_state(SetupStateRequest) -> SetupState;
     }
@@ -147,6 +149,14 @@ pub struct DevelopmentMail {
     pub created_at: Timestamp,
 }
 
+/// See [`AuthApi::holdings_fetch`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HoldingsFetch {
+    /// Any accepted form of the DID.
+    pub did: Did,
+}
+
 /// See [`AuthApi::setup_state`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SetupStateRequest {}
@@ -163,6 +173,10 @@ pub struct SetupState {
 impl Identities for AuthClient {
     async fn caller_keys(&self, did: &Did) -> Result<CallerKeys, Problem> {
         AuthApi::caller_keys(&**self, CallerKeysRequest { did: did.clone() }).await
+    }
+
+    async fn holdings(&self, did: &Did) -> Result<Vec<Did>, Problem> {
+        AuthApi::holdings_fetch(&**self, HoldingsFetch { did: did.clone() }).await
     }
 
     async fn session_view(&self, token: &str) -> Result<Option<SessionView>, Problem> {

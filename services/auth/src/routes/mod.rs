@@ -1,7 +1,9 @@
 //! The HTTP side: one file per resource, one small handler per endpoint. A handler extracts, calls the domain, answers.
 
+mod attestations;
 mod browser;
 mod challenge;
+mod claim;
 mod devices;
 mod identity;
 mod key_log;
@@ -77,6 +79,11 @@ impl Auth {
             .routes(routes!(onboard::onboard_send))
             .routes(routes!(onboard::onboard_page, onboard::onboard_confirm))
             .routes(routes!(setup::setup))
+            .routes(routes!(attestations::issue, attestations::list))
+            .routes(routes!(attestations::fetch))
+            .routes(routes!(attestations::revoke))
+            .routes(routes!(attestations::verify))
+            .routes(routes!(claim::claim))
             .with_state(self.surroundings());
         ServiceRoutes::new(SERVICE, "Identities, login and sessions", routes, self.readiness())
     }

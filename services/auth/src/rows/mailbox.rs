@@ -32,9 +32,8 @@ pub(crate) struct DevelopmentMailRow {
     /// The id of the mailbox proof in it.
     pub(crate) id: MailboxProofId,
     pub(crate) recipient: String,
-    pub(crate) subject: String,
-    pub(crate) body: String,
-    pub(crate) link: String,
+    /// Subject, text and link, sealed: who reads the database must not log in with what is in it.
+    pub(crate) sealed_message: Vec<u8>,
     pub(crate) created_at: Timestamp,
     pub(crate) row_seal: Vec<u8>,
 }

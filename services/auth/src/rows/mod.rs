@@ -1,11 +1,15 @@
 //! One struct per table, each sealed over all its columns.
 
+mod attestation;
+mod claim;
 mod identity;
 mod key_log;
 mod mailbox;
 mod node;
 mod session;
 
+pub(crate) use attestation::AttestationRow;
+pub(crate) use claim::IdentityClaimRow;
 pub(crate) use identity::{CustodialKeyRow, IdentityAliasRow, IdentityRow, MailboxAliasRow};
 pub(crate) use key_log::{DeviceRequestRow, DeviceRow, KeyLogEntryRow, KeyLogReceiptRow, MirroredLogRow};
 pub(crate) use mailbox::{DevelopmentMailRow, MailboxProofRow};

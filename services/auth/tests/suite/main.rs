@@ -1,7 +1,9 @@
 //! Auth through its routes and its client, on SQLite and on Postgres.
 #![cfg(test)]
 
+mod attestations;
 mod audits;
+mod claims;
 mod clients;
 mod devices;
 mod documents;

@@ -1,5 +1,6 @@
 //! What happens to an order between its reservation and its tickets.
 
+use imajin_did::Did;
 use imajin_events_api::OrderState;
 use imajin_kernel::id::OrderId;
 use imajin_pay_api::CheckoutView;
@@ -40,12 +41,12 @@ pub(crate) fn order_cancel(
     conn: &mut Conn,
     context: &Context,
     id: OrderId,
-    verified: &Verified,
+    (verified, buyers): (&Verified, &[Did]),
     body: &[u8],
 ) -> Result<OrderRow, EventsError> {
     let found = locks::order_lock_with_tier(conn, context, id)?;
     let (mut order, mut tier) = found.ok_or(EventsError::NotFound("order"))?;
-    buyer_require(&order, verified)?;
+    buyer_require(&order, buyers)?;
     match order.state_set()? {
         OrderState::Held => log::signed_append(conn, context, verified, log::ORDER_CANCEL, &id, body)?,
         OrderState::Fulfilled => {
@@ -68,8 +69,8 @@ pub(crate) fn order_cancel(
 }
 
 /// Refuses everybody but the buyer, for whom alone the order exists.
-pub(crate) fn buyer_require(order: &OrderRow, verified: &Verified) -> Result<(), EventsError> {
-    if order.buyer_did == *verified.did() {
+pub(crate) fn buyer_require(order: &OrderRow, buyers: &[Did]) -> Result<(), EventsError> {
+    if buyers.contains(&order.buyer_did) {
         Ok(())
     } else {
         Err(EventsError::NotFound("order"))

@@ -32,7 +32,9 @@ pub(super) async fn order_fetch(
 ) -> Result<Response, Failure> {
     let reader = Events::reader(viewer.session_require()?);
     let view = events
-        .read(move |conn, context| views::order_fetch(conn, context, id, &reader))
+        .read_as_any(&reader, move |conn, context, reader| {
+            views::order_fetch(conn, context, id, reader)
+        })
         .await?;
     let view = view.ok_or_else(|| Problem::not_found("order"))?;
     Ok(json_cached(&headers, &view)?)

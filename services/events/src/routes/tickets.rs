@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::EventsState;
 use super::cached::json_cached;
 use crate::Events;
-use crate::domain::{list, views};
+use crate::domain::views;
 
 /// How many tickets of one event one answer holds.
 const TICKETS_MAX: u32 = 100;
@@ -36,7 +36,9 @@ pub(super) async fn ticket_fetch(
 ) -> Result<Response, Failure> {
     let reader = Events::reader(viewer.session_require()?);
     let view = events
-        .read(move |conn, _context| views::ticket_fetch(conn, id, &reader))
+        .read_as_any(&reader, move |conn, _context, reader| {
+            views::ticket_fetch(conn, id, reader)
+        })
         .await?;
     let view = view.ok_or_else(|| Problem::not_found("ticket"))?;
     Ok(json_cached(&headers, &view)?)
@@ -71,8 +73,6 @@ pub(super) async fn my_ticket(
         before: None,
         limit: TICKETS_MAX,
     };
-    let tickets = events
-        .read(move |conn, _context| list::ticket_list(conn, &list))
-        .await?;
+    let tickets = events.tickets_of(list).await?;
     Ok(json_cached(&headers, &MyTickets { tickets })?)
 }

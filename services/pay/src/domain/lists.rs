@@ -42,6 +42,27 @@ pub(crate) fn balance_list(conn: &mut Conn, context: &Context, owner: &Did) -> R
         .collect())
 }
 
+/// The balances of somebody and of the soft identities that they have claimed, as one: what is held for one of them can
+/// not be moved, but it is theirs.
+pub(crate) fn balances_of(conn: &mut Conn, context: &Context, owners: &[Did]) -> Result<Vec<BalanceView>, PayError> {
+    let mut all: Vec<BalanceView> = Vec::new();
+    for owner in owners {
+        for more in balance_list(conn, context, owner)? {
+            let known = all
+                .iter_mut()
+                .find(|line| line.purpose == more.purpose && line.balance.asset == more.balance.asset);
+            match known {
+                Some(line) => {
+                    let sum = line.balance.checked_add(more.balance);
+                    line.balance = sum.map_err(|error| PayError::Fault(error.to_string()))?;
+                }
+                None => all.push(more),
+            }
+        }
+    }
+    Ok(all)
+}
+
 /// A line of a statement on the wire.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

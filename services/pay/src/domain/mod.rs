@@ -1,6 +1,7 @@
 //! What pay does, as synchronous functions over one connection; the caller holds the transaction.
 
 pub(crate) mod checkout;
+pub(crate) mod claims;
 pub(crate) mod holds;
 pub(crate) mod lists;
 pub(crate) mod message;

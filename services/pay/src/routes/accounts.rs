@@ -34,8 +34,9 @@ pub(super) async fn balance(
     viewer: Viewer,
 ) -> Result<Json<Balances>, Failure> {
     let owner = viewer.session_require()?.did.clone();
+    let owners = pay.holdings_collect(&owner).await?;
     let balances = pay
-        .read(move |conn, context| lists::balance_list(conn, context, &owner))
+        .read(move |conn, context| lists::balances_of(conn, context, &owners))
         .await?;
     Ok(Json(Balances { balances }))
 }
@@ -72,6 +73,7 @@ pub(super) async fn entries(
     QueryParams(query): QueryParams<EntriesQuery>,
 ) -> Result<Json<EntryPage>, Failure> {
     let owner = viewer.session_require()?.did.clone();
+    pay.holdings_collect(&owner).await?;
     let purpose = query.purpose.map_or(Ok(Purpose::Available), |text| text.parse());
     let purpose =
         purpose.map_err(|_unknown| PayError::invalid("purpose", "must be available, held, pending or fees"))?;

@@ -148,7 +148,8 @@ pub(super) async fn checkout_fetch(
 ) -> Result<Json<CheckoutDocument>, Failure> {
     let session = viewer.session_require()?;
     let row = pay.checkout_row(id).await?;
-    if row.owner_did != session.did.canonical().as_str() {
+    let dids = pay.site.identities.holdings(&session.did).await?;
+    if !dids.iter().any(|did| row.owner_did == did.canonical().as_str()) {
         return Err(imajin_kernel::Problem::new(Code::NotFound, "There is no such checkout.").into());
     }
     let view = row.view(pay.context.now())?;

@@ -99,6 +99,7 @@ pub(super) async fn hold_place(
         reference,
         expires_in_seconds,
     };
+    pay.holdings_collect(request.verified.did()).await?;
     let placed = pay
         .write(move |conn, context| holds::hold_place(conn, context, &request, &wish))
         .await?;

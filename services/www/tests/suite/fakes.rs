@@ -115,6 +115,10 @@ impl AuthApi for Fakes {
         }))
     }
 
+    async fn holdings_fetch(&self, request: HoldingsFetch) -> Result<Vec<Did>, Problem> {
+        Ok(vec![request.did])
+    }
+
     async fn custodial_sign(&self, request: CustodialSign) -> Result<SignedRequest, Problem> {
         if request.token != "soft" {
             return Err(Problem::new(Code::Forbidden, "This identity holds its own key."));

@@ -1,0 +1,62 @@
+use imajin_store::vault::SealedColumn;
+use serde::Serialize;
+
+use crate::config::{Config, ServiceName};
+use crate::data_dir::DataDir;
+
+/// A file of the data directory that is sealed as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SealedFile {
+    /// Its name.
+    pub name: &'static str,
+    /// Binds the contents to their purpose.
+    #[serde(skip)]
+    pub label: &'static str,
+    /// What is in it, for a person.
+    pub holds: &'static str,
+}
+
+/// The node's own key.
+pub const NODE_KEY: SealedFile = SealedFile {
+    name: "node.key",
+    label: "node",
+    holds: "the node's own key",
+};
+
+/// The key of the certificate that the node makes for itself.
+pub const TLS_KEY: SealedFile = SealedFile {
+    name: "tls.key",
+    label: "tls",
+    holds: "the key of the node's certificate",
+};
+
+/// Every file that is sealed. With [`sealed_columns`] the whole list of what the node keeps secret.
+pub const fn sealed_files() -> [SealedFile; 2] {
+    [NODE_KEY, TLS_KEY]
+}
+
+/// Every column of a service that is sealed.
+pub const fn sealed_columns(service: ServiceName) -> &'static [SealedColumn] {
+    match service {
+        ServiceName::Auth => &imajin_auth::SEALED_COLUMNS,
+        ServiceName::Events => &imajin_events::SEALED_COLUMNS,
+        ServiceName::Pay | ServiceName::Registry | ServiceName::Www => &[],
+    }
+}
+
+/// The services whose databases of this node hold sealed columns, also if they do not run at the moment: a key that is
+/// forgotten here would be lost.
+pub fn database_services(data: &DataDir, config: &Config) -> Vec<ServiceName> {
+    use secrecy::ExposeSecret;
+    let is_sqlite = config.database.url.expose_secret() == "sqlite";
+    let is_here = |service: &ServiceName| {
+        let runs = config.services.contains(service);
+        let was_here = if is_sqlite {
+            data.database_path(service.as_str()).exists()
+        } else {
+            !config.remote.contains_key(service)
+        };
+        !sealed_columns(*service).is_empty() && (runs || was_here)
+    };
+    ServiceName::ALL.into_iter().filter(is_here).collect()
+}

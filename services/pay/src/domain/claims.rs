@@ -1,0 +1,55 @@
+//! Balances of soft identities that somebody with a key has claimed.
+//!
+//! Nobody tells pay about a claim: it asks auth when the owner looks at a balance or spends, and moves then what is there,
+//! by an ordinary transfer. Money that comes in for the soft identity later moves the next time. Held money stays where
+//! its hold is, and moves when it comes back.
+
+use imajin_did::Did;
+use imajin_kernel::Problem;
+use imajin_ledger::{AccountKey, Command, EntryKind, Movement, Owner, Posting, Purpose, account_list};
+use imajin_store::Conn;
+use serde_json::json;
+
+use crate::PayError;
+use crate::context::Context;
+use crate::service::Pay;
+
+/// The action in the mutation log.
+const ACTION: &str = "balance.claim";
+
+impl Pay {
+    /// The DIDs whose money is `owner`'s, after all that can be spent was moved to the owner's own accounts.
+    pub(crate) async fn holdings_collect(&self, owner: &Did) -> Result<Vec<Did>, Problem> {
+        let held = self.site.identities.holdings(owner).await?;
+        if held.len() > 1 {
+            let (owner, claimed) = (owner.canonical(), held.clone());
+            self.write(move |conn, context| balances_collect(conn, context, &owner, &claimed))
+                .await?;
+        }
+        Ok(held)
+    }
+}
+
+fn balances_collect(conn: &mut Conn, context: &Context, owner: &Did, claimed: &[Did]) -> Result<(), PayError> {
+    for soft in claimed.iter().filter(|did| *did != owner) {
+        for account in account_list(conn, &context.sealer, &Owner::Did(soft.clone()))? {
+            let units = account.balance_units;
+            if account.key.purpose != Purpose::Available || units <= 0 {
+                continue;
+            }
+            let own = AccountKey::of(owner, account.key.asset, Purpose::Available);
+            let reference = format!("claim/{soft}");
+            let body = json!({"from": soft, "to": owner, "asset": account.key.asset, "units": units});
+            let posting = Posting {
+                // Each movement is one of its own; the ledger lets nobody's balance fall below zero.
+                key: format!("{reference}/{}", hex::encode(context.env.random_bytes::<16>())),
+                kind: EntryKind::Transfer,
+                reference: reference.clone(),
+                movements: vec![Movement::new(account.key, -units), Movement::new(own, units)],
+            };
+            context.ledger.execute_one(conn, &Command::Post(posting))??;
+            context.node_append(conn, owner, ACTION, &reference, body.to_string().into_bytes())?;
+        }
+    }
+    Ok(())
+}
