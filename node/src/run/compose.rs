@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use imajin_auth::{Auth, AuthDeps, MailConfig};
+use imajin_auth::{Auth, AuthDeps, AuthOptions, MailConfig};
 use imajin_auth_api::AuthClient;
 use imajin_did::Keyring;
 use imajin_events::{Events, EventsConfig, EventsDeps};
@@ -240,6 +240,10 @@ async fn start_auth(
             smtp_url: url.expose_secret().to_owned(),
             from: config.mail.from.clone(),
         }),
+        options: AuthOptions {
+            dynamic_clients: config.oidc.dynamic_clients,
+            local_peers: config.dev,
+        },
     };
     let auth = Auth::start(deps).await.map_err(failed(ServiceName::Auth))?;
     Ok((Some(Arc::clone(&auth)), AuthClient::local(auth)))

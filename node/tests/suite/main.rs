@@ -4,6 +4,7 @@
 mod browser;
 mod cli;
 mod crash;
+mod interop;
 mod processes;
 mod refusals;
 mod support;

@@ -34,6 +34,7 @@ pub use pages::{
     identity::{CheckMailboxPage, JoinPage, LoginPage, MailPage, MailRow, MailboxPage, OnboardConfirmPage, SetupPage},
     landing::{EventCard, LandingPage, NodeCard},
     message::{ErrorPage, Link, MessagePage},
+    oidc::{ConsentPage, ConsentScope, LogoutPage},
     operator::{AccountRow, OperatorPage, RegistryCard, SaleRow, ServiceRow},
     order::{OrderPage, OrderState, TicketLink},
     pay::{PayState, SandboxPayPage},

@@ -45,6 +45,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
     DevelopmentMailRow::audit(conn, &sealer, &mut findings)?;
     SetupTokenRow::audit(conn, &sealer, &mut findings)?;
     NodeRoleRow::audit(conn, &sealer, &mut findings)?;
+    crate::oidc::audit::rows_audit(conn, &sealer, &mut findings)?;
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, env.clone());
     // Every DID in auth's log is its own key until keys can rotate.
     imajin_store::audit(conn, &writer, &|_did| Vec::new(), &mut findings)?;
@@ -54,6 +55,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
         roles_audit(conn, &mut findings)?;
         session_keys_audit(conn, keyring, &mut findings)?;
         custodial_keys_audit(conn, keyring, &mut findings)?;
+        crate::oidc::audit::content_audit(conn, keyring, &mut findings)?;
     }
     Ok(findings)
 }

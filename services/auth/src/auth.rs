@@ -30,6 +30,17 @@ pub struct AuthDeps {
     pub db: Db,
     /// How to send mail; without it messages are kept for the development mailbox.
     pub mail: Option<MailConfig>,
+    /// What the operator has switched on.
+    pub options: AuthOptions,
+}
+
+/// Switches, all of them off by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AuthOptions {
+    /// Whether OpenID clients may register themselves (RFC 7591).
+    pub dynamic_clients: bool,
+    /// Development: whether people of nodes on this very machine or network may sign in.
+    pub local_peers: bool,
 }
 
 /// Identities, challenge login, sessions and mailbox proofs.
@@ -41,6 +52,7 @@ pub struct Auth {
     pub(crate) sealer: Sealer,
     pub(crate) keys: SessionKeys,
     pub(crate) outbound: Option<Outbound>,
+    pub(crate) options: AuthOptions,
     writer: Arc<Writer>,
     postman: Mutex<Option<Postman>>,
 }
@@ -65,6 +77,7 @@ impl Auth {
             keyring,
             db,
             mail,
+            options,
         } = deps;
         let sealer = Sealer::for_service(&keyring, SERVICE);
         let keys = SessionKeys::open(&db, &keyring, &sealer, &env).await?;
@@ -79,6 +92,7 @@ impl Auth {
             sealer,
             keys,
             outbound,
+            options,
             writer,
             postman,
         }))
@@ -103,6 +117,9 @@ impl Auth {
                 }
                 if let Err(error) = auth.purge_expired().await {
                     tracing::warn!(%error, "what has expired could not be thrown away; it is tried again");
+                }
+                if let Err(error) = auth.oidc_keys_rotate(false).await {
+                    tracing::warn!(%error, "the keys of ID tokens could not be replaced; it is tried again");
                 }
             }
             auth.log_close().await;

@@ -9,6 +9,7 @@
 //! | a challenge is given out (without a row) and answered (once) | `challenge`, `login` |
 //! | a session: a signed token that names a row | `sessions`, `session_keys` |
 //! | a mailbox is proven, a soft identity stands for it | `mailbox`, `mailer`, `soft`, `custodial` |
+//! | applications learn who somebody is (OpenID Connect) | `oidc` |
 //! | somebody becomes the operator | `setup` |
 //! | DID documents, key sets, resolution | `documents` |
 //! | what `imajin verify` checks | `audit` |
@@ -32,6 +33,7 @@ mod login;
 mod mailbox;
 mod mailer;
 mod names;
+mod oidc;
 mod purge;
 mod registration;
 mod routes;
@@ -45,7 +47,7 @@ mod soft;
 use imajin_store::{Migrations, embed_migrations};
 
 pub use audit::audit;
-pub use auth::{Auth, AuthDeps};
+pub use auth::{Auth, AuthDeps, AuthOptions};
 pub use error::AuthError;
 pub use mailer::MailConfig;
 

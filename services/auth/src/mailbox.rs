@@ -25,7 +25,8 @@ const PER_MAILBOX_MAX: i64 = 5;
 const PER_NODE_MAX: i64 = 300;
 /// Messages in the development mailbox.
 const DEVELOPMENT_MAIL_MAX: i64 = 200;
-const NEXT_LENGTH_MAX: usize = 500;
+/// An authorization request of an OpenID client is among them.
+const NEXT_LENGTH_MAX: usize = 4_000;
 
 /// A link that was opened and is still good.
 #[derive(Debug, Clone)]

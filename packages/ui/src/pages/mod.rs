@@ -6,6 +6,7 @@ pub(crate) mod event;
 pub(crate) mod identity;
 pub(crate) mod landing;
 pub(crate) mod message;
+pub(crate) mod oidc;
 pub(crate) mod operator;
 pub(crate) mod order;
 pub(crate) mod pay;

@@ -4,6 +4,7 @@ mod browser;
 mod challenge;
 mod identity;
 mod login;
+mod oidc;
 mod onboard;
 mod register;
 mod root;
@@ -64,13 +65,16 @@ impl Auth {
             .routes(routes!(onboard::onboard_send))
             .routes(routes!(onboard::onboard_page, onboard::onboard_confirm))
             .routes(routes!(setup::setup))
+            .merge(oidc::routes())
             .with_state(self.surroundings());
         ServiceRoutes::new(SERVICE, "Identities, login and sessions", routes, self.readiness())
     }
 
     /// The routes at the root of the node: what others look for at well-known addresses, and the DID resolver.
     pub fn root_routes(self: &Arc<Self>) -> Router {
-        root::router().with_state(self.surroundings())
+        root::router()
+            .merge(oidc::root_router())
+            .with_state(self.surroundings())
     }
 
     /// Auth cannot wait for a site to be handed in: it is what every site asks who is who.

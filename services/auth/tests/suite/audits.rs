@@ -22,6 +22,7 @@ async fn filled(backend: Backend) -> World {
         world.send_signed(&signed, "/auth/api/setup", &body).await.status,
         StatusCode::OK
     );
+    crate::oidc::fill(&world, &ada).await;
     // Signs the end of the log, as a node does before it stops.
     let (tasks, stop) = (
         tokio_util::task::TaskTracker::new(),
@@ -121,7 +122,7 @@ async fn both_databases_have_the_same_columns() {
     assert_eq!(columns[0], columns[1]);
     let mut tables: Vec<&str> = columns[0].iter().map(|column| column.table.as_str()).collect();
     tables.dedup();
-    assert_eq!(tables.len(), 17);
+    assert_eq!(tables.len(), 22);
     for table in tables {
         let sealed = columns[0]
             .iter()

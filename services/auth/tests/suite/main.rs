@@ -7,6 +7,7 @@ mod documents;
 mod login;
 mod mailbox;
 mod mailing;
+mod oidc;
 mod register;
 mod sessions;
 mod setup;

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use imajin_auth::{Auth, AuthDeps, MIGRATIONS, MailConfig};
+use imajin_auth::{Auth, AuthDeps, AuthOptions, MIGRATIONS, MailConfig};
 use imajin_did::{Did, Keyring, SecretKey};
 use imajin_kernel::{Env, ManualClock, Span, Timestamp};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
@@ -29,6 +29,7 @@ pub(crate) struct World {
     pub(crate) db: Db,
     router: Router,
     mail: Option<MailConfig>,
+    options: AuthOptions,
     database: TestDatabase,
 }
 
@@ -103,13 +104,25 @@ impl World {
         Self::with_mail(backend, None).await
     }
 
+    pub(crate) async fn with_options(backend: Backend, options: AuthOptions) -> Self {
+        Self::with(backend, None, options).await
+    }
+
     pub(crate) async fn with_mail(backend: Backend, mail: Option<MailConfig>) -> Self {
+        let options = AuthOptions {
+            dynamic_clients: true,
+            local_peers: true,
+        };
+        Self::with(backend, mail, options).await
+    }
+
+    async fn with(backend: Backend, mail: Option<MailConfig>, options: AuthOptions) -> Self {
         let clock = ManualClock::at(Timestamp::from_seconds(1_800_000_000));
         let env = Env::fixed(clock.clone(), 42);
         let keyring = Keyring::generate(&env);
         let database = TestDatabase::new(backend);
         let db = open(&database);
-        let (auth, router) = Self::start(&env, &keyring, &db, mail.clone()).await;
+        let (auth, router) = Self::start(&env, &keyring, &db, mail.clone(), options).await;
         Self {
             clock,
             env,
@@ -118,11 +131,18 @@ impl World {
             db,
             router,
             mail,
+            options,
             database,
         }
     }
 
-    async fn start(env: &Env, keyring: &Keyring, db: &Db, mail: Option<MailConfig>) -> (Arc<Auth>, Router) {
+    async fn start(
+        env: &Env,
+        keyring: &Keyring,
+        db: &Db,
+        mail: Option<MailConfig>,
+        options: AuthOptions,
+    ) -> (Arc<Auth>, Router) {
         let public = PublicBase(ORIGIN.parse().unwrap());
         let deps = AuthDeps {
             env: env.clone(),
@@ -130,6 +150,7 @@ impl World {
             keyring: keyring.clone(),
             db: db.clone(),
             mail,
+            options,
         };
         let auth = Auth::start(deps).await.unwrap();
         let routes = Router::new()
@@ -148,7 +169,7 @@ impl World {
     pub(crate) async fn restart(mut self) -> Self {
         self.db.clone().close().await;
         self.db = open(&self.database);
-        let (auth, router) = Self::start(&self.env, &self.keyring, &self.db, self.mail.clone()).await;
+        let (auth, router) = Self::start(&self.env, &self.keyring, &self.db, self.mail.clone(), self.options).await;
         (self.auth, self.router) = (auth, router);
         self
     }
@@ -173,6 +194,7 @@ impl World {
             keyring,
             db: open(&database),
             mail: Some(mail),
+            options: AuthOptions::default(),
         };
         Auth::start(deps).await.unwrap_err()
     }
@@ -354,6 +376,11 @@ impl World {
             .await;
         assert_eq!(reply.status, StatusCode::SEE_OTHER, "{reply:?}");
         reply.cookie().split_once('=').unwrap().1.to_owned()
+    }
+
+    /// The node's time in seconds.
+    pub(crate) fn clock_seconds(&self) -> i64 {
+        self.env.now().as_seconds()
     }
 
     /// Whose session a token is.
