@@ -9,7 +9,7 @@ import { createRemoteJWKSet, jwtVerify } from 'jose';
 import * as oidc from 'openid-client';
 
 const [issuer, clientId, secret, method, algorithm, rootKeys] = process.argv.slice(2);
-const redirectUri = 'http://127.0.0.1:9/callback?app=interop';
+const redirectUri = 'http://127.0.0.1:9/callback';
 const say = (document) => process.stdout.write(`${JSON.stringify(document)}\n`);
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 

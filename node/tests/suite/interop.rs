@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Buyer, Home, Node, imajin, text};
 
-const REDIRECT: &str = "http://127.0.0.1:9/callback?app=interop";
+const REDIRECT: &str = "http://127.0.0.1:9/callback";
 
 /// Installs what the scripts need from npm, once: the folder it is in, and the Node.js that runs it.
 fn libraries() -> (PathBuf, String) {
@@ -65,7 +65,6 @@ fn app_register(home: &Home, node: &Node, method: &str, algorithm: &str) -> Valu
     let key = home.path("operator.key");
     let url = node.url();
     let args = [
-        "--json",
         "oidc",
         "client",
         "add",
@@ -188,24 +187,13 @@ async fn the_operator_manages_applications_from_the_command_line() {
     operator_make(&home, &node).await;
     let app = app_register(&home, &node, "client_secret_basic", "RS256");
     let (url, key) = (node.url(), home.path("operator.key"));
-    let list = ["--json", "oidc", "client", "list", "--node", &url, "--key", text(&key)];
+    let list = ["oidc", "client", "list", "--node", &url, "--key", text(&key)];
     let listed = imajin(&list).expect_success();
     assert_eq!(listed["clients"][0]["client_id"], app["client_id"]);
-    let rotated = imajin(&["--json", "oidc", "rotate-keys", "--node", &url, "--key", text(&key)]).expect_success();
+    let rotated = imajin(&["oidc", "rotate-keys", "--node", &url, "--key", text(&key)]).expect_success();
     assert_eq!(rotated["rotated"], 1);
     let id = app["client_id"].as_str().unwrap();
-    imajin(&[
-        "--json",
-        "oidc",
-        "client",
-        "remove",
-        "--node",
-        &url,
-        "--key",
-        text(&key),
-        id,
-    ])
-    .expect_success();
+    imajin(&["oidc", "client", "remove", "--node", &url, "--key", text(&key), id]).expect_success();
     assert_eq!(imajin(&list).expect_success()["clients"], json!([]));
     let stranger = home.key("stranger.key");
     let refused = imajin(&["oidc", "client", "list", "--node", &url, "--key", text(&stranger)]);

@@ -20,7 +20,7 @@ use crate::rows::{
 };
 use crate::schema::{custodial_keys, identities, node_roles, session_keys};
 use crate::session_keys::{public_key_of, seal_label};
-use crate::{registration, setup, soft};
+use crate::{federation, registration, setup, soft};
 
 const PAGE: i64 = 256;
 
@@ -46,6 +46,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
     SetupTokenRow::audit(conn, &sealer, &mut findings)?;
     NodeRoleRow::audit(conn, &sealer, &mut findings)?;
     crate::oidc::audit::rows_audit(conn, &sealer, &mut findings)?;
+    federation::rows::FederationLinkRow::audit(conn, &sealer, &mut findings)?;
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, env.clone());
     // Every DID in auth's log is its own key until keys can rotate.
     imajin_store::audit(conn, &writer, &|_did| Vec::new(), &mut findings)?;
@@ -56,6 +57,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
         session_keys_audit(conn, keyring, &mut findings)?;
         custodial_keys_audit(conn, keyring, &mut findings)?;
         crate::oidc::audit::content_audit(conn, keyring, &mut findings)?;
+        federation::audit::links_audit(conn, &mut findings)?;
     }
     Ok(findings)
 }
@@ -106,6 +108,7 @@ fn is_as_logged(row: &IdentityRow, logged: &Logged) -> bool {
                 && row.handle.is_none()
                 && row.name.is_none()
         }
+        federation::arrive::ACTION_LINK => owner_fits && federation::audit::visitor_fits(row, logged),
         _ => false,
     }
 }

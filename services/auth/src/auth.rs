@@ -6,7 +6,7 @@ use imajin_did::Keyring;
 use imajin_kernel::{Env, Problem, Span};
 use imajin_store::mutation::Writer;
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::PublicBase;
+use imajin_web::{PeerClient, PublicBase};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -53,6 +53,7 @@ pub struct Auth {
     pub(crate) keys: SessionKeys,
     pub(crate) outbound: Option<Outbound>,
     pub(crate) options: AuthOptions,
+    pub(crate) peers: PeerClient,
     writer: Arc<Writer>,
     postman: Mutex<Option<Postman>>,
 }
@@ -93,6 +94,7 @@ impl Auth {
             keys,
             outbound,
             options,
+            peers: PeerClient::new(options.local_peers)?,
             writer,
             postman,
         }))

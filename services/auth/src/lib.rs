@@ -9,6 +9,7 @@
 //! | a challenge is given out (without a row) and answered (once) | `challenge`, `login` |
 //! | a session: a signed token that names a row | `sessions`, `session_keys` |
 //! | a mailbox is proven, a soft identity stands for it | `mailbox`, `mailer`, `soft`, `custodial` |
+//! | people of other nodes sign in here, and ours there | `federation` |
 //! | applications learn who somebody is (OpenID Connect) | `oidc` |
 //! | somebody becomes the operator | `setup` |
 //! | DID documents, key sets, resolution | `documents` |
@@ -26,6 +27,7 @@ mod challenge;
 mod custodial;
 mod documents;
 mod error;
+mod federation;
 mod handle;
 mod identities;
 mod log;

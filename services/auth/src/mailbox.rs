@@ -224,6 +224,12 @@ fn is_local_path(next: &str) -> bool {
         && next.chars().all(|letter| letter.is_ascii_graphic() && letter != '\\')
 }
 
+/// A path of this node to go to, or the page of whoever signed in.
+pub(crate) fn local_path_or_home(next: Option<String>) -> String {
+    next.filter(|next| is_local_path(next))
+        .unwrap_or_else(|| "/me".to_owned())
+}
+
 fn next_of(row: &MailboxProofRow) -> String {
     row.next_path
         .clone()

@@ -212,6 +212,35 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    federation_links (did) {
+        did -> Text,
+        home_did -> Text,
+        home_url -> Text,
+        owner_did -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    passkeys (id) {
+        id -> Text,
+        did -> Text,
+        name -> Text,
+        public_key -> Binary,
+        sign_count -> BigInt,
+        owner_did -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+        deleted_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(identities, identity_aliases);
 diesel::allow_tables_to_appear_in_same_query!(identities, mailbox_aliases);
 diesel::allow_tables_to_appear_in_same_query!(identities, sessions);

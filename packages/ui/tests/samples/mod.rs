@@ -1,5 +1,6 @@
 //! Every page, filled with sample data: for the tests and for the gallery.
 
+mod federation;
 mod oidc;
 mod people;
 mod trade;
@@ -108,6 +109,7 @@ pub(crate) fn all(ink: &Ink) -> Vec<Sample> {
     let mut samples = trade::samples(ink);
     samples.extend(people::samples(ink));
     samples.extend(oidc::samples(ink));
+    samples.extend(federation::samples(ink));
     samples
 }
 

@@ -2,6 +2,7 @@
 
 mod browser;
 mod challenge;
+mod federation;
 mod identity;
 mod login;
 mod oidc;
@@ -66,6 +67,7 @@ impl Auth {
             .routes(routes!(onboard::onboard_page, onboard::onboard_confirm))
             .routes(routes!(setup::setup))
             .merge(oidc::routes())
+            .merge(federation::routes())
             .with_state(self.surroundings());
         ServiceRoutes::new(SERVICE, "Identities, login and sessions", routes, self.readiness())
     }

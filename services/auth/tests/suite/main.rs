@@ -4,6 +4,7 @@
 mod audits;
 mod clients;
 mod documents;
+mod federation;
 mod login;
 mod mailbox;
 mod mailing;

@@ -21,6 +21,11 @@ use tower::ServiceExt;
 
 pub(crate) const ORIGIN: &str = "http://localhost:7000";
 
+const EVERYTHING: AuthOptions = AuthOptions {
+    dynamic_clients: true,
+    local_peers: true,
+};
+
 pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) env: Env,
@@ -30,6 +35,7 @@ pub(crate) struct World {
     router: Router,
     mail: Option<MailConfig>,
     options: AuthOptions,
+    pub(crate) origin: String,
     database: TestDatabase,
 }
 
@@ -105,24 +111,35 @@ impl World {
     }
 
     pub(crate) async fn with_options(backend: Backend, options: AuthOptions) -> Self {
-        Self::with(backend, None, options).await
+        Self::with(backend, None, options, ORIGIN, 42, Self::clock()).await
+    }
+
+    /// Another node, at another address, in the same time.
+    pub(crate) async fn at(backend: Backend, origin: &str, seed: u64, clock: ManualClock) -> Self {
+        Self::with(backend, None, EVERYTHING, origin, seed, clock).await
+    }
+
+    pub(crate) fn clock() -> ManualClock {
+        ManualClock::at(Timestamp::from_seconds(1_800_000_000))
     }
 
     pub(crate) async fn with_mail(backend: Backend, mail: Option<MailConfig>) -> Self {
-        let options = AuthOptions {
-            dynamic_clients: true,
-            local_peers: true,
-        };
-        Self::with(backend, mail, options).await
+        Self::with(backend, mail, EVERYTHING, ORIGIN, 42, Self::clock()).await
     }
 
-    async fn with(backend: Backend, mail: Option<MailConfig>, options: AuthOptions) -> Self {
-        let clock = ManualClock::at(Timestamp::from_seconds(1_800_000_000));
-        let env = Env::fixed(clock.clone(), 42);
+    async fn with(
+        backend: Backend,
+        mail: Option<MailConfig>,
+        options: AuthOptions,
+        origin: &str,
+        seed: u64,
+        clock: ManualClock,
+    ) -> Self {
+        let env = Env::fixed(clock.clone(), seed);
         let keyring = Keyring::generate(&env);
         let database = TestDatabase::new(backend);
         let db = open(&database);
-        let (auth, router) = Self::start(&env, &keyring, &db, mail.clone(), options).await;
+        let (auth, router) = Self::start(&env, &keyring, &db, mail.clone(), options, origin).await;
         Self {
             clock,
             env,
@@ -132,6 +149,7 @@ impl World {
             router,
             mail,
             options,
+            origin: origin.to_owned(),
             database,
         }
     }
@@ -142,8 +160,9 @@ impl World {
         db: &Db,
         mail: Option<MailConfig>,
         options: AuthOptions,
+        origin: &str,
     ) -> (Arc<Auth>, Router) {
-        let public = PublicBase(ORIGIN.parse().unwrap());
+        let public = PublicBase(origin.parse().unwrap());
         let deps = AuthDeps {
             env: env.clone(),
             public: public.clone(),
@@ -169,9 +188,22 @@ impl World {
     pub(crate) async fn restart(mut self) -> Self {
         self.db.clone().close().await;
         self.db = open(&self.database);
-        let (auth, router) = Self::start(&self.env, &self.keyring, &self.db, self.mail.clone(), self.options).await;
+        let (auth, router) = Self::start(
+            &self.env,
+            &self.keyring,
+            &self.db,
+            self.mail.clone(),
+            self.options,
+            &self.origin,
+        )
+        .await;
         (self.auth, self.router) = (auth, router);
         self
+    }
+
+    /// What answers, to be served on a socket.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
     }
 
     pub(crate) async fn audit(&self) -> Vec<Finding> {
@@ -284,7 +316,7 @@ impl World {
 
     pub(crate) fn signed(&self, key: &SecretKey, method: &str, path: &str, body: &str) -> SignedRequest {
         let params = SignatureParams::now(key.did(), &self.env);
-        let target_uri = format!("{ORIGIN}{path}");
+        let target_uri = format!("{}{path}", self.origin);
         let to_sign = RequestToSign {
             method,
             target_uri: &target_uri,
@@ -360,7 +392,7 @@ impl World {
     pub(crate) async fn newest_link(&self) -> (String, String) {
         use imajin_auth_api::{AuthApi, DevelopmentMailList};
         let mails = self.auth.development_mail_list(DevelopmentMailList {}).await.unwrap();
-        let path = mails[0].link.strip_prefix(ORIGIN).unwrap().to_owned();
+        let path = mails[0].link.strip_prefix(&self.origin).unwrap().to_owned();
         let token = path.split_once("token=").unwrap().1.to_owned();
         (path, token)
     }
@@ -372,7 +404,7 @@ impl World {
         assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
         let (_path, token) = self.newest_link().await;
         let reply = self
-            .post_form("/auth/onboard", &[("origin", ORIGIN)], &format!("token={token}"))
+            .post_form("/auth/onboard", &[("origin", &self.origin)], &format!("token={token}"))
             .await;
         assert_eq!(reply.status, StatusCode::SEE_OTHER, "{reply:?}");
         reply.cookie().split_once('=').unwrap().1.to_owned()

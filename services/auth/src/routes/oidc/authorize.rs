@@ -1,17 +1,15 @@
 use std::sync::Arc;
 
 use axum::extract::{RawForm, RawQuery, State};
-use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use imajin_kernel::Problem;
 use imajin_ui::{ConsentPage, ConsentScope, render};
-use imajin_web::{Custody, Failure, ProblemDocument, Tier, Viewer};
+use imajin_web::{Failure, ProblemDocument, Viewer};
 use url::{Url, form_urlencoded};
 
-use super::living;
+use super::pages::{form_action_allow, living, no_store, shell_for, to_application};
 use crate::auth::Auth;
 use crate::oidc::authorize::{PATH, Question, Step};
-use crate::routes::onboard::page_shell;
 use crate::sessions::Living;
 
 /// Sign in at an application: the start of the code flow (OpenID Connect Core, section 3.1.2).
@@ -71,44 +69,6 @@ fn to_login(back: &str) -> Response {
     no_store(Redirect::to(&format!("/login?next={next}")).into_response())
 }
 
-/// A redirect with a code in it: nobody may keep it, and the next page must not learn where it came from.
-pub(super) fn to_application(url: &str) -> Result<Response, Problem> {
-    let location = HeaderValue::from_str(url).map_err(|_error| {
-        tracing::error!("an answer to an application is no address");
-        Problem::internal()
-    })?;
-    let mut response = no_store((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response());
-    response
-        .headers_mut()
-        .insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    Ok(response)
-}
-
-fn no_store(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-/// The frame of a page, with who looks at it.
-pub(super) fn shell_for(auth: &Auth, title: &str, living: &Living) -> imajin_ui::Shell {
-    let identity = &living.identity;
-    let viewer = imajin_ui::Viewer::new(
-        identity.did.as_str(),
-        identity.name.as_deref(),
-        identity.handle.as_deref(),
-    );
-    imajin_ui::Shell {
-        viewer: Some(imajin_ui::Viewer {
-            is_operator: identity.tier == Tier::Operator,
-            custody_node: identity.custody == Custody::Node,
-            ..viewer
-        }),
-        ..page_shell(auth, title, "/auth/oidc/authorize")
-    }
-}
-
 fn consent_page(auth: &Auth, question: &Question, living: &Living) -> Response {
     let asked = &question.asked;
     let scopes = question.available.iter().map(|scope| ConsentScope {
@@ -141,18 +101,4 @@ fn place_of(uri: &str) -> String {
         || uri.to_owned(),
         |url| url.host_str().map_or_else(|| url.scheme().to_owned(), str::to_owned),
     )
-}
-
-/// A form's answer is a redirect to the application, and browsers hold that against `form-action`, too.
-pub(super) fn form_action_allow(response: &mut Response, uri: &str) {
-    let Ok(url) = Url::parse(uri) else { return };
-    let source = match url.origin() {
-        url::Origin::Opaque(_) => format!("{}:", url.scheme()),
-        origin @ url::Origin::Tuple(..) => origin.ascii_serialization(),
-    };
-    let policy =
-        imajin_ui::CONTENT_SECURITY_POLICY.replace("form-action 'self'", &format!("form-action 'self' {source}"));
-    if let Ok(value) = HeaderValue::from_str(&policy) {
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, value);
-    }
 }

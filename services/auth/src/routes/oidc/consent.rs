@@ -9,9 +9,7 @@ use imajin_web::{Custody, Failure, ProblemDocument, SignedBody, Viewer};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::authorize::{form_action_allow, shell_for, to_application};
-use super::living;
-use crate::AuthError;
+use super::pages::{form_action_allow, living_require, shell_for, to_application};
 use crate::auth::Auth;
 use crate::oidc::error::OauthError;
 use crate::oidc::grants::ConsentBody;
@@ -143,11 +141,6 @@ async fn consent_for_soft(
     let signed = auth.request_sign(&to_sign).await?;
     let verified = state.site.verify(&signed, "POST", &to_sign.target_uri).await?;
     Ok(auth.oidc_consent(living, &verified, body, signed.body).await?)
-}
-
-pub(super) async fn living_require(auth: &Auth, viewer: &Viewer) -> Result<Living, Failure> {
-    viewer.session_require()?;
-    Ok(living(auth, viewer).await?.ok_or(AuthError::SessionEnded)?)
 }
 
 fn key_needed(auth: &Auth, living: &Living) -> Response {

@@ -6,8 +6,7 @@ use imajin_kernel::Problem;
 use imajin_ui::{LogoutPage, render};
 use imajin_web::{Failure, ProblemDocument, Viewer};
 
-use super::authorize::{form_action_allow, shell_for, to_application};
-use super::living;
+use super::pages::{form_action_allow, living, shell_for, to_application};
 use crate::auth::Auth;
 use crate::oidc::logout::Logout;
 use crate::oidc::request::Params;

@@ -6,20 +6,17 @@ mod consent;
 mod discovery;
 mod grants;
 mod logout;
+pub(super) mod pages;
 mod token;
 mod userinfo;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::routing::get;
-use imajin_web::Viewer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Surroundings;
-use crate::AuthError;
-use crate::auth::Auth;
-use crate::sessions::Living;
 
 pub(super) fn routes() -> OpenApiRouter<Surroundings> {
     OpenApiRouter::new()
@@ -77,11 +74,3 @@ const PREFLIGHT: [(HeaderName, HeaderValue); 4] = [
     ),
     (header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600")),
 ];
-
-/// The living session of whoever looks.
-async fn living(auth: &Auth, viewer: &Viewer) -> Result<Option<Living>, AuthError> {
-    match viewer.token.as_deref() {
-        Some(token) => auth.session_resolve(token).await,
-        None => Ok(None),
-    }
-}
