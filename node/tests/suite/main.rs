@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod browser;
+mod browser_identity;
 mod cli;
 mod crash;
 mod interop;

@@ -38,6 +38,7 @@ pub use pages::{
     oidc::{ConsentPage, ConsentScope, LogoutPage},
     operator::{AccountRow, OperatorPage, RegistryCard, SaleRow, ServiceRow},
     order::{OrderPage, OrderState, TicketLink},
+    passkeys::{PasskeyItem, PasskeysPage},
     pay::{PayState, SandboxPayPage},
     receipt::{FeeRow, LegRow, PathStep, ReceiptPage},
     ticket::{TicketCard, TicketPage, TicketState},

@@ -46,6 +46,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
     SetupTokenRow::audit(conn, &sealer, &mut findings)?;
     NodeRoleRow::audit(conn, &sealer, &mut findings)?;
     crate::oidc::audit::rows_audit(conn, &sealer, &mut findings)?;
+    crate::passkeys::rows::PasskeyRow::audit(conn, &sealer, &mut findings)?;
     federation::rows::FederationLinkRow::audit(conn, &sealer, &mut findings)?;
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, env.clone());
     // Every DID in auth's log is its own key until keys can rotate.
@@ -58,6 +59,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
         custodial_keys_audit(conn, keyring, &mut findings)?;
         crate::oidc::audit::content_audit(conn, keyring, &mut findings)?;
         federation::audit::links_audit(conn, &mut findings)?;
+        crate::passkeys::audit::passkeys_audit(conn, &mut findings)?;
     }
     Ok(findings)
 }

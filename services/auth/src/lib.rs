@@ -10,6 +10,7 @@
 //! | a session: a signed token that names a row | `sessions`, `session_keys` |
 //! | a mailbox is proven, a soft identity stands for it | `mailbox`, `mailer`, `soft`, `custodial` |
 //! | people of other nodes sign in here, and ours there | `federation` |
+//! | passkeys open sessions (WebAuthn) | `passkeys` |
 //! | applications learn who somebody is (OpenID Connect) | `oidc` |
 //! | somebody becomes the operator | `setup` |
 //! | DID documents, key sets, resolution | `documents` |
@@ -36,6 +37,7 @@ mod mailbox;
 mod mailer;
 mod names;
 mod oidc;
+mod passkeys;
 mod purge;
 mod registration;
 mod routes;

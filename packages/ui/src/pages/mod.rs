@@ -10,6 +10,7 @@ pub(crate) mod message;
 pub(crate) mod oidc;
 pub(crate) mod operator;
 pub(crate) mod order;
+pub(crate) mod passkeys;
 pub(crate) mod pay;
 pub(crate) mod receipt;
 pub(crate) mod ticket;

@@ -2,6 +2,7 @@
 
 mod federation;
 mod oidc;
+mod passkeys;
 mod people;
 mod trade;
 
@@ -110,6 +111,7 @@ pub(crate) fn all(ink: &Ink) -> Vec<Sample> {
     samples.extend(people::samples(ink));
     samples.extend(oidc::samples(ink));
     samples.extend(federation::samples(ink));
+    samples.extend(passkeys::samples(ink));
     samples
 }
 

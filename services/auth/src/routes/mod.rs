@@ -7,6 +7,7 @@ mod identity;
 mod login;
 mod oidc;
 mod onboard;
+mod passkeys;
 mod register;
 mod root;
 mod session;
@@ -68,6 +69,7 @@ impl Auth {
             .routes(routes!(setup::setup))
             .merge(oidc::routes())
             .merge(federation::routes())
+            .merge(passkeys::routes())
             .with_state(self.surroundings());
         ServiceRoutes::new(SERVICE, "Identities, login and sessions", routes, self.readiness())
     }

@@ -24,6 +24,7 @@ async fn filled(backend: Backend) -> World {
     );
     crate::oidc::fill(&world, &ada).await;
     crate::federation::fill(&world).await;
+    crate::passkeys::fill(&world, &ada).await;
     // Signs the end of the log, as a node does before it stops.
     let (tasks, stop) = (
         tokio_util::task::TaskTracker::new(),
@@ -123,7 +124,7 @@ async fn both_databases_have_the_same_columns() {
     assert_eq!(columns[0], columns[1]);
     let mut tables: Vec<&str> = columns[0].iter().map(|column| column.table.as_str()).collect();
     tables.dedup();
-    assert_eq!(tables.len(), 23);
+    assert_eq!(tables.len(), 24);
     for table in tables {
         let sealed = columns[0]
             .iter()

@@ -9,6 +9,7 @@ mod login;
 mod mailbox;
 mod mailing;
 mod oidc;
+mod passkeys;
 mod register;
 mod sessions;
 mod setup;
