@@ -126,7 +126,7 @@ impl NodeClient {
     }
 
     /// Asks with a body; changes nothing, so nobody signs.
-    pub(super) async fn ask(&self, path: &str, body: &serde_json::Value) -> Result<serde_json::Value, CommandError> {
+    pub(super) async fn ask(&self, path: &str, body: &Value) -> Result<Value, CommandError> {
         Ok(self.post(path, body).await?.json()?)
     }
 

@@ -14,6 +14,7 @@ mod key_log;
 mod login;
 mod master_key;
 mod node;
+mod oidc;
 mod output;
 mod receipt;
 mod ticket;
@@ -70,6 +71,9 @@ enum Command {
     /// Prepare a node, register it with a registry, see how it stands there.
     #[command(subcommand)]
     Node(node::NodeCommand),
+    /// Sign-in at other applications through the node (OpenID Connect).
+    #[command(subcommand)]
+    Oidc(oidc::OidcCommand),
     /// Recompute every log, signature, balance and hash chain of a node, and name what does not fit.
     Verify(verify::VerifyArgs),
     /// Print a completion script for a shell.
@@ -185,6 +189,7 @@ impl Command {
             Self::Receipt(command) => command.run(output).await,
             Self::Balance(args) => args.run(output).await,
             Self::Node(command) => command.run(output).await,
+            Self::Oidc(command) => command.run(output).await,
             Self::Verify(args) => args.run(output).await,
             Self::Completions { .. } => Ok(()),
         }

@@ -95,6 +95,8 @@ pub struct Config {
     pub tls: TlsConfig,
     /// The mail server for login links.
     pub mail: MailConfig,
+    /// Sign-in at other applications through this node.
+    pub oidc: OidcConfig,
     /// The fee schedule.
     pub fees: FeesConfig,
     /// Reservations.
@@ -161,6 +163,14 @@ pub struct MailConfig {
     pub from: String,
 }
 
+/// Sign-in at other applications through this node (OpenID Connect).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OidcConfig {
+    /// Whether applications may register themselves (RFC 7591); otherwise the operator does it.
+    pub dynamic_clients: bool,
+}
+
 /// The fee schedule.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -216,6 +226,9 @@ mode = "auto"
 
 [mail]
 from = "imajin@localhost"
+
+[oidc]
+dynamic_clients = false
 
 [fees]
 preset = "none"

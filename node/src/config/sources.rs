@@ -56,7 +56,7 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 15] = [
+const TOP_LEVEL_KEYS: [&str; 16] = [
     "listen",
     "public_url",
     "node_name",
@@ -68,6 +68,7 @@ const TOP_LEVEL_KEYS: [&str; 15] = [
     "remote",
     "tls",
     "mail",
+    "oidc",
     "fees",
     "events",
     "registry",

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use imajin_auth::{Auth, AuthDeps, MailConfig};
+use imajin_auth::{Auth, AuthDeps, AuthOptions, MailConfig};
 use imajin_auth_api::AuthClient;
 use imajin_did::{Keyring, Resolver};
 use imajin_events::{Events, EventsConfig, EventsDeps};
@@ -244,6 +244,10 @@ async fn start_auth(
             from: config.mail.from.clone(),
         }),
         resolver: Some(foreign_resolver(config, remotes.env).map_err(failed(ServiceName::Auth))?),
+        options: AuthOptions {
+            dynamic_clients: config.oidc.dynamic_clients,
+            local_peers: config.dev,
+        },
     };
     let auth = Auth::start(deps).await.map_err(failed(ServiceName::Auth))?;
     Ok((Some(Arc::clone(&auth)), AuthClient::local(auth)))

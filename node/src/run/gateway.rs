@@ -40,7 +40,7 @@ pub(super) fn forward_to(base: &Url) -> Result<Router, StartError> {
 /// What is passed on for a service: its interface, and those of its pages that do not belong to `www`.
 pub(super) fn paths(service: ServiceName) -> Vec<String> {
     let pages: &[&str] = match service {
-        ServiceName::Auth => &["onboard"],
+        ServiceName::Auth => &["onboard", "oidc", "federation", "passkeys", ".well-known"],
         ServiceName::Pay => &["checkout"],
         ServiceName::Events | ServiceName::Registry | ServiceName::Www => &[],
     };

@@ -3,10 +3,12 @@
 
 mod authorisation;
 mod browser;
+mod browser_identity;
 mod browser_keys;
 mod claim;
 mod cli;
 mod crash;
+mod interop;
 mod keys;
 mod processes;
 mod refusals;

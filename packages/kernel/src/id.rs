@@ -230,6 +230,10 @@ id_kinds! {
     Hold, HoldId, "hld";
     /// A proof of a mailbox that is on its way.
     MailboxProof, MailboxProofId, "mbx";
+    /// Somebody's consent to what an OpenID client may know.
+    OidcGrant, OidcGrantId, "ogr";
+    /// An OpenID client of auth.
+    OidcClient, OidcClientId, "oic";
     /// An order at events: a hold on places, then tickets.
     Order, OrderId, "ord";
     /// A fact on its way to another service.

@@ -25,7 +25,7 @@ use crate::rows::{
 };
 use crate::schema::{custodial_keys, identities, node_roles, session_keys};
 use crate::session_keys::{public_key_of, seal_label};
-use crate::{registration, setup, soft};
+use crate::{federation, registration, setup, soft};
 
 const PAGE: i64 = 256;
 
@@ -57,6 +57,9 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
     DeviceRequestRow::audit(conn, &sealer, &mut findings)?;
     AttestationRow::audit(conn, &sealer, &mut findings)?;
     IdentityClaimRow::audit(conn, &sealer, &mut findings)?;
+    crate::oidc::audit::rows_audit(conn, &sealer, &mut findings)?;
+    crate::passkeys::rows::PasskeyRow::audit(conn, &sealer, &mut findings)?;
+    federation::rows::FederationLinkRow::audit(conn, &sealer, &mut findings)?;
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, env.clone());
     // The key that a DID is always counts; the others are in its log.
     let keys = key_log::keys_ever(conn)?;
@@ -71,6 +74,9 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
         custodial_keys_audit(conn, keyring, &mut findings)?;
         attestations_audit(conn, &mut findings)?;
         claims_audit(conn, &mut findings)?;
+        crate::oidc::audit::content_audit(conn, keyring, &mut findings)?;
+        federation::audit::links_audit(conn, &mut findings)?;
+        crate::passkeys::audit::passkeys_audit(conn, &mut findings)?;
     }
     Ok(findings)
 }
@@ -121,6 +127,7 @@ fn is_as_logged(row: &IdentityRow, logged: &Logged) -> bool {
                 && row.handle.is_none()
                 && row.name.is_none()
         }
+        federation::arrive::ACTION_LINK => owner_fits && federation::audit::visitor_fits(row, logged),
         _ => false,
     }
 }

@@ -6,7 +6,7 @@ use imajin_did::{Keyring, Resolver};
 use imajin_kernel::{Env, Problem, Span};
 use imajin_store::mutation::Writer;
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::PublicBase;
+use imajin_web::{PeerClient, PublicBase};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,6 +32,17 @@ pub struct AuthDeps {
     pub mail: Option<MailConfig>,
     /// Who finds the keys of a did:web that is not this node's; without it such a DID is not resolved.
     pub resolver: Option<Arc<dyn Resolver>>,
+    /// What the operator has switched on.
+    pub options: AuthOptions,
+}
+
+/// Switches, all of them off by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AuthOptions {
+    /// Whether OpenID clients may register themselves (RFC 7591).
+    pub dynamic_clients: bool,
+    /// Development: whether people of nodes on this very machine or network may sign in.
+    pub local_peers: bool,
 }
 
 /// Identities, challenge login, sessions and mailbox proofs.
@@ -44,6 +55,8 @@ pub struct Auth {
     pub(crate) keys: SessionKeys,
     pub(crate) outbound: Option<Outbound>,
     pub(crate) resolver: Option<Arc<dyn Resolver>>,
+    pub(crate) options: AuthOptions,
+    pub(crate) peers: PeerClient,
     writer: Arc<Writer>,
     postman: Mutex<Option<Postman>>,
 }
@@ -69,6 +82,7 @@ impl Auth {
             db,
             mail,
             resolver,
+            options,
         } = deps;
         let sealer = Sealer::for_service(&keyring, SERVICE);
         let keys = SessionKeys::open(&db, &keyring, &sealer, &env).await?;
@@ -84,6 +98,8 @@ impl Auth {
             keys,
             outbound,
             resolver,
+            options,
+            peers: PeerClient::new(options.local_peers)?,
             writer,
             postman,
         }))
@@ -108,6 +124,9 @@ impl Auth {
                 }
                 if let Err(error) = auth.purge_expired().await {
                     tracing::warn!(%error, "what has expired could not be thrown away; it is tried again");
+                }
+                if let Err(error) = auth.oidc_keys_rotate(false).await {
+                    tracing::warn!(%error, "the keys of ID tokens could not be replaced; it is tried again");
                 }
             }
             auth.log_close().await;

@@ -42,7 +42,7 @@ impl Auth {
         Ok(sign(&key, &to_sign, &params)?)
     }
 
-    async fn custodial_key(&self, did: &Did) -> Result<SecretKey, AuthError> {
+    pub(crate) async fn custodial_key(&self, did: &Did) -> Result<SecretKey, AuthError> {
         let (wanted, sealer) = (did.clone(), self.sealer.clone());
         let row: Option<CustodialKeyRow> = self
             .db

@@ -120,33 +120,35 @@ impl Auth {
                 metadata: metadata_with_log(metadata(&did, Some(&identity)), state.as_ref(), &witnesses),
                 document: Box::new(self.identity_document_as(did, &identity)),
             },
-            (None, Method::Mjn | Method::Key | Method::Imajin) => {
-                match (did.public_key(), did.verifying_key(), state) {
-                    // At home elsewhere, and mirrored here.
-                    (Some(first), _, Some(state)) => Resolved::Document {
-                        metadata: metadata_with_log(metadata(&did, None), Some(&state), &witnesses),
-                        document: Box::new(document_of_keys(did, &first, &state.keys, Vec::new())),
-                    },
-                    // W3C did:key: the DID says everything. A did:mjn may have a history that this node does not know.
-                    (_, Some(key), None) if did.method() == Method::Key => Resolved::Document {
-                        metadata: metadata(&did, None),
-                        document: Box::new(DidDocument::for_verifying_key(did, &key, Vec::new())),
-                    },
-                    _ => Resolved::NotFound,
-                }
-            }
             (None, Method::Web) => match self.foreign_resolve(&did).await {
                 Ok(resolution) => Resolved::Foreign(Box::new(resolution)),
                 Err(error) => Resolved::Refused(error),
             },
-            // Perhaps a node that a registry knows.
-            (None, Method::Mjn | Method::Imajin) => match self.foreign_resolve(&did).await {
+            (None, _) => self.stranger_resolve(did, state.as_ref(), &witnesses).await,
+        })
+    }
+
+    /// A DID that is not at home here: from its mirrored log, from itself, or from a node that a registry knows.
+    async fn stranger_resolve(&self, did: Did, state: Option<&KeyState>, witnesses: &[Did]) -> Resolved {
+        if let (Some(first), Some(state)) = (did.public_key(), state) {
+            return Resolved::Document {
+                metadata: metadata_with_log(metadata(&did, None), Some(state), witnesses),
+                document: Box::new(document_of_keys(did, &first, &state.keys, Vec::new())),
+            };
+        }
+        match (did.method(), did.verifying_key()) {
+            // W3C did:key: the DID says everything. A did:mjn may have a history that this node does not know.
+            (Method::Key, Some(key)) => Resolved::Document {
+                metadata: metadata(&did, None),
+                document: Box::new(DidDocument::for_verifying_key(did, &key, Vec::new())),
+            },
+            (Method::Mjn | Method::Imajin, _) => match self.foreign_resolve(&did).await {
                 Ok(resolution) => Resolved::Foreign(Box::new(resolution)),
                 Err(ResolveError::Deactivated) => Resolved::Deactivated,
                 Err(_error) => Resolved::NotFound,
             },
-            (None, _) => Resolved::NotFound,
-        })
+            _ => Resolved::NotFound,
+        }
     }
 }
 

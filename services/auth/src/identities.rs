@@ -19,6 +19,8 @@ use crate::session_keys::public_key_of;
 pub(crate) const OPERATOR: &str = "operator";
 pub(crate) const CUSTODY_OWN: &str = "own";
 pub(crate) const CUSTODY_NODE: &str = "node";
+/// The person holds the key, and another node is their home.
+pub(crate) const CUSTODY_HOME: &str = "home";
 
 /// What an actor can be. `presence` and `actor` are what older clients send.
 const KINDS: [&str; 9] = [
@@ -56,12 +58,13 @@ impl Identity {
         let recovery_key = recovery_key.map_err(|_error| unreadable())?;
         let state = key_log::state_parse(&row)?;
         let custody = match row.custody.as_str() {
-            CUSTODY_OWN => Custody::Own,
+            CUSTODY_OWN | CUSTODY_HOME => Custody::Own,
             CUSTODY_NODE => Custody::Node,
             _ => return Err(unreadable()),
         };
         let tier = match custody {
             Custody::Node => Tier::Soft,
+            Custody::Own if row.custody == CUSTODY_HOME => Tier::Visitor,
             Custody::Own if operator == Some(&row.did) => Tier::Operator,
             Custody::Own => Tier::Key,
         };

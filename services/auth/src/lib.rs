@@ -12,6 +12,9 @@
 //! | a mailbox is proven, a soft identity stands for it | `mailbox`, `mailer`, `soft`, `custodial` |
 //! | a soft identity is claimed by a key | `claims` |
 //! | one identity says something about another, and takes it back | `attestations` |
+//! | people of other nodes sign in here, and ours there | `federation` |
+//! | passkeys open sessions (WebAuthn) | `passkeys` |
+//! | applications learn who somebody is (OpenID Connect) | `oidc` |
 //! | somebody becomes the operator | `setup` |
 //! | DID documents, key sets, resolution | `documents` |
 //! | what `imajin verify` checks | `audit` |
@@ -30,6 +33,7 @@ mod claims;
 mod custodial;
 mod documents;
 mod error;
+mod federation;
 mod handle;
 mod identities;
 mod key_log;
@@ -38,6 +42,8 @@ mod login;
 mod mailbox;
 mod mailer;
 mod names;
+mod oidc;
+mod passkeys;
 mod purge;
 mod registration;
 mod routes;
@@ -52,7 +58,7 @@ mod vault;
 use imajin_store::{Migrations, embed_migrations};
 
 pub use audit::audit;
-pub use auth::{Auth, AuthDeps};
+pub use auth::{Auth, AuthDeps, AuthOptions};
 pub use error::AuthError;
 pub use key_log::{KeyRefusal, MirrorOutcome, keys_ever};
 pub use mailer::MailConfig;

@@ -27,7 +27,8 @@ const PER_MAILBOX_MAX: i64 = 5;
 const PER_NODE_MAX: i64 = 300;
 /// Messages in the development mailbox.
 const DEVELOPMENT_MAIL_MAX: i64 = 200;
-const NEXT_LENGTH_MAX: usize = 500;
+/// An authorization request of an OpenID client is among them.
+const NEXT_LENGTH_MAX: usize = 4_000;
 
 /// A link that was opened and is still good.
 #[derive(Debug, Clone)]
@@ -249,6 +250,12 @@ fn is_local_path(next: &str) -> bool {
         && !matches!(second, Some('/' | '\\'))
         && next.len() <= NEXT_LENGTH_MAX
         && next.chars().all(|letter| letter.is_ascii_graphic() && letter != '\\')
+}
+
+/// A path of this node to go to, or the page of whoever signed in.
+pub(crate) fn local_path_or_home(next: Option<String>) -> String {
+    next.filter(|next| is_local_path(next))
+        .unwrap_or_else(|| "/me".to_owned())
 }
 
 fn next_of(row: &MailboxProofRow) -> String {

@@ -24,6 +24,7 @@ pub(crate) fn purge(conn: &mut Conn, now: Timestamp) -> Result<usize, AuthError>
             development_mails::table.filter(development_mails::created_at.le(now.minus(DEVELOPMENT_MAIL_KEPT))),
         )
         .execute(conn)?,
+        crate::oidc::purge(conn, now)?,
         nonce::purge(conn, now)?,
         idempotency::purge(conn, now)?,
     ];

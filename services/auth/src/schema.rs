@@ -216,6 +216,120 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    oidc_keys (kid) {
+        kid -> Text,
+        algorithm -> Text,
+        generation -> BigInt,
+        public_jwk -> Text,
+        sealed_key -> Binary,
+        created_at -> BigInt,
+        active_at -> BigInt,
+        retires_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    oidc_clients (client_id) {
+        client_id -> Text,
+        name -> Text,
+        auth_method -> Text,
+        secret_hash -> Nullable<Text>,
+        redirect_uris -> Text,
+        logout_uris -> Text,
+        algorithm -> Text,
+        owner_did -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    oidc_grants (id) {
+        id -> Text,
+        did -> Text,
+        client_id -> Text,
+        asked -> Text,
+        scope -> Text,
+        owner_did -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    oidc_codes (code_hash) {
+        code_hash -> Text,
+        grant_id -> Text,
+        did -> Text,
+        client_id -> Text,
+        session_id -> Text,
+        redirect_uri -> Text,
+        code_challenge -> Text,
+        nonce -> Nullable<Text>,
+        scope -> Text,
+        auth_time -> BigInt,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    oidc_tokens (token_hash) {
+        token_hash -> Text,
+        kind -> Text,
+        family -> Text,
+        grant_id -> Text,
+        did -> Text,
+        client_id -> Text,
+        session_id -> Text,
+        nonce -> Nullable<Text>,
+        scope -> Text,
+        auth_time -> BigInt,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    federation_links (did) {
+        did -> Text,
+        home_did -> Text,
+        home_url -> Text,
+        owner_did -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    passkeys (id) {
+        id -> Text,
+        did -> Text,
+        name -> Text,
+        public_key -> Binary,
+        sign_count -> BigInt,
+        owner_did -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+        deleted_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(identities, identity_aliases);
 diesel::allow_tables_to_appear_in_same_query!(identities, mailbox_aliases);
 diesel::allow_tables_to_appear_in_same_query!(identities, sessions);

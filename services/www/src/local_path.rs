@@ -1,7 +1,7 @@
 use url::{Url, form_urlencoded};
 
 /// As long as auth accepts with a login link; longer ones do not come from our own pages.
-const LENGTH_MAX: usize = 500;
+const LENGTH_MAX: usize = 4_000;
 
 /// A path of this node, with query: where somebody goes after signing in. It can never lead to another host.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -68,6 +68,11 @@ impl Buyer {
         (challenge["challengeId"].clone(), signature)
     }
 
+    /// Registers the identity; it may be known.
+    pub(crate) async fn register_again(&self) {
+        self.register().await;
+    }
+
     async fn register(&self) {
         let (challenge_id, signature) = self.challenge().await;
         let body = json!({

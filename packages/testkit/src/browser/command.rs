@@ -40,3 +40,24 @@ impl WebDriverCompatibleCommand for DevTools {
         )
     }
 }
+
+/// A virtual authenticator (W3C Web Authentication, section 11.3): it is there, knows its user, and always says yes.
+#[derive(Debug)]
+pub(super) struct AuthenticatorAdd;
+
+impl WebDriverCompatibleCommand for AuthenticatorAdd {
+    fn endpoint(&self, base_url: &Url, session_id: Option<&str>) -> Result<Url, ParseError> {
+        base_url.join(&format!(
+            "session/{}/webauthn/authenticator",
+            session_id.unwrap_or_default()
+        ))
+    }
+
+    fn method_and_body(&self, _request_url: &Url) -> (Method, Option<String>) {
+        let body = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserConsenting": true, "isUserVerified": true,
+        });
+        (Method::POST, Some(body.to_string()))
+    }
+}

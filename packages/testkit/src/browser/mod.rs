@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::TestkitError;
 use crate::cluster::scratch_make;
 use crate::guard::Guarded;
-use command::{BrowserLog, DevTools};
+use command::{AuthenticatorAdd, BrowserLog, DevTools};
 pub use options::BrowserOptions;
 
 const START_SECONDS_MAX: u64 = 60;
@@ -65,6 +65,26 @@ impl Browser {
     /// The `WebDriver` client, for what the methods here do not cover.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Gives the browser an authenticator that keeps passkeys, knows its user, and says yes to everything.
+    ///
+    /// # Errors
+    /// When the browser cannot have one.
+    pub async fn authenticator_add(&self) -> Result<(), TestkitError> {
+        let added = self.client.issue_cmd(AuthenticatorAdd).await;
+        added.map(drop).map_err(failed("add", "an authenticator"))
+    }
+
+    /// Forgets every cookie of the open page's site: whoever was logged in is a stranger again.
+    ///
+    /// # Errors
+    /// When the browser refuses.
+    pub async fn cookies_forget(&self) -> Result<(), TestkitError> {
+        self.client
+            .delete_all_cookies()
+            .await
+            .map_err(failed("forget", "the cookies"))
     }
 
     /// Opens a page and waits until it is loaded.

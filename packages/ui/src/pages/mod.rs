@@ -3,12 +3,15 @@
 pub(crate) mod account;
 pub(crate) mod directory;
 pub(crate) mod event;
+pub(crate) mod federation;
 pub(crate) mod identity;
 pub(crate) mod keys;
 pub(crate) mod landing;
 pub(crate) mod message;
+pub(crate) mod oidc;
 pub(crate) mod operator;
 pub(crate) mod order;
+pub(crate) mod passkeys;
 pub(crate) mod pay;
 pub(crate) mod receipt;
 pub(crate) mod ticket;

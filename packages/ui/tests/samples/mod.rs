@@ -1,5 +1,8 @@
 //! Every page, filled with sample data: for the tests and for the gallery.
 
+mod federation;
+mod oidc;
+mod passkeys;
 mod people;
 mod trade;
 
@@ -106,6 +109,9 @@ pub(crate) fn sample(name: &'static str, page: &impl Template) -> Sample {
 pub(crate) fn all(ink: &Ink) -> Vec<Sample> {
     let mut samples = trade::samples(ink);
     samples.extend(people::samples(ink));
+    samples.extend(oidc::samples(ink));
+    samples.extend(federation::samples(ink));
+    samples.extend(passkeys::samples(ink));
     samples
 }
 

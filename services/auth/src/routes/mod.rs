@@ -5,10 +5,13 @@ mod browser;
 mod challenge;
 mod claim;
 mod devices;
+mod federation;
 mod identity;
 mod key_log;
 mod login;
+mod oidc;
 mod onboard;
+mod passkeys;
 mod register;
 mod root;
 mod session;
@@ -84,13 +87,18 @@ impl Auth {
             .routes(routes!(attestations::revoke))
             .routes(routes!(attestations::verify))
             .routes(routes!(claim::claim))
+            .merge(oidc::routes())
+            .merge(federation::routes())
+            .merge(passkeys::routes())
             .with_state(self.surroundings());
         ServiceRoutes::new(SERVICE, "Identities, login and sessions", routes, self.readiness())
     }
 
     /// The routes at the root of the node: what others look for at well-known addresses, and the DID resolver.
     pub fn root_routes(self: &Arc<Self>) -> Router {
-        root::router().with_state(self.surroundings())
+        root::router()
+            .merge(oidc::root_router())
+            .with_state(self.surroundings())
     }
 
     /// Auth cannot wait for a site to be handed in: it is what every site asks who is who.

@@ -101,7 +101,7 @@ fn is_form(request: &Request) -> bool {
     })
 }
 
-fn page_shell(auth: &Auth, title: &str, path: &str) -> Shell {
+pub(super) fn page_shell(auth: &Auth, title: &str, path: &str) -> Shell {
     Shell {
         title: title.to_owned(),
         path: path.to_owned(),

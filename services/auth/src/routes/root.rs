@@ -48,7 +48,7 @@ pub(super) fn document_answer(document: &DidDocument, headers: &HeaderMap) -> Re
     Ok(cacheable(body, DID_JSON, headers))
 }
 
-fn cacheable(body: Vec<u8>, media_type: &'static str, headers: &HeaderMap) -> Response {
+pub(super) fn cacheable(body: Vec<u8>, media_type: &'static str, headers: &HeaderMap) -> Response {
     let tag = entity_tag(&body);
     let is_known = headers
         .get_all(header::IF_NONE_MATCH)
@@ -78,8 +78,9 @@ async fn node_document(State(auth): State<Arc<Auth>>, headers: HeaderMap) -> Res
 }
 
 /// The public keys with which this node signs tokens and receipts (RFC 7517).
-async fn key_set(State(auth): State<Arc<Auth>>, headers: HeaderMap) -> Response {
-    cacheable(auth.key_set().to_string().into_bytes(), "application/json", &headers)
+async fn key_set(State(auth): State<Arc<Auth>>, headers: HeaderMap) -> Result<Response, Failure> {
+    let keys = auth.key_set_union().await?;
+    Ok(cacheable(keys.to_string().into_bytes(), "application/json", &headers))
 }
 
 /// A DID resolution result, as a Universal Resolver driver answers.

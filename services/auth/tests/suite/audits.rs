@@ -29,6 +29,9 @@ async fn filled(backend: Backend) -> World {
     assert_eq!(said.status, StatusCode::CREATED);
     crate::claims::claimed(&world, &ada, "ada.l@example.org").await;
     world.mailbox_login("eve.l@example.org").await;
+    crate::oidc::fill(&world, &ada).await;
+    crate::federation::fill(&world).await;
+    crate::passkeys::fill(&world, &ada).await;
     // Signs the end of the log, as a node does before it stops.
     let (tasks, stop) = (
         tokio_util::task::TaskTracker::new(),

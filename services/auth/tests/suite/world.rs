@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use imajin_auth::{Auth, AuthDeps, MIGRATIONS, MailConfig};
+use imajin_auth::{Auth, AuthDeps, AuthOptions, MIGRATIONS, MailConfig};
 use imajin_did::{Did, Keyring, SecretKey};
 use imajin_kernel::{Env, ManualClock, Span, Timestamp};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
@@ -21,6 +21,11 @@ use tower::ServiceExt;
 
 pub(crate) const ORIGIN: &str = "http://localhost:7000";
 
+const EVERYTHING: AuthOptions = AuthOptions {
+    dynamic_clients: true,
+    local_peers: true,
+};
+
 pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) env: Env,
@@ -29,6 +34,8 @@ pub(crate) struct World {
     pub(crate) db: Db,
     router: Router,
     mail: Option<MailConfig>,
+    options: AuthOptions,
+    pub(crate) origin: String,
     database: TestDatabase,
 }
 
@@ -103,13 +110,36 @@ impl World {
         Self::with_mail(backend, None).await
     }
 
+    pub(crate) async fn with_options(backend: Backend, options: AuthOptions) -> Self {
+        Self::with(backend, None, options, ORIGIN, 42, Self::clock()).await
+    }
+
+    /// Another node, at another address, in the same time.
+    pub(crate) async fn at(backend: Backend, origin: &str, seed: u64, clock: ManualClock) -> Self {
+        Self::with(backend, None, EVERYTHING, origin, seed, clock).await
+    }
+
+    pub(crate) fn clock() -> ManualClock {
+        ManualClock::at(Timestamp::from_seconds(1_800_000_000))
+    }
+
     pub(crate) async fn with_mail(backend: Backend, mail: Option<MailConfig>) -> Self {
-        let clock = ManualClock::at(Timestamp::from_seconds(1_800_000_000));
-        let env = Env::fixed(clock.clone(), 42);
+        Self::with(backend, mail, EVERYTHING, ORIGIN, 42, Self::clock()).await
+    }
+
+    async fn with(
+        backend: Backend,
+        mail: Option<MailConfig>,
+        options: AuthOptions,
+        origin: &str,
+        seed: u64,
+        clock: ManualClock,
+    ) -> Self {
+        let env = Env::fixed(clock.clone(), seed);
         let keyring = Keyring::generate(&env);
         let database = TestDatabase::new(backend);
         let db = open(&database);
-        let (auth, router) = Self::start(&env, &keyring, &db, mail.clone()).await;
+        let (auth, router) = Self::start(&env, &keyring, &db, mail.clone(), options, origin).await;
         Self {
             clock,
             env,
@@ -118,12 +148,21 @@ impl World {
             db,
             router,
             mail,
+            options,
+            origin: origin.to_owned(),
             database,
         }
     }
 
-    async fn start(env: &Env, keyring: &Keyring, db: &Db, mail: Option<MailConfig>) -> (Arc<Auth>, Router) {
-        let public = PublicBase(ORIGIN.parse().unwrap());
+    async fn start(
+        env: &Env,
+        keyring: &Keyring,
+        db: &Db,
+        mail: Option<MailConfig>,
+        options: AuthOptions,
+        origin: &str,
+    ) -> (Arc<Auth>, Router) {
+        let public = PublicBase(origin.parse().unwrap());
         let deps = AuthDeps {
             env: env.clone(),
             public: public.clone(),
@@ -131,6 +170,7 @@ impl World {
             db: db.clone(),
             mail,
             resolver: Some(Arc::new(crate::foreign::Hosts)),
+            options,
         };
         let auth = Auth::start(deps).await.unwrap();
         let routes = Router::new()
@@ -149,13 +189,26 @@ impl World {
     pub(crate) async fn restart(mut self) -> Self {
         self.db.clone().close().await;
         self.db = open(&self.database);
-        let (auth, router) = Self::start(&self.env, &self.keyring, &self.db, self.mail.clone()).await;
+        let (auth, router) = Self::start(
+            &self.env,
+            &self.keyring,
+            &self.db,
+            self.mail.clone(),
+            self.options,
+            &self.origin,
+        )
+        .await;
         (self.auth, self.router) = (auth, router);
         self
     }
 
     pub(crate) fn env_now(&self) -> Timestamp {
         self.env.now()
+    }
+
+    /// What answers, to be served on a socket.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
     }
 
     pub(crate) async fn audit(&self) -> Vec<Finding> {
@@ -179,6 +232,7 @@ impl World {
             db: open(&database),
             mail: Some(mail),
             resolver: None,
+            options: AuthOptions::default(),
         };
         Auth::start(deps).await.unwrap_err()
     }
@@ -276,7 +330,7 @@ impl World {
 
     pub(crate) fn signed(&self, key: &SecretKey, method: &str, path: &str, body: &str) -> SignedRequest {
         let params = SignatureParams::now(key.did(), &self.env);
-        let target_uri = format!("{ORIGIN}{path}");
+        let target_uri = format!("{}{path}", self.origin);
         let to_sign = RequestToSign {
             method,
             target_uri: &target_uri,
@@ -352,7 +406,7 @@ impl World {
     pub(crate) async fn newest_link(&self) -> (String, String) {
         use imajin_auth_api::{AuthApi, DevelopmentMailList};
         let mails = self.auth.development_mail_list(DevelopmentMailList {}).await.unwrap();
-        let path = mails[0].link.strip_prefix(ORIGIN).unwrap().to_owned();
+        let path = mails[0].link.strip_prefix(&self.origin).unwrap().to_owned();
         let token = path.split_once("token=").unwrap().1.to_owned();
         (path, token)
     }
@@ -364,10 +418,15 @@ impl World {
         assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
         let (_path, token) = self.newest_link().await;
         let reply = self
-            .post_form("/auth/onboard", &[("origin", ORIGIN)], &format!("token={token}"))
+            .post_form("/auth/onboard", &[("origin", &self.origin)], &format!("token={token}"))
             .await;
         assert_eq!(reply.status, StatusCode::SEE_OTHER, "{reply:?}");
         reply.cookie().split_once('=').unwrap().1.to_owned()
+    }
+
+    /// The node's time in seconds.
+    pub(crate) fn clock_seconds(&self) -> i64 {
+        self.env.now().as_seconds()
     }
 
     /// Whose session a token is.

@@ -1,0 +1,11 @@
+//! The node as an OpenID Provider: through its routes, as an application and a browser use them.
+
+mod app;
+mod clients;
+mod codes;
+mod consents;
+mod flow;
+mod prompts;
+mod tokens;
+
+pub(crate) use app::{Person, ada, fill, hidden, mailbox_person, signed};
