@@ -104,6 +104,9 @@ impl Auth {
                 if let Err(error) = auth.purge_expired().await {
                     tracing::warn!(%error, "what has expired could not be thrown away; it is tried again");
                 }
+                if let Err(error) = auth.session_keys_turn().await {
+                    tracing::warn!(%error, "the keys of sessions could not be looked at; it is tried again");
+                }
             }
             auth.log_close().await;
         });

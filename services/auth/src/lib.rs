@@ -31,6 +31,7 @@ mod documents;
 mod error;
 mod handle;
 mod identities;
+mod key_rotation;
 mod log;
 mod login;
 mod mailbox;
@@ -52,6 +53,7 @@ use imajin_store::{Migrations, embed_migrations};
 pub use audit::audit;
 pub use auth::{Auth, AuthDeps};
 pub use error::AuthError;
+pub use key_rotation::session_keys_rotate;
 pub use mailer::MailConfig;
 pub use vault::SEALED_COLUMNS;
 

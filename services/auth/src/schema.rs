@@ -67,6 +67,7 @@ diesel::table! {
         expires_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
         row_seal -> Binary,
+        seen_at -> Nullable<BigInt>,
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct SessionRow {
     pub(crate) expires_at: Timestamp,
     pub(crate) revoked_at: Option<Timestamp>,
     pub(crate) row_seal: Vec<u8>,
+    /// When it was used last, to the quarter of an hour.
+    pub(crate) seen_at: Option<Timestamp>,
 }
 
 sealed_row!(SessionRow, sessions, "sessions", key = (id));

@@ -29,7 +29,7 @@ pub(crate) struct World {
     pub(crate) db: Db,
     router: Router,
     mail: Option<MailConfig>,
-    database: TestDatabase,
+    database: Arc<TestDatabase>,
 }
 
 /// An answer.
@@ -107,7 +107,7 @@ impl World {
         let clock = ManualClock::at(Timestamp::from_seconds(1_800_000_000));
         let env = Env::fixed(clock.clone(), 42);
         let keyring = Keyring::generate(&env);
-        let database = TestDatabase::new(backend);
+        let database = Arc::new(TestDatabase::new(backend));
         let db = open(&database);
         let (auth, router) = Self::start(&env, &keyring, &db, mail.clone()).await;
         Self {
@@ -151,6 +151,22 @@ impl World {
         let (auth, router) = Self::start(&self.env, &self.keyring, &self.db, self.mail.clone()).await;
         (self.auth, self.router) = (auth, router);
         self
+    }
+
+    /// Another process of the node on the same database.
+    pub(crate) async fn twin(&self) -> Self {
+        let db = open(&self.database);
+        let (auth, router) = Self::start(&self.env, &self.keyring, &db, self.mail.clone()).await;
+        Self {
+            clock: self.clock.clone(),
+            env: self.env.clone(),
+            keyring: self.keyring.clone(),
+            auth,
+            db,
+            router,
+            mail: self.mail.clone(),
+            database: Arc::clone(&self.database),
+        }
     }
 
     pub(crate) async fn audit(&self) -> Vec<Finding> {
