@@ -28,8 +28,12 @@ struct Rotation {
 }
 
 impl Auth {
-    /// Replaces the key that signs session tokens if it is old, and learns what other processes have done.
-    pub(crate) async fn session_keys_turn(&self) -> Result<(), AuthError> {
+    /// Replaces the key that signs session tokens if it is old, and learns what other processes have done. The background
+    /// task calls it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn session_keys_turn(&self) -> Result<(), AuthError> {
         let oldest = self.env.now().minus(AGE_MAX);
         if self.keys.set().since <= oldest {
             rotate(&self.db, &self.keyring, &self.writing(), Some(oldest)).await?;

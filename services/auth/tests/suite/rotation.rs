@@ -5,8 +5,6 @@ use imajin_auth_api::{AuthApi, SessionViewRequest};
 use imajin_kernel::Span;
 use imajin_testkit::Backend;
 use imajin_testkit::on_both;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::world::World;
 
@@ -14,16 +12,6 @@ async fn kids(world: &World) -> Vec<String> {
     let set = world.get("/.well-known/jwks.json", &[]).await.json();
     let keys = set["keys"].as_array().unwrap().iter();
     keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
-}
-
-/// One round of what runs in the background.
-async fn background(world: &World) {
-    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-    world.auth.background(&tasks, &stop);
-    tokio::task::yield_now().await;
-    stop.cancel();
-    tasks.close();
-    tasks.wait().await;
 }
 
 async fn a_retired_key_verifies_until_its_tokens_have_expired(backend: Backend) {
@@ -57,11 +45,11 @@ async fn a_retired_key_verifies_until_its_tokens_have_expired(backend: Backend) 
 async fn a_key_is_replaced_when_it_is_old(backend: Backend) {
     let world = World::new(backend).await;
     let before = kids(&world).await;
-    background(&world).await;
+    world.auth.session_keys_turn().await.unwrap();
     assert_eq!(kids(&world).await, before);
     world.clock.advance(Span::days(31));
     for _twice in 0..2 {
-        background(&world).await;
+        world.auth.session_keys_turn().await.unwrap();
         assert_eq!(kids(&world).await.len(), before.len() + 1);
     }
     assert_eq!(world.audit().await, []);
@@ -94,7 +82,9 @@ async fn two_processes_agree_at_once(backend: Backend) {
     };
     assert_eq!(view(&two, &token).await.unwrap().did, ada.did());
     let bearer = format!("Bearer {token}");
-    let logout = two.send(Method::POST, "/auth/api/logout", &[("authorization", &bearer)], "").await;
+    let logout = two
+        .send(Method::POST, "/auth/api/logout", &[("authorization", &bearer)], "")
+        .await;
     assert_eq!(logout.status, 204);
     assert!(
         view(&one, &token).await.is_none(),
