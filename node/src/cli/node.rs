@@ -7,8 +7,9 @@ use url::Url;
 use super::master_key::MasterKeyCommand;
 use super::{CommandError, DataArg, Output};
 use crate::agent::{AgentState, NodeFacts, RegistryLink};
-use crate::config::{Overrides, load};
+use crate::config::{Overrides, ServiceName, load};
 use crate::data_dir::DataDir;
+use crate::run::database_open;
 
 /// The node itself.
 #[derive(Debug, Subcommand)]
@@ -34,6 +35,14 @@ pub(super) enum NodeCommand {
         #[command(flatten)]
         data: DataArg,
     },
+    /// Replace the key that signs session tokens. Nobody is logged out; a running node learns of it within a minute.
+    SessionKeysRotate {
+        #[command(flatten)]
+        data: DataArg,
+        /// The database, if it is not the one of the configuration: `sqlite` or a `postgres://` URL.
+        #[arg(long, value_name = "URL")]
+        database: Option<String>,
+    },
     /// Show or change the key that opens the vault with the node's secrets.
     #[command(subcommand)]
     MasterKey(MasterKeyCommand),
@@ -53,6 +62,7 @@ impl NodeCommand {
             Self::Init { data } => init(&data, output),
             Self::Register { data, registry, name } => register(&data, &registry, &name, output).await,
             Self::Status { data } => status(&data, output),
+            Self::SessionKeysRotate { data, database } => session_keys_rotate(&data, database, output).await,
             Self::MasterKey(command) => command.run(output).await,
         }
     }
@@ -91,6 +101,24 @@ async fn register(data: &DataArg, registry: &Url, name: &str, output: Output) ->
             "Registered as {name} ({}){until}. A running node renews it and sends heartbeats.",
             done.status
         )
+    });
+    Ok(())
+}
+
+async fn session_keys_rotate(data: &DataArg, database: Option<String>, output: Output) -> Result<(), CommandError> {
+    let data = DataDir::open(&data.path())?;
+    let keyring = data.keyring_open()?;
+    let mut overrides = Overrides::default();
+    overrides.set("database.url", database);
+    let config = load(data.path(), &overrides)?.config;
+    let opened = database_open(&data, &config, ServiceName::Auth).await;
+    let opened = opened.map_err(|error| CommandError::Local(error.to_string()))?;
+    let db = opened.ok_or_else(|| CommandError::Local("this node has no sessions".to_owned()))?;
+    let rotated = imajin_auth::session_keys_rotate(&db, &keyring, &Env::system()).await;
+    db.close().await;
+    let kid = rotated?;
+    output.result(&serde_json::json!({"kid": kid}), |_answer| {
+        format!("Sessions are signed with {kid} from now on.")
     });
     Ok(())
 }

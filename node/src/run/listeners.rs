@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{PublicAddress, Services, StartError, gateway, pages};
+use super::{PublicAddress, Services, StartError, gateway, pages, spec};
 use crate::config::{Config, ServiceName, TlsChoice};
 use crate::data_dir::DataDir;
 use crate::tls::{Certificate, certificate_generate, certificate_load};
@@ -165,7 +165,14 @@ fn one_port_routes(config: &Config, services: &Services) -> Result<Router, Start
             router = router.nest_service(&path, forward.clone());
         }
     }
-    let node = ServiceRoutes::new("www", "The node", OpenApiRouter::new(), all_ready(services));
+    let mut node = ServiceRoutes::new("www", "The node", OpenApiRouter::new(), all_ready(services));
+    let parts: Vec<_> = services
+        .public_routes()
+        .into_iter()
+        .map(|(service, routes)| (service, routes.openapi))
+        .collect();
+    node.openapi = spec::union(&parts)
+        .map_err(|error| StartError::Configuration(format!("the description of the API cannot be made: {error}")))?;
     Ok(router
         .merge(node.into_router())
         .merge(pages::problem_pages())

@@ -8,6 +8,7 @@ mod gateway;
 mod listeners;
 mod pages;
 mod sellers;
+mod spec;
 
 use std::time::Duration;
 

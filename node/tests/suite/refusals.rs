@@ -183,3 +183,38 @@ async fn a_strangers_receipt_and_ticket_are_not_found() {
         assert_eq!(anonymous.status(), 401, "{path}");
     }
 }
+
+#[tokio::test]
+async fn the_root_describes_every_service_with_its_prefix() {
+    let home = Home::new(Backend::Sqlite);
+    let node = home.up(&[]);
+    let somebody = Buyer::stranger(&node);
+    let spec = async |path: &str| -> serde_json::Value {
+        let answer = somebody.http.get(somebody.url(path)).send().await.unwrap();
+        answer.json().await.unwrap()
+    };
+    let root = spec("/api/spec").await;
+    let paths = root["paths"].as_object().unwrap();
+    let mut described = 0;
+    for service in ["auth", "pay", "events", "registry"] {
+        let own = spec(&format!("/{service}/api/spec")).await;
+        for path in own["paths"].as_object().unwrap().keys() {
+            let item = &paths[&format!("/{service}{path}")];
+            let tags = item
+                .as_object()
+                .unwrap()
+                .values()
+                .map(|operation| operation["tags"][0].clone());
+            assert!(tags.into_iter().all(|tag| tag == service), "{service}{path}");
+            described += 1;
+        }
+    }
+    assert_eq!(paths.len(), described);
+    // Every reference leads somewhere.
+    let text = root.to_string();
+    for reference in text.split("#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap();
+        assert!(!root["components"]["schemas"][name].is_null(), "{name}");
+    }
+    node.stop();
+}

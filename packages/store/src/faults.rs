@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use diesel::connection::{Connection, InstrumentationEvent};
+use diesel::connection::{Connection, InstrumentationEvent, get_default_instrumentation};
 use diesel::result::{DatabaseErrorKind, Error};
 
 use crate::Conn;
@@ -39,9 +39,14 @@ impl Faults {
 
     pub(crate) fn watch(self: &Arc<Self>, conn: &mut Conn) {
         let faults = Arc::clone(self);
+        // Whoever counts the statements of the process, a test for example, goes on counting.
+        let mut outer = get_default_instrumentation();
         conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
-            if let InstrumentationEvent::FinishQuery { error: Some(error), .. } = event {
+            if let InstrumentationEvent::FinishQuery { error: Some(error), .. } = &event {
                 faults.note(error);
+            }
+            if let Some(outer) = &mut outer {
+                outer.on_connection_event(event);
             }
         });
     }

@@ -128,6 +128,9 @@ impl Auth {
                 if let Err(error) = auth.oidc_keys_rotate(false).await {
                     tracing::warn!(%error, "the keys of ID tokens could not be replaced; it is tried again");
                 }
+                if let Err(error) = auth.session_keys_turn().await {
+                    tracing::warn!(%error, "the keys of sessions could not be looked at; it is tried again");
+                }
             }
             auth.log_close().await;
         });

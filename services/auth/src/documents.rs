@@ -74,7 +74,13 @@ impl Auth {
     /// The public keys of this node: those of its sessions, and its own, with which it signs receipts.
     pub(crate) fn key_set(&self) -> Value {
         let node = self.keyring.node_public();
-        let mut keys: Vec<Value> = self.keys.published().iter().map(|(kid, key)| jwk(key, kid)).collect();
+        let mut keys: Vec<Value> = self
+            .keys
+            .set()
+            .published()
+            .iter()
+            .map(|(kid, key)| jwk(key, kid))
+            .collect();
         keys.push(jwk(&node, &key_id(&node)));
         json!({ "keys": keys })
     }

@@ -144,6 +144,11 @@ pub enum AuthError {
         /// In all.
         all_max: i64,
     },
+    /// The keys of session tokens were replaced so often that the old ones would not fit into the published set.
+    #[error(
+        "The keys that sign sessions were replaced too often today; wait until tokens of the old ones have expired."
+    )]
+    RotationTooOften,
     /// The mailbox is the signer's already.
     #[error("This mailbox belongs to your identity already.")]
     ClaimDone,
@@ -199,7 +204,7 @@ impl AuthError {
             Self::ListForm(_) => Code::InvalidRequest,
             Self::AttestationRevoked | Self::ClaimDone | Self::ClaimTaken | Self::ClaimLimit(_) => Code::Conflict,
             Self::AttestationUnknown => Code::NotFound,
-            Self::AttestationLimit { .. } => Code::RateLimited,
+            Self::AttestationLimit { .. } | Self::RotationTooOften => Code::RateLimited,
             Self::HandleTaken | Self::SetupDone => Code::Conflict,
             Self::OtherSigner | Self::LoginFailed => Code::BadSignature,
             Self::ChallengeExpired => Code::StaleSignature,

@@ -37,6 +37,7 @@ mod federation;
 mod handle;
 mod identities;
 mod key_log;
+mod key_rotation;
 mod log;
 mod login;
 mod mailbox;
@@ -61,6 +62,7 @@ pub use audit::audit;
 pub use auth::{Auth, AuthDeps, AuthOptions};
 pub use error::AuthError;
 pub use key_log::{KeyRefusal, MirrorOutcome, keys_ever};
+pub use key_rotation::session_keys_rotate;
 pub use mailer::MailConfig;
 pub use vault::SEALED_COLUMNS;
 

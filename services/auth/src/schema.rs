@@ -69,6 +69,7 @@ diesel::table! {
         revoked_at -> Nullable<BigInt>,
         opened_by -> Nullable<Text>,
         row_seal -> Binary,
+        seen_at -> Nullable<BigInt>,
     }
 }
 

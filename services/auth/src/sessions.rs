@@ -1,11 +1,13 @@
 //! Sessions: a signed token that names a row, which ends it at once.
 
+use std::cell::Cell;
+
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::id::SessionId;
 use imajin_kernel::{Span, Timestamp};
-use imajin_proof::token::{self, Standard, TokenKind};
-use imajin_store::{Conn, SealedRow, Sealer};
+use imajin_proof::token::{self, Standard, Token, TokenKind};
+use imajin_store::{Conn, SealedRow, Sealer, for_update};
 use imajin_web::SessionView;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +51,8 @@ pub(crate) struct Opened {
 #[derive(Debug, Clone)]
 pub(crate) struct Living {
     pub(crate) id: SessionId,
+    /// When it was noted last that it is in use.
+    pub(crate) seen_at: Timestamp,
     pub(crate) identity: Identity,
     pub(crate) expires_at: Timestamp,
     /// The Multikey that opened it, where a key did.
@@ -88,6 +92,7 @@ impl Auth {
             revoked_at: None,
             opened_by: None,
             row_seal: Vec::new(),
+            seen_at: None,
         }
     }
 
@@ -101,7 +106,8 @@ impl Auth {
             iat: row.created_at,
             exp: row.expires_at,
         };
-        token::issue(&self.keys.current, &self.keys.kid, &standard, &SessionClaims {}).map_err(AuthError::Token)
+        let keys = self.keys.set();
+        token::issue(&keys.current, &keys.kid, &standard, &SessionClaims {}).map_err(AuthError::Token)
     }
 
     /// A row with its token and identity.
@@ -134,15 +140,54 @@ impl Auth {
     /// A token of another kind, audience or issuer, an expired or revoked session, and nonsense are all `None`.
     pub(crate) async fn session_resolve(&self, text: &str) -> Result<Option<Living>, AuthError> {
         let now = self.env.now();
-        let key_of = |kid: &str| self.keys.public_key(kid);
-        let verified = token::verify::<SessionClaims>(text, &key_of, &self.issuer(), &self.audience(), now);
+        let verified = match self.token_read(text) {
+            // A key that another process has made a moment ago.
+            Err(KeyUnknown(true)) if self.session_keys_refresh().await? => self.token_read(text),
+            read => read,
+        };
         let Ok(verified) = verified else { return Ok(None) };
         let Ok(id) = verified.standard.jti.parse::<SessionId>() else {
             return Ok(None);
         };
         let sealer = self.sealer.clone();
         let living = self.db.read(move |conn| session_find(conn, &sealer, id, now)).await?;
-        Ok(living.filter(|living| living.identity.did.as_str() == verified.standard.sub))
+        let living = living.filter(|living| living.identity.did.as_str() == verified.standard.sub);
+        if let Some(living) = living.as_ref().filter(|living| is_seen_again(living.seen_at, now)) {
+            self.session_seen(living.id, now).await;
+        }
+        Ok(living)
+    }
+
+    /// What a token says, if this node has signed it.
+    fn token_read(&self, text: &str) -> Result<Token<SessionClaims>, KeyUnknown> {
+        let (keys, unknown) = (self.keys.set(), Cell::new(false));
+        let key_of = |kid: &str| {
+            let key = keys.public_key(kid);
+            unknown.set(key.is_none());
+            key
+        };
+        let verified = token::verify(text, &key_of, &self.issuer(), &self.audience(), self.env.now());
+        verified.map_err(|_error| KeyUnknown(unknown.get()))
+    }
+
+    /// Notes that a session is in use. Nobody waits for a busy database because of that.
+    async fn session_seen(&self, id: SessionId, now: Timestamp) {
+        let auth = self.writing();
+        let noted: Result<(), AuthError> = self
+            .db
+            .write(move |conn| {
+                let row = for_update!(conn, sessions::table.find(id).select(SessionRow::as_select()) => first);
+                let row: Option<SessionRow> = row.optional()?;
+                let Some(row) = row else { return Ok(()) };
+                let mut row = row.intact(&auth.sealer)?;
+                row.seen_at = Some(coarse(now));
+                row.save(conn, &auth.sealer)?;
+                Ok(())
+            })
+            .await;
+        if let Err(error) = noted {
+            tracing::debug!(%error, "the use of a session was not noted");
+        }
     }
 
     /// The living sessions of an identity, newest first.
@@ -192,6 +237,22 @@ impl Auth {
     }
 }
 
+/// A token does not count; whether because its key is not known here.
+struct KeyUnknown(bool);
+
+/// Uses of a session are told apart by so much.
+const SEEN_EVERY: Span = Span::minutes(15);
+
+fn is_seen_again(seen_at: Timestamp, now: Timestamp) -> bool {
+    now.since(seen_at) >= SEEN_EVERY
+}
+
+/// The quarter of an hour that a moment is in.
+fn coarse(at: Timestamp) -> Timestamp {
+    let seconds = at.as_micros().div_euclid(1_000_000);
+    Timestamp::from_seconds(seconds.saturating_sub(seconds.rem_euclid(SEEN_EVERY.as_seconds().max(1))))
+}
+
 #[diesel::dsl::auto_type]
 fn living_rows(did: Did, now: Timestamp) -> _ {
     sessions::table.filter(
@@ -237,6 +298,7 @@ fn session_find(conn: &mut Conn, sealer: &Sealer, id: SessionId, now: Timestamp)
     }
     Ok(Some(Living {
         id: session.id,
+        seen_at: session.seen_at.unwrap_or(session.created_at),
         identity,
         expires_at: session.expires_at,
         opened_by: session.opened_by,

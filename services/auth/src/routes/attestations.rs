@@ -81,7 +81,7 @@ pub(super) struct ListQuery {
 
 /// An attestation to check.
 #[derive(Debug, Deserialize, ToSchema)]
-pub(super) struct VerifyBody {
+pub(super) struct AttestationCheck {
     /// The signed document.
     #[schema(value_type = Object)]
     attestation: Value,
@@ -89,7 +89,7 @@ pub(super) struct VerifyBody {
 
 /// Whether an attestation counts.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct VerifyAnswer {
+pub(super) struct AttestationVerdict {
     /// Whether its signature fits a key of the attester, and it was not revoked here.
     valid: bool,
     /// `active`, `revoked`, or `unknown` when this node does not have it.
@@ -202,16 +202,16 @@ pub(super) async fn revoke(
 /// Does this attestation count? Nothing is changed or remembered.
 #[utoipa::path(
     post, path = "/api/attestations/verify", tag = "attestation",
-    request_body = VerifyBody,
+    request_body = AttestationCheck,
     responses(
-        (status = 200, description = "Whether it does", body = VerifyAnswer),
+        (status = 200, description = "Whether it does", body = AttestationVerdict),
         (status = 400, description = "The body is not valid", body = ProblemDocument),
     )
 )]
 pub(super) async fn verify(
     State(auth): State<Arc<Auth>>,
-    JsonBody(body): JsonBody<VerifyBody>,
-) -> Result<Json<VerifyAnswer>, Failure> {
+    JsonBody(body): JsonBody<AttestationCheck>,
+) -> Result<Json<AttestationVerdict>, Failure> {
     let status = match checked(&auth, &body.attestation).await {
         Ok(id) => match auth.attestation_fetch(id).await {
             Ok(stored) if stored.revoked.is_some() => "revoked",
@@ -221,7 +221,7 @@ pub(super) async fn verify(
         },
         Err(AuthError::Store(error)) => return Err(AuthError::Store(error).into()),
         Err(error) => {
-            return Ok(Json(VerifyAnswer {
+            return Ok(Json(AttestationVerdict {
                 valid: false,
                 status: "unknown",
                 error: Some(error.to_string()),
@@ -229,7 +229,7 @@ pub(super) async fn verify(
         }
     };
     let is_revoked = status == "revoked";
-    Ok(Json(VerifyAnswer {
+    Ok(Json(AttestationVerdict {
         valid: !is_revoked,
         status,
         error: is_revoked.then(|| AuthError::AttestationRevoked.to_string()),

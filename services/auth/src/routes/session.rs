@@ -34,6 +34,9 @@ pub(super) struct SessionItem {
     /// When it ends by itself.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
+    /// When it was used last, to the quarter of an hour.
+    #[schema(value_type = String, format = DateTime)]
+    last_seen_at: Timestamp,
     /// Whether it is the one that asks.
     current: bool,
 }
@@ -101,6 +104,7 @@ pub(super) async fn sessions(State(auth): State<Arc<Auth>>, viewer: Viewer) -> R
     let rows = auth.sessions_list(&current.identity.did).await?;
     let items = rows.into_iter().map(|row| SessionItem {
         current: row.id == current.id,
+        last_seen_at: row.seen_at.unwrap_or(row.created_at),
         id: row.id,
         method: row.method,
         client: row.client,

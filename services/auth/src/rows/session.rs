@@ -25,6 +25,8 @@ pub(crate) struct SessionRow {
     /// The Multikey that opened it, where a key did.
     pub(crate) opened_by: Option<String>,
     pub(crate) row_seal: Vec<u8>,
+    /// When it was used last, to the quarter of an hour.
+    pub(crate) seen_at: Option<Timestamp>,
 }
 
 sealed_row!(SessionRow, sessions, "sessions", key = (id));

@@ -124,7 +124,8 @@ async fn a_key_that_is_gone_is_missed(backend: Backend) {
     let world = filled(backend).await;
     world.execute("DELETE FROM custodial_keys").await;
     let findings = world.audit().await;
-    assert_eq!(findings.len(), 1, "{findings:?}");
+    // One that lives, and one that was claimed.
+    assert_eq!(findings.len(), 2, "{findings:?}");
     assert!(
         findings[0]
             .to_string()

@@ -36,7 +36,7 @@ pub(crate) struct World {
     mail: Option<MailConfig>,
     options: AuthOptions,
     pub(crate) origin: String,
-    database: TestDatabase,
+    database: Arc<TestDatabase>,
 }
 
 /// An answer.
@@ -137,7 +137,7 @@ impl World {
     ) -> Self {
         let env = Env::fixed(clock.clone(), seed);
         let keyring = Keyring::generate(&env);
-        let database = TestDatabase::new(backend);
+        let database = Arc::new(TestDatabase::new(backend));
         let db = open(&database);
         let (auth, router) = Self::start(&env, &keyring, &db, mail.clone(), options, origin).await;
         Self {
@@ -209,6 +209,32 @@ impl World {
     /// What answers, to be served on a socket.
     pub(crate) fn router(&self) -> Router {
         self.router.clone()
+    }
+
+    /// Another process of the node on the same database.
+    pub(crate) async fn twin(&self) -> Self {
+        let db = open(&self.database);
+        let (auth, router) = Self::start(
+            &self.env,
+            &self.keyring,
+            &db,
+            self.mail.clone(),
+            self.options,
+            &self.origin,
+        )
+        .await;
+        Self {
+            clock: self.clock.clone(),
+            env: self.env.clone(),
+            keyring: self.keyring.clone(),
+            auth,
+            db,
+            router,
+            mail: self.mail.clone(),
+            options: self.options,
+            origin: self.origin.clone(),
+            database: Arc::clone(&self.database),
+        }
     }
 
     pub(crate) async fn audit(&self) -> Vec<Finding> {
