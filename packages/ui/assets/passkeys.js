@@ -5,10 +5,9 @@ import { identityFetch } from './identity.js';
 import { element } from './page.js';
 import { formRun, jsonPost, problemRead } from './problem.js';
 
-const page = element('passkeys-page', HTMLElement);
 const form = element('passkey-add', HTMLFormElement);
 const status = element('passkey-status', HTMLElement);
-const { signer = '', did = '' } = page.dataset;
+const { signer = '', did = '' } = form.dataset;
 
 async function identityNeed() {
   const identity = await identityFetch(did);

@@ -26,9 +26,10 @@ export function canonical(value) {
  * @param {string} type
  * @param {string} to
  * @param {Record<string, unknown>} payload
+ * @param {number} timestamp in milliseconds
  */
-export async function messageSign(identity, type, to, payload) {
-  const message = { from: identity.did, type, to, timestamp: Date.now(), payload };
+export async function messageSign(identity, type, to, payload, timestamp) {
+  const message = { from: identity.did, type, to, timestamp, payload };
   const signature = toHex(await keySign(identity.privateKey, utf8(canonical(message))));
   return { ...message, signature };
 }

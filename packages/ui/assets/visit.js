@@ -9,6 +9,10 @@ import { messageSign } from './signed-message.js';
 const form = element('visit', HTMLFormElement);
 const status = element('visit-status', HTMLElement);
 
+/** How far the node's clock is ahead of ours; what loading the page has cost does not count. */
+const ahead = Number(form.dataset['now']) - Date.now();
+const clockAhead = Math.abs(ahead) > 20_000 ? ahead : 0;
+
 async function allow() {
   const { did = '', visited = '', home = '', nonce = '' } = form.dataset;
   const identity = await identityFetch(did);
@@ -21,7 +25,7 @@ async function allow() {
     path: '/auth/api/federation/allow',
     body: {
       request: new FormData(form).get('request'),
-      message: await messageSign(identity, 'login', visited, { home, nonce }),
+      message: await messageSign(identity, 'login', visited, { home, nonce }, Date.now() + clockAhead),
     },
   });
   location.assign(answer.redirectTo);

@@ -14,6 +14,7 @@ import { keyFileRead, recoveryGenerate, seedFromWords, seedToWords } from '../as
 
 globalThis.location = /** @type {any} */ ({ origin: 'https://node.example' });
 const { signedFetch } = await import('../assets/http-signature.js');
+const { canonical, messageSign } = await import('../assets/signed-message.js');
 
 const hex = (text) => Uint8Array.from(Buffer.from(text, 'hex'));
 /** RFC 8032, section 7.1, TEST 2. */
@@ -156,4 +157,19 @@ test('a request is signed over everything that it says', async () => {
     assert.ok(crypto.verify(null, Buffer.from(base), key, Buffer.from(signature, 'base64')));
   }
   assert.ok(Math.abs((created[1] ?? 0) - (created[0] ?? 0) - 3600) <= 2, 'the second try uses the node’s clock');
+});
+
+test('The canonical form is the one of RFC 8785', () => {
+  const value = { '\u20ac': 1, '\r': [true, null, 4.5], '1': { b: 'x"\\\n\u000f', a: undefined, '\u00f6': 1e21 } };
+  assert.equal(canonical(value), '{"\\r":[true,null,4.5],"1":{"b":"x\\"\\\\\\n\\u000f","ö":1e+21},"€":1}');
+});
+
+test('A signed message is signed over everything but its signature', async () => {
+  const { privateKey, publicKey } = await keyFromSeed(SEED);
+  const did = didOf(publicKey);
+  const { signature, ...rest } = await messageSign({ did, privateKey }, 'login', 'did:web:b.example', { nonce: 'n' }, 7);
+  const key = await crypto.webcrypto.subtle.importKey('raw', hex(PUBLIC), 'Ed25519', false, ['verify']);
+  const text = `{"from":"${did}","payload":{"nonce":"n"},"timestamp":7,"to":"did:web:b.example","type":"login"}`;
+  assert.equal(canonical(rest), text);
+  assert.ok(await crypto.webcrypto.subtle.verify('Ed25519', key, hex(signature), utf8(text)));
 });

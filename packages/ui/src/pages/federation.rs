@@ -39,6 +39,8 @@ pub struct VisitConsentPage {
     pub nonce: String,
     /// The request, as it came.
     pub request: String,
+    /// This node's time in milliseconds: a browser's clock may be wrong, and what it signs must be fresh.
+    pub now_millis: i64,
     /// Where the form posts to.
     pub action: String,
 }

@@ -26,6 +26,7 @@ fn consent(ink: &Ink, who: Who) -> VisitConsentPage {
         home_did: ink.text(DID),
         nonce: ink.text("0a0b"),
         request: ink.text("a.b.c"),
+        now_millis: 1_763_000_000_000,
         action: "/auth/federation/consent".to_owned(),
     }
 }

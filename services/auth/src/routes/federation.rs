@@ -148,7 +148,7 @@ fn cookie_of(headers: &HeaderMap) -> Option<&str> {
     responses(
         (status = 303, description = "Signed in; on to where the person wanted to go"),
         (status = 401, description = "The statement does not count here", body = ProblemDocument),
-        (status = 403, description = "The identity is registered here, or comes from another node", body = ProblemDocument),
+        (status = 403, description = "Registered here, or from another node", body = ProblemDocument),
     )
 )]
 async fn callback(
@@ -226,6 +226,7 @@ async fn asked(
         home_did: auth.node_web_did().to_string(),
         nonce: asking.request.nonce.clone(),
         request: query.request,
+        now_millis: auth.env.now().as_millis(),
         action: "/auth/federation/consent".to_owned(),
     };
     let mut response = render(&page);

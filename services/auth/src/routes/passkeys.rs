@@ -145,7 +145,7 @@ async fn list(State(auth): State<Arc<Auth>>, viewer: Viewer) -> Result<Json<Pass
     responses(
         (status = 200, description = "Added", body = PasskeyAnswer),
         (status = 400, description = "The answer of the authenticator cannot be used", body = ProblemDocument),
-        (status = 401, description = "Not signed, or the challenge is not this identity's, too old or used", body = ProblemDocument),
+        (status = 401, description = "Not signed, or the challenge is not one for this", body = ProblemDocument),
         (status = 409, description = "It is known already", body = ProblemDocument),
     )
 )]
@@ -280,7 +280,7 @@ struct LoginBody {
     request_body = LoginBody,
     responses(
         (status = 200, description = "Logged in", body = SessionAnswer),
-        (status = 401, description = "The passkey is not known here, or has not answered this challenge", body = ProblemDocument),
+        (status = 401, description = "Not known here, or not an answer to this", body = ProblemDocument),
         (status = 403, description = "A foreign page asked", body = ProblemDocument),
     )
 )]
