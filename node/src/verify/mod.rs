@@ -117,6 +117,7 @@ fn service_audit(service: ServiceName, conn: &mut Conn, keyring: &Keyring) -> Re
         ServiceName::Auth => imajin_auth::audit(conn, keyring, &env),
         ServiceName::Pay => imajin_pay::audit(conn, keyring),
         ServiceName::Events => imajin_events::audit(conn, keyring, &env, &keys),
+        ServiceName::Profile => imajin_profile::audit(conn, keyring, &env, &keys),
         ServiceName::Registry => imajin_registry::audit(conn, keyring),
         ServiceName::Www => Ok(Vec::new()),
     }

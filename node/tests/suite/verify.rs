@@ -86,6 +86,7 @@ async fn every_change_is_named(backend: Backend) {
         ServiceName::Auth,
         ServiceName::Pay,
         ServiceName::Events,
+        ServiceName::Profile,
         ServiceName::Registry,
     ] {
         let only = Config {

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use imajin_auth_api::{
-    AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList, IdentityFetch, IdentityView,
-    MailboxProofSend, MailboxProofSent, SessionViewRequest, SetupState, SetupStateRequest,
+    AccountExport, AccountRecord, AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList,
+    IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent, SessionViewRequest, SetupState, SetupStateRequest,
 };
 use imajin_kernel::Problem;
 use imajin_proof::http_sig::SignedRequest;
@@ -48,6 +48,10 @@ impl AuthApi for Auth {
             return Ok(Vec::new());
         }
         Ok(self.development_mails().await?)
+    }
+
+    async fn account_export(&self, request: AccountExport) -> Result<AccountRecord, Problem> {
+        Ok(self.account_record(request.did).await?)
     }
 
     async fn setup_state(&self, _request: SetupStateRequest) -> Result<SetupState, Problem> {

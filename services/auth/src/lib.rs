@@ -25,6 +25,7 @@ mod challenge;
 mod custodial;
 mod documents;
 mod error;
+mod export;
 mod handle;
 mod identities;
 mod log;

@@ -3,6 +3,7 @@ use imajin_did::{Did, Keyring};
 use imajin_kernel::Env;
 use imajin_proof::digest::sha256;
 
+use super::erase::{ERASE_ACTION, erased_object};
 use super::row::{CheckpointRow, HeadRow, LogRow, genesis};
 use super::{CHECKPOINT_EVERY, Proof};
 use crate::schema::{mutation_checkpoints, mutation_heads};
@@ -82,13 +83,43 @@ pub struct Mutation<'a> {
 /// After any of them the transaction must fail.
 pub fn append(conn: &mut Conn, writer: &Writer, mutation: &Mutation<'_>) -> Result<Seq, StoreError> {
     let body_digest = sha256(&mutation.body);
+    row_append(conn, writer, mutation, &body_digest, Some(mutation.body.clone()))
+}
+
+/// As [`append`], but keeps only the digest of the body: for what must not stay, such as the original of a picture
+/// with the place where it was taken. The proof still shows what was signed, and the log says by a second row, of the
+/// node, that the body was left out.
+///
+/// # Errors
+/// As [`append`].
+pub fn append_without_body(conn: &mut Conn, writer: &Writer, mutation: &Mutation<'_>) -> Result<Seq, StoreError> {
+    let body_digest = sha256(&mutation.body);
+    let seq = row_append(conn, writer, mutation, &body_digest, None)?;
+    let left_out = Mutation {
+        owner: mutation.owner.clone(),
+        action: ERASE_ACTION,
+        object: erased_object(&writer.chain, seq),
+        body: hex::encode(body_digest).into_bytes(),
+        proof: Proof::Node,
+    };
+    append(conn, writer, &left_out)?;
+    Ok(seq)
+}
+
+fn row_append(
+    conn: &mut Conn,
+    writer: &Writer,
+    mutation: &Mutation<'_>,
+    body_digest: &[u8; 32],
+    body: Option<Vec<u8>>,
+) -> Result<Seq, StoreError> {
     if let Proof::Http(request) = &mutation.proof {
-        if request.body_digest != body_digest {
+        if request.body_digest != *body_digest {
             return Err(StoreError::Misattributed);
         }
         nonce::request_spend(conn, &writer.sealer, request)?;
     }
-    let stored = mutation.proof.to_stored(writer, mutation, &body_digest);
+    let stored = mutation.proof.to_stored(writer, mutation, body_digest);
     let proof =
         serde_json::to_string(&stored).map_err(|error| diesel::result::Error::SerializationError(Box::new(error)))?;
     let head = head_fetch(conn, writer)?;
@@ -103,7 +134,7 @@ pub fn append(conn: &mut Conn, writer: &Writer, mutation: &Mutation<'_>) -> Resu
         owner_did: mutation.owner.canonical().to_string(),
         action: mutation.action.to_owned(),
         object: mutation.object.clone(),
-        body: Some(mutation.body.clone()),
+        body,
         body_digest: body_digest.to_vec(),
         proof,
         prev_hash,

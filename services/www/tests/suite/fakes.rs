@@ -7,7 +7,7 @@ use imajin_auth_api::*;
 use imajin_did::Did;
 use imajin_events_api::{
     CheckoutRequest, EventFetch, EventList, EventPage, EventSales, EventStatus, EventView, EventsApi, OrderFetch,
-    OrderView, SalesList, TicketFetch, TicketList, TicketView,
+    OrderList, OrderView, SalesList, TicketFetch, TicketList, TicketView,
 };
 use imajin_kernel::{Code, Problem, Span};
 use imajin_pay_api::{
@@ -149,6 +149,10 @@ impl AuthApi for Fakes {
         Ok(self.mails.clone())
     }
 
+    async fn account_export(&self, _: AccountExport) -> Result<AccountRecord, Problem> {
+        Err(Problem::unavailable("The service `auth`"))
+    }
+
     async fn setup_state(&self, _: SetupStateRequest) -> Result<SetupState, Problem> {
         Ok(SetupState {
             operator: self.operator.clone(),
@@ -182,6 +186,10 @@ impl EventsApi for Fakes {
     async fn order_fetch(&self, request: OrderFetch) -> Result<Option<OrderView>, Problem> {
         let may = request.reader.operator || request.reader.did == self.order.buyer;
         Ok(Some(self.order.clone()).filter(|order| order.id == request.id && may))
+    }
+
+    async fn order_list(&self, _: OrderList) -> Result<Vec<OrderView>, Problem> {
+        Ok(vec![self.order.clone()])
     }
 
     async fn ticket_list(&self, request: TicketList) -> Result<Vec<TicketView>, Problem> {

@@ -128,6 +128,7 @@ impl World {
             auth,
             pay: PayClient::local(fakes.clone()),
             events: EventsClient::local(fakes.clone()),
+            profile: None,
             registry: fakes.has_registry.then(|| RegistryClient::local(fakes.clone())),
             registrations: fakes.clone(),
         };
