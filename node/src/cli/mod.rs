@@ -9,6 +9,7 @@ mod key;
 mod login;
 mod node;
 mod output;
+mod profile;
 mod receipt;
 mod ticket;
 mod up;
@@ -53,6 +54,9 @@ enum Command {
     /// Buy, show and check tickets.
     #[command(subcommand)]
     Ticket(ticket::TicketCommand),
+    /// Show, write and search profiles; export all of your data.
+    #[command(subcommand)]
+    Profile(profile::ProfileCommand),
     /// Show a receipt.
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
@@ -172,6 +176,7 @@ impl Command {
             Self::Login(args) => args.run(output).await,
             Self::Event(command) => command.run(output).await,
             Self::Ticket(command) => command.run(output).await,
+            Self::Profile(command) => command.run(output).await,
             Self::Receipt(command) => command.run(output).await,
             Self::Balance(args) => args.run(output).await,
             Self::Node(command) => command.run(output).await,

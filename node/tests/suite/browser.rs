@@ -6,7 +6,7 @@ use imajin_testkit::browser::{Browser, BrowserOptions};
 use crate::support::{Home, Node, event_find, imajin, text};
 
 /// Makes an identity on the page: name, recovery words, proof that they were kept.
-async fn join(browser: &Browser, node: &Node, next: &str, name: &str) {
+pub(crate) async fn join(browser: &Browser, node: &Node, next: &str, name: &str) {
     browser.goto(&format!("{}/join?next={next}", node.url())).await.unwrap();
     browser.fill("#name", name).await.unwrap();
     browser.click("#make-button").await.unwrap();
@@ -28,7 +28,7 @@ async fn join(browser: &Browser, node: &Node, next: &str, name: &str) {
     browser.click("#continue-link").await.unwrap();
 }
 
-async fn no_complaints(browser: &Browser) {
+pub(crate) async fn no_complaints(browser: &Browser) {
     let complaints = browser.complaints().await.unwrap();
     assert!(complaints.is_empty(), "the browser complains: {complaints:#?}");
 }

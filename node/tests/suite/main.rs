@@ -2,9 +2,11 @@
 #![cfg(test)]
 
 mod browser;
+mod browser_profile;
 mod cli;
 mod crash;
 mod processes;
+mod profile;
 mod refusals;
 mod support;
 mod verify;

@@ -40,6 +40,30 @@ async fn history(home: &Home, node: &Node) {
         .await
         .unwrap();
     assert!(sent.status().is_success());
+    let name = [
+        "profile",
+        "set",
+        "--node",
+        &node.url(),
+        "--key",
+        text(&key),
+        "--name",
+        "Ada",
+        "--bio",
+        "Hello",
+    ];
+    imajin(&name).expect_success();
+    let picture = crate::profile::picture_file(home);
+    let picture = [
+        "profile",
+        "avatar",
+        "--node",
+        &node.url(),
+        "--key",
+        text(&key),
+        text(&picture),
+    ];
+    imajin(&picture).expect_success();
     let registry = format!("{}/registry", node.url());
     let data = home.data();
     let args = [

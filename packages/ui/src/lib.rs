@@ -37,6 +37,7 @@ pub use pages::{
     operator::{AccountRow, OperatorPage, RegistryCard, SaleRow, ServiceRow},
     order::{OrderPage, OrderState, TicketLink},
     pay::{PayState, SandboxPayPage},
+    profile::{ContactInput, ContactRow, PeoplePage, Person, ProfileEditPage, ProfileLinkRow, ProfilePage, WorkRow},
     receipt::{FeeRow, LegRow, PathStep, ReceiptPage},
     ticket::{TicketCard, TicketPage, TicketState},
 };

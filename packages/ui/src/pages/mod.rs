@@ -9,5 +9,6 @@ pub(crate) mod message;
 pub(crate) mod operator;
 pub(crate) mod order;
 pub(crate) mod pay;
+pub(crate) mod profile;
 pub(crate) mod receipt;
 pub(crate) mod ticket;

@@ -1,6 +1,7 @@
 //! Every page, filled with sample data: for the tests and for the gallery.
 
 mod people;
+mod profiles;
 mod trade;
 
 use askama::Template;
@@ -106,6 +107,7 @@ pub(crate) fn sample(name: &'static str, page: &impl Template) -> Sample {
 pub(crate) fn all(ink: &Ink) -> Vec<Sample> {
     let mut samples = trade::samples(ink);
     samples.extend(people::samples(ink));
+    samples.extend(profiles::samples(ink));
     samples
 }
 
