@@ -335,10 +335,16 @@ impl ExportArgs {
 
 impl SearchArgs {
     async fn run(self, output: Output) -> Result<(), CommandError> {
-        let mut path = format!("/profile/api/search?q={}&limit={}", encoded(&self.text), self.limit);
-        if let Some(cursor) = &self.cursor {
-            path.push_str(&format!("&cursor={}", encoded(cursor)));
-        }
+        let cursor = self
+            .cursor
+            .as_deref()
+            .map(|cursor| format!("&cursor={}", encoded(cursor)));
+        let path = format!(
+            "/profile/api/search?q={}&limit={}{}",
+            encoded(&self.text),
+            self.limit,
+            cursor.unwrap_or_default()
+        );
         let page: ProfilePage = self.node.client()?.get(&path).await?;
         output.result(&page, |page| {
             if page.profiles.is_empty() {

@@ -19,9 +19,12 @@ async fn fits_a_phone(browser: &Browser) {
         .await
         .unwrap();
     assert_eq!(wide, false, "the page scrolls sideways");
-    let small = "return [...document.querySelectorAll('main input:not([type=hidden]), main select, main button, main textarea')]\
-                 .filter((field) => field.offsetHeight > 0 && field.offsetHeight < 44).map((field) => field.id)";
-    let small = browser.evaluate(small).await.unwrap();
+    let fields = "main input:not([type=hidden]), main select, main button, main textarea";
+    let small = format!(
+        "return [...document.querySelectorAll({fields:?})]
+             .filter((field) => field.offsetHeight > 0 && field.offsetHeight < 44).map((field) => field.id)"
+    );
+    let small = browser.evaluate(&small).await.unwrap();
     assert_eq!(small, serde_json::json!([]), "too small for a thumb");
 }
 

@@ -70,49 +70,9 @@ fn the_life_of_a_profile(backend: Backend) {
     assert_eq!(changed["displayName"], "Ada Lindqvist", "what is not named stays");
     assert_eq!(changed["links"][0]["label"], "Home");
 
-    let picture = picture_file(&home);
-    let with_picture = profile(&node, key, &["avatar", text(&picture)]).expect_success();
-    assert!(with_picture["avatar"].as_str().unwrap().ends_with("/256.jpg"));
-    let script = home.path("picture.svg");
-    std::fs::write(
-        &script,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>",
-    )
-    .unwrap();
-    let refused = profile(&node, key, &["avatar", text(&script)]);
-    assert!(
-        !refused.success && refused.stderr.contains("they can hold scripts"),
-        "{}",
-        refused.stderr
-    );
-
-    for (reader, id) in [("", "ada"), (other, "ada"), ("", made["did"].as_str().unwrap())] {
-        let seen = profile(&node, reader, &["show", id]).expect_success();
-        assert_eq!(
-            (&seen["displayName"], &seen["handle"]),
-            (&"Ada Lindqvist".into(), &"ada".into())
-        );
-        assert_eq!(seen["contact"], Value::Null, "contact fields are not for others");
-    }
-    let found = profile(&node, "", &["search", "LIND"]).expect_success();
-    assert_eq!(found["profiles"][0]["handle"], "ada");
-
-    let out = home.path("export.json");
-    let exported = profile(&node, key, &["export", "--out", text(&out)]).expect_success();
-    assert_eq!(exported["complete"], true);
-    let export: Value = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
-    assert_eq!(
-        export["data"]["profile"]["contact"]["email"]["value"],
-        "ada@example.org"
-    );
-    assert_eq!(export["data"]["account"]["identity"]["handle"], "ada");
-    for list in ["balances", "receipts", "events", "orders", "tickets"] {
-        assert!(export["data"][list].is_array(), "{list}");
-    }
-    assert!(
-        !profile(&node, key, &["export", "--out", text(&out)]).success,
-        "no file is overwritten"
-    );
+    picture_set(&home, &node, key);
+    others_see(&node, other, made["did"].as_str().unwrap());
+    export(&home, &node, key);
 
     assert!(!profile(&node, key, &["delete"]).success, "not without --yes");
     profile(&node, key, &["delete", "--yes"]).expect_success();
@@ -124,6 +84,57 @@ fn the_life_of_a_profile(backend: Backend) {
     );
     node.stop();
     home.verify_clean();
+}
+
+fn picture_set(home: &Home, node: &Node, key: &str) {
+    let picture = picture_file(home);
+    let with_picture = profile(node, key, &["avatar", text(&picture)]).expect_success();
+    assert!(with_picture["avatar"].as_str().unwrap().ends_with("/256.jpg"));
+    let script = home.path("picture.svg");
+    std::fs::write(
+        &script,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>",
+    )
+    .unwrap();
+    let refused = profile(node, key, &["avatar", text(&script)]);
+    assert!(
+        !refused.success && refused.stderr.contains("they can hold scripts"),
+        "{}",
+        refused.stderr
+    );
+}
+
+/// What everybody and what another person see.
+fn others_see(node: &Node, other: &str, did: &str) {
+    for (reader, id) in [("", "ada"), (other, "ada"), ("", did)] {
+        let seen = profile(node, reader, &["show", id]).expect_success();
+        assert_eq!(
+            (&seen["displayName"], &seen["handle"]),
+            (&"Ada Lindqvist".into(), &"ada".into())
+        );
+        assert_eq!(seen["contact"], Value::Null, "contact fields are not for others");
+    }
+    let found = profile(node, "", &["search", "LIND"]).expect_success();
+    assert_eq!(found["profiles"][0]["handle"], "ada");
+}
+
+fn export(home: &Home, node: &Node, key: &str) {
+    let out = home.path("export.json");
+    let exported = profile(node, key, &["export", "--out", text(&out)]).expect_success();
+    assert_eq!(exported["complete"], true);
+    let export: Value = serde_json::from_slice(&std::fs::read(&out).unwrap()).unwrap();
+    assert_eq!(
+        export["data"]["profile"]["contact"]["email"]["value"],
+        "ada@example.org"
+    );
+    assert_eq!(export["data"]["account"]["identity"]["handle"], "ada");
+    for list in ["balances", "receipts", "events", "orders", "tickets"] {
+        assert!(export["data"][list].is_array(), "{list}");
+    }
+    assert!(
+        !profile(node, key, &["export", "--out", text(&out)]).success,
+        "no file is overwritten"
+    );
 }
 
 #[test]

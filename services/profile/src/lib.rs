@@ -15,8 +15,8 @@
 //! **Architecture Invariant:** no byte of an uploaded file is kept or served. A picture is decoded and written anew,
 //! without whatever else the file held; the log keeps the digest of what was signed, not the file.
 //!
-//! **Architecture Invariant:** contact fields leave this crate for the person and for those whom the person is connected
-//! to. Nobody is connected until a service says so.
+//! **Architecture Invariant:** contact fields leave this crate for the person and for those whom the person is
+//! connected to. Nobody is connected until a service says so.
 
 mod api;
 mod audit;

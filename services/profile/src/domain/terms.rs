@@ -100,7 +100,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_beginning_of_a_name_finds_it(name in "[A-Za-zÄÖÜßéøŁΣςДжİ]{1,20}( [A-Za-zÄÖßΣς]{1,10}){0,2}", cut in 1_usize..30) {
+        fn a_beginning_of_a_name_finds_it(
+            name in "[A-Za-zÄÖÜßéøŁΣςДжİ]{1,20}( [A-Za-zÄÖßΣς]{1,10}){0,2}",
+            cut in 1_usize..30,
+        ) {
             let typed: String = name.chars().take(cut).collect();
             let folded = fold(&typed);
             let end = range_end(&folded);

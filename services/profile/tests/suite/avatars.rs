@@ -12,6 +12,7 @@ use crate::world::{AVATAR, PROFILE, World, path_of, picture};
 on_both!(
     a_picture_is_written_anew_and_served_by_its_hash,
     a_picture_is_replaced_and_removed,
+    a_file_of_almost_five_mebibytes_is_taken,
     the_original_is_not_kept,
     what_is_no_picture_is_refused,
     only_a_few_pictures_are_on_their_way_in,
@@ -81,6 +82,25 @@ async fn a_picture_is_replaced_and_removed(backend: Backend) {
         assert_eq!(answer.expect(StatusCode::OK).header("idempotent-replayed"), replayed);
     }
     assert_eq!(world.audit().await, []);
+}
+
+async fn a_file_of_almost_five_mebibytes_is_taken(backend: Backend) {
+    let world = World::new(backend).await;
+    let ada = world.person("ada");
+    // Noise does not compress.
+    let mut state = 7_u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    };
+    let image = image::RgbImage::from_fn(1_310, 1_300, |_x, _y| image::Rgb([noise(), noise(), noise()]));
+    let mut file = std::io::Cursor::new(Vec::new());
+    image.write_to(&mut file, ImageFormat::Png).unwrap();
+    let file = file.into_inner();
+    assert!((4_900_000..5 * 1024 * 1024).contains(&file.len()), "{}", file.len());
+    let view = world.avatar(&ada, &file).await.expect(StatusCode::OK).json();
+    let served = world.get(None, &path_of(&view["avatar"])).await;
+    assert!(served.expect(StatusCode::OK).body.len() < 100_000);
 }
 
 async fn the_original_is_not_kept(backend: Backend) {

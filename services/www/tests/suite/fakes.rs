@@ -35,8 +35,8 @@ pub(crate) struct Fakes {
     pub(crate) has_registry: bool,
     pub(crate) bought: Mutex<Vec<SignedRequest>>,
     pub(crate) links: Mutex<Vec<MailboxProofSend>>,
-    pub(crate) profile: ProfileView,
-    pub(crate) has_profiles: bool,
+    /// Somebody's profile; without one, the node has no such service.
+    pub(crate) profile: Option<ProfileView>,
     /// What profile was asked to change: the call, and the signed request.
     pub(crate) written: Mutex<Vec<(&'static str, SignedRequest)>>,
 }
@@ -56,8 +56,7 @@ impl Default for Fakes {
             has_registry: true,
             bought: Mutex::default(),
             links: Mutex::default(),
-            profile: profile_sample(),
-            has_profiles: true,
+            profile: Some(profile_sample()),
             written: Mutex::default(),
         }
     }
@@ -315,14 +314,14 @@ impl Registrations for Fakes {
 impl Fakes {
     fn change(&self, call: &'static str, request: SignedRequest) -> ProfileView {
         self.written.lock().unwrap().push((call, request));
-        self.profile.clone()
+        self.profile.clone().unwrap()
     }
 }
 
 #[async_trait]
 impl ProfileApi for Fakes {
     async fn profile_fetch(&self, request: ProfileFetch) -> Result<Option<ProfileView>, Problem> {
-        let mut view = self.profile.clone();
+        let mut view = self.profile.clone().unwrap();
         let known = [Some(view.did.to_string()), view.handle.clone(), Some("gone".to_owned())];
         if request.did_or_handle == "gone" {
             return Err(Problem::new(Code::Gone, "This profile was deleted by its owner."));
@@ -334,7 +333,7 @@ impl ProfileApi for Fakes {
     }
 
     async fn profile_search(&self, request: ProfileSearch) -> Result<ProfilePage, Problem> {
-        let view = &self.profile;
+        let view = self.profile.clone().unwrap();
         let card = imajin_profile_api::ProfileCard {
             did: view.did.clone(),
             handle: view.handle.clone(),

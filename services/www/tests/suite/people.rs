@@ -49,7 +49,7 @@ async fn a_profile_is_shown_with_works_and_without_contact() {
 async fn a_node_without_profiles_has_no_such_pages() {
     let world = World::with(
         Fakes {
-            has_profiles: false,
+            profile: None,
             ..Fakes::default()
         },
         ORIGIN,

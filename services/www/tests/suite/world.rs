@@ -129,7 +129,7 @@ impl World {
             auth,
             pay: PayClient::local(fakes.clone()),
             events: EventsClient::local(fakes.clone()),
-            profile: fakes.has_profiles.then(|| ProfileClient::local(fakes.clone())),
+            profile: fakes.profile.is_some().then(|| ProfileClient::local(fakes.clone())),
             registry: fakes.has_registry.then(|| RegistryClient::local(fakes.clone())),
             registrations: fakes.clone(),
         };
