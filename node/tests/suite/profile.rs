@@ -6,6 +6,7 @@ use base64::Engine as _;
 use imajin_testkit::Backend;
 use serde_json::Value;
 
+use crate::processes::{Ports, node_did, remote};
 use crate::support::{Home, Node, Outcome, imajin, text};
 
 /// A PNG of 96 × 64 pixels.
@@ -135,6 +136,72 @@ fn export(home: &Home, node: &Node, key: &str) {
         !profile(node, key, &["export", "--out", text(&out)]).success,
         "no file is overwritten"
     );
+}
+
+/// Auth, pay, events and the pages in one process, profiles in another: pictures, pages and the export cross over.
+fn profiles_elsewhere(backend: Backend) {
+    let (front_home, back_home) = (Home::new(backend), Home::new(backend));
+    let (front_ports, back_ports) = (Ports::free(), Ports::free());
+    let (front_did, back_did) = (node_did(&front_home), node_did(&back_home));
+    let common = |ports: &Ports, services: &str| {
+        format!(
+            "services = [{services}]\npublic_url = \"http://127.0.0.1:{}/\"\ninternal_listen = \"127.0.0.1:{}\"\n",
+            front_ports.public, ports.internal
+        )
+    };
+    let front = common(&front_ports, r#""auth", "pay", "events", "www""#);
+    front_home.configure(&format!("{front}{}", remote("profile", &back_ports, &back_did)));
+    let others = ["auth", "pay", "events"].map(|service| remote(service, &front_ports, &front_did));
+    back_home.configure(&format!("{}{}", common(&back_ports, r#""profile""#), others.concat()));
+    let front = front_home.up(&["--listen", &format!("127.0.0.1:{}", front_ports.public)]);
+    let back = back_home.up(&["--listen", &format!("127.0.0.1:{}", back_ports.public)]);
+
+    let key = front_home.key("ada.key");
+    let key = text(&key);
+    imajin(&["login", "--node", &front.url(), "--key", key, "--handle", "ada"]).expect_success();
+    profile(&front, key, &["set", "--name", "Ada", "--email", "ada@example.org"]).expect_success();
+    let picture = picture_file(&front_home);
+    let view = profile(&front, key, &["avatar", text(&picture)]).expect_success();
+    assert!(
+        view["avatar"]
+            .as_str()
+            .unwrap()
+            .starts_with(front.url().trim_end_matches('/'))
+    );
+    export(&front_home, &front, key);
+    let found = profile(&front, "", &["search", "ada"]).expect_success();
+    assert_eq!(found["profiles"][0]["displayName"], "Ada");
+    let page = std::process::Command::new("curl")
+        .args(["-s", &format!("{}/p/ada", front.url().trim_end_matches('/'))])
+        .output()
+        .unwrap();
+    let page = String::from_utf8_lossy(&page.stdout).into_owned();
+    assert!(
+        page.contains("<h1>Ada</h1>") && page.contains("/profile/api/avatars/"),
+        "{page}"
+    );
+
+    back.stop();
+    let away = profile(&front, "", &["show", "ada"]);
+    assert!(
+        !away.success && away.stderr.contains("not available right now"),
+        "{}",
+        away.stderr
+    );
+    front.stop();
+    for home in [front_home, back_home] {
+        home.verify_clean();
+    }
+}
+
+#[test]
+fn profiles_in_another_process_on_sqlite() {
+    profiles_elsewhere(Backend::Sqlite);
+}
+
+#[test]
+fn profiles_in_another_process_on_postgres() {
+    profiles_elsewhere(Backend::Postgres);
 }
 
 #[test]
