@@ -297,6 +297,22 @@ impl IdentityClient {
     }
 }
 
+impl IdentityClient {
+    /// Saves something that only this identity may read, however long it is; says how many bytes it had.
+    pub(super) async fn download_own(
+        &self,
+        session: &LoggedIn,
+        path: &str,
+        sink: &mut (dyn std::io::Write + Send),
+    ) -> Result<u64, CommandError> {
+        let headers = HeaderMap::from_iter([
+            header("accept", "application/json")?,
+            header("authorization", &format!("Bearer {}", session.token))?,
+        ]);
+        Ok(self.node.http.download(self.node.url(path)?, headers, sink).await?)
+    }
+}
+
 /// Turns a missing member of an answer into one line.
 pub(super) fn unexpected(what: &str) -> CommandError {
     CommandError::Problem(Problem::unavailable(what))

@@ -16,6 +16,7 @@ mod master_key;
 mod node;
 mod oidc;
 mod output;
+mod profile;
 mod receipt;
 mod ticket;
 mod up;
@@ -63,6 +64,9 @@ enum Command {
     /// Buy, show and check tickets.
     #[command(subcommand)]
     Ticket(ticket::TicketCommand),
+    /// Show, write and search profiles; export all of your data.
+    #[command(subcommand)]
+    Profile(profile::ProfileCommand),
     /// Show a receipt.
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
@@ -186,6 +190,7 @@ impl Command {
             Self::Attestation(command) => command.run(output).await,
             Self::Event(command) => command.run(output).await,
             Self::Ticket(command) => command.run(output).await,
+            Self::Profile(command) => command.run(output).await,
             Self::Receipt(command) => command.run(output).await,
             Self::Balance(args) => args.run(output).await,
             Self::Node(command) => command.run(output).await,

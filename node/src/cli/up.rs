@@ -23,10 +23,12 @@ pub(super) struct UpArgs {
     /// Where to listen. Not on loopback, the node serves HTTPS with a certificate that it makes.
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
-    /// The services to run in this process, separated by commas: auth, pay, events, registry, www.
+    /// The services to run in this process, separated by commas: auth, pay, events, profile,
+    /// registry, www.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     services: Option<Vec<ServiceName>>,
-    /// Also open one port for each service (www 7000, auth 7001, registry 7002, pay 7004, events 7006).
+    /// Also open one port for each service (www 7000, auth 7001, registry 7002, pay 7004, profile
+    /// 7005, events 7006).
     #[arg(long)]
     service_ports: bool,
     /// `sqlite` (the default) or a `postgres://` URL.

@@ -17,6 +17,8 @@ pub enum ServiceName {
     Pay,
     /// Events, holds, tickets.
     Events,
+    /// What people say about themselves.
+    Profile,
     /// The directory of nodes.
     Registry,
     /// The pages.
@@ -25,7 +27,14 @@ pub enum ServiceName {
 
 impl ServiceName {
     /// Every service, in the order in which they start.
-    pub const ALL: [Self; 5] = [Self::Auth, Self::Pay, Self::Events, Self::Registry, Self::Www];
+    pub const ALL: [Self; 6] = [
+        Self::Auth,
+        Self::Pay,
+        Self::Events,
+        Self::Profile,
+        Self::Registry,
+        Self::Www,
+    ];
 
     /// Its name in URLs, in the configuration and for its database.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +42,7 @@ impl ServiceName {
             Self::Auth => "auth",
             Self::Pay => "pay",
             Self::Events => "events",
+            Self::Profile => "profile",
             Self::Registry => "registry",
             Self::Www => "www",
         }
@@ -45,6 +55,7 @@ impl ServiceName {
             Self::Auth => 1,
             Self::Registry => 2,
             Self::Pay => 4,
+            Self::Profile => 5,
             Self::Events => 6,
         };
         if development { 3000 + offset } else { 7000 + offset }
@@ -211,7 +222,7 @@ pub struct RegistryServiceConfig {
 pub(super) const DEFAULTS: &str = r#"
 listen = "127.0.0.1:7000"
 node_name = "imajin"
-services = ["auth", "pay", "events", "registry", "www"]
+services = ["auth", "pay", "events", "profile", "registry", "www"]
 service_ports = false
 dev = false
 internal_listen = "127.0.0.1:17000"

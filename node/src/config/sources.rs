@@ -181,6 +181,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         .into_iter()
         .find(|service| !config.services.contains(service) && !config.remote.contains_key(service));
     if let Some(service) = missing
+        && service != super::ServiceName::Profile
         && service != super::ServiceName::Registry
         && service != super::ServiceName::Www
     {

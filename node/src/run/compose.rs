@@ -10,6 +10,8 @@ use imajin_fair::plan::FeeSchedule;
 use imajin_kernel::{Env, Problem, Span};
 use imajin_pay::{Pay, PayConfig, PayDeps};
 use imajin_pay_api::{PayClient, SellerClient};
+use imajin_profile::{Profile, ProfileConfig, ProfileDeps};
+use imajin_profile_api::ProfileClient;
 use imajin_registry::{Registry, RegistryConfig, RegistryDeps};
 use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
@@ -34,6 +36,7 @@ pub(crate) struct Services {
     pub(super) auth: Option<Arc<Auth>>,
     pub(super) pay: Option<Arc<Pay>>,
     pub(super) events: Option<Arc<Events>>,
+    pub(super) profile: Option<Arc<Profile>>,
     pub(super) registry: Option<Arc<Registry>>,
     pub(super) www: Option<Arc<Www>>,
 }
@@ -97,6 +100,8 @@ impl Services {
         };
         let (pay, pay_client) = common.start_pay(&sellers).await?;
         let (events, events_client) = common.start_events(&pay_client, &sellers).await?;
+        let others = (auth_client.clone(), pay_client.clone(), events_client.clone());
+        let (profile, profile_client) = common.start_profile(others).await?;
         let (registry, registry_client) = common.start_registry().await?;
         let www = if config.services.contains(&ServiceName::Www) {
             let deps = WwwDeps {
@@ -106,6 +111,7 @@ impl Services {
                 auth: auth_client,
                 pay: pay_client,
                 events: events_client,
+                profile: profile_client,
                 registry: registry_client,
                 registrations: Arc::new(agent.clone()),
             };
@@ -117,6 +123,7 @@ impl Services {
             auth,
             pay,
             events,
+            profile,
             registry,
             www,
         })
@@ -132,6 +139,9 @@ impl Services {
         }
         if let Some(events) = &self.events {
             events.background(tasks, stop);
+        }
+        if let Some(profile) = &self.profile {
+            profile.background(tasks, stop);
         }
         if let Some(registry) = &self.registry {
             registry.background(tasks, stop);
@@ -151,6 +161,9 @@ impl Services {
             router = router.merge(EventsClient::internal_router(events.clone()));
             router = router.merge(SellerClient::internal_router(events.clone()));
         }
+        if let Some(profile) = &self.profile {
+            router = router.merge(ProfileClient::internal_router(profile.clone()));
+        }
         if let Some(registry) = &self.registry {
             router = router.merge(RegistryClient::internal_router(registry.clone()));
         }
@@ -168,6 +181,9 @@ impl Services {
         }
         if let Some(events) = &self.events {
             routes.push((ServiceName::Events, events.routes()));
+        }
+        if let Some(profile) = &self.profile {
+            routes.push((ServiceName::Profile, profile.routes()));
         }
         if let Some(registry) = &self.registry {
             routes.push((ServiceName::Registry, registry.routes()));
@@ -330,6 +346,30 @@ impl Common<'_> {
         let events = Events::start(deps).await.map_err(failed(ServiceName::Events))?;
         sellers.plug(ORDER_GOODS, SellerClient::local(events.clone()));
         Ok((Some(Arc::clone(&events)), EventsClient::local(events)))
+    }
+
+    /// Profile is not needed by the others: a node without it has no pages about people.
+    async fn start_profile(
+        &self,
+        (auth, pay, events): (AuthClient, PayClient, EventsClient),
+    ) -> Result<(Option<Arc<Profile>>, Option<ProfileClient>), StartError> {
+        let Some(db) = self.db(ServiceName::Profile) else {
+            let remote = self.config.remote.contains_key(&ServiceName::Profile);
+            let client = remote.then(|| self.remotes.rpc(ServiceName::Profile)).transpose()?;
+            return Ok((None, client.map(ProfileClient::http)));
+        };
+        let deps = ProfileDeps {
+            site: self.site.clone(),
+            keyring: self.keyring.clone(),
+            db,
+            auth,
+            pay: Some(pay),
+            events: Some(events),
+            connections: None,
+            config: ProfileConfig::default(),
+        };
+        let profile = Profile::start(deps).await.map_err(failed(ServiceName::Profile))?;
+        Ok((Some(Arc::clone(&profile)), Some(ProfileClient::local(profile))))
     }
 
     async fn start_registry(&self) -> Result<(Option<Arc<Registry>>, Option<RegistryClient>), StartError> {

@@ -16,6 +16,7 @@ fn migrations(service: ServiceName) -> Option<Migrations> {
         ServiceName::Auth => Some(imajin_auth::MIGRATIONS),
         ServiceName::Pay => Some(imajin_pay::MIGRATIONS),
         ServiceName::Events => Some(imajin_events::MIGRATIONS),
+        ServiceName::Profile => Some(imajin_profile::MIGRATIONS),
         ServiceName::Registry => Some(imajin_registry::MIGRATIONS),
         ServiceName::Www => None,
     }

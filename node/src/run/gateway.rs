@@ -42,7 +42,7 @@ pub(super) fn paths(service: ServiceName) -> Vec<String> {
     let pages: &[&str] = match service {
         ServiceName::Auth => &["onboard", "oidc", "federation", "passkeys", ".well-known"],
         ServiceName::Pay => &["checkout"],
-        ServiceName::Events | ServiceName::Registry | ServiceName::Www => &[],
+        ServiceName::Events | ServiceName::Profile | ServiceName::Registry | ServiceName::Www => &[],
     };
     ["api"]
         .iter()

@@ -149,6 +149,7 @@ fn service_audit(
         ServiceName::Auth => imajin_auth::audit(conn, keyring, &env),
         ServiceName::Pay => imajin_pay::audit_with_keys(conn, keyring, &keys),
         ServiceName::Events => imajin_events::audit(conn, keyring, &env, &keys),
+        ServiceName::Profile => imajin_profile::audit(conn, keyring, &env, &keys),
         ServiceName::Registry => imajin_registry::audit(conn, keyring),
         ServiceName::Www => Ok(Vec::new()),
     }?;

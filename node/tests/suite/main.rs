@@ -5,12 +5,15 @@ mod authorisation;
 mod browser;
 mod browser_identity;
 mod browser_keys;
+mod browser_profile;
 mod claim;
+
 mod cli;
 mod crash;
 mod interop;
 mod keys;
 mod processes;
+mod profile;
 mod refusals;
 mod support;
 mod vault;

@@ -13,13 +13,13 @@ fn free_port() -> u16 {
         .port()
 }
 
-struct Ports {
-    public: u16,
-    internal: u16,
+pub(crate) struct Ports {
+    pub(crate) public: u16,
+    pub(crate) internal: u16,
 }
 
 impl Ports {
-    fn free() -> Self {
+    pub(crate) fn free() -> Self {
         Self {
             public: free_port(),
             internal: free_port(),
@@ -27,7 +27,7 @@ impl Ports {
     }
 }
 
-fn node_did(home: &Home) -> String {
+pub(crate) fn node_did(home: &Home) -> String {
     let data = home.data();
     imajin(&["node", "init", "--data", text(&data)]).expect_success()["did"]
         .as_str()
@@ -35,7 +35,7 @@ fn node_did(home: &Home) -> String {
         .to_owned()
 }
 
-fn remote(service: &str, at: &Ports, did: &str) -> String {
+pub(crate) fn remote(service: &str, at: &Ports, did: &str) -> String {
     format!(
         "[remote.{service}]\ninternal = \"http://127.0.0.1:{}\"\npublic = \"http://127.0.0.1:{}\"\ndid = \"{did}\"\n",
         at.internal, at.public

@@ -40,6 +40,30 @@ async fn history(home: &Home, node: &Node) {
         .await
         .unwrap();
     assert!(sent.status().is_success());
+    let name = [
+        "profile",
+        "set",
+        "--node",
+        &node.url(),
+        "--key",
+        text(&key),
+        "--name",
+        "Ada",
+        "--bio",
+        "Hello",
+    ];
+    imajin(&name).expect_success();
+    let picture = crate::profile::picture_file(home);
+    let picture = [
+        "profile",
+        "avatar",
+        "--node",
+        &node.url(),
+        "--key",
+        text(&key),
+        text(&picture),
+    ];
+    imajin(&picture).expect_success();
     let registry = format!("{}/registry", node.url());
     let data = home.data();
     let args = [
@@ -86,6 +110,7 @@ async fn every_change_is_named(backend: Backend) {
         ServiceName::Auth,
         ServiceName::Pay,
         ServiceName::Events,
+        ServiceName::Profile,
         ServiceName::Registry,
     ] {
         let only = Config {

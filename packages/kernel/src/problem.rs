@@ -58,6 +58,8 @@ codes! {
     Gone => "gone", "It is gone";
     /// The state of the thing does not allow this.
     Conflict => "conflict", "The current state does not allow this";
+    /// The thing is no longer as the caller knew it when the change was made.
+    PreconditionFailed => "precondition_failed", "It has changed in the meantime";
     /// Fewer places are left than were asked for.
     SoldOut => "sold_out", "Sold out";
     /// The time to pay for the reserved places has passed.

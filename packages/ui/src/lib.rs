@@ -41,6 +41,7 @@ pub use pages::{
     order::{OrderPage, OrderState, TicketLink},
     passkeys::{PasskeyItem, PasskeysPage},
     pay::{PayState, SandboxPayPage},
+    profile::{ContactInput, ContactRow, PeoplePage, Person, ProfileEditPage, ProfileLinkRow, ProfilePage, WorkRow},
     receipt::{FeeRow, LegRow, PathStep, ReceiptPage},
     ticket::{TicketCard, TicketPage, TicketState},
 };

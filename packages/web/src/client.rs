@@ -62,20 +62,7 @@ impl HttpClient {
         body: Vec<u8>,
     ) -> Result<HttpAnswer, Problem> {
         let origin = url.origin().ascii_serialization();
-        let away = |error: reqwest::Error| {
-            tracing::debug!(%error, "an outgoing request failed");
-            if certificate_refused(&error) {
-                let detail = format!("The certificate of {origin} is not one that this machine trusts.");
-                return Problem::new(Code::Unavailable, detail)
-                    .hint("If the node made it itself, compare its fingerprint and pass its tls.crt as --ca.");
-            }
-            let why = if error.is_timeout() {
-                "did not answer in time"
-            } else {
-                "cannot be reached"
-            };
-            Problem::new(Code::Unavailable, format!("{origin} {why}.")).retry_after_seconds(5)
-        };
+        let away = |error| away(&origin, &error);
         let response = self
             .0
             .request(method, url)
@@ -103,6 +90,36 @@ impl HttpClient {
         })
     }
 
+    /// Reads an answer of any length into `sink`, piece by piece; says how many bytes it had. An answer that is no
+    /// success becomes the problem that it carries, and nothing is written.
+    ///
+    /// # Errors
+    /// A lost connection is [`Code::Unavailable`], even in the middle; what the sink says becomes
+    /// [`Code::Internal`] with its text.
+    pub async fn download(
+        &self,
+        url: Url,
+        headers: HeaderMap,
+        sink: &mut (dyn std::io::Write + Send),
+    ) -> Result<u64, Problem> {
+        let origin = url.origin().ascii_serialization();
+        let away = |error| away(&origin, &error);
+        let response = self.0.get(url).headers(headers).send().await.map_err(away)?;
+        if !response.status().is_success() {
+            let (status, headers) = (response.status(), response.headers().clone());
+            let body = response.bytes().await.map_err(away)?;
+            return Err(HttpAnswer { status, headers, body }.problem());
+        }
+        let (mut stream, mut length) = (response.bytes_stream(), 0_u64);
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(away)?;
+            sink.write_all(&chunk)
+                .map_err(|error| Problem::new(Code::Internal, format!("What came cannot be saved: {error}.")))?;
+            length = length.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+        }
+        Ok(length)
+    }
+
     /// Sends a request that was signed with [`imajin_proof::http_sig::sign`]; the body is JSON.
     pub async fn send_signed(&self, signed: SignedRequest) -> Result<HttpAnswer, Problem> {
         let impossible = |_error| Problem::invalid("The signed request cannot be sent as HTTP.");
@@ -127,6 +144,21 @@ impl HttpClient {
         }
         self.send(method, url, headers, signed.body).await
     }
+}
+
+fn away(origin: &str, error: &reqwest::Error) -> Problem {
+    tracing::debug!(%error, "an outgoing request failed");
+    if certificate_refused(error) {
+        let detail = format!("The certificate of {origin} is not one that this machine trusts.");
+        return Problem::new(Code::Unavailable, detail)
+            .hint("If the node made it itself, compare its fingerprint and pass its tls.crt as --ca.");
+    }
+    let why = if error.is_timeout() {
+        "did not answer in time"
+    } else {
+        "cannot be reached"
+    };
+    Problem::new(Code::Unavailable, format!("{origin} {why}.")).retry_after_seconds(5)
 }
 
 fn certificate_refused(error: &reqwest::Error) -> bool {

@@ -17,6 +17,7 @@ pub const fn status_of(code: Code) -> StatusCode {
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::Gone | Code::HoldExpired => StatusCode::GONE,
         Code::Conflict | Code::SoldOut | Code::IdempotencyMismatch | Code::IdempotencyInFlight => StatusCode::CONFLICT,
+        Code::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Code::PaymentRequired | Code::PaymentFailed => StatusCode::PAYMENT_REQUIRED,
         Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         Code::Timeout => StatusCode::REQUEST_TIMEOUT,

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 use imajin_auth_api::{
-    AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList, DeviceListRequest, DeviceListView,
-    HoldingsFetch, IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent, SessionViewRequest, SetupState,
-    SetupStateRequest,
+    AccountExport, AccountRecord, AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList,
+    DeviceListRequest, DeviceListView, HoldingsFetch, IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent,
+    SessionViewRequest, SetupState, SetupStateRequest,
 };
 use imajin_did::{Did, Method};
 use imajin_kernel::Problem;
@@ -65,6 +65,10 @@ impl AuthApi for Auth {
 
     async fn holdings_fetch(&self, request: HoldingsFetch) -> Result<Vec<Did>, Problem> {
         Ok(self.holdings(&request.did).await?)
+    }
+
+    async fn account_export(&self, request: AccountExport) -> Result<AccountRecord, Problem> {
+        Ok(self.account_record(request.did).await?)
     }
 
     async fn setup_state(&self, _request: SetupStateRequest) -> Result<SetupState, Problem> {

@@ -33,6 +33,7 @@ mod claims;
 mod custodial;
 mod documents;
 mod error;
+mod export;
 mod federation;
 mod handle;
 mod identities;

@@ -103,6 +103,6 @@ pub(crate) fn secret_mutation_record(
         body,
         proof: authority.proof(),
     };
-    let seq = mutation::append_withheld(conn, &auth.writer, &mutation)?;
+    let seq = mutation::append_without_body(conn, &auth.writer, &mutation)?;
     Ok(authority.text(&format!("{}/{seq}", auth.writer.chain())))
 }

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use imajin_events_api::{
-    EventFetch, EventList, EventPage, EventSales, EventView, EventsApi, OrderFetch, OrderView, SalesList, TicketFetch,
-    TicketList, TicketView,
+    EventFetch, EventList, EventPage, EventSales, EventView, EventsApi, OrderFetch, OrderList, OrderView, SalesList,
+    TicketFetch, TicketList, TicketView,
 };
 use imajin_kernel::{Code, Problem};
 use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, Released, SellerApi};
@@ -51,6 +51,12 @@ impl EventsApi for Events {
             views::order_fetch(conn, context, id, reader)
         })
         .await
+    }
+
+    async fn order_list(&self, request: OrderList) -> Result<Vec<OrderView>, Problem> {
+        Ok(self
+            .read(move |conn, context| views::order_list(conn, context, &request))
+            .await?)
     }
 
     async fn ticket_list(&self, request: TicketList) -> Result<Vec<TicketView>, Problem> {

@@ -32,6 +32,7 @@ use imajin_did::Did;
 use imajin_events_api::EventsClient;
 use imajin_kernel::{Problem, Timestamp};
 use imajin_pay_api::PayClient;
+use imajin_profile_api::ProfileClient;
 use imajin_registry_api::{Registrations, RegistryClient};
 use imajin_web::Site;
 
@@ -51,6 +52,8 @@ pub struct WwwDeps {
     pub pay: PayClient,
     /// Events, orders and tickets.
     pub events: EventsClient,
+    /// What people say about themselves, if this node has such a service.
+    pub profile: Option<ProfileClient>,
     /// Registered nodes, if this node can ask a registry.
     pub registry: Option<RegistryClient>,
     /// How this node stands with the registries that it announces itself to.

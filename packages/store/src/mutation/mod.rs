@@ -14,7 +14,7 @@ mod proof;
 mod query;
 mod row;
 
-pub use append::{Mutation, Seq, Writer, append, append_withheld, checkpoint};
+pub use append::{Mutation, Seq, Writer, append, append_without_body, checkpoint};
 pub use audit::{Keys, audit};
 pub use erase::{ERASE_ACTION, erase};
 pub use proof::Proof;

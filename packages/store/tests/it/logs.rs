@@ -15,6 +15,7 @@ on_both!(
     a_nonce_is_good_once_and_kept_for_its_window,
     a_body_that_was_not_signed_is_refused,
     an_erased_body_is_fine_when_the_erasure_was_logged,
+    a_body_can_be_left_out_from_the_start,
     the_last_body_of_each_object_is_found,
     a_cut_tail_and_a_hole_are_named,
     a_forged_row_is_named_even_with_a_fitting_hash_chain,
@@ -179,6 +180,32 @@ async fn an_erased_body_is_fine_when_the_erasure_was_logged(backend: Backend) {
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert_eq!(findings[0].row, "node/2");
     assert!(findings[0].problem.contains("no erasure was logged"), "{}", findings[0]);
+}
+
+async fn a_body_can_be_left_out_from_the_start(backend: Backend) {
+    let world = World::new(backend);
+    let key = SecretKey::generate(&world.env);
+    let mutation = Mutation {
+        owner: key.did(),
+        proof: Proof::Http(request(&world, &key, "nonce-1-abcdefgh", b"a photo")),
+        ..by_node(&world, "thing", b"a photo")
+    };
+    let (log, left_out) = (world.log.clone(), mutation.clone());
+    let write = world.write(move |conn| mutation::append_without_body(conn, &log, &left_out));
+    assert_eq!(write.await.unwrap(), 1);
+    let again = append(&world, mutation).await;
+    assert!(matches!(again, Err(StoreError::Replayed)), "its nonce is spent");
+    assert_eq!(world.audit().await, []);
+    let logged = world.read(|conn| Ok(mutation::last_body(conn, "thing")?)).await;
+    assert_eq!(logged.unwrap().unwrap().body, None);
+    // The digest that was signed is there, so another body cannot be put in its place.
+    let forge = "UPDATE mutation_log SET body = CAST('another' AS BLOB) WHERE seq = 1";
+    let forge = match backend {
+        Backend::Sqlite => forge.to_owned(),
+        Backend::Postgres => forge.replace("CAST('another' AS BLOB)", "'another'::bytea"),
+    };
+    world.write(move |conn| Ok(conn.batch_execute(&forge)?)).await.unwrap();
+    assert_eq!(world.audit().await[0].row, "node/1");
 }
 
 async fn the_last_body_of_each_object_is_found(backend: Backend) {

@@ -175,6 +175,24 @@ impl Browser {
         element.send_keys(text).await.map_err(failed("fill", css))
     }
 
+    /// Waits for a file input that matches the CSS selector, and chooses a file of this machine in it.
+    ///
+    /// # Errors
+    /// When there is none within half a minute.
+    pub async fn choose_file(&self, css: &str, path: &Path) -> Result<(), TestkitError> {
+        let element = self
+            .client
+            .wait()
+            .at_most(WAIT_MAX)
+            .for_element(Locator::Css(css))
+            .await;
+        let element = element.map_err(failed("find", css))?;
+        element
+            .send_keys(&path.to_string_lossy())
+            .await
+            .map_err(failed("choose a file in", css))
+    }
+
     /// Runs the body of a JavaScript function in the page and returns what it returns.
     ///
     /// # Errors

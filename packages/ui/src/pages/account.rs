@@ -13,6 +13,8 @@ pub struct MePage {
     pub shell: Shell,
     /// The viewer's handle on this node, if any.
     pub handle: Option<String>,
+    /// Whether this node keeps profiles.
+    pub has_profiles: bool,
     /// Tickets, next event first.
     pub tickets: Vec<TicketCard>,
     /// Receipts, newest first.

@@ -4,6 +4,7 @@ mod federation;
 mod oidc;
 mod passkeys;
 mod people;
+mod profiles;
 mod trade;
 
 use askama::Template;
@@ -112,6 +113,7 @@ pub(crate) fn all(ink: &Ink) -> Vec<Sample> {
     samples.extend(oidc::samples(ink));
     samples.extend(federation::samples(ink));
     samples.extend(passkeys::samples(ink));
+    samples.extend(profiles::samples(ink));
     samples
 }
 

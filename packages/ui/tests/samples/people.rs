@@ -75,6 +75,7 @@ fn me(ink: &Ink, who: Who) -> MePage {
     MePage {
         shell: ink.shell("Mira Okonkwo", "/me", who),
         handle: ink.maybe(ink.text("mira")),
+        has_profiles: !ink.bare,
         tickets: ink.list(vec![
             ticket_card(ink, TicketState::Valid),
             ticket_card(ink, TicketState::Used),

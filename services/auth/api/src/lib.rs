@@ -41,6 +41,10 @@ service_api! {
 
         /// An identity and the soft ones that it has claimed: whose tickets and balances are its own.
         async fn holdings_fetch(HoldingsFetch) -> Vec<Did>;
+
+        /// Everything that auth keeps about somebody, for that somebody alone.
+        async fn account_export(AccountExport) -> AccountRecord;
+
         /// Whether the node still waits for its operator.
         async fn setup_state(SetupStateRequest) -> SetupState;
     }
@@ -155,6 +159,42 @@ pub struct DevelopmentMail {
 pub struct HoldingsFetch {
     /// Any accepted form of the DID.
     pub did: Did,
+}
+
+/// See [`AuthApi::account_export`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountExport {
+    /// Whose account: whoever asks has checked that it is the reader's own.
+    pub did: Did,
+}
+
+/// What auth keeps about somebody.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountRecord {
+    /// The public facts.
+    pub identity: IdentityView,
+    /// The Multikey that may sign a new key in.
+    pub recovery_key: Option<String>,
+    /// The mailboxes that were proven, as they were typed. Nobody else may learn them.
+    pub mailboxes: Vec<String>,
+    /// The sessions that are alive, newest first.
+    pub sessions: Vec<SessionRecord>,
+}
+
+/// A session that is alive.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionRecord {
+    /// How it was opened: key, recovery or mailbox.
+    pub method: String,
+    /// What the client calls itself.
+    pub client: Option<String>,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Timestamp,
 }
 
 /// See [`AuthApi::setup_state`].

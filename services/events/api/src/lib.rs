@@ -32,6 +32,9 @@ service_api! {
         /// An order, for its buyer, the event's owner and the operator.
         async fn order_fetch(OrderFetch) -> Option<OrderView>;
 
+        /// A buyer's orders, newest first.
+        async fn order_list(OrderList) -> Vec<OrderView>;
+
         /// A buyer's tickets, newest first.
         async fn ticket_list(TicketList) -> Vec<TicketView>;
 
@@ -262,6 +265,18 @@ pub struct OrderFetch {
     pub id: OrderId,
     /// Who asks.
     pub reader: Reader,
+}
+
+/// See [`EventsApi::order_list`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderList {
+    /// Whose orders.
+    pub owner: Did,
+    /// Only orders older than this one.
+    pub before: Option<OrderId>,
+    /// At most so many, 1 to 100.
+    pub limit: u32,
 }
 
 /// See [`EventsApi::ticket_list`].

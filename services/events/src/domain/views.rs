@@ -173,6 +173,26 @@ pub(crate) fn order_fetch(
     order_view(conn, context, &row).map(Some)
 }
 
+/// A buyer's orders, newest first.
+pub(crate) fn order_list(
+    conn: &mut Conn,
+    context: &Context,
+    list: &imajin_events_api::OrderList,
+) -> Result<Vec<OrderView>, EventsError> {
+    if !(1..=100).contains(&list.limit) {
+        return Err(EventsError::invalid("limit", "must be 1 to 100"));
+    }
+    let mut query = orders::table
+        .filter(orders::buyer_did.eq(list.owner.canonical()))
+        .into_boxed();
+    if let Some(before) = list.before {
+        query = query.filter(orders::id.lt(before));
+    }
+    let query = query.order_by(orders::id.desc()).limit(i64::from(list.limit));
+    let rows: Vec<OrderRow> = query.select(OrderRow::as_select()).load(conn)?;
+    rows.iter().map(|row| order_view(conn, context, row)).collect()
+}
+
 /// A buyer's own things are for the buyer, for the event's owner and for the operator.
 fn may_see(
     conn: &mut Conn,

@@ -40,6 +40,7 @@ pub(super) async fn me(State(www): State<AppState>, person: Person) -> Result<Re
     Ok(render(&MePage {
         shell: www.frame(&viewer_of(&person.0).name, "/me", Some(&person.0)),
         handle: person.0.handle.clone(),
+        has_profiles: www.deps.profile.is_some(),
         tickets: tickets.iter().map(ticket_card).collect(),
         receipts: receipts.iter().map(|receipt| receipt_row(receipt, &owner)).collect(),
         balances: balance_rows(&balances?),

@@ -12,14 +12,21 @@ mod mailbox;
 mod me;
 mod operator;
 mod order;
+mod people;
 mod plain;
+mod profile;
+mod profile_edit;
 mod receipt;
 mod ticket;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use crate::AppState;
+
+/// A picture that the browser has made small, in base64 and that in a form.
+const PICTURE_FORM_BYTES_MAX: usize = 512 * 1024;
 
 /// All pages, at the root.
 pub(crate) fn routes() -> Router<AppState> {
@@ -29,6 +36,15 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/events/{id}/buy", post(buy::buy))
         .route("/orders/{id}", get(order::order))
         .route("/me", get(me::me))
+        .route("/me/profile", get(profile_edit::edit).post(profile_edit::save))
+        .route(
+            "/me/profile/avatar",
+            post(profile_edit::avatar_save).layer(DefaultBodyLimit::max(PICTURE_FORM_BYTES_MAX)),
+        )
+        .route("/me/profile/avatar/remove", post(profile_edit::avatar_remove))
+        .route("/me/profile/delete", post(profile_edit::delete))
+        .route("/p/{id}", get(profile::profile))
+        .route("/people", get(people::people))
         .route("/tickets/{id}", get(ticket::ticket))
         .route("/tickets/{id}/document.json", get(ticket::document))
         .route("/receipts/{id}", get(receipt::receipt))

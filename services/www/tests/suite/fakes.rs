@@ -7,13 +7,14 @@ use imajin_auth_api::*;
 use imajin_did::Did;
 use imajin_events_api::{
     CheckoutRequest, EventFetch, EventList, EventPage, EventSales, EventStatus, EventView, EventsApi, OrderFetch,
-    OrderView, SalesList, TicketFetch, TicketList, TicketView,
+    OrderList, OrderView, SalesList, TicketFetch, TicketList, TicketView,
 };
 use imajin_kernel::{Code, Problem, Span};
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, PayApi, ReceiptFetch, ReceiptList,
     ReceiptView, SalesSummary, SalesSummaryRequest,
 };
+use imajin_profile_api::{ProfileApi, ProfileDeleted, ProfileFetch, ProfilePage, ProfileSearch, ProfileView};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
 use imajin_registry_api::{NodeFetch, NodeList, NodePage, NodeView, Registration, Registrations, RegistryApi};
 use imajin_web::{CallerKeys, Custody, SessionView, Tier};
@@ -34,6 +35,10 @@ pub(crate) struct Fakes {
     pub(crate) has_registry: bool,
     pub(crate) bought: Mutex<Vec<SignedRequest>>,
     pub(crate) links: Mutex<Vec<MailboxProofSend>>,
+    /// Somebody's profile; without one, the node has no such service.
+    pub(crate) profile: Option<ProfileView>,
+    /// What profile was asked to change: the call, and the signed request.
+    pub(crate) written: Mutex<Vec<(&'static str, SignedRequest)>>,
 }
 
 impl Default for Fakes {
@@ -51,6 +56,8 @@ impl Default for Fakes {
             has_registry: true,
             bought: Mutex::default(),
             links: Mutex::default(),
+            profile: Some(profile_sample()),
+            written: Mutex::default(),
         }
     }
 }
@@ -157,6 +164,10 @@ impl AuthApi for Fakes {
         Ok(None)
     }
 
+    async fn account_export(&self, _: AccountExport) -> Result<AccountRecord, Problem> {
+        Err(Problem::unavailable("The service `auth`"))
+    }
+
     async fn setup_state(&self, _: SetupStateRequest) -> Result<SetupState, Problem> {
         Ok(SetupState {
             operator: self.operator.clone(),
@@ -190,6 +201,10 @@ impl EventsApi for Fakes {
     async fn order_fetch(&self, request: OrderFetch) -> Result<Option<OrderView>, Problem> {
         let may = request.reader.operator || request.reader.did == self.order.buyer;
         Ok(Some(self.order.clone()).filter(|order| order.id == request.id && may))
+    }
+
+    async fn order_list(&self, _: OrderList) -> Result<Vec<OrderView>, Problem> {
+        Ok(vec![self.order.clone()])
     }
 
     async fn ticket_list(&self, request: TicketList) -> Result<Vec<TicketView>, Problem> {
@@ -302,4 +317,74 @@ impl Registrations for Fakes {
         };
         vec![registration]
     }
+}
+
+impl Fakes {
+    fn change(&self, call: &'static str, request: SignedRequest) -> ProfileView {
+        self.written.lock().unwrap().push((call, request));
+        self.profile.clone().unwrap()
+    }
+}
+
+#[async_trait]
+impl ProfileApi for Fakes {
+    async fn profile_fetch(&self, request: ProfileFetch) -> Result<Option<ProfileView>, Problem> {
+        let mut view = self.profile.clone().unwrap();
+        let known = [Some(view.did.to_string()), view.handle.clone(), Some("gone".to_owned())];
+        if request.did_or_handle == "gone" {
+            return Err(Problem::new(Code::Gone, "This profile was deleted by its owner."));
+        }
+        if request.reader.as_ref() != Some(&view.did) {
+            view.contact = imajin_profile_api::Contact::default();
+        }
+        Ok(known.contains(&Some(request.did_or_handle)).then_some(view))
+    }
+
+    async fn profile_search(&self, request: ProfileSearch) -> Result<ProfilePage, Problem> {
+        let view = self.profile.clone().unwrap();
+        let card = imajin_profile_api::ProfileCard {
+            did: view.did.clone(),
+            handle: view.handle.clone(),
+            display_name: view.display_name.clone(),
+            display_type: view.display_type.clone(),
+            avatar_small: view.avatar_small.clone(),
+        };
+        let found = view.display_name.to_lowercase().starts_with(&request.text);
+        Ok(ProfilePage {
+            profiles: if found { vec![card] } else { Vec::new() },
+            cursor: found.then(|| "next~page".to_owned()),
+        })
+    }
+
+    async fn profile_set(&self, request: SignedRequest) -> Result<ProfileView, Problem> {
+        Ok(self.change("profile_set", request))
+    }
+
+    async fn profile_delete(&self, request: SignedRequest) -> Result<ProfileDeleted, Problem> {
+        self.change("profile_delete", request);
+        Ok(ProfileDeleted { deleted: true })
+    }
+
+    async fn avatar_set(&self, request: SignedRequest) -> Result<ProfileView, Problem> {
+        Ok(self.change("avatar_set", request))
+    }
+
+    async fn avatar_remove(&self, request: SignedRequest) -> Result<ProfileView, Problem> {
+        Ok(self.change("avatar_remove", request))
+    }
+}
+
+/// Mira's profile, as she sees it herself.
+pub(crate) fn profile_sample() -> ProfileView {
+    let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let view = serde_json::json!({
+        "did": did(1), "handle": "mira", "displayName": "Mira Okonkwo", "displayType": "human",
+        "bio": "Sings.\nAnd <b>paints</b>.",
+        "avatar": format!("http://127.0.0.1:7000/profile/api/avatars/{hash}/256.jpg"),
+        "avatarSmall": format!("http://127.0.0.1:7000/profile/api/avatars/{hash}/64.jpg"),
+        "links": [{"label": "Songs", "url": "https://mira.example/songs"}],
+        "contact": {"email": {"value": "mira@example.org", "visibility": "nobody"}},
+        "version": 3, "createdAt": now(), "updatedAt": now(),
+    });
+    serde_json::from_value(view).unwrap()
 }

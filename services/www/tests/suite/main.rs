@@ -5,6 +5,7 @@ mod buying;
 mod fakes;
 mod forms;
 mod own_pages;
+mod people;
 mod public_pages;
 mod samples;
 mod world;

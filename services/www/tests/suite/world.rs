@@ -11,6 +11,7 @@ use imajin_auth_api::AuthClient;
 use imajin_events_api::EventsClient;
 use imajin_kernel::{Env, ManualClock};
 use imajin_pay_api::PayClient;
+use imajin_profile_api::ProfileClient;
 use imajin_registry_api::RegistryClient;
 use imajin_web::{PeerAddress, PublicBase, Site};
 use imajin_www::{Www, WwwDeps};
@@ -128,6 +129,7 @@ impl World {
             auth,
             pay: PayClient::local(fakes.clone()),
             events: EventsClient::local(fakes.clone()),
+            profile: fakes.profile.is_some().then(|| ProfileClient::local(fakes.clone())),
             registry: fakes.has_registry.then(|| RegistryClient::local(fakes.clone())),
             registrations: fakes.clone(),
         };

@@ -1,0 +1,3 @@
+DROP TABLE search_terms;
+DROP TABLE avatars;
+DROP TABLE profiles;

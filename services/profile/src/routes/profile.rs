@@ -1,0 +1,166 @@
+use axum::Json;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use imajin_kernel::{Code, Problem};
+use imajin_profile_api::{ProfileDeleted, ProfileSet, ProfileView};
+use imajin_proof::digest::sha256_hex;
+use imajin_web::{Failure, PathParams, ProblemDocument, SignedBody, Viewer};
+use serde_json::Value;
+
+use super::{ProfileState, own_headers};
+use crate::context::Made;
+use crate::domain::change::IfMatch;
+
+/// Read one's own profile
+///
+/// With all contact fields. The `ETag` is the version, for `If-Match` at the next change. Whoever has written none has
+/// version 0.
+#[utoipa::path(
+    get, path = "/api/profile", tag = "profile",
+    responses(
+        (status = 200, description = "The caller's profile", body = ProfileView),
+        (status = 401, description = "Nobody is logged in", body = ProblemDocument),
+    )
+)]
+pub(super) async fn profile_own(
+    State(ProfileState(profile)): State<ProfileState>,
+    viewer: Viewer,
+) -> Result<Response, Failure> {
+    let view = profile.own(&viewer.session_require()?.did).await?;
+    Ok((own_headers(&view, Made::Now), Json(view)).into_response())
+}
+
+/// `If-Match` of a request, if it has one.
+#[derive(Debug)]
+pub(super) struct IfMatchHeader(Option<IfMatch>);
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatchHeader {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
+        let lines = parts.headers.get_all(header::IF_MATCH);
+        let mut tags = Vec::new();
+        for line in lines {
+            let line = line.to_str().map_err(|_error| unreadable())?;
+            for tag in line.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
+                if tag == "*" {
+                    return Ok(Self(Some(IfMatch::Any)));
+                }
+                let inner = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+                tags.push(inner.ok_or_else(unreadable)?.to_owned());
+            }
+        }
+        Ok(Self((!tags.is_empty()).then_some(IfMatch::One(tags))))
+    }
+}
+
+fn unreadable() -> Problem {
+    Problem::invalid("If-Match: must hold the ETag of the profile, for example \"3\", or *.")
+}
+
+/// Make or change one's profile
+///
+/// The body is the whole of what its owner writes. `version` says which version is changed: when another device has
+/// changed it since, nothing happens and the answer is 412. `If-Match` may say the same.
+#[utoipa::path(
+    put, path = "/api/profile", tag = "profile", request_body = ProfileSet,
+    params(
+        ("If-Match" = Option<String>, Header, description = "The version that is changed, as an ETag"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat for a day"),
+    ),
+    responses(
+        (status = 200, description = "The profile with its new version", body = ProfileView),
+        (status = 400, description = "A member is wrong; `member` names it", body = ProblemDocument),
+        (status = 401, description = "The signature is missing, wrong or used", body = ProblemDocument),
+        (status = 403, description = "The caller is not registered here", body = ProblemDocument),
+        (status = 409, description = "The idempotency key belongs to another request", body = ProblemDocument),
+        (status = 412, description = "It has changed since; `version` says what it is at", body = ProblemDocument),
+    )
+)]
+pub(super) async fn profile_set(
+    State(ProfileState(profile)): State<ProfileState>,
+    IfMatchHeader(if_match): IfMatchHeader,
+    signed: SignedBody<ProfileSet>,
+) -> Result<Response, Failure> {
+    let SignedBody {
+        verified,
+        value,
+        request,
+    } = signed;
+    let (view, made) = profile.set(verified, value, &request, if_match).await?;
+    Ok((own_headers(&view, made), Json(view)).into_response())
+}
+
+/// Delete one's profile
+///
+/// With the picture. The page is gone from then on; a new profile can be made at any time.
+#[utoipa::path(
+    delete, path = "/api/profile", tag = "profile", request_body = Option<Object>,
+    responses(
+        (status = 200, description = "It is gone, or was already", body = ProfileDeleted),
+        (status = 401, description = "The signature is missing, wrong or used", body = ProblemDocument),
+        (status = 403, description = "The caller is not registered here", body = ProblemDocument),
+    )
+)]
+pub(super) async fn profile_delete(
+    State(ProfileState(profile)): State<ProfileState>,
+    signed: SignedBody<Option<Value>>,
+) -> Result<Json<ProfileDeleted>, Failure> {
+    profile.delete(signed.verified, &signed.request).await?;
+    Ok(Json(ProfileDeleted { deleted: true }))
+}
+
+/// Read a profile
+///
+/// By DID, in any equivalent form, or by handle. Contact fields are there for the person and, as far as the person
+/// says so, for their connections.
+#[utoipa::path(
+    get, path = "/api/profile/{id}", tag = "profile",
+    params(("id" = String, Path, description = "A DID or a handle")),
+    responses(
+        (status = 200, description = "The profile", body = ProfileView),
+        (status = 304, description = "It is as the caller knows it"),
+        (status = 404, description = "There is no such profile", body = ProblemDocument),
+        (status = 410, description = "Its owner has deleted it", body = ProblemDocument),
+    )
+)]
+pub(super) async fn profile_fetch(
+    State(ProfileState(profile)): State<ProfileState>,
+    PathParams(id): PathParams<String>,
+    viewer: Viewer,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let reader = viewer.session.as_ref().map(|session| &session.did);
+    let view = profile.view(&id, reader).await?;
+    let view = view.ok_or_else(|| Problem::new(Code::NotFound, "There is no such profile."))?;
+    json_cached(&headers, &view)
+}
+
+/// JSON with a strong `ETag`; an unchanged answer is 304 without a body.
+fn json_cached(request: &HeaderMap, view: &ProfileView) -> Result<Response, Failure> {
+    let body = serde_json::to_vec(view).map_err(|error| {
+        tracing::error!(%error, "an answer could not be written");
+        Problem::internal()
+    })?;
+    let etag = format!("\"{}\"", sha256_hex(&body));
+    let headers = [
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        (header::VARY, HeaderValue::from_static("cookie, authorization")),
+        (
+            header::ETAG,
+            HeaderValue::from_str(&etag).map_err(|_error| Problem::internal())?,
+        ),
+    ];
+    let known = request.get_all(header::IF_NONE_MATCH).iter();
+    let mut tags = known
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .map(|tag| tag.trim().trim_start_matches("W/"));
+    if tags.any(|tag| tag == "*" || tag == etag) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    Ok((headers, json, body).into_response())
+}

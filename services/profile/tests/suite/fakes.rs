@@ -1,0 +1,225 @@
+//! The services beside profile, as far as the tests need them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use imajin_auth_api::{
+    AccountExport, AccountRecord, AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList,
+    IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent, SessionRecord, SessionViewRequest, SetupState,
+    SetupStateRequest,
+};
+use imajin_did::Did;
+use imajin_events_api::{
+    EventFetch, EventList, EventPage, EventSales, EventView, EventsApi, OrderFetch, OrderList, OrderView, SalesList,
+    TicketFetch, TicketList, TicketView,
+};
+use imajin_kernel::id::OrderId;
+use imajin_kernel::{Problem, Timestamp};
+use imajin_pay_api::{
+    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, PayApi, ReceiptFetch, ReceiptList,
+    ReceiptView, SalesSummary, SalesSummaryRequest,
+};
+use imajin_profile_api::{Connected, ConnectionCheck, ConnectionsApi};
+use imajin_proof::http_sig::SignedRequest;
+use imajin_web::macro_support::async_trait;
+use imajin_web::{CallerKeys, Custody, SessionView, Tier};
+use serde_json::json;
+
+fn unasked<T>() -> Result<T, Problem> {
+    Err(Problem::unavailable("What no test asks for"))
+}
+
+/// Auth: whoever is in the list is registered. A session's token is the DID.
+#[derive(Default)]
+pub(crate) struct FakeAuth {
+    pub(crate) people: Mutex<BTreeMap<Did, IdentityView>>,
+}
+
+impl FakeAuth {
+    fn find(&self, did_or_handle: &str) -> Option<IdentityView> {
+        let did: Option<Did> = did_or_handle.parse().ok();
+        let did = did.map(|did| did.canonical());
+        let people = self.people.lock().unwrap();
+        let fits =
+            |view: &&IdentityView| Some(&view.did) == did.as_ref() || view.handle.as_deref() == Some(did_or_handle);
+        people.values().find(fits).cloned()
+    }
+}
+
+#[async_trait]
+impl AuthApi for FakeAuth {
+    async fn caller_keys(&self, request: CallerKeysRequest) -> Result<CallerKeys, Problem> {
+        let did = request.did.canonical();
+        let known = self.find(did.as_str());
+        Ok(CallerKeys {
+            keys: did.public_key().into_iter().collect(),
+            did,
+            tier: known.as_ref().map_or(Tier::Visitor, |view| view.tier),
+            custody: known.map_or(Custody::Own, |view| view.custody),
+        })
+    }
+
+    async fn session_view(&self, request: SessionViewRequest) -> Result<Option<SessionView>, Problem> {
+        Ok(self.find(&request.token).map(|view| SessionView {
+            did: view.did,
+            handle: view.handle,
+            name: view.name,
+            tier: view.tier,
+            custody: view.custody,
+            expires_at: Timestamp::from_seconds(4_000_000_000),
+        }))
+    }
+
+    async fn identity_fetch(&self, request: IdentityFetch) -> Result<Option<IdentityView>, Problem> {
+        Ok(self.find(&request.did_or_handle))
+    }
+
+    async fn custodial_sign(&self, _: CustodialSign) -> Result<SignedRequest, Problem> {
+        unasked()
+    }
+
+    async fn mailbox_proof_send(&self, _: MailboxProofSend) -> Result<MailboxProofSent, Problem> {
+        unasked()
+    }
+
+    async fn development_mail_list(&self, _: DevelopmentMailList) -> Result<Vec<DevelopmentMail>, Problem> {
+        unasked()
+    }
+
+    async fn account_export(&self, request: AccountExport) -> Result<AccountRecord, Problem> {
+        let identity = self.find(request.did.as_str());
+        let at = Timestamp::from_seconds(1_900_000_000);
+        Ok(AccountRecord {
+            identity: identity.ok_or_else(|| Problem::not_found("identity"))?,
+            recovery_key: None,
+            mailboxes: vec!["ada@example.org".to_owned()],
+            sessions: vec![SessionRecord {
+                method: "key".to_owned(),
+                client: None,
+                created_at: at,
+                expires_at: at,
+            }],
+        })
+    }
+
+    async fn setup_state(&self, _: SetupStateRequest) -> Result<SetupState, Problem> {
+        unasked()
+    }
+}
+
+/// Connections: whoever is in the list, and nobody while it is away.
+#[derive(Default)]
+pub(crate) struct FakeConnections {
+    pub(crate) away: AtomicBool,
+    pub(crate) pairs: Mutex<BTreeSet<(Did, Did)>>,
+}
+
+#[async_trait]
+impl ConnectionsApi for FakeConnections {
+    async fn connection_check(&self, request: ConnectionCheck) -> Result<Connected, Problem> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(Problem::unavailable("The service `connections`"));
+        }
+        let pair = (request.owner, request.reader);
+        let connected = self.pairs.lock().unwrap().contains(&pair);
+        Ok(Connected { connected })
+    }
+}
+
+/// Pay: a balance for everybody, and no receipts: it breaks off when it is asked for them.
+pub(crate) struct FakePay;
+
+#[async_trait]
+impl PayApi for FakePay {
+    async fn checkout_create(&self, _: CheckoutCreate) -> Result<CheckoutView, Problem> {
+        unasked()
+    }
+
+    async fn checkout_fetch(&self, _: CheckoutFetch) -> Result<Option<CheckoutView>, Problem> {
+        unasked()
+    }
+
+    async fn checkout_cancel(&self, _: CheckoutFetch) -> Result<CheckoutView, Problem> {
+        unasked()
+    }
+
+    async fn receipt_fetch(&self, _: ReceiptFetch) -> Result<Option<ReceiptView>, Problem> {
+        unasked()
+    }
+
+    async fn receipt_list(&self, _: ReceiptList) -> Result<Vec<ReceiptView>, Problem> {
+        Err(Problem::unavailable("The service `pay`"))
+    }
+
+    async fn balance_list(&self, _: BalanceList) -> Result<Vec<BalanceView>, Problem> {
+        Ok(vec![BalanceView {
+            purpose: "available".to_owned(),
+            balance: serde_json::from_value(json!({"amount": "7.00", "currency": "TEST-USD"})).unwrap(),
+        }])
+    }
+
+    async fn sales_summary(&self, _: SalesSummaryRequest) -> Result<SalesSummary, Problem> {
+        unasked()
+    }
+}
+
+/// Events: so many orders for everybody, and no tickets.
+pub(crate) struct FakeEvents {
+    pub(crate) orders: u8,
+}
+
+impl FakeEvents {
+    fn order(number: u8, buyer: &Did) -> OrderView {
+        let id = |prefix: &str| format!("{prefix}_{:0>26}", number % 10);
+        let order = json!({
+            "id": OrderId::from_bytes([number; 16]), "eventId": id("evt"), "eventTitle": "An evening",
+            "tierId": id("tir"), "tierName": "Standard", "quantity": 1,
+            "total": {"amount": "10.00", "currency": "TEST-USD"}, "buyer": buyer, "state": "held",
+            "holdExpiresAt": Timestamp::from_seconds(1_900_000_000), "checkoutId": null, "checkoutUrl": null,
+            "tickets": [], "receipt": null,
+        });
+        serde_json::from_value(order).unwrap()
+    }
+}
+
+#[async_trait]
+impl EventsApi for FakeEvents {
+    async fn event_list(&self, _: EventList) -> Result<EventPage, Problem> {
+        Ok(EventPage {
+            events: Vec::new(),
+            cursor: None,
+        })
+    }
+
+    async fn event_fetch(&self, _: EventFetch) -> Result<Option<EventView>, Problem> {
+        unasked()
+    }
+
+    async fn checkout(&self, _: SignedRequest) -> Result<OrderView, Problem> {
+        unasked()
+    }
+
+    async fn order_fetch(&self, _: OrderFetch) -> Result<Option<OrderView>, Problem> {
+        unasked()
+    }
+
+    async fn order_list(&self, list: OrderList) -> Result<Vec<OrderView>, Problem> {
+        let numbers = (0..self.orders).rev();
+        let orders = numbers.map(|number| Self::order(number, &list.owner));
+        let page = orders.filter(|order| list.before.is_none_or(|before| order.id < before));
+        Ok(page.take(usize::try_from(list.limit).unwrap()).collect())
+    }
+
+    async fn ticket_list(&self, _: TicketList) -> Result<Vec<TicketView>, Problem> {
+        Ok(Vec::new())
+    }
+
+    async fn ticket_fetch(&self, _: TicketFetch) -> Result<Option<TicketView>, Problem> {
+        unasked()
+    }
+
+    async fn sales_list(&self, _: SalesList) -> Result<Vec<EventSales>, Problem> {
+        unasked()
+    }
+}

@@ -1,0 +1,173 @@
+use axum::extract::State;
+use axum::response::Response;
+use imajin_events_api::{EventList, EventStatus, EventView};
+use imajin_kernel::{Code, Problem};
+use imajin_profile_api::{Contact, ContactField, ProfileClient, ProfileFetch, ProfileView, Visibility};
+use imajin_ui::{ContactRow, Person as PersonView, ProfileLinkRow, ProfilePage, WorkRow, render};
+use imajin_web::{Failure, PathParams, Viewer};
+
+use crate::{AppState, Www};
+
+/// So many works are shown.
+const WORKS_MAX: u32 = 50;
+
+/// `/p/{id}`: somebody's profile, by handle or DID.
+pub(super) async fn profile(
+    State(www): State<AppState>,
+    PathParams(id): PathParams<String>,
+    viewer: Viewer,
+) -> Result<Response, Failure> {
+    let reader = viewer.session.as_ref().map(|session| session.did.clone());
+    let fetch = ProfileFetch {
+        did_or_handle: id,
+        reader: reader.clone(),
+    };
+    let view = www.profiles()?.profile_fetch(fetch).await?;
+    let view = view.ok_or_else(|| Problem::new(Code::NotFound, "There is nobody of that name here."))?;
+    let works = www.works(&view).await;
+    let person = www.person_view(&view);
+    let is_own = reader.is_some_and(|reader| reader.canonical() == view.did);
+    Ok(render(&ProfilePage {
+        shell: www.frame(&person.title(), "/p", viewer.session.as_ref()),
+        person,
+        bio: view.bio,
+        links: view.links.into_iter().map(link_row).collect(),
+        contact: contact_rows(view.contact, is_own),
+        works,
+        is_own,
+    }))
+}
+
+impl Www {
+    /// The service that keeps profiles; a node without it has no such pages.
+    pub(crate) fn profiles(&self) -> Result<&ProfileClient, Problem> {
+        self.deps
+            .profile
+            .as_ref()
+            .ok_or_else(|| Problem::new(Code::NotFound, "This node keeps no profiles."))
+    }
+
+    /// A person as the pages show them.
+    pub(super) fn person_view(&self, view: &ProfileView) -> PersonView {
+        PersonView {
+            did: view.did.to_string(),
+            name: view.display_name.clone(),
+            handle: view.handle.clone(),
+            kind: view.display_type.clone(),
+            avatar: view.avatar.as_deref().map(|url| self.own_path(url)),
+        }
+    }
+
+    /// An address of this node as a path: a page shows pictures of its own origin only, whatever name it was opened
+    /// under.
+    pub(super) fn own_path(&self, url: &str) -> String {
+        let origin = self.deps.site.public.origin();
+        url.strip_prefix(&origin).unwrap_or(url).to_owned()
+    }
+
+    /// What somebody has made on this node. A page does not fail because it is not known.
+    async fn works(&self, view: &ProfileView) -> Vec<WorkRow> {
+        let list = EventList {
+            owner: Some(view.did.clone()),
+            limit: Some(WORKS_MAX),
+            cursor: None,
+        };
+        match self.deps.events.event_list(list).await {
+            Ok(page) => page
+                .events
+                .iter()
+                .filter(|event| is_public(event))
+                .map(work_row)
+                .collect(),
+            Err(problem) => {
+                tracing::debug!(code = %problem.code, "somebody's works could not be asked for");
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// An owner's list has drafts in it, and this page is for everybody.
+fn is_public(event: &EventView) -> bool {
+    event.status != EventStatus::Draft
+}
+
+fn work_row(event: &EventView) -> WorkRow {
+    WorkRow {
+        title: event.title.clone(),
+        path: format!("/events/{}", event.id),
+        manifest_path: format!("/events/api/events/{}/fair", event.id),
+    }
+}
+
+pub(super) fn link_row(link: imajin_profile_api::ProfileLink) -> ProfileLinkRow {
+    ProfileLinkRow {
+        label: link.label,
+        url: link.url,
+    }
+}
+
+/// The fields that the reader got, which is what the reader may see.
+fn contact_rows(contact: Contact, is_own: bool) -> Vec<ContactRow> {
+    let fields = [
+        ("E-mail", contact.email),
+        ("Phone", contact.phone),
+        ("Location", contact.location),
+    ];
+    let row = |(label, field): (&str, Option<ContactField>)| {
+        let field = field?;
+        let note = match field.visibility {
+            Visibility::Connections => "you and your connections",
+            Visibility::Nobody => "only you",
+        };
+        Some(ContactRow {
+            label: label.to_owned(),
+            value: field.value,
+            note: is_own.then(|| note.to_owned()),
+        })
+    };
+    fields.into_iter().filter_map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::event_sample;
+
+    #[test]
+    fn a_draft_is_nobody_elses_business() {
+        let draft = EventView {
+            status: EventStatus::Draft,
+            ..event_sample()
+        };
+        assert!(!is_public(&draft) && is_public(&event_sample()));
+    }
+
+    #[test]
+    fn the_owner_is_told_who_sees_what() {
+        let field = |visibility| {
+            Some(ContactField {
+                value: "x".to_owned(),
+                visibility,
+            })
+        };
+        let contact = Contact {
+            email: field(Visibility::Connections),
+            phone: field(Visibility::Nobody),
+            location: None,
+        };
+        let notes = |is_own| -> Vec<_> {
+            let rows = contact_rows(contact.clone(), is_own);
+            rows.into_iter().map(|row| (row.label, row.note)).collect()
+        };
+        let said = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            notes(true),
+            [
+                ("E-mail".to_owned(), said("you and your connections")),
+                ("Phone".to_owned(), said("only you"))
+            ]
+        );
+        assert_eq!(notes(false), [("E-mail".to_owned(), None), ("Phone".to_owned(), None)]);
+    }
+}
