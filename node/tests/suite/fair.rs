@@ -45,28 +45,18 @@ impl Desk {
 
     fn new_and_sign(&self) {
         let share = format!("0.7,author,{}", self.did);
-        let arguments = [
-            [
-                "fair",
-                "new",
-                text(&self.work),
-                "--key",
-                text(&self.key),
-                "--title",
-                "A work",
-            ]
-            .as_slice(),
-            &["--share", &share, "--share", "0.3,source,fair_example"],
-            &[
-                "--term",
-                "read=0.08 USD",
-                "--term",
-                "train=prohibited",
-                "--royalty",
-                "0.1",
-            ],
-        ];
-        let made = imajin(&arguments.concat()).expect_success();
+        let (work, key) = (text(&self.work), text(&self.key));
+        let mut arguments = vec!["fair", "new", work, "--key", key, "--title", "A work"];
+        arguments.extend(["--share", &share, "--share", "0.3,source,fair_example"]);
+        arguments.extend([
+            "--term",
+            "read=0.08 USD",
+            "--term",
+            "train=prohibited",
+            "--royalty",
+            "0.1",
+        ]);
+        let made = imajin(&arguments).expect_success();
         assert_eq!(made["size"], std::fs::metadata(&self.work).unwrap().len());
         let signed = imajin(&["fair", "sign", text(&self.sidecar()), "--key", text(&self.key)]).expect_success();
         assert_eq!(signed["signer"], self.did.as_str());

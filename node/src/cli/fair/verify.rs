@@ -65,7 +65,7 @@ impl VerifyArgs {
         let mut file = open(&self.file)?;
         let of_file = |error| refusal(&self.file, &error);
         let mut work = Work::open(&mut file, &name(&self.file)).map_err(of_file)?;
-        let key_of = |did: &Did| did.public_key().or_else(|| self.key);
+        let key_of = |did: &Did| did.public_key().or(self.key);
         work.verify(beside.as_deref(), &key_of).map_err(of_file)
     }
 }
