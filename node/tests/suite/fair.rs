@@ -118,6 +118,13 @@ fn a_work_is_signed_embedded_verified_changed_and_stripped() {
 fn a_work_without_a_place_for_it_gets_the_manifest_beside_it() {
     let desk = Desk::new("main.rs", b"fn main() {}\n");
     desk.new_and_sign();
+    let elsewhere = desk.path("elsewhere.rs");
+    let refused = imajin(&["fair", "embed", text(&desk.work), "--out", text(&elsewhere)]).refusal();
+    assert!(
+        refused["detail"].as_str().unwrap().contains("leave out --out"),
+        "{refused}"
+    );
+    assert!(!elsewhere.exists());
     let embedded = imajin(&["fair", "embed", text(&desk.work)]).expect_success();
     assert_eq!(embedded["place"], "sidecar");
     assert!(embedded["reason"].as_str().unwrap().contains("no place"));
@@ -126,6 +133,24 @@ fn a_work_without_a_place_for_it_gets_the_manifest_beside_it() {
     assert_eq!(verify(&desk.work).0, 1);
     let refused = imajin(&["fair", "embed", text(&desk.work)]).refusal();
     assert!(refused["detail"].as_str().unwrap().contains("other bytes"), "{refused}");
+}
+
+#[test]
+fn the_work_is_left_alone_when_asked_and_kept_when_the_result_goes_elsewhere() {
+    let desk = Desk::new("page.html", PAGE.as_bytes());
+    desk.new_and_sign();
+    let beside = imajin(&["fair", "embed", text(&desk.work), "--sidecar"]).expect_success();
+    assert_eq!((&beside["place"], &beside["reason"]), (&"sidecar".into(), &Value::Null));
+    let (carrying, stripped) = (desk.path("carrying.html"), desk.path("stripped.html"));
+    imajin(&["fair", "embed", text(&desk.work), "--out", text(&carrying)]).expect_success();
+    imajin(&["fair", "strip", text(&carrying), "--out", text(&stripped)]).expect_success();
+    for path in [&desk.work, &stripped] {
+        assert_eq!(std::fs::read_to_string(path).unwrap(), PAGE);
+    }
+    assert_eq!(verify(&carrying).1["place"], "embedded");
+    let manifest = desk.path("manifest.json");
+    imajin(&["fair", "extract", text(&carrying), "--out", text(&manifest)]).expect_success();
+    assert_eq!(std::fs::read(manifest).unwrap(), std::fs::read(desk.sidecar()).unwrap());
 }
 
 #[test]

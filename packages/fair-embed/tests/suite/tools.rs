@@ -68,22 +68,15 @@ fn decoded(path: &Path) -> String {
     )
 }
 
+/// What the streams are. How long a still picture lasts is left out: that depends on who looks.
 fn streams(path: &Path) -> String {
     let shown = [
         "-v",
         "error",
         "-show_entries",
-        "stream=codec_name,width,height,sample_rate:format=duration",
+        "stream=codec_name,width,height,sample_rate",
     ];
     run("ffprobe", &shown, path, &[])
-}
-
-/// No program complains, and each sees what it saw in the original.
-fn same_media(original: &Path) {
-    for path in carrying(original) {
-        assert_eq!(decoded(&path), decoded(original), "{}", path.display());
-        assert_eq!(complaints(&path), complaints(original), "{}", path.display());
-    }
 }
 
 /// What exiftool finds to say, except that it does not know our segment.
@@ -110,14 +103,18 @@ fn images_look_the_same() {
         ),
     ] {
         let original = made_by_ffmpeg(&directory, name, PICTURE, options);
-        same_media(&original);
+        let format = ["-format", "%m %w %h %#"];
+        let seen = |path: &Path| {
+            (
+                decoded(path),
+                complaints(path),
+                run("identify", &format, path, &[]),
+                streams(path),
+            )
+        };
+        let before = seen(&original);
         for path in carrying(&original) {
-            let format = ["-format", "%m %w %h %#"];
-            assert_eq!(
-                run("identify", &format, &path, &[]),
-                run("identify", &format, &original, &[])
-            );
-            assert_eq!(streams(&path), streams(&original));
+            assert_eq!(seen(&path), before, "{}", path.display());
         }
     }
 }
