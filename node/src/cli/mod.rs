@@ -6,6 +6,7 @@ mod balance;
 mod client;
 mod config;
 mod event;
+mod fair;
 mod key;
 mod key_change;
 mod key_devices;
@@ -72,6 +73,9 @@ enum Command {
     Receipt(receipt::ReceiptCommand),
     /// Show your balances at a node.
     Balance(balance::BalanceArgs),
+    /// Say who made a work and what each is due: in the work itself, signed by its author.
+    #[command(subcommand)]
+    Fair(fair::FairCommand),
     /// Prepare a node, register it with a registry, see how it stands there.
     #[command(subcommand)]
     Node(node::NodeCommand),
@@ -144,6 +148,9 @@ enum CommandError {
     /// The command did its work and the answer is no; it has been printed already.
     #[error("")]
     Negative,
+    /// The same, where there is more than one answer; it has been printed already.
+    #[error("")]
+    Exit(u8),
 }
 
 impl From<Problem> for CommandError {
@@ -172,6 +179,7 @@ impl Cli {
         match result {
             Ok(()) => ExitCode::SUCCESS,
             Err(CommandError::Negative) => ExitCode::FAILURE,
+            Err(CommandError::Exit(code)) => ExitCode::from(code),
             Err(error) => {
                 output.error(&error);
                 ExitCode::FAILURE
@@ -193,6 +201,7 @@ impl Command {
             Self::Profile(command) => command.run(output).await,
             Self::Receipt(command) => command.run(output).await,
             Self::Balance(args) => args.run(output).await,
+            Self::Fair(command) => command.run(output),
             Self::Node(command) => command.run(output).await,
             Self::Oidc(command) => command.run(output).await,
             Self::Verify(args) => args.run(output).await,

@@ -7,9 +7,9 @@ mod browser_identity;
 mod browser_keys;
 mod browser_profile;
 mod claim;
-
 mod cli;
 mod crash;
+mod fair;
 mod interop;
 mod keys;
 mod processes;

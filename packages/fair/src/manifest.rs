@@ -17,6 +17,8 @@ const PARENTS_MAX: usize = 256;
 const TITLE_LENGTH_MAX: usize = 500;
 const WORD_LENGTH_MAX: usize = 64;
 const URL_LENGTH_MAX: usize = 2_048;
+/// Two names of 127 characters and the slash (RFC 6838, section 4.2).
+const MEDIA_TYPE_LENGTH_MAX: usize = 255;
 
 /// Who made a work, what each is due, and what may be done with it.
 ///
@@ -303,7 +305,7 @@ impl Content {
             return Err(MemberError::new("sha256", &"must be 64 lower-case hex digits"));
         }
         match &self.media_type {
-            Some(media_type) => check_text("media_type", media_type, WORD_LENGTH_MAX),
+            Some(media_type) => check_text("media_type", media_type, MEDIA_TYPE_LENGTH_MAX),
             None => Ok(()),
         }
     }

@@ -1,0 +1,120 @@
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use imajin_did::{Did, PublicKey};
+use imajin_fair_embed::{Place, Report, Verdict, Work};
+use serde::Serialize;
+
+use super::files::{name, open, refusal, sidecar, sidecar_read};
+use super::show::{ShownShare, shares, shares_text};
+use crate::cli::{CommandError, Output};
+
+/// What is checked.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct VerifyArgs {
+    /// The work.
+    file: PathBuf,
+    /// The signer's public key, as a multikey (`z6Mk…`) or 64 hex digits, where the DID is not made of the key.
+    #[arg(long, value_name = "KEY", value_parser = key_parse)]
+    key: Option<PublicKey>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Verified {
+    file: PathBuf,
+    verdict: Verdict,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    place: Option<Place>,
+    format: Option<&'static str>,
+    content_matches: Option<bool>,
+    id: Option<String>,
+    title: Option<String>,
+    signer: Option<String>,
+    shares: Vec<ShownShare>,
+}
+
+fn key_parse(text: &str) -> Result<PublicKey, String> {
+    let as_hex = PublicKey::from_hex(text);
+    let key = as_hex.or_else(|_no_hex| PublicKey::from_multikey(text));
+    key.map_err(|error| error.to_string())
+}
+
+impl VerifyArgs {
+    pub(super) fn run(self, output: Output) -> Result<(), CommandError> {
+        let verified = match self.report() {
+            Ok(report) => Verified::of(&self.file, report),
+            Err(error) => {
+                // 1 and 2 are answers about the work, and this is none.
+                output.error(&error);
+                return Err(CommandError::Exit(3));
+            }
+        };
+        output.result(&verified, text);
+        match verified.verdict {
+            Verdict::Intact => Ok(()),
+            Verdict::Broken => Err(CommandError::Exit(1)),
+            Verdict::Unsigned => Err(CommandError::Exit(2)),
+            Verdict::Unchecked => Err(CommandError::Exit(3)),
+        }
+    }
+
+    fn report(&self) -> Result<Report, CommandError> {
+        let beside = sidecar_read(&self.file)?;
+        let mut file = open(&self.file)?;
+        let of_file = |error| refusal(&self.file, &error);
+        let mut work = Work::open(&mut file, &name(&self.file)).map_err(of_file)?;
+        let key_of = |did: &Did| did.public_key().or(self.key);
+        work.verify(beside.as_deref(), &key_of).map_err(of_file)
+    }
+}
+
+impl Verified {
+    fn of(file: &Path, report: Report) -> Self {
+        let signer = report.signer().map(ToString::to_string);
+        let manifest = report.manifest;
+        Self {
+            file: file.to_owned(),
+            verdict: report.verdict,
+            reason: report.reason,
+            place: report.place,
+            format: report.format.map(imajin_fair_embed::Format::as_str),
+            content_matches: report.content_matches,
+            id: manifest.as_ref().map(|manifest| manifest.id.to_string()),
+            title: manifest.as_ref().and_then(|manifest| manifest.title.clone()),
+            signer,
+            shares: manifest.as_ref().map(shares).unwrap_or_default(),
+        }
+    }
+}
+
+fn text(verified: &Verified) -> String {
+    let path = verified.file.display();
+    let verdict = match verified.verdict {
+        Verdict::Intact => format!("{path} is intact: every byte is as it was signed."),
+        Verdict::Broken => format!("{path} is BROKEN: something was changed after it was signed."),
+        Verdict::Unsigned => format!("{path} is unsigned."),
+        Verdict::Unchecked => format!("{path} cannot be checked completely."),
+    };
+    let mut lines = vec![verdict];
+    lines.extend(verified.reason.as_ref().map(|reason| format!("why        {reason}")));
+    lines.extend(verified.signer.as_ref().map(|signer| match verified.verdict {
+        Verdict::Intact => format!("signed by  {signer}"),
+        _ => format!("signed by  {signer}, or so it says"),
+    }));
+    lines.extend(verified.content_matches.map(|matches| {
+        let word = if matches { "matches" } else { "DOES NOT MATCH" };
+        format!("content    {word}")
+    }));
+    lines.extend(verified.id.as_ref().map(|id| match verified.place {
+        Some(Place::Sidecar) => format!("manifest   {id}, in {}", sidecar(&verified.file).display()),
+        _ => format!("manifest   {id}"),
+    }));
+    lines.extend(verified.title.as_ref().map(|title| format!("title      {title}")));
+    if !verified.shares.is_empty() {
+        lines.push("shares".to_owned());
+        lines.push(shares_text(&verified.shares));
+    }
+    lines.join("\n")
+}
