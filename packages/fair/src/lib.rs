@@ -6,20 +6,24 @@
 
 mod acceptance;
 mod contributor;
+mod endorsement;
 mod id;
 mod lineage;
 mod manifest;
 mod members;
 pub mod plan;
+mod record;
 mod sign;
 mod terms;
 
 pub use acceptance::{Acceptance, AcceptanceError, AcceptancePayload};
 pub use contributor::{Contributor, KNOWN_ROLES, Payee};
+pub use endorsement::{Endorsement, EndorsementError, EndorsementPayload};
 pub use id::{ManifestId, ManifestIdError};
-pub use lineage::LineageError;
+pub use lineage::{LinePath, LineageError, Lookup, SOURCES_MAX, Sources};
 pub use manifest::{Content, Manifest, ManifestError};
 pub use members::MemberError;
+pub use record::{HELD_FOR, HeldShare, ManifestRecord, RecordError, Standing};
 pub use sign::{ManifestSignature, NativeSignature, SignatureError};
 pub use terms::{Action, Price, Term, Terms};
 

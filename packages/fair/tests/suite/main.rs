@@ -11,6 +11,8 @@ mod plan;
 #[cfg(test)]
 mod plan_laws;
 #[cfg(test)]
+mod record;
+#[cfg(test)]
 mod signature;
 #[cfg(test)]
 mod support;
