@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod acceptance;
 #[cfg(test)]
+mod explain;
+#[cfg(test)]
 mod lineage;
 #[cfg(test)]
 mod manifest;
@@ -10,6 +12,8 @@ mod manifest;
 mod plan;
 #[cfg(test)]
 mod plan_laws;
+#[cfg(test)]
+mod plan_oracle;
 #[cfg(test)]
 mod record;
 #[cfg(test)]
