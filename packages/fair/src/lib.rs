@@ -5,9 +5,11 @@
 //! settlement. Everything here is pure: manifests, acceptances and the time are handed in.
 
 mod acceptance;
+mod apportion;
 mod contributor;
 mod endorsement;
 mod id;
+pub mod import;
 mod lineage;
 mod manifest;
 mod members;

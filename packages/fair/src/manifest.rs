@@ -17,6 +17,8 @@ pub(crate) const CONTRIBUTORS_MAX: usize = 1_000;
 pub(crate) const PARENTS_MAX: usize = 256;
 pub(crate) const TITLE_LENGTH_MAX: usize = 500;
 pub(crate) const WORD_LENGTH_MAX: usize = 64;
+/// Two names of at most 127 characters and a slash (RFC 6838, section 4.2).
+pub(crate) const MEDIA_TYPE_LENGTH_MAX: usize = 255;
 pub(crate) const URL_LENGTH_MAX: usize = 2_048;
 
 /// Who made a work, what each is due, and what may be done with it.
@@ -311,7 +313,7 @@ impl Content {
             return Err(MemberError::new("sha256", &"must be 64 lower-case hex digits"));
         }
         match &self.media_type {
-            Some(media_type) => check_text("media_type", media_type, WORD_LENGTH_MAX),
+            Some(media_type) => check_text("media_type", media_type, MEDIA_TYPE_LENGTH_MAX),
             None => Ok(()),
         }
     }

@@ -5,6 +5,10 @@ mod acceptance;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
+mod foreign;
+#[cfg(test)]
+mod import;
+#[cfg(test)]
 mod lineage;
 #[cfg(test)]
 mod manifest;
