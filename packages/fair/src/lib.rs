@@ -7,6 +7,7 @@
 mod acceptance;
 mod apportion;
 mod contributor;
+pub mod distribution;
 mod endorsement;
 mod id;
 pub mod import;

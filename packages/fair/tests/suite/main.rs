@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod acceptance;
 #[cfg(test)]
+mod distribution;
+#[cfg(test)]
+mod distribution_laws;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod foreign;
