@@ -16,6 +16,8 @@ mod manifest;
 mod members;
 pub mod plan;
 mod record;
+#[cfg(test)]
+mod schema;
 mod sign;
 mod terms;
 
@@ -32,3 +34,6 @@ pub use terms::{Action, Price, Term, Terms};
 
 /// How many manifests may stand on one path, from the work itself to the furthest source.
 pub const DEPTH_MAX: usize = 16;
+
+/// The JSON Schema of the manifest (draft 2020-12), to be published as it is.
+pub const MANIFEST_SCHEMA: &str = include_str!("../schemas/fair-1.0.json");
