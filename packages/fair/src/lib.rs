@@ -6,6 +6,7 @@
 
 mod acceptance;
 mod apportion;
+pub mod commits;
 mod contributor;
 pub mod distribution;
 mod endorsement;

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod acceptance;
 #[cfg(test)]
+mod commits;
+#[cfg(test)]
 mod distribution;
 #[cfg(test)]
 mod distribution_laws;
