@@ -5,6 +5,7 @@ mod balance;
 mod client;
 mod config;
 mod event;
+mod fair;
 mod key;
 mod login;
 mod node;
@@ -53,6 +54,9 @@ enum Command {
     /// Buy, show and check tickets.
     #[command(subcommand)]
     Ticket(ticket::TicketCommand),
+    /// Plan, import and make manifests.
+    #[command(subcommand)]
+    Fair(fair::FairCommand),
     /// Show a receipt.
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
@@ -172,6 +176,7 @@ impl Command {
             Self::Login(args) => args.run(output).await,
             Self::Event(command) => command.run(output).await,
             Self::Ticket(command) => command.run(output).await,
+            Self::Fair(command) => command.run(output),
             Self::Receipt(command) => command.run(output).await,
             Self::Balance(args) => args.run(output).await,
             Self::Node(command) => command.run(output).await,

@@ -5,6 +5,7 @@ mod authorisation;
 mod browser;
 mod cli;
 mod crash;
+mod fair;
 mod processes;
 mod refusals;
 mod support;

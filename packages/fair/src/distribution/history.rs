@@ -59,6 +59,23 @@ impl History {
         Self(Vec::new())
     }
 
+    /// Some versions of one profile's contract, for reckoning with those that are at hand: sorted, and of the same version
+    /// the last one counts. What is kept is read with [`TryFrom`], which misses none.
+    pub fn excerpt(mut contracts: Vec<Contract>) -> Result<Self, HistoryError> {
+        contracts.sort_by_key(|contract| contract.version);
+        for pair in contracts.windows(2) {
+            if let [one, other] = pair
+                && one.profile_did.canonical() != other.profile_did.canonical()
+            {
+                return Err(HistoryError::OtherProfile {
+                    profile: one.profile_did.clone(),
+                    found: other.profile_did.clone(),
+                });
+            }
+        }
+        Ok(Self(contracts))
+    }
+
     /// All versions, oldest first.
     pub fn versions(&self) -> &[Contract] {
         &self.0

@@ -277,7 +277,10 @@ fn the_version_in_effect_at_the_time_governs_and_nothing_is_retroactive() {
     let text = serde_json::to_string(&history).unwrap();
     assert_eq!(serde_json::from_str::<History>(&text).unwrap(), history);
     let reversed: Vec<Contract> = history.versions().iter().rev().cloned().collect();
-    assert!(History::try_from(reversed).is_err());
+    assert!(History::try_from(reversed.clone()).is_err());
+    let excerpt = History::excerpt(vec![reversed[0].clone(), reversed[2].clone()]).unwrap();
+    assert_eq!(excerpt.in_effect(at(4)).map(|contract| contract.version), Some(1));
+    assert_eq!(excerpt.in_effect(at(40)).map(|contract| contract.version), Some(3));
 }
 
 #[test]
