@@ -127,6 +127,75 @@ fn a_manifest_of_other_software_is_converted_and_its_signature_checked() {
     assert!(forged.stderr.contains("was changed after"), "{}", forged.stderr);
 }
 
+#[test]
+fn a_contract_shows_its_effect_before_it_is_signed() {
+    let home = Home::new(Backend::Sqlite);
+    let key = home.key("profile.key");
+    let key = text(&key);
+    let studio = format!("--allocate=studio={}=12.5", person(4));
+    let shown = imajin(&["key", "show", key]).expect_success();
+    let own = format!("--allocate=me={}=87.5", shown["did"].as_str().unwrap());
+    let write = [
+        "fair",
+        "contract",
+        "--key",
+        key,
+        &own,
+        &studio,
+        "--minimum",
+        "20.00 USD",
+    ];
+    let draft = imajin(&write).expect_success();
+    assert_eq!(draft["contract"]["signature"], Value::Null);
+    assert_eq!(amounts(&draft["effect"]), ["87.50", "12.50"]);
+    assert_eq!(
+        (&draft["effect"][0]["outcome"], &draft["effect"][1]["outcome"]),
+        (&json!("paid"), &json!("accrued"))
+    );
+    let (first, second) = (home.path("one.json"), home.path("two.json"));
+    imajin(&[&write[..], &["--out", text(&first)]].concat()).expect_success();
+    let next = [
+        &write[..],
+        &[
+            "--out",
+            text(&second),
+            "--after",
+            text(&first),
+            "--sample",
+            "1000.00 USD",
+        ],
+    ]
+    .concat();
+    let signed = imajin(&next).expect_success();
+    assert_eq!(
+        (&signed["contract"]["version"], &signed["effect"][1]["outcome"]),
+        (&json!(2), &json!("paid"))
+    );
+    // What was written verifies, and a change to it does not.
+    let work = json!({"id": "fair_w", "author": person(1), "contributors": [
+        {"did": shown["did"], "role": "artist", "share": 1}
+    ]});
+    let work = file(&home, "work.json", &work);
+    let plan = [
+        "fair",
+        "plan",
+        &work,
+        "--gross",
+        "1000.00 USD",
+        "--all-accepted",
+        "--at",
+        "2100-01-01T00:00:00Z",
+    ];
+    let plan_with = |contract: &Path| imajin(&[&plan[..], &["--contract", text(contract)]].concat());
+    assert_eq!(
+        amounts(&plan_with(&second).expect_success()["distribution"]),
+        ["875.00", "125.00"]
+    );
+    let changed = std::fs::read_to_string(&second).unwrap().replace("\"me\"", "\"us\"");
+    std::fs::write(&second, changed).unwrap();
+    assert!(plan_with(&second).stderr.contains("was changed after it was signed"));
+}
+
 fn git(repository: &Path, who: &str, arguments: &[&str]) {
     let mut command = Command::new("git");
     command

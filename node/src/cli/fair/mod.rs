@@ -1,6 +1,7 @@
 //! Manifests on this machine: nothing here asks a node.
 
 mod claims;
+mod contract;
 mod from_git;
 mod import;
 mod plan;
@@ -23,6 +24,8 @@ pub(super) enum FairCommand {
     FromGit(Box<from_git::FromGitArgs>),
     /// Sign whose the e-mail addresses in a history are, for `from-git`.
     Claims(claims::ClaimsArgs),
+    /// Write your distribution contract: what becomes of what comes in. Shows its effect before it is signed.
+    Contract(Box<contract::ContractArgs>),
 }
 
 impl FairCommand {
@@ -32,6 +35,7 @@ impl FairCommand {
             Self::Import(args) => args.run(output),
             Self::FromGit(args) => args.run(output),
             Self::Claims(args) => args.run(output),
+            Self::Contract(args) => args.run(output),
         }
     }
 }
