@@ -257,8 +257,8 @@ impl Climb<'_> {
 }
 
 impl Manifest {
-    /// Whether the manifest is the one of its id. An id that is no digest of content, as other software gives them, pins
-    /// nothing: what is found under it is believed.
+    /// Whether the manifest is the one of its id. An id that is no digest of content, as other software gives them,
+    /// pins nothing: what is found under it is believed.
     pub fn is_pinned(&self) -> bool {
         !self.id.names_a_digest() || self.computed_id().is_ok_and(|computed| computed == self.id)
     }

@@ -211,7 +211,8 @@ pub(super) fn distribution_json(distribution: &Distribution, asset: Asset) -> Va
         let route = part.route.iter().map(|hop| {
             json!({
                 "profile": hop.profile, "version": hop.version, "label": hop.label,
-                "percentage": hop.percentage.to_percentage(), "amount": decimal(hop.amount), "overflowed": hop.overflowed,
+                "percentage": hop.percentage.to_percentage(), "amount": decimal(hop.amount),
+                "overflowed": hop.overflowed,
             })
         });
         let outcome = match part.outcome {

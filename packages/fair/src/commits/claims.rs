@@ -9,8 +9,8 @@ const CLAIMS_MAX: usize = 10_000;
 
 /// Which DID an e-mail address in a history belongs to: the word of whoever signs the manifest.
 ///
-/// A [`SignedMessage`] of the type `commit-claims`. An address in a commit proves nothing, so the one who answers for the
-/// manifest answers for this too.
+/// A [`SignedMessage`] of the type `commit-claims`. An address in a commit proves nothing, so the one who answers for
+/// the manifest answers for this too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Claims(pub SignedMessage<ClaimsPayload>);

@@ -59,8 +59,8 @@ impl History {
         Self(Vec::new())
     }
 
-    /// Some versions of one profile's contract, for reckoning with those that are at hand: sorted, and of the same version
-    /// the last one counts. What is kept is read with [`TryFrom`], which misses none.
+    /// Some versions of one profile's contract, for reckoning with those that are at hand: sorted, and of the same
+    /// version the last one counts. What is kept is read with [`TryFrom`], which misses none.
     pub fn excerpt(mut contracts: Vec<Contract>) -> Result<Self, HistoryError> {
         contracts.sort_by_key(|contract| contract.version);
         for pair in contracts.windows(2) {
@@ -83,8 +83,7 @@ impl History {
 
     /// Adds the next version. Its signature is verified by the caller; `now` is when it was received.
     ///
-    /// A version that does not say that it takes effect in the future takes effect when it was received at the earliest:
-    /// the signer's word about the past does not count.
+    /// A version cannot take effect before it was received: the signer's word about when it was written does not count.
     pub fn append(&mut self, contract: Contract, now: Timestamp) -> Result<(), HistoryError> {
         self.check_next(&contract)?;
         if contract.effective_at.at() < now {
@@ -96,8 +95,8 @@ impl History {
         Ok(())
     }
 
-    /// The version that governs a transaction at this moment: of those in effect by then, the newest. A version that was
-    /// scheduled and then superseded before its time therefore never governs once the newer one does.
+    /// The version that governs a transaction at this moment: of those in effect by then, the newest. A version that
+    /// was scheduled and then superseded before its time therefore never governs once the newer one does.
     pub fn in_effect(&self, at: Timestamp) -> Option<&Contract> {
         self.0.iter().rev().find(|contract| contract.effective_at.at() <= at)
     }

@@ -1,8 +1,8 @@
 //! Manifests of other shapes: converted to the native form, with the original kept byte for byte.
 //!
-//! Three shapes are read: that of MJN RFC-0001, and Imajin's 1.0 and 1.1. A converted manifest is a draft that its author
-//! still has to sign; it names the original by its digest. What the native form has no word for stays in the original,
-//! and a note says so. The original's own signatures are checked with [`Original::verify`].
+//! Three shapes are read: that of MJN RFC-0001, and Imajin's 1.0 and 1.1. A converted manifest is a draft that its
+//! author still has to sign; it names the original by its digest. What the native form has no word for stays in the
+//! original, and a note says so. The original's own signatures are checked with [`Original::verify`].
 
 mod imajin;
 mod original;

@@ -22,8 +22,8 @@ fn generated() -> String {
     serde_json::to_string_pretty(&schema).unwrap() + "\n"
 }
 
-/// `double` and `uint64` are no formats of JSON Schema but how Rust keeps a number, and a member that may be left out has
-/// no default: it is absent.
+/// `double` and `uint64` are no formats of JSON Schema but how Rust keeps a number, and a member that may be left out
+/// has no default: it is absent.
 fn noise_strip(schema: &mut Value) {
     match schema {
         Value::Object(members) => {

@@ -42,7 +42,8 @@ fn contract(owner: usize) -> impl Strategy<Value = (Did, History)> {
             .enumerate()
             .map(|(place, ((end, start), to))| {
                 let share = imajin_money::Share::from_millionths(end - start).unwrap();
-                json!({"label": format!("label {place}"), "recipient": person(*to), "percentage": share.to_percentage()})
+                let percentage = share.to_percentage();
+                json!({"label": format!("label {place}"), "recipient": person(*to), "percentage": percentage})
             })
             .collect();
         let mut value = json!({
@@ -145,7 +146,8 @@ proptest! {
                     && last.is_some_and(|hop| hop.profile == at.profile && hop.label == at.label)
             };
             let came = micros(distribution.parts.iter().filter(here).map(|part| part.amount));
-            let left = micros(distribution.releases.iter().filter(|release| release.from == *at).map(|release| release.amount));
+            let released = distribution.releases.iter().filter(|release| release.from == *at);
+            let left = micros(released.map(|release| release.amount));
             let before = i128::from(world.waiting_at(at).micros());
             prop_assert_eq!(before + came, left + i128::from(accrual.amount.micros()));
         }

@@ -183,8 +183,9 @@ fn a_changed_original_is_noticed() {
 fn a_second_independent_signer_is_believed_and_a_forged_one_is_not() {
     let (owner, node) = (Signer::new(5), Signer::new(6));
     let mut document = json!({
-        "fair": "1.1", "version": "1.1", "id": "a", "type": "audio", "owner": owner.did, "created": "2026-03-01T12:00:00Z",
-        "access": "public", "attribution": [{"did": owner.did, "role": "creator", "share": 1}],
+        "fair": "1.1", "version": "1.1", "id": "a", "type": "audio", "owner": owner.did,
+        "created": "2026-03-01T12:00:00Z", "access": "public",
+        "attribution": [{"did": owner.did, "role": "creator", "share": 1}],
     });
     document["signature"] = owner.base64url(&document);
     document["platformSignature"] = node.hex(&document);
