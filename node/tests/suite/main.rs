@@ -10,6 +10,7 @@ mod claim;
 mod cli;
 mod crash;
 mod fair;
+mod fair_plans;
 mod interop;
 mod keys;
 mod processes;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::ManifestId;
 use crate::members::{MemberError, Members, check_text};
 
-const ROLE_LENGTH_MAX: usize = 64;
+pub(crate) const ROLE_LENGTH_MAX: usize = 64;
 
 /// The roles that the format names. Others are allowed and kept.
 pub const KNOWN_ROLES: &[&str] = &[

@@ -11,14 +11,15 @@ use crate::members::{Members, check_text};
 use crate::{Contributor, ManifestId, ManifestSignature, MemberError, Payee, Terms};
 
 const VERSION: &str = "1.0";
-const BYTES_MAX: usize = 256 * 1024;
-const CONTRIBUTORS_MAX: usize = 1_000;
-const PARENTS_MAX: usize = 256;
-const TITLE_LENGTH_MAX: usize = 500;
-const WORD_LENGTH_MAX: usize = 64;
-const URL_LENGTH_MAX: usize = 2_048;
-/// Two names of 127 characters and the slash (RFC 6838, section 4.2).
-const MEDIA_TYPE_LENGTH_MAX: usize = 255;
+/// How many bytes a manifest may have.
+pub(crate) const BYTES_MAX: usize = 256 * 1024;
+pub(crate) const CONTRIBUTORS_MAX: usize = 1_000;
+pub(crate) const PARENTS_MAX: usize = 256;
+pub(crate) const TITLE_LENGTH_MAX: usize = 500;
+pub(crate) const WORD_LENGTH_MAX: usize = 64;
+/// Two names of at most 127 characters and a slash (RFC 6838, section 4.2).
+pub(crate) const MEDIA_TYPE_LENGTH_MAX: usize = 255;
+pub(crate) const URL_LENGTH_MAX: usize = 2_048;
 
 /// Who made a work, what each is due, and what may be done with it.
 ///
@@ -43,6 +44,8 @@ pub struct Manifest {
     pub contributors: Vec<Contributor>,
     /// The manifests of the works that this one is made from.
     pub derives_from: Vec<ManifestId>,
+    /// The manifest that this one takes the place of: a manifest is never changed, only superseded.
+    pub supersedes: Option<ManifestId>,
     /// What may be done with the work.
     pub terms: Terms,
     /// The work's own bytes.
@@ -127,6 +130,7 @@ impl Manifest {
             author: None,
             contributors,
             derives_from: Vec::new(),
+            supersedes: None,
             terms: Terms::default(),
             content: None,
             canonical: None,
@@ -180,6 +184,7 @@ impl Manifest {
             author: members.take("author")?,
             contributors: contributors(members.require("contributors")?)?,
             derives_from: derives_from.unwrap_or_default(),
+            supersedes: members.take("supersedes")?,
             terms: terms.map_err(|error| error.within("terms"))?.unwrap_or_default(),
             content: members.take("content")?,
             canonical: members.take("canonical")?,
@@ -215,6 +220,9 @@ impl Manifest {
         let pays_itself = self.contributors.iter().any(|entry| entry.payee == own_payee);
         if pays_itself || self.derives_from.contains(&self.id) {
             return Err(ManifestError::OwnSource);
+        }
+        if self.supersedes.as_ref() == Some(&self.id) {
+            return Err(MemberError::new("supersedes", &"must name an earlier manifest, not this one").into());
         }
         self.canonical_bytes()?;
         Ok(())
@@ -329,6 +337,7 @@ impl From<Manifest> for Value {
             ("type", manifest.kind.map(Self::from)),
             ("created", manifest.created.map(Self::from)),
             ("author", author.map(Self::from)),
+            ("supersedes", manifest.supersedes.map(|id| id.as_str().into())),
             ("content", manifest.content.map(Self::from)),
             ("canonical", manifest.canonical.map(Self::from)),
             ("signature", manifest.signature.map(Self::from)),

@@ -117,14 +117,8 @@ impl Manifest {
         let mut signed = self
             .with_computed_id()
             .map_err(|error| SignatureError::Invalid(Box::new(error)))?;
-        let unsealed = NativeSignature {
-            did,
-            created: now.to_string(),
-            value: key.sign(&[]),
-            extra: Map::new(),
-        };
-        let value = key.sign(&signed.bytes_beneath(&unsealed)?);
-        signed.signature = Some(ManifestSignature::Native(NativeSignature { value, ..unsealed }));
+        let signature = NativeSignature::make(key, did, now, signed.to_value())?;
+        signed.signature = Some(ManifestSignature::Native(signature));
         Ok(signed)
     }
 
@@ -133,9 +127,9 @@ impl Manifest {
         match self.signature.as_ref().ok_or(SignatureError::Unsigned)? {
             ManifestSignature::Native(signature) => {
                 self.check_author(&signature.did)?;
-                key.verify(&self.bytes_beneath(signature)?, &signature.value)?;
+                key.verify(&bytes_beneath(self.to_value(), Some(signature))?, &signature.value)?;
             }
-            ManifestSignature::Hex(signature) => key.verify(&self.bytes_with(None)?, signature)?,
+            ManifestSignature::Hex(signature) => key.verify(&bytes_beneath(self.to_value(), None)?, signature)?,
         }
         let computed = self
             .computed_id()
@@ -170,27 +164,38 @@ impl Manifest {
             _ => Ok(()),
         }
     }
+}
 
-    fn bytes_beneath(&self, signature: &NativeSignature) -> Result<Vec<u8>, SignatureError> {
-        let mut members = signature.clone().into_members();
-        members.remove("value");
-        self.bytes_with(Some(members))
-    }
-
-    /// The RFC 8785 bytes with another `signature`, or without.
-    fn bytes_with(&self, signature: Option<Map<String, Value>>) -> Result<Vec<u8>, SignatureError> {
-        let mut value = self.to_value();
-        if let Value::Object(members) = &mut value {
-            members.remove(SIGNATURE);
-            if let Some(signature) = signature {
-                members.insert(SIGNATURE.to_owned(), signature.into());
-            }
+/// The RFC 8785 bytes of a document that this signature covers: everything but its own `value`; for the form in hex
+/// digits everything but `signature`.
+pub(crate) fn bytes_beneath(
+    mut document: Value,
+    signature: Option<&NativeSignature>,
+) -> Result<Vec<u8>, SignatureError> {
+    if let Value::Object(members) = &mut document {
+        members.remove(SIGNATURE);
+        if let Some(signature) = signature {
+            let mut covered = signature.clone().into_members();
+            covered.remove("value");
+            members.insert(SIGNATURE.to_owned(), covered.into());
         }
-        jcs::value_to_bytes(&value).map_err(|error| SignatureError::NotCanonical(error.to_string()))
     }
+    jcs::value_to_bytes(&document).map_err(|error| SignatureError::NotCanonical(error.to_string()))
 }
 
 impl NativeSignature {
+    /// A signature of `did` made now by `key` over `document`, which has no other.
+    pub(crate) fn make(key: &SecretKey, did: Did, now: Timestamp, document: Value) -> Result<Self, SignatureError> {
+        let unsealed = Self {
+            did,
+            created: now.to_string(),
+            value: key.sign(&[]),
+            extra: Map::new(),
+        };
+        let value = key.sign(&bytes_beneath(document, Some(&unsealed))?);
+        Ok(Self { value, ..unsealed })
+    }
+
     fn into_members(self) -> Map<String, Value> {
         let mut members = self.extra;
         members.insert("did".to_owned(), self.did.as_str().into());

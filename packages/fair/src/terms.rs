@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::members::{MemberError, Members, check_text};
 
-const WORD_LENGTH_MAX: usize = 64;
-const CONDITIONS_MAX: usize = 32;
+pub(crate) const WORD_LENGTH_MAX: usize = 64;
+pub(crate) const CONDITIONS_MAX: usize = 32;
 
 /// What may be done with a work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

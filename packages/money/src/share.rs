@@ -7,6 +7,8 @@ use crate::{Amount, AmountError};
 
 const ONE: u32 = 1_000_000;
 const PLACES: u32 = 6;
+/// Places of a percentage: a ten-thousandth of a percent is a millionth.
+const PERCENT_PLACES: u32 = 4;
 
 /// A part of a whole in millionths: more than 0, at most 1.
 ///
@@ -41,6 +43,17 @@ impl Share {
         Ok(Self(millionths))
     }
 
+    /// From decimal text whose unit of the last of `places` places is a millionth.
+    fn parse_places(text: &str, places: u32) -> Result<Self, ShareError> {
+        let millionths = Amount::parse_scaled(text, places).map_err(|error| match error {
+            AmountError::Negative | AmountError::TooLarge | AmountError::RateAboveOne => ShareError::OutOfRange,
+            AmountError::TooFine { .. } => ShareError::TooFine,
+            AmountError::Malformed => ShareError::Malformed,
+        })?;
+        let millionths = u32::try_from(millionths.micros()).or(Err(ShareError::OutOfRange))?;
+        Self::from_millionths(millionths)
+    }
+
     /// The number of millionths, 1 to 1 000 000.
     pub const fn millionths(self) -> u32 {
         self.0
@@ -53,6 +66,26 @@ impl Share {
             (None, Some(value)) => value.to_string().parse(),
             _ => Err(ShareError::OutOfRange),
         }
+    }
+
+    /// From a JSON number of percent, by its shortest decimal text: more than 0, at most 100, at most four places.
+    pub fn from_percentage(number: &serde_json::Number) -> Result<Self, ShareError> {
+        let text = match (number.as_u64(), number.as_f64()) {
+            (Some(whole), _) => whole.to_string(),
+            (None, Some(value)) => value.to_string(),
+            _ => return Err(ShareError::OutOfRange),
+        };
+        Self::parse_places(&text, PERCENT_PLACES)
+    }
+
+    /// The JSON number of percent that [`Share::from_percentage`] reads back; whole percents are integers, as RFC 8785
+    /// writes them.
+    pub fn to_percentage(self) -> serde_json::Number {
+        let amount = Amount::from_micros(i64::from(self.0)).unwrap_or(Amount::ZERO);
+        let text = amount.to_scaled(PERCENT_PLACES, 0);
+        let nearest = || text.parse().ok().and_then(serde_json::Number::from_f64);
+        let whole = text.parse::<u64>().ok().map(serde_json::Number::from);
+        whole.or_else(nearest).unwrap_or_else(|| serde_json::Number::from(0_u8))
     }
 
     /// The JSON number that [`Share::from_number`] reads back; the whole is the integer 1, as RFC 8785 writes it.
@@ -69,13 +102,7 @@ impl FromStr for Share {
     type Err = ShareError;
 
     fn from_str(text: &str) -> Result<Self, ShareError> {
-        let millionths = Amount::parse_scaled(text, PLACES).map_err(|error| match error {
-            AmountError::Negative | AmountError::TooLarge | AmountError::RateAboveOne => ShareError::OutOfRange,
-            AmountError::TooFine { .. } => ShareError::TooFine,
-            AmountError::Malformed => ShareError::Malformed,
-        })?;
-        let millionths = u32::try_from(millionths.micros()).or(Err(ShareError::OutOfRange))?;
-        Self::from_millionths(millionths)
+        Self::parse_places(text, PLACES)
     }
 }
 
@@ -116,6 +143,10 @@ mod tests {
             let share = Share::from_millionths(millionths).unwrap();
             let value = serde_json::to_value(share).unwrap();
             assert_eq!(serde_json::from_value::<Share>(value).unwrap(), share);
+            // The same digits two places to the left: a sample is enough.
+            if millionths % 97 == 0 || millionths < 10_000 {
+                assert_eq!(Share::from_percentage(&share.to_percentage()).unwrap(), share);
+            }
         }
     }
 
@@ -136,6 +167,31 @@ mod tests {
         assert_eq!(serde_json::to_string(&Share::ONE).unwrap(), "1");
         assert_eq!(Share(700_000).to_string(), "0.7");
         assert_eq!(Share::ONE.to_string(), "1");
+    }
+
+    #[test]
+    fn a_percentage_has_four_places() {
+        for (json, millionths) in [
+            ("100", ONE),
+            ("12.5", 125_000),
+            ("0.0001", 1),
+            ("33.3333", 333_333),
+            ("50.0", 500_000),
+        ] {
+            let number = serde_json::from_str(json).unwrap();
+            assert_eq!(Share::from_percentage(&number), Ok(Share(millionths)), "{json}");
+        }
+        assert_eq!(Share(500_000).to_percentage().to_string(), "50");
+        assert_eq!(Share(125_000).to_percentage().to_string(), "12.5");
+        for (json, reason) in [
+            ("0", ShareError::OutOfRange),
+            ("-1", ShareError::OutOfRange),
+            ("100.0001", ShareError::OutOfRange),
+            ("33.33333", ShareError::TooFine),
+        ] {
+            let number = serde_json::from_str(json).unwrap();
+            assert_eq!(Share::from_percentage(&number), Err(reason), "{json}");
+        }
     }
 
     #[test]

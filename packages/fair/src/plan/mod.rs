@@ -4,6 +4,7 @@
 //! Fees come off first, each rounded down; the rest is split along the manifest, and a share that names another
 //! manifest is split along that one. Fees and legs sum to the price exactly; nothing is ever rounded away.
 
+mod explain;
 mod fees;
 mod walk;
 mod wire;
@@ -15,9 +16,10 @@ use imajin_kernel::Code;
 use imajin_money::{Amount, AmountError, Money, SplitError};
 use serde::{Deserialize, Serialize};
 
+pub use explain::{Explanation, Step, explain};
 pub use fees::{FeeLine, FeeRecipient, FeeRule, FeeSchedule};
 
-use crate::{DEPTH_MAX, Manifest, ManifestId};
+use crate::{DEPTH_MAX, LinePath, Manifest, ManifestId};
 
 /// How many entries of manifests a plan may walk through: a bound on its time and on the legs of a receipt.
 pub const ENTRIES_MAX: usize = 10_000;
@@ -81,14 +83,17 @@ pub enum PlanError {
         id: ManifestId,
     },
     /// A share leads back to a manifest that it came from.
-    #[error("the share of {id} leads back to it: no money can be split along a circle")]
+    #[error("no money can be split along a circle: {path}")]
     Cycle {
-        /// The manifest on the circle.
-        id: ManifestId,
+        /// From the goods to the second time that the same manifest comes up.
+        path: LinePath,
     },
     /// Shares of shares go on for too long.
-    #[error("the shares lead through more than {DEPTH_MAX} manifests")]
-    TooDeep,
+    #[error("the shares lead through more than {DEPTH_MAX} manifests: {path}")]
+    TooDeep {
+        /// From the goods to the first manifest that is too far away.
+        path: LinePath,
+    },
     /// There would be too many payees.
     #[error("the split has more than {ENTRIES_MAX} entries")]
     TooManyEntries,

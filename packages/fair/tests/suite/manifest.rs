@@ -50,7 +50,8 @@ fn everything_is_understood_and_nothing_is_lost() {
     assert_eq!(manifest.contributors[0].extra["name"], "Ana");
     assert_eq!(manifest.contributors[1].payee, Payee::Fair("fair_yyy".parse().unwrap()));
     assert!(manifest.terms.get(Action::Read).is_some());
-    assert_eq!(manifest.extra["supersedes"], "fair_old");
+    assert_eq!(manifest.supersedes, Some("fair_old".parse().unwrap()));
+    assert_eq!(manifest.extra["distribution"][1], 2.5);
     assert_eq!(manifest.to_value(), full());
     let text = serde_json::to_vec(&manifest).unwrap();
     assert_eq!(Manifest::parse(&text).unwrap(), manifest);
@@ -127,6 +128,11 @@ fn wrong_members_are_refused_by_name() {
             "names itself",
         ),
         (with("", "derives_from", json!(["fair_full"])), "names itself"),
+        (
+            with("", "supersedes", json!("fair_full")),
+            "supersedes: must name an earlier",
+        ),
+        (with("", "supersedes", json!(["fair_old"])), "supersedes: invalid type"),
         (with("", "derives_from", json!(["other"])), "derives_from: not the id"),
         (with("", "title", json!(null)), "title: invalid type"),
         (with("", "title", json!("a\u{7}b")), "title: must not have control"),
