@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use imajin_kernel::{Code, Problem};
 use imajin_profile_api::{ProfileApi, ProfileDeleted, ProfileFetch, ProfilePage, ProfileSearch, ProfileView};
 use imajin_proof::http_sig::SignedRequest;
-use imajin_web::Verified;
+use imajin_web::{Authorised, Signer, SoftTier};
 use serde::de::DeserializeOwned;
 
 use crate::Profile;
@@ -14,9 +14,9 @@ const PROFILE_PATH: &str = "/profile/api/profile";
 const AVATAR_PATH: &str = "/profile/api/avatar";
 
 impl Profile {
-    async fn relayed(&self, request: &SignedRequest, method: &str, path: &str) -> Result<Verified, Problem> {
+    async fn relayed(&self, request: &SignedRequest, method: &str, path: &str) -> Result<Authorised<SoftTier>, Problem> {
         let target_uri = self.site.public.absolute(path);
-        self.site.verify(request, method, &target_uri).await
+        Authorised::admit(self.site.verify(request, method, &target_uri).await?)
     }
 }
 

@@ -2,7 +2,7 @@ use imajin_kernel::Env;
 use imajin_proof::http_sig::SignedRequest;
 use imajin_store::idempotency::{self, Key, Outcome};
 use imajin_store::{Conn, Sealer, mutation, nonce};
-use imajin_web::Verified;
+use imajin_web::{Authorised, SoftTier};
 
 use crate::ProfileError;
 
@@ -17,7 +17,7 @@ pub(crate) struct Context {
 /// A signed request that changes something, checked and parsed as far as its signature goes.
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
-    pub(crate) verified: Verified,
+    pub(crate) verified: Authorised<SoftTier>,
     /// The body as it was signed.
     pub(crate) body: Vec<u8>,
     idempotency: Option<Key>,
@@ -31,7 +31,7 @@ pub(crate) enum Made {
 }
 
 impl Change {
-    pub(crate) fn of(verified: Verified, request: &SignedRequest) -> Result<Self, ProfileError> {
+    pub(crate) fn of(verified: Authorised<SoftTier>, request: &SignedRequest) -> Result<Self, ProfileError> {
         let idempotency =
             Key::of(request).map_err(|invalid| ProfileError::invalid("Idempotency-Key", invalid.to_string()))?;
         Ok(Self {

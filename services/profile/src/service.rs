@@ -8,7 +8,7 @@ use imajin_pay_api::PayClient;
 use imajin_profile_api::{AvatarSet, ConnectionsClient, ProfilePage, ProfileSearch, ProfileSet, ProfileView};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_store::{Conn, Db, Sealer, StoreError, mutation, nonce};
-use imajin_web::{Custody, ServiceRoutes, Site, Tier, Verified};
+use imajin_web::{Authorised, Custody, ServiceRoutes, Site, SoftTier};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -223,12 +223,11 @@ impl Profile {
     /// Makes or changes the signer's profile.
     pub(crate) async fn set(
         &self,
-        verified: Verified,
+        verified: Authorised<SoftTier>,
         set: ProfileSet,
         request: &SignedRequest,
         if_match: Option<IfMatch>,
     ) -> Result<(ProfileView, Made), Problem> {
-        verified.tier_require(Tier::Soft)?;
         let did = verified.did().clone();
         let new = NewProfile {
             draft: ProfileDraft::of(set)?,
@@ -243,8 +242,11 @@ impl Profile {
     }
 
     /// Deletes the signer's profile and picture.
-    pub(crate) async fn delete(&self, verified: Verified, request: &SignedRequest) -> Result<Made, Problem> {
-        verified.tier_require(Tier::Soft)?;
+    pub(crate) async fn delete(
+        &self,
+        verified: Authorised<SoftTier>,
+        request: &SignedRequest,
+    ) -> Result<Made, Problem> {
         let change = Change::of(verified, request)?;
         Ok(self
             .write(move |conn, context| domain::change::profile_delete(conn, context, &change))
@@ -254,11 +256,10 @@ impl Profile {
     /// Sets the signer's picture.
     pub(crate) async fn avatar_set(
         &self,
-        verified: Verified,
+        verified: Authorised<SoftTier>,
         set: AvatarSet,
         request: &SignedRequest,
     ) -> Result<(ProfileView, Made), Problem> {
-        verified.tier_require(Tier::Soft)?;
         let did = verified.did().clone();
         let new = NewAvatar {
             identity: self.identity_of(&did).await?,
@@ -274,10 +275,9 @@ impl Profile {
     /// Removes the signer's picture.
     pub(crate) async fn avatar_remove(
         &self,
-        verified: Verified,
+        verified: Authorised<SoftTier>,
         request: &SignedRequest,
     ) -> Result<(ProfileView, Made), Problem> {
-        verified.tier_require(Tier::Soft)?;
         let did = verified.did().clone();
         let change = Change::of(verified, request)?;
         let made = self

@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use imajin_kernel::Problem;
 use imajin_profile_api::{AvatarSet, ProfileView};
-use imajin_web::{Failure, PathParams, ProblemDocument, SignedBody};
+use imajin_web::{Authorised, Failure, PathParams, ProblemDocument, SignedBody, SoftTier};
 use serde_json::Value;
 
 use super::{ProfileState, own_headers};
@@ -31,7 +31,7 @@ use crate::{LARGE_SIDE, SMALL_SIDE};
 )]
 pub(super) async fn avatar_set(
     State(ProfileState(profile)): State<ProfileState>,
-    signed: SignedBody<AvatarSet>,
+    signed: SignedBody<AvatarSet, Authorised<SoftTier>>,
 ) -> Result<Response, Failure> {
     let SignedBody {
         verified,
@@ -53,7 +53,7 @@ pub(super) async fn avatar_set(
 )]
 pub(super) async fn avatar_remove(
     State(ProfileState(profile)): State<ProfileState>,
-    signed: SignedBody<Option<Value>>,
+    signed: SignedBody<Option<Value>, Authorised<SoftTier>>,
 ) -> Result<Response, Failure> {
     let (view, made) = profile.avatar_remove(signed.verified, &signed.request).await?;
     Ok((own_headers(&view, made), Json(view)).into_response())

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use imajin_kernel::{Code, Problem};
 use imajin_profile_api::{ProfileDeleted, ProfileSet, ProfileView};
 use imajin_proof::digest::sha256_hex;
-use imajin_web::{Failure, PathParams, ProblemDocument, SignedBody, Viewer};
+use imajin_web::{Authorised, Failure, PathParams, ProblemDocument, SignedBody, SoftTier, Viewer};
 use serde_json::Value;
 
 use super::{ProfileState, own_headers};
@@ -82,7 +82,7 @@ fn unreadable() -> Problem {
 pub(super) async fn profile_set(
     State(ProfileState(profile)): State<ProfileState>,
     IfMatchHeader(if_match): IfMatchHeader,
-    signed: SignedBody<ProfileSet>,
+    signed: SignedBody<ProfileSet, Authorised<SoftTier>>,
 ) -> Result<Response, Failure> {
     let SignedBody {
         verified,
@@ -106,7 +106,7 @@ pub(super) async fn profile_set(
 )]
 pub(super) async fn profile_delete(
     State(ProfileState(profile)): State<ProfileState>,
-    signed: SignedBody<Option<Value>>,
+    signed: SignedBody<Option<Value>, Authorised<SoftTier>>,
 ) -> Result<Json<ProfileDeleted>, Failure> {
     profile.delete(signed.verified, &signed.request).await?;
     Ok(Json(ProfileDeleted { deleted: true }))
