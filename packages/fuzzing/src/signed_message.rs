@@ -49,7 +49,9 @@ pub(crate) fn run(data: &[u8]) {
     let Ok(canonical) = message.canonical_bytes() else {
         return;
     };
-    assert_eq!(SignedMessage::from_slice(&canonical).as_ref(), Ok(&message));
+    // Not the messages: 1e1 is a float in one and the canonical 10 an integer in the other.
+    let again = SignedMessage::from_slice(&canonical).and_then(|message| message.canonical_bytes());
+    assert_eq!(again.as_ref(), Ok(&canonical), "a message is its own canonical form");
     if message.verify_self_certified("ticket").is_ok() {
         let signed = message.signed_bytes();
         // The DID in another form is another text, so nothing but the signed bytes themselves can pass.
