@@ -1,7 +1,7 @@
 //! Versions of logs that come from elsewhere.
 //!
-//! Of an identity that is at home elsewhere the log is verified, pinned, and extended when a later version comes. Of one
-//! of this node it is evidence: what another witness saw may make the identity contested, or bring a recovery.
+//! Of an identity that is at home elsewhere the log is verified, pinned, and extended when a later version comes. Of
+//! one of this node it is evidence: what another witness saw may make the identity contested, or bring a recovery.
 
 use std::collections::BTreeSet;
 
