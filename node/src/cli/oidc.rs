@@ -57,7 +57,7 @@ pub(super) struct AddArgs {
     #[arg(long = "logout-uri", value_name = "URI")]
     logout_uris: Vec<String>,
     /// How the application proves itself; `none` for one that can keep no secret.
-    #[arg(long, default_value = "client_secret_basic", value_parser = ["client_secret_basic", "client_secret_post", "none"])]
+    #[arg(long, default_value = "client_secret_basic", value_parser = AUTH_METHODS)]
     auth_method: String,
     /// How its ID tokens are signed.
     #[arg(long, default_value = "RS256", value_parser = ["RS256", "ES256", "EdDSA"])]
@@ -81,6 +81,7 @@ struct Clients {
     clients: Vec<Client>,
 }
 
+const AUTH_METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
 const CLIENTS: &str = "/auth/api/oidc/clients";
 
 impl OidcCommand {

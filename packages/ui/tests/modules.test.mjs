@@ -167,7 +167,8 @@ test('The canonical form is the one of RFC 8785', () => {
 test('A signed message is signed over everything but its signature', async () => {
   const { privateKey, publicKey } = await keyFromSeed(SEED);
   const did = didOf(publicKey);
-  const { signature, ...rest } = await messageSign({ did, privateKey }, 'login', 'did:web:b.example', { nonce: 'n' }, 7);
+  const identity = { did, privateKey };
+  const { signature, ...rest } = await messageSign(identity, 'login', 'did:web:b.example', { nonce: 'n' }, 7);
   const key = await crypto.webcrypto.subtle.importKey('raw', hex(PUBLIC), 'Ed25519', false, ['verify']);
   const text = `{"from":"${did}","payload":{"nonce":"n"},"timestamp":7,"to":"did:web:b.example","type":"login"}`;
   assert.equal(canonical(rest), text);

@@ -95,13 +95,13 @@ async fn a_statement_by_another_nodes_key_is_refused(backend: Backend) {
     let scene = Scene::new(backend).await;
     let (forger, cookie) = scene.forger().await;
     let other = SecretKey::generate(&scene.home.env);
-    let path = forger.path_by(&other, &forger.standard(), &forger.statement());
+    let path = Forger::path_by(&other, &forger.standard(), &forger.statement());
     assert_refused(&arrive(&scene.visited, &path, &cookie).await, 401, "bad_signature");
     // Another node in its own name: this browser has set out for somewhere else.
     let third = scene.nodes.node(3).await;
     let mut standard = forger.standard();
     standard.iss = web_did(&third).to_string();
-    let path = forger.path_by(third.keyring.node_key(), &standard, &forger.statement());
+    let path = Forger::path_by(third.keyring.node_key(), &standard, &forger.statement());
     assert_refused(&arrive(&scene.visited, &path, &cookie).await, 401, "bad_signature");
     scene.nodes.close().await;
 }
@@ -114,9 +114,9 @@ async fn a_home_cannot_vouch_for_somebody_who_has_not_signed(backend: Backend) {
     standard.sub = victim.to_string();
     let path = forger.path(&standard, &forger.statement());
     assert_refused(&arrive(&scene.visited, &path, &cookie).await, 401, "bad_signature");
-    let mut forged = forger.statement();
-    forged.message.from = victim;
-    let path = forger.path(&standard, &forged);
+    let mut lying = forger.statement();
+    lying.message.from = victim;
+    let path = forger.path(&standard, &lying);
     assert_refused(&arrive(&scene.visited, &path, &cookie).await, 401, "bad_signature");
     scene.nodes.close().await;
 }

@@ -201,10 +201,10 @@ impl Forger<'_> {
 
     /// Signed by the home's own key.
     pub(crate) fn path<K: TokenKind>(&self, standard: &Standard, statement: &K) -> String {
-        self.path_by(self.home.keyring.node_key(), standard, statement)
+        Self::path_by(self.home.keyring.node_key(), standard, statement)
     }
 
-    pub(crate) fn path_by<K: TokenKind>(&self, key: &SecretKey, standard: &Standard, statement: &K) -> String {
+    pub(crate) fn path_by<K: TokenKind>(key: &SecretKey, standard: &Standard, statement: &K) -> String {
         let token = issue(key, &key_id(&key.public()), standard, statement).unwrap();
         format!("/auth/federation/callback?statement={token}")
     }
