@@ -215,7 +215,10 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let dir = DataDir::create(root.path()).unwrap();
         dir.keyring_ensure(&Env::system()).unwrap();
-        let is_locked = |error: DataDirError| matches!(&error, DataDirError::Vault(inner) if matches!(**inner, VaultError::Locked { .. }));
+        let is_locked = |error: DataDirError| match error {
+            DataDirError::Vault(inner) => matches!(*inner, VaultError::Locked { .. }),
+            _ => false,
+        };
         let before = fs::read(root.path().join("vault.json")).unwrap();
         fs::write(root.path().join("master.key"), "00".repeat(32)).unwrap();
         assert!(is_locked(dir.keyring_ensure(&Env::system()).unwrap_err()));

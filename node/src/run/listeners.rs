@@ -171,8 +171,7 @@ fn one_port_routes(config: &Config, services: &Services) -> Result<Router, Start
         .into_iter()
         .map(|(service, routes)| (service, routes.openapi))
         .collect();
-    node.openapi = spec::union(&parts)
-        .map_err(|error| StartError::Configuration(format!("the description of the API cannot be made: {error}")))?;
+    node.openapi = spec::union(parts);
     Ok(router
         .merge(node.into_router())
         .merge(pages::problem_pages())

@@ -1,5 +1,5 @@
-// Claiming a mailbox: the token of its link is sent once, signed with the key to which everything of the mailbox belongs
-// from then on.
+// Claiming a mailbox: the token of its link is sent once, signed with the key to which everything of the mailbox
+// belongs from then on.
 
 import { signedFetch } from './http-signature.js';
 import { identityChoices } from './identity.js';

@@ -1,9 +1,9 @@
 //! A soft identity is claimed by somebody with a key, who proves its mailbox.
 //!
 //! What was signed stays as it was signed: tickets, orders and receipts go on naming the soft identity. The claim says
-//! whose they are now, and every service asks for it (`holdings_fetch`) when somebody reads or spends; so there is nothing
-//! to deliver and nothing to lose (`docs/adr/0010-claims-are-asked-for.md`). The soft identity itself ends: its sessions,
-//! and the node signs nothing for it any more. Its mailbox logs the owner in from then on.
+//! whose they are now, and every service asks for it (`holdings_fetch`) when somebody reads or spends; so there is
+//! nothing to deliver and nothing to lose (`docs/adr/0010-claims-are-asked-for.md`). The soft identity itself ends: its
+//! sessions, and the node signs nothing for it any more. Its mailbox logs the owner in from then on.
 
 use diesel::prelude::*;
 use imajin_did::Did;

@@ -1,5 +1,5 @@
-//! The keys that sign session tokens grow old, and are replaced by age or by command. A retired key goes on verifying until
-//! its last token has expired, so nobody is logged out.
+//! The keys that sign session tokens grow old, and are replaced by age or by command. A retired key goes on verifying
+//! until its last token has expired, so nobody is logged out.
 
 use imajin_did::{Did, Keyring};
 use imajin_kernel::{Env, Problem, Span, Timestamp};
@@ -28,8 +28,8 @@ struct Rotation {
 }
 
 impl Auth {
-    /// Replaces the key that signs session tokens if it is old, and learns what other processes have done. The background
-    /// task calls it.
+    /// Replaces the key that signs session tokens if it is old, and learns what other processes have done. The
+    /// background task calls it.
     ///
     /// # Errors
     /// What the database says.
@@ -55,8 +55,8 @@ impl Auth {
     }
 }
 
-/// Replaces the key that signs session tokens, at an operator's command. A running node learns of it within a minute, or
-/// with the first token that the new key has signed. Returns the new key's `kid`.
+/// Replaces the key that signs session tokens, at an operator's command. A running node learns of it within a minute,
+/// or with the first token that the new key has signed. Returns the new key's `kid`.
 ///
 /// # Errors
 /// When it was done too often within a day, or the database refuses.

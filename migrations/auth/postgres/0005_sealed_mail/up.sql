@@ -1,5 +1,5 @@
--- Messages that stay on a node without a mail server hold login links: from now on they are sealed. Those that are there
--- have expired by the time that anyone could read them.
+-- Messages that stay on a node without a mail server hold login links: from now on they are sealed. Those that are
+-- there have expired by the time that anyone could read them.
 DROP TABLE development_mails;
 CREATE TABLE development_mails (
     id TEXT NOT NULL PRIMARY KEY,

@@ -27,8 +27,8 @@ impl Needle {
             hex::encode_upper(secret).into_bytes(),
             bs58::encode(secret).into_string().into_bytes(),
         ];
-        // Base64 writes three bytes as four letters: within something longer, a PEM file for example, a secret stands in
-        // one of three ways. The letters at its ends depend on its neighbours.
+        // Base64 writes three bytes as four letters: within something longer, a PEM file for example, a secret stands
+        // in one of three ways. The letters at its ends depend on its neighbours.
         for before in 0..3 {
             let shifted = [&vec![0; before][..], secret].concat();
             for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {

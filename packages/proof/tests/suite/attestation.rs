@@ -43,7 +43,10 @@ fn an_attestation_travels_as_text_and_is_checked_offline() {
 fn the_signed_bytes_are_canonical_json_with_an_exact_confidence() {
     let bytes = signed().signed_bytes().unwrap();
     let expected = format!(
-        r#"{{"attestationType":"event.attended","attester":"{}","claim":{{"event":"evt_1"}},"confidence":0.9,"subject":"{}","timestamp":1800000000000,"version":1}}"#,
+        concat!(
+            r#"{{"attestationType":"event.attended","attester":"{}","claim":{{"event":"evt_1"}},"confidence":0.9,"#,
+            r#""subject":"{}","timestamp":1800000000000,"version":1}}"#
+        ),
         key(1).did(),
         key(2).did()
     );

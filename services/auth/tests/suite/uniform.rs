@@ -1,5 +1,5 @@
-//! An unknown name is not told from a known one: the same answers after the same work. Counted, because a clock in a test
-//! is a coin.
+//! An unknown name is not told from a known one: the same answers after the same work. Counted, because a clock in a
+//! test is a coin.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
