@@ -78,7 +78,8 @@ fn shares(count: usize, equal: bool, state: &mut u64) -> Vec<u64> {
 fn manifest(depth: usize, draft: &Draft, below: usize) -> Manifest {
     let mut state = draft.seed;
     let sources = draft.sources.min(below);
-    let shares = shares(draft.contributors + sources, draft.equal, &mut state);
+    // A manifest has at most a thousand entries, sources included.
+    let shares = shares((draft.contributors + sources).min(1_000), draft.equal, &mut state);
     let entries: Vec<Value> = shares
         .iter()
         .enumerate()
