@@ -65,6 +65,7 @@ pub(super) struct AddArgs {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names of RFC 7591")]
 struct Client {
     client_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]

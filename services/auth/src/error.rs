@@ -199,21 +199,23 @@ impl AuthError {
             | Self::HandleReserved
             | Self::ForeignTarget
             | Self::MailboxForm
-            | Self::NextForm => Code::InvalidRequest,
+            | Self::NextForm
+            | Self::ListForm(_) => Code::InvalidRequest,
             Self::Attestation(error) => error.code(),
-            Self::ListForm(_) => Code::InvalidRequest,
-            Self::AttestationRevoked | Self::ClaimDone | Self::ClaimTaken | Self::ClaimLimit(_) => Code::Conflict,
-            Self::AttestationUnknown => Code::NotFound,
-            Self::AttestationLimit { .. } | Self::RotationTooOften => Code::RateLimited,
-            Self::HandleTaken | Self::SetupDone => Code::Conflict,
+            Self::AttestationRevoked
+            | Self::ClaimDone
+            | Self::ClaimTaken
+            | Self::ClaimLimit(_)
+            | Self::HandleTaken
+            | Self::SetupDone => Code::Conflict,
             Self::OtherSigner | Self::LoginFailed => Code::BadSignature,
             Self::ChallengeExpired => Code::StaleSignature,
             Self::ChallengeUsed => Code::Replayed,
             Self::NotRegistered | Self::NotCustodial | Self::SetupTokenWrong => Code::Forbidden,
-            Self::IdentityUnknown | Self::SessionUnknown => Code::NotFound,
+            Self::IdentityUnknown | Self::SessionUnknown | Self::AttestationUnknown => Code::NotFound,
             Self::IdentityDeactivated | Self::LinkGone => Code::Gone,
             Self::CallerUnknown | Self::MailboxCaller | Self::SessionEnded => Code::Unauthenticated,
-            Self::MailboxLimit { .. } => Code::RateLimited,
+            Self::MailboxLimit { .. } | Self::AttestationLimit { .. } | Self::RotationTooOften => Code::RateLimited,
             Self::MailQueueFull => Code::Unavailable,
         }
     }

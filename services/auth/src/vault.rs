@@ -6,12 +6,14 @@ use imajin_store::vault::SealedColumn;
 
 use crate::custodial::custodial_label;
 use crate::mailbox::mail_label;
+use crate::oidc::keys::seal_label as oidc_label;
+use crate::oidc::rows::OidcKeyRow;
 use crate::rows::{CustodialKeyRow, DevelopmentMailRow, SessionKeyRow};
-use crate::schema::{custodial_keys, development_mails, session_keys};
+use crate::schema::{custodial_keys, development_mails, oidc_keys, session_keys};
 use crate::session_keys::seal_label;
 
 /// Every sealed column of auth.
-pub const SEALED_COLUMNS: [SealedColumn; 3] = [
+pub const SEALED_COLUMNS: [SealedColumn; 4] = [
     sealed_column!(
         CustodialKeyRow,
         custodial_keys,
@@ -29,6 +31,15 @@ pub const SEALED_COLUMNS: [SealedColumn; 3] = [
         order = kid,
         holds = "the keys that sign session tokens",
         label = |row| seal_label(&row.kid),
+    ),
+    sealed_column!(
+        OidcKeyRow,
+        oidc_keys,
+        "oidc_keys",
+        sealed_key,
+        order = kid,
+        holds = "the keys that sign ID tokens",
+        label = |row| oidc_label(&row.kid),
     ),
     sealed_column!(
         DevelopmentMailRow,

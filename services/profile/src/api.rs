@@ -14,7 +14,12 @@ const PROFILE_PATH: &str = "/profile/api/profile";
 const AVATAR_PATH: &str = "/profile/api/avatar";
 
 impl Profile {
-    async fn relayed(&self, request: &SignedRequest, method: &str, path: &str) -> Result<Authorised<SoftTier>, Problem> {
+    async fn relayed(
+        &self,
+        request: &SignedRequest,
+        method: &str,
+        path: &str,
+    ) -> Result<Authorised<SoftTier>, Problem> {
         let target_uri = self.site.public.absolute(path);
         Authorised::admit(self.site.verify(request, method, &target_uri).await?)
     }

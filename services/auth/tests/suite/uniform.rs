@@ -13,6 +13,7 @@ use crate::world::{Reply, World};
 /// Queries of this process; each test has one of its own.
 static QUERIES: AtomicUsize = AtomicUsize::new(0);
 
+#[expect(clippy::unnecessary_wraps, reason = "what Diesel asks for")]
 fn counter() -> Option<Box<dyn Instrumentation>> {
     Some(Box::new(|event: InstrumentationEvent<'_>| {
         if matches!(event, InstrumentationEvent::StartQuery { .. }) {

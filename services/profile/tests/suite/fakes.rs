@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use imajin_auth_api::{
     AccountExport, AccountRecord, AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList,
-    IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent, SessionRecord, SessionViewRequest, SetupState,
-    SetupStateRequest,
+    DeviceListRequest, DeviceListView, HoldingsFetch, IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent,
+    SessionRecord, SessionViewRequest, SetupState, SetupStateRequest,
 };
 use imajin_did::Did;
 use imajin_events_api::{
@@ -101,6 +101,14 @@ impl AuthApi for FakeAuth {
                 expires_at: at,
             }],
         })
+    }
+
+    async fn device_list(&self, _: DeviceListRequest) -> Result<Option<DeviceListView>, Problem> {
+        Ok(None)
+    }
+
+    async fn holdings_fetch(&self, request: HoldingsFetch) -> Result<Vec<Did>, Problem> {
+        Ok(vec![request.did])
     }
 
     async fn setup_state(&self, _: SetupStateRequest) -> Result<SetupState, Problem> {
