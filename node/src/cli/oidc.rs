@@ -65,8 +65,7 @@ pub(super) struct AddArgs {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "the names of RFC 7591")]
-struct Client {
+struct Registered {
     client_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<String>,
@@ -79,7 +78,7 @@ struct Client {
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Clients {
-    clients: Vec<Client>,
+    clients: Vec<Registered>,
 }
 
 const AUTH_METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "none"];
@@ -120,7 +119,7 @@ async fn add(args: AddArgs, output: Output) -> Result<(), CommandError> {
         "post_logout_redirect_uris": args.logout_uris,
         "token_endpoint_auth_method": args.auth_method, "id_token_signed_response_alg": args.algorithm,
     });
-    let client: Client = args.node.signing(&args.key)?.send("POST", CLIENTS, &body, None).await?;
+    let client: Registered = args.node.signing(&args.key)?.send("POST", CLIENTS, &body, None).await?;
     output.result(&client, |client| {
         let secret = client.client_secret.as_ref().map_or_else(
             || "It has no secret.".to_owned(),

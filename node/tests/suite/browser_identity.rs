@@ -127,8 +127,7 @@ async fn browser_somebody_signs_in_at_an_application_and_at_another_node() {
     let place = browser.evaluate("return location.origin").await.unwrap();
     assert_eq!(place, json!(other.url()));
     browser.close().await.unwrap();
-    for (node, home) in [(node, home), (other, other_home)] {
-        node.stop();
-        home.verify_clean();
-    }
+    node.stop();
+    other.stop();
+    [home, other_home].iter().for_each(Home::verify_clean);
 }

@@ -73,30 +73,15 @@ async fn what_a_mailbox_has_is_claimed(backend: Backend) {
         assert_eq!(ada.get(&session, path).await.0, 404, "{path} before");
     }
 
-    imajin(&[
-        "login",
-        "--node",
-        &node.url(),
-        "--key",
-        text(&key),
-        "--claim",
-        "ada@example.org",
-    ])
-    .expect_success();
+    let mailbox = ["--claim", "ada@example.org"];
+    imajin(&[&["login", "--node", &node.url(), "--key", text(&key)], &mailbox[..]].concat()).expect_success();
     let link = crate::vault::newest_token(&home).await;
     // Killed and started again in between: a claim is one transaction, and everything else asks for it.
     node.kill();
     let node = home.up(&[]);
-    let claimed = imajin(&[
-        "login",
-        "--node",
-        &node.url(),
-        "--key",
-        text(&key),
-        "--claim-link",
-        &link,
-    ])
-    .expect_success();
+    let link = ["--claim-link", &link];
+    let claimed =
+        imajin(&[&["login", "--node", &node.url(), "--key", text(&key)], &link[..]].concat()).expect_success();
     assert_eq!(claimed["claimed"].as_str(), Some(soft.did.as_str()));
     node.kill();
     let node = home.up(&[]);
@@ -117,7 +102,7 @@ async fn what_a_mailbox_has_is_claimed(backend: Backend) {
         assert_eq!(balance["balances"][0]["balance"]["amount"], sold, "{balance}");
     }
     // Money that comes in for the soft identity afterwards is not lost.
-    let more = buy_again(&home, &node).await;
+    let more = buy_again(&home, &node);
     let balance = imajin(&["balance", "--node", &node.url(), "--key", text(&key)]).expect_success();
     assert_eq!(balance["balances"][0]["balance"]["amount"], more, "{balance}");
     node.stop();
@@ -177,7 +162,7 @@ async fn acceptance_of(home: &Home, did: &str, manifest: &Value) -> String {
 }
 
 /// Sells one more ticket of that event; what was earned in all by then.
-async fn buy_again(home: &Home, node: &Node) -> &'static str {
+fn buy_again(home: &Home, node: &Node) -> &'static str {
     let buyer = home.key(&format!(
         "buyer-{}.key",
         std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos()

@@ -189,7 +189,7 @@ async fn the_root_describes_every_service_with_its_prefix() {
     let home = Home::new(Backend::Sqlite);
     let node = home.up(&[]);
     let somebody = Buyer::stranger(&node);
-    let spec = async |path: &str| -> serde_json::Value {
+    let spec = async |path: &str| -> Value {
         let answer = somebody.http.get(somebody.url(path)).send().await.unwrap();
         answer.json().await.unwrap()
     };

@@ -61,7 +61,7 @@ pub(crate) async fn newest_token(home: &Home) -> String {
     let mails = mails.filter(|(name, _)| name.contains("development_mails"));
     let mail: Value = mails
         .map(|(_, mail)| serde_json::from_slice(&mail).unwrap())
-        .last()
+        .next_back()
         .unwrap();
     mail["link"]
         .as_str()

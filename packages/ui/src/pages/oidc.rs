@@ -6,8 +6,8 @@ use crate::Shell;
 
 /// `/auth/oidc/authorize`: an application asks who somebody is.
 ///
-/// The form posts `request`, `decision` (`allow` or `deny`) and one `scope` per ticked box to `action`. Where the person
-/// holds the key, `consent.js` signs the answer instead.
+/// The form posts `request`, `decision` (`allow` or `deny`) and one `scope` per ticked box to `action`. Where the
+/// person holds the key, `consent.js` signs the answer instead.
 #[derive(Debug, Clone, Template)]
 #[template(path = "consent.html")]
 pub struct ConsentPage {
