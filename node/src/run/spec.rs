@@ -5,8 +5,8 @@ use utoipa::openapi::{Info, OpenApi};
 
 use crate::config::ServiceName;
 
-/// Puts the descriptions side by side: paths with their service's prefix, operations tagged with its name. A schema that
-/// two services name alike is the one of the first; the description of a service has its own.
+/// Puts the descriptions side by side: paths with their service's prefix, operations tagged with its name. A schema
+/// that two services name alike is the one of the first; the description of a service has its own.
 pub(super) fn union(parts: Vec<(ServiceName, OpenApi)>) -> OpenApi {
     let mut all = OpenApi::default();
     for (service, mut part) in parts {

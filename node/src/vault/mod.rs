@@ -2,8 +2,8 @@
 //!
 //! The master key (a file, a passphrase, a credential) opens the vault and nothing else. Inside are the root, from
 //! which the keys of the row seals are derived and which stays, and the key that seals now, which is replaced when the
-//! master key is changed (`docs/adr/0011-vault.md`). The vault is written once for each master key that may open it, so there
-//! is a moment in a change when both do, and none when neither does.
+//! master key is changed (`docs/adr/0011-vault.md`). The vault is written once for each master key that may open it,
+//! so there is a moment in a change when both do, and none when neither does.
 
 mod change;
 mod means;

@@ -65,10 +65,10 @@ fn every_changed_member_breaks_it() {
         ("timestamp", json!(1_800_000_000_001_i64)),
     ];
     for (member, value) in changes {
-        let mut changed = good.clone();
-        changed[member] = value;
-        let changed = Attestation::from_slice(changed.to_string().as_bytes()).unwrap();
-        let refused = changed.verify_self_certified();
+        let mut forged = good.clone();
+        forged[member] = value;
+        let forged = Attestation::from_slice(forged.to_string().as_bytes()).unwrap();
+        let refused = forged.verify_self_certified();
         assert_eq!(
             refused,
             Err(AttestationError::Proof(ProofError::BadSignature)),
@@ -97,14 +97,15 @@ fn what_is_no_attestation_is_refused() {
         ("more", json!(true)),
     ];
     for (member, value) in changes {
-        let mut changed = good.clone();
-        changed[member] = value.clone();
+        let mut forged = good.clone();
+        forged[member] = value.clone();
         assert!(
-            Attestation::from_slice(changed.to_string().as_bytes()).is_err(),
+            Attestation::from_slice(forged.to_string().as_bytes()).is_err(),
             "{member}: {value}"
         );
     }
-    let twice = format!("{{\"version\":1,{}", &serde_json::to_string(&signed()).unwrap()[1..]);
+    let whole = serde_json::to_string(&signed()).unwrap();
+    let twice = whole.replacen('{', "{\"version\":1,", 1);
     assert!(
         Attestation::from_slice(twice.as_bytes()).is_err(),
         "a member that occurs twice"

@@ -85,8 +85,8 @@ pub fn append(conn: &mut Conn, writer: &Writer, mutation: &Mutation<'_>) -> Resu
     append_row(conn, writer, mutation, Some(mutation.body.clone()))
 }
 
-/// The same for a body that must not stay, such as a token, or a picture that tells where it was taken: only its digest is
-/// kept, as after an erasure, which is logged right behind it. The body never reaches the database.
+/// The same for a body that must not stay, such as a token, or a picture that tells where it was taken: only its digest
+/// is kept, as after an erasure, which is logged right behind it. The body never reaches the database.
 ///
 /// # Errors
 /// As [`append`].

@@ -1,8 +1,8 @@
 //! Balances of soft identities that somebody with a key has claimed.
 //!
 //! Nobody tells pay about a claim: it asks auth when the owner looks at a balance or spends, and moves then what is
-//! there, by an ordinary transfer. Money that comes in for the soft identity later moves the next time. Held money stays where
-//! its hold is, and moves when it comes back.
+//! there, by an ordinary transfer. Money that comes in for the soft identity later moves the next time. Held money
+//! stays where its hold is, and moves when it comes back.
 
 use imajin_did::Did;
 use imajin_kernel::Problem;
