@@ -1,6 +1,7 @@
 // Data Integrity proofs of the cryptosuite eddsa-jcs-2022 (W3C), over documents in their canonical form (RFC 8785).
 
 import { joined, sha256, toBase58, utf8 } from './bytes.js';
+import { canonical } from './canonical.js';
 import { keySign } from './keys.js';
 
 /** @typedef {{ [member: string]: unknown }} JsonObject */
@@ -13,24 +14,6 @@ import { keySign } from './keys.js';
  * @property {'assertionMethod'} proofPurpose
  * @property {string} proofValue multibase Base58
  */
-
-/**
- * The canonical text of JSON (RFC 8785): members by their UTF-16 code units; numbers and strings are written as
- * ECMAScript writes them, which is what the RFC took its rules from.
- * @param {unknown} value
- * @returns {string}
- */
-export function canonical(value) {
-  if (Array.isArray(value)) {
-    return `[${value.map(canonical).join(',')}]`;
-  }
-  if (value !== null && typeof value === 'object') {
-    const members = Object.entries(value).filter(([, member]) => member !== undefined);
-    members.sort(([one], [other]) => (one < other ? -1 : 1));
-    return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`;
-  }
-  return JSON.stringify(value);
-}
 
 /** @param {JsonObject} document without its proof */
 export function documentDigest(document) {

@@ -1,25 +1,8 @@
 // Statements that outlive their request: a message whose canonical form (RFC 8785) is signed by the sender's key.
 
 import { toHex, utf8 } from './bytes.js';
+import { canonical } from './canonical.js';
 import { keySign } from './keys.js';
-
-/**
- * The canonical form: members in the order of their UTF-16 units, nothing between them. Texts and numbers are written
- * by JSON.stringify, whose form RFC 8785 takes over.
- * @param {unknown} value
- * @returns {string}
- */
-export function canonical(value) {
-  if (Array.isArray(value)) {
-    return `[${value.map(canonical).join(',')}]`;
-  }
-  if (typeof value === 'object' && value !== null) {
-    const members = Object.entries(value).filter(([, member]) => member !== undefined);
-    members.sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`;
-  }
-  return JSON.stringify(value);
-}
 
 /**
  * @param {Pick<import('./identity.js').Identity, 'did' | 'privateKey'>} identity

@@ -15,7 +15,7 @@ use crate::support::{Buyer, Home, Node};
 use table::{Access, OPERATIONS, Operation};
 
 /// Services that have operations.
-const SERVICES: [&str; 4] = ["auth", "pay", "events", "registry"];
+const SERVICES: [&str; 5] = ["auth", "pay", "profile", "events", "registry"];
 
 /// What stands in for each path parameter: well-formed, and nobody's.
 fn concrete(path: &str) -> String {
@@ -25,6 +25,9 @@ fn concrete(path: &str) -> String {
             "{did_or_handle}" | "{key}" => "nobody_here".to_owned(),
             "{did}" => "did:key:z6MktwupdmLXVVqTzCw4i46r4uGyosGXRnR3XjN4Zq7oMMsw".to_owned(),
             "{rail}" => "sandbox".to_owned(),
+            "{client_id}" => "oic_00000000000000000000000000".to_owned(),
+            "{hash}" => "0".repeat(64),
+            "{file}" => "256.jpg".to_owned(),
             "{id}" => format!("{}_00000000000000000000000000", prefix(before)),
             fixed => fixed.to_owned(),
         };
@@ -140,6 +143,17 @@ impl Asker<'_> {
                 self.ask_signed(anonymous, people).await;
                 let answer = self.signed(&stranger, &self.path).await;
                 self.refused(answer, StatusCode::FORBIDDEN, "not registered").await;
+            }
+            Access::Operator => {
+                self.ask_signed(anonymous, people).await;
+                let answer = self.signed(&people.known, &self.path).await;
+                self.refused(answer, StatusCode::FORBIDDEN, "not the operator").await;
+            }
+            Access::OperatorSession => {
+                self.refused(anonymous, unauthorized, "anonymous").await;
+                let header = ("authorization", format!("Bearer {}", people.token));
+                let answer = self.plain(&people.known, Some(header)).await;
+                self.refused(answer, StatusCode::FORBIDDEN, "not the operator").await;
             }
         }
     }

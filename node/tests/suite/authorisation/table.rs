@@ -3,7 +3,8 @@
 pub(super) enum Access {
     /// Anybody.
     Public,
-    /// Anybody who brings a proof in the body or the address: a challenge's answer, an attestation, a link's token.
+    /// Anybody who brings a proof in the body, the address or a header: a challenge's answer, an attestation, a link's
+    /// token, a client's secret, the origin of one of our own pages.
     Proof,
     /// A living session, which only reads.
     Session,
@@ -13,6 +14,10 @@ pub(super) enum Access {
     Soft,
     /// A signed request by somebody who is registered with a key of their own.
     Key,
+    /// A signed request by the operator.
+    Operator,
+    /// A living session of the operator, which only reads.
+    OperatorSession,
 }
 
 /// One operation, and what it is asked with.
@@ -38,7 +43,7 @@ const fn operation_with(method: &'static str, path: &'static str, access: Access
     }
 }
 
-use Access::{Key, Proof, Public, Session, Signed, Soft};
+use Access::{Key, Operator, OperatorSession, Proof, Public, Session, Signed, Soft};
 
 /// Every operation that the services describe.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -92,6 +97,57 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation_with("POST", "/auth/api/verify", Public, r#"{"message":{}}"#),
     operation("GET", "/auth/onboard", Proof),
     operation("POST", "/auth/onboard", Proof),
+    operation("GET", "/auth/.well-known/jwks.json", Public),
+    operation("GET", "/auth/.well-known/openid-configuration", Public),
+    operation("POST", "/auth/api/federation/allow", Signed),
+    operation("GET", "/auth/api/oidc/clients", OperatorSession),
+    operation_with(
+        "POST",
+        "/auth/api/oidc/clients",
+        Operator,
+        r#"{"client_name":"A","redirect_uris":["https://a.example/"]}"#,
+    ),
+    operation_with("DELETE", "/auth/api/oidc/clients/{id}", Operator, "null"),
+    operation("POST", "/auth/api/oidc/consent", Signed),
+    operation("GET", "/auth/api/oidc/grants", Session),
+    operation_with("DELETE", "/auth/api/oidc/grants/{client_id}", Signed, "null"),
+    operation_with("POST", "/auth/api/oidc/keys/rotate", Operator, "null"),
+    operation("GET", "/auth/api/passkeys", Session),
+    operation("POST", "/auth/api/passkeys", Signed),
+    operation_with("DELETE", "/auth/api/passkeys/{id}", Signed, "null"),
+    operation("POST", "/auth/api/passkeys/login", Proof),
+    operation("POST", "/auth/api/passkeys/login/options", Public),
+    operation("GET", "/auth/api/passkeys/options", Session),
+    operation("GET", "/auth/federation/authorize", Proof),
+    operation("GET", "/auth/federation/callback", Proof),
+    operation("POST", "/auth/federation/consent", Proof),
+    operation("GET", "/auth/federation/login", Public),
+    operation("POST", "/auth/federation/login", Proof),
+    operation("GET", "/auth/oidc/authorize", Public),
+    operation("POST", "/auth/oidc/authorize", Public),
+    operation("POST", "/auth/oidc/consent", Proof),
+    operation("POST", "/auth/oidc/introspect", Proof),
+    operation("GET", "/auth/oidc/logout", Public),
+    operation("POST", "/auth/oidc/logout", Proof),
+    operation("POST", "/auth/oidc/register", Proof),
+    operation("POST", "/auth/oidc/revoke", Proof),
+    operation("OPTIONS", "/auth/oidc/token", Public),
+    operation("POST", "/auth/oidc/token", Proof),
+    operation("GET", "/auth/oidc/userinfo", Session),
+    operation("OPTIONS", "/auth/oidc/userinfo", Public),
+    operation("POST", "/auth/oidc/userinfo", Session),
+    operation("GET", "/auth/passkeys", Public),
+    operation("POST", "/auth/passkeys/add", Proof),
+    operation("POST", "/auth/passkeys/remove", Proof),
+    operation_with("PUT", "/profile/api/avatar", Soft, r#"{"image":""}"#),
+    operation("DELETE", "/profile/api/avatar", Soft),
+    operation("GET", "/profile/api/avatars/{hash}/{file}", Public),
+    operation("GET", "/profile/api/export", Session),
+    operation("GET", "/profile/api/profile", Session),
+    operation_with("PUT", "/profile/api/profile", Soft, r#"{"version":0}"#),
+    operation("DELETE", "/profile/api/profile", Soft),
+    operation("GET", "/profile/api/profile/{id}", Public),
+    operation("GET", "/profile/api/search", Public),
     operation("GET", "/pay/api/balance", Session),
     operation("POST", "/pay/api/checkout", Signed),
     operation("GET", "/pay/api/checkout/{id}", Session),
