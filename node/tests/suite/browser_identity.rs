@@ -100,7 +100,8 @@ async fn browser_somebody_signs_in_at_an_application_and_at_another_node() {
     browser.wait_for("#allow-button").await.unwrap();
     browser.screenshot("oidc-1-consent").await.unwrap();
     browser.click("#allow-button").await.unwrap();
-    browser.wait_for_text("Nodes").await.unwrap();
+    let directory = "nav a[href='/directory'][aria-current='page']";
+    browser.wait_for(directory).await.unwrap();
     let place = browser.evaluate("return location.href").await.unwrap();
     let place = place.as_str().unwrap();
     assert!(

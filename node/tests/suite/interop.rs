@@ -181,6 +181,35 @@ async fn an_unmodified_openid_client_logs_in_and_an_unmodified_jose_verifies_our
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn libraries_for_did_key_agree_with_our_documents() {
+    let home = Home::new(Backend::Sqlite);
+    let node = home.up(&[]);
+    let (known, stranger) = (Buyer::registered(&node).await, Buyer::stranger(&node));
+    for person in [&known, &stranger] {
+        let did = person.key.did().to_string().replace("did:mjn:", "did:key:");
+        let mut script = Script::start("did_key.mjs", &[&did]);
+        let (method, resolver) = (script.read(), script.read());
+        let url = person.url(&format!("/1.0/identifiers/{did}"));
+        let result: Value = person.http.get(url).send().await.unwrap().json().await.unwrap();
+        let ours = &result["didDocument"];
+        for member in [
+            "@context",
+            "id",
+            "verificationMethod",
+            "authentication",
+            "assertionMethod",
+        ] {
+            assert_eq!(ours[member], method[member], "{member}");
+        }
+        // Another spelling of the same key, under the same names.
+        for member in ["id", "authentication", "assertionMethod"] {
+            assert_eq!(ours[member], resolver[member], "{member}");
+        }
+    }
+    node.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_operator_manages_applications_from_the_command_line() {
     let home = Home::new(Backend::Sqlite);
     let node = home.up(&[]);

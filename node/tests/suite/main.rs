@@ -3,6 +3,7 @@
 
 mod authorisation;
 mod browser;
+mod browser_claim;
 mod browser_identity;
 mod browser_keys;
 mod browser_profile;

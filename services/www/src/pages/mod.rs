@@ -63,6 +63,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/directory/{key}", get(directory::node))
         .route("/mailbox", get(mailbox::mailbox))
         .route("/mailbox/{id}", get(mailbox::mail))
+        .route("/schemas/fair-1.0.json", get(plain::fair_schema))
         .route("/robots.txt", get(plain::robots))
         .route("/favicon.ico", get(plain::favicon))
 }
