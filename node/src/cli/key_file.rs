@@ -73,6 +73,13 @@ impl Facts {
     }
 }
 
+/// A key, and the identity that it speaks for.
+pub(super) fn signer_read(path: &Path) -> Result<(SecretKey, Did), CommandError> {
+    let key = key_read(path)?;
+    let facts = Facts::read(path, &key)?;
+    Ok((key, facts.did))
+}
+
 /// Refuses to write over anything that belongs to a key.
 pub(super) fn absent(path: &Path) -> Result<(), CommandError> {
     for taken in [path.to_owned(), next_path(path), Facts::path(path)] {

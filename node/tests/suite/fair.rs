@@ -206,3 +206,18 @@ fn wrong_inputs_are_refused_in_one_line_that_says_what_to_do() {
     assert_eq!(stripped["id"], Value::Null);
     assert_eq!(std::fs::read_to_string(&desk.work).unwrap(), PAGE);
 }
+
+#[test]
+fn a_key_that_replaced_another_signs_as_the_identity() {
+    let desk = Desk::new("page.html", PAGE.as_bytes());
+    // As after a rotation: another key in the file, and beside it whose it is.
+    let fresh = desk.path("fresh.key");
+    imajin(&["key", "new", "--out", text(&fresh)]).expect_success();
+    std::fs::copy(&fresh, &desk.key).unwrap();
+    let manifest = desk.path("page.html.fair.json");
+    imajin(&["fair", "new", text(&desk.work), "--key", text(&desk.key)]).expect_success();
+    imajin(&["fair", "sign", text(&manifest), "--key", text(&desk.key)]).expect_success();
+    let signed: Value = serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
+    assert_eq!(signed["author"], desk.did.as_str());
+    assert_eq!(signed["signature"]["did"], desk.did.as_str());
+}

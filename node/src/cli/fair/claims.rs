@@ -5,7 +5,7 @@ use imajin_fair::commits::{Claim, Claims};
 use imajin_kernel::Env;
 
 use super::local;
-use crate::cli::client::key_read;
+use crate::cli::key_file::signer_read;
 use crate::cli::{CommandError, KeyArg, Output};
 
 /// Sign whose the e-mail addresses in a history are.
@@ -23,13 +23,13 @@ pub(in crate::cli) struct ClaimsArgs {
 
 impl ClaimsArgs {
     pub(super) fn run(self, output: Output) -> Result<(), CommandError> {
-        let key = key_read(&self.key.key)?;
+        let (key, did) = signer_read(&self.key.key)?;
         let claims = self
             .claims
             .iter()
             .map(|text| claim(text))
             .collect::<Result<Vec<_>, _>>()?;
-        let claims = Claims::sign(&key, key.did(), claims, Env::system().now()).map_err(local)?;
+        let claims = Claims::sign(&key, did, claims, Env::system().now()).map_err(local)?;
         let text = serde_json::to_string_pretty(&claims).map_err(local)?;
         if let Some(path) = &self.out {
             super::file_write_new(path, &(text.clone() + "\n"))?;

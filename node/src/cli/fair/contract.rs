@@ -11,7 +11,7 @@ use serde_json::{Map, Number, Value, json};
 
 use super::plan::{distribution_json, part_text};
 use super::{file_read, file_write_new, local};
-use crate::cli::client::key_read;
+use crate::cli::key_file::signer_read;
 use crate::cli::{CommandError, KeyArg, Output};
 
 /// Write the next version of your distribution contract and see what it does before you sign it.
@@ -47,8 +47,8 @@ pub(in crate::cli) struct ContractArgs {
 
 impl ContractArgs {
     pub(super) fn run(self, output: Output) -> Result<(), CommandError> {
-        let key = key_read(&self.key.key)?;
-        let (profile, now) = (key.did(), Env::system().now());
+        let (key, profile) = signer_read(&self.key.key)?;
+        let now = Env::system().now();
         let mut contract = self.contract(&profile, now)?;
         let effect = effect(&contract, self.sample)?;
         if let Some(path) = &self.out {

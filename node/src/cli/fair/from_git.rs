@@ -8,7 +8,7 @@ use imajin_kernel::Env;
 use serde_json::json;
 
 use super::{file_read, file_write_new, local};
-use crate::cli::client::key_read;
+use crate::cli::key_file::signer_read;
 use crate::cli::output::table;
 use crate::cli::{CommandError, KeyArg, Output};
 
@@ -49,8 +49,7 @@ pub(in crate::cli) struct FromGitArgs {
 
 impl FromGitArgs {
     pub(super) fn run(self, output: Output) -> Result<(), CommandError> {
-        let key = key_read(&self.key.key)?;
-        let author = key.did();
+        let (key, author) = signer_read(&self.key.key)?;
         let claims: Claims = serde_json::from_slice(&file_read(&self.claims)?)
             .map_err(|error| local(format!("{}: {error}", self.claims.display())))?;
         let claims = claims.verify(&author, &key.public()).map_err(local)?;

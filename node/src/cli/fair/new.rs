@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::files::{manifest_write, name, open, refusal, sidecar};
-use crate::cli::client::key_read;
+use crate::cli::key_file::signer_read;
 use crate::cli::{CommandError, Output};
 
 /// What the manifest says.
@@ -118,7 +118,7 @@ impl NewArgs {
     fn manifest(self) -> Result<Manifest, CommandError> {
         let author = match (&self.author, &self.key) {
             (Some(did), _) => did.clone(),
-            (None, Some(path)) => key_read(path)?.did(),
+            (None, Some(path)) => signer_read(path)?.1,
             (None, None) => return Err(CommandError::Local("who made it? Give --author or --key".to_owned())),
         };
         let mut file = open(&self.file)?;

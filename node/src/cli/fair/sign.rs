@@ -6,7 +6,7 @@ use imajin_kernel::Env;
 use serde::Serialize;
 
 use super::files::{manifest_read, manifest_write, refusal};
-use crate::cli::client::key_read;
+use crate::cli::key_file::signer_read;
 use crate::cli::{CommandError, KeyArg, Output};
 
 /// Which manifest, and whose word it is.
@@ -16,7 +16,7 @@ pub(in crate::cli) struct SignArgs {
     manifest: PathBuf,
     #[command(flatten)]
     key: KeyArg,
-    /// Whose key it is, when it is not the DID made of the key itself.
+    /// Whose key it is, when it is not the identity of the key file.
     #[arg(long, value_name = "DID")]
     did: Option<Did>,
     /// Where to write the signed manifest; in place of the unsigned one when not given.
@@ -34,8 +34,8 @@ struct Signed {
 impl SignArgs {
     pub(super) fn run(self, output: Output) -> Result<(), CommandError> {
         let manifest = manifest_read(&self.manifest)?;
-        let key = key_read(&self.key.key)?;
-        let did = self.did.unwrap_or_else(|| key.did());
+        let (key, own) = signer_read(&self.key.key)?;
+        let did = self.did.unwrap_or(own);
         let signed = manifest
             .sign(&key, did.clone(), Env::system().now())
             .map_err(|error| refusal(&self.manifest, &error))?;
