@@ -59,6 +59,7 @@ pub(crate) fn goods_quote(conn: &mut Conn, context: &Context, goods: &GoodsRef) 
         seller: event.owner_did.clone(),
         manifest: event.manifest()?,
         accepted,
+        sources: Vec::new(),
         expires_at: order.hold_expires_at,
     })
 }

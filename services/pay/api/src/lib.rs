@@ -84,8 +84,21 @@ pub struct GoodsQuote {
     pub manifest: Manifest,
     /// The contributors who have countersigned the manifest; the others' shares are held.
     pub accepted: Vec<Did>,
+    /// The manifests behind it, as far as a share leads to them; the seller has verified their signatures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<GoodsSource>,
     /// Until when the goods are reserved.
     pub expires_at: Timestamp,
+}
+
+/// A work that the goods are made from, and that a share of their price goes to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GoodsSource {
+    /// Its split.
+    pub manifest: Manifest,
+    /// Who agreed with the split: its signer and the contributors who countersigned it.
+    pub accepted: Vec<Did>,
 }
 
 /// The money for goods is held.

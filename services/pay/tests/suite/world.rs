@@ -148,6 +148,7 @@ impl World {
             seller: key("organiser").did(),
             manifest: self.manifest(shares),
             accepted: shares.iter().map(|(name, _)| key(name).did()).collect(),
+            sources: Vec::new(),
             expires_at: self.env.now().plus(Span::minutes(15)),
         })
     }
