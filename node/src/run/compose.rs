@@ -262,18 +262,21 @@ async fn start_auth(
         resolver: Some(foreign_resolver(config, remotes.env).map_err(failed(ServiceName::Auth))?),
         options: AuthOptions {
             dynamic_clients: config.oidc.dynamic_clients,
-            local_peers: config.dev,
+            reach: reach(config),
         },
     };
     let auth = Auth::start(deps).await.map_err(failed(ServiceName::Auth))?;
     Ok((Some(Arc::clone(&auth)), AuthClient::local(auth)))
 }
 
-/// Who is asked about DIDs that are not registered here: the host of a did:web, and about nodes the registry.
-///
 /// A developer's nodes find each other on one machine; any other node calls public addresses only.
+fn reach(config: &Config) -> Reach {
+    if config.dev { Reach::Development } else { Reach::Public }
+}
+
+/// Who is asked about DIDs that are not registered here: the host of a did:web, and about nodes the registry.
 fn foreign_resolver(config: &Config, env: &Env) -> Result<Arc<dyn Resolver>, Problem> {
-    let reach = if config.dev { Reach::Development } else { Reach::Public };
+    let reach = reach(config);
     let mut resolvers: Vec<Arc<dyn Resolver>> = vec![Arc::new(WebResolver::new(env.clone(), reach)?)];
     if let Some(url) = &config.registry.url {
         let registry = RegistryResolver::new(url.clone(), reach)?;

@@ -5,7 +5,7 @@ use axum::Router;
 use imajin_did::Keyring;
 use imajin_kernel::Env;
 use imajin_web::{
-    InternalAccess, Limits, Listener, PublicBase, Readiness, ServiceRoutes, ShellOptions, TlsMode,
+    Description, InternalAccess, Limits, Listener, PublicBase, Readiness, ServiceRoutes, ShellOptions, TlsMode,
     internal_listener_router, serve, shell,
 };
 use tokio::net::TcpListener;
@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{PublicAddress, Services, StartError, gateway, pages, spec};
+use super::{PublicAddress, Services, StartError, gateway, pages};
 use crate::config::{Config, ServiceName, TlsChoice};
 use crate::data_dir::DataDir;
 use crate::tls::{Certificate, certificate_generate, certificate_load};
@@ -119,20 +119,17 @@ impl Bound {
             .as_ref()
             .map_or(TlsMode::Off, |made| TlsMode::On(made.config.clone()));
         let serving = Serving { env, tls, tasks, stop };
-        serving.public(self.main, one_port_routes(config, services)?, self.public.base());
-        let mut alone: Vec<(ServiceName, Router)> = services
-            .public_routes()
-            .into_iter()
-            .map(|(service, routes)| (service, routes.into_router()))
-            .collect();
-        alone.push((ServiceName::Www, one_port_routes(config, services)?));
+        let routes = services.public_routes();
+        let one_port = one_port_routes(config, services, &routes)?;
         for (service, socket, address) in self.services {
-            let Some(place) = alone.iter().position(|(name, _)| *name == service) else {
-                continue;
+            let alone = match routes.iter().find(|(name, _)| *name == service) {
+                Some((_, routes)) => routes.clone().into_router(),
+                None if service == ServiceName::Www => one_port.clone(),
+                None => continue,
             };
-            let (_, routes) = alone.swap_remove(place);
-            serving.public(socket, routes, port_base(&self.public, address));
+            serving.public(socket, alone, port_base(&self.public, address));
         }
+        serving.public(self.main, one_port, self.public.base());
         if let Some((socket, address)) = self.internal {
             serving.internal(socket, address, config, services.internal_routes())?;
         }
@@ -148,10 +145,14 @@ fn port_base(public: &PublicAddress, address: SocketAddr) -> PublicBase {
 }
 
 /// Everything on one port: each service under its prefix, the pages at the root, services of other processes passed on.
-fn one_port_routes(config: &Config, services: &Services) -> Result<Router, StartError> {
+fn one_port_routes(
+    config: &Config,
+    services: &Services,
+    routes: &[(ServiceName, ServiceRoutes)],
+) -> Result<Router, StartError> {
     let mut router = Router::new();
-    for (service, routes) in services.public_routes() {
-        router = router.nest(&format!("/{service}"), routes.into_router());
+    for (service, routes) in routes {
+        router = router.nest(&format!("/{service}"), routes.clone().into_router());
     }
     if let Some(auth) = &services.auth {
         router = router.merge(auth.root_routes());
@@ -165,13 +166,12 @@ fn one_port_routes(config: &Config, services: &Services) -> Result<Router, Start
             router = router.nest_service(&path, forward.clone());
         }
     }
-    let mut node = ServiceRoutes::new("www", "The node", OpenApiRouter::new(), all_ready(services));
-    let parts: Vec<_> = services
-        .public_routes()
-        .into_iter()
-        .map(|(service, routes)| (service, routes.openapi))
+    let parts: Vec<_> = routes
+        .iter()
+        .map(|(service, routes)| (service.as_str(), routes.description.clone()))
         .collect();
-    node.openapi = spec::union(parts);
+    let mut node = ServiceRoutes::new("www", "The node", OpenApiRouter::new(), all_ready(services));
+    node.description = Description::union("The node", &parts);
     Ok(router
         .merge(node.into_router())
         .merge(pages::problem_pages())

@@ -8,7 +8,6 @@ mod gateway;
 mod listeners;
 mod pages;
 mod sellers;
-mod spec;
 
 use std::time::Duration;
 

@@ -7,6 +7,8 @@ use imajin_kernel::{Code, Problem};
 use imajin_proof::http_sig::SignedRequest;
 use url::Url;
 
+use crate::trust::{tls_config, tls_config_with};
+
 /// The largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -37,16 +39,16 @@ impl HttpClient {
         reason = "this is the client for configured addresses, with its own limits"
     )]
     pub fn new(timeout: Duration, extra_root: Option<&[u8]>) -> Result<Self, Problem> {
-        let mut builder = reqwest::Client::builder()
+        let tls = match extra_root {
+            None => tls_config()?,
+            Some(pem) => tls_config_with(pem)?,
+        };
+        let builder = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
             .timeout(timeout)
             .redirect(reqwest::redirect::Policy::none())
+            .tls_backend_preconfigured(tls)
             .no_proxy();
-        if let Some(pem) = extra_root {
-            let certificate = reqwest::Certificate::from_pem(pem)
-                .map_err(|_error| Problem::invalid("The given file holds no certificate in PEM form."))?;
-            builder = builder.add_root_certificate(certificate);
-        }
         builder.build().map(Self).map_err(|error| {
             tracing::error!(%error, "no HTTP client could be made");
             Problem::internal()

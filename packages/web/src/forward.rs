@@ -5,6 +5,8 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use imajin_kernel::Problem;
 use url::Url;
 
+use crate::trust::tls_config;
+
 /// Passes whole requests on to a configured process, body and answer streamed.
 #[derive(Clone)]
 pub struct Forwarder(reqwest::Client);
@@ -23,6 +25,7 @@ impl Forwarder {
             .connect_timeout(Duration::from_secs(2))
             .read_timeout(Duration::from_secs(30))
             .redirect(reqwest::redirect::Policy::none())
+            .tls_backend_preconfigured(tls_config()?)
             .no_proxy()
             .build();
         client.map(Self).map_err(|error| {

@@ -12,17 +12,41 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 use url::{Host, Url};
 
+use crate::trust::tls_config;
+
 /// How many such requests run at once: strangers decide how many are wanted.
 const REQUESTS_MAX: usize = 32;
 
 /// How far requests to strangers' addresses may reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Reach {
     /// Public addresses by HTTPS only. A name that leads to the machine itself or into its network is refused, whatever
     /// it was when it was looked up before: the address that was checked is the one that is connected to.
+    #[default]
     Public,
-    /// Private addresses too, and `localhost` by plain HTTP: for nodes of one developer.
+    /// Private addresses too, and this machine by plain HTTP: for nodes of one developer.
     Development,
+}
+
+impl Reach {
+    /// Where a host is really asked: nodes under development have no certificate, so on this machine it is plain HTTP.
+    #[must_use]
+    pub fn url(self, mut url: Url) -> Url {
+        if self == Self::Development && is_this_machine(&url) {
+            // `https` to `http` can always be set.
+            let _cannot_fail = url.set_scheme("http");
+        }
+        url
+    }
+}
+
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// Why a stranger's address gave no answer.
@@ -73,6 +97,7 @@ impl GuardedClient {
             .connect_timeout(timeout)
             .timeout(timeout)
             .redirect(reqwest::redirect::Policy::none())
+            .tls_backend_preconfigured(tls_config()?)
             .pool_max_idle_per_host(1)
             .no_proxy()
             .dns_resolver(Arc::new(GuardedNames { reach }));
@@ -135,7 +160,8 @@ impl GuardedClient {
     /// Addresses written as numbers do not pass through the look-up of names.
     fn url_check(&self, url: &Url) -> Result<(), GuardError> {
         let is_allowed = match (self.reach, url.scheme(), url.host()) {
-            (_, "https", Some(Host::Domain(_))) | (Reach::Development, "http" | "https", Some(_)) => true,
+            (_, "https", Some(Host::Domain(_))) | (Reach::Development, "https", Some(_)) => true,
+            (Reach::Development, "http", Some(_)) => is_this_machine(url),
             (Reach::Public, "https", Some(Host::Ipv4(address))) => is_public(address.into()),
             (Reach::Public, "https", Some(Host::Ipv6(address))) => is_public(address.into()),
             _ => false,
@@ -307,10 +333,24 @@ mod tests {
         }
         assert_eq!(check(Reach::Public, "https://example.org/"), Ok(()));
         assert_eq!(check(Reach::Public, "https://1.1.1.1/"), Ok(()));
-        assert_eq!(check(Reach::Development, "http://localhost:7000/"), Ok(()));
-        assert_eq!(
-            check(Reach::Development, "file:///etc/passwd"),
-            Err(GuardError::Refused)
-        );
+        for url in [
+            "http://localhost:7000/",
+            "http://node.localhost/",
+            "http://127.0.0.1:7000/",
+            "http://[::1]/",
+            "https://192.168.1.2/",
+        ] {
+            assert_eq!(check(Reach::Development, url), Ok(()), "{url}");
+        }
+        for url in ["http://node.example/", "http://192.168.1.2/", "file:///etc/passwd"] {
+            assert_eq!(check(Reach::Development, url), Err(GuardError::Refused), "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_this_machine_leads_nowhere() {
+        let found = |reach| GuardedNames { reach }.resolve("localhost".parse().unwrap());
+        assert!(found(Reach::Public).await.is_err());
+        assert!(found(Reach::Development).await.is_ok());
     }
 }

@@ -8,6 +8,7 @@
 mod authority;
 mod client;
 mod csrf;
+mod description;
 mod extract;
 mod failure;
 mod forward;
@@ -16,12 +17,12 @@ mod internal;
 mod layers;
 mod limits;
 mod metrics;
-mod peers;
 pub mod resolve;
 mod rpc;
 mod serve;
 mod service;
 mod site;
+mod trust;
 
 /// What the expansion of [`service_api!`] refers to.
 #[doc(hidden)]
@@ -34,6 +35,7 @@ pub mod macro_support {
 pub use authority::{Authorised, KeyTier, OperatorTier, Signer, SoftTier, TierLeast};
 pub use client::{HttpAnswer, HttpClient};
 pub use csrf::same_origin_require;
+pub use description::Description;
 pub use extract::{JsonBody, PathParams, QueryParams, SignedBody, Viewer};
 pub use failure::{Failure, ProblemDocument, status_of};
 pub use forward::Forwarder;
@@ -42,7 +44,6 @@ pub use internal::{InternalAccess, internal_listener_router, internal_route};
 pub use layers::{ErrorPage, ShellOptions, shell};
 pub use limits::{Limits, PeerAddress};
 pub use metrics::{metrics_install, metrics_render};
-pub use peers::PeerClient;
 pub use rpc::{RpcClient, RpcConfig};
 pub use serve::{Listener, TlsMode, serve};
 pub use service::{Readiness, ServiceRoutes};

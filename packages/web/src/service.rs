@@ -8,22 +8,22 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures::future::BoxFuture;
 use imajin_kernel::{Code, Problem};
-use utoipa::openapi::{Info, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Failure, PeerAddress, metrics_render};
+use crate::{Description, Failure, PeerAddress, metrics_render};
 
 /// Says whether a service can answer: its database answers, its keys are open.
 pub type Readiness = Arc<dyn Fn() -> BoxFuture<'static, Result<(), Problem>> + Send + Sync>;
 
 /// The public routes of one service, as they stand beneath its prefix.
+#[derive(Clone)]
 pub struct ServiceRoutes {
     /// The service's name, which is also its prefix: `auth`, `pay`.
     pub name: &'static str,
     /// Routes under `/api/…` (and pages of the service), state already applied.
     pub router: Router,
     /// Their description.
-    pub openapi: OpenApi,
+    pub description: Description,
     /// Whether the service can answer.
     pub readiness: Readiness,
 }
@@ -31,12 +31,11 @@ pub struct ServiceRoutes {
 impl ServiceRoutes {
     /// Splits a documented router into routes and description, and gives the description its name and version.
     pub fn new(name: &'static str, title: &str, documented: OpenApiRouter, readiness: Readiness) -> Self {
-        let (router, mut openapi) = documented.split_for_parts();
-        openapi.info = Info::new(title, env!("CARGO_PKG_VERSION"));
+        let (router, openapi) = documented.split_for_parts();
         Self {
             name,
             router,
-            openapi,
+            description: Description::new(title, openapi),
             readiness,
         }
     }
@@ -47,7 +46,7 @@ impl ServiceRoutes {
         let Self {
             name,
             router,
-            openapi,
+            description,
             readiness,
         } = self;
         let health = move || async move { Json(serde_json::json!({"status": "ok", "service": name})) };
@@ -58,9 +57,8 @@ impl ServiceRoutes {
                 Ok::<_, Failure>(Json(serde_json::json!({"status": "ready", "service": name})))
             }
         };
-        let openapi = Arc::new(openapi);
         router
-            .route("/api/spec", get(move || async move { Json(openapi.as_ref().clone()) }))
+            .route("/api/spec", get(move || async move { description }))
             .route("/api/health", get(health))
             .route("/health", get(health))
             .route("/ready", get(ready))

@@ -1,12 +1,13 @@
 //! The service itself: what it holds, how it starts, what it does in the background.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use imajin_did::{Keyring, Resolver};
 use imajin_kernel::{Env, Problem, Span};
 use imajin_store::mutation::Writer;
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{PeerClient, PublicBase};
+use imajin_web::{GuardedClient, PublicBase, Reach};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +18,8 @@ use crate::{AuthError, SERVICE};
 
 /// How often what has expired is thrown away.
 const PURGE_EVERY: Span = Span::minutes(1);
+/// How long another node has to answer.
+const PEER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What auth needs to start.
 pub struct AuthDeps {
@@ -41,8 +44,8 @@ pub struct AuthDeps {
 pub struct AuthOptions {
     /// Whether OpenID clients may register themselves (RFC 7591).
     pub dynamic_clients: bool,
-    /// Development: whether people of nodes on this very machine or network may sign in.
-    pub local_peers: bool,
+    /// How far other nodes may be: in development their people may come from this very machine or network.
+    pub reach: Reach,
 }
 
 /// Identities, challenge login, sessions and mailbox proofs.
@@ -56,7 +59,7 @@ pub struct Auth {
     pub(crate) outbound: Option<Outbound>,
     pub(crate) resolver: Option<Arc<dyn Resolver>>,
     pub(crate) options: AuthOptions,
-    pub(crate) peers: PeerClient,
+    pub(crate) peers: GuardedClient,
     writer: Arc<Writer>,
     postman: Mutex<Option<Postman>>,
 }
@@ -99,7 +102,7 @@ impl Auth {
             outbound,
             resolver,
             options,
-            peers: PeerClient::new(options.local_peers)?,
+            peers: GuardedClient::new(options.reach, PEER_TIMEOUT)?,
             writer,
             postman,
         }))

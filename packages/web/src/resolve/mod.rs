@@ -81,11 +81,7 @@ fn document_of(answer: &GuardedAnswer, did: &Did) -> Result<DidDocument, Resolve
     Ok(document)
 }
 
-/// Where a host is asked: by HTTPS, and on a developer's own machine by HTTP.
+/// Where a host is asked.
 fn reachable(url: &str, reach: Reach) -> Result<Url, ResolveError> {
-    let mut url = Url::parse(url).or(Err(ResolveError::Invalid))?;
-    if reach == Reach::Development && url.host_str() == Some("localhost") && url.set_scheme("http").is_err() {
-        return Err(ResolveError::Invalid);
-    }
-    Ok(url)
+    Ok(reach.url(Url::parse(url).or(Err(ResolveError::Invalid))?))
 }

@@ -5,11 +5,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use imajin_did::{Did, DidDocument, Method, PublicKey};
 use imajin_kernel::{Code, Problem};
 use imajin_proof::token::key_id;
+use imajin_web::GuardError;
 use serde_json::Value;
-use url::{Host, Url};
+use url::Url;
 
 use crate::AuthError;
 use crate::auth::Auth;
+
+/// The largest document that is read.
+const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
 
 /// Another node, as its document says now.
 #[derive(Debug, Clone)]
@@ -81,31 +85,36 @@ impl Auth {
                 .into());
         }
         let text = did.web_document_url().ok_or_else(not_a_node)?;
-        let mut url: Url = text.parse().map_err(|_error| not_a_node())?;
-        if self.options.local_peers && is_this_machine(&url) {
-            // Nodes under development have no certificate.
-            let _cannot_fail = url.set_scheme("http");
+        let url = self.options.reach.url(text.parse().map_err(|_error| not_a_node())?);
+        let origin = url.origin().ascii_serialization();
+        let answer = self.peers.get(url, "application/json", DOCUMENT_BYTES_MAX).await;
+        let answer = answer.map_err(|error| unreachable(&origin, error))?;
+        if !answer.status.is_success() {
+            let text = format!("{origin} has no such document: it answered {}.", answer.status.as_u16());
+            return Err(Problem::new(Code::Unavailable, text).into());
         }
-        let bytes = self.peers.document(&url).await?;
-        let document: DidDocument = serde_json::from_slice(&bytes)
+        let document: DidDocument = serde_json::from_slice(&answer.body)
             .map_err(|_error| Problem::new(Code::Unavailable, "The other node's document cannot be read."))?;
         if document.id != *did {
             return Err(Problem::new(Code::Unavailable, "The other node's document is about somebody else.").into());
         }
         Ok(Peer {
             did: did.clone(),
-            origin: url.origin().ascii_serialization(),
+            origin,
             keys: document.assertion_keys(),
         })
     }
 }
 
-fn is_this_machine(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+/// What the person who named the node is told.
+fn unreachable(origin: &str, error: GuardError) -> Problem {
+    match error {
+        GuardError::Refused => Problem::invalid(format!("Nothing is fetched from {origin}."))
+            .hint("The address must be public and use https."),
+        GuardError::Away => {
+            Problem::new(Code::Unavailable, format!("{origin} does not answer.")).retry_after_seconds(5)
+        }
+        GuardError::TooLarge => Problem::new(Code::Unavailable, format!("{origin} sent too large a document.")),
     }
 }
 

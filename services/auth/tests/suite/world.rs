@@ -15,7 +15,7 @@ use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign
 use imajin_store::parity::{Column, ColumnKind};
 use imajin_store::{Conn, Db, Finding, Location, Options, StoreError, per_backend, tamper};
 use imajin_testkit::{Backend, Place, TestDatabase};
-use imajin_web::{Limits, PublicBase, ShellOptions, shell};
+use imajin_web::{Limits, PublicBase, Reach, ShellOptions, shell};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -23,7 +23,7 @@ pub(crate) const ORIGIN: &str = "http://localhost:7000";
 
 const EVERYTHING: AuthOptions = AuthOptions {
     dynamic_clients: true,
-    local_peers: true,
+    reach: Reach::Development,
 };
 
 pub(crate) struct World {
