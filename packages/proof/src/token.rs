@@ -186,6 +186,37 @@ pub(crate) fn read<K: TokenKind>(
     aud: &str,
     now: Timestamp,
 ) -> Result<Token<K>, TokenError> {
+    let (kid, payload) = read_signed::<K>(text, check)?;
+    let wire = WireStandard::deserialize(&payload).or(Err(TokenError::Malformed))?;
+    if wire.iss != iss {
+        return Err(TokenError::WrongIssuer);
+    }
+    if wire.aud != aud {
+        return Err(TokenError::WrongAudience);
+    }
+    let standard = wire.check_time(now)?;
+    let claims = own_claims::<K>(payload)?;
+    Ok(Token { kid, standard, claims })
+}
+
+/// Reads a token of one issuer without asking for whom it is and how old.
+pub(crate) fn read_ageless<K: TokenKind>(
+    text: &str,
+    check: &SignatureCheck<'_>,
+    iss: &str,
+) -> Result<Token<K>, TokenError> {
+    let (kid, payload) = read_signed::<K>(text, check)?;
+    let wire = WireStandard::deserialize(&payload).or(Err(TokenError::Malformed))?;
+    if wire.iss != iss {
+        return Err(TokenError::WrongIssuer);
+    }
+    let standard = wire.into_standard();
+    let claims = own_claims::<K>(payload)?;
+    Ok(Token { kid, standard, claims })
+}
+
+/// The `kid` and the payload of a token of the kind `K` whose signature fits.
+fn read_signed<K: TokenKind>(text: &str, check: &SignatureCheck<'_>) -> Result<(String, Value), TokenError> {
     let parts = Parts::split(text)?;
     let header: WireHeader = serde_json::from_slice(&decode(parts.header)?).or(Err(TokenError::Malformed))?;
     if header.typ.as_deref() != Some(K::TYP) || header.crit.is_some() {
@@ -197,50 +228,44 @@ pub(crate) fn read<K: TokenKind>(
     }
     let kid = header.kid.ok_or(TokenError::UnknownKey)?;
     check(&kid, &header.alg, parts.signed.as_bytes(), &decode(parts.signature)?)?;
-
-    let payload: Value = serde_json::from_slice(&decode(parts.payload)?).or(Err(TokenError::Malformed))?;
-    let wire = WireStandard::deserialize(&payload).or(Err(TokenError::Malformed))?;
-    if wire.iss != iss {
-        return Err(TokenError::WrongIssuer);
-    }
-    if wire.aud != aud {
-        return Err(TokenError::WrongAudience);
-    }
-    let standard = wire.check_time(now)?;
-    let claims = serde_json::from_value(Value::Object(own_claims(payload))).or(Err(TokenError::Claims))?;
-    Ok(Token { kid, standard, claims })
+    let payload = serde_json::from_slice(&decode(parts.payload)?).or(Err(TokenError::Malformed))?;
+    Ok((kid, payload))
 }
 
 impl WireStandard {
     fn check_time(self, now: Timestamp) -> Result<Standard, TokenError> {
-        let (iat, exp) = (Timestamp::from_seconds(self.iat), Timestamp::from_seconds(self.exp));
-        if exp <= now {
+        let latest = now.plus(FUTURE_TOLERANCE);
+        let is_early = self.nbf.is_some_and(|nbf| Timestamp::from_seconds(nbf) > latest);
+        let standard = self.into_standard();
+        if standard.exp <= now {
             return Err(TokenError::Expired);
         }
-        let latest = now.plus(FUTURE_TOLERANCE);
-        if iat > latest || self.nbf.is_some_and(|nbf| Timestamp::from_seconds(nbf) > latest) {
+        if is_early || standard.iat > latest {
             return Err(TokenError::NotYetValid);
         }
-        let Self { iss, aud, sub, jti, .. } = self;
-        Ok(Standard {
-            iss,
-            aud,
-            sub,
-            jti,
-            iat,
-            exp,
-        })
+        Ok(standard)
+    }
+
+    fn into_standard(self) -> Standard {
+        Standard {
+            iss: self.iss,
+            aud: self.aud,
+            sub: self.sub,
+            jti: self.jti,
+            iat: Timestamp::from_seconds(self.iat),
+            exp: Timestamp::from_seconds(self.exp),
+        }
     }
 }
 
-fn own_claims(payload: Value) -> Map<String, Value> {
+fn own_claims<K: TokenKind>(payload: Value) -> Result<K, TokenError> {
     let Value::Object(mut members) = payload else {
-        return Map::new();
+        return Err(TokenError::Claims);
     };
     for name in STANDARD_NAMES {
         members.remove(name);
     }
-    members
+    serde_json::from_value(Value::Object(members)).or(Err(TokenError::Claims))
 }
 
 struct Parts<'a> {

@@ -67,7 +67,7 @@ fn client_fits(row: &OidcClientRow, logged: &Logged) -> bool {
                 row.name == said.name
                     && (&row.redirect_uris, &row.logout_uris) == (&redirects, &logouts)
                     && row.auth_method == said.auth_method
-                    && row.algorithm == said.algorithm.as_str()
+                    && row.algorithm == said.algorithm.name()
             })
         }
         _ => false,

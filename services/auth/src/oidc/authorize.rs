@@ -98,8 +98,7 @@ impl Auth {
         }
         if let Some(hint) = params.get("id_token_hint") {
             let named = self.oidc_hint_read(hint).await?;
-            let sub = named.as_ref().and_then(|claims| claims.get("sub")?.as_str());
-            if sub != Some(standing.did.as_str()) {
+            if named.is_none_or(|token| token.sub != standing.did.as_str()) {
                 return Ok(if prompt.none {
                     Err(OauthError::new("login_required", "Somebody else is logged in."))
                 } else {

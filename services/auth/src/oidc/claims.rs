@@ -4,12 +4,14 @@ use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use imajin_kernel::Span;
+use imajin_proof::jose::{Algorithm, issue};
+use imajin_proof::token::{Standard, TokenKind};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::clients::Client;
 use super::error::OauthError;
 use super::grants::mailbox_of;
-use super::keys::Algorithm;
 use super::rows::OidcTokenRow;
 use super::scope::Scope;
 use super::tokens::{ACCESS, LivingToken};
@@ -18,14 +20,26 @@ use crate::auth::Auth;
 
 /// How long an ID token may be believed.
 const ID_TOKEN_LIFETIME: Span = Span::hours(1);
-/// What unmodified clients expect. No other kind of token of this node is signed by the same keys.
-const ID_TOKEN_TYP: &str = "JWT";
+
+/// What an ID token says besides the claims of every token (OpenID Connect Core, section 2).
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct IdToken {
+    auth_time: i64,
+    at_hash: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nonce: Option<String>,
+}
+
+impl TokenKind for IdToken {
+    /// What unmodified clients expect. No other kind of token of this node is signed by the same keys.
+    const TYP: &'static str = "JWT";
+}
 
 /// OpenID Connect Core, section 3.1.3.6: the left half of a digest; Ed25519 goes with SHA-512.
 fn token_digest(algorithm: Algorithm, token: &str) -> String {
     let kind = match algorithm {
-        Algorithm::Rs256 | Algorithm::Es256 => &SHA256,
-        Algorithm::EdDsa => &SHA512,
+        Algorithm::RS256 | Algorithm::ES256 => &SHA256,
+        Algorithm::EdDSA => &SHA512,
     };
     let whole = digest(kind, token.as_bytes());
     let bytes = whole.as_ref();
@@ -42,15 +56,20 @@ impl Auth {
     ) -> Result<String, AuthError> {
         let key = self.oidc_signing_key(client.algorithm).await?;
         let now = self.env.now();
-        let mut claims = json!({
-            "iss": self.issuer(), "sub": row.did, "aud": client.id, "iat": now.as_seconds(),
-            "exp": now.plus(ID_TOKEN_LIFETIME).as_seconds(), "auth_time": row.auth_time.as_seconds(),
-            "at_hash": token_digest(client.algorithm, access),
-        });
-        if let (Value::Object(claims), Some(nonce)) = (&mut claims, &row.nonce) {
-            claims.insert("nonce".to_owned(), json!(nonce));
-        }
-        key.issue(ID_TOKEN_TYP, &claims)
+        let standard = Standard {
+            iss: self.issuer(),
+            aud: client.id.to_string(),
+            sub: row.did.to_string(),
+            jti: URL_SAFE_NO_PAD.encode(self.env.random_bytes::<16>()),
+            iat: now,
+            exp: now.plus(ID_TOKEN_LIFETIME),
+        };
+        let claims = IdToken {
+            auth_time: row.auth_time.as_seconds(),
+            at_hash: token_digest(client.algorithm, access),
+            nonce: row.nonce.clone(),
+        };
+        issue(&key, &standard, &claims).map_err(|error| AuthError::Row(format!("oidc_keys {}: {error}", key.kid())))
     }
 
     /// What the bearer of an access token is told.

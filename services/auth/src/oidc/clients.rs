@@ -5,11 +5,11 @@ use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::id::OidcClientId;
 use imajin_kernel::{Code, Problem, Timestamp};
+use imajin_proof::jose::Algorithm;
 use imajin_store::{Conn, SealedRow, Sealer, for_update};
 use serde_json::json;
 
 use super::error::OauthError;
-use super::keys::Algorithm;
 use super::metadata::{AUTH_NONE, CheckedMetadata};
 use super::rows::OidcClientRow;
 use super::{secret_hash, secret_new};
@@ -60,7 +60,7 @@ impl Client {
             id: row.client_id,
             redirect_uris: list(&row.redirect_uris)?,
             logout_uris: list(&row.logout_uris)?,
-            algorithm: Algorithm::parse(&row.algorithm).ok_or_else(unreadable)?,
+            algorithm: row.algorithm.parse().map_err(|_error| unreadable())?,
             name: row.name,
             auth_method: row.auth_method,
             secret_hash: row.secret_hash,
@@ -142,7 +142,7 @@ impl Auth {
             secret_hash: secret.as_deref().map(secret_hash),
             redirect_uris: json!(metadata.redirect_uris).to_string(),
             logout_uris: json!(metadata.logout_uris).to_string(),
-            algorithm: metadata.algorithm.as_str().to_owned(),
+            algorithm: metadata.algorithm.to_string(),
             owner_did: owner,
             proof: String::new(),
             created_at: self.env.now(),
@@ -217,7 +217,7 @@ fn body_of(metadata: &CheckedMetadata) -> Vec<u8> {
         "client_name": metadata.name, "redirect_uris": metadata.redirect_uris,
         "post_logout_redirect_uris": metadata.logout_uris,
         "token_endpoint_auth_method": metadata.auth_method,
-        "id_token_signed_response_alg": metadata.algorithm.as_str(),
+        "id_token_signed_response_alg": metadata.algorithm.name(),
     })
     .to_string()
     .into_bytes()

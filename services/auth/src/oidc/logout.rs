@@ -26,8 +26,7 @@ impl Auth {
             Some(text) => self.oidc_hint_read(text).await?,
             None => None,
         };
-        let claim = |name: &str| hint.as_ref()?.get(name)?.as_str().map(str::to_owned);
-        let (audience, sub) = (claim("aud"), claim("sub"));
+        let (audience, sub) = hint.map(|token| (token.aud, token.sub)).unzip();
         let named = params.get("client_id").map(str::to_owned);
         if let (Some(named), Some(audience)) = (&named, &audience)
             && named != audience

@@ -1,10 +1,10 @@
 //! What a client says about itself (RFC 7591, section 2), checked.
 
+use imajin_proof::jose::Algorithm;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 use utoipa::ToSchema;
 
-use super::keys::Algorithm;
 use crate::identities::name_parse;
 
 const URIS_MAX: usize = 10;
@@ -47,7 +47,7 @@ fn default_auth_method() -> String {
 }
 
 fn default_algorithm() -> String {
-    Algorithm::Rs256.as_str().to_owned()
+    Algorithm::RS256.name().to_owned()
 }
 
 /// Metadata that passed.
@@ -91,8 +91,8 @@ impl ClientMetadata {
                 "token_endpoint_auth_method must be one of {known}."
             )));
         }
-        let algorithm = Algorithm::parse(&self.id_token_signed_response_alg)
-            .ok_or_else(|| metadata_error("id_token_signed_response_alg must be RS256, ES256 or EdDSA."))?;
+        let algorithm = (self.id_token_signed_response_alg.parse())
+            .map_err(|_error| metadata_error("id_token_signed_response_alg must be RS256, ES256 or EdDSA."))?;
         let is_other = |wanted: &Option<Vec<String>>, known: &[&str]| {
             wanted.iter().flatten().any(|word| !known.contains(&word.as_str()))
         };

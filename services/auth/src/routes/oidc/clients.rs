@@ -48,7 +48,7 @@ impl From<Client> for ClientAnswer {
             redirect_uris: client.redirect_uris,
             post_logout_redirect_uris: client.logout_uris,
             token_endpoint_auth_method: client.auth_method,
-            id_token_signed_response_alg: client.algorithm.as_str().to_owned(),
+            id_token_signed_response_alg: client.algorithm.to_string(),
             response_types: ["code"],
             grant_types: ["authorization_code", "refresh_token"],
         }

@@ -3,11 +3,11 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use imajin_proof::jose::Algorithm;
 use imajin_web::Failure;
 use serde_json::{Value, json};
 
 use crate::auth::Auth;
-use crate::oidc::keys::Algorithm;
 use crate::oidc::metadata::AUTH_METHODS;
 use crate::oidc::scope::Scope;
 use crate::routes::root::cacheable;
@@ -29,7 +29,7 @@ fn metadata(auth: &Auth) -> Value {
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::as_str),
+        "id_token_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::name),
         "token_endpoint_auth_methods_supported": AUTH_METHODS,
         "revocation_endpoint_auth_methods_supported": AUTH_METHODS,
         "introspection_endpoint_auth_methods_supported": AUTH_METHODS,
