@@ -7,6 +7,7 @@
 
 mod authority;
 mod client;
+mod conditional;
 mod csrf;
 mod description;
 mod extract;
@@ -34,6 +35,7 @@ pub mod macro_support {
 
 pub use authority::{Authorised, KeyTier, OperatorTier, Signer, SoftTier, TierLeast};
 pub use client::{HttpAnswer, HttpClient};
+pub use conditional::{conditional, json_cached};
 pub use csrf::same_origin_require;
 pub use description::Description;
 pub use extract::{JsonBody, PathParams, QueryParams, SignedBody, Viewer};

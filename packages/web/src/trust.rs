@@ -50,10 +50,10 @@ pub(crate) fn tls_config_with(pem: &[u8]) -> Result<ClientConfig, Problem> {
 fn with_machine_roots(extra: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Error> {
     let provider = provider();
     let verifier = Verifier::new_with_extra_roots(extra, Arc::clone(&provider))?;
-    let verified = builder(provider)?
+    let config = builder(provider)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    Ok(finished(verified))
+    Ok(finished(config))
 }
 
 fn provider() -> Arc<CryptoProvider> {

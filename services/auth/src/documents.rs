@@ -5,7 +5,6 @@ use imajin_did::{
 };
 use imajin_kernel::Timestamp;
 use imajin_key_log::{KeyState, Status};
-use imajin_proof::digest::sha256_hex;
 use imajin_proof::token::{jwk, key_id};
 use imajin_store::{Conn, Sealer};
 use imajin_web::{CallerKeys, Custody, Tier};
@@ -38,12 +37,6 @@ pub(crate) enum Resolved {
     Unsupported,
     /// Nobody here knows it.
     NotFound,
-}
-
-/// A document's entity tag: a digest of its bytes (RFC 9110, section 8.8.3).
-pub(crate) fn entity_tag(bytes: &[u8]) -> String {
-    let digest = sha256_hex(bytes);
-    format!("\"{}\"", digest.get(..32).unwrap_or(&digest))
 }
 
 impl Auth {

@@ -10,12 +10,12 @@ use axum::routing::get;
 use imajin_did::{Did, DidDocument, ResolveError};
 use imajin_kernel::Problem;
 use imajin_web::resolve::resolve_status;
-use imajin_web::{Failure, PathParams};
+use imajin_web::{Failure, PathParams, conditional};
 use serde_json::{Value, json};
 
 use super::Surroundings;
 use crate::auth::Auth;
-use crate::documents::{Resolved, entity_tag};
+use crate::documents::Resolved;
 
 const DID_JSON: &str = "application/did+json";
 /// The media type of a resolution result (W3C DID Resolution, HTTP binding).
@@ -49,27 +49,7 @@ pub(super) fn document_answer(document: &DidDocument, headers: &HeaderMap) -> Re
 }
 
 pub(super) fn cacheable(body: Vec<u8>, media_type: &'static str, headers: &HeaderMap) -> Response {
-    let tag = entity_tag(&body);
-    let is_known = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .any(|value| names_tag(value, &tag));
-    let tag = [(header::ETAG, tag)];
-    let media_type = [(header::CONTENT_TYPE, HeaderValue::from_static(media_type))];
-    if is_known {
-        // The media type keeps the answer from being taken for one of the router's own.
-        return (StatusCode::NOT_MODIFIED, PUBLIC, tag, media_type).into_response();
-    }
-    (PUBLIC, tag, media_type, body).into_response()
-}
-
-/// RFC 9110, section 13.1.2: a list of tags, compared weakly, or `*`.
-fn names_tag(value: &HeaderValue, tag: &str) -> bool {
-    let text = value.to_str().unwrap_or_default();
-    text.trim() == "*"
-        || text
-            .split(',')
-            .any(|known| known.trim().trim_start_matches("W/") == tag)
+    (PUBLIC, conditional(headers, media_type, body)).into_response()
 }
 
 /// The node as a did:web.

@@ -5,11 +5,12 @@ use axum::response::{IntoResponse, Response};
 use imajin_events_api::{EventCreate, EventList, EventPage, EventView};
 use imajin_kernel::id::EventId;
 use imajin_kernel::{Code, Problem};
-use imajin_web::{Authorised, Failure, KeyTier, PathParams, ProblemDocument, QueryParams, SignedBody, Tier, Viewer};
+use imajin_web::{
+    Authorised, Failure, KeyTier, PathParams, ProblemDocument, QueryParams, SignedBody, Tier, Viewer, json_cached,
+};
 use serde::Deserialize;
 
 use super::EventsState;
-use super::cached::json_cached;
 use crate::domain::create::Created;
 use crate::domain::draft::EventDraft;
 use crate::domain::list;

@@ -1,6 +1,5 @@
 //! The public routes of events: each handler extracts, calls the domain, answers.
 
-mod cached;
 mod calendar;
 mod checkout;
 mod events;

@@ -5,9 +5,8 @@ use axum::response::Response;
 use imajin_events_api::OrderView;
 use imajin_kernel::Problem;
 use imajin_kernel::id::OrderId;
-use imajin_web::{Failure, PathParams, ProblemDocument, SignedBody, Viewer};
+use imajin_web::{Failure, PathParams, ProblemDocument, SignedBody, Viewer, json_cached};
 
-use super::cached::json_cached;
 use super::{EventsState, NoMembers};
 use crate::Events;
 use crate::domain::views;

@@ -4,12 +4,11 @@ use axum::response::Response;
 use imajin_events_api::{TicketList, TicketView};
 use imajin_kernel::Problem;
 use imajin_kernel::id::{EventId, TicketId};
-use imajin_web::{Failure, PathParams, ProblemDocument, Viewer};
+use imajin_web::{Failure, PathParams, ProblemDocument, Viewer, json_cached};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::EventsState;
-use super::cached::json_cached;
 use crate::Events;
 use crate::domain::views;
 

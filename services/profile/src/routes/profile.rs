@@ -1,12 +1,11 @@
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use imajin_kernel::{Code, Problem};
 use imajin_profile_api::{ProfileDeleted, ProfileSet, ProfileView};
-use imajin_proof::digest::sha256_hex;
-use imajin_web::{Authorised, Failure, PathParams, ProblemDocument, SignedBody, SoftTier, Viewer};
+use imajin_web::{Authorised, Failure, PathParams, ProblemDocument, SignedBody, SoftTier, Viewer, json_cached};
 use serde_json::Value;
 
 use super::{ProfileState, own_headers};
@@ -135,32 +134,5 @@ pub(super) async fn profile_fetch(
     let reader = viewer.session.as_ref().map(|session| &session.did);
     let view = profile.view(&id, reader).await?;
     let view = view.ok_or_else(|| Problem::new(Code::NotFound, "There is no such profile."))?;
-    json_cached(&headers, &view)
-}
-
-/// JSON with a strong `ETag`; an unchanged answer is 304 without a body.
-fn json_cached(request: &HeaderMap, view: &ProfileView) -> Result<Response, Failure> {
-    let body = serde_json::to_vec(view).map_err(|error| {
-        tracing::error!(%error, "an answer could not be written");
-        Problem::internal()
-    })?;
-    let etag = format!("\"{}\"", sha256_hex(&body));
-    let headers = [
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-        (header::VARY, HeaderValue::from_static("cookie, authorization")),
-        (
-            header::ETAG,
-            HeaderValue::from_str(&etag).map_err(|_error| Problem::internal())?,
-        ),
-    ];
-    let known = request.get_all(header::IF_NONE_MATCH).iter();
-    let mut tags = known
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .map(|tag| tag.trim().trim_start_matches("W/"));
-    if tags.any(|tag| tag == "*" || tag == etag) {
-        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
-    }
-    let json = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    Ok((headers, json, body).into_response())
+    Ok(json_cached(&headers, &view)?)
 }
