@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use imajin_did::SecretKey;
 use imajin_kernel::Env;
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, sign};
-use reqwest::Client;
+use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
-/// So many unpaid orders one buyer may have for one event.
-const HOLDS_EACH: usize = 5;
+/// How often each person does it: so many unpaid orders one buyer may have for one event.
+const TIMES_EACH: usize = 5;
 
 /// What a run of callers saw.
 pub(crate) struct Measured {
@@ -33,7 +33,7 @@ impl Measured {
 }
 
 /// A buyer with a fresh key.
-struct Caller {
+pub(crate) struct Caller {
     http: Client,
     base: String,
     event: Value,
@@ -42,26 +42,46 @@ struct Caller {
 }
 
 impl Caller {
-    async fn hold(&self) -> Result<Option<Value>, Failed> {
-        let url = format!("{}/events/api/checkout", self.base);
-        let body = json!({"eventId": self.event["id"], "tierId": self.event["tiers"][0]["id"], "quantity": 1});
-        let body = serde_json::to_vec(&body)?;
+    /// Sends a request signed with this key.
+    async fn signed(&self, method: Method, path: &str, body: &Value) -> Result<Response, Failed> {
+        let (url, body) = (format!("{}{path}", self.base), serde_json::to_vec(body)?);
         let request = RequestToSign {
-            method: "POST",
+            method: method.as_str(),
             target_uri: &url,
             idempotency_key: None,
             body: &body,
         };
         let signed = sign(&self.key, &request, &SignatureParams::now(self.key.did(), &self.env))?;
-        let mut call = self.http.post(&url).header("content-type", "application/json");
+        let mut call = self
+            .http
+            .request(method, &url)
+            .header("content-type", "application/json");
         for (name, value) in signed.headers() {
             call = call.header(name, value);
         }
-        let response = call.body(body).send().await?;
+        Ok(call.body(body).send().await?)
+    }
+
+    async fn hold(&self) -> Result<Option<Value>, Failed> {
+        let body = json!({"eventId": self.event["id"], "tierId": self.event["tiers"][0]["id"], "quantity": 1});
+        let response = self.signed(Method::POST, "/events/api/checkout", &body).await?;
         if !response.status().is_success() {
             return Ok(None);
         }
         Ok(Some(response.json().await?))
+    }
+
+    /// Reads the public facts of one's own identity: no signature, no write.
+    pub(crate) async fn lookup(&self) -> Result<bool, Failed> {
+        let url = format!("{}/auth/api/lookup/{}", self.base, self.key.did());
+        Ok(self.http.get(url).send().await?.status().is_success())
+    }
+
+    /// Writes one's profile: signature, nonce, mutation log and row, durable.
+    pub(crate) async fn profile_set(&self, version: usize) -> Result<bool, Failed> {
+        let body = json!({"version": version, "displayName": format!("Caller {version}")});
+        let response = self.signed(Method::PUT, "/profile/api/profile", &body).await?;
+        Ok(response.status().is_success())
     }
 
     /// A challenge's id and our signature over its text.
@@ -89,8 +109,8 @@ impl Caller {
         Ok(())
     }
 
-    async fn session(&self) -> Result<String, Failed> {
-        self.register().await?;
+    /// A challenge, and its answer for a session.
+    pub(crate) async fn login(&self) -> Result<String, Failed> {
         let (challenge_id, signature) = self.challenge_answer().await?;
         let body = json!({"id": self.key.did(), "challengeId": challenge_id, "signature": signature});
         let request = self
@@ -195,25 +215,38 @@ fn callers_make(url: &str, event: &Value, count: usize) -> Result<Vec<Caller>, F
     Ok((0..count).map(caller).collect())
 }
 
+/// Registers people and lets them do something in turn: each of them every so many requests, so never twice at once.
+/// The work is told who does it, and for which time.
+pub(crate) async fn in_turn<F, Fut>(
+    (url, event): (&str, &Value),
+    callers: usize,
+    requests: usize,
+    work: F,
+) -> Result<Measured, Box<dyn std::error::Error>>
+where
+    F: Fn(Arc<Caller>, usize) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<bool, Failed>> + Send,
+{
+    let people = callers_make(url, event, requests.div_ceil(TIMES_EACH)).map_err(|error| error.to_string())?;
+    for caller in &people {
+        caller.register().await.map_err(|error| error.to_string())?;
+    }
+    let people: Vec<Arc<Caller>> = people.into_iter().map(Arc::new).collect();
+    run(callers, requests, move |number| {
+        let (person, time) = (number % people.len(), number / people.len());
+        work(Arc::clone(&people[person]), time)
+    })
+    .await
+}
+
 pub(crate) async fn holds(
     url: &str,
     event: &Value,
     callers: usize,
     requests: usize,
 ) -> Result<Measured, Box<dyn std::error::Error>> {
-    let people = callers_make(url, event, requests.div_ceil(HOLDS_EACH)).map_err(|error| error.to_string())?;
-    for caller in &people {
-        caller.register().await.map_err(|error| error.to_string())?;
-    }
-    let people = Arc::new(people);
-    run(callers, requests, move |number| {
-        let people = Arc::clone(&people);
-        async move {
-            let Some(caller) = people.get(number % people.len()) else {
-                return Ok(false);
-            };
-            Ok(caller.hold().await?.is_some())
-        }
+    in_turn((url, event), callers, requests, |caller, _time| async move {
+        Ok(caller.hold().await?.is_some())
     })
     .await
 }
@@ -227,7 +260,8 @@ pub(crate) async fn purchases(
     let people = callers_make(url, event, callers).map_err(|error| error.to_string())?;
     let mut sessions = Vec::new();
     for caller in people {
-        let token = caller.session().await.map_err(|error| error.to_string())?;
+        caller.register().await.map_err(|error| error.to_string())?;
+        let token = caller.login().await.map_err(|error| error.to_string())?;
         sessions.push((caller, token));
     }
     let sessions = Arc::new(sessions);

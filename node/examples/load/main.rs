@@ -33,7 +33,7 @@ struct Options {
     /// Callers at the same time.
     #[arg(long, default_value_t = 64)]
     callers: usize,
-    /// Only these measurements: idle, holds, purchases.
+    /// Only these measurements: idle, identity, holds, purchases.
     #[arg(value_name = "MEASUREMENT")]
     only: Vec<String>,
 }
@@ -64,6 +64,9 @@ async fn main() -> Outcome {
     let mut storages = vec![Storage::Sqlite];
     storages.extend(postgres.map(Storage::Postgres));
     for storage in storages {
+        if options.wants("identity") {
+            identity(&options, &storage, baseline).await?;
+        }
         if options.wants("holds") {
             holds(&options, &storage, baseline).await?;
         }
@@ -88,6 +91,38 @@ async fn idle(options: &Options) -> Outcome {
         "idle memory: {} KiB resident (all services, SQLite, 5 s after start)",
         node.resident_kib()?
     );
+    Ok(())
+}
+
+/// Logins and signed mutations, beside a route that is neither signed nor writes.
+async fn identity(options: &Options, storage: &Storage, baseline: Option<f64>) -> Outcome {
+    let node = NodeProcess::start(&options.binary, storage).await?;
+    let at = (node.url.as_str(), &serde_json::Value::Null);
+    let (callers, requests) = (options.callers, options.requests);
+    let unsigned = caller::in_turn(
+        at,
+        callers,
+        requests,
+        |caller, _time| async move { caller.lookup().await },
+    );
+    let unsigned = unsigned.await?;
+    report(&format!("look-ups, unsigned, {storage}"), &unsigned, baseline);
+    let mutations = caller::in_turn(at, callers, requests, |caller, time| async move {
+        caller.profile_set(time).await
+    });
+    let mutations = mutations.await?;
+    report(&format!("signed mutations (profile), {storage}"), &mutations, baseline);
+    let logins = caller::in_turn(at, callers, requests, |caller, _time| async move {
+        caller.login().await.map(|token| !token.is_empty())
+    });
+    let logins = logins.await?;
+    report(&format!("logins (challenge and answer), {storage}"), &logins, baseline);
+    for (what, measured) in [("a signed mutation", &mutations), ("a login", &logins)] {
+        println!(
+            "  {what}: {:.2} of the unsigned route",
+            measured.per_second() / unsigned.per_second()
+        );
+    }
     Ok(())
 }
 

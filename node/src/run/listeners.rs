@@ -148,11 +148,11 @@ fn port_base(public: &PublicAddress, address: SocketAddr) -> PublicBase {
 fn one_port_routes(
     config: &Config,
     services: &Services,
-    routes: &[(ServiceName, ServiceRoutes)],
+    documented: &[(ServiceName, ServiceRoutes)],
 ) -> Result<Router, StartError> {
     let mut router = Router::new();
-    for (service, routes) in routes {
-        router = router.nest(&format!("/{service}"), routes.clone().into_router());
+    for (service, own) in documented {
+        router = router.nest(&format!("/{service}"), own.clone().into_router());
     }
     if let Some(auth) = &services.auth {
         router = router.merge(auth.root_routes());
@@ -166,9 +166,9 @@ fn one_port_routes(
             router = router.nest_service(&path, forward.clone());
         }
     }
-    let parts: Vec<_> = routes
+    let parts: Vec<_> = documented
         .iter()
-        .map(|(service, routes)| (service.as_str(), routes.description.clone()))
+        .map(|(service, own)| (service.as_str(), own.description.clone()))
         .collect();
     let mut node = ServiceRoutes::new("www", "The node", OpenApiRouter::new(), all_ready(services));
     node.description = Description::union("The node", &parts);

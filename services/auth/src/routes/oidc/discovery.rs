@@ -66,6 +66,6 @@ pub(in crate::routes) async fn configuration(State(auth): State<Arc<Auth>>, head
     responses((status = 200, description = "A key set", body = Object))
 )]
 pub(in crate::routes) async fn keys(State(auth): State<Arc<Auth>>, headers: HeaderMap) -> Result<Response, Failure> {
-    let keys = json!({"keys": auth.oidc_public_keys().await?});
+    let keys = json!(auth.oidc_public_keys().await?);
     Ok(cacheable(keys.to_string().into_bytes(), "application/json", &headers))
 }
