@@ -1,20 +1,28 @@
 //! The service itself: what it holds, how it starts, what it does in the background.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use imajin_did::{Keyring, Resolver};
+use imajin_did::{Did, Keyring, Resolver};
 use imajin_kernel::{Env, Problem, Span};
 use imajin_store::mutation::Writer;
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{PeerClient, PublicBase};
+use imajin_web::{GuardedClient, PeerClient, PublicBase, Reach};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
+use crate::key_log::Followed;
 use crate::mailer::{MailConfig, Outbound, Postman, mail_route};
 use crate::purge::purge;
 use crate::session_keys::SessionKeys;
 use crate::{AuthError, SERVICE};
 
+/// How long another node has to answer with a key log.
+const KEY_LOG_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many key logs may be on their way in at once.
+const MIRROR_SLOTS: usize = 4;
 /// How often what has expired is thrown away.
 const PURGE_EVERY: Span = Span::minutes(1);
 
@@ -32,8 +40,20 @@ pub struct AuthDeps {
     pub mail: Option<MailConfig>,
     /// Who finds the keys of a did:web that is not this node's; without it such a DID is not resolved.
     pub resolver: Option<Arc<dyn Resolver>>,
+    /// Whose receipts for entries of key logs count here besides the node's own.
+    pub witnesses: Vec<Witness>,
     /// What the operator has switched on.
     pub options: AuthOptions,
+}
+
+/// Another node whose receipts for entries of key logs count here (`docs/key-log.md`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// Its DID, which must be a key.
+    pub did: Did,
+    /// Its address: it is asked for receipts there, and for what it has seen of others' logs. Without one its receipts
+    /// count where they come along.
+    pub url: Option<Url>,
 }
 
 /// Switches, all of them off by default.
@@ -57,6 +77,11 @@ pub struct Auth {
     pub(crate) resolver: Option<Arc<dyn Resolver>>,
     pub(crate) options: AuthOptions,
     pub(crate) peers: PeerClient,
+    pub(crate) witnesses: Arc<[Witness]>,
+    pub(crate) guarded: GuardedClient,
+    pub(crate) followed: Followed,
+    /// Key logs that are handed in at the same time.
+    pub(crate) mirror_slots: Semaphore,
     writer: Arc<Writer>,
     postman: Mutex<Option<Postman>>,
 }
@@ -82,6 +107,7 @@ impl Auth {
             db,
             mail,
             resolver,
+            witnesses,
             options,
         } = deps;
         let sealer = Sealer::for_service(&keyring, SERVICE);
@@ -89,6 +115,11 @@ impl Auth {
         let (outbound, postman) = mail.as_ref().map(mail_route).transpose()?.unzip();
         let writer = Arc::new(Writer::new(SERVICE, keyring.clone(), sealer.clone(), env.clone()));
         let postman = Mutex::new(postman);
+        let reach = if options.local_peers {
+            Reach::Development
+        } else {
+            Reach::Public
+        };
         Ok(Arc::new(Self {
             env,
             public,
@@ -100,6 +131,10 @@ impl Auth {
             resolver,
             options,
             peers: PeerClient::new(options.local_peers)?,
+            witnesses: witnesses.into(),
+            guarded: GuardedClient::new(reach, KEY_LOG_TIMEOUT)?,
+            followed: Followed::default(),
+            mirror_slots: Semaphore::new(MIRROR_SLOTS),
             writer,
             postman,
         }))

@@ -266,7 +266,9 @@ impl From<AuthError> for Problem {
             _ => {
                 let mut problem = Self::new(error.code(), error.to_string());
                 problem.hint = error.hint().map(str::to_owned);
-                if let AuthError::MailboxLimit { retry_after_seconds } = error {
+                if let AuthError::MailboxLimit { retry_after_seconds }
+                | AuthError::Keys(KeyRefusal::MirrorsFull { retry_after_seconds }) = error
+                {
                     problem.retry_after_seconds = Some(retry_after_seconds);
                 }
                 problem

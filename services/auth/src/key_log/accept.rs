@@ -117,6 +117,9 @@ impl Auth {
             if identity.custody == Custody::Node {
                 return Err(KeyRefusal::Soft.into());
             }
+            if identity.is_visitor() {
+                return Err(KeyRefusal::HomeElsewhere.into());
+            }
             if let Some(known) = known_find(conn, &sealer, &node, &entry)? {
                 return Ok(Err(known));
             }
@@ -166,6 +169,11 @@ impl Auth {
 }
 
 impl FirstEntry {
+    /// Whether a log has it.
+    pub(crate) fn is_in(&self, log: &KeyLog) -> Result<bool, AuthError> {
+        Ok(log.entry(self.entry.hash()?).is_some())
+    }
+
     /// Writes the entry and its receipt; the identity's row takes [`FirstEntry::state`].
     pub(crate) fn insert(&self, conn: &mut Conn, auth: &Writing) -> Result<(), AuthError> {
         entry_insert(conn, auth, &self.entry, Change::Inception, &self.receipt)?;

@@ -6,6 +6,7 @@
 mod accept;
 pub(crate) mod audit;
 pub(crate) mod devices;
+mod follow;
 mod mirror;
 mod refusal;
 pub(crate) mod requests;
@@ -22,10 +23,13 @@ use crate::AuthError;
 use crate::identities::Identity;
 use crate::rows::{IdentityRow, KeyLogEntryRow, KeyLogReceiptRow, MirroredLogRow, SessionRow};
 use crate::schema::{key_log_entries, key_log_receipts, mirrored_logs};
+use crate::federation::arrive::METHOD_FEDERATED;
 use crate::sessions::{METHOD_KEY, METHOD_RECOVERY};
 
 pub(crate) use accept::{Accepted, FirstEntry, row_apply};
+pub(crate) use follow::{Followed, Following, followed_from};
 pub use mirror::MirrorOutcome;
+pub(crate) use mirror::Prepared;
 pub use refusal::KeyRefusal;
 pub(crate) use rows::{entry_row, receipt_row};
 
@@ -65,7 +69,7 @@ pub(crate) fn opener_counts(session: &SessionRow, identity: &Identity) -> bool {
     match (session.method.as_str(), opener) {
         (METHOD_RECOVERY, Some(Ok(key))) => identity.recovery_key == Some(key),
         // An older row does not say which key it was: it was the one that the DID is.
-        (METHOD_KEY, None) => identity
+        (METHOD_KEY | METHOD_FEDERATED, None) => identity
             .did
             .public_key()
             .is_some_and(|key| identity.keys.contains(&key)),
@@ -191,7 +195,7 @@ pub(crate) fn published_find(
         return Ok(Some(Published {
             log: log_load(conn, sealer, &identity.did)?,
             state: identity.state.clone().unwrap_or_else(implicit),
-            mirrored: false,
+            mirrored: identity.is_visitor(),
         }));
     }
     let Some(did) = did else { return Ok(None) };
@@ -223,7 +227,7 @@ fn implicit_state(identity: &Identity) -> KeyState {
 fn accept_identity(conn: &mut Conn, auth: &crate::auth::Writing, did: &Did) -> Result<Identity, AuthError> {
     let name = crate::names::Name::Native(did.clone());
     let identity = crate::identities::identity_find(conn, &auth.sealer, &name)?.ok_or(AuthError::NotRegistered)?;
-    if identity.custody == imajin_web::Custody::Node {
+    if identity.custody == imajin_web::Custody::Node || identity.is_visitor() {
         return Err(AuthError::NotRegistered);
     }
     Ok(identity)

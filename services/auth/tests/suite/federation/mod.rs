@@ -4,6 +4,7 @@ mod arrivals;
 mod homes;
 mod pair;
 mod path;
+mod rotations;
 
 use imajin_testkit::Backend;
 
