@@ -51,6 +51,24 @@ pub(super) fn paths(service: ServiceName) -> Vec<String> {
         .collect()
 }
 
+/// What of a service stands at the root of the node: in auth's case what others look for at well-known addresses, and
+/// the resolver of DIDs.
+pub(super) fn root_routes(service: ServiceName, base: &Url) -> Result<Router, StartError> {
+    let paths: &[&str] = match service {
+        ServiceName::Auth => &[
+            "/.well-known/did.json",
+            "/.well-known/jwks.json",
+            "/.well-known/openid-configuration/auth",
+            "/.well-known/oauth-authorization-server/auth",
+            "/1.0/identifiers/{did}",
+        ],
+        _ => &[],
+    };
+    let forward = forward_to(base)?;
+    let route = |router: Router, path: &&str| router.route_service(path, forward.clone());
+    Ok(paths.iter().fold(Router::new(), route))
+}
+
 async fn forward(State(target): State<Target>, OriginalUri(uri): OriginalUri, request: Request) -> Response {
     let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let Ok(url) = target.base.join(path) else {

@@ -164,6 +164,7 @@ fn one_port_routes(config: &Config, services: &Services) -> Result<Router, Start
         for path in gateway::paths(*service) {
             router = router.nest_service(&path, forward.clone());
         }
+        router = router.merge(gateway::root_routes(*service, &remote.public)?);
     }
     let mut node = ServiceRoutes::new("www", "The node", OpenApiRouter::new(), all_ready(services));
     let parts: Vec<_> = services

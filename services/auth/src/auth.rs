@@ -7,13 +7,13 @@ use imajin_did::{Did, Keyring, Resolver};
 use imajin_kernel::{Env, Problem, Span};
 use imajin_store::mutation::Writer;
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{GuardedClient, PeerClient, PublicBase, Reach};
+use imajin_web::{GuardedClient, HttpClient, PeerClient, PublicBase, Reach};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::key_log::Followed;
+use crate::key_log::{Followed, Wanted};
 use crate::mailer::{MailConfig, Outbound, Postman, mail_route};
 use crate::purge::purge;
 use crate::session_keys::SessionKeys;
@@ -21,6 +21,8 @@ use crate::{AuthError, SERVICE};
 
 /// How long another node has to answer with a key log.
 const KEY_LOG_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a witness that was away is asked again.
+const WITNESS_EVERY: Span = Span::minutes(1);
 /// How many key logs may be on their way in at once.
 const MIRROR_SLOTS: usize = 4;
 /// How often what has expired is thrown away.
@@ -79,6 +81,8 @@ pub struct Auth {
     pub(crate) peers: PeerClient,
     pub(crate) witnesses: Arc<[Witness]>,
     pub(crate) guarded: GuardedClient,
+    pub(crate) witness_http: HttpClient,
+    pub(crate) wanted: Wanted,
     pub(crate) followed: Followed,
     /// Key logs that are handed in at the same time.
     pub(crate) mirror_slots: Semaphore,
@@ -133,6 +137,8 @@ impl Auth {
             peers: PeerClient::new(options.local_peers)?,
             witnesses: witnesses.into(),
             guarded: GuardedClient::new(reach, KEY_LOG_TIMEOUT)?,
+            witness_http: HttpClient::new(KEY_LOG_TIMEOUT, None)?,
+            wanted: Wanted::default(),
             followed: Followed::default(),
             mirror_slots: Semaphore::new(MIRROR_SLOTS),
             writer,
@@ -147,6 +153,9 @@ impl Auth {
         let postman = self.postman.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(postman) = postman {
             tasks.spawn(postman.run(stop.clone()));
+        }
+        if self.witnesses.iter().any(|witness| witness.url.is_some()) {
+            tasks.spawn(Arc::clone(self).witnesses_keep(stop.clone()));
         }
         let (auth, stop) = (Arc::clone(self), stop.clone());
         tasks.spawn(async move {
@@ -169,6 +178,20 @@ impl Auth {
             }
             auth.log_close().await;
         });
+    }
+
+    /// Has new entries of key logs witnessed: at once, and while a witness is away again and again.
+    async fn witnesses_keep(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            if let Err(problem) = self.receipts_collect().await {
+                tracing::warn!(%problem, "the receipts of witnesses could not be collected; it is tried again");
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.wanted.next() => {}
+                () = tokio::time::sleep(WITNESS_EVERY.to_std()) => {}
+            }
+        }
     }
 
     /// Throws away challenges, nonces, sessions and mailbox proofs whose time is over; returns how many rows.

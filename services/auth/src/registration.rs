@@ -138,7 +138,11 @@ impl Auth {
             returned,
         };
         let auth = self.writing();
-        self.write_contended(move |conn| step.run(conn, &auth)).await
+        let registered = self.write_contended(move |conn| step.run(conn, &auth)).await?;
+        if registered.identity.state.is_some() {
+            self.wanted.note();
+        }
+        Ok(registered)
     }
 
     fn first_of(&self, registration: &Registration, value: serde_json::Value) -> Result<FirstEntry, AuthError> {

@@ -1,6 +1,7 @@
 //! Key logs of other nodes' identities.
 
 use async_trait::async_trait;
+use axum::http::{HeaderMap, StatusCode};
 use imajin_did::{Did, ResolveError};
 use imajin_key_log::{KeyLog, KeyState};
 use imajin_proof::jcs;
@@ -24,28 +25,47 @@ pub trait KeyLogs: Send + Sync {
     async fn version_take(&self, did: &Did, version: Option<KeyLog>, source: &Url) -> Result<KeyState, ResolveError>;
 }
 
-/// Reads the log of an identity from the node at `base`; `None` when nothing is published there. Nothing is checked but
-/// the form: see [`KeyLog::verify`].
+/// Where the node at `base` shows the log of an identity.
+pub fn key_log_url(base: &Url, did: &Did) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("/auth/api/identity/{}/log", did.canonical()));
+    url.set_query(None);
+    url
+}
+
+/// Reads the log of an identity from the node at `base`, an address that may come from a stranger; `None` when nothing
+/// is published there. Nothing is checked but the form: see [`KeyLog::verify`].
 ///
 /// # Errors
 /// [`ResolveError`] when the node is not asked, does not answer, or answers something else.
 pub async fn key_log_fetch(http: &GuardedClient, base: &Url, did: &Did) -> Result<Option<KeyLog>, ResolveError> {
-    let mut url = base.clone();
-    url.set_path(&format!("/auth/api/identity/{}/log", did.canonical()));
-    url.set_query(None);
+    let url = key_log_url(base, did);
     let answer = http.get(url, "application/json", LOG_BYTES_MAX).await?;
-    match status_check(answer.status) {
+    key_log_read(did, answer.status, &answer.headers, &answer.body)
+}
+
+/// The log of an identity in a node's answer, as [`key_log_fetch`] gives it.
+///
+/// # Errors
+/// [`ResolveError`] when the answer is something else.
+pub fn key_log_read(
+    did: &Did,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Option<KeyLog>, ResolveError> {
+    match status_check(status) {
         Err(ResolveError::NotFound) => return Ok(None),
         checked => checked?,
     }
-    if !is_json(&answer.headers) {
+    if !is_json(headers) {
         return Err(ResolveError::Representation);
     }
     let unreadable = |error: &dyn std::fmt::Display| {
         tracing::debug!(%error, %did, "another node's key log could not be read");
         ResolveError::Unavailable
     };
-    let published: Value = jcs::from_slice(&answer.body).map_err(|error| unreadable(&error))?;
+    let published: Value = jcs::from_slice(body).map_err(|error| unreadable(&error))?;
     let log = key_log_of(published).map_err(|error| unreadable(&error))?;
     if log.entries.iter().any(|entry| entry.did != did.canonical()) {
         return Err(unreadable(&"it is about somebody else"));

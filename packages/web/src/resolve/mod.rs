@@ -17,7 +17,7 @@ use url::Url;
 
 pub use cache::CachedResolver;
 pub use chain::Chain;
-pub use key_log::{KeyLogs, key_log_fetch, key_log_of};
+pub use key_log::{KeyLogs, key_log_fetch, key_log_of, key_log_read, key_log_url};
 pub use peer::PeerResolver;
 pub use registry::RegistryResolver;
 pub use web::WebResolver;

@@ -155,16 +155,19 @@ impl Auth {
 
     async fn entry_commit(&self, prepared: Prepared, approval: Option<Approval>) -> Result<Accepted, AuthError> {
         let auth = self.writing();
-        self.db
+        let accepted = self
+            .db
             .write(move |conn| {
                 prepared.run(conn, &auth, approval.as_ref())?;
-                Ok(Accepted {
+                Ok::<_, AuthError>(Accepted {
                     entry: prepared.entry.clone(),
                     change: prepared.change.as_str().to_owned(),
                     receipt: prepared.receipt.clone(),
                 })
             })
-            .await
+            .await?;
+        self.wanted.note();
+        Ok(accepted)
     }
 }
 

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use imajin_did::{Did, ResolveError};
 use imajin_kernel::{Code, Problem, Span, Timestamp};
 use imajin_key_log::{KeyLog, KeyState};
 use imajin_store::{Conn, Sealer};
 use imajin_web::CallerKeys;
-use imajin_web::resolve::{KeyLogs, key_log_fetch};
+use imajin_web::resolve::{KeyLogs, key_log_fetch, key_log_read, key_log_url};
 use url::Url;
 
 use super::{KeyRefusal, implicit_state, mirrored_find};
@@ -139,7 +140,8 @@ impl Auth {
         }
         let mut changed = self.witnesses_ask(did).await;
         if let Some(home) = &following.home {
-            changed |= self.log_ask(did, home, &[]).await.unwrap_or(false);
+            let fetched = key_log_fetch(&self.guarded, home, did).await;
+            changed |= self.version_follow(did, home, fetched).await;
         }
         changed
     }
@@ -149,23 +151,32 @@ impl Auth {
         let mut changed = false;
         for witness in self.witnesses.iter() {
             let url = witness.url.as_ref().filter(|url| url.origin() != self.public.0.origin());
-            if let Some(url) = url {
-                changed |= self.log_ask(did, url, &[]).await.unwrap_or(false);
-            }
+            let Some(url) = url else { continue };
+            let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
+            let answer = self
+                .witness_http
+                .send(Method::GET, key_log_url(url, did), headers, Vec::new())
+                .await;
+            let fetched = match answer {
+                Ok(answer) => key_log_read(did, answer.status, &answer.headers, &answer.body),
+                Err(_away) => Err(ResolveError::Unavailable),
+            };
+            changed |= self.version_follow(did, url, fetched).await;
         }
         changed
     }
 
-    /// Asks one node, and puts what it says to what was seen before.
-    async fn log_ask(&self, did: &Did, node: &Url, trusted: &[Did]) -> Result<bool, AuthError> {
-        let asked = match key_log_fetch(&self.guarded, node, did).await {
-            Ok(Some(log)) => self.version_store(log, Some(node.to_string()), trusted).await,
-            Ok(None) => return Ok(false),
+    /// Puts what a node shows to what was seen before; whether anything has changed.
+    async fn version_follow(&self, did: &Did, node: &Url, fetched: Result<Option<KeyLog>, ResolveError>) -> bool {
+        let taken = match fetched {
+            Ok(Some(log)) => self.version_store(log, Some(node.to_string()), &[]).await,
+            Ok(None) => return false,
             Err(error) => Err(Problem::new(Code::Unavailable, error.to_string()).into()),
         };
-        asked.map(|outcome| outcome.changed).inspect_err(|error| {
+        let taken = taken.map(|outcome| outcome.changed).inspect_err(|error| {
             tracing::info!(%error, %did, %node, "a key log was not taken from another node");
-        })
+        });
+        taken.unwrap_or(false)
     }
 
     /// What is known here about the keys of a DID, registered or not.

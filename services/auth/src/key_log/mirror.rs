@@ -26,7 +26,7 @@ use crate::schema::{identities, key_log_entries, mirrored_logs};
 /// The action in the mutation log.
 pub(crate) const ACTION: &str = "key-log.mirror";
 /// What an entry of a mirrored log changes is its own home's business.
-const KIND: &str = "foreign";
+pub(super) const KIND: &str = "foreign";
 /// How often a version is checked again because another one came in between.
 const ATTEMPTS: usize = 3;
 
