@@ -218,6 +218,12 @@ impl Auth {
                     custody: Custody::Own,
                 })
             }
+            // The contract knows Ed25519 identities only; of another key its owner is told why it does not count.
+            Ok(resolution)
+                if resolution.keys.is_empty() && !resolution.document.authentication_verifying_keys().is_empty() =>
+            {
+                Err(AuthError::KeyKindOther)
+            }
             Err(ResolveError::Deactivated) => Err(AuthError::IdentityDeactivated),
             Ok(_) | Err(_) => Err(AuthError::CallerUnknown),
         }

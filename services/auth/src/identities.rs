@@ -161,6 +161,8 @@ pub(crate) fn caller_find(
             tier: identity.tier,
             custody: identity.custody,
         }),
+        // A key, but not one of ours: P-256.
+        None if name.key().is_none() && did.verifying_key().is_some() => Err(AuthError::KeyKindOther),
         None => stranger_keys(conn, sealer, &name),
     };
     Ok((keys, following))

@@ -2,7 +2,7 @@
 
 mod arrivals;
 mod homes;
-mod pair;
+pub(crate) mod pair;
 mod path;
 mod rotations;
 
