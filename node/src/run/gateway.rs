@@ -2,6 +2,7 @@ use axum::Router;
 use axum::extract::{OriginalUri, Request, State};
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use imajin_kernel::Problem;
 use imajin_web::{Failure, Forwarder};
 use url::Url;
@@ -27,14 +28,20 @@ struct Target {
     forwarder: Forwarder,
 }
 
+impl Target {
+    fn new(base: &Url) -> Result<Self, StartError> {
+        let forwarder = Forwarder::new().map_err(|problem| StartError::Configuration(problem.to_string()))?;
+        Ok(Self {
+            base: base.clone(),
+            forwarder,
+        })
+    }
+}
+
 /// Passes requests on to the process that runs a service, unchanged: the other process is configured with the same
 /// public URL, so signatures over it stay valid.
 pub(super) fn forward_to(base: &Url) -> Result<Router, StartError> {
-    let forwarder = Forwarder::new().map_err(|problem| StartError::Configuration(problem.to_string()))?;
-    Ok(Router::new().fallback(forward).with_state(Target {
-        base: base.clone(),
-        forwarder,
-    }))
+    Ok(Router::new().fallback(forward).with_state(Target::new(base)?))
 }
 
 /// What is passed on for a service: its interface, and those of its pages that do not belong to `www`.
@@ -64,9 +71,10 @@ pub(super) fn root_routes(service: ServiceName, base: &Url) -> Result<Router, St
         ],
         _ => &[],
     };
-    let forward = forward_to(base)?;
-    let route = |router: Router, path: &&str| router.route_service(path, forward.clone());
-    Ok(paths.iter().fold(Router::new(), route))
+    let routes = paths
+        .iter()
+        .fold(Router::new(), |router, path| router.route(path, any(forward)));
+    Ok(routes.with_state(Target::new(base)?))
 }
 
 async fn forward(State(target): State<Target>, OriginalUri(uri): OriginalUri, request: Request) -> Response {

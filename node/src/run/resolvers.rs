@@ -8,7 +8,7 @@ use imajin_did::{Did, ResolveError, Resolver};
 use imajin_kernel::{Env, Problem};
 use imajin_key_log::{KeyLog, KeyState};
 use imajin_web::Reach;
-use imajin_web::resolve::{CachedResolver, Chain, KeyLogs, PeerResolver, RegistryResolver, WebResolver};
+use imajin_web::resolve::{CachedResolver, Chain, KeyLogs, RegistryResolver, WebResolver};
 use url::Url;
 
 use crate::config::Config;
@@ -42,7 +42,8 @@ pub(super) fn witnesses(config: &Config) -> Vec<Witness> {
         .collect()
 }
 
-/// The host of a did:web; about nodes the registry; about anybody the witnesses, in the order of their names.
+/// The host of a did:web, and about nodes the registry. The witnesses are asked by auth itself, for logs alone: nodes that
+/// pass questions on to each other would ask in circles.
 ///
 /// A developer's nodes find each other on one machine; any other node calls public addresses only.
 pub(super) fn foreign_resolver(
@@ -51,17 +52,11 @@ pub(super) fn foreign_resolver(
     key_logs: &Arc<KeyLogSwitch>,
 ) -> Result<Arc<dyn Resolver>, Problem> {
     let reach = if config.dev { Reach::Development } else { Reach::Public };
-    let cached =
-        |inner: Arc<dyn Resolver>| -> Arc<dyn Resolver> { Arc::new(CachedResolver::new(inner, env.clone())) };
-    let key_logs = || -> Arc<dyn KeyLogs> { Arc::<KeyLogSwitch>::clone(key_logs) };
     let mut resolvers: Vec<Arc<dyn Resolver>> = vec![Arc::new(WebResolver::new(env.clone(), reach)?)];
     if let Some(url) = &config.registry.url {
-        let registry = RegistryResolver::new(url.clone(), reach)?.with_key_logs(key_logs());
-        resolvers.push(cached(Arc::new(registry)));
-    }
-    for url in config.witnesses.values().filter_map(|witness| witness.url.as_ref()) {
-        let peer = PeerResolver::new(url.clone(), reach)?.with_key_logs(key_logs());
-        resolvers.push(cached(Arc::new(peer)));
+        let key_logs: Arc<dyn KeyLogs> = Arc::<KeyLogSwitch>::clone(key_logs);
+        let registry = RegistryResolver::new(url.clone(), reach)?.with_key_logs(key_logs);
+        resolvers.push(Arc::new(CachedResolver::new(Arc::new(registry), env.clone())));
     }
     Ok(Arc::new(Chain::new(resolvers)))
 }

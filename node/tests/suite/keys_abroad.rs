@@ -187,6 +187,13 @@ async fn a_key_that_is_replaced_at_home_counts_abroad(backend: Backend) {
     let published = at(&home_node, &["key", "log", ada.did.as_str()]);
     assert_eq!(mirrored["entries"], published["entries"]);
     at(&visited_node, &["key", "verify", ada.did.as_str(), "--witness", &visited.did]);
+    let nobody = SecretKey::generate(&Env::system()).did();
+    let url = home_node.url();
+    for (what, to) in [(nobody.as_str(), visited.origin()), (ada.did.as_str(), "http://127.0.0.1:1".to_owned())] {
+        let refused = imajin(&["key", "mirror", what, "--node", &url, "--to", &to]);
+        assert!(!refused.success);
+        assert_eq!(refused.stderr.trim_end().lines().count(), 1, "{}", refused.stderr);
+    }
     for (place, node) in [(&home, home_node), (&visited, visited_node)] {
         node.stop();
         place.home.verify_clean();

@@ -23,8 +23,10 @@ use crate::{AuthError, SERVICE};
 const KEY_LOG_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a witness that was away is asked again.
 const WITNESS_EVERY: Span = Span::minutes(1);
+/// How many identities the witnesses are asked about at once.
+const ASK_SLOTS: usize = 16;
 /// How many key logs may be on their way in at once.
-const MIRROR_SLOTS: usize = 4;
+const MIRROR_SLOTS: usize = 2;
 /// How often what has expired is thrown away.
 const PURGE_EVERY: Span = Span::minutes(1);
 
@@ -84,6 +86,8 @@ pub struct Auth {
     pub(crate) witness_http: HttpClient,
     pub(crate) wanted: Wanted,
     pub(crate) followed: Followed,
+    /// Questions to the witnesses at the same time.
+    pub(crate) ask_slots: Semaphore,
     /// Key logs that are handed in at the same time.
     pub(crate) mirror_slots: Semaphore,
     writer: Arc<Writer>,
@@ -140,6 +144,7 @@ impl Auth {
             witness_http: HttpClient::new(KEY_LOG_TIMEOUT, None)?,
             wanted: Wanted::default(),
             followed: Followed::default(),
+            ask_slots: Semaphore::new(ASK_SLOTS),
             mirror_slots: Semaphore::new(MIRROR_SLOTS),
             writer,
             postman,

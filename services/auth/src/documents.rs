@@ -116,8 +116,13 @@ impl Auth {
             });
         }
         let mut known = self.known(&did).await?;
-        // What is at home elsewhere may have changed there.
-        if known.state.is_some() && self.known_follow(known.identity.as_ref(), &did).await? {
+        // What is at home elsewhere may have changed there, or be known to a witness.
+        let has_news = if known.state.is_some() {
+            self.known_follow(known.identity.as_ref(), &did).await?
+        } else {
+            known.identity.is_none() && self.stranger_follow(&did).await
+        };
+        if has_news {
             known = self.known(&did).await?;
         }
         let Known {

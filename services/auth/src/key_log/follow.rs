@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use axum::http::{HeaderMap, HeaderValue, Method, header};
-use imajin_did::{Did, ResolveError};
+use axum::http::{HeaderMap, HeaderValue, header};
+use imajin_did::{Did, Method, ResolveError};
 use imajin_kernel::{Code, Problem, Span, Timestamp};
 use imajin_key_log::{KeyLog, KeyState};
 use imajin_store::{Conn, Sealer};
@@ -131,6 +131,15 @@ impl Auth {
         })
     }
 
+    /// Asks the witnesses for a log that nobody here knows; whether one of them has it.
+    pub(crate) async fn stranger_follow(&self, did: &Did) -> bool {
+        let native = did.canonical();
+        if native.method() != Method::Mjn || !self.followed.claim(&native, self.env.now()) {
+            return false;
+        }
+        self.witnesses_ask(&native).await
+    }
+
     /// Asks for a log that is followed, if it is time to; whether anything has changed. When nobody answers, what was
     /// seen last goes on to count.
     pub(crate) async fn log_follow(&self, following: &Following) -> bool {
@@ -149,13 +158,17 @@ impl Auth {
     /// Asks the witnesses of the configuration what they have seen of somebody's log; whether anything has changed.
     pub(crate) async fn witnesses_ask(&self, did: &Did) -> bool {
         let mut changed = false;
+        // Strangers decide how often this is wanted.
+        let Ok(_slot) = self.ask_slots.try_acquire() else {
+            return false;
+        };
         for witness in self.witnesses.iter() {
             let url = witness.url.as_ref().filter(|url| url.origin() != self.public.0.origin());
             let Some(url) = url else { continue };
             let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
             let answer = self
                 .witness_http
-                .send(Method::GET, key_log_url(url, did), headers, Vec::new())
+                .send(axum::http::Method::GET, key_log_url(url, did), headers, Vec::new())
                 .await;
             let fetched = match answer {
                 Ok(answer) => key_log_read(did, answer.status, &answer.headers, &answer.body),
