@@ -36,6 +36,7 @@ struct ResolutionResult {
 }
 
 #[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
 struct DocumentMetadata {
     #[serde(default)]
     deactivated: bool,
