@@ -51,7 +51,9 @@ impl MirrorArgs {
             PublishedLog::fetch(&self.node.client()?, &self.what).await?.log()
         };
         if log.entries.is_empty() {
-            return Err(local("there is nothing to show: this identity has published no key log"));
+            return Err(local(
+                "there is nothing to show: this identity has published no key log",
+            ));
         }
         let mut lines = Vec::new();
         for node in &self.to {
@@ -86,5 +88,8 @@ fn line_text(line: &Line) -> String {
         Status::Deactivated => "deactivated",
     };
     let head = said.head.map_or_else(|| "no head".to_owned(), |head| head.to_string());
-    format!("{} {news}; {} is {status}, entry {} is {head}", line.node, said.did, said.seq)
+    format!(
+        "{} {news}; {} is {status}, entry {} is {head}",
+        line.node, said.did, said.seq
+    )
 }

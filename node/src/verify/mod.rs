@@ -46,7 +46,10 @@ pub struct UncheckedLine {
 impl std::fmt::Display for UncheckedLine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { did, rows, reason } = self;
-        write!(f, "not checked: {rows} rows signed by {did}, whose keys are not known here: {reason}")
+        write!(
+            f,
+            "not checked: {rows} rows signed by {did}, whose keys are not known here: {reason}"
+        )
     }
 }
 

@@ -74,13 +74,18 @@ impl Ada {
     /// A session at home.
     async fn session(&self, http: &reqwest::Client, origin: &str) -> String {
         let did = self.did.to_string();
-        let asked = http.post(format!("{origin}/auth/api/challenge")).json(&json!({"id": did}));
+        let asked = http
+            .post(format!("{origin}/auth/api/challenge"))
+            .json(&json!({"id": did}));
         let challenge: Value = asked.send().await.unwrap().json().await.unwrap();
         let signature = self.key().sign(challenge["challenge"].as_str().unwrap().as_bytes());
         let body = json!({"id": did, "challengeId": challenge["challengeId"], "signature": signature.to_hex()});
         let answered = http.post(format!("{origin}/auth/api/authenticate")).json(&body);
         let answer: Value = answered.send().await.unwrap().json().await.unwrap();
-        answer["token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+        answer["token"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{answer}"))
+            .to_owned()
     }
 
     /// A request signed as this identity.
@@ -93,7 +98,10 @@ impl Ada {
             body: body.as_bytes(),
         };
         let signed = sign(key, &to_sign, &SignatureParams::now(self.did.clone(), &Env::system())).unwrap();
-        let mut request = http.post(url).bearer_auth(token).header("content-type", "application/json");
+        let mut request = http
+            .post(url)
+            .bearer_auth(token)
+            .header("content-type", "application/json");
         for (name, value) in signed.headers() {
             request = request.header(name, value);
         }
@@ -113,7 +121,12 @@ impl Ada {
         let header = |name: &str| left.headers()[name].to_str().unwrap().to_owned();
         let (refresh, cookie) = (header("refresh"), header("set-cookie"));
         let url: reqwest::Url = refresh.strip_prefix("0; url=").unwrap().parse().unwrap();
-        let request = url.query_pairs().find(|(name, _)| name == "request").unwrap().1.into_owned();
+        let request = url
+            .query_pairs()
+            .find(|(name, _)| name == "request")
+            .unwrap()
+            .1
+            .into_owned();
         let payload = json!({"home": home.web_did(), "nonce": nonce_of(&request)});
         let to = Some(visited.web_did());
         let message =
@@ -143,7 +156,11 @@ fn nonce_of(request: &str) -> String {
 fn session_cookie(reply: &Response) -> String {
     let cookies = reply.headers().get_all("set-cookie").iter();
     let mut cookies = cookies.filter_map(|cookie| cookie.to_str().ok()?.split(';').next()?.split_once('='));
-    cookies.find(|(name, _)| name.ends_with("imajin_session")).unwrap().1.to_owned()
+    cookies
+        .find(|(name, _)| name.ends_with("imajin_session"))
+        .unwrap()
+        .1
+        .to_owned()
 }
 
 async fn session_did(http: &reqwest::Client, place: &Place, token: &str) -> Option<String> {
@@ -177,7 +194,11 @@ async fn a_key_that_is_replaced_at_home_counts_abroad(backend: Backend) {
     let refused = ada.signed(&http, &old, &url, "", &body).await;
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
     let counts = ada.signed(&http, &ada.key(), &url, "", &body).await;
-    assert_eq!(counts.status(), StatusCode::BAD_REQUEST, "the signature counts, the request is for one's own key");
+    assert_eq!(
+        counts.status(),
+        StatusCode::BAD_REQUEST,
+        "the signature counts, the request is for one's own key"
+    );
 
     let again = ada.visit(&http, &home, &visited).await;
     assert_eq!(again.status(), StatusCode::SEE_OTHER);
@@ -186,10 +207,16 @@ async fn a_key_that_is_replaced_at_home_counts_abroad(backend: Backend) {
     let mirrored = at(&visited_node, &["key", "log", ada.did.as_str()]);
     let published = at(&home_node, &["key", "log", ada.did.as_str()]);
     assert_eq!(mirrored["entries"], published["entries"]);
-    at(&visited_node, &["key", "verify", ada.did.as_str(), "--witness", &visited.did]);
+    at(
+        &visited_node,
+        &["key", "verify", ada.did.as_str(), "--witness", &visited.did],
+    );
     let nobody = SecretKey::generate(&Env::system()).did();
     let url = home_node.url();
-    for (what, to) in [(nobody.as_str(), visited.origin()), (ada.did.as_str(), "http://127.0.0.1:1".to_owned())] {
+    for (what, to) in [
+        (nobody.as_str(), visited.origin()),
+        (ada.did.as_str(), "http://127.0.0.1:1".to_owned()),
+    ] {
         let refused = imajin(&["key", "mirror", what, "--node", &url, "--to", &to]);
         assert!(!refused.success);
         assert_eq!(refused.stderr.trim_end().lines().count(), 1, "{}", refused.stderr);
@@ -224,7 +251,15 @@ async fn a_witness_of_the_configuration_witnesses_and_resolves() {
     witness.home.configure(&peer("peer", &home));
     let data = home.home.data();
     let config = imajin(&["config", "--data", text(&data)]).expect_success();
-    let shown = |key: &str| config.as_array().unwrap().iter().find(|line| line["key"] == key).unwrap()["value"].clone();
+    let shown = |key: &str| {
+        config
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|line| line["key"] == key)
+            .unwrap()["value"]
+            .clone()
+    };
     assert_eq!(shown("witnesses.registry.did"), json!(witness.did));
     // Nobody is away for long: what the witness has not seen it is shown later.
     let home_node = home.up();
@@ -263,7 +298,10 @@ async fn a_witness_of_the_configuration_witnesses_and_resolves() {
     let witnesses = resolved["didDocumentMetadata"]["witnesses"].as_array().unwrap();
     assert_eq!(witnesses.len(), 2, "its home and this node: {resolved}");
     let stranger = SecretKey::generate(&Env::system()).did();
-    assert_eq!(resolve(stranger.as_str()).await["didResolutionMetadata"]["error"], "notFound");
+    assert_eq!(
+        resolve(stranger.as_str()).await["didResolutionMetadata"]["error"],
+        "notFound"
+    );
     for (place, node) in [(&home, home_node), (&witness, witness_node), (&reader, reader_node)] {
         node.stop();
         place.home.verify_clean();

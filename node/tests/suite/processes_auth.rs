@@ -87,13 +87,29 @@ async fn well_known_addresses_are_passed_on_to_the_process_that_runs_auth() {
         let (front, behind): (Value, Value) = (front.json().await.unwrap(), behind.json().await.unwrap());
         assert_eq!(front, behind, "{path}");
     }
-    let document: Value = ada.http.get(ada.url(&paths[0])).send().await.unwrap().json().await.unwrap();
+    let document: Value = ada
+        .http
+        .get(ada.url(&paths[0]))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     let key = auth_did.strip_prefix("did:mjn:").unwrap();
-    assert!(document["verificationMethod"][0]["publicKeyMultibase"] == key, "{document}");
+    assert!(
+        document["verificationMethod"][0]["publicKeyMultibase"] == key,
+        "{document}"
+    );
     // A did:web keeps its percent-encoded characters on the way.
     let web = document["id"].as_str().unwrap().to_owned();
     assert!(web.contains("%3A"), "{web}");
-    let resolved = ada.http.get(ada.url(&format!("/1.0/identifiers/{web}"))).send().await.unwrap();
+    let resolved = ada
+        .http
+        .get(ada.url(&format!("/1.0/identifiers/{web}")))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(resolved.status(), 200);
     let unknown = ada.http.get(ada.url("/1.0/identifiers/nonsense")).send().await.unwrap();
     assert_eq!(unknown.status(), 400);

@@ -46,8 +46,7 @@ fn entries() -> Result<Vec<Entry>, KeyLogError> {
     };
     let (rotation, other) = (turn(&device.state()?, 2)?, turn(&after_first, 1)?);
     let recovered = vec![key(5).public()];
-    let recovery =
-        EntryDraft::recovery(&device.state()?, recovered, None, paper, at(3)).sign(&[&key(PAPER)])?;
+    let recovery = EntryDraft::recovery(&device.state()?, recovered, None, paper, at(3)).sign(&[&key(PAPER)])?;
     let end = EntryDraft::deactivation(&rotation.state()?, at(4)).sign(&[&key(2), &key(3)])?;
     Ok(vec![first, device, rotation, other, recovery, end])
 }
@@ -80,7 +79,9 @@ fn logs() -> Vec<KeyLog> {
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let logs = logs().into_iter().filter_map(|log| jcs::to_bytes(&log).ok());
     let entries = entries().unwrap_or_default();
-    let entries = entries.iter().filter_map(|entry| Some(entry.to_text().ok()?.into_bytes()));
+    let entries = entries
+        .iter()
+        .filter_map(|entry| Some(entry.to_text().ok()?.into_bytes()));
     logs.chain(entries).collect()
 }
 
@@ -88,7 +89,9 @@ pub(crate) fn run(data: &[u8]) {
     if let Ok(entry) = Entry::from_slice(data) {
         entry_check(&entry);
     }
-    let Ok(log) = jcs::from_slice::<KeyLog>(data) else { return };
+    let Ok(log) = jcs::from_slice::<KeyLog>(data) else {
+        return;
+    };
     for entry in &log.entries {
         entry_check(entry);
     }
@@ -98,7 +101,11 @@ pub(crate) fn run(data: &[u8]) {
         let mut turned = log.clone();
         turned.entries.reverse();
         turned.receipts.reverse();
-        assert_eq!(turned.verify(now, &trusted), Ok(state), "the order of a log means nothing");
+        assert_eq!(
+            turned.verify(now, &trusted),
+            Ok(state),
+            "the order of a log means nothing"
+        );
     }
     mirrored(&log);
 }
@@ -108,7 +115,11 @@ fn entry_check(entry: &Entry) {
     let again = Entry::from_slice(text.as_bytes());
     if text.len() <= imajin_key_log::ENTRY_BYTES_MAX {
         let again = again.as_ref().map(|again| (again.to_text(), again.hash()));
-        assert_eq!(again, Ok((Ok(text), entry.hash())), "an entry is its own canonical form");
+        assert_eq!(
+            again,
+            Ok((Ok(text), entry.hash())),
+            "an entry is its own canonical form"
+        );
     }
 }
 
@@ -116,7 +127,10 @@ fn entry_check(entry: &Entry) {
 fn state_check(state: &KeyState) {
     assert_eq!(state.did, key(1).did(), "nobody here can sign for another identity");
     let ours: Vec<PublicKey> = KEYS.iter().map(|seed| key(*seed).public()).collect();
-    assert!(state.keys.iter().all(|key| ours.contains(key)), "nobody has signed this key in");
+    assert!(
+        state.keys.iter().all(|key| ours.contains(key)),
+        "nobody has signed this key in"
+    );
 }
 
 /// A mirror that has seen the rotation, and is shown something else.

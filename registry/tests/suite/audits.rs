@@ -15,7 +15,10 @@ on_both![
 
 pub(crate) async fn findings(world: &World) -> Vec<Finding> {
     let keyring = world.keyring.clone();
-    let found: Result<_, StoreError> = world.db.read(move |conn| imajin_registry::audit(conn, &keyring, &|_did| Vec::new())).await;
+    let found: Result<_, StoreError> = world
+        .db
+        .read(move |conn| imajin_registry::audit(conn, &keyring, &|_did| Vec::new()))
+        .await;
     found.unwrap()
 }
 

@@ -188,12 +188,7 @@ impl Auth {
         };
         Ok(Resolved::Document {
             metadata: metadata_with_log(metadata(&did, None), Some(state), &known.witnesses),
-            document: Box::new(document_of_keys(
-                did,
-                &first,
-                &state.keys,
-                resolution.document.service,
-            )),
+            document: Box::new(document_of_keys(did, &first, &state.keys, resolution.document.service)),
         })
     }
 }

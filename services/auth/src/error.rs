@@ -217,7 +217,9 @@ impl AuthError {
             Self::NotRegistered | Self::NotCustodial | Self::SetupTokenWrong => Code::Forbidden,
             Self::IdentityUnknown | Self::SessionUnknown | Self::AttestationUnknown => Code::NotFound,
             Self::IdentityDeactivated | Self::LinkGone => Code::Gone,
-            Self::CallerUnknown | Self::KeyKindOther | Self::MailboxCaller | Self::SessionEnded => Code::Unauthenticated,
+            Self::CallerUnknown | Self::KeyKindOther | Self::MailboxCaller | Self::SessionEnded => {
+                Code::Unauthenticated
+            }
             Self::MailboxLimit { .. } | Self::AttestationLimit { .. } | Self::RotationTooOften => Code::RateLimited,
             Self::MailQueueFull => Code::Unavailable,
         }

@@ -155,7 +155,9 @@ impl Auth {
         };
         let mut living = find().await?;
         if let Some(visitor) = &living
-            && self.known_follow(Some(&visitor.identity), &visitor.identity.did).await?
+            && self
+                .known_follow(Some(&visitor.identity), &visitor.identity.did)
+                .await?
         {
             living = find().await?;
         }

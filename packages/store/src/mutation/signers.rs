@@ -31,9 +31,9 @@ pub fn audit_signers(
 ) -> QueryResult<()> {
     let mut after: (String, Seq) = (String::new(), 0);
     loop {
-        let later = mutation_log::chain
-            .gt(after.0.clone())
-            .or(mutation_log::chain.eq(after.0.clone()).and(mutation_log::seq.gt(after.1)));
+        let later = mutation_log::chain.gt(after.0.clone()).or(mutation_log::chain
+            .eq(after.0.clone())
+            .and(mutation_log::seq.gt(after.1)));
         let rows: Vec<LogRow> = mutation_log::table
             .filter(later)
             .order_by((mutation_log::chain, mutation_log::seq))

@@ -66,7 +66,11 @@ async fn another_node_may_name_the_keys_that_the_key_log_names() {
     assert_eq!(resolved.unwrap().keys, [key(2)]);
     assert_eq!((shown, host.asked().len()), (vec![None], 1));
     let (resolved, _) = resolve(vec![key(1)], Status::Active).await;
-    assert_eq!(resolved, Err(ResolveError::Unavailable), "the node says something else than the log");
+    assert_eq!(
+        resolved,
+        Err(ResolveError::Unavailable),
+        "the node says something else than the log"
+    );
     let (resolved, _) = resolve(vec![key(2)], Status::Contested).await;
     assert!(resolved.unwrap().contested);
     let (resolved, _) = resolve(Vec::new(), Status::Deactivated).await;
@@ -76,10 +80,7 @@ async fn another_node_may_name_the_keys_that_the_key_log_names() {
     host.says(Reply::json(&result));
     let (resolved, shown) = resolve(vec![key(2)], Status::Active).await;
     assert_eq!((resolved, shown), (Err(ResolveError::Unavailable), vec![]));
-    assert_eq!(
-        host.asked().last().unwrap(),
-        &format!("/auth/api/identity/{did}/log")
-    );
+    assert_eq!(host.asked().last().unwrap(), &format!("/auth/api/identity/{did}/log"));
 }
 
 #[tokio::test]
@@ -95,7 +96,10 @@ async fn a_log_of_another_node_is_read_and_must_be_about_the_did() {
     assert_eq!(read.entries, [entry]);
     let other = key_log_fetch(&http, &host.url(), &key(2).did()).await;
     assert_eq!(other, Err(ResolveError::Unavailable));
-    for nothing in [Reply::status(StatusCode::NOT_FOUND), Reply::json(&json!({"entries": []}))] {
+    for nothing in [
+        Reply::status(StatusCode::NOT_FOUND),
+        Reply::json(&json!({"entries": []})),
+    ] {
         host.says(nothing);
         assert_eq!(key_log_fetch(&http, &host.url(), &owner.did()).await, Ok(None));
     }

@@ -145,10 +145,7 @@ impl Auth {
                 .into(),
                 error => AuthError::from(error),
             })?;
-        let signer = state
-            .keys
-            .iter()
-            .find(|key| message.verify(MESSAGE_TYPE, key).is_ok());
+        let signer = state.keys.iter().find(|key| message.verify(MESSAGE_TYPE, key).is_ok());
         signer.copied().ok_or_else(|| ProofError::BadSignature.into())
     }
 
@@ -226,8 +223,9 @@ fn visitor_admit(
     }
     let identity = match known {
         None => visitor_create(conn, auth, peer, vouched)?,
-        Some(_as_before) => identity_find(conn, &auth.sealer, &Name::Native(vouched.did.clone()))?
-            .ok_or(AuthError::IdentityUnknown)?,
+        Some(_as_before) => {
+            identity_find(conn, &auth.sealer, &Name::Native(vouched.did.clone()))?.ok_or(AuthError::IdentityUnknown)?
+        }
     };
     if identity.deactivated {
         return Err(AuthError::IdentityDeactivated);

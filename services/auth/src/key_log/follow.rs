@@ -59,7 +59,9 @@ impl Followed {
     /// Counts a log of somebody who was not known here.
     pub(super) fn new_count(&self, now: Timestamp) -> Result<(), KeyRefusal> {
         let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = asked.hour.map(|hour| Span::hours(1).as_seconds() - now.since(hour).as_seconds());
+        let left = asked
+            .hour
+            .map(|hour| Span::hours(1).as_seconds() - now.since(hour).as_seconds());
         match left.filter(|left| *left > 0) {
             None => (asked.hour, asked.new) = (Some(now), 0),
             Some(left) if asked.new >= NEW_PER_HOUR_MAX => {
@@ -163,7 +165,10 @@ impl Auth {
             return false;
         };
         for witness in self.witnesses.iter() {
-            let url = witness.url.as_ref().filter(|url| url.origin() != self.public.0.origin());
+            let url = witness
+                .url
+                .as_ref()
+                .filter(|url| url.origin() != self.public.0.origin());
             let Some(url) = url else { continue };
             let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
             let answer = self

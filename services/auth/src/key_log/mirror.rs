@@ -339,7 +339,10 @@ impl Prepared {
             did: did.clone(),
             state: super::state_text(&self.merged.state)?,
             pin: self.merged.pin.map(|pin| pin.to_string()),
-            source: self.source.clone().or_else(|| row.as_ref().and_then(|row| row.source.clone())),
+            source: self
+                .source
+                .clone()
+                .or_else(|| row.as_ref().and_then(|row| row.source.clone())),
             proof,
             created_at: row.as_ref().map_or(now, |row| row.created_at),
             updated_at: now,

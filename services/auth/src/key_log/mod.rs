@@ -22,10 +22,10 @@ use imajin_key_log::{Entry, KeyHistory, KeyLog, KeyState, Receipt, Status};
 use imajin_store::{Conn, SealedRow, Sealer, StoreError};
 
 use crate::AuthError;
+use crate::federation::arrive::METHOD_FEDERATED;
 use crate::identities::Identity;
 use crate::rows::{IdentityRow, KeyLogEntryRow, KeyLogReceiptRow, MirroredLogRow, SessionRow};
 use crate::schema::{identities, key_log_entries, key_log_receipts, mirrored_logs};
-use crate::federation::arrive::METHOD_FEDERATED;
 use crate::sessions::{METHOD_KEY, METHOD_RECOVERY};
 
 pub(crate) use accept::{Accepted, FirstEntry, row_apply};

@@ -40,7 +40,10 @@ async fn admit(State(Surroundings { auth, .. }): State<Surroundings>, request: R
 
 /// A log as `GET /auth/api/identity/{did}/log` shows it; other members are left alone.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "it only describes the body, which is read as what a node publishes")]
+#[expect(
+    dead_code,
+    reason = "it only describes the body, which is read as what a node publishes"
+)]
 struct MirrorBody {
     /// The entries, in any order; what is known here already may be left out.
     #[schema(value_type = Vec<Object>)]

@@ -175,13 +175,19 @@ async fn p_256_keys_sign_no_requests_and_the_refusal_says_so(backend: Backend) {
     let client = AuthClient::local(world.auth.clone());
     let web: Did = "did:web:p256.example".parse().unwrap();
     for did in [web, p256()] {
-        let refused = client.caller_keys(CallerKeysRequest { did: did.clone() }).await.unwrap_err();
+        let refused = client
+            .caller_keys(CallerKeysRequest { did: did.clone() })
+            .await
+            .unwrap_err();
         assert_eq!(refused.code, Code::Unauthenticated, "{did}");
         assert!(refused.detail.contains("P-256"), "{refused:?}");
         assert!(refused.hint.unwrap().contains("Ed25519"), "{did}");
         let resolved = world.get(&format!("/1.0/identifiers/{did}"), &[]).await.json();
         let method = &resolved["didDocument"]["verificationMethod"][0];
-        assert!(method["publicKeyMultibase"].as_str().unwrap().starts_with("zDn"), "{resolved}");
+        assert!(
+            method["publicKeyMultibase"].as_str().unwrap().starts_with("zDn"),
+            "{resolved}"
+        );
     }
 }
 

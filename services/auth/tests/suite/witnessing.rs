@@ -53,7 +53,9 @@ async fn anybody_can_hand_in_a_log_and_gets_a_receipt(backend: Backend) {
     assert_eq!(receipts.len(), 2);
     for receipt in receipts {
         assert_eq!(receipt.from, *mirror.keyring.node_did());
-        receipt.verify("key-log-receipt", &mirror.keyring.node_public()).unwrap();
+        receipt
+            .verify("key-log-receipt", &mirror.keyring.node_public())
+            .unwrap();
     }
     assert_eq!(witnessed(&mirror, &mirror, &ada).await, [0, 1]);
     assert_eq!(mirror.post(PATH, &ada.log(&home).await).await.json()["changed"], false);
@@ -97,7 +99,9 @@ async fn what_is_handed_in_must_prove_itself(backend: Backend) {
         state.at = i64::MIN;
         let at = world.env_now().plus(Span::hours(hours));
         let device = SecretKey::generate(&world.env);
-        let entry = EntryDraft::addition(&state, &device.public(), at).sign(&[&ada.phone]).unwrap();
+        let entry = EntryDraft::addition(&state, &device.public(), at)
+            .sign(&[&ada.phone])
+            .unwrap();
         refused(&log(json!([ada.first, entry])), status, code).await;
     }
     // A receipt that its witness has not signed.
@@ -123,7 +127,10 @@ async fn what_a_former_key_makes_up_does_not_fill_a_log(backend: Backend) {
         })
         .collect();
     let reply = world.post(PATH, &json!({"entries": strays, "receipts": []})).await;
-    assert_eq!((&reply.json()["changed"], &reply.json()["status"]), (&json!(false), &json!("active")));
+    assert_eq!(
+        (&reply.json()["changed"], &reply.json()["status"]),
+        (&json!(false), &json!("active"))
+    );
     assert_eq!(ada.log(&world).await["entries"].as_array().unwrap().len(), 2);
     assert_eq!(world.audit().await, []);
 }
@@ -139,7 +146,10 @@ async fn a_key_that_still_counts_registers_an_identity_that_is_mirrored(backend:
     let reply = other.post("/auth/api/register", &body).await;
     assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
     let log = ada.log(&other).await;
-    assert_eq!((&log["mirrored"], &log["head"]), (&json!(false), &json!(ada.first.hash().unwrap())));
+    assert_eq!(
+        (&log["mirrored"], &log["head"]),
+        (&json!(false), &json!(ada.first.hash().unwrap()))
+    );
     assert_eq!(other.row_count("mirrored_logs").await, 0);
     assert_eq!(other.audit().await, []);
     nodes.clock.advance(Span::minutes(1));

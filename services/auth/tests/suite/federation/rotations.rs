@@ -130,7 +130,10 @@ async fn a_rotated_key_signs_in_elsewhere_and_the_old_one_does_not(backend: Back
     let before = scene.visit_session(&ada.phone).await;
     assert_eq!(visited.session_did(&before).await, Some(ada.did.clone()));
     let log = ada.log(visited).await;
-    assert_eq!((&log["mirrored"], &log["head"]), (&json!(true), &json!(ada.first.hash().unwrap())));
+    assert_eq!(
+        (&log["mirrored"], &log["head"]),
+        (&json!(true), &json!(ada.first.hash().unwrap()))
+    );
     scene.rotate().await;
     let after = scene.visit_session(&ada.next).await;
     assert_eq!(visited.session_did(&after).await, Some(ada.did.clone()));
@@ -254,11 +257,17 @@ async fn a_thief_of_the_old_key_gets_nowhere_through_a_node_of_their_own(backend
     let third = scene.nodes.node(3).await;
     // Somebody has shown the visited node the log, though its owner was never there.
     let log = ada.log(&scene.home).await;
-    assert_eq!(scene.visited.post("/auth/api/mirror", &log).await.status, StatusCode::OK);
+    assert_eq!(
+        scene.visited.post("/auth/api/mirror", &log).await.status,
+        StatusCode::OK
+    );
     assert_refused(&scene.forged(&third, &ada.phone).await, 401, "bad_signature");
     // The thief's node shows an older log, with an addition that it has witnessed long ago, it says.
     let body = third.registration(&ada.phone, None).await;
-    assert_eq!(third.post("/auth/api/register", &body).await.status, StatusCode::CREATED);
+    assert_eq!(
+        third.post("/auth/api/register", &body).await.status,
+        StatusCode::CREATED
+    );
     assert_eq!(ada.send(&third, "log", &ada.first).await.status, StatusCode::OK);
     let device = SecretKey::generate(&third.env);
     let entry = EntryDraft::addition(&ada.first.state().unwrap(), &device.public(), third.env_now());
@@ -268,7 +277,11 @@ async fn a_thief_of_the_old_key_gets_nowhere_through_a_node_of_their_own(backend
         let reply = scene.forged(&third, key).await;
         assert!(reply.status.is_client_error(), "{reply:?}");
     }
-    assert_eq!(ada.log(&scene.visited).await["status"], "active", "nothing of it is kept");
+    assert_eq!(
+        ada.log(&scene.visited).await["status"],
+        "active",
+        "nothing of it is kept"
+    );
     scene.visit_session(&ada.next).await;
     assert_eq!(third.audit().await, []);
     scene.close().await;
@@ -282,7 +295,11 @@ async fn a_log_that_is_not_about_the_identity_is_not_taken(backend: Backend) {
     let reply = scene.visited.post("/auth/api/mirror", &log).await;
     assert!(reply.status.is_client_error(), "{reply:?}");
     assert_eq!(
-        scene.visited.get(&format!("/auth/api/identity/{other}/log"), &[]).await.status,
+        scene
+            .visited
+            .get(&format!("/auth/api/identity/{other}/log"), &[])
+            .await
+            .status,
         StatusCode::NOT_FOUND
     );
     scene.close().await;
