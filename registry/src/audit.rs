@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use imajin_did::Keyring;
 use imajin_kernel::Env;
 use imajin_registry_api::{Heartbeat, NodeAttestation, Unsigned};
-use imajin_store::mutation::{self, Logged, Writer};
+use imajin_store::mutation::{self, Keys, Logged, Writer};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 use serde::de::DeserializeOwned;
 
@@ -21,11 +21,12 @@ const PAGE: i64 = 256;
 /// with its proofs, each node against the attestation that it signed, each heartbeat's signature, and who holds which
 /// name.
 ///
-/// Run it in a transaction of a reader to look at one moment.
+/// `keys` are those that a DID has had besides the one that it contains. Run it in a transaction of a reader to look at
+/// one moment.
 ///
 /// # Errors
 /// For what stopped the audit; what is wrong with a row is a finding.
-pub fn audit(conn: &mut Conn, keyring: &Keyring) -> Result<Vec<Finding>, StoreError> {
+pub fn audit(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Result<Vec<Finding>, StoreError> {
     let sealer = Sealer::for_service(keyring, SERVICE);
     let mut findings = Vec::new();
     NodeRow::audit(conn, &sealer, &mut findings)?;
@@ -34,8 +35,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring) -> Result<Vec<Finding>, StoreEr
     StatusChangeRow::audit(conn, &sealer, &mut findings)?;
     // Nothing is written, so it does not matter which clock the log's writer has.
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, Env::system());
-    // Every node's DID is its own key until keys can rotate.
-    imajin_store::audit(conn, &writer, &|_did| Vec::new(), &mut findings)?;
+    imajin_store::audit(conn, &writer, keys, &mut findings)?;
     // A row that cannot be read was named above, and would stop the checks below.
     if findings.is_empty() {
         nodes_audit(conn, &mut findings)?;

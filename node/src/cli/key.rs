@@ -11,6 +11,7 @@ use super::key_change::{DeactivateArgs, RecoverArgs, RotateArgs};
 use super::key_devices::DevicesCommand;
 use super::key_file::{Facts, Paper, absent, key_write, next_path};
 use super::key_log::{LogArgs, VerifyArgs};
+use super::key_mirror::MirrorArgs;
 use super::{CommandError, Output};
 
 /// Keys: files, rotation, recovery, devices.
@@ -36,6 +37,8 @@ pub(super) enum KeyCommand {
     Log(LogArgs),
     /// Verify a key log: of an identity at a node, or in a file.
     Verify(VerifyArgs),
+    /// Show the key log of an identity to other nodes: they verify it, keep it, and witness what is new.
+    Mirror(MirrorArgs),
     /// End an identity for good.
     Deactivate(DeactivateArgs),
 }
@@ -83,6 +86,7 @@ impl KeyCommand {
             Self::Devices(command) => command.run(output).await,
             Self::Log(args) => args.run(output).await,
             Self::Verify(args) => args.run(output).await,
+            Self::Mirror(args) => args.run(output).await,
             Self::Deactivate(args) => args.run(output).await,
         }
     }

@@ -5,6 +5,7 @@ use imajin_did::{Did, PublicKey};
 use imajin_kernel::{Env, Timestamp};
 use imajin_key_log::{Entry, KeyLog, KeyState, Status};
 use imajin_proof::jcs;
+use imajin_web::resolve::key_log_of;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -52,7 +53,7 @@ impl PublishedLog {
         serde_json::from_value(value).map_err(|error| local(format!("the node's key log cannot be read: {error}")))
     }
 
-    fn log(&self) -> KeyLog {
+    pub(super) fn log(&self) -> KeyLog {
         KeyLog {
             entries: self.entries.clone(),
             receipts: self.receipts.clone(),
@@ -175,12 +176,9 @@ impl VerifyArgs {
 }
 
 /// A log in a file: the answer of a node, or `{entries, receipts}`.
-fn log_read(path: &Path) -> Result<KeyLog, CommandError> {
+pub(super) fn log_read(path: &Path) -> Result<KeyLog, CommandError> {
     let unreadable = |error: &dyn std::fmt::Display| local(format!("{} is no key log: {error}", path.display()));
     let text = std::fs::read(path).map_err(|error| unreadable(&error))?;
-    let mut value: Value = jcs::from_slice(&text).map_err(|error| unreadable(&error))?;
-    if let Value::Object(members) = &mut value {
-        members.retain(|name, _value| name == "entries" || name == "receipts");
-    }
-    serde_json::from_value(value).map_err(|error| unreadable(&error))
+    let value: Value = jcs::from_slice(&text).map_err(|error| unreadable(&error))?;
+    key_log_of(value).map_err(|error| unreadable(&error))
 }

@@ -12,6 +12,7 @@ mod key_change;
 mod key_devices;
 mod key_file;
 mod key_log;
+mod key_mirror;
 mod login;
 mod master_key;
 mod node;

@@ -102,6 +102,9 @@ pub struct Config {
     pub internal_listen: SocketAddr,
     /// Services that run in another process.
     pub remote: BTreeMap<ServiceName, Remote>,
+    /// Other nodes whose receipts for entries of key logs count here, under names of one's own: the node of the
+    /// registry, or peers.
+    pub witnesses: BTreeMap<String, WitnessConfig>,
     /// HTTPS of the main listener.
     pub tls: TlsConfig,
     /// The mail server for login links.
@@ -138,6 +141,17 @@ pub struct Remote {
     pub public: Url,
     /// The DID of that process: the only one whose calls for this service are accepted.
     pub did: Did,
+}
+
+/// A node that says when it has seen an entry of a key log.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessConfig {
+    /// Its DID, which is its key.
+    pub did: Did,
+    /// Its address, `https://node.example/`: it is asked to witness what is new here, and what it has seen of others.
+    /// Empty: its receipts count where they come along.
+    pub url: Option<Url>,
 }
 
 /// HTTPS of the main listener.
@@ -227,6 +241,7 @@ service_ports = false
 dev = false
 internal_listen = "127.0.0.1:17000"
 remote = {}
+witnesses = {}
 
 [database]
 url = "sqlite"

@@ -56,7 +56,7 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 16] = [
+const TOP_LEVEL_KEYS: [&str; 17] = [
     "listen",
     "public_url",
     "node_name",
@@ -66,6 +66,7 @@ const TOP_LEVEL_KEYS: [&str; 16] = [
     "database",
     "internal_listen",
     "remote",
+    "witnesses",
     "tls",
     "mail",
     "oidc",
@@ -195,6 +196,23 @@ fn check(config: &Config) -> Result<(), ConfigError> {
             "the service `{both}` is in `services` and in `remote`: choose one"
         ));
     }
+    witnesses_check(config)
+}
+
+fn witnesses_check(config: &Config) -> Result<(), ConfigError> {
+    for (name, witness) in &config.witnesses {
+        if witness.did.public_key().is_none() {
+            return Err(ConfigError::Contradiction(format!(
+                "the DID of the witness `{name}` is no key: write the node's did:mjn"
+            )));
+        }
+        let url = witness.url.as_ref();
+        if url.is_some_and(|url| !matches!(url.scheme(), "http" | "https") || url.host().is_none()) {
+            return Err(ConfigError::Contradiction(format!(
+                "the address of the witness `{name}` must be http:// or https:// with a host"
+            )));
+        }
+    }
     Ok(())
 }
 
@@ -238,6 +256,24 @@ mod tests {
         std::fs::write(dir.path().join(FILE_NAME), "services = [\"www\"]\n").unwrap();
         let error = load(dir.path(), &Overrides::default()).unwrap_err().to_string();
         assert!(error.contains("auth"), "{error}");
+    }
+
+    #[test]
+    fn witnesses_are_shown_and_must_be_keys() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |did: &str| {
+            let text = format!("[witnesses.registry]\ndid = \"{did}\"\nurl = \"https://registry.example/\"\n");
+            std::fs::write(dir.path().join(FILE_NAME), text).unwrap();
+        };
+        let did = "did:mjn:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK";
+        write(did);
+        let loaded = load(dir.path(), &Overrides::default()).unwrap();
+        let shown = |key: &str| loaded.effective.iter().find(|line| line.key == key).unwrap();
+        assert_eq!(shown("witnesses.registry.did").value, did);
+        assert!(shown("witnesses.registry.url").source.ends_with(FILE_NAME));
+        write("did:web:registry.example");
+        let error = load(dir.path(), &Overrides::default()).unwrap_err().to_string();
+        assert!(error.contains("registry") && error.contains("did:mjn"), "{error}");
     }
 
     #[test]

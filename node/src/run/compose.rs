@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::Router;
 use imajin_auth::{Auth, AuthDeps, AuthOptions, MailConfig};
 use imajin_auth_api::AuthClient;
-use imajin_did::{Keyring, Resolver};
+use imajin_did::Keyring;
 use imajin_events::{Events, EventsConfig, EventsDeps};
 use imajin_events_api::EventsClient;
 use imajin_fair::plan::FeeSchedule;
@@ -15,13 +15,13 @@ use imajin_profile_api::ProfileClient;
 use imajin_registry::{Registry, RegistryConfig, RegistryDeps};
 use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
-use imajin_web::resolve::{CachedResolver, Chain, RegistryResolver, WebResolver};
-use imajin_web::{Reach, Readiness, RpcClient, RpcConfig, ServiceRoutes, Site};
+use imajin_web::{Readiness, RpcClient, RpcConfig, ServiceRoutes, Site};
 use imajin_www::{Www, WwwDeps};
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::resolvers::{KeyLogSwitch, foreign_resolver, reach, witnesses};
 use super::sellers::SellerSwitch;
 use super::{Databases, PublicAddress, StartError};
 use super::{demo, gateway};
@@ -250,6 +250,8 @@ async fn start_auth(
     let Some(db) = databases.get(ServiceName::Auth) else {
         return Ok((None, AuthClient::http(remotes.rpc(ServiceName::Auth)?)));
     };
+    let key_logs = Arc::new(KeyLogSwitch::default());
+    let resolver = foreign_resolver(config, remotes.env, &key_logs).map_err(failed(ServiceName::Auth))?;
     let deps = AuthDeps {
         env: remotes.env.clone(),
         public: public.base(),
@@ -259,30 +261,16 @@ async fn start_auth(
             smtp_url: url.expose_secret().to_owned(),
             from: config.mail.from.clone(),
         }),
-        resolver: Some(foreign_resolver(config, remotes.env).map_err(failed(ServiceName::Auth))?),
+        resolver: Some(resolver),
+        witnesses: witnesses(config),
         options: AuthOptions {
             dynamic_clients: config.oidc.dynamic_clients,
             reach: reach(config),
         },
     };
     let auth = Auth::start(deps).await.map_err(failed(ServiceName::Auth))?;
+    key_logs.plug(&auth);
     Ok((Some(Arc::clone(&auth)), AuthClient::local(auth)))
-}
-
-/// A developer's nodes find each other on one machine; any other node calls public addresses only.
-fn reach(config: &Config) -> Reach {
-    if config.dev { Reach::Development } else { Reach::Public }
-}
-
-/// Who is asked about DIDs that are not registered here: the host of a did:web, and about nodes the registry.
-fn foreign_resolver(config: &Config, env: &Env) -> Result<Arc<dyn Resolver>, Problem> {
-    let reach = reach(config);
-    let mut resolvers: Vec<Arc<dyn Resolver>> = vec![Arc::new(WebResolver::new(env.clone(), reach)?)];
-    if let Some(url) = &config.registry.url {
-        let registry = RegistryResolver::new(url.clone(), reach)?;
-        resolvers.push(Arc::new(CachedResolver::new(Arc::new(registry), env.clone())));
-    }
-    Ok(Arc::new(Chain::new(resolvers)))
 }
 
 /// What every service but auth is made from.

@@ -2,6 +2,7 @@ use axum::Router;
 use axum::extract::{OriginalUri, Request, State};
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use imajin_kernel::Problem;
 use imajin_web::{Failure, Forwarder};
 use url::Url;
@@ -27,14 +28,20 @@ struct Target {
     forwarder: Forwarder,
 }
 
+impl Target {
+    fn new(base: &Url) -> Result<Self, StartError> {
+        let forwarder = Forwarder::new().map_err(|problem| StartError::Configuration(problem.to_string()))?;
+        Ok(Self {
+            base: base.clone(),
+            forwarder,
+        })
+    }
+}
+
 /// Passes requests on to the process that runs a service, unchanged: the other process is configured with the same
 /// public URL, so signatures over it stay valid.
 pub(super) fn forward_to(base: &Url) -> Result<Router, StartError> {
-    let forwarder = Forwarder::new().map_err(|problem| StartError::Configuration(problem.to_string()))?;
-    Ok(Router::new().fallback(forward).with_state(Target {
-        base: base.clone(),
-        forwarder,
-    }))
+    Ok(Router::new().fallback(forward).with_state(Target::new(base)?))
 }
 
 /// What is passed on for a service: its interface, and those of its pages that do not belong to `www`.
@@ -49,6 +56,25 @@ pub(super) fn paths(service: ServiceName) -> Vec<String> {
         .chain(pages)
         .map(|first| format!("/{service}/{first}"))
         .collect()
+}
+
+/// What of a service stands at the root of the node: in auth's case what others look for at well-known addresses, and
+/// the resolver of DIDs.
+pub(super) fn root_routes(service: ServiceName, base: &Url) -> Result<Router, StartError> {
+    let paths: &[&str] = match service {
+        ServiceName::Auth => &[
+            "/.well-known/did.json",
+            "/.well-known/jwks.json",
+            "/.well-known/openid-configuration/auth",
+            "/.well-known/oauth-authorization-server/auth",
+            "/1.0/identifiers/{did}",
+        ],
+        _ => &[],
+    };
+    let routes = paths
+        .iter()
+        .fold(Router::new(), |router, path| router.route(path, any(forward)));
+    Ok(routes.with_state(Target::new(base)?))
 }
 
 async fn forward(State(target): State<Target>, OriginalUri(uri): OriginalUri, request: Request) -> Response {

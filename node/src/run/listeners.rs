@@ -165,6 +165,7 @@ fn one_port_routes(
         for path in gateway::paths(*service) {
             router = router.nest_service(&path, forward.clone());
         }
+        router = router.merge(gateway::root_routes(*service, &remote.public)?);
     }
     let parts: Vec<_> = documented
         .iter()

@@ -7,6 +7,7 @@ mod demo;
 mod gateway;
 mod listeners;
 mod pages;
+mod resolvers;
 mod sellers;
 
 use std::time::Duration;

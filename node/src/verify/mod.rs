@@ -1,14 +1,18 @@
 //! `imajin verify`: recomputes everything that a node keeps, from the databases alone, and names what does not fit.
 
 mod books;
+mod keys;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use imajin_did::{Did, Keyring, PublicKey};
-use imajin_kernel::Env;
-use imajin_store::{Conn, Finding, StoreError};
+use imajin_did::{Did, Keyring};
+use imajin_kernel::{Env, Timestamp};
+use imajin_store::mutation::{audit_signers, unproven_text};
+use imajin_store::{Conn, Db, Finding, StoreError};
 use serde::Serialize;
+
+use self::keys::KnownKeys;
 
 use crate::config::{Config, ServiceName};
 use crate::data_dir::{DataDir, DataDirError};
@@ -23,6 +27,30 @@ pub struct Report {
     pub services: Vec<String>,
     /// The rows that do not fit; empty when all is well.
     pub findings: Vec<FindingLine>,
+    /// Whose signatures could not be checked; empty when all were.
+    pub unchecked: Vec<UncheckedLine>,
+}
+
+/// Somebody whose keys could not be learnt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UncheckedLine {
+    /// Whose.
+    pub did: String,
+    /// In how many rows there is a signature that no known key has made.
+    pub rows: usize,
+    /// Why they are not known.
+    pub reason: String,
+}
+
+impl std::fmt::Display for UncheckedLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { did, rows, reason } = self;
+        write!(
+            f,
+            "not checked: {rows} rows signed by {did}, whose keys are not known here: {reason}"
+        )
+    }
 }
 
 /// A row that does not fit.
@@ -74,87 +102,108 @@ pub enum VerifyError {
 
 /// Checks every service that the configuration runs in this data directory.
 pub async fn verify(data: &DataDir, config: &Config) -> Result<Report, VerifyError> {
-    let keyring = data.keyring_open()?;
-    let mut report = Report {
-        services: Vec::new(),
-        findings: Vec::new(),
+    let checker = Checker {
+        keyring: data.keyring_open()?,
+        open: databases(data, config).await?,
     };
-    let keys = Arc::new(keys_ever(data, config).await?);
+    let mut known = Arc::new(KnownKeys::load(data, config).await?);
+    let mut findings = checker.audit(&known).await?;
+    if let Some(fetched) = known.fetched(config).await {
+        known = Arc::new(fetched);
+        findings = checker.audit(&known).await?;
+    }
+    let mut unchecked = BTreeMap::new();
+    findings.retain(|finding| {
+        let signer = known
+            .unknown
+            .iter()
+            .find(|(did, _reason)| finding.problem == unproven_text(did));
+        if let Some((did, reason)) = signer {
+            let line = unchecked.entry(did.to_string()).or_insert_with(|| UncheckedLine {
+                did: did.to_string(),
+                rows: 0,
+                reason: reason.clone(),
+            });
+            line.rows = line.rows.saturating_add(1);
+        }
+        signer.is_none()
+    });
+    findings.extend(checker.books().await?);
+    Ok(Report {
+        services: checker.open.keys().map(ToString::to_string).collect(),
+        findings: findings.into_iter().map(FindingLine::from).collect(),
+        unchecked: unchecked.into_values().collect(),
+    })
+}
+
+async fn databases(data: &DataDir, config: &Config) -> Result<BTreeMap<ServiceName, Db>, VerifyError> {
     let mut open = BTreeMap::new();
     for service in &config.services {
-        let unreadable = |source| VerifyError::Database {
-            service: service.as_str(),
-            source,
-        };
-        let Some(db) = database_open(data, config, *service).await.map_err(unreadable)? else {
-            continue;
-        };
-        let (keyring, keys, name) = (keyring.clone(), Arc::clone(&keys), *service);
-        let findings = db
-            .read(move |conn| service_audit(name, conn, &keyring, &keys))
-            .await
-            .map_err(unreadable)?;
-        report.findings.extend(findings.into_iter().map(FindingLine::from));
-        report.services.push(service.as_str().to_owned());
-        open.insert(*service, db);
+        let opened = database_open(data, config, *service).await;
+        if let Some(db) = opened.map_err(unreadable(*service))? {
+            open.insert(*service, db);
+        }
     }
-    if let (Some(events), Some(pay)) = (open.get(&ServiceName::Events), open.get(&ServiceName::Pay)) {
-        let unreadable = |source| VerifyError::Database {
-            service: ServiceName::Pay.as_str(),
-            source,
-        };
-        let findings = books::compare(events, pay).await.map_err(unreadable)?;
-        report.findings.extend(findings.into_iter().map(FindingLine::from));
-    }
-    for (_service, db) in open {
-        db.close().await;
-    }
-    Ok(report)
+    Ok(open)
 }
 
-/// The keys that identities have had besides the first: what old signatures in any service may have been made with.
-/// They are in auth's database; where auth runs elsewhere, each DID has its first key only.
-async fn keys_ever(data: &DataDir, config: &Config) -> Result<KeysEver, VerifyError> {
-    let unreadable = |source| VerifyError::Database {
-        service: ServiceName::Auth.as_str(),
+fn unreadable(service: ServiceName) -> impl FnOnce(StoreError) -> VerifyError {
+    move |source| VerifyError::Database {
+        service: service.as_str(),
         source,
-    };
-    if !config.services.contains(&ServiceName::Auth) {
-        return Ok(KeysEver::new());
     }
-    let opened = database_open(data, config, ServiceName::Auth).await;
-    let Some(db) = opened.map_err(unreadable)? else {
-        return Ok(KeysEver::new());
-    };
-    let keys = db.read(imajin_auth::keys_ever).await.map_err(unreadable)?;
-    db.close().await;
-    Ok(keys)
 }
 
-type KeysEver = BTreeMap<Did, Vec<PublicKey>>;
+/// The databases of this process.
+struct Checker {
+    keyring: Keyring,
+    open: BTreeMap<ServiceName, Db>,
+}
+
+impl Checker {
+    async fn audit(&self, known: &Arc<KnownKeys>) -> Result<Vec<Finding>, VerifyError> {
+        let mut findings = Vec::new();
+        for (service, db) in &self.open {
+            let (keyring, known, name) = (self.keyring.clone(), Arc::clone(known), *service);
+            let found = db
+                .read(move |conn| service_audit(name, conn, &keyring, &known))
+                .await
+                .map_err(unreadable(name))?;
+            findings.extend(found);
+        }
+        Ok(findings)
+    }
+
+    /// What no service can see alone.
+    async fn books(&self) -> Result<Vec<Finding>, VerifyError> {
+        match (self.open.get(&ServiceName::Events), self.open.get(&ServiceName::Pay)) {
+            (Some(events), Some(pay)) => books::compare(events, pay).await.map_err(unreadable(ServiceName::Pay)),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
 
 fn service_audit(
     service: ServiceName,
     conn: &mut Conn,
     keyring: &Keyring,
-    keys: &KeysEver,
+    known: &KnownKeys,
 ) -> Result<Vec<Finding>, StoreError> {
     // Nothing is written, and what is checked was signed at its own time: the clock only completes the call.
     let env = Env::system();
-    let keys = |did: &Did| {
-        let later = keys.get(did).into_iter().flatten().copied();
-        did.public_key().into_iter().chain(later).collect()
-    };
+    let keys = |did: &Did| known.ever(did);
     let mut findings = match service {
         ServiceName::Auth => imajin_auth::audit(conn, keyring, &env),
         ServiceName::Pay => imajin_pay::audit_with_keys(conn, keyring, &keys),
         ServiceName::Events => imajin_events::audit(conn, keyring, &env, &keys),
         ServiceName::Profile => imajin_profile::audit(conn, keyring, &env, &keys),
-        ServiceName::Registry => imajin_registry::audit(conn, keyring),
+        ServiceName::Registry => imajin_registry::audit(conn, keyring, &keys),
         ServiceName::Www => Ok(Vec::new()),
     }?;
-    // A row that cannot be read was named above, and would stop the check below.
+    // A row that cannot be read was named above, and would stop the checks below.
     if findings.is_empty() {
+        let then = |did: &Did, at: Timestamp| known.then(did, at);
+        audit_signers(conn, service.as_str(), &then, &mut findings)?;
         for column in sealed_columns(service) {
             column.audit(conn, keyring, service.as_str(), &mut findings)?;
         }

@@ -7,13 +7,13 @@ use crate::support::{Buyer, Home, Node, event_find, imajin, text};
 use crate::vault::mailbox_login;
 
 /// Somebody whose key the node holds, with a session.
-struct Soft {
-    session: String,
-    did: String,
+pub(crate) struct Soft {
+    pub(crate) session: String,
+    pub(crate) did: String,
 }
 
 impl Soft {
-    async fn new(buyer: &Buyer, node: &Node, home: &Home) -> Self {
+    pub(crate) async fn new(buyer: &Buyer, node: &Node, home: &Home) -> Self {
         let (_, session) = mailbox_login(buyer, node, home, "ada@example.org").await;
         let (_, who) = buyer.get(&session, "/auth/api/session").await;
         let did = who["did"].as_str().unwrap().to_owned();
@@ -21,7 +21,7 @@ impl Soft {
     }
 
     /// Buys a ticket as a page does: the node signs.
-    async fn buys(&self, buyer: &Buyer, node: &Node, home: &Home, event: &Value) -> Value {
+    pub(crate) async fn buys(&self, buyer: &Buyer, node: &Node, home: &Home, event: &Value) -> Value {
         let body = json!({"eventId": event["id"], "tierId": event["tiers"][0]["id"], "quantity": 1}).to_string();
         let signed = sign_for(home, &self.did, node, "/events/api/checkout", &body).await;
         let opened = buyer.send(&signed).await;

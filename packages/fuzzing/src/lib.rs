@@ -12,6 +12,7 @@
 mod did;
 mod document;
 mod jwt;
+mod key_log;
 mod signature_headers;
 mod signed_message;
 
@@ -29,7 +30,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     Target {
         name: "did",
         run: did::run,
@@ -44,6 +45,11 @@ pub const TARGETS: [Target; 5] = [
         name: "jwt",
         run: jwt::run,
         seeds: jwt::seeds,
+    },
+    Target {
+        name: "key_log",
+        run: key_log::run,
+        seeds: key_log::seeds,
     },
     Target {
         name: "signature_headers",

@@ -110,4 +110,4 @@ macro_rules! smoke {
     };
 }
 
-smoke!(did document jwt signature_headers signed_message);
+smoke!(did document jwt key_log signature_headers signed_message);

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use imajin_did::{Did, PublicKey};
 use imajin_kernel::Timestamp;
@@ -91,7 +91,7 @@ impl KeyLog {
         }
         // Its own proofs first: whoever has no key of this identity must not make us verify a long log.
         entry.form_check()?;
-        self.step_check(&entry)?;
+        self.change_of(&entry)?;
         self.entries.push(entry);
         let outcome = self.appended(hash, now, witnesses);
         if outcome.is_err() {
@@ -100,16 +100,18 @@ impl KeyLog {
         outcome
     }
 
-    /// The entry against the one that it names, before anything else is looked at.
-    fn step_check(&self, entry: &Entry) -> Result<(), KeyLogError> {
+    /// What an entry changes: it is put to the one that it names, and to nothing else.
+    ///
+    /// # Errors
+    /// [`KeyLogError`] when it may not follow that one, or the log does not have it.
+    pub fn change_of(&self, entry: &Entry) -> Result<Change, KeyLogError> {
         if self.entries.first().is_some_and(|first| first.did != entry.did) {
             return Err(KeyLogError::OtherDid);
         }
         match entry.prev {
-            None => Change::first(entry)?,
-            Some(prev) => Change::following(self.entry(prev).ok_or(KeyLogError::PrevUnknown)?, entry)?,
-        };
-        Ok(())
+            None => Change::first(entry),
+            Some(prev) => Change::following(self.entry(prev).ok_or(KeyLogError::PrevUnknown)?, entry),
+        }
     }
 
     fn appended(
@@ -131,7 +133,8 @@ impl KeyLog {
     /// was seen first, and moves with it.
     ///
     /// # Errors
-    /// As for [`KeyLog::verify_pinned`]: a version with anything wrong in it changes nothing.
+    /// [`KeyLogError::WrongTime`] for a new entry from the future: nothing could follow it before that time has come.
+    /// Otherwise as for [`KeyLog::verify_pinned`]: a version with anything wrong in it changes nothing.
     pub fn merge(
         &self,
         pin: Option<EntryHash>,
@@ -144,8 +147,12 @@ impl KeyLog {
         for entry in &self.entries {
             known.insert(entry.hash()?);
         }
+        let latest = now.plus(CLOCK_TOLERANCE).as_millis();
         for entry in &other.entries {
             if known.insert(entry.hash()?) {
+                if entry.at > latest {
+                    return Err(KeyLogError::WrongTime);
+                }
                 log.entries.push(entry.clone());
             }
         }
@@ -174,6 +181,43 @@ impl KeyLog {
             pin,
             changed,
         })
+    }
+
+    /// The entries from the beginning to the head, the first one first.
+    pub fn path_to(&self, head: EntryHash) -> Vec<&Entry> {
+        let by_hash = self.by_hash();
+        let mut path = Vec::new();
+        let mut next = Some(head);
+        while let Some(entry) = next.and_then(|hash| by_hash.get(&hash)) {
+            path.push(*entry);
+            next = entry.prev;
+        }
+        path.reverse();
+        path
+    }
+
+    /// The same without what somebody who has `known` need not keep: new entries beside the path to `head` for which no
+    /// trusted witness speaks. Whoever ever had a key of the identity can make any number of them, and fill the log.
+    #[must_use]
+    pub fn without_strays(&self, known: &Self, head: Option<EntryHash>) -> Self {
+        let mut kept: BTreeSet<EntryHash> = known.by_hash().into_keys().collect();
+        let by_hash = self.by_hash();
+        let spoken_for = self.receipts.iter().map(|receipt| receipt.payload.entry);
+        for start in spoken_for.chain(head) {
+            let mut next = Some(start);
+            while let Some(hash) = next.filter(|hash| kept.insert(*hash)) {
+                next = by_hash.get(&hash).and_then(|entry| entry.prev);
+            }
+        }
+        let mut log = self.clone();
+        log.entries
+            .retain(|entry| entry.hash().is_ok_and(|hash| kept.contains(&hash)));
+        log
+    }
+
+    fn by_hash(&self) -> BTreeMap<EntryHash, &Entry> {
+        let named = |entry| Some((Entry::hash(entry).ok()?, entry));
+        self.entries.iter().filter_map(named).collect()
     }
 
     /// The entry with this hash.

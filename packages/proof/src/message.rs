@@ -142,7 +142,15 @@ impl<P: Serialize> SignedMessage<P> {
     /// # Errors
     /// [`ProofError::TooOld`] or [`ProofError::FromTheFuture`], else as for [`SignedMessage::verify`].
     pub fn verify_fresh(&self, kind: &str, key: &PublicKey, now: Timestamp) -> Result<(), ProofError> {
-        self.verify(kind, key)?;
+        self.verify_fresh_any(kind, std::slice::from_ref(key), now)
+    }
+
+    /// The same for whichever of the signer's keys made it.
+    ///
+    /// # Errors
+    /// As for [`SignedMessage::verify_fresh`] and [`SignedMessage::verify_any`].
+    pub fn verify_fresh_any(&self, kind: &str, keys: &[PublicKey], now: Timestamp) -> Result<(), ProofError> {
+        self.verify_any(kind, keys)?;
         freshness_check(Timestamp::from_millis(self.timestamp), now)
     }
 

@@ -15,7 +15,10 @@ on_both![
 
 pub(crate) async fn findings(world: &World) -> Vec<Finding> {
     let keyring = world.keyring.clone();
-    let found: Result<_, StoreError> = world.db.read(move |conn| imajin_registry::audit(conn, &keyring)).await;
+    let found: Result<_, StoreError> = world
+        .db
+        .read(move |conn| imajin_registry::audit(conn, &keyring, &|_did| Vec::new()))
+        .await;
     found.unwrap()
 }
 
@@ -54,7 +57,7 @@ async fn any_changed_column_is_named(world: World) {
                             continue;
                         };
                         tried += 1;
-                        let named = imajin_registry::audit(conn, &keyring)?;
+                        let named = imajin_registry::audit(conn, &keyring, &|_did| Vec::new())?;
                         if !named.iter().any(|finding| finding.table == table) {
                             unnoticed.push(format!("{table}.{}", column.name));
                         }

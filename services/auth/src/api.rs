@@ -12,7 +12,7 @@ use imajin_proof::http_sig::SignedRequest;
 use imajin_web::{CallerKeys, SessionView};
 
 use crate::auth::Auth;
-use crate::identities::{Identity, caller_keys, identity_find};
+use crate::identities::{Identity, identity_find};
 use crate::names::Name;
 use crate::sessions::Living;
 
@@ -22,11 +22,7 @@ impl AuthApi for Auth {
         if request.did.method() == Method::Web {
             return Ok(self.foreign_caller(&request.did).await?);
         }
-        let sealer = self.sealer.clone();
-        Ok(self
-            .db
-            .read(move |conn| caller_keys(conn, &sealer, &request.did))
-            .await?)
+        Ok(self.caller_keys_now(&request.did).await?)
     }
 
     async fn session_view(&self, request: SessionViewRequest) -> Result<Option<SessionView>, Problem> {

@@ -3,23 +3,32 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use imajin_did::{Keyring, Resolver};
+use imajin_did::{Did, Keyring, Resolver};
 use imajin_kernel::{Env, Problem, Span};
 use imajin_store::mutation::Writer;
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{GuardedClient, PublicBase, Reach};
+use imajin_web::{GuardedClient, HttpClient, PublicBase, Reach};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
+use crate::key_log::{Followed, Wanted};
 use crate::mailer::{MailConfig, Outbound, Postman, mail_route};
 use crate::purge::purge;
 use crate::session_keys::SessionKeys;
 use crate::{AuthError, SERVICE};
 
+/// How often a witness that was away is asked again.
+const WITNESS_EVERY: Span = Span::minutes(1);
+/// How many identities the witnesses are asked about at once.
+const ASK_SLOTS: usize = 16;
+/// How many key logs may be on their way in at once.
+const MIRROR_SLOTS: usize = 2;
 /// How often what has expired is thrown away.
 const PURGE_EVERY: Span = Span::minutes(1);
 /// How long another node has to answer.
-const PEER_TIMEOUT: Duration = Duration::from_secs(10);
+const PEER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What auth needs to start.
 pub struct AuthDeps {
@@ -35,8 +44,20 @@ pub struct AuthDeps {
     pub mail: Option<MailConfig>,
     /// Who finds the keys of a did:web that is not this node's; without it such a DID is not resolved.
     pub resolver: Option<Arc<dyn Resolver>>,
+    /// Whose receipts for entries of key logs count here besides the node's own.
+    pub witnesses: Vec<Witness>,
     /// What the operator has switched on.
     pub options: AuthOptions,
+}
+
+/// Another node whose receipts for entries of key logs count here (`docs/key-log.md`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// Its DID, which must be a key.
+    pub did: Did,
+    /// Its address: it is asked for receipts there, and for what it has seen of others' logs. Without one its receipts
+    /// count where they come along.
+    pub url: Option<Url>,
 }
 
 /// Switches, all of them off by default.
@@ -59,7 +80,16 @@ pub struct Auth {
     pub(crate) outbound: Option<Outbound>,
     pub(crate) resolver: Option<Arc<dyn Resolver>>,
     pub(crate) options: AuthOptions,
+    /// Asks other nodes, whoever named them.
     pub(crate) peers: GuardedClient,
+    pub(crate) witnesses: Arc<[Witness]>,
+    pub(crate) witness_http: HttpClient,
+    pub(crate) wanted: Wanted,
+    pub(crate) followed: Followed,
+    /// Questions to the witnesses at the same time.
+    pub(crate) ask_slots: Semaphore,
+    /// Key logs that are handed in at the same time.
+    pub(crate) mirror_slots: Semaphore,
     writer: Arc<Writer>,
     postman: Mutex<Option<Postman>>,
 }
@@ -85,6 +115,7 @@ impl Auth {
             db,
             mail,
             resolver,
+            witnesses,
             options,
         } = deps;
         let sealer = Sealer::for_service(&keyring, SERVICE);
@@ -103,6 +134,12 @@ impl Auth {
             resolver,
             options,
             peers: GuardedClient::new(options.reach, PEER_TIMEOUT)?,
+            witnesses: witnesses.into(),
+            witness_http: HttpClient::new(PEER_TIMEOUT, None)?,
+            wanted: Wanted::default(),
+            followed: Followed::default(),
+            ask_slots: Semaphore::new(ASK_SLOTS),
+            mirror_slots: Semaphore::new(MIRROR_SLOTS),
             writer,
             postman,
         }))
@@ -115,6 +152,9 @@ impl Auth {
         let postman = self.postman.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(postman) = postman {
             tasks.spawn(postman.run(stop.clone()));
+        }
+        if self.witnesses.iter().any(|witness| witness.url.is_some()) {
+            tasks.spawn(Arc::clone(self).witnesses_keep(stop.clone()));
         }
         let (auth, stop) = (Arc::clone(self), stop.clone());
         tasks.spawn(async move {
@@ -137,6 +177,20 @@ impl Auth {
             }
             auth.log_close().await;
         });
+    }
+
+    /// Has new entries of key logs witnessed: at once, and while a witness is away again and again.
+    async fn witnesses_keep(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            if let Err(problem) = self.receipts_collect().await {
+                tracing::warn!(%problem, "the receipts of witnesses could not be collected; it is tried again");
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.wanted.next() => {}
+                () = tokio::time::sleep(WITNESS_EVERY.to_std()) => {}
+            }
+        }
     }
 
     /// Throws away challenges, nonces, sessions and mailbox proofs whose time is over; returns how many rows.

@@ -84,7 +84,12 @@ impl Auth {
     }
 
     fn identity_document_as(&self, id: Did, identity: &Identity) -> DidDocument {
-        let services = vec![Service::new("mjn", "MJNNode", &self.public.absolute("/mjn"))];
+        // A visitor is served at home.
+        let services = if identity.is_visitor() {
+            Vec::new()
+        } else {
+            vec![Service::new("mjn", "MJNNode", &self.public.absolute("/mjn"))]
+        };
         let first = identity.did.public_key().unwrap_or(identity.key);
         document_of_keys(id, &first, &identity.keys, services)
     }
@@ -103,13 +108,21 @@ impl Auth {
                 metadata: metadata(&did, None),
             });
         }
-        let (name, sealer) = (Name::of_did(&did), self.sealer.clone());
-        let found = self.db.read(move |conn| known_find(conn, &sealer, &name)).await?;
+        let mut known = self.known(&did).await?;
+        // What is at home elsewhere may have changed there, or be known to a witness.
+        let has_news = if known.state.is_some() {
+            self.known_follow(known.identity.as_ref(), &did).await?
+        } else {
+            known.identity.is_none() && self.stranger_follow(&did).await
+        };
+        if has_news {
+            known = self.known(&did).await?;
+        }
         let Known {
             identity,
             state,
             witnesses,
-        } = found;
+        } = known;
         if state.as_ref().is_some_and(|state| state.status == Status::Deactivated) {
             return Ok(Resolved::Deactivated);
         }
@@ -123,31 +136,53 @@ impl Auth {
                 Ok(resolution) => Resolved::Foreign(Box::new(resolution)),
                 Err(error) => Resolved::Refused(error),
             },
-            (None, _) => self.stranger_resolve(did, state.as_ref(), &witnesses).await,
+            (None, _) => self.stranger_resolve(did, state.as_ref(), &witnesses).await?,
         })
     }
 
+    async fn known(&self, did: &Did) -> Result<Known, AuthError> {
+        let (name, sealer) = (Name::of_did(did), self.sealer.clone());
+        self.db.read(move |conn| known_find(conn, &sealer, &name)).await
+    }
+
     /// A DID that is not at home here: from its mirrored log, from itself, or from a node that a registry knows.
-    async fn stranger_resolve(&self, did: Did, state: Option<&KeyState>, witnesses: &[Did]) -> Resolved {
+    async fn stranger_resolve(
+        &self,
+        did: Did,
+        state: Option<&KeyState>,
+        witnesses: &[Did],
+    ) -> Result<Resolved, AuthError> {
         if let (Some(first), Some(state)) = (did.public_key(), state) {
-            return Resolved::Document {
+            return Ok(Resolved::Document {
                 metadata: metadata_with_log(metadata(&did, None), Some(state), witnesses),
                 document: Box::new(document_of_keys(did, &first, &state.keys, Vec::new())),
-            };
+            });
         }
-        match (did.method(), did.verifying_key()) {
+        Ok(match (did.method(), did.verifying_key()) {
             // W3C did:key: the DID says everything. A did:mjn may have a history that this node does not know.
             (Method::Key, Some(key)) => Resolved::Document {
                 metadata: metadata(&did, None),
                 document: Box::new(DidDocument::for_verifying_key(did, &key, Vec::new())),
             },
             (Method::Mjn | Method::Imajin, _) => match self.foreign_resolve(&did).await {
-                Ok(resolution) => Resolved::Foreign(Box::new(resolution)),
+                Ok(resolution) => self.brought_along(did, resolution).await?,
                 Err(ResolveError::Deactivated) => Resolved::Deactivated,
                 Err(_error) => Resolved::NotFound,
             },
             _ => Resolved::NotFound,
-        }
+        })
+    }
+
+    /// What another node said, with what the key log says that came along.
+    async fn brought_along(&self, did: Did, resolution: Resolution) -> Result<Resolved, AuthError> {
+        let known = self.known(&did).await?;
+        let (Some(first), Some(state)) = (did.public_key(), &known.state) else {
+            return Ok(Resolved::Foreign(Box::new(resolution)));
+        };
+        Ok(Resolved::Document {
+            metadata: metadata_with_log(metadata(&did, None), Some(state), &known.witnesses),
+            document: Box::new(document_of_keys(did, &first, &state.keys, resolution.document.service)),
+        })
     }
 }
 
@@ -175,6 +210,12 @@ impl Auth {
                     tier: Tier::Visitor,
                     custody: Custody::Own,
                 })
+            }
+            // The contract knows Ed25519 identities only; of another key its owner is told why it does not count.
+            Ok(resolution)
+                if resolution.keys.is_empty() && !resolution.document.authentication_verifying_keys().is_empty() =>
+            {
+                Err(AuthError::KeyKindOther)
             }
             Err(ResolveError::Deactivated) => Err(AuthError::IdentityDeactivated),
             Ok(_) | Err(_) => Err(AuthError::CallerUnknown),

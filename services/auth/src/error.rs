@@ -80,6 +80,9 @@ pub enum AuthError {
     /// Nothing is known that could check a signature of this DID.
     #[error("No key is known for this DID.")]
     CallerUnknown,
+    /// Its keys are of a kind that signs no requests here.
+    #[error("The keys of this DID are P-256 keys, which sign no requests to a node.")]
+    KeyKindOther,
     /// A did:email has no key of its own.
     #[error("A mailbox identity does not sign for itself.")]
     MailboxCaller,
@@ -214,7 +217,9 @@ impl AuthError {
             Self::NotRegistered | Self::NotCustodial | Self::SetupTokenWrong => Code::Forbidden,
             Self::IdentityUnknown | Self::SessionUnknown | Self::AttestationUnknown => Code::NotFound,
             Self::IdentityDeactivated | Self::LinkGone => Code::Gone,
-            Self::CallerUnknown | Self::MailboxCaller | Self::SessionEnded => Code::Unauthenticated,
+            Self::CallerUnknown | Self::KeyKindOther | Self::MailboxCaller | Self::SessionEnded => {
+                Code::Unauthenticated
+            }
             Self::MailboxLimit { .. } | Self::AttestationLimit { .. } | Self::RotationTooOften => Code::RateLimited,
             Self::MailQueueFull => Code::Unavailable,
         }
@@ -233,6 +238,7 @@ impl AuthError {
             }
             Self::NotRegistered => "Register it first: in the browser at /join, or with `imajin login`.",
             Self::CallerUnknown => "Sign with a did:mjn or did:key, or register the identity at this node.",
+            Self::KeyKindOther => "Sign with an Ed25519 key; P-256 keys are for IMAGXP alone.",
             Self::MailboxCaller => "Log in through the mailbox; the node then signs for this identity.",
             Self::SessionEnded => "Log in at /login, or with `imajin login`.",
             Self::NotCustodial => "Sign the request with your own key.",
@@ -266,7 +272,9 @@ impl From<AuthError> for Problem {
             _ => {
                 let mut problem = Self::new(error.code(), error.to_string());
                 problem.hint = error.hint().map(str::to_owned);
-                if let AuthError::MailboxLimit { retry_after_seconds } = error {
+                if let AuthError::MailboxLimit { retry_after_seconds }
+                | AuthError::Keys(KeyRefusal::MirrorsFull { retry_after_seconds }) = error
+                {
                     problem.retry_after_seconds = Some(retry_after_seconds);
                 }
                 problem

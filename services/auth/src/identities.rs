@@ -9,7 +9,7 @@ use imajin_store::{Conn, SealedRow, Sealer};
 use imajin_web::{CallerKeys, Custody, Tier};
 
 use crate::AuthError;
-use crate::key_log::{self, KeyRefusal};
+use crate::key_log::{self, Following, KeyRefusal};
 use crate::names::{Name, identity_by_name};
 use crate::rows::{IdentityRow, NodeRoleRow};
 use crate::schema::node_roles;
@@ -91,6 +91,11 @@ impl Identity {
             .is_some_and(|state| state.status == Status::Contested)
     }
 
+    /// Whether another node is its home.
+    pub(crate) fn is_visitor(&self) -> bool {
+        self.tier == Tier::Visitor
+    }
+
     /// The public facts.
     pub(crate) fn view(self) -> IdentityView {
         IdentityView {
@@ -127,11 +132,27 @@ pub(crate) fn operator_find(conn: &mut Conn, sealer: &Sealer) -> Result<Option<D
 
 /// The keys whose signatures count for a DID now.
 pub(crate) fn caller_keys(conn: &mut Conn, sealer: &Sealer, did: &Did) -> Result<CallerKeys, AuthError> {
+    caller_find(conn, sealer, did)?.0
+}
+
+/// The same, and whether the log that says so is followed from elsewhere.
+#[expect(clippy::type_complexity, reason = "it is taken apart at once")]
+pub(crate) fn caller_find(
+    conn: &mut Conn,
+    sealer: &Sealer,
+    did: &Did,
+) -> Result<(Result<CallerKeys, AuthError>, Option<Following>), AuthError> {
     if did.method() == Method::Email {
         return Err(AuthError::MailboxCaller);
     }
     let name = Name::of_did(did);
-    match identity_find(conn, sealer, &name)? {
+    let identity = identity_find(conn, sealer, &name)?;
+    let native = identity.as_ref().map(|identity| identity.did.clone());
+    let following = match native.or_else(|| name.key().map(|key| key.did())) {
+        Some(native) => key_log::followed_from(conn, sealer, identity.as_ref(), &native)?,
+        None => None,
+    };
+    let keys = match identity {
         Some(identity) if identity.deactivated => Err(AuthError::IdentityDeactivated),
         Some(identity) if identity.is_contested() => Err(KeyRefusal::Contested.into()),
         Some(identity) => Ok(CallerKeys {
@@ -140,16 +161,21 @@ pub(crate) fn caller_keys(conn: &mut Conn, sealer: &Sealer, did: &Did) -> Result
             tier: identity.tier,
             custody: identity.custody,
         }),
-        None => {
-            let key = name.key().ok_or(AuthError::CallerUnknown)?;
-            Ok(CallerKeys {
-                did: key.did(),
-                keys: key_log::foreign_keys(conn, sealer, &key)?,
-                tier: Tier::Visitor,
-                custody: Custody::Own,
-            })
-        }
-    }
+        // A key, but not one of ours: P-256.
+        None if name.key().is_none() && did.verifying_key().is_some() => Err(AuthError::KeyKindOther),
+        None => stranger_keys(conn, sealer, &name),
+    };
+    Ok((keys, following))
+}
+
+fn stranger_keys(conn: &mut Conn, sealer: &Sealer, name: &Name) -> Result<CallerKeys, AuthError> {
+    let key = name.key().ok_or(AuthError::CallerUnknown)?;
+    Ok(CallerKeys {
+        did: key.did(),
+        keys: key_log::foreign_keys(conn, sealer, &key)?,
+        tier: Tier::Visitor,
+        custody: Custody::Own,
+    })
 }
 
 /// Checks what kind of actor somebody wants to be.

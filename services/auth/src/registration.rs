@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use imajin_did::{Did, PublicKey};
-use imajin_key_log::Entry;
+use imajin_key_log::{Entry, KeyLogError, KeyState, Status};
 use imajin_store::{Conn, SealedRow, Sealer};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,7 +12,7 @@ use crate::auth::{Auth, Writing};
 use crate::challenge::{self, Returned};
 use crate::handle::Handle;
 use crate::identities::{CUSTODY_OWN, Identity, kind_parse, name_parse, operator_find};
-use crate::key_log::{FirstEntry, KeyRefusal, mirrored_find, row_apply};
+use crate::key_log::{FirstEntry, KeyRefusal, devices, log_load, mirrored_find, row_apply};
 use crate::log::{Authority, mutation_record};
 use crate::login::{challenge_spend, signature_parse};
 use crate::names::{Name, identity_by_name};
@@ -138,7 +138,11 @@ impl Auth {
             returned,
         };
         let auth = self.writing();
-        self.write_contended(move |conn| step.run(conn, &auth)).await
+        let registered = self.write_contended(move |conn| step.run(conn, &auth)).await?;
+        if registered.identity.state.is_some() {
+            self.wanted.note();
+        }
+        Ok(registered)
     }
 
     fn first_of(&self, registration: &Registration, value: serde_json::Value) -> Result<FirstEntry, AuthError> {
@@ -178,28 +182,45 @@ impl Step {
                 created: false,
             });
         }
-        // The key may have been replaced since: nobody takes over an identity with a key that counts no longer.
-        if mirrored_find(conn, &auth.sealer, &self.did)?.is_some() {
-            return Err(KeyRefusal::HomeElsewhere.into());
-        }
+        let mirrored = self.mirrored_take(conn, auth)?;
         if let Some(handle) = &self.registration.handle {
             handle_free(conn, handle)?;
         }
         let (did, raw) = (&self.did, self.raw.clone());
         let proof = mutation_record(conn, auth, did, ACTION, did.as_str(), raw, &self.authority)?;
         let mut row = self.row(proof, &auth.env);
-        if let Some(first) = &self.first {
-            row_apply(&mut row, &first.state)?;
+        if let Some(state) = mirrored.as_ref().or(self.first.as_ref().map(|first| &first.state)) {
+            row_apply(&mut row, state)?;
         }
         let row = row.insert(conn, &auth.sealer)?;
         short_alias_note(conn, &auth.sealer, &row, &self.registration.key)?;
-        if let Some(first) = &self.first {
-            first.insert(conn, auth)?;
+        match (&mirrored, &self.first) {
+            (Some(state), _) => devices::reconcile(conn, auth, state, None)?,
+            (None, Some(first)) => first.insert(conn, auth)?,
+            (None, None) => {}
         }
         Ok(Registered {
             identity: Identity::from_row(row, operator.as_ref())?,
             created: true,
         })
+    }
+
+    /// What a log says that was mirrored here before: from now on it is the log of an identity of this node.
+    fn mirrored_take(&self, conn: &mut Conn, auth: &Writing) -> Result<Option<KeyState>, AuthError> {
+        let Some((row, state)) = mirrored_find(conn, &auth.sealer, &self.did)? else {
+            return Ok(None);
+        };
+        // The key may have been replaced since: nobody takes over an identity with a key that counts no longer.
+        if state.status != Status::Active || !state.has_key(&self.registration.key) {
+            return Err(KeyRefusal::HomeElsewhere.into());
+        }
+        if let Some(first) = &self.first
+            && !first.is_in(&log_load(conn, &auth.sealer, &self.did)?)?
+        {
+            return Err(KeyLogError::Forked.into());
+        }
+        row.delete(conn)?;
+        Ok(Some(state))
     }
 
     fn row(&self, proof: String, env: &imajin_kernel::Env) -> IdentityRow {

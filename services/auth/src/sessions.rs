@@ -149,8 +149,18 @@ impl Auth {
         let Ok(id) = verified.standard.jti.parse::<SessionId>() else {
             return Ok(None);
         };
-        let sealer = self.sealer.clone();
-        let living = self.db.read(move |conn| session_find(conn, &sealer, id, now)).await?;
+        let find = async || {
+            let sealer = self.sealer.clone();
+            self.db.read(move |conn| session_find(conn, &sealer, id, now)).await
+        };
+        let mut living = find().await?;
+        if let Some(visitor) = &living
+            && self
+                .known_follow(Some(&visitor.identity), &visitor.identity.did)
+                .await?
+        {
+            living = find().await?;
+        }
         let living = living.filter(|living| living.identity.did.as_str() == verified.standard.sub);
         if let Some(living) = living.as_ref().filter(|living| is_seen_again(living.seen_at, now)) {
             self.session_seen(living.id, now).await;

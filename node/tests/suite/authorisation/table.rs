@@ -78,6 +78,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/auth/api/identity/{did}/log", Public),
     operation("POST", "/auth/api/identity/{did}/log", Proof),
     operation("POST", "/auth/api/identity/{did}/recover", Proof),
+    operation("POST", "/auth/api/mirror", Proof),
     operation("POST", "/auth/api/identity/{did}/rotate", Proof),
     operation("POST", "/auth/api/login/verify", Proof),
     operation("POST", "/auth/api/logout", Public),

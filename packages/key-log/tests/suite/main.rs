@@ -3,6 +3,7 @@
 
 mod forks;
 mod forms;
+mod histories;
 mod merging;
 mod properties;
 mod rules;

@@ -130,3 +130,63 @@ fn a_pin_that_is_not_in_the_log_is_missed() {
         Ok(person.state())
     );
 }
+
+#[test]
+fn an_entry_from_the_future_is_not_merged() {
+    let person = Person::new();
+    let mirror = seen(&person);
+    // Whoever has one device could otherwise stop every later change.
+    let draft = EntryDraft::addition(&person.state(), &key(30).public(), at(24 * 365));
+    let mut other = person.log.clone();
+    other.entries.push(draft.sign(&[&key(1)]).unwrap());
+    let merged = mirror.log.merge(mirror.pin, &other, person.now, &witnesses);
+    assert_eq!(merged.unwrap_err(), KeyLogError::WrongTime);
+    let merged = mirror.log.merge(mirror.pin, &other, at(24 * 365), &witnesses);
+    assert!(merged.unwrap().changed, "until its time has come");
+}
+
+#[test]
+fn what_nobody_speaks_for_need_not_be_kept() {
+    let mut person = Person::new();
+    let entry = person.rotation();
+    person.accept(entry).unwrap();
+    let mirror = seen(&person);
+    // The key that was replaced can sign any number of entries after the first one.
+    let state = person.entry(0).state().unwrap();
+    let mut other = person.log.clone();
+    for seed in 30..40 {
+        let draft = EntryDraft::addition(&state, &key(seed).public(), person.now);
+        other.entries.push(draft.sign(&[&key(1)]).unwrap());
+    }
+    let merged = mirror.log.merge(mirror.pin, &other, person.now, &witnesses).unwrap();
+    assert_eq!((merged.log.entries.len(), &merged.state), (12, &mirror.state));
+    let kept = merged.log.without_strays(&mirror.log, merged.state.head);
+    assert_eq!(kept, mirror.log);
+    // One that a witness has seen is evidence, and so is what leads to it.
+    let stray = other.entries[5].clone();
+    let draft = EntryDraft::addition(&stray.state().unwrap(), &key(50).public(), person.now);
+    let witnessed = draft.sign(&[&key(1)]).unwrap();
+    other.entries.push(witnessed.clone());
+    other
+        .receipts
+        .push(imajin_key_log::receipt_sign(&key(201), key(201).did(), at(1), &witnessed).unwrap());
+    let merged = mirror.log.merge(mirror.pin, &other, at(1), &witnesses).unwrap();
+    let kept = merged.log.without_strays(&mirror.log, merged.state.head);
+    assert_eq!(kept.entries.len(), 4);
+    assert!(kept.entries.contains(&stray) && kept.entries.contains(&witnessed));
+    assert_eq!(
+        mirror.log.merge(mirror.pin, &kept, at(1), &witnesses).unwrap().state,
+        merged.state
+    );
+}
+
+#[test]
+fn the_path_to_a_head_is_in_order() {
+    let mut person = Person::new();
+    let entry = person.rotation();
+    person.accept(entry).unwrap();
+    let head = person.state().head.unwrap();
+    person.log.entries.reverse();
+    let path: Vec<u32> = person.log.path_to(head).iter().map(|entry| entry.seq).collect();
+    assert_eq!(path, [0, 1]);
+}

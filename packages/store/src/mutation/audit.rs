@@ -22,6 +22,11 @@ const PAGE: i64 = 64;
 /// The keys that a DID has or had. A key that the DID itself contains need not be in it.
 pub type Keys<'a> = &'a dyn Fn(&Did) -> Vec<PublicKey>;
 
+/// What [`audit`] says of a row that no key which it was given for the DID has signed.
+pub fn unproven_text(did: &Did) -> String {
+    format!("its proof does not verify: no known key of {did} has made it")
+}
+
 /// Adds a finding for each row of the log, of its heads and checkpoints that is not as it was written; returns how
 /// many rows of the log were checked. Run it in a transaction of a reader to look at one moment.
 ///
@@ -182,7 +187,12 @@ impl Chain<'_> {
             } => self.may_be_key_of(did, key) && key.verify(&row_statement(row), signature).is_ok(),
             Stored::Node { did, signature } => self.is_signed_by_node(did, &row_statement(row), signature),
         };
-        (!proven).then(|| "its proof does not verify".to_owned())
+        (!proven).then(|| match &stored {
+            Stored::Http { did, .. } | Stored::Challenge { did, .. } | Stored::Custody { did, .. } => {
+                unproven_text(did)
+            }
+            Stored::Node { .. } => "its proof does not verify".to_owned(),
+        })
     }
 
     fn is_signed_by_node(&self, did: &Did, statement: &[u8], signature: &Signature) -> bool {

@@ -13,12 +13,14 @@ mod erase;
 mod proof;
 mod query;
 mod row;
+mod signers;
 
 pub use append::{Mutation, Seq, Writer, append, append_without_body, checkpoint};
-pub use audit::{Keys, audit};
+pub use audit::{Keys, audit, unproven_text};
 pub use erase::{ERASE_ACTION, erase};
 pub use proof::Proof;
 pub use query::{Logged, history, last_bodies, last_body};
+pub use signers::{KeysThen, audit_signers};
 
 /// So many rows lie between two signed checkpoints at most.
 pub const CHECKPOINT_EVERY: i64 = 64;

@@ -13,5 +13,6 @@ mod nonces;
 mod queues;
 mod reads;
 mod rows;
+mod signers;
 mod world;
 mod writes;

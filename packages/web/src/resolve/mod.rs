@@ -1,10 +1,12 @@
 //! Resolvers that ask others: the host of a did:web, another node, a registry.
 //!
 //! What a stranger says is checked before it counts: a document must be about the DID that was asked for, and of a DID
-//! that is a key it must not name others. Every request goes through a [`crate::GuardedClient`].
+//! that is a key it must not name others than its key log does, which proves itself. Every request goes through a
+//! [`crate::GuardedClient`].
 
 mod cache;
 mod chain;
+mod key_log;
 mod peer;
 mod registry;
 mod web;
@@ -15,6 +17,7 @@ use url::Url;
 
 pub use cache::CachedResolver;
 pub use chain::Chain;
+pub use key_log::{KeyLogs, key_log_fetch, key_log_of, key_log_read, key_log_url};
 pub use peer::PeerResolver;
 pub use registry::RegistryResolver;
 pub use web::WebResolver;

@@ -1,24 +1,29 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use imajin_did::{Did, DidDocument, Method, Resolution, ResolveError, Resolver};
+use imajin_did::{Did, DidDocument, Method, Resolution, ResolveError, Resolver, VerifyingKey};
 use imajin_kernel::Problem;
+use imajin_key_log::Status;
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
-use super::{DOCUMENT_BYTES_MAX, is_json, status_check};
+use super::{DOCUMENT_BYTES_MAX, KeyLogs, is_json, key_log_fetch, status_check};
 use crate::{GuardedClient, Reach};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Asks another node by its Universal Resolver route.
 ///
-/// The other node is not believed: of a DID that is a key, it may add where the subject is served, but no key. A DID
-/// whose keys have changed needs its key log, which proves itself and is fetched and checked elsewhere. What proves
-/// nothing about itself (did:web, did:email, short forms) is not asked for.
+/// The other node is not believed: of a DID that is a key, it may add where the subject is served, but no key. Which
+/// keys count besides is for the DID's key log to say, which proves itself: it is fetched, too, and given to somebody
+/// who checks it and remembers it ([`PeerResolver::with_key_logs`]). Without such a somebody only the key counts that
+/// the DID is. What proves nothing about itself (did:web, did:email, short forms) is not asked for.
 pub struct PeerResolver {
     base: Url,
     http: GuardedClient,
+    key_logs: Option<Arc<dyn KeyLogs>>,
 }
 
 /// A DID resolution result (W3C DID Resolution, section "DID Resolution Result").
@@ -31,10 +36,20 @@ struct ResolutionResult {
 }
 
 #[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
 struct DocumentMetadata {
     #[serde(default)]
     deactivated: bool,
     #[serde(default)]
+    contested: bool,
+    /// There, when the keys have a history.
+    #[serde(default)]
+    version_id: Option<Value>,
+}
+
+/// What the DID itself, or its key log, says about its keys.
+struct Known {
+    keys: Vec<VerifyingKey>,
     contested: bool,
 }
 
@@ -44,11 +59,40 @@ impl PeerResolver {
     /// # Errors
     /// When the TLS set-up of the machine is broken.
     pub fn new(base: Url, reach: Reach) -> Result<Self, Problem> {
-        Ok(Self::with_client(base, GuardedClient::new(reach, TIMEOUT)?))
+        Ok(Self::with_client(base, GuardedClient::new(reach, TIMEOUT)?, None))
     }
 
-    pub(super) const fn with_client(base: Url, http: GuardedClient) -> Self {
-        Self { base, http }
+    /// Lets keys count that a key log adds, once it is checked there.
+    #[must_use]
+    pub fn with_key_logs(mut self, key_logs: Arc<dyn KeyLogs>) -> Self {
+        self.key_logs = Some(key_logs);
+        self
+    }
+
+    pub(super) const fn with_client(base: Url, http: GuardedClient, key_logs: Option<Arc<dyn KeyLogs>>) -> Self {
+        Self { base, http, key_logs }
+    }
+
+    async fn known(&self, did: &Did, metadata: &DocumentMetadata) -> Result<Known, ResolveError> {
+        let own = did.verifying_key().ok_or(ResolveError::Unsupported)?;
+        let Some(key_logs) = self.key_logs.as_ref().filter(|_logs| did.public_key().is_some()) else {
+            return Ok(Known {
+                keys: vec![own],
+                contested: metadata.contested,
+            });
+        };
+        let version = match &metadata.version_id {
+            Some(_head) => key_log_fetch(&self.http, &self.base, did).await?,
+            None => None,
+        };
+        let state = key_logs.version_take(did, version, &self.base).await?;
+        if state.status == Status::Deactivated {
+            return Err(ResolveError::Deactivated);
+        }
+        Ok(Known {
+            keys: state.keys.iter().copied().map(VerifyingKey::from).collect(),
+            contested: metadata.contested || state.status == Status::Contested,
+        })
     }
 }
 
@@ -78,27 +122,27 @@ impl Resolver for PeerResolver {
             return Err(ResolveError::Deactivated);
         }
         let document = result.did_document.ok_or(ResolveError::NotFound)?;
-        fits(did, &document)?;
+        let known = self.known(did, &result.did_document_metadata).await?;
+        fits(did, &document, &known.keys)?;
         Ok(Resolution {
             did: did.canonical(),
             keys: document.authentication_keys(),
             document,
             stale: false,
-            contested: result.did_document_metadata.contested,
+            contested: known.contested,
         })
     }
 }
 
-/// Whether a document is about the DID and names no key but the one that the DID is.
-fn fits(did: &Did, document: &DidDocument) -> Result<(), ResolveError> {
-    let own = did.verifying_key();
+/// Whether a document is about the DID and names no key but those that count. It may lag behind, or be ahead: then it
+/// does not fit, and is asked for again later.
+fn fits(did: &Did, document: &DidDocument, known: &[VerifyingKey]) -> Result<(), ResolveError> {
     let keys = [
         document.authentication_verifying_keys(),
         document.assertion_verifying_keys(),
     ]
     .concat();
-    let is_own = document.id.is_equivalent(did) && !keys.is_empty() && keys.iter().all(|key| Some(key) == own.as_ref());
-    if is_own {
+    if document.id.is_equivalent(did) && !keys.is_empty() && keys.iter().all(|key| known.contains(key)) {
         return Ok(());
     }
     tracing::debug!(%did, "another node's document does not fit the DID");

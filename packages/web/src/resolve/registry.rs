@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -6,7 +7,7 @@ use imajin_kernel::Problem;
 use serde::Deserialize;
 use url::Url;
 
-use super::{DOCUMENT_BYTES_MAX, PeerResolver, reachable, status_check};
+use super::{DOCUMENT_BYTES_MAX, KeyLogs, PeerResolver, reachable, status_check};
 use crate::{GuardedClient, Reach};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -17,6 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub struct RegistryResolver {
     base: Url,
     http: GuardedClient,
+    key_logs: Option<Arc<dyn KeyLogs>>,
 }
 
 /// What of a registry's entry is needed here.
@@ -35,7 +37,18 @@ impl RegistryResolver {
     /// When the TLS set-up of the machine is broken.
     pub fn new(base: Url, reach: Reach) -> Result<Self, Problem> {
         let http = GuardedClient::new(reach, TIMEOUT)?;
-        Ok(Self { base, http })
+        Ok(Self {
+            base,
+            http,
+            key_logs: None,
+        })
+    }
+
+    /// As for [`PeerResolver::with_key_logs`].
+    #[must_use]
+    pub fn with_key_logs(mut self, key_logs: Arc<dyn KeyLogs>) -> Self {
+        self.key_logs = Some(key_logs);
+        self
     }
 
     async fn node_base(&self, did: &Did) -> Result<Url, ResolveError> {
@@ -62,6 +75,7 @@ impl Resolver for RegistryResolver {
             return Err(ResolveError::Unsupported);
         }
         let base = self.node_base(did).await?;
-        PeerResolver::with_client(base, self.http.clone()).resolve(did).await
+        let node = PeerResolver::with_client(base, self.http.clone(), self.key_logs.clone());
+        node.resolve(did).await
     }
 }

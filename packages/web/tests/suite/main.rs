@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod internal;
+mod key_logs;
 mod resolve;
 mod shell;
 mod signed;

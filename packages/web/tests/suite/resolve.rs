@@ -20,14 +20,14 @@ use crate::support::clock;
 
 /// What the host answers, whatever it is asked for.
 #[derive(Clone)]
-struct Reply {
-    status: StatusCode,
-    media_type: &'static str,
-    body: String,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) media_type: &'static str,
+    pub(crate) body: String,
 }
 
 impl Reply {
-    fn json(body: &Value) -> Self {
+    pub(crate) fn json(body: &Value) -> Self {
         Self {
             status: StatusCode::OK,
             media_type: "application/json",
@@ -35,7 +35,7 @@ impl Reply {
         }
     }
 
-    fn status(status: StatusCode) -> Self {
+    pub(crate) fn status(status: StatusCode) -> Self {
         Self {
             status,
             ..Self::json(&json!({}))
@@ -50,7 +50,7 @@ struct Shared {
 }
 
 /// A host that is reached as `localhost:<port>`; it ends when it is dropped.
-struct Host {
+pub(crate) struct Host {
     authority: String,
     shared: Shared,
     _server: JoinSet<()>,
@@ -67,7 +67,7 @@ async fn answer(State(shared): State<Shared>, uri: Uri) -> Response {
 }
 
 impl Host {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let authority = format!("localhost:{}", listener.local_addr().unwrap().port());
         let shared = Shared {
@@ -84,11 +84,11 @@ impl Host {
         }
     }
 
-    fn says(&self, reply: Reply) {
+    pub(crate) fn says(&self, reply: Reply) {
         *self.shared.reply.lock().unwrap() = reply;
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.shared.asked.lock().unwrap().clone()
     }
 
@@ -96,16 +96,16 @@ impl Host {
         Did::from_web_authority(&self.authority).unwrap()
     }
 
-    fn url(&self) -> url::Url {
+    pub(crate) fn url(&self) -> url::Url {
         format!("http://{}/", self.authority).parse().unwrap()
     }
 }
 
-fn key(seed: u8) -> PublicKey {
+pub(crate) fn key(seed: u8) -> PublicKey {
     SecretKey::from_seed([seed; 32]).public()
 }
 
-fn document(did: Did, key: PublicKey) -> Value {
+pub(crate) fn document(did: Did, key: PublicKey) -> Value {
     serde_json::to_value(DidDocument::for_key(did, &key, vec![])).unwrap()
 }
 
@@ -265,7 +265,7 @@ async fn a_private_address_is_not_called() {
     assert_eq!(host.asked(), Vec::<String>::new());
 }
 
-fn result_of(document: &Value) -> Value {
+pub(crate) fn result_of(document: &Value) -> Value {
     json!({"didDocument": document, "didResolutionMetadata": {}, "didDocumentMetadata": {}})
 }
 

@@ -22,12 +22,16 @@ pub(crate) fn visitor_fits(row: &IdentityRow, logged: &Logged) -> bool {
             && row.custody == CUSTODY_HOME
             && (&row.kind, &row.name) == (&said.kind, &said.name)
             && row.handle.is_none()
-            && row.recovery_key.is_none()
-            && row
-                .did
-                .public_key()
-                .is_some_and(|key| key.as_bytes().as_slice() == row.public_key)
+            && (row.key_state.is_some() || has_first_key(row))
     })
+}
+
+/// As long as nothing was seen of a log.
+fn has_first_key(row: &IdentityRow) -> bool {
+    let key = row.did.public_key();
+    row.recovery_key.is_none()
+        && row.deleted_at.is_none()
+        && key.is_some_and(|key| key.as_bytes().as_slice() == row.public_key)
 }
 
 /// Each link must be what was logged when its visitor came first.

@@ -1,6 +1,5 @@
 //! The home: asking somebody whether they want to sign in at another node, and saying so.
 
-use imajin_did::Did;
 use imajin_kernel::{Code, Problem};
 use imajin_proof::SignedMessage;
 use imajin_proof::token::{self, Standard, TokenError, key_id};
@@ -13,6 +12,7 @@ use super::peer::{Peer, issuer_claimed};
 use super::{LoginPayload, LoginRequest, LoginStatement, MESSAGE_TYPE, STATEMENT_LIFETIME};
 use crate::AuthError;
 use crate::auth::Auth;
+use crate::identities::Identity;
 use crate::log::{Authority, mutation_record};
 use crate::sessions::Living;
 
@@ -93,7 +93,7 @@ impl Auth {
             return Err(Problem::invalid("The answer is signed by somebody else than who is logged in.").into());
         }
         let asking = self.asking_read(&body.request).await?;
-        self.message_check(&did, &asking, &body.message)?;
+        self.message_check(&living.identity, &asking, &body.message)?;
         let statement = self.statement_issue(living, &asking, body.message.clone())?;
         let (auth, authority) = (self.writing(), Authority::Signed(verified.proof().clone()));
         let object = format!("{}/{}", asking.peer.did, asking.request.nonce);
@@ -106,11 +106,10 @@ impl Auth {
         Ok(asking.answer_url("statement", &statement))
     }
 
-    /// The other node believes nobody but the key that the DID itself is, so nothing else is passed on.
-    fn message_check(&self, did: &Did, asking: &Asking, message: &SignedMessage) -> Result<(), AuthError> {
-        let key = did.public_key().ok_or(AuthError::CallerUnknown)?;
-        message.verify_fresh(MESSAGE_TYPE, &key, self.env.now())?;
-        let fits = message.from == *did
+    /// The other node believes nobody but the keys that count, so nothing else is passed on.
+    fn message_check(&self, identity: &Identity, asking: &Asking, message: &SignedMessage) -> Result<(), AuthError> {
+        message.verify_fresh_any(MESSAGE_TYPE, &identity.keys, self.env.now())?;
+        let fits = message.from == identity.did
             && message.to.as_ref() == Some(&asking.peer.did)
             && message.payload_as::<LoginPayload>()? == self.login_payload(asking);
         if fits {

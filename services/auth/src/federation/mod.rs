@@ -7,8 +7,9 @@
 //! | the visited node checks the statement and opens a session | `arrive` |
 //! | who another node is: its did:web document, fetched through the guarded client | `peer` |
 //!
-//! A home cannot vouch for whom it likes: the statement holds a message that is signed by the key that the DID itself
-//! is. And the first home that somebody came from is the only one that they can come from.
+//! A home cannot vouch for whom it likes: the statement holds a message that is signed by a key that counts for the
+//! DID, which is for the DID itself and its key log to say. And the first home that somebody came from is the only one
+//! that they can come from.
 //!
 //! **Architecture Invariant:** a visitor owns nothing here but the session: no handle, no key kept by this node.
 

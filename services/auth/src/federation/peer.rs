@@ -26,6 +26,11 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// Its keys.
+    pub(crate) fn keys(&self) -> &[PublicKey] {
+        &self.keys
+    }
+
     /// The key behind the `kid` of a token.
     pub(crate) fn key_of(&self, kid: &str) -> Option<PublicKey> {
         self.keys.iter().copied().find(|key| key_id(key) == kid)

@@ -117,6 +117,9 @@ impl Auth {
             if identity.custody == Custody::Node {
                 return Err(KeyRefusal::Soft.into());
             }
+            if identity.is_visitor() {
+                return Err(KeyRefusal::HomeElsewhere.into());
+            }
             if let Some(known) = known_find(conn, &sealer, &node, &entry)? {
                 return Ok(Err(known));
             }
@@ -152,20 +155,28 @@ impl Auth {
 
     async fn entry_commit(&self, prepared: Prepared, approval: Option<Approval>) -> Result<Accepted, AuthError> {
         let auth = self.writing();
-        self.db
+        let accepted = self
+            .db
             .write(move |conn| {
                 prepared.run(conn, &auth, approval.as_ref())?;
-                Ok(Accepted {
+                Ok::<_, AuthError>(Accepted {
                     entry: prepared.entry.clone(),
                     change: prepared.change.as_str().to_owned(),
                     receipt: prepared.receipt.clone(),
                 })
             })
-            .await
+            .await?;
+        self.wanted.note();
+        Ok(accepted)
     }
 }
 
 impl FirstEntry {
+    /// Whether a log has it.
+    pub(crate) fn is_in(&self, log: &KeyLog) -> Result<bool, AuthError> {
+        Ok(log.entry(self.entry.hash()?).is_some())
+    }
+
     /// Writes the entry and its receipt; the identity's row takes [`FirstEntry::state`].
     pub(crate) fn insert(&self, conn: &mut Conn, auth: &Writing) -> Result<(), AuthError> {
         entry_insert(conn, auth, &self.entry, Change::Inception, &self.receipt)?;

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::devices::{ACTION_ADD, ACTION_RENAME, device_object};
 use super::{accept, log_load, log_object, mirror, stored_witness};
+use crate::identities::CUSTODY_HOME;
 use crate::rows::{DeviceRow, IdentityRow, KeyLogEntryRow, KeyLogReceiptRow, MirroredLogRow};
 use crate::schema::{devices, identities, key_log_entries, key_log_receipts, mirrored_logs};
 use crate::{AuthError, SERVICE};
@@ -76,6 +77,18 @@ impl Auditor<'_> {
 
     fn identity(&mut self, conn: &mut Conn, row: &IdentityRow) -> QueryResult<()> {
         let did = row.did.as_str();
+        if row.custody == CUSTODY_HOME {
+            // What the mirror says is checked with the mirror.
+            let mirror: Option<MirroredLogRow> = mirrored_logs::table
+                .find(row.did.clone())
+                .select(MirroredLogRow::as_select())
+                .first(conn)
+                .optional()?;
+            if mirror.is_none() {
+                self.report("identities", did, "no key log of it is mirrored here");
+            }
+            return Ok(());
+        }
         let Some(log) = self.log(conn, &row.did)? else {
             return Ok(());
         };
@@ -143,7 +156,23 @@ impl Auditor<'_> {
                     "it is not what the mirrored log says",
                 );
             }
-            Ok(_state) => {}
+            Ok(state) => self.visitor(conn, &row.did, &state)?,
+        }
+        Ok(())
+    }
+
+    /// Whoever has signed in from there must have the keys that the mirror says.
+    fn visitor(&mut self, conn: &mut Conn, did: &Did, state: &KeyState) -> QueryResult<()> {
+        let row: Option<IdentityRow> = identities::table
+            .find(did.clone())
+            .select(IdentityRow::as_select())
+            .first(conn)
+            .optional()?;
+        if let Some(row) = row {
+            let said = super::state_parse(&row).ok().flatten();
+            if said.as_ref() != Some(state) || !row_fits(&row, state) {
+                self.report("identities", did.as_str(), "it is not what its mirrored key log says");
+            }
         }
         Ok(())
     }

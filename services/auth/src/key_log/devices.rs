@@ -237,7 +237,7 @@ pub(crate) fn used(conn: &mut Conn, auth: &Writing, identity: &Identity, key: &P
 }
 
 /// Lets the rows follow the keys: new ones appear, those that are gone are marked.
-pub(super) fn reconcile(
+pub(crate) fn reconcile(
     conn: &mut Conn,
     auth: &Writing,
     state: &KeyState,

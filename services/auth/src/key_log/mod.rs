@@ -6,7 +6,9 @@
 mod accept;
 pub(crate) mod audit;
 pub(crate) mod devices;
+mod follow;
 mod mirror;
+mod receipts;
 mod refusal;
 pub(crate) mod requests;
 mod rows;
@@ -15,17 +17,22 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use imajin_did::{Did, PublicKey};
-use imajin_key_log::{Entry, KeyLog, KeyState, Receipt, Status};
+use imajin_kernel::Timestamp;
+use imajin_key_log::{Entry, KeyHistory, KeyLog, KeyState, Receipt, Status};
 use imajin_store::{Conn, SealedRow, Sealer, StoreError};
 
 use crate::AuthError;
+use crate::federation::arrive::METHOD_FEDERATED;
 use crate::identities::Identity;
 use crate::rows::{IdentityRow, KeyLogEntryRow, KeyLogReceiptRow, MirroredLogRow, SessionRow};
-use crate::schema::{key_log_entries, key_log_receipts, mirrored_logs};
+use crate::schema::{identities, key_log_entries, key_log_receipts, mirrored_logs};
 use crate::sessions::{METHOD_KEY, METHOD_RECOVERY};
 
 pub(crate) use accept::{Accepted, FirstEntry, row_apply};
+pub(crate) use follow::{Followed, Following, followed_from};
 pub use mirror::MirrorOutcome;
+pub(crate) use mirror::Prepared;
+pub(crate) use receipts::Wanted;
 pub use refusal::KeyRefusal;
 pub(crate) use rows::{entry_row, receipt_row};
 
@@ -65,7 +72,7 @@ pub(crate) fn opener_counts(session: &SessionRow, identity: &Identity) -> bool {
     match (session.method.as_str(), opener) {
         (METHOD_RECOVERY, Some(Ok(key))) => identity.recovery_key == Some(key),
         // An older row does not say which key it was: it was the one that the DID is.
-        (METHOD_KEY, None) => identity
+        (METHOD_KEY | METHOD_FEDERATED, None) => identity
             .did
             .public_key()
             .is_some_and(|key| identity.keys.contains(&key)),
@@ -157,6 +164,69 @@ pub fn keys_ever(conn: &mut Conn) -> Result<BTreeMap<Did, Vec<PublicKey>>, Store
     Ok(keys)
 }
 
+/// When the keys of those counted here whose keys have changed, by DID. Reads the rows as they are; [`crate::audit`] says
+/// whether they are intact. An entry counts from the moment that this node took it in.
+///
+/// # Errors
+/// Diesel's.
+pub fn key_histories(conn: &mut Conn) -> Result<BTreeMap<Did, KeyHistory>, StoreError> {
+    let dids: Vec<Did> = key_log_entries::table
+        .filter(key_log_entries::seq.gt(0))
+        .select(key_log_entries::did)
+        .distinct()
+        .load(conn)?;
+    let mut histories = BTreeMap::new();
+    for did in dids {
+        if let Some(history) = key_history(conn, &did)? {
+            histories.insert(did, history);
+        }
+    }
+    Ok(histories)
+}
+
+fn key_history(conn: &mut Conn, did: &Did) -> Result<Option<KeyHistory>, StoreError> {
+    let rows: Vec<(String, String, Timestamp)> = key_log_entries::table
+        .filter(key_log_entries::did.eq(did.clone()))
+        .select((
+            key_log_entries::hash,
+            key_log_entries::document,
+            key_log_entries::accepted_at,
+        ))
+        .load(conn)?;
+    // What another entry kept from ever counting here was witnessed by somebody else, if by anybody.
+    let witnessed: Vec<String> = key_log_receipts::table
+        .filter(key_log_receipts::did.eq(did.clone()))
+        .select(key_log_receipts::entry)
+        .load(conn)?;
+    let own: Option<Option<String>> = identities::table
+        .find(did.clone())
+        .select(identities::key_state)
+        .first(conn)
+        .optional()?;
+    let mirrored: Option<String> = mirrored_logs::table
+        .find(did.clone())
+        .select(mirrored_logs::state)
+        .first(conn)
+        .optional()?;
+    let state: Option<KeyState> = own
+        .flatten()
+        .or(mirrored)
+        .and_then(|text| serde_json::from_str(&text).ok());
+    let Some(state) = state else { return Ok(None) };
+    let (mut log, mut times) = (KeyLog::default(), BTreeMap::new());
+    for (hash, document, accepted_at) in rows {
+        let Ok(entry) = Entry::from_slice(document.as_bytes()) else {
+            return Ok(None);
+        };
+        log.entries.push(entry);
+        if witnessed.contains(&hash) {
+            times.insert(hash, accepted_at);
+        }
+    }
+    let counted = |hash: imajin_key_log::EntryHash| times.get(&hash.to_string()).copied();
+    Ok(Some(KeyHistory::of(&log, state.head, &counted)))
+}
+
 /// Who has witnessed an entry.
 pub(crate) fn witnesses_of(conn: &mut Conn, entry: &str) -> Result<Vec<Did>, AuthError> {
     let found = key_log_receipts::table
@@ -191,7 +261,7 @@ pub(crate) fn published_find(
         return Ok(Some(Published {
             log: log_load(conn, sealer, &identity.did)?,
             state: identity.state.clone().unwrap_or_else(implicit),
-            mirrored: false,
+            mirrored: identity.is_visitor(),
         }));
     }
     let Some(did) = did else { return Ok(None) };
@@ -223,7 +293,7 @@ fn implicit_state(identity: &Identity) -> KeyState {
 fn accept_identity(conn: &mut Conn, auth: &crate::auth::Writing, did: &Did) -> Result<Identity, AuthError> {
     let name = crate::names::Name::Native(did.clone());
     let identity = crate::identities::identity_find(conn, &auth.sealer, &name)?.ok_or(AuthError::NotRegistered)?;
-    if identity.custody == imajin_web::Custody::Node {
+    if identity.custody == imajin_web::Custody::Node || identity.is_visitor() {
         return Err(AuthError::NotRegistered);
     }
     Ok(identity)

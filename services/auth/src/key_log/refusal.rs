@@ -27,6 +27,12 @@ pub enum KeyRefusal {
     /// The log of the identity is mirrored here, so its first key alone proves nothing any more.
     #[error("This identity is at home at another node, whose key log is mirrored here.")]
     HomeElsewhere,
+    /// So many logs of strangers were taken in lately.
+    #[error("This node has taken in enough new key logs for now.")]
+    MirrorsFull {
+        /// When the next one may come.
+        retry_after_seconds: u32,
+    },
     /// There is no such request of a device.
     #[error("There is no such request of a device, or it has expired.")]
     RequestUnknown,
@@ -47,13 +53,16 @@ impl KeyRefusal {
             Self::ChangeElsewhere(_) | Self::DeviceKeyForm => Code::InvalidRequest,
             Self::RecoveryKeyDiffers | Self::Soft => Code::Forbidden,
             Self::RequestUnknown | Self::DeviceUnknown => Code::NotFound,
+            Self::MirrorsFull { .. } => Code::RateLimited,
         }
     }
 
     /// What to do about it.
     pub(crate) const fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Contested => "Take it back with the recovery key: `imajin key recover`.",
+            Self::Contested => "Take it back at its home node with the recovery key: `imajin key recover`.",
+            Self::HomeElsewhere => "Ask its home node; from there sign in here at /auth/federation/login.",
+            Self::MirrorsFull { .. } => "Try again later, or at another node.",
             Self::Log(KeyLogError::Forked) | Self::Moved => "Read the log again and sign what follows its head.",
             Self::Log(KeyLogError::WrongTime) => "Set the clock of the signing machine.",
             Self::ChangeElsewhere(_) => {

@@ -9,6 +9,7 @@ mod federation;
 mod identity;
 mod key_log;
 mod login;
+mod mirror;
 mod oidc;
 mod onboard;
 mod passkeys;
@@ -53,6 +54,7 @@ impl FromRef<Surroundings> for Site {
 impl Auth {
     /// The public routes, as they stand beneath `/auth`.
     pub fn routes(self: &Arc<Self>) -> ServiceRoutes {
+        let state = self.surroundings();
         let routes = OpenApiRouter::new()
             .routes(routes!(register::register))
             .routes(routes!(challenge::challenge))
@@ -90,7 +92,8 @@ impl Auth {
             .merge(oidc::routes())
             .merge(federation::routes())
             .merge(passkeys::routes())
-            .with_state(self.surroundings());
+            .merge(mirror::routes(&state))
+            .with_state(state);
         ServiceRoutes::new(SERVICE, "Identities, login and sessions", routes, self.readiness())
     }
 

@@ -156,7 +156,7 @@ async fn every_route_is_described(backend: Backend) {
     let world = World::new(backend).await;
     let spec = world.get("/auth/api/spec", &[]).await.json();
     let paths: Vec<&String> = spec["paths"].as_object().unwrap().keys().collect();
-    assert_eq!(paths.len(), 59, "{paths:?}");
+    assert_eq!(paths.len(), 60, "{paths:?}");
     assert_eq!(world.get("/auth/ready", &[]).await.status, StatusCode::OK);
 }
 

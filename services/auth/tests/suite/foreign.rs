@@ -18,6 +18,12 @@ fn key() -> SecretKey {
     SecretKey::from_seed([77; 32])
 }
 
+fn p256() -> Did {
+    "did:key:zDnaerDaTF5BXEavCrfRZEk316dpbLsfPDZ3WJ5hRTPFU2169"
+        .parse()
+        .unwrap()
+}
+
 #[async_trait]
 impl Resolver for Hosts {
     async fn resolve(&self, did: &Did) -> Result<Resolution, ResolveError> {
@@ -37,6 +43,11 @@ impl Resolver for Hosts {
             }),
             "keyless.example" => Ok(Resolution {
                 keys: Vec::new(),
+                ..known
+            }),
+            "p256.example" => Ok(Resolution {
+                keys: Vec::new(),
+                document: DidDocument::for_verifying_key(did.clone(), &p256().verifying_key().unwrap(), Vec::new()),
                 ..known
             }),
             "ended.example" => Err(ResolveError::Deactivated),
@@ -158,7 +169,30 @@ async fn a_did_key_of_p_256_is_its_own_document(backend: Backend) {
     );
 }
 
+/// The contract knows P-256 for IMAGXP alone: such a key is resolved, and signs no request.
+async fn p_256_keys_sign_no_requests_and_the_refusal_says_so(backend: Backend) {
+    let world = World::new(backend).await;
+    let client = AuthClient::local(world.auth.clone());
+    let web: Did = "did:web:p256.example".parse().unwrap();
+    for did in [web, p256()] {
+        let refused = client
+            .caller_keys(CallerKeysRequest { did: did.clone() })
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code, Code::Unauthenticated, "{did}");
+        assert!(refused.detail.contains("P-256"), "{refused:?}");
+        assert!(refused.hint.unwrap().contains("Ed25519"), "{did}");
+        let resolved = world.get(&format!("/1.0/identifiers/{did}"), &[]).await.json();
+        let method = &resolved["didDocument"]["verificationMethod"][0];
+        assert!(
+            method["publicKeyMultibase"].as_str().unwrap().starts_with("zDn"),
+            "{resolved}"
+        );
+    }
+}
+
 on_both! {
+    p_256_keys_sign_no_requests_and_the_refusal_says_so,
     a_did_web_of_another_host_signs_as_a_visitor,
     a_did_web_of_another_host_is_resolved,
     a_node_that_a_registry_knows_is_resolved,

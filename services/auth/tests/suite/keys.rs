@@ -7,7 +7,7 @@ use imajin_key_log::{Entry, EntryDraft, KeyHash, KeyState};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
 use serde_json::{Value, json};
 
-use crate::world::{ORIGIN, Reply, World};
+use crate::world::{Reply, World};
 
 /// A person with a phone, a key kept back and a recovery key on paper, registered with a key log.
 pub(crate) struct Ada {
@@ -141,7 +141,7 @@ pub(crate) fn signed_as(
     path: &str,
     body: &str,
 ) -> SignedRequest {
-    let target_uri = format!("{ORIGIN}{path}");
+    let target_uri = format!("{}{path}", world.origin);
     let to_sign = RequestToSign {
         method,
         target_uri: &target_uri,

@@ -24,4 +24,5 @@ mod rotation;
 mod sessions;
 mod setup;
 mod uniform;
+mod witnessing;
 mod world;

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use imajin_auth::{Auth, AuthDeps, AuthOptions, MIGRATIONS, MailConfig};
+use imajin_auth::{Auth, AuthDeps, AuthOptions, MIGRATIONS, MailConfig, Witness};
 use imajin_did::{Did, Keyring, SecretKey};
 use imajin_kernel::{Env, ManualClock, Span, Timestamp};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
@@ -35,6 +35,7 @@ pub(crate) struct World {
     router: Router,
     mail: Option<MailConfig>,
     options: AuthOptions,
+    witnesses: Vec<Witness>,
     pub(crate) origin: String,
     database: Arc<TestDatabase>,
 }
@@ -127,6 +128,12 @@ impl World {
         Self::with(backend, mail, EVERYTHING, ORIGIN, 42, Self::clock()).await
     }
 
+    /// Starts the node again, with other witnesses in its configuration.
+    pub(crate) async fn witnesses_set(mut self, witnesses: Vec<Witness>) -> Self {
+        self.witnesses = witnesses;
+        self.restart().await
+    }
+
     async fn with(
         backend: Backend,
         mail: Option<MailConfig>,
@@ -139,7 +146,7 @@ impl World {
         let keyring = Keyring::generate(&env);
         let database = Arc::new(TestDatabase::new(backend));
         let db = open(&database);
-        let (auth, router) = Self::start(&env, &keyring, &db, mail.clone(), options, origin).await;
+        let (auth, router) = Self::start(&env, &keyring, &db, mail.clone(), options, &[], origin).await;
         Self {
             clock,
             env,
@@ -149,6 +156,7 @@ impl World {
             router,
             mail,
             options,
+            witnesses: Vec::new(),
             origin: origin.to_owned(),
             database,
         }
@@ -160,6 +168,7 @@ impl World {
         db: &Db,
         mail: Option<MailConfig>,
         options: AuthOptions,
+        witnesses: &[Witness],
         origin: &str,
     ) -> (Arc<Auth>, Router) {
         let public = PublicBase(origin.parse().unwrap());
@@ -170,6 +179,7 @@ impl World {
             db: db.clone(),
             mail,
             resolver: Some(Arc::new(crate::foreign::Hosts)),
+            witnesses: witnesses.to_vec(),
             options,
         };
         let auth = Auth::start(deps).await.unwrap();
@@ -195,6 +205,7 @@ impl World {
             &self.db,
             self.mail.clone(),
             self.options,
+            &self.witnesses,
             &self.origin,
         )
         .await;
@@ -220,6 +231,7 @@ impl World {
             &db,
             self.mail.clone(),
             self.options,
+            &self.witnesses,
             &self.origin,
         )
         .await;
@@ -232,6 +244,7 @@ impl World {
             router,
             mail: self.mail.clone(),
             options: self.options,
+            witnesses: self.witnesses.clone(),
             origin: self.origin.clone(),
             database: Arc::clone(&self.database),
         }
@@ -258,6 +271,7 @@ impl World {
             db: open(&database),
             mail: Some(mail),
             resolver: None,
+            witnesses: Vec::new(),
             options: AuthOptions::default(),
         };
         Auth::start(deps).await.unwrap_err()

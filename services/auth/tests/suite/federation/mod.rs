@@ -2,8 +2,9 @@
 
 mod arrivals;
 mod homes;
-mod pair;
+pub(crate) mod pair;
 mod path;
+mod rotations;
 
 use imajin_testkit::Backend;
 

@@ -1,0 +1,65 @@
+//! Who is asked about identities that are not registered here, and who checks what they say about keys.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use async_trait::async_trait;
+use imajin_auth::{Auth, Witness};
+use imajin_did::{Did, ResolveError, Resolver};
+use imajin_kernel::{Env, Problem};
+use imajin_key_log::{KeyLog, KeyState};
+use imajin_web::Reach;
+use imajin_web::resolve::{CachedResolver, Chain, KeyLogs, RegistryResolver, WebResolver};
+use url::Url;
+
+use crate::config::Config;
+
+/// Passes key logs on to auth, which needs the resolvers before it is there itself.
+#[derive(Default)]
+pub(super) struct KeyLogSwitch(OnceLock<Weak<Auth>>);
+
+impl KeyLogSwitch {
+    pub(super) fn plug(&self, auth: &Arc<Auth>) {
+        let _there_is_one_auth = self.0.set(Arc::downgrade(auth));
+    }
+}
+
+#[async_trait]
+impl KeyLogs for KeyLogSwitch {
+    async fn version_take(&self, did: &Did, version: Option<KeyLog>, source: &Url) -> Result<KeyState, ResolveError> {
+        let auth = self.0.get().and_then(Weak::upgrade).ok_or(ResolveError::Unavailable)?;
+        auth.version_take(did, version, source).await
+    }
+}
+
+/// Whose receipts count besides the node's own.
+pub(super) fn witnesses(config: &Config) -> Vec<Witness> {
+    let configured = config.witnesses.values();
+    configured
+        .map(|witness| Witness {
+            did: witness.did.canonical(),
+            url: witness.url.clone(),
+        })
+        .collect()
+}
+
+/// A developer's nodes find each other on one machine; any other node calls public addresses only.
+pub(super) fn reach(config: &Config) -> Reach {
+    if config.dev { Reach::Development } else { Reach::Public }
+}
+
+/// The host of a did:web, and about nodes the registry. The witnesses are asked by auth itself, for logs alone: nodes that
+/// pass questions on to each other would ask in circles.
+pub(super) fn foreign_resolver(
+    config: &Config,
+    env: &Env,
+    key_logs: &Arc<KeyLogSwitch>,
+) -> Result<Arc<dyn Resolver>, Problem> {
+    let reach = reach(config);
+    let mut resolvers: Vec<Arc<dyn Resolver>> = vec![Arc::new(WebResolver::new(env.clone(), reach)?)];
+    if let Some(url) = &config.registry.url {
+        let key_logs: Arc<dyn KeyLogs> = Arc::<KeyLogSwitch>::clone(key_logs);
+        let registry = RegistryResolver::new(url.clone(), reach)?.with_key_logs(key_logs);
+        resolvers.push(Arc::new(CachedResolver::new(Arc::new(registry), env.clone())));
+    }
+    Ok(Arc::new(Chain::new(resolvers)))
+}
