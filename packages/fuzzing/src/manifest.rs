@@ -11,22 +11,19 @@ use serde_json::json;
 const MINIMAL: &[u8] = include_bytes!("../../fair/tests/vectors/manifest.json");
 /// Shapes of other software.
 const FOREIGN: [&str; 3] = [
-    r#"{"version":"1.0","did":"did:mjn:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp",
-        "created":"2026-01-01T00:00:00Z",
-        "contributors":[
-        {"did":"did:mjn:z6MkiTBz1ymuepAQ4HEHYSF1H8quG5GLVVQR3djdX3mDooWp","role":"author","share":1}],
-        "derivedFrom":["fair_a"],"terms":{"read":{"price":0.05,"currency":"USD"},"train":"prohibited"},
-        "signature":"00"}"#,
-    r#"{"fair":"1.0","id":"asset-1","type":"image",
-        "owner":"did:imajin:0123456789abcdef","created":"2026-01-01T00:00:00Z",
-        "attribution":[{"did":"did:imajin:0123456789abcdef","role":"artist","share":0.7},
-        {"did":"did:imajin:fedcba9876543210","role":"artist","share":0.300001}],"fees":[{"role":"node","name":"fee","rateBps":50,"fixedCents":0}],
-        "integrity":{"hash":"sha256:00","size":1}}"#,
-    r#"{"fair":"1.1","version":"1.1","id":"asset-2","type":"audio",
-        "owner":"did:imajin:0123456789abcdef",
-        "created":"2026-01-01T00:00:00Z","attribution":[{"did":"did:imajin:0123456789abcdef","role":"artist","share":1.0}],
-        "training":{"allowed":false},
-        "signature":{"signer":"did:imajin:0123456789abcdef","alg":"ed25519","value":"AA","signedAt":"2026-01-01T00:00:00Z"}}"#,
+    r#"{"version":"1.0","did":"did:imajin:0123456789abcdef","created":"2026-01-01T00:00:00Z",
+        "contributors":[{"did":"did:imajin:0123456789abcdef","role":"author","share":1}],"derivedFrom":["fair_a"],
+        "terms":{"read":{"price":0.05,"currency":"USD"},"train":"prohibited"},"signature":"00"}"#,
+    r#"{"fair":"1.0","id":"asset-1","type":"image","owner":"did:imajin:0123456789abcdef",
+        "created":"2026-01-01T00:00:00Z","attribution":[
+            {"did":"did:imajin:0123456789abcdef","role":"artist","share":0.7},
+            {"did":"did:imajin:fedcba9876543210","role":"artist","share":0.300001}],
+        "fees":[{"role":"node","name":"fee","rateBps":50,"fixedCents":0}],"integrity":{"hash":"sha256:00","size":1}}"#,
+    r#"{"fair":"1.1","version":"1.1","id":"asset-2","type":"audio","owner":"did:imajin:0123456789abcdef",
+        "created":"2026-01-01T00:00:00Z","training":{"allowed":false},
+        "attribution":[{"did":"did:imajin:0123456789abcdef","role":"artist","share":1.0}],
+        "signature":{"signer":"did:imajin:0123456789abcdef","alg":"ed25519","value":"AA",
+            "signedAt":"2026-01-01T00:00:00Z"}}"#,
 ];
 
 /// What somebody really signed: the record, and the canonical bytes of its manifest.
