@@ -56,7 +56,7 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 16] = [
+const TOP_LEVEL_KEYS: [&str; 17] = [
     "listen",
     "public_url",
     "node_name",
@@ -71,6 +71,7 @@ const TOP_LEVEL_KEYS: [&str; 16] = [
     "oidc",
     "fees",
     "events",
+    "publisher",
     "registry",
     "registry_service",
 ];
@@ -182,6 +183,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         .find(|service| !config.services.contains(service) && !config.remote.contains_key(service));
     if let Some(service) = missing
         && service != super::ServiceName::Profile
+        && service != super::ServiceName::Publisher
         && service != super::ServiceName::Registry
         && service != super::ServiceName::Www
     {

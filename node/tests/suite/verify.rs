@@ -111,6 +111,7 @@ async fn every_change_is_named(backend: Backend) {
         ServiceName::Pay,
         ServiceName::Events,
         ServiceName::Profile,
+        ServiceName::Publisher,
         ServiceName::Registry,
     ] {
         let only = Config {

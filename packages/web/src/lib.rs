@@ -10,6 +10,7 @@ mod client;
 mod csrf;
 mod extract;
 mod failure;
+pub mod fair;
 mod forward;
 mod guard;
 mod internal;

@@ -33,6 +33,7 @@ use imajin_events_api::EventsClient;
 use imajin_kernel::{Problem, Timestamp};
 use imajin_pay_api::PayClient;
 use imajin_profile_api::ProfileClient;
+use imajin_publisher_api::PublisherClient;
 use imajin_registry_api::{Registrations, RegistryClient};
 use imajin_web::Site;
 
@@ -54,6 +55,8 @@ pub struct WwwDeps {
     pub events: EventsClient,
     /// What people say about themselves, if this node has such a service.
     pub profile: Option<ProfileClient>,
+    /// The library of manifests, if this node has one.
+    pub publisher: Option<PublisherClient>,
     /// Registered nodes, if this node can ask a registry.
     pub registry: Option<RegistryClient>,
     /// How this node stands with the registries that it announces itself to.
