@@ -64,7 +64,9 @@ impl KeeperApi for Shop {
         let mut goods = self.0.lock().unwrap();
         let record = goods.iter_mut().find(|record| record.manifest.id == keep.id);
         Ok(record.map(|record| {
-            record.acceptances.push(serde_json::from_slice(&keep.request.body).unwrap());
+            record
+                .acceptances
+                .push(serde_json::from_slice(&keep.request.body).unwrap());
             record.clone()
         }))
     }
