@@ -38,6 +38,7 @@ use imajin_registry_api::{Registrations, RegistryClient};
 use imajin_web::Site;
 
 use pages::directory::Census;
+use pages::fair_upload::Uploads;
 
 /// What the pages are made from.
 pub struct WwwDeps {
@@ -68,6 +69,7 @@ pub struct Www {
     deps: WwwDeps,
     started: Timestamp,
     census: Census,
+    uploads: Uploads,
 }
 
 impl Www {
@@ -81,6 +83,7 @@ impl Www {
             deps,
             started,
             census: Census::default(),
+            uploads: Uploads::default(),
         }))
     }
 
