@@ -105,7 +105,7 @@ impl Services {
         let (events, events_client) = common.start_events(&pay_client, &sellers).await?;
         let (publisher, publisher_client) = common.start_publisher(events.as_ref()).await?;
         let others = (auth_client.clone(), pay_client.clone(), events_client.clone());
-        let (profile, profile_client) = common.start_profile(others).await?;
+        let (profile, profile_client) = common.start_profile(others, publisher_client.clone()).await?;
         let (registry, registry_client) = common.start_registry().await?;
         let www = if config.services.contains(&ServiceName::Www) {
             let deps = WwwDeps {

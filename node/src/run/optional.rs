@@ -20,6 +20,7 @@ impl Common<'_> {
     pub(super) async fn start_profile(
         &self,
         (auth, pay, events): (AuthClient, PayClient, EventsClient),
+        publisher: Option<PublisherClient>,
     ) -> Result<(Option<Arc<Profile>>, Option<ProfileClient>), StartError> {
         let Some(db) = self.db(ServiceName::Profile) else {
             let remote = self.config.remote.contains_key(&ServiceName::Profile);
@@ -33,6 +34,7 @@ impl Common<'_> {
             auth,
             pay: Some(pay),
             events: Some(events),
+            publisher,
             connections: None,
             config: ProfileConfig::default(),
         };

@@ -13,6 +13,10 @@ use crate::check::{Checked, signature_finding};
 use crate::domain::{state, store};
 use crate::fetch::{Fetched, Hints};
 
+/// How many bytes the manifests of one chain may have together: what somebody can make this node hold in memory.
+const CHAIN_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How many manifests are looked up together.
+const BATCH: usize = 16;
 /// How many manifests one chain may fetch: a chain that is longer is gathered by asking again.
 const FETCHES_MAX: usize = 64;
 /// How many of them at once.
@@ -36,6 +40,7 @@ impl Publisher {
             order: Vec::new(),
             missing: BTreeMap::new(),
             fetches: 0,
+            bytes: 0,
         };
         let deadline = tokio::time::Instant::now() + FETCHING_MAX;
         loop {
@@ -43,8 +48,13 @@ impl Publisher {
             if wanted.is_empty() {
                 return Ok(climb.chain());
             }
-            let local = self.works_find(wanted.clone()).await?;
-            local.into_iter().for_each(|work| climb.take(work));
+            for batch in wanted.chunks(BATCH) {
+                if climb.is_full() {
+                    break;
+                }
+                let local = self.works_find(batch.to_vec()).await?;
+                local.into_iter().for_each(|work| climb.take(work));
+            }
             let away: Vec<ManifestId> = wanted.into_iter().filter(|id| !climb.found.contains_key(id)).collect();
             self.fetch_all(&mut climb, away, request.fetch, deadline).await;
         }
@@ -71,10 +81,17 @@ impl Publisher {
         fetch: ChainFetch,
         deadline: tokio::time::Instant,
     ) {
-        if fetch == ChainFetch::Never {
-            for id in away {
-                climb.missing.insert(id, "this node does not have it".to_owned());
-            }
+        let refusal = if climb.is_full() {
+            Some(format!(
+                "the works of this chain have more than {CHAIN_BYTES_MAX} bytes together"
+            ))
+        } else if fetch == ChainFetch::Never {
+            Some("this node does not have it".to_owned())
+        } else {
+            None
+        };
+        if let Some(reason) = refusal {
+            climb.missing.extend(away.into_iter().map(|id| (id, reason.clone())));
             return;
         }
         let mut asked = Vec::new();
@@ -104,6 +121,9 @@ impl Publisher {
                         self.copy_keep(checked.clone(), url.clone()).await;
                     }
                     climb.take(state::checked_work(checked, KeptWhere::Elsewhere { url }));
+                    if climb.is_full() {
+                        return;
+                    }
                 }
                 Err(reason) => {
                     tracing::debug!(%id, %reason, "a manifest was not found elsewhere");
@@ -132,6 +152,8 @@ struct Climb {
     order: Vec<ManifestId>,
     missing: BTreeMap<ManifestId, String>,
     fetches: usize,
+    /// Of all manifests that were found.
+    bytes: usize,
 }
 
 impl Climb {
@@ -151,8 +173,14 @@ impl Climb {
 
     fn take(&mut self, work: ChainWork) {
         let id = work.record.manifest.id.clone();
+        let bytes = work.record.manifest.canonical_bytes().map_or(0, |bytes| bytes.len());
+        self.bytes = self.bytes.saturating_add(bytes);
         self.order.push(id.clone());
         self.found.insert(id, work);
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes > CHAIN_BYTES_MAX
     }
 
     fn chain(mut self) -> Chain {

@@ -16,6 +16,7 @@ on_both!(
     the_chain_says_who_agrees_at_every_level,
     a_work_that_somebody_shows_is_judged_and_not_kept,
     only_the_works_that_money_flows_to_are_paid_sources,
+    a_chain_that_would_fill_the_memory_is_refused,
 );
 
 fn made_from(author: &str, title: &str, source: &Manifest, share: f64) -> Manifest {
@@ -159,4 +160,20 @@ async fn only_the_works_that_money_flows_to_are_paid_sources(backend: Backend) {
         .map(|work| &work.record.manifest.id)
         .collect();
     assert_eq!(paid, [&near.id, &deep.id]);
+}
+
+async fn a_chain_that_would_fill_the_memory_is_refused(backend: Backend) {
+    let world = World::new(backend).await;
+    let text = "x".repeat(200_000);
+    let mut sources = Vec::new();
+    for number in 0..100 {
+        let heavy = signed("ada", &format!("Heavy {number}"), &json!({"notes": text}));
+        sources.push(world.published(heavy).await.id);
+    }
+    let work = signed("ben", "Of a hundred", &json!({"derives_from": sources}));
+    let answer = world.publish(&work).await;
+    let problem = answer.expect(StatusCode::BAD_REQUEST).json();
+    assert!(!problem["missing"].as_array().unwrap().is_empty());
+    let chain = given(&world, work).await;
+    assert!(chain.sources.len() < 100 && chain.missing[0].reason.contains("bytes together"));
 }
