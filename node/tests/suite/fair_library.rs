@@ -110,10 +110,10 @@ fn a_work_is_made_from_one_of_another_node(backend: Backend) {
     assert_eq!(Manifest::parse(&std::fs::read(&out).unwrap()).unwrap(), source);
 
     let unknown = fair(&node, &["show", "fair_nothing"]);
-    assert_eq!(unknown.refusal()["code"], "not_found");
+    assert_eq!(unknown.refusal()["error"], "not_found");
     let stranger = home.key("stranger.key");
     let refused = fair(&node, &["publish", &file, "--key", text(&stranger)]);
-    assert_eq!(refused.refusal()["code"], "forbidden");
+    assert_eq!(refused.refusal()["error"], "forbidden");
     far_node.stop();
     // The home of the source is gone, and the copy is not.
     fair(&node, &["verify", id]).expect_success();
@@ -136,7 +136,7 @@ fn a_work_is_made_from_one_of_another_node_on_postgres() {
 async fn an_events_manifest_has_an_address_of_its_own() {
     let home = Home::new(Backend::Sqlite);
     let node = home.up(&["--demo"]);
-    let event = crate::support::event_find(&node, "10.00 TEST-USD");
+    let event = crate::support::event_find(&node, "10.00");
     let id = event["manifest"]["id"].as_str().unwrap();
     let shown = fair(&node, &["show", id]).expect_success();
     assert_eq!(shown["work"]["kept"], json!({"place": "goods"}));
