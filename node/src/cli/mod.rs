@@ -202,7 +202,7 @@ impl Command {
             Self::Profile(command) => command.run(output).await,
             Self::Receipt(command) => command.run(output).await,
             Self::Balance(args) => args.run(output).await,
-            Self::Fair(command) => command.run(output),
+            Self::Fair(command) => command.run(output).await,
             Self::Node(command) => command.run(output).await,
             Self::Oidc(command) => command.run(output).await,
             Self::Verify(args) => args.run(output).await,

@@ -19,6 +19,8 @@ pub enum ServiceName {
     Events,
     /// What people say about themselves.
     Profile,
+    /// The library of manifests.
+    Publisher,
     /// The directory of nodes.
     Registry,
     /// The pages.
@@ -27,11 +29,12 @@ pub enum ServiceName {
 
 impl ServiceName {
     /// Every service, in the order in which they start.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Auth,
         Self::Pay,
         Self::Events,
         Self::Profile,
+        Self::Publisher,
         Self::Registry,
         Self::Www,
     ];
@@ -43,6 +46,7 @@ impl ServiceName {
             Self::Pay => "pay",
             Self::Events => "events",
             Self::Profile => "profile",
+            Self::Publisher => "publisher",
             Self::Registry => "registry",
             Self::Www => "www",
         }
@@ -57,6 +61,7 @@ impl ServiceName {
             Self::Pay => 4,
             Self::Profile => 5,
             Self::Events => 6,
+            Self::Publisher => 8,
         };
         if development { 3000 + offset } else { 7000 + offset }
     }
@@ -115,6 +120,8 @@ pub struct Config {
     pub fees: FeesConfig,
     /// Reservations.
     pub events: EventsConfig,
+    /// The library of manifests.
+    pub publisher: PublisherConfig,
     /// The registry that this node announces itself to.
     pub registry: RegistryAgentConfig,
     /// The registry that this node runs itself.
@@ -212,6 +219,14 @@ pub struct EventsConfig {
     pub hold_seconds: u32,
 }
 
+/// The library of manifests.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublisherConfig {
+    /// Nodes that are asked for manifests that are not here, `https://node.example`.
+    pub peers: Vec<Url>,
+}
+
 /// The registry that this node announces itself to.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -236,7 +251,7 @@ pub struct RegistryServiceConfig {
 pub(super) const DEFAULTS: &str = r#"
 listen = "127.0.0.1:7000"
 node_name = "imajin"
-services = ["auth", "pay", "events", "profile", "registry", "www"]
+services = ["auth", "pay", "events", "profile", "publisher", "registry", "www"]
 service_ports = false
 dev = false
 internal_listen = "127.0.0.1:17000"
@@ -261,6 +276,9 @@ preset = "none"
 
 [events]
 hold_seconds = 900
+
+[publisher]
+peers = []
 
 [registry]
 heartbeat_seconds = 3600

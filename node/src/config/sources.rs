@@ -56,7 +56,7 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 17] = [
+const TOP_LEVEL_KEYS: [&str; 18] = [
     "listen",
     "public_url",
     "node_name",
@@ -72,6 +72,7 @@ const TOP_LEVEL_KEYS: [&str; 17] = [
     "oidc",
     "fees",
     "events",
+    "publisher",
     "registry",
     "registry_service",
 ];
@@ -183,6 +184,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         .find(|service| !config.services.contains(service) && !config.remote.contains_key(service));
     if let Some(service) = missing
         && service != super::ServiceName::Profile
+        && service != super::ServiceName::Publisher
         && service != super::ServiceName::Registry
         && service != super::ServiceName::Www
     {

@@ -10,8 +10,10 @@ use imajin_fair::plan::FeeSchedule;
 use imajin_kernel::{Env, Problem, Span};
 use imajin_pay::{Pay, PayConfig, PayDeps};
 use imajin_pay_api::{PayClient, SellerClient};
-use imajin_profile::{Profile, ProfileConfig, ProfileDeps};
+use imajin_profile::Profile;
 use imajin_profile_api::ProfileClient;
+use imajin_publisher::Publisher;
+use imajin_publisher_api::{KeeperClient, PublisherClient};
 use imajin_registry::{Registry, RegistryConfig, RegistryDeps};
 use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
@@ -37,19 +39,20 @@ pub(crate) struct Services {
     pub(super) pay: Option<Arc<Pay>>,
     pub(super) events: Option<Arc<Events>>,
     pub(super) profile: Option<Arc<Profile>>,
+    pub(super) publisher: Option<Arc<Publisher>>,
     pub(super) registry: Option<Arc<Registry>>,
     pub(super) www: Option<Arc<Www>>,
 }
 
 /// Makes clients of services in other processes.
-struct Remotes<'a> {
+pub(super) struct Remotes<'a> {
     config: &'a Config,
     keyring: &'a Keyring,
     env: &'a Env,
 }
 
 impl Remotes<'_> {
-    fn rpc(&self, service: ServiceName) -> Result<RpcClient, StartError> {
+    pub(super) fn rpc(&self, service: ServiceName) -> Result<RpcClient, StartError> {
         let remote = self.config.remote.get(&service).ok_or_else(|| {
             StartError::Configuration(format!(
                 "the service `{service}` does not run here: configure [remote.{service}]"
@@ -67,7 +70,7 @@ impl Remotes<'_> {
     }
 }
 
-fn failed(service: ServiceName) -> impl FnOnce(Problem) -> StartError {
+pub(super) fn failed(service: ServiceName) -> impl FnOnce(Problem) -> StartError {
     move |problem| StartError::Service {
         service: service.as_str(),
         problem,
@@ -100,8 +103,9 @@ impl Services {
         };
         let (pay, pay_client) = common.start_pay(&sellers).await?;
         let (events, events_client) = common.start_events(&pay_client, &sellers).await?;
+        let (publisher, publisher_client) = common.start_publisher(events.as_ref()).await?;
         let others = (auth_client.clone(), pay_client.clone(), events_client.clone());
-        let (profile, profile_client) = common.start_profile(others).await?;
+        let (profile, profile_client) = common.start_profile(others, publisher_client.clone()).await?;
         let (registry, registry_client) = common.start_registry().await?;
         let www = if config.services.contains(&ServiceName::Www) {
             let deps = WwwDeps {
@@ -112,6 +116,7 @@ impl Services {
                 pay: pay_client,
                 events: events_client,
                 profile: profile_client,
+                publisher: publisher_client,
                 registry: registry_client,
                 registrations: Arc::new(agent.clone()),
             };
@@ -124,6 +129,7 @@ impl Services {
             pay,
             events,
             profile,
+            publisher,
             registry,
             www,
         })
@@ -143,6 +149,9 @@ impl Services {
         if let Some(profile) = &self.profile {
             profile.background(tasks, stop);
         }
+        if let Some(publisher) = &self.publisher {
+            publisher.background(tasks, stop);
+        }
         if let Some(registry) = &self.registry {
             registry.background(tasks, stop);
         }
@@ -160,9 +169,13 @@ impl Services {
         if let Some(events) = &self.events {
             router = router.merge(EventsClient::internal_router(events.clone()));
             router = router.merge(SellerClient::internal_router(events.clone()));
+            router = router.merge(KeeperClient::internal_router(events.clone()));
         }
         if let Some(profile) = &self.profile {
             router = router.merge(ProfileClient::internal_router(profile.clone()));
+        }
+        if let Some(publisher) = &self.publisher {
+            router = router.merge(PublisherClient::internal_router(publisher.clone()));
         }
         if let Some(registry) = &self.registry {
             router = router.merge(RegistryClient::internal_router(registry.clone()));
@@ -184,6 +197,9 @@ impl Services {
         }
         if let Some(profile) = &self.profile {
             routes.push((ServiceName::Profile, profile.routes()));
+        }
+        if let Some(publisher) = &self.publisher {
+            routes.push((ServiceName::Publisher, publisher.routes()));
         }
         if let Some(registry) = &self.registry {
             routes.push((ServiceName::Registry, registry.routes()));
@@ -274,16 +290,16 @@ async fn start_auth(
 }
 
 /// What every service but auth is made from.
-struct Common<'a> {
-    config: &'a Config,
-    keyring: &'a Keyring,
-    site: &'a Site,
+pub(super) struct Common<'a> {
+    pub(super) config: &'a Config,
+    pub(super) keyring: &'a Keyring,
+    pub(super) site: &'a Site,
     databases: &'a Databases,
-    remotes: &'a Remotes<'a>,
+    pub(super) remotes: &'a Remotes<'a>,
 }
 
 impl Common<'_> {
-    fn db(&self, service: ServiceName) -> Option<Db> {
+    pub(super) fn db(&self, service: ServiceName) -> Option<Db> {
         self.databases.get(service).cloned()
     }
 
@@ -337,30 +353,6 @@ impl Common<'_> {
         let events = Events::start(deps).await.map_err(failed(ServiceName::Events))?;
         sellers.plug(ORDER_GOODS, SellerClient::local(events.clone()));
         Ok((Some(Arc::clone(&events)), EventsClient::local(events)))
-    }
-
-    /// Profile is not needed by the others: a node without it has no pages about people.
-    async fn start_profile(
-        &self,
-        (auth, pay, events): (AuthClient, PayClient, EventsClient),
-    ) -> Result<(Option<Arc<Profile>>, Option<ProfileClient>), StartError> {
-        let Some(db) = self.db(ServiceName::Profile) else {
-            let remote = self.config.remote.contains_key(&ServiceName::Profile);
-            let client = remote.then(|| self.remotes.rpc(ServiceName::Profile)).transpose()?;
-            return Ok((None, client.map(ProfileClient::http)));
-        };
-        let deps = ProfileDeps {
-            site: self.site.clone(),
-            keyring: self.keyring.clone(),
-            db,
-            auth,
-            pay: Some(pay),
-            events: Some(events),
-            connections: None,
-            config: ProfileConfig::default(),
-        };
-        let profile = Profile::start(deps).await.map_err(failed(ServiceName::Profile))?;
-        Ok((Some(Arc::clone(&profile)), Some(ProfileClient::local(profile))))
     }
 
     async fn start_registry(&self) -> Result<(Option<Arc<Registry>>, Option<RegistryClient>), StartError> {

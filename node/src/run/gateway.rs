@@ -49,7 +49,11 @@ pub(super) fn paths(service: ServiceName) -> Vec<String> {
     let pages: &[&str] = match service {
         ServiceName::Auth => &["onboard", "oidc", "federation", "passkeys", ".well-known"],
         ServiceName::Pay => &["checkout"],
-        ServiceName::Events | ServiceName::Profile | ServiceName::Registry | ServiceName::Www => &[],
+        ServiceName::Events
+        | ServiceName::Profile
+        | ServiceName::Publisher
+        | ServiceName::Registry
+        | ServiceName::Www => &[],
     };
     ["api"]
         .iter()

@@ -6,6 +6,7 @@ mod databases;
 mod demo;
 mod gateway;
 mod listeners;
+mod optional;
 mod pages;
 mod resolvers;
 mod sellers;

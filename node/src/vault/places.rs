@@ -40,7 +40,9 @@ pub const fn sealed_columns(service: ServiceName) -> &'static [SealedColumn] {
     match service {
         ServiceName::Auth => &imajin_auth::SEALED_COLUMNS,
         ServiceName::Events => &imajin_events::SEALED_COLUMNS,
-        ServiceName::Pay | ServiceName::Profile | ServiceName::Registry | ServiceName::Www => &[],
+        ServiceName::Pay | ServiceName::Profile | ServiceName::Publisher | ServiceName::Registry | ServiceName::Www => {
+            &[]
+        }
     }
 }
 

@@ -197,6 +197,7 @@ fn service_audit(
         ServiceName::Pay => imajin_pay::audit_with_keys(conn, keyring, &keys),
         ServiceName::Events => imajin_events::audit(conn, keyring, &env, &keys),
         ServiceName::Profile => imajin_profile::audit(conn, keyring, &env, &keys),
+        ServiceName::Publisher => imajin_publisher::audit(conn, keyring, &env, &keys),
         ServiceName::Registry => imajin_registry::audit(conn, keyring, &keys),
         ServiceName::Www => Ok(Vec::new()),
     }?;

@@ -4,6 +4,7 @@
 mod authorisation;
 mod browser;
 mod browser_claim;
+mod browser_fair;
 mod browser_identity;
 mod browser_keys;
 mod browser_profile;
@@ -11,6 +12,7 @@ mod claim;
 mod cli;
 mod crash;
 mod fair;
+mod fair_library;
 mod fair_plans;
 mod interop;
 mod keys;

@@ -64,6 +64,11 @@ async fn history(home: &Home, node: &Node) {
         text(&picture),
     ];
     imajin(&picture).expect_success();
+    let other = home.key("other.key");
+    let (work, manifest) = crate::fair_library::strings(home, &key, &other);
+    crate::fair_library::fair(node, &["publish", &work, "--key", text(&key)]).expect_success();
+    crate::fair_library::register(node, &other, "other");
+    crate::fair_library::fair(node, &["accept", manifest.id.as_str(), "--key", text(&other)]).expect_success();
     let registry = format!("{}/registry", node.url());
     let data = home.data();
     let args = [
@@ -111,6 +116,7 @@ async fn every_change_is_named(backend: Backend) {
         ServiceName::Pay,
         ServiceName::Events,
         ServiceName::Profile,
+        ServiceName::Publisher,
         ServiceName::Registry,
     ] {
         let only = Config {

@@ -9,12 +9,15 @@
 //! To add a target: a module with `run` and `seeds` here, a line in [`TARGETS`], and a file of three lines with its
 //! `[[bin]]` in `fuzz/`. The test compares the two lists.
 
+mod containers;
 mod did;
 mod document;
 mod jwt;
 mod key_log;
+mod manifest;
 mod signature_headers;
 mod signed_message;
+mod work;
 
 use imajin_kernel::Timestamp;
 
@@ -30,7 +33,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 19] = [
     Target {
         name: "did",
         run: did::run,
@@ -52,6 +55,11 @@ pub const TARGETS: [Target; 6] = [
         seeds: key_log::seeds,
     },
     Target {
+        name: "manifest",
+        run: manifest::run,
+        seeds: manifest::seeds,
+    },
+    Target {
         name: "signature_headers",
         run: signature_headers::run,
         seeds: signature_headers::seeds,
@@ -60,6 +68,66 @@ pub const TARGETS: [Target; 6] = [
         name: "signed_message",
         run: signed_message::run,
         seeds: signed_message::seeds,
+    },
+    Target {
+        name: "work_flac",
+        run: containers::flac::run,
+        seeds: containers::flac::seeds,
+    },
+    Target {
+        name: "work_html",
+        run: containers::html::run,
+        seeds: containers::html::seeds,
+    },
+    Target {
+        name: "work_jpeg",
+        run: containers::jpeg::run,
+        seeds: containers::jpeg::seeds,
+    },
+    Target {
+        name: "work_mp3",
+        run: containers::mp3::run,
+        seeds: containers::mp3::seeds,
+    },
+    Target {
+        name: "work_mp4",
+        run: containers::mp4::run,
+        seeds: containers::mp4::seeds,
+    },
+    Target {
+        name: "work_ogg",
+        run: containers::ogg::run,
+        seeds: containers::ogg::seeds,
+    },
+    Target {
+        name: "work_pdf",
+        run: containers::pdf::run,
+        seeds: containers::pdf::seeds,
+    },
+    Target {
+        name: "work_png",
+        run: containers::png::run,
+        seeds: containers::png::seeds,
+    },
+    Target {
+        name: "work_svg",
+        run: containers::svg::run,
+        seeds: containers::svg::seeds,
+    },
+    Target {
+        name: "work_text",
+        run: containers::text::run,
+        seeds: containers::text::seeds,
+    },
+    Target {
+        name: "work_webp",
+        run: containers::webp::run,
+        seeds: containers::webp::seeds,
+    },
+    Target {
+        name: "work_zip",
+        run: containers::zip::run,
+        seeds: containers::zip::seeds,
     },
 ];
 

@@ -36,12 +36,28 @@ pub(crate) struct FlowLeaf {
     pub(crate) fee: bool,
 }
 
+/// What the picture is called, and what stands below the whole amount.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FlowWords {
+    pub(crate) title: &'static str,
+    pub(crate) note: &'static str,
+}
+
+impl FlowWords {
+    /// Of money that was paid.
+    pub(crate) const PAID: Self = Self {
+        title: "Where the money went",
+        note: "paid",
+    };
+}
+
 /// The finished picture.
 #[derive(Debug, Clone, Template)]
 #[template(path = "part/flow.svg.html")]
 pub(crate) struct Flow {
     /// `narrow` or `wide`: which screen shows it.
     size: &'static str,
+    words: FlowWords,
     width: i64,
     height: i64,
     gross: MoneyText,
@@ -106,18 +122,18 @@ const WIDE: Measures = Measures {
 
 impl Flow {
     /// The picture for a phone and the one for a wide page; none where there is nothing to split.
-    pub(crate) fn both(gross: &MoneyText, leaves: &[FlowLeaf]) -> Vec<Self> {
+    pub(crate) fn both(words: FlowWords, gross: &MoneyText, leaves: &[FlowLeaf]) -> Vec<Self> {
         if leaves.iter().all(|leaf| leaf.weight <= 0) {
             return Vec::new();
         }
         let leaves = leaves_arranged(leaves);
         [&NARROW, &WIDE]
             .into_iter()
-            .map(|measures| Self::draw(measures, gross, &leaves))
+            .map(|measures| Self::draw(measures, words, gross, &leaves))
             .collect()
     }
 
-    fn draw(measures: &Measures, gross: &MoneyText, leaves: &[FlowLeaf]) -> Self {
+    fn draw(measures: &Measures, words: FlowWords, gross: &MoneyText, leaves: &[FlowLeaf]) -> Self {
         let total = leaves
             .iter()
             .map(|leaf| i128::from(leaf.weight.max(0)))
@@ -145,6 +161,7 @@ impl Flow {
             .map(|leaf| format!("{} {} ({})", leaf.title, leaf.amount, leaf.note));
         Self {
             size: measures.size,
+            words,
             width: measures.width,
             height: y + 4,
             gross: gross.clone(),
@@ -318,6 +335,7 @@ mod tests {
     #[test]
     fn thickness_follows_the_part() {
         let flows = Flow::both(
+            FlowWords::PAID,
             &MoneyText::default(),
             &[leaf("a", 7_000_000, None), leaf("b", 3_000_000, None)],
         );
@@ -328,13 +346,21 @@ mod tests {
 
     #[test]
     fn nothing_to_split_has_no_picture() {
-        assert!(Flow::both(&MoneyText::default(), &[]).is_empty());
-        assert!(Flow::both(&MoneyText::default(), &[leaf("a", 0, None), leaf("b", -1, None)]).is_empty());
+        assert!(Flow::both(FlowWords::PAID, &MoneyText::default(), &[]).is_empty());
+        assert!(
+            Flow::both(
+                FlowWords::PAID,
+                &MoneyText::default(),
+                &[leaf("a", 0, None), leaf("b", -1, None)]
+            )
+            .is_empty()
+        );
     }
 
     #[test]
     fn extreme_amounts_do_not_overflow() {
         let flows = Flow::both(
+            FlowWords::PAID,
             &MoneyText::default(),
             &[leaf("a", i64::MAX, None), leaf("b", i64::MAX, Some("g"))],
         );
@@ -348,7 +374,7 @@ mod tests {
             leaf("b", 5, None),
             leaf("c", 5, Some("song")),
         ];
-        let flow = &Flow::both(&MoneyText::default(), &leaves)[0];
+        let flow = &Flow::both(FlowWords::PAID, &MoneyText::default(), &leaves)[0];
         assert_eq!(flow.groups.len(), 1);
         assert_eq!(
             flow.leaves.iter().map(|label| label.title.as_str()).collect::<Vec<_>>(),
@@ -362,7 +388,7 @@ mod tests {
         let leaves = (0..100)
             .map(|index| leaf(&format!("p{index}"), 1, None))
             .collect::<Vec<_>>();
-        let flow = &Flow::both(&MoneyText::default(), &leaves)[0];
+        let flow = &Flow::both(FlowWords::PAID, &MoneyText::default(), &leaves)[0];
         assert_eq!(flow.leaves.len(), LEAVES_MAX);
         assert_eq!(flow.leaves[LEAVES_MAX - 1].title, "85 more");
     }

@@ -31,6 +31,7 @@ pub use pages::{
     account::{BalanceRow, MePage, ReceiptDirection, ReceiptRow},
     directory::{DirectoryCounts, DirectoryPage, NodePage, NodeRow, NodeState},
     event::{EventDetail, EventPage, EventState, SplitPart, SplitView, TierRow, TierState},
+    fair::{CheckRow, CheckState, FairForm, FairPage, FairView, FairWork},
     federation::{VisitConsentPage, VisitStartPage},
     identity::{CheckMailboxPage, JoinPage, LoginPage, MailPage, MailRow, MailboxPage, OnboardConfirmPage, SetupPage},
     keys::{EnrolPage, KeysPage, RecoverPage},

@@ -12,6 +12,7 @@ mod csrf;
 mod description;
 mod extract;
 mod failure;
+pub mod fair;
 mod forward;
 mod guard;
 mod internal;

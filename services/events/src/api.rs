@@ -81,9 +81,11 @@ impl EventsApi for Events {
 #[async_trait]
 impl SellerApi for Events {
     async fn goods_quote(&self, request: GoodsRef) -> Result<GoodsQuote, Problem> {
-        Ok(self
+        let quote = self
             .read(move |conn, context| quote::goods_quote(conn, context, &request))
-            .await?)
+            .await?;
+        let sources = self.goods_sources(&quote.manifest).await?;
+        Ok(GoodsQuote { sources, ..quote })
     }
 
     async fn goods_deliver(&self, request: Delivery) -> Result<DeliveryOutcome, Problem> {

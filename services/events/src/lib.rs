@@ -15,6 +15,7 @@ mod context;
 mod demo;
 mod domain;
 mod error;
+mod fair;
 mod ics;
 mod keys;
 mod log;

@@ -6,6 +6,7 @@ use imajin_fair::Acceptance;
 use imajin_kernel::Problem;
 use imajin_kernel::id::{EventId, OrderId};
 use imajin_pay_api::{Delivery, DeliveryOutcome, PayClient};
+use imajin_publisher_api::PublisherClient;
 use imajin_store::{Conn, Db, Sealer, StoreError, mutation, nonce};
 use imajin_web::{Authorised, KeyTier, ServiceRoutes, Site, SoftTier};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +41,7 @@ pub struct Events {
     pub(crate) db: Db,
     pub(crate) context: Context,
     pay: OnceLock<PayClient>,
+    publisher: OnceLock<PublisherClient>,
     keys: EventKeys,
 }
 
@@ -68,6 +70,7 @@ impl Events {
             db,
             context,
             pay: pay.map_or_else(OnceLock::new, OnceLock::from),
+            publisher: OnceLock::new(),
             keys: EventKeys::new(keyring),
         };
         events.db.read(domain::list::ready_check).await.map_err(Problem::from)?;
@@ -77,6 +80,16 @@ impl Events {
     /// Says how to reach pay, once; a second call is ignored.
     pub fn pay_connect(&self, pay: PayClient) {
         let _known = self.pay.set(pay);
+    }
+
+    /// Says how to reach the library of manifests, once; a second call is ignored. Without it, no event is made from
+    /// other works.
+    pub fn publisher_connect(&self, publisher: PublisherClient) {
+        let _known = self.publisher.set(publisher);
+    }
+
+    pub(crate) fn publisher(&self) -> Option<&PublisherClient> {
+        self.publisher.get()
     }
 
     pub(crate) fn pay(&self) -> Result<&PayClient, Problem> {
@@ -177,6 +190,7 @@ impl Events {
         request: &imajin_proof::http_sig::SignedRequest,
     ) -> Result<Created, Problem> {
         let owner = self.site.identities.caller_keys(verified.did()).await?;
+        self.chain_check(&draft.manifest).await?;
         let idempotency = idempotency_key(request)?;
         let new = NewEvent::prepare(
             &self.context,
@@ -199,6 +213,9 @@ impl Events {
         verified: Authorised<KeyTier>,
         body: Vec<u8>,
     ) -> Result<EventView, Problem> {
+        if to == EventStatus::Published {
+            self.event_chain_check(id).await?;
+        }
         let view = self.write(move |conn, context| {
             domain::status::event_move(conn, context, id, to, &verified, &body)?;
             domain::list::event_fetch(conn, context, id, Some(verified.did()))

@@ -14,6 +14,7 @@ use imajin_did::Did;
 use imajin_events_api::{EventList, EventsClient, OrderList, TicketList};
 use imajin_kernel::{Code, Problem};
 use imajin_pay_api::{BalanceList, PayClient, ReceiptList};
+use imajin_publisher_api::{ManifestList, RecordFetch};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -39,10 +40,11 @@ enum Part {
     Events,
     Orders,
     Tickets,
+    Manifests,
 }
 
 impl Part {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Profile,
         Self::Avatar,
         Self::Account,
@@ -51,6 +53,7 @@ impl Part {
         Self::Events,
         Self::Orders,
         Self::Tickets,
+        Self::Manifests,
     ];
 
     /// Its name, and the service that keeps it.
@@ -64,6 +67,7 @@ impl Part {
             Self::Events => ("events", "events"),
             Self::Orders => ("orders", "events"),
             Self::Tickets => ("tickets", "events"),
+            Self::Manifests => ("manifests", "publisher"),
         }
     }
 
@@ -289,7 +293,27 @@ impl Export {
                 let tickets = self.events()?.ticket_list(list).await?;
                 Page::of(&tickets, |ticket| ticket.id.to_string())
             }
+            Part::Manifests => self.manifests(owner, next).await,
         }
+    }
+
+    /// What somebody has published, with what others signed about it.
+    async fn manifests(&self, author: Did, cursor: Option<String>) -> Result<Page, Problem> {
+        let (mut rows, mut next) = (Vec::new(), None);
+        if let Some(publisher) = &self.profile.publisher {
+            let list = ManifestList {
+                author,
+                limit: Some(PAGE),
+                cursor,
+            };
+            let page = publisher.manifest_list(list).await?;
+            for card in page.manifests {
+                let record = publisher.record_fetch(RecordFetch { id: card.id }).await?;
+                rows.push(to_value(&record)?);
+            }
+            next = page.cursor;
+        }
+        Ok(Page { rows, next })
     }
 
     async fn avatar(&self) -> Result<Page, Problem> {

@@ -7,6 +7,7 @@ use imajin_kernel::{Code, Problem};
 use imajin_pay_api::PayClient;
 use imajin_profile_api::{AvatarSet, ConnectionsClient, ProfilePage, ProfileSearch, ProfileSet, ProfileView};
 use imajin_proof::http_sig::SignedRequest;
+use imajin_publisher_api::PublisherClient;
 use imajin_store::{Conn, Db, Sealer, StoreError, mutation, nonce};
 use imajin_web::{Authorised, Custody, ServiceRoutes, Site, SoftTier};
 use tokio::sync::Semaphore;
@@ -36,6 +37,8 @@ pub struct ProfileDeps {
     pub pay: Option<PayClient>,
     /// The same.
     pub events: Option<EventsClient>,
+    /// The same; a node without a library of manifests keeps none.
+    pub publisher: Option<PublisherClient>,
     /// Who is connected to whom; without it, nobody is.
     pub connections: Option<ConnectionsClient>,
     /// How it behaves.
@@ -50,6 +53,7 @@ pub struct Profile {
     pub(crate) auth: AuthClient,
     pub(crate) pay: Option<PayClient>,
     pub(crate) events: Option<EventsClient>,
+    pub(crate) publisher: Option<PublisherClient>,
     pub(crate) uploads: Arc<Semaphore>,
     connections: Option<ConnectionsClient>,
     decodes: Semaphore,
@@ -69,6 +73,7 @@ impl Profile {
             auth,
             pay,
             events,
+            publisher,
             connections,
             config,
         } = deps;
@@ -86,6 +91,7 @@ impl Profile {
             auth,
             pay,
             events,
+            publisher,
             uploads: Arc::new(Semaphore::new(config.uploads_max)),
             connections,
             decodes: Semaphore::new(config.decodes_max),

@@ -33,10 +33,12 @@ use imajin_events_api::EventsClient;
 use imajin_kernel::{Problem, Timestamp};
 use imajin_pay_api::PayClient;
 use imajin_profile_api::ProfileClient;
+use imajin_publisher_api::PublisherClient;
 use imajin_registry_api::{Registrations, RegistryClient};
 use imajin_web::Site;
 
 use pages::directory::Census;
+use pages::fair_upload::Uploads;
 
 /// What the pages are made from.
 pub struct WwwDeps {
@@ -54,6 +56,8 @@ pub struct WwwDeps {
     pub events: EventsClient,
     /// What people say about themselves, if this node has such a service.
     pub profile: Option<ProfileClient>,
+    /// The library of manifests, if this node has one.
+    pub publisher: Option<PublisherClient>,
     /// Registered nodes, if this node can ask a registry.
     pub registry: Option<RegistryClient>,
     /// How this node stands with the registries that it announces itself to.
@@ -65,6 +69,7 @@ pub struct Www {
     deps: WwwDeps,
     started: Timestamp,
     census: Census,
+    uploads: Uploads,
 }
 
 impl Www {
@@ -78,6 +83,7 @@ impl Www {
             deps,
             started,
             census: Census::default(),
+            uploads: Uploads::default(),
         }))
     }
 

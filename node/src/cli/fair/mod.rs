@@ -1,4 +1,5 @@
-//! `imajin fair`: who made a work and what each is due, in the work itself. Nothing here needs a node.
+//! `imajin fair`: who made a work and what each is due, in the work itself. Only what is named by an id, and publishing,
+//! needs a node.
 
 mod claims;
 mod contract;
@@ -6,6 +7,7 @@ mod embed;
 mod files;
 mod from_git;
 mod import;
+mod library;
 mod new;
 mod plan;
 mod show;
@@ -17,7 +19,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use imajin_fair::{Manifest, ManifestRecord};
 
-use super::{CommandError, Output};
+use super::{CommandError, NodeArg, Output};
 
 /// Manifests of works.
 #[derive(Debug, Subcommand)]
@@ -45,11 +47,20 @@ pub(super) enum FairCommand {
     Verify(verify::VerifyArgs),
     /// Show who made a work, what each is due and what may be done with it. Verifies nothing.
     Show {
-        /// A work or a manifest.
+        /// A work or a manifest; or the id of one at a node, or its address there.
+        #[arg(value_name = "FILE|ID|URL")]
         file: PathBuf,
+        #[command(flatten)]
+        node: NodeArg,
     },
     /// Show how a price is split along a manifest: every part with its way through the manifests.
     Plan(Box<plan::PlanArgs>),
+    /// Publish a manifest in a node's library: from then on others can be made from the work.
+    Publish(library::PublishArgs),
+    /// Get a manifest from a node, check it, and print it or write it to a file.
+    Fetch(library::FetchArgs),
+    /// Sign that a split is right in which you have a share. Until then your share is held.
+    Accept(library::AcceptArgs),
     /// Convert a manifest of MJN RFC-0001, Imajin 1.0 or Imajin 1.1, and check its own signatures.
     Import(import::ImportArgs),
     /// Make a manifest from the history of a git repository.
@@ -61,16 +72,19 @@ pub(super) enum FairCommand {
 }
 
 impl FairCommand {
-    pub(super) fn run(self, output: Output) -> Result<(), CommandError> {
+    pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         match self {
             Self::New(args) => args.run(output),
             Self::Sign(args) => args.run(output),
             Self::Embed(args) => args.run(output),
             Self::Extract { file, out } => embed::extract(&file, out, output),
             Self::Strip(args) => args.run(output),
-            Self::Verify(args) => args.run(output),
-            Self::Show { file } => show::run(&file, output),
-            Self::Plan(args) => args.run(output),
+            Self::Verify(args) => args.run(output).await,
+            Self::Show { file, node } => show::run(&file, &node, output).await,
+            Self::Plan(args) => args.run(output).await,
+            Self::Publish(args) => args.run(output).await,
+            Self::Fetch(args) => args.run(output).await,
+            Self::Accept(args) => args.run(output).await,
             Self::Import(args) => args.run(output),
             Self::FromGit(args) => args.run(output),
             Self::Claims(args) => args.run(output),

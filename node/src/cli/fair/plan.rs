@@ -10,15 +10,19 @@ use imajin_kernel::{Env, Timestamp};
 use imajin_money::{Amount, Asset, Money};
 use serde_json::{Value, json};
 
+use super::library::Named;
 use super::{file_read, local, record_read};
-use crate::cli::{CommandError, Output};
+use crate::cli::{CommandError, NodeArg, Output};
 
 /// Show how a price is split along a manifest.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct PlanArgs {
-    /// The manifest of what is sold, alone or with the acceptances beside it.
-    #[arg(value_name = "FILE")]
+    /// The manifest of what is sold, alone or with the acceptances beside it; or the id of one at a node, or its address
+    /// there: then the node says what it is made from.
+    #[arg(value_name = "FILE|ID|URL")]
     manifest: PathBuf,
+    #[command(flatten)]
+    node: NodeArg,
     /// The price, for example `10.00 USD`.
     #[arg(long, value_name = "AMOUNT CURRENCY")]
     gross: Money,
@@ -49,15 +53,26 @@ pub(in crate::cli) struct PlanArgs {
 }
 
 impl PlanArgs {
-    pub(super) fn run(self, output: Output) -> Result<(), CommandError> {
-        let goods = record_read(&self.manifest)?;
-        let sources = self
+    pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
+        let mut sources = self
             .sources
             .iter()
             .map(|path| record_read(path))
             .collect::<Result<Vec<_>, _>>()?;
+        let goods = match Named::of(&self.manifest) {
+            None => record_read(&self.manifest)?,
+            Some(named) => {
+                let chain = named.chain(&self.node).await?;
+                sources.extend(chain.sources.into_iter().map(|work| work.record));
+                chain.work.record
+            }
+        };
+        self.show(&goods, &sources, output)
+    }
+
+    fn show(self, goods: &ManifestRecord, sources: &[ManifestRecord], output: Output) -> Result<(), CommandError> {
         let mut accepted: BTreeMap<ManifestId, BTreeSet<Did>> = BTreeMap::new();
-        for record in sources.iter().chain([&goods]) {
+        for record in sources.iter().chain([goods]) {
             let by = accepted.entry(record.manifest.id.clone()).or_default();
             match accepted_by(record)? {
                 Some(dids) => by.extend(dids),

@@ -1,11 +1,13 @@
 use std::path::Path;
 
 use imajin_fair::{Action, Manifest, Price};
+use imajin_publisher_api::{Chain, ChainWork, SignatureFinding};
 use serde::Serialize;
 
 use super::files::manifest_of;
+use super::library::Named;
 use crate::cli::output::table;
-use crate::cli::{CommandError, Output};
+use crate::cli::{CommandError, NodeArg, Output};
 
 /// A part of what a work earns.
 #[derive(Debug, Serialize)]
@@ -15,10 +17,51 @@ pub(super) struct ShownShare {
     payee: String,
 }
 
-pub(super) fn run(path: &Path, output: Output) -> Result<(), CommandError> {
-    let manifest = manifest_of(path)?;
-    output.result(&manifest, text);
+pub(super) async fn run(path: &Path, node: &NodeArg, output: Output) -> Result<(), CommandError> {
+    let Some(named) = Named::of(path) else {
+        output.result(&manifest_of(path)?, text);
+        return Ok(());
+    };
+    let chain = named.chain(node).await?;
+    output.result(&chain, chain_text);
     Ok(())
+}
+
+/// The work, and a line for each work behind it.
+fn chain_text(chain: &Chain) -> String {
+    let mut lines = vec![text(&chain.work.record.manifest)];
+    let row = |work: &ChainWork| {
+        let manifest = &work.record.manifest;
+        let title = manifest.title.clone().unwrap_or_default();
+        let signature = match &work.signature {
+            SignatureFinding::Valid { signer } => format!("signed by {signer}"),
+            SignatureFinding::Unsigned => "unsigned".to_owned(),
+            SignatureFinding::Broken { .. } => "BROKEN".to_owned(),
+            SignatureFinding::Unchecked { .. } => "not checked".to_owned(),
+        };
+        vec![format!("  {}", manifest.id), title, signature]
+    };
+    if !chain.sources.is_empty() {
+        lines.push("works behind it".to_owned());
+        lines.push(table(&chain.sources.iter().map(row).collect::<Vec<_>>()));
+    }
+    lines.extend(
+        chain
+            .missing
+            .iter()
+            .map(|work| format!("MISSING {}: {}", work.id, work.reason)),
+    );
+    lines.extend(
+        chain
+            .refusal
+            .as_ref()
+            .map(|refusal| format!("NOT IN ORDER: {}", refusal.detail)),
+    );
+    let outstanding = std::iter::once(&chain.work)
+        .chain(&chain.sources)
+        .flat_map(|work| &work.outstanding);
+    lines.extend(outstanding.map(|did| format!("has not accepted yet: {did}")));
+    lines.join("\n")
 }
 
 /// Who gets how much.

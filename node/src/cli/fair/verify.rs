@@ -2,18 +2,24 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use imajin_did::{Did, PublicKey};
+use imajin_fair::{LineageError, ManifestId, RecordError, SignatureError};
 use imajin_fair_embed::{Place, Report, Verdict, Work};
+use imajin_publisher_api::Chain;
 use serde::Serialize;
 
 use super::files::{name, open, refusal, sidecar, sidecar_read};
+use super::library::Named;
 use super::show::{ShownShare, shares, shares_text};
-use crate::cli::{CommandError, Output};
+use crate::cli::{CommandError, NodeArg, Output};
 
 /// What is checked.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VerifyArgs {
-    /// The work.
+    /// The work; or the id of a manifest at a node, or its address there: then the works behind it are checked too.
+    #[arg(value_name = "FILE|ID|URL")]
     file: PathBuf,
+    #[command(flatten)]
+    node: NodeArg,
     /// The signer's public key, as a multikey (`z6Mk…`) or 64 hex digits, where the DID is not made of the key.
     #[arg(long, value_name = "KEY", value_parser = key_parse)]
     key: Option<PublicKey>,
@@ -42,9 +48,13 @@ fn key_parse(text: &str) -> Result<PublicKey, String> {
 }
 
 impl VerifyArgs {
-    pub(super) fn run(self, output: Output) -> Result<(), CommandError> {
-        let verified = match self.report() {
-            Ok(report) => Verified::of(&self.file, report),
+    pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
+        let verified = match Named::of(&self.file) {
+            Some(named) => named.chain(&self.node).await.map(|chain| self.chain_verified(chain)),
+            None => self.report().map(|report| Verified::of(&self.file, report)),
+        };
+        let verified = match verified {
+            Ok(verified) => verified,
             Err(error) => {
                 // 1 and 2 are answers about the work, and this is none.
                 output.error(&error);
@@ -57,6 +67,51 @@ impl VerifyArgs {
             Verdict::Broken => Err(CommandError::Exit(1)),
             Verdict::Unsigned => Err(CommandError::Exit(2)),
             Verdict::Unchecked => Err(CommandError::Exit(3)),
+        }
+    }
+
+    /// What can be said of a manifest without the work that it is about: the signatures of the whole chain, and that it
+    /// is complete and permitted. The node's own findings do not count.
+    fn chain_verified(&self, chain: Chain) -> Verified {
+        let (mut verdict, mut reason) = (Verdict::Intact, None);
+        for work in std::iter::once(&chain.work).chain(&chain.sources) {
+            let key = self.key;
+            let checked = work.record.verify(&|_did| key);
+            let (found, why) = match checked {
+                Ok(_standing) => continue,
+                Err(error @ RecordError::Signature(SignatureError::Unsigned)) => (Verdict::Unsigned, error),
+                Err(error @ (RecordError::NoKey { .. } | RecordError::NoSigner)) => (Verdict::Unchecked, error),
+                Err(error) => (Verdict::Broken, error),
+            };
+            if reason.is_none() || found == Verdict::Broken {
+                verdict = found;
+                reason = Some(format!("{}: {why}", work.record.manifest.id));
+            }
+        }
+        let manifest = chain.work.record.manifest.clone();
+        let find = |id: &ManifestId| chain.find(id).map(|work| work.record.manifest.clone());
+        if let Err(error) = manifest.check_lineage(&find)
+            && verdict == Verdict::Intact
+        {
+            let is_missing = matches!(error, LineageError::Missing { .. });
+            verdict = if is_missing {
+                Verdict::Unchecked
+            } else {
+                Verdict::Broken
+            };
+            reason = Some(error.to_string());
+        }
+        Verified {
+            file: self.file.clone(),
+            verdict,
+            reason,
+            place: None,
+            format: None,
+            content_matches: None,
+            id: Some(manifest.id.to_string()),
+            title: manifest.title.clone(),
+            signer: manifest.signer().map(ToString::to_string),
+            shares: shares(&manifest),
         }
     }
 

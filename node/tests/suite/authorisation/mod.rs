@@ -15,7 +15,7 @@ use crate::support::{Buyer, Home, Node};
 use table::{Access, OPERATIONS, Operation};
 
 /// Services that have operations.
-const SERVICES: [&str; 5] = ["auth", "pay", "profile", "events", "registry"];
+const SERVICES: [&str; 6] = ["auth", "pay", "profile", "publisher", "events", "registry"];
 
 /// What stands in for each path parameter: well-formed, and nobody's.
 fn concrete(path: &str) -> String {
@@ -41,6 +41,7 @@ fn concrete(path: &str) -> String {
 fn prefix(collection: &str) -> &'static str {
     match collection {
         "checkout" => "chk",
+        "fair" => "fair",
         "holds" => "hld",
         "orders" => "ord",
         "receipts" => "rcp",

@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod directory;
 pub(crate) mod event;
+pub(crate) mod fair;
 pub(crate) mod federation;
 pub(crate) mod identity;
 pub(crate) mod keys;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::flow::{Flow, FlowLeaf};
+use crate::flow::{Flow, FlowLeaf, FlowWords};
 use crate::{MoneyText, Shell, When};
 
 /// The page of one signed receipt.
@@ -111,6 +111,23 @@ pub struct PathStep {
 }
 
 impl LegRow {
+    /// The end of this part's band in the picture.
+    pub(crate) fn flow_leaf(&self) -> FlowLeaf {
+        FlowLeaf {
+            title: self.name.clone(),
+            note: if self.held {
+                format!("held · {}", self.role)
+            } else {
+                self.role.clone()
+            },
+            amount: self.amount.clone(),
+            weight: self.amount_micros,
+            group: self.path.first().map(|step| step.title.clone()),
+            held: self.held,
+            fee: false,
+        }
+    }
+
     /// Titles of the manifests on the way, in order; empty for a direct share.
     pub fn path_text(&self) -> String {
         self.path
@@ -133,21 +150,9 @@ impl ReceiptPage {
             held: false,
             fee: true,
         });
-        let legs = self.legs.iter().map(|leg| FlowLeaf {
-            title: leg.name.clone(),
-            note: if leg.held {
-                format!("held · {}", leg.role)
-            } else {
-                leg.role.clone()
-            },
-            amount: leg.amount.clone(),
-            weight: leg.amount_micros,
-            group: leg.path.first().map(|step| step.title.clone()),
-            held: leg.held,
-            fee: false,
-        });
+        let legs = self.legs.iter().map(LegRow::flow_leaf);
         let leaves = legs.chain(fees).collect::<Vec<_>>();
-        Flow::both(&self.gross, &leaves)
+        Flow::both(FlowWords::PAID, &self.gross, &leaves)
     }
 
     /// What went to the payees and the fees together, which is the gross: the table's last line.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use imajin_events_api::{EventCreate, TierCreate};
-use imajin_fair::{Manifest, Payee};
+use imajin_fair::Manifest;
 use imajin_kernel::{Span, Timestamp};
 use imajin_money::Money;
 use url::Url;
@@ -223,15 +223,6 @@ fn manifest_check(manifest: &Manifest) -> Result<(), EventsError> {
     }
     if manifest.contributors.len() > CONTRIBUTORS_MAX {
         let problem = format!("must have at most {CONTRIBUTORS_MAX} entries");
-        return Err(EventsError::invalid("manifest.contributors", problem));
-    }
-    if !manifest.derives_from.is_empty()
-        || manifest
-            .contributors
-            .iter()
-            .any(|entry| matches!(entry.payee, Payee::Fair(_)))
-    {
-        let problem = "an event's manifest names people by their DIDs; shares of other manifests are not resolved here";
         return Err(EventsError::invalid("manifest.contributors", problem));
     }
     if manifest.computed_id()? != manifest.id {

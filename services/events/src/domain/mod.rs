@@ -9,6 +9,7 @@ pub(crate) mod deliver;
 pub(crate) mod draft;
 pub(crate) mod hold;
 pub(crate) mod issue;
+pub(crate) mod kept;
 pub(crate) mod list;
 pub(crate) mod locks;
 pub(crate) mod order;

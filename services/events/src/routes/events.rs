@@ -6,7 +6,7 @@ use imajin_events_api::{EventCreate, EventList, EventPage, EventView};
 use imajin_kernel::id::EventId;
 use imajin_kernel::{Code, Problem};
 use imajin_web::{
-    Authorised, Failure, KeyTier, PathParams, ProblemDocument, QueryParams, SignedBody, Tier, Viewer, json_cached,
+    Authorised, Failure, KeyTier, PathParams, ProblemDocument, QueryParams, SignedBody, Tier, Viewer, fair, json_cached,
 };
 use serde::Deserialize;
 
@@ -124,6 +124,8 @@ fn own_did(viewer: &Viewer, owner: &str) -> Result<imajin_did::Did, Problem> {
 }
 
 /// Read an event
+///
+/// `Link` and `X-Fair-Digest` say where its manifest is.
 #[utoipa::path(
     get, path = "/api/events/{id}", tag = "events",
     params(("id" = String, Path, description = "The event, `evt_…`")),
@@ -136,11 +138,18 @@ fn own_did(viewer: &Viewer, owner: &str) -> Result<imajin_did::Did, Problem> {
 pub(super) async fn event_fetch(
     State(EventsState(events)): State<EventsState>,
     PathParams(id): PathParams<EventId>,
+    OriginalUri(uri): OriginalUri,
     viewer: Viewer,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let view = view_require(&events, id, &viewer).await?;
-    Ok(json_cached(&headers, &view)?)
+    let answer = json_cached(&headers, &view)?;
+    let digest = view.manifest.digest_hex().map_err(|error| {
+        tracing::error!(%error, event = %id, "a manifest has no digest");
+        Problem::internal()
+    })?;
+    let manifest_url = events.site.public.absolute(&format!("{}/fair", uri.path()));
+    Ok((fair::headers(&manifest_url, &digest)?, answer).into_response())
 }
 
 /// The event, if the viewer may see it.

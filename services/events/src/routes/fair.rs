@@ -1,11 +1,12 @@
 use axum::Json;
 use axum::extract::{OriginalUri, State};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use imajin_events_api::EventView;
 use imajin_fair::Acceptance;
 use imajin_kernel::Problem;
 use imajin_kernel::id::EventId;
-use imajin_web::{Authorised, Failure, PathParams, ProblemDocument, SignedBody, SoftTier, Viewer};
+use imajin_web::{Authorised, Failure, PathParams, ProblemDocument, SignedBody, SoftTier, Viewer, fair};
 
 use super::EventsState;
 use super::events::view_require;
@@ -18,6 +19,7 @@ use super::events::view_require;
     params(("id" = String, Path, description = "The event, `evt_…`")),
     responses(
         (status = 200, description = "The manifest", content_type = "application/fair+json", body = Object),
+        (status = 304, description = "It is as the caller knows it"),
         (status = 404, description = "There is no such event", body = ProblemDocument),
     )
 )]
@@ -26,22 +28,15 @@ pub(super) async fn fair_fetch(
     PathParams(id): PathParams<EventId>,
     OriginalUri(uri): OriginalUri,
     viewer: Viewer,
+    request: HeaderMap,
 ) -> Result<Response, Failure> {
     let manifest = view_require(&events, id, &viewer).await?.manifest;
-    let fault = |error: &dyn std::fmt::Display| {
+    let canonical = manifest.canonical_bytes().map_err(|error| {
         tracing::error!(%error, event = %id, "a manifest could not be written");
         Problem::internal()
-    };
-    let digest = manifest.digest_hex().map_err(|error| fault(&error))?;
-    let body = imajin_proof::jcs::to_bytes(&manifest).map_err(|error| fault(&error))?;
+    })?;
     let url = events.site.public.absolute(uri.path());
-    let headers = [
-        ("content-type", "application/fair+json".to_owned()),
-        ("link", format!("<{url}>; rel=\"fair\"; type=\"application/fair+json\"")),
-        ("x-fair-digest", format!("sha256:{digest}")),
-        ("cache-control", "no-cache".to_owned()),
-    ];
-    Ok((headers, body).into_response())
+    Ok(fair::manifest_answer(&request, canonical, &url)?)
 }
 
 /// Accept an event's .fair manifest

@@ -45,6 +45,7 @@ async fn an_export_has_everything_and_names_what_is_missing(backend: Backend) {
     assert_eq!(data["orders"].as_array().unwrap().len(), 250, "three pages");
     assert_eq!(data["tickets"], json!([]));
     assert_eq!(data["events"], json!([]));
+    assert_eq!(data["manifests"][0]["manifest"]["title"], "Strings");
     // Pay gave its balances and broke off at the receipts.
     assert_eq!(data.get("receipts"), None);
     assert_eq!(export["complete"], false);

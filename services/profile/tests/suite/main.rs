@@ -7,6 +7,7 @@ mod exports;
 mod fakes;
 mod pictures;
 mod profiles;
+mod publisher;
 mod remote;
 mod searches;
 mod world;

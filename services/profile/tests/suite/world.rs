@@ -17,12 +17,14 @@ use imajin_pay_api::PayClient;
 use imajin_profile::{MIGRATIONS, Profile, ProfileConfig, ProfileDeps, audit};
 use imajin_profile_api::{ConnectionsClient, ProfileView};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
+use imajin_publisher_api::PublisherClient;
 use imajin_store::{Conn, Db, Finding, Location, Options, StoreError};
 use imajin_testkit::{Answer, Backend, Place, TestDatabase};
 use imajin_web::{Custody, Limits, PublicBase, ShellOptions, Site, Tier, shell};
 use serde_json::{Value, json};
 
 use crate::fakes::{FakeAuth, FakeConnections, FakeEvents, FakePay};
+use crate::publisher::FakePublisher;
 
 pub(crate) const PUBLIC: &str = "http://node.test:7000";
 pub(crate) const PROFILE: &str = "/profile/api/profile";
@@ -90,6 +92,7 @@ impl World {
             auth: client,
             pay: Some(PayClient::local(Arc::new(FakePay))),
             events: Some(EventsClient::local(Arc::new(FakeEvents { orders: 250 }))),
+            publisher: Some(PublisherClient::local(Arc::new(FakePublisher))),
             connections: Some(ConnectionsClient::local(connections.clone())),
             config: ProfileConfig::default(),
         };

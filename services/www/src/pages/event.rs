@@ -1,12 +1,12 @@
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use imajin_did::Did;
 use imajin_events_api::{EventFetch, EventView, TierView};
 use imajin_fair::{Contributor, ManifestSignature, Payee};
 use imajin_kernel::id::EventId;
 use imajin_kernel::{Problem, Timestamp};
 use imajin_ui::{EventDetail, EventPage, SplitPart, SplitView, TierRow, render};
-use imajin_web::{Failure, PathParams, Viewer};
+use imajin_web::{Failure, PathParams, Viewer, fair};
 
 use crate::AppState;
 use crate::names::Names;
@@ -23,7 +23,7 @@ pub(super) async fn event(
     let event = event.ok_or_else(|| Problem::not_found("event").hint("Look at what is on, on the first page."))?;
     let names = www.names(people(&event)).await;
     let now = www.now();
-    Ok(render(&EventPage {
+    let page = render(&EventPage {
         shell: www.frame(&event.title, &format!("/events/{id}"), viewer.session.as_ref()),
         event: detail(&event, &names),
         state: event_state(&event, now),
@@ -32,7 +32,14 @@ pub(super) async fn event(
         // The form's origin is checked instead.
         form_token: String::new(),
         idempotency_key: hex::encode(www.deps.site.env.random_bytes::<16>()),
-    }))
+    });
+    let digest = event.manifest.digest_hex().map_err(|error| {
+        tracing::error!(%error, event = %id, "a manifest has no digest");
+        Problem::internal()
+    })?;
+    let manifest_url = format!("/events/api/events/{id}/fair");
+    let headers = fair::headers(&www.deps.site.public.absolute(&manifest_url), &digest)?;
+    Ok((headers, page).into_response())
 }
 
 /// Whose names the page shows, the host first.

@@ -4,6 +4,9 @@ mod buy;
 pub(crate) mod directory;
 mod document;
 mod event;
+mod fair;
+pub(crate) mod fair_upload;
+mod fair_view;
 mod identity;
 mod keys;
 mod landing;
@@ -33,6 +36,13 @@ pub(crate) fn routes() -> Router<AppState> {
     Router::new()
         .route("/", get(landing::landing))
         .route("/events/{id}", get(event::event))
+        .route(
+            "/fair",
+            get(fair::find)
+                .post(fair_upload::check)
+                .layer(DefaultBodyLimit::max(fair_upload::FORM_BYTES_MAX)),
+        )
+        .route("/fair/{id}", get(fair::show))
         .route("/events/{id}/buy", post(buy::buy))
         .route("/orders/{id}", get(order::order))
         .route("/me", get(me::me))

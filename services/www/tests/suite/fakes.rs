@@ -39,6 +39,8 @@ pub(crate) struct Fakes {
     pub(crate) profile: Option<ProfileView>,
     /// What profile was asked to change: the call, and the signed request.
     pub(crate) written: Mutex<Vec<(&'static str, SignedRequest)>>,
+    /// The library of manifests, if the node has one.
+    pub(crate) library: Option<imajin_publisher_api::PublisherClient>,
 }
 
 impl Default for Fakes {
@@ -58,6 +60,7 @@ impl Default for Fakes {
             links: Mutex::default(),
             profile: Some(profile_sample()),
             written: Mutex::default(),
+            library: None,
         }
     }
 }

@@ -4,8 +4,10 @@
 mod buying;
 mod fakes;
 mod forms;
+mod library;
 mod own_pages;
 mod people;
 mod public_pages;
 mod samples;
+mod works;
 mod world;

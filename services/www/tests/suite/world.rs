@@ -130,6 +130,7 @@ impl World {
             pay: PayClient::local(fakes.clone()),
             events: EventsClient::local(fakes.clone()),
             profile: fakes.profile.is_some().then(|| ProfileClient::local(fakes.clone())),
+            publisher: fakes.library.clone(),
             registry: fakes.has_registry.then(|| RegistryClient::local(fakes.clone())),
             registrations: fakes.clone(),
         };

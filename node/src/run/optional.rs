@@ -1,0 +1,87 @@
+//! Services that the others can do without.
+
+use std::sync::Arc;
+
+use imajin_auth_api::AuthClient;
+use imajin_events::Events;
+use imajin_events_api::EventsClient;
+use imajin_pay_api::PayClient;
+use imajin_profile::{Profile, ProfileConfig, ProfileDeps};
+use imajin_profile_api::ProfileClient;
+use imajin_publisher::{Publisher, PublisherConfig, PublisherDeps};
+use imajin_publisher_api::{KeeperClient, PublisherClient};
+
+use super::StartError;
+use super::compose::{Common, failed};
+use super::resolvers::reach;
+use crate::config::ServiceName;
+
+impl Common<'_> {
+    /// Profile is not needed by the others: a node without it has no pages about people.
+    pub(super) async fn start_profile(
+        &self,
+        (auth, pay, events): (AuthClient, PayClient, EventsClient),
+        publisher: Option<PublisherClient>,
+    ) -> Result<(Option<Arc<Profile>>, Option<ProfileClient>), StartError> {
+        let Some(db) = self.db(ServiceName::Profile) else {
+            let remote = self.config.remote.contains_key(&ServiceName::Profile);
+            let client = remote.then(|| self.remotes.rpc(ServiceName::Profile)).transpose()?;
+            return Ok((None, client.map(ProfileClient::http)));
+        };
+        let deps = ProfileDeps {
+            site: self.site.clone(),
+            keyring: self.keyring.clone(),
+            db,
+            auth,
+            pay: Some(pay),
+            events: Some(events),
+            publisher,
+            connections: None,
+            config: ProfileConfig::default(),
+        };
+        let profile = Profile::start(deps).await.map_err(failed(ServiceName::Profile))?;
+        Ok((Some(Arc::clone(&profile)), Some(ProfileClient::local(profile))))
+    }
+
+    /// The library of manifests. Events keeps those of its own goods and asks for all others.
+    pub(super) async fn start_publisher(
+        &self,
+        events: Option<&Arc<Events>>,
+    ) -> Result<(Option<Arc<Publisher>>, Option<PublisherClient>), StartError> {
+        let is_remote = |service| self.config.remote.contains_key(&service);
+        let (publisher, client) = match self.db(ServiceName::Publisher) {
+            Some(db) => {
+                let keeper = match events {
+                    Some(events) => Some(KeeperClient::local(events.clone())),
+                    None if is_remote(ServiceName::Events) => {
+                        Some(KeeperClient::http(self.remotes.rpc(ServiceName::Events)?))
+                    }
+                    None => None,
+                };
+                let deps = PublisherDeps {
+                    site: self.site.clone(),
+                    keyring: self.keyring.clone(),
+                    db,
+                    keeper,
+                    config: PublisherConfig {
+                        reach: reach(self.config),
+                        peers: self.config.publisher.peers.clone(),
+                        registry: self.config.registry.url.clone(),
+                        ..PublisherConfig::default()
+                    },
+                };
+                let publisher = Publisher::start(deps).await.map_err(failed(ServiceName::Publisher))?;
+                (Some(Arc::clone(&publisher)), Some(PublisherClient::local(publisher)))
+            }
+            None if is_remote(ServiceName::Publisher) => {
+                let rpc = self.remotes.rpc(ServiceName::Publisher)?;
+                (None, Some(PublisherClient::http(rpc)))
+            }
+            None => (None, None),
+        };
+        if let (Some(events), Some(client)) = (events, &client) {
+            events.publisher_connect(client.clone());
+        }
+        Ok((publisher, client))
+    }
+}

@@ -1,0 +1,76 @@
+//! The manifests of events that anyone may see, by their ids.
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+use imajin_did::Did;
+use imajin_events_api::EventStatus;
+use imajin_fair::{ManifestId, ManifestRecord};
+use imajin_kernel::id::EventId;
+use imajin_store::{Conn, SealedRow};
+
+use crate::EventsError;
+use crate::context::Context;
+use crate::rows::{AcceptanceRow, EventRow, json_read, status_text};
+use crate::schema::{acceptances, events};
+
+/// Events with one manifest that are looked at: an author may sell the same split again.
+const EVENTS_MAX: i64 = 100;
+
+/// The manifest of events that are no drafts, with the countersignatures that it got at any of them.
+pub(crate) fn record_kept(
+    conn: &mut Conn,
+    context: &Context,
+    id: &ManifestId,
+) -> Result<Option<ManifestRecord>, EventsError> {
+    let events = events_with(conn, context, id)?;
+    let Some(first) = events.first() else { return Ok(None) };
+    let mut record = ManifestRecord::new(first.manifest()?);
+    let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
+    let rows: Vec<AcceptanceRow> = acceptances::table
+        .filter(acceptances::event_id.eq_any(ids))
+        .order_by((acceptances::did, acceptances::event_id))
+        .select(AcceptanceRow::as_select())
+        .load(conn)?;
+    let mut seen = BTreeSet::new();
+    for row in rows {
+        let row = row.intact(&context.sealer)?;
+        if seen.insert(row.did.clone()) {
+            let acceptance = json_read("acceptances", &format!("{}/{}", row.event_id, row.did), &row.document)?;
+            record.acceptances.push(acceptance);
+        }
+    }
+    Ok(Some(record))
+}
+
+/// The event with this manifest that `contributor` accepts: the first where the acceptance is missing.
+pub(crate) fn event_of(
+    conn: &mut Conn,
+    context: &Context,
+    id: &ManifestId,
+    contributor: &Did,
+) -> Result<Option<EventId>, EventsError> {
+    let events = events_with(conn, context, id)?;
+    for event in &events {
+        let known: i64 = acceptances::table
+            .find((event.id, contributor))
+            .count()
+            .get_result(conn)?;
+        if known == 0 {
+            return Ok(Some(event.id));
+        }
+    }
+    Ok(events.first().map(|event| event.id))
+}
+
+fn events_with(conn: &mut Conn, context: &Context, id: &ManifestId) -> Result<Vec<EventRow>, EventsError> {
+    let rows: Vec<EventRow> = events::table
+        .filter(events::manifest_id.eq(id.as_str()))
+        .filter(events::status.ne(status_text(EventStatus::Draft)))
+        .filter(events::deleted_at.is_null())
+        .order_by(events::id)
+        .limit(EVENTS_MAX)
+        .select(EventRow::as_select())
+        .load(conn)?;
+    rows.into_iter().map(|row| Ok(row.intact(&context.sealer)?)).collect()
+}

@@ -1,0 +1,158 @@
+//! What `imajin verify` checks in the database of publisher.
+
+use diesel::prelude::*;
+use imajin_did::{Did, Keyring, PublicKey};
+use imajin_fair::{Acceptance, Endorsement, Manifest};
+use imajin_kernel::Env;
+use imajin_store::mutation::{self, Keys, Logged, Writer};
+use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
+
+use crate::rows::{ManifestRow, StatementKind, StatementRow};
+use crate::schema::{manifests, statements};
+use crate::{PublisherError, SERVICE, log};
+
+/// How many rows are looked at together: the memory does not grow with the tables.
+const PAGE: i64 = 64;
+
+/// Recomputes everything that the database of publisher can show about itself:
+///
+/// - the seal of every row, and the mutation log with its proofs;
+/// - each manifest against its id, its digest, its author's signature, and who brought it;
+/// - each countersignature and endorsement against the manifest that it is for;
+/// - that every manifest that somebody published is there.
+///
+/// `keys` gives the keys that a DID has or had; one that the DID itself contains need not be among them. What was signed
+/// with a key that is not known here, another node's, is covered by its seal alone. Run it in a transaction of a reader
+/// to look at one moment.
+///
+/// # Errors
+/// For what stopped the audit; what is wrong with a row is a finding.
+pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, keys: Keys<'_>) -> Result<Vec<Finding>, StoreError> {
+    let sealer = Sealer::for_service(keyring, SERVICE);
+    let mut findings = Vec::new();
+    ManifestRow::audit(conn, &sealer, &mut findings)?;
+    StatementRow::audit(conn, &sealer, &mut findings)?;
+    let writer = Writer::new(SERVICE, keyring.clone(), sealer, env.clone());
+    imajin_store::audit(conn, &writer, keys, &mut findings)?;
+    // A row that was changed is named above; one that cannot be read would stop what follows.
+    if findings.is_empty() {
+        manifests_check(conn, keys, &mut findings)?;
+        log_check(conn, &mut findings)?;
+    }
+    Ok(findings)
+}
+
+fn finding(table: &str, row: &str, problem: &str) -> Finding {
+    Finding::new(SERVICE, table, row.to_owned(), problem)
+}
+
+fn manifests_check(conn: &mut Conn, keys: Keys<'_>, findings: &mut Vec<Finding>) -> Result<(), StoreError> {
+    let mut after = String::new();
+    loop {
+        let query = manifests::table
+            .filter(manifests::id.gt(&after))
+            .order_by(manifests::id)
+            .limit(PAGE);
+        let rows: Vec<ManifestRow> = query.select(ManifestRow::as_select()).load(conn)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after.clone_from(&last.id);
+        for row in rows {
+            let Ok(manifest) = row.manifest() else {
+                findings.push(finding("manifests", &row.id, "its document cannot be read"));
+                continue;
+            };
+            if let Some(problem) = manifest_problem(&row, &manifest, keys) {
+                findings.push(finding("manifests", &row.id, problem));
+            }
+            let logged = mutation::history(conn, &log::manifest_object(&manifest.id))?;
+            if !publication_agrees(&row, &logged) {
+                findings.push(finding("manifests", &row.id, "the log does not say who published it"));
+            }
+            statements_check(conn, &manifest, keys, findings)?;
+        }
+    }
+}
+
+fn manifest_problem(row: &ManifestRow, manifest: &Manifest, keys: Keys<'_>) -> Option<&'static str> {
+    if manifest.id.as_str() != row.id || !manifest.is_pinned() {
+        return Some("its content does not give its id");
+    }
+    if manifest.digest_hex().ok().as_ref() != Some(&row.digest) {
+        return Some("its digest is another document's");
+    }
+    if manifest.title != row.title || manifest.kind != row.kind {
+        return Some("it is listed as something else");
+    }
+    let signer = manifest.signer().map(Did::canonical);
+    if signer.as_ref() != Some(&row.author_did) {
+        return Some("its author is not who signed it");
+    }
+    let signers = keys_of(&row.author_did, keys);
+    let is_signed = signers.is_empty() || signers.iter().any(|key| manifest.verify_signature(key).is_ok());
+    (!is_signed).then_some("its author's signature does not hold")
+}
+
+fn publication_agrees(row: &ManifestRow, logged: &[Logged]) -> bool {
+    let first = logged.iter().find(|entry| entry.action == log::FAIR_PUBLISH);
+    match (&row.published_by, first) {
+        (None, None) => true,
+        (Some(by), Some(entry)) => entry.owner_did == by.as_str(),
+        _ => false,
+    }
+}
+
+fn statements_check(
+    conn: &mut Conn,
+    manifest: &Manifest,
+    keys: Keys<'_>,
+    findings: &mut Vec<Finding>,
+) -> Result<(), StoreError> {
+    let rows: Vec<StatementRow> = statements::table
+        .filter(statements::manifest_id.eq(manifest.id.as_str()))
+        .select(StatementRow::as_select())
+        .load(conn)?;
+    for row in rows {
+        if !statement_holds(&row, manifest, keys).unwrap_or(false) {
+            findings.push(finding("statements", &row.key_text(), "its signature does not hold"));
+        }
+    }
+    Ok(())
+}
+
+fn statement_holds(row: &StatementRow, manifest: &Manifest, keys: Keys<'_>) -> Result<bool, PublisherError> {
+    let signers = keys_of(&row.did, keys);
+    if row.kind == StatementKind::Acceptance.as_str() {
+        let acceptance: Acceptance = row.message()?;
+        let is_theirs = acceptance.contributor().canonical() == row.did;
+        let holds = |key: &PublicKey| acceptance.verify(manifest, key).is_ok();
+        return Ok(is_theirs && (signers.is_empty() || signers.iter().any(holds)));
+    }
+    let endorsement: Endorsement = row.message()?;
+    let is_theirs = endorsement.endorser().canonical() == row.did;
+    let holds = |key: &PublicKey| endorsement.verify(manifest, key).is_ok();
+    Ok(is_theirs && (signers.is_empty() || signers.iter().any(holds)))
+}
+
+/// The keys of a DID: those that the caller knows, and the one that the DID contains.
+fn keys_of(did: &Did, keys: Keys<'_>) -> Vec<PublicKey> {
+    let mut all = keys(did);
+    all.extend(did.public_key());
+    all
+}
+
+/// Each manifest that somebody published is there.
+fn log_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), StoreError> {
+    let mut after: Option<String> = None;
+    loop {
+        let page = mutation::last_bodies(conn, log::MANIFEST_PREFIX, after.as_deref(), PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.object.clone());
+        for logged in &page {
+            let id = logged.object.strip_prefix(log::MANIFEST_PREFIX).unwrap_or_default();
+            let count: i64 = manifests::table.find(id).count().get_result(conn)?;
+            if count == 0 {
+                findings.push(finding("manifests", id, "the row is missing"));
+            }
+        }
+    }
+}

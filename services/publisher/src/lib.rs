@@ -1,0 +1,50 @@
+//! The library of manifests: what somebody published here, copies of what other nodes have, and the chains of works that
+//! they form.
+//!
+//! | what | where |
+//! |---|---|
+//! | what a record must be to be believed | `check` |
+//! | publishing, countersignatures, endorsements | `domain` |
+//! | finding a manifest elsewhere | `fetch` |
+//! | a work with everything behind it | `chain` |
+//! | what `imajin verify` checks | `audit` |
+//!
+//! A manifest has one place: with the service that keeps it for its goods ([`imajin_publisher_api::KeeperApi`]), or
+//! here. Both are asked for under one address.
+//!
+//! **Architecture Invariant:** nothing enters the library whose author's signature was not verified, and no bytes from
+//! another node are believed that are not pinned by the id they were asked for under.
+//!
+//! **Architecture Invariant:** an address that somebody named is called through `GuardedClient`, and never while a
+//! transaction is open.
+
+mod api;
+mod audit;
+mod chain;
+mod check;
+mod config;
+mod context;
+mod domain;
+mod error;
+mod fetch;
+mod log;
+mod routes;
+mod rows;
+mod schema;
+mod service;
+
+use imajin_store::{Migrations, embed_migrations};
+
+pub use audit::audit;
+pub use config::PublisherConfig;
+pub use error::PublisherError;
+pub use service::{Publisher, PublisherDeps};
+
+/// The service's name: its prefix, its database, its sealer.
+pub(crate) const SERVICE: &str = "publisher";
+
+/// The service's schema.
+pub const MIGRATIONS: Migrations = Migrations {
+    sqlite: embed_migrations!("../../migrations/publisher/sqlite"),
+    postgres: embed_migrations!("../../migrations/publisher/postgres"),
+};

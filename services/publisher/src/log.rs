@@ -1,0 +1,87 @@
+//! What publisher writes to the mutation log.
+
+use imajin_did::Did;
+use imajin_fair::ManifestId;
+use imajin_store::Conn;
+use imajin_store::mutation::{self, Mutation, Proof};
+use imajin_web::{Custody, Verified};
+use serde::Serialize;
+
+use crate::PublisherError;
+use crate::context::Context;
+
+pub(crate) const FAIR_PUBLISH: &str = "fair.publish";
+pub(crate) const FAIR_ACCEPT: &str = "fair.accept";
+pub(crate) const FAIR_ENDORSE: &str = "fair.endorse";
+
+/// What the names of all manifests in the log begin with.
+pub(crate) const MANIFEST_PREFIX: &str = "fair/";
+
+/// The name of a manifest in the log.
+pub(crate) fn manifest_object(id: &ManifestId) -> String {
+    format!("{MANIFEST_PREFIX}{id}")
+}
+
+/// The name of a statement about a manifest in the log.
+pub(crate) fn statement_object(id: &ManifestId, kind: &str, did: &Did) -> String {
+    format!("{kind}/{id}/{did}")
+}
+
+/// Logs a change by the caller's own signature, and spends its nonce.
+pub(crate) fn signed_append(
+    conn: &mut Conn,
+    context: &Context,
+    verified: &Verified,
+    action: &str,
+    object: String,
+    body: &[u8],
+) -> Result<(), PublisherError> {
+    let mutation = mutation_of(verified, action, object, body);
+    mutation::append(conn, &context.writer, &mutation)?;
+    Ok(())
+}
+
+/// As [`signed_append`], without the body: a manifest is kept once, in the library, and its own signature says whose
+/// word it is.
+pub(crate) fn publication_append(
+    conn: &mut Conn,
+    context: &Context,
+    verified: &Verified,
+    object: String,
+    body: &[u8],
+) -> Result<(), PublisherError> {
+    let mutation = mutation_of(verified, FAIR_PUBLISH, object, body);
+    mutation::append_without_body(conn, &context.writer, &mutation)?;
+    Ok(())
+}
+
+fn mutation_of<'a>(verified: &Verified, action: &'a str, object: String, body: &[u8]) -> Mutation<'a> {
+    Mutation {
+        owner: verified.did().clone(),
+        action,
+        object,
+        body: body.to_vec(),
+        proof: Proof::Http(verified.proof().clone()),
+    }
+}
+
+/// The proof beside a row: what was signed, by whom, and who held the key.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RowProof<'a> {
+    did: &'a Did,
+    base: &'a str,
+    signature: imajin_did::Signature,
+    custody: Custody,
+}
+
+/// What is stored with a row as its proof: JSON.
+pub(crate) fn proof_text(verified: &Verified) -> Result<String, PublisherError> {
+    let proof = verified.proof();
+    crate::rows::json_text(&RowProof {
+        did: &proof.did,
+        base: &proof.base,
+        signature: proof.signature,
+        custody: verified.custody(),
+    })
+}

@@ -1,0 +1,59 @@
+//! The public routes of publisher: each handler extracts, calls the domain, answers.
+
+mod fair;
+mod list;
+mod publish;
+mod statements;
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, FromRef};
+use futures::FutureExt;
+use imajin_kernel::Problem;
+use imajin_web::{ServiceRoutes, Site};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::domain::find;
+use crate::fetch::RECORD_BYTES_MAX;
+use crate::{Publisher, SERVICE};
+
+/// The largest body but for a manifest: a countersignature.
+const BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub(crate) struct PublisherState(pub(crate) Arc<Publisher>);
+
+impl FromRef<PublisherState> for Site {
+    fn from_ref(state: &PublisherState) -> Self {
+        state.0.site.clone()
+    }
+}
+
+pub(crate) fn routes(publisher: &Arc<Publisher>) -> ServiceRoutes {
+    let publication = OpenApiRouter::new()
+        .routes(routes!(list::manifest_list, publish::manifest_publish))
+        .layer(DefaultBodyLimit::max(RECORD_BYTES_MAX));
+    let router = OpenApiRouter::new()
+        .routes(routes!(fair::manifest_fetch))
+        .routes(routes!(fair::record_fetch))
+        .routes(routes!(fair::chain_fetch))
+        .routes(routes!(statements::manifest_accept))
+        .routes(routes!(statements::manifest_endorse))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .merge(publication)
+        .with_state(PublisherState(Arc::clone(publisher)));
+    let ready = Arc::clone(publisher);
+    let readiness = move || {
+        let publisher = Arc::clone(&ready);
+        async move {
+            publisher
+                .read(|conn, _context| find::ready_check(conn))
+                .await
+                .map_err(Problem::from)
+        }
+        .boxed()
+    };
+    ServiceRoutes::new(SERVICE, "imajin publisher", router, Arc::new(readiness))
+}

@@ -1,0 +1,17 @@
+//! The rows of the tables, and what they mean.
+
+mod manifest;
+mod statement;
+
+pub(crate) use manifest::ManifestRow;
+pub(crate) use statement::{StatementKind, StatementRow};
+
+use serde::Serialize;
+
+use crate::PublisherError;
+
+/// Writes a document into a text column.
+pub(crate) fn json_text<T: Serialize>(value: &T) -> Result<String, PublisherError> {
+    serde_json::to_string(value)
+        .map_err(|error| PublisherError::Fault(format!("a column could not be written: {error}")))
+}

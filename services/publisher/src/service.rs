@@ -1,0 +1,304 @@
+use std::sync::Arc;
+
+use imajin_did::Keyring;
+use imajin_fair::{Acceptance, ManifestId, ManifestRecord};
+use imajin_kernel::{Code, Problem};
+use imajin_proof::http_sig::SignedRequest;
+use imajin_publisher_api::{
+    AcceptanceKeep, ChainFetch, ChainGather, ChainOf, ChainWork, KeeperClient, KeptWhere, Published, RecordKept,
+    SignatureFinding,
+};
+use imajin_store::{Conn, Db, Sealer, StoreError, mutation, nonce};
+use imajin_web::{Authorised, OperatorTier, ServiceRoutes, Site, SoftTier};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::check::{Checked, acceptance_check};
+use crate::context::Context;
+use crate::domain::find::{self, copies_due, record_find, records_find};
+use crate::domain::state::{self, fair_url, kept_work};
+use crate::domain::store::{self, NewAcceptance, NewManifest};
+use crate::fetch::Fetcher;
+use crate::{PublisherConfig, PublisherError, SERVICE, routes};
+
+/// How many copies of other nodes' manifests are looked at in one sweep.
+const COPIES_PER_SWEEP: i64 = 8;
+
+/// What publisher needs.
+pub struct PublisherDeps {
+    /// Time, randomness, the public URL, and who is who.
+    pub site: Site,
+    /// The node's secrets.
+    pub keyring: Keyring,
+    /// The service's own database.
+    pub db: Db,
+    /// The service that keeps the manifests of its goods; without it, the library is all that there is.
+    pub keeper: Option<KeeperClient>,
+    /// How it behaves.
+    pub config: PublisherConfig,
+}
+
+/// The running service.
+pub struct Publisher {
+    pub(crate) site: Site,
+    pub(crate) db: Db,
+    pub(crate) context: Context,
+    pub(crate) fetcher: Fetcher,
+    keeper: Option<KeeperClient>,
+    config: PublisherConfig,
+}
+
+impl Publisher {
+    /// Starts the service.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the TLS set-up of the machine is broken.
+    pub async fn start(deps: PublisherDeps) -> Result<Arc<Self>, Problem> {
+        let PublisherDeps {
+            site,
+            keyring,
+            db,
+            keeper,
+            config,
+        } = deps;
+        let sealer = Sealer::for_service(&keyring, SERVICE);
+        let writer = mutation::Writer::new(config.chain.clone(), keyring.clone(), sealer.clone(), site.env.clone());
+        let context = Context {
+            env: site.env.clone(),
+            keyring,
+            sealer,
+            writer,
+        };
+        let publisher = Self {
+            fetcher: Fetcher::new(&config, Arc::clone(&site.identities))?,
+            site,
+            db,
+            context,
+            keeper,
+            config,
+        };
+        publisher.db.read(find::ready_check).await.map_err(Problem::from)?;
+        Ok(Arc::new(publisher))
+    }
+
+    /// The public routes.
+    pub fn routes(self: &Arc<Self>) -> ServiceRoutes {
+        routes::routes(self)
+    }
+
+    /// Starts what runs beside the requests: forgetting used nonces, and asking the homes of copies, until `stop`.
+    pub fn background(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
+        let (publisher, stop) = (Arc::clone(self), stop.clone());
+        tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = publisher.sweep() => {}
+                }
+                let pause = tokio::time::sleep(publisher.config.sweep_every.to_std());
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = pause => {}
+                }
+            }
+            // A signed head on the way out: a tail cut off while the node is down shows.
+            let context = publisher.context.clone();
+            let signed: Result<(), StoreError> = publisher
+                .db
+                .write(move |conn| mutation::checkpoint(conn, &context.writer))
+                .await;
+            if let Err(error) = signed {
+                tracing::warn!(%error, "the mutation log's head was not signed");
+            }
+        });
+    }
+
+    async fn sweep(&self) {
+        let context = self.context.clone();
+        let purged: Result<(), StoreError> = self
+            .db
+            .write(move |conn| {
+                nonce::purge(conn, context.env.now())?;
+                Ok(())
+            })
+            .await;
+        if let Err(error) = purged {
+            tracing::warn!(%error, "old nonces were not forgotten");
+        }
+        if let Err(error) = self.copies_refresh().await {
+            tracing::warn!(%error, "copies of other nodes' manifests were not looked at");
+        }
+    }
+
+    /// Asks the homes of the copies that were not looked at for long, for what others have signed since. The background
+    /// task calls it.
+    ///
+    /// # Errors
+    /// When the database does not answer; a home that is away is asked again later.
+    pub async fn copies_refresh(&self) -> Result<(), Problem> {
+        let before = self.context.env.now().minus(self.config.copy_fresh_for);
+        let due = self
+            .read(move |conn, _context| copies_due(conn, before, COPIES_PER_SWEEP))
+            .await?;
+        for (id, url) in due {
+            let fetched = self.fetcher.refresh(&id, &url).await;
+            self.write(move |conn, context| match &fetched {
+                Ok(fetched) => store::copy_keep(conn, context, &fetched.checked, &fetched.url),
+                Err(reason) => {
+                    tracing::debug!(%id, %reason, "the home of a copy does not answer");
+                    store::copy_checked(conn, context, &id)
+                }
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// One transaction over the domain.
+    pub(crate) async fn write<T, F>(&self, write: F) -> Result<T, PublisherError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn, &Context) -> Result<T, PublisherError> + Send + 'static,
+    {
+        let context = self.context.clone();
+        self.db.write(move |conn| write(conn, &context)).await
+    }
+
+    /// Queries over the domain that see one moment.
+    pub(crate) async fn read<T, F>(&self, read: F) -> Result<T, PublisherError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn, &Context) -> Result<T, PublisherError> + Send + 'static,
+    {
+        let context = self.context.clone();
+        self.db
+            .read(move |conn| diesel::Connection::transaction(conn, |conn| read(conn, &context)))
+            .await
+    }
+
+    /// The works of this node among these: of the library, and of the keeper.
+    pub(crate) async fn works_find(&self, ids: Vec<ManifestId>) -> Result<Vec<ChainWork>, Problem> {
+        let wanted = ids.clone();
+        let kept = self
+            .read(move |conn, context| records_find(conn, context, &wanted))
+            .await?;
+        let mut works: Vec<ChainWork> = kept.into_iter().map(kept_work).collect();
+        for id in ids {
+            let is_found = works.iter().any(|work| work.record.manifest.id == id);
+            if !is_found && let Some(record) = self.record_kept(&id).await? {
+                works.extend(goods_work(record));
+            }
+        }
+        Ok(works)
+    }
+
+    /// A record that the keeper has. What is kept for goods is always named by its content.
+    async fn record_kept(&self, id: &ManifestId) -> Result<Option<ManifestRecord>, Problem> {
+        match &self.keeper {
+            Some(keeper) if id.names_a_digest() => keeper.record_kept(RecordKept { id: id.clone() }).await,
+            _ => Ok(None),
+        }
+    }
+
+    /// A record of this node.
+    pub(crate) async fn record(&self, id: &ManifestId) -> Result<Option<ManifestRecord>, Problem> {
+        let wanted = id.clone();
+        let kept = self
+            .read(move |conn, context| record_find(conn, context, &wanted))
+            .await?;
+        match kept {
+            Some(kept) => Ok(Some(kept.record)),
+            None => self.record_kept(id).await,
+        }
+    }
+
+    /// Publishes a manifest, if its signatures hold and its sources permit it.
+    pub(crate) async fn publish(
+        &self,
+        verified: Authorised<SoftTier>,
+        record: ManifestRecord,
+        body: Vec<u8>,
+    ) -> Result<Published, Problem> {
+        let id = record.manifest.id.clone();
+        if self.record_kept(&id).await?.is_some() {
+            return Err(PublisherError::State {
+                detail: format!("{id} is kept with the goods that it is the manifest of."),
+                hint: "Nothing needs to be done: it is found under its id.",
+            }
+            .into());
+        }
+        let checked = Checked::strict(self.site.identities.as_ref(), record).await?;
+        let chain = self.gather(ChainGather {
+            of: ChainOf::Record(Box::new(checked.record().clone())),
+            fetch: ChainFetch::Keep,
+        });
+        chain.await?.require_sound()?;
+        let new = NewManifest {
+            checked,
+            verified,
+            body,
+        };
+        let created = self
+            .write(move |conn, context| store::manifest_publish(conn, context, &new))
+            .await?;
+        let url = fair_url(&self.site.public, &id);
+        Ok(Published { id, url, created })
+    }
+
+    /// Keeps a contributor's countersignature, or has the keeper keep it.
+    pub(crate) async fn accept(
+        &self,
+        id: ManifestId,
+        verified: Authorised<SoftTier>,
+        acceptance: Acceptance,
+        request: SignedRequest,
+    ) -> Result<ManifestRecord, Problem> {
+        let wanted = id.clone();
+        let kept = self
+            .read(move |conn, context| record_find(conn, context, &wanted))
+            .await?;
+        let Some(kept) = kept else {
+            let unknown = || Problem::not_found("manifest").hint("It may be on another node: accept it there.");
+            let keeper = self.keeper.as_ref().ok_or_else(unknown)?;
+            return keeper
+                .acceptance_keep(AcceptanceKeep { id, request })
+                .await?
+                .ok_or_else(unknown);
+        };
+        acceptance_check(self.site.identities.as_ref(), &kept.record.manifest, &acceptance).await?;
+        let new = NewAcceptance {
+            id: id.clone(),
+            acceptance,
+            verified,
+            body: request.body,
+        };
+        self.write(move |conn, context| store::acceptance_add(conn, context, &new))
+            .await?;
+        self.record_require(&id).await
+    }
+
+    /// Endorses a manifest of the library with the node's key.
+    pub(crate) async fn endorse(
+        &self,
+        id: ManifestId,
+        verified: Authorised<OperatorTier>,
+        body: Vec<u8>,
+    ) -> Result<ManifestRecord, Problem> {
+        let endorsed = id.clone();
+        self.write(move |conn, context| store::endorsement_make(conn, context, &endorsed, &verified, &body))
+            .await?;
+        self.record_require(&id).await
+    }
+
+    pub(crate) async fn record_require(&self, id: &ManifestId) -> Result<ManifestRecord, Problem> {
+        let record = self.record(id).await?;
+        record.ok_or_else(|| Problem::new(Code::NotFound, format!("This node has no manifest {id}.")))
+    }
+}
+
+/// A work that a service of this node keeps with its goods: it has verified what it keeps.
+fn goods_work(record: ManifestRecord) -> Option<ChainWork> {
+    let signer = record.manifest.signer()?.canonical();
+    let signature = SignatureFinding::Valid { signer };
+    Some(state::work(record, signature, KeptWhere::Goods))
+}

@@ -1,0 +1,103 @@
+//! Change any one column of any table by SQL: the audit names the row.
+
+use imajin_store::{Finding, StoreError, parity, tamper};
+use imajin_testkit::{Backend, on_both};
+use imajin_web::Tier;
+use serde_json::json;
+
+use crate::world::{FAIR, World, acceptance, audit_all, did, signed};
+
+on_both!(every_single_column_is_covered, what_is_deleted_by_hand_is_missed);
+
+/// At least one row in every table.
+async fn fill(world: &World) {
+    let split = json!({"contributors": [
+        {"did": did("ada"), "role": "author", "share": 0.5}, {"did": did("ben"), "role": "editor", "share": 0.5},
+    ]});
+    let manifest = world.published(signed("ada", "Strings", &split)).await;
+    let ben = world.person("ben", Tier::Key);
+    let path = format!("{FAIR}/{}/accept", manifest.id);
+    world.post(&ben, &path, &acceptance("ben", &manifest.id)).await;
+    let operator = world.person("operator", Tier::Operator);
+    world
+        .post(&operator, &format!("{FAIR}/{}/endorse", manifest.id), &())
+        .await;
+    let context = (world.keyring.clone(), world.env.clone());
+    let signed: Result<(), StoreError> = world
+        .db
+        .write(move |conn| {
+            let sealer = imajin_store::Sealer::for_service(&context.0, "publisher");
+            let writer =
+                imajin_store::mutation::Writer::new("publisher", context.0.clone(), sealer.clone(), context.1.clone());
+            imajin_store::outbox::enqueue(conn, &sealer, &context.1, "topic", "key", &1)?;
+            let now = context.1.now();
+            let owner = did("ben");
+            let request = imajin_store::idempotency::Request {
+                owner: &owner,
+                key: "k",
+                digest: &[1; 32],
+            };
+            imajin_store::idempotency::store(conn, &sealer, &request, 200, b"", now)?;
+            imajin_store::mutation::checkpoint(conn, &writer)
+        })
+        .await;
+    signed.unwrap();
+}
+
+async fn every_single_column_is_covered(backend: Backend) {
+    let world = World::new(backend).await;
+    fill(&world).await;
+    assert_eq!(world.audit().await, []);
+    let (keyring, env) = (world.keyring.clone(), world.env.clone());
+    let missed: Result<Vec<String>, StoreError> = world
+        .db
+        .write(move |conn| {
+            let mut missed = Vec::new();
+            for table in tamper::tables(conn)? {
+                assert!(
+                    !tamper::rows(conn, &table)?.is_empty(),
+                    "{table} has a row to tamper with"
+                );
+                for column in tamper::columns(conn, &table)? {
+                    let place = tamper::rows(conn, &table)?.remove(0);
+                    let Some(change) = tamper::tamper(conn, &table, &column.name, &place)? else {
+                        continue;
+                    };
+                    let named = |finding: &Finding| finding.service == "publisher" && finding.table == table;
+                    if !audit_all(conn, &keyring, &env)?.iter().any(named) {
+                        missed.push(format!("{table}.{}", column.name));
+                    }
+                    change.undo(conn)?;
+                }
+            }
+            assert_eq!(audit_all(conn, &keyring, &env)?, [], "everything was undone");
+            Ok(missed)
+        })
+        .await;
+    assert_eq!(missed.unwrap(), Vec::<String>::new());
+}
+
+async fn what_is_deleted_by_hand_is_missed(backend: Backend) {
+    use diesel::connection::SimpleConnection;
+    {
+        let (sql, said) = ("DELETE FROM statements; DELETE FROM manifests", "the row is missing");
+        let world = World::new(backend).await;
+        fill(&world).await;
+        let deleted: Result<(), StoreError> = world.db.write(move |conn| Ok(conn.batch_execute(sql)?)).await;
+        deleted.unwrap();
+        let findings = world.audit().await;
+        assert!(!findings.is_empty(), "{sql}");
+        assert!(findings.iter().all(|finding| finding.problem == said), "{findings:?}");
+    }
+}
+
+#[tokio::test]
+async fn both_databases_have_the_same_columns() {
+    let mut columns = Vec::new();
+    for backend in Backend::ALL {
+        let world = World::new(backend).await;
+        let read: Result<_, StoreError> = world.db.read(|conn| Ok(parity::columns(conn)?)).await;
+        columns.push(read.unwrap());
+    }
+    assert_eq!(columns[0], columns[1]);
+}
