@@ -43,14 +43,6 @@ pub(crate) struct FlowWords {
     pub(crate) note: &'static str,
 }
 
-impl FlowWords {
-    /// Of money that was paid.
-    pub(crate) const PAID: Self = Self {
-        title: "Where the money went",
-        note: "paid",
-    };
-}
-
 /// The finished picture.
 #[derive(Debug, Clone, Template)]
 #[template(path = "part/flow.svg.html")]
@@ -323,6 +315,8 @@ fn shortened(text: &str, columns: usize) -> String {
 mod tests {
     use super::*;
 
+    const WORDS: FlowWords = FlowWords { title: "", note: "" };
+
     fn leaf(title: &str, weight: i64, group: Option<&str>) -> FlowLeaf {
         FlowLeaf {
             title: title.to_owned(),
@@ -335,7 +329,7 @@ mod tests {
     #[test]
     fn thickness_follows_the_part() {
         let flows = Flow::both(
-            FlowWords::PAID,
+            WORDS,
             &MoneyText::default(),
             &[leaf("a", 7_000_000, None), leaf("b", 3_000_000, None)],
         );
@@ -346,21 +340,14 @@ mod tests {
 
     #[test]
     fn nothing_to_split_has_no_picture() {
-        assert!(Flow::both(FlowWords::PAID, &MoneyText::default(), &[]).is_empty());
-        assert!(
-            Flow::both(
-                FlowWords::PAID,
-                &MoneyText::default(),
-                &[leaf("a", 0, None), leaf("b", -1, None)]
-            )
-            .is_empty()
-        );
+        assert!(Flow::both(WORDS, &MoneyText::default(), &[]).is_empty());
+        assert!(Flow::both(WORDS, &MoneyText::default(), &[leaf("a", 0, None), leaf("b", -1, None)]).is_empty());
     }
 
     #[test]
     fn extreme_amounts_do_not_overflow() {
         let flows = Flow::both(
-            FlowWords::PAID,
+            WORDS,
             &MoneyText::default(),
             &[leaf("a", i64::MAX, None), leaf("b", i64::MAX, Some("g"))],
         );
@@ -374,7 +361,7 @@ mod tests {
             leaf("b", 5, None),
             leaf("c", 5, Some("song")),
         ];
-        let flow = &Flow::both(FlowWords::PAID, &MoneyText::default(), &leaves)[0];
+        let flow = &Flow::both(WORDS, &MoneyText::default(), &leaves)[0];
         assert_eq!(flow.groups.len(), 1);
         assert_eq!(
             flow.leaves.iter().map(|label| label.title.as_str()).collect::<Vec<_>>(),
@@ -388,7 +375,7 @@ mod tests {
         let leaves = (0..100)
             .map(|index| leaf(&format!("p{index}"), 1, None))
             .collect::<Vec<_>>();
-        let flow = &Flow::both(FlowWords::PAID, &MoneyText::default(), &leaves)[0];
+        let flow = &Flow::both(WORDS, &MoneyText::default(), &leaves)[0];
         assert_eq!(flow.leaves.len(), LEAVES_MAX);
         assert_eq!(flow.leaves[LEAVES_MAX - 1].title, "85 more");
     }

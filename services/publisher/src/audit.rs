@@ -21,7 +21,8 @@ const PAGE: i64 = 64;
 /// - each countersignature and endorsement against the manifest that it is for;
 /// - that every manifest that somebody published is there.
 ///
-/// `keys` gives the keys that a DID has or had; one that the DID itself contains need not be among them. What was signed
+/// `keys` gives the keys that a DID has or had; one that the DID itself contains need not be among them. What was
+/// signed
 /// with a key that is not known here, another node's, is covered by its seal alone. Run it in a transaction of a reader
 /// to look at one moment.
 ///

@@ -53,7 +53,9 @@ impl Publisher {
                     break;
                 }
                 let local = self.works_find(batch.to_vec()).await?;
-                local.into_iter().for_each(|work| climb.take(work));
+                for work in local {
+                    climb.take(work);
+                }
             }
             let away: Vec<ManifestId> = wanted.into_iter().filter(|id| !climb.found.contains_key(id)).collect();
             self.fetch_all(&mut climb, away, request.fetch, deadline).await;

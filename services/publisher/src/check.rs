@@ -36,8 +36,8 @@ impl Checked {
         Ok(Self { record, signer })
     }
 
-    /// Checks the author's signature, and leaves out what others signed and does not hold: another node is not believed,
-    /// and is not punished either.
+    /// Checks the author's signature, and leaves out what others signed and does not hold: another node is not
+    /// believed, and is not punished either.
     pub(crate) async fn lenient(identities: &dyn Identities, record: ManifestRecord) -> Result<Self, PublisherError> {
         let signer = author_check(identities, &record.manifest).await?;
         let ManifestRecord {

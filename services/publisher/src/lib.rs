@@ -1,5 +1,5 @@
-//! The library of manifests: what somebody published here, copies of what other nodes have, and the chains of works that
-//! they form.
+//! The library of manifests: what somebody published here, copies of what other nodes have, and the chains of works
+//! that they form.
 //!
 //! | what | where |
 //! |---|---|

@@ -1,5 +1,5 @@
-//! `imajin fair`: who made a work and what each is due, in the work itself. Only what is named by an id, and publishing,
-//! needs a node.
+//! `imajin fair`: who made a work and what each is due, in the work itself. Only what is named by an id, and
+//! publishing, needs a node.
 
 mod claims;
 mod contract;

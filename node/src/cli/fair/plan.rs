@@ -17,8 +17,8 @@ use crate::cli::{CommandError, NodeArg, Output};
 /// Show how a price is split along a manifest.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct PlanArgs {
-    /// The manifest of what is sold, alone or with the acceptances beside it; or the id of one at a node, or its address
-    /// there: then the node says what it is made from.
+    /// The manifest of what is sold, alone or with the acceptances beside it; or the id of one at a node, or its
+    /// address there: then the node says what it is made from.
     #[arg(value_name = "FILE|ID|URL")]
     manifest: PathBuf,
     #[command(flatten)]

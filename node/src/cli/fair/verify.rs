@@ -50,7 +50,7 @@ fn key_parse(text: &str) -> Result<PublicKey, String> {
 impl VerifyArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let verified = match Named::of(&self.file) {
-            Some(named) => named.chain(&self.node).await.map(|chain| self.chain_verified(chain)),
+            Some(named) => named.chain(&self.node).await.map(|chain| self.chain_verified(&chain)),
             None => self.report().map(|report| Verified::of(&self.file, report)),
         };
         let verified = match verified {
@@ -72,7 +72,7 @@ impl VerifyArgs {
 
     /// What can be said of a manifest without the work that it is about: the signatures of the whole chain, and that it
     /// is complete and permitted. The node's own findings do not count.
-    fn chain_verified(&self, chain: Chain) -> Verified {
+    fn chain_verified(&self, chain: &Chain) -> Verified {
         let (mut verdict, mut reason) = (Verdict::Intact, None);
         for work in std::iter::once(&chain.work).chain(&chain.sources) {
             let key = self.key;

@@ -152,7 +152,11 @@ impl ReceiptPage {
         });
         let legs = self.legs.iter().map(LegRow::flow_leaf);
         let leaves = legs.chain(fees).collect::<Vec<_>>();
-        Flow::both(FlowWords::PAID, &self.gross, &leaves)
+        let words = FlowWords {
+            title: "Where the money went",
+            note: "paid",
+        };
+        Flow::both(words, &self.gross, &leaves)
     }
 
     /// What went to the payees and the fees together, which is the gross: the table's last line.

@@ -4,8 +4,8 @@ use imajin_web::service_api;
 use serde::{Deserialize, Serialize};
 
 service_api! {
-    /// What a service answers that keeps the manifests of its own goods. A manifest has one place: with the service whose
-    /// goods it splits, or else in the library.
+    /// What a service answers that keeps the manifests of its own goods. A manifest has one place: with the service
+    /// whose goods it splits, or else in the library.
     pub trait KeeperApi, client KeeperClient, service "keeper" {
         /// The manifest of something that anyone may see, with what others signed about it.
         async fn record_kept(RecordKept) -> Option<ManifestRecord>;

@@ -30,46 +30,32 @@ pub(crate) fn manifest_publish(conn: &mut Conn, context: &Context, new: &NewMani
     let manifest = &new.checked.record().manifest;
     let by = new.verified.did();
     let known = manifest_lock(conn, context, &manifest.id)?;
-    let created = match known {
-        Some(row) => {
-            digest_check(&row, manifest)?;
-            let is_copy = row.published_by.is_none();
-            if is_copy {
-                count_check(conn, by)?;
-                log::publication_append(
-                    conn,
-                    context,
-                    &new.verified,
-                    log::manifest_object(&manifest.id),
-                    &new.body,
-                )?;
-                let published = ManifestRow {
-                    published_by: Some(by.clone()),
-                    proof: Some(log::proof_text(&new.verified)?),
-                    ..row
-                };
-                published.save(conn, &context.sealer)?;
-            } else {
-                context.nonce_spend(conn, &new.verified)?;
-            }
-            is_copy
+    if let Some(row) = &known {
+        digest_check(row, manifest)?;
+    }
+    let is_published = known.as_ref().is_some_and(|row| row.published_by.is_some());
+    if is_published {
+        context.nonce_spend(conn, &new.verified)?;
+    } else {
+        count_check(conn, by)?;
+        let object = log::manifest_object(&manifest.id);
+        log::publication_append(conn, context, &new.verified, object, &new.body)?;
+        let proof = log::proof_text(&new.verified)?;
+        if let Some(copy) = known {
+            // What was a copy of another node's is ours from now on.
+            let published = ManifestRow {
+                published_by: Some(by.clone()),
+                proof: Some(proof),
+                ..copy
+            };
+            published.save(conn, &context.sealer)?;
+        } else {
+            let row = manifest_row(context, &new.checked, Some((by.clone(), proof)), None)?;
+            row.insert(conn, &context.sealer)?;
         }
-        None => {
-            count_check(conn, by)?;
-            log::publication_append(
-                conn,
-                context,
-                &new.verified,
-                log::manifest_object(&manifest.id),
-                &new.body,
-            )?;
-            let proof = log::proof_text(&new.verified)?;
-            manifest_row(context, &new.checked, Some((by.clone(), proof)), None)?.insert(conn, &context.sealer)?;
-            true
-        }
-    };
+    }
     statements_add(conn, context, &new.checked)?;
-    Ok(created)
+    Ok(!is_published)
 }
 
 /// Keeps a copy of another node's manifest, or what was signed about it since.

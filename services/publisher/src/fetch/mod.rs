@@ -25,7 +25,7 @@ const ADDRESSES_MAX: usize = 8;
 /// How long one address may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer, also that there is none, is remembered.
-const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+const REMEMBERED_FOR: Duration = Duration::from_mins(1);
 /// The most memory that remembered answers take, roughly.
 const REMEMBERED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const NODE_BYTES_MAX: usize = 64 * 1024;

@@ -14,7 +14,8 @@ use crate::domain::state::fair_url;
 
 /// Read a manifest
 ///
-/// As its author signed it. `X-Fair-Digest` is the SHA-256 of its RFC 8785 bytes; a browser is sent to the page about it.
+/// As its author signed it. `X-Fair-Digest` is the SHA-256 of its RFC 8785 bytes; a browser is sent to the page about
+/// it.
 #[utoipa::path(
     get, path = "/api/fair/{id}", tag = "fair",
     params(("id" = String, Path, description = "The manifest, `fair_…`")),

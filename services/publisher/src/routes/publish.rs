@@ -37,15 +37,15 @@ pub(super) async fn manifest_publish(
     let SignedBody { verified, request, .. } = signed;
     // Read anew from the bytes: not every JSON has one meaning only, and this reader refuses what has two.
     let record: ManifestRecord = record_of(&request.body)?;
-    let published = publisher.publish(verified, record, request.body).await?;
-    let status = if published.created {
+    let answer = publisher.publish(verified, record, request.body).await?;
+    let status = if answer.created {
         StatusCode::CREATED
     } else {
         StatusCode::OK
     };
     let location: (HeaderName, HeaderValue) = (
         header::LOCATION,
-        HeaderValue::from_str(&published.url).map_err(|_error| Problem::internal())?,
+        HeaderValue::from_str(&answer.url).map_err(|_error| Problem::internal())?,
     );
-    Ok((status, [location], Json(published)).into_response())
+    Ok((status, [location], Json(answer)).into_response())
 }

@@ -9,8 +9,8 @@ use super::PublisherState;
 /// Accept a manifest
 ///
 /// The body is a signed message of the type `acceptance` by a contributor, whose payload names the manifest. The
-/// contributor, the author or whoever published it sends it. Until then the contributor's share is held. A manifest that
-/// a service keeps with its goods is accepted here as well.
+/// contributor, the author or whoever published it sends it. Until then the contributor's share is held. A manifest
+/// that a service keeps with its goods is accepted here as well.
 #[utoipa::path(
     post, path = "/api/fair/{id}/accept", tag = "fair",
     params(("id" = String, Path, description = "The manifest, `fair_…`")),

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use imajin_fair::{Manifest, ManifestRecord};
 use imajin_publisher_api::{Chain, ChainFetch, ChainGather, ChainOf, PublisherApi, SignatureFinding};
 use imajin_testkit::{Backend, on_both};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{World, did, signed};
 
@@ -19,8 +19,10 @@ on_both!(
     a_chain_that_would_fill_the_memory_is_refused,
 );
 
-fn made_from(author: &str, title: &str, source: &Manifest, share: f64) -> Manifest {
-    let rest = json!(1.0 - share);
+/// A work that gives `percent` to its source.
+fn made_from(author: &str, title: &str, source: &Manifest, percent: u32) -> Manifest {
+    let decimal = |percent: u32| serde_json::from_str::<Value>(&format!("0.{percent:02}")).unwrap();
+    let (share, rest) = (decimal(percent), decimal(100 - percent));
     let split = json!({
         "contributors": [
             {"did": did(author), "role": "author", "share": rest},
@@ -34,7 +36,7 @@ fn made_from(author: &str, title: &str, source: &Manifest, share: f64) -> Manife
 async fn a_work_is_refused_until_its_source_is_known(backend: Backend) {
     let world = World::new(backend).await;
     let source = signed("ada", "Strings", &json!({}));
-    let work = made_from("ben", "Remix", &source, 0.25);
+    let work = made_from("ben", "Remix", &source, 25);
     let answer = world.publish(&work).await;
     let problem = answer.expect(StatusCode::BAD_REQUEST).json();
     assert_eq!(problem["missing"], json!([source.id]));
@@ -50,7 +52,7 @@ async fn a_source_that_forbids_remixing_is_respected(backend: Backend) {
     let world = World::new(backend).await;
     let terms = json!({"terms": {"remix": {"price": "prohibited"}}});
     let source = world.published(signed("ada", "Mine alone", &terms)).await;
-    let answer = world.publish(&made_from("ben", "Remix", &source, 0.25)).await;
+    let answer = world.publish(&made_from("ben", "Remix", &source, 25)).await;
     assert_eq!(answer.expect(StatusCode::FORBIDDEN).code(), "forbidden");
     assert!(answer.detail().contains("does not permit remixing"));
 }
@@ -59,14 +61,14 @@ async fn a_source_gets_the_royalty_that_it_asks_for(backend: Backend) {
     let world = World::new(backend).await;
     let terms = json!({"terms": {"remix": {"price": "free", "royalty": 0.3}}});
     let source = world.published(signed("ada", "Strings", &terms)).await;
-    let answer = world.publish(&made_from("ben", "Stingy", &source, 0.25)).await;
+    let answer = world.publish(&made_from("ben", "Stingy", &source, 25)).await;
     assert_eq!(answer.expect(StatusCode::BAD_REQUEST).code(), "invalid_request");
     assert!(
         answer.detail().contains("asks for a share of 0.3 and gets 0.25"),
         "{}",
         answer.detail()
     );
-    world.published(made_from("ben", "Fair", &source, 0.5)).await;
+    world.published(made_from("ben", "Fair", &source, 50)).await;
 }
 
 async fn a_line_of_works_ends_after_sixteen(backend: Backend) {
@@ -74,11 +76,11 @@ async fn a_line_of_works_ends_after_sixteen(backend: Backend) {
     let mut last = world.published(signed("ada", "The first", &json!({}))).await;
     for number in 2..=16 {
         last = world
-            .published(made_from("ben", &format!("Work {number}"), &last, 0.5))
+            .published(made_from("ben", &format!("Work {number}"), &last, 50))
             .await;
     }
     assert_eq!(world.chain(&last.id).await["sources"].as_array().unwrap().len(), 15);
-    let answer = world.publish(&made_from("ben", "One too many", &last, 0.5)).await;
+    let answer = world.publish(&made_from("ben", "One too many", &last, 50)).await;
     assert!(
         answer
             .expect(StatusCode::BAD_REQUEST)
@@ -93,7 +95,7 @@ async fn the_chain_says_who_agrees_at_every_level(backend: Backend) {
         {"did": did("ada"), "role": "artist", "share": 0.5}, {"did": did("cleo"), "role": "engineer", "share": 0.5},
     ]});
     let source = world.published(signed("ada", "Strings", &split)).await;
-    let work = world.published(made_from("ben", "Remix", &source, 0.25)).await;
+    let work = world.published(made_from("ben", "Remix", &source, 25)).await;
     let chain = world.chain(&work.id).await;
     assert_eq!(
         chain["work"]["signature"],
@@ -145,8 +147,8 @@ async fn only_the_works_that_money_flows_to_are_paid_sources(backend: Backend) {
     let world = World::new(backend).await;
     let read = world.published(signed("ada", "Only an inspiration", &json!({}))).await;
     let deep = world.published(signed("cleo", "Deep", &json!({}))).await;
-    let near = world.published(made_from("ada", "Near", &deep, 0.5)).await;
-    let mut draft = made_from("ben", "Remix", &near, 0.25);
+    let near = world.published(made_from("ada", "Near", &deep, 50)).await;
+    let mut draft = made_from("ben", "Remix", &near, 25);
     draft.derives_from.push(read.id);
     let work = draft
         .sign(&crate::world::key("ben"), did("ben"), crate::world::now())

@@ -40,9 +40,12 @@ struct Server {
     _task: JoinSet<()>,
 }
 
+/// Status, `Link` and body.
+type Said = (StatusCode, &'static str, Vec<u8>);
+
 #[derive(Default)]
 struct Answers {
-    by_path: Mutex<BTreeMap<String, (StatusCode, &'static str, Vec<u8>)>>,
+    by_path: Mutex<BTreeMap<String, Said>>,
     asked: AtomicUsize,
 }
 
