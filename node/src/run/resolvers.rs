@@ -42,8 +42,8 @@ pub(super) fn witnesses(config: &Config) -> Vec<Witness> {
         .collect()
 }
 
-/// The host of a did:web, and about nodes the registry. The witnesses are asked by auth itself, for logs alone: nodes that
-/// pass questions on to each other would ask in circles.
+/// The host of a did:web, and about nodes the registry. The witnesses are asked by auth itself, for logs alone: nodes
+/// that pass questions on to each other would ask in circles.
 ///
 /// A developer's nodes find each other on one machine; any other node calls public addresses only.
 pub(super) fn foreign_resolver(
