@@ -47,8 +47,8 @@ pub(super) fn reach(config: &Config) -> Reach {
     if config.dev { Reach::Development } else { Reach::Public }
 }
 
-/// The host of a did:web, and about nodes the registry. The witnesses are asked by auth itself, for logs alone: nodes that
-/// pass questions on to each other would ask in circles.
+/// The host of a did:web, and about nodes the registry. The witnesses are asked by auth itself, for logs alone: nodes
+/// that pass questions on to each other would ask in circles.
 pub(super) fn foreign_resolver(
     config: &Config,
     env: &Env,

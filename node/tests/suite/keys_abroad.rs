@@ -295,8 +295,8 @@ async fn a_witness_of_the_configuration_witnesses_and_resolves() {
         resolved["didDocument"]["verificationMethod"][0]["publicKeyMultibase"],
         json!(ada.key().public().multikey())
     );
-    let witnesses = resolved["didDocumentMetadata"]["witnesses"].as_array().unwrap();
-    assert_eq!(witnesses.len(), 2, "its home and this node: {resolved}");
+    let seen_by = resolved["didDocumentMetadata"]["witnesses"].as_array().unwrap();
+    assert_eq!(seen_by.len(), 2, "its home and this node: {resolved}");
     let stranger = SecretKey::generate(&Env::system()).did();
     assert_eq!(
         resolve(stranger.as_str()).await["didResolutionMetadata"]["error"],

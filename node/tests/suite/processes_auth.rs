@@ -185,12 +185,11 @@ async fn a_mailbox_that_is_claimed_in_one_process_is_claimed_in_the_other() {
     let session = ada.login().await;
     let path = format!("/events/api/orders/{}", order["id"].as_str().unwrap());
     assert_eq!(ada.get(&session, &path).await.0, 404);
-    let (node, key) = (apart.behind(""), apart.front_home.path("ada.key"));
-    let login = ["login", "--node", &node, "--key", text(&key)];
+    // Signed for the public address, decided in the process behind it.
+    let (front, key) = (apart.front.url(), apart.front_home.path("ada.key"));
+    let login = ["login", "--node", &front, "--key", text(&key)];
     imajin(&[&login[..], &["--claim", "ada@example.org"]].concat()).expect_success();
     let link = crate::vault::newest_token(&apart.auth_home).await;
-    let front = apart.front.url();
-    let login = ["login", "--node", &front, "--key", text(&key)];
     let claimed = imajin(&[&login[..], &["--claim-link", &link]].concat()).expect_success();
     assert_eq!(claimed["claimed"].as_str(), Some(soft.did.as_str()));
     assert_eq!(ada.get(&session, &path).await.0, 200);

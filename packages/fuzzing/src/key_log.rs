@@ -15,8 +15,8 @@ fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed([seed; 32])
 }
 
-fn hidden(seed: u8) -> Option<KeyHash> {
-    Some(KeyHash::of(&key(seed).public()))
+fn hidden(seed: u8) -> KeyHash {
+    KeyHash::of(&key(seed).public())
 }
 
 fn trusted(did: &Did) -> Vec<PublicKey> {
@@ -37,12 +37,12 @@ fn witnessed(entry: &Entry, hours: i64) -> Result<Receipt, KeyLogError> {
 fn entries() -> Result<Vec<Entry>, KeyLogError> {
     let paper = Some(key(PAPER).public());
     let at = |hours| crate::NOW.plus(Span::hours(hours));
-    let first = EntryDraft::inception(&key(1).public(), hidden(2), paper, crate::NOW).sign(&[&key(1)])?;
+    let first = EntryDraft::inception(&key(1).public(), Some(hidden(2)), paper, crate::NOW).sign(&[&key(1)])?;
     let after_first: KeyState = first.state()?;
     let device = EntryDraft::addition(&after_first, &key(4).public(), at(1)).sign(&[&key(1)])?;
     let turn = |after: &KeyState, hours| {
         let keys = vec![key(2).public()];
-        EntryDraft::rotation(after, keys, hidden(3), paper, at(hours)).sign(&[&key(1), &key(2)])
+        EntryDraft::rotation(after, keys, Some(hidden(3)), paper, at(hours)).sign(&[&key(1), &key(2)])
     };
     let (rotation, other) = (turn(&device.state()?, 2)?, turn(&after_first, 1)?);
     let recovered = vec![key(5).public()];

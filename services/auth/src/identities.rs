@@ -136,7 +136,6 @@ pub(crate) fn caller_keys(conn: &mut Conn, sealer: &Sealer, did: &Did) -> Result
 }
 
 /// The same, and whether the log that says so is followed from elsewhere.
-#[expect(clippy::type_complexity, reason = "it is taken apart at once")]
 pub(crate) fn caller_find(
     conn: &mut Conn,
     sealer: &Sealer,

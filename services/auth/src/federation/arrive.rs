@@ -191,7 +191,8 @@ fn is_by_former_key(vouched: &Vouched) -> bool {
     vouched.message.verify_self_certified(MESSAGE_TYPE).is_ok()
 }
 
-/// The visitor that this DID is, if it has come before: only from its first home, and only if it is not registered here.
+/// The visitor that this DID is, if it has come before: only from its first home, and only if it is not registered
+/// here.
 fn standing_check(conn: &mut Conn, sealer: &Sealer, did: &Did, home: &Did) -> Result<Option<Identity>, AuthError> {
     let known = identity_find(conn, sealer, &Name::Native(did.clone()))?;
     match (known, link_find(conn, sealer, did)?) {

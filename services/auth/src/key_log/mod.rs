@@ -164,8 +164,8 @@ pub fn keys_ever(conn: &mut Conn) -> Result<BTreeMap<Did, Vec<PublicKey>>, Store
     Ok(keys)
 }
 
-/// When the keys of those counted here whose keys have changed, by DID. Reads the rows as they are; [`crate::audit`] says
-/// whether they are intact. An entry counts from the moment that this node took it in.
+/// When the keys of those counted here whose keys have changed, by DID. Reads the rows as they are; [`crate::audit`]
+/// says whether they are intact. An entry counts from the moment that this node took it in.
 ///
 /// # Errors
 /// Diesel's.
@@ -193,7 +193,7 @@ fn key_history(conn: &mut Conn, did: &Did) -> Result<Option<KeyHistory>, StoreEr
             key_log_entries::accepted_at,
         ))
         .load(conn)?;
-    // What another entry kept from ever counting here was witnessed by somebody else, if by anybody.
+    // An entry that nobody trusted has witnessed, and that is not on the way to the head, never counted.
     let witnessed: Vec<String> = key_log_receipts::table
         .filter(key_log_receipts::did.eq(did.clone()))
         .select(key_log_receipts::entry)

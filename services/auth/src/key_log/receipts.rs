@@ -76,7 +76,7 @@ impl Auth {
             match self.receipts_of(&witness.did.canonical(), url).await {
                 Ok(count) => collected = collected.saturating_add(count),
                 Err(error) => {
-                    tracing::warn!(%error, witness = %witness.did, "a witness did not witness key logs; it is asked again");
+                    tracing::warn!(%error, witness = %witness.did, "a witness gave no receipts; it is asked again");
                     self.wanted.may_be.store(true, Ordering::Relaxed);
                 }
             }

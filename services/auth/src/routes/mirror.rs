@@ -78,8 +78,8 @@ struct MirrorAnswer {
     receipts: Vec<Receipt>,
 }
 
-/// Hand in a key log: this node verifies it, keeps it, witnesses what is new and shows it to others. Anybody may, because
-/// a log proves itself.
+/// Hand in a key log: this node verifies it, keeps it, witnesses what is new and shows it to others. Anybody may,
+/// because a log proves itself.
 #[utoipa::path(
     post, path = "/api/mirror", tag = "keys",
     request_body = MirrorBody,
