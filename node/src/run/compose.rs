@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use imajin_auth::{Auth, AuthDeps, AuthOptions, MailConfig};
-use imajin_auth_api::AuthClient;
-use imajin_did::{Keyring, Resolver};
+use imajin_auth_api::{AuthClient, ProfilesClient};
+use imajin_did::Keyring;
 use imajin_events::{Events, EventsConfig, EventsDeps};
 use imajin_events_api::EventsClient;
 use imajin_fair::plan::FeeSchedule;
@@ -15,13 +15,14 @@ use imajin_profile_api::ProfileClient;
 use imajin_registry::{Registry, RegistryConfig, RegistryDeps};
 use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
-use imajin_web::resolve::{CachedResolver, Chain, RegistryResolver, WebResolver};
-use imajin_web::{Reach, Readiness, RpcClient, RpcConfig, ServiceRoutes, Site};
+use imajin_web::{Readiness, RpcClient, RpcConfig, ServiceRoutes, Site};
 use imajin_www::{Www, WwwDeps};
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::profiles::ProfilesSwitch;
+use super::resolvers::foreign_resolver;
 use super::sellers::SellerSwitch;
 use super::{Databases, PublicAddress, StartError};
 use super::{demo, gateway};
@@ -84,7 +85,8 @@ impl Services {
         agent: &AgentState,
     ) -> Result<Self, StartError> {
         let remotes = Remotes { config, keyring, env };
-        let (auth, auth_client) = start_auth(config, &remotes, databases, public).await?;
+        let profiles = Arc::new(ProfilesSwitch::default());
+        let (auth, auth_client) = start_auth(config, &remotes, databases, public, &profiles).await?;
         let site = Site {
             env: env.clone(),
             public: public.base(),
@@ -101,7 +103,7 @@ impl Services {
         let (pay, pay_client) = common.start_pay(&sellers).await?;
         let (events, events_client) = common.start_events(&pay_client, &sellers).await?;
         let others = (auth_client.clone(), pay_client.clone(), events_client.clone());
-        let (profile, profile_client) = common.start_profile(others).await?;
+        let (profile, profile_client) = common.start_profile(others, &profiles).await?;
         let (registry, registry_client) = common.start_registry().await?;
         let www = if config.services.contains(&ServiceName::Www) {
             let deps = WwwDeps {
@@ -163,6 +165,7 @@ impl Services {
         }
         if let Some(profile) = &self.profile {
             router = router.merge(ProfileClient::internal_router(profile.clone()));
+            router = router.merge(ProfilesClient::internal_router(profile.clone()));
         }
         if let Some(registry) = &self.registry {
             router = router.merge(RegistryClient::internal_router(registry.clone()));
@@ -246,6 +249,7 @@ async fn start_auth(
     remotes: &Remotes<'_>,
     databases: &Databases,
     public: &PublicAddress,
+    profiles: &Arc<ProfilesSwitch>,
 ) -> Result<(Option<Arc<Auth>>, AuthClient), StartError> {
     let Some(db) = databases.get(ServiceName::Auth) else {
         return Ok((None, AuthClient::http(remotes.rpc(ServiceName::Auth)?)));
@@ -260,6 +264,7 @@ async fn start_auth(
             from: config.mail.from.clone(),
         }),
         resolver: Some(foreign_resolver(config, remotes.env).map_err(failed(ServiceName::Auth))?),
+        profiles: Some(ProfilesClient::local(profiles.clone())),
         options: AuthOptions {
             dynamic_clients: config.oidc.dynamic_clients,
             local_peers: config.dev,
@@ -267,19 +272,6 @@ async fn start_auth(
     };
     let auth = Auth::start(deps).await.map_err(failed(ServiceName::Auth))?;
     Ok((Some(Arc::clone(&auth)), AuthClient::local(auth)))
-}
-
-/// Who is asked about DIDs that are not registered here: the host of a did:web, and about nodes the registry.
-///
-/// A developer's nodes find each other on one machine; any other node calls public addresses only.
-fn foreign_resolver(config: &Config, env: &Env) -> Result<Arc<dyn Resolver>, Problem> {
-    let reach = if config.dev { Reach::Development } else { Reach::Public };
-    let mut resolvers: Vec<Arc<dyn Resolver>> = vec![Arc::new(WebResolver::new(env.clone(), reach)?)];
-    if let Some(url) = &config.registry.url {
-        let registry = RegistryResolver::new(url.clone(), reach)?;
-        resolvers.push(Arc::new(CachedResolver::new(Arc::new(registry), env.clone())));
-    }
-    Ok(Arc::new(Chain::new(resolvers)))
 }
 
 /// What every service but auth is made from.
@@ -352,10 +344,14 @@ impl Common<'_> {
     async fn start_profile(
         &self,
         (auth, pay, events): (AuthClient, PayClient, EventsClient),
+        switch: &ProfilesSwitch,
     ) -> Result<(Option<Arc<Profile>>, Option<ProfileClient>), StartError> {
         let Some(db) = self.db(ServiceName::Profile) else {
             let remote = self.config.remote.contains_key(&ServiceName::Profile);
             let client = remote.then(|| self.remotes.rpc(ServiceName::Profile)).transpose()?;
+            if let Some(client) = &client {
+                switch.plug(ProfilesClient::http(client.clone()));
+            }
             return Ok((None, client.map(ProfileClient::http)));
         };
         let deps = ProfileDeps {
@@ -369,6 +365,7 @@ impl Common<'_> {
             config: ProfileConfig::default(),
         };
         let profile = Profile::start(deps).await.map_err(failed(ServiceName::Profile))?;
+        switch.plug(ProfilesClient::local(profile.clone()));
         Ok((Some(Arc::clone(&profile)), Some(ProfileClient::local(profile))))
     }
 

@@ -7,6 +7,8 @@ mod demo;
 mod gateway;
 mod listeners;
 mod pages;
+mod profiles;
+mod resolvers;
 mod sellers;
 mod spec;
 

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use imajin_auth_api::ProfilesClient;
 use imajin_did::{Keyring, Resolver};
 use imajin_kernel::{Env, Problem, Span};
 use imajin_store::mutation::Writer;
@@ -32,6 +33,8 @@ pub struct AuthDeps {
     pub mail: Option<MailConfig>,
     /// Who finds the keys of a did:web that is not this node's; without it such a DID is not resolved.
     pub resolver: Option<Arc<dyn Resolver>>,
+    /// Who keeps pictures; without it, nobody has one.
+    pub profiles: Option<ProfilesClient>,
     /// What the operator has switched on.
     pub options: AuthOptions,
 }
@@ -55,6 +58,7 @@ pub struct Auth {
     pub(crate) keys: SessionKeys,
     pub(crate) outbound: Option<Outbound>,
     pub(crate) resolver: Option<Arc<dyn Resolver>>,
+    pub(crate) profiles: Option<ProfilesClient>,
     pub(crate) options: AuthOptions,
     pub(crate) peers: PeerClient,
     writer: Arc<Writer>,
@@ -82,6 +86,7 @@ impl Auth {
             db,
             mail,
             resolver,
+            profiles,
             options,
         } = deps;
         let sealer = Sealer::for_service(&keyring, SERVICE);
@@ -98,6 +103,7 @@ impl Auth {
             keys,
             outbound,
             resolver,
+            profiles,
             options,
             peers: PeerClient::new(options.local_peers)?,
             writer,

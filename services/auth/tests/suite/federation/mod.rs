@@ -2,8 +2,9 @@
 
 mod arrivals;
 mod homes;
-mod pair;
+pub(crate) mod pair;
 mod path;
+mod residents;
 
 use imajin_testkit::Backend;
 
