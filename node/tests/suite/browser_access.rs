@@ -5,6 +5,7 @@ use imajin_testkit::browser::{Browser, BrowserOptions};
 
 use crate::browser::{join, no_complaints};
 use crate::browser_claim::link_open;
+use crate::profile::picture_file;
 use crate::support::{Home, Node};
 
 const COUNT: &str = "return document.querySelectorAll('#sessions > li').length";
@@ -89,6 +90,45 @@ async fn browser_a_mailbox_ends_its_other_sessions_by_a_form() {
     browser.wait_for_text("This node keeps the key").await.unwrap();
     browser.screenshot("access-5-keys-of-a-mailbox").await.unwrap();
     no_complaints(&browser).await;
+    browser.close().await.unwrap();
+    node.stop();
+    home.verify_clean();
+}
+
+/// A script in a file that claims to be a picture, and what the node makes of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_a_picture_reaches_no_key() {
+    let home = Home::new(Backend::Sqlite);
+    let node = home.up(&[]);
+    let browser = Browser::start(&BrowserOptions::default()).await.unwrap();
+    join(&browser, &node, "/me/profile", "Ada").await;
+    browser.wait_for("#save-button").await.unwrap();
+    let held = "return (await indexedDB.databases()).map((database) => database.name)";
+    let held = format!("return (async () => {{ {held} }})()");
+    assert_eq!(browser.evaluate(&held).await.unwrap(), serde_json::json!(["imajin"]));
+
+    let script = home.path("picture.svg");
+    let svg = r#"<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64"/>
+        <script>indexedDB.open('imajin').onsuccess = () => { document.title = 'taken'; }</script></svg>"#;
+    std::fs::write(&script, svg).unwrap();
+    browser.choose_file("#avatar-file", &script).await.unwrap();
+    browser.click("#avatar-button").await.unwrap();
+    browser.wait_for("#avatar-status :is(p, .notice)").await.unwrap();
+
+    browser.choose_file("#avatar-file", &picture_file(&home)).await.unwrap();
+    browser.click("#avatar-button").await.unwrap();
+    browser.wait_for_text("Your picture is saved.").await.unwrap();
+    let address = "return document.querySelector('img.avatar').src";
+    let address = browser.evaluate(address).await.unwrap().as_str().unwrap().to_owned();
+    browser.goto(&address).await.unwrap();
+    // As a page of its own, a picture is nobody: it has no origin, so it has no key store.
+    let reached = "try { indexedDB.open('imajin'); return 'reached'; } catch (error) { return error.name; }";
+    assert_eq!(browser.evaluate("return self.origin").await.unwrap(), "null");
+    assert_eq!(browser.evaluate(reached).await.unwrap(), "SecurityError");
+    assert_eq!(
+        browser.evaluate("return document.contentType").await.unwrap(),
+        "image/jpeg"
+    );
     browser.close().await.unwrap();
     node.stop();
     home.verify_clean();

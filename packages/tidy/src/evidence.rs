@@ -127,8 +127,8 @@ mod tests {
 
     #[test]
     fn a_test_is_told_from_a_helper_and_from_nothing() {
-        let text = "#[tokio::test]\nasync fn a_sent_request() {}\nfn a_helper_of_it() {}\nasync fn on_each_one(b: B) {}\n\
-                    on_both! {\n    on_each_one,\n}\n";
+        let text = "#[tokio::test]\nasync fn a_sent_request() {}\nfn a_helper_of_it() {}\n\
+                    async fn on_each_one(b: B) {}\non_both! {\n    on_each_one,\n}\n";
         assert!(has_test(text, "a_sent_request") && has_test(text, "on_each_one"));
         assert!(!has_test(text, "a_helper_of_it") && !has_test(text, "a_sent_reques") && !has_test(text, "on_none"));
     }

@@ -56,7 +56,8 @@ mod tests {
                 "Edge on Windows",
             ),
             (
-                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/142.0 Safari/537.36",
+                "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/142.0 \
+                 Safari/537.36",
                 "Chrome on Linux",
             ),
             (

@@ -83,8 +83,8 @@ struct Answered {
 
 /// Finds the key that has made a signature; `fits` checks it with one key.
 ///
-/// As many keys are always tried as an identity can have, and one for the recovery key: it takes as long for one that has
-/// few, or none, or does not exist.
+/// As many keys are always tried as an identity can have, and one for the recovery key: it takes as long for one that
+/// has few, or none, or does not exist.
 fn key_of_answer(
     identity: Option<&Identity>,
     returned: &Returned,
