@@ -250,8 +250,7 @@ impl Auth {
         let auth = self.writing();
         self.db
             .write(move |conn| {
-                let (now, object) = (auth.env.now(), did.to_string());
-                let object = format!("sessions/{object}");
+                let (now, object) = (auth.env.now(), format!("sessions/{did}"));
                 mutation_record(conn, &auth, &did, ACTION_REVOKE_ALL, &object, raw.clone(), &authority)?;
                 let rows: Vec<SessionRow> = living_rows(did.clone(), now)
                     .select(SessionRow::as_select())
