@@ -60,8 +60,8 @@ fn read(word: &str) -> Said {
     let is_name = word
         .bytes()
         .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    let is_path =
-        word.ends_with(".rs") || word.ends_with(".mjs") || word.starts_with("node/") || word.contains("/tests/");
+    let extension = word.rsplit_once('.').map_or("", |(_stem, extension)| extension);
+    let is_path = ["rs", "mjs"].contains(&extension) || word.starts_with("node/") || word.contains("/tests/");
     if is_path {
         Said::File
     } else if is_name && word.matches('_').count() >= 2 {

@@ -19,7 +19,7 @@ use crate::{LARGE_SIDE, Profile, ProfileError};
 impl ProfilesApi for Profile {
     async fn picture_find(&self, request: PictureFind) -> Result<PictureFound, Problem> {
         let did = request.did.canonical();
-        let hash = self.read(move |conn, _context| Ok(avatar_hash(conn, &did)?)).await?;
+        let hash = self.read(move |conn, _context| avatar_hash(conn, &did)).await?;
         Ok(PictureFound {
             url: hash.map(|hash| avatar_url(&self.site.public, &hash, LARGE_SIDE)),
         })

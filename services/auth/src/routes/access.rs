@@ -47,7 +47,7 @@ struct AfterQuery {
     revoked: Option<String>,
 }
 
-fn session_item(row: SessionRow, current: SessionId) -> SessionItem {
+fn session_item(row: &SessionRow, current: SessionId) -> SessionItem {
     let method = match row.method.as_str() {
         METHOD_RECOVERY => "with your recovery key",
         METHOD_MAILBOX => "through your mailbox",
@@ -83,7 +83,7 @@ async fn sessions_page(
         return Ok(Redirect::to("/login?next=%2Fauth%2Fsessions").into_response());
     };
     let rows = auth.sessions_list(&living.identity.did).await?;
-    let mut sessions: Vec<SessionItem> = rows.into_iter().map(|row| session_item(row, living.id)).collect();
+    let mut sessions: Vec<SessionItem> = rows.iter().map(|row| session_item(row, living.id)).collect();
     sessions.sort_by_key(|session| !session.is_current);
     let mut shell = shell_for(&auth, "Where you are signed in", &living);
     SESSIONS.clone_into(&mut shell.path);
