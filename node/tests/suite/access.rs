@@ -46,8 +46,12 @@ fn sessions_are_listed_and_ended(backend: Backend) {
     assert_eq!((sessions(&node, key).len(), sessions(&node, other).len()), (0, 2));
     let grants = own(&node, key, &["grant", "list"]).expect_success();
     assert_eq!(grants["grants"], Value::Array(Vec::new()));
-    let none = own(&node, key, &["grant", "revoke", "oic_00000000000000000000000000"]);
-    assert!(!none.success && none.stderr.contains("consent"), "{}", none.stderr);
+    let absent = own(&node, key, &["grant", "revoke", "oic_00000000000000000000000000"]);
+    assert!(
+        !absent.success && absent.stderr.contains("consent"),
+        "{}",
+        absent.stderr
+    );
     node.stop();
     home.verify_clean();
 }
