@@ -319,7 +319,7 @@ fn states_show_what_they_must() {
         !html("ticket-revoked").contains("class=\"qr\""),
         "no code on a ticket that opens no door"
     );
-    assert!(html("me-visitor").contains("id=\"settle-button\"") && !html("me").contains("settle"));
+    assert!(html("me-visitor").contains("id=\"settle-button\"") && !html("me").contains("settle-button"));
     assert!(
         html("keys-mailbox").contains("This node keeps the key") && !html("keys-mailbox").contains("<script"),
         "a mailbox is told who keeps its key"
