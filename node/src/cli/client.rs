@@ -282,6 +282,18 @@ impl IdentityClient {
         Ok(self.node.post("/auth/api/authenticate", &body).await?.json()?)
     }
 
+    /// Ends a session that was opened to read.
+    pub(super) async fn logout(&self, session: &LoggedIn) -> Result<(), CommandError> {
+        let headers = HeaderMap::from_iter([header("authorization", &format!("Bearer {}", session.token))?]);
+        let url = self.node.url("/auth/api/logout")?;
+        self.node
+            .http
+            .send(Method::POST, url, headers, Vec::new())
+            .await?
+            .success()?;
+        Ok(())
+    }
+
     /// Reads something that only this identity may see.
     pub(super) async fn get_own<T: DeserializeOwned>(&self, session: &LoggedIn, path: &str) -> Result<T, CommandError> {
         let headers = HeaderMap::from_iter([

@@ -7,6 +7,8 @@ mod client;
 mod config;
 mod event;
 mod fair;
+mod grant;
+mod handle;
 mod key;
 mod key_change;
 mod key_devices;
@@ -20,6 +22,7 @@ mod oidc;
 mod output;
 mod profile;
 mod receipt;
+mod session;
 mod ticket;
 mod up;
 mod verify;
@@ -83,6 +86,12 @@ enum Command {
     /// Sign-in at other applications through the node (OpenID Connect).
     #[command(subcommand)]
     Oidc(oidc::OidcCommand),
+    /// Where you are signed in; end it.
+    #[command(subcommand)]
+    Session(session::SessionCommand),
+    /// The applications that you signed in to through a node; take it back.
+    #[command(subcommand)]
+    Grant(grant::GrantCommand),
     /// Recompute every log, signature, balance and hash chain of a node, and name what does not fit.
     Verify(verify::VerifyArgs),
     /// Print a completion script for a shell.
@@ -205,6 +214,8 @@ impl Command {
             Self::Fair(command) => command.run(output).await,
             Self::Node(command) => command.run(output).await,
             Self::Oidc(command) => command.run(output).await,
+            Self::Session(command) => command.run(output).await,
+            Self::Grant(command) => command.run(output).await,
             Self::Verify(args) => args.run(output).await,
             Self::Completions { .. } => Ok(()),
         }

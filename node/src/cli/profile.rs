@@ -24,6 +24,7 @@ pub(super) enum ProfileCommand {
     Show(ShowArgs),
     /// Make or change your profile. What is not named stays as it is.
     Set(SetArgs),
+    Handle(super::handle::HandleArgs),
     /// Set your picture from a PNG, JPEG or WebP file, or remove it.
     Avatar(AvatarArgs),
     /// Save everything that the node keeps about you as one JSON file.
@@ -137,6 +138,7 @@ impl ProfileCommand {
         match self {
             Self::Show(args) => args.run(output).await,
             Self::Set(args) => args.run(output).await,
+            Self::Handle(args) => args.run(output).await,
             Self::Avatar(args) => args.run(output).await,
             Self::Export(args) => args.run(output).await,
             Self::Search(args) => args.run(output).await,

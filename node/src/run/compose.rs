@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use imajin_auth::{Auth, AuthDeps, AuthOptions, MailConfig};
-use imajin_auth_api::AuthClient;
+use imajin_auth_api::{AuthClient, ProfilesClient};
 use imajin_did::Keyring;
 use imajin_events::{Events, EventsConfig, EventsDeps};
 use imajin_events_api::EventsClient;
@@ -23,6 +23,7 @@ use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::profiles::ProfilesSwitch;
 use super::resolvers::{KeyLogSwitch, foreign_resolver, reach, witnesses};
 use super::sellers::SellerSwitch;
 use super::{Databases, PublicAddress, StartError};
@@ -87,7 +88,8 @@ impl Services {
         agent: &AgentState,
     ) -> Result<Self, StartError> {
         let remotes = Remotes { config, keyring, env };
-        let (auth, auth_client) = start_auth(config, &remotes, databases, public).await?;
+        let profiles = Arc::new(ProfilesSwitch::default());
+        let (auth, auth_client) = start_auth(config, &remotes, databases, public, &profiles).await?;
         let site = Site {
             env: env.clone(),
             public: public.base(),
@@ -105,7 +107,9 @@ impl Services {
         let (events, events_client) = common.start_events(&pay_client, &sellers).await?;
         let (publisher, publisher_client) = common.start_publisher(events.as_ref()).await?;
         let others = (auth_client.clone(), pay_client.clone(), events_client.clone());
-        let (profile, profile_client) = common.start_profile(others, publisher_client.clone()).await?;
+        let (profile, profile_client) = common
+            .start_profile(others, publisher_client.clone(), &profiles)
+            .await?;
         let (registry, registry_client) = common.start_registry().await?;
         let www = if config.services.contains(&ServiceName::Www) {
             let deps = WwwDeps {
@@ -173,6 +177,7 @@ impl Services {
         }
         if let Some(profile) = &self.profile {
             router = router.merge(ProfileClient::internal_router(profile.clone()));
+            router = router.merge(ProfilesClient::internal_router(profile.clone()));
         }
         if let Some(publisher) = &self.publisher {
             router = router.merge(PublisherClient::internal_router(publisher.clone()));
@@ -262,6 +267,7 @@ async fn start_auth(
     remotes: &Remotes<'_>,
     databases: &Databases,
     public: &PublicAddress,
+    profiles: &Arc<ProfilesSwitch>,
 ) -> Result<(Option<Arc<Auth>>, AuthClient), StartError> {
     let Some(db) = databases.get(ServiceName::Auth) else {
         return Ok((None, AuthClient::http(remotes.rpc(ServiceName::Auth)?)));
@@ -279,6 +285,7 @@ async fn start_auth(
         }),
         resolver: Some(resolver),
         witnesses: witnesses(config),
+        profiles: Some(ProfilesClient::local(profiles.clone())),
         options: AuthOptions {
             dynamic_clients: config.oidc.dynamic_clients,
             reach: reach(config),

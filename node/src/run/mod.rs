@@ -8,6 +8,7 @@ mod gateway;
 mod listeners;
 mod optional;
 mod pages;
+mod profiles;
 mod resolvers;
 mod sellers;
 

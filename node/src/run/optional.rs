@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use imajin_auth_api::AuthClient;
+use imajin_auth_api::{AuthClient, ProfilesClient};
 use imajin_events::Events;
 use imajin_events_api::EventsClient;
 use imajin_pay_api::PayClient;
@@ -13,6 +13,7 @@ use imajin_publisher_api::{KeeperClient, PublisherClient};
 
 use super::StartError;
 use super::compose::{Common, failed};
+use super::profiles::ProfilesSwitch;
 use super::resolvers::reach;
 use crate::config::ServiceName;
 
@@ -22,10 +23,14 @@ impl Common<'_> {
         &self,
         (auth, pay, events): (AuthClient, PayClient, EventsClient),
         publisher: Option<PublisherClient>,
+        switch: &ProfilesSwitch,
     ) -> Result<(Option<Arc<Profile>>, Option<ProfileClient>), StartError> {
         let Some(db) = self.db(ServiceName::Profile) else {
             let remote = self.config.remote.contains_key(&ServiceName::Profile);
             let client = remote.then(|| self.remotes.rpc(ServiceName::Profile)).transpose()?;
+            if let Some(client) = &client {
+                switch.plug(ProfilesClient::http(client.clone()));
+            }
             return Ok((None, client.map(ProfileClient::http)));
         };
         let deps = ProfileDeps {
@@ -40,6 +45,7 @@ impl Common<'_> {
             config: ProfileConfig::default(),
         };
         let profile = Profile::start(deps).await.map_err(failed(ServiceName::Profile))?;
+        switch.plug(ProfilesClient::local(profile.clone()));
         Ok((Some(Arc::clone(&profile)), Some(ProfileClient::local(profile))))
     }
 

@@ -7,7 +7,7 @@ use crate::browser::{join, no_complaints};
 use crate::support::{Home, Node, event_find};
 
 /// Asks for a login link and opens it, up to the page that asks whether this is one's mailbox.
-async fn link_open(browser: &Browser, node: &Node, next: &str) {
+pub(crate) async fn link_open(browser: &Browser, node: &Node, next: &str) {
     let login = format!("{}/login?next={next}", node.url());
     browser.goto(&login).await.unwrap();
     browser.fill("#email", "ada@example.org").await.unwrap();

@@ -1,8 +1,10 @@
 //! The whole path with the real program: processes, databases, a browser, and what happens when they die.
 #![cfg(test)]
 
+mod access;
 mod authorisation;
 mod browser;
+mod browser_access;
 mod browser_claim;
 mod browser_fair;
 mod browser_identity;

@@ -129,7 +129,20 @@ fn export(home: &Home, node: &Node, key: &str) {
         "ada@example.org"
     );
     assert_eq!(export["data"]["account"]["identity"]["handle"], "ada");
-    for list in ["balances", "receipts", "events", "orders", "tickets"] {
+    let account = &export["data"]["account"];
+    assert_eq!(account["devices"]["devices"].as_array().unwrap().len(), 1);
+    assert!(account["sessions"][0]["lastSeenAt"].is_string() && account["grants"].is_array());
+    assert!(account["keyLog"]["entries"].is_array() && account["passkeys"].is_array());
+    let lists = [
+        "attestationsGiven",
+        "attestationsReceived",
+        "balances",
+        "receipts",
+        "events",
+        "orders",
+        "tickets",
+    ];
+    for list in lists {
         assert!(export["data"][list].is_array(), "{list}");
     }
     assert!(
@@ -169,10 +182,23 @@ fn profiles_elsewhere(backend: Backend) {
             .starts_with(front.url().trim_end_matches('/'))
     );
     export(&front_home, &front, key);
+    // Auth, in the other process, knows where the picture is and says that the handle has changed.
+    let lookup = std::process::Command::new("curl")
+        .args([
+            "-s",
+            &format!("{}/auth/api/lookup/ada", front.url().trim_end_matches('/')),
+        ])
+        .output()
+        .unwrap();
+    let lookup: Value = serde_json::from_slice(&lookup.stdout).unwrap();
+    assert_eq!(lookup["avatarUrl"], view["avatar"]);
+    profile(&front, key, &["handle", "countess"]).expect_success();
+    let found = profile(&front, "", &["search", "countess"]).expect_success();
+    assert_eq!(found["profiles"][0]["displayName"], "Ada", "the search follows at once");
     let found = profile(&front, "", &["search", "ada"]).expect_success();
     assert_eq!(found["profiles"][0]["displayName"], "Ada");
     let page = std::process::Command::new("curl")
-        .args(["-s", &format!("{}/p/ada", front.url().trim_end_matches('/'))])
+        .args(["-s", &format!("{}/p/countess", front.url().trim_end_matches('/'))])
         .output()
         .unwrap();
     let page = String::from_utf8_lossy(&page.stdout).into_owned();
@@ -182,7 +208,7 @@ fn profiles_elsewhere(backend: Backend) {
     );
 
     back.stop();
-    let away = profile(&front, "", &["show", "ada"]);
+    let away = profile(&front, "", &["show", "countess"]);
     assert!(
         !away.success && away.stderr.contains("not available right now"),
         "{}",

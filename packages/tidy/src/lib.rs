@@ -8,6 +8,7 @@
 //! it: the point of a golden file is that a person has seen the change.
 
 pub mod decisions;
+pub mod evidence;
 pub mod golden;
 pub mod graph;
 pub mod manifest;

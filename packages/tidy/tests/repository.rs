@@ -1,7 +1,7 @@
 //! This repository obeys its own rules.
 #![cfg(test)]
 
-use imajin_tidy::{Complaint, Tree, decisions, golden, graph, manifest, migrations, ratchet, supply, text};
+use imajin_tidy::{Complaint, Tree, decisions, evidence, golden, graph, manifest, migrations, ratchet, supply, text};
 
 #[track_caller]
 fn assert_none(complaints: &[Complaint]) {
@@ -30,6 +30,17 @@ fn every_directory_of_crates_holds_a_crate_with_the_shared_settings() {
 #[test]
 fn every_decision_is_listed() {
     assert_none(&decisions::check(&tree()));
+}
+
+#[test]
+fn what_the_security_page_names_is_tested() {
+    let tree = tree();
+    assert_none(&evidence::check(&tree));
+    assert!(
+        evidence::count(&tree) >= 50,
+        "the page names {} tests",
+        evidence::count(&tree)
+    );
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod time;
 pub use assets::{asset_url, assets_router};
 pub use href::href;
 pub use pages::{
+    access::{GrantItem, GrantsPage, SessionItem, SessionsPage},
     account::{BalanceRow, MePage, ReceiptDirection, ReceiptRow},
     directory::{DirectoryCounts, DirectoryPage, NodePage, NodeRow, NodeState},
     event::{EventDetail, EventPage, EventState, SplitPart, SplitView, TierRow, TierState},
@@ -42,7 +43,9 @@ pub use pages::{
     order::{OrderPage, OrderState, TicketLink},
     passkeys::{PasskeyItem, PasskeysPage},
     pay::{PayState, SandboxPayPage},
-    profile::{ContactInput, ContactRow, PeoplePage, Person, ProfileEditPage, ProfileLinkRow, ProfilePage, WorkRow},
+    profile::{
+        ContactInput, ContactRow, PeoplePage, Person, ProfileEditPage, ProfileLinkRow, ProfilePage, SaidRow, WorkRow,
+    },
     receipt::{FeeRow, LegRow, PathStep, ReceiptPage},
     ticket::{TicketCard, TicketPage, TicketState},
 };

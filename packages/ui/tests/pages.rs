@@ -319,6 +319,16 @@ fn states_show_what_they_must() {
         !html("ticket-revoked").contains("class=\"qr\""),
         "no code on a ticket that opens no door"
     );
+    assert!(html("me-visitor").contains("id=\"settle-button\"") && !html("me").contains("settle-button"));
+    assert!(
+        html("keys-mailbox").contains("This node keeps the key") && !html("keys-mailbox").contains("<script"),
+        "a mailbox is told who keeps its key"
+    );
+    for name in ["sessions", "sessions-mailbox"] {
+        assert_eq!(html(name).matches("This browser").count(), 1, "{name}");
+        assert_eq!(html(name).matches("action=\"/auth/sessions/end\"").count(), 2, "{name}");
+    }
+    assert!(html("profile-edit").contains("id=\"handle\"") && !html("profile-edit-mailbox").contains("id=\"handle\""));
     let receipt = html("receipt");
     for exact in [
         ">7.00<",

@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use imajin_auth_api::{
-    AccountExport, AccountRecord, AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList,
-    DeviceListRequest, DeviceListView, HoldingsFetch, IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent,
-    SessionViewRequest, SetupState, SetupStateRequest,
+    AccountExport, AccountRecord, AttestationExport, AttestationExported, AttestationView, AttestationsAbout, AuthApi,
+    CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList, DeviceListRequest, DeviceListView,
+    HoldingsFetch, IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent, SessionViewRequest, SetupState,
+    SetupStateRequest,
 };
 use imajin_did::{Did, Method};
 use imajin_kernel::Problem;
@@ -61,6 +62,14 @@ impl AuthApi for Auth {
 
     async fn holdings_fetch(&self, request: HoldingsFetch) -> Result<Vec<Did>, Problem> {
         Ok(self.holdings(&request.did).await?)
+    }
+
+    async fn attestation_list(&self, request: AttestationsAbout) -> Result<Vec<AttestationView>, Problem> {
+        Ok(self.testimonies(request).await?)
+    }
+
+    async fn attestation_export(&self, request: AttestationExport) -> Result<AttestationExported, Problem> {
+        Ok(self.attestations_exported(request).await?)
     }
 
     async fn account_export(&self, request: AccountExport) -> Result<AccountRecord, Problem> {

@@ -40,6 +40,8 @@ pub(crate) struct AttestationList {
     pub(crate) attestation_type: Option<String>,
     pub(crate) cursor: Option<String>,
     pub(crate) limit: Option<u32>,
+    /// Also what was taken back: for the attester alone.
+    pub(crate) revoked_too: bool,
 }
 
 /// A stored document.
@@ -269,9 +271,10 @@ impl AttestationList {
         if self.subject.is_none() && self.attester.is_none() {
             return Err(AuthError::ListForm("Name a `subject` or an `attester`."));
         }
-        let mut query = attestations::table
-            .filter(attestations::deleted_at.is_null())
-            .into_boxed();
+        let mut query = attestations::table.into_boxed();
+        if !self.revoked_too {
+            query = query.filter(attestations::deleted_at.is_null());
+        }
         if let Some(subject) = &self.subject {
             query = query.filter(attestations::subject_did.eq(registered_form(conn, auth, subject)?));
         }

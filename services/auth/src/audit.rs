@@ -14,12 +14,15 @@ use crate::SERVICE;
 use crate::attestations::attestations_audit;
 use crate::claims::claims_audit;
 use crate::custodial::custodial_label;
+use crate::handle::Handle;
+use crate::handles::{Chosen, chosen_handle, handles_audit};
 use crate::identities::CUSTODY_NODE;
 use crate::key_log;
 use crate::key_log::audit::key_logs_audit;
 use crate::registration::{RegisterBody, Registration};
+use crate::residents::{settled_find, visitor_or_resident_fits};
 use crate::rows::{
-    AttestationRow, ChallengeUseRow, CustodialKeyRow, DevelopmentMailRow, DeviceRequestRow, DeviceRow,
+    AttestationRow, ChallengeUseRow, CustodialKeyRow, DevelopmentMailRow, DeviceRequestRow, DeviceRow, HandleRow,
     IdentityAliasRow, IdentityClaimRow, IdentityRow, KeyLogEntryRow, KeyLogReceiptRow, MailboxAliasRow,
     MailboxProofRow, MirroredLogRow, NodeRoleRow, SessionKeyRow, SessionRow, SetupTokenRow,
 };
@@ -40,6 +43,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
     let sealer = Sealer::for_service(keyring, SERVICE);
     let mut findings = Vec::new();
     IdentityRow::audit(conn, &sealer, &mut findings)?;
+    HandleRow::audit(conn, &sealer, &mut findings)?;
     IdentityAliasRow::audit(conn, &sealer, &mut findings)?;
     MailboxAliasRow::audit(conn, &sealer, &mut findings)?;
     CustodialKeyRow::audit(conn, &sealer, &mut findings)?;
@@ -74,6 +78,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
         custodial_keys_audit(conn, keyring, &mut findings)?;
         attestations_audit(conn, &mut findings)?;
         claims_audit(conn, &mut findings)?;
+        handles_audit(conn, &mut findings)?;
         crate::oidc::audit::content_audit(conn, keyring, &mut findings)?;
         federation::audit::links_audit(conn, &mut findings)?;
         crate::passkeys::audit::passkeys_audit(conn, &mut findings)?;
@@ -99,14 +104,17 @@ fn identities_audit(conn: &mut Conn, findings: &mut Vec<Finding>) -> QueryResult
         last.did.as_str().clone_into(&mut after);
         for row in rows {
             let logged = mutation::last_body(conn, row.did.as_str())?;
-            if !logged.is_some_and(|logged| is_as_logged(&row, &logged)) {
+            let chosen = chosen_handle(conn, &row.did)?;
+            let settled = settled_find(conn, &row)?;
+            let later = (chosen.as_ref(), settled.as_ref());
+            if !logged.is_some_and(|logged| is_as_logged(&row, &logged, later)) {
                 findings.push(finding("identities", row.did.as_str(), "it is not what was registered"));
             }
         }
     }
 }
 
-fn is_as_logged(row: &IdentityRow, logged: &Logged) -> bool {
+fn is_as_logged(row: &IdentityRow, logged: &Logged, (chosen, settled): (Option<&Chosen>, Option<&Logged>)) -> bool {
     let owner_fits = logged.owner_did == row.did.as_str() && row.owner_did == row.did;
     // An erased body leaves nothing to compare with; that it was erased is in the log itself.
     let Some(body) = &logged.body else { return owner_fits };
@@ -114,7 +122,7 @@ fn is_as_logged(row: &IdentityRow, logged: &Logged) -> bool {
         registration::ACTION => {
             let parsed = serde_json::from_slice::<RegisterBody>(body).ok();
             let said = parsed.and_then(|body| Registration::parse(&body).ok());
-            owner_fits && said.is_some_and(|said| registration_fits(row, &said))
+            owner_fits && said.is_some_and(|said| registration_fits(row, &said, chosen))
         }
         soft::ACTION_CREATE => {
             let said: Option<Value> = serde_json::from_slice(body).ok();
@@ -127,22 +135,28 @@ fn is_as_logged(row: &IdentityRow, logged: &Logged) -> bool {
                 && row.handle.is_none()
                 && row.name.is_none()
         }
-        federation::arrive::ACTION_LINK => owner_fits && federation::audit::visitor_fits(row, logged),
+        federation::arrive::ACTION_LINK => owner_fits && visitor_or_resident_fits(row, logged, settled, chosen),
         _ => false,
     }
 }
 
-fn registration_fits(row: &IdentityRow, said: &Registration) -> bool {
+fn registration_fits(row: &IdentityRow, said: &Registration, chosen: Option<&Chosen>) -> bool {
     // Once there is a log of its keys, they are what that says.
     let keys_fit = row.key_state.is_some()
         || (row.public_key == said.key.as_bytes()
             && row.recovery_key == said.recovery_key
             && said.key_log.is_none()
             && row.deleted_at.is_none());
+    // The handle can be changed later; the rest of what was said stays.
+    let handle_fits = match chosen {
+        None => row.handle.as_deref() == said.handle.as_ref().map(Handle::as_str),
+        Some(chosen) => chosen.fits(row.handle.as_deref()),
+    };
     said.key.did() == row.did
         && keys_fit
         && row.custody != CUSTODY_NODE
-        && (&row.kind, &row.handle, &row.name) == (&said.kind, &said.handle, &said.name)
+        && handle_fits
+        && (&row.kind, &row.name) == (&said.kind, &said.name)
 }
 
 fn key_is_did(bytes: &[u8], did: &Did) -> bool {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use imajin_auth_api::ProfilesClient;
 use imajin_did::{Did, Keyring, Resolver};
 use imajin_kernel::{Env, Problem, Span};
 use imajin_store::mutation::Writer;
@@ -46,6 +47,8 @@ pub struct AuthDeps {
     pub resolver: Option<Arc<dyn Resolver>>,
     /// Whose receipts for entries of key logs count here besides the node's own.
     pub witnesses: Vec<Witness>,
+    /// Who keeps pictures; without it, nobody has one.
+    pub profiles: Option<ProfilesClient>,
     /// What the operator has switched on.
     pub options: AuthOptions,
 }
@@ -79,6 +82,7 @@ pub struct Auth {
     pub(crate) keys: SessionKeys,
     pub(crate) outbound: Option<Outbound>,
     pub(crate) resolver: Option<Arc<dyn Resolver>>,
+    pub(crate) profiles: Option<ProfilesClient>,
     pub(crate) options: AuthOptions,
     /// Asks other nodes, whoever named them.
     pub(crate) peers: GuardedClient,
@@ -116,6 +120,7 @@ impl Auth {
             mail,
             resolver,
             witnesses,
+            profiles,
             options,
         } = deps;
         let sealer = Sealer::for_service(&keyring, SERVICE);
@@ -132,6 +137,7 @@ impl Auth {
             keys,
             outbound,
             resolver,
+            profiles,
             options,
             peers: GuardedClient::new(options.reach, PEER_TIMEOUT)?,
             witnesses: witnesses.into(),

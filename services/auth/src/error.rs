@@ -53,8 +53,14 @@ pub enum AuthError {
     #[error("This handle is reserved.")]
     HandleReserved,
     /// Somebody else has the handle.
-    #[error("This handle is taken.")]
+    #[error("This handle is taken, was somebody's until a short time ago, or looks like one of these.")]
     HandleTaken,
+    /// The handle was changed a short time ago.
+    #[error("You have changed your handle a short time ago: it can be changed once in seven days.")]
+    HandleTooSoon {
+        /// When it can be changed again.
+        retry_after_seconds: u32,
+    },
     /// The request is signed by another key than the one it registers.
     #[error("The request is signed by another key than the one that it registers.")]
     OtherSigner,
@@ -220,7 +226,10 @@ impl AuthError {
             Self::CallerUnknown | Self::KeyKindOther | Self::MailboxCaller | Self::SessionEnded => {
                 Code::Unauthenticated
             }
-            Self::MailboxLimit { .. } | Self::AttestationLimit { .. } | Self::RotationTooOften => Code::RateLimited,
+            Self::MailboxLimit { .. }
+            | Self::AttestationLimit { .. }
+            | Self::HandleTooSoon { .. }
+            | Self::RotationTooOften => Code::RateLimited,
             Self::MailQueueFull => Code::Unavailable,
         }
     }
@@ -273,7 +282,8 @@ impl From<AuthError> for Problem {
                 let mut problem = Self::new(error.code(), error.to_string());
                 problem.hint = error.hint().map(str::to_owned);
                 if let AuthError::MailboxLimit { retry_after_seconds }
-                | AuthError::Keys(KeyRefusal::MirrorsFull { retry_after_seconds }) = error
+                | AuthError::Keys(KeyRefusal::MirrorsFull { retry_after_seconds })
+                | AuthError::HandleTooSoon { retry_after_seconds } = error
                 {
                     problem.retry_after_seconds = Some(retry_after_seconds);
                 }

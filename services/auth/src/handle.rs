@@ -91,6 +91,33 @@ impl Handle {
     pub(crate) fn into_string(self) -> String {
         self.0
     }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What it looks like: two handles with one look are easily taken for each other.
+    pub(crate) fn look(&self) -> String {
+        look(&self.0)
+    }
+}
+
+/// Letters and digits that are drawn alike become one, and underscores are nothing.
+fn look(handle: &str) -> String {
+    let drawn: String = handle
+        .chars()
+        .filter(|letter| *letter != '_')
+        .map(|letter| match letter {
+            '0' => 'o',
+            '1' | 'i' => 'l',
+            other => other,
+        })
+        .collect();
+    drawn.replace("rn", "m").replace("vv", "w")
+}
+
+fn is_reserved(handle: &str) -> bool {
+    RESERVED.binary_search(&handle).is_ok() || RESERVED.iter().any(|name| look(name) == look(handle))
 }
 
 /// Whether a text has the form of a handle, reserved or not.
@@ -108,7 +135,7 @@ impl FromStr for Handle {
         if !is_handle_shaped(text) {
             return Err(AuthError::HandleForm);
         }
-        if RESERVED.binary_search(&text).is_ok() {
+        if is_reserved(text) {
             return Err(AuthError::HandleReserved);
         }
         Ok(Self(text.to_owned()))
@@ -146,6 +173,27 @@ mod tests {
         let long = "a".repeat(31);
         for bad in ["", "ab", "Abc", "a-b", "a b", "ä_ö", "did:mjn:x", long.as_str()] {
             assert!(matches!(bad.parse::<Handle>(), Err(AuthError::HandleForm)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_drawn_alike_have_one_look() {
+        let look_of = |text: &str| text.parse::<Handle>().unwrap().look();
+        for (one, other) in [
+            ("ada_l", "ada1"),
+            ("bob0", "b0bo"),
+            ("warren", "vvarren"),
+            ("modem", "modern"),
+            ("___x", "x___"),
+        ] {
+            assert_eq!(look_of(one), look_of(other), "{one} {other}");
+        }
+        assert_ne!(look_of("ada"), look_of("adb"));
+        for reserved in ["adm1n", "r00t", "_root_", "supp0rt", "irnajin", "m_e"] {
+            assert!(
+                matches!(reserved.parse::<Handle>(), Err(AuthError::HandleReserved)),
+                "{reserved}"
+            );
         }
     }
 

@@ -21,6 +21,8 @@ pub(crate) const CUSTODY_OWN: &str = "own";
 pub(crate) const CUSTODY_NODE: &str = "node";
 /// The person holds the key, and another node is their home.
 pub(crate) const CUSTODY_HOME: &str = "home";
+/// The same, and the person has registered here as well.
+pub(crate) const CUSTODY_RESIDENT: &str = "resident";
 
 /// What an actor can be. `presence` and `actor` are what older clients send.
 const KINDS: [&str; 9] = [
@@ -47,6 +49,8 @@ pub(crate) struct Identity {
     pub(crate) tier: Tier,
     pub(crate) created_at: Timestamp,
     pub(crate) deactivated: bool,
+    /// Another node is the home: it says which keys count.
+    pub(crate) home_elsewhere: bool,
 }
 
 impl Identity {
@@ -58,7 +62,7 @@ impl Identity {
         let recovery_key = recovery_key.map_err(|_error| unreadable())?;
         let state = key_log::state_parse(&row)?;
         let custody = match row.custody.as_str() {
-            CUSTODY_OWN | CUSTODY_HOME => Custody::Own,
+            CUSTODY_OWN | CUSTODY_HOME | CUSTODY_RESIDENT => Custody::Own,
             CUSTODY_NODE => Custody::Node,
             _ => return Err(unreadable()),
         };
@@ -80,6 +84,7 @@ impl Identity {
             name: row.name,
             created_at: row.created_at,
             deactivated: row.deleted_at.is_some(),
+            home_elsewhere: [CUSTODY_HOME, CUSTODY_RESIDENT].contains(&row.custody.as_str()),
             did: row.did,
         })
     }
@@ -155,8 +160,12 @@ pub(crate) fn caller_find(
         Some(identity) if identity.deactivated => Err(AuthError::IdentityDeactivated),
         Some(identity) if identity.is_contested() => Err(KeyRefusal::Contested.into()),
         Some(identity) => Ok(CallerKeys {
+            keys: if identity.home_elsewhere {
+                key_log::foreign_keys(conn, sealer, &identity.key)?
+            } else {
+                identity.keys
+            },
             did: identity.did,
-            keys: identity.keys,
             tier: identity.tier,
             custody: identity.custody,
         }),

@@ -7,12 +7,14 @@
 //! |---|---|
 //! | a key becomes known here | `registration` |
 //! | a challenge is given out (without a row) and answered (once) | `challenge`, `login` |
+//! | a handle is taken, changed, given up | `handle`, `handles` |
 //! | its keys change: entries, witnesses, mirrors, devices | `key_log` |
 //! | a session: a signed token that names a row | `sessions`, `session_keys` |
 //! | a mailbox is proven, a soft identity stands for it | `mailbox`, `mailer`, `soft`, `custodial` |
 //! | a soft identity is claimed by a key | `claims` |
 //! | one identity says something about another, and takes it back | `attestations` |
 //! | people of other nodes sign in here, and ours there | `federation` |
+//! | a visitor registers here as well | `residents` |
 //! | passkeys open sessions (WebAuthn) | `passkeys` |
 //! | applications learn who somebody is (OpenID Connect) | `oidc` |
 //! | somebody becomes the operator | `setup` |
@@ -30,12 +32,14 @@ mod audit;
 mod auth;
 mod challenge;
 mod claims;
+mod client_name;
 mod custodial;
 mod documents;
 mod error;
 mod export;
 mod federation;
 mod handle;
+mod handles;
 mod identities;
 mod key_log;
 mod key_rotation;
@@ -46,8 +50,10 @@ mod mailer;
 mod names;
 mod oidc;
 mod passkeys;
+mod profiles;
 mod purge;
 mod registration;
+mod residents;
 mod routes;
 mod rows;
 mod schema;
@@ -55,6 +61,7 @@ mod session_keys;
 mod sessions;
 mod setup;
 mod soft;
+mod testimonies;
 mod vault;
 
 use imajin_store::{Migrations, embed_migrations};

@@ -72,10 +72,24 @@ pub(crate) fn challenge_spend(conn: &mut Conn, auth: &Writing, returned: &Return
     }
 }
 
-/// The current key that made a signature over a challenge.
+/// Which key has answered a challenge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Answered {
+    /// One of the current keys.
+    by_key: Option<PublicKey>,
+    /// The recovery key: it opens a session, too, so that who has lost the other one can still read.
+    by_recovery: bool,
+}
+
+/// Finds the key that has made a signature; `fits` checks it with one key.
 ///
-/// As many keys are always tried as an identity can have: it takes as long for one that has few, or does not exist.
-fn key_of_answer(identity: Option<&Identity>, returned: &Returned, signature: &Signature) -> Option<PublicKey> {
+/// As many keys are always tried as an identity can have, and one for the recovery key: it takes as long for one that
+/// has few, or none, or does not exist.
+fn key_of_answer(
+    identity: Option<&Identity>,
+    returned: &Returned,
+    fits: &mut dyn FnMut(&PublicKey) -> bool,
+) -> Answered {
     // Of a deactivated identity the last key counts, to be told so.
     let keys = match identity {
         Some(identity) if !identity.keys.is_empty() => identity.keys.clone(),
@@ -85,12 +99,17 @@ fn key_of_answer(identity: Option<&Identity>, returned: &Returned, signature: &S
     let mut found = None;
     for place in 0..KEYS_MAX {
         let key = keys.get(place).copied().unwrap_or(returned.key);
-        let fits = key.verify(returned.text.as_bytes(), signature).is_ok();
-        if fits && place < keys.len() && found.is_none() {
+        let is_signed = fits(&key);
+        if is_signed && place < keys.len() && found.is_none() {
             found = Some(key);
         }
     }
-    found
+    let recovery = identity.and_then(|identity| identity.recovery_key);
+    let is_signed = fits(&recovery.unwrap_or(returned.key));
+    Answered {
+        by_key: found,
+        by_recovery: is_signed && recovery.is_some(),
+    }
 }
 
 impl Auth {
@@ -127,13 +146,9 @@ impl Auth {
                 Ok::<_, AuthError>((identity, named))
             })
             .await?;
-        let by_key = key_of_answer(identity.as_ref(), &returned, &signature);
-        // The recovery key opens a session, too: who has lost the other one can still read. Both are always tried, so
-        // that an identity without one takes as long.
         let recovery = identity.as_ref().and_then(|identity| identity.recovery_key);
-        let tried = recovery.unwrap_or(returned.key);
-        let is_signed = tried.verify(returned.text.as_bytes(), &signature).is_ok();
-        let by_recovery = is_signed && recovery.is_some();
+        let mut fits = |key: &PublicKey| key.verify(returned.text.as_bytes(), &signature).is_ok();
+        let Answered { by_key, by_recovery } = key_of_answer(identity.as_ref(), &returned, &mut fits);
         if (by_key.is_none() && !by_recovery) || named_did.as_ref() != Some(&returned.did) {
             return Err(AuthError::LoginFailed);
         }
@@ -164,5 +179,83 @@ impl Auth {
         })
         .await?;
         Ok(opened)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use imajin_did::SecretKey;
+    use imajin_kernel::Timestamp;
+    use imajin_web::Tier;
+
+    use super::*;
+
+    fn key(seed: u8) -> PublicKey {
+        SecretKey::from_seed([seed; 32]).public()
+    }
+
+    fn returned() -> Returned {
+        Returned {
+            digest: String::new(),
+            text: "challenge".to_owned(),
+            did: key(1).did(),
+            key: key(1),
+            expires_at: Timestamp::from_seconds(0),
+        }
+    }
+
+    fn identity(keys: &[u8], recovery: Option<u8>) -> Identity {
+        Identity {
+            did: key(1).did(),
+            key: key(1),
+            keys: keys.iter().map(|seed| key(*seed)).collect(),
+            state: None,
+            recovery_key: recovery.map(key),
+            kind: "human".to_owned(),
+            handle: None,
+            name: None,
+            custody: Custody::Own,
+            tier: Tier::Key,
+            created_at: Timestamp::from_seconds(0),
+            deactivated: false,
+            home_elsewhere: false,
+        }
+    }
+
+    /// How many signatures are checked when `signer` has answered, and who it was.
+    fn tried(identity: Option<&Identity>, signer: u8) -> (usize, Answered) {
+        let mut count = 0;
+        let answered = key_of_answer(identity, &returned(), &mut |tried| {
+            count += 1;
+            *tried == key(signer)
+        });
+        (count, answered)
+    }
+
+    #[test]
+    fn an_unknown_name_takes_as_many_signatures_as_a_known_one() {
+        let nobody = Answered {
+            by_key: None,
+            by_recovery: false,
+        };
+        let many: Vec<u8> = (1..=16).collect();
+        let known = [
+            identity(&[1], None),
+            identity(&[1], Some(99)),
+            identity(&many, Some(99)),
+            identity(&[], None),
+        ];
+        let all = KEYS_MAX + 1;
+        assert_eq!(tried(None, 200), (all, nobody));
+        // Not even the key that the challenge is for makes an identity of nobody.
+        assert_eq!(tried(None, 1).0, all);
+        for identity in &known {
+            for signer in [1, 16, 99, 200] {
+                assert_eq!(tried(Some(identity), signer).0, all, "{signer}");
+            }
+            assert_eq!(tried(Some(identity), 200).1, nobody);
+        }
+        assert_eq!(tried(Some(&known[2]), 16).1.by_key, Some(key(16)));
+        assert!(tried(Some(&known[1]), 99).1.by_recovery && !tried(Some(&known[0]), 99).1.by_recovery);
     }
 }

@@ -11,13 +11,15 @@ use crate::AuthError;
 use crate::auth::{Auth, Writing};
 use crate::challenge::{self, Returned};
 use crate::handle::Handle;
+use crate::handles::{handle_check, handle_take};
 use crate::identities::{CUSTODY_OWN, Identity, kind_parse, name_parse, operator_find};
 use crate::key_log::{FirstEntry, KeyRefusal, devices, log_load, mirrored_find, row_apply};
 use crate::log::{Authority, mutation_record};
 use crate::login::{challenge_spend, signature_parse};
 use crate::names::{Name, identity_by_name};
+use crate::residents::{is_visitor, settle};
 use crate::rows::{IdentityAliasRow, IdentityRow};
-use crate::schema::{identities, identity_aliases};
+use crate::schema::identity_aliases;
 
 /// The action in the mutation log.
 pub(crate) const ACTION: &str = "identity.register";
@@ -56,7 +58,7 @@ pub(crate) struct RegisterBody {
 pub(crate) struct Registration {
     pub(crate) key: PublicKey,
     pub(crate) kind: String,
-    pub(crate) handle: Option<String>,
+    pub(crate) handle: Option<Handle>,
     pub(crate) name: Option<String>,
     pub(crate) recovery_key: Option<String>,
     pub(crate) key_log: Option<serde_json::Value>,
@@ -70,7 +72,7 @@ impl Registration {
         Ok(Self {
             key,
             kind: kind_parse(&body.kind)?,
-            handle: handle.map(Handle::into_string),
+            handle,
             name: body.name.as_deref().map(name_parse).transpose()?,
             recovery_key: body
                 .recovery_key
@@ -171,6 +173,13 @@ impl Step {
         challenge_spend(conn, auth, &self.returned)?;
         let operator = operator_find(conn, &auth.sealer)?;
         if let Some(row) = identity_by_name(conn, &auth.sealer, &Name::Native(self.did.clone()))? {
+            if is_visitor(&row) {
+                let (registration, raw) = (&self.registration, self.raw.clone());
+                return Ok(Registered {
+                    identity: settle(conn, auth, row, registration, raw, &self.authority)?,
+                    created: true,
+                });
+            }
             let identity = Identity::from_row(row, operator.as_ref())?;
             if identity.deactivated {
                 return Err(AuthError::IdentityDeactivated);
@@ -184,7 +193,7 @@ impl Step {
         }
         let mirrored = self.mirrored_take(conn, auth)?;
         if let Some(handle) = &self.registration.handle {
-            handle_free(conn, handle)?;
+            handle_check(conn, &auth.sealer, handle, &self.did, auth.env.now())?;
         }
         let (did, raw) = (&self.did, self.raw.clone());
         let proof = mutation_record(conn, auth, did, ACTION, did.as_str(), raw, &self.authority)?;
@@ -193,6 +202,9 @@ impl Step {
             row_apply(&mut row, state)?;
         }
         let row = row.insert(conn, &auth.sealer)?;
+        if let Some(handle) = &self.registration.handle {
+            handle_take(conn, &auth.sealer, handle, did, row.created_at, &row.proof)?;
+        }
         short_alias_note(conn, &auth.sealer, &row, &self.registration.key)?;
         match (&mirrored, &self.first) {
             (Some(state), _) => devices::reconcile(conn, auth, state, None)?,
@@ -229,7 +241,7 @@ impl Step {
             did: self.did.clone(),
             public_key: registration.key.to_bytes().to_vec(),
             kind: registration.kind,
-            handle: registration.handle,
+            handle: registration.handle.map(Handle::into_string),
             name: registration.name,
             custody: CUSTODY_OWN.to_owned(),
             recovery_key: registration.recovery_key,
@@ -240,18 +252,6 @@ impl Step {
             key_state: None,
             row_seal: Vec::new(),
         }
-    }
-}
-
-fn handle_free(conn: &mut Conn, handle: &str) -> Result<(), AuthError> {
-    let taken: i64 = identities::table
-        .filter(identities::handle.eq(handle))
-        .count()
-        .get_result(conn)?;
-    if taken == 0 {
-        Ok(())
-    } else {
-        Err(AuthError::HandleTaken)
     }
 }
 

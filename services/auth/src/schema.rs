@@ -28,6 +28,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    handles (handle) {
+        handle -> Text,
+        look -> Text,
+        did -> Text,
+        proof -> Text,
+        taken_at -> BigInt,
+        left_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
     mailbox_aliases (alias) {
         alias -> Text,
         did -> Text,

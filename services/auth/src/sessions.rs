@@ -29,6 +29,7 @@ pub(crate) const METHOD_KEY: &str = "key";
 pub(crate) const METHOD_RECOVERY: &str = "recovery";
 pub(crate) const METHOD_MAILBOX: &str = "mailbox";
 const ACTION_REVOKE: &str = "session.revoke";
+const ACTION_REVOKE_ALL: &str = "session.revoke_all";
 
 /// The claims of a session token beside the standard ones: none. What the identity is called or may do can change
 /// while the token lives, so it is looked up.
@@ -242,6 +243,39 @@ impl Auth {
                     &authority,
                 )?;
                 session_revoke(conn, &auth, id, Some(&did))
+            })
+            .await
+    }
+}
+
+impl Auth {
+    /// Ends all of the caller's sessions but one, by a signed request; says how many.
+    pub(crate) async fn sessions_end_signed(
+        &self,
+        keep: Option<SessionId>,
+        verified: &imajin_web::Verified,
+        raw: Vec<u8>,
+    ) -> Result<usize, AuthError> {
+        let (did, authority) = (verified.did().clone(), Authority::Signed(verified.proof().clone()));
+        let auth = self.writing();
+        self.db
+            .write(move |conn| {
+                let (now, object) = (auth.env.now(), format!("sessions/{did}"));
+                mutation_record(conn, &auth, &did, ACTION_REVOKE_ALL, &object, raw.clone(), &authority)?;
+                let rows: Vec<SessionRow> = living_rows(did.clone(), now)
+                    .select(SessionRow::as_select())
+                    .load(conn)?;
+                if keep.is_some_and(|keep| !rows.iter().any(|row| row.id == keep)) {
+                    return Err(AuthError::SessionUnknown);
+                }
+                let others: Vec<SessionRow> = rows.into_iter().filter(|row| Some(row.id) != keep).collect();
+                let ended = others.len();
+                for row in others {
+                    let mut row = row.intact(&auth.sealer)?;
+                    row.revoked_at = Some(now);
+                    row.save(conn, &auth.sealer)?;
+                }
+                Ok(ended)
             })
             .await
     }

@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::Stream;
-use imajin_auth_api::AccountExport;
+use imajin_auth_api::{AccountExport, AttestationExport};
 use imajin_did::Did;
 use imajin_events_api::{EventList, EventsClient, OrderList, TicketList};
 use imajin_kernel::{Code, Problem};
@@ -35,6 +35,8 @@ enum Part {
     Profile,
     Avatar,
     Account,
+    AttestationsGiven,
+    AttestationsReceived,
     Balances,
     Receipts,
     Events,
@@ -44,10 +46,12 @@ enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Profile,
         Self::Avatar,
         Self::Account,
+        Self::AttestationsGiven,
+        Self::AttestationsReceived,
         Self::Balances,
         Self::Receipts,
         Self::Events,
@@ -62,6 +66,8 @@ impl Part {
             Self::Profile => ("profile", "profile"),
             Self::Avatar => ("avatar", "profile"),
             Self::Account => ("account", "auth"),
+            Self::AttestationsGiven => ("attestationsGiven", "auth"),
+            Self::AttestationsReceived => ("attestationsReceived", "auth"),
             Self::Balances => ("balances", "pay"),
             Self::Receipts => ("receipts", "pay"),
             Self::Events => ("events", "events"),
@@ -246,6 +252,10 @@ impl Export {
             Part::Profile => Page::single(&self.profile.own(&self.did).await?),
             Part::Avatar => self.avatar().await,
             Part::Account => Page::single(&self.profile.auth.account_export(AccountExport { did: owner }).await?),
+            Part::AttestationsGiven | Part::AttestationsReceived => {
+                let given = part == Part::AttestationsGiven;
+                self.attestations(owner, given, next).await
+            }
             Part::Balances => {
                 let balances = self.pay()?.balance_list(BalanceList { owner }).await?;
                 Ok(Page {
@@ -314,6 +324,20 @@ impl Export {
             next = page.cursor;
         }
         Ok(Page { rows, next })
+    }
+
+    async fn attestations(&self, did: Did, given: bool, cursor: Option<String>) -> Result<Page, Problem> {
+        let export = AttestationExport {
+            did,
+            given,
+            cursor,
+            limit: PAGE,
+        };
+        let page = self.profile.auth.attestation_export(export).await?;
+        Ok(Page {
+            next: page.cursor.clone(),
+            ..Page::of(&page.attestations, |_| String::new())?
+        })
     }
 
     async fn avatar(&self) -> Result<Page, Problem> {

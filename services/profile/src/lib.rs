@@ -10,7 +10,7 @@
 //! | everything of one's own | `export` |
 //! | what `imajin verify` checks | `audit` |
 //!
-//! Handles are auth's: here is a copy for lists and search, taken at each change.
+//! Handles are auth's: here is a copy for lists and search, made anew when auth says that it has changed.
 //!
 //! **Architecture Invariant:** no byte of an uploaded file is kept or served. A picture is decoded and written anew,
 //! without whatever else the file held; the log keeps the digest of what was signed, not the file.
@@ -22,6 +22,7 @@ mod api;
 mod audit;
 mod config;
 mod context;
+mod copies;
 mod domain;
 mod error;
 mod export;

@@ -169,7 +169,7 @@ impl Profile {
     }
 
     /// The public facts that auth has about an identity.
-    async fn identity(&self, did_or_handle: &str) -> Result<Option<IdentityView>, Problem> {
+    pub(crate) async fn identity(&self, did_or_handle: &str) -> Result<Option<IdentityView>, Problem> {
         let request = IdentityFetch {
             did_or_handle: did_or_handle.to_owned(),
         };
@@ -202,6 +202,12 @@ impl Profile {
         // A mailbox identity that has written nothing about itself is a pseudonym, and nobody needs to know that it is.
         if row.is_none() && avatar.is_none() && identity.custody == Custody::Node && !is_self {
             return Ok(None);
+        }
+        let is_stale = row
+            .as_ref()
+            .is_some_and(|row| !deleted && row.handle != identity.handle);
+        if is_stale && let Err(error) = self.copy_refresh(identity.clone()).await {
+            tracing::warn!(%error, "the copy of a handle could not be made anew");
         }
         let mut view = view::profile_view(&self.site.public, identity, row.as_ref(), avatar.as_deref())?;
         let relation = if view.contact.is_empty() {

@@ -13,6 +13,8 @@ pub struct MePage {
     pub shell: Shell,
     /// The viewer's handle on this node, if any.
     pub handle: Option<String>,
+    /// Whether the viewer's home is another node, and they have not registered here.
+    pub is_visitor: bool,
     /// Whether this node keeps profiles.
     pub has_profiles: bool,
     /// Tickets, next event first.

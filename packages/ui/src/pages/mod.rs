@@ -1,5 +1,6 @@
 //! One struct per page, one file per group of pages. The markup is in `templates/`, under the same names.
 
+pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod directory;
 pub(crate) mod event;

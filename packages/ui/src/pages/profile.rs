@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::{Shell, did_short};
+use crate::{Shell, When, did_short};
 
 /// How somebody is shown: picture, name, handle.
 #[derive(Debug, Clone, Default)]
@@ -60,8 +60,32 @@ pub struct ProfilePage {
     pub contact: Vec<ContactRow>,
     /// What they have made, with the manifest that says who shares in it.
     pub works: Vec<WorkRow>,
+    /// What others have signed about them.
+    pub said: Vec<SaidRow>,
     /// Whether the reader is this person.
     pub is_own: bool,
+}
+
+/// Something that somebody has signed about a person.
+#[derive(Debug, Clone, Default)]
+pub struct SaidRow {
+    /// What kind of statement it is, such as `event.attended`.
+    pub kind: String,
+    /// Who says it: name, handle or a short DID.
+    pub attester: String,
+    /// The attester's page on this node.
+    pub attester_path: String,
+    /// When it arrived here.
+    pub time: When,
+    /// Path of the signed document.
+    pub document_path: String,
+}
+
+impl SaidRow {
+    /// The kind as words.
+    pub fn kind_label(&self) -> String {
+        self.kind.replace(['.', '_', '-'], " ")
+    }
 }
 
 /// A link of somebody's.
@@ -120,6 +144,8 @@ pub struct ProfileEditPage {
     pub contact: Vec<ContactInput>,
     /// Whether it has just been saved.
     pub is_saved: bool,
+    /// Whether the node keeps the writer's key: such a one has no handle.
+    pub is_soft: bool,
 }
 
 /// A way to reach somebody, to be written.

@@ -1,5 +1,6 @@
 //! Every page, filled with sample data: for the tests and for the gallery.
 
+mod access;
 mod federation;
 mod oidc;
 mod passkeys;
@@ -113,6 +114,7 @@ pub(crate) fn all(ink: &Ink) -> Vec<Sample> {
     samples.extend(oidc::samples(ink));
     samples.extend(federation::samples(ink));
     samples.extend(passkeys::samples(ink));
+    samples.extend(access::samples(ink));
     samples.extend(profiles::samples(ink));
     samples
 }

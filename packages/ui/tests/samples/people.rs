@@ -26,7 +26,15 @@ pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
                 next: ink.text("/me"),
             },
         ),
-        sample("keys", &keys(ink)),
+        sample(
+            "me-visitor",
+            &MePage {
+                is_visitor: true,
+                ..me(ink, Who::Key)
+            },
+        ),
+        sample("keys", &keys(ink, Who::Key)),
+        sample("keys-mailbox", &keys(ink, Who::Mailbox)),
         sample(
             "enrol",
             &EnrolPage {
@@ -75,6 +83,7 @@ fn me(ink: &Ink, who: Who) -> MePage {
     MePage {
         shell: ink.shell("Mira Okonkwo", "/me", who),
         handle: ink.maybe(ink.text("mira")),
+        is_visitor: false,
         has_profiles: !ink.bare,
         tickets: ink.list(vec![
             ticket_card(ink, TicketState::Valid),
@@ -221,9 +230,9 @@ fn login(ink: &Ink) -> LoginPage {
     }
 }
 
-fn keys(ink: &Ink) -> KeysPage {
+fn keys(ink: &Ink, who: Who) -> KeysPage {
     KeysPage {
-        shell: ink.shell("Keys and devices", "/keys", Who::Key),
+        shell: ink.shell("Keys and devices", "/keys", who),
         did: ink.text(DID),
         enrol_id: ink.text("ada"),
         enrol_url: "https://node.example/enrol?id=ada".to_owned(),

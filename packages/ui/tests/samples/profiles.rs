@@ -1,6 +1,8 @@
 //! Profiles: somebody's page, writing one's own, and finding somebody.
 
-use imajin_ui::{ContactInput, ContactRow, PeoplePage, Person, ProfileEditPage, ProfileLinkRow, ProfilePage, WorkRow};
+use imajin_ui::{
+    ContactInput, ContactRow, PeoplePage, Person, ProfileEditPage, ProfileLinkRow, ProfilePage, SaidRow, WorkRow,
+};
 
 use super::{DID, HASH, Ink, Sample, Who, sample};
 
@@ -57,6 +59,13 @@ fn profile(ink: &Ink, is_own: bool) -> ProfilePage {
             path: "/events/evt_1".to_owned(),
             manifest_path: "/events/api/events/evt_1/fair".to_owned(),
         }]),
+        said: ink.list(vec![SaidRow {
+            kind: ink.text("event.attended"),
+            attester: ink.text("Jonas Weber"),
+            attester_path: "/p/jonas".to_owned(),
+            time: ink.now(),
+            document_path: format!("/auth/api/attestations/{HASH}"),
+        }]),
         is_own,
     }
 }
@@ -85,6 +94,7 @@ fn edit(ink: &Ink, who: Who) -> ProfileEditPage {
             contact("location", "Location", "text", "street-address", "Berlin"),
         ],
         is_saved: !ink.bare,
+        is_soft: matches!(who, Who::Mailbox),
     }
 }
 

@@ -3,7 +3,10 @@
 //! Auth alone knows which keys speak for an identity, which sessions are alive, and holds the sealed keys of soft
 //! identities. Everyone else asks through [`AuthClient`].
 
+mod account;
+mod attestations;
 mod devices;
+mod profiles;
 
 use async_trait::async_trait;
 use imajin_did::{Did, PublicKey};
@@ -12,7 +15,10 @@ use imajin_proof::http_sig::SignedRequest;
 use imajin_web::{CallerKeys, Custody, Identities, SessionView, Tier, service_api};
 use serde::{Deserialize, Serialize};
 
+pub use account::{AccountExport, AccountRecord, GrantRecord, PasskeyRecord, SessionRecord};
+pub use attestations::{AttestationExport, AttestationExported, AttestationRecord, AttestationView, AttestationsAbout};
 pub use devices::{DeviceListRequest, DeviceListView, DeviceRequestView, DeviceView};
+pub use profiles::{IdentityChanged, IdentityNoted, PictureFind, PictureFound, ProfilesApi, ProfilesClient};
 
 service_api! {
     /// What other services may ask of auth.
@@ -42,7 +48,14 @@ service_api! {
         /// An identity and the soft ones that it has claimed: whose tickets and balances are its own.
         async fn holdings_fetch(HoldingsFetch) -> Vec<Did>;
 
-        /// Everything that auth keeps about somebody, for that somebody alone.
+        /// What others say about somebody, the newest first: what was checked and not taken back, by attesters who
+        /// are still here.
+        async fn attestation_list(AttestationsAbout) -> Vec<AttestationView>;
+
+        /// What somebody has said about others, or others about them, page by page: for that somebody alone.
+        async fn attestation_export(AttestationExport) -> AttestationExported;
+
+        /// Everything else that auth keeps about somebody, for that somebody alone.
         async fn account_export(AccountExport) -> AccountRecord;
 
         /// Whether the node still waits for its operator.
@@ -159,42 +172,6 @@ pub struct DevelopmentMail {
 pub struct HoldingsFetch {
     /// Any accepted form of the DID.
     pub did: Did,
-}
-
-/// See [`AuthApi::account_export`].
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AccountExport {
-    /// Whose account: whoever asks has checked that it is the reader's own.
-    pub did: Did,
-}
-
-/// What auth keeps about somebody.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AccountRecord {
-    /// The public facts.
-    pub identity: IdentityView,
-    /// The Multikey that may sign a new key in.
-    pub recovery_key: Option<String>,
-    /// The mailboxes that were proven, as they were typed. Nobody else may learn them.
-    pub mailboxes: Vec<String>,
-    /// The sessions that are alive, newest first.
-    pub sessions: Vec<SessionRecord>,
-}
-
-/// A session that is alive.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SessionRecord {
-    /// How it was opened: key, recovery or mailbox.
-    pub method: String,
-    /// What the client calls itself.
-    pub client: Option<String>,
-    /// When it was opened.
-    pub created_at: Timestamp,
-    /// When it ends by itself.
-    pub expires_at: Timestamp,
 }
 
 /// See [`AuthApi::setup_state`].

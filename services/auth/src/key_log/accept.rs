@@ -117,7 +117,7 @@ impl Auth {
             if identity.custody == Custody::Node {
                 return Err(KeyRefusal::Soft.into());
             }
-            if identity.is_visitor() {
+            if identity.home_elsewhere {
                 return Err(KeyRefusal::HomeElsewhere.into());
             }
             if let Some(known) = known_find(conn, &sealer, &node, &entry)? {

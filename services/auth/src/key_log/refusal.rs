@@ -24,8 +24,8 @@ pub enum KeyRefusal {
     /// The node holds the key.
     #[error("This identity belongs to a mailbox: the node holds its key, and there is no log of it.")]
     Soft,
-    /// The log of the identity is mirrored here, so its first key alone proves nothing any more.
-    #[error("This identity is at home at another node, whose key log is mirrored here.")]
+    /// Another node keeps the log of the identity, so its first key alone proves nothing here.
+    #[error("This identity is at home at another node, which keeps its key log.")]
     HomeElsewhere,
     /// So many logs of strangers were taken in lately.
     #[error("This node has taken in enough new key logs for now.")]

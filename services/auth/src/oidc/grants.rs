@@ -18,7 +18,7 @@ use crate::AuthError;
 use crate::auth::{Auth, Writing};
 use crate::log::{Authority, mutation_record};
 use crate::rows::{MailboxAliasRow, SessionRow};
-use crate::schema::{mailbox_aliases, oidc_grants, sessions};
+use crate::schema::{mailbox_aliases, oidc_codes, oidc_grants, oidc_tokens, sessions};
 use crate::sessions::Living;
 
 pub(crate) const ACTION_ALLOW: &str = "oidc.grant.allow";
@@ -34,6 +34,25 @@ pub(crate) struct Standing {
     pub(crate) grant: Option<OidcGrantRow>,
     /// The mailbox that the person has proven.
     pub(crate) mailbox: Option<String>,
+}
+
+/// A consent, as its giver sees it.
+#[derive(Debug)]
+pub(crate) struct GrantView {
+    pub(crate) row: OidcGrantRow,
+    /// The application, while it is registered.
+    pub(crate) client: Option<Client>,
+    /// When it was last given something, as far as that is still kept.
+    pub(crate) used_at: Option<Timestamp>,
+}
+
+impl GrantView {
+    /// What to call the application.
+    pub(crate) fn name(&self) -> &str {
+        self.client
+            .as_ref()
+            .map_or("An application that is gone", |client| client.name.as_str())
+    }
 }
 
 /// A person's decision. It names in the clear what the sealed request says, so that the signature does, too.
@@ -178,7 +197,7 @@ impl Auth {
     }
 
     /// What the caller allows which application.
-    pub(crate) async fn oidc_grants_list(&self, did: &Did) -> Result<Vec<(OidcGrantRow, Option<Client>)>, AuthError> {
+    pub(crate) async fn oidc_grants_list(&self, did: &Did) -> Result<Vec<GrantView>, AuthError> {
         let (did, sealer) = (did.clone(), self.sealer.clone());
         self.db
             .read(move |conn| {
@@ -192,7 +211,8 @@ impl Auth {
                     .map(|row| {
                         let row = row.intact(&sealer)?;
                         let client = client_find(conn, &sealer, &row.client_id.to_string())?;
-                        Ok((row, client))
+                        let used_at = grant_used_at(conn, row.id)?;
+                        Ok(GrantView { row, client, used_at })
                     })
                     .collect()
             })
@@ -220,6 +240,19 @@ impl Auth {
             })
             .await
     }
+}
+
+/// When an application was last given something on the strength of a consent, as far as that is still kept.
+fn grant_used_at(conn: &mut Conn, id: OidcGrantId) -> QueryResult<Option<Timestamp>> {
+    let code: Option<Timestamp> = oidc_codes::table
+        .filter(oidc_codes::grant_id.eq(id))
+        .select(diesel::dsl::max(oidc_codes::created_at))
+        .first(conn)?;
+    let token: Option<Timestamp> = oidc_tokens::table
+        .filter(oidc_tokens::grant_id.eq(id))
+        .select(diesel::dsl::max(oidc_tokens::created_at))
+        .first(conn)?;
+    Ok(code.max(token))
 }
 
 /// One living grant for each person and application: a new consent takes the place of the old one.

@@ -150,6 +150,7 @@ pub(super) async fn list(
             attestation_type: query.kind,
             cursor: query.cursor,
             limit: query.limit,
+            revoked_too: false,
         })
         .await?;
     Ok(Json(AttestationPageAnswer {

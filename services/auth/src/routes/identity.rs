@@ -24,6 +24,13 @@ async fn known(auth: &Auth, text: &str) -> Result<Identity, AuthError> {
     }
 }
 
+/// The public facts, with the picture that profile keeps.
+async fn facts(auth: &Auth, text: &str) -> Result<IdentityAnswer, AuthError> {
+    let view = known(auth, text).await?.view();
+    let picture = auth.picture_url(&view.did).await;
+    Ok(IdentityAnswer::new(view, picture))
+}
+
 /// Find an identity by a DID in any form, or by its handle.
 #[utoipa::path(
     get, path = "/api/lookup/{did_or_handle}", tag = "identity",
@@ -38,7 +45,7 @@ pub(super) async fn lookup(
     State(auth): State<Arc<Auth>>,
     PathParams(name): PathParams<String>,
 ) -> Result<Json<IdentityAnswer>, Failure> {
-    Ok(Json(known(&auth, &name).await?.view().into()))
+    Ok(Json(facts(&auth, &name).await?))
 }
 
 /// The public facts about an identity.
@@ -55,7 +62,7 @@ pub(super) async fn identity(
     State(auth): State<Arc<Auth>>,
     PathParams(did): PathParams<String>,
 ) -> Result<Json<IdentityAnswer>, Failure> {
-    Ok(Json(known(&auth, &did).await?.view().into()))
+    Ok(Json(facts(&auth, &did).await?))
 }
 
 /// The DID document of an identity, under its native DID.

@@ -1,11 +1,13 @@
 //! The HTTP side: one file per resource, one small handler per endpoint. A handler extracts, calls the domain, answers.
 
+mod access;
 mod attestations;
 mod browser;
 mod challenge;
 mod claim;
 mod devices;
 mod federation;
+mod handle;
 mod identity;
 mod key_log;
 mod login;
@@ -63,13 +65,14 @@ impl Auth {
             .routes(routes!(login::login_verify))
             .routes(routes!(session::session))
             .routes(routes!(session::logout))
-            .routes(routes!(session::sessions))
+            .routes(routes!(session::sessions, session::sessions_end))
             .routes(routes!(session::session_delete))
             .routes(routes!(tokens::validate))
             .routes(routes!(tokens::verify))
             .routes(routes!(identity::lookup))
             .routes(routes!(identity::identity))
             .routes(routes!(identity::did_document))
+            .routes(routes!(handle::handle_set))
             .routes(routes!(key_log::log, key_log::log_begin))
             .routes(routes!(key_log::rotate))
             .routes(routes!(key_log::recover))
@@ -92,6 +95,7 @@ impl Auth {
             .merge(oidc::routes())
             .merge(federation::routes())
             .merge(passkeys::routes())
+            .merge(access::routes())
             .merge(mirror::routes(&state))
             .with_state(state);
         ServiceRoutes::new(SERVICE, "Identities, login and sessions", routes, self.readiness())

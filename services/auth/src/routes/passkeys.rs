@@ -176,7 +176,7 @@ async fn remove(
 }
 
 /// Signs with the key that the node keeps for whoever asks, and checks the signature as any other.
-async fn soft_sign(
+pub(super) async fn soft_sign(
     state: &Surroundings,
     viewer: &Viewer,
     method: &str,

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::SessionId;
 use imajin_web::{Failure, PathParams, ProblemDocument, SignedBody, Viewer};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -114,6 +114,43 @@ pub(super) async fn sessions(State(auth): State<Arc<Auth>>, viewer: Viewer) -> R
     Ok(Json(SessionList {
         sessions: items.collect(),
     }))
+}
+
+/// Which session stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeepBody {
+    /// One of the caller's; without it, none stays.
+    #[serde(default)]
+    keep: Option<String>,
+}
+
+/// How many have ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct EndedAnswer {
+    ended: usize,
+}
+
+/// End all of my sessions but one. Signed (RFC 9421).
+#[utoipa::path(
+    delete, path = "/api/sessions", tag = "session",
+    request_body = KeepBody,
+    responses(
+        (status = 200, description = "The others have ended", body = EndedAnswer),
+        (status = 401, description = "Not signed, or not well", body = ProblemDocument),
+        (status = 404, description = "The caller has no session such as the one to keep", body = ProblemDocument),
+    )
+)]
+pub(super) async fn sessions_end(
+    State(auth): State<Arc<Auth>>,
+    signed: SignedBody<KeepBody>,
+) -> Result<Json<EndedAnswer>, Failure> {
+    let keep = signed.value.keep.as_deref().map(str::parse::<SessionId>).transpose();
+    let keep = keep.map_err(|_error| AuthError::SessionUnknown)?;
+    let ended = auth
+        .sessions_end_signed(keep, &signed.verified, signed.request.body)
+        .await?;
+    Ok(Json(EndedAnswer { ended }))
 }
 
 /// End one of my sessions. Signed (RFC 9421), without a body.

@@ -140,10 +140,17 @@ async fn message_verify(auth: &Auth, body: VerifyBody) -> Result<VerifyAnswer, F
         })
         .await?
     };
+    let identity = match identity {
+        Some(view) => {
+            let picture = auth.picture_url(&view.did).await;
+            Some(IdentityAnswer::new(view, picture))
+        }
+        None => None,
+    };
     Ok(VerifyAnswer {
         valid: true,
         fresh: is_fresh(auth.env.now().since(Timestamp::from_millis(message.timestamp))),
-        identity: identity.map(IdentityAnswer::from),
+        identity,
         error: None,
     })
 }

@@ -89,8 +89,8 @@ pub(super) struct IdentityAnswer {
     created_at: Timestamp,
 }
 
-impl From<IdentityView> for IdentityAnswer {
-    fn from(view: IdentityView) -> Self {
+impl IdentityAnswer {
+    pub(super) fn new(view: IdentityView, avatar_url: Option<String>) -> Self {
         Self {
             also_known_as: view.did.also_known_as(),
             public_key: view.public_key.to_hex(),
@@ -99,7 +99,7 @@ impl From<IdentityView> for IdentityAnswer {
             handle: view.handle,
             name: view.name,
             kind: view.kind,
-            avatar_url: None,
+            avatar_url,
             tier: view.tier,
             custody: view.custody,
             created_at: view.created_at,

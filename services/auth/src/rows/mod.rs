@@ -2,6 +2,7 @@
 
 mod attestation;
 mod claim;
+mod handle;
 mod identity;
 mod key_log;
 mod mailbox;
@@ -10,6 +11,7 @@ mod session;
 
 pub(crate) use attestation::AttestationRow;
 pub(crate) use claim::IdentityClaimRow;
+pub(crate) use handle::HandleRow;
 pub(crate) use identity::{CustodialKeyRow, IdentityAliasRow, IdentityRow, MailboxAliasRow};
 pub(crate) use key_log::{DeviceRequestRow, DeviceRow, KeyLogEntryRow, KeyLogReceiptRow, MirroredLogRow};
 pub(crate) use mailbox::{DevelopmentMailRow, MailboxProofRow};

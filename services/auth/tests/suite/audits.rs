@@ -173,7 +173,7 @@ async fn both_databases_have_the_same_columns() {
     assert_eq!(columns[0], columns[1]);
     let mut tables: Vec<&str> = columns[0].iter().map(|column| column.table.as_str()).collect();
     tables.dedup();
-    assert_eq!(tables.len(), 31);
+    assert_eq!(tables.len(), 32);
     for table in tables {
         let sealed = columns[0]
             .iter()

@@ -1,6 +1,7 @@
 //! Auth through its routes and its client, on SQLite and on Postgres.
 #![cfg(test)]
 
+mod access;
 mod attestations;
 mod audits;
 mod claims;
@@ -10,8 +11,10 @@ mod documents;
 mod federation;
 mod flood;
 mod foreign;
+mod handles;
 mod key_log;
 mod keys;
+mod kinds;
 mod login;
 mod mailbox;
 mod mailing;

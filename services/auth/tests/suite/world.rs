@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -9,8 +10,9 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use imajin_auth::{Auth, AuthDeps, AuthOptions, MIGRATIONS, MailConfig, Witness};
+use imajin_auth_api::{IdentityChanged, IdentityNoted, PictureFind, PictureFound, ProfilesApi, ProfilesClient};
 use imajin_did::{Did, Keyring, SecretKey};
-use imajin_kernel::{Env, ManualClock, Span, Timestamp};
+use imajin_kernel::{Env, ManualClock, Problem, Span, Timestamp};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
 use imajin_store::parity::{Column, ColumnKind};
 use imajin_store::{Conn, Db, Finding, Location, Options, StoreError, per_backend, tamper};
@@ -25,6 +27,24 @@ const EVERYTHING: AuthOptions = AuthOptions {
     dynamic_clients: true,
     reach: Reach::Development,
 };
+
+/// A service that keeps one picture.
+struct Pictures;
+
+pub(crate) const PICTURE: &str = "http://localhost:7000/picture.jpg";
+
+#[async_trait]
+impl ProfilesApi for Pictures {
+    async fn picture_find(&self, _request: PictureFind) -> Result<PictureFound, Problem> {
+        Ok(PictureFound {
+            url: Some(PICTURE.to_owned()),
+        })
+    }
+
+    async fn identity_changed(&self, _request: IdentityChanged) -> Result<IdentityNoted, Problem> {
+        Err(Problem::internal())
+    }
+}
 
 pub(crate) struct World {
     pub(crate) clock: ManualClock,
@@ -180,6 +200,7 @@ impl World {
             mail,
             resolver: Some(Arc::new(crate::foreign::Hosts)),
             witnesses: witnesses.to_vec(),
+            profiles: Some(ProfilesClient::local(Arc::new(Pictures))),
             options,
         };
         let auth = Auth::start(deps).await.unwrap();
@@ -259,7 +280,7 @@ impl World {
     }
 
     /// The problem with which auth does not start.
-    pub(crate) async fn start_refused(mail: MailConfig) -> imajin_kernel::Problem {
+    pub(crate) async fn start_refused(mail: MailConfig) -> Problem {
         let env = Env::fixed(ManualClock::at(Timestamp::from_seconds(1_800_000_000)), 42);
         let keyring = Keyring::generate(&env);
         let database = TestDatabase::new(Backend::Sqlite);
@@ -272,6 +293,7 @@ impl World {
             mail: Some(mail),
             resolver: None,
             witnesses: Vec::new(),
+            profiles: None,
             options: AuthOptions::default(),
         };
         Auth::start(deps).await.unwrap_err()

@@ -118,7 +118,12 @@ pub(crate) fn profile_delete(conn: &mut Conn, context: &Context, change: &Change
 }
 
 /// What a profile is found by from now on.
-fn terms_write(conn: &mut Conn, context: &Context, did: &Did, terms: &BTreeSet<String>) -> Result<(), ProfileError> {
+pub(crate) fn terms_write(
+    conn: &mut Conn,
+    context: &Context,
+    did: &Did,
+    terms: &BTreeSet<String>,
+) -> Result<(), ProfileError> {
     diesel::delete(search_terms::table.filter(search_terms::did.eq(did.clone()))).execute(conn)?;
     let row = |term: &String| TermRow {
         term: term.clone(),

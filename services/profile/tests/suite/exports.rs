@@ -41,6 +41,16 @@ async fn an_export_has_everything_and_names_what_is_missing(backend: Backend) {
     assert_eq!(data["avatar"]["mediaType"], "image/jpeg");
     assert_eq!(data["account"]["mailboxes"], json!(["ada@example.org"]));
     assert_eq!(data["account"]["sessions"][0]["method"], "key");
+    assert_eq!(data["account"]["keyLog"]["entries"], json!([]));
+    for list in ["attestationsGiven", "attestationsReceived"] {
+        let pages: Vec<_> = data[list]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["document"]["claim"]["page"].clone())
+            .collect();
+        assert_eq!(pages, [0, 1, 2], "{list}");
+    }
     assert_eq!(data["balances"][0]["balance"]["amount"], "7.00");
     assert_eq!(data["orders"].as_array().unwrap().len(), 250, "three pages");
     assert_eq!(data["tickets"], json!([]));

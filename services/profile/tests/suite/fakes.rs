@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use imajin_auth_api::{
-    AccountExport, AccountRecord, AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList,
+    AccountExport, AccountRecord, AttestationExport, AttestationExported, AttestationRecord, AttestationView,
+    AttestationsAbout, AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList,
     DeviceListRequest, DeviceListView, HoldingsFetch, IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent,
     SessionRecord, SessionViewRequest, SetupState, SetupStateRequest,
 };
@@ -21,6 +22,7 @@ use imajin_pay_api::{
     ReceiptView, SalesSummary, SalesSummaryRequest,
 };
 use imajin_profile_api::{Connected, ConnectionCheck, ConnectionsApi};
+use imajin_proof::attestation::{Attestation, Confidence, Statement};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_web::macro_support::async_trait;
 use imajin_web::{CallerKeys, Custody, SessionView, Tier};
@@ -95,11 +97,52 @@ impl AuthApi for FakeAuth {
             recovery_key: None,
             mailboxes: vec!["ada@example.org".to_owned()],
             sessions: vec![SessionRecord {
+                id: "ses_1".to_owned(),
                 method: "key".to_owned(),
                 client: None,
                 created_at: at,
+                last_seen_at: at,
                 expires_at: at,
             }],
+            devices: DeviceListView {
+                did: request.did,
+                head: None,
+                contested: false,
+                has_next_key: false,
+                recovery: None,
+                devices: Vec::new(),
+                requests: Vec::new(),
+            },
+            key_log: json!({"entries": [], "receipts": []}),
+            passkeys: Vec::new(),
+            grants: Vec::new(),
+        })
+    }
+
+    async fn attestation_list(&self, _: AttestationsAbout) -> Result<Vec<AttestationView>, Problem> {
+        unasked()
+    }
+
+    async fn attestation_export(&self, request: AttestationExport) -> Result<AttestationExported, Problem> {
+        let page: u32 = request.cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        let statement = Statement {
+            subject: request.did,
+            attestation_type: "skill".to_owned(),
+            claim: json!({"page": page}),
+            confidence: Confidence::CERTAIN,
+        };
+        let signer = crate::world::key("somebody");
+        let at = Timestamp::from_seconds(1_900_000_000);
+        let document = Attestation::sign(&signer, signer.did(), statement, at).unwrap();
+        let record = AttestationRecord {
+            id: document.id().unwrap(),
+            document,
+            recorded_at: at,
+            revoked_at: None,
+        };
+        Ok(AttestationExported {
+            attestations: vec![record],
+            cursor: (page < 2).then(|| (page + 1).to_string()),
         })
     }
 

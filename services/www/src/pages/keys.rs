@@ -1,5 +1,5 @@
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 use imajin_ui::{EnrolPage, KeysPage, RecoverPage, render};
 use imajin_web::{QueryParams, Viewer};
 use serde::Deserialize;
@@ -49,4 +49,14 @@ pub(super) async fn recover(State(www): State<AppState>, viewer: Viewer) -> Resp
     render(&RecoverPage {
         shell: www.frame("Take your identity back", "/recover", viewer.session.as_ref()),
     })
+}
+
+/// `/sessions`: the short address of auth's page.
+pub(super) async fn sessions() -> Redirect {
+    Redirect::to("/auth/sessions")
+}
+
+/// `/grants`: the same for the applications that I signed in to.
+pub(super) async fn grants() -> Redirect {
+    Redirect::to("/auth/grants")
 }

@@ -7,7 +7,7 @@ use imajin_kernel::Timestamp;
 use imajin_money::{Asset, Money};
 use imajin_pay_api::{BalanceList, BalanceView, ReceiptList};
 use imajin_ui::{BalanceRow, MePage, render};
-use imajin_web::Failure;
+use imajin_web::{Failure, Tier};
 
 use super::ticket::ticket_card;
 use crate::AppState;
@@ -40,6 +40,7 @@ pub(super) async fn me(State(www): State<AppState>, person: Person) -> Result<Re
     Ok(render(&MePage {
         shell: www.frame(&viewer_of(&person.0).name, "/me", Some(&person.0)),
         handle: person.0.handle.clone(),
+        is_visitor: person.0.tier == Tier::Visitor,
         has_profiles: www.deps.profile.is_some(),
         tickets: tickets.iter().map(ticket_card).collect(),
         receipts: receipts.iter().map(|receipt| receipt_row(receipt, &owner)).collect(),

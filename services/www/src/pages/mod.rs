@@ -52,6 +52,7 @@ pub(crate) fn routes() -> Router<AppState> {
             post(profile_edit::avatar_save).layer(DefaultBodyLimit::max(PICTURE_FORM_BYTES_MAX)),
         )
         .route("/me/profile/avatar/remove", post(profile_edit::avatar_remove))
+        .route("/me/profile/handle", post(profile_edit::handle_save))
         .route("/me/profile/delete", post(profile_edit::delete))
         .route("/p/{id}", get(profile::profile))
         .route("/people", get(people::people))
@@ -68,6 +69,8 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/keys", get(keys::keys))
         .route("/enrol", get(keys::enrol))
         .route("/recover", get(keys::recover))
+        .route("/sessions", get(keys::sessions))
+        .route("/grants", get(keys::grants))
         .route("/setup", get(identity::setup))
         .route("/directory", get(directory::directory))
         .route("/directory/{key}", get(directory::node))

@@ -1,13 +1,19 @@
 use axum::extract::State;
 use axum::response::Response;
+use imajin_auth_api::{AttestationView, AttestationsAbout};
 use imajin_events_api::{EventList, EventStatus, EventView};
 use imajin_kernel::{Code, Problem};
 use imajin_profile_api::{Contact, ContactField, ProfileClient, ProfileFetch, ProfileView, Visibility};
-use imajin_ui::{ContactRow, Person as PersonView, ProfileLinkRow, ProfilePage, WorkRow, render};
+use imajin_ui::{
+    ContactRow, Person as PersonView, ProfileLinkRow, ProfilePage, SaidRow, WorkRow, did_short, moment, name_or_handle,
+    render,
+};
 use imajin_web::{Failure, PathParams, Viewer};
 
 use crate::{AppState, Www};
 
+/// So many statements of others are shown, the newest.
+const SAID_MAX: u32 = 20;
 /// So many works are shown.
 const WORKS_MAX: u32 = 50;
 
@@ -26,6 +32,7 @@ pub(super) async fn profile(
     let view = view.ok_or_else(|| Problem::new(Code::NotFound, "There is nobody of that name here."))?;
     let works = www.works(&view).await;
     let person = www.person_view(&view);
+    let said = www.said_about(&view).await;
     let is_own = reader.is_some_and(|reader| reader.canonical() == view.did);
     Ok(render(&ProfilePage {
         shell: www.frame(&person.title(), "/p", viewer.session.as_ref()),
@@ -34,6 +41,7 @@ pub(super) async fn profile(
         links: view.links.into_iter().map(link_row).collect(),
         contact: contact_rows(view.contact, is_own),
         works,
+        said,
         is_own,
     }))
 }
@@ -65,6 +73,21 @@ impl Www {
         url.strip_prefix(&origin).unwrap_or(url).to_owned()
     }
 
+    /// What others have signed about somebody. A page does not fail because it is not known.
+    async fn said_about(&self, view: &ProfileView) -> Vec<SaidRow> {
+        let about = AttestationsAbout {
+            subject: view.did.clone(),
+            limit: SAID_MAX,
+        };
+        match self.deps.auth.attestation_list(about).await {
+            Ok(said) => said.into_iter().map(said_row).collect(),
+            Err(problem) => {
+                tracing::debug!(code = %problem.code, "what others say about somebody could not be asked for");
+                Vec::new()
+            }
+        }
+    }
+
     /// What somebody has made on this node. A page does not fail because it is not known.
     async fn works(&self, view: &ProfileView) -> Vec<WorkRow> {
         let list = EventList {
@@ -84,6 +107,17 @@ impl Www {
                 Vec::new()
             }
         }
+    }
+}
+
+fn said_row(said: AttestationView) -> SaidRow {
+    let (name, handle) = (said.attester_name.as_deref(), said.attester_handle.as_deref());
+    SaidRow {
+        attester: name_or_handle(name, handle).unwrap_or_else(|| did_short(said.attester.as_str())),
+        attester_path: format!("/p/{}", handle.unwrap_or(said.attester.as_str())),
+        kind: said.attestation_type,
+        time: moment(said.recorded_at),
+        document_path: format!("/auth/api/attestations/{}", said.id),
     }
 }
 

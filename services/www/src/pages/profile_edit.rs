@@ -56,6 +56,7 @@ pub(super) async fn edit(
         links,
         contact: contact_inputs(view.contact),
         is_saved: query.saved.is_some(),
+        is_soft: person.0.custody == Custody::Node,
     }))
 }
 
@@ -184,6 +185,17 @@ pub(super) async fn avatar_remove(
     let signed = www.sign_for_soft(token, "DELETE", AVATAR_PATH, &NoMembers {}).await?;
     profiles.avatar_remove(signed).await?;
     Ok(saved())
+}
+
+/// `POST /me/profile/handle`: the form of the handle where JavaScript is off. Only one's own key changes a handle.
+pub(super) async fn handle_save(
+    State(www): State<AppState>,
+    _origin: SameOrigin,
+    viewer: Viewer,
+    _form: FormBody<Fields>,
+) -> Result<Response, Failure> {
+    viewer.session_require()?;
+    Ok(key_needed(&www, &viewer))
 }
 
 /// `POST /me/profile/delete`.

@@ -167,6 +167,21 @@ impl AuthApi for Fakes {
         Ok(None)
     }
 
+    async fn attestation_list(&self, about: AttestationsAbout) -> Result<Vec<AttestationView>, Problem> {
+        Ok(vec![AttestationView {
+            id: "ab".repeat(32),
+            attester: did(2),
+            attester_handle: Some("jonas".to_owned()),
+            attester_name: Some(format!("Jonas, about {}", about.subject)),
+            attestation_type: "event.attended".to_owned(),
+            recorded_at: now(),
+        }])
+    }
+
+    async fn attestation_export(&self, _: AttestationExport) -> Result<AttestationExported, Problem> {
+        Err(Problem::unavailable("The service `auth`"))
+    }
+
     async fn account_export(&self, _: AccountExport) -> Result<AccountRecord, Problem> {
         Err(Problem::unavailable("The service `auth`"))
     }

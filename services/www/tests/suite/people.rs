@@ -27,6 +27,10 @@ async fn a_profile_is_shown_with_works_and_without_contact() {
             "href=\"https://mira.example/songs\"",
             "src=\"/profile/api/avatars/9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08/256.jpg\"",
             own_did.as_str(),
+            "event attended",
+            "href=\"/p/jonas\"",
+            "Jonas, about did:mjn:",
+            "/auth/api/attestations/abab",
             &manifest,
         ];
         page.shows(StatusCode::OK, &texts);

@@ -23,6 +23,9 @@ pub(super) struct GrantItem {
     /// When it was first allowed.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// When it was last given something, as far as that is still kept.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_used_at: Option<Timestamp>,
 }
 
 /// What the caller allows.
@@ -43,11 +46,12 @@ pub(super) struct GrantList {
 pub(super) async fn grant_list(State(auth): State<Arc<Auth>>, viewer: Viewer) -> Result<Json<GrantList>, Failure> {
     let did = &viewer.session_require()?.did;
     let grants = auth.oidc_grants_list(did).await?;
-    let items = grants.into_iter().map(|(row, client)| GrantItem {
-        client_id: row.client_id.to_string(),
-        client_name: client.map(|client| client.name),
-        scope: row.scope,
-        created_at: row.created_at,
+    let items = grants.into_iter().map(|grant| GrantItem {
+        client_id: grant.row.client_id.to_string(),
+        client_name: grant.client.map(|client| client.name),
+        scope: grant.row.scope,
+        created_at: grant.row.created_at,
+        last_used_at: grant.used_at,
     });
     Ok(Json(GrantList {
         grants: items.collect(),

@@ -4,6 +4,7 @@ mod arrivals;
 mod homes;
 pub(crate) mod pair;
 mod path;
+mod residents;
 mod rotations;
 
 use imajin_testkit::Backend;

@@ -173,11 +173,17 @@ impl App {
         format!("/auth/oidc/authorize?{query}")
     }
 
-    /// Asks a person who holds a key, who allows all of it: the code.
+    /// Asks a person, who allows all of it: the code.
     pub(crate) async fn code(&self, world: &World, person: &Person, scope: &str) -> String {
         let page = person.open(world, &self.authorize(scope, &[])).await;
         let url = if page.status == StatusCode::SEE_OTHER {
             page.header("location").to_owned()
+        } else if person.key.is_none() {
+            let request = hidden(&page, "request");
+            let mut form = vec![("request", request.as_str()), ("decision", "allow")];
+            form.extend(scope.split(' ').map(|scope| ("scope", scope)));
+            let reply = person.form(world, "/auth/oidc/consent", &form).await;
+            reply.header("location").to_owned()
         } else {
             let body = consent_body(self, &page, scope, scope);
             let reply = person.consent_send(world, &body).await;
@@ -186,7 +192,11 @@ impl App {
         };
         let pairs = answer(&url);
         assert_eq!(of(&pairs, "state"), Some("s/1"));
-        assert_eq!(of(&pairs, "iss"), Some("http://localhost:7000/auth"), "RFC 9207");
+        assert_eq!(
+            of(&pairs, "iss"),
+            Some(format!("{}/auth", world.origin).as_str()),
+            "RFC 9207"
+        );
         of(&pairs, "code").unwrap_or_else(|| panic!("{url}")).to_owned()
     }
 

@@ -8,4 +8,4 @@ mod flow;
 mod prompts;
 mod tokens;
 
-pub(crate) use app::{Person, ada, fill, hidden, mailbox_person, signed};
+pub(crate) use app::{Person, ada, app_with, fill, hidden, mailbox_person, metadata, operator, signed, userinfo};

@@ -1,0 +1,13 @@
+-- Handles that somebody has, and those that were given up a while ago: nobody else gets these at once.
+CREATE TABLE handles (
+    handle TEXT NOT NULL PRIMARY KEY,
+    look TEXT NOT NULL,
+    did TEXT NOT NULL REFERENCES identities (did),
+    proof TEXT NOT NULL,
+    taken_at BIGINT NOT NULL,
+    left_at BIGINT,
+    row_seal BYTEA NOT NULL
+);
+CREATE UNIQUE INDEX handles_look_living ON handles (look) WHERE left_at IS NULL;
+CREATE INDEX handles_look ON handles (look);
+CREATE INDEX handles_did ON handles (did);
