@@ -1,6 +1,7 @@
 use clap::Subcommand;
+use imajin_fair::ManifestId;
 use imajin_kernel::id::ReceiptId;
-use imajin_pay_api::ReceiptView;
+use imajin_pay_api::{ReceiptLeg, ReceiptView};
 
 use super::output::table;
 use super::{CommandError, KeyArg, NodeArg, Output};
@@ -38,6 +39,15 @@ impl ReceiptCommand {
     }
 }
 
+/// The works between the goods and the payee; nothing when the goods' own manifest names the payee.
+fn way(leg: &ReceiptLeg) -> String {
+    let sources: Vec<&str> = leg.path.iter().skip(1).map(ManifestId::as_str).collect();
+    if sources.is_empty() {
+        return String::new();
+    }
+    format!("through {}", sources.join(" → "))
+}
+
 fn text(receipt: &ReceiptView) -> String {
     let body = &receipt.message.payload;
     let currency = body.gross.asset.as_str();
@@ -55,7 +65,12 @@ fn text(receipt: &ReceiptView) -> String {
         } else {
             leg.role.clone()
         };
-        rows.push(vec![format!("{} {currency}", leg.amount), role, leg.did.to_string()]);
+        rows.push(vec![
+            format!("{} {currency}", leg.amount),
+            role,
+            leg.did.to_string(),
+            way(leg),
+        ]);
     }
     let test = if body.test_money {
         "\nTEST MONEY: worth nothing."

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod audits;
+mod chain;
 mod checkouts;
 mod crashes;
 mod fakes;
