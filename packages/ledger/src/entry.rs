@@ -31,11 +31,13 @@ pub enum EntryKind {
     Transfer,
     /// Money came in and fits nothing that was asked for.
     Unmatched,
+    /// Parts that have waited for the minimum of a distribution contract left together.
+    Accrual,
 }
 
 impl EntryKind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Payment,
         Self::Hold,
         Self::Settlement,
@@ -45,6 +47,7 @@ impl EntryKind {
         Self::Refund,
         Self::Transfer,
         Self::Unmatched,
+        Self::Accrual,
     ];
 
     /// The text in the database and on the wire.
@@ -59,6 +62,7 @@ impl EntryKind {
             Self::Refund => "refund",
             Self::Transfer => "transfer",
             Self::Unmatched => "unmatched",
+            Self::Accrual => "accrual",
         }
     }
 }

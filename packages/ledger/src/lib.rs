@@ -22,6 +22,7 @@ mod error;
 mod evaluate;
 mod hold;
 mod ledger;
+mod linked;
 mod queries;
 mod rows;
 mod schema;

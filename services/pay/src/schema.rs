@@ -89,4 +89,27 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    contracts (owner_did, version) {
+        owner_did -> Text,
+        version -> BigInt,
+        effective_at -> BigInt,
+        received_at -> BigInt,
+        document -> Text,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    contract_flows (profile_did, label, recipient_did, asset) {
+        profile_did -> Text,
+        label -> Text,
+        recipient_did -> Text,
+        asset -> Text,
+        total -> BigInt,
+        waiting -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(receipts, receipt_parties);

@@ -160,7 +160,10 @@ impl Auditor {
             .next()
             .unwrap_or_else(|| node.clone());
         let recipients = Recipients { protocol, node, payer };
-        let accounts: Vec<_> = credits(&plan, &recipients)
+        let Some(distribution) = self.distribution_again(conn, body, &checkout, &plan)? else {
+            return Ok(());
+        };
+        let accounts: Vec<_> = credits(&plan, &distribution, &recipients)
             .iter()
             .map(|credit| (credit.account.id(), credit.units))
             .collect();
@@ -170,7 +173,7 @@ impl Auditor {
             .skip(1)
             .map(|leg| (leg.account(), leg.units()))
             .collect();
-        let agrees = body.legs == legs_of(&plan)
+        let agrees = body.legs == legs_of(&plan, &distribution)
             && body.fees == fees_of(&plan, &recipients)
             && accounts == booked
             && body.manifest == split.manifest

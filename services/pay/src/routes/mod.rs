@@ -2,6 +2,7 @@
 
 mod accounts;
 mod checkout;
+mod contracts;
 mod fees;
 mod holds;
 mod page;
@@ -44,6 +45,9 @@ pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
         .routes(routes!(accounts::entries))
         .routes(routes!(receipts::receipt_fetch))
         .routes(routes!(fees::fees))
+        .routes(routes!(contracts::contract_list, contracts::contract_set))
+        .routes(routes!(contracts::contract_preview))
+        .routes(routes!(contracts::contract_aggregates))
         .route("/checkout/{id}", axum::routing::get(page::page).post(page::form_post))
         .route("/checkout/{id}/{outcome}", axum::routing::post(page::button_post))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

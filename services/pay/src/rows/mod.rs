@@ -1,10 +1,12 @@
 //! The rows of pay's tables, and what their columns mean.
 
 mod checkout;
+mod contract;
 mod message;
 mod receipt;
 
 pub(crate) use checkout::{CheckoutRow, SplitRow, state_parse, state_text};
+pub(crate) use contract::{ContractRow, FlowRow};
 pub(crate) use message::{MessageResult, MessageRow, outcome_text};
 pub(crate) use receipt::{PartyRow, ReceiptRow, SalesRow};
 

@@ -22,6 +22,23 @@ async fn fill(world: &World) {
     let body = json!({"goods": settled.goods, "successUrl": "/", "cancelUrl": "/"});
     world.post("pays", "/pay/api/checkout", Some("k"), &body).await;
     world.pay_for(&settled).await;
+    crate::contracts::contract_sign(
+        world,
+        "mira",
+        1,
+        &[("own", "mira", 90), ("charity", "ada", 10)],
+        &|contract| {
+            contract["minimum_transaction"] = json!("1.00");
+            contract["currency"] = json!("TEST-USD");
+        },
+    )
+    .await;
+    world.clock.advance(Span::minutes(2));
+    for _ in 0..3 {
+        // The second of them makes up the minimum, and the third waits again.
+        let distributed = world.checkout("gives").await;
+        world.pay_for(&distributed).await;
+    }
     let refunded = world.checkout("too late").await;
     world.seller.refuses.store(true, Ordering::SeqCst);
     world.pay_for(&refunded).await;
@@ -84,6 +101,8 @@ async fn a_deleted_row_is_missed(backend: Backend) {
         "ledger_entries",
         "ledger_lines",
         "sales_totals",
+        "contracts",
+        "contract_flows",
     ] {
         let world = World::new(backend).await;
         fill(&world).await;

@@ -4,6 +4,7 @@
 mod audits;
 mod chain;
 mod checkouts;
+mod contracts;
 mod crashes;
 mod fakes;
 mod holds;
