@@ -5,6 +5,7 @@ mod attestation;
 mod balance;
 mod client;
 mod config;
+mod contract;
 mod event;
 mod fair;
 mod key;
@@ -19,6 +20,8 @@ mod oidc;
 mod output;
 mod profile;
 mod receipt;
+mod share;
+mod statement;
 mod ticket;
 mod up;
 mod verify;
@@ -73,6 +76,14 @@ enum Command {
     Receipt(receipt::ReceiptCommand),
     /// Show your balances at a node.
     Balance(balance::BalanceArgs),
+    /// Show what happened on your accounts, or save it for a spreadsheet or an accountant.
+    Statement(statement::StatementArgs),
+    /// Shares that wait until you accept a manifest.
+    #[command(subcommand)]
+    Share(share::ShareCommand),
+    /// Say what becomes of what is paid to you: a signed contract, version by version.
+    #[command(subcommand)]
+    Contract(contract::ContractCommand),
     /// Say who made a work and what each is due: in the work itself, signed by its author.
     #[command(subcommand)]
     Fair(fair::FairCommand),
@@ -201,6 +212,9 @@ impl Command {
             Self::Profile(command) => command.run(output).await,
             Self::Receipt(command) => command.run(output).await,
             Self::Balance(args) => args.run(output).await,
+            Self::Statement(args) => args.run(output).await,
+            Self::Share(command) => command.run(output).await,
+            Self::Contract(command) => command.run(output).await,
             Self::Fair(command) => command.run(output),
             Self::Node(command) => command.run(output).await,
             Self::Oidc(command) => command.run(output).await,

@@ -4,6 +4,7 @@
 mod authorisation;
 mod browser;
 mod browser_claim;
+mod browser_contract;
 mod browser_identity;
 mod browser_keys;
 mod browser_profile;
@@ -17,6 +18,7 @@ mod keys;
 mod processes;
 mod profile;
 mod refusals;
+mod statements;
 mod support;
 mod vault;
 mod verify;

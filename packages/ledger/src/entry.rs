@@ -31,13 +31,15 @@ pub enum EntryKind {
     Transfer,
     /// Money came in and fits nothing that was asked for.
     Unmatched,
+    /// A share that waited for its payee to accept was released, or passed on.
+    Release,
     /// Parts that have waited for the minimum of a distribution contract left together.
     Accrual,
 }
 
 impl EntryKind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Payment,
         Self::Hold,
         Self::Settlement,
@@ -47,6 +49,7 @@ impl EntryKind {
         Self::Refund,
         Self::Transfer,
         Self::Unmatched,
+        Self::Release,
         Self::Accrual,
     ];
 
@@ -62,6 +65,7 @@ impl EntryKind {
             Self::Refund => "refund",
             Self::Transfer => "transfer",
             Self::Unmatched => "unmatched",
+            Self::Release => "release",
             Self::Accrual => "accrual",
         }
     }

@@ -112,4 +112,25 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    held_shares (receipt_id, leg) {
+        receipt_id -> Text,
+        leg -> BigInt,
+        manifest_id -> Text,
+        payee_did -> Text,
+        author_did -> Text,
+        seller_did -> Text,
+        asset -> Text,
+        amount -> BigInt,
+        held_since -> BigInt,
+        held_until -> BigInt,
+        state -> Text,
+        to_did -> Nullable<Text>,
+        outcome -> Nullable<Text>,
+        ended_at -> Nullable<BigInt>,
+        asked_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(receipts, receipt_parties);

@@ -1,6 +1,7 @@
 //! One struct per page, one file per group of pages. The markup is in `templates/`, under the same names.
 
 pub(crate) mod account;
+pub(crate) mod contract;
 pub(crate) mod directory;
 pub(crate) mod event;
 pub(crate) mod federation;

@@ -8,8 +8,8 @@ use imajin_fair::distribution::{AccrualKey, Contract, Distribution, End, Outcome
 use imajin_fair::plan::Plan;
 use imajin_kernel::Timestamp;
 use imajin_ledger::{AccountKey, EntryKind, Movement, Purpose, account_fetch, entry_find};
-use imajin_money::Amount;
-use imajin_pay_api::{ReceiptBody, ReceiptRelease};
+use imajin_money::{Amount, Asset};
+use imajin_pay_api::{ReceiptLeg, ReceiptRelease};
 use imajin_store::mutation::{self, Keys};
 use imajin_store::{Conn, SealedRow, StoreError};
 
@@ -17,7 +17,7 @@ use super::{Auditor, PAGE, from_ledger};
 use crate::PayError;
 use crate::domain::contract::{CONTRACT_SET, contract_in_effect, contract_object};
 use crate::domain::distribute::{Contracts, flow_changes, key_of, release_command};
-use crate::rows::{CheckoutRow, ContractRow, FlowRow, ReceiptRow};
+use crate::rows::{ContractRow, FlowRow};
 use crate::schema::{contract_flows, contracts};
 
 /// What the domain found; a damaged row is a finding already, and is as good as missing here.
@@ -30,6 +30,20 @@ fn undamaged<T>(found: Result<Option<T>, PayError>) -> Result<Option<T>, StoreEr
         },
         Err(_damaged) => Ok(None),
     }
+}
+
+/// What a document says has become of a payment.
+pub(super) struct Said<'a> {
+    /// Where the document stands, for findings.
+    pub(super) table: &'static str,
+    pub(super) row: &'a str,
+    pub(super) legs: &'a [ReceiptLeg],
+    pub(super) releases: &'a [ReceiptRelease],
+    /// When it was paid.
+    pub(super) at: Timestamp,
+    /// The ledger's key and reference of the entry.
+    pub(super) key: &'a str,
+    pub(super) reference: &'a str,
 }
 
 impl Auditor {
@@ -115,38 +129,37 @@ impl Auditor {
     pub(super) fn distribution_again(
         &mut self,
         conn: &mut Conn,
-        body: &ReceiptBody,
-        checkout: &CheckoutRow,
+        said: &Said<'_>,
         plan: &Plan,
     ) -> Result<Option<Distribution>, StoreError> {
-        let at = checkout.paid_at.unwrap_or(body.time);
+        let at = said.at;
         let sealer = self.sealer.clone();
         let mut contracts = Contracts::at(at);
-        contracts.unreachable = self.unreachable_of(conn, body, at)?;
+        contracts.unreachable = self.unreachable_of(conn, said.legs, at)?;
         let reckoned = contracts.reckon(plan, &|_key| Amount::ZERO, &mut |did| {
             contract_in_effect(conn, &sealer, did, at)
         });
         let Some(mut distribution) = undamaged(reckoned.map(Some))? else {
             return Ok(None);
         };
-        for (part, leg) in distribution.parts.iter_mut().zip(&body.legs) {
+        for (part, leg) in distribution.parts.iter_mut().zip(said.legs) {
             if part.end == End::Minimum {
                 part.outcome = if leg.accrued { Outcome::Accrued } else { Outcome::Paid };
             }
         }
-        distribution.releases = body.releases.iter().map(release_of).collect();
+        distribution.releases = said.releases.iter().map(release_of).collect();
         for (key, change) in flow_changes(&distribution, plan.gross.asset) {
             let tally = self.flows.entry(key).or_default();
             tally.0 = tally.0.saturating_add(change.0);
             tally.1 = tally.1.saturating_add(change.1);
         }
-        self.releases_check(conn, body, &distribution)?;
+        self.releases_check(conn, said, &distribution, plan.gross.asset)?;
         Ok(Some(distribution))
     }
 
-    fn unreachable_of(&self, conn: &mut Conn, body: &ReceiptBody, at: Timestamp) -> Result<BTreeSet<Did>, StoreError> {
+    fn unreachable_of(&self, conn: &mut Conn, legs: &[ReceiptLeg], at: Timestamp) -> Result<BTreeSet<Did>, StoreError> {
         let mut unreachable = BTreeSet::new();
-        for leg in &body.legs {
+        for leg in legs {
             for hop in leg.contracts.iter().filter(|hop| hop.overflowed) {
                 unreachable.insert(hop.recipient.clone());
                 let contract = undamaged(contract_in_effect(conn, &self.sealer, &hop.profile, at))?;
@@ -163,23 +176,23 @@ impl Auditor {
     fn releases_check(
         &mut self,
         conn: &mut Conn,
-        body: &ReceiptBody,
+        said: &Said<'_>,
         distribution: &Distribution,
+        asset: Asset,
     ) -> Result<(), StoreError> {
-        let (key, reference) = (format!("settle/{}", body.checkout), body.checkout.to_string());
-        let command = release_command(&distribution.releases, body.gross.asset, &key, &reference);
+        let command = release_command(&distribution.releases, asset, said.key, said.reference);
         let due: Vec<_> = match &command {
             Some(imajin_ledger::Command::Post(posting)) => posting.movements.iter().map(leg_due).collect(),
             _ => Vec::new(),
         };
-        let entry = from_ledger(entry_find(conn, &self.sealer, &format!("accrual/{key}")))?;
+        let entry = from_ledger(entry_find(conn, &self.sealer, &format!("accrual/{}", said.key)))?;
         let booked: Vec<_> = entry
             .filter(|entry| entry.kind == EntryKind::Accrual)
             .map(|entry| entry.legs.iter().map(|leg| (leg.account(), leg.units())).collect())
             .unwrap_or_default();
         if due != booked {
             let problem = "what left with it is not what the ledger has booked";
-            self.find(ReceiptRow::TABLE, body.id.to_string(), problem);
+            self.find(said.table, said.row, problem);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ mod contracts;
 mod goods;
 mod messages;
 mod receipts;
+mod shares;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 pub use goods::{PaidGoods, paid_goods_list};
 
 use crate::domain::distribute::FlowKey;
-use crate::rows::{CheckoutRow, ContractRow, FlowRow, MessageRow, ReceiptRow, SalesRow, SplitRow};
+use crate::rows::{CheckoutRow, ContractRow, FlowRow, MessageRow, ReceiptRow, SalesRow, ShareRow, SplitRow};
 use crate::{PayConfig, SERVICE};
 
 /// Rows per page.
@@ -53,6 +54,8 @@ pub fn audit_with_keys(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Re
         findings: Vec::new(),
         sales: BTreeMap::new(),
         flows: BTreeMap::new(),
+        pending: BTreeMap::new(),
+        shares: 0,
         money_messages: 0,
     };
     conn.transaction(|conn| auditor.run(conn, &writer, keys))?;
@@ -77,6 +80,10 @@ struct Auditor {
     sales: BTreeMap<String, SalesTally>,
     /// What the receipts say has gone along distribution contracts, and what of it waits.
     flows: BTreeMap<FlowKey, (i64, i64)>,
+    /// What waits for acceptances, by payee and asset.
+    pending: BTreeMap<(String, String), i64>,
+    /// How many held shares the receipts have.
+    shares: i64,
     money_messages: i64,
 }
 
@@ -90,12 +97,14 @@ impl Auditor {
         SalesRow::audit(conn, &self.sealer, &mut self.findings)?;
         ContractRow::audit(conn, &self.sealer, &mut self.findings)?;
         FlowRow::audit(conn, &self.sealer, &mut self.findings)?;
+        ShareRow::audit(conn, &self.sealer, &mut self.findings)?;
         imajin_ledger::audit(conn, &self.sealer, &mut self.findings)?;
         self.checkouts_check(conn)?;
         self.messages_check(conn)?;
         self.receipts_check(conn)?;
         self.sales_check(conn)?;
         self.contracts_check(conn, keys)?;
+        self.shares_check(conn)?;
         self.flows_check(conn)
     }
 

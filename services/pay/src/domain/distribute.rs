@@ -143,7 +143,7 @@ impl Contracts {
 
 /// Whether money for a DID reaches anybody: a mailbox can be claimed, everybody else must be known and in command of
 /// their identity. Whoever is merely away now is paid all the same.
-async fn is_payable(identities: &dyn Identities, did: &Did) -> bool {
+pub(crate) async fn is_payable(identities: &dyn Identities, did: &Did) -> bool {
     if did.method() == Method::Email {
         return true;
     }

@@ -12,6 +12,9 @@ pub(crate) mod receipt;
 pub(crate) mod refund;
 pub(crate) mod sales;
 pub(crate) mod settle;
+pub(crate) mod share_list;
+pub(crate) mod shares;
+pub(crate) mod statements;
 
 use diesel::prelude::*;
 use imajin_kernel::id::CheckoutId;

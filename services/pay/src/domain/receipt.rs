@@ -83,7 +83,7 @@ fn hop_of(hop: &Hop) -> ReceiptHop {
     }
 }
 
-fn releases_of(distribution: &Distribution) -> Vec<ReceiptRelease> {
+pub(crate) fn releases_of(distribution: &Distribution) -> Vec<ReceiptRelease> {
     let release = |release: &imajin_fair::distribution::Release| ReceiptRelease {
         profile: release.from.profile.clone(),
         label: release.from.label.clone(),
@@ -98,7 +98,7 @@ pub(crate) fn receipt_make(
     keyring: &Keyring,
     checkout: &CheckoutRow,
     parts: &ReceiptParts<'_>,
-) -> Result<(ReceiptRow, Vec<PartyRow>), PayError> {
+) -> Result<(ReceiptRow, SignedMessage<ReceiptBody>), PayError> {
     let gross = parts.plan.gross;
     let body = ReceiptBody {
         id: parts.id,
@@ -124,7 +124,6 @@ pub(crate) fn receipt_make(
     let (node, payer) = (keyring.node_did().clone(), parts.recipients.payer.clone());
     let now = parts.entry.posted_at;
     let message = SignedMessage::sign(keyring.node_key(), node, RECEIPT_KIND, Some(payer), now, body)?;
-    let parties = parties_of(&message);
     let row = ReceiptRow {
         id: parts.id,
         checkout_id: checkout.id,
@@ -137,7 +136,7 @@ pub(crate) fn receipt_make(
         document: String::from_utf8(message.canonical_bytes()?).or(Err(ProofError::Jcs(JcsError::NotJson)))?,
         row_seal: Vec::new(),
     };
-    Ok((row, parties))
+    Ok((row, message))
 }
 
 /// A receipt in both of its forms. The JWT says nothing that the document does not: it is made when somebody asks, with

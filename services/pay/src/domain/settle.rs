@@ -15,11 +15,12 @@ use imajin_store::{Conn, SealedRow, for_update, outbox, rows_insert, rows_upsert
 use super::contract::{contract_in_effect, contract_owners};
 use super::distribute::{Contracts, Flows, flow_changes, release_command};
 use super::plan::Split;
-use super::receipt::{ReceiptParts, receipt_make};
+use super::receipt::{ReceiptParts, parties_of, receipt_make};
 use super::sales;
+use super::shares::shares_of;
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::{CheckoutRow, PartyRow, ReceiptRow};
+use crate::rows::{CheckoutRow, PartyRow, ReceiptRow, ShareRow};
 use crate::schema::{checkouts, receipt_parties};
 
 /// How many keys one query asks for.
@@ -277,6 +278,7 @@ struct Batch {
     receipts: Vec<ReceiptRow>,
     parties: Vec<PartyRow>,
     checkouts: Vec<CheckoutRow>,
+    shares: Vec<ShareRow>,
     sums: BTreeMap<String, (i64, i64)>,
 }
 
@@ -310,11 +312,12 @@ impl Batch {
             entry: &outcome.entry,
             test_money,
         };
-        let (receipt, mut parties) = receipt_make(&context.keyring, &row, &parts)?;
+        let (receipt, message) = receipt_make(&context.keyring, &row, &parts)?;
+        self.parties.append(&mut parties_of(&message));
+        self.shares.append(&mut shares_of(&message.payload, &job.split));
         let sum = self.sums.entry(receipt.asset.clone()).or_default();
         *sum = (sum.0.saturating_add(receipt.gross), sum.1.saturating_add(1));
         self.receipts.push(receipt);
-        self.parties.append(&mut parties);
         row.state_set(CheckoutState::Settled, outcome.entry.posted_at);
         row.reason = None;
         self.checkouts.push(row);
@@ -327,6 +330,7 @@ impl Batch {
         }
         ReceiptRow::insert_all(self.receipts, conn, &context.sealer)?;
         rows_insert!(conn, receipt_parties, &self.parties)?;
+        ShareRow::insert_all(self.shares, conn, &context.sealer)?;
         rows_upsert!(
             conn,
             checkouts,

@@ -4,11 +4,13 @@ mod checkout;
 mod contract;
 mod message;
 mod receipt;
+mod share;
 
 pub(crate) use checkout::{CheckoutRow, SplitRow, state_parse, state_text};
 pub(crate) use contract::{ContractRow, FlowRow};
 pub(crate) use message::{MessageResult, MessageRow, outcome_text};
 pub(crate) use receipt::{PartyRow, ReceiptRow, SalesRow};
+pub(crate) use share::{ShareOutcome, ShareRow, ShareState};
 
 use imajin_money::{Amount, Asset, Money};
 

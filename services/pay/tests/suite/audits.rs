@@ -39,6 +39,24 @@ async fn fill(world: &World) {
         let distributed = world.checkout("gives").await;
         world.pay_for(&distributed).await;
     }
+    // One share waits, one is released, one is passed on.
+    for (number, accepts) in [(0, false), (1, true), (2, false)] {
+        let shares = [("mira", 600_000 + number), ("jonas", 400_000 - number)];
+        let goods = world.goods_split("buyer", "5.00 TEST-USD", &shares);
+        world
+            .seller
+            .change(&goods, |quote| quote.accepted = vec![crate::world::key("mira").did()]);
+        let checkout = world.checkout_of("buyer", &goods).await;
+        world.pay_for(&checkout).await;
+        if accepts {
+            let manifest = world.manifest(&shares).id;
+            crate::shares::accept(world, "jonas", &manifest).await;
+        }
+        if number == 0 {
+            world.clock.advance(imajin_fair::HELD_FOR);
+            world.pay.sweep().await.unwrap();
+        }
+    }
     let refunded = world.checkout("too late").await;
     world.seller.refuses.store(true, Ordering::SeqCst);
     world.pay_for(&refunded).await;
@@ -103,6 +121,7 @@ async fn a_deleted_row_is_missed(backend: Backend) {
         "sales_totals",
         "contracts",
         "contract_flows",
+        "held_shares",
     ] {
         let world = World::new(backend).await;
         fill(&world).await;

@@ -13,4 +13,6 @@ mod pages;
 mod path;
 mod receipts;
 mod remote;
+mod shares;
+mod statements;
 mod world;

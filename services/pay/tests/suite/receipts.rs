@@ -121,11 +121,16 @@ async fn the_api_describes_itself(backend: Backend) {
             "/api/contract/preview",
             "/api/contract/{did}",
             "/api/entries",
+            "/api/entries/{id}/proof",
+            "/api/export",
             "/api/fees",
             "/api/holds",
             "/api/holds/{id}/capture",
             "/api/holds/{id}/void",
             "/api/receipts/{id}",
+            "/api/shares",
+            "/api/shares/accept",
+            "/api/statement",
             "/api/webhook/{rail}",
         ]
     );

@@ -1,0 +1,2 @@
+DROP TABLE ledger_trees;
+DROP TABLE held_shares;
