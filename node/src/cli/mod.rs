@@ -8,6 +8,7 @@ mod config;
 mod contract;
 mod event;
 mod fair;
+mod fees;
 mod key;
 mod key_change;
 mod key_devices;
@@ -87,6 +88,9 @@ enum Command {
     /// Say who made a work and what each is due: in the work itself, signed by its author.
     #[command(subcommand)]
     Fair(fair::FairCommand),
+    /// Show a node's fees; announce others, as its operator.
+    #[command(subcommand)]
+    Fees(fees::FeesCommand),
     /// Prepare a node, register it with a registry, see how it stands there.
     #[command(subcommand)]
     Node(node::NodeCommand),
@@ -216,6 +220,7 @@ impl Command {
             Self::Share(command) => command.run(output).await,
             Self::Contract(command) => command.run(output).await,
             Self::Fair(command) => command.run(output),
+            Self::Fees(command) => command.run(output).await,
             Self::Node(command) => command.run(output).await,
             Self::Oidc(command) => command.run(output).await,
             Self::Verify(args) => args.run(output).await,

@@ -73,6 +73,72 @@ async fn browser_a_contract_is_looked_at_before_it_is_signed() {
     home.verify_clean();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_a_contributor_signs_for_a_share_that_has_waited() {
+    let home = Home::new(Backend::Sqlite);
+    let node = home.up(&[]);
+    let browser = Browser::start(&BrowserOptions::phone()).await.unwrap();
+    join(&browser, &node, "/earnings", "Ada").await;
+    browser.wait_for("#no-works:not([hidden])").await.unwrap();
+    let did = browser
+        .evaluate("return document.getElementById('earnings').dataset.did")
+        .await
+        .unwrap();
+    let url = node.url();
+    let (seller, buyer) = (home.key("seller.key"), home.key("buyer.key"));
+    for key in [&seller, &buyer] {
+        imajin(&["login", "--node", &url, "--key", text(key)]).expect_success();
+    }
+    let own = imajin(&["key", "show", text(&seller)]).expect_success();
+    let splits = [
+        format!("{}=0.6", own["did"].as_str().unwrap()),
+        format!("{}=0.4:artist", did.as_str().unwrap()),
+    ];
+    let create = [
+        "event",
+        "create",
+        "--node",
+        &url,
+        "--key",
+        text(&seller),
+        "--title",
+        "Matinee",
+        "--starts",
+        "2031-01-01T18:00:00Z",
+        "--ends",
+        "2031-01-01T20:00:00Z",
+        "--tier",
+        "Standard=5.00:10",
+        "--split",
+        &splits[0],
+        "--split",
+        &splits[1],
+        "--publish",
+    ];
+    let event = imajin(&create).expect_success();
+    let id = event["id"].as_str().unwrap();
+    imajin(&["ticket", "buy", "--node", &url, "--key", text(&buyer), "--event", id]).expect_success();
+
+    browser.goto(&format!("{url}/earnings")).await.unwrap();
+    browser.wait_for("#waiting:not([hidden])").await.unwrap();
+    let waiting = browser.text("#waiting-list").await.unwrap();
+    assert!(waiting.contains("2.00 TEST-USD"), "{waiting}");
+    fits_a_phone(&browser).await;
+    browser.screenshot("earnings-1-waiting").await.unwrap();
+    browser.click("#waiting-list button").await.unwrap();
+    browser
+        .wait_for_text("the payee has accepted the manifest")
+        .await
+        .unwrap();
+    let works = browser.text("#works").await.unwrap();
+    assert!(works.contains("Matinee") && works.contains("2.00"), "{works}");
+    browser.screenshot("earnings-2-accepted").await.unwrap();
+    crate::browser::no_complaints(&browser).await;
+    browser.close().await.unwrap();
+    node.stop();
+    home.verify_clean();
+}
+
 #[test]
 fn a_contract_is_set_shown_and_listed_on_the_command_line() {
     let home = Home::new(Backend::Sqlite);

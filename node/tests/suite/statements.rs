@@ -11,6 +11,7 @@ fn a_receipt_is_saved_and_checked_without_a_node() {
     let key = home.key("buyer.key");
     let url = node.url();
     let at = ["--node", &url, "--key", text(&key)];
+    imajin(&[&["login"], &at[..]].concat()).expect_success();
     let event = event_find(&node, "10.00");
     let id = event["id"].as_str().unwrap();
     let bought = imajin(&[&["ticket", "buy", "--event", id], &at[..]].concat()).expect_success();

@@ -32,12 +32,19 @@ function fromTemplate(id) {
   return copy;
 }
 
+/** How many rows there were: each field has a name of its own for its label. */
+let rowsMade = 0;
+
 /** @param {{ label: string, recipient: string, percentage: string }} values */
 function rowAdd({ label, recipient, percentage }) {
   const row = fromTemplate('row-template');
-  part(row, 'input[name=label]', HTMLInputElement).value = label;
-  part(row, 'input[name=recipient]', HTMLInputElement).value = recipient;
-  part(row, 'input[name=percentage]', HTMLInputElement).value = percentage;
+  rowsMade += 1;
+  for (const [name, value] of Object.entries({ label, recipient, percentage })) {
+    const input = part(row, `input[name=${name}]`, HTMLInputElement);
+    part(row, `label[for=part-${name}]`, HTMLLabelElement).htmlFor = `part-${name}-${rowsMade}`;
+    input.id = `part-${name}-${rowsMade}`;
+    input.value = value;
+  }
   part(row, 'button[name=remove]', HTMLButtonElement).addEventListener('click', () => {
     row.remove();
     changed();
@@ -63,7 +70,7 @@ function fields() {
     overflow: text('overflow'),
     minimum: text('minimum'),
     currency: text('currency'),
-    isPublic: element('public', HTMLInputElement).checked,
+    isPublic: element('public', HTMLSelectElement).value === 'everybody',
     ...(Number.isNaN(effective) ? {} : { effective }),
   };
 }
@@ -137,11 +144,13 @@ async function load() {
 async function begin() {
   const last = await load();
   const start = last?.allocations ?? [{ label: 'myself', recipient: did, percentage: 100 }];
-  start.forEach((/** @type {any} */ each) => rowAdd({ ...each, percentage: String(each.percentage) }));
+  start.forEach((/** @type {any} */ { label, recipient, percentage }) => (
+    rowAdd({ label, recipient, percentage: String(percentage) })
+  ));
   element('overflow', HTMLInputElement).value = last?.overflow ?? '';
   element('minimum', HTMLInputElement).value = last?.minimum_transaction ?? '';
   element('currency', HTMLInputElement).value = last?.currency ?? element('currency', HTMLInputElement).value;
-  element('public', HTMLInputElement).checked = last?.aggregates_public ?? false;
+  element('public', HTMLSelectElement).value = last?.aggregates_public ? 'everybody' : 'nobody';
 }
 
 element('add-button', HTMLButtonElement).addEventListener('click', () => {

@@ -29,7 +29,7 @@ pub use assets::{asset_url, assets_router};
 pub use href::href;
 pub use pages::{
     account::{BalanceRow, MePage, ReceiptDirection, ReceiptRow},
-    contract::ContractPage,
+    contract::{ContractPage, EarningsPage},
     directory::{DirectoryCounts, DirectoryPage, NodePage, NodeRow, NodeState},
     event::{EventDetail, EventPage, EventState, SplitPart, SplitView, TierRow, TierState},
     federation::{VisitConsentPage, VisitStartPage},

@@ -9,6 +9,7 @@ import { fromBase64, toBase58, toBase64, toHex, utf8 } from '../assets/bytes.js'
 import { WORDS } from '../assets/bip39-english.js';
 import { canonical } from '../assets/canonical.js';
 import { contractDraft, contractSign, decimal } from '../assets/contract-draft.js';
+import { decimalOf, micros, worksOf } from '../assets/earnings-sum.js';
 import { entryHash, entrySign, inception, successor } from '../assets/key-log.js';
 import { didOf, keyFromSeed, keySign, multikey, seedFromPem, seedToPem } from '../assets/keys.js';
 import { keyFileRead, recoveryGenerate, seedFromWords, seedToWords } from '../assets/recovery.js';
@@ -192,4 +193,18 @@ test('a distribution contract is written as the node reads it, and signed over a
   const bytes = utf8(canonical({ ...draft, signature }));
   assert.equal(await crypto.webcrypto.subtle.verify('Ed25519', key, hex(value), bytes), true);
   assert.throws(() => contractDraft(did, 2, { ...fields, parts: [{ label: 'x', recipient: did, percentage: '' }] }, now));
+});
+
+test('earnings are added without losing a millionth', () => {
+  assert.equal(decimalOf(micros('9007199254.740993') + micros('0.000001')), '9007199254.740994');
+  assert.deepEqual([micros('1'), micros('0.5'), decimalOf(0n), decimalOf(12_340_000n)], [1_000_000n, 500_000n, '0.00', '12.34']);
+  const song = { title: 'Song', currency: 'TEST-USD', role: 'artist', through: '', state: 'paid' };
+  const works = worksOf([
+    { ...song, amount: '0.333333' },
+    { ...song, amount: '0.333334' },
+    { ...song, through: 'did:mjn:a', state: 'accrued', amount: '1.00' },
+    { ...song, currency: 'TEST-EUR', amount: '2.00' },
+  ]);
+  assert.deepEqual(works.map(({ currency, total, ways }) => [currency, decimalOf(total), ways.length]),
+    [['TEST-USD', '1.666667', 2], ['TEST-EUR', '2.00', 1]]);
 });

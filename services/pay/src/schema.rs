@@ -133,4 +133,15 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    fee_schedules (version) {
+        version -> BigInt,
+        effective_at -> BigInt,
+        announced_at -> BigInt,
+        owner_did -> Text,
+        document -> Text,
+        row_seal -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(receipts, receipt_parties);

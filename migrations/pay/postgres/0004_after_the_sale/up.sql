@@ -37,3 +37,14 @@ CREATE TABLE ledger_trees (
     row_seal BYTEA NOT NULL,
     PRIMARY KEY (chain, last_seq)
 );
+
+-- Fees that the operator has announced: in force from their time on, unless a later one starts before.
+CREATE TABLE fee_schedules (
+    version BIGINT NOT NULL,
+    effective_at BIGINT NOT NULL,
+    announced_at BIGINT NOT NULL,
+    owner_did TEXT NOT NULL,
+    document TEXT NOT NULL,
+    row_seal BYTEA NOT NULL
+);
+CREATE UNIQUE INDEX fee_schedules_version ON fee_schedules (version);

@@ -37,3 +37,14 @@ CREATE TABLE ledger_trees (
     row_seal BLOB NOT NULL,
     PRIMARY KEY (chain, last_seq)
 ) STRICT;
+
+-- Fees that the operator has announced: in force from their time on, unless a later one starts before.
+CREATE TABLE fee_schedules (
+    version INTEGER NOT NULL,
+    effective_at INTEGER NOT NULL,
+    announced_at INTEGER NOT NULL,
+    owner_did TEXT NOT NULL,
+    document TEXT NOT NULL,
+    row_seal BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX fee_schedules_version ON fee_schedules (version);

@@ -41,6 +41,7 @@ fn concrete(path: &str) -> String {
 fn prefix(collection: &str) -> &'static str {
     match collection {
         "checkout" => "chk",
+        "entries" => "ent",
         "holds" => "hld",
         "orders" => "ord",
         "receipts" => "rcp",

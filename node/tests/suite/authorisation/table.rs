@@ -159,6 +159,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/pay/api/entries/{id}/proof", Session),
     operation("GET", "/pay/api/export", Session),
     operation("GET", "/pay/api/fees", Public),
+    operation_with("POST", "/pay/api/fees", Operator, r#"{"lines":[]}"#),
     operation("POST", "/pay/api/holds", Signed),
     operation("POST", "/pay/api/holds/{id}/capture", Signed),
     operation("POST", "/pay/api/holds/{id}/void", Signed),

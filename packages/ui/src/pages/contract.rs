@@ -12,3 +12,12 @@ pub struct ContractPage {
     /// The currency that the form starts with.
     pub currency: String,
 }
+
+/// `/earnings`: what somebody has earned, and the shares that wait for them. The browser module fills the lists. Use it
+/// only with `shell.viewer` set.
+#[derive(Debug, Clone, Template)]
+#[template(path = "earnings.html")]
+pub struct EarningsPage {
+    /// The frame.
+    pub shell: Shell,
+}

@@ -1,10 +1,10 @@
 //! Signing in, the person's own page, the operator, the directory, and plain messages.
 
 use imajin_ui::{
-    AccountRow, BalanceRow, CheckMailboxPage, ContractPage, DirectoryCounts, DirectoryPage, EnrolPage, ErrorPage,
-    EventState, JoinPage, KeysPage, Link, LoginPage, MailPage, MailRow, MailboxPage, MePage, MessagePage, MoneyText,
-    NodePage, NodeRow, NodeState, OnboardConfirmPage, OperatorPage, ReceiptDirection, ReceiptRow, RecoverPage,
-    RegistryCard, SaleRow, ServiceRow, SetupPage, TicketState,
+    AccountRow, BalanceRow, CheckMailboxPage, ContractPage, DirectoryCounts, DirectoryPage, EarningsPage, EnrolPage,
+    ErrorPage, EventState, JoinPage, KeysPage, Link, LoginPage, MailPage, MailRow, MailboxPage, MePage, MessagePage,
+    MoneyText, NodePage, NodeRow, NodeState, OnboardConfirmPage, OperatorPage, ReceiptDirection, ReceiptRow,
+    RecoverPage, RegistryCard, SaleRow, ServiceRow, SetupPage, TicketState,
 };
 
 use super::trade::{node, ticket_card};
@@ -27,6 +27,7 @@ pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
             },
         ),
         sample("keys", &keys(ink)),
+        sample("earnings", &earnings(ink)),
         sample("contract", &contract(ink, Who::Key)),
         sample("contract-mailbox", &contract(ink, Who::Mailbox)),
         sample(
@@ -220,6 +221,12 @@ fn login(ink: &Ink) -> LoginPage {
         next: ink.text("/me"),
         mailbox_action: ink.maybe("/login/mailbox".to_owned()),
         form_token: ink.text("form-token"),
+    }
+}
+
+fn earnings(ink: &Ink) -> EarningsPage {
+    EarningsPage {
+        shell: ink.shell("What you have earned", "/earnings", Who::Key),
     }
 }
 

@@ -62,7 +62,7 @@ impl Auditor {
                 .select((contracts::owner_did, contracts::version))
                 .load(conn)?;
             if page.is_empty() {
-                return Ok(());
+                break;
             }
             for (owner, version) in page {
                 let due = if owner == last.0 { last.1.saturating_add(1) } else { 1 };
@@ -80,6 +80,15 @@ impl Auditor {
                 last = (owner, version);
             }
         }
+        self.logged_check(conn, "contract/", ContractRow::TABLE, |conn, name| {
+            let (owner, version) = name.rsplit_once('/').unwrap_or_default();
+            let version: i64 = version.parse().unwrap_or_default();
+            contracts::table
+                .filter(contracts::owner_did.eq(owner))
+                .filter(contracts::version.eq(version))
+                .count()
+                .get_result(conn)
+        })
     }
 
     fn contract_check(&mut self, conn: &mut Conn, row: &ContractRow, keys: Keys<'_>) -> Result<(), StoreError> {

@@ -2,6 +2,7 @@
 
 mod checkouts;
 mod contracts;
+mod fees;
 mod goods;
 mod messages;
 mod receipts;
@@ -20,7 +21,7 @@ use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 pub use goods::{PaidGoods, paid_goods_list};
 
 use crate::domain::distribute::FlowKey;
-use crate::rows::{CheckoutRow, ContractRow, FlowRow, MessageRow, ReceiptRow, SalesRow, ShareRow, SplitRow};
+use crate::rows::{CheckoutRow, ContractRow, FeesRow, FlowRow, MessageRow, ReceiptRow, SalesRow, ShareRow, SplitRow};
 use crate::{PayConfig, SERVICE};
 
 /// Rows per page.
@@ -97,6 +98,7 @@ impl Auditor {
         SalesRow::audit(conn, &self.sealer, &mut self.findings)?;
         ContractRow::audit(conn, &self.sealer, &mut self.findings)?;
         FlowRow::audit(conn, &self.sealer, &mut self.findings)?;
+        FeesRow::audit(conn, &self.sealer, &mut self.findings)?;
         ShareRow::audit(conn, &self.sealer, &mut self.findings)?;
         imajin_ledger::audit(conn, &self.sealer, &mut self.findings)?;
         self.checkouts_check(conn)?;
@@ -105,6 +107,7 @@ impl Auditor {
         self.sales_check(conn)?;
         self.contracts_check(conn, keys)?;
         self.shares_check(conn)?;
+        self.fees_check(conn)?;
         self.flows_check(conn)
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod checkout;
 pub(crate) mod claims;
 pub(crate) mod contract;
 pub(crate) mod distribute;
+pub(crate) mod fees;
 pub(crate) mod holds;
 pub(crate) mod lists;
 pub(crate) mod message;

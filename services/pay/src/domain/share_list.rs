@@ -28,6 +28,8 @@ pub(crate) struct ShareView {
     /// Whose share it is.
     #[schema(value_type = String)]
     pub(crate) payee: Did,
+    /// Whether that is you, or a mailbox identity that you have claimed.
+    pub(crate) own: bool,
     /// How much.
     #[schema(value_type = Object)]
     pub(crate) amount: Money,
@@ -50,7 +52,7 @@ pub(crate) struct ShareView {
     pub(crate) notice: String,
 }
 
-fn view_of(row: &ShareRow) -> Result<ShareView, PayError> {
+fn view_of(row: &ShareRow, own: &[String]) -> Result<ShareView, PayError> {
     let amount = row.money()?;
     let notice = if row.is(ShareState::Waiting) {
         format!(
@@ -68,6 +70,7 @@ fn view_of(row: &ShareRow) -> Result<ShareView, PayError> {
         leg: row.leg,
         manifest: row.manifest_id.clone(),
         payee: row.payee()?,
+        own: own.contains(&row.payee_did),
         amount,
         held_since: row.held_since,
         held_until: row.held_until,
@@ -90,7 +93,7 @@ pub(crate) fn share_list(
         .eq_any(dids.clone())
         .or(held_shares::author_did.eq_any(dids.clone()))
         .or(held_shares::seller_did.eq_any(dids.clone()))
-        .or(held_shares::to_did.assume_not_null().eq_any(dids));
+        .or(held_shares::to_did.assume_not_null().eq_any(dids.clone()));
     let rows: Vec<ShareRow> = held_shares::table
         .filter(concerned)
         .order_by((held_shares::receipt_id.desc(), held_shares::leg))
@@ -98,6 +101,6 @@ pub(crate) fn share_list(
         .select(ShareRow::as_select())
         .load(conn)?;
     rows.into_iter()
-        .map(|row| view_of(&row.intact(&context.sealer)?))
+        .map(|row| view_of(&row.intact(&context.sealer)?, &dids))
         .collect()
 }

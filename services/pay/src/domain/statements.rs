@@ -1,5 +1,7 @@
 //! What happened on somebody's accounts in a time, and the same for an accountant: leg by leg of the receipts.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::Timestamp;
@@ -12,8 +14,8 @@ use utoipa::ToSchema;
 
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::ReceiptRow;
-use crate::schema::{receipt_parties, receipts};
+use crate::rows::{ReceiptRow, ShareRow, ShareState};
+use crate::schema::{held_shares, receipt_parties, receipts};
 
 /// The longest statement; a longer one is asked for in parts.
 pub(crate) const LINES_MAX: i64 = 10_000;
@@ -155,8 +157,9 @@ pub(crate) struct ExportRow {
     pub(crate) role: String,
     /// Whose distribution contracts led there, in their order; empty without any.
     pub(crate) through: String,
-    /// `paid`, `held` (the payee has not accepted) or `accrued` (below the minimum of a contract).
-    pub(crate) state: &'static str,
+    /// `paid`, `held` (the payee has not accepted), `released` (has accepted since), `passed_on` (never did, and somebody
+    /// else got it) or `accrued` (below the minimum of a contract).
+    pub(crate) state: String,
     /// How much.
     pub(crate) amount: String,
     /// What was paid in all.
@@ -203,7 +206,8 @@ pub(crate) fn export(
     for row in loaded {
         let message = row.intact(&context.sealer)?.message()?;
         let payer = message.to.as_ref().map(Did::to_string).unwrap_or_default();
-        let parts = parts_of(&message.payload, &payer).into_iter();
+        let shares = shares_of(conn, context, &message.payload)?;
+        let parts = parts_of(&message.payload, &payer, &shares).into_iter();
         rows.extend(parts.filter(|part| owners.as_ref().is_none_or(|owners| owners.contains(&part.payee))));
         if i64::try_from(rows.len()).unwrap_or(i64::MAX) > LINES_MAX {
             return Err(too_long());
@@ -212,7 +216,26 @@ pub(crate) fn export(
     Ok(rows)
 }
 
-fn parts_of(body: &ReceiptBody, payer: &str) -> Vec<ExportRow> {
+/// What has become of the held legs of a receipt.
+fn shares_of(conn: &mut Conn, context: &Context, body: &ReceiptBody) -> Result<BTreeMap<i64, String>, PayError> {
+    if !body.legs.iter().any(|leg| leg.held) {
+        return Ok(BTreeMap::new());
+    }
+    let rows: Vec<ShareRow> = held_shares::table
+        .filter(held_shares::receipt_id.eq(body.id))
+        .select(ShareRow::as_select())
+        .load(conn)?;
+    let mut states = BTreeMap::new();
+    for row in rows {
+        let row = row.intact(&context.sealer)?;
+        if !row.is(ShareState::Waiting) {
+            states.insert(row.leg, row.state);
+        }
+    }
+    Ok(states)
+}
+
+fn parts_of(body: &ReceiptBody, payer: &str, shares: &BTreeMap<i64, String>) -> Vec<ExportRow> {
     let decimal = |amount| Money::new(amount, body.gross.asset).decimal();
     let common = ExportRow {
         time: body.time,
@@ -225,7 +248,7 @@ fn parts_of(body: &ReceiptBody, payer: &str) -> Vec<ExportRow> {
         payee: String::new(),
         role: String::new(),
         through: String::new(),
-        state: "paid",
+        state: "paid".to_owned(),
         amount: String::new(),
         gross: decimal(body.gross.amount),
         currency: body.gross.asset.to_string(),
@@ -242,7 +265,7 @@ fn parts_of(body: &ReceiptBody, payer: &str) -> Vec<ExportRow> {
         amount: decimal(fee.amount),
         ..common.clone()
     });
-    let legs = body.legs.iter().map(|leg| ExportRow {
+    let legs = body.legs.iter().zip(0_i64..).map(|(leg, number)| ExportRow {
         payee: leg.did.to_string(),
         role: leg.role.clone(),
         through: leg
@@ -252,9 +275,9 @@ fn parts_of(body: &ReceiptBody, payer: &str) -> Vec<ExportRow> {
             .collect::<Vec<_>>()
             .join(" "),
         state: match (leg.held, leg.accrued) {
-            (true, _) => "held",
-            (false, true) => "accrued",
-            (false, false) => "paid",
+            (true, _) => shares.get(&number).cloned().unwrap_or_else(|| "held".to_owned()),
+            (false, true) => "accrued".to_owned(),
+            (false, false) => "paid".to_owned(),
         },
         amount: decimal(leg.amount),
         ..common.clone()

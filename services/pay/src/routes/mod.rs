@@ -46,7 +46,7 @@ pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
         .routes(routes!(accounts::balance))
         .routes(routes!(accounts::entries))
         .routes(routes!(receipts::receipt_fetch))
-        .routes(routes!(fees::fees))
+        .routes(routes!(fees::fees, fees::fees_set))
         .routes(routes!(contracts::contract_list, contracts::contract_set))
         .routes(routes!(contracts::contract_preview))
         .routes(routes!(contracts::contract_aggregates))

@@ -2,12 +2,14 @@
 
 mod checkout;
 mod contract;
+mod fees;
 mod message;
 mod receipt;
 mod share;
 
 pub(crate) use checkout::{CheckoutRow, SplitRow, state_parse, state_text};
 pub(crate) use contract::{ContractRow, FlowRow};
+pub(crate) use fees::FeesRow;
 pub(crate) use message::{MessageResult, MessageRow, outcome_text};
 pub(crate) use receipt::{PartyRow, ReceiptRow, SalesRow};
 pub(crate) use share::{ShareOutcome, ShareRow, ShareState};

@@ -66,6 +66,9 @@ async fn fill(world: &World) {
     world.post("mira", "/pay/api/holds", Some("k"), &hold).await;
     let paid = world.checkout("is served").await;
     world.webhook(&world.event(&paid, RailOutcome::Paid)).await;
+    *world.identities.operator.lock().unwrap() = Some(crate::world::key("operator").did());
+    let fees = json!({"lines": [{"name": "node", "recipient": "node", "rateMicros": 5_000}]});
+    world.post("operator", "/pay/api/fees", None, &fees).await;
     // The heads are signed when the background starts and ends; nothing else is due.
     world.seller.away.store(true, Ordering::SeqCst);
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -122,6 +125,7 @@ async fn a_deleted_row_is_missed(backend: Backend) {
         "contracts",
         "contract_flows",
         "held_shares",
+        "fee_schedules",
     ] {
         let world = World::new(backend).await;
         fill(&world).await;

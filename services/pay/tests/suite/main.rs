@@ -7,6 +7,7 @@ mod checkouts;
 mod contracts;
 mod crashes;
 mod fakes;
+mod fees;
 mod holds;
 mod messages;
 mod pages;

@@ -136,5 +136,5 @@ async fn the_api_describes_itself(backend: Backend) {
     );
     assert_eq!(world.get(None, "/pay/ready").await.status, StatusCode::OK);
     let fees = world.get(None, "/pay/api/fees").await.json();
-    assert_eq!(fees, json!({"version": 0, "lines": []}));
+    assert_eq!(fees, json!({"version": 0, "lines": [], "coming": [], "past": []}));
 }

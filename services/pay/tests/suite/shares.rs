@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use imajin_did::Did;
-use imajin_fair::{Acceptance, Contributor, HELD_FOR, Manifest, ManifestId, Payee};
+use imajin_fair::{Acceptance, Contributor, Manifest, ManifestId, Payee};
 use imajin_kernel::Span;
 use imajin_money::Share;
 use imajin_pay_api::{CheckoutView, GoodsQuote};
@@ -88,7 +88,14 @@ async fn a_share_is_paid_when_its_payee_accepts_here(backend: Backend) {
         (&waiting["state"], &waiting["amount"]["amount"]),
         (&json!("waiting"), &json!("3.00"))
     );
-    assert_eq!(waiting["manifest"], json!(manifest.id));
+    assert_eq!(
+        (&waiting["manifest"], &waiting["own"]),
+        (&json!(manifest.id), &json!(true))
+    );
+    assert_eq!(
+        world.get(Some("organiser"), SHARES).await.json()["shares"][0]["own"],
+        false
+    );
     assert_eq!(accept(&world, "jonas", &manifest.id).await, json!({"released": 1}));
     assert_eq!(world.balance(&jonas, "pending").await, "0");
     assert_eq!(world.available("jonas").await, "3.00 TEST-USD");

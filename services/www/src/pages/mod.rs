@@ -4,6 +4,7 @@ mod buy;
 mod contract;
 pub(crate) mod directory;
 mod document;
+mod earnings;
 mod event;
 mod identity;
 mod keys;
@@ -57,6 +58,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/logout", post(login::logout))
         .route("/join", get(identity::join))
         .route("/contract", get(contract::contract))
+        .route("/earnings", get(earnings::earnings))
         .route("/keys", get(keys::keys))
         .route("/enrol", get(keys::enrol))
         .route("/recover", get(keys::recover))
