@@ -70,8 +70,8 @@ impl SavedReceipt {
         }
         let key = from.public_key();
         let key = key.ok_or_else(|| format!("the key of {from} is not in its name, so it cannot be checked alone"))?;
-        let signed = self.receipt.verify("receipt", &key);
-        signed.map_err(|error| format!("the receipt's signature does not hold: {error}"))?;
+        let verified = self.receipt.verify("receipt", &key);
+        verified.map_err(|error| format!("the receipt's signature does not hold: {error}"))?;
         if self.proof.signer() != from {
             return Err("the receipt and the proof were signed by different nodes".to_owned());
         }

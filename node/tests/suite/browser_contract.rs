@@ -147,8 +147,8 @@ fn a_contract_is_set_shown_and_listed_on_the_command_line() {
     let url = node.url();
     let at = ["--node", &url, "--key", text(&key)];
     imajin(&[&["login"], &at[..]].concat()).expect_success();
-    let none = imajin(&[&["contract", "show"], &at[..]].concat()).expect_success();
-    assert_eq!(none, json!(null));
+    let nothing = imajin(&[&["contract", "show"], &at[..]].concat()).expect_success();
+    assert_eq!(nothing, json!(null));
     let did = imajin(&["key", "show", text(&key)]).expect_success();
     let own = format!("--allocate=me={}=75", did["did"].as_str().unwrap());
     let studio = format!("--allocate=studio={STUDIO}=25");

@@ -151,16 +151,13 @@ impl SetArgs {
     async fn run(self, output: Output) -> Result<(), CommandError> {
         let client = self.node.signing(&self.key)?;
         let now = client.node().env().now();
-        let contract = match &self.file {
-            Some(path) => {
-                Contract::parse(&file_read(path)?).map_err(|error| local(format!("{}: {error}", path.display())))?
-            }
-            None => {
-                let last = versions(&client).await?.versions.into_iter().next();
-                let version = last.map_or(0, |last| last.contract.version).saturating_add(1);
-                let draft = self.draft.contract(client.did(), version, now)?;
-                draft.sign(client.key(), client.did().clone(), now).map_err(local)?
-            }
+        let contract = if let Some(path) = &self.file {
+            Contract::parse(&file_read(path)?).map_err(|error| local(format!("{}: {error}", path.display())))?
+        } else {
+            let last = versions(&client).await?.versions.into_iter().next();
+            let version = last.map_or(0, |last| last.contract.version).saturating_add(1);
+            let draft = self.draft.contract(client.did(), version, now)?;
+            draft.sign(client.key(), client.did().clone(), now).map_err(local)?
         };
         let kept: Version = client.send("PUT", PATH, &contract, None).await?;
         effect_print(

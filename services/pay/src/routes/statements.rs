@@ -152,9 +152,10 @@ pub(super) async fn export(
         return Err(PayError::Forbidden("Only the operator of the node sees everybody's payments.").into());
     }
     let (period, is_csv) = (query.period(pay.context.now())?, query.is_csv()?);
-    let owners = match query.all {
-        true => None,
-        false => Some(pay.site.identities.holdings(&session.did).await?),
+    let owners = if query.all {
+        None
+    } else {
+        Some(pay.site.identities.holdings(&session.did).await?)
     };
     let lines = pay
         .read(move |conn, context| statements::export(conn, context, owners.as_deref(), period))

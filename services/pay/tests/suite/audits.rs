@@ -13,7 +13,25 @@ use tokio_util::task::TaskTracker;
 
 use crate::world::World;
 
-on_both!(every_single_column_is_covered, a_deleted_row_is_missed);
+on_both!(
+    every_single_column_of_the_ledger_is_covered,
+    every_single_column_of_sales_is_covered,
+    every_single_column_of_what_follows_a_sale_is_covered,
+    every_single_column_of_the_log_is_covered,
+    a_deleted_row_is_missed,
+);
+
+/// The tables of a sale itself.
+const SALES: [&str; 6] = [
+    "checkouts",
+    "rail_messages",
+    "receipt_parties",
+    "receipts",
+    "sales_totals",
+    "splits",
+];
+/// The tables of what follows it.
+const AFTER_SALES: [&str; 4] = ["contract_flows", "contracts", "fee_schedules", "held_shares"];
 
 /// At least one row in every table, and payments in every state.
 async fn fill(world: &World) {
@@ -79,7 +97,25 @@ async fn fill(world: &World) {
     world.clock.advance(Span::seconds(1));
 }
 
-async fn every_single_column_is_covered(backend: Backend) {
+async fn every_single_column_of_the_ledger_is_covered(backend: Backend) {
+    every_column_is_covered(backend, |table| table.starts_with("ledger_")).await;
+}
+
+async fn every_single_column_of_sales_is_covered(backend: Backend) {
+    every_column_is_covered(backend, |table| SALES.contains(&table)).await;
+}
+
+async fn every_single_column_of_what_follows_a_sale_is_covered(backend: Backend) {
+    every_column_is_covered(backend, |table| AFTER_SALES.contains(&table)).await;
+}
+
+/// The log, the outbox and whatever else there is: a new table is in here until it has a place above.
+async fn every_single_column_of_the_log_is_covered(backend: Backend) {
+    let is_named = |table: &str| SALES.contains(&table) || AFTER_SALES.contains(&table);
+    every_column_is_covered(backend, move |table| !table.starts_with("ledger_") && !is_named(table)).await;
+}
+
+async fn every_column_is_covered(backend: Backend, is_asked: impl Fn(&str) -> bool + Send + Sync + 'static) {
     let world = World::new(backend).await;
     fill(&world).await;
     world.audit_clean().await;
@@ -88,7 +124,8 @@ async fn every_single_column_is_covered(backend: Backend) {
         .db
         .write(move |conn| {
             let mut missed = Vec::new();
-            for table in tamper::tables(conn)? {
+            let tables = tamper::tables(conn)?;
+            for table in tables.into_iter().filter(|table| is_asked(table)) {
                 let count = tamper::rows(conn, &table)?.len();
                 assert!(count > 0, "{table} has a row to tamper with");
                 for column in tamper::columns(conn, &table)? {

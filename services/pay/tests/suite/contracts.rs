@@ -112,7 +112,7 @@ async fn a_contract_governs_what_is_paid_from_its_time_on_and_nothing_before(bac
     assert_eq!((hop.amount.to_string().as_str(), hop.overflowed), ("2.80", false));
     assert_eq!(
         after.legs[1].path,
-        [after.manifest.id.clone()],
+        std::slice::from_ref(&after.manifest.id),
         "the way through the manifests is there too"
     );
     assert_eq!(world.available("mira").await, "11.20 TEST-USD");
@@ -178,9 +178,9 @@ async fn what_is_no_next_version_of_ones_own_is_refused(backend: Backend) {
         "conflict",
         "not the next"
     );
-    let mut part = next(1);
-    part["allocations"][0]["percentage"] = json!(99);
-    assert_eq!(refused("mira", part).await, "invalid_request", "not the whole");
+    let mut partial = next(1);
+    partial["allocations"][0]["percentage"] = json!(99);
+    assert_eq!(refused("mira", partial).await, "invalid_request", "not the whole");
     for effective in [Span::ZERO, Span::seconds(-1)] {
         let mut past = next(1);
         let at = world.env.now().plus(effective);

@@ -220,7 +220,7 @@ async fn whoever_has_claimed_a_mailbox_accepts_for_it_and_pays_as_it(backend: Ba
     let token = world.form_token("jonas", checkout.id).await;
     assert!(shown.text().contains(&token));
     let form = format!("token={token}&outcome=pay");
-    let (paid, _) = tokio::join!(world.press(&page, Some(crate::world::PUBLIC), &form), async {
+    let (paid, ()) = tokio::join!(world.press(&page, Some(crate::world::PUBLIC), &form), async {
         while world.state(checkout.id).await != imajin_pay_api::CheckoutState::Settled {
             world.pay.drive().await.unwrap();
         }
