@@ -29,9 +29,9 @@ impl Recipients {
 /// The movements of a plan, fees first, then the parts that its legs were distributed in: what a settlement credits,
 /// line by line.
 ///
-/// A leg whose payee has not accepted the manifest waits in the payee's pending account, and a part below the minimum of
-/// a contract in its recipient's accrued one. The buyer's fee is a credit that the buyer may spend; the others are fees
-/// earned.
+/// A leg whose payee has not accepted the manifest waits in the payee's pending account, and a part below the minimum
+/// of a contract in its recipient's accrued one. The buyer's fee is a credit that the buyer may spend; the others are
+/// fees earned.
 pub fn credits(plan: &Plan, distribution: &Distribution, recipients: &Recipients) -> Vec<Movement> {
     let asset = plan.gross.asset;
     let fees = plan.fees.iter().map(|fee| {

@@ -1,4 +1,5 @@
-// One's own distribution contract: written here, tried on a sample by the node, and signed with the key in this browser.
+// One's own distribution contract: written here, tried on a sample by the node, and signed with the key in this
+// browser.
 
 import { nodeNow } from './clock.js';
 import { contractDraft, contractSign, decimal } from './contract-draft.js';

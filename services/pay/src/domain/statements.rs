@@ -157,8 +157,8 @@ pub(crate) struct ExportRow {
     pub(crate) role: String,
     /// Whose distribution contracts led there, in their order; empty without any.
     pub(crate) through: String,
-    /// `paid`, `held` (the payee has not accepted), `released` (has accepted since), `passed_on` (never did, and somebody
-    /// else got it) or `accrued` (below the minimum of a contract).
+    /// `paid`, `held` (the payee has not accepted), `released` (has accepted since), `passed_on` (never did, and
+    /// somebody else got it) or `accrued` (below the minimum of a contract).
     pub(crate) state: String,
     /// How much.
     pub(crate) amount: String,

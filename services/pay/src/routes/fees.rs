@@ -69,8 +69,8 @@ impl From<TimedFees> for ScheduleDocument {
 
 /// The fees of this node
 ///
-/// The schedule in force, those that were announced, and those that were in force before. A checkout keeps the fees that
-/// were in force when it was opened.
+/// The schedule in force, those that were announced, and those that were in force before. A checkout keeps the fees
+/// that were in force when it was opened.
 #[utoipa::path(
     get, path = "/api/fees", tag = "fees",
     responses((status = 200, description = "The schedules", body = FeesDocument))
@@ -113,8 +113,8 @@ pub(crate) struct FeesBody {
 
 /// Announce other fees
 ///
-/// By the operator. Each fee is 0.25 to 2 percent. Fees that are higher in anything need 24 hours' notice; lower ones may
-/// start at once. Checkouts that are open keep their fees.
+/// By the operator. Each fee is 0.25 to 2 percent. Fees that are higher in anything need 24 hours' notice; lower ones
+/// may start at once. Checkouts that are open keep their fees.
 #[utoipa::path(
     post, path = "/api/fees", tag = "fees", request_body = FeesBody,
     responses(
