@@ -5,8 +5,10 @@ mod attestation;
 mod balance;
 mod client;
 mod config;
+mod contract;
 mod event;
 mod fair;
+mod fees;
 mod grant;
 mod handle;
 mod key;
@@ -23,6 +25,8 @@ mod output;
 mod profile;
 mod receipt;
 mod session;
+mod share;
+mod statement;
 mod ticket;
 mod up;
 mod verify;
@@ -77,9 +81,20 @@ enum Command {
     Receipt(receipt::ReceiptCommand),
     /// Show your balances at a node.
     Balance(balance::BalanceArgs),
+    /// Show what happened on your accounts, or save it for a spreadsheet or an accountant.
+    Statement(statement::StatementArgs),
+    /// Shares that wait until you accept a manifest.
+    #[command(subcommand)]
+    Share(share::ShareCommand),
+    /// Say what becomes of what is paid to you: a signed contract, version by version.
+    #[command(subcommand)]
+    Contract(contract::ContractCommand),
     /// Say who made a work and what each is due: in the work itself, signed by its author.
     #[command(subcommand)]
     Fair(fair::FairCommand),
+    /// Show a node's fees; announce others, as its operator.
+    #[command(subcommand)]
+    Fees(fees::FeesCommand),
     /// Prepare a node, register it with a registry, see how it stands there.
     #[command(subcommand)]
     Node(node::NodeCommand),
@@ -211,7 +226,11 @@ impl Command {
             Self::Profile(command) => command.run(output).await,
             Self::Receipt(command) => command.run(output).await,
             Self::Balance(args) => args.run(output).await,
+            Self::Statement(args) => args.run(output).await,
+            Self::Share(command) => command.run(output).await,
+            Self::Contract(command) => command.run(output).await,
             Self::Fair(command) => command.run(output).await,
+            Self::Fees(command) => command.run(output).await,
             Self::Node(command) => command.run(output).await,
             Self::Oidc(command) => command.run(output).await,
             Self::Session(command) => command.run(output).await,

@@ -13,7 +13,7 @@ async fn attribute(browser: &Browser, css: &str, name: &str) -> String {
 }
 
 /// Nothing sticks out at the side, and every field can be hit with a thumb.
-async fn fits_a_phone(browser: &Browser) {
+pub(crate) async fn fits_a_phone(browser: &Browser) {
     let wide = browser
         .evaluate("return document.documentElement.scrollWidth > document.documentElement.clientWidth")
         .await

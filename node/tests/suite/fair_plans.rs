@@ -136,8 +136,8 @@ fn a_contract_shows_its_effect_before_it_is_signed() {
     let shown = imajin(&["key", "show", key]).expect_success();
     let own = format!("--allocate=me={}=87.5", shown["did"].as_str().unwrap());
     let write = [
-        "fair",
         "contract",
+        "preview",
         "--key",
         key,
         &own,

@@ -75,6 +75,8 @@ pub enum Purpose {
     Pending,
     /// The other side of a rail: everything that came in or went out through it.
     Settlement,
+    /// Belongs to its owner and waits until it makes up the minimum of somebody's distribution contract.
+    Accrued,
     /// Fees that its owner has earned.
     Fees,
     /// Came in and fits nothing that was asked for.
@@ -83,10 +85,11 @@ pub enum Purpose {
 
 impl Purpose {
     /// All purposes, as they are stored.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Available,
         Self::Held,
         Self::Pending,
+        Self::Accrued,
         Self::Settlement,
         Self::Fees,
         Self::Unmatched,
@@ -98,6 +101,7 @@ impl Purpose {
             Self::Available => "available",
             Self::Held => "held",
             Self::Pending => "pending",
+            Self::Accrued => "accrued",
             Self::Settlement => "settlement",
             Self::Fees => "fees",
             Self::Unmatched => "unmatched",

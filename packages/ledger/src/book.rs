@@ -16,6 +16,7 @@ use crate::{AccountId, AccountKey, Command, Ledger, LedgerError, Owner, Purpose}
 const KEYS_PER_QUERY: usize = 1_000;
 
 /// An account as it stands within the batch.
+#[derive(Clone)]
 pub(crate) struct AccountState {
     pub(crate) row: AccountRow,
     /// Whether the row is in the database already.
@@ -24,6 +25,7 @@ pub(crate) struct AccountState {
     pub(crate) may_be_negative: bool,
 }
 
+#[derive(Clone)]
 pub(crate) struct HoldSlot {
     pub(crate) row: HoldRow,
     pub(crate) dirty: bool,
@@ -44,7 +46,7 @@ pub(crate) struct Book<'a> {
 impl<'a> Book<'a> {
     /// Reads and locks everything that the commands may touch. Accounts are locked in the order of their ids, after the
     /// head of the chain, so that two processes never wait for each other in a circle.
-    pub(crate) fn load(ledger: &'a Ledger, conn: &mut Conn, commands: &[Command]) -> Result<Self, LedgerError> {
+    pub(crate) fn load(ledger: &'a Ledger, conn: &mut Conn, commands: &[&Command]) -> Result<Self, LedgerError> {
         let mut book = Self {
             ledger,
             now: ledger.now(),
@@ -60,8 +62,12 @@ impl<'a> Book<'a> {
         Ok(book)
     }
 
-    fn load_holds(&mut self, conn: &mut Conn, commands: &[Command]) -> Result<(), LedgerError> {
-        let mut ids: BTreeSet<String> = commands.iter().filter_map(hold_of).map(|id| id.to_string()).collect();
+    fn load_holds(&mut self, conn: &mut Conn, commands: &[&Command]) -> Result<(), LedgerError> {
+        let mut ids: BTreeSet<String> = commands
+            .iter()
+            .filter_map(|command| hold_of(command))
+            .map(|id| id.to_string())
+            .collect();
         ids.extend(self.known.values().filter_map(|entry| entry.hold_id.clone()));
         if ids.is_empty() {
             return Ok(());
@@ -80,7 +86,7 @@ impl<'a> Book<'a> {
         Ok(())
     }
 
-    fn load_accounts(&mut self, conn: &mut Conn, commands: &[Command]) -> Result<(), LedgerError> {
+    fn load_accounts(&mut self, conn: &mut Conn, commands: &[&Command]) -> Result<(), LedgerError> {
         let mut wanted: BTreeMap<AccountId, Option<AccountKey>> = BTreeMap::new();
         for command in commands {
             self.accounts_of(command, &mut wanted);
@@ -107,7 +113,7 @@ impl<'a> Book<'a> {
     }
 
     /// The accounts of a command; those that a hold names are there already, by their id alone.
-    fn accounts_of(&self, command: &Command, wanted: &mut BTreeMap<AccountId, Option<AccountKey>>) {
+    pub(crate) fn accounts_of(&self, command: &Command, wanted: &mut BTreeMap<AccountId, Option<AccountKey>>) {
         let mut want = |key: &AccountKey| {
             wanted.insert(key.id(), Some(key.clone()));
         };
@@ -253,8 +259,8 @@ fn head_fetch(ledger: &Ledger, conn: &mut Conn) -> Result<Option<HeadRow>, Ledge
     Ok(head.map(|head| head.intact(&ledger.sealer)).transpose()?)
 }
 
-fn load_known(conn: &mut Conn, commands: &[Command]) -> Result<HashMap<String, EntryRow>, LedgerError> {
-    let keys: Vec<&str> = commands.iter().map(Command::key).collect();
+fn load_known(conn: &mut Conn, commands: &[&Command]) -> Result<HashMap<String, EntryRow>, LedgerError> {
+    let keys: Vec<&str> = commands.iter().map(|command| command.key()).collect();
     let mut known = HashMap::new();
     for chunk in keys.chunks(KEYS_PER_QUERY) {
         let rows: Vec<EntryRow> = ledger_entries::table

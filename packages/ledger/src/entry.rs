@@ -31,11 +31,15 @@ pub enum EntryKind {
     Transfer,
     /// Money came in and fits nothing that was asked for.
     Unmatched,
+    /// A share that waited for its payee to accept was released, or passed on.
+    Release,
+    /// Parts that have waited for the minimum of a distribution contract left together.
+    Accrual,
 }
 
 impl EntryKind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Payment,
         Self::Hold,
         Self::Settlement,
@@ -45,6 +49,8 @@ impl EntryKind {
         Self::Refund,
         Self::Transfer,
         Self::Unmatched,
+        Self::Release,
+        Self::Accrual,
     ];
 
     /// The text in the database and on the wire.
@@ -59,6 +65,8 @@ impl EntryKind {
             Self::Refund => "refund",
             Self::Transfer => "transfer",
             Self::Unmatched => "unmatched",
+            Self::Release => "release",
+            Self::Accrual => "accrual",
         }
     }
 }

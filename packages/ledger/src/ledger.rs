@@ -96,12 +96,37 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`] when nothing could be booked: let the transaction fail.
     pub fn execute(&self, conn: &mut Conn, commands: &[Command]) -> Result<Vec<Result<Outcome, Refusal>>, LedgerError> {
+        let all: Vec<&Command> = commands.iter().collect();
+        self.booked(conn, &all, |book| {
+            commands.iter().map(|command| book.evaluate(command)).collect()
+        })
+    }
+
+    /// Books groups of commands in their order, each group all or none: when one command of it is refused, the whole
+    /// group wrote nothing, and the refusal is its answer. The other groups are not affected.
+    ///
+    /// # Errors
+    /// As [`Ledger::execute`].
+    pub fn execute_linked(
+        &self,
+        conn: &mut Conn,
+        groups: &[Vec<Command>],
+    ) -> Result<Vec<Result<Vec<Outcome>, Refusal>>, LedgerError> {
+        let all: Vec<&Command> = groups.iter().flatten().collect();
+        self.booked(conn, &all, |book| {
+            groups.iter().map(|group| book.evaluate_linked(group)).collect()
+        })
+    }
+
+    fn booked<T>(
+        &self,
+        conn: &mut Conn,
+        commands: &[&Command],
+        evaluate: impl Fn(&mut Book<'_>) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
         for _race in 0..RACES_MAX {
             let mut book = Book::load(self, conn, commands)?;
-            let mut answers = Vec::with_capacity(commands.len());
-            for command in commands {
-                answers.push(book.evaluate(command)?);
-            }
+            let answers = evaluate(&mut book)?;
             if book.flush(conn)? {
                 return Ok(answers);
             }

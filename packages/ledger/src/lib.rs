@@ -22,10 +22,13 @@ mod error;
 mod evaluate;
 mod hold;
 mod ledger;
+mod linked;
+mod periods;
 mod queries;
 mod rows;
 mod schema;
 mod settlement;
+mod tree;
 
 pub use account::{AccountId, AccountKey, Owner, Purpose, UnknownText};
 pub use audit::audit;
@@ -34,8 +37,10 @@ pub use entry::{EntryKind, Leg, Movement, Posted};
 pub use error::{LedgerError, Refusal};
 pub use hold::{Hold, HoldCapture, HoldPlace, HoldRelease, HoldState, Release};
 pub use ledger::{Command, Ledger, MOVEMENTS_MAX, Outcome, Posting};
+pub use periods::{balance_at, statement_between};
 pub use queries::{
     Account, Entry, StatementLine, account_fetch, account_list, entry_count, entry_fetch, entry_find,
     hold_expired_list, hold_fetch, statement_list,
 };
 pub use settlement::{Recipients, credits};
+pub use tree::{entry_proof, tree_sign};

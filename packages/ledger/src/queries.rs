@@ -134,7 +134,7 @@ pub fn statement_list(
         .collect()
 }
 
-fn statement_line(sealer: &Sealer, line: &LineRow, row: EntryRow) -> Result<StatementLine, LedgerError> {
+pub(crate) fn statement_line(sealer: &Sealer, line: &LineRow, row: EntryRow) -> Result<StatementLine, LedgerError> {
     let entry = entry_of(sealer, row)?;
     let leg = usize::try_from(line.leg).ok().and_then(|index| entry.legs.get(index));
     let leg = leg.filter(|leg| leg.account().to_string() == line.account_id && leg.account_seq() == line.account_seq);

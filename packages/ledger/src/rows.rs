@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use crate::account::UnknownText;
 use crate::entry::Hashed;
-use crate::schema::{ledger_accounts, ledger_checkpoints, ledger_entries, ledger_heads, ledger_holds, ledger_lines};
+use crate::schema::{
+    ledger_accounts, ledger_checkpoints, ledger_entries, ledger_heads, ledger_holds, ledger_lines, ledger_trees,
+};
 use crate::{AccountKey, Hold, LedgerError};
 
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
@@ -160,3 +162,17 @@ sealed_row!(
     "ledger_checkpoints",
     key = (chain, seq)
 );
+
+#[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = ledger_trees, primary_key(chain, last_seq))]
+#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
+pub(crate) struct TreeRow {
+    pub(crate) chain: String,
+    pub(crate) last_seq: i64,
+    pub(crate) first_seq: i64,
+    /// The signed root, as JSON.
+    pub(crate) document: String,
+    pub(crate) row_seal: Vec<u8>,
+}
+
+sealed_row!(TreeRow, ledger_trees, "ledger_trees", key = (chain, last_seq));

@@ -79,4 +79,14 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    ledger_trees (chain, last_seq) {
+        chain -> Text,
+        last_seq -> BigInt,
+        first_seq -> BigInt,
+        document -> Text,
+        row_seal -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(ledger_entries, ledger_lines);

@@ -1,4 +1,5 @@
 use imajin_did::Did;
+use imajin_fair::distribution::{Distribution, Outcome};
 use imajin_fair::plan::{FeeRecipient, Plan};
 
 use crate::{AccountKey, Movement, Purpose};
@@ -25,11 +26,13 @@ impl Recipients {
     }
 }
 
-/// The movements of a plan, fees first, in the plan's order: what a settlement credits, line by line.
+/// The movements of a plan, fees first, then the parts that its legs were distributed in: what a settlement credits,
+/// line by line.
 ///
-/// A leg whose payee has not accepted the manifest waits in the payee's pending account. The buyer's fee is a credit
-/// that the buyer may spend; the others are fees earned.
-pub fn credits(plan: &Plan, recipients: &Recipients) -> Vec<Movement> {
+/// A leg whose payee has not accepted the manifest waits in the payee's pending account, and a part below the minimum
+/// of a contract in its recipient's accrued one. The buyer's fee is a credit that the buyer may spend; the others are
+/// fees earned.
+pub fn credits(plan: &Plan, distribution: &Distribution, recipients: &Recipients) -> Vec<Movement> {
     let asset = plan.gross.asset;
     let fees = plan.fees.iter().map(|fee| {
         let purpose = match fee.recipient {
@@ -41,9 +44,13 @@ pub fn credits(plan: &Plan, recipients: &Recipients) -> Vec<Movement> {
             fee.amount.micros(),
         )
     });
-    let legs = plan.legs.iter().map(|leg| {
-        let purpose = if leg.held { Purpose::Pending } else { Purpose::Available };
-        Movement::new(AccountKey::of(&leg.did, asset, purpose), leg.amount.micros())
+    let parts = distribution.parts.iter().map(|part| {
+        let purpose = match part.outcome {
+            Outcome::Paid => Purpose::Available,
+            Outcome::Accrued => Purpose::Accrued,
+            Outcome::Held => Purpose::Pending,
+        };
+        Movement::new(AccountKey::of(&part.to, asset, purpose), part.amount.micros())
     });
-    fees.chain(legs).collect()
+    fees.chain(parts).collect()
 }

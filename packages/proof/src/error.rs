@@ -6,6 +6,9 @@ use crate::jcs::JcsError;
 /// Why a proof does not count. Each message says what was wrong and what to do; none holds a key or a body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
+    /// An entry is not in the tree whose root was signed.
+    #[error("the path does not lead from the entry to the signed root: the proof is of another entry")]
+    NotIncluded,
     /// The arithmetic says no.
     #[error("the signature does not fit the key and the signed content; sign exactly what is sent, with a current key")]
     BadSignature,
@@ -86,7 +89,8 @@ impl ProofError {
             | Self::WrongTarget
             | Self::WrongTag
             | Self::Algorithm
-            | Self::ContentDigest => Code::BadSignature,
+            | Self::ContentDigest
+            | Self::NotIncluded => Code::BadSignature,
         }
     }
 }

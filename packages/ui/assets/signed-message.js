@@ -7,7 +7,7 @@ import { keySign } from './keys.js';
 /**
  * @param {Pick<import('./identity.js').Identity, 'did' | 'privateKey'>} identity
  * @param {string} type
- * @param {string} to
+ * @param {string | undefined} to nobody in particular, if undefined
  * @param {Record<string, unknown>} payload
  * @param {number} timestamp in milliseconds
  */

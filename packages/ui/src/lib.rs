@@ -30,6 +30,7 @@ pub use href::href;
 pub use pages::{
     access::{GrantItem, GrantsPage, SessionItem, SessionsPage},
     account::{BalanceRow, MePage, ReceiptDirection, ReceiptRow},
+    contract::{ContractPage, EarningsPage},
     directory::{DirectoryCounts, DirectoryPage, NodePage, NodeRow, NodeState},
     event::{EventDetail, EventPage, EventState, SplitPart, SplitView, TierRow, TierState},
     fair::{CheckRow, CheckState, FairForm, FairPage, FairView, FairWork},

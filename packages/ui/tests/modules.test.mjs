@@ -8,6 +8,8 @@ import test from 'node:test';
 import { fromBase64, toBase58, toBase64, toHex, utf8 } from '../assets/bytes.js';
 import { WORDS } from '../assets/bip39-english.js';
 import { canonical } from '../assets/canonical.js';
+import { contractDraft, contractSign, decimal } from '../assets/contract-draft.js';
+import { decimalOf, micros, worksOf } from '../assets/earnings-sum.js';
 import { entryHash, entrySign, inception, successor } from '../assets/key-log.js';
 import { didOf, keyFromSeed, keySign, multikey, seedFromPem, seedToPem } from '../assets/keys.js';
 import { keyFileRead, recoveryGenerate, seedFromWords, seedToWords } from '../assets/recovery.js';
@@ -168,4 +170,47 @@ test('A signed message is signed over everything but its signature', async () =>
   const text = `{"from":"${did}","payload":{"nonce":"n"},"timestamp":7,"to":"did:web:b.example","type":"login"}`;
   assert.equal(canonical(rest), text);
   assert.ok(await crypto.webcrypto.subtle.verify('Ed25519', key, hex(signature), utf8(text)));
+});
+
+test('a distribution contract is written as the node reads it, and signed over all but the value', async () => {
+  assert.deepEqual(['1', '01,5', '12.3400', '0.000001'].map(decimal), ['1.00', '1.50', '12.34', '0.000001']);
+  assert.throws(() => decimal('-1'));
+  const { privateKey, publicKey } = await keyFromSeed(SEED);
+  const did = didOf(publicKey);
+  const fields = {
+    parts: [
+      { label: ' me ', recipient: did, percentage: '87,5' },
+      { label: 'b', recipient: 'did:web:b.example', percentage: '12.5' },
+    ],
+    overflow: '', minimum: '1', currency: 'TEST-USD', isPublic: true,
+  };
+  const now = Date.parse('2026-11-21T10:00:00Z');
+  const draft = contractDraft(did, 2, fields, now);
+  assert.equal(draft.effective_at, '2026-11-21T10:01:00.000Z');
+  assert.deepEqual(draft.allocations.map(({ percentage }) => percentage), [87.5, 12.5]);
+  assert.equal(draft.minimum_transaction, '1.00');
+  const later = contractDraft(did, 2, { ...fields, effective: now + 3_600_000 }, now);
+  assert.equal(later.effective_at, '2026-11-21T11:00:00.000Z');
+  const signed = await contractSign({ did, privateKey }, draft, now);
+  const { value, ...signature } = signed.signature;
+  const key = await crypto.webcrypto.subtle.importKey('raw', publicKey, 'Ed25519', false, ['verify']);
+  const bytes = utf8(canonical({ ...draft, signature }));
+  assert.equal(await crypto.webcrypto.subtle.verify('Ed25519', key, hex(value), bytes), true);
+  const parts = [{ label: 'x', recipient: did, percentage: '' }];
+  assert.throws(() => contractDraft(did, 2, { ...fields, parts }, now));
+});
+
+test('earnings are added without losing a millionth', () => {
+  assert.equal(decimalOf(micros('9007199254.740993') + micros('0.000001')), '9007199254.740994');
+  assert.deepEqual([micros('1'), micros('0.5')], [1_000_000n, 500_000n]);
+  assert.deepEqual([decimalOf(0n), decimalOf(12_340_000n)], ['0.00', '12.34']);
+  const song = { title: 'Song', currency: 'TEST-USD', role: 'artist', through: '', state: 'paid' };
+  const works = worksOf([
+    { ...song, amount: '0.333333' },
+    { ...song, amount: '0.333334' },
+    { ...song, through: 'did:mjn:a', state: 'accrued', amount: '1.00' },
+    { ...song, currency: 'TEST-EUR', amount: '2.00' },
+  ]);
+  assert.deepEqual(works.map(({ currency, total, ways }) => [currency, decimalOf(total), ways.length]),
+    [['TEST-USD', '1.666667', 2], ['TEST-EUR', '2.00', 1]]);
 });

@@ -16,7 +16,7 @@ pub struct PayConfig {
     /// How much longer than the seller's word a checkout may stay open: the seller extends its reservation by as much
     /// when the checkout starts.
     pub quote_extension: Span,
-    /// What comes off each price before it is split.
+    /// What comes off each price before it is split, until the operator announces something else.
     pub fees: FeeSchedule,
     /// Who gets the protocol's fee; the node keeps it while nobody is named.
     pub protocol: Option<Did>,

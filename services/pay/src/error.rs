@@ -1,3 +1,4 @@
+use imajin_fair::distribution::{ContractError, HistoryError};
 use imajin_fair::plan::PlanError;
 use imajin_kernel::{Code, Problem};
 use imajin_ledger::{LedgerError, Refusal};
@@ -25,6 +26,12 @@ pub enum PayError {
     /// The price cannot be split.
     #[error("{0}")]
     Plan(#[from] PlanError),
+    /// A distribution contract is none, or not signed by whose money it divides.
+    #[error("{0}")]
+    Contract(#[from] ContractError),
+    /// A distribution contract does not follow the one before it.
+    #[error("{0}")]
+    ContractHistory(#[from] HistoryError),
     /// A document could not be signed or does not verify.
     #[error("{0}")]
     Proof(#[from] ProofError),
@@ -107,6 +114,8 @@ impl PayError {
             Self::Refusal(refusal) => refusal.code(),
             Self::Rail(error) => error.code(),
             Self::Plan(error) => error.code(),
+            Self::Contract(error) => error.code(),
+            Self::ContractHistory(error) => error.code(),
             Self::Proof(error) => error.code(),
             Self::Invalid { .. } | Self::PriceNamed { .. } | Self::IdempotencyKeyMissing => Code::InvalidRequest,
             Self::IdempotencyMismatch => Code::IdempotencyMismatch,

@@ -12,6 +12,7 @@ mod api;
 mod audit;
 mod config;
 mod context;
+mod csv;
 mod domain;
 mod error;
 mod opening;
@@ -20,6 +21,7 @@ mod rows;
 mod schema;
 mod service;
 mod settler;
+mod shares;
 mod worker;
 
 use imajin_store::{Migrations, embed_migrations};

@@ -8,6 +8,7 @@ use imajin_pay_api::{CheckoutView, GoodsQuote, GoodsRef};
 use imajin_rails::RailCheckout;
 
 use crate::domain::checkout::{BuyerRequest, NewCheckout, checkout_open};
+use crate::domain::fees::fees_in_force;
 use crate::domain::plan::Split;
 use crate::{Pay, PayError};
 
@@ -46,7 +47,10 @@ impl Pay {
         let cancel_url = self.own_path("cancelUrl", &wish.cancel_url)?;
         let quote = self.seller.goods_quote(wish.goods.clone()).await?;
         self.quote_check(&quote, &wish.buyer).await?;
-        let split = Split::of(&quote, &self.context.config.fees)?;
+        let fees = self
+            .read(|conn, context| fees_in_force(conn, context, context.now()))
+            .await?;
+        let split = Split::of(&quote, &fees)?;
         // Whatever cannot be split must not be paid for.
         split.plan(quote.price)?;
         let now = self.context.now();

@@ -89,4 +89,59 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    contracts (owner_did, version) {
+        owner_did -> Text,
+        version -> BigInt,
+        effective_at -> BigInt,
+        received_at -> BigInt,
+        document -> Text,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    contract_flows (profile_did, label, recipient_did, asset) {
+        profile_did -> Text,
+        label -> Text,
+        recipient_did -> Text,
+        asset -> Text,
+        total -> BigInt,
+        waiting -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    held_shares (receipt_id, leg) {
+        receipt_id -> Text,
+        leg -> BigInt,
+        manifest_id -> Text,
+        payee_did -> Text,
+        author_did -> Text,
+        seller_did -> Text,
+        asset -> Text,
+        amount -> BigInt,
+        held_since -> BigInt,
+        held_until -> BigInt,
+        state -> Text,
+        to_did -> Nullable<Text>,
+        outcome -> Nullable<Text>,
+        ended_at -> Nullable<BigInt>,
+        asked_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    fee_schedules (version) {
+        version -> BigInt,
+        effective_at -> BigInt,
+        announced_at -> BigInt,
+        owner_did -> Text,
+        document -> Text,
+        row_seal -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(receipts, receipt_parties);

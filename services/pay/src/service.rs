@@ -95,7 +95,7 @@ impl Pay {
             splits,
             config,
         };
-        let settler = Settler::new(db.clone(), context.clone());
+        let settler = Settler::new(db.clone(), context.clone(), Arc::clone(&site.identities));
         let (wake, ended) = (Notify::new(), Notify::new());
         Ok(Arc::new(Self {
             site,

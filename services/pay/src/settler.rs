@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use imajin_kernel::{Code, Problem};
 use imajin_store::Db;
+use imajin_web::Identities;
 use tokio::sync::oneshot;
 
 use crate::PayError;
@@ -26,6 +27,7 @@ pub(crate) struct Settler(Arc<Shared>);
 struct Shared {
     db: Db,
     context: Context,
+    identities: Arc<dyn Identities>,
     waiting: Mutex<Vec<Waiting>>,
     leaders: AtomicUsize,
 }
@@ -40,11 +42,12 @@ impl Drop for Lead<'_> {
 }
 
 impl Settler {
-    pub(crate) fn new(db: Db, context: Context) -> Self {
+    pub(crate) fn new(db: Db, context: Context, identities: Arc<dyn Identities>) -> Self {
         let waiting = Mutex::new(Vec::new());
         Self(Arc::new(Shared {
             db,
             context,
+            identities,
             waiting,
             leaders: AtomicUsize::new(0),
         }))
@@ -131,7 +134,15 @@ impl Settler {
 
     async fn planned(&self, wishes: Vec<SettleWish>) -> Result<Vec<Result<SettleJob, PayError>>, PayError> {
         let context = self.0.context.clone();
-        self.0.db.read(move |conn| settle_prepare(conn, &context, wishes)).await
+        let mut planned = self
+            .0
+            .db
+            .read(move |conn| settle_prepare(conn, &context, wishes))
+            .await?;
+        for job in planned.iter_mut().flatten() {
+            job.contracts.reach(&*self.0.identities).await;
+        }
+        Ok(planned)
     }
 
     /// Books what could be planned; the answers are in the order of the plans.

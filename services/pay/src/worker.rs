@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures::StreamExt;
 use imajin_kernel::id::{CheckoutId, OutboxId};
 use imajin_kernel::{Code, Problem};
-use imajin_ledger::checkpoint_sign;
+use imajin_ledger::{checkpoint_sign, tree_sign};
 use imajin_pay_api::{CheckoutState, Delivery, DeliveryOutcome};
 use imajin_rails::RailRefund;
 use imajin_store::outbox::{self, OutboxRow};
@@ -235,6 +235,7 @@ impl Pay {
     pub async fn sweep(&self) -> Result<(), Problem> {
         while self.write(checkout::checkout_expire_all).await? > 0 {}
         while self.write(holds::hold_expire_all).await? > 0 {}
+        self.shares_sweep().await?;
         Ok(())
     }
 
@@ -243,6 +244,7 @@ impl Pay {
         let kept = self.write(|conn, context| {
             let now = context.now();
             checkpoint_sign(conn, &context.ledger, &context.keyring)?;
+            while tree_sign(conn, &context.ledger, &context.keyring)? {}
             mutation::checkpoint(conn, &context.writer)?;
             nonce::purge(conn, now)?;
             idempotency::purge(conn, now)?;

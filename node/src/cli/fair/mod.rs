@@ -2,7 +2,6 @@
 //! publishing, needs a node.
 
 mod claims;
-mod contract;
 mod embed;
 mod files;
 mod from_git;
@@ -20,6 +19,8 @@ use clap::Subcommand;
 use imajin_fair::{Manifest, ManifestRecord};
 
 use super::{CommandError, NodeArg, Output};
+
+pub(super) use plan::{distribution_json, part_text};
 
 /// Manifests of works.
 #[derive(Debug, Subcommand)]
@@ -67,8 +68,6 @@ pub(super) enum FairCommand {
     FromGit(Box<from_git::FromGitArgs>),
     /// Sign whose the e-mail addresses in a history are, for `from-git`.
     Claims(claims::ClaimsArgs),
-    /// Write your distribution contract: what becomes of what comes in. Shows its effect before it is signed.
-    Contract(Box<contract::ContractArgs>),
 }
 
 impl FairCommand {
@@ -88,17 +87,16 @@ impl FairCommand {
             Self::Import(args) => args.run(output),
             Self::FromGit(args) => args.run(output),
             Self::Claims(args) => args.run(output),
-            Self::Contract(args) => args.run(output),
         }
     }
 }
 
-fn local(error: impl std::fmt::Display) -> CommandError {
+pub(super) fn local(error: impl std::fmt::Display) -> CommandError {
     CommandError::Local(error.to_string())
 }
 
 /// Reads a file, at most as long as anything that is expected here.
-fn file_read(path: &Path) -> Result<Vec<u8>, CommandError> {
+pub(super) fn file_read(path: &Path) -> Result<Vec<u8>, CommandError> {
     const BYTES_MAX: u64 = 16 * 1024 * 1024;
     let wrong = |what: &dyn std::fmt::Display| CommandError::Local(format!("{}: {what}", path.display()));
     let metadata = std::fs::metadata(path).map_err(|error| wrong(&error))?;
@@ -129,7 +127,7 @@ fn record_read(path: &Path) -> Result<ManifestRecord, CommandError> {
 }
 
 /// Writes a document to a file that must not exist yet.
-fn file_write_new(path: &Path, text: &str) -> Result<(), CommandError> {
+pub(super) fn file_write_new(path: &Path, text: &str) -> Result<(), CommandError> {
     use std::io::Write;
 
     let wrong = |error: std::io::Error| CommandError::Local(format!("{}: {error}", path.display()));

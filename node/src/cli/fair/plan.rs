@@ -205,7 +205,7 @@ fn step_text(step: &Step, asset: Asset) -> String {
     )
 }
 
-pub(super) fn part_text(part: &Part, asset: Asset) -> String {
+pub(in crate::cli) fn part_text(part: &Part, asset: Asset) -> String {
     let labels: Vec<_> = part.route.iter().map(|hop| hop.label.as_str()).collect();
     let what = match (part.outcome, part.end) {
         (Outcome::Accrued, _) => " waits for the minimum",
@@ -220,7 +220,7 @@ pub(super) fn part_text(part: &Part, asset: Asset) -> String {
     )
 }
 
-pub(super) fn distribution_json(distribution: &Distribution, asset: Asset) -> Value {
+pub(in crate::cli) fn distribution_json(distribution: &Distribution, asset: Asset) -> Value {
     let decimal = |amount: Amount| Money::new(amount, asset).decimal();
     let parts = distribution.parts.iter().map(|part| {
         let route = part.route.iter().map(|hop| {

@@ -7,12 +7,14 @@
 
 mod aggregate;
 mod contract;
+mod effect;
 mod history;
 mod route;
 mod sign;
 
 pub use aggregate::{LabelTotal, label_totals};
 pub use contract::{Allocation, Contract, ContractError, Moment};
+pub use effect::effect;
 pub use history::{History, HistoryError};
 pub use route::{
     Accrual, AccrualKey, Distribution, DistributionError, DistributionInput, End, Hop, Outcome, Part, Release,

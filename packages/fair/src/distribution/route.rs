@@ -72,6 +72,8 @@ pub struct Hop {
     pub version: u32,
     /// The label of the allocation.
     pub label: String,
+    /// Whom the allocation names.
+    pub recipient: Did,
     /// How much of what came in.
     pub percentage: Share,
     /// How much money that is.
@@ -141,6 +143,25 @@ pub enum DistributionError {
     /// A sum left the range of amounts.
     #[error(transparent)]
     Amount(#[from] AmountError),
+}
+
+impl Distribution {
+    /// What becomes of a plan when no contract is applied: each payee gets its leg.
+    pub fn direct(plan: &Plan) -> Self {
+        let part = |(leg, due): (usize, &Leg)| Part {
+            leg,
+            to: due.did.canonical(),
+            amount: due.amount,
+            route: Vec::new(),
+            outcome: if due.held { Outcome::Held } else { Outcome::Paid },
+            end: if due.held { End::Held } else { End::NoContract },
+        };
+        Self {
+            parts: plan.legs.iter().enumerate().map(part).collect(),
+            releases: Vec::new(),
+            accruals: Vec::new(),
+        }
+    }
 }
 
 /// Applies the payees' contracts to a plan. Nothing blocks: what cannot go on stops where it is and is paid there.
@@ -236,13 +257,14 @@ impl Router<'_> {
         let to = if overflowed {
             self.overflow(contract, &from.did)
         } else {
-            recipient
+            recipient.clone()
         };
         let mut route = from.route.clone();
         route.push(Hop {
             profile: from.did.clone(),
             version: contract.version,
             label: allocation.label.clone(),
+            recipient: recipient.clone(),
             percentage: allocation.percentage,
             amount,
             overflowed,

@@ -1,6 +1,7 @@
 //! Recomputes everything: hashes, balances, holds, lines, checkpoints.
 
 mod lines;
+mod trees;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,7 +10,7 @@ use imajin_money::Asset;
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
 use crate::entry::GENESIS;
-use crate::rows::{AccountRow, CheckpointRow, EntryRow, HeadRow, HoldRow};
+use crate::rows::{AccountRow, CheckpointRow, EntryRow, HeadRow, HoldRow, TreeRow};
 use crate::schema::{ledger_accounts, ledger_checkpoints, ledger_entries, ledger_heads, ledger_holds};
 use crate::{AccountId, HoldState, Leg, Owner, Purpose};
 
@@ -27,6 +28,7 @@ pub fn audit(conn: &mut Conn, sealer: &Sealer, findings: &mut Vec<Finding>) -> R
     HoldRow::audit(conn, sealer, findings)?;
     HeadRow::audit(conn, sealer, findings)?;
     CheckpointRow::audit(conn, sealer, findings)?;
+    TreeRow::audit(conn, sealer, findings)?;
     let mut auditor = Auditor {
         service: sealer.service(),
         findings,
@@ -40,7 +42,8 @@ pub fn audit(conn: &mut Conn, sealer: &Sealer, findings: &mut Vec<Finding>) -> R
     auditor.lines_check(conn)?;
     auditor.holds_check(conn)?;
     auditor.accounts_check();
-    auditor.checkpoints_check(conn)
+    auditor.checkpoints_check(conn)?;
+    auditor.trees_check(conn, sealer)
 }
 
 /// What an account's row says, and what the legs say.

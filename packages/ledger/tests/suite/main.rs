@@ -3,6 +3,7 @@
 
 mod histories;
 mod holds;
+mod linked;
 mod postings;
 mod tampering;
 mod world;

@@ -1,10 +1,10 @@
 //! Signing in, the person's own page, the operator, the directory, and plain messages.
 
 use imajin_ui::{
-    AccountRow, BalanceRow, CheckMailboxPage, DirectoryCounts, DirectoryPage, EnrolPage, ErrorPage, EventState,
-    JoinPage, KeysPage, Link, LoginPage, MailPage, MailRow, MailboxPage, MePage, MessagePage, MoneyText, NodePage,
-    NodeRow, NodeState, OnboardConfirmPage, OperatorPage, ReceiptDirection, ReceiptRow, RecoverPage, RegistryCard,
-    SaleRow, ServiceRow, SetupPage, TicketState,
+    AccountRow, BalanceRow, CheckMailboxPage, ContractPage, DirectoryCounts, DirectoryPage, EarningsPage, EnrolPage,
+    ErrorPage, EventState, JoinPage, KeysPage, Link, LoginPage, MailPage, MailRow, MailboxPage, MePage, MessagePage,
+    MoneyText, NodePage, NodeRow, NodeState, OnboardConfirmPage, OperatorPage, ReceiptDirection, ReceiptRow,
+    RecoverPage, RegistryCard, SaleRow, ServiceRow, SetupPage, TicketState,
 };
 
 use super::trade::{node, ticket_card};
@@ -35,6 +35,9 @@ pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
         ),
         sample("keys", &keys(ink, Who::Key)),
         sample("keys-mailbox", &keys(ink, Who::Mailbox)),
+        sample("earnings", &earnings(ink)),
+        sample("contract", &contract(ink, Who::Key)),
+        sample("contract-mailbox", &contract(ink, Who::Mailbox)),
         sample(
             "enrol",
             &EnrolPage {
@@ -227,6 +230,19 @@ fn login(ink: &Ink) -> LoginPage {
         next: ink.text("/me"),
         mailbox_action: ink.maybe("/login/mailbox".to_owned()),
         form_token: ink.text("form-token"),
+    }
+}
+
+fn earnings(ink: &Ink) -> EarningsPage {
+    EarningsPage {
+        shell: ink.shell("What you have earned", "/earnings", Who::Key),
+    }
+}
+
+fn contract(ink: &Ink, who: Who) -> ContractPage {
+    ContractPage {
+        shell: ink.shell("Your distribution contract", "/contract", who),
+        currency: ink.text("TEST-USD"),
     }
 }
 

@@ -14,7 +14,8 @@ use imajin_web::service_api;
 use serde::{Deserialize, Serialize};
 
 pub use receipt::{
-    ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptLedgerEntry, ReceiptLeg, ReceiptManifest, ReceiptView,
+    ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptHop, ReceiptLedgerEntry, ReceiptLeg, ReceiptManifest,
+    ReceiptRelease, ReceiptView,
 };
 
 service_api! {

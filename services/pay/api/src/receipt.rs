@@ -35,6 +35,9 @@ pub struct ReceiptBody {
     pub fees: Vec<ReceiptFee>,
     /// Where the rest went. Fees and legs add up to the gross exactly.
     pub legs: Vec<ReceiptLeg>,
+    /// What had waited for the minimum of a distribution contract and left together with a leg of this receipt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<ReceiptRelease>,
     /// How it was paid: `sandbox`, `stripe`, `solana`, `balance`.
     pub rail: String,
     /// The rail's own reference.
@@ -67,7 +70,7 @@ pub struct ReceiptFee {
     pub amount: Amount,
 }
 
-/// One payee's part along one path through the manifests.
+/// One payee's part along one path through the manifests and the distribution contracts behind them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReceiptLeg {
@@ -81,6 +84,52 @@ pub struct ReceiptLeg {
     pub amount: Amount,
     /// Whether the part waits for the payee to accept the manifest.
     pub held: bool,
+    /// The distribution contracts that led on from the payee whom the manifest names; none when that payee gets it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contracts: Vec<ReceiptHop>,
+    /// Whether the part waits until it makes up the minimum of the last contract.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub accrued: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// An allocation of a distribution contract that a leg went along.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptHop {
+    /// Whose contract.
+    pub profile: Did,
+    /// Which version of it was in effect.
+    pub version: u32,
+    /// The label of the allocation.
+    pub label: String,
+    /// Whom the allocation names.
+    pub recipient: Did,
+    /// How much of what came in, in percent, as a decimal.
+    pub percentage: String,
+    /// How much money that was.
+    pub amount: Amount,
+    /// Whether the named recipient could not be paid, so that the contract's overflow, or its owner, got it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub overflowed: bool,
+}
+
+/// Money that had waited and left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptRelease {
+    /// Whose contract it waited for.
+    pub profile: Did,
+    /// The label of the allocation.
+    pub label: String,
+    /// Who got it.
+    pub did: Did,
+    /// How much, in the currency of the gross.
+    pub amount: Amount,
 }
 
 /// Where in the ledger the split is booked.

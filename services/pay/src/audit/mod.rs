@@ -1,9 +1,12 @@
 //! What `imajin verify` checks of pay.
 
 mod checkouts;
+mod contracts;
+mod fees;
 mod goods;
 mod messages;
 mod receipts;
+mod shares;
 
 use std::collections::BTreeMap;
 
@@ -17,7 +20,8 @@ use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
 pub use goods::{PaidGoods, paid_goods_list};
 
-use crate::rows::{CheckoutRow, MessageRow, ReceiptRow, SalesRow, SplitRow};
+use crate::domain::distribute::FlowKey;
+use crate::rows::{CheckoutRow, ContractRow, FeesRow, FlowRow, MessageRow, ReceiptRow, SalesRow, ShareRow, SplitRow};
 use crate::{PayConfig, SERVICE};
 
 /// Rows per page.
@@ -50,6 +54,9 @@ pub fn audit_with_keys(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Re
         sealer,
         findings: Vec::new(),
         sales: BTreeMap::new(),
+        flows: BTreeMap::new(),
+        pending: BTreeMap::new(),
+        shares: 0,
         money_messages: 0,
     };
     conn.transaction(|conn| auditor.run(conn, &writer, keys))?;
@@ -72,6 +79,12 @@ struct Auditor {
     sealer: Sealer,
     findings: Vec<Finding>,
     sales: BTreeMap<String, SalesTally>,
+    /// What the receipts say has gone along distribution contracts, and what of it waits.
+    flows: BTreeMap<FlowKey, (i64, i64)>,
+    /// What waits for acceptances, by payee and asset.
+    pending: BTreeMap<(String, String), i64>,
+    /// How many held shares the receipts have.
+    shares: i64,
     money_messages: i64,
 }
 
@@ -83,11 +96,19 @@ impl Auditor {
         MessageRow::audit(conn, &self.sealer, &mut self.findings)?;
         ReceiptRow::audit(conn, &self.sealer, &mut self.findings)?;
         SalesRow::audit(conn, &self.sealer, &mut self.findings)?;
+        ContractRow::audit(conn, &self.sealer, &mut self.findings)?;
+        FlowRow::audit(conn, &self.sealer, &mut self.findings)?;
+        FeesRow::audit(conn, &self.sealer, &mut self.findings)?;
+        ShareRow::audit(conn, &self.sealer, &mut self.findings)?;
         imajin_ledger::audit(conn, &self.sealer, &mut self.findings)?;
         self.checkouts_check(conn)?;
         self.messages_check(conn)?;
         self.receipts_check(conn)?;
-        self.sales_check(conn)
+        self.sales_check(conn)?;
+        self.contracts_check(conn, keys)?;
+        self.shares_check(conn)?;
+        self.fees_check(conn)?;
+        self.flows_check(conn)
     }
 
     fn find(&mut self, table: &str, row: impl Into<String>, problem: impl Into<String>) {

@@ -9,6 +9,7 @@ use imajin_proof::digest::sha256_hex;
 use imajin_proof::token;
 use imajin_store::{Conn, SealedRow, StoreError};
 
+use super::contracts::Said;
 use super::{Auditor, PAGE, SalesTally, from_ledger};
 use crate::domain::receipt::{RECEIPT_KIND, audience, fees_of, legs_of, parties_of, receipt_view};
 use crate::rows::{CheckoutRow, PartyRow, ReceiptRow, SalesRow, SplitRow};
@@ -160,7 +161,20 @@ impl Auditor {
             .next()
             .unwrap_or_else(|| node.clone());
         let recipients = Recipients { protocol, node, payer };
-        let accounts: Vec<_> = credits(&plan, &recipients)
+        self.shares_due(conn, body, &split)?;
+        let said = Said {
+            table: ReceiptRow::TABLE,
+            row: id,
+            legs: &body.legs,
+            releases: &body.releases,
+            at: checkout.paid_at.unwrap_or(body.time),
+            key: &format!("settle/{}", body.checkout),
+            reference: body.checkout.as_str(),
+        };
+        let Some(distribution) = self.distribution_again(conn, &said, &plan)? else {
+            return Ok(());
+        };
+        let accounts: Vec<_> = credits(&plan, &distribution, &recipients)
             .iter()
             .map(|credit| (credit.account.id(), credit.units))
             .collect();
@@ -170,7 +184,7 @@ impl Auditor {
             .skip(1)
             .map(|leg| (leg.account(), leg.units()))
             .collect();
-        let agrees = body.legs == legs_of(&plan)
+        let agrees = body.legs == legs_of(&plan, &distribution)
             && body.fees == fees_of(&plan, &recipients)
             && accounts == booked
             && body.manifest == split.manifest

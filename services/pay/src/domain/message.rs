@@ -182,7 +182,8 @@ fn paid(
     checkout.message_id = Some(message.id);
     checkout.rail_reference = Some(message.reference.clone());
     checkout.receipt_id = Some(context.env.new_id());
-    checkout.paid_at = Some(message.occurred_at);
+    // A rail's clock may be ahead: what is signed from now on must not govern this payment.
+    checkout.paid_at = Some(message.occurred_at.min(now));
     checkout.reason = None;
     let checkout = checkout.save(conn, &context.sealer)?;
     outbox::enqueue(

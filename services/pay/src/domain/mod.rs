@@ -2,6 +2,9 @@
 
 pub(crate) mod checkout;
 pub(crate) mod claims;
+pub(crate) mod contract;
+pub(crate) mod distribute;
+pub(crate) mod fees;
 pub(crate) mod holds;
 pub(crate) mod lists;
 pub(crate) mod message;
@@ -10,6 +13,9 @@ pub(crate) mod receipt;
 pub(crate) mod refund;
 pub(crate) mod sales;
 pub(crate) mod settle;
+pub(crate) mod share_list;
+pub(crate) mod shares;
+pub(crate) mod statements;
 
 use diesel::prelude::*;
 use imajin_kernel::id::CheckoutId;

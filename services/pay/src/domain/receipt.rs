@@ -3,11 +3,15 @@
 use std::collections::BTreeSet;
 
 use imajin_did::{Did, Keyring};
+use imajin_fair::distribution::{Distribution, Hop, Outcome, Part};
 use imajin_fair::plan::Plan;
 use imajin_kernel::Span;
 use imajin_kernel::id::ReceiptId;
 use imajin_ledger::{Posted, Recipients};
-use imajin_pay_api::{GoodsRef, ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptLedgerEntry, ReceiptLeg, ReceiptView};
+use imajin_pay_api::{
+    GoodsRef, ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptHop, ReceiptLedgerEntry, ReceiptLeg, ReceiptRelease,
+    ReceiptView,
+};
 use imajin_proof::digest::sha256_hex;
 use imajin_proof::jcs::JcsError;
 use imajin_proof::token::{self, Standard};
@@ -27,6 +31,7 @@ const JWT_LIFETIME: Span = Span::days(36_500);
 pub(crate) struct ReceiptParts<'a> {
     pub(crate) id: ReceiptId,
     pub(crate) plan: &'a Plan,
+    pub(crate) distribution: &'a Distribution,
     pub(crate) split: &'a Split,
     pub(crate) delivered: &'a [String],
     pub(crate) recipients: &'a Recipients,
@@ -49,16 +54,43 @@ pub(crate) fn fees_of(plan: &Plan, recipients: &Recipients) -> Vec<ReceiptFee> {
     plan.fees.iter().map(fee).collect()
 }
 
-/// The legs of a plan as a receipt prints them.
-pub(crate) fn legs_of(plan: &Plan) -> Vec<ReceiptLeg> {
-    let leg = |leg: &imajin_fair::plan::Leg| ReceiptLeg {
-        did: leg.did.clone(),
-        role: leg.role.clone(),
-        path: leg.path.clone(),
-        amount: leg.amount,
-        held: leg.held,
+/// The legs of a plan, distributed along the contracts, as a receipt prints them.
+pub(crate) fn legs_of(plan: &Plan, distribution: &Distribution) -> Vec<ReceiptLeg> {
+    let leg = |part: &Part| {
+        let leg = plan.legs.get(part.leg);
+        ReceiptLeg {
+            did: part.to.clone(),
+            role: leg.map(|leg| leg.role.clone()).unwrap_or_default(),
+            path: leg.map(|leg| leg.path.clone()).unwrap_or_default(),
+            amount: part.amount,
+            held: part.outcome == Outcome::Held,
+            contracts: part.route.iter().map(hop_of).collect(),
+            accrued: part.outcome == Outcome::Accrued,
+        }
     };
-    plan.legs.iter().map(leg).collect()
+    distribution.parts.iter().map(leg).collect()
+}
+
+fn hop_of(hop: &Hop) -> ReceiptHop {
+    ReceiptHop {
+        profile: hop.profile.clone(),
+        version: hop.version,
+        label: hop.label.clone(),
+        recipient: hop.recipient.clone(),
+        percentage: hop.percentage.to_percentage().to_string(),
+        amount: hop.amount,
+        overflowed: hop.overflowed,
+    }
+}
+
+pub(crate) fn releases_of(distribution: &Distribution) -> Vec<ReceiptRelease> {
+    let release = |release: &imajin_fair::distribution::Release| ReceiptRelease {
+        profile: release.from.profile.clone(),
+        label: release.from.label.clone(),
+        did: release.from.recipient.clone(),
+        amount: release.amount,
+    };
+    distribution.releases.iter().map(release).collect()
 }
 
 /// Writes and signs a receipt.
@@ -66,7 +98,7 @@ pub(crate) fn receipt_make(
     keyring: &Keyring,
     checkout: &CheckoutRow,
     parts: &ReceiptParts<'_>,
-) -> Result<(ReceiptRow, Vec<PartyRow>), PayError> {
+) -> Result<(ReceiptRow, SignedMessage<ReceiptBody>), PayError> {
     let gross = parts.plan.gross;
     let body = ReceiptBody {
         id: parts.id,
@@ -79,7 +111,8 @@ pub(crate) fn receipt_make(
         manifest: parts.split.manifest.clone(),
         gross,
         fees: fees_of(parts.plan, parts.recipients),
-        legs: legs_of(parts.plan),
+        legs: legs_of(parts.plan, parts.distribution),
+        releases: releases_of(parts.distribution),
         rail: checkout.rail.clone(),
         rail_reference: checkout.rail_reference.clone().unwrap_or_default(),
         test_money: parts.test_money,
@@ -91,7 +124,6 @@ pub(crate) fn receipt_make(
     let (node, payer) = (keyring.node_did().clone(), parts.recipients.payer.clone());
     let now = parts.entry.posted_at;
     let message = SignedMessage::sign(keyring.node_key(), node, RECEIPT_KIND, Some(payer), now, body)?;
-    let parties = parties_of(&message);
     let row = ReceiptRow {
         id: parts.id,
         checkout_id: checkout.id,
@@ -104,7 +136,7 @@ pub(crate) fn receipt_make(
         document: String::from_utf8(message.canonical_bytes()?).or(Err(ProofError::Jcs(JcsError::NotJson)))?,
         row_seal: Vec::new(),
     };
-    Ok((row, parties))
+    Ok((row, message))
 }
 
 /// A receipt in both of its forms. The JWT says nothing that the document does not: it is made when somebody asks, with
@@ -136,9 +168,12 @@ pub(crate) fn receipt_view(keyring: &Keyring, row: &ReceiptRow) -> Result<Receip
     Ok(ReceiptView { message, jwt })
 }
 
-/// Who may see a receipt beside the operator: the payer and the payees.
+/// Who may see a receipt beside the operator: the payer, the payees, and those whose contracts passed money on.
 pub(crate) fn parties_of(message: &SignedMessage<ReceiptBody>) -> Vec<PartyRow> {
     let mut dids: BTreeSet<&Did> = message.payload.legs.iter().map(|leg| &leg.did).collect();
+    let hops = message.payload.legs.iter().flat_map(|leg| &leg.contracts);
+    dids.extend(hops.map(|hop| &hop.profile));
+    dids.extend(message.payload.releases.iter().map(|release| &release.did));
     dids.extend(message.payload.fees.iter().map(|fee| &fee.did));
     dids.extend(&message.to);
     let receipt_id = message.payload.id.to_string();

@@ -1,22 +1,26 @@
 //! Settlements: many at once, in a few statements, each of them all or nothing.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use diesel::prelude::*;
 use imajin_did::Did;
+use imajin_fair::distribution::Distribution;
 use imajin_fair::plan::Plan;
 use imajin_kernel::id::{CheckoutId, OutboxId, ReceiptId};
 use imajin_ledger::{Command, EntryKind, HoldCapture, Outcome, credits};
 use imajin_pay_api::CheckoutState;
 use imajin_store::{Conn, SealedRow, for_update, outbox, rows_insert, rows_upsert, sealed_all};
 
+use super::contract::{contract_in_effect, contract_owners};
+use super::distribute::{Contracts, Flows, flow_changes, release_command};
 use super::plan::Split;
-use super::receipt::{ReceiptParts, receipt_make};
+use super::receipt::{ReceiptParts, parties_of, receipt_make};
 use super::sales;
+use super::shares::shares_of;
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::{CheckoutRow, PartyRow, ReceiptRow};
+use crate::rows::{CheckoutRow, PartyRow, ReceiptRow, ShareRow};
 use crate::schema::{checkouts, receipt_parties};
 
 /// How many keys one query asks for.
@@ -39,6 +43,8 @@ pub(crate) struct SettleJob {
     pub(crate) split: Arc<Split>,
     pub(crate) plan: Plan,
     pub(crate) payer: Did,
+    /// What the payees do with it.
+    pub(crate) contracts: Contracts,
 }
 
 /// What became of a settlement.
@@ -65,10 +71,43 @@ pub(crate) fn settle_prepare(
             .load(conn)?;
         rows.extend(loaded.into_iter().map(|row| (row.id, row)));
     }
-    Ok(wishes
+    let mut jobs: Vec<Result<SettleJob, PayError>> = wishes
         .into_iter()
         .map(|wish| job_of(conn, context, rows.get(&wish.checkout), wish))
-        .collect())
+        .collect();
+    let planned = jobs.iter().flatten();
+    let payees: BTreeSet<Did> = planned
+        .flat_map(|job| job.plan.legs.iter().map(|leg| leg.did.clone()))
+        .collect();
+    let owners = contract_owners(conn, &payees)?;
+    if !owners.is_empty() {
+        for job in &mut jobs {
+            contracts_of(conn, context, job, &rows, &owners);
+        }
+    }
+    Ok(jobs)
+}
+
+/// Adds the contracts in effect when it was paid.
+fn contracts_of(
+    conn: &mut Conn,
+    context: &Context,
+    job: &mut Result<SettleJob, PayError>,
+    rows: &HashMap<CheckoutId, CheckoutRow>,
+    owners: &BTreeSet<Did>,
+) {
+    let Ok(planned) = job else { return };
+    let at = rows.get(&planned.wish.checkout).and_then(|row| row.paid_at);
+    match Contracts::gather(
+        conn,
+        &context.sealer,
+        &planned.plan,
+        at.unwrap_or(context.now()),
+        owners,
+    ) {
+        Ok(contracts) => planned.contracts = contracts,
+        Err(error) => *job = Err(error),
+    }
 }
 
 /// The row is looked at without a lock; what decides is read again in the transaction, price included.
@@ -86,6 +125,7 @@ fn job_of(
         split,
         plan,
         payer: row.buyer()?,
+        contracts: Contracts::none(),
     })
 }
 
@@ -100,12 +140,15 @@ pub(crate) fn settle_batch(
     let mut answers: Vec<Result<Settled, PayError>> = Vec::with_capacity(jobs.len());
     let mut commands = Vec::with_capacity(jobs.len());
     let mut booked = Vec::with_capacity(jobs.len());
+    let mut flows = Flows::default();
     for (index, job) in jobs.iter().enumerate() {
+        let distribution = distribution_of(conn, context, job, &mut flows)?;
         // Taken out: the same checkout twice in one batch is settled once.
-        match command_of(context, job, rows.get(&job.wish.checkout)) {
-            Ok(Some(command)) => {
-                commands.push(command);
-                booked.push((index, job, rows.remove(&job.wish.checkout)));
+        match commands_of(context, job, &distribution, rows.get(&job.wish.checkout)) {
+            Ok(Some(group)) => {
+                flows.apply(flow_changes(&distribution, job.plan.gross.asset))?;
+                commands.push(group);
+                booked.push((index, job, distribution, rows.remove(&job.wish.checkout)));
                 answers.push(Ok(Settled::Before));
             }
             Ok(None) if known.contains(&job.wish.checkout) => answers.push(Ok(Settled::Before)),
@@ -113,19 +156,24 @@ pub(crate) fn settle_batch(
             Err(error) => answers.push(Err(error)),
         }
     }
-    let outcomes = context.ledger.execute(conn, &commands)?;
+    let outcomes = context.ledger.execute_linked(conn, &commands)?;
     let mut batch = Batch::default();
-    for ((index, job, row), outcome) in booked.into_iter().zip(outcomes) {
-        let answer = match (outcome, row) {
+    for ((index, job, distribution, row), outcome) in booked.into_iter().zip(outcomes) {
+        let answer = match (outcome.map(|all| all.into_iter().next()), row) {
             // What the ledger has booked gets its receipt in this transaction, or nothing of the batch stands.
-            (Ok(outcome), Some(row)) => Ok(Settled::Now(batch.add(context, job, row, &outcome)?)),
-            (Ok(_), None) => Ok(Settled::Before),
+            (Ok(Some(outcome)), Some(row)) => {
+                Ok(Settled::Now(batch.add(context, job, &distribution, row, &outcome)?))
+            }
+            (Ok(_), _) => Ok(Settled::Before),
+            // Later ones of the batch may have counted on what this one leaves waiting: each on its own then.
+            (Err(refusal), _) if !flows.is_empty() => return Err(refusal.into()),
             (Err(refusal), _) => Err(refusal.into()),
         };
         if let Some(place) = answers.get_mut(index) {
             *place = answer;
         }
     }
+    flows.write(conn, context)?;
     batch.write(conn, context)?;
     for item in jobs
         .iter()
@@ -163,8 +211,33 @@ fn checkouts_lock(
     Ok(rows)
 }
 
-/// The ledger command of a settlement; none when it is settled already, or being settled by an earlier job.
-fn command_of(context: &Context, job: &SettleJob, row: Option<&CheckoutRow>) -> Result<Option<Command>, PayError> {
+/// What the payees' contracts make of a plan, with what waits for their minimums now.
+fn distribution_of(
+    conn: &mut Conn,
+    context: &Context,
+    job: &SettleJob,
+    flows: &mut Flows,
+) -> Result<Distribution, PayError> {
+    if job.contracts.is_empty() {
+        return Ok(Distribution::direct(&job.plan));
+    }
+    let asset = job.plan.gross.asset;
+    flows.load(conn, context, &job.contracts.profiles(), asset)?;
+    let mut contracts = job.contracts.clone();
+    let at = contracts.at;
+    contracts.reckon(&job.plan, &|key| flows.waiting(key, asset), &mut |did| {
+        contract_in_effect(conn, &context.sealer, did, at)
+    })
+}
+
+/// The ledger commands of a settlement, all or none of them; `None` when it is settled already, or being settled by an
+/// earlier job.
+fn commands_of(
+    context: &Context,
+    job: &SettleJob,
+    distribution: &Distribution,
+    row: Option<&CheckoutRow>,
+) -> Result<Option<Vec<Command>>, PayError> {
     let Some(row) = row else { return Ok(None) };
     match row.state()? {
         CheckoutState::Paid => {}
@@ -191,10 +264,12 @@ fn command_of(context: &Context, job: &SettleJob, row: Option<&CheckoutRow>) -> 
         key: format!("settle/{}", row.id),
         kind: EntryKind::Settlement,
         reference: row.id.to_string(),
-        credits: credits(&job.plan, &context.recipients(&job.payer)),
+        credits: credits(&job.plan, distribution, &context.recipients(&job.payer)),
         release_rest: false,
     };
-    Ok(Some(Command::Capture(capture)))
+    let asset = job.plan.gross.asset;
+    let release = release_command(&distribution.releases, asset, &capture.key, &capture.reference);
+    Ok(Some([Command::Capture(capture)].into_iter().chain(release).collect()))
 }
 
 /// The rows of a batch of settlements.
@@ -203,6 +278,7 @@ struct Batch {
     receipts: Vec<ReceiptRow>,
     parties: Vec<PartyRow>,
     checkouts: Vec<CheckoutRow>,
+    shares: Vec<ShareRow>,
     sums: BTreeMap<String, (i64, i64)>,
 }
 
@@ -211,6 +287,7 @@ impl Batch {
         &mut self,
         context: &Context,
         job: &SettleJob,
+        distribution: &Distribution,
         mut row: CheckoutRow,
         outcome: &Outcome,
     ) -> Result<ReceiptId, PayError> {
@@ -228,17 +305,19 @@ impl Batch {
         let parts = ReceiptParts {
             id,
             plan: &job.plan,
+            distribution,
             split: &job.split,
             delivered: &job.wish.delivered,
             recipients: &context.recipients(&job.payer),
             entry: &outcome.entry,
             test_money,
         };
-        let (receipt, mut parties) = receipt_make(&context.keyring, &row, &parts)?;
+        let (receipt, message) = receipt_make(&context.keyring, &row, &parts)?;
+        self.parties.append(&mut parties_of(&message));
+        self.shares.append(&mut shares_of(&message.payload, &job.split));
         let sum = self.sums.entry(receipt.asset.clone()).or_default();
         *sum = (sum.0.saturating_add(receipt.gross), sum.1.saturating_add(1));
         self.receipts.push(receipt);
-        self.parties.append(&mut parties);
         row.state_set(CheckoutState::Settled, outcome.entry.posted_at);
         row.reason = None;
         self.checkouts.push(row);
@@ -251,6 +330,7 @@ impl Batch {
         }
         ReceiptRow::insert_all(self.receipts, conn, &context.sealer)?;
         rows_insert!(conn, receipt_parties, &self.parties)?;
+        ShareRow::insert_all(self.shares, conn, &context.sealer)?;
         rows_upsert!(
             conn,
             checkouts,

@@ -1,5 +1,6 @@
 use axum::Json;
 use axum::extract::State;
+use imajin_kernel::Timestamp;
 use imajin_ledger::Purpose;
 use imajin_pay_api::BalanceView;
 use imajin_web::{Failure, ProblemDocument, QueryParams, Viewer};
@@ -9,6 +10,7 @@ use utoipa::ToSchema;
 use super::PayRoutes;
 use crate::PayError;
 use crate::domain::lists::{self, EntryPage, EntryWish};
+use crate::domain::statements;
 
 /// How long a page of entries is when nobody says.
 const PAGE_DEFAULT: u32 = 50;
@@ -21,22 +23,38 @@ pub(crate) struct Balances {
     balances: Vec<BalanceView>,
 }
 
+/// As of when.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BalanceQuery {
+    /// A moment in the past, RFC 3339; now, if not said.
+    #[param(value_type = Option<String>)]
+    at: Option<Timestamp>,
+}
+
 /// Your balances
+///
+/// Now, or as they were at a moment.
 #[utoipa::path(
-    get, path = "/api/balance", tag = "accounts",
+    get, path = "/api/balance", tag = "accounts", params(BalanceQuery),
     responses(
         (status = 200, description = "Your balances at this node", body = Balances),
+        (status = 400, description = "The moment is none", body = ProblemDocument),
         (status = 401, description = "Not logged in", body = ProblemDocument),
     )
 )]
 pub(super) async fn balance(
     State(PayRoutes(pay)): State<PayRoutes>,
     viewer: Viewer,
+    QueryParams(query): QueryParams<BalanceQuery>,
 ) -> Result<Json<Balances>, Failure> {
     let owner = viewer.session_require()?.did.clone();
     let owners = pay.holdings_collect(&owner).await?;
     let balances = pay
-        .read(move |conn, context| lists::balances_of(conn, context, &owners))
+        .read(move |conn, context| match query.at {
+            None => lists::balances_of(conn, context, &owners),
+            Some(at) => statements::balances_at(conn, context, &owners, at),
+        })
         .await?;
     Ok(Json(Balances { balances }))
 }
@@ -45,7 +63,7 @@ pub(super) async fn balance(
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct EntriesQuery {
-    /// What the money is for: `available` (if not said), `held`, `pending`, `fees`.
+    /// What the money is for: `available` (if not said), `held`, `pending`, `accrued`, `fees`.
     purpose: Option<String>,
     /// The currency; needed by those who have several.
     currency: Option<String>,
@@ -75,8 +93,8 @@ pub(super) async fn entries(
     let owner = viewer.session_require()?.did.clone();
     pay.holdings_collect(&owner).await?;
     let purpose = query.purpose.map_or(Ok(Purpose::Available), |text| text.parse());
-    let purpose =
-        purpose.map_err(|_unknown| PayError::invalid("purpose", "must be available, held, pending or fees"))?;
+    let purpose = purpose
+        .map_err(|_unknown| PayError::invalid("purpose", "must be available, held, pending, accrued or fees"))?;
     let currency = query.currency.map(|text| text.parse()).transpose();
     let currency =
         currency.map_err(|error: imajin_money::AssetError| PayError::invalid("currency", error.to_string()))?;

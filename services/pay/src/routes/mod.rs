@@ -2,10 +2,13 @@
 
 mod accounts;
 mod checkout;
+mod contracts;
 mod fees;
 mod holds;
 mod page;
 mod receipts;
+mod shares;
+mod statements;
 mod webhook;
 
 use std::sync::Arc;
@@ -43,7 +46,15 @@ pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
         .routes(routes!(accounts::balance))
         .routes(routes!(accounts::entries))
         .routes(routes!(receipts::receipt_fetch))
-        .routes(routes!(fees::fees))
+        .routes(routes!(fees::fees, fees::fees_set))
+        .routes(routes!(contracts::contract_list, contracts::contract_set))
+        .routes(routes!(contracts::contract_preview))
+        .routes(routes!(contracts::contract_aggregates))
+        .routes(routes!(statements::statement))
+        .routes(routes!(statements::export))
+        .routes(routes!(statements::proof))
+        .routes(routes!(shares::share_list))
+        .routes(routes!(shares::share_accept))
         .route("/checkout/{id}", axum::routing::get(page::page).post(page::form_post))
         .route("/checkout/{id}/{outcome}", axum::routing::post(page::button_post))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

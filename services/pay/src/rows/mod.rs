@@ -1,12 +1,18 @@
 //! The rows of pay's tables, and what their columns mean.
 
 mod checkout;
+mod contract;
+mod fees;
 mod message;
 mod receipt;
+mod share;
 
 pub(crate) use checkout::{CheckoutRow, SplitRow, state_parse, state_text};
+pub(crate) use contract::{ContractRow, FlowRow};
+pub(crate) use fees::FeesRow;
 pub(crate) use message::{MessageResult, MessageRow, outcome_text};
 pub(crate) use receipt::{PartyRow, ReceiptRow, SalesRow};
+pub(crate) use share::{ShareOutcome, ShareRow, ShareState};
 
 use imajin_money::{Amount, Asset, Money};
 

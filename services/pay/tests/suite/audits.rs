@@ -13,7 +13,25 @@ use tokio_util::task::TaskTracker;
 
 use crate::world::World;
 
-on_both!(every_single_column_is_covered, a_deleted_row_is_missed);
+on_both!(
+    every_single_column_of_the_ledger_is_covered,
+    every_single_column_of_sales_is_covered,
+    every_single_column_of_what_follows_a_sale_is_covered,
+    every_single_column_of_the_log_is_covered,
+    a_deleted_row_is_missed,
+);
+
+/// The tables of a sale itself.
+const SALES: [&str; 6] = [
+    "checkouts",
+    "rail_messages",
+    "receipt_parties",
+    "receipts",
+    "sales_totals",
+    "splits",
+];
+/// The tables of what follows it.
+const AFTER_SALES: [&str; 4] = ["contract_flows", "contracts", "fee_schedules", "held_shares"];
 
 /// At least one row in every table, and payments in every state.
 async fn fill(world: &World) {
@@ -22,6 +40,41 @@ async fn fill(world: &World) {
     let body = json!({"goods": settled.goods, "successUrl": "/", "cancelUrl": "/"});
     world.post("pays", "/pay/api/checkout", Some("k"), &body).await;
     world.pay_for(&settled).await;
+    crate::contracts::contract_sign(
+        world,
+        "mira",
+        1,
+        &[("own", "mira", 90), ("charity", "ada", 10)],
+        &|contract| {
+            contract["minimum_transaction"] = json!("1.00");
+            contract["currency"] = json!("TEST-USD");
+        },
+    )
+    .await;
+    world.clock.advance(Span::minutes(2));
+    for _ in 0..3 {
+        // The second of them makes up the minimum, and the third waits again.
+        let distributed = world.checkout("gives").await;
+        world.pay_for(&distributed).await;
+    }
+    // One share waits, one is released, one is passed on.
+    for (number, accepts) in [(0, false), (1, true), (2, false)] {
+        let shares = [("mira", 600_000 + number), ("jonas", 400_000 - number)];
+        let goods = world.goods_split("buyer", "5.00 TEST-USD", &shares);
+        world
+            .seller
+            .change(&goods, |quote| quote.accepted = vec![crate::world::key("mira").did()]);
+        let checkout = world.checkout_of("buyer", &goods).await;
+        world.pay_for(&checkout).await;
+        if accepts {
+            let manifest = world.manifest(&shares).id;
+            crate::shares::accept(world, "jonas", &manifest).await;
+        }
+        if number == 0 {
+            world.clock.advance(imajin_fair::HELD_FOR);
+            world.pay.sweep().await.unwrap();
+        }
+    }
     let refunded = world.checkout("too late").await;
     world.seller.refuses.store(true, Ordering::SeqCst);
     world.pay_for(&refunded).await;
@@ -31,6 +84,9 @@ async fn fill(world: &World) {
     world.post("mira", "/pay/api/holds", Some("k"), &hold).await;
     let paid = world.checkout("is served").await;
     world.webhook(&world.event(&paid, RailOutcome::Paid)).await;
+    *world.identities.operator.lock().unwrap() = Some(crate::world::key("operator").did());
+    let fees = json!({"lines": [{"name": "node", "recipient": "node", "rateMicros": 5_000}]});
+    world.post("operator", "/pay/api/fees", None, &fees).await;
     // The heads are signed when the background starts and ends; nothing else is due.
     world.seller.away.store(true, Ordering::SeqCst);
     let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -41,7 +97,25 @@ async fn fill(world: &World) {
     world.clock.advance(Span::seconds(1));
 }
 
-async fn every_single_column_is_covered(backend: Backend) {
+async fn every_single_column_of_the_ledger_is_covered(backend: Backend) {
+    every_column_is_covered(backend, |table| table.starts_with("ledger_")).await;
+}
+
+async fn every_single_column_of_sales_is_covered(backend: Backend) {
+    every_column_is_covered(backend, |table| SALES.contains(&table)).await;
+}
+
+async fn every_single_column_of_what_follows_a_sale_is_covered(backend: Backend) {
+    every_column_is_covered(backend, |table| AFTER_SALES.contains(&table)).await;
+}
+
+/// The log, the outbox and whatever else there is: a new table is in here until it has a place above.
+async fn every_single_column_of_the_log_is_covered(backend: Backend) {
+    let is_named = |table: &str| SALES.contains(&table) || AFTER_SALES.contains(&table);
+    every_column_is_covered(backend, move |table| !table.starts_with("ledger_") && !is_named(table)).await;
+}
+
+async fn every_column_is_covered(backend: Backend, is_asked: impl Fn(&str) -> bool + Send + Sync + 'static) {
     let world = World::new(backend).await;
     fill(&world).await;
     world.audit_clean().await;
@@ -50,7 +124,8 @@ async fn every_single_column_is_covered(backend: Backend) {
         .db
         .write(move |conn| {
             let mut missed = Vec::new();
-            for table in tamper::tables(conn)? {
+            let tables = tamper::tables(conn)?;
+            for table in tables.into_iter().filter(|table| is_asked(table)) {
                 let count = tamper::rows(conn, &table)?.len();
                 assert!(count > 0, "{table} has a row to tamper with");
                 for column in tamper::columns(conn, &table)? {
@@ -84,6 +159,10 @@ async fn a_deleted_row_is_missed(backend: Backend) {
         "ledger_entries",
         "ledger_lines",
         "sales_totals",
+        "contracts",
+        "contract_flows",
+        "held_shares",
+        "fee_schedules",
     ] {
         let world = World::new(backend).await;
         fill(&world).await;

@@ -14,6 +14,8 @@ use imajin_web::{CallerKeys, Custody, Identities, SessionView, Tier};
 #[derive(Default)]
 pub(crate) struct FakeIdentities {
     pub(crate) operator: Mutex<Option<Did>>,
+    /// Mailbox identities, and who has claimed them.
+    pub(crate) claimed: Mutex<Vec<(Did, Did)>>,
 }
 
 impl FakeIdentities {
@@ -38,6 +40,15 @@ impl Identities for FakeIdentities {
             tier,
             custody: Custody::Own,
         })
+    }
+
+    async fn holdings(&self, did: &Did) -> Result<Vec<Did>, Problem> {
+        let claimed = self.claimed.lock().unwrap();
+        let soft = claimed
+            .iter()
+            .filter(|(_, owner)| owner == did)
+            .map(|(soft, _)| soft.clone());
+        Ok([did.clone()].into_iter().chain(soft).collect())
     }
 
     async fn session_view(&self, token: &str) -> Result<Option<SessionView>, Problem> {

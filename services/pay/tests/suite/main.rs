@@ -2,13 +2,18 @@
 #![cfg(test)]
 
 mod audits;
+mod chain;
 mod checkouts;
+mod contracts;
 mod crashes;
 mod fakes;
+mod fees;
 mod holds;
 mod messages;
 mod pages;
 mod path;
 mod receipts;
 mod remote;
+mod shares;
+mod statements;
 mod world;

@@ -117,16 +117,24 @@ async fn the_api_describes_itself(backend: Backend) {
             "/api/balance",
             "/api/checkout",
             "/api/checkout/{id}",
+            "/api/contract",
+            "/api/contract/preview",
+            "/api/contract/{did}",
             "/api/entries",
+            "/api/entries/{id}/proof",
+            "/api/export",
             "/api/fees",
             "/api/holds",
             "/api/holds/{id}/capture",
             "/api/holds/{id}/void",
             "/api/receipts/{id}",
+            "/api/shares",
+            "/api/shares/accept",
+            "/api/statement",
             "/api/webhook/{rail}",
         ]
     );
     assert_eq!(world.get(None, "/pay/ready").await.status, StatusCode::OK);
     let fees = world.get(None, "/pay/api/fees").await.json();
-    assert_eq!(fees, json!({"version": 0, "lines": []}));
+    assert_eq!(fees, json!({"version": 0, "lines": [], "coming": [], "past": []}));
 }

@@ -204,9 +204,20 @@ impl World {
 
     /// Signs a request as the holder of `key`.
     pub(crate) fn sign(&self, key: &SecretKey, path: &str, idempotency: Option<&str>, body: &[u8]) -> SignedRequest {
+        self.sign_as("POST", key, path, idempotency, body)
+    }
+
+    fn sign_as(
+        &self,
+        method: &str,
+        key: &SecretKey,
+        path: &str,
+        idempotency: Option<&str>,
+        body: &[u8],
+    ) -> SignedRequest {
         let target_uri = format!("{PUBLIC}{path}");
         let to_sign = RequestToSign {
-            method: "POST",
+            method,
             target_uri: &target_uri,
             idempotency_key: idempotency,
             body,
@@ -221,7 +232,10 @@ impl World {
     /// Sends a signed request as it is.
     pub(crate) async fn send_signed(&self, signed: &SignedRequest) -> Answer {
         let path = signed.target_uri.strip_prefix(PUBLIC).unwrap();
-        let mut request = Request::post(path).header("content-type", "application/json");
+        let mut request = Request::builder()
+            .method(signed.method.as_str())
+            .uri(path)
+            .header("content-type", "application/json");
         for (name, value) in signed.headers() {
             request = request.header(name, value);
         }
@@ -231,6 +245,12 @@ impl World {
     pub(crate) async fn post(&self, who: &str, path: &str, idempotency: Option<&str>, body: &Value) -> Answer {
         let body = serde_json::to_vec(body).unwrap();
         self.send_signed(&self.sign(&key(who), path, idempotency, &body)).await
+    }
+
+    pub(crate) async fn put(&self, who: &str, path: &str, body: &Value) -> Answer {
+        let body = serde_json::to_vec(body).unwrap();
+        self.send_signed(&self.sign_as("PUT", &key(who), path, None, &body))
+            .await
     }
 
     pub(crate) async fn get(&self, reader: Option<&str>, path: &str) -> Answer {

@@ -1,8 +1,10 @@
 //! One page, one file: the handler, and the pure function that turns answers into the page's view model.
 
 mod buy;
+mod contract;
 pub(crate) mod directory;
 mod document;
+mod earnings;
 mod event;
 mod fair;
 pub(crate) mod fair_upload;
@@ -66,6 +68,8 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/login/mailbox", post(login::mailbox_link))
         .route("/logout", post(login::logout))
         .route("/join", get(identity::join))
+        .route("/contract", get(contract::contract))
+        .route("/earnings", get(earnings::earnings))
         .route("/keys", get(keys::keys))
         .route("/enrol", get(keys::enrol))
         .route("/recover", get(keys::recover))

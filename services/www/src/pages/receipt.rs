@@ -6,7 +6,7 @@ use imajin_fair::ManifestId;
 use imajin_kernel::Problem;
 use imajin_kernel::id::ReceiptId;
 use imajin_money::Money;
-use imajin_pay_api::{ReceiptBody, ReceiptFetch, ReceiptLeg, ReceiptView};
+use imajin_pay_api::{ReceiptBody, ReceiptFetch, ReceiptHop, ReceiptLeg, ReceiptView};
 use imajin_ui::{FeeRow, LegRow, PathStep, ReceiptPage, Shell, render};
 use imajin_web::{Failure, PathParams};
 
@@ -104,7 +104,7 @@ fn people(receipt: &ReceiptView) -> impl Iterator<Item = &Did> {
     let payees = body
         .legs
         .iter()
-        .map(|leg| &leg.did)
+        .flat_map(|leg| leg.contracts.iter().map(|hop| &hop.profile).chain([&leg.did]))
         .chain(body.fees.iter().map(|fee| &fee.did));
     receipt.message.to.iter().chain(payees)
 }
@@ -160,13 +160,23 @@ fn leg_row(leg: &ReceiptLeg, gross: &Money, names: &Names) -> LegRow {
         manifest_id: id.to_string(),
         title: id_short(id.as_str()),
     };
+    let contract = |hop: &ReceiptHop| PathStep {
+        manifest_id: String::new(),
+        title: format!("the contract of {}: {}", names.of(&hop.profile), hop.label),
+    };
     LegRow {
         name: names.of(&leg.did),
         did: leg.did.to_string(),
         short_did: did_short(&leg.did),
         role: leg.role.clone(),
         // The first manifest is the goods' own.
-        path: leg.path.iter().skip(1).map(step).collect(),
+        path: leg
+            .path
+            .iter()
+            .skip(1)
+            .map(step)
+            .chain(leg.contracts.iter().map(contract))
+            .collect(),
         percent: part_percent(leg.amount, gross.amount),
         amount: amount_text(leg.amount, gross.asset),
         amount_micros: leg.amount.micros(),

@@ -145,6 +145,8 @@ pub(crate) fn receipt_sample() -> ReceiptView {
         path: vec![manifest().id],
         amount: Amount::from_micros(micros).unwrap(),
         held: false,
+        contracts: Vec::new(),
+        accrued: false,
     };
     let body = ReceiptBody {
         id: ReceiptId::from_bytes([5; 16]),
@@ -161,6 +163,7 @@ pub(crate) fn receipt_sample() -> ReceiptView {
         gross: "10.00 TEST-USD".parse().unwrap(),
         fees: Vec::new(),
         legs: vec![leg(2, 7_000_000), leg(3, 3_000_000)],
+        releases: Vec::new(),
         rail: "sandbox".to_owned(),
         rail_reference: "rlm_1".to_owned(),
         test_money: true,

@@ -1,0 +1,2 @@
+DROP TABLE contract_flows;
+DROP TABLE contracts;

@@ -1,0 +1,313 @@
+//! Distribution contracts applied to settlements.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::prelude::*;
+use imajin_did::{Did, Method};
+use imajin_fair::distribution::{
+    AccrualKey, Contract, Distribution, DistributionInput, History, Outcome, Release, distribute,
+};
+use imajin_fair::plan::Plan;
+use imajin_kernel::{Code, Timestamp};
+use imajin_ledger::{AccountKey, Command, EntryKind, MOVEMENTS_MAX, Movement, Posting, Purpose};
+use imajin_money::{Amount, Asset};
+use imajin_store::{Conn, SealedRow, Sealer};
+use imajin_web::Identities;
+
+use super::contract::{contract_in_effect, contracts_lock};
+use crate::PayError;
+use crate::context::Context;
+use crate::rows::FlowRow;
+use crate::schema::contract_flows;
+
+/// The contracts that decide a settlement, read before its transaction: those that were in effect when it was paid, so
+/// none that is signed meanwhile is among them.
+#[derive(Debug, Clone)]
+pub(crate) struct Contracts {
+    pub(crate) at: Timestamp,
+    /// Everybody who was asked for, with the contract in effect, if there is one.
+    asked: BTreeMap<Did, Option<Contract>>,
+    /// Recipients who cannot be paid.
+    pub(crate) unreachable: BTreeSet<Did>,
+}
+
+impl Contracts {
+    /// No contract of anybody.
+    pub(crate) const fn none() -> Self {
+        Self::at(Timestamp::from_seconds(0))
+    }
+
+    /// The contracts in effect at a moment; none is read yet.
+    pub(crate) const fn at(at: Timestamp) -> Self {
+        Self {
+            at,
+            asked: BTreeMap::new(),
+            unreachable: BTreeSet::new(),
+        }
+    }
+
+    /// Reads the contracts that a plan leads to. `owners` are those of its payees who have one at all.
+    pub(crate) fn gather(
+        conn: &mut Conn,
+        sealer: &Sealer,
+        plan: &Plan,
+        at: Timestamp,
+        owners: &BTreeSet<Did>,
+    ) -> Result<Self, PayError> {
+        let payees: BTreeSet<&Did> = plan.legs.iter().map(|leg| &leg.did).collect();
+        let mut contracts = Self::at(at);
+        if payees.is_disjoint(&owners.iter().collect()) {
+            return Ok(contracts);
+        }
+        let find = |conn: &mut Conn, did: &Did| {
+            if payees.contains(did) && !owners.contains(did) {
+                return Ok(None);
+            }
+            contract_in_effect(conn, sealer, did, at)
+        };
+        // Once with everybody payable: more contracts than are asked for when somebody is not, never fewer that count.
+        let _all = contracts.reckon(plan, &|_key| Amount::ZERO, &mut |did| find(conn, did))?;
+        Ok(contracts)
+    }
+
+    /// Whether any contract is applied.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.asked.values().all(Option::is_none)
+    }
+
+    /// Everybody whose contract is applied.
+    pub(crate) fn profiles(&self) -> BTreeSet<String> {
+        let owners = self.asked.iter().filter(|(_, contract)| contract.is_some());
+        owners.map(|(did, _)| did.to_string()).collect()
+    }
+
+    /// Everybody whom a contract names as a recipient or as its overflow.
+    fn recipients(&self) -> BTreeSet<Did> {
+        let named = self.asked.values().flatten().flat_map(|contract| {
+            let allocated = contract.allocations.iter().map(|allocation| &allocation.recipient);
+            allocated.chain(&contract.overflow)
+        });
+        named.map(Did::canonical).collect()
+    }
+
+    /// Finds out who of the recipients cannot be paid.
+    pub(crate) async fn reach(&mut self, identities: &dyn Identities) {
+        for did in self.recipients() {
+            if !is_payable(identities, &did).await {
+                self.unreachable.insert(did);
+            }
+        }
+    }
+
+    /// Applies the contracts; `find` gives those that were not asked for before.
+    pub(crate) fn reckon(
+        &mut self,
+        plan: &Plan,
+        accrued: &dyn Fn(&AccrualKey) -> Amount,
+        find: &mut dyn FnMut(&Did) -> Result<Option<Contract>, PayError>,
+    ) -> Result<Distribution, PayError> {
+        let (asked, failed) = (RefCell::new(std::mem::take(&mut self.asked)), RefCell::new(None));
+        let find = RefCell::new(find);
+        let lookup = |did: &Did| {
+            let known = asked.borrow().get(did).cloned();
+            let contract = known.unwrap_or_else(|| {
+                let found = find.borrow_mut()(did).unwrap_or_else(|error| {
+                    *failed.borrow_mut() = Some(error);
+                    None
+                });
+                asked.borrow_mut().insert(did.clone(), found.clone());
+                found
+            });
+            History::excerpt(vec![contract?]).ok()
+        };
+        let reckoned = distribute(&DistributionInput {
+            plan,
+            at: self.at,
+            contracts: &lookup,
+            payable: &|did| !self.unreachable.contains(did),
+            accrued,
+        });
+        self.asked = asked.into_inner();
+        if let Some(error) = failed.into_inner() {
+            return Err(error);
+        }
+        let distribution = reckoned.map_err(|error| PayError::Fault(error.to_string()))?;
+        // A split of so many parts that they fit no entry goes to the payees themselves.
+        if distribution.parts.len().saturating_add(plan.fees.len()) >= MOVEMENTS_MAX {
+            return Ok(Distribution::direct(plan));
+        }
+        Ok(distribution)
+    }
+}
+
+/// Whether money for a DID reaches anybody: a mailbox can be claimed, everybody else must be known and in command of
+/// their identity. Whoever is merely away now is paid all the same.
+pub(crate) async fn is_payable(identities: &dyn Identities, did: &Did) -> bool {
+    if did.method() == Method::Email {
+        return true;
+    }
+    match identities.caller_keys(did).await {
+        Ok(keys) => !keys.keys.is_empty(),
+        Err(problem) => matches!(
+            problem.code,
+            Code::Unavailable | Code::Timeout | Code::Internal | Code::RateLimited
+        ),
+    }
+}
+
+/// Names a flow: profile, label, recipient, asset.
+pub(crate) type FlowKey = (String, String, String, String);
+
+fn flow_key(profile: &Did, label: &str, recipient: &Did, asset: Asset) -> FlowKey {
+    (
+        profile.to_string(),
+        label.to_owned(),
+        recipient.to_string(),
+        asset.to_string(),
+    )
+}
+
+/// What a distribution adds to each flow: to the total, and to what waits.
+pub(crate) fn flow_changes(distribution: &Distribution, asset: Asset) -> BTreeMap<FlowKey, (i64, i64)> {
+    let mut changes: BTreeMap<FlowKey, (i64, i64)> = BTreeMap::new();
+    for part in &distribution.parts {
+        let next = part.route.iter().skip(1).map(|hop| &hop.profile).chain([&part.to]);
+        let last = part.route.len().saturating_sub(1);
+        for (place, (hop, to)) in part.route.iter().zip(next).enumerate() {
+            let units = part.amount.micros();
+            let change = changes
+                .entry(flow_key(&hop.profile, &hop.label, to, asset))
+                .or_default();
+            change.0 = change.0.saturating_add(units);
+            if part.outcome == Outcome::Accrued && place == last {
+                change.1 = change.1.saturating_add(units);
+            }
+        }
+    }
+    for release in &distribution.releases {
+        let from = &release.from;
+        let key = flow_key(&from.profile, &from.label, &from.recipient, asset);
+        let change = changes.entry(key).or_default();
+        change.1 = change.1.saturating_sub(release.amount.micros());
+    }
+    changes
+}
+
+/// The flows that a batch of settlements touches, as they stand within it.
+#[derive(Default)]
+pub(crate) struct Flows {
+    rows: BTreeMap<FlowKey, (FlowRow, bool)>,
+    loaded: BTreeSet<(String, String)>,
+}
+
+impl Flows {
+    /// Whether no contract was applied.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.loaded.is_empty()
+    }
+
+    /// Reads the flows of these profiles, locked until the transaction ends.
+    pub(crate) fn load(
+        &mut self,
+        conn: &mut Conn,
+        context: &Context,
+        profiles: &BTreeSet<String>,
+        asset: Asset,
+    ) -> Result<(), PayError> {
+        let asset = asset.to_string();
+        let missing = profiles
+            .iter()
+            .filter(|did| !self.loaded.contains(&((*did).clone(), asset.clone())));
+        let missing: BTreeSet<String> = missing.cloned().collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        contracts_lock(conn, &missing)?;
+        let rows: Vec<FlowRow> = contract_flows::table
+            .filter(contract_flows::profile_did.eq_any(&missing))
+            .filter(contract_flows::asset.eq(&asset))
+            .select(FlowRow::as_select())
+            .load(conn)?;
+        for row in rows {
+            let row = row.intact(&context.sealer)?;
+            self.rows.insert(key_of(&row), (row, true));
+        }
+        self.loaded.extend(missing.into_iter().map(|did| (did, asset.clone())));
+        Ok(())
+    }
+
+    /// What waits at a place.
+    pub(crate) fn waiting(&self, key: &AccrualKey, asset: Asset) -> Amount {
+        let row = self
+            .rows
+            .get(&flow_key(&key.profile, &key.label, &key.recipient, asset));
+        let waiting = row.and_then(|(row, _)| Amount::from_micros(row.waiting).ok());
+        waiting.unwrap_or_default()
+    }
+
+    pub(crate) fn apply(&mut self, changes: BTreeMap<FlowKey, (i64, i64)>) -> Result<(), PayError> {
+        for (key, (total, waiting)) in changes {
+            let empty = || {
+                let (profile_did, label, recipient_did, asset) = key.clone();
+                let row = FlowRow {
+                    profile_did,
+                    label,
+                    recipient_did,
+                    asset,
+                    total: 0,
+                    waiting: 0,
+                    row_seal: Vec::new(),
+                };
+                (row, false)
+            };
+            let (row, _stored) = self.rows.entry(key.clone()).or_insert_with(empty);
+            let overflow = || PayError::Fault("the sums of a distribution contract are too large".to_owned());
+            row.total = row.total.checked_add(total).ok_or_else(overflow)?;
+            row.waiting = row.waiting.checked_add(waiting).ok_or_else(overflow)?;
+        }
+        Ok(())
+    }
+
+    /// Writes every flow back.
+    pub(crate) fn write(self, conn: &mut Conn, context: &Context) -> Result<(), PayError> {
+        for (row, is_stored) in self.rows.into_values() {
+            if is_stored {
+                row.save(conn, &context.sealer)?;
+            } else {
+                row.insert(conn, &context.sealer)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn key_of(row: &FlowRow) -> FlowKey {
+    (
+        row.profile_did.clone(),
+        row.label.clone(),
+        row.recipient_did.clone(),
+        row.asset.clone(),
+    )
+}
+
+/// The command that pays what has waited; none when nothing leaves.
+pub(crate) fn release_command(releases: &[Release], asset: Asset, key: &str, reference: &str) -> Option<Command> {
+    if releases.is_empty() {
+        return None;
+    }
+    let movements = releases.iter().flat_map(|release| {
+        let account = |purpose| AccountKey::of(&release.from.recipient, asset, purpose);
+        let units = release.amount.micros();
+        [
+            Movement::new(account(Purpose::Accrued), units.saturating_neg()),
+            Movement::new(account(Purpose::Available), units),
+        ]
+    });
+    Some(Command::Post(Posting {
+        key: format!("accrual/{key}"),
+        kind: EntryKind::Accrual,
+        reference: reference.to_owned(),
+        movements: movements.collect(),
+    }))
+}

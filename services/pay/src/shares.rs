@@ -1,0 +1,144 @@
+//! Held shares: released when their payees have accepted, passed on when their time is over.
+
+use imajin_did::Did;
+use imajin_fair::{Acceptance, ManifestId};
+use imajin_kernel::{Problem, Span};
+use imajin_pay_api::GoodsQuote;
+use imajin_web::Verified;
+
+use crate::domain::distribute::is_payable;
+use crate::domain::shares::{self, ShareKey, ShareQuestion};
+use crate::{Pay, PayError};
+
+/// The action in the mutation log.
+const SHARE_ACCEPT: &str = "share.accept";
+/// How often a seller is asked about the same share.
+const ASK_EVERY: Span = Span::minutes(10);
+/// How often somebody who looks at their shares can have the seller asked.
+const LOOK_EVERY: Span = Span::seconds(10);
+/// Shares handled at a time.
+const ROWS: i64 = 100;
+
+impl Pay {
+    /// Pays these shares to their payees; returns how many still waited.
+    async fn shares_release(&self, keys: Vec<ShareKey>) -> Result<usize, PayError> {
+        let mut released: usize = 0;
+        for key in keys {
+            let mut job = self
+                .read(move |conn, context| shares::release_prepare(conn, context, key))
+                .await?;
+            job.contracts.reach(&*self.site.identities).await;
+            let done = self.write(move |conn, context| shares::share_release(conn, context, &job));
+            released = released.saturating_add(usize::from(done.await?));
+        }
+        Ok(released)
+    }
+
+    /// Takes the signed acceptance of a contributor, or of whoever has claimed the contributor's mailbox identity, and
+    /// pays what has waited for it.
+    pub(crate) async fn share_accept(
+        &self,
+        acceptance: Acceptance,
+        verified: Verified,
+        body: Vec<u8>,
+    ) -> Result<usize, Problem> {
+        let caller = verified.did().clone();
+        if acceptance.contributor().canonical() != caller.canonical() {
+            return Err(PayError::Forbidden("Only the contributor can accept: sign the acceptance yourself.").into());
+        }
+        let keys = self.site.identities.caller_keys(&caller).await?.keys;
+        let verify = |key| acceptance.0.verify(Acceptance::KIND, key);
+        let verdicts: Vec<_> = keys.iter().map(verify).collect();
+        if !verdicts.iter().any(Result::is_ok) {
+            let why = verdicts.into_iter().find_map(Result::err);
+            return Err(why.map_or(PayError::NotFound("key of yours"), PayError::from).into());
+        }
+        let payees = self.site.identities.holdings(&caller).await?;
+        let manifest = acceptance.manifest().clone();
+        let object = format!("share/{manifest}/{}", caller.canonical());
+        let accepted = move |conn: &mut imajin_store::Conn, context: &crate::context::Context| {
+            let keys = shares::waiting_list(conn, &payees, Some(&manifest), ROWS)?;
+            if keys.is_empty() {
+                return Err(PayError::NotFound("share of yours that waits for this manifest"));
+            }
+            context.signed_append(conn, &verified, SHARE_ACCEPT, &object, &body)?;
+            Ok(keys)
+        };
+        let keys = self.write(accepted).await?;
+        // The rest, of a manifest that is sold very often, follows with the next sweep: one share tells of the others.
+        let released = self.shares_release(keys).await?;
+        self.holdings_collect(&caller).await?;
+        Ok(released)
+    }
+
+    /// Asks the sellers whether somebody's outstanding acceptances have come in meanwhile.
+    pub(crate) async fn shares_look(&self, payees: Vec<Did>) -> Result<(), PayError> {
+        self.shares_ask(Some(payees), LOOK_EVERY).await
+    }
+
+    async fn shares_ask(&self, payees: Option<Vec<Did>>, every: Span) -> Result<(), PayError> {
+        let before = self.context.now().minus(every);
+        let due = self
+            .read(move |conn, _context| shares::questions_due(conn, payees.as_deref(), before, ROWS))
+            .await?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        let questions = self
+            .write(move |conn, context| shares::questions_take(conn, context, &due))
+            .await?;
+        for question in questions {
+            if !question.is_known && !self.is_accepted(&question).await {
+                continue;
+            }
+            let ShareQuestion { manifest, payee, .. } = question;
+            let keys = self
+                .read(move |conn, _context| shares::waiting_list(conn, &[payee], Some(&manifest), ROWS))
+                .await?;
+            self.shares_release(keys).await?;
+        }
+        Ok(())
+    }
+
+    /// What the seller says now. One that is away, or has forgotten the goods, says no more than before.
+    async fn is_accepted(&self, question: &ShareQuestion) -> bool {
+        let quote = self.seller.goods_quote(question.goods.clone()).await;
+        quote.is_ok_and(|quote| accepted_in(&quote, &question.manifest, &question.payee))
+    }
+
+    /// Ends the shares whose time is over.
+    async fn shares_pass_on(&self) -> Result<(), PayError> {
+        let overdue = self
+            .read(|conn, context| shares::overdue_list(conn, context.now(), ROWS))
+            .await?;
+        for key in overdue {
+            let overflow = self
+                .read(move |conn, context| shares::overflow_of(conn, context, key))
+                .await?;
+            let overflow = match overflow {
+                Some(did) if is_payable(&*self.site.identities, &did).await => Some(did),
+                _ => None,
+            };
+            self.write(move |conn, context| shares::share_pass_on(conn, context, key, overflow.as_ref()))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Everything about held shares that is due. The background calls it.
+    pub(crate) async fn shares_sweep(&self) -> Result<(), PayError> {
+        self.shares_ask(None, ASK_EVERY).await?;
+        self.shares_pass_on().await
+    }
+}
+
+/// Whether a seller's word says that a contributor stands by a manifest.
+fn accepted_in(quote: &GoodsQuote, manifest: &ManifestId, payee: &Did) -> bool {
+    let source = quote.sources.iter().find(|source| source.manifest.id == *manifest);
+    let accepted = match source {
+        Some(source) => &source.accepted,
+        None if quote.manifest.id == *manifest => &quote.accepted,
+        None => return false,
+    };
+    accepted.iter().any(|did| did.canonical() == *payee)
+}
