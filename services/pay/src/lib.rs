@@ -15,6 +15,7 @@ mod context;
 mod domain;
 mod error;
 mod opening;
+mod rails;
 mod routes;
 mod rows;
 mod schema;
@@ -27,6 +28,7 @@ use imajin_store::{Migrations, embed_migrations};
 pub use audit::{PaidGoods, audit, audit_with_keys, paid_goods_list};
 pub use config::{Interrupt, PayConfig, Step};
 pub use error::PayError;
+pub use rails::{RailsConfig, SandboxUse};
 pub use service::{Pay, PayDeps, WebhookReceipt};
 
 /// The service's name: its prefix, its database, its sealer.

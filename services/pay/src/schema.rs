@@ -59,6 +59,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    rail_payments (rail, reference) {
+        rail -> Text,
+        reference -> Text,
+        message_id -> Text,
+        checkout_id -> Text,
+        asset -> Text,
+        amount -> BigInt,
+        fee -> Nullable<BigInt>,
+        fee_known_at -> Nullable<BigInt>,
+        paid_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
     receipts (id) {
         id -> Text,
         checkout_id -> Text,

@@ -21,8 +21,10 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// Attempts within one call; whoever called tries again later, with the same key.
 const ATTEMPTS_AGAIN: usize = 2;
 const BACKOFF_LEAST: Duration = Duration::from_millis(100);
-/// The longest that Stripe's own `Retry-After` is waited for at once.
+/// The longest that Stripe is left alone, also when its own `Retry-After` says more.
 const PAUSE_MAX: Span = Span::minutes(5);
+/// It is left alone for 1 s, 2 s, 4 s, … 64 s.
+const PAUSE_DOUBLINGS_MAX: u32 = 6;
 /// The longest text of Stripe's that is passed on.
 const TEXT_CHARS_MAX: usize = 300;
 
@@ -60,8 +62,15 @@ pub(super) struct Client {
     key: SecretString,
     env: Env,
     health: Mutex<RailHealth>,
-    /// Stripe has asked for quiet until then.
-    quiet_until: Mutex<Option<Timestamp>>,
+    quiet: Mutex<Quiet>,
+}
+
+/// After it could not be reached, Stripe is left alone for a while.
+#[derive(Debug, Default)]
+struct Quiet {
+    /// Calls in a row that got no answer.
+    failures: u32,
+    until: Option<Timestamp>,
 }
 
 impl Client {
@@ -73,7 +82,7 @@ impl Client {
             key: config.secret_key.clone(),
             env,
             health: Mutex::default(),
-            quiet_until: Mutex::default(),
+            quiet: Mutex::default(),
         })
     }
 
@@ -168,35 +177,37 @@ impl Client {
 
     /// While Stripe wants quiet, nobody is asked.
     fn quiet_check(&self) -> Result<(), Failed> {
-        let mut quiet = self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner);
-        match *quiet {
+        let quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        match quiet.until {
             Some(end) if self.env.now() < end => Err(Failed::Away {
-                problem: "Stripe limits how often it is asked".to_owned(),
+                problem: "it could not be reached a moment ago".to_owned(),
                 wait_seconds: None,
                 at_once: false,
             }),
-            _ => {
-                *quiet = None;
-                Ok(())
-            }
+            _ => Ok(()),
         }
     }
 
     /// Keeps how it went. A refusal is an answer: the rail works.
     fn note(&self, failed: Option<&Failed>) {
         let now = self.env.now();
+        let mut quiet = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
         let problem = match failed {
             Some(Failed::Away {
                 problem, wait_seconds, ..
             }) => {
-                if let Some(seconds) = wait_seconds {
-                    let wait = Span::seconds(i64::try_from(*seconds).unwrap_or(i64::MAX)).min(PAUSE_MAX);
-                    *self.quiet_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(now.plus(wait));
-                }
+                let doubled = 1_u64 << quiet.failures.min(PAUSE_DOUBLINGS_MAX);
+                let seconds = i64::try_from(wait_seconds.unwrap_or(doubled)).unwrap_or(i64::MAX);
+                quiet.failures = quiet.failures.saturating_add(1);
+                quiet.until = Some(now.plus(Span::seconds(seconds).min(PAUSE_MAX)));
                 Some(problem.clone())
             }
-            Some(Failed::Refused { .. }) | None => None,
+            Some(Failed::Refused { .. }) | None => {
+                *quiet = Quiet::default();
+                None
+            }
         };
+        drop(quiet);
         *self.health.lock().unwrap_or_else(PoisonError::into_inner) = RailHealth {
             works: Some(problem.is_none()),
             asked_at: Some(now),

@@ -11,8 +11,8 @@ pub(super) type Metadata = HashMap<String, String>;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Expandable<T> {
-    Id(String),
     Object(Box<T>),
+    Id(serde::de::IgnoredAny),
 }
 
 impl<T> Expandable<T> {
@@ -55,9 +55,6 @@ pub(super) struct Charge {
     pub(super) id: String,
     pub(super) amount: i64,
     pub(super) currency: String,
-    pub(super) payment_intent: Option<String>,
-    #[serde(default)]
-    pub(super) metadata: Metadata,
     pub(super) balance_transaction: Option<Expandable<BalanceTransaction>>,
 }
 

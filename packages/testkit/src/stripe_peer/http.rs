@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State as Shared;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use serde_json::Value;
@@ -81,10 +81,10 @@ async fn answer(Shared(peer): Shared<Peer>, method: Method, uri: Uri, headers: H
     let mut response = (status, [("request-id", request_id)], axum::Json(shown(body))).into_response();
     let headers = response.headers_mut();
     if replayed {
-        headers.insert("idempotent-replayed", axum::http::HeaderValue::from_static("true"));
+        headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
     }
     if status == StatusCode::TOO_MANY_REQUESTS {
-        headers.insert("retry-after", axum::http::HeaderValue::from_static("1"));
+        headers.insert("retry-after", HeaderValue::from_static("1"));
     }
     response
 }

@@ -178,6 +178,16 @@ impl StripePeer {
         self.state().faults.push(Fault { path, kind, times });
     }
 
+    /// Everything works again.
+    pub fn faults_clear(&self) {
+        self.state().faults.clear();
+    }
+
+    /// Forgets all idempotency keys, as Stripe does after a day or more.
+    pub fn keys_forget(&self) {
+        self.state().kept.clear();
+    }
+
     /// Whether the fees of charges become known only by [`StripePeer::fee_settle`].
     pub fn fees_later(&self, later: bool) {
         self.state().fees_later = later;
@@ -291,9 +301,11 @@ impl StripePeer {
         Ok(self.state().payout_fail(payout, account)?)
     }
 
-    /// The messages that wait for the endpoint, oldest first; they count as sent.
+    /// The messages that wait for the endpoint, oldest first, signed now; they count as sent.
     pub fn messages_take(&self) -> Vec<WebhookMessage> {
-        self.state().outgoing.drain(..).collect()
+        let mut state = self.state();
+        let events: Vec<Value> = state.outgoing.drain(..).collect();
+        events.iter().map(|event| state.message_of(event)).collect()
     }
 
     /// An event once more, signed now: Stripe repeats what was not acknowledged, and sometimes what was.
@@ -338,9 +350,9 @@ impl StripePeer {
                 Ok(answer) if answer.status().is_success() => arrived += 1,
                 _ => {
                     let mut state = self.state();
-                    // Signed again when it is sent again.
-                    let again = state.get("event", &message.id).map(|event| state.message_of(&event));
-                    state.outgoing.push_back(again.unwrap_or(message));
+                    if let Ok(event) = state.get("event", &message.id) {
+                        state.outgoing.push_back(event);
+                    }
                 }
             }
         }

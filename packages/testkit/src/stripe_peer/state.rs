@@ -6,7 +6,6 @@ use imajin_kernel::Env;
 use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
-use super::webhook::WebhookMessage;
 use super::{Fault, PeerOptions};
 
 /// An answer that is kept under an idempotency key.
@@ -38,7 +37,8 @@ pub(super) struct State {
     /// All objects, oldest first.
     pub(super) objects: Vec<Value>,
     pub(super) kept: HashMap<String, Kept>,
-    pub(super) outgoing: VecDeque<WebhookMessage>,
+    /// Events that the endpoint has not heard of.
+    pub(super) outgoing: VecDeque<Value>,
     pub(super) faults: Vec<Fault>,
     pub(super) seen: Vec<SeenRequest>,
     /// Whether fees of new charges are known only when [`super::StripePeer::fee_settle`] says so.

@@ -47,9 +47,8 @@ impl State {
         if let Some(account) = account {
             event["account"] = json!(account);
         }
-        self.add(event.clone());
-        let message = self.message_of(&event);
-        self.outgoing.push_back(message);
+        self.outgoing.push_back(event.clone());
+        self.add(event);
     }
 
     /// An event as it goes out now, signed at this second.

@@ -3,6 +3,7 @@
 mod checkouts;
 mod goods;
 mod messages;
+mod payments;
 mod receipts;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
 pub use goods::{PaidGoods, paid_goods_list};
 
-use crate::rows::{CheckoutRow, MessageRow, ReceiptRow, SalesRow, SplitRow};
+use crate::rows::{CheckoutRow, MessageRow, PaymentRow, ReceiptRow, SalesRow, SplitRow};
 use crate::{PayConfig, SERVICE};
 
 /// Rows per page.
@@ -81,11 +82,13 @@ impl Auditor {
         CheckoutRow::audit(conn, &self.sealer, &mut self.findings)?;
         SplitRow::audit(conn, &self.sealer, &mut self.findings)?;
         MessageRow::audit(conn, &self.sealer, &mut self.findings)?;
+        PaymentRow::audit(conn, &self.sealer, &mut self.findings)?;
         ReceiptRow::audit(conn, &self.sealer, &mut self.findings)?;
         SalesRow::audit(conn, &self.sealer, &mut self.findings)?;
         imajin_ledger::audit(conn, &self.sealer, &mut self.findings)?;
         self.checkouts_check(conn)?;
         self.messages_check(conn)?;
+        self.payments_check(conn)?;
         self.receipts_check(conn)?;
         self.sales_check(conn)
     }

@@ -5,6 +5,7 @@ pub(crate) mod claims;
 pub(crate) mod holds;
 pub(crate) mod lists;
 pub(crate) mod message;
+pub(crate) mod payment;
 pub(crate) mod plan;
 pub(crate) mod receipt;
 pub(crate) mod refund;

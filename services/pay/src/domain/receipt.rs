@@ -7,6 +7,7 @@ use imajin_fair::plan::Plan;
 use imajin_kernel::Span;
 use imajin_kernel::id::ReceiptId;
 use imajin_ledger::{Posted, Recipients};
+use imajin_money::{Amount, Money};
 use imajin_pay_api::{GoodsRef, ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptLedgerEntry, ReceiptLeg, ReceiptView};
 use imajin_proof::digest::sha256_hex;
 use imajin_proof::jcs::JcsError;
@@ -27,6 +28,9 @@ const JWT_LIFETIME: Span = Span::days(36_500);
 pub(crate) struct ReceiptParts<'a> {
     pub(crate) id: ReceiptId,
     pub(crate) plan: &'a Plan,
+    /// What was paid, before the rail took anything.
+    pub(crate) price: Money,
+    pub(crate) rail_fee: Option<Amount>,
     pub(crate) split: &'a Split,
     pub(crate) delivered: &'a [String],
     pub(crate) recipients: &'a Recipients,
@@ -67,7 +71,7 @@ pub(crate) fn receipt_make(
     checkout: &CheckoutRow,
     parts: &ReceiptParts<'_>,
 ) -> Result<(ReceiptRow, Vec<PartyRow>), PayError> {
-    let gross = parts.plan.gross;
+    let gross = parts.price;
     let body = ReceiptBody {
         id: parts.id,
         time: parts.entry.posted_at,
@@ -81,6 +85,7 @@ pub(crate) fn receipt_make(
         fees: fees_of(parts.plan, parts.recipients),
         legs: legs_of(parts.plan),
         rail: checkout.rail.clone(),
+        rail_fee: parts.rail_fee,
         rail_reference: checkout.rail_reference.clone().unwrap_or_default(),
         test_money: parts.test_money,
         ledger_entry: ReceiptLedgerEntry {

@@ -8,9 +8,11 @@ use imajin_did::Did;
 use imajin_fair::plan::Plan;
 use imajin_kernel::id::{CheckoutId, OutboxId, ReceiptId};
 use imajin_ledger::{Command, EntryKind, HoldCapture, Outcome, credits};
+use imajin_money::{Amount, Money};
 use imajin_pay_api::CheckoutState;
 use imajin_store::{Conn, SealedRow, for_update, outbox, rows_insert, rows_upsert, sealed_all};
 
+use super::payment::{fee_movement, fee_of, net_of};
 use super::plan::Split;
 use super::receipt::{ReceiptParts, receipt_make};
 use super::sales;
@@ -38,6 +40,10 @@ pub(crate) struct SettleJob {
     pub(crate) wish: SettleWish,
     pub(crate) split: Arc<Split>,
     pub(crate) plan: Plan,
+    /// What the buyer paid: the plan splits what the rail left of it.
+    pub(crate) price: Money,
+    /// What the rail has taken, of a rail that takes something.
+    pub(crate) rail_fee: Option<Amount>,
     pub(crate) payer: Did,
 }
 
@@ -80,11 +86,15 @@ fn job_of(
 ) -> Result<SettleJob, PayError> {
     let row = row.ok_or(PayError::NotFound("checkout"))?;
     let split = context.splits.fetch(conn, context, &row.split_id)?;
-    let plan = split.plan(row.price()?)?;
+    let price = row.price()?;
+    let (net, rail_fee) = net_of(price, fee_of(conn, context, row)?)?;
+    let plan = split.plan(net)?;
     Ok(SettleJob {
         wish,
         split,
         plan,
+        price,
+        rail_fee,
         payer: row.buyer()?,
     })
 }
@@ -177,7 +187,7 @@ fn command_of(context: &Context, job: &SettleJob, row: Option<&CheckoutRow>) -> 
             });
         }
     }
-    if row.price()? != job.plan.gross || row.owner_did != job.payer.as_str() {
+    if row.price()? != job.price || row.owner_did != job.payer.as_str() {
         return Err(PayError::damaged(
             "checkouts",
             &row.id.to_string(),
@@ -186,12 +196,14 @@ fn command_of(context: &Context, job: &SettleJob, row: Option<&CheckoutRow>) -> 
     }
     let missing = || PayError::damaged("checkouts", &row.id.to_string(), "it is paid, and names no payment");
     let (hold, _receipt) = row.hold_id.zip(row.receipt_id).ok_or_else(missing)?;
+    let mut credits = credits(&job.plan, &context.recipients(&job.payer));
+    credits.extend(fee_movement(&row.rail, job.price, job.rail_fee));
     let capture = HoldCapture {
         hold,
         key: format!("settle/{}", row.id),
         kind: EntryKind::Settlement,
         reference: row.id.to_string(),
-        credits: credits(&job.plan, &context.recipients(&job.payer)),
+        credits,
         release_rest: false,
     };
     Ok(Some(Command::Capture(capture)))
@@ -228,6 +240,8 @@ impl Batch {
         let parts = ReceiptParts {
             id,
             plan: &job.plan,
+            price: job.price,
+            rail_fee: job.rail_fee,
             split: &job.split,
             delivered: &job.wish.delivered,
             recipients: &context.recipients(&job.payer),

@@ -2,10 +2,12 @@
 
 mod checkout;
 mod message;
+mod payment;
 mod receipt;
 
 pub(crate) use checkout::{CheckoutRow, SplitRow, state_parse, state_text};
-pub(crate) use message::{MessageResult, MessageRow, outcome_text};
+pub(crate) use message::{MessageResult, MessageRow};
+pub(crate) use payment::PaymentRow;
 pub(crate) use receipt::{PartyRow, ReceiptRow, SalesRow};
 
 use imajin_money::{Amount, Asset, Money};

@@ -3,19 +3,36 @@
 use std::sync::atomic::Ordering;
 
 use imajin_kernel::Span;
-use imajin_pay::audit;
+use imajin_pay::{SandboxUse, audit};
 use imajin_rails::RailOutcome;
 use imajin_store::{Finding, StoreError, parity, tamper};
+use imajin_testkit::stripe_peer::{PeerOptions, StripePeer};
 use imajin_testkit::{Backend, on_both};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::cards::{Cards, config};
 use crate::world::World;
 
 on_both!(every_single_column_is_covered, a_deleted_row_is_missed);
 
-/// At least one row in every table, and payments in every state.
+/// A node with a card processor and the sandbox, with at least one row in every table and payments in every state.
+async fn filled(backend: Backend) -> Cards {
+    let both = |peer: &StripePeer| {
+        let mut config = config(peer);
+        config.rails.sandbox = SandboxUse::On;
+        config
+    };
+    let cards = Cards::with(backend, PeerOptions::live, both).await;
+    let (known, unknown) = (cards.checkout("by card").await, cards.checkout("by card, later").await);
+    cards.pays(&known).await;
+    cards.peer.fees_later(true);
+    cards.pays(&unknown).await;
+    fill(&cards.world).await;
+    cards
+}
+
 async fn fill(world: &World) {
     world.checkout("waits").await;
     let settled = world.checkout("pays").await;
@@ -42,8 +59,7 @@ async fn fill(world: &World) {
 }
 
 async fn every_single_column_is_covered(backend: Backend) {
-    let world = World::new(backend).await;
-    fill(&world).await;
+    let Cards { world, .. } = filled(backend).await;
     world.audit_clean().await;
     let keyring = world.keyring.clone();
     let missed: Result<Vec<String>, StoreError> = world
@@ -79,14 +95,15 @@ async fn a_deleted_row_is_missed(backend: Backend) {
     for table in [
         "receipts",
         "receipt_parties",
+        "rail_payments",
+        "rail_messages",
         "checkouts",
         "splits",
         "ledger_entries",
         "ledger_lines",
         "sales_totals",
     ] {
-        let world = World::new(backend).await;
-        fill(&world).await;
+        let Cards { world, .. } = filled(backend).await;
         let keyring = world.keyring.clone();
         let findings: Result<Vec<Finding>, StoreError> = world
             .db

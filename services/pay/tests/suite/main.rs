@@ -1,7 +1,9 @@
 //! Pay as its callers see it: over HTTP, through its client, on SQLite and on Postgres.
 #![cfg(test)]
 
+mod alike;
 mod audits;
+mod cards;
 mod checkouts;
 mod crashes;
 mod fakes;
@@ -11,4 +13,7 @@ mod pages;
 mod path;
 mod receipts;
 mod remote;
+mod stripe;
+mod stripe_away;
+mod stripe_refusals;
 mod world;

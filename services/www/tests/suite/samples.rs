@@ -163,6 +163,7 @@ pub(crate) fn receipt_sample() -> ReceiptView {
         legs: vec![leg(2, 7_000_000), leg(3, 3_000_000)],
         rail: "sandbox".to_owned(),
         rail_reference: "rlm_1".to_owned(),
+        rail_fee: None,
         test_money: true,
         ledger_entry: ReceiptLedgerEntry {
             id: EntryId::from_bytes([7; 16]),
