@@ -18,6 +18,7 @@ mod node;
 mod oidc;
 mod output;
 mod profile;
+mod rail;
 mod receipt;
 mod ticket;
 mod up;
@@ -73,6 +74,9 @@ enum Command {
     Receipt(receipt::ReceiptCommand),
     /// Show your balances at a node.
     Balance(balance::BalanceArgs),
+    /// The ways to pay at a node.
+    #[command(subcommand)]
+    Rail(rail::RailCommand),
     /// Say who made a work and what each is due: in the work itself, signed by its author.
     #[command(subcommand)]
     Fair(fair::FairCommand),
@@ -201,6 +205,7 @@ impl Command {
             Self::Profile(command) => command.run(output).await,
             Self::Receipt(command) => command.run(output).await,
             Self::Balance(args) => args.run(output).await,
+            Self::Rail(command) => command.run(output).await,
             Self::Fair(command) => command.run(output),
             Self::Node(command) => command.run(output).await,
             Self::Oidc(command) => command.run(output).await,

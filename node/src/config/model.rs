@@ -7,6 +7,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::RailsSettings;
+
 /// The services that this program can run, each with its port on the seeds' port map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -110,6 +112,8 @@ pub struct Config {
     pub oidc: OidcConfig,
     /// The fee schedule.
     pub fees: FeesConfig,
+    /// Payment rails.
+    pub rails: RailsSettings,
     /// Reservations.
     pub events: EventsConfig,
     /// The registry that this node announces itself to.
@@ -243,6 +247,12 @@ dynamic_clients = false
 
 [fees]
 preset = "none"
+
+[rails]
+sandbox = "auto"
+
+[rails.stripe]
+api_url = "https://api.stripe.com"
 
 [events]
 hold_seconds = 900

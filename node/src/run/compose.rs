@@ -108,6 +108,10 @@ impl Services {
                 site: site.clone(),
                 node_name: config.node_name.clone(),
                 node_did: keyring.node_did().clone(),
+                test_money: config
+                    .rails
+                    .is_test(&site.public.0)
+                    .map_err(|error| StartError::Configuration(error.to_string()))?,
                 auth: auth_client,
                 pay: pay_client,
                 events: events_client,
@@ -308,6 +312,8 @@ impl Common<'_> {
                 return Err(StartError::Configuration(text));
             }
         };
+        let configured = |error: crate::config::ConfigError| StartError::Configuration(error.to_string());
+        let rails = self.config.rails.resolve(&self.site.public.0).map_err(configured)?;
         let deps = PayDeps {
             site: self.site.clone(),
             keyring: self.keyring.clone(),
@@ -315,6 +321,7 @@ impl Common<'_> {
             seller: SellerClient::local(sellers.clone()),
             config: PayConfig {
                 fees,
+                rails,
                 node_name: self.config.node_name.clone(),
                 ..PayConfig::default()
             },

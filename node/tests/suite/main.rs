@@ -7,6 +7,7 @@ mod browser_claim;
 mod browser_identity;
 mod browser_keys;
 mod browser_profile;
+mod cards;
 mod claim;
 mod cli;
 mod crash;

@@ -31,11 +31,17 @@ pub enum EntryKind {
     Transfer,
     /// Money came in and fits nothing that was asked for.
     Unmatched,
+    /// A rail took money back, or gave it back, because the buyer's bank said so.
+    Dispute,
+    /// Money went to its owner through a rail, or came back because it could not.
+    Payout,
+    /// A debt was paid from a balance.
+    Repayment,
 }
 
 impl EntryKind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Payment,
         Self::Hold,
         Self::Settlement,
@@ -45,6 +51,9 @@ impl EntryKind {
         Self::Refund,
         Self::Transfer,
         Self::Unmatched,
+        Self::Dispute,
+        Self::Payout,
+        Self::Repayment,
     ];
 
     /// The text in the database and on the wire.
@@ -59,6 +68,9 @@ impl EntryKind {
             Self::Refund => "refund",
             Self::Transfer => "transfer",
             Self::Unmatched => "unmatched",
+            Self::Dispute => "dispute",
+            Self::Payout => "payout",
+            Self::Repayment => "repayment",
         }
     }
 }

@@ -35,7 +35,7 @@ pub use error::{LedgerError, Refusal};
 pub use hold::{Hold, HoldCapture, HoldPlace, HoldRelease, HoldState, Release};
 pub use ledger::{Command, Ledger, MOVEMENTS_MAX, Outcome, Posting};
 pub use queries::{
-    Account, Entry, StatementLine, account_fetch, account_list, entry_count, entry_fetch, entry_find,
+    Account, Entry, StatementLine, account_fetch, account_find, account_list, entry_count, entry_fetch, entry_find,
     hold_expired_list, hold_fetch, statement_list,
 };
 pub use settlement::{Recipients, credits};

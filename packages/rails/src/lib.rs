@@ -19,8 +19,8 @@ use imajin_kernel::Env;
 
 pub use config::{RailSetupError, STRIPE_URL, StripeConfig};
 pub use rail::{
-    Confirmed, Headers, Opened, Rail, RailCheckout, RailError, RailEvent, RailFee, RailHealth, RailOutcome, RailRefund,
-    Refunded,
+    Confirmed, DisputeState, Headers, Opened, Rail, RailCheckout, RailDispute, RailError, RailEvent, RailFee,
+    RailHealth, RailOutcome, RailPayee, RailRefund, RailTransfer, Refunded,
 };
 pub use sandbox::{SANDBOX, SandboxOutcome, SandboxPayment, SandboxRail};
 

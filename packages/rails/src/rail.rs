@@ -60,11 +60,25 @@ pub enum RailOutcome {
     Cancelled,
     /// What the rail takes of a payment for itself is known now. The amount is the payment's.
     FeeKnown,
+    /// The buyer's bank disputes a payment, or the dispute goes on or is over. The amount is what is disputed.
+    Disputed,
+    /// Something about a payee's account has changed: the reference is the account's.
+    PayeeChanged,
+    /// Money that was sent to a payee came back: the reference is the transfer's, the amount all that came back of it.
+    TransferReversed,
 }
 
 impl RailOutcome {
     /// All outcomes.
-    pub const ALL: [Self; 4] = [Self::Paid, Self::Failed, Self::Cancelled, Self::FeeKnown];
+    pub const ALL: [Self; 7] = [
+        Self::Paid,
+        Self::Failed,
+        Self::Cancelled,
+        Self::FeeKnown,
+        Self::Disputed,
+        Self::PayeeChanged,
+        Self::TransferReversed,
+    ];
 
     /// The text in the database.
     pub const fn as_str(self) -> &'static str {
@@ -73,6 +87,9 @@ impl RailOutcome {
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
             Self::FeeKnown => "fee_known",
+            Self::Disputed => "disputed",
+            Self::PayeeChanged => "payee_changed",
+            Self::TransferReversed => "transfer_reversed",
         }
     }
 }
@@ -95,6 +112,81 @@ pub struct Confirmed {
     pub event: RailEvent,
     /// What the rail takes of the payment.
     pub fee: RailFee,
+    /// The dispute, when it is about one.
+    pub dispute: Option<RailDispute>,
+    /// Whether a payee's account can be paid, when it is about one.
+    pub payee_ready: Option<bool>,
+}
+
+impl Confirmed {
+    /// An event that is about no dispute.
+    pub const fn plain(event: RailEvent, fee: RailFee) -> Self {
+        Self {
+            event,
+            fee,
+            dispute: None,
+            payee_ready: None,
+        }
+    }
+}
+
+/// Somebody who wants to be paid through a rail.
+#[derive(Debug, Clone)]
+pub struct RailPayee {
+    /// Who.
+    pub did: Did,
+    /// Where they live: an ISO 3166 country in two letters.
+    pub country: String,
+}
+
+/// Money on its way to a payee.
+#[derive(Debug, Clone)]
+pub struct RailTransfer {
+    /// The rail's key against sending twice.
+    pub key: String,
+    /// The payout that it is a part of.
+    pub payout: String,
+    /// The payee's account at the rail.
+    pub account: String,
+    /// The payment that the money came with.
+    pub source: String,
+    /// How much.
+    pub amount: Money,
+}
+
+/// A payment that the buyer's bank has taken back, or tries to; the event's reference is the dispute's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RailDispute {
+    /// The payment.
+    pub payment: String,
+    /// What the rail has taken because of it so far, with its own fee, in the currency of the payment.
+    pub taken: Amount,
+    /// What of that it has given back.
+    pub given_back: Amount,
+    /// Where it stands.
+    pub state: DisputeState,
+}
+
+/// Where a dispute stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DisputeState {
+    /// Nobody has decided.
+    Open,
+    /// The payment stands.
+    Won,
+    /// The buyer keeps the money.
+    Lost,
+}
+
+impl DisputeState {
+    /// The text in the database and on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Won => "won",
+            Self::Lost => "lost",
+        }
+    }
 }
 
 /// How a rail does.
@@ -194,8 +286,7 @@ pub trait Rail: Send + Sync + 'static {
 
     /// What is true about an event, before anything is booked for it. `None`: it is not so, or does not matter.
     async fn confirm(&self, event: RailEvent) -> Result<Option<Confirmed>, RailError> {
-        let fee = RailFee::Free;
-        Ok(Some(Confirmed { event, fee }))
+        Ok(Some(Confirmed::plain(event, RailFee::Free)))
     }
 
     /// What the rail takes of a payment, by the payment's reference.
@@ -211,6 +302,36 @@ pub trait Rail: Send + Sync + 'static {
 
     /// Sends money back.
     async fn refund(&self, refund: &RailRefund) -> Result<Refunded, RailError>;
+
+    /// Whether it can send money to payees.
+    fn pays_out(&self) -> bool {
+        false
+    }
+
+    /// The part of an amount that it can send: whole coins.
+    fn payable(&self, money: Money) -> Money {
+        money
+    }
+
+    /// Makes an account for a payee, once for each; answers with the rail's name for it.
+    async fn payee_make(&self, _payee: &RailPayee) -> Result<String, RailError> {
+        Err(RailError::Refused("it pays nobody".to_owned()))
+    }
+
+    /// Where a payee completes their account. They come back to `return_path` of the node.
+    async fn payee_link(&self, _account: &str, _return_path: &str) -> Result<String, RailError> {
+        Err(RailError::Refused("it pays nobody".to_owned()))
+    }
+
+    /// Whether a payee's account can be paid.
+    async fn payee_ready(&self, _account: &str) -> Result<bool, RailError> {
+        Err(RailError::Refused("it pays nobody".to_owned()))
+    }
+
+    /// Sends money to a payee; answers with the rail's reference of it.
+    async fn transfer(&self, _transfer: &RailTransfer) -> Result<String, RailError> {
+        Err(RailError::Refused("it pays nobody".to_owned()))
+    }
 
     /// How it did when it was asked last; asks nobody.
     fn health(&self) -> RailHealth {

@@ -14,7 +14,9 @@ mod config;
 mod context;
 mod domain;
 mod error;
+mod later;
 mod opening;
+mod payouts;
 mod rails;
 mod routes;
 mod rows;
@@ -28,6 +30,7 @@ use imajin_store::{Migrations, embed_migrations};
 pub use audit::{PaidGoods, audit, audit_with_keys, paid_goods_list};
 pub use config::{Interrupt, PayConfig, Step};
 pub use error::PayError;
+pub use imajin_rails::{RailSetupError, StripeConfig};
 pub use rails::{RailsConfig, SandboxUse};
 pub use service::{Pay, PayDeps, WebhookReceipt};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imajin_kernel::Env;
-use imajin_money::Asset;
+use imajin_money::{Amount, Asset};
 use imajin_rails::{Rail, RailSetupError, SandboxRail, StripeConfig, stripe_rail};
 
 /// When the sandbox takes new payments.
@@ -26,6 +26,9 @@ pub struct RailsConfig {
     pub sandbox: SandboxUse,
     /// Stripe, if it is set up.
     pub stripe: Option<StripeConfig>,
+    /// Balances of at least this much, in any currency, are paid out by themselves to those who can be paid; without
+    /// it, only when their owners ask.
+    pub payout_threshold: Option<Amount>,
 }
 
 /// The rails by name, and the order in which they are offered.
@@ -70,6 +73,12 @@ impl Rails {
     /// Whether a rail takes new payments.
     pub(crate) fn is_open(&self, name: &str) -> bool {
         self.open.contains(&name)
+    }
+
+    /// The rail that sends money to payees.
+    pub(crate) fn paying_out(&self) -> Option<&Arc<dyn Rail>> {
+        let mut open = self.open.iter().filter_map(|name| self.all.get(name));
+        open.find(|rail| rail.pays_out())
     }
 
     /// The rail that takes an asset: test money never meets real money.

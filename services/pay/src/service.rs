@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::context::Context;
 use crate::domain::{self, message};
+use crate::later::Later;
 use crate::rails::Rails;
 use crate::rows::CheckoutRow;
 use crate::settler::Settler;
@@ -47,6 +48,8 @@ pub struct Pay {
     pub(crate) context: Context,
     pub(crate) sandbox: Arc<SandboxRail>,
     pub(crate) settler: Settler,
+    /// Messages that could not be processed yet.
+    pub(crate) later: Later,
     /// There is something to deliver or to refund.
     pub(crate) wake: Notify,
     /// A checkout has ended.
@@ -104,6 +107,7 @@ impl Pay {
             context,
             sandbox,
             settler,
+            later: Later::default(),
             wake,
             ended,
         }))
@@ -177,11 +181,12 @@ impl Pay {
         Ok(WebhookReceipt { received: true })
     }
 
-    pub(crate) async fn message_process(&self, id: RailMessageId) -> Result<(), PayError> {
+    /// Processes a stored message. `false`: it has to wait for something else first.
+    pub(crate) async fn message_process(&self, id: RailMessageId) -> Result<bool, PayError> {
         let waiting = self
             .read(move |conn, context| message::message_waiting(conn, context, id))
             .await?;
-        let Some(row) = waiting else { return Ok(()) };
+        let Some(row) = waiting else { return Ok(true) };
         let confirmed = self.context.rail(&row.rail)?.confirm(row.event()?).await?;
         if confirmed.is_none() {
             tracing::warn!(message = %id, rail = row.rail, "the rail does not confirm what a message says");

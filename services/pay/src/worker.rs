@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::checkout::{CloseOrder, RAIL_CLOSE};
 use crate::domain::message::{self, DELIVER, RELEASE};
 use crate::domain::payment;
+use crate::domain::payout::RAIL_TRANSFER;
 use crate::domain::refund::{RAIL_REFUND, RefundOrder, checkout_refund, refund_note};
 use crate::domain::settle::SettleWish;
 use crate::domain::{checkout, checkout_find, holds};
@@ -53,6 +54,9 @@ pub(crate) async fn sweeps_run(pay: &Pay, stop: &CancellationToken) {
         }
         if sweeps.is_multiple_of(SWEEPS_PER_CHECKPOINT) {
             pay.housekeeping().await;
+            if let Err(problem) = pay.payouts_batch().await {
+                tracing::warn!(%problem, "payouts that are due could not be looked for");
+            }
         }
         sweeps = sweeps.wrapping_add(1);
         tokio::select! {
@@ -93,11 +97,20 @@ impl Pay {
         let ids = self
             .read(|conn, _context| message::unprocessed_list(conn, ITEMS))
             .await?;
-        futures::stream::iter(ids)
+        let now = self.context.now();
+        let due = ids.into_iter().filter(|id| self.later.is_due(*id, now));
+        futures::stream::iter(due)
             .for_each_concurrent(MESSAGES_CONCURRENT, |id| async move {
                 match self.message_process(id).await {
-                    Ok(()) => tracing::info!(message = %id, "a stored message was processed"),
-                    Err(error) => tracing::error!(message = %id, %error, "a stored message could not be processed"),
+                    Ok(true) => {
+                        self.later.forget(id);
+                        tracing::info!(message = %id, "a stored message was processed");
+                    }
+                    Ok(false) => self.later.put_back(id, now),
+                    Err(error) => {
+                        self.later.put_back(id, now);
+                        tracing::error!(message = %id, %error, "a stored message could not be processed");
+                    }
                 }
             })
             .await;
@@ -112,6 +125,7 @@ impl Pay {
             DELIVER => self.deliver(&item).await,
             RELEASE => self.release(&item).await,
             RAIL_REFUND => self.refund(&item).await,
+            RAIL_TRANSFER => self.transfer_send(&item).await.map_err(Handling::from),
             RAIL_CLOSE => self.rail_close(&item).await,
             _ => Err(Handling::Failed(Problem::internal())),
         };
@@ -170,6 +184,8 @@ impl Pay {
                 self.settle_item(id, references, Some(item))
                     .await
                     .map_err(Handling::Failed)?;
+                // What was told about the payment since may have waited for this.
+                self.later.clear();
                 interrupt.at(Step::Settled).map_err(|_cut| Handling::Cut)
             }
             DeliveryOutcome::Refused { reason } => {

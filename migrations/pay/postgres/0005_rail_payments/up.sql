@@ -9,6 +9,8 @@ CREATE TABLE rail_payments (
     -- What the rail has taken, once it has said so.
     fee BIGINT,
     fee_known_at BIGINT,
+    -- What of it was passed on to payees at the rail.
+    passed_on BIGINT,
     paid_at BIGINT NOT NULL,
     row_seal BYTEA NOT NULL,
     PRIMARY KEY (rail, reference)

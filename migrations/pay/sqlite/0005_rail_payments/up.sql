@@ -9,6 +9,8 @@ CREATE TABLE rail_payments (
     -- What the rail has taken, once it has said so.
     fee INTEGER,
     fee_known_at INTEGER,
+    -- What of it was passed on to payees at the rail.
+    passed_on INTEGER,
     paid_at INTEGER NOT NULL,
     row_seal BLOB NOT NULL,
     PRIMARY KEY (rail, reference)

@@ -5,6 +5,8 @@
 //! what it is for, so that asking again after a lost answer does nothing twice. The API version is pinned.
 
 mod client;
+mod connect;
+mod disputes;
 mod money;
 mod objects;
 mod payments;
@@ -12,11 +14,12 @@ mod webhook;
 
 use async_trait::async_trait;
 use imajin_kernel::Env;
+use imajin_money::Money;
 
 use crate::config::StripeConfig;
 use crate::{
-    Confirmed, Headers, Opened, Rail, RailCheckout, RailError, RailEvent, RailFee, RailHealth, RailRefund,
-    RailSetupError, Refunded, STRIPE,
+    Confirmed, Headers, Opened, Rail, RailCheckout, RailError, RailEvent, RailFee, RailHealth, RailPayee, RailRefund,
+    RailSetupError, RailTransfer, Refunded, STRIPE,
 };
 use client::Client;
 use webhook::Webhook;
@@ -26,6 +29,8 @@ pub const API_VERSION: &str = "2026-10-28.endive";
 
 /// In the metadata of everything that belongs to a checkout.
 const CHECKOUT_MEMBER: &str = "imajin_checkout";
+/// In the metadata of a transfer: the payout that it is a part of.
+const PAYOUT_MEMBER: &str = "imajin_payout";
 /// In the metadata of a refund: what it was asked for with.
 const REFUND_MEMBER: &str = "imajin_refund";
 
@@ -92,6 +97,30 @@ impl Rail for StripeRail {
 
     async fn refund(&self, refund: &RailRefund) -> Result<Refunded, RailError> {
         self.refund_make(refund).await
+    }
+
+    fn pays_out(&self) -> bool {
+        true
+    }
+
+    fn payable(&self, money: Money) -> Money {
+        money::payable(money)
+    }
+
+    async fn payee_make(&self, payee: &RailPayee) -> Result<String, RailError> {
+        self.account_make(payee).await
+    }
+
+    async fn payee_link(&self, account: &str, return_path: &str) -> Result<String, RailError> {
+        self.account_link(account, return_path).await
+    }
+
+    async fn payee_ready(&self, account: &str) -> Result<bool, RailError> {
+        self.account_ready(account).await
+    }
+
+    async fn transfer(&self, transfer: &RailTransfer) -> Result<String, RailError> {
+        self.transfer_make(transfer).await
     }
 
     fn health(&self) -> RailHealth {

@@ -16,7 +16,8 @@ const TEST_PREFIX: &str = "TEST-";
 fn currency(asset: Asset) -> Option<String> {
     let code = asset.as_str();
     let code = code.strip_prefix(TEST_PREFIX).unwrap_or(code);
-    (code.len() == 3 && code.bytes().all(|letter| letter.is_ascii_uppercase())).then(|| code.to_ascii_lowercase())
+    (code.len() == 3 && asset.scale() == 6 && code.bytes().all(|letter| letter.is_ascii_uppercase()))
+        .then(|| code.to_ascii_lowercase())
 }
 
 /// How many of an amount's units one of Stripe's is.
@@ -47,6 +48,19 @@ pub(super) fn to_minor(money: Money) -> Result<(i64, String), RailError> {
         return Err(refused("the third decimal place must be 0"));
     }
     Ok((minor, currency))
+}
+
+/// The part of an amount that is whole coins; nothing of what is no currency of Stripe's.
+pub(super) fn payable(money: Money) -> Money {
+    let step = currency(money.asset).map(|currency| match units_per_minor(&currency) {
+        // Of three decimal places the last one is always 0.
+        1_000 => 10_000,
+        step => step,
+    });
+    let units = money.amount.micros();
+    let over = step.and_then(|step| units.checked_rem(step)).unwrap_or(units);
+    let whole = Amount::from_micros(units.saturating_sub(over)).unwrap_or(Amount::ZERO);
+    Money::new(whole, money.asset)
 }
 
 /// What Stripe says, in our units: test money under a test key.
@@ -97,8 +111,21 @@ mod tests {
     }
 
     #[test]
+    fn payouts_are_whole_coins() {
+        for (text, whole) in [
+            ("6.587 USD", "6.58 USD"),
+            ("500.9 JPY", "500 JPY"),
+            ("1.259 KWD", "1.25 KWD"),
+            ("1 USDC", "0 USDC"),
+            ("3 SOL", "0 SOL"),
+        ] {
+            assert_eq!(payable(text.parse().unwrap()), whole.parse().unwrap(), "{text}");
+        }
+    }
+
+    #[test]
     fn what_has_no_coin_is_refused() {
-        for text in ["10.001 USD", "0.5 JPY", "1.255 KWD", "1 USDC"] {
+        for text in ["10.001 USD", "0.5 JPY", "1.255 KWD", "1 USDC", "1 SOL"] {
             assert!(
                 matches!(to_minor(text.parse().unwrap()), Err(RailError::Refused(_))),
                 "{text}"

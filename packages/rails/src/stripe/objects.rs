@@ -66,6 +66,23 @@ pub(super) struct BalanceTransaction {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+pub(super) struct Dispute {
+    pub(super) amount: i64,
+    pub(super) currency: String,
+    pub(super) status: String,
+    pub(super) payment_intent: Option<String>,
+    #[serde(default)]
+    pub(super) balance_transactions: Vec<DisputeMove>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct DisputeMove {
+    pub(super) amount: i64,
+    pub(super) currency: String,
+    pub(super) net: i64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct Refund {
     pub(super) id: String,
     pub(super) status: Option<String>,
@@ -75,8 +92,25 @@ pub(super) struct Refund {
 
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Account {
-    #[expect(dead_code, reason = "reading it proves that an account answered")]
     pub(super) id: String,
+    #[serde(default)]
+    pub(super) payouts_enabled: bool,
+    #[serde(default)]
+    pub(super) capabilities: HashMap<String, String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct AccountLink {
+    pub(super) url: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Transfer {
+    pub(super) id: String,
+    pub(super) amount_reversed: i64,
+    pub(super) currency: String,
+    #[serde(default)]
+    pub(super) metadata: Metadata,
 }
 
 #[derive(Debug, Clone, Deserialize)]

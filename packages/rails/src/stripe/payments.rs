@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::client::Failed;
 use super::money::{fee_in_charge, from_minor, to_minor};
 use super::objects::{BalanceTransaction, Charge, Event, Intent, List, Metadata, Refund, Session};
-use super::{CHECKOUT_MEMBER, REFUND_MEMBER, StripeRail};
+use super::{CHECKOUT_MEMBER, PAYOUT_MEMBER, REFUND_MEMBER, StripeRail};
 use crate::{Confirmed, Opened, RailCheckout, RailError, RailEvent, RailFee, RailOutcome, RailRefund, Refunded};
 
 /// The shortest life that Stripe gives a session, and something for the way there.
@@ -65,26 +65,37 @@ impl StripeRail {
             let sort = if event.livemode { "real money" } else { "test money" };
             return Err(RailError::WrongMoney(sort));
         }
-        if event.account.is_some() {
-            // Whatever is paid at an account of somebody else is not ours.
-            return Ok(None);
-        }
         let object = &event.data.object;
+        if let Some(account) = &event.account {
+            // Whatever is paid at an account of somebody else is not ours. Whether it can be paid is.
+            let is_about_it = event.kind == "account.updated" && text(object, "id") == account;
+            return if is_about_it {
+                self.payee_event(&event, account).map(Some)
+            } else {
+                Ok(None)
+            };
+        }
         let outcome = match event.kind.as_str() {
             "checkout.session.completed" if text(object, "payment_status") == "paid" => RailOutcome::Paid,
             "checkout.session.async_payment_succeeded" => RailOutcome::Paid,
             "checkout.session.async_payment_failed" | "payment_intent.payment_failed" => RailOutcome::Failed,
             "checkout.session.expired" => RailOutcome::Cancelled,
-            "charge.updated" if !object["balance_transaction"].is_null() => RailOutcome::FeeKnown,
+            "charge.updated" if object.get("balance_transaction").is_some_and(|known| !known.is_null()) => {
+                RailOutcome::FeeKnown
+            }
+            "transfer.reversed" if has_payout(object) => RailOutcome::TransferReversed,
+            kind if kind.starts_with("charge.dispute.") => RailOutcome::Disputed,
             _ => return Ok(None),
         };
-        // Another shop may use the same account.
-        let Some(checkout) = checkout_of(object) else {
+        let checkout = checkout_of(object);
+        // Another shop may use the same account. A dispute does not say whose it is; its payment does.
+        let elsewhere = matches!(outcome, RailOutcome::Disputed | RailOutcome::TransferReversed);
+        if checkout.is_none() && !elsewhere {
             return Ok(None);
-        };
+        }
         let amount = ["amount_total", "amount"]
             .into_iter()
-            .find_map(|name| object[name].as_i64());
+            .find_map(|name| object.get(name)?.as_i64());
         let amount = from_minor(amount.unwrap_or_default(), text(object, "currency"), self.is_test)?;
         let reference = match outcome {
             RailOutcome::FeeKnown => text(object, "payment_intent"),
@@ -92,7 +103,7 @@ impl StripeRail {
         };
         Ok(Some(RailEvent {
             id: event.id,
-            checkout: Some(checkout),
+            checkout,
             outcome,
             amount,
             reference: reference.to_owned(),
@@ -102,14 +113,18 @@ impl StripeRail {
 
     /// Asks Stripe what is true.
     pub(super) async fn event_confirm(&self, event: RailEvent) -> Result<Option<Confirmed>, RailError> {
+        if segment(&event.reference).is_err() {
+            // Stripe has nothing of that name.
+            return Ok(None);
+        }
         match event.outcome {
             RailOutcome::Paid => self.paid_confirm(event).await,
             RailOutcome::FeeKnown => self.fee_confirm(event).await,
             // Nothing is booked for these; they only say what the buyer sees.
-            RailOutcome::Failed | RailOutcome::Cancelled => Ok(Some(Confirmed {
-                event,
-                fee: RailFee::Unknown,
-            })),
+            RailOutcome::Failed | RailOutcome::Cancelled => Ok(Some(Confirmed::plain(event, RailFee::Unknown))),
+            RailOutcome::Disputed => self.dispute_confirm(event).await,
+            RailOutcome::PayeeChanged => self.payee_confirm(event).await,
+            RailOutcome::TransferReversed => self.transfer_confirm(event).await,
         }
     }
 
@@ -133,14 +148,12 @@ impl StripeRail {
         }
         let amount = from_minor(intent.amount_received, &intent.currency, self.is_test)?;
         let fee = self.fee_of(&intent)?;
-        Ok(Some(Confirmed {
-            event: RailEvent {
-                amount,
-                reference: intent.id,
-                ..event
-            },
-            fee,
-        }))
+        let event = RailEvent {
+            amount,
+            reference: intent.id,
+            ..event
+        };
+        Ok(Some(Confirmed::plain(event, fee)))
     }
 
     async fn fee_confirm(&self, event: RailEvent) -> Result<Option<Confirmed>, RailError> {
@@ -152,7 +165,7 @@ impl StripeRail {
         }
         let fee = self.fee_of(&intent)?;
         let known = matches!(fee, RailFee::Known(_));
-        Ok(known.then_some(Confirmed { event, fee }))
+        Ok(known.then(|| Confirmed::plain(event, fee)))
     }
 
     pub(super) async fn fee_fetch(&self, intent: &str) -> Result<RailFee, RailError> {
@@ -161,7 +174,7 @@ impl StripeRail {
         self.fee_of(&intent)
     }
 
-    async fn intent_fetch(&self, id: &str) -> Result<Option<Intent>, RailError> {
+    pub(super) async fn intent_fetch(&self, id: &str) -> Result<Option<Intent>, RailError> {
         let expand = [("expand[0]", "latest_charge.balance_transaction".to_owned())];
         found(
             self.client
@@ -208,6 +221,11 @@ impl StripeRail {
         let made = match made {
             Ok(made) => made,
             // Stripe forgets keys after a day or more: perhaps it was this refund, asked for long ago.
+            // The buyer's bank has taken it back already.
+            Err(Failed::Refused { code, .. }) if code == "charge_disputed" => {
+                let reference = format!("dispute of {}", refund.reference);
+                return Ok(Refunded { reference });
+            }
             Err(refused @ Failed::Refused { .. }) => self
                 .refund_find(refund)
                 .await?
@@ -238,7 +256,7 @@ impl StripeRail {
 }
 
 /// An object, or nothing when there is none that our key may see.
-fn found<T>(answer: Result<T, Failed>) -> Result<Option<T>, RailError> {
+pub(super) fn found<T>(answer: Result<T, Failed>) -> Result<Option<T>, RailError> {
     match answer {
         Ok(object) => Ok(Some(object)),
         Err(Failed::Refused { status: 404, .. }) => Ok(None),
@@ -247,7 +265,7 @@ fn found<T>(answer: Result<T, Failed>) -> Result<Option<T>, RailError> {
 }
 
 /// An identifier that may stand in a path.
-fn segment(id: &str) -> Result<&str, RailError> {
+pub(super) fn segment(id: &str) -> Result<&str, RailError> {
     let plain = !id.is_empty()
         && id
             .bytes()
@@ -255,6 +273,12 @@ fn segment(id: &str) -> Result<&str, RailError> {
     plain
         .then_some(id)
         .ok_or_else(|| RailError::Malformed(format!("`{id}` is no identifier of Stripe's")))
+}
+
+fn has_payout(object: &Value) -> bool {
+    object
+        .get("metadata")
+        .is_some_and(|metadata| !text(metadata, PAYOUT_MEMBER).is_empty())
 }
 
 fn text<'a>(object: &'a Value, name: &str) -> &'a str {
@@ -265,6 +289,6 @@ fn checkout_of(object: &Value) -> Option<CheckoutId> {
     text(object.get("metadata")?, CHECKOUT_MEMBER).parse().ok()
 }
 
-fn checkout_in(metadata: &Metadata) -> Option<CheckoutId> {
+pub(super) fn checkout_in(metadata: &Metadata) -> Option<CheckoutId> {
     metadata.get(CHECKOUT_MEMBER)?.parse().ok()
 }

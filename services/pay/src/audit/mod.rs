@@ -4,6 +4,7 @@ mod checkouts;
 mod goods;
 mod messages;
 mod payments;
+mod payouts;
 mod receipts;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,9 @@ use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
 pub use goods::{PaidGoods, paid_goods_list};
 
-use crate::rows::{CheckoutRow, MessageRow, PaymentRow, ReceiptRow, SalesRow, SplitRow};
+use crate::rows::{
+    CheckoutRow, DisputeRow, MessageRow, PartRow, PayeeRow, PaymentRow, PayoutRow, ReceiptRow, SalesRow, SplitRow,
+};
 use crate::{PayConfig, SERVICE};
 
 /// Rows per page.
@@ -82,6 +85,10 @@ impl Auditor {
         CheckoutRow::audit(conn, &self.sealer, &mut self.findings)?;
         SplitRow::audit(conn, &self.sealer, &mut self.findings)?;
         MessageRow::audit(conn, &self.sealer, &mut self.findings)?;
+        PayeeRow::audit(conn, &self.sealer, &mut self.findings)?;
+        PayoutRow::audit(conn, &self.sealer, &mut self.findings)?;
+        PartRow::audit(conn, &self.sealer, &mut self.findings)?;
+        DisputeRow::audit(conn, &self.sealer, &mut self.findings)?;
         PaymentRow::audit(conn, &self.sealer, &mut self.findings)?;
         ReceiptRow::audit(conn, &self.sealer, &mut self.findings)?;
         SalesRow::audit(conn, &self.sealer, &mut self.findings)?;
@@ -89,6 +96,8 @@ impl Auditor {
         self.checkouts_check(conn)?;
         self.messages_check(conn)?;
         self.payments_check(conn)?;
+        self.disputes_check(conn)?;
+        self.payouts_check(conn)?;
         self.receipts_check(conn)?;
         self.sales_check(conn)
     }

@@ -8,7 +8,10 @@ use imajin_rails::{Confirmed, RailEvent, RailFee, RailOutcome};
 use imajin_store::{Conn, SealedRow, for_update, is_unique_violation, outbox};
 
 use super::checkout_lock;
+use super::dispute::dispute_apply;
+use super::payee::payee_note;
 use super::payment::{fee_note, payment_is_booked, payment_keep};
+use super::payout::transfer_reversed;
 use super::refund::{self, Refund};
 use crate::PayError;
 use crate::context::Context;
@@ -128,28 +131,37 @@ pub(crate) fn message_waiting(
 }
 
 /// Processes a message, unless that has happened; in one transaction with everything that follows from it. What counts
-/// is what the rail has confirmed; without that, nothing happens for the message.
+/// is what the rail has confirmed; without that, nothing happens for the message. `false`: it has to wait for something
+/// else first.
 pub(crate) fn message_process(
     conn: &mut Conn,
     context: &Context,
     id: RailMessageId,
     confirmed: Option<&Confirmed>,
-) -> Result<(), PayError> {
+) -> Result<bool, PayError> {
     let mut message = message_lock(conn, context, id)?;
     if message.processed_at.is_some() {
-        return Ok(());
+        return Ok(true);
     }
     let result = match confirmed {
         Some(confirmed) => {
             message.event_set(&confirmed.event);
-            message_apply(conn, context, &mut message, confirmed)?
+            if confirmed.event.outcome == RailOutcome::Disputed {
+                let Some(result) = dispute_apply(conn, context, &message, confirmed)? else {
+                    // It waits for the split of its payment.
+                    return Ok(false);
+                };
+                result
+            } else {
+                message_apply(conn, context, &mut message, confirmed)?
+            }
         }
         None => MessageResult::Ignored,
     };
     result.as_str().clone_into(&mut message.result);
     message.processed_at = Some(context.now());
     message.save(conn, &context.sealer)?;
-    Ok(())
+    Ok(true)
 }
 
 fn message_apply(
@@ -185,7 +197,22 @@ fn message_apply(
         },
         (RailOutcome::Failed, Some(checkout)) => failed(conn, context, checkout),
         (RailOutcome::Cancelled, Some(checkout)) => cancelled(conn, context, checkout),
-        (RailOutcome::Failed | RailOutcome::Cancelled, None) => Ok(MessageResult::Ignored),
+        (RailOutcome::PayeeChanged, _) => match confirmed.payee_ready {
+            Some(ready) if payee_note(conn, context, &message.rail, &message.reference, ready)? => {
+                Ok(MessageResult::Noted)
+            }
+            _ => Ok(MessageResult::Ignored),
+        },
+        (RailOutcome::TransferReversed, _) => {
+            let all = message.money()?;
+            let known = transfer_reversed(conn, context, &message.rail, &message.reference, all)?;
+            Ok(if known {
+                MessageResult::Noted
+            } else {
+                MessageResult::Ignored
+            })
+        }
+        (RailOutcome::Failed | RailOutcome::Cancelled, None) | (RailOutcome::Disputed, _) => Ok(MessageResult::Ignored),
     }
 }
 

@@ -2,10 +2,13 @@
 
 pub(crate) mod checkout;
 pub(crate) mod claims;
+pub(crate) mod dispute;
 pub(crate) mod holds;
 pub(crate) mod lists;
 pub(crate) mod message;
+pub(crate) mod payee;
 pub(crate) mod payment;
+pub(crate) mod payout;
 pub(crate) mod plan;
 pub(crate) mod receipt;
 pub(crate) mod refund;

@@ -77,6 +77,7 @@ pub(crate) fn payment_keep(
         amount: message.amount,
         fee,
         fee_known_at: fee.map(|_known| context.now()),
+        passed_on: None,
         paid_at: message.occurred_at,
         row_seal: Vec::new(),
     };

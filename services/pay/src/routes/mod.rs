@@ -5,6 +5,8 @@ mod checkout;
 mod fees;
 mod holds;
 mod page;
+mod payouts;
+mod rails;
 mod receipts;
 mod webhook;
 
@@ -44,6 +46,10 @@ pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
         .routes(routes!(accounts::entries))
         .routes(routes!(receipts::receipt_fetch))
         .routes(routes!(fees::fees))
+        .routes(routes!(payouts::onboard))
+        .routes(routes!(payouts::payout))
+        .routes(routes!(payouts::payouts))
+        .routes(routes!(rails::rails))
         .route("/checkout/{id}", axum::routing::get(page::page).post(page::form_post))
         .route("/checkout/{id}/{outcome}", axum::routing::post(page::button_post))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -1,13 +1,17 @@
 //! The rows of pay's tables, and what their columns mean.
 
 mod checkout;
+mod dispute;
 mod message;
 mod payment;
+mod payout;
 mod receipt;
 
 pub(crate) use checkout::{CheckoutRow, SplitRow, state_parse, state_text};
+pub(crate) use dispute::DisputeRow;
 pub(crate) use message::{MessageResult, MessageRow};
 pub(crate) use payment::PaymentRow;
+pub(crate) use payout::{FAILED, PartRow, PayeeRow, PayoutRow, SENT, WAITING};
 pub(crate) use receipt::{PartyRow, ReceiptRow, SalesRow};
 
 use imajin_money::{Amount, Asset, Money};

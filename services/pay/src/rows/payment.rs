@@ -24,6 +24,8 @@ pub(crate) struct PaymentRow {
     /// What the rail has taken, once it has said so.
     pub(crate) fee: Option<i64>,
     pub(crate) fee_known_at: Option<Timestamp>,
+    /// What of it was passed on to payees at the rail.
+    pub(crate) passed_on: Option<i64>,
     pub(crate) paid_at: Timestamp,
     pub(crate) row_seal: Vec<u8>,
 }

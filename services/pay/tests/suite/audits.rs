@@ -26,7 +26,15 @@ async fn filled(backend: Backend) -> Cards {
     };
     let cards = Cards::with(backend, PeerOptions::live, both).await;
     let (known, unknown) = (cards.checkout("by card").await, cards.checkout("by card, later").await);
-    cards.pays(&known).await;
+    let paid_out = cards.checkout("by card, again").await;
+    let intent = cards.pays(&known).await;
+    cards.peer.dispute_open(&intent, 500).unwrap();
+    cards.follow().await;
+    crate::payouts::onboard(&cards, "mira").await;
+    cards.pays(&paid_out).await;
+    let body = json!({"currency": "USD"});
+    cards.world.post("mira", "/pay/api/payout", Some("k2"), &body).await;
+    cards.follow().await;
     cards.peer.fees_later(true);
     cards.pays(&unknown).await;
     fill(&cards.world).await;
@@ -96,6 +104,9 @@ async fn a_deleted_row_is_missed(backend: Backend) {
         "receipts",
         "receipt_parties",
         "rail_payments",
+        "disputes",
+        "payouts",
+        "payout_parts",
         "rail_messages",
         "checkouts",
         "splits",
