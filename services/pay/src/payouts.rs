@@ -67,12 +67,11 @@ impl Pay {
         let known = self
             .read(move |conn, context| payee_find(conn, context, name, &who))
             .await?;
-        let account = match known {
-            Some(row) => row.account,
-            None => {
-                let (did, country) = (did.clone(), country.clone());
-                rail.payee_make(&RailPayee { did, country }).await?
-            }
+        let account = if let Some(row) = known {
+            row.account
+        } else {
+            let (did, country) = (did.clone(), country.clone());
+            rail.payee_make(&RailPayee { did, country }).await?
         };
         let row = self
             .write(move |conn, context| {

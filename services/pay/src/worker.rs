@@ -191,6 +191,7 @@ impl Pay {
             DeliveryOutcome::Refused { reason } => {
                 self.write(move |conn, context| checkout_refund(conn, context, id, &reason, item))
                     .await?;
+                self.later.clear();
                 interrupt.at(Step::RefundBooked).map_err(|_cut| Handling::Cut)
             }
         }

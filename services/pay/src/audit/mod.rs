@@ -55,6 +55,7 @@ pub fn audit_with_keys(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Re
         findings: Vec::new(),
         sales: BTreeMap::new(),
         money_messages: 0,
+        payout_parts: 0,
     };
     conn.transaction(|conn| auditor.run(conn, &writer, keys))?;
     let mut findings = auditor.findings;
@@ -77,6 +78,7 @@ struct Auditor {
     findings: Vec<Finding>,
     sales: BTreeMap<String, SalesTally>,
     money_messages: i64,
+    payout_parts: i64,
 }
 
 impl Auditor {

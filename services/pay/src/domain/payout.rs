@@ -79,6 +79,7 @@ pub(crate) fn payout_make(
     let id: PayoutId = context.env.new_id();
     debt_repay(conn, context, payee, asset, &id.to_string())?;
     let available = balance(conn, context, payee, asset, Purpose::Available)?;
+    let takes_all = wanted.is_none();
     let wanted = wanted.map_or(available, |wanted| wanted.amount.micros());
     let money = rail.payable(Money::new(amount(wanted)?, asset));
     if money.is_zero() {
@@ -87,7 +88,7 @@ pub(crate) fn payout_make(
             hint: "GET /pay/api/balance shows what you have and what you owe.",
         });
     }
-    let row = PayoutRow {
+    let mut row = PayoutRow {
         id,
         did: payee.canonical().to_string(),
         rail: rail.name().to_owned(),
@@ -97,6 +98,18 @@ pub(crate) fn payout_make(
         created_at: context.now(),
         row_seal: Vec::new(),
     };
+    let (parts, left) = parts_allocate(conn, context, &row)?;
+    row.amount = row.amount.saturating_sub(left);
+    if row.amount == 0 || (left > 0 && !takes_all) {
+        return Err(PayError::State {
+            detail: format!(
+                "At {} there is {} to send now: the rest came another way.",
+                row.rail,
+                row.money()?
+            ),
+            hint: "Ask for at most that much, or for all.",
+        });
+    }
     let movements = vec![
         Movement::new(
             AccountKey::of(payee, asset, Purpose::Available),
@@ -105,7 +118,6 @@ pub(crate) fn payout_make(
         Movement::new(AccountKey::rail(&row.rail, asset), row.amount),
     ];
     post(conn, context, EntryKind::Payout, row.ledger_key(), &row, movements)?;
-    let parts = parts_allocate(conn, context, &row)?;
     for part in parts {
         let order = TransferOrder {
             payout: id,
@@ -155,8 +167,9 @@ fn amount(units: i64) -> Result<Amount, PayError> {
     Amount::from_micros(units).map_err(|_negative| PayError::invalid("amount", "must be more than zero"))
 }
 
-/// Finds payments whose money is not passed on yet, oldest first, until they make up the payout.
-fn parts_allocate(conn: &mut Conn, context: &Context, payout: &PayoutRow) -> Result<Vec<PartRow>, PayError> {
+/// Finds payments whose money is not passed on yet, oldest first, until they make up the payout; says how much of it no
+/// payment is left for.
+fn parts_allocate(conn: &mut Conn, context: &Context, payout: &PayoutRow) -> Result<(Vec<PartRow>, i64), PayError> {
     let candidates: Vec<String> = rail_payments::table
         .filter(rail_payments::rail.eq(&payout.rail))
         .filter(rail_payments::asset.eq(&payout.asset))
@@ -198,18 +211,7 @@ fn parts_allocate(conn: &mut Conn, context: &Context, payout: &PayoutRow) -> Res
             row_seal: Vec::new(),
         });
     }
-    if left > 0 {
-        let asset = payout.money()?.asset;
-        let there = Money::new(amount(payout.amount.saturating_sub(left))?, asset);
-        return Err(PayError::State {
-            detail: format!(
-                "At {} there is {there} to send now: the rest came another way.",
-                payout.rail
-            ),
-            hint: "Ask for at most that much.",
-        });
-    }
-    Ok(parts)
+    Ok((parts, left))
 }
 
 /// What of a payment can still be passed on: only a payment that was split and that nobody disputes.

@@ -239,7 +239,7 @@ async fn a_payout_without_an_account_or_above_the_balance_is_refused(backend: Ba
     assert_eq!(ask("a", money("6.59", "USD")).await, "payment_required");
     assert_eq!(ask("b", money("1.00", "TEST-USD")).await, "conflict");
     assert_eq!(ask("c", money("0.00", "USD")).await, "invalid_request");
-    assert_eq!(ask("d", money("1.00", "NOTHING")).await, "payment_required");
+    assert_eq!(ask("d", money("1.00", "NOTHING")).await, "conflict");
     assert_eq!(ask("e", json!({})).await, "invalid_request");
     assert_eq!(ask("f", json!({"currency": "usd"})).await, "invalid_request");
     let keyless = cards.world.post("mira", "/pay/api/payout", None, &all()).await;
