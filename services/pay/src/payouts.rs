@@ -15,7 +15,8 @@ use utoipa::ToSchema;
 use crate::context::Context;
 use crate::domain::holds::MoneyRequest;
 use crate::domain::payee::{payee_find, payee_keep, payee_note, payees_ready};
-use crate::domain::payout::{self, PayoutView, TransferOrder};
+use crate::domain::payout::{self, TransferOrder};
+use crate::domain::payout_list::{self, PayoutView};
 use crate::rows::PayeeRow;
 use crate::{Pay, PayError};
 
@@ -119,7 +120,7 @@ impl Pay {
                     let id: PayoutId = String::from_utf8_lossy(&body)
                         .parse()
                         .map_err(|_unreadable| PayError::Fault("a kept answer cannot be read".to_owned()))?;
-                    return Ok((payout::payout_fetch(conn, context, id)?, true));
+                    return Ok((payout_list::payout_fetch(conn, context, id)?, true));
                 }
                 let amount = (!all).then_some(wanted);
                 let view = payout::payout_make(conn, context, rail.as_ref(), &owner, wanted.asset, amount)?;
@@ -135,7 +136,7 @@ impl Pay {
 
     /// Somebody's payouts.
     pub(crate) async fn payouts_of(&self, did: Did) -> Result<Vec<PayoutView>, PayError> {
-        self.read(move |conn, context| payout::payout_list(conn, context, &did))
+        self.read(move |conn, context| payout_list::payout_list(conn, context, &did))
             .await
     }
 

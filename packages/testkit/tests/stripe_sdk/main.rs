@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use imajin_kernel::Env;
-use imajin_testkit::stripe_peer::{FaultKind, PeerOptions, StripePeer};
+use imajin_testkit::stripe_peer::{FaultKind, PeerOptions, StripePeer, WebhookMessage};
 use serde_json::{Value, json};
 
 const RESTRICTED: &str = "rk_test_refunds_0123456789";
@@ -40,7 +40,10 @@ fn act(peer: &StripePeer, asked: &Value) -> Value {
             Value::Null
         }
         "messages" => {
-            let message = |message: imajin_testkit::stripe_peer::WebhookMessage| json!({"body": String::from_utf8(message.body).unwrap(), "signature": message.signature});
+            let message = |message: WebhookMessage| {
+                let body = String::from_utf8(message.body).unwrap();
+                json!({"body": body, "signature": message.signature})
+            };
             let messages: Vec<Value> = peer.messages_take().into_iter().map(message).collect();
             json!({"messages": messages, "secret": peer.webhook_secrets()[0]})
         }

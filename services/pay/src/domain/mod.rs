@@ -9,6 +9,7 @@ pub(crate) mod message;
 pub(crate) mod payee;
 pub(crate) mod payment;
 pub(crate) mod payout;
+pub(crate) mod payout_list;
 pub(crate) mod plan;
 pub(crate) mod receipt;
 pub(crate) mod refund;

@@ -11,7 +11,7 @@ use super::{PayRoutes, replayed_headers};
 use crate::PayError;
 use crate::context::IdempotencyKey;
 use crate::domain::holds::{MoneyRequest, positive};
-use crate::domain::payout::PayoutView;
+use crate::domain::payout_list::PayoutView;
 use crate::payouts::PayeeView;
 
 /// Where people come back to from the rail.

@@ -135,7 +135,7 @@ async fn a_payout_that_the_rail_refuses_comes_back(backend: Backend) {
     sold(&cards, "buyer").await;
     // The account was closed, and the message about it is still on its way.
     cards.peer.tamper(&account, |account| {
-        account["capabilities"]["transfers"] = json!("inactive")
+        account["capabilities"]["transfers"] = json!("inactive");
     });
     assert_eq!(pay_out(&cards, "mira", "k", &all()).await.status.as_u16(), 201);
     let payout = payouts(&cards, "mira").await["payouts"][0].clone();

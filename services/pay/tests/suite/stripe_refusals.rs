@@ -22,7 +22,7 @@ on_both!(
 );
 
 /// The message that a checkout is paid, changed and signed again by whoever knows the secret.
-async fn changed(cards: &Cards, checkout: &CheckoutView, change: impl FnOnce(&mut Value)) -> WebhookMessage {
+fn changed(cards: &Cards, checkout: &CheckoutView, change: impl FnOnce(&mut Value)) -> WebhookMessage {
     let session = cards.session(checkout);
     cards.peer.tell_again("checkout.session.completed", &session);
     let message = cards.peer.messages_take().pop().unwrap();
@@ -46,17 +46,16 @@ async fn nothing_happened(cards: &Cards, checkout: &CheckoutView) {
     cards.world.audit_clean().await;
 }
 
-async fn paid_message(cards: &Cards, checkout: &CheckoutView) -> WebhookMessage {
+fn paid_message(cards: &Cards, checkout: &CheckoutView) -> WebhookMessage {
     changed(cards, checkout, |event| {
         event["data"]["object"]["payment_status"] = json!("paid");
     })
-    .await
 }
 
 async fn a_bad_signature_is_refused(backend: Backend) {
     let cards = Cards::live(backend).await;
     let checkout = cards.checkout("buyer").await;
-    let message = paid_message(&cards, &checkout).await;
+    let message = paid_message(&cards, &checkout);
     for signature in ["", "t=1,v1=00", "nonsense", &message.signature.replace("v1=", "v1=00")] {
         let answer = cards.send_as(signature, message.body.clone()).await;
         assert_eq!(
@@ -77,7 +76,7 @@ async fn a_bad_signature_is_refused(backend: Backend) {
 async fn an_old_signature_is_refused(backend: Backend) {
     let cards = Cards::live(backend).await;
     let checkout = cards.checkout("buyer").await;
-    let message = paid_message(&cards, &checkout).await;
+    let message = paid_message(&cards, &checkout);
     cards.world.clock.advance(Span::seconds(301));
     let answer = cards.send(&message).await;
     assert_eq!(
@@ -90,7 +89,7 @@ async fn an_old_signature_is_refused(backend: Backend) {
 async fn a_foreign_signature_is_refused(backend: Backend) {
     let cards = Cards::live(backend).await;
     let checkout = cards.checkout("buyer").await;
-    let message = paid_message(&cards, &checkout).await;
+    let message = paid_message(&cards, &checkout);
     let foreign = ["whsec_of_somebody_else".to_owned()];
     let signature = webhook_sign(&foreign, cards.world.env.now().as_seconds(), &message.body);
     assert_eq!(cards.send_as(&signature, message.body).await.code(), "bad_signature");
@@ -117,7 +116,7 @@ async fn a_secret_that_is_being_replaced_is_good_and_then_is_not(backend: Backen
     let new = crate::cards::config(&cards.peer);
     let cards = cards.restart(new).await;
     let third = cards.checkout("third").await;
-    let message = paid_message(&cards, &third).await;
+    let message = paid_message(&cards, &third);
     let signature = webhook_sign(&[old], cards.world.env.now().as_seconds(), &message.body);
     assert_eq!(cards.send_as(&signature, message.body).await.code(), "bad_signature");
 }
@@ -125,7 +124,7 @@ async fn a_secret_that_is_being_replaced_is_good_and_then_is_not(backend: Backen
 async fn what_stripe_does_not_confirm_is_not_booked(backend: Backend) {
     let cards = Cards::live(backend).await;
     let checkout = cards.checkout("buyer").await;
-    let message = paid_message(&cards, &checkout).await;
+    let message = paid_message(&cards, &checkout);
     assert!(cards.send(&message).await.status.is_success(), "it is stored");
     nothing_happened(&cards, &checkout).await;
     // And the buyer can still pay.
@@ -141,19 +140,19 @@ async fn an_object_of_another_account_is_not_booked(backend: Backend) {
         event["data"]["object"]["id"] = json!("cs_live_of_another_account");
         event["data"]["object"]["payment_status"] = json!("paid");
     });
-    assert!(cards.send(&message.await).await.status.is_success());
+    assert!(cards.send(&message).await.status.is_success());
     // A message about an account that is connected to ours.
     let message = changed(&cards, &checkout, |event| {
         event["account"] = json!("acct_somebody");
         event["data"]["object"]["payment_status"] = json!("paid");
     });
-    assert!(cards.send(&message.await).await.status.is_success());
+    assert!(cards.send(&message).await.status.is_success());
     // An identifier that would lead to another place.
     let message = changed(&cards, &checkout, |event| {
         event["data"]["object"]["id"] = json!("../refunds?x=");
         event["data"]["object"]["payment_status"] = json!("paid");
     });
-    assert!(cards.send(&message.await).await.status.is_success());
+    assert!(cards.send(&message).await.status.is_success());
     nothing_happened(&cards, &checkout).await;
 }
 
@@ -193,7 +192,7 @@ async fn test_money_where_real_money_is_due_is_refused(backend: Backend) {
             event["livemode"] = json!(livemode);
             event["data"]["object"]["payment_status"] = json!("paid");
         });
-        let answer = cards.send(&message.await).await;
+        let answer = cards.send(&message).await;
         assert_eq!(
             (answer.status.as_u16(), answer.code().as_str()),
             (400, "invalid_request")
@@ -224,9 +223,9 @@ async fn a_message_about_another_shop_changes_nothing(backend: Backend) {
         event["data"]["object"]["metadata"] = json!({"order": "4711"});
         event["data"]["object"]["payment_status"] = json!("paid");
     });
-    assert!(cards.send(&message.await).await.status.is_success());
+    assert!(cards.send(&message).await.status.is_success());
     let unknown = changed(&cards, &checkout, |event| event["type"] = json!("invoice.paid"));
-    assert!(cards.send(&unknown.await).await.status.is_success());
+    assert!(cards.send(&unknown).await.status.is_success());
     nothing_happened(&cards, &checkout).await;
 }
 
