@@ -108,10 +108,7 @@ impl Services {
                 site: site.clone(),
                 node_name: config.node_name.clone(),
                 node_did: keyring.node_did().clone(),
-                test_money: config
-                    .rails
-                    .is_test(&site.public.0)
-                    .map_err(|error| StartError::Configuration(error.to_string()))?,
+                test_money: config.rails.is_test(&site.public.0)?,
                 auth: auth_client,
                 pay: pay_client,
                 events: events_client,
@@ -312,8 +309,7 @@ impl Common<'_> {
                 return Err(StartError::Configuration(text));
             }
         };
-        let configured = |error: crate::config::ConfigError| StartError::Configuration(error.to_string());
-        let rails = self.config.rails.resolve(&self.site.public.0).map_err(configured)?;
+        let rails = self.config.rails.resolve(&self.site.public.0)?;
         let deps = PayDeps {
             site: self.site.clone(),
             keyring: self.keyring.clone(),

@@ -79,7 +79,7 @@ pub enum Purpose {
     Fees,
     /// Came in and fits nothing that was asked for.
     Unmatched,
-    /// What its owner owes, below zero: money that a rail took back after it was split, and that was not there any more.
+    /// What its owner owes, below zero: money that a rail took back after it was split, when it was gone already.
     Debt,
 }
 
