@@ -182,7 +182,7 @@ impl Pay {
             .map_err(|error| PayError::Fault(format!("a transfer cannot be read: {error}")))?;
         let (payout, part) = (order.payout, order.part);
         let (payout, part) = self
-            .read(move |conn, context| payout::part_lock(conn, context, payout, part))
+            .read(move |conn, context| payout::part_find(conn, context, payout, part))
             .await?;
         let transfer = RailTransfer {
             key: item.id.to_string(),

@@ -214,19 +214,28 @@ fn left_of(conn: &mut Conn, context: &Context, payment: &PaymentRow) -> Result<i
     Ok(net.saturating_sub(payment.passed_on.unwrap_or(0)))
 }
 
-/// A payout and one of its parts, both locked.
-pub(crate) fn part_lock(
+/// A payout and one of its parts, as they stand.
+pub(crate) fn part_find(
     conn: &mut Conn,
     context: &Context,
     id: PayoutId,
     part: i64,
 ) -> Result<(PayoutRow, PartRow), PayError> {
-    let row: PartRow = for_update!(
-        conn,
-        payout_parts::table.find((id, part)).select(PartRow::as_select()) => first
-    )?;
+    let row: PartRow = payout_parts::table
+        .find((id, part))
+        .select(PartRow::as_select())
+        .first(conn)?;
     let payout: PayoutRow = payouts::table.find(id).select(PayoutRow::as_select()).first(conn)?;
     Ok((payout.intact(&context.sealer)?, row.intact(&context.sealer)?))
+}
+
+/// The same, with the part locked until the transaction ends.
+fn part_lock(conn: &mut Conn, context: &Context, id: PayoutId, part: i64) -> Result<(PayoutRow, PartRow), PayError> {
+    let locked: i64 = for_update!(
+        &mut *conn,
+        payout_parts::table.find((id, part)).select(payout_parts::part) => first
+    )?;
+    part_find(conn, context, id, locked)
 }
 
 /// Notes what became of a transfer: its reference, or why the rail will not make it.
