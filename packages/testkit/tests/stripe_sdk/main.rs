@@ -1,4 +1,5 @@
 //! The official Python library against the peer: what it accepts, the node may rely on.
+#![cfg(test)]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
