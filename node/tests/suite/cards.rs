@@ -34,7 +34,6 @@ async fn a_ticket_is_bought_by_card(backend: Backend) {
     let node = home.up(&["--demo"]);
     let event = event_find(&node, "10.00");
     let buyer = Buyer::registered(&node).await;
-    let token = buyer.login().await;
     let order: Value = buyer.checkout(&event, 1, Some("one")).await.json().await.unwrap();
     let session = session_newest(&peer);
     assert_eq!(
