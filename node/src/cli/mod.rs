@@ -23,6 +23,7 @@ mod node;
 mod oidc;
 mod output;
 mod profile;
+mod rail;
 mod receipt;
 mod session;
 mod share;
@@ -89,6 +90,9 @@ enum Command {
     /// Say what becomes of what is paid to you: a signed contract, version by version.
     #[command(subcommand)]
     Contract(contract::ContractCommand),
+    /// The ways to pay at a node.
+    #[command(subcommand)]
+    Rail(rail::RailCommand),
     /// Say who made a work and what each is due: in the work itself, signed by its author.
     #[command(subcommand)]
     Fair(fair::FairCommand),
@@ -231,6 +235,7 @@ impl Command {
             Self::Contract(command) => command.run(output).await,
             Self::Fair(command) => command.run(output).await,
             Self::Fees(command) => command.run(output).await,
+            Self::Rail(command) => command.run(output).await,
             Self::Node(command) => command.run(output).await,
             Self::Oidc(command) => command.run(output).await,
             Self::Session(command) => command.run(output).await,

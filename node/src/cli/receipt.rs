@@ -176,6 +176,10 @@ fn text(receipt: &ReceiptView) -> String {
             fee.did.to_string(),
         ]);
     }
+    if let Some(kept) = body.rail_fee {
+        let name = format!("kept by {}", body.rail);
+        rows.push(vec![format!("{kept} {currency}"), name, body.rail_reference.clone()]);
+    }
     for leg in &body.legs {
         let role = if leg.held {
             format!("{} (held until accepted)", leg.role)

@@ -1,10 +1,12 @@
 //! The configuration: one TOML file with defaults beneath it, environment variables and flags above it.
 
 mod model;
+mod rails;
 mod sources;
 
 pub use model::{
     Config, DatabaseConfig, EventsConfig, FeesConfig, MailConfig, RegistryAgentConfig, RegistryServiceConfig, Remote,
     ServiceName, TlsChoice, TlsConfig,
 };
+pub use rails::{RailsSettings, SandboxChoice, StripeSettings};
 pub use sources::{ConfigError, EffectiveValue, Loaded, Overrides, load};

@@ -7,6 +7,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::RailsSettings;
+
 /// The services that this program can run, each with its port on the seeds' port map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -118,6 +120,8 @@ pub struct Config {
     pub oidc: OidcConfig,
     /// The fee schedule.
     pub fees: FeesConfig,
+    /// Payment rails.
+    pub rails: RailsSettings,
     /// Reservations.
     pub events: EventsConfig,
     /// The library of manifests.
@@ -273,6 +277,12 @@ dynamic_clients = false
 
 [fees]
 preset = "none"
+
+[rails]
+sandbox = "auto"
+
+[rails.stripe]
+api_url = "https://api.stripe.com"
 
 [events]
 hold_seconds = 900

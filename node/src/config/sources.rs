@@ -56,7 +56,7 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 18] = [
+const TOP_LEVEL_KEYS: [&str; 19] = [
     "listen",
     "public_url",
     "node_name",
@@ -71,6 +71,7 @@ const TOP_LEVEL_KEYS: [&str; 18] = [
     "mail",
     "oidc",
     "fees",
+    "rails",
     "events",
     "publisher",
     "registry",
@@ -137,7 +138,7 @@ fn flatten(prefix: &str, value: &Value, lines: &mut Vec<EffectiveValue>) {
         }
         return;
     }
-    let shown = if SECRET_KEYS.contains(&prefix) {
+    let shown = if SECRET_KEYS.contains(&prefix) || super::rails::SECRET_KEYS.contains(&prefix) {
         secret_shown(value)
     } else {
         value_shown(value)
@@ -283,7 +284,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(
             dir.path().join(FILE_NAME),
-            "[database]\nurl = \"postgres://u:hunter2@h/d\"\n",
+            "[database]\nurl = \"postgres://u:hunter2@h/d\"\n\n[rails.stripe]\nsecret_key = \"sk_live_hunter2\"\n\
+             webhook_secrets = \"whsec_hunter2\"\n",
         )
         .unwrap();
         let loaded = load(dir.path(), &Overrides::default()).unwrap();

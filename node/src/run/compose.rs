@@ -116,6 +116,7 @@ impl Services {
                 site: site.clone(),
                 node_name: config.node_name.clone(),
                 node_did: keyring.node_did().clone(),
+                test_money: config.rails.is_test(&site.public.0)?,
                 auth: auth_client,
                 pay: pay_client,
                 events: events_client,
@@ -322,6 +323,7 @@ impl Common<'_> {
                 return Err(StartError::Configuration(text));
             }
         };
+        let rails = self.config.rails.resolve(&self.site.public.0)?;
         let deps = PayDeps {
             site: self.site.clone(),
             keyring: self.keyring.clone(),
@@ -329,6 +331,7 @@ impl Common<'_> {
             seller: SellerClient::local(sellers.clone()),
             config: PayConfig {
                 fees,
+                rails,
                 node_name: self.config.node_name.clone(),
                 ..PayConfig::default()
             },

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::agent::{AgentParts, AgentState};
-use crate::config::Loaded;
+use crate::config::{ConfigError, Loaded};
 use crate::data_dir::{DataDir, DataDirError, DataDirLock};
 use crate::tls::TlsError;
 
@@ -65,6 +65,12 @@ pub enum StartError {
     /// The configuration names something impossible.
     #[error("{0}")]
     Configuration(String),
+}
+
+impl From<ConfigError> for StartError {
+    fn from(error: ConfigError) -> Self {
+        Self::Configuration(error.to_string())
+    }
 }
 
 /// What the person who starts a node is told.

@@ -11,6 +11,7 @@ mod browser_fair;
 mod browser_identity;
 mod browser_keys;
 mod browser_profile;
+mod cards;
 mod claim;
 mod cli;
 mod crash;

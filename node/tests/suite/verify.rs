@@ -1,5 +1,7 @@
 //! `imajin verify` names every row that was changed behind the node's back.
 
+use std::path::Path;
+
 use diesel::result::DatabaseErrorKind;
 use diesel::result::Error::DatabaseError;
 use imajin_node::config::{Config, Overrides, ServiceName, load};
@@ -64,11 +66,7 @@ async fn history(home: &Home, node: &Node) {
         text(&picture),
     ];
     imajin(&picture).expect_success();
-    let other = home.key("other.key");
-    let (work, manifest) = crate::fair_library::strings(home, &key, &other);
-    crate::fair_library::fair(node, &["publish", &work, "--key", text(&key)]).expect_success();
-    crate::fair_library::register(node, &other, "other");
-    crate::fair_library::fair(node, &["accept", manifest.id.as_str(), "--key", text(&other)]).expect_success();
+    works(home, node, &key);
     let registry = format!("{}/registry", node.url());
     let data = home.data();
     let args = [
@@ -82,6 +80,15 @@ async fn history(home: &Home, node: &Node) {
         "alice",
     ];
     imajin(&args).expect_success();
+}
+
+/// A published work with a contributor who accepts.
+fn works(home: &Home, node: &Node, key: &Path) {
+    let other = home.key("other.key");
+    let (work, manifest) = crate::fair_library::strings(home, key, &other);
+    crate::fair_library::fair(node, &["publish", &work, "--key", text(key)]).expect_success();
+    crate::fair_library::register(node, &other, "other");
+    crate::fair_library::fair(node, &["accept", manifest.id.as_str(), "--key", text(&other)]).expect_success();
 }
 
 /// Changes one column of the first row of a table, if the database lets us: a foreign key protects a column as well.

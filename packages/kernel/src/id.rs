@@ -238,6 +238,8 @@ id_kinds! {
     Order, OrderId, "ord";
     /// A fact on its way to another service.
     OutboxItem, OutboxId, "obx";
+    /// Money on its way to its owner, through a payment rail.
+    Payout, PayoutId, "pyo";
     /// A message from a payment rail, as received.
     RailMessage, RailMessageId, "rlm";
     /// A receipt of pay.

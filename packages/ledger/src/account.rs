@@ -27,9 +27,9 @@ impl Owner {
         matches!(self, Self::Rail(_))
     }
 
-    /// [`Owner::may_be_negative`] from the text alone: reading a DID costs more than all the rest of a posting.
-    pub(crate) fn text_may_be_negative(text: &str) -> bool {
-        text.starts_with(RAIL_PREFIX)
+    /// [`AccountKey::may_be_negative`] from the texts alone: reading a DID costs more than all the rest of a posting.
+    pub(crate) fn text_may_be_negative(owner: &str, purpose: &str) -> bool {
+        owner.starts_with(RAIL_PREFIX) || purpose == Purpose::Debt.as_str()
     }
 }
 
@@ -81,11 +81,13 @@ pub enum Purpose {
     Fees,
     /// Came in and fits nothing that was asked for.
     Unmatched,
+    /// What its owner owes, below zero: money that a rail took back after it was split, when it was gone already.
+    Debt,
 }
 
 impl Purpose {
     /// All purposes, as they are stored.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Available,
         Self::Held,
         Self::Pending,
@@ -93,6 +95,7 @@ impl Purpose {
         Self::Settlement,
         Self::Fees,
         Self::Unmatched,
+        Self::Debt,
     ];
 
     /// The text in the database and on the wire.
@@ -105,6 +108,7 @@ impl Purpose {
             Self::Settlement => "settlement",
             Self::Fees => "fees",
             Self::Unmatched => "unmatched",
+            Self::Debt => "debt",
         }
     }
 }
@@ -149,6 +153,11 @@ impl AccountKey {
     /// The account of a rail.
     pub fn rail(name: &str, asset: Asset) -> Self {
         Self::new(Owner::Rail(name.to_owned()), asset, Purpose::Settlement)
+    }
+
+    /// Whether it may fall below zero.
+    pub fn may_be_negative(&self) -> bool {
+        self.owner.may_be_negative() || self.purpose == Purpose::Debt
     }
 
     /// The account's identifier: it follows from the name, so that nobody has to look it up.

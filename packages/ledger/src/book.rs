@@ -142,7 +142,7 @@ impl<'a> Book<'a> {
         let row = row.intact(sealer)?;
         let damaged = || LedgerError::Damaged(Finding::changed(sealer.service(), AccountRow::TABLE, row.id.clone()));
         let id: AccountId = row.id.parse().map_err(|_unknown| damaged())?;
-        let may_be_negative = Owner::text_may_be_negative(&row.owner);
+        let may_be_negative = Owner::text_may_be_negative(&row.owner, &row.purpose);
         self.accounts.insert(
             id,
             AccountState {
@@ -167,7 +167,7 @@ impl<'a> Book<'a> {
             updated_at: self.now,
             row_seal: Vec::new(),
         };
-        let may_be_negative = key.owner.may_be_negative();
+        let may_be_negative = key.may_be_negative();
         self.accounts.insert(
             id,
             AccountState {

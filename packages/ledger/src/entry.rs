@@ -35,11 +35,17 @@ pub enum EntryKind {
     Release,
     /// Parts that have waited for the minimum of a distribution contract left together.
     Accrual,
+    /// A rail took money back, or gave it back, because the buyer's bank said so.
+    Dispute,
+    /// Money went to its owner through a rail, or came back because it could not.
+    Payout,
+    /// A debt was paid from a balance.
+    Repayment,
 }
 
 impl EntryKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Payment,
         Self::Hold,
         Self::Settlement,
@@ -51,6 +57,9 @@ impl EntryKind {
         Self::Unmatched,
         Self::Release,
         Self::Accrual,
+        Self::Dispute,
+        Self::Payout,
+        Self::Repayment,
     ];
 
     /// The text in the database and on the wire.
@@ -67,6 +76,9 @@ impl EntryKind {
             Self::Unmatched => "unmatched",
             Self::Release => "release",
             Self::Accrual => "accrual",
+            Self::Dispute => "dispute",
+            Self::Payout => "payout",
+            Self::Repayment => "repayment",
         }
     }
 }

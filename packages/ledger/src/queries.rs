@@ -106,6 +106,19 @@ pub fn account_fetch(conn: &mut Conn, sealer: &Sealer, key: &AccountKey) -> Resu
     row.map(|row| account_of(row, sealer)).transpose()
 }
 
+/// One account by its identifier, as the legs of entries name it.
+///
+/// # Errors
+/// As [`account_list`].
+pub fn account_find(conn: &mut Conn, sealer: &Sealer, id: crate::AccountId) -> Result<Option<Account>, LedgerError> {
+    let row: Option<AccountRow> = ledger_accounts::table
+        .find(id.to_string())
+        .select(AccountRow::as_select())
+        .first(conn)
+        .optional()?;
+    row.map(|row| account_of(row, sealer)).transpose()
+}
+
 /// The statement of an account, newest first; `before` is the number of the last line of the page before.
 ///
 /// # Errors

@@ -3,11 +3,50 @@
 //! A rail takes money from a buyer somewhere else and says so in messages. This crate turns such a message into a
 //! [`RailEvent`] after checking who sent it; what an event means for a checkout is decided elsewhere, the same way for
 //! every rail. The sandbox is the rail that is always there: it pays with test money, on a page of the node itself.
+//! Stripe (cargo feature `stripe`) takes cards.
 //!
 //! **Architecture Invariant:** a rail knows no database and no ledger. It never says what something costs.
 
+mod config;
 mod rail;
 mod sandbox;
+#[cfg(feature = "stripe")]
+pub mod stripe;
 
-pub use rail::{Headers, Opened, Rail, RailCheckout, RailError, RailEvent, RailOutcome, RailRefund, Refunded};
+use std::sync::Arc;
+
+use imajin_kernel::Env;
+
+pub use config::{RailSetupError, STRIPE_URL, StripeConfig};
+pub use rail::{
+    Confirmed, DisputeState, Headers, Opened, Rail, RailCheckout, RailDispute, RailError, RailEvent, RailFee,
+    RailHealth, RailOutcome, RailPayee, RailRefund, RailTransfer, Refunded,
+};
 pub use sandbox::{SANDBOX, SandboxOutcome, SandboxPayment, SandboxRail};
+
+/// Stripe's name among the rails.
+pub const STRIPE: &str = "stripe";
+
+/// Whether this program was built with Stripe.
+pub const STRIPE_BUILT: bool = cfg!(feature = "stripe");
+
+/// The rail of a configuration of Stripe; asks nobody.
+///
+/// # Errors
+/// [`RailSetupError::NotBuilt`] without the cargo feature `stripe`; otherwise when a setting cannot be right.
+#[cfg(feature = "stripe")]
+pub fn stripe_rail(config: &StripeConfig, env: Env) -> Result<Arc<dyn Rail>, RailSetupError> {
+    Ok(Arc::new(stripe::StripeRail::new(config, env)?))
+}
+
+/// The rail of a configuration of Stripe; asks nobody.
+///
+/// # Errors
+/// [`RailSetupError::NotBuilt`], in a program without the cargo feature `stripe`.
+#[cfg(not(feature = "stripe"))]
+pub fn stripe_rail(_config: &StripeConfig, _env: Env) -> Result<Arc<dyn Rail>, RailSetupError> {
+    Err(RailSetupError::NotBuilt {
+        rail: STRIPE,
+        feature: "stripe",
+    })
+}

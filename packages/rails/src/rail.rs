@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use imajin_did::Did;
 use imajin_kernel::id::CheckoutId;
 use imajin_kernel::{Code, Timestamp};
-use imajin_money::Money;
+use imajin_money::{Amount, Money};
 
 /// What a rail must know of a checkout to take the money.
 #[derive(Debug, Clone)]
@@ -37,13 +37,13 @@ pub struct Opened {
 pub struct RailEvent {
     /// The rail's own identifier of the message: the same event sent again has the same.
     pub id: String,
-    /// The checkout that it is about.
-    pub checkout: CheckoutId,
+    /// The checkout that it is about, if it is about one.
+    pub checkout: Option<CheckoutId>,
     /// What happened.
     pub outcome: RailOutcome,
-    /// How much money it is about.
+    /// How much money it is about; nothing where it is not about money.
     pub amount: Money,
-    /// The rail's own reference of the payment, for the receipt and for a refund.
+    /// The rail's own reference of what it is about: of the payment, for the receipt and for a refund.
     pub reference: String,
     /// When it happened, as the rail says.
     pub time: Timestamp,
@@ -58,6 +58,146 @@ pub enum RailOutcome {
     Failed,
     /// The buyer left.
     Cancelled,
+    /// What the rail takes of a payment for itself is known now. The amount is the payment's.
+    FeeKnown,
+    /// The buyer's bank disputes a payment, or the dispute goes on or is over. The amount is what is disputed.
+    Disputed,
+    /// Something about a payee's account has changed: the reference is the account's.
+    PayeeChanged,
+    /// Money that was sent to a payee came back: the reference is the transfer's, the amount all that came back of it.
+    TransferReversed,
+}
+
+impl RailOutcome {
+    /// All outcomes.
+    pub const ALL: [Self; 7] = [
+        Self::Paid,
+        Self::Failed,
+        Self::Cancelled,
+        Self::FeeKnown,
+        Self::Disputed,
+        Self::PayeeChanged,
+        Self::TransferReversed,
+    ];
+
+    /// The text in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Paid => "paid",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::FeeKnown => "fee_known",
+            Self::Disputed => "disputed",
+            Self::PayeeChanged => "payee_changed",
+            Self::TransferReversed => "transfer_reversed",
+        }
+    }
+}
+
+/// What a rail takes of a payment for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RailFee {
+    /// Nothing, of no payment.
+    Free,
+    /// Something, and it does not say yet how much.
+    Unknown,
+    /// This much, in the currency of the payment.
+    Known(Amount),
+}
+
+/// What a rail says when it is asked about an event of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Confirmed {
+    /// The event as it is true now; its identifier is that of the message.
+    pub event: RailEvent,
+    /// What the rail takes of the payment.
+    pub fee: RailFee,
+    /// The dispute, when it is about one.
+    pub dispute: Option<RailDispute>,
+    /// Whether a payee's account can be paid, when it is about one.
+    pub payee_ready: Option<bool>,
+}
+
+impl Confirmed {
+    /// An event that is about no dispute.
+    pub const fn plain(event: RailEvent, fee: RailFee) -> Self {
+        Self {
+            event,
+            fee,
+            dispute: None,
+            payee_ready: None,
+        }
+    }
+}
+
+/// Somebody who wants to be paid through a rail.
+#[derive(Debug, Clone)]
+pub struct RailPayee {
+    /// Who.
+    pub did: Did,
+    /// Where they live: an ISO 3166 country in two letters.
+    pub country: String,
+}
+
+/// Money on its way to a payee.
+#[derive(Debug, Clone)]
+pub struct RailTransfer {
+    /// The rail's key against sending twice.
+    pub key: String,
+    /// The payout that it is a part of.
+    pub payout: String,
+    /// The payee's account at the rail.
+    pub account: String,
+    /// The payment that the money came with.
+    pub source: String,
+    /// How much.
+    pub amount: Money,
+}
+
+/// A payment that the buyer's bank has taken back, or tries to; the event's reference is the dispute's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RailDispute {
+    /// The payment.
+    pub payment: String,
+    /// What the rail has taken because of it so far, with its own fee, in the currency of the payment.
+    pub taken: Amount,
+    /// What of that it has given back.
+    pub given_back: Amount,
+    /// Where it stands.
+    pub state: DisputeState,
+}
+
+/// Where a dispute stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DisputeState {
+    /// Nobody has decided.
+    Open,
+    /// The payment stands.
+    Won,
+    /// The buyer keeps the money.
+    Lost,
+}
+
+impl DisputeState {
+    /// The text in the database and on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Won => "won",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// How a rail does.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RailHealth {
+    /// Whether it answered the last time that it was asked; `None` before the first.
+    pub works: Option<bool>,
+    /// When it was asked last.
+    pub asked_at: Option<Timestamp>,
+    /// What was wrong then. Holds no secret.
+    pub problem: Option<String>,
 }
 
 /// Money that is to go back.
@@ -89,6 +229,13 @@ pub enum RailError {
     /// The message is not from this rail, or was changed on the way.
     #[error("the message is not signed by this rail")]
     Forged,
+    /// The message is from the rail, and was signed too long ago, or in the future.
+    #[error("the message was signed too long ago, or the clock of this node is wrong")]
+    Stale,
+    /// The message is from the rail, and about money of the other sort: test money where real money is due, or the
+    /// other way round.
+    #[error("the message is about {0}, and this rail takes the other sort")]
+    WrongMoney(&'static str),
     /// The message is from the rail, but says nothing that this node understands.
     #[error("the message cannot be read: {0}")]
     Malformed(String),
@@ -105,7 +252,8 @@ impl RailError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Forged => Code::BadSignature,
-            Self::Malformed(_) => Code::InvalidRequest,
+            Self::Stale => Code::StaleSignature,
+            Self::Malformed(_) | Self::WrongMoney(_) => Code::InvalidRequest,
             Self::Unavailable(_) => Code::Unavailable,
             Self::Refused(_) => Code::PaymentFailed,
         }
@@ -127,9 +275,74 @@ pub trait Rail: Send + Sync + 'static {
     /// Checks that a message is from the rail, and reads it. `None`: it is genuine, and about nothing that matters
     /// here.
     ///
-    /// The age of a message does not matter: rails repeat and delay them. Whoever books it keeps the event's id.
+    /// An event may come twice and late: rails repeat and delay them. Whoever books it keeps the event's id.
     fn verify(&self, message: &[u8], headers: &Headers) -> Result<Option<RailEvent>, RailError>;
+
+    /// Whether a message is only a hint, and the rail must be asked what is true: [`Rail::confirm`] then calls
+    /// somebody else's computer.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
+    /// What is true about an event, before anything is booked for it. `None`: it is not so, or does not matter.
+    async fn confirm(&self, event: RailEvent) -> Result<Option<Confirmed>, RailError> {
+        Ok(Some(Confirmed::plain(event, RailFee::Free)))
+    }
+
+    /// What the rail takes of a payment, by the payment's reference.
+    async fn fee(&self, _reference: &str) -> Result<RailFee, RailError> {
+        Ok(RailFee::Free)
+    }
+
+    /// Ends a checkout at the rail, by the reference with which it was opened: nobody can pay it any more. Ending it
+    /// twice, or after it was paid, is no error.
+    async fn close(&self, _reference: &str) -> Result<(), RailError> {
+        Ok(())
+    }
 
     /// Sends money back.
     async fn refund(&self, refund: &RailRefund) -> Result<Refunded, RailError>;
+
+    /// Whether it can send money to payees.
+    fn pays_out(&self) -> bool {
+        false
+    }
+
+    /// The part of an amount that it can send: whole coins.
+    fn payable(&self, money: Money) -> Money {
+        money
+    }
+
+    /// Makes an account for a payee, once for each; answers with the rail's name for it.
+    async fn payee_make(&self, _payee: &RailPayee) -> Result<String, RailError> {
+        Err(RailError::Refused("it pays nobody".to_owned()))
+    }
+
+    /// Where a payee completes their account. They come back to `return_path` of the node.
+    async fn payee_link(&self, _account: &str, _return_path: &str) -> Result<String, RailError> {
+        Err(RailError::Refused("it pays nobody".to_owned()))
+    }
+
+    /// Whether a payee's account can be paid.
+    async fn payee_ready(&self, _account: &str) -> Result<bool, RailError> {
+        Err(RailError::Refused("it pays nobody".to_owned()))
+    }
+
+    /// Sends money to a payee; answers with the rail's reference of it.
+    async fn transfer(&self, _transfer: &RailTransfer) -> Result<String, RailError> {
+        Err(RailError::Refused("it pays nobody".to_owned()))
+    }
+
+    /// How it did when it was asked last; asks nobody.
+    fn health(&self) -> RailHealth {
+        RailHealth {
+            works: Some(true),
+            ..RailHealth::default()
+        }
+    }
+
+    /// Asks the rail whether it works.
+    async fn probe(&self) -> RailHealth {
+        self.health()
+    }
 }

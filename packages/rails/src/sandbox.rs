@@ -59,12 +59,15 @@ pub enum SandboxOutcome {
     Cancelled,
 }
 
-impl From<RailOutcome> for SandboxOutcome {
-    fn from(outcome: RailOutcome) -> Self {
+impl TryFrom<RailOutcome> for SandboxOutcome {
+    type Error = RailError;
+
+    fn try_from(outcome: RailOutcome) -> Result<Self, RailError> {
         match outcome {
-            RailOutcome::Paid => Self::Paid,
-            RailOutcome::Failed => Self::Failed,
-            RailOutcome::Cancelled => Self::Cancelled,
+            RailOutcome::Paid => Ok(Self::Paid),
+            RailOutcome::Failed => Ok(Self::Failed),
+            RailOutcome::Cancelled => Ok(Self::Cancelled),
+            other => Err(RailError::Malformed(format!("no button means {}", other.as_str()))),
         }
     }
 }
@@ -103,7 +106,7 @@ impl SandboxRail {
         let name = hex::encode(random);
         RailEvent {
             id: format!("sbx_{name}"),
-            checkout,
+            checkout: Some(checkout),
             outcome,
             amount,
             reference: format!("sandbox-{name}"),
@@ -116,16 +119,18 @@ impl SandboxRail {
     /// # Errors
     /// [`RailError::Malformed`] when the event cannot be written as JSON.
     pub fn message(&self, event: &RailEvent) -> Result<Vec<u8>, RailError> {
+        let malformed = |cause: String| RailError::Malformed(cause);
         let payload = SandboxPayment {
             id: event.id.clone(),
-            checkout: event.checkout,
-            outcome: event.outcome.into(),
+            checkout: event
+                .checkout
+                .ok_or_else(|| malformed("it is about no checkout".to_owned()))?,
+            outcome: event.outcome.try_into()?,
             amount: event.amount,
             reference: event.reference.clone(),
             time: event.time,
         };
         let now = self.env.now();
-        let malformed = |cause: String| RailError::Malformed(cause);
         let message = SignedMessage::sign(&self.key, self.did.clone(), MESSAGE_KIND, None, now, payload)
             .map_err(|error| malformed(error.to_string()))?;
         serde_json::to_vec(&message).map_err(|error| malformed(error.to_string()))
@@ -167,7 +172,7 @@ impl Rail for SandboxRail {
             .map_err(|error| RailError::Malformed(error.to_string()))?;
         Ok(Some(RailEvent {
             id: payload.id,
-            checkout: payload.checkout,
+            checkout: Some(payload.checkout),
             outcome: payload.outcome.into(),
             amount: payload.amount,
             reference: payload.reference,

@@ -199,6 +199,30 @@ pub fn expedite(conn: &mut Conn, sealer: &Sealer, id: &OutboxId, now: Timestamp)
     Ok(row)
 }
 
+/// Makes what has not arrived of a topic and key due now, because what it waited for has happened. Returns how many
+/// items that is.
+///
+/// # Errors
+/// As [`done`].
+pub fn expedite_key(
+    conn: &mut Conn,
+    sealer: &Sealer,
+    topic: &str,
+    key: &str,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let ids: Vec<OutboxId> = outbox::table
+        .filter(outbox::topic.eq(topic))
+        .filter(outbox::key.eq(key))
+        .filter(outbox::done_at.is_null())
+        .select(outbox::id)
+        .load(conn)?;
+    for id in &ids {
+        expedite(conn, sealer, id, now)?;
+    }
+    Ok(ids.len())
+}
+
 /// Forgets what arrived before `before`; returns how many.
 ///
 /// # Errors

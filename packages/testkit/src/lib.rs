@@ -7,6 +7,7 @@
 //! - [`Cluster`]: a private Postgres server, and [`postgres()`], the one that the tests of a run share.
 //! - [`on_both!`]: the same tests over both databases.
 //! - `router` (cargo feature `router`): a service's routes, asked in this process.
+//! - `stripe_peer` (cargo feature `stripe-peer`): a payment processor that behaves as Stripe does.
 //! - `browser` (cargo feature `browser`): chromedriver and headless Chromium.
 //!
 //! The `imajin-testkit` binary starts one Postgres server for a whole run of tests.
@@ -20,6 +21,8 @@ mod guard;
 #[cfg(feature = "router")]
 mod router;
 mod stamp;
+#[cfg(feature = "stripe-peer")]
+pub mod stripe_peer;
 
 pub use cluster::{Cluster, ClusterOptions, POSTGRES_URL_VARIABLE, postgres};
 pub use database::{Backend, Place, TestDatabase};

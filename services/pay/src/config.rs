@@ -5,6 +5,8 @@ use imajin_did::Did;
 use imajin_fair::plan::FeeSchedule;
 use imajin_kernel::{Problem, Span};
 
+use crate::RailsConfig;
+
 /// How pay behaves. The defaults are what a node runs with.
 #[derive(Debug, Clone)]
 pub struct PayConfig {
@@ -20,6 +22,8 @@ pub struct PayConfig {
     pub fees: FeeSchedule,
     /// Who gets the protocol's fee; the node keeps it while nobody is named.
     pub protocol: Option<Did>,
+    /// The rails.
+    pub rails: RailsConfig,
     /// How often the background tasks look for what nobody woke them for.
     pub sweep_every: Span,
     /// What the payment page calls the node; its host name while empty.
@@ -36,6 +40,7 @@ impl Default for PayConfig {
             quote_extension: Span::minutes(15),
             fees: FeeSchedule::none(),
             protocol: None,
+            rails: RailsConfig::default(),
             sweep_every: Span::seconds(1),
             node_name: String::new(),
             interrupt: Interrupt::default(),

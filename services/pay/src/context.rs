@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imajin_did::{Did, Keyring};
@@ -14,10 +13,8 @@ use imajin_store::{Conn, Sealer, nonce};
 use imajin_web::Verified;
 
 use crate::domain::plan::SplitCache;
+use crate::rails::Rails;
 use crate::{PayConfig, PayError};
-
-/// The rails of this node, by name.
-pub(crate) type Rails = Arc<BTreeMap<&'static str, Arc<dyn Rail>>>;
 
 /// What every domain function may use besides its connection; cheap to clone.
 #[derive(Clone)]
@@ -41,10 +38,17 @@ impl Context {
         self.rails.get(name).ok_or(PayError::NotFound("payment rail"))
     }
 
+    /// A rail that takes new payments.
+    pub(crate) fn rail_open(&self, name: &str) -> Result<&Arc<dyn Rail>, PayError> {
+        let rail = self.rail(name)?;
+        Some(rail)
+            .filter(|_| self.rails.is_open(name))
+            .ok_or(PayError::NotFound("payment rail"))
+    }
+
     /// The rail that takes an asset: test money never meets real money.
     pub(crate) fn rail_for(&self, asset: Asset) -> Result<&Arc<dyn Rail>, PayError> {
-        let found = self.rails.values().find(|rail| rail.is_test() == asset.is_test());
-        found.ok_or_else(|| PayError::NoRail {
+        self.rails.taking(asset).ok_or_else(|| PayError::NoRail {
             asset: asset.to_string(),
         })
     }

@@ -15,7 +15,10 @@ mod context;
 mod csv;
 mod domain;
 mod error;
+mod later;
 mod opening;
+mod payouts;
+mod rails;
 mod routes;
 mod rows;
 mod schema;
@@ -29,6 +32,8 @@ use imajin_store::{Migrations, embed_migrations};
 pub use audit::{PaidGoods, audit, audit_with_keys, paid_goods_list};
 pub use config::{Interrupt, PayConfig, Step};
 pub use error::PayError;
+pub use imajin_rails::{RailSetupError, StripeConfig};
+pub use rails::{RailsConfig, SandboxUse};
 pub use service::{Pay, PayDeps, WebhookReceipt};
 
 /// The service's name: its prefix, its database, its sealer.

@@ -84,9 +84,15 @@ impl Pay {
             cancel_url,
             request: wish.request,
         };
+        let reference = new.rail_reference.clone();
         let (row, replayed) = self
             .write(move |conn, context| checkout_open(conn, context, &new))
             .await?;
+        if let Some(reference) = reference.filter(|_| row.id != checkout.id) {
+            // There was one already: nobody learns of the new one, and it ends by itself if this does not end it.
+            let closed = rail.close(&reference).await;
+            tracing::debug!(?closed, reference, "a checkout at a rail was not needed");
+        }
         Ok(Opening {
             view: row.view(self.context.now())?,
             replayed,

@@ -59,6 +59,80 @@ diesel::table! {
 }
 
 diesel::table! {
+    rail_payments (rail, reference) {
+        rail -> Text,
+        reference -> Text,
+        message_id -> Text,
+        checkout_id -> Text,
+        asset -> Text,
+        amount -> BigInt,
+        fee -> Nullable<BigInt>,
+        fee_known_at -> Nullable<BigInt>,
+        passed_on -> Nullable<BigInt>,
+        paid_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    disputes (rail, reference) {
+        rail -> Text,
+        reference -> Text,
+        payment -> Text,
+        checkout_id -> Text,
+        asset -> Text,
+        amount -> BigInt,
+        taken -> BigInt,
+        given_back -> Nullable<BigInt>,
+        state -> Text,
+        opened_at -> BigInt,
+        closed_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    payees (rail, did) {
+        rail -> Text,
+        did -> Text,
+        account -> Text,
+        country -> Text,
+        ready -> Bool,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    payouts (id) {
+        id -> Text,
+        did -> Text,
+        rail -> Text,
+        account -> Text,
+        asset -> Text,
+        amount -> BigInt,
+        created_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    payout_parts (payout_id, part) {
+        payout_id -> Text,
+        part -> BigInt,
+        payment -> Text,
+        amount -> BigInt,
+        state -> Text,
+        reference -> Nullable<Text>,
+        reversed -> Nullable<BigInt>,
+        problem -> Nullable<Text>,
+        updated_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
     receipts (id) {
         id -> Text,
         checkout_id -> Text,

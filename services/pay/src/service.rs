@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +6,7 @@ use imajin_kernel::id::{CheckoutId, RailMessageId};
 use imajin_kernel::{Code, Problem};
 use imajin_ledger::Ledger;
 use imajin_pay_api::{CheckoutState, SellerClient};
-use imajin_rails::{Headers, Rail, RailEvent, RailOutcome, SandboxRail};
+use imajin_rails::{Headers, RailEvent, RailOutcome, SandboxRail};
 use imajin_store::{Conn, Db, Sealer, mutation};
 use imajin_web::{ServiceRoutes, Site};
 use serde::Serialize;
@@ -18,6 +17,8 @@ use utoipa::ToSchema;
 
 use crate::context::Context;
 use crate::domain::{self, message};
+use crate::later::Later;
+use crate::rails::Rails;
 use crate::rows::CheckoutRow;
 use crate::settler::Settler;
 use crate::{PayConfig, PayError, SERVICE, Step, routes, worker};
@@ -47,6 +48,8 @@ pub struct Pay {
     pub(crate) context: Context,
     pub(crate) sandbox: Arc<SandboxRail>,
     pub(crate) settler: Settler,
+    /// Messages that could not be processed yet.
+    pub(crate) later: Later,
     /// There is something to deliver or to refund.
     pub(crate) wake: Notify,
     /// A checkout has ended.
@@ -65,7 +68,7 @@ impl Pay {
     /// Starts the service. It answers at once; payments that were under way go on in the background.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer, or a rail cannot be set up as it is configured.
     #[expect(clippy::unused_async, reason = "every service starts alike")]
     pub async fn start(deps: PayDeps) -> Result<Arc<Self>, Problem> {
         let PayDeps {
@@ -81,9 +84,9 @@ impl Pay {
         let writer = mutation::Writer::new(config.chain.clone(), keyring.clone(), sealer.clone(), env.clone());
         let ledger = Ledger::new(config.chain.clone(), sealer.clone(), env.clone());
         let sandbox = Arc::new(SandboxRail::new(&keyring, env.clone(), site.public.absolute("/pay")));
-        let mut rails: BTreeMap<&'static str, Arc<dyn Rail>> = BTreeMap::new();
-        rails.insert(sandbox.name(), sandbox.clone());
-        let (rails, config) = (Arc::new(rails), Arc::new(config));
+        let rails = Rails::new(&config.rails, sandbox.clone(), &env);
+        let rails = rails.map_err(|error| Problem::invalid(format!("{error}.")))?;
+        let config = Arc::new(config);
         let splits = Arc::default();
         let context = Context {
             env,
@@ -104,6 +107,7 @@ impl Pay {
             context,
             sandbox,
             settler,
+            later: Later::default(),
             wake,
             ended,
         }))
@@ -146,17 +150,18 @@ impl Pay {
     }
 
     /// Takes a message of a rail: verified, stored, then processed. Answers as soon as it is stored; what is stored is
-    /// processed even if this call does not live to see it.
+    /// processed even if this call does not live to see it. A message that has to be confirmed elsewhere is left to the
+    /// background: its sender does not wait for that.
     ///
     /// # Errors
-    /// What [`Rail::verify`] says about a message that is not genuine; the database's.
+    /// What [`imajin_rails::Rail::verify`] says about a message that is not genuine; the database's.
     pub async fn webhook_receive(
         &self,
         rail: &str,
         body: Vec<u8>,
         headers: &Headers,
     ) -> Result<WebhookReceipt, Problem> {
-        let rail = Arc::clone(self.context.rail(rail)?);
+        let rail = Arc::clone(self.context.rail_open(rail)?);
         let Some(event) = rail.verify(&body, headers).map_err(PayError::from)? else {
             return Ok(WebhookReceipt { received: true });
         };
@@ -164,7 +169,9 @@ impl Pay {
         let store =
             move |conn: &mut Conn, context: &Context| message::message_store(conn, context, name, &event, &body);
         let stored = self.write(store).await?;
-        if self.context.config.interrupt.at(Step::MessageStored).is_ok()
+        let goes_on = self.context.config.interrupt.at(Step::MessageStored).is_ok();
+        if goes_on
+            && !rail.is_remote()
             && let Err(error) = self.message_process(stored.id).await
         {
             // It is stored: the background goes on with it.
@@ -174,9 +181,19 @@ impl Pay {
         Ok(WebhookReceipt { received: true })
     }
 
-    pub(crate) async fn message_process(&self, id: RailMessageId) -> Result<(), PayError> {
-        self.write(move |conn, context| message::message_process(conn, context, id))
-            .await
+    /// Processes a stored message. `false`: it has to wait for something else first.
+    pub(crate) async fn message_process(&self, id: RailMessageId) -> Result<bool, PayError> {
+        let waiting = self
+            .read(move |conn, context| message::message_waiting(conn, context, id))
+            .await?;
+        let Some(row) = waiting else { return Ok(true) };
+        let confirmed = self.context.rail(&row.rail)?.confirm(row.event()?).await?;
+        if confirmed.is_none() {
+            tracing::warn!(message = %id, rail = row.rail, "the rail does not confirm what a message says");
+        }
+        let process =
+            move |conn: &mut Conn, context: &Context| message::message_process(conn, context, id, confirmed.as_ref());
+        self.write(process).await
     }
 
     /// The sandbox's message about a checkout, as its page makes it when a button is pressed.

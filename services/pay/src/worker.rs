@@ -7,21 +7,27 @@ use imajin_kernel::id::{CheckoutId, OutboxId};
 use imajin_kernel::{Code, Problem};
 use imajin_ledger::{checkpoint_sign, tree_sign};
 use imajin_pay_api::{CheckoutState, Delivery, DeliveryOutcome};
-use imajin_rails::RailRefund;
+use imajin_rails::{RailFee, RailRefund};
 use imajin_store::outbox::{self, OutboxRow};
 use imajin_store::{idempotency, mutation, nonce};
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::checkout::{CloseOrder, RAIL_CLOSE};
 use crate::domain::message::{self, DELIVER, RELEASE};
+use crate::domain::payment;
+use crate::domain::payout::RAIL_TRANSFER;
 use crate::domain::refund::{RAIL_REFUND, RefundOrder, checkout_refund, refund_note};
 use crate::domain::settle::SettleWish;
 use crate::domain::{checkout, checkout_find, holds};
+use crate::rows::CheckoutRow;
 use crate::{Pay, PayError, Step};
 
 /// Items that are taken from the outbox at a time.
 const ITEMS: i64 = 256;
 /// Deliveries under way at once.
 const CONCURRENT: usize = 64;
+/// Messages that rails are asked about at once.
+const MESSAGES_CONCURRENT: usize = 8;
 /// Items that have arrived are forgotten after this time.
 const OUTBOX_KEPT: imajin_kernel::Span = imajin_kernel::Span::days(7);
 /// Ledger heads are signed every so many sweeps.
@@ -48,6 +54,9 @@ pub(crate) async fn sweeps_run(pay: &Pay, stop: &CancellationToken) {
         }
         if sweeps.is_multiple_of(SWEEPS_PER_CHECKPOINT) {
             pay.housekeeping().await;
+            if let Err(problem) = pay.payouts_batch().await {
+                tracing::warn!(%problem, "payouts that are due could not be looked for");
+            }
         }
         sweeps = sweeps.wrapping_add(1);
         tokio::select! {
@@ -88,12 +97,23 @@ impl Pay {
         let ids = self
             .read(|conn, _context| message::unprocessed_list(conn, ITEMS))
             .await?;
-        for id in ids {
-            match self.message_process(id).await {
-                Ok(()) => tracing::info!(message = %id, "a stored message was processed"),
-                Err(error) => tracing::error!(message = %id, %error, "a stored message could not be processed"),
-            }
-        }
+        let now = self.context.now();
+        let due = ids.into_iter().filter(|id| self.later.is_due(*id, now));
+        futures::stream::iter(due)
+            .for_each_concurrent(MESSAGES_CONCURRENT, |id| async move {
+                match self.message_process(id).await {
+                    Ok(true) => {
+                        self.later.forget(id);
+                        tracing::info!(message = %id, "a stored message was processed");
+                    }
+                    Ok(false) => self.later.put_back(id, now),
+                    Err(error) => {
+                        self.later.put_back(id, now);
+                        tracing::error!(message = %id, %error, "a stored message could not be processed");
+                    }
+                }
+            })
+            .await;
         Ok(())
     }
 
@@ -105,14 +125,20 @@ impl Pay {
             DELIVER => self.deliver(&item).await,
             RELEASE => self.release(&item).await,
             RAIL_REFUND => self.refund(&item).await,
+            RAIL_TRANSFER => self.transfer_send(&item).await.map_err(Handling::from),
+            RAIL_CLOSE => self.rail_close(&item).await,
             _ => Err(Handling::Failed(Problem::internal())),
         };
         self.ended.notify_waiters();
-        let Err(Handling::Failed(problem)) = handled else {
-            return;
+        let reason = match handled {
+            Ok(()) | Err(Handling::Cut) => return,
+            Err(Handling::Waits(reason)) => reason.to_owned(),
+            Err(Handling::Failed(problem)) => {
+                tracing::warn!(item = %item.id, topic = item.topic, key = item.key, %problem, "will be tried again");
+                problem.detail
+            }
         };
-        tracing::warn!(item = %item.id, topic = item.topic, key = item.key, %problem, "will be tried again");
-        let (id, reason) = (item.id, problem.detail);
+        let id = item.id;
         let retried =
             self.write(move |conn, context| Ok(outbox::retry(conn, &context.sealer, &id, context.now(), &reason)?));
         if let Err(error) = retried.await {
@@ -154,17 +180,44 @@ impl Pay {
         let item = item.id;
         match outcome {
             DeliveryOutcome::Delivered { references } => {
+                self.fee_require(&row).await?;
                 self.settle_item(id, references, Some(item))
                     .await
                     .map_err(Handling::Failed)?;
+                // What was told about the payment since may have waited for this.
+                self.later.clear();
                 interrupt.at(Step::Settled).map_err(|_cut| Handling::Cut)
             }
             DeliveryOutcome::Refused { reason } => {
                 self.write(move |conn, context| checkout_refund(conn, context, id, &reason, item))
                     .await?;
+                self.later.clear();
                 interrupt.at(Step::RefundBooked).map_err(|_cut| Handling::Cut)
             }
         }
+    }
+
+    /// Before a payment is split, its rail must have said what it keeps. The goods are with the buyer already.
+    async fn fee_require(&self, row: &CheckoutRow) -> Result<(), Handling> {
+        let checkout = row.clone();
+        let known = self.read(move |conn, context| payment::fee_of(conn, context, &checkout));
+        if known.await? != RailFee::Unknown {
+            return Ok(());
+        }
+        let reference = row.rail_reference.clone().unwrap_or_default();
+        let asked = self
+            .context
+            .rail(&row.rail)?
+            .fee(&reference)
+            .await
+            .map_err(PayError::from)?;
+        let RailFee::Known(fee) = asked else {
+            return Err(Handling::Waits("The rail has not said yet what it takes."));
+        };
+        let rail = row.rail.clone();
+        let note = self.write(move |conn, context| payment::fee_note(conn, context, &rail, &reference, fee));
+        note.await?;
+        Ok(())
     }
 
     /// Splits the money of a paid checkout whose goods were handed over, and issues the receipt; once, however often
@@ -195,6 +248,21 @@ impl Pay {
         match self.seller.goods_release(goods).await {
             Err(problem) if !is_final(problem.code) => return Err(Handling::Failed(problem)),
             Ok(_) | Err(_) => {}
+        }
+        let item = item.id;
+        let done = move |conn: &mut imajin_store::Conn, context: &crate::context::Context| {
+            Ok(outbox::done(conn, &context.sealer, &item, context.now())?)
+        };
+        Ok(self.write(done).await?)
+    }
+
+    /// Ends a checkout at its rail. A rail that is not configured any more cannot be asked.
+    async fn rail_close(&self, item: &OutboxRow) -> Result<(), Handling> {
+        let order: CloseOrder = item
+            .parse()
+            .map_err(|error| PayError::Fault(format!("a closing cannot be read: {error}")))?;
+        if let Ok(rail) = self.context.rail(&order.rail) {
+            rail.close(&order.reference).await.map_err(PayError::from)?;
         }
         let item = item.id;
         let done = move |conn: &mut imajin_store::Conn, context: &crate::context::Context| {
@@ -263,6 +331,8 @@ enum Handling {
     Cut,
     /// It is tried again later.
     Failed(Problem),
+    /// Nothing is wrong; it is not time yet.
+    Waits(&'static str),
 }
 
 impl From<PayError> for Handling {

@@ -4,10 +4,6 @@ use imajin_web::{Custody, SessionView};
 use crate::Www;
 use crate::person::is_operator;
 
-/// The sandbox is the only rail that a node has so far, so every page says that the money is test money. When there is
-/// another rail, pay must be asked.
-const TEST_MONEY: bool = true;
-
 impl Www {
     /// What stands around a page's own content.
     pub(crate) fn frame(&self, title: &str, path: &str, session: Option<&SessionView>) -> Shell {
@@ -15,7 +11,7 @@ impl Www {
             title: title.to_owned(),
             viewer: session.map(viewer_of),
             path: path.to_owned(),
-            test_money: TEST_MONEY,
+            test_money: self.deps.test_money,
             node_name: self.deps.node_name.clone(),
         }
     }

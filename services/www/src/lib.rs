@@ -48,6 +48,8 @@ pub struct WwwDeps {
     pub node_name: String,
     /// The node's own DID.
     pub node_did: Did,
+    /// Whether nothing of what is paid here is worth anything: every page says so.
+    pub test_money: bool,
     /// Who is who, and signing for mailbox identities.
     pub auth: AuthClient,
     /// Checkouts, receipts and balances.

@@ -99,7 +99,6 @@ impl Auditor<'_> {
     }
 
     fn account_read(&mut self, row: &AccountRow) {
-        let owner: Option<Owner> = row.owner.parse().ok();
         let is_named = row.key().is_ok_and(|key| key.id().to_string() == row.id);
         let Some(id) = row.id.parse().ok().filter(|_id: &AccountId| is_named) else {
             self.find(
@@ -112,7 +111,7 @@ impl Auditor<'_> {
         let tally = AccountTally {
             asset: row.asset.parse().ok(),
             is_held: row.purpose == Purpose::Held.as_str(),
-            may_be_negative: owner.is_some_and(|owner| owner.may_be_negative()),
+            may_be_negative: Owner::text_may_be_negative(&row.owner, &row.purpose),
             row_balance: row.balance,
             row_legs: row.legs,
             balance: 0,

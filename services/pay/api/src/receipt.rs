@@ -33,7 +33,7 @@ pub struct ReceiptBody {
     pub gross: Money,
     /// What was taken before the split.
     pub fees: Vec<ReceiptFee>,
-    /// Where the rest went. Fees and legs add up to the gross exactly.
+    /// Where the rest went. Fees, legs and the rail's own fee add up to the gross exactly.
     pub legs: Vec<ReceiptLeg>,
     /// What had waited for the minimum of a distribution contract and left together with a leg of this receipt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -42,6 +42,10 @@ pub struct ReceiptBody {
     pub rail: String,
     /// The rail's own reference.
     pub rail_reference: String,
+    /// What the rail has kept for itself, in the currency of the gross; missing where rails keep nothing. Fees and legs
+    /// split the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rail_fee: Option<Amount>,
     /// Whether this is test money, worth nothing.
     pub test_money: bool,
     /// The ledger's entry.

@@ -5,7 +5,7 @@ use imajin_rails::{Rail, RailOutcome, SANDBOX, SandboxRail};
 use imajin_store::{Conn, SealedRow, StoreError};
 
 use super::{Auditor, PAGE, from_ledger};
-use crate::rows::{MessageResult, MessageRow, outcome_text};
+use crate::rows::{MessageResult, MessageRow};
 use crate::schema::rail_messages;
 
 impl Auditor {
@@ -96,8 +96,10 @@ fn fits(row: &MessageRow, sandbox: &SandboxRail) -> bool {
     };
     let money = row.money();
     event.id == row.event_id
-        && event.checkout.to_string() == row.checkout_id
-        && outcome_text(event.outcome) == row.outcome
+        && event
+            .checkout
+            .is_some_and(|checkout| checkout.to_string() == row.checkout_id)
+        && event.outcome.as_str() == row.outcome
         && money.is_ok_and(|money| money == event.amount)
         && event.reference == row.reference
         && event.time == row.occurred_at

@@ -5,6 +5,8 @@ mod contracts;
 mod fees;
 mod goods;
 mod messages;
+mod payments;
+mod payouts;
 mod receipts;
 mod shares;
 
@@ -21,7 +23,10 @@ use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 pub use goods::{PaidGoods, paid_goods_list};
 
 use crate::domain::distribute::FlowKey;
-use crate::rows::{CheckoutRow, ContractRow, FeesRow, FlowRow, MessageRow, ReceiptRow, SalesRow, ShareRow, SplitRow};
+use crate::rows::{
+    CheckoutRow, ContractRow, DisputeRow, FeesRow, FlowRow, MessageRow, PartRow, PayeeRow, PaymentRow, PayoutRow,
+    ReceiptRow, SalesRow, ShareRow, SplitRow,
+};
 use crate::{PayConfig, SERVICE};
 
 /// Rows per page.
@@ -58,6 +63,7 @@ pub fn audit_with_keys(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Re
         pending: BTreeMap::new(),
         shares: 0,
         money_messages: 0,
+        payout_parts: 0,
     };
     conn.transaction(|conn| auditor.run(conn, &writer, keys))?;
     let mut findings = auditor.findings;
@@ -86,6 +92,7 @@ struct Auditor {
     /// How many held shares the receipts have.
     shares: i64,
     money_messages: i64,
+    payout_parts: i64,
 }
 
 impl Auditor {
@@ -94,6 +101,11 @@ impl Auditor {
         CheckoutRow::audit(conn, &self.sealer, &mut self.findings)?;
         SplitRow::audit(conn, &self.sealer, &mut self.findings)?;
         MessageRow::audit(conn, &self.sealer, &mut self.findings)?;
+        PayeeRow::audit(conn, &self.sealer, &mut self.findings)?;
+        PayoutRow::audit(conn, &self.sealer, &mut self.findings)?;
+        PartRow::audit(conn, &self.sealer, &mut self.findings)?;
+        DisputeRow::audit(conn, &self.sealer, &mut self.findings)?;
+        PaymentRow::audit(conn, &self.sealer, &mut self.findings)?;
         ReceiptRow::audit(conn, &self.sealer, &mut self.findings)?;
         SalesRow::audit(conn, &self.sealer, &mut self.findings)?;
         ContractRow::audit(conn, &self.sealer, &mut self.findings)?;
@@ -103,6 +115,9 @@ impl Auditor {
         imajin_ledger::audit(conn, &self.sealer, &mut self.findings)?;
         self.checkouts_check(conn)?;
         self.messages_check(conn)?;
+        self.payments_check(conn)?;
+        self.disputes_check(conn)?;
+        self.payouts_check(conn)?;
         self.receipts_check(conn)?;
         self.sales_check(conn)?;
         self.contracts_check(conn, keys)?;

@@ -7,10 +7,12 @@ use imajin_pay_api::{ReceiptBody, ReceiptClaims};
 use imajin_proof::SignedMessage;
 use imajin_proof::digest::sha256_hex;
 use imajin_proof::token;
+use imajin_rails::RailFee;
 use imajin_store::{Conn, SealedRow, StoreError};
 
 use super::contracts::Said;
 use super::{Auditor, PAGE, SalesTally, from_ledger};
+use crate::domain::payment::{fee_movement, net_of};
 use crate::domain::receipt::{RECEIPT_KIND, audience, fees_of, legs_of, parties_of, receipt_view};
 use crate::rows::{CheckoutRow, PartyRow, ReceiptRow, SalesRow, SplitRow};
 use crate::schema::{checkouts, receipt_parties, receipts, sales_totals, splits};
@@ -114,7 +116,8 @@ impl Auditor {
             .fees
             .iter()
             .map(|fee| fee.amount)
-            .chain(body.legs.iter().map(|leg| leg.amount));
+            .chain(body.legs.iter().map(|leg| leg.amount))
+            .chain(body.rail_fee.filter(|fee| !fee.is_zero()));
         let units: Vec<i64> = lines.map(imajin_money::Amount::micros).collect();
         let total: i128 = units.iter().map(|units| i128::from(*units)).sum();
         let booked: Vec<i64> = entry.legs.iter().skip(1).map(imajin_ledger::Leg::units).collect();
@@ -147,7 +150,10 @@ impl Auditor {
         let Some(split) = self.readable::<SplitRow>(split)?.and_then(|row| row.parse().ok()) else {
             return Ok(());
         };
-        let Ok(plan) = split.plan(body.gross) else {
+        self.rail_fee_check(conn, id, body)?;
+        let fee = body.rail_fee.map_or(RailFee::Free, RailFee::Known);
+        let net = net_of(body.gross, fee).ok();
+        let Some(plan) = net.and_then(|(net, _)| split.plan(net).ok()) else {
             self.find(ReceiptRow::TABLE, id, "its price cannot be split");
             return Ok(());
         };
@@ -176,6 +182,7 @@ impl Auditor {
         };
         let accounts: Vec<_> = credits(&plan, &distribution, &recipients)
             .iter()
+            .chain(&fee_movement(&body.rail, body.gross, body.rail_fee))
             .map(|credit| (credit.account.id(), credit.units))
             .collect();
         let booked: Vec<_> = entry

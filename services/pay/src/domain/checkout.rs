@@ -8,7 +8,7 @@ use imajin_kernel::Timestamp;
 use imajin_kernel::id::CheckoutId;
 use imajin_money::Money;
 use imajin_pay_api::{CheckoutState, GoodsRef};
-use imajin_store::{Conn, SealedRow, for_update};
+use imajin_store::{Conn, SealedRow, for_update, outbox};
 use imajin_web::Verified;
 use serde::{Deserialize, Serialize};
 
@@ -117,7 +117,7 @@ pub(crate) fn checkout_open(
 fn open_or_find(conn: &mut Conn, context: &Context, new: &NewCheckout) -> Result<CheckoutRow, PayError> {
     let now = context.now();
     if let Some(mut row) = open_find(conn, context, &new.goods, &new.buyer)? {
-        if row.expires_at > now && row.price()? == new.price {
+        if row.expires_at > now && row.price()? == new.price && row.rail == new.rail {
             return Ok(row);
         }
         let expired = row.expires_at <= now;
@@ -133,11 +133,12 @@ fn open_or_find(conn: &mut Conn, context: &Context, new: &NewCheckout) -> Result
             if expired {
                 NOT_PAID_IN_TIME
             } else {
-                "The price of the goods has changed."
+                "The price of the goods, or the way to pay, has changed."
             }
             .to_owned(),
         );
-        row.save(conn, &context.sealer)?;
+        let row = row.save(conn, &context.sealer)?;
+        rail_close(conn, context, &row)?;
     }
     let split = new.split.store(conn, context)?;
     let row = row_of(context, new, split, now);
@@ -213,7 +214,38 @@ pub(crate) fn checkout_cancel(
     }
     row.state_set(CheckoutState::Cancelled, context.now());
     row.reason = Some(reason.to_owned());
-    Ok(row.save(conn, &context.sealer)?)
+    let row = row.save(conn, &context.sealer)?;
+    rail_close(conn, context, &row)?;
+    Ok(row)
+}
+
+/// The outbox topic of checkouts that have ended here and not at their rail.
+pub(crate) const RAIL_CLOSE: &str = "rail_close";
+
+/// What the worker tells the rail of a checkout that nobody is to pay any more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CloseOrder {
+    pub(crate) rail: String,
+    pub(crate) reference: String,
+}
+
+/// Has a checkout that has ended here ended at its rail, if the rail knows of it.
+fn rail_close(conn: &mut Conn, context: &Context, row: &CheckoutRow) -> Result<(), PayError> {
+    let Some(reference) = row.rail_reference.clone() else {
+        return Ok(());
+    };
+    let rail = row.rail.clone();
+    let order = CloseOrder { rail, reference };
+    outbox::enqueue(
+        conn,
+        &context.sealer,
+        &context.env,
+        RAIL_CLOSE,
+        &row.id.to_string(),
+        &order,
+    )?;
+    Ok(())
 }
 
 /// Ends open checkouts whose time has passed; returns how many.
@@ -233,7 +265,8 @@ pub(crate) fn checkout_expire_all(conn: &mut Conn, context: &Context) -> Result<
         let mut row = row.intact(&context.sealer)?;
         row.state_set(CheckoutState::Expired, now);
         row.reason = Some(NOT_PAID_IN_TIME.to_owned());
-        row.save(conn, &context.sealer)?;
+        let row = row.save(conn, &context.sealer)?;
+        rail_close(conn, context, &row)?;
     }
     Ok(count)
 }

@@ -21,11 +21,12 @@ use crate::schema::{receipt_parties, receipts};
 pub(crate) const PAGE_MAX: u32 = 100;
 
 fn money_of(account: &Account) -> Money {
-    // A rail's account is the only one below zero, and it is nobody's balance.
-    Money::new(
-        Amount::from_micros(account.balance_units).unwrap_or(Amount::ZERO),
-        account.key.asset,
-    )
+    // Below zero are a rail's account, which is nobody's balance, and debts, which are shown as what is owed.
+    let units = match account.key.purpose {
+        Purpose::Debt => account.balance_units.saturating_neg(),
+        _ => account.balance_units,
+    };
+    Money::new(Amount::from_micros(units).unwrap_or(Amount::ZERO), account.key.asset)
 }
 
 /// An owner's balances; accounts that are empty are left out, except for the spendable ones.

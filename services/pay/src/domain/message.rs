@@ -4,14 +4,18 @@ use diesel::prelude::*;
 use imajin_kernel::id::{CheckoutId, HoldId, RailMessageId};
 use imajin_ledger::{AccountKey, Command, EntryKind, HoldPlace, Movement, Outcome, Owner, Posting, Purpose};
 use imajin_pay_api::CheckoutState;
-use imajin_rails::{RailEvent, RailOutcome};
+use imajin_rails::{Confirmed, RailEvent, RailFee, RailOutcome};
 use imajin_store::{Conn, SealedRow, for_update, is_unique_violation, outbox};
 
 use super::checkout_lock;
+use super::dispute::dispute_apply;
+use super::payee::payee_note;
+use super::payment::{fee_note, payment_is_booked, payment_keep};
+use super::payout::transfer_reversed;
 use super::refund::{self, Refund};
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::{CheckoutRow, MessageResult, MessageRow, outcome_text};
+use crate::rows::{CheckoutRow, MessageResult, MessageRow};
 use crate::schema::rail_messages;
 
 /// The outbox topic of goods that are paid and not delivered.
@@ -55,8 +59,8 @@ pub(crate) fn message_store(
         event_id: event.id.clone(),
         body: body.to_vec(),
         received_at: context.now(),
-        checkout_id: event.checkout.to_string(),
-        outcome: outcome_text(event.outcome).to_owned(),
+        checkout_id: event.checkout.map(|checkout| checkout.to_string()).unwrap_or_default(),
+        outcome: event.outcome.as_str().to_owned(),
         asset: event.amount.asset.to_string(),
         amount: event.amount.amount.micros(),
         reference: event.reference.clone(),
@@ -111,29 +115,105 @@ pub(crate) fn message_lock(conn: &mut Conn, context: &Context, id: RailMessageId
     Ok(row.ok_or(PayError::NotFound("message"))?.intact(&context.sealer)?)
 }
 
-/// Processes a message, unless that has happened; in one transaction with everything that follows from it.
-pub(crate) fn message_process(conn: &mut Conn, context: &Context, id: RailMessageId) -> Result<(), PayError> {
+/// A stored message that waits to be processed, its seal checked.
+pub(crate) fn message_waiting(
+    conn: &mut Conn,
+    context: &Context,
+    id: RailMessageId,
+) -> Result<Option<MessageRow>, PayError> {
+    let row: Option<MessageRow> = rail_messages::table
+        .find(id)
+        .filter(rail_messages::processed_at.is_null())
+        .select(MessageRow::as_select())
+        .first(conn)
+        .optional()?;
+    Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
+}
+
+/// Processes a message, unless that has happened; in one transaction with everything that follows from it. What counts
+/// is what the rail has confirmed; without that, nothing happens for the message. `false`: it has to wait for something
+/// else first.
+pub(crate) fn message_process(
+    conn: &mut Conn,
+    context: &Context,
+    id: RailMessageId,
+    confirmed: Option<&Confirmed>,
+) -> Result<bool, PayError> {
     let mut message = message_lock(conn, context, id)?;
     if message.processed_at.is_some() {
-        return Ok(());
+        return Ok(true);
     }
+    let result = match confirmed {
+        Some(confirmed) => {
+            message.event_set(&confirmed.event);
+            if confirmed.event.outcome == RailOutcome::Disputed {
+                let Some(result) = dispute_apply(conn, context, &message, confirmed)? else {
+                    // It waits for the split of its payment.
+                    return Ok(false);
+                };
+                result
+            } else {
+                message_apply(conn, context, &mut message, confirmed)?
+            }
+        }
+        None => MessageResult::Ignored,
+    };
+    result.as_str().clone_into(&mut message.result);
+    message.processed_at = Some(context.now());
+    message.save(conn, &context.sealer)?;
+    Ok(true)
+}
+
+fn message_apply(
+    conn: &mut Conn,
+    context: &Context,
+    message: &mut MessageRow,
+    confirmed: &Confirmed,
+) -> Result<MessageResult, PayError> {
     let checkout: Option<CheckoutId> = message.checkout_id.parse().ok();
     let checkout = match checkout {
         Some(checkout) => checkout_lock(conn, context, checkout)?.filter(|row| row.rail == message.rail),
         None => None,
     };
-    let outcome = message.outcome()?;
-    let result = match (outcome, checkout) {
-        (RailOutcome::Paid, Some(checkout)) => paid(conn, context, &mut message, checkout)?,
-        (RailOutcome::Paid, None) => unmatched(conn, context, &message)?,
-        (RailOutcome::Failed, Some(checkout)) => failed(conn, context, checkout)?,
-        (RailOutcome::Cancelled, Some(checkout)) => cancelled(conn, context, checkout)?,
-        (RailOutcome::Failed | RailOutcome::Cancelled, None) => MessageResult::Ignored,
-    };
-    result.as_str().clone_into(&mut message.result);
-    message.processed_at = Some(context.now());
-    message.save(conn, &context.sealer)?;
-    Ok(())
+    match (confirmed.event.outcome, checkout) {
+        (RailOutcome::Paid, checkout) => {
+            if payment_is_booked(conn, context, message, confirmed)? {
+                return Ok(MessageResult::Ignored);
+            }
+            let result = match checkout {
+                Some(checkout) => paid(conn, context, message, checkout)?,
+                None => unmatched(conn, context, message)?,
+            };
+            if result != MessageResult::Ignored {
+                payment_keep(conn, context, message, confirmed.fee)?;
+            }
+            Ok(result)
+        }
+        (RailOutcome::FeeKnown, _) => match confirmed.fee {
+            RailFee::Known(fee) if fee_note(conn, context, &message.rail, &message.reference, fee)? => {
+                Ok(MessageResult::Noted)
+            }
+            _ => Ok(MessageResult::Ignored),
+        },
+        (RailOutcome::Failed, Some(checkout)) => failed(conn, context, checkout),
+        (RailOutcome::Cancelled, Some(checkout)) => cancelled(conn, context, checkout),
+        (RailOutcome::PayeeChanged, _) => match confirmed.payee_ready {
+            Some(ready) if payee_note(conn, context, &message.rail, &message.reference, ready)? => {
+                Ok(MessageResult::Noted)
+            }
+            _ => Ok(MessageResult::Ignored),
+        },
+        (RailOutcome::TransferReversed, _) => {
+            let all = message.money()?;
+            let known = transfer_reversed(conn, context, &message.rail, &message.reference, all)?;
+            Ok(if known {
+                MessageResult::Noted
+            } else {
+                MessageResult::Ignored
+            })
+        }
+        (RailOutcome::Failed | RailOutcome::Cancelled, None) | (RailOutcome::Disputed, _) => Ok(MessageResult::Ignored),
+    }
 }
 
 /// Money came in for a checkout.

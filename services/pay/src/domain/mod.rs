@@ -3,11 +3,16 @@
 pub(crate) mod checkout;
 pub(crate) mod claims;
 pub(crate) mod contract;
+pub(crate) mod dispute;
 pub(crate) mod distribute;
 pub(crate) mod fees;
 pub(crate) mod holds;
 pub(crate) mod lists;
 pub(crate) mod message;
+pub(crate) mod payee;
+pub(crate) mod payment;
+pub(crate) mod payout;
+pub(crate) mod payout_list;
 pub(crate) mod plan;
 pub(crate) mod receipt;
 pub(crate) mod refund;

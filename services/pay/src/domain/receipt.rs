@@ -8,6 +8,7 @@ use imajin_fair::plan::Plan;
 use imajin_kernel::Span;
 use imajin_kernel::id::ReceiptId;
 use imajin_ledger::{Posted, Recipients};
+use imajin_money::{Amount, Money};
 use imajin_pay_api::{
     GoodsRef, ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptHop, ReceiptLedgerEntry, ReceiptLeg, ReceiptRelease,
     ReceiptView,
@@ -32,6 +33,9 @@ pub(crate) struct ReceiptParts<'a> {
     pub(crate) id: ReceiptId,
     pub(crate) plan: &'a Plan,
     pub(crate) distribution: &'a Distribution,
+    /// What was paid, before the rail took anything.
+    pub(crate) price: Money,
+    pub(crate) rail_fee: Option<Amount>,
     pub(crate) split: &'a Split,
     pub(crate) delivered: &'a [String],
     pub(crate) recipients: &'a Recipients,
@@ -99,7 +103,7 @@ pub(crate) fn receipt_make(
     checkout: &CheckoutRow,
     parts: &ReceiptParts<'_>,
 ) -> Result<(ReceiptRow, SignedMessage<ReceiptBody>), PayError> {
-    let gross = parts.plan.gross;
+    let gross = parts.price;
     let body = ReceiptBody {
         id: parts.id,
         time: parts.entry.posted_at,
@@ -114,6 +118,7 @@ pub(crate) fn receipt_make(
         legs: legs_of(parts.plan, parts.distribution),
         releases: releases_of(parts.distribution),
         rail: checkout.rail.clone(),
+        rail_fee: parts.rail_fee,
         rail_reference: checkout.rail_reference.clone().unwrap_or_default(),
         test_money: parts.test_money,
         ledger_entry: ReceiptLedgerEntry {

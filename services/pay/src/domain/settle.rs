@@ -9,11 +9,13 @@ use imajin_fair::distribution::Distribution;
 use imajin_fair::plan::Plan;
 use imajin_kernel::id::{CheckoutId, OutboxId, ReceiptId};
 use imajin_ledger::{Command, EntryKind, HoldCapture, Outcome, credits};
+use imajin_money::{Amount, Money};
 use imajin_pay_api::CheckoutState;
 use imajin_store::{Conn, SealedRow, for_update, outbox, rows_insert, rows_upsert, sealed_all};
 
 use super::contract::{contract_in_effect, contract_owners};
 use super::distribute::{Contracts, Flows, flow_changes, release_command};
+use super::payment::{fee_movement, fee_of, net_of};
 use super::plan::Split;
 use super::receipt::{ReceiptParts, parties_of, receipt_make};
 use super::sales;
@@ -42,6 +44,10 @@ pub(crate) struct SettleJob {
     pub(crate) wish: SettleWish,
     pub(crate) split: Arc<Split>,
     pub(crate) plan: Plan,
+    /// What the buyer paid: the plan splits what the rail left of it.
+    pub(crate) price: Money,
+    /// What the rail has taken, of a rail that takes something.
+    pub(crate) rail_fee: Option<Amount>,
     pub(crate) payer: Did,
     /// What the payees do with it.
     pub(crate) contracts: Contracts,
@@ -119,11 +125,15 @@ fn job_of(
 ) -> Result<SettleJob, PayError> {
     let row = row.ok_or(PayError::NotFound("checkout"))?;
     let split = context.splits.fetch(conn, context, &row.split_id)?;
-    let plan = split.plan(row.price()?)?;
+    let price = row.price()?;
+    let (net, rail_fee) = net_of(price, fee_of(conn, context, row)?)?;
+    let plan = split.plan(net)?;
     Ok(SettleJob {
         wish,
         split,
         plan,
+        price,
+        rail_fee,
         payer: row.buyer()?,
         contracts: Contracts::none(),
     })
@@ -250,7 +260,7 @@ fn commands_of(
             });
         }
     }
-    if row.price()? != job.plan.gross || row.owner_did != job.payer.as_str() {
+    if row.price()? != job.price || row.owner_did != job.payer.as_str() {
         return Err(PayError::damaged(
             "checkouts",
             &row.id.to_string(),
@@ -259,12 +269,14 @@ fn commands_of(
     }
     let missing = || PayError::damaged("checkouts", &row.id.to_string(), "it is paid, and names no payment");
     let (hold, _receipt) = row.hold_id.zip(row.receipt_id).ok_or_else(missing)?;
+    let mut credits = credits(&job.plan, distribution, &context.recipients(&job.payer));
+    credits.extend(fee_movement(&row.rail, job.price, job.rail_fee));
     let capture = HoldCapture {
         hold,
         key: format!("settle/{}", row.id),
         kind: EntryKind::Settlement,
         reference: row.id.to_string(),
-        credits: credits(&job.plan, distribution, &context.recipients(&job.payer)),
+        credits,
         release_rest: false,
     };
     let asset = job.plan.gross.asset;
@@ -306,6 +318,8 @@ impl Batch {
             id,
             plan: &job.plan,
             distribution,
+            price: job.price,
+            rail_fee: job.rail_fee,
             split: &job.split,
             delivered: &job.wish.delivered,
             recipients: &context.recipients(&job.payer),

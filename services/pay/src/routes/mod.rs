@@ -6,6 +6,8 @@ mod contracts;
 mod fees;
 mod holds;
 mod page;
+mod payouts;
+mod rails;
 mod receipts;
 mod shares;
 mod statements;
@@ -55,6 +57,10 @@ pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
         .routes(routes!(statements::proof))
         .routes(routes!(shares::share_list))
         .routes(routes!(shares::share_accept))
+        .routes(routes!(payouts::onboard))
+        .routes(routes!(payouts::payout))
+        .routes(routes!(payouts::payouts))
+        .routes(routes!(rails::rails))
         .route("/checkout/{id}", axum::routing::get(page::page).post(page::form_post))
         .route("/checkout/{id}/{outcome}", axum::routing::post(page::button_post))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

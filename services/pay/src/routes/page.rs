@@ -115,7 +115,7 @@ async fn press(
     let target = match outcome {
         RailOutcome::Failed => format!("{path}?failed=true"),
         RailOutcome::Cancelled => public.absolute(&row.cancel_url),
-        RailOutcome::Paid => match pay.ended_wait(id).await?.state()? {
+        _ => match pay.ended_wait(id).await?.state()? {
             CheckoutState::Refunded => path.to_owned(),
             _ => public.absolute(&row.success_url),
         },
@@ -125,7 +125,7 @@ async fn press(
 
 async fn sandbox_row(pay: &Pay, id: CheckoutId) -> Result<CheckoutRow, PayError> {
     let row = pay.checkout_row(id).await?;
-    if row.rail != SANDBOX {
+    if row.rail != SANDBOX || !pay.context.rails.is_open(SANDBOX) {
         return Err(PayError::NotFound("payment page"));
     }
     Ok(row)

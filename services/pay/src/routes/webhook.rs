@@ -14,7 +14,7 @@ use crate::WebhookReceipt;
 #[utoipa::path(
     post, path = "/api/webhook/{rail}", tag = "rails",
     request_body(content = String, content_type = "application/json"),
-    params(("rail" = String, Path, description = "The rail: `sandbox`")),
+    params(("rail" = String, Path, description = "The rail: `sandbox`, `stripe`")),
     responses(
         (status = 200, description = "It is stored", body = WebhookReceipt),
         (status = 400, description = "It cannot be read", body = ProblemDocument),

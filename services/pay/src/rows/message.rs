@@ -2,7 +2,7 @@ use diesel::prelude::*;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::{HoldId, RailMessageId};
 use imajin_money::Money;
-use imajin_rails::RailOutcome;
+use imajin_rails::{RailEvent, RailOutcome};
 use imajin_store::{SealedRow, sealed_row};
 use serde::Serialize;
 
@@ -52,7 +52,9 @@ pub(crate) enum MessageResult {
     Failed,
     /// The checkout was ended.
     Cancelled,
-    /// It changed nothing: the checkout had ended, or there is none.
+    /// What it says about a payment was noted.
+    Noted,
+    /// It changed nothing: the checkout had ended, there is none, or the rail says that it is not so.
     Ignored,
 }
 
@@ -65,6 +67,7 @@ impl MessageResult {
             Self::Unmatched => "unmatched",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Noted => "noted",
             Self::Ignored => "ignored",
         }
     }
@@ -77,26 +80,39 @@ impl MessageResult {
     }
 }
 
-pub(crate) const fn outcome_text(outcome: RailOutcome) -> &'static str {
-    match outcome {
-        RailOutcome::Paid => "paid",
-        RailOutcome::Failed => "failed",
-        RailOutcome::Cancelled => "cancelled",
-    }
-}
-
 impl MessageRow {
     pub(crate) fn outcome(&self) -> Result<RailOutcome, PayError> {
-        let outcomes = [RailOutcome::Paid, RailOutcome::Failed, RailOutcome::Cancelled];
         let unknown = || PayError::damaged(Self::TABLE, &self.id.to_string(), "the outcome is none");
-        outcomes
+        RailOutcome::ALL
             .into_iter()
-            .find(|outcome| outcome_text(*outcome) == self.outcome)
+            .find(|outcome| outcome.as_str() == self.outcome)
             .ok_or_else(unknown)
     }
 
     pub(crate) fn money(&self) -> Result<Money, PayError> {
         money(Self::TABLE, &self.id.to_string(), self.amount, &self.asset)
+    }
+
+    /// What the message says, as it was stored.
+    pub(crate) fn event(&self) -> Result<RailEvent, PayError> {
+        Ok(RailEvent {
+            id: self.event_id.clone(),
+            checkout: self.checkout_id.parse().ok(),
+            outcome: self.outcome()?,
+            amount: self.money()?,
+            reference: self.reference.clone(),
+            time: self.occurred_at,
+        })
+    }
+
+    /// Takes over what the rail says is true.
+    pub(crate) fn event_set(&mut self, event: &RailEvent) {
+        self.checkout_id = event.checkout.map(|checkout| checkout.to_string()).unwrap_or_default();
+        event.outcome.as_str().clone_into(&mut self.outcome);
+        self.asset = event.amount.asset.to_string();
+        self.amount = event.amount.amount.micros();
+        self.reference.clone_from(&event.reference);
+        self.occurred_at = event.time;
     }
 
     /// The ledger's key for what this message books.

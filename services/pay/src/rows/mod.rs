@@ -2,15 +2,21 @@
 
 mod checkout;
 mod contract;
+mod dispute;
 mod fees;
 mod message;
+mod payment;
+mod payout;
 mod receipt;
 mod share;
 
 pub(crate) use checkout::{CheckoutRow, SplitRow, state_parse, state_text};
 pub(crate) use contract::{ContractRow, FlowRow};
+pub(crate) use dispute::DisputeRow;
 pub(crate) use fees::FeesRow;
-pub(crate) use message::{MessageResult, MessageRow, outcome_text};
+pub(crate) use message::{MessageResult, MessageRow};
+pub(crate) use payment::PaymentRow;
+pub(crate) use payout::{FAILED, PartRow, PayeeRow, PayoutRow, SENT, WAITING};
 pub(crate) use receipt::{PartyRow, ReceiptRow, SalesRow};
 pub(crate) use share::{ShareOutcome, ShareRow, ShareState};
 

@@ -3,14 +3,16 @@
 use std::sync::atomic::Ordering;
 
 use imajin_kernel::Span;
-use imajin_pay::audit;
+use imajin_pay::{SandboxUse, audit};
 use imajin_rails::RailOutcome;
 use imajin_store::{Finding, StoreError, parity, tamper};
+use imajin_testkit::stripe_peer::{PeerOptions, StripePeer};
 use imajin_testkit::{Backend, on_both};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::cards::{Cards, config};
 use crate::world::World;
 
 on_both!(
@@ -33,7 +35,30 @@ const SALES: [&str; 6] = [
 /// The tables of what follows it.
 const AFTER_SALES: [&str; 4] = ["contract_flows", "contracts", "fee_schedules", "held_shares"];
 
-/// At least one row in every table, and payments in every state.
+/// A node with a card processor and the sandbox, with at least one row in every table and payments in every state.
+async fn filled(backend: Backend) -> Cards {
+    let both = |peer: &StripePeer| {
+        let mut config = config(peer);
+        config.rails.sandbox = SandboxUse::On;
+        config
+    };
+    let cards = Cards::with(backend, PeerOptions::live, both).await;
+    let (known, unknown) = (cards.checkout("by card").await, cards.checkout("by card, later").await);
+    let paid_out = cards.checkout("by card, again").await;
+    let intent = cards.pays(&known).await;
+    cards.peer.dispute_open(&intent, 500).unwrap();
+    cards.follow().await;
+    crate::payouts::onboard(&cards, "mira").await;
+    cards.pays(&paid_out).await;
+    let body = json!({"currency": "USD"});
+    cards.world.post("mira", "/pay/api/payout", Some("k2"), &body).await;
+    cards.follow().await;
+    cards.peer.fees_later(true);
+    cards.pays(&unknown).await;
+    fill(&cards.world).await;
+    cards
+}
+
 async fn fill(world: &World) {
     world.checkout("waits").await;
     let settled = world.checkout("pays").await;
@@ -116,8 +141,7 @@ async fn every_single_column_of_the_log_is_covered(backend: Backend) {
 }
 
 async fn every_column_is_covered(backend: Backend, is_asked: impl Fn(&str) -> bool + Send + Sync + 'static) {
-    let world = World::new(backend).await;
-    fill(&world).await;
+    let Cards { world, .. } = filled(backend).await;
     world.audit_clean().await;
     let keyring = world.keyring.clone();
     let missed: Result<Vec<String>, StoreError> = world
@@ -154,6 +178,11 @@ async fn a_deleted_row_is_missed(backend: Backend) {
     for table in [
         "receipts",
         "receipt_parties",
+        "rail_payments",
+        "disputes",
+        "payouts",
+        "payout_parts",
+        "rail_messages",
         "checkouts",
         "splits",
         "ledger_entries",
@@ -164,8 +193,7 @@ async fn a_deleted_row_is_missed(backend: Backend) {
         "held_shares",
         "fee_schedules",
     ] {
-        let world = World::new(backend).await;
-        fill(&world).await;
+        let Cards { world, .. } = filled(backend).await;
         let keyring = world.keyring.clone();
         let findings: Result<Vec<Finding>, StoreError> = world
             .db

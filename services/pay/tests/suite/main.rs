@@ -1,19 +1,26 @@
 //! Pay as its callers see it: over HTTP, through its client, on SQLite and on Postgres.
 #![cfg(test)]
 
+mod alike;
 mod audits;
+mod cards;
 mod chain;
 mod checkouts;
 mod contracts;
 mod crashes;
+mod disputes;
 mod fakes;
 mod fees;
 mod holds;
 mod messages;
 mod pages;
 mod path;
+mod payouts;
 mod receipts;
 mod remote;
 mod shares;
 mod statements;
+mod stripe;
+mod stripe_away;
+mod stripe_refusals;
 mod world;

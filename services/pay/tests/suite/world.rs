@@ -82,7 +82,7 @@ impl World {
         Self::assemble(database, clock, env, keyring, seller, config).await
     }
 
-    async fn assemble(
+    pub(crate) async fn assemble(
         database: TestDatabase,
         clock: ManualClock,
         env: Env,

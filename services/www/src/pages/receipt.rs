@@ -118,6 +118,14 @@ fn page(receipt: &ReceiptView, order: Option<&OrderView>, names: &Names, shell: 
         amount: amount_text(fee.amount, body.gross.asset),
         amount_micros: fee.amount.micros(),
     };
+    // What the processor has kept is shown as what it is: a fee, and nobody's income here.
+    let rail_row = body.rail_fee.map(|kept| FeeRow {
+        name: "payment".to_owned(),
+        recipient_name: body.rail.clone(),
+        percent: part_percent(kept, body.gross.amount),
+        amount: amount_text(kept, body.gross.asset),
+        amount_micros: kept.micros(),
+    });
     ReceiptPage {
         shell,
         receipt_id: body.id.to_string(),
@@ -134,7 +142,7 @@ fn page(receipt: &ReceiptView, order: Option<&OrderView>, names: &Names, shell: 
         payer_did: message.to.as_ref().map(Did::to_string).unwrap_or_default(),
         gross: money_text(&body.gross),
         gross_micros: body.gross.amount.micros(),
-        fees: body.fees.iter().map(fee_row).collect(),
+        fees: body.fees.iter().map(fee_row).chain(rail_row).collect(),
         fee_schedule: String::new(),
         legs: body.legs.iter().map(|leg| leg_row(leg, &body.gross, names)).collect(),
         is_test: body.test_money,

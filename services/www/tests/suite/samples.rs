@@ -166,6 +166,7 @@ pub(crate) fn receipt_sample() -> ReceiptView {
         releases: Vec::new(),
         rail: "sandbox".to_owned(),
         rail_reference: "rlm_1".to_owned(),
+        rail_fee: None,
         test_money: true,
         ledger_entry: ReceiptLedgerEntry {
             id: EntryId::from_bytes([7; 16]),

@@ -126,6 +126,7 @@ impl World {
             site,
             node_name: "Kulturhaus Linden".to_owned(),
             node_did: did(8),
+            test_money: true,
             auth,
             pay: PayClient::local(fakes.clone()),
             events: EventsClient::local(fakes.clone()),

@@ -1,0 +1,4 @@
+DROP TABLE payout_parts;
+DROP TABLE payouts;
+DROP TABLE payees;
+DROP TABLE disputes;

@@ -1,0 +1,87 @@
+//! Who has an account at a rail.
+
+use diesel::prelude::*;
+use imajin_did::Did;
+use imajin_store::{Conn, SealedRow, for_update};
+
+use crate::PayError;
+use crate::context::Context;
+use crate::rows::PayeeRow;
+use crate::schema::payees;
+
+/// Somebody's account at a rail, its seal checked.
+pub(crate) fn payee_find(
+    conn: &mut Conn,
+    context: &Context,
+    rail: &str,
+    did: &Did,
+) -> Result<Option<PayeeRow>, PayError> {
+    let row: Option<PayeeRow> = payees::table
+        .find((rail, did.canonical().to_string()))
+        .select(PayeeRow::as_select())
+        .first(conn)
+        .optional()?;
+    Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
+}
+
+/// Keeps a new account, unless there is one.
+pub(crate) fn payee_keep(
+    conn: &mut Conn,
+    context: &Context,
+    rail: &str,
+    did: &Did,
+    account: &str,
+    country: &str,
+) -> Result<PayeeRow, PayError> {
+    if let Some(row) = payee_find(conn, context, rail, did)? {
+        return Ok(row);
+    }
+    let now = context.now();
+    let row = PayeeRow {
+        rail: rail.to_owned(),
+        did: did.canonical().to_string(),
+        account: account.to_owned(),
+        country: country.to_owned(),
+        ready: false,
+        created_at: now,
+        updated_at: now,
+        row_seal: Vec::new(),
+    };
+    Ok(row.insert(conn, &context.sealer)?)
+}
+
+/// Notes whether an account can be paid. `false`: nobody here has it.
+pub(crate) fn payee_note(
+    conn: &mut Conn,
+    context: &Context,
+    rail: &str,
+    account: &str,
+    ready: bool,
+) -> Result<bool, PayError> {
+    let row: Option<PayeeRow> = for_update!(
+        conn,
+        payees::table
+            .filter(payees::rail.eq(rail))
+            .filter(payees::account.eq(account))
+            .select(PayeeRow::as_select()) => first
+    )
+    .optional()?;
+    let Some(row) = row else { return Ok(false) };
+    let mut row = row.intact(&context.sealer)?;
+    row.ready = ready;
+    row.updated_at = context.now();
+    row.save(conn, &context.sealer)?;
+    Ok(true)
+}
+
+/// Who can be paid at a rail.
+pub(crate) fn payees_ready(conn: &mut Conn, context: &Context, rail: &str) -> Result<Vec<PayeeRow>, PayError> {
+    let rows: Vec<PayeeRow> = payees::table
+        .filter(payees::rail.eq(rail))
+        .filter(payees::ready.eq(true))
+        .order_by(payees::did)
+        .select(PayeeRow::as_select())
+        .load(conn)?;
+    let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
+    Ok(intact.collect::<Result<_, _>>()?)
+}

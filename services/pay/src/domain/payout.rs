@@ -1,0 +1,343 @@
+//! Balances that go to their owners through a rail.
+//!
+//! What somebody owes is paid first. The rest, in whole coins, leaves the balance at once and is on its way until the
+//! rail has made a transfer out of each payment that the money came with; what the rail will not send comes back.
+
+use diesel::prelude::*;
+use imajin_did::Did;
+use imajin_kernel::id::PayoutId;
+use imajin_ledger::{AccountKey, Command, EntryKind, Movement, Posting, Purpose, account_fetch};
+use imajin_money::{Amount, Asset, Money};
+use imajin_pay_api::CheckoutState;
+use imajin_rails::Rail;
+use imajin_store::{Conn, SealedRow, for_update, outbox};
+use serde::{Deserialize, Serialize};
+
+use super::checkout_find;
+use super::payee::payee_find;
+use super::payment::payment_lock;
+use super::payout_list::{PayoutView, payout_view};
+use crate::PayError;
+use crate::context::Context;
+use crate::rows::{FAILED, PartRow, PaymentRow, PayoutRow, SENT, WAITING};
+use crate::schema::{disputes, payout_parts, payouts, rail_payments};
+
+/// The outbox topic of transfers that the rail has not made.
+pub(crate) const RAIL_TRANSFER: &str = "rail_transfer";
+/// The most transfers of one payout: the rest of a balance goes with the next one.
+const PARTS_MAX: usize = 100;
+/// Payments that are looked at for what is left of them.
+const PAYMENTS_MAX: i64 = 2_000;
+
+/// What the worker tells the rail.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TransferOrder {
+    pub(crate) payout: PayoutId,
+    pub(crate) part: i64,
+}
+
+/// Sends a balance, or a part of it, on its way.
+pub(crate) fn payout_make(
+    conn: &mut Conn,
+    context: &Context,
+    rail: &dyn Rail,
+    payee: &Did,
+    asset: Asset,
+    wanted: Option<Money>,
+) -> Result<PayoutView, PayError> {
+    let account = payee_find(conn, context, rail.name(), payee)?.filter(|row| row.ready);
+    let account = account.ok_or_else(|| PayError::State {
+        detail: format!("You have no account at {} that can be paid.", rail.name()),
+        hint: "Set it up with POST /pay/api/connect/onboard, and complete it there.",
+    })?;
+    let id: PayoutId = context.env.new_id();
+    debt_repay(conn, context, payee, asset, &id.to_string())?;
+    let available = balance(conn, context, payee, asset, Purpose::Available)?;
+    let takes_all = wanted.is_none();
+    let wanted = wanted.map_or(available, |wanted| wanted.amount.micros());
+    let money = rail.payable(Money::new(amount(wanted)?, asset));
+    if money.is_zero() {
+        return Err(PayError::State {
+            detail: "There is nothing to pay out: less than one coin is left, or less was asked for.".to_owned(),
+            hint: "GET /pay/api/balance shows what you have and what you owe.",
+        });
+    }
+    let mut row = PayoutRow {
+        id,
+        did: payee.canonical().to_string(),
+        rail: rail.name().to_owned(),
+        account: account.account,
+        asset: asset.to_string(),
+        amount: money.amount.micros(),
+        created_at: context.now(),
+        row_seal: Vec::new(),
+    };
+    let (parts, left) = parts_allocate(conn, context, &row)?;
+    row.amount = row.amount.saturating_sub(left);
+    if row.amount == 0 || (left > 0 && !takes_all) {
+        return Err(PayError::State {
+            detail: format!(
+                "At {} there is {} to send now: the rest came another way.",
+                row.rail,
+                row.money()?
+            ),
+            hint: "Ask for at most that much, or for all.",
+        });
+    }
+    let movements = vec![
+        Movement::new(
+            AccountKey::of(payee, asset, Purpose::Available),
+            row.amount.saturating_neg(),
+        ),
+        Movement::new(AccountKey::rail(&row.rail, asset), row.amount),
+    ];
+    post(conn, context, EntryKind::Payout, row.ledger_key(), &row, movements)?;
+    for part in parts {
+        let order = TransferOrder {
+            payout: id,
+            part: part.part,
+        };
+        part.insert(conn, &context.sealer)?;
+        let key = format!("{id}/{}", order.part);
+        outbox::enqueue(conn, &context.sealer, &context.env, RAIL_TRANSFER, &key, &order)?;
+    }
+    let row = row.insert(conn, &context.sealer)?;
+    payout_view(conn, context, &row)
+}
+
+/// Pays what somebody owes from what they have.
+fn debt_repay(conn: &mut Conn, context: &Context, owner: &Did, asset: Asset, why: &str) -> Result<(), PayError> {
+    let owed = balance(conn, context, owner, asset, Purpose::Debt)?.saturating_neg();
+    let available = balance(conn, context, owner, asset, Purpose::Available)?;
+    let paid = owed.min(available);
+    if paid <= 0 {
+        return Ok(());
+    }
+    let posting = Posting {
+        key: format!("repay/{why}"),
+        kind: EntryKind::Repayment,
+        reference: why.to_owned(),
+        movements: vec![
+            Movement::new(AccountKey::of(owner, asset, Purpose::Available), paid.saturating_neg()),
+            Movement::new(AccountKey::of(owner, asset, Purpose::Debt), paid),
+        ],
+    };
+    context.ledger.execute_one(conn, &Command::Post(posting))??;
+    Ok(())
+}
+
+pub(crate) fn balance(
+    conn: &mut Conn,
+    context: &Context,
+    owner: &Did,
+    asset: Asset,
+    purpose: Purpose,
+) -> Result<i64, PayError> {
+    let account = account_fetch(conn, &context.sealer, &AccountKey::of(owner, asset, purpose))?;
+    Ok(account.map_or(0, |account| account.balance_units))
+}
+
+pub(crate) fn amount(units: i64) -> Result<Amount, PayError> {
+    Amount::from_micros(units).map_err(|_negative| PayError::invalid("amount", "must be more than zero"))
+}
+
+/// Finds payments whose money is not passed on yet, oldest first, until they make up the payout; says how much of it no
+/// payment is left for.
+fn parts_allocate(conn: &mut Conn, context: &Context, payout: &PayoutRow) -> Result<(Vec<PartRow>, i64), PayError> {
+    let candidates: Vec<String> = rail_payments::table
+        .filter(rail_payments::rail.eq(&payout.rail))
+        .filter(rail_payments::asset.eq(&payout.asset))
+        .filter(rail_payments::fee.is_not_null())
+        .filter(
+            rail_payments::passed_on.is_null().or(rail_payments::passed_on
+                .assume_not_null()
+                .lt(rail_payments::amount - rail_payments::fee.assume_not_null())),
+        )
+        .order_by((rail_payments::paid_at, rail_payments::reference))
+        .limit(PAYMENTS_MAX)
+        .select(rail_payments::reference)
+        .load(conn)?;
+    let (mut left, mut parts) = (payout.amount, Vec::new());
+    for reference in candidates {
+        if left == 0 || parts.len() >= PARTS_MAX {
+            break;
+        }
+        let Some(mut payment) = payment_lock(conn, context, &payout.rail, &reference)? else {
+            continue;
+        };
+        let units = left_of(conn, context, &payment)?.min(left);
+        if units <= 0 {
+            continue;
+        }
+        payment.passed_on = Some(payment.passed_on.unwrap_or(0).saturating_add(units));
+        payment.save(conn, &context.sealer)?;
+        left = left.saturating_sub(units);
+        parts.push(PartRow {
+            payout_id: payout.id,
+            part: i64::try_from(parts.len()).unwrap_or(i64::MAX),
+            payment: reference,
+            amount: units,
+            state: WAITING.to_owned(),
+            reference: None,
+            reversed: None,
+            problem: None,
+            updated_at: context.now(),
+            row_seal: Vec::new(),
+        });
+    }
+    Ok((parts, left))
+}
+
+/// What of a payment can still be passed on: only a payment that was split and that nobody disputes.
+fn left_of(conn: &mut Conn, context: &Context, payment: &PaymentRow) -> Result<i64, PayError> {
+    let Ok(checkout) = payment.checkout_id.parse() else {
+        return Ok(0);
+    };
+    let checkout = checkout_find(conn, context, checkout)?;
+    let settled = match checkout {
+        Some(row) => {
+            row.state()? == CheckoutState::Settled && row.rail_reference.as_deref() == Some(&payment.reference)
+        }
+        None => false,
+    };
+    let disputed: i64 = disputes::table
+        .filter(disputes::rail.eq(&payment.rail))
+        .filter(disputes::payment.eq(&payment.reference))
+        .filter(disputes::state.ne("won"))
+        .count()
+        .get_result(conn)?;
+    if !settled || disputed > 0 {
+        return Ok(0);
+    }
+    let net = payment.amount.saturating_sub(payment.fee.unwrap_or(payment.amount));
+    Ok(net.saturating_sub(payment.passed_on.unwrap_or(0)))
+}
+
+/// A payout and one of its parts, as they stand.
+pub(crate) fn part_find(
+    conn: &mut Conn,
+    context: &Context,
+    id: PayoutId,
+    part: i64,
+) -> Result<(PayoutRow, PartRow), PayError> {
+    let row: PartRow = payout_parts::table
+        .find((id, part))
+        .select(PartRow::as_select())
+        .first(conn)?;
+    let payout: PayoutRow = payouts::table.find(id).select(PayoutRow::as_select()).first(conn)?;
+    Ok((payout.intact(&context.sealer)?, row.intact(&context.sealer)?))
+}
+
+/// The same, with the part locked until the transaction ends.
+fn part_lock(conn: &mut Conn, context: &Context, id: PayoutId, part: i64) -> Result<(PayoutRow, PartRow), PayError> {
+    let locked: i64 = for_update!(
+        &mut *conn,
+        payout_parts::table.find((id, part)).select(payout_parts::part) => first
+    )?;
+    part_find(conn, context, id, locked)
+}
+
+/// Notes what became of a transfer: its reference, or why the rail will not make it.
+pub(crate) fn part_end(
+    conn: &mut Conn,
+    context: &Context,
+    order: &TransferOrder,
+    made: &Result<String, String>,
+) -> Result<(), PayError> {
+    let (payout, mut part) = part_lock(conn, context, order.payout, order.part)?;
+    if part.state != WAITING {
+        return Ok(());
+    }
+    match made {
+        Ok(reference) => {
+            SENT.clone_into(&mut part.state);
+            part.reference = Some(reference.clone());
+        }
+        Err(problem) => {
+            FAILED.clone_into(&mut part.state);
+            part.problem = Some(problem.clone());
+            let units = part.amount;
+            back_book(conn, context, &payout, &mut part, units)?;
+            tracing::error!(payout = %payout.id, problem, "a part of a payout came back");
+        }
+    }
+    part.updated_at = context.now();
+    part.save(conn, &context.sealer)?;
+    Ok(())
+}
+
+/// Books what the rail says came back of a transfer, in all. `false`: there is no such transfer here.
+pub(crate) fn transfer_reversed(
+    conn: &mut Conn,
+    context: &Context,
+    rail: &str,
+    reference: &str,
+    all: Money,
+) -> Result<bool, PayError> {
+    let found: Option<(PayoutId, i64)> = payout_parts::table
+        .filter(payout_parts::reference.eq(reference))
+        .select((payout_parts::payout_id, payout_parts::part))
+        .first(conn)
+        .optional()?;
+    let Some((id, part)) = found else { return Ok(false) };
+    let (payout, mut part) = part_lock(conn, context, id, part)?;
+    if payout.rail != rail || payout.money()?.asset != all.asset {
+        return Ok(false);
+    }
+    let units = all.amount.micros().min(part.amount);
+    if units > part.reversed.unwrap_or(0) {
+        back_book(conn, context, &payout, &mut part, units)?;
+        part.updated_at = context.now();
+        part.save(conn, &context.sealer)?;
+    }
+    Ok(true)
+}
+
+/// Brings what has come back of a part to `units`: to the payee's balance, and to what the payment still has.
+fn back_book(
+    conn: &mut Conn,
+    context: &Context,
+    payout: &PayoutRow,
+    part: &mut PartRow,
+    units: i64,
+) -> Result<(), PayError> {
+    let more = units.saturating_sub(part.reversed.unwrap_or(0));
+    let asset = payout.money()?.asset;
+    let movements = vec![
+        Movement::new(AccountKey::rail(&payout.rail, asset), more.saturating_neg()),
+        Movement::new(AccountKey::of(&payout.payee()?, asset, Purpose::Available), more),
+    ];
+    post(
+        conn,
+        context,
+        EntryKind::Payout,
+        part.back_key(units),
+        payout,
+        movements,
+    )?;
+    part.reversed = Some(units);
+    if let Some(mut payment) = payment_lock(conn, context, &payout.rail, &part.payment)? {
+        payment.passed_on = Some(payment.passed_on.unwrap_or(0).saturating_sub(more));
+        payment.save(conn, &context.sealer)?;
+    }
+    Ok(())
+}
+
+fn post(
+    conn: &mut Conn,
+    context: &Context,
+    kind: EntryKind,
+    key: String,
+    payout: &PayoutRow,
+    movements: Vec<Movement>,
+) -> Result<(), PayError> {
+    let posting = Posting {
+        key,
+        kind,
+        reference: payout.id.to_string(),
+        movements,
+    };
+    context.ledger.execute_one(conn, &Command::Post(posting))??;
+    Ok(())
+}

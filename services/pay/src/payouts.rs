@@ -1,0 +1,235 @@
+//! Accounts of payees at a rail, and balances on their way there.
+
+use std::sync::Arc;
+
+use imajin_did::Did;
+use imajin_kernel::id::PayoutId;
+use imajin_ledger::{Owner, Purpose, account_list};
+use imajin_money::{Amount, Money};
+use imajin_rails::{Rail, RailError, RailPayee, RailTransfer};
+use imajin_store::Conn;
+use imajin_store::outbox::OutboxRow;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::context::Context;
+use crate::domain::holds::MoneyRequest;
+use crate::domain::payee::{payee_find, payee_keep, payee_note, payees_ready};
+use crate::domain::payout::{self, TransferOrder};
+use crate::domain::payout_list::{self, PayoutView};
+use crate::rows::PayeeRow;
+use crate::{Pay, PayError};
+
+/// An account at a rail as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PayeeView {
+    /// The rail.
+    pub(crate) rail: String,
+    /// Its country.
+    pub(crate) country: String,
+    /// Whether it can be paid.
+    pub(crate) ready: bool,
+    /// Where it is completed; each request makes a new link, which works once and for some minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
+}
+
+impl PayeeView {
+    fn of(row: &PayeeRow, url: Option<String>) -> Self {
+        Self {
+            rail: row.rail.clone(),
+            country: row.country.clone(),
+            ready: row.ready,
+            url,
+        }
+    }
+}
+
+impl Pay {
+    /// The rail that sends money to payees.
+    fn rail_paying(&self) -> Result<&Arc<dyn Rail>, PayError> {
+        self.context.rails.paying_out().ok_or_else(|| PayError::State {
+            detail: "Nothing at this node sends money to payees.".to_owned(),
+            hint: "Ask the node's operator to set up a rail that does.",
+        })
+    }
+
+    /// Makes somebody's account at the rail, once, and a link where they complete it.
+    pub(crate) async fn payee_onboard(
+        &self,
+        did: Did,
+        country: String,
+        return_path: &str,
+        request: (imajin_web::Verified, Vec<u8>),
+    ) -> Result<PayeeView, PayError> {
+        let rail = Arc::clone(self.rail_paying()?);
+        let (name, who) = (rail.name(), did.clone());
+        let known = self
+            .read(move |conn, context| payee_find(conn, context, name, &who))
+            .await?;
+        let account = if let Some(row) = known {
+            row.account
+        } else {
+            let (did, country) = (did.clone(), country.clone());
+            rail.payee_make(&RailPayee { did, country }).await?
+        };
+        let row = self
+            .write(move |conn, context| {
+                let row = payee_keep(conn, context, name, &did, &account, &country)?;
+                context.signed_append(conn, &request.0, "payee.onboard", &row.account, &request.1)?;
+                Ok(row)
+            })
+            .await?;
+        let url = rail.payee_link(&row.account, return_path).await?;
+        // They may have completed it long ago, and the message about that may have been lost.
+        let ready = rail.payee_ready(&row.account).await?;
+        let row = PayeeRow { ready, ..row };
+        let account = row.account.clone();
+        self.write(move |conn, context| payee_note(conn, context, name, &account, ready))
+            .await?;
+        Ok(PayeeView::of(&row, Some(url)))
+    }
+
+    /// Somebody's account at the rail.
+    pub(crate) async fn payee_view(&self, did: Did) -> Result<Option<PayeeView>, PayError> {
+        let Ok(rail) = self.rail_paying() else { return Ok(None) };
+        let name = rail.name();
+        let row = self.read(move |conn, context| payee_find(conn, context, name, &did));
+        Ok(row.await?.map(|row| PayeeView::of(&row, None)))
+    }
+
+    /// Sends the signer's balance on its way, once for each idempotency key.
+    pub(crate) async fn payout(
+        &self,
+        request: MoneyRequest,
+        wanted: Money,
+        all: bool,
+    ) -> Result<(PayoutView, bool), PayError> {
+        let rail = Arc::clone(self.rail_paying()?);
+        if rail.is_test() != wanted.asset.is_test() {
+            return Err(PayError::NoRail {
+                asset: wanted.asset.to_string(),
+            });
+        }
+        let made = self
+            .write(move |conn, context| {
+                let owner = request.verified.did().clone();
+                if let Some(body) = request.key.replayed(conn, context, &owner)? {
+                    context.nonce_spend(conn, &request.verified)?;
+                    let id: PayoutId = String::from_utf8_lossy(&body)
+                        .parse()
+                        .map_err(|_unreadable| PayError::Fault("a kept answer cannot be read".to_owned()))?;
+                    return Ok((payout_list::payout_fetch(conn, context, id)?, true));
+                }
+                let amount = (!all).then_some(wanted);
+                let view = payout::payout_make(conn, context, rail.as_ref(), &owner, wanted.asset, amount)?;
+                let id = view.id.to_string();
+                context.signed_append(conn, &request.verified, "payout.request", &id, &request.body)?;
+                request.key.store(conn, context, &owner, 201, id.as_bytes())?;
+                Ok((view, false))
+            })
+            .await?;
+        self.wake.notify_one();
+        Ok(made)
+    }
+
+    /// Somebody's payouts.
+    pub(crate) async fn payouts_of(&self, did: Did) -> Result<Vec<PayoutView>, PayError> {
+        self.read(move |conn, context| payout_list::payout_list(conn, context, &did))
+            .await
+    }
+
+    /// Sends on its way what has come to at least the threshold, for everybody who can be paid.
+    ///
+    /// # Errors
+    /// When the database does not answer; what fails for one payee is logged.
+    pub async fn payouts_batch(&self) -> Result<usize, imajin_kernel::Problem> {
+        let Some(threshold) = self.context.config.rails.payout_threshold else {
+            return Ok(0);
+        };
+        let Ok(rail) = self.rail_paying() else { return Ok(0) };
+        let (rail, name) = (Arc::clone(rail), rail.name());
+        let payees = self
+            .read(move |conn, context| payees_ready(conn, context, name))
+            .await?;
+        let mut made: usize = 0;
+        for payee in payees {
+            let Ok(did) = payee.did.parse::<Did>() else { continue };
+            // Whoever may not act at this node is not paid by itself either.
+            if self.site.identities.caller_keys(&did).await.is_err() {
+                continue;
+            }
+            let rail = Arc::clone(&rail);
+            let sent = self
+                .write(move |conn, context| payee_batch(conn, context, rail.as_ref(), &did, threshold))
+                .await;
+            match sent {
+                Ok(count) => made = made.saturating_add(count),
+                Err(error) => tracing::warn!(payee = payee.did, %error, "a payout was not made"),
+            }
+        }
+        if made > 0 {
+            self.wake.notify_one();
+        }
+        Ok(made)
+    }
+
+    /// Has the rail make a transfer.
+    pub(crate) async fn transfer_send(&self, item: &OutboxRow) -> Result<(), PayError> {
+        let order: TransferOrder = item
+            .parse()
+            .map_err(|error| PayError::Fault(format!("a transfer cannot be read: {error}")))?;
+        let (payout, part) = (order.payout, order.part);
+        let (payout, part) = self
+            .read(move |conn, context| payout::part_find(conn, context, payout, part))
+            .await?;
+        let transfer = RailTransfer {
+            key: item.id.to_string(),
+            payout: payout.id.to_string(),
+            account: payout.account.clone(),
+            source: part.payment,
+            amount: Money::new(
+                Amount::from_micros(part.amount).map_err(|error| PayError::Fault(error.to_string()))?,
+                payout.money()?.asset,
+            ),
+        };
+        let made = match self.context.rail(&payout.rail)?.transfer(&transfer).await {
+            Ok(reference) => Ok(reference),
+            Err(RailError::Refused(problem)) => Err(problem),
+            Err(error) => return Err(error.into()),
+        };
+        let item = item.id;
+        let end = move |conn: &mut Conn, context: &Context| {
+            payout::part_end(conn, context, &order, &made)?;
+            Ok(imajin_store::outbox::done(conn, &context.sealer, &item, context.now())?)
+        };
+        self.write(end).await
+    }
+}
+
+fn payee_batch(
+    conn: &mut Conn,
+    context: &Context,
+    rail: &dyn Rail,
+    payee: &Did,
+    threshold: Amount,
+) -> Result<usize, PayError> {
+    let accounts = account_list(conn, &context.sealer, &Owner::Did(payee.canonical()))?;
+    let mut made: usize = 0;
+    for account in accounts {
+        let asset = account.key.asset;
+        if account.key.purpose != Purpose::Available || asset.is_test() != rail.is_test() {
+            continue;
+        }
+        let debt = payout::balance(conn, context, payee, asset, Purpose::Debt)?;
+        let left = Amount::from_micros(account.balance_units.saturating_add(debt).max(0)).unwrap_or(Amount::ZERO);
+        let payable = rail.payable(Money::new(left, asset));
+        if payable.is_zero() || payable.amount < threshold {
+            continue;
+        }
+        payout::payout_make(conn, context, rail, payee, asset, None)?;
+        made = made.saturating_add(1);
+    }
+    Ok(made)
+}

@@ -1,0 +1,75 @@
+use axum::Json;
+use axum::extract::State;
+use imajin_kernel::Timestamp;
+use imajin_rails::{SANDBOX, STRIPE, STRIPE_BUILT};
+use imajin_web::{Failure, Tier, Viewer};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::PayRoutes;
+
+/// The rails of the node.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RailList {
+    /// One line for each rail that this program knows.
+    rails: Vec<RailView>,
+}
+
+/// A rail.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RailView {
+    /// Its name.
+    name: String,
+    /// Whether this program was built with it.
+    built: bool,
+    /// Whether it takes payments.
+    open: bool,
+    /// Whether its money is test money; missing while it is not set up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test: Option<bool>,
+    /// Whether it sends money to payees.
+    pays_out: bool,
+    /// Whether it answered when it was asked last; missing before that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    works: Option<bool>,
+    /// When it was asked last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    asked_at: Option<Timestamp>,
+    /// What was wrong then; for the operator only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+/// The ways to pay here
+///
+/// Which rails are on, for test money or real money, and whether they work. For the operator each of them is asked now.
+#[utoipa::path(
+    get, path = "/api/rails", tag = "rails",
+    responses((status = 200, description = "The rails", body = RailList))
+)]
+pub(super) async fn rails(State(PayRoutes(pay)): State<PayRoutes>, viewer: Viewer) -> Result<Json<RailList>, Failure> {
+    let is_operator = viewer.session.is_some_and(|session| session.tier == Tier::Operator);
+    let mut views = Vec::new();
+    for (name, built) in [(SANDBOX, true), (STRIPE, STRIPE_BUILT)] {
+        let rail = pay.context.rails.get(name);
+        let health = match rail {
+            Some(rail) if is_operator => Some(rail.probe().await),
+            Some(rail) => Some(rail.health()),
+            None => None,
+        };
+        views.push(RailView {
+            name: name.to_owned(),
+            built,
+            open: pay.context.rails.is_open(name),
+            test: rail.map(|rail| rail.is_test()),
+            pays_out: rail.is_some_and(|rail| rail.pays_out()),
+            works: health.as_ref().and_then(|health| health.works),
+            asked_at: health.as_ref().and_then(|health| health.asked_at),
+            problem: health.and_then(|health| health.problem).filter(|_text| is_operator),
+        });
+    }
+    Ok(Json(RailList { rails: views }))
+}
