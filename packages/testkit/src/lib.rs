@@ -7,6 +7,7 @@
 //! - [`Cluster`]: a private Postgres server, and [`postgres()`], the one that the tests of a run share.
 //! - [`on_both!`]: the same tests over both databases.
 //! - `router` (cargo feature `router`): a service's routes, asked in this process.
+//! - [`SolanaPeer`] (cargo feature `solana-peer`): a Solana node with the real virtual machine.
 //! - `browser` (cargo feature `browser`): chromedriver and headless Chromium.
 //!
 //! The `imajin-testkit` binary starts one Postgres server for a whole run of tests.
@@ -19,6 +20,8 @@ mod error;
 mod guard;
 #[cfg(feature = "router")]
 mod router;
+#[cfg(feature = "solana-peer")]
+mod solana_peer;
 mod stamp;
 
 pub use cluster::{Cluster, ClusterOptions, POSTGRES_URL_VARIABLE, postgres};
@@ -27,3 +30,5 @@ pub use error::TestkitError;
 pub use guard::Guarded;
 #[cfg(feature = "router")]
 pub use router::Answer;
+#[cfg(feature = "solana-peer")]
+pub use solana_peer::SolanaPeer;
