@@ -8,6 +8,8 @@
 
 mod rail;
 mod sandbox;
+#[cfg(feature = "solana")]
+pub mod solana;
 
 pub use rail::{Headers, Opened, Rail, RailCheckout, RailError, RailEvent, RailOutcome, RailRefund, Refunded};
 pub use sandbox::{SANDBOX, SandboxOutcome, SandboxPayment, SandboxRail};

@@ -1,0 +1,9 @@
+//! The Solana rail against the real virtual machine with the real programs.
+#![cfg(test)]
+
+mod payees;
+mod payments;
+mod payouts;
+mod support;
+mod watching;
+mod wire;
