@@ -6,6 +6,7 @@
 //!   code; [`endpoint_answer`] is what the wallet is given to sign.
 //! - [`Watch`] looks for the payment by its [`reference`] until it is final, and [`judge`] says what it is.
 //! - [`Payout`] pays out of the node's [`Wallet`], within limits, once.
+//! - [`SolanaRail`] is all of it as a [`Rail`](crate::Rail), with its state in a [`SolanaStore`].
 //!
 //! Time is handed in, state is a plain value that goes in and comes out, and only [`Rpc`] speaks with anybody.
 //!
@@ -17,9 +18,12 @@ mod binding;
 mod coin;
 mod error;
 mod judge;
+mod keep;
 mod landed;
+mod message;
 mod payout;
 pub mod program;
+mod rail;
 mod request;
 mod rpc;
 mod split;
@@ -34,8 +38,10 @@ pub use binding::{AddressChallenge, BindingError, BoundAddress, CHALLENGE_MINUTE
 pub use coin::{Coin, KnownToken, MJN_MINT, Network, USDC_DEVNET_MINT, USDC_MINT};
 pub use error::SolanaError;
 pub use judge::{Finding, Sighting, judge};
+pub use keep::SolanaStore;
 pub use landed::{Landed, Move};
 pub use payout::{Payer, Payout, PayoutLimits, PayoutState, PayoutStep};
+pub use rail::{PaymentView, SolanaRail, Ticked};
 pub use request::{
     EndpointAnswer, EndpointInfo, EndpointRequest, Shown, endpoint_answer, reference, transaction_request_url,
     transfer_request_url,

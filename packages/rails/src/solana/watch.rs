@@ -14,6 +14,8 @@ use super::{Payment, backoff};
 
 /// So many transactions are fetched in one step.
 const FETCHED_MAX: usize = 32;
+/// So many are kept for the pages.
+const SHOWN_MAX: usize = 16;
 /// How often the chain is asked while the payment is awaited.
 const AWAITED: Span = Span::seconds(2);
 /// How often after it came, or after the checkout ended.
@@ -39,6 +41,8 @@ pub struct Watch {
     judged_until: Option<String>,
     /// The judged transactions that moved money, lest a server that forgot `judged_until` brings them again.
     judged: BTreeSet<String>,
+    /// The newest transactions that moved something or failed: for the pages.
+    shown: Vec<Sighting>,
     /// Transactions that may still be dropped, and their slots.
     unsettled: BTreeMap<String, u64>,
 }
@@ -82,8 +86,14 @@ impl Watch {
             failures: 0,
             judged_until: None,
             judged: BTreeSet::new(),
+            shown: Vec::new(),
             unsettled: BTreeMap::new(),
         }
+    }
+
+    /// The newest transactions that moved something or failed, the oldest of them first.
+    pub fn shown(&self) -> &[Sighting] {
+        &self.shown
     }
 
     /// Whether nothing more is to be expected.
@@ -194,6 +204,12 @@ impl Watch {
         }
         if !sighting.received.is_empty() {
             self.judged.insert(sighting.signature.clone());
+        }
+        if sighting.finding != Finding::Stray {
+            if self.shown.len() == SHOWN_MAX {
+                self.shown.remove(0);
+            }
+            self.shown.push(sighting.clone());
         }
     }
 }

@@ -4,6 +4,8 @@
 mod payees;
 mod payments;
 mod payouts;
+mod rail;
+mod store;
 mod support;
 mod watching;
 mod wire;

@@ -1,11 +1,11 @@
 //! What arrives, and what it is to the checkout.
 
 use imajin_kernel::Span;
-use imajin_rails::solana::program::{TokenMove, memo, sol_transfer, token_account_create, token_transfer};
+use imajin_rails::solana::program::{memo, sol_transfer, token_account_create};
 use imajin_rails::solana::{Address, Finding, Instruction, MJN_MINT, Payment, Shown, USDC_MINT, transfer_request_url};
 use serde_json::json;
 
-use crate::support::{NOW, World, address, shares, watch};
+use crate::support::{NOW, World, address, shares, token_transfer_of, watch};
 
 const GROSS: i64 = 10_000_000;
 const UNITS: u64 = 10_000_000;
@@ -17,22 +17,8 @@ async fn awaited(world: &World) -> Payment {
     world.plan(world.usdc, GROSS, &shares(2, GROSS)).await
 }
 
-/// A transfer of the buyer's tokens.
-fn tokens(world: &World, mint: &Address, to: &Address, units: u64, reference: &Address) -> Instruction {
-    let buyer = world.buyer();
-    token_transfer(&TokenMove {
-        mint,
-        decimals: 6,
-        source: &Address::token_account(&buyer, mint).unwrap(),
-        owner: &buyer,
-        destination: &Address::token_account(to, mint).unwrap(),
-        units,
-        reference,
-    })
-}
-
 fn to_node(world: &World, payment: &Payment, units: u64) -> Instruction {
-    tokens(world, &USDC_MINT, &world.wallet.address(), units, &payment.reference)
+    token_transfer_of(world, &USDC_MINT, &world.wallet.address(), units, &payment.reference)
 }
 
 #[tokio::test]
@@ -90,7 +76,7 @@ async fn the_right_total_in_the_wrong_parts_is_not_a_payment() {
     let world = World::new();
     let payment = awaited(&world).await;
     let parts = [(address(0), 4_000_000), (address(1), 6_000_000)];
-    let moves = parts.map(|(owner, units)| tokens(&world, &USDC_MINT, &owner, units, &payment.reference));
+    let moves = parts.map(|(owner, units)| token_transfer_of(&world, &USDC_MINT, &owner, units, &payment.reference));
     world.buyer_sends(&moves);
     let sighting = world.sighting(&payment).await;
     assert_eq!(sighting.finding, Finding::WrongAmount);
@@ -119,7 +105,7 @@ async fn another_token_and_sol_are_not_a_payment_in_usdc() {
     let account = Address::token_account(&node, &MJN_MINT).unwrap();
     world.buyer_sends(&[
         token_account_create(&buyer, &account, &node, &MJN_MINT),
-        tokens(&world, &MJN_MINT, &node, UNITS, &payment.reference),
+        token_transfer_of(&world, &MJN_MINT, &node, UNITS, &payment.reference),
     ]);
     let sighting = world.sighting(&payment).await;
     assert_eq!(sighting.finding, Finding::WrongToken);
@@ -237,7 +223,13 @@ async fn money_to_strangers_under_a_reference_pays_nothing() {
     let world = World::new();
     let payment = awaited(&world).await;
     world.test("test_tokens", json!([address(50), USDC_MINT, 0]));
-    world.buyer_sends(&[tokens(&world, &USDC_MINT, &address(50), UNITS, &payment.reference)]);
+    world.buyer_sends(&[token_transfer_of(
+        &world,
+        &USDC_MINT,
+        &address(50),
+        UNITS,
+        &payment.reference,
+    )]);
     let sighting = world.sighting(&payment).await;
     assert_eq!((&sighting.finding, sighting.received.len()), (&Finding::Stray, 0));
 }

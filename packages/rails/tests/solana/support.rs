@@ -6,6 +6,7 @@ use imajin_did::{Keyring, SecretKey};
 use imajin_kernel::id::CheckoutId;
 use imajin_kernel::{Env, ManualClock, Span, Timestamp};
 use imajin_money::{Amount, Asset};
+use imajin_rails::solana::program::{TokenMove, token_transfer};
 use imajin_rails::solana::{
     Address, Coin, EndpointRequest, Holding, Instruction, MJN_MINT, Message, Network, Payment, PlanInput, Priority,
     Report, Rpc, Share, Sighting, Standing, USDC_MINT, Wallet, Watch, endpoint_answer, reference,
@@ -170,6 +171,26 @@ impl World {
         assert_eq!(found.len(), 1, "{found:?}");
         found.remove(0)
     }
+}
+
+/// A transfer of the buyer's tokens, six decimals.
+pub(crate) fn token_transfer_of(
+    world: &World,
+    mint: &Address,
+    to: &Address,
+    units: u64,
+    reference: &Address,
+) -> Instruction {
+    let buyer = world.buyer();
+    token_transfer(&TokenMove {
+        mint,
+        decimals: 6,
+        source: &Address::token_account(&buyer, mint).unwrap(),
+        owner: &buyer,
+        destination: &Address::token_account(to, mint).unwrap(),
+        units,
+        reference,
+    })
 }
 
 /// Watches a payment that can be made for a quarter of an hour.

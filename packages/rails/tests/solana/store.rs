@@ -1,0 +1,74 @@
+//! What the node's database does for the rail.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use imajin_kernel::Timestamp;
+use imajin_kernel::id::CheckoutId;
+use imajin_rails::RailError;
+use imajin_rails::solana::{Payout, SolanaStore, Watch};
+
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) watches: Mutex<BTreeMap<CheckoutId, Watch>>,
+    pub(crate) payouts: Mutex<BTreeMap<String, Payout>>,
+    pub(crate) messages: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Memory {
+    pub(crate) fn messages_take(&self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.messages.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl SolanaStore for Memory {
+    async fn watch_save(&self, watch: &Watch, messages: &[Vec<u8>]) -> Result<(), RailError> {
+        let mut watches = self.watches.lock().unwrap();
+        watches.insert(watch.payment.checkout, watch.clone());
+        self.messages.lock().unwrap().extend_from_slice(messages);
+        Ok(())
+    }
+
+    async fn watch_fetch(&self, checkout: CheckoutId) -> Result<Option<Watch>, RailError> {
+        Ok(self.watches.lock().unwrap().get(&checkout).cloned())
+    }
+
+    async fn watches_due(&self, now: Timestamp, limit: usize) -> Result<Vec<Watch>, RailError> {
+        let watches = self.watches.lock().unwrap();
+        let due = watches
+            .values()
+            .filter(|watch| watch.next_at <= now && !watch.is_over(now));
+        Ok(due.take(limit).cloned().collect())
+    }
+
+    async fn payout_save(&self, before: Option<&Payout>, after: &Payout) -> Result<bool, RailError> {
+        let mut payouts = self.payouts.lock().unwrap();
+        if payouts.get(&after.key) != before {
+            return Ok(false);
+        }
+        payouts.insert(after.key.clone(), after.clone());
+        Ok(true)
+    }
+
+    async fn payout_fetch(&self, key: &str) -> Result<Option<Payout>, RailError> {
+        Ok(self.payouts.lock().unwrap().get(key).cloned())
+    }
+
+    async fn payouts_due(&self, now: Timestamp, limit: usize) -> Result<Vec<Payout>, RailError> {
+        let payouts = self.payouts.lock().unwrap();
+        let due = payouts
+            .values()
+            .filter(|payout| !payout.is_over() && payout.next_at <= now);
+        Ok(due.take(limit).cloned().collect())
+    }
+
+    async fn payouts_signed(&self, since: Timestamp) -> Result<Vec<Payout>, RailError> {
+        let payouts = self.payouts.lock().unwrap();
+        let signed = payouts
+            .values()
+            .filter(|payout| payout.signed_at.is_some_and(|at| at > since));
+        Ok(signed.cloned().collect())
+    }
+}
