@@ -27,6 +27,7 @@ mod time;
 
 pub use assets::{asset_url, assets_router};
 pub use href::href;
+pub(crate) use pages::pay_solana::wallet_href;
 pub use pages::{
     account::{BalanceRow, MePage, ReceiptDirection, ReceiptRow},
     directory::{DirectoryCounts, DirectoryPage, NodePage, NodeRow, NodeState},
@@ -41,6 +42,7 @@ pub use pages::{
     order::{OrderPage, OrderState, TicketLink},
     passkeys::{PasskeyItem, PasskeysPage},
     pay::{PayState, SandboxPayPage},
+    pay_solana::{SolanaPayPage, SolanaPayState, StrayPayment},
     profile::{ContactInput, ContactRow, PeoplePage, Person, ProfileEditPage, ProfileLinkRow, ProfilePage, WorkRow},
     receipt::{FeeRow, LegRow, PathStep, ReceiptPage},
     ticket::{TicketCard, TicketPage, TicketState},

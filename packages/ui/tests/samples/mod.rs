@@ -5,6 +5,7 @@ mod oidc;
 mod passkeys;
 mod people;
 mod profiles;
+mod solana;
 mod trade;
 
 use askama::Template;
@@ -114,6 +115,7 @@ pub(crate) fn all(ink: &Ink) -> Vec<Sample> {
     samples.extend(federation::samples(ink));
     samples.extend(passkeys::samples(ink));
     samples.extend(profiles::samples(ink));
+    samples.extend(solana::samples(ink));
     samples
 }
 
