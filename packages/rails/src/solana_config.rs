@@ -47,8 +47,8 @@ pub struct PayoutLimit {
 pub enum SolanaSetupError {
     /// This program was built without it.
     #[error(
-        "the rail `solana` is configured, and this program was built without it: build with `--features solana`, or take \
-         a release"
+        "the rail `solana` is configured, and this program was built without it: build with `--features solana`, or \
+         take a release"
     )]
     NotBuilt,
     /// A setting cannot be right.

@@ -2,6 +2,7 @@ use imajin_money::{Amount, Asset};
 use serde::{Deserialize, Serialize};
 
 use super::{Address, SolanaError};
+use crate::{SolanaConfig, SolanaSetupError};
 
 /// USD Coin on mainnet.
 pub const USDC_MINT: Address = Address::literal(b"EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v");
@@ -52,6 +53,29 @@ pub struct KnownToken {
 }
 
 impl Network {
+    /// The network of a configuration.
+    ///
+    /// # Errors
+    /// [`SolanaSetupError::Setting`], which names the setting.
+    pub fn of_config(config: &SolanaConfig) -> Result<Self, SolanaSetupError> {
+        let wrong = |text: &str| Err(SolanaSetupError::Setting(text.to_owned()));
+        match (config.network.as_str(), &config.usdc_mint) {
+            ("mainnet", None) => Ok(Self::Mainnet),
+            ("devnet", None) => Ok(Self::Devnet),
+            ("local", Some(mint)) => match mint.parse() {
+                Ok(usdc) => Ok(Self::Local { usdc }),
+                Err(_not_an_address) => wrong("`rails.solana.usdc_mint` is no address of Solana"),
+            },
+            ("local", None) => {
+                wrong("`rails.solana.usdc_mint` must say which token stands for USDC on a local network")
+            }
+            ("mainnet" | "devnet", Some(_)) => {
+                wrong("`rails.solana.usdc_mint` is for local networks only: the others have their own USDC")
+            }
+            _ => wrong("`rails.solana.network` must be mainnet, devnet or local"),
+        }
+    }
+
     /// Whether its money is worth nothing.
     pub const fn is_test(&self) -> bool {
         !matches!(self, Self::Mainnet)

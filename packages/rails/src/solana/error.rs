@@ -3,6 +3,7 @@ use imajin_money::{Amount, Asset};
 
 use super::rpc::RpcError;
 use super::wire::WireError;
+use crate::RailError;
 
 /// Why something cannot be done on Solana.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +63,15 @@ impl SolanaError {
             Self::Limit { .. } | Self::Balance { .. } => Code::Conflict,
             Self::WrongChain | Self::Wallet => Code::Internal,
             Self::Rpc(_) => Code::Unavailable,
+        }
+    }
+}
+
+impl From<SolanaError> for RailError {
+    fn from(error: SolanaError) -> Self {
+        match error {
+            SolanaError::Rpc(_) => Self::Unavailable(error.to_string()),
+            _ => Self::Refused(error.to_string()),
         }
     }
 }

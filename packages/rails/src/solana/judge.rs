@@ -60,6 +60,27 @@ impl Sighting {
         matches!(self.finding, Finding::Exact { .. }) && !self.late && !self.duplicate
     }
 
+    /// What is wrong with it and what becomes of it, for the pages; `None` when it pays.
+    pub fn explained(&self) -> Option<String> {
+        let text = match &self.finding {
+            Finding::Exact { .. } if self.duplicate => "This was paid before; what the node received is sent back.",
+            Finding::Exact { .. } if self.late => {
+                "It came after the time to pay; what the node received is sent back if the goods are gone."
+            }
+            Finding::Exact { .. } => return None,
+            Finding::WrongAmount => "The amount is not what was asked for; what the node received is sent back.",
+            Finding::WrongToken => {
+                "Another token arrived than was asked for; USDC and SOL are sent back, and no other token is taken."
+            }
+            Finding::Ambiguous => {
+                "It names more than this checkout, so whose money it is has to be decided by the operator of this node."
+            }
+            Finding::Failed { .. } => "This attempt failed on the chain, and nothing was paid.",
+            Finding::Stray => "It names this checkout, and pays nobody whom the checkout knows.",
+        };
+        Some(text.to_owned())
+    }
+
     /// What arrived at the node and does not pay: it can be sent back to who sent it. What payees received directly
     /// only they can send back.
     pub fn returnable<'a>(&'a self, node: &'a Address) -> impl Iterator<Item = &'a Move> {

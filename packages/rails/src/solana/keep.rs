@@ -5,14 +5,23 @@ use imajin_kernel::Timestamp;
 use imajin_kernel::id::CheckoutId;
 
 use super::{Payout, Watch};
-use crate::RailError;
+use crate::{RailError, RailEvent};
+
+/// A message of the rail: what it says, and as it is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RailMessage {
+    /// What [`Rail::verify`](crate::Rail::verify) reads in it.
+    pub event: RailEvent,
+    /// The signed message.
+    pub body: Vec<u8>,
+}
 
 /// Keeps the rail's state. Whatever it has answered for is durable.
 #[async_trait]
 pub trait SolanaStore: Send + Sync + 'static {
     /// Stores a watch in place of the one of its checkout, and takes `messages` as if they had come to the rail's
     /// webhook: both or none of it.
-    async fn watch_save(&self, watch: &Watch, messages: &[Vec<u8>]) -> Result<(), RailError>;
+    async fn watch_save(&self, watch: &Watch, messages: &[RailMessage]) -> Result<(), RailError>;
 
     /// The watch of a checkout.
     async fn watch_fetch(&self, checkout: CheckoutId) -> Result<Option<Watch>, RailError>;

@@ -38,7 +38,7 @@ pub use binding::{AddressChallenge, BindingError, BoundAddress, CHALLENGE_MINUTE
 pub use coin::{Coin, KnownToken, MJN_MINT, Network, USDC_DEVNET_MINT, USDC_MINT};
 pub use error::SolanaError;
 pub use judge::{Finding, Sighting, judge};
-pub use keep::SolanaStore;
+pub use keep::{RailMessage, SolanaStore};
 pub use landed::{Landed, Move};
 pub use payout::{Payer, Payout, PayoutLimits, PayoutState, PayoutStep};
 pub use rail::{PaymentView, SolanaRail, Ticked};

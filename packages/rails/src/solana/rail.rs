@@ -10,12 +10,12 @@ use imajin_kernel::{Env, Span};
 use imajin_money::{Amount, Money};
 use tokio::sync::Mutex;
 
-use super::keep::SolanaStore;
+use super::keep::{RailMessage, SolanaStore};
 use super::message::{Messages, events};
 use super::{
     Address, Coin, EndpointAnswer, EndpointInfo, EndpointRequest, Form, Network, Payer, Payment, Payout, PayoutLimits,
-    PayoutState, PlanInput, Priority, Report, Rpc, Share, Shown, SolanaError, Standing, Wallet, Watch, Watched,
-    endpoint_answer, reference, transaction_request_url, transfer_request_url,
+    PayoutState, PlanInput, Priority, Report, Rpc, RpcError, Share, Shown, SolanaError, Standing, Wallet, Watch,
+    Watched, endpoint_answer, reference, transaction_request_url, transfer_request_url,
 };
 use crate::solana_config::{SOLANA, SolanaConfig, SolanaSetupError};
 use crate::{Headers, Opened, Rail, RailCheckout, RailError, RailEvent, RailRefund, Refunded};
@@ -75,7 +75,7 @@ impl SolanaRail {
         env: Env,
     ) -> Result<Self, SolanaSetupError> {
         let wrong = |text: String| SolanaSetupError::Setting(text);
-        let network = network_of(&config)?;
+        let network = Network::of_config(&config)?;
         for limit in &config.payout_limits {
             let asset = limit.per_transaction.asset;
             let fits = network.coin(asset).is_ok() && limit.per_day.asset == asset;
@@ -239,18 +239,27 @@ impl SolanaRail {
         let mut ticked = Ticked::default();
         for watch in self.store.watches_due(self.env.now(), PER_TICK).await? {
             let problem = self.watch_step(&watch).await?;
-            ticked.count(problem);
+            let is_away = problem.as_ref().is_some_and(RpcError::is_away);
+            ticked.count(problem.map(|error| error.to_string()));
+            if is_away {
+                // Every other question would wait as long for its answer.
+                return Ok(ticked);
+            }
         }
         let one_at_a_time = self.paying.lock().await;
         for payout in self.store.payouts_due(self.env.now(), PER_TICK).await? {
             let problem = self.payout_step(&payout).await?;
+            let is_away = matches!(&problem, Some(SolanaError::Rpc(error)) if error.is_away());
             ticked.count(problem.map(|error| format!("payout {}: {error}", payout.key)));
+            if is_away {
+                break;
+            }
         }
         drop(one_at_a_time);
         Ok(ticked)
     }
 
-    async fn watch_step(&self, watch: &Watch) -> Result<Option<String>, RailError> {
+    async fn watch_step(&self, watch: &Watch) -> Result<Option<RpcError>, RailError> {
         let Watched {
             watch,
             reports,
@@ -260,12 +269,13 @@ impl SolanaRail {
         for report in reports {
             if let Report::Final(sighting) = report {
                 for event in events(&self.network, &self.address(), &watch, &sighting) {
-                    messages.push(self.messages.write(&event)?);
+                    let body = self.messages.write(&event)?;
+                    messages.push(RailMessage { event, body });
                 }
             }
         }
         self.store.watch_save(&watch, &messages).await?;
-        Ok(problem.map(|error| error.to_string()))
+        Ok(problem)
     }
 
     async fn payout_step(&self, payout: &Payout) -> Result<Option<SolanaError>, RailError> {
@@ -378,31 +388,5 @@ impl Ticked {
                 self.problems.insert(text);
             }
         }
-    }
-}
-
-impl From<SolanaError> for RailError {
-    fn from(error: SolanaError) -> Self {
-        match error {
-            SolanaError::Rpc(_) => Self::Unavailable(error.to_string()),
-            _ => Self::Refused(error.to_string()),
-        }
-    }
-}
-
-fn network_of(config: &SolanaConfig) -> Result<Network, SolanaSetupError> {
-    let wrong = |text: &str| Err(SolanaSetupError::Setting(text.to_owned()));
-    match (config.network.as_str(), &config.usdc_mint) {
-        ("mainnet", None) => Ok(Network::Mainnet),
-        ("devnet", None) => Ok(Network::Devnet),
-        ("local", Some(mint)) => match mint.parse() {
-            Ok(usdc) => Ok(Network::Local { usdc }),
-            Err(_not_an_address) => wrong("`rails.solana.usdc_mint` is no address of Solana"),
-        },
-        ("local", None) => wrong("`rails.solana.usdc_mint` must say which token stands for USDC on a local network"),
-        ("mainnet" | "devnet", Some(_)) => {
-            wrong("`rails.solana.usdc_mint` is for local networks only: the others have their own USDC")
-        }
-        _ => wrong("`rails.solana.network` must be mainnet, devnet or local"),
     }
 }

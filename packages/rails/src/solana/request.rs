@@ -109,3 +109,74 @@ pub(crate) fn base64_text(bytes: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use imajin_kernel::{Env, ManualClock, Timestamp};
+    use imajin_money::{Amount, Asset};
+
+    use super::*;
+    use crate::solana::{Network, PlanInput, Priority, Share, Standing};
+
+    #[test]
+    fn requests_are_written_as_the_official_library_reads_them() {
+        let address = |text: &str| -> Address { text.parse().unwrap() };
+        let node = address("9vThEyoZyXHV3ENY7sU58rD6bMtEjFGAJ1ffdUaVWXL3");
+        let checkout = Env::fixed(ManualClock::at(Timestamp::from_seconds(0)), 1).new_id();
+        let gross = Amount::from_micros(10_500_000).unwrap();
+        let share = Share {
+            did: SecretKey::from_seed([1; 32]).did(),
+            amount: gross,
+            address: None,
+            held: false,
+        };
+        let input = PlanInput {
+            checkout,
+            reference: address("Gzipq5neH6H49vnAxN61CNzELHjENz4z2CGmbRpwJ3U4"),
+            coin: Network::Mainnet.coin(Asset::USDC).unwrap(),
+            gross,
+            shares: &[share],
+            node,
+            priority: Priority::default(),
+            standing: &|_account| Standing::Ready,
+        };
+        let payment = Payment::plan(&input).unwrap();
+        let shown = Shown {
+            label: "A & B",
+            message: "Two tickets",
+        };
+        // `parseURL` of @solana/pay 0.2.6 gives back each of the members.
+        let wanted = format!(
+            "solana:9vThEyoZyXHV3ENY7sU58rD6bMtEjFGAJ1ffdUaVWXL3?amount=10.5&spl-token=\
+             EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v&reference=Gzipq5neH6H49vnAxN61CNzELHjENz4z2CGmbRpwJ3U4&\
+             label=A%20%26%20B&message=Two%20tickets&memo=imajin%20{checkout}"
+        );
+        assert_eq!(transfer_request_url(&payment, &shown), wanted);
+        for (endpoint, link) in [
+            (
+                "https://node.example/pay/solana/chk_01jd8x",
+                "solana:https://node.example/pay/solana/chk_01jd8x",
+            ),
+            (
+                "https://node.example/pay/solana/chk?a=1",
+                "solana:https%3A%2F%2Fnode.example%2Fpay%2Fsolana%2Fchk%3Fa%3D1",
+            ),
+        ] {
+            assert_eq!(transaction_request_url(endpoint), link);
+        }
+    }
+
+    #[test]
+    fn references_are_the_same_again_and_nobody_elses() {
+        let env = Env::fixed(ManualClock::at(Timestamp::from_seconds(0)), 1);
+        let (keyring, other) = (Keyring::generate(&env), Keyring::generate(&env));
+        let (one, two) = (env.new_id(), env.new_id());
+        assert_eq!(reference(&keyring, one), reference(&keyring, one));
+        assert_ne!(reference(&keyring, one), reference(&keyring, two));
+        assert_ne!(reference(&keyring, one), reference(&other, one));
+        assert_ne!(
+            reference(&keyring, one),
+            reference_of(&keyring, "payout", &one.to_string())
+        );
+    }
+}

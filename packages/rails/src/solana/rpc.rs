@@ -159,6 +159,13 @@ struct RawAccount {
     data: (String, String),
 }
 
+impl RpcError {
+    /// Whether nobody will get an answer now, whatever is asked.
+    pub(crate) const fn is_away(&self) -> bool {
+        matches!(self, Self::Away(_))
+    }
+}
+
 impl Rpc {
     /// A connection to the server at `url`; asks nobody.
     ///

@@ -231,6 +231,20 @@ impl Payment {
         format!("imajin {}", self.checkout)
     }
 
+    /// Who is paid on the chain, in one sentence for the buyer.
+    pub fn explained(&self) -> String {
+        match self.form {
+            Form::Single { why } => {
+                format!("Your payment goes to this node, which books the shares of the payees: {why}.")
+            }
+            Form::Split if self.transfers.len() == 1 => "Your payment goes to the payee directly.".to_owned(),
+            Form::Split => format!(
+                "Your payment goes to {} accounts directly, in one transaction.",
+                self.transfers.len()
+            ),
+        }
+    }
+
     /// Why the planned split cannot be one transaction.
     fn obstacle(&self) -> Result<Option<Why>, SolanaError> {
         let created = self.transfers.iter().filter(|transfer| transfer.creates).count();

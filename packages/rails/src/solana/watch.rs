@@ -142,10 +142,7 @@ impl Watch {
                     break;
                 }
                 fetched += 1;
-                let Some(sighting) = self.sighting(rpc, found, now).await? else {
-                    // This server has the list already and the transaction not yet.
-                    break;
-                };
+                let sighting = self.sighting(rpc, found, now).await?;
                 self.keep(&sighting);
                 reports.push(Report::Final(sighting));
             }
@@ -175,10 +172,10 @@ impl Watch {
         self.unsettled = unsettled;
     }
 
-    async fn sighting(&self, rpc: &Rpc, found: &Listed, now: Timestamp) -> Result<Option<Sighting>, RpcError> {
+    async fn sighting(&self, rpc: &Rpc, found: &Listed, now: Timestamp) -> Result<Sighting, RpcError> {
         if let Some(error) = &found.err {
             let time = found.block_time.map_or(now, Timestamp::from_seconds);
-            return Ok(Some(Sighting {
+            return Ok(Sighting {
                 signature: found.signature.clone(),
                 slot: found.slot,
                 time,
@@ -188,14 +185,14 @@ impl Watch {
                 late: time > self.expires_at,
                 duplicate: false,
                 received: Vec::new(),
-            }));
+            });
         }
-        let Some(landed) = rpc.landed(&found.signature).await? else {
-            return Ok(None);
-        };
+        // A server may have the list already and the transaction not yet. One that never has it must be noticed.
+        let absent = || RpcError::Away(format!("it lists {} and cannot show it", found.signature));
+        let landed = rpc.landed(&found.signature).await?.ok_or_else(absent)?;
         let mut sighting = judge(&self.payment, self.expires_at, &landed, now);
         sighting.duplicate = self.paid_by.is_some() && matches!(sighting.finding, Finding::Exact { .. });
-        Ok(Some(sighting))
+        Ok(sighting)
     }
 
     fn keep(&mut self, sighting: &Sighting) {

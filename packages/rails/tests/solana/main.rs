@@ -4,6 +4,7 @@
 mod payees;
 mod payments;
 mod payouts;
+mod plans;
 mod rail;
 mod store;
 mod support;

@@ -157,6 +157,8 @@ async fn a_second_payment_is_known_as_a_duplicate_and_can_go_back() {
     );
     assert!(found[0].pays() && !found[1].pays());
     assert_eq!(found[1].returnable(&world.wallet.address()).count(), 1);
+    assert_eq!(found[0].explained(), None);
+    assert!(found[1].explained().unwrap().contains("paid before"));
     // A third one, much later.
     let third = world.buyer_sends(&[memo("again"), to_node(&world, &payment, UNITS)]);
     let found = world.sightings(&mut watch).await;

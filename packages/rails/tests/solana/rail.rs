@@ -108,10 +108,11 @@ impl Shop {
     async fn events(&self) -> Vec<RailEvent> {
         assert_eq!(self.ticked().await.problems.into_iter().collect::<Vec<_>>(), [""; 0]);
         let messages = self.store.messages_take();
-        let read = messages
-            .iter()
-            .map(|message| self.rail.verify(message, &[]).unwrap().unwrap());
-        read.collect()
+        for message in &messages {
+            let read = self.rail.verify(&message.body, &[]);
+            assert_eq!(read, Ok(Some(message.event.clone())));
+        }
+        messages.into_iter().map(|message| message.event).collect()
     }
 
     /// The buyer pays so much to the node, under the checkout's reference.
@@ -294,6 +295,27 @@ async fn a_duplicate_and_a_failed_attempt_are_told_too() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_away_is_asked_once_a_tick_and_everything_is_found_afterwards() {
+    let shop = Shop::new();
+    let checkouts = [shop.opened().await, shop.opened().await, shop.opened().await];
+    for checkout in &checkouts {
+        shop.pays(checkout, UNITS).await;
+    }
+    shop.world
+        .test("test_fault", json!(["getSignaturesForAddress", "away", 2]));
+    for _tick in 0..2 {
+        let ticked = shop.ticked().await;
+        assert_eq!((ticked.steps, ticked.problems.len()), (0, 1), "{ticked:?}");
+    }
+    assert_eq!(shop.world.test("test_count", json!(["getSignaturesForAddress"])), 2);
+    let mut told: Vec<_> = shop.events().await.into_iter().map(|event| event.checkout).collect();
+    told.sort_unstable();
+    let mut paid = checkouts.map(|checkout| checkout.id);
+    paid.sort_unstable();
+    assert_eq!(told, paid);
+}
+
+#[tokio::test]
 async fn after_its_time_a_wallet_gets_no_transaction() {
     let shop = Shop::new();
     let checkout = shop.opened().await;
@@ -322,7 +344,7 @@ async fn messages_of_other_nodes_and_changed_ones_are_forged() {
     let checkout = shop.opened().await;
     shop.pays(&checkout, UNITS).await;
     shop.ticked().await;
-    let message = shop.store.messages_take().remove(0);
+    let message = shop.store.messages_take().remove(0).body;
     let mut other = World::new();
     other.keyring = imajin_did::Keyring::generate(&Env::fixed(ManualClock::at(now()), 99));
     let stranger = rail(&other, config(&other), &shop.store, &shop.clock).unwrap();

@@ -7,24 +7,24 @@ use async_trait::async_trait;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::CheckoutId;
 use imajin_rails::RailError;
-use imajin_rails::solana::{Payout, SolanaStore, Watch};
+use imajin_rails::solana::{Payout, RailMessage, SolanaStore, Watch};
 
 #[derive(Default)]
 pub(crate) struct Memory {
     pub(crate) watches: Mutex<BTreeMap<CheckoutId, Watch>>,
     pub(crate) payouts: Mutex<BTreeMap<String, Payout>>,
-    pub(crate) messages: Mutex<Vec<Vec<u8>>>,
+    pub(crate) messages: Mutex<Vec<RailMessage>>,
 }
 
 impl Memory {
-    pub(crate) fn messages_take(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn messages_take(&self) -> Vec<RailMessage> {
         std::mem::take(&mut self.messages.lock().unwrap())
     }
 }
 
 #[async_trait]
 impl SolanaStore for Memory {
-    async fn watch_save(&self, watch: &Watch, messages: &[Vec<u8>]) -> Result<(), RailError> {
+    async fn watch_save(&self, watch: &Watch, messages: &[RailMessage]) -> Result<(), RailError> {
         let mut watches = self.watches.lock().unwrap();
         watches.insert(watch.payment.checkout, watch.clone());
         self.messages.lock().unwrap().extend_from_slice(messages);
