@@ -336,8 +336,13 @@ class Node:
         return self.execute(b"\x01" + bytes(signature) + message, False)
 
     def test_fault(self, method, kind, times):
-        """The next calls of a method: `away` (503, not done), `lost` (done, no answer)."""
+        """The next calls of a method: `away` (503, not done), `lost` (done, no answer), `behind` (answered by another
+        server behind the same address, which has seen nothing of late)."""
         self.faults.extend([method, kind] for _ in range(times))
+
+    def test_calm(self):
+        """No more faults."""
+        self.faults.clear()
 
     def test_count(self, method):
         return self.calls.count(method)
@@ -354,10 +359,24 @@ class Node:
             self.faults.remove(fault)
             if fault[1] == "away":
                 raise ConnectionError
+            if fault[1] == "behind":
+                return self.behind(method, params)
         result = getattr(self, method)(*params)
         if fault:
             raise Lost
         return result
+
+
+    def behind(self, method, params):
+        if method == "getSignatureStatuses":
+            return self.context([None for _ in params[0]])
+        if method == "getSignaturesForAddress":
+            if "minContextSlot" in params[1]:
+                raise Refusal(-32016, "Minimum context slot has not been reached")
+            return []
+        if method == "getTransaction":
+            return None
+        return getattr(self, method)(*params)
 
 
 NODE, LOCK = Node(), threading.Lock()

@@ -1,6 +1,7 @@
 //! The Solana rail against the real virtual machine with the real programs.
 #![cfg(test)]
 
+mod chaos;
 mod payees;
 mod payments;
 mod payouts;

@@ -136,6 +136,30 @@ async fn a_payout_whose_answer_and_status_were_lost_until_long_after_is_not_paid
 }
 
 #[tokio::test]
+async fn a_server_that_lags_behind_makes_nobody_pay_twice() {
+    let world = funded();
+    let sent = step(&world, &step(&world, &payout(&world, 5_000_000)).await).await;
+    world.finalise();
+    world.test("test_advance", json!([10 * EXPIRED_BLOCKS]));
+    world.finalise();
+    // It is final and long expired, and the server that is asked knows nothing of it.
+    world.test("test_fault", json!(["getSignatureStatuses", "behind", 2]));
+    world.test("test_fault", json!(["getSignaturesForAddress", "behind", 1]));
+    let unsure = stored(&sent).step(&world.rpc, &payer(&world), &[], now()).await;
+    let refused =
+        |code| matches!(&unsure.problem, Some(SolanaError::Rpc(RpcError::Refused { code: said, .. })) if *said == code);
+    assert!(refused(-32016), "{:?}", unsure.problem);
+    assert!(matches!(unsure.payout.state, PayoutState::Signed { .. }));
+    // Another one does, when it is asked by the reference.
+    let paid = step(&world, &unsure.payout).await;
+    assert!(matches!(paid.state, PayoutState::Paid { .. }));
+    assert_eq!(
+        (paid.signatures.len(), received(&world, &address(0)).await),
+        (1, 5_000_000)
+    );
+}
+
+#[tokio::test]
 async fn a_transaction_that_never_arrived_is_sent_again_and_then_signed_again() {
     let world = funded();
     let signed = step(&world, &payout(&world, 5_000_000)).await;

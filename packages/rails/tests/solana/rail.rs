@@ -26,7 +26,7 @@ struct Shop {
     rail: SolanaRail,
 }
 
-fn config(world: &World) -> SolanaConfig {
+pub(crate) fn config(world: &World) -> SolanaConfig {
     let limit = |text: &str| text.parse::<Money>().unwrap();
     SolanaConfig {
         network: "mainnet".to_owned(),
@@ -49,7 +49,7 @@ fn config(world: &World) -> SolanaConfig {
     }
 }
 
-fn rail(
+pub(crate) fn rail(
     world: &World,
     config: SolanaConfig,
     store: &Arc<Memory>,

@@ -14,9 +14,34 @@ pub(crate) struct Memory {
     pub(crate) watches: Mutex<BTreeMap<CheckoutId, Watch>>,
     pub(crate) payouts: Mutex<BTreeMap<String, Payout>>,
     pub(crate) messages: Mutex<Vec<RailMessage>>,
+    /// So many writes are still made before the power is cut once.
+    writes_left: Mutex<Option<usize>>,
 }
 
 impl Memory {
+    pub(crate) fn cut_after(&self, writes: usize) {
+        *self.writes_left.lock().unwrap() = Some(writes);
+    }
+
+    pub(crate) fn cut_never(&self) {
+        *self.writes_left.lock().unwrap() = None;
+    }
+
+    fn power(&self) -> Result<(), RailError> {
+        let mut left = self.writes_left.lock().unwrap();
+        match *left {
+            Some(0) => {
+                *left = None;
+                Err(RailError::Unavailable("the power was cut".to_owned()))
+            }
+            Some(writes) => {
+                *left = Some(writes - 1);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn messages_take(&self) -> Vec<RailMessage> {
         std::mem::take(&mut self.messages.lock().unwrap())
     }
@@ -25,6 +50,7 @@ impl Memory {
 #[async_trait]
 impl SolanaStore for Memory {
     async fn watch_save(&self, watch: &Watch, messages: &[RailMessage]) -> Result<(), RailError> {
+        self.power()?;
         let mut watches = self.watches.lock().unwrap();
         watches.insert(watch.payment.checkout, watch.clone());
         self.messages.lock().unwrap().extend_from_slice(messages);
@@ -44,6 +70,7 @@ impl SolanaStore for Memory {
     }
 
     async fn payout_save(&self, before: Option<&Payout>, after: &Payout) -> Result<bool, RailError> {
+        self.power()?;
         let mut payouts = self.payouts.lock().unwrap();
         if payouts.get(&after.key) != before {
             return Ok(false);
