@@ -4,7 +4,7 @@
 //!   which through the node and the ledger, and says why.
 //! - [`transfer_request_url`] and [`transaction_request_url`] are what the buyer's wallet reads, as a link or a QR
 //!   code; [`endpoint_answer`] is what the wallet is given to sign.
-//! - [`Watch`] looks for the payment by its [`reference`] until it is final, and [`judge`] says what it is.
+//! - [`Watch`] looks for the payment by its [`reference()`] until it is final, and [`judge()`] says what it is.
 //! - [`Payout`] pays out of the node's [`Wallet`], within limits, once.
 //! - [`SolanaRail`] is all of it as a [`Rail`](crate::Rail), with its state in a [`SolanaStore`].
 //!
