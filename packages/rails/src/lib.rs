@@ -4,12 +4,16 @@
 //! [`RailEvent`] after checking who sent it; what an event means for a checkout is decided elsewhere, the same way for
 //! every rail. The sandbox is the rail that is always there: it pays with test money, on a page of the node itself.
 //! Stripe (cargo feature `stripe`) takes cards.
+//! Solana (cargo feature `solana`) takes USDC and SOL.
 //!
 //! **Architecture Invariant:** a rail knows no database and no ledger. It never says what something costs.
 
 mod config;
 mod rail;
 mod sandbox;
+#[cfg(feature = "solana")]
+pub mod solana;
+mod solana_config;
 #[cfg(feature = "stripe")]
 pub mod stripe;
 
@@ -23,6 +27,7 @@ pub use rail::{
     RailHealth, RailOutcome, RailPayee, RailRefund, RailTransfer, Refunded,
 };
 pub use sandbox::{SANDBOX, SandboxOutcome, SandboxPayment, SandboxRail};
+pub use solana_config::{PayoutLimit, SOLANA, SOLANA_BUILT, SolanaConfig, SolanaSetupError};
 
 /// Stripe's name among the rails.
 pub const STRIPE: &str = "stripe";

@@ -8,6 +8,7 @@
 //! - [`on_both!`]: the same tests over both databases.
 //! - `router` (cargo feature `router`): a service's routes, asked in this process.
 //! - `stripe_peer` (cargo feature `stripe-peer`): a payment processor that behaves as Stripe does.
+//! - [`SolanaPeer`] (cargo feature `solana-peer`): a Solana node with the real virtual machine.
 //! - `browser` (cargo feature `browser`): chromedriver and headless Chromium.
 //!
 //! The `imajin-testkit` binary starts one Postgres server for a whole run of tests.
@@ -20,6 +21,8 @@ mod error;
 mod guard;
 #[cfg(feature = "router")]
 mod router;
+#[cfg(feature = "solana-peer")]
+mod solana_peer;
 mod stamp;
 #[cfg(feature = "stripe-peer")]
 pub mod stripe_peer;
@@ -30,3 +33,5 @@ pub use error::TestkitError;
 pub use guard::Guarded;
 #[cfg(feature = "router")]
 pub use router::Answer;
+#[cfg(feature = "solana-peer")]
+pub use solana_peer::SolanaPeer;

@@ -27,6 +27,7 @@ mod time;
 
 pub use assets::{asset_url, assets_router};
 pub use href::href;
+pub(crate) use pages::pay_solana::wallet_href;
 pub use pages::{
     access::{GrantItem, GrantsPage, SessionItem, SessionsPage},
     account::{BalanceRow, MePage, ReceiptDirection, ReceiptRow},
@@ -44,6 +45,7 @@ pub use pages::{
     order::{OrderPage, OrderState, TicketLink},
     passkeys::{PasskeyItem, PasskeysPage},
     pay::{PayState, SandboxPayPage},
+    pay_solana::{SolanaPayPage, SolanaPayState, StrayPayment},
     profile::{
         ContactInput, ContactRow, PeoplePage, Person, ProfileEditPage, ProfileLinkRow, ProfilePage, SaidRow, WorkRow,
     },

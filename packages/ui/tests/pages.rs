@@ -106,7 +106,7 @@ fn nothing_needs_a_looser_security_policy() {
             }
             if element.name == "a" {
                 let href = element.get("href").unwrap();
-                let fine = ["/", "#", "https://", "mailto:"]
+                let fine = ["/", "#", "https://", "mailto:", "solana:"]
                     .iter()
                     .any(|start| href.starts_with(start));
                 assert!(fine && !href.starts_with("//"), "{href}");

@@ -16,6 +16,7 @@ pub(crate) mod operator;
 pub(crate) mod order;
 pub(crate) mod passkeys;
 pub(crate) mod pay;
+pub(crate) mod pay_solana;
 pub(crate) mod profile;
 pub(crate) mod receipt;
 pub(crate) mod ticket;

@@ -1,0 +1,13 @@
+//! The Solana rail against the real virtual machine with the real programs.
+#![cfg(test)]
+
+mod chaos;
+mod payees;
+mod payments;
+mod payouts;
+mod plans;
+mod rail;
+mod store;
+mod support;
+mod watching;
+mod wire;
