@@ -28,7 +28,7 @@ async fn an_identity_is_found_under_each_of_its_names(backend: Backend) {
             assert_eq!((&json["handle"], &json["name"]), (&json!("ada"), &json!("Ada")));
             assert_eq!(
                 (&json["type"], &json["avatarUrl"]),
-                (&json!("human"), &json!(crate::world::PICTURE))
+                (&json!("human"), &json!(crate::pictures::PICTURE))
             );
             assert_eq!(json["createdAt"], "2027-01-15T08:00:00Z");
         }

@@ -22,6 +22,7 @@ mod mirrors;
 mod oidc;
 mod origins;
 mod passkeys;
+mod pictures;
 mod register;
 mod rotation;
 mod sessions;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -10,7 +9,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use imajin_auth::{Auth, AuthDeps, AuthOptions, MIGRATIONS, MailConfig, Witness};
-use imajin_auth_api::{IdentityChanged, IdentityNoted, PictureFind, PictureFound, ProfilesApi, ProfilesClient};
+use imajin_auth_api::ProfilesClient;
 use imajin_did::{Did, Keyring, SecretKey};
 use imajin_kernel::{Env, ManualClock, Problem, Span, Timestamp};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
@@ -21,30 +20,14 @@ use imajin_web::{Limits, PublicBase, Reach, ShellOptions, shell};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use crate::pictures::Pictures;
+
 pub(crate) const ORIGIN: &str = "http://localhost:7000";
 
 const EVERYTHING: AuthOptions = AuthOptions {
     dynamic_clients: true,
     reach: Reach::Development,
 };
-
-/// A service that keeps one picture.
-struct Pictures;
-
-pub(crate) const PICTURE: &str = "http://localhost:7000/picture.jpg";
-
-#[async_trait]
-impl ProfilesApi for Pictures {
-    async fn picture_find(&self, _request: PictureFind) -> Result<PictureFound, Problem> {
-        Ok(PictureFound {
-            url: Some(PICTURE.to_owned()),
-        })
-    }
-
-    async fn identity_changed(&self, _request: IdentityChanged) -> Result<IdentityNoted, Problem> {
-        Err(Problem::internal())
-    }
-}
 
 pub(crate) struct World {
     pub(crate) clock: ManualClock,
