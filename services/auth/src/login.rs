@@ -12,6 +12,7 @@ use crate::auth::{Auth, Writing};
 use crate::challenge::{self, Challenge, Returned};
 use crate::identities::{Identity, identity_find};
 use crate::key_log::devices;
+use crate::key_log::foreign_keys;
 use crate::names::Name;
 use crate::rows::{ChallengeUseRow, SessionRow};
 use crate::sessions::{METHOD_KEY, METHOD_RECOVERY, Opened, session_insert};
@@ -132,20 +133,30 @@ impl Auth {
         let signature = signature_parse(&body.signature)?;
         let returned = challenge::open(&self.keyring, self.env.now(), &body.challenge_id)?;
         let named = Name::parse(body.who.name().unwrap_or(returned.did.as_str()));
-        let (sealer, did) = (self.sealer.clone(), returned.did.clone());
-        let (identity, named_did) = self
+        let (sealer, did, own_key) = (self.sealer.clone(), returned.did.clone(), returned.key);
+        let (mut identity, named_did, abroad) = self
             .db
             .read(move |conn| {
                 let identity = identity_find(conn, &sealer, &Name::Native(did))?;
+                // Asked for everybody, so that it does not show whose home is elsewhere.
+                let abroad = foreign_keys(conn, &sealer, &own_key);
                 let named = identity_find(conn, &sealer, &named)?
                     .map(|named| named.did)
                     .or(match named {
                         Name::Native(did) => Some(did),
                         _ => None,
                     });
-                Ok::<_, AuthError>((identity, named))
+                Ok::<_, AuthError>((identity, named, abroad))
             })
             .await?;
+        // Whose home is elsewhere has the keys that their log there says.
+        let mut ended = None;
+        if let Some(visitor) = identity.as_mut().filter(|identity| identity.home_elsewhere) {
+            match abroad {
+                Ok(keys) => visitor.keys = keys,
+                Err(error) => ended = Some(error),
+            }
+        }
         let recovery = identity.as_ref().and_then(|identity| identity.recovery_key);
         let mut fits = |key: &PublicKey| key.verify(returned.text.as_bytes(), &signature).is_ok();
         let Answered { by_key, by_recovery } = key_of_answer(identity.as_ref(), &returned, &mut fits);
@@ -153,6 +164,9 @@ impl Auth {
             return Err(AuthError::LoginFailed);
         }
         let identity = identity.ok_or(AuthError::NotRegistered)?;
+        if let Some(error) = ended {
+            return Err(error);
+        }
         if identity.deactivated {
             return Err(AuthError::IdentityDeactivated);
         }

@@ -139,6 +139,9 @@ async fn a_rotated_key_signs_in_elsewhere_and_the_old_one_does_not(backend: Back
     assert_eq!(visited.session_did(&after).await, Some(ada.did.clone()));
     assert_eq!(visited.session_did(&before).await, None, "its key is gone");
     assert_refused(&scene.request(&ada.phone).await, 401, "bad_signature");
+    let answer = visited.answer(&ada.phone, ada.did.as_str()).await;
+    let login = visited.post("/auth/api/authenticate", &answer).await;
+    assert_refused(&login, 401, "bad_signature");
     assert_refused(&scene.forged(home, &ada.phone).await, 401, "bad_signature");
     let reply = scene.forged(home, &SecretKey::generate(&home.env)).await;
     assert_refused(&reply, 401, "bad_signature");
