@@ -8,7 +8,7 @@
 //! - [`on_both!`]: the same tests over both databases.
 //! - `router` (cargo feature `router`): a service's routes, asked in this process.
 //! - `stripe_peer` (cargo feature `stripe-peer`): a payment processor that behaves as Stripe does.
-//! - [`SolanaPeer`] (cargo feature `solana-peer`): a Solana node with the real virtual machine.
+//! - `SolanaPeer` (cargo feature `solana-peer`): a Solana node with the real virtual machine.
 //! - `browser` (cargo feature `browser`): chromedriver and headless Chromium.
 //!
 //! The `imajin-testkit` binary starts one Postgres server for a whole run of tests.
