@@ -1,6 +1,6 @@
 use imajin_kernel::{Code, Problem, Span, Timestamp};
 use imajin_proof::ProofError;
-use imajin_store::{Finding, StoreError};
+use imajin_store::StoreError;
 
 use crate::SERVICE;
 use crate::names::NameError;
@@ -102,7 +102,7 @@ impl RegistryError {
 
     /// A row holds something that this program never writes.
     pub(crate) fn damaged(table: &str, row: &str, problem: &str) -> Self {
-        Self::Store(StoreError::Damaged(Finding::new(SERVICE, table, row, problem)))
+        Self::Store(StoreError::damaged(SERVICE, table, &row, problem))
     }
 
     /// The closed code for the wire.

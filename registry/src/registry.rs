@@ -6,7 +6,7 @@ use diesel::Connection;
 use imajin_did::Keyring;
 use imajin_kernel::Problem;
 use imajin_registry_api::{NodeFetch, NodeList, NodePage, NodeView, RegistryApi};
-use imajin_store::{Conn, Db, Sealer, StoreError, mutation};
+use imajin_store::{Conn, Db, Sealer, mutation};
 use imajin_web::{ServiceRoutes, Site};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -97,15 +97,7 @@ impl Registry {
                     () = tokio::time::sleep(SWEEP_EVERY) => {}
                 }
             }
-            // A signed head on the way out: a tail cut off while the node is down shows.
-            let context = registry.context.clone();
-            let signed: Result<(), StoreError> = registry
-                .db
-                .write(move |conn| mutation::checkpoint(conn, &context.writer))
-                .await;
-            if let Err(error) = signed {
-                tracing::warn!(%error, "the mutation log's head was not signed");
-            }
+            mutation::head_sign(&registry.db, &registry.context.writer).await;
         });
     }
 

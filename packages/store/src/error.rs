@@ -52,6 +52,11 @@ impl From<diesel::result::Error> for StoreError {
 }
 
 impl StoreError {
+    /// A row holds something that the node never writes.
+    pub fn damaged(service: &str, table: &str, row: &impl ToString, problem: &str) -> Self {
+        Self::Damaged(crate::Finding::new(service, table, row.to_string(), problem))
+    }
+
     /// How a caller should see it.
     pub const fn code(&self) -> Code {
         match self {

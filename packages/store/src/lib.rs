@@ -22,6 +22,7 @@ pub mod parity;
 mod readers;
 mod schema;
 mod seal;
+mod sweep;
 pub mod tamper;
 pub mod vault;
 mod writer;
@@ -40,3 +41,4 @@ pub use migrate::{Migrations, revert_all};
 pub use seal::{SealedRow, Sealer, sealed_all};
 #[doc(hidden)]
 pub use seal::{audit_begin, audit_rows, name_unreadable};
+pub use sweep::{Sweep, Swept, SweptRows};

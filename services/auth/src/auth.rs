@@ -181,7 +181,7 @@ impl Auth {
                     tracing::warn!(%error, "the keys of sessions could not be looked at; it is tried again");
                 }
             }
-            auth.log_close().await;
+            mutation::head_sign(&auth.db, &auth.writer).await;
         });
     }
 
@@ -206,18 +206,6 @@ impl Auth {
     pub async fn purge_expired(&self) -> Result<usize, AuthError> {
         let now = self.env.now();
         self.db.write(move |conn| purge(conn, now)).await
-    }
-
-    /// Signs the end of the mutation log before the node stops.
-    async fn log_close(&self) {
-        let writing = self.writing();
-        let closed: Result<(), AuthError> = self
-            .db
-            .write(move |conn| Ok(mutation::checkpoint(conn, &writing.writer)?))
-            .await;
-        if let Err(error) = closed {
-            tracing::warn!(%error, "the end of the mutation log could not be signed");
-        }
     }
 
     /// A write that may meet another process on the same database doing the same: when both insert a row with one key,

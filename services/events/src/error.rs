@@ -1,7 +1,7 @@
 use imajin_fair::{AcceptanceError, ManifestError, SignatureError};
 use imajin_kernel::{Code, Problem};
 use imajin_proof::ProofError;
-use imajin_store::{Finding, StoreError};
+use imajin_store::StoreError;
 
 use crate::SERVICE;
 
@@ -96,12 +96,7 @@ impl EventsError {
 
     /// A row holds something that this program never writes.
     pub(crate) fn damaged(table: &str, row: &impl ToString, problem: &str) -> Self {
-        Self::Store(StoreError::Damaged(Finding::new(
-            SERVICE,
-            table,
-            row.to_string(),
-            problem,
-        )))
+        Self::Store(StoreError::damaged(SERVICE, table, row, problem))
     }
 
     /// The closed code for the wire.

@@ -115,15 +115,7 @@ impl Events {
                     () = pause => {}
                 }
             }
-            // A signed head on the way out: a tail cut off while the node is down shows.
-            let context = events.context.clone();
-            let signed: Result<(), StoreError> = events
-                .db
-                .write(move |conn| mutation::checkpoint(conn, &context.writer))
-                .await;
-            if let Err(error) = signed {
-                tracing::warn!(%error, "the mutation log's head was not signed");
-            }
+            mutation::head_sign(&events.db, &events.context.writer).await;
         });
     }
 

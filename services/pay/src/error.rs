@@ -4,7 +4,7 @@ use imajin_kernel::{Code, Problem};
 use imajin_ledger::{LedgerError, Refusal};
 use imajin_proof::ProofError;
 use imajin_rails::RailError;
-use imajin_store::{Finding, StoreError};
+use imajin_store::StoreError;
 
 use crate::SERVICE;
 
@@ -103,7 +103,7 @@ impl PayError {
 
     /// A row holds something that this program never writes.
     pub(crate) fn damaged(table: &str, row: &str, problem: &str) -> Self {
-        Self::Store(StoreError::Damaged(Finding::new(SERVICE, table, row, problem)))
+        Self::Store(StoreError::damaged(SERVICE, table, &row, problem))
     }
 
     /// The closed code for the wire.

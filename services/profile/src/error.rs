@@ -1,5 +1,5 @@
 use imajin_kernel::{Code, Problem};
-use imajin_store::{Finding, StoreError};
+use imajin_store::StoreError;
 
 use crate::picture::PictureError;
 use crate::{SERVICE, picture};
@@ -65,12 +65,7 @@ impl ProfileError {
 
     /// A row holds something that this program never writes.
     pub(crate) fn damaged(table: &str, row: &impl ToString, problem: &str) -> Self {
-        Self::Store(StoreError::Damaged(Finding::new(
-            SERVICE,
-            table,
-            row.to_string(),
-            problem,
-        )))
+        Self::Store(StoreError::damaged(SERVICE, table, row, problem))
     }
 
     /// The closed code for the wire.

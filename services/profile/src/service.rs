@@ -118,15 +118,7 @@ impl Profile {
                     () = pause => {}
                 }
             }
-            // A signed head on the way out: a tail cut off while the node is down shows.
-            let context = profile.context.clone();
-            let signed: Result<(), StoreError> = profile
-                .db
-                .write(move |conn| mutation::checkpoint(conn, &context.writer))
-                .await;
-            if let Err(error) = signed {
-                tracing::warn!(%error, "the mutation log's head was not signed");
-            }
+            mutation::head_sign(&profile.db, &profile.context.writer).await;
         });
     }
 

@@ -101,15 +101,7 @@ impl Publisher {
                     () = pause => {}
                 }
             }
-            // A signed head on the way out: a tail cut off while the node is down shows.
-            let context = publisher.context.clone();
-            let signed: Result<(), StoreError> = publisher
-                .db
-                .write(move |conn| mutation::checkpoint(conn, &context.writer))
-                .await;
-            if let Err(error) = signed {
-                tracing::warn!(%error, "the mutation log's head was not signed");
-            }
+            mutation::head_sign(&publisher.db, &publisher.context.writer).await;
         });
     }
 

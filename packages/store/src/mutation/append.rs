@@ -7,7 +7,7 @@ use super::erase::{ERASE_ACTION, erased_object};
 use super::row::{CheckpointRow, HeadRow, LogRow, genesis};
 use super::{CHECKPOINT_EVERY, Proof};
 use crate::schema::{mutation_checkpoints, mutation_heads};
-use crate::{Conn, SealedRow, Sealer, StoreError, for_update, nonce};
+use crate::{Conn, Db, SealedRow, Sealer, StoreError, for_update, nonce};
 
 /// The place of a row in its chain; the first is 1.
 pub type Seq = i64;
@@ -188,6 +188,16 @@ pub fn checkpoint(conn: &mut Conn, writer: &Writer) -> Result<(), StoreError> {
         checkpoint_insert(conn, writer, &head)?;
     }
     Ok(())
+}
+
+/// Signs the head on the way out: a tail that is cut off while the node is down shows. A node that cannot, stops all
+/// the same.
+pub async fn head_sign(db: &Db, writer: &Writer) {
+    let writer = writer.clone();
+    let signed: Result<(), StoreError> = db.write(move |conn| checkpoint(conn, &writer)).await;
+    if let Err(error) = signed {
+        tracing::warn!(%error, "the mutation log's head was not signed");
+    }
 }
 
 fn checkpoint_insert(conn: &mut Conn, writer: &Writer, head: &HeadRow) -> Result<(), StoreError> {

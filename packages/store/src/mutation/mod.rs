@@ -15,7 +15,7 @@ mod query;
 mod row;
 mod signers;
 
-pub use append::{Mutation, Seq, Writer, append, append_without_body, checkpoint};
+pub use append::{Mutation, Seq, Writer, append, append_without_body, checkpoint, head_sign};
 pub use audit::{Keys, audit, unproven_text};
 pub use erase::{ERASE_ACTION, erase};
 pub use proof::Proof;

@@ -1,6 +1,6 @@
 use axum::http::StatusCode;
 use imajin_did::SecretKey;
-use imajin_store::{Conn, Finding, StoreError, parity, tamper};
+use imajin_store::{StoreError, Sweep, Swept, SweptRows, parity, tamper};
 use imajin_testkit::Backend;
 use serde_json::json;
 
@@ -67,37 +67,19 @@ async fn every_column_changed_by_sql_is_named(backend: Backend) {
     let world = filled(backend).await;
     assert_eq!(world.audit().await, []);
     let (keyring, env) = (world.keyring.clone(), world.env.clone());
-    let missed = world
+    let swept: Result<Swept, StoreError> = world
         .db
         .write(move |conn| {
-            let audit = |conn: &mut Conn| imajin_auth::audit(conn, &keyring, &env);
-            let mut missed = Vec::new();
-            for table in tamper::tables(conn)?
-                .into_iter()
-                .filter(|table| !UNUSED.contains(&table.as_str()))
-            {
-                let rows = tamper::rows(conn, &table)?.len();
-                assert!(rows > 0, "{table} has a row to tamper with");
-                for column in tamper::columns(conn, &table)? {
-                    // Places move with every change on Postgres.
-                    let place = tamper::rows(conn, &table)?.remove(0);
-                    let Some(change) = tamper::tamper(conn, &table, &column.name, &place)? else {
-                        missed.push(format!("{table}.{}: the database refused", column.name));
-                        continue;
-                    };
-                    let named = |finding: &Finding| finding.service == "auth" && finding.table == table;
-                    if !audit(conn)?.iter().any(named) {
-                        missed.push(format!("{table}.{}", column.name));
-                    }
-                    change.undo(conn)?;
-                }
-            }
-            assert_eq!(audit(conn)?, [], "everything was undone");
-            Ok::<_, StoreError>(missed)
+            let sweep = Sweep {
+                service: "auth",
+                tables: &|table| !UNUSED.contains(&table),
+                rows: SweptRows::First,
+                audit: &|conn| imajin_auth::audit(conn, &keyring, &env),
+            };
+            sweep.run(conn)
         })
-        .await
-        .unwrap();
-    assert_eq!(missed, Vec::<String>::new());
+        .await;
+    assert_eq!(swept.unwrap(), Swept::default());
 }
 
 async fn a_row_changed_by_sql_is_not_believed(backend: Backend) {

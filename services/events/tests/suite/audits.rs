@@ -2,7 +2,7 @@
 
 use imajin_fair::Acceptance;
 use imajin_kernel::Span;
-use imajin_store::{Finding, StoreError, parity, tamper};
+use imajin_store::{StoreError, Sweep, Swept, SweptRows, parity};
 use imajin_testkit::{Backend, on_both};
 use serde_json::json;
 
@@ -56,32 +56,19 @@ async fn every_single_column_is_covered(backend: Backend) {
     fill(&world).await;
     assert_eq!(world.audit().await, []);
     let (keyring, env) = (world.keyring.clone(), world.env.clone());
-    let missed: Result<Vec<String>, StoreError> = world
+    let swept: Result<Swept, StoreError> = world
         .db
         .write(move |conn| {
-            let mut missed = Vec::new();
-            for table in tamper::tables(conn)? {
-                assert!(
-                    !tamper::rows(conn, &table)?.is_empty(),
-                    "{table} has a row to tamper with"
-                );
-                for column in tamper::columns(conn, &table)? {
-                    let place = tamper::rows(conn, &table)?.remove(0);
-                    let Some(change) = tamper::tamper(conn, &table, &column.name, &place)? else {
-                        continue;
-                    };
-                    let named = |finding: &Finding| finding.service == "events" && finding.table == table;
-                    if !audit_all(conn, &keyring, &env)?.iter().any(named) {
-                        missed.push(format!("{table}.{}", column.name));
-                    }
-                    change.undo(conn)?;
-                }
-            }
-            assert_eq!(audit_all(conn, &keyring, &env)?, [], "everything was undone");
-            Ok(missed)
+            let sweep = Sweep {
+                service: "events",
+                tables: &|_table| true,
+                rows: SweptRows::First,
+                audit: &|conn| audit_all(conn, &keyring, &env),
+            };
+            sweep.run(conn)
         })
         .await;
-    assert_eq!(missed.unwrap(), Vec::<String>::new());
+    assert_eq!(swept.unwrap().unnoticed, Vec::<String>::new());
 }
 
 async fn a_deleted_ticket_is_missed(backend: Backend) {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use imajin_kernel::Span;
 use imajin_pay::{SandboxUse, audit};
 use imajin_rails::RailOutcome;
-use imajin_store::{Finding, StoreError, parity, tamper};
+use imajin_store::{Finding, StoreError, Sweep, Swept, SweptRows, parity};
 use imajin_testkit::stripe_peer::{PeerOptions, StripePeer};
 use imajin_testkit::{Backend, on_both};
 use serde_json::json;
@@ -144,34 +144,20 @@ async fn every_column_is_covered(backend: Backend, is_asked: impl Fn(&str) -> bo
     let Cards { world, .. } = filled(backend).await;
     world.audit_clean().await;
     let keyring = world.keyring.clone();
-    let missed: Result<Vec<String>, StoreError> = world
+    let swept: Result<Swept, StoreError> = world
         .db
         .write(move |conn| {
-            let mut missed = Vec::new();
-            let tables = tamper::tables(conn)?;
-            for table in tables.into_iter().filter(|table| is_asked(table)) {
-                let count = tamper::rows(conn, &table)?.len();
-                assert!(count > 0, "{table} has a row to tamper with");
-                for column in tamper::columns(conn, &table)? {
-                    // The first and the last row: undoing may move a row to another place.
-                    for index in [0, count - 1] {
-                        let place = tamper::rows(conn, &table)?.remove(index);
-                        let Some(change) = tamper::tamper(conn, &table, &column.name, &place)? else {
-                            continue;
-                        };
-                        let named = |finding: &Finding| finding.service == "pay" && finding.table == table;
-                        if !audit(conn, &keyring)?.iter().any(named) {
-                            missed.push(format!("{table}.{} row {index}", column.name));
-                        }
-                        change.undo(conn)?;
-                    }
-                }
-            }
-            assert_eq!(audit(conn, &keyring)?, [], "everything was undone");
-            Ok(missed)
+            let sweep = Sweep {
+                service: "pay",
+                tables: &is_asked,
+                // Undoing may move a row to another place.
+                rows: SweptRows::FirstAndLast,
+                audit: &|conn| audit(conn, &keyring),
+            };
+            sweep.run(conn)
         })
         .await;
-    assert_eq!(missed.unwrap(), Vec::<String>::new());
+    assert_eq!(swept.unwrap().unnoticed, Vec::<String>::new());
 }
 
 async fn a_deleted_row_is_missed(backend: Backend) {
