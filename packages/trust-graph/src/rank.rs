@@ -1,0 +1,223 @@
+//! Personalised `PageRank`: where a walk that keeps coming back to one person spends its time.
+//!
+//! A step goes along a connection or a vouch, in proportion to what it is worth; with probability `1 - damping`, and
+//! where there is no way on, it goes back to the start. Distrust goes one step: a flag counts as much as whoever raised
+//! it is trusted. What a farm of false identities gains together is bounded by what the real edges into it carry:
+//! `damping / (1 - damping)` times the sum of the trust in each person who made such an edge, times its part of all
+//! that they give. No number of edges inside adds to it.
+#![expect(
+    clippy::float_arithmetic,
+    reason = "a rank is an estimate, not money; its tests say how close it is"
+)]
+
+use imajin_did::Did;
+use imajin_kernel::Timestamp;
+
+use crate::edge::{Arc, Heading, Kind};
+use crate::people::People;
+use crate::{Graph, Severity, Tie};
+
+/// Sweeps over all people before a rank is taken as it is; a damping of 0.99 needs fewer.
+const SWEEPS_MAX: usize = 1_000;
+
+/// How ranks are reckoned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RankOptions {
+    /// The probability of another step, above 0 and below 1.
+    pub damping: f64,
+    /// How far the sum of all ranks may be off.
+    pub precision: f64,
+    /// What it is worth to have been at the same event, where a connection is worth 1; 0 for nothing.
+    pub co_presence: f64,
+}
+
+impl Default for RankOptions {
+    fn default() -> Self {
+        Self {
+            damping: 0.85,
+            precision: 1e-8,
+            co_presence: 0.0,
+        }
+    }
+}
+
+/// How somebody stands with the person whose ranks these are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opinion {
+    /// Who.
+    pub did: Did,
+    /// Their part of all trust: those of everybody sum to 1.
+    pub trust: f64,
+    /// The part of those who have flagged them, in proportion to how bad the flags are.
+    pub distrust: f64,
+}
+
+impl Opinion {
+    /// Trust less distrust, at least 0.
+    pub fn net(&self) -> f64 {
+        (self.trust - self.distrust).max(0.0)
+    }
+}
+
+/// The graph at one version, laid out for ranking. Makes no use of the graph any more: rank on another thread while
+/// ties change.
+#[derive(Debug)]
+pub struct RankIndex {
+    people: People,
+    options: RankOptions,
+    version: u64,
+    /// Where the sources of each person begin, and the end.
+    starts: Vec<usize>,
+    /// Who gives to the person, and which part of what they give.
+    sources: Vec<(u32, f64)>,
+    /// Who has flagged whom, and how bad it is, 0 to 1.
+    flags: Vec<(u32, u32, f64)>,
+}
+
+impl Graph {
+    /// Lays the ties of a moment out for ranking.
+    pub fn rank_index(&self, now: Timestamp, options: RankOptions) -> RankIndex {
+        let count = u32::try_from(self.people.len()).unwrap_or(u32::MAX);
+        let mut index = RankIndex {
+            people: self.people.clone(),
+            options,
+            version: self.version(),
+            starts: Vec::with_capacity(self.people.len().saturating_add(1)),
+            sources: Vec::new(),
+            flags: Vec::new(),
+        };
+        let given: Vec<f64> = (0..count).map(|person| self.given(person, now, &options)).collect();
+        for person in 0..count {
+            index.starts.push(index.sources.len());
+            for arc in self.arcs(person) {
+                if arc.kind() == Kind::Flag {
+                    index.flags.extend(self.flag(person, *arc, now));
+                    continue;
+                }
+                let worth = self.worth(*arc, Heading::Out, now, &options);
+                let all = at(&given, arc.peer);
+                if worth > 0.0 && all > 0.0 {
+                    index.sources.push((arc.peer, worth / all));
+                }
+            }
+        }
+        index.starts.push(index.sources.len());
+        index
+    }
+
+    /// All that somebody gives.
+    fn given(&self, person: u32, now: Timestamp, options: &RankOptions) -> f64 {
+        let arcs = self.arcs(person).iter();
+        arcs.map(|arc| self.worth(*arc, Heading::In, now, options)).sum()
+    }
+
+    /// What a tie is worth, unless it heads the other way.
+    fn worth(&self, arc: Arc, against: Heading, now: Timestamp, options: &RankOptions) -> f64 {
+        if arc.heading() == against || !self.is_current(arc, now) {
+            return 0.0;
+        }
+        match arc.kind() {
+            Kind::Connection => 1.0,
+            Kind::CoPresence => options.co_presence,
+            Kind::Flag => 0.0,
+            Kind::Vouch => self.slot(arc).map_or(0.0, |slot| f64::from(slot.number) / 1e6),
+        }
+    }
+
+    /// A flag against the person who has the arc: who raised it, against whom, and how bad it is.
+    fn flag(&self, person: u32, arc: Arc, now: Timestamp) -> Option<(u32, u32, f64)> {
+        if arc.heading() != Heading::In {
+            return None;
+        }
+        let slot = self.slot(arc).filter(|slot| !slot.is_over(now))?;
+        let badness = match Tie::from_parts(arc.kind(), slot.number) {
+            Tie::Flag(Severity::Yellow) => 0.25,
+            Tie::Flag(Severity::Amber) => 0.5,
+            _ => 1.0,
+        };
+        Some((arc.peer, person, badness))
+    }
+}
+
+impl RankIndex {
+    /// The version of the graph that it was made from.
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Everybody in whom `from` has any trust or distrust, the most trusted first and equals in the order of their
+    /// DIDs, at most `limit`; `from` among them. Empty when nothing is known of `from`.
+    pub fn rank(&self, from: &Did, limit: usize) -> Vec<Opinion> {
+        let Some(start) = self.people.number(from) else {
+            return Vec::new();
+        };
+        let trust = self.solve(start);
+        let mut distrust = vec![0.0; trust.len()];
+        for (by, against, badness) in &self.flags {
+            if let Some(sum) = place(&mut distrust, *against) {
+                *sum += at(&trust, *by) * badness;
+            }
+        }
+        let mut opinions: Vec<Opinion> = (0_u32..)
+            .zip(trust.into_iter().zip(distrust))
+            .filter(|(_, (trust, distrust))| *trust > 0.0 || *distrust > 0.0)
+            .filter_map(|(person, (trust, distrust))| {
+                let did = self.people.did(person)?.clone();
+                Some(Opinion { did, trust, distrust })
+            })
+            .collect();
+        opinions.sort_unstable_by(|one, other| {
+            let by_trust = other.net().total_cmp(&one.net());
+            by_trust.then_with(|| one.did.cmp(&other.did))
+        });
+        opinions.truncate(limit);
+        opinions
+    }
+
+    /// Gauss and Seidel's iteration: each sweep uses what it has found itself already, and needs half as many sweeps as
+    /// a walk step by step. What ends where there is no way on is lost here and given back to the start at the end,
+    /// which is the same as giving it back at each step.
+    fn solve(&self, start: u32) -> Vec<f64> {
+        let damping = self.options.damping.clamp(0.0, 0.999);
+        let enough = self.options.precision * (1.0 - damping);
+        let mut ranks = vec![0.0; self.people.len()];
+        for _sweep in 0..SWEEPS_MAX {
+            if self.sweep(start, damping, &mut ranks) <= enough {
+                break;
+            }
+        }
+        let all: f64 = ranks.iter().sum();
+        if all > 0.0 {
+            for rank in &mut ranks {
+                *rank /= all;
+            }
+        }
+        ranks
+    }
+
+    /// One sweep; how much changed.
+    fn sweep(&self, start: u32, damping: f64, ranks: &mut [f64]) -> f64 {
+        let mut changed = 0.0;
+        let bounds = self.starts.iter().zip(self.starts.iter().skip(1));
+        for (person, (first, end)) in (0_u32..).zip(bounds) {
+            let sources = self.sources.get(*first..*end).unwrap_or_default();
+            let flow: f64 = sources.iter().map(|(peer, part)| at(ranks, *peer) * part).sum();
+            let back = if person == start { 1.0 - damping } else { 0.0 };
+            let rank = damping.mul_add(flow, back);
+            if let Some(old) = place(ranks, person) {
+                changed += (rank - *old).abs();
+                *old = rank;
+            }
+        }
+        changed
+    }
+}
+
+fn at(values: &[f64], person: u32) -> f64 {
+    let index = usize::try_from(person).unwrap_or(usize::MAX);
+    values.get(index).copied().unwrap_or(0.0)
+}
+
+fn place(values: &mut [f64], person: u32) -> Option<&mut f64> {
+    values.get_mut(usize::try_from(person).ok()?)
+}
