@@ -9,6 +9,7 @@
 //! - `router` (cargo feature `router`): a service's routes, asked in this process.
 //! - `stripe_peer` (cargo feature `stripe-peer`): a payment processor that behaves as Stripe does.
 //! - `SolanaPeer` (cargo feature `solana-peer`): a Solana node with the real virtual machine.
+//! - [`KnotPeer`]: a real authoritative DNS server.
 //! - `browser` (cargo feature `browser`): chromedriver and headless Chromium.
 //!
 //! The `imajin-testkit` binary starts one Postgres server for a whole run of tests.
@@ -19,6 +20,7 @@ mod cluster;
 mod database;
 mod error;
 mod guard;
+mod knot;
 #[cfg(feature = "router")]
 mod router;
 #[cfg(feature = "solana-peer")]
@@ -31,6 +33,7 @@ pub use cluster::{Cluster, ClusterOptions, POSTGRES_URL_VARIABLE, postgres};
 pub use database::{Backend, Place, TestDatabase};
 pub use error::TestkitError;
 pub use guard::Guarded;
+pub use knot::KnotPeer;
 #[cfg(feature = "router")]
 pub use router::Answer;
 #[cfg(feature = "solana-peer")]
