@@ -1,0 +1,181 @@
+//! The tests: many seeds, one seed again, and the faults that must be found.
+
+use imajin_testkit::Backend;
+
+use crate::checks::Tally;
+use crate::mistakes::Mistakes;
+use crate::world::{Outcome, Setting, play};
+
+/// One seed, with its trace.
+const SEED: &str = "IMAJIN_SIM_SEED";
+/// How many seeds.
+const SEEDS: &str = "IMAJIN_SIM_SEEDS";
+/// Where they begin.
+const SEED_FIRST: &str = "IMAJIN_SIM_SEED_FIRST";
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// A runtime whose timers never fire: nothing in pay may need them to come to its end.
+fn timeless<T>(work: impl FnOnce() -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _inside = runtime.enter();
+    work()
+}
+
+fn judge(setting: Setting, outcome: &Outcome) {
+    assert!(
+        outcome.wrong.is_empty(),
+        "{}\nafter\n{}\nSee all of it with {SEED}={} ({setting:?})",
+        outcome.wrong.join("\n"),
+        outcome.tail,
+        setting.seed,
+    );
+}
+
+/// Plays seeds on both cores: the even ones here, or the odd ones.
+fn many(half: u64) {
+    timeless(|| {
+        if let Some(seed) = number(SEED) {
+            if seed % 2 == half {
+                let setting = Setting {
+                    aloud: true,
+                    ..Setting::of(seed)
+                };
+                judge(setting, &play(setting));
+            }
+            return;
+        }
+        let (first, count) = (number(SEED_FIRST).unwrap_or(0), number(SEEDS).unwrap_or(1_000));
+        let begun = std::time::Instant::now();
+        let mut tally = Tally::default();
+        for seed in (first..first + count).filter(|seed| seed % 2 == half) {
+            let setting = Setting::of(seed);
+            let outcome = play(setting);
+            judge(setting, &outcome);
+            tally.add(&outcome.tally);
+        }
+        println!("{count} seeds from {first}, every second: {:.1?}, {tally:?}", begun.elapsed());
+        if count >= 1_000 {
+            for (what, times) in tally.each() {
+                assert!(times >= 20, "{what}: only {times} times");
+            }
+        }
+    });
+}
+
+#[test]
+fn histories_of_even_seeds_end_well() {
+    many(0);
+}
+
+#[test]
+fn histories_of_odd_seeds_end_well() {
+    many(1);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_history() {
+    timeless(|| {
+        let mut digests = Vec::new();
+        for seed in 0..5 {
+            let (first, second) = (play(Setting::of(seed)), play(Setting::of(seed)));
+            assert_eq!(first.digest, second.digest, "seed {seed}\n{}\n---\n{}", first.tail, second.tail);
+            digests.push(first.digest);
+        }
+        digests.sort_unstable();
+        digests.dedup();
+        assert_eq!(digests.len(), 5);
+    });
+}
+
+#[test]
+fn histories_end_well_with_two_processes_on_one_database() {
+    timeless(|| {
+        for seed in 1_000_000..1_000_020 {
+            let setting = Setting {
+                processes: Some(2),
+                ..Setting::of(seed)
+            };
+            judge(setting, &play(setting));
+        }
+    });
+}
+
+#[test]
+fn histories_end_well_on_postgres() {
+    timeless(|| {
+        for seed in 2_000_000..2_000_020 {
+            let setting = Setting {
+                backend: Backend::Postgres,
+                ..Setting::of(seed)
+            };
+            judge(setting, &play(setting));
+        }
+    });
+}
+
+/// Some seed shows the mistake.
+fn is_found(mistakes: Mistakes, what: &str) {
+    timeless(|| {
+        let mut found = Vec::new();
+        for seed in 0..60 {
+            let setting = Setting {
+                mistakes,
+                ..Setting::of(seed)
+            };
+            found = play(setting).wrong;
+            if found.iter().any(|wrong| wrong.contains(what)) {
+                return;
+            }
+        }
+        panic!("{mistakes:?} is not found; the last seed says {found:?}");
+    });
+}
+
+#[test]
+fn a_processor_that_forgets_keys_is_found() {
+    let mistakes = Mistakes {
+        bank_forgets_keys: true,
+        ..Mistakes::default()
+    };
+    is_found(mistakes, "is refunded twice");
+    is_found(mistakes, "is paid out twice");
+}
+
+#[test]
+fn a_seller_that_issues_twice_is_found() {
+    let mistakes = Mistakes {
+        seller_issues_twice: true,
+        ..Mistakes::default()
+    };
+    is_found(mistakes, "has 2 tickets");
+}
+
+#[test]
+fn a_seller_that_forgets_to_deliver_is_found() {
+    let mistakes = Mistakes {
+        seller_forgets: true,
+        ..Mistakes::default()
+    };
+    is_found(mistakes, "has tickets of []");
+}
+
+#[test]
+fn a_disk_that_lies_about_what_it_has_written_is_found() {
+    let mistakes = Mistakes {
+        disk_lies: true,
+        ..Mistakes::default()
+    };
+    is_found(mistakes, "was acknowledged, and is there 0 times");
+}
+
+#[test]
+fn a_worker_that_sleeps_is_found() {
+    let mistakes = Mistakes {
+        worker_sleeps: true,
+        ..Mistakes::default()
+    };
+    is_found(mistakes, "it has not ended: checkout");
+}
