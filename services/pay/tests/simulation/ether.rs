@@ -23,6 +23,8 @@ pub(crate) struct Weather {
     pub(crate) refused: usize,
     /// The line to the database breaks during a commit.
     pub(crate) broken: usize,
+    /// A process is killed, or the power is cut, at a write: before it, in the middle of it, or before its answer.
+    pub(crate) write_cut: usize,
     /// A process is killed.
     pub(crate) kill: usize,
     /// The power is cut.
@@ -49,12 +51,13 @@ impl Weather {
             away: often(10),
             refused: often(100),
             broken: often(80),
-            kill: often(10),
-            power: often(10),
+            write_cut: often(60),
+            kill: often(6),
+            power: often(4),
             again: often(40),
             forged: often(20),
             late: often(200),
-            jump: often(15),
+            jump: often(5),
         }
     }
 }

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 use crate::bank::{Bank, CARDS, Notice};
 use crate::ether::Ether;
 use crate::node::{Node, PUBLIC};
-use crate::seller::{Seller, key};
+use crate::seller::{OrderState, Seller, key};
 
 /// So often somebody asks again before they give up.
 const PATIENCE: usize = 40;
@@ -209,7 +209,8 @@ impl Desk {
     }
 
     /// The seller withdraws the goods.
-    async fn withdraw(&self, id: CheckoutId) {
+    async fn withdraw(&self, goods: &GoodsRef, id: CheckoutId) {
+        self.seller.order_end(&goods.id, OrderState::Withdrawn);
         for _ in 0..PATIENCE {
             let asked = self.ask(move |node| {
                 let pay = Arc::clone(&node.pay);
@@ -240,10 +241,10 @@ pub(crate) async fn buyer(desk: Rc<Desk>, number: usize) {
         0 => desk.at_rail(&view, RailOutcome::Cancelled, price),
         1 => {
             desk.at_rail(&view, RailOutcome::Paid, price);
-            desk.withdraw(view.id).await;
+            desk.withdraw(&goods, view.id).await;
         }
         2 => {
-            desk.withdraw(view.id).await;
+            desk.withdraw(&goods, view.id).await;
             desk.at_rail(&view, RailOutcome::Paid, price);
         }
         3 => {

@@ -4,7 +4,7 @@ use imajin_testkit::Backend;
 
 use crate::checks::Tally;
 use crate::mistakes::Mistakes;
-use crate::world::{Outcome, Setting, play};
+use crate::world::{Outcome, Setting, WriteCut, play};
 
 /// One seed, with its trace.
 const SEED: &str = "IMAJIN_SIM_SEED";
@@ -87,6 +87,25 @@ fn the_same_seed_gives_the_same_history() {
         digests.sort_unstable();
         digests.dedup();
         assert_eq!(digests.len(), 5);
+    });
+}
+
+/// In good weather, with nothing else than one cut: at the first write, at the second, and so on.
+#[test]
+fn histories_end_well_after_a_cut_at_any_write() {
+    timeless(|| {
+        for write in 0.. {
+            let setting = Setting {
+                cut_at: Some((write, WriteCut::ALL[write % WriteCut::ALL.len()])),
+                ..Setting::of(3_000_000)
+            };
+            let outcome = play(setting);
+            judge(setting, &outcome);
+            if outcome.tally.write_cuts == 0 {
+                assert!(write > 30, "only {write} writes");
+                return;
+            }
+        }
     });
 }
 

@@ -30,6 +30,7 @@ pub(crate) enum OrderState {
     Fulfilled(CheckoutId),
     Refused(String),
     Released,
+    Withdrawn,
     Expired,
 }
 
@@ -76,7 +77,7 @@ fn manifest(shares: &[(&str, u32)]) -> Manifest {
 
 impl Seller {
     pub(crate) fn new(ether: Arc<Ether>, mistakes: Mistakes) -> Self {
-        let free = 2 + ether.dice.below(6);
+        let free = 1 + ether.dice.below(6);
         ether.say(&format!("{SELLER}: {free} places"));
         let shelf = Shelf {
             free,
@@ -137,12 +138,13 @@ impl Seller {
         shelf.free += expired;
     }
 
-    fn release(&self, id: &str) {
+    /// A place that was held is free again.
+    pub(crate) fn order_end(&self, id: &str, why: OrderState) {
         let mut shelf = self.shelf();
         if let Some(order) = shelf.orders.get_mut(id)
             && order.state == OrderState::Held
         {
-            order.state = OrderState::Released;
+            order.state = why;
             shelf.free += 1;
         }
     }
@@ -165,6 +167,7 @@ impl Seller {
                 return refused("This order was paid already.");
             }
             OrderState::Refused(reason) => return refused(reason),
+            OrderState::Withdrawn => return refused("The order was cancelled before it was paid."),
             OrderState::Fulfilled(_) if !self.mistakes.seller_issues_twice => {}
             _ if retakes && free == 0 => {
                 let reason = "The places were sold to others.".to_owned();
@@ -204,7 +207,7 @@ impl SellerApi for Seller {
 
     async fn goods_release(&self, request: GoodsRef) -> Result<Released, Problem> {
         let release = || {
-            self.release(&request.id);
+            self.order_end(&request.id, OrderState::Released);
             Ok(Released {})
         };
         let what = format!("release of {}", request.id);

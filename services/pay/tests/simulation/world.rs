@@ -35,6 +35,8 @@ pub(crate) struct Setting {
     /// Processes over the one database; by the seed, if not said.
     pub(crate) processes: Option<usize>,
     pub(crate) mistakes: Mistakes,
+    /// In good weather, with nothing but this at one write.
+    pub(crate) cut_at: Option<(usize, WriteCut)>,
     pub(crate) aloud: bool,
 }
 
@@ -45,6 +47,7 @@ impl Setting {
             backend: Backend::Sqlite,
             processes: None,
             mistakes: Mistakes::default(),
+            cut_at: None,
             aloud: false,
         }
     }
@@ -71,6 +74,19 @@ impl Tag {
     fn is_of(self, node: usize) -> bool {
         matches!(self, Self::Drive(of) | Self::Sweep(of) | Self::Request(of) if of == node)
     }
+}
+
+/// How something ends at a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WriteCut {
+    KilledBefore,
+    KilledAfter,
+    Torn,
+    PowerAfter,
+}
+
+impl WriteCut {
+    pub(crate) const ALL: [Self; 4] = [Self::KilledBefore, Self::KilledAfter, Self::Torn, Self::PowerAfter];
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -106,12 +122,16 @@ pub(crate) struct World {
     /// How long the log was before the last commit.
     log_before: usize,
     mistakes: Mistakes,
+    cut_at: Option<(usize, WriteCut)>,
     pub(crate) tally: Tally,
 }
 
 /// Plays a history to its end.
 pub(crate) fn play(setting: Setting) -> Outcome {
     let mut world = World::new(setting);
+    if setting.cut_at.is_some() {
+        world.ether().calm();
+    }
     for _ in 0..STEPS {
         if !world.ether().wrongs().is_empty() {
             break;
@@ -174,6 +194,7 @@ impl World {
             people: 0,
             log_before: 0,
             mistakes: setting.mistakes,
+            cut_at: setting.cut_at,
             tally: Tally::default(),
         };
         (0..processes).for_each(|number| world.start(number));
@@ -267,15 +288,8 @@ impl World {
             Move::Bank => self.bank_moves(),
             Move::Seller => self.parts.seller.sweep(),
             Move::Away => ether.away_toggle(if dice.chance(500) { CARDS } else { "seller" }),
-            Move::Kill => {
-                let number = dice.below(self.nodes.len());
-                if self.nodes[number].is_some() {
-                    ether.say(&format!("node {number} is killed"));
-                    self.tally.kills += 1;
-                    self.end(number);
-                }
-            }
-            Move::Power => self.power_cut(),
+            Move::Kill => self.kill(dice.below(self.nodes.len())),
+            Move::Power => self.power_cut(self.disk.log_length()),
         }
     }
 
@@ -304,30 +318,34 @@ impl World {
         self.nodes[number] = None;
     }
 
-    /// All processes end where they are, some of them in the middle of a commit.
-    fn power_cut(&mut self) {
-        let ether = Arc::clone(self.ether());
-        let mut length = self.disk.log_length();
-        let writing = self.nodes.iter().flatten().find(|node| node.stepper.waiting() > 0);
-        if let Some(node) = writing.filter(|_| ether.dice.chance(500)) {
-            node.stepper.step(4, Fate::Kept);
-            let torn = self.disk.log_length().saturating_sub(length);
-            length += ether.dice.below(torn);
-            self.tally.torn += 1;
-            ether.say("a commit is torn");
-        }
-        if self.mistakes.disk_lies {
-            length = self.log_before;
-        }
-        ether.say("the power is cut");
+    /// All processes end where they are; of the log there is so much on the disk.
+    fn power_cut(&mut self, log_length: usize) {
+        self.ether().say("the power is cut");
         self.tally.cuts += 1;
-        self.disk.cut(length);
+        let left = if self.mistakes.disk_lies { self.log_before } else { log_length };
+        self.disk.cut(left);
         (0..self.nodes.len()).for_each(|number| self.end(number));
         self.disk.old_forget();
     }
 
+    fn kill(&mut self, number: usize) {
+        if self.nodes[number].is_some() {
+            self.ether().say(&format!("node {number} is killed"));
+            self.tally.kills += 1;
+            self.end(number);
+        }
+    }
+
     fn write(&mut self, number: usize) {
         let (ether, weather) = (Arc::clone(self.ether()), self.ether().weather());
+        let chosen = self.cut_at.filter(|(write, _)| *write == self.tally.writes);
+        let cut = chosen.map(|(_, cut)| cut).or_else(|| {
+            let happens = ether.dice.chance(weather.write_cut);
+            happens.then(|| ether.dice.pick(&WriteCut::ALL).copied()).flatten()
+        });
+        if let Some(cut) = cut {
+            return self.write_cut(number, cut);
+        }
         let fate = if ether.dice.chance(weather.refused) {
             Fate::Refused
         } else if ether.dice.chance(weather.broken) {
@@ -336,6 +354,25 @@ impl World {
             Fate::Kept
         };
         self.write_with(number, fate);
+    }
+
+    /// Something ends at a write: before it, in the middle of it, or after it and before anybody hears of it.
+    fn write_cut(&mut self, number: usize, cut: WriteCut) {
+        let before = self.disk.log_length();
+        self.tally.write_cuts += 1;
+        if cut != WriteCut::KilledBefore {
+            self.write_with(number, Fate::Kept);
+        }
+        let after = self.disk.log_length();
+        match cut {
+            WriteCut::KilledBefore | WriteCut::KilledAfter => self.kill(number),
+            WriteCut::Torn => {
+                let torn = self.ether().dice.below(after.saturating_sub(before));
+                self.ether().say("a commit is torn");
+                self.power_cut(before + torn);
+            }
+            WriteCut::PowerAfter => self.power_cut(after),
+        }
     }
 
     fn write_with(&mut self, number: usize, fate: Fate) {
