@@ -114,7 +114,9 @@ impl Writer {
             Fate::Refused => batch.iter_mut().for_each(|job| job.fail(unavailable())),
             Fate::KeptUnheard => {
                 self.batch_write(&mut batch);
-                batch.iter_mut().for_each(|job| job.fail(StoreError::OutcomeUnknown));
+                for job in &mut batch {
+                    job.fail(StoreError::OutcomeUnknown);
+                }
             }
             Fate::LostUnheard => batch.iter_mut().for_each(|job| job.fail(StoreError::OutcomeUnknown)),
         }

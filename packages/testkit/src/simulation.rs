@@ -96,13 +96,18 @@ impl<T: Clone> Tasks<T> {
 
     /// The tasks that can go on, oldest first.
     pub fn ready(&self) -> Vec<u64> {
-        let woken = self.tasks.iter().filter(|(_, task)| task.woken.0.load(Ordering::SeqCst));
+        let woken = self
+            .tasks
+            .iter()
+            .filter(|(_, task)| task.woken.0.load(Ordering::SeqCst));
         woken.map(|(id, _)| *id).collect()
     }
 
     /// Lets a task go on until it waits again; `true` when it has ended.
     pub fn poll(&mut self, id: u64) -> bool {
-        let Some(task) = self.tasks.get_mut(&id) else { return true };
+        let Some(task) = self.tasks.get_mut(&id) else {
+            return true;
+        };
         task.woken.0.store(false, Ordering::SeqCst);
         let waker = Waker::from(Arc::clone(&task.woken));
         let ended = task.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();

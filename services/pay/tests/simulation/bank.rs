@@ -14,7 +14,7 @@ use imajin_rails::{DisputeState, RailError, RailEvent, RailOutcome, RailRefund, 
 use serde::{Deserialize, Serialize};
 
 use crate::ether::Ether;
-use crate::mistakes::Mistakes;
+use crate::mistakes::Mistake;
 
 pub(crate) const CARDS: &str = "cards";
 pub(crate) const HEADER: &str = "cards-signature";
@@ -93,7 +93,7 @@ pub(crate) struct Books {
 
 pub(crate) struct Bank {
     pub(crate) ether: Arc<Ether>,
-    pub(crate) mistakes: Mistakes,
+    pub(crate) mistake: Option<Mistake>,
     books: Mutex<Books>,
 }
 
@@ -148,10 +148,10 @@ pub(crate) fn sign(body: &[u8], at: Timestamp) -> (String, String) {
 }
 
 impl Bank {
-    pub(crate) fn new(ether: Arc<Ether>, mistakes: Mistakes) -> Self {
+    pub(crate) fn new(ether: Arc<Ether>, mistake: Option<Mistake>) -> Self {
         Self {
             ether,
-            mistakes,
+            mistake,
             books: Mutex::default(),
         }
     }
@@ -268,13 +268,17 @@ impl Bank {
             },
         );
         books.tell(now, RailOutcome::Disputed, &name, (None, of.amount));
-        self.ether.say(&format!("{CARDS}: {name} takes {taken} of {}", of.checkout));
+        self.ether
+            .say(&format!("{CARDS}: {name} takes {taken} of {}", of.checkout));
     }
 
     fn dispute_close(&self, all: bool) {
         let now = self.ether.now();
         let mut books = self.books();
-        let open = books.disputes.iter().filter(|(_, each)| each.state == DisputeState::Open);
+        let open = books
+            .disputes
+            .iter()
+            .filter(|(_, each)| each.state == DisputeState::Open);
         let names: Vec<String> = open.map(|(name, _)| name.clone()).collect();
         for name in names {
             let won = self.ether.dice.chance(500);
@@ -283,7 +287,8 @@ impl Bank {
             dispute.given_back = if won { dispute.taken } else { 0 };
             let amount = dispute.amount;
             books.tell(now, RailOutcome::Disputed, &name, (None, amount));
-            self.ether.say(&format!("{CARDS}: {name} is {}", if won { "won" } else { "lost" }));
+            self.ether
+                .say(&format!("{CARDS}: {name} is {}", if won { "won" } else { "lost" }));
             if !all {
                 return;
             }
@@ -302,7 +307,11 @@ impl Bank {
             self.ether.say(&format!("{CARDS}: {name} can be paid: {ready}"));
             return;
         }
-        let whole = books.transfers.iter_mut().enumerate().filter(|(_, made)| made.reversed == 0);
+        let whole = books
+            .transfers
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, made)| made.reversed == 0);
         let mut whole: Vec<(usize, &mut BankTransfer)> = whole.collect();
         let at = dice.below(whole.len());
         let Some((index, made)) = whole.get_mut(at) else { return };
@@ -317,7 +326,7 @@ impl Bank {
         Ok(RailEvent {
             id: notice.id,
             checkout: notice.checkout,
-            outcome: outcome.ok_or_else(|| RailError::Malformed(notice.kind))?,
+            outcome: outcome.ok_or(RailError::Malformed(notice.kind))?,
             amount: notice.amount,
             reference: notice.reference,
             time: notice.time,
@@ -329,7 +338,7 @@ impl Bank {
         let amount = asked.amount.amount.micros();
         let kept = books.refunds.iter().any(|refund| refund.key == asked.key);
         let reference = format!("re_{}", asked.key);
-        if kept && !self.mistakes.bank_forgets_keys {
+        if kept && self.mistake != Some(Mistake::BankForgetsKeys) {
             return Ok(Refunded { reference });
         }
         let payment = books.payments.get(&asked.reference).cloned();
@@ -339,7 +348,8 @@ impl Bank {
             return Ok(Refunded { reference });
         }
         if !kept && books.refunded(&asked.reference) > 0 {
-            self.ether.wrong(format!("{} is to be refunded a second time", asked.reference));
+            self.ether
+                .wrong(format!("{} is to be refunded a second time", asked.reference));
             return Err(RailError::Refused("it has already been refunded".to_owned()));
         }
         if payment.amount != asked.amount {
@@ -361,12 +371,13 @@ impl Bank {
         let refused = |text: &str| Err(RailError::Refused(text.to_owned()));
         let mut books = self.books();
         let made = books.transfers.iter().position(|made| made.key == asked.key);
-        if let Some(index) = made.filter(|_| !self.mistakes.bank_forgets_keys) {
+        if let Some(index) = made.filter(|_| self.mistake != Some(Mistake::BankForgetsKeys)) {
             return Ok(format!("tr_{index}"));
         }
         let amount = asked.amount.amount.micros();
         if amount % CENT != 0 {
-            self.ether.wrong(format!("{} is no whole number of cents", asked.amount));
+            self.ether
+                .wrong(format!("{} is no whole number of cents", asked.amount));
         }
         if !books.accounts.get(&asked.account).is_some_and(|(_, ready)| *ready) {
             return refused("the account cannot be paid");

@@ -23,7 +23,10 @@ fn lost() -> RailError {
 }
 
 fn fee_of(books: &Books, payment: &str) -> Result<RailFee, RailError> {
-    let payment = books.payments.get(payment).ok_or_else(|| RailError::Refused("no such payment".to_owned()))?;
+    let payment = books
+        .payments
+        .get(payment)
+        .ok_or_else(|| RailError::Refused("no such payment".to_owned()))?;
     if !payment.fee_known {
         return Ok(RailFee::Unknown);
     }
@@ -107,7 +110,10 @@ impl Rail for CardRail {
     }
 
     fn verify(&self, message: &[u8], headers: &Headers) -> Result<Option<RailEvent>, RailError> {
-        let header = headers.iter().find(|(name, _)| name == HEADER).ok_or(RailError::Forged)?;
+        let header = headers
+            .iter()
+            .find(|(name, _)| name == HEADER)
+            .ok_or(RailError::Forged)?;
         let seconds = header.1.split(' ').next().and_then(|text| text.parse().ok());
         let at = imajin_kernel::Timestamp::from_seconds(seconds.ok_or(RailError::Forged)?);
         if *header != sign(message, at) {
@@ -148,7 +154,10 @@ impl Rail for CardRail {
 
     async fn refund(&self, refund: &RailRefund) -> Result<Refunded, RailError> {
         let what = format!("refund of {}", refund.reference);
-        self.0.ether.call(CARDS, &what, lost, || self.0.refund_make(refund)).await
+        self.0
+            .ether
+            .call(CARDS, &what, lost, || self.0.refund_make(refund))
+            .await
     }
 
     fn pays_out(&self) -> bool {

@@ -63,7 +63,10 @@ pub(crate) struct Tally {
 
 impl Tally {
     pub(crate) fn add(&mut self, other: &Self) {
-        self.each_mut().into_iter().zip(other.each()).for_each(|(sum, (_, more))| *sum += more);
+        self.each_mut()
+            .into_iter()
+            .zip(other.each())
+            .for_each(|(sum, (_, more))| *sum += more);
     }
 
     pub(crate) fn each(&self) -> [(&'static str, usize); 13] {
@@ -135,7 +138,9 @@ pub(crate) fn audit(world: &World) {
 /// The ledger's accounts sum up to nothing.
 pub(crate) fn sums(world: &World) {
     let balances: Vec<(String, i64)> = read(world, |conn| {
-        Ok(ledger_accounts::table.select((ledger_accounts::asset, ledger_accounts::balance)).load(conn)?)
+        Ok(ledger_accounts::table
+            .select((ledger_accounts::asset, ledger_accounts::balance))
+            .load(conn)?)
     })
     .unwrap_or_default();
     let mut sums: BTreeMap<String, i64> = BTreeMap::new();
@@ -143,7 +148,9 @@ pub(crate) fn sums(world: &World) {
         *sums.entry(asset).or_default() += units;
     }
     for (asset, units) in sums.into_iter().filter(|(_, units)| *units != 0) {
-        world.ether().wrong(format!("the ledger has {units} of {asset} too much"));
+        world
+            .ether()
+            .wrong(format!("the ledger has {units} of {asset} too much"));
     }
 }
 
@@ -169,7 +176,9 @@ fn checkouts_all(world: &World) -> Vec<Checkout> {
 pub(crate) fn unfinished(world: &World) -> Vec<String> {
     let states = checkouts_all(world).into_iter();
     let open = states.filter(|row| matches!(row.state.as_str(), "open" | "paid"));
-    let mut left: Vec<String> = open.map(|row| format!("checkout {} is {}", row.id, row.state)).collect();
+    let mut left: Vec<String> = open
+        .map(|row| format!("checkout {} is {}", row.id, row.state))
+        .collect();
     let rows = read(world, |conn| {
         let items: Vec<(String, String)> = outbox::table
             .filter(outbox::done_at.is_null())
@@ -194,8 +203,8 @@ pub(crate) fn unfinished(world: &World) -> Vec<String> {
     left.extend(messages.into_iter().map(|id| format!("message {id}")));
     left.extend(holds.into_iter().map(|id| format!("hold {id}")));
     left.extend(parts.into_iter().map(|id| format!("payout {id}")));
-    let shelf = world.parts.seller.shelf();
-    let held = shelf.orders.iter().filter(|(_, order)| order.state == OrderState::Held);
+    let stock = world.parts.seller.stock();
+    let held = stock.orders.iter().filter(|(_, order)| order.state == OrderState::Held);
     left.extend(held.map(|(id, _)| format!("order {id} is held")));
     left
 }
@@ -205,7 +214,7 @@ pub(crate) fn all(world: &mut World) {
     audit(world);
     sums(world);
     let rows = checkouts_all(world);
-    goods(world, &rows, &world.parts.seller.shelf());
+    goods(world, &rows, &world.parts.seller.stock());
     payments(world, &rows, &world.parts.bank.books());
     transfers(world, &world.parts.bank.books());
     messages(world, &rows);
@@ -216,18 +225,27 @@ pub(crate) fn all(world: &mut World) {
 }
 
 /// No ticket without a payment, and no payment without a ticket; each of them once.
-fn goods(world: &World, rows: &[Checkout], shelf: &Shelf) {
+fn goods(world: &World, rows: &[Checkout], stock: &Shelf) {
     let ether = world.ether();
-    for (id, order) in &shelf.orders {
-        let settled: Vec<&Checkout> = rows.iter().filter(|row| row.goods == *id && row.state == "settled").collect();
+    for (id, order) in &stock.orders {
+        let settled: Vec<&Checkout> = rows
+            .iter()
+            .filter(|row| row.goods == *id && row.state == "settled")
+            .collect();
         let receipts: Vec<String> = settled.iter().filter_map(|row| row.receipt.clone()).collect();
         if order.tickets.len() > 1 {
             ether.wrong(format!("{id} has {} tickets", order.tickets.len()));
         }
         if order.tickets != receipts {
-            ether.wrong(format!("{id} has tickets of {:?} and receipts {receipts:?}", order.tickets));
+            ether.wrong(format!(
+                "{id} has tickets of {:?} and receipts {receipts:?}",
+                order.tickets
+            ));
         }
-        if settled.iter().any(|row| order.state != OrderState::Fulfilled(row.id.parse().unwrap())) {
+        if settled
+            .iter()
+            .any(|row| order.state != OrderState::Fulfilled(row.id.parse().unwrap()))
+        {
             ether.wrong(format!("{id} is {:?} and settled", order.state));
         }
     }
@@ -237,20 +255,26 @@ fn goods(world: &World, rows: &[Checkout], shelf: &Shelf) {
 fn payments(world: &World, rows: &[Checkout], books: &Books) {
     for (name, payment) in &books.payments {
         let settled = rows.iter().any(|row| {
-            row.state == "settled" && row.rail == CARDS && row.payment.as_deref() == Some(name) && row.id == payment.checkout.to_string()
+            row.state == "settled"
+                && row.rail == CARDS
+                && row.payment.as_deref() == Some(name)
+                && row.id == payment.checkout.to_string()
         });
         let refunds = books.refunds.iter().filter(|refund| refund.payment == *name).count();
         let amount = payment.amount.amount.micros();
-        let lost = books.dispute_of(name).is_some_and(|dispute| dispute.state == DisputeState::Lost);
+        let lost = books
+            .dispute_of(name)
+            .is_some_and(|dispute| dispute.state == DisputeState::Lost);
         let fits = if settled {
             refunds == 0
         } else {
             refunds == 1 && books.refunded(name) == amount || lost
         };
         if !fits {
-            world
-                .ether()
-                .wrong(format!("{name}: settled {settled}, {refunds} refunds of {}", books.refunded(name)));
+            world.ether().wrong(format!(
+                "{name}: settled {settled}, {refunds} refunds of {}",
+                books.refunded(name)
+            ));
         }
     }
 }
@@ -282,7 +306,9 @@ fn transfers(world: &World, books: &Books) {
     booked.sort();
     made.sort();
     if booked != made {
-        world.ether().wrong(format!("transfers {made:?}, and booked are {booked:?}"));
+        world
+            .ether()
+            .wrong(format!("transfers {made:?}, and booked are {booked:?}"));
     }
 }
 
@@ -303,7 +329,10 @@ fn messages(world: &World, rows: &[Checkout]) {
     .unwrap_or_default();
     let ether = world.ether();
     for letter in &world.acknowledged {
-        let found = stored.iter().filter(|row| row.0 == letter.rail() && row.1 == letter.id()).count();
+        let found = stored
+            .iter()
+            .filter(|row| row.0 == letter.rail() && row.1 == letter.id())
+            .count();
         if found != 1 {
             ether.wrong(format!("{} was acknowledged, and is there {found} times", letter.id()));
         }
@@ -324,7 +353,9 @@ fn messages(world: &World, rows: &[Checkout]) {
     }
     let due = rows.iter().filter(|row| row.state == "settled").count();
     if settled != due {
-        ether.wrong(format!("{due} checkouts are settled with {settled} payments, {back} went back"));
+        ether.wrong(format!(
+            "{due} checkouts are settled with {settled} payments, {back} went back"
+        ));
     }
 }
 
@@ -338,7 +369,9 @@ fn balances(world: &World, rows: &[Checkout], cards: i64) {
         let account = read(world, move |conn| Ok(account_fetch(conn, &sealer, &key).unwrap())).flatten();
         let booked = -account.map_or(0, |account| account.balance_units);
         if booked != has {
-            world.ether().wrong(format!("{rail} has {has}, and the ledger says {booked}"));
+            world
+                .ether()
+                .wrong(format!("{rail} has {has}, and the ledger says {booked}"));
         }
     }
 }
@@ -347,13 +380,24 @@ fn balances(world: &World, rows: &[Checkout], cards: i64) {
 fn answers(world: &World, rows: &[Checkout]) {
     for id in world.desk.checkouts.borrow().iter() {
         if !rows.iter().any(|row| row.id == id.to_string()) {
-            world.ether().wrong(format!("somebody was told of checkout {id}, and there is none"));
+            world
+                .ether()
+                .wrong(format!("somebody was told of checkout {id}, and there is none"));
         }
     }
-    for (key, id) in world.desk.answers.borrow().iter().filter(|(key, _)| key.contains(" hold-")) {
+    for (key, id) in world
+        .desk
+        .answers
+        .borrow()
+        .iter()
+        .filter(|(key, _)| key.contains(" hold-"))
+    {
         let id = id.clone();
         let found: i64 = read(world, move |conn| {
-            Ok(ledger_holds::table.filter(ledger_holds::id.eq(id)).count().get_result(conn)?)
+            Ok(ledger_holds::table
+                .filter(ledger_holds::id.eq(id))
+                .count()
+                .get_result(conn)?)
         })
         .unwrap_or_default();
         if found != 1 {
@@ -365,11 +409,16 @@ fn answers(world: &World, rows: &[Checkout]) {
 /// Where the chains end goes into the trace: they cover every entry.
 fn heads(world: &World) {
     let heads: Vec<(String, i64, Vec<u8>)> = read(world, |conn| {
-        Ok(ledger_heads::table.order_by(ledger_heads::chain).select(ledger_heads::all_columns).load(conn)?)
+        Ok(ledger_heads::table
+            .order_by(ledger_heads::chain)
+            .select(ledger_heads::all_columns)
+            .load(conn)?)
     })
     .unwrap_or_default();
     for (chain, seq, hash) in heads {
-        world.ether().say(&format!("{chain} ends at {seq} with {}", hex::encode(hash)));
+        world
+            .ether()
+            .say(&format!("{chain} ends at {seq} with {}", hex::encode(hash)));
     }
 }
 

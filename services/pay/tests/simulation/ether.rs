@@ -153,7 +153,10 @@ impl Ether {
             return Err(lost());
         }
         let answer = act();
-        self.say(&format!("{who}: {what} {}", if answer.is_ok() { "done" } else { "refused" }));
+        self.say(&format!(
+            "{who}: {what} {}",
+            if answer.is_ok() { "done" } else { "refused" }
+        ));
         pause().await;
         if self.dice.chance(weather.lost_after) {
             self.say(&format!("{who}: the answer to {what} is lost"));

@@ -5,6 +5,7 @@ mod bank;
 mod cards;
 mod checks;
 mod ether;
+mod mail;
 mod mistakes;
 mod node;
 mod people;

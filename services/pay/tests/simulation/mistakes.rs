@@ -1,16 +1,16 @@
 //! Faults that only these tests have: with each of them a simulation must fail.
 
 /// What is done wrong on purpose.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Mistakes {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mistake {
     /// The processor does again what it is asked for again.
-    pub(crate) bank_forgets_keys: bool,
+    BankForgetsKeys,
     /// The seller hands the goods over again when it is asked again.
-    pub(crate) seller_issues_twice: bool,
+    SellerIssuesTwice,
     /// The seller says that goods are delivered which are not.
-    pub(crate) seller_forgets: bool,
-    /// A power cut takes the last commit with it, although it was acknowledged.
-    pub(crate) disk_lies: bool,
+    SellerForgets,
+    /// A power cut takes half of the log with it, although it was acknowledged.
+    DiskLies,
     /// Nobody drives what is under way any more.
-    pub(crate) worker_sleeps: bool,
+    WorkerSleeps,
 }

@@ -60,15 +60,25 @@ impl Identities for Everybody {
 /// Where pay's database is.
 pub(crate) enum Disk {
     /// A folder in memory; after each power cut, the files are others.
-    Sqlite { folder: tempfile::TempDir, cuts: u32 },
+    Sqlite {
+        folder: tempfile::TempDir,
+        cuts: u32,
+    },
     Postgres(TestDatabase),
 }
 
 /// A folder in memory where the system has one: what is synced there costs nothing.
 fn folder() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
-    let root = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    tempfile::Builder::new().prefix("imajin-simulation-").tempdir_in(root).unwrap()
+    let root = if memory.is_dir() {
+        memory.to_owned()
+    } else {
+        std::env::temp_dir()
+    };
+    tempfile::Builder::new()
+        .prefix("imajin-simulation-")
+        .tempdir_in(root)
+        .unwrap()
 }
 
 /// A database with the real migrations and nothing in it, made once.
@@ -118,7 +128,9 @@ impl Disk {
     /// How long the write-ahead log is; 0 without one.
     pub(crate) fn log_length(&self) -> usize {
         let log = self.path().map(|path| wal(&path));
-        let length = log.and_then(|log| std::fs::metadata(log).ok()).map_or(0, |log| log.len());
+        let length = log
+            .and_then(|log| std::fs::metadata(log).ok())
+            .map_or(0, |log| log.len());
         usize::try_from(length).unwrap()
     }
 
@@ -185,7 +197,11 @@ impl Node {
             public,
             identities: Arc::new(Everybody),
         };
-        let chain = if number == 0 { "pay".to_owned() } else { format!("pay-{number}") };
+        let chain = if number == 0 {
+            "pay".to_owned()
+        } else {
+            format!("pay-{number}")
+        };
         let config = PayConfig {
             chain,
             fees: parts.fees,
@@ -225,4 +241,3 @@ impl Node {
         })
     }
 }
-

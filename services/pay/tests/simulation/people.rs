@@ -125,7 +125,10 @@ impl Desk {
             });
             let Ok(answer) = asked.await else { continue };
             let (status, json) = (answer.status.as_u16(), answer.json());
-            self.ether.say(&format!("{who}: {idempotency} {status} {}", json["id"].as_str().unwrap_or_default()));
+            self.ether.say(&format!(
+                "{who}: {idempotency} {status} {}",
+                json["id"].as_str().unwrap_or_default()
+            ));
             match status {
                 500 => self.ether.wrong(format!("{idempotency} of {who}: {}", answer.text())),
                 401 | 503 => continue,
@@ -144,9 +147,15 @@ impl Desk {
     fn answered(&self, who: &str, idempotency: &str, json: &Value) {
         let said = json["id"].as_str().unwrap_or_default().to_owned();
         let key = format!("{who} {idempotency}");
-        let before = self.answers.borrow_mut().entry(key.clone()).or_insert_with(|| said.clone()).clone();
+        let before = self
+            .answers
+            .borrow_mut()
+            .entry(key.clone())
+            .or_insert_with(|| said.clone())
+            .clone();
         if before != said {
-            self.ether.wrong(format!("{key} was answered with {before}, then with {said}"));
+            self.ether
+                .wrong(format!("{key} was answered with {before}, then with {said}"));
         }
     }
 
@@ -192,7 +201,8 @@ impl Desk {
 
     /// The buyer does something at the rail.
     fn at_rail(&self, view: &CheckoutView, outcome: RailOutcome, amount: Money) {
-        self.ether.say(&format!("{} at the rail: {}", view.id, outcome.as_str()));
+        self.ether
+            .say(&format!("{} at the rail: {}", view.id, outcome.as_str()));
         if view.price.asset.is_test() {
             let event = self.sandbox.event(view.id, outcome, amount);
             let body = self.sandbox.message(&event).unwrap();
@@ -234,8 +244,12 @@ pub(crate) async fn buyer(desk: Rc<Desk>, number: usize) {
     let dice = desk.ether.dice.clone();
     let name = format!("buyer-{number}");
     let price: Money = dice.pick(&PRICES).unwrap().parse().unwrap();
-    let Some(goods) = desk.seller.order(&name, price) else { return };
-    let Some(view) = desk.checkout(&name, &goods).await else { return };
+    let Some(goods) = desk.seller.order(&name, price) else {
+        return;
+    };
+    let Some(view) = desk.checkout(&name, &goods).await else {
+        return;
+    };
     dawdle(&desk, 6).await;
     match dice.below(11) {
         0 => desk.at_rail(&view, RailOutcome::Cancelled, price),
@@ -287,7 +301,8 @@ pub(crate) async fn payee(desk: Rc<Desk>, name: &'static str) {
         dawdle(&desk, 60).await;
         if dice.chance(500) {
             let body = json!({"currency": "USD"});
-            desk.post(name, "/pay/api/payout", &format!("payout-{round}"), &body).await;
+            desk.post(name, "/pay/api/payout", &format!("payout-{round}"), &body)
+                .await;
         }
         if dice.chance(600) {
             hold(&desk, name, round).await;

@@ -12,7 +12,7 @@ use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, Released, 
 use imajin_web::macro_support::async_trait;
 
 use crate::ether::{BEGIN, Ether};
-use crate::mistakes::Mistakes;
+use crate::mistakes::Mistake;
 
 const SELLER: &str = "seller";
 /// How long places are held, and how much longer while a checkout is open.
@@ -50,8 +50,8 @@ pub(crate) struct Shelf {
 
 pub(crate) struct Seller {
     ether: Arc<Ether>,
-    mistakes: Mistakes,
-    shelf: Mutex<Shelf>,
+    mistake: Option<Mistake>,
+    stock: Mutex<Shelf>,
 }
 
 /// Two splits: one that all have accepted, and one with a share that waits.
@@ -76,28 +76,28 @@ fn manifest(shares: &[(&str, u32)]) -> Manifest {
 }
 
 impl Seller {
-    pub(crate) fn new(ether: Arc<Ether>, mistakes: Mistakes) -> Self {
+    pub(crate) fn new(ether: Arc<Ether>, mistake: Option<Mistake>) -> Self {
         let free = 1 + ether.dice.below(6);
         ether.say(&format!("{SELLER}: {free} places"));
-        let shelf = Shelf {
+        let stock = Shelf {
             free,
             ..Shelf::default()
         };
         Self {
             ether,
-            mistakes,
-            shelf: Mutex::new(shelf),
+            mistake,
+            stock: Mutex::new(stock),
         }
     }
 
-    pub(crate) fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf.lock().unwrap()
+    pub(crate) fn stock(&self) -> MutexGuard<'_, Shelf> {
+        self.stock.lock().unwrap()
     }
 
     /// Somebody takes a place. `None`: there is none.
     pub(crate) fn order(&self, buyer: &str, price: Money) -> Option<GoodsRef> {
-        let mut shelf = self.shelf();
-        shelf.free = shelf.free.checked_sub(1)?;
+        let mut stock = self.stock();
+        stock.free = stock.free.checked_sub(1)?;
         let manifest = self.ether.dice.pick(manifests()).cloned().unwrap();
         let quote = GoodsQuote {
             title: "1 × Standard — An evening".to_owned(),
@@ -109,13 +109,13 @@ impl Seller {
             sources: Vec::new(),
             expires_at: self.ether.now().plus(HOLD),
         };
-        let id = format!("ord_{}", shelf.orders.len());
+        let id = format!("ord_{}", stock.orders.len());
         let order = Order {
             quote,
             state: OrderState::Held,
             tickets: Vec::new(),
         };
-        shelf.orders.insert(id.clone(), order);
+        stock.orders.insert(id.clone(), order);
         Some(GoodsRef {
             kind: "order".to_owned(),
             id,
@@ -125,27 +125,26 @@ impl Seller {
     /// Gives back what nobody has paid for in time.
     pub(crate) fn sweep(&self) {
         let now = self.ether.now();
-        let mut shelf = self.shelf();
-        let late = |order: &&mut Order| {
-            order.state == OrderState::Held && order.quote.expires_at.plus(EXTENSION) <= now
-        };
-        let expired: usize = shelf
+        let mut stock = self.stock();
+        let late =
+            |order: &&mut Order| order.state == OrderState::Held && order.quote.expires_at.plus(EXTENSION) <= now;
+        let expired: usize = stock
             .orders
             .values_mut()
             .filter(late)
             .map(|order| order.state = OrderState::Expired)
             .count();
-        shelf.free += expired;
+        stock.free += expired;
     }
 
     /// A place that was held is free again.
     pub(crate) fn order_end(&self, id: &str, why: OrderState) {
-        let mut shelf = self.shelf();
-        if let Some(order) = shelf.orders.get_mut(id)
+        let mut stock = self.stock();
+        if let Some(order) = stock.orders.get_mut(id)
             && order.state == OrderState::Held
         {
             order.state = why;
-            shelf.free += 1;
+            stock.free += 1;
         }
     }
 
@@ -153,9 +152,9 @@ impl Seller {
         let refused = |reason: &str| DeliveryOutcome::Refused {
             reason: reason.to_owned(),
         };
-        let mut shelf = self.shelf();
-        let free = shelf.free;
-        let Some(order) = shelf.orders.get_mut(&delivery.goods.id) else {
+        let mut stock = self.stock();
+        let free = stock.free;
+        let Some(order) = stock.orders.get_mut(&delivery.goods.id) else {
             return refused("There is no such order.");
         };
         if order.quote.price != delivery.gross || order.quote.buyer != delivery.payer {
@@ -168,21 +167,21 @@ impl Seller {
             }
             OrderState::Refused(reason) => return refused(reason),
             OrderState::Withdrawn => return refused("The order was cancelled before it was paid."),
-            OrderState::Fulfilled(_) if !self.mistakes.seller_issues_twice => {}
+            OrderState::Fulfilled(_) if self.mistake != Some(Mistake::SellerIssuesTwice) => {}
             _ if retakes && free == 0 => {
                 let reason = "The places were sold to others.".to_owned();
                 order.state = OrderState::Refused(reason.clone());
                 return refused(&reason);
             }
             _ => {
-                if !self.mistakes.seller_forgets {
+                if self.mistake != Some(Mistake::SellerForgets) {
                     order.tickets.push(delivery.receipt.to_string());
                 }
                 order.state = OrderState::Fulfilled(delivery.checkout);
             }
         }
         let references = vec![format!("tkt of {}", delivery.goods.id)];
-        shelf.free -= usize::from(retakes);
+        stock.free -= usize::from(retakes);
         DeliveryOutcome::Delivered { references }
     }
 }
@@ -195,8 +194,8 @@ fn lost() -> Problem {
 impl SellerApi for Seller {
     async fn goods_quote(&self, request: GoodsRef) -> Result<GoodsQuote, Problem> {
         let quote = || {
-            let shelf = self.shelf();
-            let found = shelf.orders.get(&request.id);
+            let stock = self.stock();
+            let found = stock.orders.get(&request.id);
             let found = found.filter(|order| order.state == OrderState::Held);
             found
                 .map(|order| order.quote.clone())
@@ -216,6 +215,8 @@ impl SellerApi for Seller {
 
     async fn goods_deliver(&self, request: Delivery) -> Result<DeliveryOutcome, Problem> {
         let what = format!("delivery of {}", request.goods.id);
-        self.ether.call(SELLER, &what, lost, || Ok(self.deliver(&request))).await
+        self.ether
+            .call(SELLER, &what, lost, || Ok(self.deliver(&request)))
+            .await
     }
 }

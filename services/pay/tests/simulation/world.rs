@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use imajin_did::Keyring;
 use imajin_fair::plan::FeeSchedule;
-use imajin_kernel::{Code, Env, Span};
+use imajin_kernel::{Env, Span};
 use imajin_rails::SandboxRail;
 use imajin_store::Fate;
 use imajin_testkit::Backend;
 use imajin_testkit::simulation::Tasks;
 
-use crate::bank::{Bank, CARDS, sign};
+use crate::bank::{Bank, CARDS};
 use crate::checks::{self, Tally};
 use crate::ether::Ether;
-use crate::mistakes::Mistakes;
+use crate::mistakes::Mistake;
 use crate::node::{Disk, Node, PUBLIC, Parts};
 use crate::people::{self, Desk, Letter};
 use crate::seller::{OrderState, Seller};
@@ -34,7 +34,7 @@ pub(crate) struct Setting {
     pub(crate) backend: Backend,
     /// Processes over the one database; by the seed, if not said.
     pub(crate) processes: Option<usize>,
-    pub(crate) mistakes: Mistakes,
+    pub(crate) mistake: Option<Mistake>,
     /// In good weather, with nothing but this at one write.
     pub(crate) cut_at: Option<(usize, WriteCut)>,
     pub(crate) aloud: bool,
@@ -46,7 +46,7 @@ impl Setting {
             seed,
             backend: Backend::Sqlite,
             processes: None,
-            mistakes: Mistakes::default(),
+            mistake: None,
             cut_at: None,
             aloud: false,
         }
@@ -63,7 +63,7 @@ pub(crate) struct Outcome {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tag {
+pub(crate) enum Tag {
     People,
     Drive(usize),
     Sweep(usize),
@@ -114,14 +114,12 @@ pub(crate) struct World {
     pub(crate) parts: Parts,
     pub(crate) disk: Disk,
     pub(crate) nodes: Vec<Option<Node>>,
-    tasks: Tasks<Tag>,
+    pub(crate) tasks: Tasks<Tag>,
     /// Messages that a node has acknowledged, and the ones that were acknowledged just now.
     pub(crate) acknowledged: Vec<Letter>,
-    acks: Rc<RefCell<Vec<String>>>,
+    pub(crate) acks: Rc<RefCell<Vec<String>>>,
     people: usize,
-    /// How long the log was before the last commit.
-    log_before: usize,
-    mistakes: Mistakes,
+    mistake: Option<Mistake>,
     cut_at: Option<(usize, WriteCut)>,
     pub(crate) tally: Tally,
 }
@@ -160,12 +158,16 @@ impl World {
     fn new(setting: Setting) -> Self {
         let ether = Arc::new(Ether::new(setting.seed, setting.aloud));
         let processes = setting.processes.unwrap_or_else(|| 1 + ether.dice.below(2));
-        let bank = Arc::new(Bank::new(Arc::clone(&ether), setting.mistakes));
-        let seller = Arc::new(Seller::new(Arc::clone(&ether), setting.mistakes));
+        let bank = Arc::new(Bank::new(Arc::clone(&ether), setting.mistake));
+        let seller = Arc::new(Seller::new(Arc::clone(&ether), setting.mistake));
         let env = Env::fixed(ether.clock.clone(), setting.seed.wrapping_add(1 << 33));
         let keyring = Keyring::generate(&env);
         let sandbox = SandboxRail::new(&keyring, ether.env.clone(), format!("{PUBLIC}/pay"));
-        let fees = if ether.dice.chance(500) { FeeSchedule::mjn() } else { FeeSchedule::none() };
+        let fees = if ether.dice.chance(500) {
+            FeeSchedule::mjn()
+        } else {
+            FeeSchedule::none()
+        };
         let desk = Rc::new(Desk {
             ether,
             bank: Arc::clone(&bank),
@@ -192,14 +194,15 @@ impl World {
             acknowledged: Vec::new(),
             acks: Rc::default(),
             people: 0,
-            log_before: 0,
-            mistakes: setting.mistakes,
+            mistake: setting.mistake,
             cut_at: setting.cut_at,
             tally: Tally::default(),
         };
         (0..processes).for_each(|number| world.start(number));
         for name in ["mira", "jonas"] {
-            world.tasks.spawn(Tag::People, people::payee(Rc::clone(&world.desk), name));
+            world
+                .tasks
+                .spawn(Tag::People, people::payee(Rc::clone(&world.desk), name));
         }
         world
     }
@@ -223,7 +226,7 @@ impl World {
             if node.stepper.waiting() > 0 {
                 moves.push((300, Move::Write(number)));
             }
-            if self.tasks.count(|tag| *tag == Tag::Drive(number)) == 0 && !self.mistakes.worker_sleeps {
+            if self.tasks.count(|tag| *tag == Tag::Drive(number)) == 0 && self.mistake != Some(Mistake::WorkerSleeps) {
                 moves.push((50, Move::Drive(number)));
             }
             if self.tasks.count(|tag| *tag == Tag::Sweep(number)) == 0 {
@@ -281,7 +284,8 @@ impl World {
             Move::Forge => self.forge(),
             Move::Person => {
                 self.people += 1;
-                self.tasks.spawn(Tag::People, people::buyer(Rc::clone(&self.desk), self.people));
+                self.tasks
+                    .spawn(Tag::People, people::buyer(Rc::clone(&self.desk), self.people));
             }
             Move::Clock => ether.pass(Span::millis(i64::try_from(dice.below(20_000)).unwrap())),
             Move::Jump => ether.pass(Span::minutes(i64::try_from(1 + dice.below(90)).unwrap())),
@@ -295,8 +299,11 @@ impl World {
 
     fn bank_moves(&self) {
         let goods_gone = |checkout| {
-            let shelf = self.parts.seller.shelf();
-            let mut gone = shelf.orders.values().filter(|order| order.state == OrderState::Fulfilled(checkout));
+            let stock = self.parts.seller.stock();
+            let mut gone = stock
+                .orders
+                .values()
+                .filter(|order| order.state == OrderState::Fulfilled(checkout));
             // A dispute does not walk shares that wait for an acceptance back yet.
             gone.any(|order| order.quote.manifest.contributors.len() == 2)
         };
@@ -322,7 +329,11 @@ impl World {
     fn power_cut(&mut self, log_length: usize) {
         self.ether().say("the power is cut");
         self.tally.cuts += 1;
-        let left = if self.mistakes.disk_lies { self.log_before } else { log_length };
+        let left = if self.mistake == Some(Mistake::DiskLies) {
+            log_length / 2
+        } else {
+            log_length
+        };
         self.disk.cut(left);
         (0..self.nodes.len()).for_each(|number| self.end(number));
         self.disk.old_forget();
@@ -349,7 +360,11 @@ impl World {
         let fate = if ether.dice.chance(weather.refused) {
             Fate::Refused
         } else if ether.dice.chance(weather.broken) {
-            if ether.dice.chance(500) { Fate::KeptUnheard } else { Fate::LostUnheard }
+            if ether.dice.chance(500) {
+                Fate::KeptUnheard
+            } else {
+                Fate::LostUnheard
+            }
         } else {
             Fate::Kept
         };
@@ -376,7 +391,6 @@ impl World {
     }
 
     fn write_with(&mut self, number: usize, fate: Fate) {
-        self.log_before = self.disk.log_length();
         let Some(node) = &self.nodes[number] else { return };
         let length = node.stepper.step(1 + self.ether().dice.below(4), fate);
         self.ether().say(&format!("node {number}: {length} writes {fate:?}"));
@@ -411,107 +425,16 @@ impl World {
     fn asks_take(&mut self) {
         let asks = self.desk.asks.take();
         for ask in asks {
-            let up: Vec<usize> = (0..self.nodes.len()).filter(|number| self.nodes[*number].is_some()).collect();
-            let Some(number) = self.ether().dice.pick(&up) else { continue };
+            let up: Vec<usize> = (0..self.nodes.len())
+                .filter(|number| self.nodes[*number].is_some())
+                .collect();
+            let Some(number) = self.ether().dice.pick(&up) else {
+                continue;
+            };
             if let Some(node) = &self.nodes[*number] {
                 self.tasks.spawn(Tag::Request(*number), ask(node));
             }
         }
-    }
-
-    fn acks_take(&mut self) {
-        for id in self.acks.take() {
-            let mut letters = self.desk.letters.borrow_mut();
-            if let Some(place) = letters.iter().position(|letter| letter.id() == id) {
-                self.acknowledged.push(letters.remove(place));
-            }
-        }
-    }
-
-    fn letters_collect(&self) {
-        let outgoing = std::mem::take(&mut self.parts.bank.books().outgoing);
-        self.desk.letters.borrow_mut().extend(outgoing.into_iter().map(Letter::Cards));
-    }
-
-    fn deliver_some(&mut self) {
-        self.letters_collect();
-        let (ether, weather) = (Arc::clone(self.ether()), self.ether().weather());
-        let picked = ether.dice.pick(&self.desk.letters.borrow()).cloned();
-        let Some(letter) = picked else { return };
-        let late = ether.dice.chance(weather.late);
-        let age = if late { ether.dice.below(1_200) } else { 0 };
-        self.deliver(&letter, Span::seconds(i64::try_from(age).unwrap()));
-    }
-
-    /// A message arrives that was signed so long ago.
-    fn deliver(&mut self, letter: &Letter, age: Span) {
-        let ether = Arc::clone(self.ether());
-        let number = ether.dice.below(self.nodes.len());
-        let Some(node) = &self.nodes[number] else { return };
-        let (body, headers) = match letter {
-            Letter::Sandbox { body, .. } => (body.clone(), Vec::new()),
-            Letter::Cards(notice) => {
-                let body = serde_json::to_vec(notice).unwrap();
-                let header = sign(&body, ether.now().minus(age));
-                (body, vec![header])
-            }
-        };
-        let (pay, rail, id) = (Arc::clone(&node.pay), letter.rail(), letter.id().to_owned());
-        let signed_at = ether.now().minus(age);
-        let deaf = ether.dice.chance(ether.weather().lost_after);
-        let acks = Rc::clone(&self.acks);
-        ether.say(&format!("node {number}: {id} comes"));
-        self.tasks.spawn(Tag::Request(number), async move {
-            match pay.webhook_receive(rail, body, &headers).await {
-                Ok(_receipt) if !deaf => acks.borrow_mut().push(id),
-                Ok(_receipt) => {}
-                Err(problem) if problem.code == Code::Unavailable => {}
-                // It may have waited at the node's door for as long.
-                Err(problem)
-                    if problem.code == Code::StaleSignature
-                        && ether.now().since(signed_at) > Span::seconds(299) => {}
-                Err(problem) => ether.wrong(format!("{id} is genuine, and refused: {problem:?}")),
-            }
-        });
-    }
-
-    /// Somebody else than the rail says something.
-    fn forge(&mut self) {
-        let ether = Arc::clone(self.ether());
-        self.letters_collect();
-        let mut known = self.acknowledged.clone();
-        known.extend(self.desk.letters.borrow().iter().cloned());
-        let Some(letter) = ether.dice.pick(&known) else { return };
-        let number = ether.dice.below(self.nodes.len());
-        let Some(node) = &self.nodes[number] else { return };
-        let (body, headers) = match letter {
-            Letter::Sandbox { body, .. } => {
-                let text = String::from_utf8_lossy(body).replacen("\"id\":\"sbx_", "\"id\":\"sbx_0", 1);
-                (text.into_bytes(), Vec::new())
-            }
-            Letter::Cards(notice) => {
-                let body = serde_json::to_vec(notice).unwrap();
-                let old = sign(&body, ether.now().minus(Span::hours(1)));
-                let (name, mac) = sign(&body, ether.now());
-                match ether.dice.below(4) {
-                    0 => (body, vec![old]),
-                    1 => (body, vec![(name, format!("{mac}0"))]),
-                    2 => (body, Vec::new()),
-                    _ => ([&body[..], b" "].concat(), vec![(name, mac)]),
-                }
-            }
-        };
-        let (pay, rail) = (Arc::clone(&node.pay), letter.rail());
-        self.tally.forged += 1;
-        self.tasks.spawn(Tag::Request(number), async move {
-            let answer = pay.webhook_receive(rail, body, &headers).await;
-            let refused = answer.is_err_and(|problem| {
-                matches!(problem.code, Code::BadSignature | Code::StaleSignature)
-            });
-            if !refused {
-                ether.wrong("a forged message is not refused".to_owned());
-            }
-        });
     }
 
     /// The weather is good again, and time passes: everything must come to its end.
@@ -528,7 +451,7 @@ impl World {
             self.parts.seller.sweep();
             self.ether().pass(Span::minutes(16));
             for number in 0..self.nodes.len() {
-                if !self.mistakes.worker_sleeps {
+                if self.mistake != Some(Mistake::WorkerSleeps) {
                     self.drive(number);
                 }
                 self.sweep(number);
@@ -561,7 +484,9 @@ impl World {
                 if letters.is_empty() {
                     return;
                 }
-                letters.iter().for_each(|letter| self.deliver(letter, Span::seconds(0)));
+                for letter in &letters {
+                    self.deliver(letter, Span::seconds(0));
+                }
             }
             self.asks_take();
             self.acks_take();
