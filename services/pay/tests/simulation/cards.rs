@@ -54,7 +54,6 @@ fn confirmed(books: &Books, event: RailEvent) -> Result<Option<Confirmed>, RailE
             let fee = fee_of(books, &reference)?;
             matches!(fee, RailFee::Known(_)).then(|| Confirmed::plain(event, fee))
         }
-        RailOutcome::Failed | RailOutcome::Cancelled => Some(Confirmed::plain(event, RailFee::Unknown)),
         RailOutcome::Disputed => books.disputes.get(&reference).map(|dispute| {
             let amount = |units| Amount::from_micros(units).unwrap();
             let event = RailEvent {
@@ -75,7 +74,7 @@ fn confirmed(books: &Books, event: RailEvent) -> Result<Option<Confirmed>, RailE
             payee_ready: books.accounts.get(&reference).map(|(_, ready)| *ready),
             ..Confirmed::plain(event, RailFee::Free)
         }),
-        RailOutcome::TransferReversed => Some(Confirmed::plain(event, RailFee::Free)),
+        _ => Some(Confirmed::plain(event, RailFee::Unknown)),
     })
 }
 

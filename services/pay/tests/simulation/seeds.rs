@@ -8,13 +8,18 @@ use crate::world::{Outcome, Setting, WriteCut, play};
 
 /// One seed, with its trace.
 const SEED: &str = "IMAJIN_SIM_SEED";
-/// How many seeds.
+/// How many seeds; if not said, a thousand where everything is tested, and otherwise as many as one waits for.
 const SEEDS: &str = "IMAJIN_SIM_SEEDS";
 /// Where they begin.
 const SEED_FIRST: &str = "IMAJIN_SIM_SEED_FIRST";
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
+}
+
+fn seeds_default() -> u64 {
+    let is_all = std::env::var("NEXTEST_PROFILE").is_ok_and(|profile| profile == "ci");
+    if is_all { 1_000 } else { 80 }
 }
 
 /// A runtime whose timers never fire: nothing in pay may need them to come to its end.
@@ -53,7 +58,10 @@ fn many(part: u64) {
             }
             return;
         }
-        let (first, count) = (number(SEED_FIRST).unwrap_or(0), number(SEEDS).unwrap_or(1_000));
+        let (first, count) = (
+            number(SEED_FIRST).unwrap_or(0),
+            number(SEEDS).unwrap_or_else(seeds_default),
+        );
         let begun = std::time::Instant::now();
         let mut tally = Tally::default();
         for seed in (first..first + count).filter(|seed| seed % PARTS == part) {
