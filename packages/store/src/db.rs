@@ -10,6 +10,7 @@ use crate::job::{Job, Task};
 use crate::location::{Connector, Role};
 use crate::migrate::migrate;
 use crate::readers::Readers;
+use crate::stepped::Stepper;
 use crate::writer::Writer;
 use crate::{Conn, Location, Migrations, StoreError};
 
@@ -73,34 +74,28 @@ impl Db {
         migrations: Migrations,
         options: Options,
     ) -> Result<Self, StoreError> {
-        location.check()?;
-        let connector = Connector { location, options };
-        let mut link = connector.connect(Role::Writer)?;
-        migrate(&mut link.conn, &connector.location, service, &migrations)?;
-        let (sender, queue) = sync_channel(connector.options.queue_length.max(1));
-        let (commits_sender, commits) = watch::channel(0);
-        let queued = Arc::new(AtomicUsize::new(0));
-        let writer = Writer {
-            service,
-            connector: connector.clone(),
-            link: Some(link),
-            queue,
-            queued: Arc::clone(&queued),
-            commits: commits_sender,
-            cautious: 0,
-        };
+        let (shared, writer) = open(location, service, &migrations, options, false)?;
         let thread = std::thread::Builder::new()
             .name(format!("{service}-writer"))
             .spawn(move || writer.run())
             .map_err(|error| StoreError::Unavailable(format!("no thread for the writer: {error}")))?;
-        Ok(Self(Arc::new(Shared {
-            service,
-            queue: RwLock::new(Some(sender)),
-            queued,
-            commits,
-            readers: Arc::new(Readers::new(connector)),
-            writer: Mutex::new(Some(thread)),
-        })))
+        let writer = Mutex::new(Some(thread));
+        Ok(Self(Arc::new(Shared { writer, ..shared })))
+    }
+
+    /// As [`Db::open`], without threads: reads run where they are asked for, and writes when the [`Stepper`] says so.
+    /// For simulations, in which one seed decides the order of everything; dropping both is a process' sudden end.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub fn open_stepped(
+        location: Location,
+        service: &'static str,
+        migrations: &Migrations,
+        options: Options,
+    ) -> Result<(Self, Stepper), StoreError> {
+        let (shared, writer) = open(location, service, migrations, options, true)?;
+        Ok((Self(Arc::new(shared)), Stepper::new(writer)))
     }
 
     /// Whose database it is.
@@ -172,6 +167,41 @@ impl Db {
             }
         })
     }
+}
+
+/// Everything but the thread of the writer.
+fn open(
+    location: Location,
+    service: &'static str,
+    migrations: &Migrations,
+    options: Options,
+    inline: bool,
+) -> Result<(Shared, Writer), StoreError> {
+    location.check()?;
+    let connector = Connector { location, options };
+    let mut link = connector.connect(Role::Writer)?;
+    migrate(&mut link.conn, &connector.location, service, migrations)?;
+    let (sender, queue) = sync_channel(connector.options.queue_length.max(1));
+    let (commits_sender, commits) = watch::channel(0);
+    let queued = Arc::new(AtomicUsize::new(0));
+    let writer = Writer {
+        service,
+        connector: connector.clone(),
+        link: Some(link),
+        queue,
+        queued: Arc::clone(&queued),
+        commits: commits_sender,
+        cautious: 0,
+    };
+    let shared = Shared {
+        service,
+        queue: RwLock::new(Some(sender)),
+        queued,
+        commits,
+        readers: Arc::new(Readers::new(connector, inline)),
+        writer: Mutex::new(None),
+    };
+    Ok((shared, writer))
 }
 
 impl std::fmt::Debug for Db {

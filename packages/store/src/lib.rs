@@ -22,6 +22,7 @@ pub mod parity;
 mod readers;
 mod schema;
 mod seal;
+mod stepped;
 mod sweep;
 pub mod tamper;
 pub mod vault;
@@ -41,4 +42,5 @@ pub use migrate::{Migrations, revert_all};
 pub use seal::{SealedRow, Sealer, sealed_all};
 #[doc(hidden)]
 pub use seal::{audit_begin, audit_rows, name_unreadable};
+pub use stepped::{Fate, Stepper};
 pub use sweep::{Sweep, Swept, SweptRows};

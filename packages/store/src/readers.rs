@@ -25,15 +25,18 @@ pub(crate) struct Readers {
     connector: Connector,
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<(Link, Instant)>>,
+    /// Reads run on the thread that asks.
+    inline: bool,
 }
 
 impl Readers {
-    pub(crate) fn new(connector: Connector) -> Self {
+    pub(crate) fn new(connector: Connector, inline: bool) -> Self {
         let permits = Arc::new(Semaphore::new(connector.options.readers.max(1)));
         Self {
             connector,
             permits,
             idle: Mutex::new(Vec::new()),
+            inline,
         }
     }
 
@@ -46,18 +49,30 @@ impl Readers {
         let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else {
             return Err(StoreError::Closed.into());
         };
+        if self.inline {
+            return self.read(read);
+        }
         let running = tokio::task::spawn_blocking(move || {
-            let mut link = self.take()?;
-            let result = catch_unwind(AssertUnwindSafe(|| read(&mut link.conn)));
-            let lost = link.faults.lost();
-            self.put_back(link, result.is_err());
+            let result = self.read(read);
             drop(permit);
-            let result = result.unwrap_or_else(|_payload| Err(StoreError::Panicked.into()));
-            // Whatever the closure made of it: the server went away, and asking again may help.
-            result.map_err(|error| if lost { connection_lost().into() } else { error })
+            result
         });
         // The runtime drops the task only when it stops.
         running.await.unwrap_or_else(|_stopped| Err(StoreError::Closed.into()))
+    }
+
+    fn read<T, E, F>(&self, read: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Conn) -> Result<T, E>,
+        E: From<StoreError>,
+    {
+        let mut link = self.take()?;
+        let result = catch_unwind(AssertUnwindSafe(|| read(&mut link.conn)));
+        let lost = link.faults.lost();
+        self.put_back(link, result.is_err());
+        let result = result.unwrap_or_else(|_payload| Err(StoreError::Panicked.into()));
+        // Whatever the closure made of it: the server went away, and asking again may help.
+        result.map_err(|error| if lost { connection_lost().into() } else { error })
     }
 
     /// No more reads begin; idle connections are closed.

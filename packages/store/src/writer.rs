@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::job::Job;
 use crate::location::{Connector, Link, Role};
 use crate::migrate::{begin_write, depth};
+use crate::stepped::Fate;
 use crate::{Conn, Location, StoreError};
 
 /// After this long without a write, the log is moved into the file and memory is given back.
@@ -91,6 +92,40 @@ impl Writer {
 
     fn run_batch(&mut self, first: Box<dyn Job>) {
         let limit = self.connector.options.batch_length.max(1);
+        let mut batch = self.batch_take(first, limit);
+        if batch.is_empty() {
+            return;
+        }
+        self.batch_write(&mut batch);
+        self.batch_answer(batch);
+    }
+
+    /// Runs a batch of what waits, with a given end; returns how many writes it took. For simulations.
+    pub(crate) fn step(&mut self, limit: usize, fate: Fate) -> usize {
+        let Ok(first) = self.queue.try_recv() else { return 0 };
+        let mut batch = self.batch_take(first, limit.max(1));
+        let length = batch.len();
+        if length == 0 {
+            return 0;
+        }
+        let unavailable = || StoreError::Unavailable("the database is away".to_owned());
+        match fate {
+            Fate::Kept => self.batch_write(&mut batch),
+            Fate::Refused => batch.iter_mut().for_each(|job| job.fail(unavailable())),
+            Fate::KeptUnheard => {
+                self.batch_write(&mut batch);
+                for job in &mut batch {
+                    job.fail(StoreError::OutcomeUnknown);
+                }
+            }
+            Fate::LostUnheard => batch.iter_mut().for_each(|job| job.fail(StoreError::OutcomeUnknown)),
+        }
+        self.batch_answer(batch);
+        length
+    }
+
+    /// The writes that are next, without those that nobody waits for any more.
+    fn batch_take(&mut self, first: Box<dyn Job>, limit: usize) -> Vec<Box<dyn Job>> {
         let mut batch = vec![first];
         while batch.len() < limit {
             match self.queue.try_recv() {
@@ -103,15 +138,21 @@ impl Writer {
             .fetch_sub(batch.len(), Ordering::Relaxed)
             .saturating_sub(batch.len());
         batch.retain(|job| !job.is_abandoned());
-        if batch.is_empty() {
-            return;
+        if !batch.is_empty() {
+            self.measure(batch.len(), waiting);
         }
-        self.measure(batch.len(), waiting);
-        match self.commit_batch(&mut batch) {
+        batch
+    }
+
+    fn batch_write(&mut self, batch: &mut [Box<dyn Job>]) {
+        match self.commit_batch(batch) {
             Ok(()) => {}
             Err(Setback::Again | Setback::Refusal) => batch.iter_mut().for_each(|job| self.commit_alone(job)),
             Err(Setback::Failed(error, cause)) => batch.iter_mut().for_each(|job| job.fail(error(&cause))),
         }
+    }
+
+    fn batch_answer(&self, batch: Vec<Box<dyn Job>>) {
         self.commits.send_modify(|count| *count = count.wrapping_add(1));
         for job in batch {
             job.answer();

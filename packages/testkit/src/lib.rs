@@ -6,6 +6,7 @@
 //! - [`TestDatabase`]: a database of its own for one test, on SQLite or on Postgres, gone afterwards.
 //! - [`Cluster`]: a private Postgres server, and [`postgres()`], the one that the tests of a run share.
 //! - [`on_both!`]: the same tests over both databases.
+//! - [`simulation`]: dice, tasks and a trace, for histories that one seed decides.
 //! - `router` (cargo feature `router`): a service's routes, asked in this process.
 //! - `stripe_peer` (cargo feature `stripe-peer`): a payment processor that behaves as Stripe does.
 //! - `SolanaPeer` (cargo feature `solana-peer`): a Solana node with the real virtual machine.
@@ -23,6 +24,7 @@ mod guard;
 mod knot;
 #[cfg(feature = "router")]
 mod router;
+pub mod simulation;
 #[cfg(feature = "solana-peer")]
 mod solana_peer;
 mod stamp;

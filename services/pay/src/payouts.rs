@@ -204,7 +204,10 @@ impl Pay {
             payout::part_end(conn, context, &order, &made)?;
             Ok(imajin_store::outbox::done(conn, &context.sealer, &item, context.now())?)
         };
-        self.write(end).await
+        self.write(end).await?;
+        // That it came back may be told already.
+        self.later.clear();
+        Ok(())
     }
 }
 

@@ -65,6 +65,20 @@ impl Rails {
         })
     }
 
+    /// The same with further rails, which are preferred.
+    pub(crate) fn with(self, more: Vec<Arc<dyn Rail>>) -> Self {
+        if more.is_empty() {
+            return self;
+        }
+        let (mut all, mut open) = (BTreeMap::clone(&self.all), Vec::clone(&self.open));
+        open.splice(0..0, more.iter().map(|rail| rail.name()));
+        all.extend(more.into_iter().map(|rail| (rail.name(), rail)));
+        Self {
+            all: Arc::new(all),
+            open: Arc::new(open),
+        }
+    }
+
     /// A rail, also one that takes no new payments.
     pub(crate) fn get(&self, name: &str) -> Option<&Arc<dyn Rail>> {
         self.all.get(name)

@@ -6,7 +6,7 @@ use imajin_kernel::id::{CheckoutId, RailMessageId};
 use imajin_kernel::{Code, Problem};
 use imajin_ledger::Ledger;
 use imajin_pay_api::{CheckoutState, SellerClient};
-use imajin_rails::{Headers, RailEvent, RailOutcome, SandboxRail};
+use imajin_rails::{Headers, Rail, RailEvent, RailOutcome, SandboxRail};
 use imajin_store::{Conn, Db, Sealer, mutation};
 use imajin_web::{ServiceRoutes, Site};
 use serde::Serialize;
@@ -69,8 +69,17 @@ impl Pay {
     ///
     /// # Errors
     /// When the database does not answer, or a rail cannot be set up as it is configured.
-    #[expect(clippy::unused_async, reason = "every service starts alike")]
     pub async fn start(deps: PayDeps) -> Result<Arc<Self>, Problem> {
+        Self::start_with(deps, Vec::new()).await
+    }
+
+    /// As [`Pay::start`], with further rails, which are preferred to those of the configuration: a simulation brings
+    /// its own.
+    ///
+    /// # Errors
+    /// As [`Pay::start`].
+    #[expect(clippy::unused_async, reason = "every service starts alike")]
+    pub async fn start_with(deps: PayDeps, more: Vec<Arc<dyn Rail>>) -> Result<Arc<Self>, Problem> {
         let PayDeps {
             site,
             keyring,
@@ -85,7 +94,7 @@ impl Pay {
         let ledger = Ledger::new(config.chain.clone(), sealer.clone(), env.clone());
         let sandbox = Arc::new(SandboxRail::new(&keyring, env.clone(), site.public.absolute("/pay")));
         let rails = Rails::new(&config.rails, sandbox.clone(), &env);
-        let rails = rails.map_err(|error| Problem::invalid(format!("{error}.")))?;
+        let rails = rails.map_err(|error| Problem::invalid(format!("{error}.")))?.with(more);
         let config = Arc::new(config);
         let splits = Arc::default();
         let context = Context {
@@ -154,7 +163,7 @@ impl Pay {
     /// background: its sender does not wait for that.
     ///
     /// # Errors
-    /// What [`imajin_rails::Rail::verify`] says about a message that is not genuine; the database's.
+    /// What [`Rail::verify`] says about a message that is not genuine; the database's.
     pub async fn webhook_receive(
         &self,
         rail: &str,

@@ -307,8 +307,8 @@ impl Pay {
         Ok(())
     }
 
-    /// Signs the heads of the chains, and forgets what has served its time.
-    async fn housekeeping(&self) {
+    /// Signs the heads of the chains, and forgets what has served its time. The background calls it.
+    pub async fn housekeeping(&self) {
         let kept = self.write(|conn, context| {
             let now = context.now();
             checkpoint_sign(conn, &context.ledger, &context.keyring)?;

@@ -14,5 +14,6 @@ mod queues;
 mod reads;
 mod rows;
 mod signers;
+mod stepped;
 mod world;
 mod writes;

@@ -11,7 +11,7 @@ use super::checkout_lock;
 use super::dispute::dispute_apply;
 use super::payee::payee_note;
 use super::payment::{fee_note, payment_is_booked, payment_keep};
-use super::payout::transfer_reversed;
+use super::payout::{transfer_is_awaited, transfer_reversed};
 use super::refund::{self, Refund};
 use crate::PayError;
 use crate::context::Context;
@@ -152,6 +152,11 @@ pub(crate) fn message_process(
                     return Ok(false);
                 };
                 result
+            } else if confirmed.event.outcome == RailOutcome::TransferReversed
+                && transfer_is_awaited(conn, &message.reference)?
+            {
+                // It came back before the rail's answer to the transfer arrived: nobody knows yet whose it was.
+                return Ok(false);
             } else {
                 message_apply(conn, context, &mut message, confirmed)?
             }

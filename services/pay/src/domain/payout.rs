@@ -267,6 +267,20 @@ pub(crate) fn part_end(
     Ok(())
 }
 
+/// Whether a transfer that nobody here knows may be one whose answer is still on its way.
+pub(crate) fn transfer_is_awaited(conn: &mut Conn, reference: &str) -> Result<bool, PayError> {
+    let parts = |conn: &mut Conn, waiting: bool| -> Result<i64, PayError> {
+        let all = payout_parts::table.into_boxed();
+        let found = if waiting {
+            all.filter(payout_parts::state.eq(WAITING))
+        } else {
+            all.filter(payout_parts::reference.eq(reference))
+        };
+        Ok(found.count().get_result(conn)?)
+    };
+    Ok(parts(conn, false)? == 0 && parts(conn, true)? > 0)
+}
+
 /// Books what the rail says came back of a transfer, in all. `false`: there is no such transfer here.
 pub(crate) fn transfer_reversed(
     conn: &mut Conn,

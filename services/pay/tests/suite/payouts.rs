@@ -16,6 +16,7 @@ on_both!(
     a_payout_is_made_of_the_payments_that_the_money_came_with,
     a_payout_that_the_rail_refuses_comes_back,
     a_transfer_that_is_reversed_comes_back,
+    a_transfer_that_is_reversed_before_its_answer_arrives_comes_back,
     what_is_owed_is_paid_first,
     a_lost_answer_sends_once,
     balances_above_the_threshold_leave_by_themselves,
@@ -167,6 +168,29 @@ async fn a_transfer_that_is_reversed_comes_back(backend: Backend) {
     cards.follow().await;
     assert_eq!(cards.world.available("mira").await, "6.587 USD");
     assert_eq!(payouts(&cards, "mira").await["payouts"][0]["state"], "failed");
+    cards.world.audit_clean().await;
+}
+
+async fn a_transfer_that_is_reversed_before_its_answer_arrives_comes_back(backend: Backend) {
+    let cards = Cards::live(backend).await;
+    onboard(&cards, "mira").await;
+    sold(&cards, "buyer").await;
+    cards.peer.fault("/transfers", FaultKind::LostAfter, 3);
+    pay_out(&cards, "mira", "k", &all()).await;
+    assert_eq!(payouts(&cards, "mira").await["payouts"][0]["state"], "under_way");
+    let transfer = cards.peer.objects("transfer").remove(0)["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    cards.peer.transfer_reverse(&transfer).unwrap();
+    cards.peer.tell_again("transfer.reversed", &transfer);
+    cards.follow().await;
+    assert_eq!(payouts(&cards, "mira").await["payouts"][0]["state"], "under_way");
+    cards.world.clock.advance(Span::minutes(20));
+    cards.follow().await;
+    assert_eq!(cards.world.available("mira").await, "6.587 USD");
+    assert_eq!(payouts(&cards, "mira").await["payouts"][0]["state"], "failed");
+    assert_eq!(cards.peer.objects("transfer").len(), 1);
     cards.world.audit_clean().await;
 }
 

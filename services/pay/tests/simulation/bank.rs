@@ -1,0 +1,416 @@
+//! A card processor as the simulation needs one: it keeps the books that pay's ledger must agree with.
+//!
+//! It behaves as Stripe does: a session is paid once, a message only says that something has happened and is signed
+//! with a time, fees may be known later, the same key gives the same refund and the same transfer.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use imajin_kernel::Timestamp;
+use imajin_kernel::id::CheckoutId;
+use imajin_money::{Amount, Money};
+use imajin_proof::digest::sha256_hex;
+use imajin_rails::{DisputeState, RailError, RailEvent, RailOutcome, RailRefund, RailTransfer, Refunded};
+use serde::{Deserialize, Serialize};
+
+use crate::ether::Ether;
+use crate::mistakes::Mistake;
+
+pub(crate) const CARDS: &str = "cards";
+pub(crate) const HEADER: &str = "cards-signature";
+const SECRET: &str = "the processor's and the node's";
+const CENT: i64 = 10_000;
+/// What a dispute costs besides the money.
+pub(crate) const DISPUTE_FEE: i64 = 15_000_000;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    pub(crate) checkout: CheckoutId,
+    pub(crate) price: Money,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) payment: Option<String>,
+    pub(crate) closed: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Payment {
+    pub(crate) checkout: CheckoutId,
+    pub(crate) amount: Money,
+    pub(crate) fee: i64,
+    pub(crate) fee_known: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct BankRefund {
+    pub(crate) key: String,
+    pub(crate) payment: String,
+    pub(crate) amount: i64,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct BankTransfer {
+    pub(crate) key: String,
+    pub(crate) payout: String,
+    pub(crate) source: String,
+    pub(crate) amount: i64,
+    pub(crate) reversed: i64,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct BankDispute {
+    pub(crate) payment: String,
+    pub(crate) checkout: CheckoutId,
+    pub(crate) amount: Money,
+    pub(crate) taken: i64,
+    pub(crate) given_back: i64,
+    pub(crate) state: DisputeState,
+}
+
+/// What the processor tells the webhook.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Notice {
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) reference: String,
+    pub(crate) checkout: Option<CheckoutId>,
+    pub(crate) amount: Money,
+    pub(crate) time: Timestamp,
+}
+
+#[derive(Default)]
+pub(crate) struct Books {
+    pub(crate) sessions: BTreeMap<String, Session>,
+    pub(crate) payments: BTreeMap<String, Payment>,
+    pub(crate) refunds: Vec<BankRefund>,
+    pub(crate) transfers: Vec<BankTransfer>,
+    pub(crate) disputes: BTreeMap<String, BankDispute>,
+    /// Payees' accounts: whose, and whether they can be paid.
+    pub(crate) accounts: BTreeMap<String, (String, bool)>,
+    /// Messages that nobody has acknowledged.
+    pub(crate) outgoing: Vec<Notice>,
+    names: usize,
+}
+
+pub(crate) struct Bank {
+    pub(crate) ether: Arc<Ether>,
+    pub(crate) mistake: Option<Mistake>,
+    books: Mutex<Books>,
+}
+
+impl Books {
+    pub(crate) fn name(&mut self, prefix: &str) -> String {
+        self.names += 1;
+        format!("{prefix}_{}", self.names)
+    }
+
+    fn tell(&mut self, now: Timestamp, kind: RailOutcome, reference: &str, about: (Option<CheckoutId>, Money)) {
+        let notice = Notice {
+            id: self.name("evt"),
+            kind: kind.as_str().to_owned(),
+            reference: reference.to_owned(),
+            checkout: about.0,
+            amount: about.1,
+            time: now,
+        };
+        self.outgoing.push(notice);
+    }
+
+    pub(crate) fn refunded(&self, payment: &str) -> i64 {
+        let made = self.refunds.iter().filter(|refund| refund.payment == payment);
+        made.map(|refund| refund.amount).sum()
+    }
+
+    pub(crate) fn dispute_of(&self, payment: &str) -> Option<&BankDispute> {
+        self.disputes.values().find(|dispute| dispute.payment == payment)
+    }
+
+    /// What the processor has of the node's money. It gives its fee back with a refund.
+    pub(crate) fn balance(&self) -> i64 {
+        let payments = self.payments.iter().map(|(name, payment)| {
+            let refunded = self.refunded(name);
+            let fee = if refunded > 0 { 0 } else { payment.fee };
+            payment.amount.amount.micros() - refunded - fee
+        });
+        let transfers = self.transfers.iter().map(|made| made.amount - made.reversed);
+        let disputes = self.disputes.values().map(|each| each.taken - each.given_back);
+        payments.sum::<i64>() - transfers.sum::<i64>() - disputes.sum::<i64>()
+    }
+}
+
+fn usd(units: i64) -> Money {
+    Money::new(Amount::from_micros(units).unwrap(), "USD".parse().unwrap())
+}
+
+/// The header of a message that is signed at a time.
+pub(crate) fn sign(body: &[u8], at: Timestamp) -> (String, String) {
+    let mac = sha256_hex(&[SECRET.as_bytes(), at.as_seconds().to_string().as_bytes(), body].concat());
+    (HEADER.to_owned(), format!("{} {mac}", at.as_seconds()))
+}
+
+impl Bank {
+    pub(crate) fn new(ether: Arc<Ether>, mistake: Option<Mistake>) -> Self {
+        Self {
+            ether,
+            mistake,
+            books: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap()
+    }
+
+    /// A customer pays a session. `None`: it is over.
+    pub(crate) fn customer_pays(&self, session: &str) -> Option<String> {
+        let (now, dice) = (self.ether.now(), &self.ether.dice);
+        let mut books = self.books();
+        let name = books.name("pi");
+        let open = books.sessions.get_mut(session)?;
+        if open.closed || open.payment.is_some() || open.expires_at <= now {
+            return None;
+        }
+        open.payment = Some(name.clone());
+        let (checkout, amount) = (open.checkout, open.price);
+        let fee_known = dice.chance(500);
+        let fee = amount.amount.micros() / 40 / CENT * CENT + 30 * CENT;
+        books.payments.insert(
+            name.clone(),
+            Payment {
+                checkout,
+                amount,
+                fee,
+                fee_known,
+            },
+        );
+        books.tell(now, RailOutcome::Paid, session, (Some(checkout), amount));
+        Some(name)
+    }
+
+    pub(crate) fn card_declined(&self, session: &str) {
+        let now = self.ether.now();
+        let mut books = self.books();
+        if let Some(open) = books.sessions.get(session).cloned() {
+            books.tell(now, RailOutcome::Failed, session, (Some(open.checkout), open.price));
+        }
+    }
+
+    /// Whatever a processor does by itself. `goods_gone`: whether a checkout's goods are with their buyer, so that a
+    /// bank may take the money back.
+    pub(crate) fn something(&self, goods_gone: &dyn Fn(CheckoutId) -> bool) {
+        match self.ether.dice.below(5) {
+            0 => self.fee_settle(false),
+            1 => self.session_expire(),
+            2 => self.dispute_open(goods_gone),
+            3 => self.dispute_close(false),
+            _ => self.account_or_transfer(),
+        }
+    }
+
+    /// Brings to an end what would take weeks.
+    pub(crate) fn wind_up(&self) {
+        self.fee_settle(true);
+        self.dispute_close(true);
+    }
+
+    fn fee_settle(&self, all: bool) {
+        let now = self.ether.now();
+        let mut books = self.books();
+        let unknown = books.payments.iter().filter(|(_, payment)| !payment.fee_known);
+        let names: Vec<String> = unknown.map(|(name, _)| name.clone()).collect();
+        for name in names {
+            let payment = books.payments.get_mut(&name).unwrap();
+            payment.fee_known = true;
+            let about = (Some(payment.checkout), payment.amount);
+            books.tell(now, RailOutcome::FeeKnown, &name, about);
+            self.ether.say(&format!("{CARDS}: the fee of {name} is known"));
+            if !all {
+                return;
+            }
+        }
+    }
+
+    fn session_expire(&self) {
+        let now = self.ether.now();
+        let mut books = self.books();
+        let over = books.sessions.iter_mut();
+        let mut over = over.filter(|(_, open)| !open.closed && open.payment.is_none() && open.expires_at <= now);
+        let Some((name, session)) = over.next() else { return };
+        session.closed = true;
+        let (name, about) = (name.clone(), (Some(session.checkout), session.price));
+        books.tell(now, RailOutcome::Cancelled, &name, about);
+    }
+
+    fn dispute_open(&self, goods_gone: &dyn Fn(CheckoutId) -> bool) {
+        let now = self.ether.now();
+        let mut books = self.books();
+        let candidates: Vec<(String, Payment)> = books
+            .payments
+            .iter()
+            .filter(|(name, payment)| {
+                books.refunded(name) == 0 && books.dispute_of(name).is_none() && goods_gone(payment.checkout)
+            })
+            .map(|(name, payment)| (name.clone(), payment.clone()))
+            .collect();
+        let Some((payment, of)) = self.ether.dice.pick(&candidates).cloned() else {
+            return;
+        };
+        let name = books.name("dp");
+        let taken = of.amount.amount.micros() + DISPUTE_FEE;
+        books.disputes.insert(
+            name.clone(),
+            BankDispute {
+                payment,
+                checkout: of.checkout,
+                amount: of.amount,
+                taken,
+                given_back: 0,
+                state: DisputeState::Open,
+            },
+        );
+        books.tell(now, RailOutcome::Disputed, &name, (None, of.amount));
+        self.ether
+            .say(&format!("{CARDS}: {name} takes {taken} of {}", of.checkout));
+    }
+
+    fn dispute_close(&self, all: bool) {
+        let now = self.ether.now();
+        let mut books = self.books();
+        let open = books
+            .disputes
+            .iter()
+            .filter(|(_, each)| each.state == DisputeState::Open);
+        let names: Vec<String> = open.map(|(name, _)| name.clone()).collect();
+        for name in names {
+            let won = self.ether.dice.chance(500);
+            let dispute = books.disputes.get_mut(&name).unwrap();
+            dispute.state = if won { DisputeState::Won } else { DisputeState::Lost };
+            dispute.given_back = if won { dispute.taken } else { 0 };
+            let amount = dispute.amount;
+            books.tell(now, RailOutcome::Disputed, &name, (None, amount));
+            self.ether
+                .say(&format!("{CARDS}: {name} is {}", if won { "won" } else { "lost" }));
+            if !all {
+                return;
+            }
+        }
+    }
+
+    fn account_or_transfer(&self) {
+        let (now, dice) = (self.ether.now(), &self.ether.dice);
+        let mut books = self.books();
+        if dice.chance(500) {
+            let names: Vec<String> = books.accounts.keys().cloned().collect();
+            let Some(name) = dice.pick(&names) else { return };
+            let ready = dice.chance(800);
+            books.accounts.get_mut(name).unwrap().1 = ready;
+            books.tell(now, RailOutcome::PayeeChanged, name, (None, usd(0)));
+            self.ether.say(&format!("{CARDS}: {name} can be paid: {ready}"));
+            return;
+        }
+        let whole = books
+            .transfers
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, made)| made.reversed == 0);
+        let mut whole: Vec<(usize, &mut BankTransfer)> = whole.collect();
+        let at = dice.below(whole.len());
+        let Some((index, made)) = whole.get_mut(at) else { return };
+        made.reversed = made.amount;
+        let (name, amount) = (format!("tr_{index}"), usd(made.amount));
+        books.tell(now, RailOutcome::TransferReversed, &name, (None, amount));
+        self.ether.say(&format!("{CARDS}: {name} comes back"));
+    }
+
+    pub(crate) fn event_read(notice: Notice) -> Result<RailEvent, RailError> {
+        let outcome = RailOutcome::ALL.into_iter().find(|each| each.as_str() == notice.kind);
+        Ok(RailEvent {
+            id: notice.id,
+            checkout: notice.checkout,
+            outcome: outcome.ok_or(RailError::Malformed(notice.kind))?,
+            amount: notice.amount,
+            reference: notice.reference,
+            time: notice.time,
+        })
+    }
+
+    pub(crate) fn refund_make(&self, asked: &RailRefund) -> Result<Refunded, RailError> {
+        let mut books = self.books();
+        let amount = asked.amount.amount.micros();
+        let kept = books.refunds.iter().any(|refund| refund.key == asked.key);
+        let reference = format!("re_{}", asked.key);
+        if kept && self.mistake != Some(Mistake::BankForgetsKeys) {
+            return Ok(Refunded { reference });
+        }
+        let payment = books.payments.get(&asked.reference).cloned();
+        let payment = payment.ok_or_else(|| RailError::Refused("there is no such payment".to_owned()))?;
+        if books.dispute_of(&asked.reference).is_some() {
+            let reference = format!("dispute of {}", asked.reference);
+            return Ok(Refunded { reference });
+        }
+        if !kept && books.refunded(&asked.reference) > 0 {
+            self.ether
+                .wrong(format!("{} is to be refunded a second time", asked.reference));
+            return Err(RailError::Refused("it has already been refunded".to_owned()));
+        }
+        if payment.amount != asked.amount {
+            self.ether
+                .wrong(format!("{} of {} are to go back", asked.amount, payment.amount));
+        }
+        books.refunds.push(BankRefund {
+            key: asked.key.clone(),
+            payment: asked.reference.clone(),
+            amount,
+        });
+        if books.refunded(&asked.reference) > amount {
+            self.ether.wrong(format!("{} is refunded twice", asked.reference));
+        }
+        Ok(Refunded { reference })
+    }
+
+    pub(crate) fn transfer_make(&self, asked: &RailTransfer) -> Result<String, RailError> {
+        let refused = |text: &str| Err(RailError::Refused(text.to_owned()));
+        let mut books = self.books();
+        let made = books.transfers.iter().position(|made| made.key == asked.key);
+        if let Some(index) = made.filter(|_| self.mistake != Some(Mistake::BankForgetsKeys)) {
+            return Ok(format!("tr_{index}"));
+        }
+        let amount = asked.amount.amount.micros();
+        if amount % CENT != 0 {
+            self.ether
+                .wrong(format!("{} is no whole number of cents", asked.amount));
+        }
+        if !books.accounts.get(&asked.account).is_some_and(|(_, ready)| *ready) {
+            return refused("the account cannot be paid");
+        }
+        let Some(payment) = books.payments.get(&asked.source).cloned() else {
+            return refused("there is no such payment");
+        };
+        if books.refunded(&asked.source) > 0 || books.dispute_of(&asked.source).is_some_and(|each| each.given_back == 0)
+        {
+            return refused("the payment has gone back");
+        }
+        let passed_on = books.transfers.iter().filter(|made| made.source == asked.source);
+        let passed_on: i64 = passed_on.map(|made| made.amount - made.reversed).sum();
+        let left = payment.amount.amount.micros() - payment.fee - passed_on;
+        let twice = books
+            .transfers
+            .iter()
+            .any(|made| made.payout == asked.payout && made.source == asked.source);
+        if twice {
+            self.ether
+                .wrong(format!("{} of {} is paid out twice", asked.payout, asked.source));
+        }
+        if amount > left {
+            self.ether.wrong(format!("{amount} of {left} left of {}", asked.source));
+            return refused("there is not so much left of the payment");
+        }
+        books.transfers.push(BankTransfer {
+            key: asked.key.clone(),
+            payout: asked.payout.clone(),
+            source: asked.source.clone(),
+            amount,
+            reversed: 0,
+        });
+        Ok(format!("tr_{}", books.transfers.len() - 1))
+    }
+}

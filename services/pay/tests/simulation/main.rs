@@ -1,0 +1,14 @@
+//! A deterministic simulation of pay: its real code over a real database, and everything else played from one seed.
+#![cfg(test)]
+
+mod bank;
+mod cards;
+mod checks;
+mod ether;
+mod mail;
+mod mistakes;
+mod node;
+mod people;
+mod seeds;
+mod seller;
+mod world;
