@@ -58,8 +58,7 @@ CREATE TABLE work_accesses (
     revoked_because TEXT,
     created_at BIGINT NOT NULL,
     row_seal BYTEA NOT NULL,
-    PRIMARY KEY (content_id, checkout_id),
-    CHECK ((revoked_at IS NULL) = (revoked_because IS NULL))
+    PRIMARY KEY (content_id, checkout_id)
 );
 CREATE UNIQUE INDEX work_accesses_reader ON work_accesses (content_id, reader_did)
     WHERE refusal IS NULL AND revoked_at IS NULL;

@@ -198,7 +198,7 @@ async fn an_article_is_shown_without_what_runs(backend: Backend) {
     let html = b"<h1>Strings</h1><script>alert(1)</script><p onclick=\"x()\">They sound.</p>";
     let id = work_with(&world, "ada", Some("0.50 TEST-USD"), html, |body| {
         body["format"] = json!("html");
-        body["preview"] = json!("<script>alert(1)</script>*Strings*");
+        body["preview"] = json!("*Strings*\n\n<script>alert(1)</script>");
     });
     let id = id.await.parse().unwrap();
     let ask = |reader: Option<&str>| ContentAsk {
