@@ -108,7 +108,9 @@ pub(super) async fn quote_settle(
         }),
         (CheckoutState::Refunded, _) => {
             let reason = settled.reason.unwrap_or_default();
-            Err(CommandError::Local(format!("the money is back in your balance: {reason}")))
+            Err(CommandError::Local(format!(
+                "the money is back in your balance: {reason}"
+            )))
         }
         _ => Err(unexpected("The receipt")),
     }
@@ -123,7 +125,9 @@ async fn ended_wait(client: &IdentityClient, id: CheckoutId) -> Result<Checkout,
         }
         tokio::time::sleep(POLL_EVERY).await;
     }
-    Err(CommandError::Local(format!("payment {id} is still being processed; look again later")))
+    Err(CommandError::Local(format!(
+        "payment {id} is still being processed; look again later"
+    )))
 }
 
 impl TopupArgs {
@@ -161,7 +165,9 @@ impl TipArgs {
         let client = self.node.signing(&self.key)?;
         let body = json!({"goods": {"type": "tip", "id": self.whom}, "amount": self.amount});
         let paid = quote_settle(&client, &body, Some(self.amount)).await?;
-        output.result(&paid, |paid| format!("Gave {} to {}.\nreceipt {}", paid.price, self.whom, paid.receipt));
+        output.result(&paid, |paid| {
+            format!("Gave {} to {}.\nreceipt {}", paid.price, self.whom, paid.receipt)
+        });
         Ok(())
     }
 }

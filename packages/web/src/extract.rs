@@ -80,7 +80,12 @@ pub(crate) async fn target_uri(parts: &mut Parts, site: &Site) -> String {
     base.absolute(uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str))
 }
 
-pub(crate) fn signed_request(headers: &HeaderMap, method: &str, target_uri: &str, body: &Bytes) -> Result<SignedRequest, Problem> {
+pub(crate) fn signed_request(
+    headers: &HeaderMap,
+    method: &str,
+    target_uri: &str,
+    body: &Bytes,
+) -> Result<SignedRequest, Problem> {
     if !headers.contains_key("signature-input") || !headers.contains_key("signature") {
         let problem = Problem::new(
             Code::Unauthenticated,

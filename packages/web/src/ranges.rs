@@ -163,7 +163,15 @@ mod tests {
 
     #[test]
     fn what_is_no_single_range_of_bytes_gets_the_whole() {
-        for range in ["bytes=0-1,3-4", "lines=0-1", "bytes=3-1", "bytes=a-b", "bytes=", "bytes", "bytes=--1"] {
+        for range in [
+            "bytes=0-1,3-4",
+            "lines=0-1",
+            "bytes=3-1",
+            "bytes=a-b",
+            "bytes=",
+            "bytes",
+            "bytes=--1",
+        ] {
             assert_eq!(asked(&[("range", range)], 10), Ranged::Whole, "{range}");
         }
         let twice = [("range", "bytes=0-1"), ("range", "bytes=2-3")];

@@ -83,7 +83,10 @@ impl Pay {
         if let Ok(payee) = goods.id.parse::<Did>() {
             let payee = payee.canonical();
             if payee == payer.canonical() {
-                return Err(PayError::invalid("goods.id", "is your own DID: a tip is for somebody else"));
+                return Err(PayError::invalid(
+                    "goods.id",
+                    "is your own DID: a tip is for somebody else",
+                ));
             }
             self.site.identities.caller_keys(&payee).await?;
             let seller = payee.clone();
@@ -144,7 +147,10 @@ fn bounded(amount: Money) -> Result<Money, PayError> {
         return Err(PayError::invalid("amount", "must be more than zero"));
     }
     if amount.amount.micros() > AMOUNT_MICROS_MAX {
-        let most = Money::new(Amount::from_micros(AMOUNT_MICROS_MAX).unwrap_or(Amount::MAX), amount.asset);
+        let most = Money::new(
+            Amount::from_micros(AMOUNT_MICROS_MAX).unwrap_or(Amount::MAX),
+            amount.asset,
+        );
         return Err(PayError::invalid("amount", format!("must be at most {most}")));
     }
     Ok(amount)

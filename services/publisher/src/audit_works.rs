@@ -81,7 +81,11 @@ fn work_check(conn: &mut Conn, row: &WorkRow, findings: &mut Vec<Finding>) -> Re
             said.manifest == version.manifest_id && said.sha256 == version.sha256 && said.size == version.size
         });
         if !fits || version.owner_did != row.owner_did {
-            findings.push(finding("work_versions", &version.row_key(), "it is not the version that was announced"));
+            findings.push(finding(
+                "work_versions",
+                &version.row_key(),
+                "it is not the version that was announced",
+            ));
         }
     }
     Ok(())
@@ -179,7 +183,9 @@ pub fn files_audit(conn: &mut Conn, dir: &Path, env: &Env, hash_bytes_max: u64) 
             Ok(Some(problem)) => audit.findings.push(finding("files", &sha256, problem)),
             Err(error) => {
                 tracing::warn!(%error, sha256, "the bytes of a work could not be read");
-                audit.findings.push(finding("files", &sha256, "its bytes cannot be read"));
+                audit
+                    .findings
+                    .push(finding("files", &sha256, "its bytes cannot be read"));
             }
         }
     }

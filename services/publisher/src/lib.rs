@@ -16,8 +16,8 @@
 //! **Architecture Invariant:** nothing enters the library whose author's signature was not verified, and no bytes from
 //! another node are believed that are not pinned by the id they were asked for under.
 //!
-//! **Architecture Invariant:** the bytes of a work go to its author, to whoever has paid, and to everybody only if it is
-//! free; they are another's, and never run on this node's origin.
+//! **Architecture Invariant:** the bytes of a work go to its author, to whoever has paid, and to everybody only if it
+//! is free; they are another's, and never run on this node's origin.
 //!
 //! **Architecture Invariant:** an address that somebody named is called through `GuardedClient`, and never while a
 //! transaction is open.
@@ -39,6 +39,7 @@ mod rows;
 mod schema;
 mod seller;
 mod service;
+mod uploads;
 mod works;
 
 use imajin_store::{Migrations, embed_migrations};

@@ -4,7 +4,6 @@ use std::fs::File;
 
 use imajin_did::Did;
 use imajin_fair::ManifestRecord;
-use imajin_fair_embed::{EmbedError, Work};
 use imajin_kernel::id::{CheckoutId, ContentId};
 use imajin_kernel::{Code, Problem};
 use imajin_pay_api::{GoodsQuote, GoodsRef, GoodsSource};
@@ -12,17 +11,16 @@ use imajin_publisher_api::{
     Article, ChainFetch, ChainGather, ChainOf, ContentAsk, ContentFormat, ContentUpload, ContentView, ReaderAccess,
 };
 use imajin_store::Conn;
-use imajin_web::Authorised;
 
+use crate::Publisher;
 use crate::content::article::article_html;
-use crate::content::files::{Files, Part, Wanted};
+use crate::content::files::{Files, Wanted};
 use crate::context::Context;
 use crate::domain::access;
 use crate::domain::work::{self, NewVersion, Quota};
 use crate::domain::work_change::WorkChange;
 use crate::domain::work_find::{self, Shown, card, splits_of};
 use crate::rows::VersionRow;
-use crate::Publisher;
 
 /// The goods that publisher sells.
 pub const CONTENT_GOODS: &str = "content";
@@ -30,21 +28,13 @@ pub const CONTENT_GOODS: &str = "content";
 /// How long a price is good once it was asked for.
 const QUOTED_FOR: imajin_kernel::Span = imajin_kernel::Span::minutes(30);
 
-/// A part of a version's bytes.
-pub(crate) struct NewPart {
-    pub(crate) id: ContentId,
-    pub(crate) offset: u64,
-    pub(crate) signer: Authorised<imajin_web::SoftTier>,
-    pub(crate) bytes: Vec<u8>,
-}
-
 /// What a reader gets.
 pub(crate) struct Reading {
     pub(crate) shown: Shown,
     pub(crate) record: ManifestRecord,
 }
 
-fn disk(error: &std::io::Error) -> Problem {
+pub(crate) fn disk(error: &std::io::Error) -> Problem {
     tracing::error!(%error, "a work could not be read from or written to disk");
     Problem::unavailable("The room for works")
 }
@@ -61,19 +51,6 @@ impl Publisher {
         Quota {
             owner_bytes_max: self.works_config().owner_bytes_max,
         }
-    }
-
-    /// Refuses a version that is too large before anybody sends it.
-    pub(crate) fn size_check(&self, new: &NewVersion) -> Result<(), Problem> {
-        let config = self.works_config();
-        let (most, what) = match new.format {
-            ContentFormat::File => (config.file_bytes_max, "A file"),
-            ContentFormat::Markdown | ContentFormat::Html => (config.article_bytes_max, "An article"),
-        };
-        if u64::try_from(new.size).is_ok_and(|size| (1..=most).contains(&size)) {
-            return Ok(());
-        }
-        Err(Problem::new(Code::BodyTooLarge, format!("{what} has 1 to {most} bytes here.")).with("bytesMax", most))
     }
 
     pub(crate) async fn work_create(&self, change: WorkChange, new: NewVersion) -> Result<ContentView, Problem> {
@@ -119,48 +96,6 @@ impl Publisher {
         self.content_view(ask).await?.ok_or_else(|| Problem::not_found("work"))
     }
 
-    /// Adds a part of the newest version's bytes; the last one is followed by the check of all of them.
-    pub(crate) async fn part_add(&self, new: NewPart) -> Result<ContentUpload, Problem> {
-        let files = self.files()?.clone();
-        let NewPart {
-            id,
-            offset,
-            signer,
-            bytes,
-        } = new;
-        let version = self
-            .write(move |conn, context| {
-                let work = work::own_work_lock(conn, context, id, signer.did())?;
-                context.nonce_spend(conn, &signer)?;
-                work_find::version_find(conn, context, id, work.latest)
-            })
-            .await?;
-        let size = version.size()?;
-        if version.stored_at.is_some() {
-            return Ok(upload(&version, size, true));
-        }
-        let busy = || {
-            Problem::new(Code::Conflict, "Another request sends bytes of this work at this moment.")
-                .retry_after_seconds(1)
-        };
-        let part = files.part(id, version.number).ok_or_else(busy)?;
-        let record = self
-            .record(&version.manifest_id()?)
-            .await?
-            .ok_or_else(|| Problem::not_found("manifest"))?;
-        let number = version.number;
-        let taken = tokio::task::spawn_blocking(move || part_take(&files, &part, &version, &record, offset, &bytes));
-        let taken = taken.await.map_err(|error| {
-            tracing::error!(%error, "the bytes of a work broke their reader");
-            Problem::internal()
-        })??;
-        if taken.complete {
-            self.write(move |conn, context| work::version_stored(conn, context, id, number))
-                .await?;
-        }
-        Ok(taken)
-    }
-
     /// The DIDs whose things are this reader's.
     async fn readers(&self, reader: Option<&Did>) -> Result<Vec<Did>, Problem> {
         match reader {
@@ -178,7 +113,10 @@ impl Publisher {
 
     /// What a reader gets of a work: the version that is theirs to see, and its manifest.
     pub(crate) async fn reading(&self, id: ContentId, reader: Option<&Did>) -> Result<Reading, Problem> {
-        let shown = self.shown(id, reader).await?.ok_or_else(|| Problem::not_found("work"))?;
+        let shown = self
+            .shown(id, reader)
+            .await?
+            .ok_or_else(|| Problem::not_found("work"))?;
         let record = self.manifest_of(&shown.version).await?;
         Ok(Reading { shown, record })
     }
@@ -213,17 +151,6 @@ impl Publisher {
         }))
     }
 
-    async fn upload_of(&self, version: &VersionRow) -> Result<ContentUpload, Problem> {
-        let size = version.size()?;
-        if version.stored_at.is_some() {
-            return Ok(upload(version, size, true));
-        }
-        let (files, id, number) = (self.files()?.clone(), version.content_id, version.number);
-        let received = tokio::task::spawn_blocking(move || files.received(id, number)).await;
-        let received = received.map_err(|_broken| Problem::internal())?;
-        Ok(upload(version, received.map_err(|error| disk(&error))?, false))
-    }
-
     /// See [`imajin_publisher_api::PublisherApi::content_article`].
     pub(crate) async fn article(&self, ask: ContentAsk) -> Result<Option<Article>, Problem> {
         let Some(shown) = self.shown(ask.id, ask.reader.as_ref()).await? else {
@@ -247,7 +174,10 @@ impl Publisher {
     /// Opens the bytes of a version.
     pub(crate) async fn bytes_open(&self, version: &VersionRow) -> Result<File, Problem> {
         if version.stored_at.is_none() {
-            return Err(Problem::new(Code::Conflict, "The bytes of this version are not all here."));
+            return Err(Problem::new(
+                Code::Conflict,
+                "The bytes of this version are not all here.",
+            ));
         }
         let (files, sha256, size) = (self.files()?.clone(), version.sha256.clone(), version.size()?);
         let opened = tokio::task::spawn_blocking(move || {
@@ -266,7 +196,10 @@ impl Publisher {
         let shown = self.shown(id, None).await?.ok_or_else(|| Problem::not_found("work"))?;
         let Shown { work, version, access } = shown;
         if access == ReaderAccess::Withdrawn {
-            return Err(Problem::new(Code::Gone, "This work was withdrawn: nobody new can have it."));
+            return Err(Problem::new(
+                Code::Gone,
+                "This work was withdrawn: nobody new can have it.",
+            ));
         }
         let manifest = version.manifest_id()?;
         let chain = self.gather(ChainGather {
@@ -327,88 +260,4 @@ pub(crate) fn content_of(goods: &GoodsRef) -> Option<ContentId> {
     } else {
         None
     }
-}
-
-fn upload(version: &VersionRow, received: u64, complete: bool) -> ContentUpload {
-    ContentUpload {
-        version: version.number,
-        received,
-        size: u64::try_from(version.size).unwrap_or(0),
-        complete,
-    }
-}
-
-/// Adds a part where it belongs, and looks at all of it once it is complete. What is not what was announced is thrown
-/// away.
-fn part_take(
-    files: &Files,
-    part: &Part,
-    version: &VersionRow,
-    record: &ManifestRecord,
-    offset: u64,
-    bytes: &[u8],
-) -> Result<ContentUpload, Problem> {
-    let size = version.size()?;
-    let received = part.received().map_err(|error| disk(&error))?;
-    if offset != received {
-        let detail = format!("{received} bytes are here, and this part begins at {offset}.");
-        return Err(Problem::new(Code::Conflict, detail)
-            .with("received", received)
-            .hint("Go on from `received`."));
-    }
-    let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    let after = received.saturating_add(count);
-    if after > size {
-        let detail = format!("{size} bytes were announced, and these would be {after}.");
-        return Err(Problem::new(Code::BodyTooLarge, detail));
-    }
-    part.append(bytes).map_err(|error| disk(&error))?;
-    if after < size {
-        return Ok(upload(version, after, false));
-    }
-    let checked = bytes_check(part, version, record);
-    if let Err(problem) = checked {
-        part.remove().map_err(|error| disk(&error))?;
-        return Err(problem);
-    }
-    files.keep(part, &version.sha256).map_err(|error| disk(&error))?;
-    Ok(upload(version, size, true))
-}
-
-/// The bytes are the ones that were announced, and the ones that the manifest is about.
-fn bytes_check(part: &Part, version: &VersionRow, record: &ManifestRecord) -> Result<(), Problem> {
-    let sha256 = part.sha256_hex().map_err(|error| disk(&error))?;
-    if sha256 != version.sha256 {
-        let detail = format!("The SHA-256 of these bytes is {sha256}, and {} was announced.", version.sha256);
-        return Err(Problem::invalid(detail).hint("Send the file again from its beginning."));
-    }
-    let about = |error: EmbedError| match error {
-        EmbedError::Io(error) => disk(&error),
-        error => Problem::invalid(format!("The manifest in this file cannot be read: {error}.")),
-    };
-    let manifest = &record.manifest;
-    let mut file = part.open().map_err(|error| disk(&error))?;
-    let mut work = Work::open(&mut file, &version.file_name).map_err(about)?;
-    let found = work.find().map_err(about)?;
-    if found.as_ref().is_some_and(|found| found.manifest.id != manifest.id) {
-        return Err(Problem::invalid("The file carries the manifest of another work."));
-    }
-    let layout = match found {
-        Some(found) => found.original,
-        None => work.whole(),
-    };
-    let content = work.content(&layout).map_err(about)?;
-    let due = manifest.content.as_ref();
-    let fits = due.is_some_and(|due| {
-        due.sha256 == content.sha256 && (due.size.is_none() || due.size == content.size)
-    });
-    if fits {
-        return Ok(());
-    }
-    let stated = due.map(|due| due.sha256.clone()).unwrap_or_default();
-    let detail = format!(
-        "The manifest is about other bytes: their SHA-256 is {stated}, and that of this work is {}.",
-        content.sha256
-    );
-    Err(Problem::invalid(detail).hint("Sign a manifest for these bytes: imajin fair sign FILE."))
 }

@@ -83,7 +83,12 @@ impl AddArgs {
         output.result(&view, |view| {
             let card = &view.card;
             let word = if self.draft { "is a draft" } else { "is published" };
-            format!("{} {word}: {}\nprice {}", card.id, card.url, super::price_text(card.price))
+            format!(
+                "{} {word}: {}\nprice {}",
+                card.id,
+                card.url,
+                super::price_text(card.price)
+            )
         });
         Ok(())
     }
@@ -127,7 +132,9 @@ impl AddArgs {
             manifest.terms = Terms::try_from(read).map_err(|error| wrong(&error))?;
         }
         let now = client.node().env().now();
-        let signed = manifest.sign(client.key(), author, now).map_err(|error| wrong(&error))?;
+        let signed = manifest
+            .sign(client.key(), author, now)
+            .map_err(|error| wrong(&error))?;
         Ok((signed, true))
     }
 }

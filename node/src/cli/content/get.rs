@@ -49,7 +49,9 @@ impl GetArgs {
         let id = self.work_of()?;
         let client = self.node.signing(&self.key)?;
         let session = client.login().await?;
-        let view: ContentView = client.get_own(&session, &format!("/publisher/api/content/{id}")).await?;
+        let view: ContentView = client
+            .get_own(&session, &format!("/publisher/api/content/{id}"))
+            .await?;
         let paid = match view.access {
             ReaderAccess::Unpaid => {
                 self.price_check(&view)?;
@@ -88,9 +90,21 @@ impl GetArgs {
             paid,
         };
         output.result(&got, |got| {
-            let paid = got.paid.as_ref().map(|paid| format!("Paid {}: {}.\n", paid.price, paid.receipt));
-            let file = got.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
-            format!("{}{} bytes of “{}” are in {file}", paid.unwrap_or_default(), got.bytes, got.title)
+            let paid = got
+                .paid
+                .as_ref()
+                .map(|paid| format!("Paid {}: {}.\n", paid.price, paid.receipt));
+            let file = got
+                .file
+                .as_ref()
+                .map(|file| file.display().to_string())
+                .unwrap_or_default();
+            format!(
+                "{}{} bytes of “{}” are in {file}",
+                paid.unwrap_or_default(),
+                got.bytes,
+                got.title
+            )
         });
         Ok(())
     }
@@ -114,7 +128,9 @@ impl GetArgs {
         match self.max {
             Some(max) if max.asset == price.asset && price.amount <= max.amount => Ok(()),
             Some(max) => Err(CommandError::Local(format!("it costs {price}, and --max is {max}"))),
-            None => Err(CommandError::Local(format!("it costs {price}: say --max \"{price}\" if that is right"))),
+            None => Err(CommandError::Local(format!(
+                "it costs {price}: say --max \"{price}\" if that is right"
+            ))),
         }
     }
 

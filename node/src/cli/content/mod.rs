@@ -64,7 +64,9 @@ impl ContentCommand {
                 let client = node.signing(&key)?;
                 let path = format!("/publisher/api/content/{work}/withdraw");
                 let view: ContentView = client.send("POST", &path, &Value::Null, None).await?;
-                output.result(&view, |view| format!("{} is withdrawn: {}", view.card.id, view.card.title));
+                output.result(&view, |view| {
+                    format!("{} is withdrawn: {}", view.card.id, view.card.title)
+                });
                 Ok(())
             }
         }

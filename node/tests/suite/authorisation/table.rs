@@ -196,7 +196,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("POST", "/pay/api/holds/{id}/void", Signed),
     operation_with("POST", "/pay/api/payout", Signed, r#"{"currency":"TEST-USD"}"#),
     operation("GET", "/pay/api/payouts", Session),
-    operation_with("POST", "/pay/api/quote", Signed, r#"{"goods":{"type":"content","id":"x"}}"#),
+    operation_with(
+        "POST",
+        "/pay/api/quote",
+        Signed,
+        r#"{"goods":{"type":"content","id":"x"}}"#,
+    ),
     operation("GET", "/pay/api/rails", Public),
     operation("GET", "/pay/api/receipts/{id}", Session),
     operation_with(

@@ -1,8 +1,6 @@
 //! Works: reading one, publishing one, lists of them.
 
-use imajin_ui::{
-    PublishPage, ReadAccess, ReadPage, SafeHtml, SplitPart, SplitView, WorkFile, WorkItem, WorksPage,
-};
+use imajin_ui::{PublishPage, ReadAccess, ReadPage, SafeHtml, SplitPart, SplitView, WorkFile, WorkItem, WorksPage};
 
 use super::{Ink, SHORT_DID, Sample, Who, sample};
 
@@ -59,7 +57,10 @@ fn read(ink: &Ink, who: Who, access: ReadAccess) -> ReadPage {
             manifest_id: ink.text("fair_1"),
             manifest_url: "/fair/fair_1".to_owned(),
             signed_by: ink.text("Mira Okonkwo"),
-            parts: ink.list(vec![part("Mira Okonkwo", "70 %", 700_000, true), part("Jonas", "30 %", 300_000, false)]),
+            parts: ink.list(vec![
+                part("Mira Okonkwo", "70 %", 700_000, true),
+                part("Jonas", "30 %", 300_000, false),
+            ]),
         },
     }
 }

@@ -101,17 +101,29 @@ impl Auditor {
         let id = row.id.to_string();
         let entry = from_ledger(entry_find(conn, &self.sealer, &paid_key(row.id)))?;
         let held = entry.map(|entry| {
-            let units = entry.legs.iter().map(imajin_ledger::Leg::units).filter(|units| *units > 0);
+            let units = entry
+                .legs
+                .iter()
+                .map(imajin_ledger::Leg::units)
+                .filter(|units| *units > 0);
             (entry.hold, units.sum::<i64>())
         });
         let due = row.hold_id.map(|hold| (Some(hold), row.price));
         if held != due || row.message_id.is_some() {
-            self.find(CheckoutRow::TABLE, &id, "the ledger has set something else aside for it");
+            self.find(
+                CheckoutRow::TABLE,
+                &id,
+                "the ledger has set something else aside for it",
+            );
         }
         let returned = from_ledger(entry_find(conn, &self.sealer, &returned_key(row.id)))?;
         let is_due = state == CheckoutState::Refunded;
         if returned.is_some_and(|entry| entry.hold == row.hold_id) != is_due {
-            self.find(CheckoutRow::TABLE, &id, "the ledger does not agree that its money went back");
+            self.find(
+                CheckoutRow::TABLE,
+                &id,
+                "the ledger does not agree that its money went back",
+            );
         }
         Ok(())
     }

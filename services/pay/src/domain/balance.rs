@@ -70,7 +70,10 @@ pub(crate) fn balance_pay(
         expires_at: None,
     };
     let placed = context.ledger.execute_one(conn, &Command::Place(place))?;
-    let hold = placed.map_err(|refusal| short(refusal, price))?.hold.map(|hold| hold.id);
+    let hold = placed
+        .map_err(|refusal| short(refusal, price))?
+        .hold
+        .map(|hold| hold.id);
     let hold = hold.ok_or_else(|| PayError::Fault("a hold without a hold".to_owned()))?;
     let now = context.now();
     row.state_set(CheckoutState::Paid, now);
@@ -82,7 +85,9 @@ pub(crate) fn balance_pay(
     let item = outbox::enqueue(conn, &context.sealer, &context.env, DELIVER, &id.to_string(), &id)?;
     let object = format!("{id}/settle");
     context.signed_append(conn, &request.verified, QUOTE_SETTLE, &object, &request.body)?;
-    request.key.store(conn, context, owner, 200, id.to_string().as_bytes())?;
+    request
+        .key
+        .store(conn, context, owner, 200, id.to_string().as_bytes())?;
     Ok(Spent {
         row,
         item: Some(item),

@@ -163,7 +163,12 @@ async fn what_the_seller_refuses_goes_back_to_the_balance(backend: Backend) {
 }
 
 async fn a_power_cut_between_payment_and_goods_loses_neither(backend: Backend) {
-    for step in [Step::MessageProcessed, Step::DeliveryTaken, Step::DeliveryAnswered, Step::Settled] {
+    for step in [
+        Step::MessageProcessed,
+        Step::DeliveryTaken,
+        Step::DeliveryAnswered,
+        Step::Settled,
+    ] {
         let world = World::new(backend).await;
         top_up(&world, "buyer", "20.00").await;
         let quoted = quote(&world, "buyer", &world.work("8.00 TEST-USD")).await;
@@ -199,13 +204,17 @@ async fn a_top_up_follows_no_contract_and_is_no_sale(backend: Backend) {
     top_up(&world, "mira", "4.00").await;
     assert_eq!(world.available("mira").await, "4.00 TEST-USD");
     let request = imajin_pay_api::SalesSummaryRequest {};
-    let sales = imajin_pay_api::PayApi::sales_summary(world.pay.as_ref(), request).await.unwrap();
+    let sales = imajin_pay_api::PayApi::sales_summary(world.pay.as_ref(), request)
+        .await
+        .unwrap();
     assert_eq!(sales.gross, []);
     // One that is left unpaid ends without anybody being asked.
     let body = json!({"amount": {"amount": "1.00", "currency": "TEST-USD"}});
     let opened = world.post("mira", TOPUP, Some("left"), &body).await.json();
     let id: CheckoutId = opened["id"].as_str().unwrap().parse().unwrap();
-    world.webhook(&world.event(&world.view(id).await, RailOutcome::Cancelled)).await;
+    world
+        .webhook(&world.event(&world.view(id).await, RailOutcome::Cancelled))
+        .await;
     world.pay.drive().await.unwrap();
     assert_eq!(world.state(id).await, CheckoutState::Cancelled);
     assert!(world.seller.released.lock().unwrap().is_empty());

@@ -16,8 +16,8 @@ pub use chain::{
     Chain, ChainFetch, ChainGather, ChainOf, ChainRefusal, ChainWork, KeptWhere, MissingWork, SignatureFinding,
 };
 pub use content::{
-    Article, ContentAsk, ContentCard, ContentFormat, ContentList, ContentPage, ContentSales, ContentSalesList, ContentSplit,
-    ContentState, ContentUpload, ContentView, LibraryEntry, LibraryList, ReaderAccess,
+    Article, ContentAsk, ContentCard, ContentFormat, ContentList, ContentPage, ContentSales, ContentSalesList,
+    ContentSplit, ContentState, ContentUpload, ContentView, LibraryEntry, LibraryList, ReaderAccess,
 };
 pub use keeper::{AcceptanceKeep, KeeperApi, KeeperClient, RecordKept};
 

@@ -64,8 +64,21 @@ mod tests {
             for format in [ContentFormat::Html, ContentFormat::Markdown] {
                 let html = article_html(format, hostile).to_lowercase();
                 for word in [
-                    "<script", "onerror=", "onload=", "onclick=", "javascript:", "data:", "<iframe", "<form", "<style",
-                    "<meta", "<base", "<img", "<svg", "url(", "<input",
+                    "<script",
+                    "onerror=",
+                    "onload=",
+                    "onclick=",
+                    "javascript:",
+                    "data:",
+                    "<iframe",
+                    "<form",
+                    "<style",
+                    "<meta",
+                    "<base",
+                    "<img",
+                    "<svg",
+                    "url(",
+                    "<input",
                 ] {
                     assert!(!html.contains(word), "{hostile} gave {html}");
                 }

@@ -56,7 +56,11 @@ impl Downloads {
         let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
         let all: usize = readers.values().sum();
         let own = readers.get(reader).copied().unwrap_or(0);
-        let most = if reader.is_empty() { STRANGERS_MAX } else { DOWNLOADS_EACH_MAX };
+        let most = if reader.is_empty() {
+            STRANGERS_MAX
+        } else {
+            DOWNLOADS_EACH_MAX
+        };
         if all >= DOWNLOADS_MAX || own >= most {
             let problem = Problem::new(Code::Unavailable, "Too many works are being read at once.");
             return Err(problem.hint("Finish one first, then try again.").retry_after_seconds(5));

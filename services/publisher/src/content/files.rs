@@ -1,6 +1,6 @@
 //! The bytes of works on disk: `parts/` while they come in, `blobs/` under their SHA-256 once they are complete.
 //!
-//! A name on disk is made from typed identifiers and digests alone; nothing that a caller writes is ever part of a path.
+//! A name on disk is made from typed identifiers and digests alone; nothing that a caller writes is part of a path.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -91,7 +91,7 @@ impl Files {
         blob_path(&self.dir, sha256)
     }
 
-    /// Gives complete bytes their name, for good: whoever finds the name finds all of the bytes, also after a power cut.
+    /// Gives complete bytes their name, for good: whoever finds the name finds all of the bytes, power cut or not.
     pub(crate) fn keep(&self, part: &Part, sha256: &str) -> io::Result<()> {
         let path = self.blob_path(sha256)?;
         let folder = path.parent().unwrap_or(&self.dir);

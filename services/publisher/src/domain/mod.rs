@@ -7,5 +7,5 @@ pub(crate) mod state;
 pub(crate) mod store;
 pub(crate) mod work;
 pub(crate) mod work_change;
-pub(crate) mod work_find;
 pub(crate) mod work_files;
+pub(crate) mod work_find;

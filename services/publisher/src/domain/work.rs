@@ -53,7 +53,10 @@ pub(crate) fn work_create(
 ) -> Result<ContentId, PublisherError> {
     change.once(conn, context, |conn| {
         let owner = change.verified.did();
-        let count: i64 = works::table.filter(works::owner_did.eq(owner)).count().get_result(conn)?;
+        let count: i64 = works::table
+            .filter(works::owner_did.eq(owner))
+            .count()
+            .get_result(conn)?;
         if count >= WORKS_MAX {
             return Err(PublisherError::State {
                 detail: format!("You have {count} works here already."),
@@ -222,13 +225,8 @@ fn version_insert(
     Ok(())
 }
 
-/// The manifest of a work must be in the library, signed by whoever publishes the work, and say which bytes it is about.
-fn own_manifest(
-    conn: &mut Conn,
-    context: &Context,
-    owner: &Did,
-    id: &ManifestId,
-) -> Result<Kept, PublisherError> {
+/// The manifest of a work must be in the library, signed by whoever publishes the work, and say what bytes it is about.
+fn own_manifest(conn: &mut Conn, context: &Context, owner: &Did, id: &ManifestId) -> Result<Kept, PublisherError> {
     let kept = record_find(conn, context, id)?.ok_or_else(|| PublisherError::State {
         detail: format!("The library of this node has no manifest {id}."),
         hint: "Publish it first: POST /publisher/api/fair, or imajin fair publish.",
@@ -249,10 +247,16 @@ fn price_of(manifest: &Manifest, named: Option<Money>) -> Result<Option<Money>, 
     let term = manifest.terms.get(Action::Read).and_then(|term| term.price);
     let price = match (term, named) {
         (Some(Price::Prohibited), _) => {
-            return Err(PublisherError::invalid("manifest", "prohibits reading, so the work cannot be sold"));
+            return Err(PublisherError::invalid(
+                "manifest",
+                "prohibits reading, so the work cannot be sold",
+            ));
         }
         (Some(Price::Free), Some(named)) if !named.is_zero() => {
-            return Err(PublisherError::invalid("price", "the manifest says that reading is free"));
+            return Err(PublisherError::invalid(
+                "price",
+                "the manifest says that reading is free",
+            ));
         }
         (Some(Price::Of(price)), Some(named)) if named != price => {
             let problem = format!("the manifest says that reading costs {price}");
@@ -301,18 +305,15 @@ pub(crate) fn work_lock(conn: &mut Conn, context: &Context, id: ContentId) -> Re
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
 }
 
-fn version_lock(
-    conn: &mut Conn,
-    context: &Context,
-    id: ContentId,
-    number: i64,
-) -> Result<VersionRow, PublisherError> {
+fn version_lock(conn: &mut Conn, context: &Context, id: ContentId, number: i64) -> Result<VersionRow, PublisherError> {
     let row: Option<VersionRow> = for_update!(
         conn,
         work_versions::table.find((id, number)).select(VersionRow::as_select()) => first
     )
     .optional()?;
-    Ok(row.ok_or(PublisherError::NotFound("version"))?.intact(&context.sealer)?)
+    Ok(row
+        .ok_or(PublisherError::NotFound("version"))?
+        .intact(&context.sealer)?)
 }
 
 /// Who may publish works.

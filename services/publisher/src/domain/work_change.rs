@@ -2,8 +2,8 @@
 
 use imajin_kernel::id::ContentId;
 use imajin_proof::http_sig::SignedRequest;
-use imajin_store::idempotency::{self, Key, Outcome};
 use imajin_store::Conn;
+use imajin_store::idempotency::{self, Key, Outcome};
 
 use super::work::Author;
 use crate::context::Context;

@@ -1,6 +1,7 @@
 //! The public routes of publisher: each handler extracts, calls the domain, answers.
 
 mod content;
+mod content_body;
 mod fair;
 mod list;
 mod publish;

@@ -92,8 +92,11 @@ async fn reader_of(publisher: &Publisher, id: ContentId, asker: Asker) -> Result
     let context = &publisher.context;
     let reader = read_token_reader(&context.keyring, context.env.now(), id, &token);
     let reader = reader.ok_or_else(|| {
-        Problem::new(Code::Unauthenticated, "This token is none for this work, or its time is over.")
-            .hint("Get a new one: POST /publisher/api/content/{id}/token.")
+        Problem::new(
+            Code::Unauthenticated,
+            "This token is none for this work, or its time is over.",
+        )
+        .hint("Get a new one: POST /publisher/api/content/{id}/token.")
     })?;
     Ok(Some(reader))
 }
@@ -117,7 +120,10 @@ pub(super) fn refusal(publisher: &Publisher, reading: &Reading) -> Result<Respon
         .with("action", "read")
         .with("title", version.title.clone())
         .with("price", json(serde_json::to_value(price)))
-        .with("splits", json(serde_json::to_value(splits_of(&reading.record.manifest))))
+        .with(
+            "splits",
+            json(serde_json::to_value(splits_of(&reading.record.manifest))),
+        )
         .with("fair", url.clone())
         .with(
             "settlement",
@@ -181,7 +187,10 @@ async fn bytes_answer(
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(count));
     headers.insert(header::CONTENT_TYPE, text(&media_type(version))?);
     headers.insert(header::CONTENT_DISPOSITION, text(&disposition(version))?);
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(FOREIGN_POLICY));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(FOREIGN_POLICY),
+    );
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(response)
 }
@@ -201,11 +210,21 @@ fn is_shown(media_type: &str) -> bool {
 /// What holds no script is shown; everything else is saved, also when the policy would keep it from running. The name
 /// is in both forms of RFC 6266.
 fn disposition(version: &VersionRow) -> String {
-    let kind = if is_shown(&version.media_type) { "inline" } else { "attachment" };
+    let kind = if is_shown(&version.media_type) {
+        "inline"
+    } else {
+        "attachment"
+    };
     let plain: String = version
         .file_name
         .chars()
-        .map(|letter| if letter.is_ascii_graphic() || letter == ' ' { letter } else { '_' })
+        .map(|letter| {
+            if letter.is_ascii_graphic() || letter == ' ' {
+                letter
+            } else {
+                '_'
+            }
+        })
         .filter(|letter| !matches!(letter, '"' | '\\'))
         .collect();
     let encoded: String = version

@@ -124,4 +124,9 @@ pub(crate) struct AccessRow {
     pub(crate) row_seal: Vec<u8>,
 }
 
-sealed_row!(AccessRow, work_accesses, "work_accesses", key = (content_id, checkout_id));
+sealed_row!(
+    AccessRow,
+    work_accesses,
+    "work_accesses",
+    key = (content_id, checkout_id)
+);

@@ -26,7 +26,9 @@ async fn fill(world: &World) {
     crate::works_sold::paid(world, &work, "ben").await;
     let refund = crate::works_sold::paid(world, &work, "carl").await;
     let goods = refund.goods.clone();
-    let revoked = world.publisher.access_revoke(&goods, refund.checkout, "refunded".to_owned());
+    let revoked = world
+        .publisher
+        .access_revoke(&goods, refund.checkout, "refunded".to_owned());
     revoked.await.unwrap();
     let context = (world.keyring.clone(), world.env.clone());
     let signed: Result<(), StoreError> = world

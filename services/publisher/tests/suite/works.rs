@@ -65,11 +65,17 @@ pub(crate) async fn work_with(
     let mut body = body_of(&manifest, bytes);
     change(&mut body);
     let made = world.post(&author_key, CONTENT, &body).await;
-    let id = made.expect(StatusCode::CREATED).json()["id"].as_str().unwrap().to_owned();
+    let id = made.expect(StatusCode::CREATED).json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let sent = send_part(world, author, &id, 0, bytes).await;
     assert_eq!(sent.expect(StatusCode::OK).json()["complete"], true);
     let path = format!("{CONTENT}/{id}/publish");
-    world.post(&author_key, &path, &Value::Null).await.expect(StatusCode::OK);
+    world
+        .post(&author_key, &path, &Value::Null)
+        .await
+        .expect(StatusCode::OK);
     id
 }
 
@@ -95,20 +101,40 @@ async fn a_work_comes_in_by_parts_and_is_published(backend: Backend) {
     let made = world.post(&ada, CONTENT, &body).await;
     let made = made.expect(StatusCode::CREATED).json();
     let id = made["id"].as_str().unwrap();
-    assert_eq!((&made["state"], &made["mediaType"]), (&json!("draft"), &json!("audio/wav")));
+    assert_eq!(
+        (&made["state"], &made["mediaType"]),
+        (&json!("draft"), &json!("audio/wav"))
+    );
     assert_eq!(made["price"], json!({"amount": "0.50", "currency": "TEST-USD"}));
     assert_eq!(made["upload"]["received"], 0);
-    world.get(&format!("{CONTENT}/{id}")).await.expect(StatusCode::NOT_FOUND);
+    world
+        .get(&format!("{CONTENT}/{id}"))
+        .await
+        .expect(StatusCode::NOT_FOUND);
     let early = world.post(&ada, &format!("{CONTENT}/{id}/publish"), &Value::Null).await;
     early.expect(StatusCode::CONFLICT);
     for (number, part) in bytes.chunks(40_000).enumerate() {
-        let sent = send_part(&world, "ada", id, number * 40_000, part).await.expect(StatusCode::OK).json();
+        let sent = send_part(&world, "ada", id, number * 40_000, part)
+            .await
+            .expect(StatusCode::OK)
+            .json();
         assert_eq!(sent["complete"], number == 2, "{sent}");
     }
     let path = format!("{CONTENT}/{id}/publish");
-    let shown = world.post(&ada, &path, &Value::Null).await.expect(StatusCode::OK).json();
-    assert_eq!((&shown["state"], &shown["access"]), (&json!("published"), &json!("author")));
-    let card = world.get(&format!("{CONTENT}/{id}")).await.expect(StatusCode::OK).json();
+    let shown = world
+        .post(&ada, &path, &Value::Null)
+        .await
+        .expect(StatusCode::OK)
+        .json();
+    assert_eq!(
+        (&shown["state"], &shown["access"]),
+        (&json!("published"), &json!("author"))
+    );
+    let card = world
+        .get(&format!("{CONTENT}/{id}"))
+        .await
+        .expect(StatusCode::OK)
+        .json();
     assert_eq!((&card["access"], &card["upload"]), (&json!("unpaid"), &Value::Null));
     assert_eq!(card["splits"][1]["share"], "0.1");
     let list = world.get(&format!("{CONTENT}?author={}", did("ada"))).await.json();
@@ -127,7 +153,10 @@ async fn an_upload_that_was_cut_off_goes_on_where_it_was(backend: Backend) {
     let gap = send_part(&world, "ada", id, 6, b"6789").await;
     assert_eq!(gap.expect(StatusCode::CONFLICT).json()["received"], 4);
     let own = get_as(&world, "ada", &format!("{CONTENT}/{id}")).await.json();
-    assert_eq!(own["upload"], json!({"version": 1, "received": 4, "size": 10, "complete": false}));
+    assert_eq!(
+        own["upload"],
+        json!({"version": 1, "received": 4, "size": 10, "complete": false})
+    );
     let last = send_part(&world, "ada", id, 4, b"456789").await.json();
     assert_eq!(last["complete"], true);
     // Sent once more, because the answer was lost.
@@ -139,17 +168,28 @@ async fn a_new_version_waits_until_it_is_published(backend: Backend) {
     let world = World::new(backend).await;
     let (id, first) = published_work(&world, "ada", "0.50 TEST-USD").await;
     let second = b"# Strings, again\n".to_vec();
-    let manifest = world.published(manifest_of("ada", &second, Some("0.75 TEST-USD"))).await;
+    let manifest = world
+        .published(manifest_of("ada", &second, Some("0.75 TEST-USD")))
+        .await;
     let path = format!("{CONTENT}/{id}/versions");
     let added = world.post(&key("ada"), &path, &body_of(&manifest, &second)).await;
     assert_eq!(added.expect(StatusCode::CREATED).json()["version"], 2);
     send_part(&world, "ada", &id, 0, &second).await.expect(StatusCode::OK);
     let seen = world.get(&format!("{CONTENT}/{id}")).await.json();
-    assert_eq!((&seen["version"], &seen["sha256"]), (&json!(1), &json!(sha256_hex(&first))));
+    assert_eq!(
+        (&seen["version"], &seen["sha256"]),
+        (&json!(1), &json!(sha256_hex(&first)))
+    );
     let path = format!("{CONTENT}/{id}/publish");
-    world.post(&key("ada"), &path, &Value::Null).await.expect(StatusCode::OK);
+    world
+        .post(&key("ada"), &path, &Value::Null)
+        .await
+        .expect(StatusCode::OK);
     let seen = world.get(&format!("{CONTENT}/{id}")).await.json();
-    assert_eq!((&seen["version"], &seen["price"]["amount"]), (&json!(2), &json!("0.75")));
+    assert_eq!(
+        (&seen["version"], &seen["price"]["amount"]),
+        (&json!(2), &json!("0.75"))
+    );
     assert_eq!(world.audit().await, []);
 }
 
@@ -190,7 +230,10 @@ async fn a_request_that_is_sent_again_makes_one_work(backend: Backend) {
     assert_eq!(send(&body).await.expect(StatusCode::CREATED).json()["id"], first["id"]);
     let other = serde_json::to_vec(&body_of(&manifest, b"y")).unwrap();
     let refused = send(&other).await;
-    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (409, "idempotency_mismatch"));
+    assert_eq!(
+        (refused.status.as_u16(), refused.code().as_str()),
+        (409, "idempotency_mismatch")
+    );
 }
 
 async fn what_nobody_wants_is_swept_and_nothing_else(backend: Backend) {
@@ -211,7 +254,11 @@ async fn what_nobody_wants_is_swept_and_nothing_else(backend: Backend) {
     assert!(world.dir.path().join("blobs").join(&kept[..2]).join(&kept).exists());
     assert_eq!(std::fs::read_dir(world.dir.path().join("parts")).unwrap().count(), 1);
     world.clock.advance(imajin_kernel::Span::days(3));
-    assert_eq!(world.publisher.files_sweep().await.unwrap(), 1, "the upload was given up");
+    assert_eq!(
+        world.publisher.files_sweep().await.unwrap(),
+        1,
+        "the upload was given up"
+    );
 }
 
 async fn changed_and_missing_bytes_are_found(backend: Backend) {
@@ -228,7 +275,10 @@ async fn changed_and_missing_bytes_are_found(backend: Backend) {
         found.unwrap()
     };
     let clean = audit(1 << 20).await;
-    assert_eq!((clean.files, clean.bytes_hashed), (1, u64::try_from(bytes.len()).unwrap()));
+    assert_eq!(
+        (clean.files, clean.bytes_hashed),
+        (1, u64::try_from(bytes.len()).unwrap())
+    );
     assert_eq!(clean.findings, []);
     let mut changed = bytes.clone();
     changed[3] ^= 1;
@@ -240,6 +290,10 @@ async fn changed_and_missing_bytes_are_found(backend: Backend) {
     std::fs::remove_file(&path).unwrap();
     assert_eq!(audit(1).await.findings[0].problem, "its bytes are missing");
     let (keyring, env) = (world.keyring.clone(), world.env.clone());
-    let rows = world.db.read(move |conn| audit_all(conn, &keyring, &env)).await.unwrap();
+    let rows = world
+        .db
+        .read(move |conn| audit_all(conn, &keyring, &env))
+        .await
+        .unwrap();
     assert_eq!(rows, [], "the rows are as they were");
 }

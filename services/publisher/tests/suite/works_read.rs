@@ -68,7 +68,10 @@ async fn a_browser_is_sent_to_the_page(backend: Backend) {
     let world = World::new(backend).await;
     let (id, _bytes) = published_work(&world, "ada", "0.50 TEST-USD").await;
     let answer = asked(&world, Method::GET, &id, &[("accept", "text/html,*/*;q=0.8")]).await;
-    assert_eq!(answer.expect(StatusCode::SEE_OTHER).header("location"), format!("/read/{id}"));
+    assert_eq!(
+        answer.expect(StatusCode::SEE_OTHER).header("location"),
+        format!("/read/{id}")
+    );
 }
 
 async fn a_part_is_read_as_the_standard_says(backend: Backend) {
@@ -78,7 +81,10 @@ async fn a_part_is_read_as_the_standard_says(backend: Backend) {
     let etag = format!("\"{}\"", sha256_hex(&bytes));
     let whole = asked(&world, Method::GET, &id, &[]).await;
     assert_eq!(whole.expect(StatusCode::OK).header("accept-ranges"), "bytes");
-    assert_eq!((whole.header("etag"), whole.header("content-length")), (etag.as_str(), "200000"));
+    assert_eq!(
+        (whole.header("etag"), whole.header("content-length")),
+        (etag.as_str(), "200000")
+    );
     assert_eq!(whole.body, bytes);
     for (range, first, last) in [
         ("bytes=0-0", 0, 0),
@@ -89,7 +95,11 @@ async fn a_part_is_read_as_the_standard_says(backend: Backend) {
     ] {
         let part = asked(&world, Method::GET, &id, &[("range", range)]).await;
         part.expect(StatusCode::PARTIAL_CONTENT);
-        assert_eq!(part.header("content-range"), format!("bytes {first}-{last}/200000"), "{range}");
+        assert_eq!(
+            part.header("content-range"),
+            format!("bytes {first}-{last}/200000"),
+            "{range}"
+        );
         assert_eq!(part.body, bytes[first..=last], "{range}");
     }
     let beyond = asked(&world, Method::GET, &id, &[("range", "bytes=200000-")]).await;
@@ -151,7 +161,10 @@ async fn a_machine_reads_with_a_signature_or_a_token(backend: Backend) {
     let unpaid = world.post(&key("carl"), &token_path, &Value::Null).await;
     unpaid.expect(StatusCode::PAYMENT_REQUIRED);
     let issued = world.post(&key("ben"), &token_path, &Value::Null).await;
-    let token = issued.expect(StatusCode::OK).json()["token"].as_str().unwrap().to_owned();
+    let token = issued.expect(StatusCode::OK).json()["token"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let bearer = format!("Bearer {token}");
     for _ in 0..2 {
         let read = asked(&world, Method::GET, &id, &[("authorization", &bearer)]).await;
@@ -171,9 +184,17 @@ async fn a_strangers_file_runs_nothing_here(backend: Backend) {
     let world = World::new(backend).await;
     world.person("ada", Tier::Key);
     for (name, media_type, bytes) in [
-        ("x.svg", "image/svg+xml", &b"<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"alert(1)\"/>"[..]),
+        (
+            "x.svg",
+            "image/svg+xml",
+            &b"<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"alert(1)\"/>"[..],
+        ),
         ("x.html", "text/html", b"<script>alert(1)</script>"),
-        ("x.xhtml", "application/xhtml+xml", b"<html xmlns=\"http://www.w3.org/1999/xhtml\"/>"),
+        (
+            "x.xhtml",
+            "application/xhtml+xml",
+            b"<html xmlns=\"http://www.w3.org/1999/xhtml\"/>",
+        ),
         ("x.js", "text/javascript", b"alert(1)"),
         ("x.pdf", "application/pdf", b"%PDF-1.7"),
     ] {
@@ -185,7 +206,10 @@ async fn a_strangers_file_runs_nothing_here(backend: Backend) {
         .await;
         let read = asked(&world, Method::GET, &id, &[]).await;
         let policy = read.expect(StatusCode::OK).header("content-security-policy");
-        assert!(policy.contains("sandbox") && policy.contains("default-src 'none'"), "{policy}");
+        assert!(
+            policy.contains("sandbox") && policy.contains("default-src 'none'"),
+            "{policy}"
+        );
         assert!(!policy.contains("allow-") && !policy.contains("script-src"), "{policy}");
         assert_eq!(read.header("x-content-type-options"), "nosniff");
         assert!(read.header("content-disposition").starts_with("attachment;"), "{name}");
@@ -207,10 +231,25 @@ async fn an_article_is_shown_without_what_runs(backend: Backend) {
     };
     assert_eq!(world.publisher.content_article(ask(None)).await.unwrap(), None);
     assert_eq!(world.publisher.content_article(ask(Some("ben"))).await.unwrap(), None);
-    let preview = world.publisher.content_fetch(ask(None)).await.unwrap().unwrap().preview_html;
-    assert!(preview.contains("<em>Strings</em>") && !preview.contains("script"), "{preview}");
+    let preview = world
+        .publisher
+        .content_fetch(ask(None))
+        .await
+        .unwrap()
+        .unwrap()
+        .preview_html;
+    assert!(
+        preview.contains("<em>Strings</em>") && !preview.contains("script"),
+        "{preview}"
+    );
     paid(&world, &id.to_string(), "ben").await;
-    let shown = world.publisher.content_article(ask(Some("ben"))).await.unwrap().unwrap().html;
+    let shown = world
+        .publisher
+        .content_article(ask(Some("ben")))
+        .await
+        .unwrap()
+        .unwrap()
+        .html;
     assert_eq!(shown, "<h1>Strings</h1><p>They sound.</p>");
     // The file itself goes out as a download that runs nothing.
     let file = get_as(&world, "ben", &path(&id.to_string())).await;

@@ -82,11 +82,18 @@ async fn a_price_must_agree_with_the_manifest(backend: Backend) {
 
 async fn a_name_that_leads_elsewhere_is_refused(backend: Backend) {
     let world = World::new(backend).await;
-    for name in ["../x", "a/b", "a\\b", ".hidden", "..", "a\u{0}b", "a\"b", "c:x", "", "a\nb", "x..y"] {
+    for name in [
+        "../x", "a/b", "a\\b", ".hidden", "..", "a\u{0}b", "a\"b", "c:x", "", "a\nb", "x..y",
+    ] {
         let answer = sent(&world, |body| body["fileName"] = json!(name)).await;
         assert_eq!(refusal(&answer), refused(400, "invalid_request"), "{name:?}");
     }
-    for id in ["..%2F..%2Fetc%2Fpasswd", "cnt_..", "%2e%2e", "cnt_00000000000000000000000000.1"] {
+    for id in [
+        "..%2F..%2Fetc%2Fpasswd",
+        "cnt_..",
+        "%2e%2e",
+        "cnt_00000000000000000000000000.1",
+    ] {
         let answer = world.get(&format!("/publisher/content/{id}")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{id}");
     }
@@ -108,7 +115,11 @@ async fn a_wrong_member_is_refused_by_name(backend: Backend) {
     ] {
         let answer = sent(&world, |body| body[member] = value.clone()).await;
         let status = answer.status.as_u16();
-        assert!(status == 400 || (member == "size" && status == 413), "{member}: {}", answer.text());
+        assert!(
+            status == 400 || (member == "size" && status == 413),
+            "{member}: {}",
+            answer.text()
+        );
     }
     let odd = sent(&world, |body| {
         body["format"] = json!("file");
@@ -125,7 +136,12 @@ fn small(config: &mut PublisherConfig) {
 
 async fn what_is_too_large_is_refused_before_it_is_sent(backend: Backend) {
     let world = World::with(backend, small).await;
-    for (format, size, status) in [("markdown", 50, 201), ("markdown", 51, 413), ("file", 101, 413), ("file", 0, 413)] {
+    for (format, size, status) in [
+        ("markdown", 50, 201),
+        ("markdown", 51, 413),
+        ("file", 101, 413),
+        ("file", 0, 413),
+    ] {
         let answer = sent(&world, |body| {
             body["format"] = json!(format);
             body["size"] = json!(size);
@@ -215,7 +231,11 @@ async fn a_draft_is_its_authors_alone(backend: Backend) {
         world.get(&path).await.expect(StatusCode::NOT_FOUND);
         get_as(&world, "ben", &path).await.expect(StatusCode::NOT_FOUND);
     }
-    get_as(&world, "ada", &format!("{CONTENT}/{id}")).await.expect(StatusCode::OK);
-    get_as(&world, "ada", &format!("/publisher/content/{id}")).await.expect(StatusCode::CONFLICT);
+    get_as(&world, "ada", &format!("{CONTENT}/{id}"))
+        .await
+        .expect(StatusCode::OK);
+    get_as(&world, "ada", &format!("/publisher/content/{id}"))
+        .await
+        .expect(StatusCode::CONFLICT);
     assert_eq!(world.get(CONTENT).await.json()["works"], json!([]));
 }

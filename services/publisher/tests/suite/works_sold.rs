@@ -95,9 +95,14 @@ async fn a_delivery_gives_access_however_often_it_comes(backend: Backend) {
     assert_eq!(read.expect(StatusCode::OK).text().into_bytes(), bytes);
     // Also after a new version, which they get.
     let second = b"# Strings, again\n".to_vec();
-    let manifest = world.published(manifest_of("ada", &second, Some("9.00 TEST-USD"))).await;
+    let manifest = world
+        .published(manifest_of("ada", &second, Some("9.00 TEST-USD")))
+        .await;
     let path = format!("{CONTENT}/{id}/versions");
-    world.post(&key("ada"), &path, &body_of(&manifest, &second)).await.expect(StatusCode::CREATED);
+    world
+        .post(&key("ada"), &path, &body_of(&manifest, &second))
+        .await
+        .expect(StatusCode::CREATED);
     send_part(&world, "ada", &id, 0, &second).await.expect(StatusCode::OK);
     world
         .post(&key("ada"), &format!("{CONTENT}/{id}/publish"), &Value::Null)
@@ -113,7 +118,11 @@ async fn two_buyers_each_have_their_own(backend: Backend) {
     let (id, _bytes) = published_work(&world, "ada", "0.50 TEST-USD").await;
     paid(&world, &id, "ben").await;
     assert_eq!(status(&world, "ben", &id).await, StatusCode::OK);
-    assert_eq!(status(&world, "carl", &id).await, StatusCode::PAYMENT_REQUIRED, "another's purchase");
+    assert_eq!(
+        status(&world, "carl", &id).await,
+        StatusCode::PAYMENT_REQUIRED,
+        "another's purchase"
+    );
     paid(&world, &id, "carl").await;
     assert_eq!(status(&world, "carl", &id).await, StatusCode::OK);
 }
@@ -150,8 +159,15 @@ async fn a_refund_takes_access_back_and_the_work_can_be_bought_again(backend: Ba
     }
     assert_eq!(status(&world, "ben", &id).await, StatusCode::PAYMENT_REQUIRED);
     let again = world.publisher.goods_deliver(first.clone()).await.unwrap();
-    assert!(matches!(again, DeliveryOutcome::Delivered { .. }), "what was answered stays");
-    assert_eq!(status(&world, "ben", &id).await, StatusCode::PAYMENT_REQUIRED, "and gives nothing");
+    assert!(
+        matches!(again, DeliveryOutcome::Delivered { .. }),
+        "what was answered stays"
+    );
+    assert_eq!(
+        status(&world, "ben", &id).await,
+        StatusCode::PAYMENT_REQUIRED,
+        "and gives nothing"
+    );
     paid(&world, &id, "ben").await;
     assert_eq!(status(&world, "ben", &id).await, StatusCode::OK);
     let nothing = world
@@ -166,7 +182,10 @@ async fn a_withdrawn_work_is_not_sold_and_stays_with_its_readers(backend: Backen
     let (id, _bytes) = published_work(&world, "ada", "0.50 TEST-USD").await;
     paid(&world, &id, "ben").await;
     let path = format!("{CONTENT}/{id}/withdraw");
-    world.post(&key("ada"), &path, &Value::Null).await.expect(StatusCode::OK);
+    world
+        .post(&key("ada"), &path, &Value::Null)
+        .await
+        .expect(StatusCode::OK);
     assert_eq!(status(&world, "ben", &id).await, StatusCode::OK);
     assert_eq!(status(&world, "carl", &id).await, StatusCode::GONE);
     let error = world.publisher.goods_quote(goods(&id)).await.unwrap_err();
@@ -174,9 +193,15 @@ async fn a_withdrawn_work_is_not_sold_and_stays_with_its_readers(backend: Backen
     let late = delivery(&world, &id, "carl", "0.50 TEST-USD");
     let outcome = world.publisher.goods_deliver(late).await.unwrap();
     assert_eq!(refusal(outcome), "The work was withdrawn before it was paid.");
-    world.post(&key("ada"), &path, &Value::Null).await.expect(StatusCode::CONFLICT);
+    world
+        .post(&key("ada"), &path, &Value::Null)
+        .await
+        .expect(StatusCode::CONFLICT);
     let publish = format!("{CONTENT}/{id}/publish");
-    world.post(&key("ada"), &publish, &Value::Null).await.expect(StatusCode::CONFLICT);
+    world
+        .post(&key("ada"), &publish, &Value::Null)
+        .await
+        .expect(StatusCode::CONFLICT);
     assert_eq!(world.audit().await, []);
 }
 
@@ -185,20 +210,34 @@ async fn the_library_and_the_sales_say_who_has_what(backend: Backend) {
     let (id, _bytes) = published_work(&world, "ada", "0.50 TEST-USD").await;
     let bought = paid(&world, &id, "ben").await;
     paid(&world, &id, "carl").await;
-    let library = get_as(&world, "ben", "/publisher/api/library").await.expect(StatusCode::OK).json();
+    let library = get_as(&world, "ben", "/publisher/api/library")
+        .await
+        .expect(StatusCode::OK)
+        .json();
     assert_eq!(library.as_array().unwrap().len(), 1);
-    assert_eq!((&library[0]["id"], &library[0]["receipt"]), (&json!(id), &json!(bought.receipt)));
-    let sales = get_as(&world, "ada", "/publisher/api/sales").await.expect(StatusCode::OK).json();
+    assert_eq!(
+        (&library[0]["id"], &library[0]["receipt"]),
+        (&json!(id), &json!(bought.receipt))
+    );
+    let sales = get_as(&world, "ada", "/publisher/api/sales")
+        .await
+        .expect(StatusCode::OK)
+        .json();
     assert_eq!(sales[0]["readers"], 2);
     assert_eq!(sales[0]["gross"], json!([{"amount": "1.00", "currency": "TEST-USD"}]));
     assert_eq!(get_as(&world, "ben", "/publisher/api/sales").await.json(), json!([]));
-    world.get("/publisher/api/library").await.expect(StatusCode::UNAUTHORIZED);
+    world
+        .get("/publisher/api/library")
+        .await
+        .expect(StatusCode::UNAUTHORIZED);
     world.get("/publisher/api/sales").await.expect(StatusCode::UNAUTHORIZED);
 }
 
 async fn a_source_of_the_work_gets_its_share(backend: Backend) {
     let world = World::new(backend).await;
-    let source = world.published(crate::world::signed("mira", "A tune", &json!({}))).await;
+    let source = world
+        .published(crate::world::signed("mira", "A tune", &json!({})))
+        .await;
     let ada = world.person("ada", Tier::Key);
     let bytes = b"with a tune";
     let more = json!({

@@ -70,10 +70,14 @@ pub(super) async fn read(
 
 /// Whose names the page shows.
 fn people<'a>(view: &'a ContentView, record: &'a ManifestRecord) -> impl Iterator<Item = &'a Did> {
-    let payees = record.manifest.contributors.iter().filter_map(|entry| match &entry.payee {
-        Payee::Did(did) => Some(did),
-        Payee::Fair(_) => None,
-    });
+    let payees = record
+        .manifest
+        .contributors
+        .iter()
+        .filter_map(|entry| match &entry.payee {
+            Payee::Did(did) => Some(did),
+            Payee::Fair(_) => None,
+        });
     [&view.card.author].into_iter().chain(payees)
 }
 
@@ -206,7 +210,12 @@ mod tests {
 
     #[test]
     fn sizes_are_written_for_people() {
-        for (bytes, text) in [(7, "7 bytes"), (1_999, "1 KB"), (2_500_000, "2 MB"), (3_000_000_000, "3 GB")] {
+        for (bytes, text) in [
+            (7, "7 bytes"),
+            (1_999, "1 KB"),
+            (2_500_000, "2 MB"),
+            (3_000_000_000, "3 GB"),
+        ] {
             assert_eq!(size_text(bytes), text);
         }
     }
