@@ -23,15 +23,17 @@ import { keySign } from './keys.js';
  * @param {ManifestWish} wish
  */
 export async function manifestSign(identity, wish) {
-  const terms = wish.price === undefined ? {} : { terms: { read: { price: wish.price, currency: wish.currency } } };
+  // Members of the format may be empty and must be there: nothing is added to what is signed.
+  const terms = wish.price === undefined ? {} : { read: { price: wish.price, currency: wish.currency } };
   const draft = {
     version: '1.0',
     title: wish.title,
     type: wish.kind,
     author: identity.did,
     contributors: [{ did: identity.did, role: 'author', share: 1 }],
+    derives_from: [],
+    terms,
     content: { sha256: toHex(await sha256(wish.bytes)), size: wish.bytes.length, media_type: wish.mediaType },
-    ...terms,
   };
   const id = `fair_${toBase32(await sha256(utf8(canonical(draft))))}`;
   const created = new Date(nodeNow()).toISOString();

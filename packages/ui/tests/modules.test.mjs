@@ -237,7 +237,7 @@ test('a manifest has the id of its content and the signature of its author', asy
   const key = await crypto.subtle.importKey('raw', publicKey, 'Ed25519', false, ['verify']);
   assert.ok(await crypto.subtle.verify('Ed25519', key, hex(value), signed));
   const free = await manifestSign({ did, privateKey }, wish);
-  assert.equal('terms' in free, false);
+  assert.deepEqual([free.terms, free.derives_from], [{}, []]);
 });
 
 test('bytes are signed and sent as they are', async () => {
