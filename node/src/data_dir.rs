@@ -113,6 +113,11 @@ impl DataDir {
         &self.path
     }
 
+    /// Where the bytes of the works are that are read here.
+    pub fn works_path(&self) -> PathBuf {
+        self.path.join("works")
+    }
+
     /// A service's SQLite file.
     pub fn database_path(&self, service: &str) -> PathBuf {
         self.path.join(format!("{service}.sqlite3"))

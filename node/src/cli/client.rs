@@ -203,7 +203,8 @@ impl IdentityClient {
         Ok(())
     }
 
-    async fn send_bytes(
+    /// Sends bytes, signed as RFC 9421 says.
+    pub(super) async fn send_bytes(
         &self,
         method: &str,
         path: &str,

@@ -5,6 +5,7 @@ mod attestation;
 mod balance;
 mod client;
 mod config;
+mod content;
 mod contract;
 mod event;
 mod fair;
@@ -27,6 +28,7 @@ mod rail;
 mod receipt;
 mod session;
 mod share;
+mod spend;
 mod statement;
 mod ticket;
 mod up;
@@ -82,6 +84,13 @@ enum Command {
     Receipt(receipt::ReceiptCommand),
     /// Show your balances at a node.
     Balance(balance::BalanceArgs),
+    /// Put money into your balance.
+    Topup(spend::TopupArgs),
+    /// Give somebody money from your balance.
+    Tip(spend::TipArgs),
+    /// Publish and read works, for money or for free.
+    #[command(subcommand)]
+    Content(content::ContentCommand),
     /// Show what happened on your accounts, or save it for a spreadsheet or an accountant.
     Statement(statement::StatementArgs),
     /// Shares that wait until you accept a manifest.
@@ -230,6 +239,9 @@ impl Command {
             Self::Profile(command) => command.run(output).await,
             Self::Receipt(command) => command.run(output).await,
             Self::Balance(args) => args.run(output).await,
+            Self::Topup(args) => args.run(output).await,
+            Self::Tip(args) => args.run(output).await,
+            Self::Content(command) => command.run(output).await,
             Self::Statement(args) => args.run(output).await,
             Self::Share(command) => command.run(output).await,
             Self::Contract(command) => command.run(output).await,

@@ -43,6 +43,7 @@ pub(crate) struct Services {
     pub(super) publisher: Option<Arc<Publisher>>,
     pub(super) registry: Option<Arc<Registry>>,
     pub(super) www: Option<Arc<Www>>,
+    sellers: Arc<SellerSwitch>,
 }
 
 /// Makes clients of services in other processes.
@@ -105,7 +106,7 @@ impl Services {
         };
         let (pay, pay_client) = common.start_pay(&sellers).await?;
         let (events, events_client) = common.start_events(&pay_client, &sellers).await?;
-        let (publisher, publisher_client) = common.start_publisher(events.as_ref()).await?;
+        let (publisher, publisher_client) = common.start_publisher(events.as_ref(), &sellers).await?;
         let others = (auth_client.clone(), pay_client.clone(), events_client.clone());
         let (profile, profile_client) = common
             .start_profile(others, publisher_client.clone(), &profiles)
@@ -137,6 +138,7 @@ impl Services {
             publisher,
             registry,
             www,
+            sellers,
         })
     }
 
@@ -173,7 +175,6 @@ impl Services {
         }
         if let Some(events) = &self.events {
             router = router.merge(EventsClient::internal_router(events.clone()));
-            router = router.merge(SellerClient::internal_router(events.clone()));
             router = router.merge(KeeperClient::internal_router(events.clone()));
         }
         if let Some(profile) = &self.profile {
@@ -182,6 +183,10 @@ impl Services {
         }
         if let Some(publisher) = &self.publisher {
             router = router.merge(PublisherClient::internal_router(publisher.clone()));
+        }
+        if self.events.is_some() || self.publisher.is_some() {
+            // More than one service may sell here; what the goods are decides which is asked.
+            router = router.merge(SellerClient::internal_router(self.sellers.clone()));
         }
         if let Some(registry) = &self.registry {
             router = router.merge(RegistryClient::internal_router(registry.clone()));
@@ -302,7 +307,7 @@ pub(super) struct Common<'a> {
     pub(super) config: &'a Config,
     pub(super) keyring: &'a Keyring,
     pub(super) site: &'a Site,
-    databases: &'a Databases,
+    pub(super) databases: &'a Databases,
     pub(super) remotes: &'a Remotes<'a>,
 }
 

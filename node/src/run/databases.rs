@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use imajin_store::{Db, Location, Migrations, Options, StoreError};
 use secrecy::ExposeSecret;
@@ -8,7 +9,7 @@ use crate::config::{Config, ServiceName};
 use crate::data_dir::DataDir;
 
 /// The open databases of the services that run in this process: one each, never shared.
-pub struct Databases(BTreeMap<ServiceName, Db>);
+pub struct Databases(BTreeMap<ServiceName, Db>, PathBuf);
 
 /// A service's migrations; the pages keep nothing.
 fn migrations(service: ServiceName) -> Option<Migrations> {
@@ -55,7 +56,12 @@ impl Databases {
                 open.insert(*service, db);
             }
         }
-        Ok(Self(open))
+        Ok(Self(open, data.works_path()))
+    }
+
+    /// Where the bytes of works are, beside the databases.
+    pub(super) fn works_path(&self) -> PathBuf {
+        self.1.clone()
     }
 
     /// A service's database, if the service runs here.

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use imajin_auth_api::{AuthClient, ProfilesClient};
 use imajin_events::Events;
 use imajin_events_api::EventsClient;
-use imajin_pay_api::PayClient;
+use imajin_pay_api::{PayClient, SellerClient};
 use imajin_profile::{Profile, ProfileConfig, ProfileDeps};
 use imajin_profile_api::ProfileClient;
-use imajin_publisher::{Publisher, PublisherConfig, PublisherDeps};
+use imajin_publisher::{CONTENT_GOODS, Publisher, PublisherConfig, PublisherDeps, WorksConfig};
 use imajin_publisher_api::{KeeperClient, PublisherClient};
 
 use super::StartError;
 use super::compose::{Common, failed};
 use super::profiles::ProfilesSwitch;
 use super::resolvers::reach;
+use super::sellers::SellerSwitch;
 use crate::config::ServiceName;
 
 impl Common<'_> {
@@ -53,6 +54,7 @@ impl Common<'_> {
     pub(super) async fn start_publisher(
         &self,
         events: Option<&Arc<Events>>,
+        sellers: &SellerSwitch,
     ) -> Result<(Option<Arc<Publisher>>, Option<PublisherClient>), StartError> {
         let is_remote = |service| self.config.remote.contains_key(&service);
         let (publisher, client) = match self.db(ServiceName::Publisher) {
@@ -73,14 +75,20 @@ impl Common<'_> {
                         reach: reach(self.config),
                         peers: self.config.publisher.peers.clone(),
                         registry: self.config.registry.url.clone(),
+                        works: WorksConfig {
+                            dir: Some(self.databases.works_path()),
+                            ..WorksConfig::default()
+                        },
                         ..PublisherConfig::default()
                     },
                 };
                 let publisher = Publisher::start(deps).await.map_err(failed(ServiceName::Publisher))?;
+                sellers.plug(CONTENT_GOODS, SellerClient::local(publisher.clone()));
                 (Some(Arc::clone(&publisher)), Some(PublisherClient::local(publisher)))
             }
             None if is_remote(ServiceName::Publisher) => {
                 let rpc = self.remotes.rpc(ServiceName::Publisher)?;
+                sellers.plug(CONTENT_GOODS, SellerClient::http(rpc.clone()));
                 (None, Some(PublisherClient::http(rpc)))
             }
             None => (None, None),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use imajin_did::{Did, Keyring};
 use imajin_kernel::{Env, Timestamp};
+use imajin_publisher::files_audit;
 use imajin_store::mutation::{audit_signers, unproven_text};
 use imajin_store::{Conn, Db, Finding, StoreError};
 use serde::Serialize;
@@ -18,6 +19,10 @@ use crate::config::{Config, ServiceName};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::run::database_open;
 use crate::vault::sealed_columns;
+
+/// So many bytes of works are hashed at a time; every file's length is looked at, and which are hashed changes from day
+/// to day.
+const WORKS_HASHED_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
 /// What was checked and what was found.
 #[derive(Debug, Clone, Serialize)]
@@ -129,6 +134,7 @@ pub async fn verify(data: &DataDir, config: &Config) -> Result<Report, VerifyErr
         signer.is_none()
     });
     findings.extend(checker.books().await?);
+    findings.extend(checker.works(data).await?);
     Ok(Report {
         services: checker.open.keys().map(ToString::to_string).collect(),
         findings: findings.into_iter().map(FindingLine::from).collect(),
@@ -180,6 +186,18 @@ impl Checker {
             (Some(events), Some(pay)) => books::compare(events, pay).await.map_err(unreadable(ServiceName::Pay)),
             _ => Ok(Vec::new()),
         }
+    }
+}
+
+impl Checker {
+    /// The bytes of works are the ones that the rows name.
+    async fn works(&self, data: &DataDir) -> Result<Vec<Finding>, VerifyError> {
+        let Some(publisher) = self.open.get(&ServiceName::Publisher) else {
+            return Ok(Vec::new());
+        };
+        let dir = data.works_path();
+        let audit = publisher.read(move |conn| files_audit(conn, &dir, &Env::system(), WORKS_HASHED_BYTES_MAX));
+        Ok(audit.await.map_err(unreadable(ServiceName::Publisher))?.findings)
     }
 }
 

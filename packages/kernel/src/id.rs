@@ -222,6 +222,8 @@ id_kinds! {
     Challenge, ChallengeId, "chl";
     /// A checkout of pay.
     Checkout, CheckoutId, "chk";
+    /// A work of publisher that is read for money or for free.
+    Content, ContentId, "cnt";
     /// An entry of the ledger.
     Entry, EntryId, "ent";
     /// An event that sells tickets.

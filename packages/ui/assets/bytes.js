@@ -56,6 +56,26 @@ export function toBase58(bytes) {
   return lead + digits.reverse().map((digit) => BASE58.charAt(digit)).join('');
 }
 
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/**
+ * Base32 of RFC 4648 in lower case, without padding.
+ * @param {Bytes} bytes
+ */
+export function toBase32(bytes) {
+  let [bits, waiting, text] = [0, 0, ''];
+  for (const byte of bytes) {
+    waiting = (waiting << 8) | byte;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      text += BASE32.charAt((waiting >> bits) & 31);
+      waiting &= (1 << bits) - 1;
+    }
+  }
+  return bits > 0 ? text + BASE32.charAt((waiting << (5 - bits)) & 31) : text;
+}
+
 /** @param {...Bytes} parts @returns {Bytes} */
 export function joined(...parts) {
   const all = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));

@@ -7,12 +7,13 @@ import { keySign } from './keys.js';
 import { ProblemError, answerRead } from './problem.js';
 
 /** @typedef {import('./identity.js').Identity} Identity */
+/** @typedef {import('./bytes.js').Bytes} Bytes */
 
 /**
  * @typedef {object} SignedRequest
  * @property {'POST' | 'PUT' | 'DELETE'} method
  * @property {string} path path and query on this node
- * @property {unknown} body sent as JSON
+ * @property {unknown} body sent as JSON; bytes are sent as they are
  * @property {string} [idempotencyKey]
  */
 
@@ -22,13 +23,14 @@ import { ProblemError, answerRead } from './problem.js';
  * @returns {Promise<Request>}
  */
 async function requestSign(identity, request) {
-  const body = JSON.stringify(request.body);
+  const isBytes = request.body instanceof Uint8Array;
+  const body = isBytes ? /** @type {Bytes} */ (request.body) : utf8(JSON.stringify(request.body));
   const target = new URL(request.path, location.origin).href;
   /** @type {[string, string][]} */
   const covered = [
     ['@method', request.method],
     ['@target-uri', target],
-    ['content-digest', `sha-256=:${toBase64(await sha256(utf8(body)))}:`],
+    ['content-digest', `sha-256=:${toBase64(await sha256(body))}:`],
   ];
   if (request.idempotencyKey !== undefined) {
     covered.push(['idempotency-key', request.idempotencyKey]);
@@ -40,7 +42,7 @@ async function requestSign(identity, request) {
   const base = [...covered.map(([name, value]) => `"${name}": ${value}`), `"@signature-params": ${params}`].join('\n');
   const signature = await keySign(identity.privateKey, utf8(base));
   const headers = new Headers({
-    'content-type': 'application/json',
+    'content-type': isBytes ? 'application/octet-stream' : 'application/json',
     'signature-input': `sig1=${params}`,
     signature: `sig1=:${toBase64(signature)}:`,
   });

@@ -49,6 +49,7 @@ pub use pages::{
     profile::{
         ContactInput, ContactRow, PeoplePage, Person, ProfileEditPage, ProfileLinkRow, ProfilePage, SaidRow, WorkRow,
     },
+    read::{PublishPage, ReadAccess, ReadPage, SafeHtml, WorkFile, WorkItem, WorksPage},
     receipt::{FeeRow, LegRow, PathStep, ReceiptPage},
     ticket::{TicketCard, TicketPage, TicketState},
 };

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import test from 'node:test';
 
-import { fromBase64, toBase58, toBase64, toHex, utf8 } from '../assets/bytes.js';
+import { fromBase64, toBase32, toBase58, toBase64, toHex, utf8 } from '../assets/bytes.js';
 import { WORDS } from '../assets/bip39-english.js';
 import { canonical } from '../assets/canonical.js';
 import { contractDraft, contractSign, decimal } from '../assets/contract-draft.js';
@@ -16,6 +16,7 @@ import { keyFileRead, recoveryGenerate, seedFromWords, seedToWords } from '../as
 
 globalThis.location = /** @type {any} */ ({ origin: 'https://node.example' });
 const { signedFetch } = await import('../assets/http-signature.js');
+const { manifestSign } = await import('../assets/manifest.js');
 const { messageSign } = await import('../assets/signed-message.js');
 
 const hex = (text) => Uint8Array.from(Buffer.from(text, 'hex'));
@@ -27,6 +28,12 @@ test('Base58 keeps leading zeros', () => {
   assert.equal(toBase58(utf8('Hello World!')), '2NEpo7TZRRrLZSi2U');
   assert.equal(toBase58(hex('0000287fb4cd')), '11233QC4');
   assert.equal(toBase58(hex('')), '');
+});
+
+test('Base32 is that of RFC 4648, in lower case', () => {
+  const vectors = { '': '', f: 'my', fo: 'mzxq', foo: 'mzxw6', foob: 'mzxw6yq', fooba: 'mzxw6ytb', foobar: 'mzxw6ytboi' };
+  Object.entries(vectors).forEach(([plain, text]) => assert.equal(toBase32(utf8(plain)), text));
+  assert.equal(toBase32(new Uint8Array(32).fill(255)), `${'7'.repeat(51)}q`);
 });
 
 test('Base64 of both alphabets', () => {
@@ -213,4 +220,39 @@ test('earnings are added without losing a millionth', () => {
   ]);
   assert.deepEqual(works.map(({ currency, total, ways }) => [currency, decimalOf(total), ways.length]),
     [['TEST-USD', '1.666667', 2], ['TEST-EUR', '2.00', 1]]);
+});
+
+test('a manifest has the id of its content and the signature of its author', async () => {
+  const { privateKey, publicKey } = await keyFromSeed(SEED);
+  const did = didOf(publicKey);
+  const wish = { title: 'Strings', kind: 'article', bytes: utf8('hello'), mediaType: 'text/markdown' };
+  const manifest = await manifestSign({ did, privateKey }, { ...wish, price: '0.50', currency: 'USD' });
+  assert.equal(manifest.content.sha256, '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824');
+  assert.deepEqual(manifest.terms, { read: { price: '0.50', currency: 'USD' } });
+  const { id, signature, ...draft } = manifest;
+  const digest = crypto.createHash('sha256').update(canonical(draft)).digest();
+  assert.equal(id, `fair_${toBase32(new Uint8Array(digest))}`);
+  const { value, ...claims } = signature;
+  const signed = utf8(canonical({ ...draft, id, signature: claims }));
+  const key = await crypto.subtle.importKey('raw', publicKey, 'Ed25519', false, ['verify']);
+  assert.ok(await crypto.subtle.verify('Ed25519', key, hex(value), signed));
+  const free = await manifestSign({ did, privateKey }, wish);
+  assert.deepEqual([free.terms, free.derives_from], [{}, []]);
+});
+
+test('bytes are signed and sent as they are', async () => {
+  const { privateKey, publicKey } = await keyFromSeed(SEED);
+  let sent;
+  const fetched = globalThis.fetch;
+  globalThis.fetch = async (request) => {
+    sent = request;
+    return new Response('{}', { status: 200 });
+  };
+  const body = Uint8Array.of(0, 255, 1);
+  await signedFetch({ did: didOf(publicKey), privateKey }, { method: 'PUT', path: '/x?offset=0', body });
+  globalThis.fetch = fetched;
+  assert.equal(sent.headers.get('content-type'), 'application/octet-stream');
+  const digest = crypto.createHash('sha256').update(body).digest('base64');
+  assert.equal(sent.headers.get('content-digest'), `sha-256=:${digest}:`);
+  assert.deepEqual(new Uint8Array(await sent.arrayBuffer()), body);
 });

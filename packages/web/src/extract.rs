@@ -67,7 +67,7 @@ where
     }
 }
 
-async fn target_uri(parts: &mut Parts, site: &Site) -> String {
+pub(crate) async fn target_uri(parts: &mut Parts, site: &Site) -> String {
     let base = parts
         .extensions
         .get::<PublicBase>()
@@ -80,7 +80,12 @@ async fn target_uri(parts: &mut Parts, site: &Site) -> String {
     base.absolute(uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str))
 }
 
-fn signed_request(headers: &HeaderMap, method: &str, target_uri: &str, body: &Bytes) -> Result<SignedRequest, Problem> {
+pub(crate) fn signed_request(
+    headers: &HeaderMap,
+    method: &str,
+    target_uri: &str,
+    body: &Bytes,
+) -> Result<SignedRequest, Problem> {
     if !headers.contains_key("signature-input") || !headers.contains_key("signature") {
         let problem = Problem::new(
             Code::Unauthenticated,
@@ -92,7 +97,7 @@ fn signed_request(headers: &HeaderMap, method: &str, target_uri: &str, body: &By
         .map_err(|error| Problem::new(error.code(), error.to_string()))
 }
 
-async fn body_read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+pub(crate) async fn body_read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state)
         .await
         .map_err(|rejection| match rejection {
@@ -183,7 +188,7 @@ impl Viewer {
 /// The names of the session cookie: browsers get the first, command-line clients may use the second.
 const SESSION_COOKIES: [&str; 2] = ["__Host-imajin_session", "imajin_session"];
 
-fn session_token(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn session_token(headers: &HeaderMap) -> Option<String> {
     let bearer = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())

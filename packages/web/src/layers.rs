@@ -150,9 +150,11 @@ fn finish(options: &ShellOptions, response: Response, request_id: &str, wants_ht
     response
 }
 
-/// Cookies and the list of allowed methods outlive the rendering of a refusal.
+/// Cookies, the list of allowed methods, and what is said about the manifest of a work that must be paid first outlive
+/// the rendering of a refusal.
 fn carry_over(from: &Response, to: &mut Response) {
-    for name in [header::SET_COOKIE, header::ALLOW] {
+    let fair_digest = HeaderName::from_static("x-fair-digest");
+    for name in [header::SET_COOKIE, header::ALLOW, header::LINK, fair_digest] {
         for value in from.headers().get_all(&name) {
             to.headers_mut().append(name.clone(), value.clone());
         }

@@ -9,7 +9,7 @@ use imajin_pay_api::{
 
 use crate::Pay;
 use crate::domain::{checkout, checkout_find, lists, sales};
-use crate::opening::OpeningWish;
+use crate::opening::{Means, OpeningWish};
 
 #[async_trait]
 impl PayApi for Pay {
@@ -26,6 +26,8 @@ impl PayApi for Pay {
             success_url,
             cancel_url,
             request: None,
+            means: Means::Rail,
+            amount: None,
         };
         Ok(self.checkout_begin(wish).await?.view)
     }

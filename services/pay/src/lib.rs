@@ -17,6 +17,7 @@ mod domain;
 mod error;
 mod later;
 mod opening;
+mod own_goods;
 mod payouts;
 mod rails;
 mod routes;

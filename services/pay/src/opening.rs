@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use imajin_did::Did;
+use imajin_fair::plan::{FeeSchedule, Plan};
 use imajin_kernel::{Code, Problem};
+use imajin_money::Money;
 use imajin_pay_api::{CheckoutView, GoodsQuote, GoodsRef};
-use imajin_rails::RailCheckout;
+use imajin_rails::{Opened, Rail, RailCheckout};
 
+use crate::domain::balance::BALANCE;
 use crate::domain::checkout::{BuyerRequest, NewCheckout, checkout_open};
 use crate::domain::fees::fees_in_force;
 use crate::domain::plan::Split;
+use crate::own_goods::TOPUP;
 use crate::{Pay, PayError};
 
 /// The longest address to go back to.
@@ -24,17 +28,38 @@ pub(crate) struct OpeningWish {
     pub(crate) success_url: String,
     pub(crate) cancel_url: String,
     pub(crate) request: Option<BuyerRequest>,
+    /// How it is to be paid.
+    pub(crate) means: Means,
+    /// How much, where the payer decides: tips and top-ups.
+    pub(crate) amount: Option<Money>,
+}
+
+/// How goods are paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Means {
+    /// Through the rail that takes the currency.
+    Rail,
+    /// From the payer's balance here: the open checkout is the quote.
+    Balance,
 }
 
 /// A checkout, and whether the request was answered before.
 pub(crate) struct Opening {
     pub(crate) view: CheckoutView,
     pub(crate) replayed: bool,
+    /// Whom the price would go to.
+    pub(crate) plan: Plan,
+    pub(crate) title: String,
 }
 
 impl Pay {
     /// Opens a checkout, or finds the one that is open for these goods and this buyer.
-    pub(crate) async fn checkout_begin(&self, wish: OpeningWish) -> Result<Opening, PayError> {
+    pub(crate) async fn checkout_begin(&self, mut wish: OpeningWish) -> Result<Opening, PayError> {
+        let id = self.context.env.new_id();
+        if wish.goods.kind == TOPUP {
+            // A top-up is nothing but itself.
+            wish.goods.id = format!("{id}");
+        }
         for (member, text) in [("goods.type", &wish.goods.kind), ("goods.id", &wish.goods.id)] {
             if text.is_empty() || text.len() > GOODS_BYTES_MAX {
                 return Err(PayError::invalid(
@@ -45,22 +70,26 @@ impl Pay {
         }
         let success_url = self.own_path("successUrl", &wish.success_url)?;
         let cancel_url = self.own_path("cancelUrl", &wish.cancel_url)?;
-        let quote = self.seller.goods_quote(wish.goods.clone()).await?;
+        let quote = self.goods_quoted(&wish.goods, &wish.buyer, wish.amount).await?;
         self.quote_check(&quote, &wish.buyer).await?;
-        let fees = self
-            .read(|conn, context| fees_in_force(conn, context, context.now()))
-            .await?;
+        let fees = match wish.goods.kind.as_str() {
+            // It stays the payer's own money.
+            TOPUP => FeeSchedule::none(),
+            _ => {
+                self.read(|conn, context| fees_in_force(conn, context, context.now()))
+                    .await?
+            }
+        };
         let split = Split::of(&quote, &fees)?;
         // Whatever cannot be split must not be paid for.
-        split.plan(quote.price)?;
+        let plan = split.plan(quote.price)?;
         let now = self.context.now();
         let config = &self.context.config;
         let expires_at = now
             .plus(config.checkout_open)
             .min(quote.expires_at.plus(config.quote_extension));
-        let rail = self.context.rail_for(quote.price.asset)?;
         let checkout = RailCheckout {
-            id: self.context.env.new_id(),
+            id,
             title: quote.title.clone(),
             price: quote.price,
             payer: wish.buyer.canonical(),
@@ -68,13 +97,22 @@ impl Pay {
             success_url: success_url.clone(),
             cancel_url: cancel_url.clone(),
         };
-        let opened = rail.open(&checkout).await?;
+        let (rail, opened) = match wish.means {
+            Means::Rail => {
+                let rail = self.context.rail_for(quote.price.asset)?;
+                (Some(rail), rail.open(&checkout).await?)
+            }
+            Means::Balance => {
+                let url = self.site.public.absolute("/pay/api/settle");
+                (None, Opened { url, reference: None })
+            }
+        };
         let new = NewCheckout {
             id: checkout.id,
-            rail: rail.name().to_owned(),
+            rail: rail.map_or(BALANCE, |rail| rail.name()).to_owned(),
             goods: wish.goods,
             buyer: checkout.payer,
-            title: quote.title,
+            title: quote.title.clone(),
             price: quote.price,
             split: Arc::new(split),
             expires_at,
@@ -88,20 +126,21 @@ impl Pay {
         let (row, replayed) = self
             .write(move |conn, context| checkout_open(conn, context, &new))
             .await?;
-        if let Some(reference) = reference.filter(|_| row.id != checkout.id) {
-            // There was one already: nobody learns of the new one, and it ends by itself if this does not end it.
-            let closed = rail.close(&reference).await;
-            tracing::debug!(?closed, reference, "a checkout at a rail was not needed");
+        if let Some((reference, rail)) = reference.zip(rail).filter(|_| row.id != checkout.id) {
+            rail_abandon(rail.as_ref(), &reference).await;
         }
         Ok(Opening {
             view: row.view(self.context.now())?,
             replayed,
+            plan,
+            title: quote.title,
         })
     }
 
     /// Refuses goods that this buyer cannot pay for now.
     async fn quote_check(&self, quote: &GoodsQuote, buyer: &Did) -> Result<(), PayError> {
-        if quote.buyer.canonical() != buyer.canonical() {
+        let is_for = |owner: &Did| owner.canonical() == buyer.canonical();
+        if !quote.buyer.as_ref().is_none_or(is_for) {
             return Err(PayError::Forbidden("These goods are reserved for somebody else."));
         }
         if quote.expires_at <= self.context.now() {
@@ -139,6 +178,12 @@ impl Pay {
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         Ok(format!("{}{query}", url.path()))
     }
+}
+
+/// There was a checkout already: nobody learns of the new one, and it ends by itself if this does not end it.
+async fn rail_abandon(rail: &dyn Rail, reference: &str) {
+    let closed = rail.close(reference).await;
+    tracing::debug!(?closed, reference, "a checkout at a rail was not needed");
 }
 
 fn unsigned(problem: &str) -> PayError {

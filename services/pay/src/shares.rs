@@ -102,7 +102,7 @@ impl Pay {
 
     /// What the seller says now. One that is away, or has forgotten the goods, says no more than before.
     async fn is_accepted(&self, question: &ShareQuestion) -> bool {
-        let quote = self.seller.goods_quote(question.goods.clone()).await;
+        let quote = self.goods_again(&question.goods).await;
         quote.is_ok_and(|quote| accepted_in(&quote, &question.manifest, &question.payee))
     }
 

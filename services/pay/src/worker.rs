@@ -117,7 +117,7 @@ impl Pay {
         Ok(())
     }
 
-    async fn item_handle(&self, item: OutboxRow) {
+    pub(crate) async fn item_handle(&self, item: OutboxRow) {
         if self.context.config.interrupt.at(Step::MessageProcessed).is_err() {
             return;
         }
@@ -171,7 +171,7 @@ impl Pay {
             gross: row.price()?,
             paid_at: row.paid_at.unwrap_or(row.updated_at),
         };
-        let outcome = match self.seller.goods_deliver(delivery).await {
+        let outcome = match self.goods_hand_over(delivery).await {
             Ok(outcome) => outcome,
             Err(problem) if is_final(problem.code) => DeliveryOutcome::Refused { reason: problem.detail },
             Err(problem) => return Err(Handling::Failed(problem)),
@@ -245,7 +245,7 @@ impl Pay {
         let goods = item
             .parse()
             .map_err(|error| PayError::Fault(format!("a release cannot be read: {error}")))?;
-        match self.seller.goods_release(goods).await {
+        match self.goods_free(goods).await {
             Err(problem) if !is_final(problem.code) => return Err(Handling::Failed(problem)),
             Ok(_) | Err(_) => {}
         }

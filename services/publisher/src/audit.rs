@@ -7,9 +7,9 @@ use imajin_kernel::Env;
 use imajin_store::mutation::{self, Keys, Logged, Writer};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
-use crate::rows::{ManifestRow, StatementKind, StatementRow};
+use crate::rows::{AccessRow, ManifestRow, StatementKind, StatementRow, VersionRow, WorkRow};
 use crate::schema::{manifests, statements};
-use crate::{PublisherError, SERVICE, log};
+use crate::{PublisherError, SERVICE, audit_works, log};
 
 /// How many rows are looked at together: the memory does not grow with the tables.
 const PAGE: i64 = 64;
@@ -19,7 +19,9 @@ const PAGE: i64 = 64;
 /// - the seal of every row, and the mutation log with its proofs;
 /// - each manifest against its id, its digest, its author's signature, and who brought it;
 /// - each countersignature and endorsement against the manifest that it is for;
-/// - that every manifest that somebody published is there.
+/// - that every manifest that somebody published is there;
+/// - each work, each of its versions and each payment for it against the log. The bytes of works are in files:
+///   [`crate::files_audit`].
 ///
 /// `keys` gives the keys that a DID has or had; one that the DID itself contains need not be among them. What was
 /// signed
@@ -33,17 +35,21 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, keys: Keys<'_>) -> R
     let mut findings = Vec::new();
     ManifestRow::audit(conn, &sealer, &mut findings)?;
     StatementRow::audit(conn, &sealer, &mut findings)?;
+    WorkRow::audit(conn, &sealer, &mut findings)?;
+    VersionRow::audit(conn, &sealer, &mut findings)?;
+    AccessRow::audit(conn, &sealer, &mut findings)?;
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, env.clone());
     imajin_store::audit(conn, &writer, keys, &mut findings)?;
     // A row that was changed is named above; one that cannot be read would stop what follows.
     if findings.is_empty() {
         manifests_check(conn, keys, &mut findings)?;
         log_check(conn, &mut findings)?;
+        audit_works::works_check(conn, &mut findings)?;
     }
     Ok(findings)
 }
 
-fn finding(table: &str, row: &str, problem: &str) -> Finding {
+pub(crate) fn finding(table: &str, row: &str, problem: &str) -> Finding {
     Finding::new(SERVICE, table, row.to_owned(), problem)
 }
 

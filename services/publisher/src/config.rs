@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use imajin_kernel::Span;
 use imajin_web::Reach;
 use url::Url;
@@ -17,6 +19,32 @@ pub struct PublisherConfig {
     pub sweep_every: Span,
     /// After how long a copy's home is asked for new countersignatures.
     pub copy_fresh_for: Span,
+    /// The works that are read here.
+    pub works: WorksConfig,
+}
+
+/// How works are kept.
+#[derive(Debug, Clone)]
+pub struct WorksConfig {
+    /// Where their bytes are; without it, this node keeps none.
+    pub dir: Option<PathBuf>,
+    /// The largest file.
+    pub file_bytes_max: u64,
+    /// The longest article: it is in memory while it is shown.
+    pub article_bytes_max: u64,
+    /// What the works of one author may have together.
+    pub owner_bytes_max: u64,
+}
+
+impl Default for WorksConfig {
+    fn default() -> Self {
+        Self {
+            dir: None,
+            file_bytes_max: 2 * 1024 * 1024 * 1024,
+            article_bytes_max: 1024 * 1024,
+            owner_bytes_max: 20 * 1024 * 1024 * 1024,
+        }
+    }
 }
 
 impl Default for PublisherConfig {
@@ -28,6 +56,7 @@ impl Default for PublisherConfig {
             registry: None,
             sweep_every: Span::minutes(1),
             copy_fresh_for: Span::hours(1),
+            works: WorksConfig::default(),
         }
     }
 }

@@ -18,6 +18,9 @@ pub enum PublisherError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The idempotency key was used with another request.
+    #[error("This idempotency key was used with another request.")]
+    IdempotencyMismatch,
     /// There is no such thing.
     #[error("There is no such {0}.")]
     NotFound(&'static str),
@@ -83,6 +86,7 @@ impl PublisherError {
         match self {
             Self::Store(error) => error.code(),
             Self::Invalid { .. } => Code::InvalidRequest,
+            Self::IdempotencyMismatch => Code::IdempotencyMismatch,
             Self::NotFound(_) => Code::NotFound,
             Self::State { .. } => Code::Conflict,
             Self::Manifest(error) => error.code(),

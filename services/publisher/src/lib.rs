@@ -7,7 +7,8 @@
 //! | publishing, countersignatures, endorsements | `domain` |
 //! | finding a manifest elsewhere | `fetch` |
 //! | a work with everything behind it | `chain` |
-//! | what `imajin verify` checks | `audit` |
+//! | works that are read for money: their bytes, versions, and who has paid | `works`, `content`, `seller` |
+//! | what `imajin verify` checks | `audit`, `audit_works` |
 //!
 //! A manifest has one place: with the service that keeps it for its goods ([`imajin_publisher_api::KeeperApi`]), or
 //! here. Both are asked for under one address.
@@ -15,14 +16,19 @@
 //! **Architecture Invariant:** nothing enters the library whose author's signature was not verified, and no bytes from
 //! another node are believed that are not pinned by the id they were asked for under.
 //!
+//! **Architecture Invariant:** the bytes of a work go to its author, to whoever has paid, and to everybody only if it
+//! is free; they are another's, and never run on this node's origin.
+//!
 //! **Architecture Invariant:** an address that somebody named is called through `GuardedClient`, and never while a
 //! transaction is open.
 
 mod api;
 mod audit;
+mod audit_works;
 mod chain;
 mod check;
 mod config;
+mod content;
 mod context;
 mod domain;
 mod error;
@@ -31,14 +37,19 @@ mod log;
 mod routes;
 mod rows;
 mod schema;
+mod seller;
 mod service;
+mod uploads;
+mod works;
 
 use imajin_store::{Migrations, embed_migrations};
 
 pub use audit::audit;
-pub use config::PublisherConfig;
+pub use audit_works::{FilesAudit, files_audit};
+pub use config::{PublisherConfig, WorksConfig};
 pub use error::PublisherError;
 pub use service::{Publisher, PublisherDeps};
+pub use works::CONTENT_GOODS;
 
 /// The service's name: its prefix, its database, its sealer.
 pub(crate) const SERVICE: &str = "publisher";

@@ -2,6 +2,7 @@
 
 use imajin_did::Did;
 use imajin_fair::ManifestId;
+use imajin_kernel::id::{CheckoutId, ContentId};
 use imajin_store::Conn;
 use imajin_store::mutation::{self, Mutation, Proof};
 use imajin_web::{Custody, Verified};
@@ -9,10 +10,53 @@ use serde::Serialize;
 
 use crate::PublisherError;
 use crate::context::Context;
+use crate::domain::access::AccessLogged;
+use crate::rows::AccessRow;
 
 pub(crate) const FAIR_PUBLISH: &str = "fair.publish";
 pub(crate) const FAIR_ACCEPT: &str = "fair.accept";
 pub(crate) const FAIR_ENDORSE: &str = "fair.endorse";
+
+pub(crate) const CONTENT_CREATE: &str = "content.create";
+pub(crate) const CONTENT_VERSION: &str = "content.version";
+pub(crate) const CONTENT_PUBLISH: &str = "content.publish";
+pub(crate) const CONTENT_WITHDRAW: &str = "content.withdraw";
+pub(crate) const CONTENT_GRANT: &str = "content.grant";
+pub(crate) const CONTENT_REVOKE: &str = "content.revoke";
+
+/// What the names of all works in the log begin with.
+pub(crate) const WORK_PREFIX: &str = "content/";
+/// What the names of all payments for works in the log begin with.
+pub(crate) const ACCESS_PREFIX: &str = "access/";
+
+/// The name of a work in the log.
+pub(crate) fn work_object(id: ContentId) -> String {
+    format!("{WORK_PREFIX}{id}")
+}
+
+/// The name of a payment for a work in the log.
+pub(crate) fn access_object(id: ContentId, checkout: CheckoutId) -> String {
+    format!("{ACCESS_PREFIX}{id}/{checkout}")
+}
+
+/// Logs what a payment for a work gives, or gives no more: the node's own word.
+pub(crate) fn access_append(
+    conn: &mut Conn,
+    context: &Context,
+    action: &str,
+    row: &AccessRow,
+) -> Result<(), PublisherError> {
+    let body = crate::rows::json_text(&AccessLogged::of(row))?;
+    let mutation = Mutation {
+        owner: row.reader_did.clone(),
+        action,
+        object: access_object(row.content_id, row.checkout_id),
+        body: body.into_bytes(),
+        proof: Proof::Node,
+    };
+    mutation::append(conn, &context.writer, &mutation)?;
+    Ok(())
+}
 
 /// What the names of all manifests in the log begin with.
 pub(crate) const MANIFEST_PREFIX: &str = "fair/";

@@ -14,15 +14,20 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::check::{Checked, acceptance_check};
+use crate::content::downloads::Downloads;
+use crate::content::files::Files;
 use crate::context::Context;
 use crate::domain::find::{self, copies_due, record_find, records_find};
 use crate::domain::state::{self, fair_url, kept_work};
 use crate::domain::store::{self, NewAcceptance, NewManifest};
 use crate::fetch::Fetcher;
-use crate::{PublisherConfig, PublisherError, SERVICE, routes};
+use crate::{PublisherConfig, PublisherError, SERVICE, WorksConfig, routes};
 
 /// How many copies of other nodes' manifests are looked at in one sweep.
 const COPIES_PER_SWEEP: i64 = 8;
+
+/// Files that nobody wants are looked for every so many sweeps.
+const SWEEPS_PER_FILES: u32 = 60;
 
 /// What publisher needs.
 pub struct PublisherDeps {
@@ -44,11 +49,17 @@ pub struct Publisher {
     pub(crate) db: Db,
     pub(crate) context: Context,
     pub(crate) fetcher: Fetcher,
+    pub(crate) files: Option<Files>,
+    pub(crate) downloads: Downloads,
     keeper: Option<KeeperClient>,
     config: PublisherConfig,
 }
 
 impl Publisher {
+    pub(crate) const fn works_config(&self) -> &WorksConfig {
+        &self.config.works
+    }
+
     /// Starts the service.
     ///
     /// # Errors
@@ -69,7 +80,14 @@ impl Publisher {
             sealer,
             writer,
         };
+        let files = config.works.dir.as_deref().map(Files::open).transpose();
+        let files = files.map_err(|error| {
+            tracing::error!(%error, "the directory of works cannot be used");
+            Problem::unavailable("The directory of works")
+        })?;
         let publisher = Self {
+            files,
+            downloads: Downloads::default(),
             fetcher: Fetcher::new(&config, Arc::clone(&site.identities))?,
             site,
             db,
@@ -90,11 +108,13 @@ impl Publisher {
     pub fn background(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
         let (publisher, stop) = (Arc::clone(self), stop.clone());
         tasks.spawn(async move {
+            let mut sweeps: u32 = 0;
             loop {
                 tokio::select! {
                     () = stop.cancelled() => break,
-                    () = publisher.sweep() => {}
+                    () = publisher.sweep(sweeps) => {}
                 }
+                sweeps = sweeps.wrapping_add(1);
                 let pause = tokio::time::sleep(publisher.config.sweep_every.to_std());
                 tokio::select! {
                     () = stop.cancelled() => break,
@@ -105,7 +125,12 @@ impl Publisher {
         });
     }
 
-    async fn sweep(&self) {
+    async fn sweep(&self, sweeps: u32) {
+        if sweeps.is_multiple_of(SWEEPS_PER_FILES)
+            && let Err(error) = self.files_sweep().await
+        {
+            tracing::warn!(%error, "files that no work wants were not removed");
+        }
         let context = self.context.clone();
         let purged: Result<(), StoreError> = self
             .db

@@ -14,11 +14,11 @@ use crate::cli::CommandError;
 const MANIFEST_BYTES_MAX: u64 = 256 * 1024 + 1;
 
 /// A refusal that names the file.
-pub(super) fn refusal(path: &Path, error: &dyn std::fmt::Display) -> CommandError {
+pub(in crate::cli) fn refusal(path: &Path, error: &dyn std::fmt::Display) -> CommandError {
     CommandError::Local(format!("{}: {error}", path.display()))
 }
 
-pub(super) fn open(path: &Path) -> Result<File, CommandError> {
+pub(in crate::cli) fn open(path: &Path) -> Result<File, CommandError> {
     let file = File::open(path).map_err(|error| refusal(path, &error))?;
     let metadata = file.metadata().map_err(|error| refusal(path, &error))?;
     if metadata.is_file() {
@@ -27,7 +27,7 @@ pub(super) fn open(path: &Path) -> Result<File, CommandError> {
     Err(refusal(path, &"this is not a file"))
 }
 
-pub(super) fn name(path: &Path) -> String {
+pub(in crate::cli) fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
@@ -63,7 +63,7 @@ pub(super) fn manifest_read(path: &Path) -> Result<Manifest, CommandError> {
 }
 
 /// The manifest of a work: the one in it, or else the one beside it, or the file itself if it is one.
-pub(super) fn manifest_of(path: &Path) -> Result<Manifest, CommandError> {
+pub(in crate::cli) fn manifest_of(path: &Path) -> Result<Manifest, CommandError> {
     let mut file = open(path)?;
     let mut work = Work::open(&mut file, &name(path)).map_err(|error| refusal(path, &error))?;
     if work.format().is_none()

@@ -3,7 +3,7 @@
 
 mod claims;
 mod embed;
-mod files;
+pub(super) mod files;
 mod from_git;
 mod import;
 mod library;

@@ -41,6 +41,7 @@ fn concrete(path: &str) -> String {
 fn prefix(collection: &str) -> &'static str {
     match collection {
         "checkout" => "chk",
+        "content" => "cnt",
         "entries" => "ent",
         "fair" => "fair",
         "holds" => "hld",

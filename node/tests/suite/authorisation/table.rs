@@ -45,6 +45,10 @@ const fn operation_with(method: &'static str, path: &'static str, access: Access
 
 use Access::{Key, Operator, OperatorSession, Proof, Public, Session, Signed, Soft};
 
+/// What an author says about a work.
+const WORK: &str = r#"{"manifest":"fair_x","format":"markdown","size":1,
+    "sha256":"0000000000000000000000000000000000000000000000000000000000000000"}"#;
+
 /// Every operation that the services describe.
 pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/auth/api/attestations", Public),
@@ -156,6 +160,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("DELETE", "/profile/api/profile", Soft),
     operation("GET", "/profile/api/profile/{id}", Public),
     operation("GET", "/profile/api/search", Public),
+    operation("GET", "/publisher/api/content", Public),
+    operation_with("POST", "/publisher/api/content", Soft, WORK),
+    operation("GET", "/publisher/api/content/{id}", Public),
+    operation_with("PUT", "/publisher/api/content/{id}/bytes", Soft, "bytes"),
+    operation_with("POST", "/publisher/api/content/{id}/publish", Soft, "null"),
+    operation_with("POST", "/publisher/api/content/{id}/token", Signed, "null"),
+    operation_with("POST", "/publisher/api/content/{id}/versions", Soft, WORK),
+    operation_with("POST", "/publisher/api/content/{id}/withdraw", Soft, "null"),
     operation("GET", "/publisher/api/fair", Public),
     operation("POST", "/publisher/api/fair", Soft),
     operation("GET", "/publisher/api/fair/{id}", Public),
@@ -163,6 +175,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/publisher/api/fair/{id}/chain", Public),
     operation_with("POST", "/publisher/api/fair/{id}/endorse", Operator, "null"),
     operation("GET", "/publisher/api/fair/{id}/record", Public),
+    operation("GET", "/publisher/api/library", Session),
+    operation("GET", "/publisher/api/sales", Session),
+    operation("GET", "/publisher/content/{id}", Public),
     operation("GET", "/pay/api/balance", Session),
     operation("POST", "/pay/api/checkout", Signed),
     operation("GET", "/pay/api/checkout/{id}", Session),
@@ -181,11 +196,29 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("POST", "/pay/api/holds/{id}/void", Signed),
     operation_with("POST", "/pay/api/payout", Signed, r#"{"currency":"TEST-USD"}"#),
     operation("GET", "/pay/api/payouts", Session),
+    operation_with(
+        "POST",
+        "/pay/api/quote",
+        Signed,
+        r#"{"goods":{"type":"content","id":"x"}}"#,
+    ),
     operation("GET", "/pay/api/rails", Public),
     operation("GET", "/pay/api/receipts/{id}", Session),
+    operation_with(
+        "POST",
+        "/pay/api/settle",
+        Signed,
+        r#"{"quoteId":"chk_00000000000000000000000000","means":"balance"}"#,
+    ),
     operation("GET", "/pay/api/shares", Session),
     operation("POST", "/pay/api/shares/accept", Signed),
     operation("GET", "/pay/api/statement", Session),
+    operation_with(
+        "POST",
+        "/pay/api/topup",
+        Signed,
+        r#"{"amount":{"amount":"1.00","currency":"TEST-USD"}}"#,
+    ),
     operation("POST", "/pay/api/webhook/{rail}", Proof),
     operation("POST", "/events/api/checkout", Soft),
     operation("GET", "/events/api/events", Public),

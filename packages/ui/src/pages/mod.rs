@@ -18,5 +18,6 @@ pub(crate) mod passkeys;
 pub(crate) mod pay;
 pub(crate) mod pay_solana;
 pub(crate) mod profile;
+pub(crate) mod read;
 pub(crate) mod receipt;
 pub(crate) mod ticket;

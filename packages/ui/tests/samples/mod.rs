@@ -6,6 +6,7 @@ mod oidc;
 mod passkeys;
 mod people;
 mod profiles;
+mod reading;
 mod solana;
 mod trade;
 
@@ -117,6 +118,7 @@ pub(crate) fn all(ink: &Ink) -> Vec<Sample> {
     samples.extend(passkeys::samples(ink));
     samples.extend(access::samples(ink));
     samples.extend(profiles::samples(ink));
+    samples.extend(reading::samples(ink));
     samples.extend(solana::samples(ink));
     samples
 }

@@ -55,7 +55,7 @@ pub(crate) fn goods_quote(conn: &mut Conn, context: &Context, goods: &GoodsRef) 
     Ok(GoodsQuote {
         title: format!("{} × {} — {}", order.quantity()?, tier.name, event.title),
         price: order.total()?,
-        buyer: order.buyer_did.clone(),
+        buyer: Some(order.buyer_did.clone()),
         seller: event.owner_did.clone(),
         manifest: event.manifest()?,
         accepted,

@@ -118,7 +118,7 @@ impl PayApi for FakePay {
             return Err(Problem::new(code, "This node takes no such money."));
         }
         let quote = self.seller.goods_quote(request.goods.clone()).await?;
-        assert_eq!(quote.buyer, request.buyer);
+        assert_eq!(quote.buyer.as_ref(), Some(&request.buyer));
         let mut checkouts = self.checkouts.lock().unwrap();
         let open = checkouts
             .iter()

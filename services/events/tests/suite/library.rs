@@ -7,7 +7,8 @@ use imajin_did::Did;
 use imajin_fair::{Manifest, ManifestId, ManifestRecord, Sources};
 use imajin_kernel::Problem;
 use imajin_publisher_api::{
-    AddressFetch, Chain, ChainFetch, ChainGather, ChainOf, ChainRefusal, ChainWork, KeptWhere, ManifestList,
+    AddressFetch, Article, Chain, ChainFetch, ChainGather, ChainOf, ChainRefusal, ChainWork, ContentAsk, ContentList,
+    ContentPage, ContentSales, ContentSalesList, ContentView, KeptWhere, LibraryEntry, LibraryList, ManifestList,
     ManifestPage, MissingWork, PublisherApi, RecordFetch, SignatureFinding,
 };
 use imajin_web::macro_support::async_trait;
@@ -74,6 +75,26 @@ impl PublisherApi for FakeLibrary {
     }
 
     async fn manifest_list(&self, _: ManifestList) -> Result<ManifestPage, Problem> {
+        Err(Problem::unavailable("What no test asks for"))
+    }
+
+    async fn content_fetch(&self, _: ContentAsk) -> Result<Option<ContentView>, Problem> {
+        Err(Problem::unavailable("What no test asks for"))
+    }
+
+    async fn content_article(&self, _: ContentAsk) -> Result<Option<Article>, Problem> {
+        Err(Problem::unavailable("What no test asks for"))
+    }
+
+    async fn content_list(&self, _: ContentList) -> Result<ContentPage, Problem> {
+        Err(Problem::unavailable("What no test asks for"))
+    }
+
+    async fn content_sales(&self, _: ContentSalesList) -> Result<Vec<ContentSales>, Problem> {
+        Err(Problem::unavailable("What no test asks for"))
+    }
+
+    async fn library_list(&self, _: LibraryList) -> Result<Vec<LibraryEntry>, Problem> {
         Err(Problem::unavailable("What no test asks for"))
     }
 }

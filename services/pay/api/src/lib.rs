@@ -62,7 +62,8 @@ service_api! {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GoodsRef {
-    /// Which seller answers for it: `order` is an order of events.
+    /// Which seller answers for it: `order` is an order of events, `content` a work of publisher. Pay itself sells
+    /// `tip` and `topup`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The seller's own identifier.
@@ -77,8 +78,9 @@ pub struct GoodsQuote {
     pub title: String,
     /// The total price.
     pub price: Money,
-    /// Who may pay for it.
-    pub buyer: Did,
+    /// Who may pay for it; anybody, if nobody is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buyer: Option<Did>,
     /// Who sells it.
     pub seller: Did,
     /// How the price is split.

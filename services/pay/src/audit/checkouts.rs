@@ -3,10 +3,12 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 use diesel::result::Error;
 use imajin_kernel::Timestamp;
+use imajin_ledger::entry_find;
 use imajin_pay_api::CheckoutState;
 use imajin_store::{Conn, SealedRow, StoreError, mutation, outbox};
 
-use super::{Auditor, PAGE};
+use super::{Auditor, PAGE, from_ledger};
+use crate::domain::balance::{BALANCE, paid_key, returned_key};
 use crate::domain::checkout::{CHECKOUT_OPEN, CheckoutOpened};
 use crate::domain::message::DELIVER;
 use crate::rows::{CheckoutRow, MessageResult, MessageRow, SplitRow, state_parse};
@@ -55,6 +57,7 @@ impl Auditor {
             return Ok(());
         };
         let message = self.message_result(conn, row)?;
+        self.balance_check(conn, row, state)?;
         match state {
             CheckoutState::Paid => {
                 if row.hold_id.is_none() || row.receipt_id.is_none() {
@@ -72,7 +75,7 @@ impl Auditor {
                 if receipt != 1 {
                     self.find(CheckoutRow::TABLE, &id, "it is settled, and has no receipt");
                 }
-                if message.as_deref() != Some(MessageResult::Booked.as_str()) {
+                if row.rail != BALANCE && message.as_deref() != Some(MessageResult::Booked.as_str()) {
                     self.find(CheckoutRow::TABLE, &id, "it is settled without a payment");
                 }
             }
@@ -86,6 +89,41 @@ impl Auditor {
                     self.find(CheckoutRow::TABLE, &id, "it is not paid, and names a payment");
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// What was paid from a balance was set aside there, and went back if the goods could not be had.
+    fn balance_check(&mut self, conn: &mut Conn, row: &CheckoutRow, state: CheckoutState) -> Result<(), StoreError> {
+        if row.rail != BALANCE {
+            return Ok(());
+        }
+        let id = row.id.to_string();
+        let entry = from_ledger(entry_find(conn, &self.sealer, &paid_key(row.id)))?;
+        let held = entry.map(|entry| {
+            let units = entry
+                .legs
+                .iter()
+                .map(imajin_ledger::Leg::units)
+                .filter(|units| *units > 0);
+            (entry.hold, units.sum::<i64>())
+        });
+        let due = row.hold_id.map(|hold| (Some(hold), row.price));
+        if held != due || row.message_id.is_some() {
+            self.find(
+                CheckoutRow::TABLE,
+                &id,
+                "the ledger has set something else aside for it",
+            );
+        }
+        let returned = from_ledger(entry_find(conn, &self.sealer, &returned_key(row.id)))?;
+        let is_due = state == CheckoutState::Refunded;
+        if returned.is_some_and(|entry| entry.hold == row.hold_id) != is_due {
+            self.find(
+                CheckoutRow::TABLE,
+                &id,
+                "the ledger does not agree that its money went back",
+            );
         }
         Ok(())
     }

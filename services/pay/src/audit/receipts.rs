@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 use imajin_did::Did;
+use imajin_fair::distribution::Distribution;
 use imajin_ledger::{Entry, Recipients, credits, entry_fetch};
 use imajin_pay_api::{ReceiptBody, ReceiptClaims};
 use imajin_proof::SignedMessage;
@@ -14,6 +15,7 @@ use super::contracts::Said;
 use super::{Auditor, PAGE, SalesTally, from_ledger};
 use crate::domain::payment::{fee_movement, net_of};
 use crate::domain::receipt::{RECEIPT_KIND, audience, fees_of, legs_of, parties_of, receipt_view};
+use crate::own_goods::TOPUP;
 use crate::rows::{CheckoutRow, PartyRow, ReceiptRow, SalesRow, SplitRow};
 use crate::schema::{checkouts, receipt_parties, receipts, sales_totals, splits};
 
@@ -49,13 +51,15 @@ impl Auditor {
     /// Checks one receipt; returns how many parties it has.
     fn receipt_check(&mut self, conn: &mut Conn, row: &ReceiptRow) -> Result<i64, StoreError> {
         let id = row.id.to_string();
-        let tally = self.sales.entry(row.asset.clone()).or_default();
-        tally.receipts = tally.receipts.saturating_add(1);
-        tally.gross = tally.gross.saturating_add(row.gross);
         let Ok(message) = row.message() else {
             self.find(ReceiptRow::TABLE, id, "the document cannot be read");
             return Ok(0);
         };
+        if message.payload.goods.kind != TOPUP {
+            let tally = self.sales.entry(row.asset.clone()).or_default();
+            tally.receipts = tally.receipts.saturating_add(1);
+            tally.gross = tally.gross.saturating_add(row.gross);
+        }
         let node = self.keyring.node_public();
         if message.from != *self.keyring.node_did() || message.verify(RECEIPT_KIND, &node).is_err() {
             self.find(
@@ -177,7 +181,12 @@ impl Auditor {
             key: &format!("settle/{}", body.checkout),
             reference: body.checkout.as_str(),
         };
-        let Some(distribution) = self.distribution_again(conn, &said, &plan)? else {
+        let distribution = if body.goods.kind == TOPUP {
+            Some(Distribution::direct(&plan))
+        } else {
+            self.distribution_again(conn, &said, &plan)?
+        };
+        let Some(distribution) = distribution else {
             return Ok(());
         };
         let accounts: Vec<_> = credits(&plan, &distribution, &recipients)

@@ -13,6 +13,7 @@ use imajin_web::Verified;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::balance;
 use crate::PayError;
 use crate::context::{Context, IdempotencyKey};
 
@@ -208,7 +209,8 @@ fn own_hold(conn: &mut Conn, context: &Context, owner: &Did, id: HoldId) -> Resu
     if hold.owner != Owner::Did(owner.canonical()).to_string() {
         return Err(PayError::NotFound("hold"));
     }
-    if hold.source != AccountKey::of(owner, hold.amount.asset, Purpose::Available).id() {
+    let is_from_rail = hold.source != AccountKey::of(owner, hold.amount.asset, Purpose::Available).id();
+    if is_from_rail || balance::is_of_checkout(conn, context, &hold)? {
         return Err(PayError::Forbidden(
             "This money was paid for a checkout, and only the checkout moves it.",
         ));

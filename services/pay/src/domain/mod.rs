@@ -1,5 +1,6 @@
 //! What pay does, as synchronous functions over one connection; the caller holds the transaction.
 
+pub(crate) mod balance;
 pub(crate) mod checkout;
 pub(crate) mod claims;
 pub(crate) mod contract;

@@ -48,7 +48,7 @@ fn quotes() -> impl Strategy<Value = GoodsQuote> {
         GoodsQuote {
             title: "a work".to_owned(),
             price: Money::new(Amount::from_micros(micros).unwrap(), Asset::TEST_USD),
-            buyer: person(1),
+            buyer: Some(person(1)),
             seller: person(2),
             manifest: own.manifest,
             accepted: own.accepted,

@@ -7,6 +7,7 @@ use imajin_pay_api::CheckoutState;
 use imajin_store::{Conn, SealedRow, outbox};
 use serde::{Deserialize, Serialize};
 
+use super::balance::{BALANCE, balance_return};
 use super::message::message_lock;
 use super::{checkout_lock, sales};
 use crate::PayError;
@@ -79,7 +80,9 @@ pub(crate) fn checkout_refund(
     item: OutboxId,
 ) -> Result<(), PayError> {
     let mut checkout = checkout_lock(conn, context, id)?.ok_or(PayError::NotFound("checkout"))?;
-    if checkout.state()? == CheckoutState::Paid {
+    if checkout.state()? == CheckoutState::Paid && checkout.rail == BALANCE {
+        balance_return(conn, context, checkout, reason)?;
+    } else if checkout.state()? == CheckoutState::Paid {
         let missing = || PayError::damaged(CheckoutRow::TABLE, &id.to_string(), "it is paid, and names no payment");
         let (hold, message) = checkout.hold_id.zip(checkout.message_id).ok_or_else(missing)?;
         let mut message = message_lock(conn, context, message)?;

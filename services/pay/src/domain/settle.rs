@@ -22,6 +22,7 @@ use super::sales;
 use super::shares::shares_of;
 use crate::PayError;
 use crate::context::Context;
+use crate::own_goods::TOPUP;
 use crate::rows::{CheckoutRow, PartyRow, ReceiptRow, ShareRow};
 use crate::schema::{checkouts, receipt_parties};
 
@@ -103,7 +104,12 @@ fn contracts_of(
     owners: &BTreeSet<Did>,
 ) {
     let Ok(planned) = job else { return };
-    let at = rows.get(&planned.wish.checkout).and_then(|row| row.paid_at);
+    let row = rows.get(&planned.wish.checkout);
+    // What somebody puts in is no income.
+    if row.is_some_and(|row| row.goods_kind == TOPUP) {
+        return;
+    }
+    let at = row.and_then(|row| row.paid_at);
     match Contracts::gather(
         conn,
         &context.sealer,
@@ -329,8 +335,10 @@ impl Batch {
         let (receipt, message) = receipt_make(&context.keyring, &row, &parts)?;
         self.parties.append(&mut parties_of(&message));
         self.shares.append(&mut shares_of(&message.payload, &job.split));
-        let sum = self.sums.entry(receipt.asset.clone()).or_default();
-        *sum = (sum.0.saturating_add(receipt.gross), sum.1.saturating_add(1));
+        if row.goods_kind != TOPUP {
+            let sum = self.sums.entry(receipt.asset.clone()).or_default();
+            *sum = (sum.0.saturating_add(receipt.gross), sum.1.saturating_add(1));
+        }
         self.receipts.push(receipt);
         row.state_set(CheckoutState::Settled, outcome.entry.posted_at);
         row.reason = None;

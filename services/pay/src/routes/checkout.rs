@@ -16,7 +16,7 @@ use super::{PayRoutes, replayed_headers};
 use crate::PayError;
 use crate::context::IdempotencyKey;
 use crate::domain::checkout::BuyerRequest;
-use crate::opening::OpeningWish;
+use crate::opening::{Means, OpeningWish};
 
 /// Members with which a caller would name a price.
 const PRICE_MEMBERS: [&str; 10] = [
@@ -63,6 +63,13 @@ pub(crate) struct CheckoutDocument {
     form_token: Option<String>,
 }
 
+impl CheckoutDocument {
+    /// A checkout that was opened just now.
+    pub(super) const fn opened(view: CheckoutView) -> Self {
+        Self { view, form_token: None }
+    }
+}
+
 /// Open a checkout
 ///
 /// Price, currency and manifest come from the seller: a body that names a price is refused. The same goods and buyer
@@ -107,12 +114,11 @@ pub(super) async fn checkout_create(
             body: request.body,
             key,
         }),
+        means: Means::Rail,
+        amount: None,
     };
     let opening = pay.checkout_begin(wish).await?;
-    let document = CheckoutDocument {
-        view: opening.view,
-        form_token: None,
-    };
+    let document = CheckoutDocument::opened(opening.view);
     Ok((StatusCode::CREATED, replayed_headers(opening.replayed), Json(document)).into_response())
 }
 

@@ -49,7 +49,7 @@ pub(crate) struct CaptureBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoMembers {}
 
-fn money_request<T>(signed: SignedBody<T>) -> Result<(MoneyRequest, T), PayError> {
+pub(super) fn money_request<T>(signed: SignedBody<T>) -> Result<(MoneyRequest, T), PayError> {
     let SignedBody {
         verified,
         value,

@@ -10,6 +10,7 @@ mod payouts;
 mod rails;
 mod receipts;
 mod shares;
+mod spend;
 mod statements;
 mod webhook;
 
@@ -42,6 +43,9 @@ pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
         .routes(routes!(checkout::checkout_create))
         .routes(routes!(checkout::checkout_fetch))
         .routes(routes!(webhook::webhook))
+        .routes(routes!(spend::quote))
+        .routes(routes!(spend::settle))
+        .routes(routes!(spend::topup))
         .routes(routes!(holds::hold_place))
         .routes(routes!(holds::hold_capture))
         .routes(routes!(holds::hold_void))

@@ -66,7 +66,7 @@ impl Song {
         world.seller.put(GoodsQuote {
             title: "A song".to_owned(),
             price: money("10.00 TEST-USD"),
-            buyer: key("buyer").did(),
+            buyer: Some(key("buyer").did()),
             seller: key("mira").did(),
             manifest: self.own.clone(),
             accepted: Vec::new(),

@@ -90,6 +90,15 @@ impl FakeSeller {
         }
     }
 
+    /// A work that anybody may buy, once each.
+    pub(crate) fn put_work(&self, quote: GoodsQuote) -> GoodsRef {
+        let goods = self.put(GoodsQuote { buyer: None, ..quote });
+        GoodsRef {
+            kind: "content".to_owned(),
+            ..goods
+        }
+    }
+
     pub(crate) fn change(&self, goods: &GoodsRef, change: impl FnOnce(&mut GoodsQuote)) {
         change(self.quotes.lock().unwrap().get_mut(&goods.id).unwrap());
     }
@@ -132,7 +141,11 @@ impl SellerApi for FakeSeller {
         let refuses = self.refuses.load(Ordering::SeqCst);
         let mut outcomes = self.outcomes.lock().unwrap();
         let delivery = format!("{}/{}", request.checkout, request.receipt);
-        let decided = outcomes.entry(request.goods.id.clone()).or_insert_with(|| {
+        let sold = match request.goods.kind.as_str() {
+            "content" => format!("{}/{}", request.goods.id, request.payer),
+            _ => request.goods.id.clone(),
+        };
+        let decided = outcomes.entry(sold).or_insert_with(|| {
             let outcome = if refuses {
                 DeliveryOutcome::Refused {
                     reason: "No places are left.".to_owned(),

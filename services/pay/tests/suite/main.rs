@@ -3,6 +3,8 @@
 
 mod alike;
 mod audits;
+mod balance;
+mod balance_refusals;
 mod cards;
 mod chain;
 mod checkouts;

@@ -130,11 +130,14 @@ async fn the_api_describes_itself(backend: Backend) {
             "/api/holds/{id}/void",
             "/api/payout",
             "/api/payouts",
+            "/api/quote",
             "/api/rails",
             "/api/receipts/{id}",
+            "/api/settle",
             "/api/shares",
             "/api/shares/accept",
             "/api/statement",
+            "/api/topup",
             "/api/webhook/{rail}",
         ]
     );

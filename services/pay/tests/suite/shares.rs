@@ -56,7 +56,7 @@ async fn sale_with(world: &World, other: &Did) -> (CheckoutView, Manifest) {
     let goods = world.seller.put(GoodsQuote {
         title: "An evening".to_owned(),
         price: money("10.00 TEST-USD"),
-        buyer: key("buyer").did(),
+        buyer: Some(key("buyer").did()),
         seller: key("organiser").did(),
         manifest: manifest.clone(),
         accepted: vec![key("mira").did()],
@@ -204,7 +204,7 @@ async fn whoever_has_claimed_a_mailbox_accepts_for_it_and_pays_as_it(backend: Ba
     assert_eq!(world.balance(&soft, "pending").await, "0");
     // The payment page of what the mailbox has ordered works for the session of the key.
     let goods = world.goods("jonas");
-    world.seller.change(&goods, |quote| quote.buyer = soft.clone());
+    world.seller.change(&goods, |quote| quote.buyer = Some(soft.clone()));
     let request = imajin_pay_api::CheckoutCreate {
         goods,
         buyer: soft.clone(),

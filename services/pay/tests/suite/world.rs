@@ -141,16 +141,26 @@ impl World {
 
     /// Goods at a price, split along shares; all have accepted.
     pub(crate) fn goods_split(&self, buyer: &str, price: &str, shares: &[(&str, u32)]) -> GoodsRef {
-        self.seller.put(GoodsQuote {
+        self.seller.put(self.quote_split(buyer, price, shares))
+    }
+
+    /// A work that anybody may buy: 70 % go to Mira and 30 % to Jonas.
+    pub(crate) fn work(&self, price: &str) -> GoodsRef {
+        let shares = [("mira", 700_000), ("jonas", 300_000)];
+        self.seller.put_work(self.quote_split("organiser", price, &shares))
+    }
+
+    fn quote_split(&self, buyer: &str, price: &str, shares: &[(&str, u32)]) -> GoodsQuote {
+        GoodsQuote {
             title: "1 × Standard — An evening".to_owned(),
             price: money(price),
-            buyer: key(buyer).did(),
+            buyer: Some(key(buyer).did()),
             seller: key("organiser").did(),
             manifest: self.manifest(shares),
             accepted: shares.iter().map(|(name, _)| key(name).did()).collect(),
             sources: Vec::new(),
             expires_at: self.env.now().plus(Span::minutes(15)),
-        })
+        }
     }
 
     /// The demonstration's goods: 10.00, of which 70 % go to Mira and 30 % to Jonas.

@@ -4,7 +4,8 @@ use imajin_did::Did;
 use imajin_fair::{Manifest, ManifestRecord};
 use imajin_kernel::{Problem, Timestamp};
 use imajin_publisher_api::{
-    AddressFetch, Chain, ChainGather, ManifestCard, ManifestList, ManifestPage, PublisherApi, RecordFetch,
+    AddressFetch, Article, Chain, ChainGather, ContentAsk, ContentList, ContentPage, ContentSales, ContentSalesList,
+    ContentView, LibraryEntry, LibraryList, ManifestCard, ManifestList, ManifestPage, PublisherApi, RecordFetch,
 };
 use imajin_web::macro_support::async_trait;
 use serde_json::json;
@@ -50,5 +51,25 @@ impl PublisherApi for FakePublisher {
             manifests: vec![card],
             cursor: None,
         })
+    }
+
+    async fn content_fetch(&self, _: ContentAsk) -> Result<Option<ContentView>, Problem> {
+        Err(Problem::unavailable("What no test asks for"))
+    }
+
+    async fn content_article(&self, _: ContentAsk) -> Result<Option<Article>, Problem> {
+        Err(Problem::unavailable("What no test asks for"))
+    }
+
+    async fn content_list(&self, _: ContentList) -> Result<ContentPage, Problem> {
+        Err(Problem::unavailable("What no test asks for"))
+    }
+
+    async fn content_sales(&self, _: ContentSalesList) -> Result<Vec<ContentSales>, Problem> {
+        Err(Problem::unavailable("What no test asks for"))
+    }
+
+    async fn library_list(&self, _: LibraryList) -> Result<Vec<LibraryEntry>, Problem> {
+        Err(Problem::unavailable("What no test asks for"))
     }
 }

@@ -2,6 +2,7 @@
 //! keep the manifests of their own goods.
 
 mod chain;
+mod content;
 mod keeper;
 
 use imajin_did::Did;
@@ -13,6 +14,10 @@ use utoipa::ToSchema;
 
 pub use chain::{
     Chain, ChainFetch, ChainGather, ChainOf, ChainRefusal, ChainWork, KeptWhere, MissingWork, SignatureFinding,
+};
+pub use content::{
+    Article, ContentAsk, ContentCard, ContentFormat, ContentList, ContentPage, ContentSales, ContentSalesList,
+    ContentSplit, ContentState, ContentUpload, ContentView, LibraryEntry, LibraryList, ReaderAccess,
 };
 pub use keeper::{AcceptanceKeep, KeeperApi, KeeperClient, RecordKept};
 
@@ -31,6 +36,21 @@ service_api! {
 
         /// An author's manifests, the newest first.
         async fn manifest_list(ManifestList) -> ManifestPage;
+
+        /// A work as somebody sees it; none when they may not know of it.
+        async fn content_fetch(ContentAsk) -> Option<ContentView>;
+
+        /// The text of an article, made safe for a page; none when it is no article, or the reader has to pay first.
+        async fn content_article(ContentAsk) -> Option<Article>;
+
+        /// Works that are published here, the newest first.
+        async fn content_list(ContentList) -> ContentPage;
+
+        /// An author's own works, with what they have sold.
+        async fn content_sales(ContentSalesList) -> Vec<ContentSales>;
+
+        /// What somebody has paid for.
+        async fn library_list(LibraryList) -> Vec<LibraryEntry>;
     }
 }
 

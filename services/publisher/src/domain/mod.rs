@@ -1,6 +1,11 @@
 //! What is done with the rows: synchronous functions over a connection, in one transaction.
 
+pub(crate) mod access;
 pub(crate) mod find;
 pub(crate) mod list;
 pub(crate) mod state;
 pub(crate) mod store;
+pub(crate) mod work;
+pub(crate) mod work_change;
+pub(crate) mod work_files;
+pub(crate) mod work_find;

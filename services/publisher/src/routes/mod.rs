@@ -1,8 +1,11 @@
 //! The public routes of publisher: each handler extracts, calls the domain, answers.
 
+mod content;
+mod content_body;
 mod fair;
 mod list;
 mod publish;
+mod read;
 mod statements;
 
 use std::sync::Arc;
@@ -21,6 +24,11 @@ use crate::{Publisher, SERVICE};
 /// The largest body but for a manifest: a countersignature.
 const BODY_BYTES_MAX: usize = 16 * 1024;
 
+/// What an author says about a work: the preview may have four bytes for each of its characters, and more in JSON.
+const WORK_BYTES_MAX: usize = 256 * 1024;
+/// A part of a work's bytes; so much of an upload is in memory at once.
+const PART_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// What the handlers share.
 #[derive(Clone)]
 pub(crate) struct PublisherState(pub(crate) Arc<Publisher>);
@@ -35,6 +43,21 @@ pub(crate) fn routes(publisher: &Arc<Publisher>) -> ServiceRoutes {
     let publication = OpenApiRouter::new()
         .routes(routes!(list::manifest_list, publish::manifest_publish))
         .layer(DefaultBodyLimit::max(RECORD_BYTES_MAX));
+    let bytes = OpenApiRouter::new()
+        .routes(routes!(content::bytes_put))
+        .layer(DefaultBodyLimit::max(PART_BYTES_MAX));
+    let works = OpenApiRouter::new()
+        .routes(routes!(content::content_list, content::content_create))
+        .routes(routes!(content::content_fetch))
+        .routes(routes!(content::version_create))
+        .routes(routes!(content::content_publish))
+        .routes(routes!(content::content_withdraw))
+        .routes(routes!(content::token_create))
+        .routes(routes!(content::sales_list))
+        .routes(routes!(content::library_list))
+        .routes(routes!(read::content_read))
+        .layer(DefaultBodyLimit::max(WORK_BYTES_MAX))
+        .merge(bytes);
     let router = OpenApiRouter::new()
         .routes(routes!(fair::manifest_fetch))
         .routes(routes!(fair::record_fetch))
@@ -43,6 +66,7 @@ pub(crate) fn routes(publisher: &Arc<Publisher>) -> ServiceRoutes {
         .routes(routes!(statements::manifest_endorse))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .merge(publication)
+        .merge(works)
         .with_state(PublisherState(Arc::clone(publisher)));
     let ready = Arc::clone(publisher);
     let readiness = move || {

@@ -2,9 +2,11 @@
 
 mod manifest;
 mod statement;
+mod work;
 
 pub(crate) use manifest::ManifestRow;
 pub(crate) use statement::{StatementKind, StatementRow};
+pub(crate) use work::{AccessRow, VersionRow, WorkRow};
 
 use serde::Serialize;
 

@@ -22,6 +22,14 @@ async fn fill(world: &World) {
     world
         .post(&operator, &format!("{FAIR}/{}/endorse", manifest.id), &())
         .await;
+    let (work, _bytes) = crate::works::published_work(world, "ada", "0.50 TEST-USD").await;
+    crate::works_sold::paid(world, &work, "ben").await;
+    let refund = crate::works_sold::paid(world, &work, "carl").await;
+    let goods = refund.goods.clone();
+    let revoked = world
+        .publisher
+        .access_revoke(&goods, refund.checkout, "refunded".to_owned());
+    revoked.await.unwrap();
     let context = (world.keyring.clone(), world.env.clone());
     let signed: Result<(), StoreError> = world
         .db
@@ -67,7 +75,9 @@ async fn every_single_column_is_covered(backend: Backend) {
 async fn what_is_deleted_by_hand_is_missed(backend: Backend) {
     use diesel::connection::SimpleConnection;
     {
-        let (sql, said) = ("DELETE FROM statements; DELETE FROM manifests", "the row is missing");
+        let said = "the row is missing";
+        let sql = "DELETE FROM work_accesses; DELETE FROM work_versions; DELETE FROM works; DELETE FROM statements; \
+                   DELETE FROM manifests";
         let world = World::new(backend).await;
         fill(&world).await;
         let deleted: Result<(), StoreError> = world.db.write(move |conn| Ok(conn.batch_execute(sql)?)).await;

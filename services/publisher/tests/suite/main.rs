@@ -6,4 +6,8 @@ mod chains;
 mod library;
 mod nodes;
 mod statements;
+mod works;
+mod works_read;
+mod works_refusals;
+mod works_sold;
 mod world;

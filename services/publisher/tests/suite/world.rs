@@ -44,8 +44,18 @@ impl Identities for Register {
         })
     }
 
-    async fn session_view(&self, _token: &str) -> Result<Option<SessionView>, Problem> {
-        Ok(None)
+    /// A session's token is the DID.
+    async fn session_view(&self, token: &str) -> Result<Option<SessionView>, Problem> {
+        let Ok(did) = token.parse::<Did>() else { return Ok(None) };
+        let CallerKeys { did, tier, custody, .. } = self.caller_keys(&did).await?;
+        Ok(Some(SessionView {
+            did,
+            handle: None,
+            name: None,
+            tier,
+            custody,
+            expires_at: Timestamp::from_seconds(4_000_000_000),
+        }))
     }
 }
 
@@ -74,6 +84,7 @@ impl KeeperApi for Shop {
 
 pub(crate) struct World {
     _database: TestDatabase,
+    pub(crate) dir: tempfile::TempDir,
     pub(crate) db: Db,
     pub(crate) env: Env,
     pub(crate) clock: ManualClock,
@@ -132,10 +143,12 @@ impl World {
         let keyring = Keyring::generate(&env);
         let public = PublicBase(PUBLIC.parse().unwrap());
         let (register, shop) = (Arc::new(Register::default()), Arc::new(Shop::default()));
+        let dir = tempfile::tempdir().unwrap();
         let mut config = PublisherConfig {
             reach: Reach::Development,
             ..PublisherConfig::default()
         };
+        config.works.dir = Some(dir.path().to_owned());
         change(&mut config);
         let deps = PublisherDeps {
             site: Site {
@@ -158,6 +171,7 @@ impl World {
         };
         Self {
             _database: database,
+            dir,
             db,
             env,
             clock,
@@ -176,11 +190,22 @@ impl World {
     }
 
     pub(crate) fn sign<T: serde::Serialize>(&self, key: &SecretKey, path: &str, body: &T) -> SignedRequest {
+        self.sign_bytes("POST", key, path, None, &serde_json::to_vec(body).unwrap())
+    }
+
+    pub(crate) fn sign_bytes(
+        &self,
+        method: &str,
+        key: &SecretKey,
+        path: &str,
+        idempotency: Option<&str>,
+        body: &[u8],
+    ) -> SignedRequest {
         let to_sign = RequestToSign {
-            method: "POST",
+            method,
             target_uri: &format!("{PUBLIC}{path}"),
-            idempotency_key: None,
-            body: &serde_json::to_vec(body).unwrap(),
+            idempotency_key: idempotency,
+            body,
         };
         sign(key, &to_sign, &SignatureParams::now(key.did(), &self.env)).unwrap()
     }
@@ -191,7 +216,10 @@ impl World {
 
     pub(crate) async fn send_signed(&self, signed: &SignedRequest) -> Answer {
         let path = signed.target_uri.strip_prefix(PUBLIC).unwrap();
-        let mut request = Request::post(path).header("content-type", "application/json");
+        let mut request = Request::builder()
+            .method(signed.method.as_str())
+            .uri(path)
+            .header("content-type", "application/json");
         for (name, value) in signed.headers() {
             request = request.header(name, value);
         }

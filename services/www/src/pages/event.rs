@@ -109,7 +109,7 @@ fn split_view(event: &EventView, names: &Names) -> SplitView {
     }
 }
 
-fn split_part(entry: &Contributor, accepted: &[Did], names: &Names) -> SplitPart {
+pub(super) fn split_part(entry: &Contributor, accepted: &[Did], names: &Names) -> SplitPart {
     let (name, short_id, is_accepted) = match &entry.payee {
         Payee::Did(did) => (
             names.of(did),

@@ -21,6 +21,7 @@ mod people;
 mod plain;
 mod profile;
 mod profile_edit;
+mod read;
 mod receipt;
 mod ticket;
 
@@ -47,6 +48,11 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/fair/{id}", get(fair::show))
         .route("/events/{id}/buy", post(buy::buy))
         .route("/orders/{id}", get(order::order))
+        .route("/read/{id}", get(read::read))
+        .route("/publish", get(read::publish))
+        .route("/works", get(read::works))
+        .route("/me/works", get(read::own_works))
+        .route("/me/library", get(read::library))
         .route("/me", get(me::me))
         .route("/me/profile", get(profile_edit::edit).post(profile_edit::save))
         .route(

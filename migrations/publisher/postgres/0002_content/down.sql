@@ -1,0 +1,3 @@
+DROP TABLE work_accesses;
+DROP TABLE work_versions;
+DROP TABLE works;

@@ -1,0 +1,168 @@
+//! Paying from a balance: the open checkout is the quote, and the money is set aside until the goods are handed over.
+
+use imajin_did::Did;
+use imajin_kernel::id::CheckoutId;
+use imajin_kernel::{Code, Problem};
+use imajin_ledger::{AccountKey, Command, Hold, HoldPlace, HoldRelease, Owner, Purpose, Refusal, Release};
+use imajin_money::Money;
+use imajin_pay_api::CheckoutState;
+use imajin_store::outbox::{self, OutboxRow};
+use imajin_store::{Conn, SealedRow};
+
+use super::checkout_lock;
+use super::holds::MoneyRequest;
+use super::message::DELIVER;
+use crate::PayError;
+use crate::context::Context;
+use crate::rows::CheckoutRow;
+
+/// What stands in the place of a rail when a balance pays.
+pub(crate) const BALANCE: &str = "balance";
+/// The action in the mutation log.
+pub(crate) const QUOTE_SETTLE: &str = "quote.settle";
+
+/// The ledger's key of the money that was set aside.
+pub(crate) fn paid_key(id: CheckoutId) -> String {
+    format!("balance/{id}")
+}
+
+/// The ledger's key of the money that came back.
+pub(crate) fn returned_key(id: CheckoutId) -> String {
+    format!("return/{id}")
+}
+
+/// A quote that was paid, now or before.
+pub(crate) struct Spent {
+    pub(crate) row: CheckoutRow,
+    /// The delivery that follows.
+    pub(crate) item: Option<OutboxRow>,
+    /// Whether the request was answered before.
+    pub(crate) replayed: bool,
+}
+
+/// Pays a quote from the signer's balance, once.
+pub(crate) fn balance_pay(
+    conn: &mut Conn,
+    context: &Context,
+    request: &MoneyRequest,
+    id: CheckoutId,
+) -> Result<Spent, PayError> {
+    let owner = request.verified.did();
+    if let Some(body) = request.key.replayed(conn, context, owner)? {
+        context.nonce_spend(conn, &request.verified)?;
+        let known = std::str::from_utf8(&body).ok().and_then(|text| text.parse().ok());
+        let row = known.map(|id| checkout_lock(conn, context, id)).transpose()?.flatten();
+        return Ok(Spent {
+            row: row.ok_or(PayError::NotFound("quote"))?,
+            item: None,
+            replayed: true,
+        });
+    }
+    let mut row = quote_lock(conn, context, owner, id)?;
+    let price = row.price()?;
+    let place = HoldPlace {
+        id: context.env.new_id(),
+        key: paid_key(id),
+        source: AccountKey::of(owner, price.asset, Purpose::Available),
+        owner: Owner::Did(owner.canonical()),
+        amount: price.amount,
+        reference: id.to_string(),
+        expires_at: None,
+    };
+    let placed = context.ledger.execute_one(conn, &Command::Place(place))?;
+    let hold = placed
+        .map_err(|refusal| short(refusal, price))?
+        .hold
+        .map(|hold| hold.id);
+    let hold = hold.ok_or_else(|| PayError::Fault("a hold without a hold".to_owned()))?;
+    let now = context.now();
+    row.state_set(CheckoutState::Paid, now);
+    row.hold_id = Some(hold);
+    row.rail_reference = Some(hold.to_string());
+    row.receipt_id = Some(context.env.new_id());
+    row.paid_at = Some(now);
+    let row = row.save(conn, &context.sealer)?;
+    let item = outbox::enqueue(conn, &context.sealer, &context.env, DELIVER, &id.to_string(), &id)?;
+    let object = format!("{id}/settle");
+    context.signed_append(conn, &request.verified, QUOTE_SETTLE, &object, &request.body)?;
+    request
+        .key
+        .store(conn, context, owner, 200, id.to_string().as_bytes())?;
+    Ok(Spent {
+        row,
+        item: Some(item),
+        replayed: false,
+    })
+}
+
+/// A quote that its owner may pay now.
+fn quote_lock(conn: &mut Conn, context: &Context, owner: &Did, id: CheckoutId) -> Result<CheckoutRow, PayError> {
+    let row = checkout_lock(conn, context, id)?;
+    let is_own = |row: &CheckoutRow| row.rail == BALANCE && row.owner_did == owner.canonical().as_str();
+    let row = row.filter(is_own).ok_or(PayError::NotFound("quote"))?;
+    match row.state_at(context.now())? {
+        CheckoutState::Open => Ok(row),
+        CheckoutState::Expired => {
+            let problem = Problem::new(Code::HoldExpired, "This quote has expired.");
+            Err(problem.hint("Ask for a new one: POST /pay/api/quote.").into())
+        }
+        CheckoutState::Cancelled => Err(PayError::State {
+            detail: "This quote was replaced by another one.".to_owned(),
+            hint: "Pay the newer one, or ask for a new one: POST /pay/api/quote.",
+        }),
+        CheckoutState::Paid | CheckoutState::Settled | CheckoutState::Refunded => Err(PayError::State {
+            detail: "This quote was used already.".to_owned(),
+            hint: "A quote is paid once. Ask for a new one: POST /pay/api/quote.",
+        }),
+    }
+}
+
+/// A balance that is too small, with what is missing.
+fn short(refusal: Refusal, price: Money) -> PayError {
+    let Refusal::Insufficient { available, .. } = refusal else {
+        return refusal.into();
+    };
+    let missing = price.checked_sub(available).unwrap_or(price);
+    let text = |money: Money| serde_json::to_value(money).unwrap_or_default();
+    let detail = format!("This costs {price}, and your balance is {available}: {missing} is missing.");
+    Problem::new(Code::PaymentRequired, detail)
+        .with("price", text(price))
+        .with("available", text(available))
+        .with("missing", text(missing))
+        .with("topup", "/pay/api/topup")
+        .hint("Top your balance up (POST /pay/api/topup, or imajin topup), or pay by checkout.")
+        .into()
+}
+
+/// Whether a hold is what was set aside for a checkout: then only the checkout moves it.
+pub(crate) fn is_of_checkout(conn: &mut Conn, context: &Context, hold: &Hold) -> Result<bool, PayError> {
+    let Ok(checkout) = hold.reference.parse() else {
+        return Ok(false);
+    };
+    let row = super::checkout_find(conn, context, checkout)?;
+    Ok(row.is_some_and(|row| row.hold_id == Some(hold.id)))
+}
+
+/// Sends the money of a checkout back to the balance that it came from: the goods cannot be had.
+pub(crate) fn balance_return(
+    conn: &mut Conn,
+    context: &Context,
+    mut checkout: CheckoutRow,
+    reason: &str,
+) -> Result<(), PayError> {
+    let id = checkout.id;
+    let missing = || PayError::damaged(CheckoutRow::TABLE, &id.to_string(), "it is paid, and names no payment");
+    let release = HoldRelease {
+        hold: checkout.hold_id.ok_or_else(missing)?,
+        key: returned_key(id),
+        why: Release::Void,
+        reference: id.to_string(),
+    };
+    context.ledger.execute_one(conn, &Command::Release(release))??;
+    checkout.state_set(CheckoutState::Refunded, context.now());
+    checkout.reason = Some(reason.to_owned());
+    checkout.receipt_id = None;
+    checkout.save(conn, &context.sealer)?;
+    tracing::info!(checkout = %id, reason, "the money of a quote goes back to its balance");
+    Ok(())
+}

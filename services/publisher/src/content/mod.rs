@@ -1,0 +1,6 @@
+//! Works that are read here: their bytes on disk, and their text made safe for pages.
+
+pub(crate) mod article;
+pub(crate) mod downloads;
+pub(crate) mod files;
+pub(crate) mod token;

@@ -1,0 +1,31 @@
+//! What publisher sells: works, to anybody who pays.
+
+use async_trait::async_trait;
+use imajin_kernel::Problem;
+use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, Released, SellerApi};
+
+use crate::Publisher;
+use crate::domain::access::{access_deliver, refused};
+use crate::works::content_of;
+
+#[async_trait]
+impl SellerApi for Publisher {
+    async fn goods_quote(&self, request: GoodsRef) -> Result<GoodsQuote, Problem> {
+        let id = content_of(&request).ok_or_else(|| Problem::not_found("work"))?;
+        self.content_quote(id).await
+    }
+
+    async fn goods_deliver(&self, request: Delivery) -> Result<DeliveryOutcome, Problem> {
+        let Some(id) = content_of(&request.goods) else {
+            return Ok(refused("There is no such work."));
+        };
+        Ok(self
+            .write(move |conn, context| access_deliver(conn, context, id, &request))
+            .await?)
+    }
+
+    /// Nothing is reserved: there are as many copies as readers.
+    async fn goods_release(&self, _request: GoodsRef) -> Result<Released, Problem> {
+        Ok(Released {})
+    }
+}
