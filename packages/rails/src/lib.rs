@@ -14,6 +14,8 @@ mod sandbox;
 #[cfg(feature = "solana")]
 pub mod solana;
 mod solana_config;
+mod solana_desk;
+mod solana_message;
 #[cfg(feature = "stripe")]
 pub mod stripe;
 
@@ -23,11 +25,17 @@ use imajin_kernel::Env;
 
 pub use config::{RailSetupError, STRIPE_URL, StripeConfig};
 pub use rail::{
-    Confirmed, DisputeState, Headers, Opened, Rail, RailCheckout, RailDispute, RailError, RailEvent, RailFee,
-    RailHealth, RailOutcome, RailPayee, RailRefund, RailTransfer, Refunded,
+    Confirmed, DisputeState, Headers, Opened, Rail, RailCheckout, RailDirect, RailDispute, RailError, RailEvent,
+    RailFee, RailHealth, RailOutcome, RailPayee, RailRefund, RailShare, RailTransfer, Refunded,
 };
 pub use sandbox::{SANDBOX, SandboxOutcome, SandboxPayment, SandboxRail};
-pub use solana_config::{PayoutLimit, SOLANA, SOLANA_BUILT, SolanaConfig, SolanaSetupError};
+pub use solana_config::{PayoutLimit, SOLANA, SOLANA_BUILT, SolanaConfig};
+pub use solana_desk::{
+    RailMessage, SOLANA_WALLET_LABEL, SolanaClaim, SolanaDesk, SolanaInfo, SolanaPage, SolanaRecord, SolanaRecordKind,
+    SolanaRecords, SolanaStray, SolanaTick, SolanaToken, SolanaTransaction, SolanaWallet, solana_claim_holds,
+    solana_desk, solana_wallet,
+};
+pub use solana_message::SolanaMessages;
 
 /// Stripe's name among the rails.
 pub const STRIPE: &str = "stripe";

@@ -2,7 +2,8 @@ use async_trait::async_trait;
 use imajin_did::Did;
 use imajin_kernel::id::CheckoutId;
 use imajin_kernel::{Code, Timestamp};
-use imajin_money::{Amount, Money};
+use imajin_money::{Amount, Asset, Money};
+use serde::{Deserialize, Serialize};
 
 /// What a rail must know of a checkout to take the money.
 #[derive(Debug, Clone)]
@@ -21,6 +22,33 @@ pub struct RailCheckout {
     pub success_url: String,
     /// Where the buyer goes instead.
     pub cancel_url: String,
+}
+
+/// A share of a checkout: one leg of the settlement plan, as a rail may pay it to its payee itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RailShare {
+    /// Whose it is.
+    pub did: Did,
+    /// How much.
+    pub amount: Amount,
+    /// Where the payee is paid at this rail; `None`: the share stays in the ledger.
+    pub address: Option<String>,
+    /// Whether the share waits for something, and so must stay in the ledger.
+    pub held: bool,
+}
+
+/// A share that a rail has paid to its payee itself, with the payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RailDirect {
+    /// Its place among the shares with which the checkout was opened, from 0.
+    pub share: usize,
+    /// Whose it is.
+    pub did: Did,
+    /// How much.
+    pub amount: Amount,
+    /// Where it went.
+    pub address: String,
 }
 
 /// A checkout that is open at its rail.
@@ -198,6 +226,8 @@ pub struct RailHealth {
     pub asked_at: Option<Timestamp>,
     /// What was wrong then. Holds no secret.
     pub problem: Option<String>,
+    /// What its operator has still to do, one sentence each. Holds no secret.
+    pub missing: Vec<String>,
 }
 
 /// Money that is to go back.
@@ -269,6 +299,21 @@ pub trait Rail: Send + Sync + 'static {
     /// Whether its money is worth nothing. Such a rail takes test assets only, any other rail takes none.
     fn is_test(&self) -> bool;
 
+    /// Whether it takes payments in an asset.
+    fn takes(&self, asset: Asset) -> bool {
+        self.is_test() == asset.is_test()
+    }
+
+    /// Whether it can pay the payees of a checkout itself.
+    fn splits(&self) -> bool {
+        false
+    }
+
+    /// Opens a checkout whose payees the rail pays itself, as far as it can. The shares sum to the price.
+    async fn open_split(&self, checkout: &RailCheckout, _shares: &[RailShare]) -> Result<Opened, RailError> {
+        self.open(checkout).await
+    }
+
     /// Opens a checkout at the rail.
     async fn open(&self, checkout: &RailCheckout) -> Result<Opened, RailError>;
 
@@ -308,7 +353,17 @@ pub trait Rail: Send + Sync + 'static {
         false
     }
 
-    /// The part of an amount that it can send: whole coins.
+    /// Whether what it sends to payees comes out of one pool, and not out of the payments that the money came with.
+    fn pools(&self) -> bool {
+        false
+    }
+
+    /// Whether it makes accounts for payees; otherwise they name an address of their own.
+    fn onboards(&self) -> bool {
+        self.pays_out() && !self.pools()
+    }
+
+    /// The part of an amount that it can send at once: whole coins, and no more than may leave.
     fn payable(&self, money: Money) -> Money {
         money
     }

@@ -12,6 +12,7 @@ use super::program::{
 };
 use super::wire::{Blockhash, Instruction, Message, WireError};
 use super::{Address, Coin, SolanaError};
+use crate::RailDirect;
 
 /// At most so many accounts are paid in one transaction. A packet would hold one or two more; wallets add
 /// instructions of their own, and need the room.
@@ -169,6 +170,9 @@ pub struct Payment {
     pub single: Transfer,
     /// Where each share goes, in the order of the shares.
     pub places: Vec<Place>,
+    /// The shares that their payees receive themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub direct: Vec<RailDirect>,
     /// What is offered to validators.
     pub priority: Priority,
 }
@@ -206,6 +210,7 @@ impl Payment {
             form: Form::Split,
             transfers,
             single,
+            direct: input.direct(&places),
             places,
             priority: input.priority,
         };
@@ -213,6 +218,7 @@ impl Payment {
             payment.form = Form::Single { why };
             payment.transfers = vec![payment.single.clone()];
             payment.places.fill(Place::Ledger);
+            payment.direct.clear();
         }
         Ok(payment)
     }
@@ -350,6 +356,20 @@ impl PlanInput<'_> {
             places.push(place);
         }
         Ok(places)
+    }
+
+    fn direct(&self, places: &[Place]) -> Vec<RailDirect> {
+        let shares = self.shares.iter().zip(places).enumerate();
+        let paid = shares.filter(|(_, (_, place))| **place == Place::Chain);
+        let direct = paid.filter_map(|(share, (what, _))| {
+            Some(RailDirect {
+                share,
+                did: what.did.clone(),
+                amount: what.amount,
+                address: what.address?.to_string(),
+            })
+        });
+        direct.collect()
     }
 
     fn place(&self, owner: &Address, amount: Amount) -> Result<Place, SolanaError> {
