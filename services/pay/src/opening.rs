@@ -8,6 +8,7 @@ use imajin_pay_api::{CheckoutView, GoodsQuote, GoodsRef};
 use imajin_rails::RailCheckout;
 
 use crate::domain::checkout::{BuyerRequest, NewCheckout, checkout_open};
+use crate::domain::direct::shares_of_plan;
 use crate::domain::fees::fees_in_force;
 use crate::domain::plan::Split;
 use crate::{Pay, PayError};
@@ -52,7 +53,7 @@ impl Pay {
             .await?;
         let split = Split::of(&quote, &fees)?;
         // Whatever cannot be split must not be paid for.
-        split.plan(quote.price)?;
+        let plan = split.plan(quote.price)?;
         let now = self.context.now();
         let config = &self.context.config;
         let expires_at = now
@@ -68,7 +69,14 @@ impl Pay {
             success_url: success_url.clone(),
             cancel_url: cancel_url.clone(),
         };
-        let opened = rail.open(&checkout).await?;
+        let opened = if rail.splits() {
+            let shares = self
+                .read(move |conn, context| shares_of_plan(conn, context, &plan))
+                .await?;
+            rail.open_split(&checkout, &shares).await?
+        } else {
+            rail.open(&checkout).await?
+        };
         let new = NewCheckout {
             id: checkout.id,
             rail: rail.name().to_owned(),

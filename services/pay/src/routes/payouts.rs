@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::{PayRoutes, replayed_headers};
 use crate::PayError;
 use crate::context::IdempotencyKey;
+use crate::domain::address::AddressView;
 use crate::domain::holds::{MoneyRequest, positive};
 use crate::domain::payout_list::PayoutView;
 use crate::payouts::PayeeView;
@@ -42,6 +43,8 @@ pub(crate) struct PayoutBody {
 pub(crate) struct Payouts {
     /// The account at the rail; none, if it was never set up.
     account: Option<PayeeView>,
+    /// Where shares and payouts go on Solana; none, if it was never bound.
+    address: Option<AddressView>,
     /// Newest first.
     payouts: Vec<PayoutView>,
 }
@@ -137,6 +140,7 @@ pub(super) async fn payouts(State(PayRoutes(pay)): State<PayRoutes>, viewer: Vie
     let did = viewer.session_require()?.did.clone();
     Ok(Json(Payouts {
         account: pay.payee_view(did.clone()).await?,
+        address: pay.address_view(did.clone()).await?,
         payouts: pay.payouts_of(did).await?,
     }))
 }
