@@ -150,9 +150,15 @@ fn finish(options: &ShellOptions, response: Response, request_id: &str, wants_ht
     response
 }
 
-/// Cookies and the list of allowed methods outlive the rendering of a refusal.
+/// Cookies, the list of allowed methods, and who may read the answer outlive the rendering of a refusal.
 fn carry_over(from: &Response, to: &mut Response) {
-    for name in [header::SET_COOKIE, header::ALLOW] {
+    let kept = [
+        header::SET_COOKIE,
+        header::ALLOW,
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderName::from_static("cross-origin-resource-policy"),
+    ];
+    for name in kept {
         for value in from.headers().get_all(&name) {
             to.headers_mut().append(name.clone(), value.clone());
         }

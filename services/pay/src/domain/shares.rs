@@ -222,7 +222,14 @@ pub(crate) fn release_prepare(conn: &mut Conn, context: &Context, key: ShareKey)
     let at = checkout.paid_at.unwrap_or(body.time);
     let payees = plan.legs.iter().map(|leg| leg.did.clone()).collect();
     let owners = super::contract::contract_owners(conn, &payees)?;
-    let contracts = Contracts::gather(conn, &context.sealer, &plan, at, &owners, std::collections::BTreeSet::new())?;
+    let contracts = Contracts::gather(
+        conn,
+        &context.sealer,
+        &plan,
+        at,
+        &owners,
+        std::collections::BTreeSet::new(),
+    )?;
     Ok(ShareJob { key, plan, contracts })
 }
 

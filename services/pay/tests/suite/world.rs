@@ -252,7 +252,8 @@ impl World {
     }
 
     pub(crate) async fn delete(&self, who: &str, path: &str) -> Answer {
-        self.send_signed(&self.sign_as("DELETE", &key(who), path, None, b"null")).await
+        self.send_signed(&self.sign_as("DELETE", &key(who), path, None, b"null"))
+            .await
     }
 
     pub(crate) async fn put(&self, who: &str, path: &str, body: &Value) -> Answer {

@@ -14,14 +14,16 @@ use axum::http::{Request, StatusCode};
 use imajin_did::{Keyring, SecretKey};
 use imajin_kernel::{Env, ManualClock, Span, Timestamp};
 use imajin_money::Money;
-use imajin_pay::{PayConfig, PayoutLimit, RailsConfig, SolanaConfig};
-use imajin_pay_api::CheckoutView;
+use imajin_pay::{MIGRATIONS, Pay, PayConfig, PayDeps, PayoutLimit, RailsConfig, SolanaConfig};
+use imajin_pay_api::{CheckoutView, SellerClient};
 use imajin_rails::solana::program::{TokenMove, sol_transfer, token_transfer};
 use imajin_rails::solana::{Address, Coin, Instruction, MJN_MINT, Network, Rpc, USDC_MINT, reference};
+use imajin_store::{Db, Options};
 use imajin_testkit::{Answer, Backend, SolanaPeer, TestDatabase};
+use imajin_web::{PublicBase, Site};
 use serde_json::{Value, json};
 
-use crate::world::{PUBLIC, World, key};
+use crate::world::{PUBLIC, World, key, location};
 
 const NOW: i64 = 1_900_000_000;
 /// What the buyer and, of SOL, the node have at the beginning.
@@ -101,7 +103,8 @@ impl Coins {
         Self::with(backend, config).await
     }
 
-    pub(crate) async fn with(backend: Backend, config: impl FnOnce(&SolanaPeer) -> PayConfig) -> Self {
+    /// A node whose wallet, like everybody's, has nothing.
+    async fn unfunded(backend: Backend, config: impl FnOnce(&SolanaPeer) -> PayConfig) -> Self {
         let peer = SolanaPeer::start().unwrap();
         let clock = ManualClock::at(Timestamp::from_seconds(NOW));
         let env = Env::fixed(clock.clone(), 7);
@@ -113,6 +116,11 @@ impl Coins {
         coins.test("test_clock", json!([NOW]));
         coins.test("test_mint", json!([USDC_MINT, 6]));
         coins.test("test_mint", json!([MJN_MINT, 6]));
+        coins
+    }
+
+    pub(crate) async fn with(backend: Backend, config: impl FnOnce(&SolanaPeer) -> PayConfig) -> Self {
+        let coins = Self::unfunded(backend, config).await;
         for (owner, tokens) in [(coins.node(), 0), (address("buyer"), BUYER_USDC)] {
             coins.test("test_sol", json!([owner, LAMPORTS]));
             coins.test("test_tokens", json!([owner, USDC_MINT, tokens]));
@@ -125,6 +133,27 @@ impl Coins {
             world: self.world.restart(config).await,
             ..self
         }
+    }
+
+    /// Another process of the same node, on the same database.
+    async fn second_process(&self) -> Arc<Pay> {
+        let world = &self.world;
+        let db = Db::open(location(&world.database), "pay", MIGRATIONS, Options::default()).unwrap();
+        let deps = PayDeps {
+            site: Site {
+                env: world.env.clone(),
+                public: PublicBase(PUBLIC.parse().unwrap()),
+                identities: world.identities.clone(),
+            },
+            keyring: world.keyring.clone(),
+            db,
+            seller: SellerClient::local(world.seller.clone()),
+            config: PayConfig {
+                chain: "pay-2".to_owned(),
+                ..config(&self.peer)
+            },
+        };
+        Pay::start(deps).await.unwrap()
     }
 
     fn test(&self, method: &str, params: Value) -> Value {
@@ -158,7 +187,9 @@ impl Coins {
         let request = Request::post(format!("/pay/solana/{}", checkout.id))
             .header("origin", "https://wallet.example")
             .header("content-type", "application/json");
-        self.world.send(request.body(Body::from(body.to_string())).unwrap()).await
+        self.world
+            .send(request.body(Body::from(body.to_string())).unwrap())
+            .await
     }
 
     /// The buyer's wallet asks for the transaction, signs it and sends it. Its name.
@@ -248,7 +279,10 @@ impl Coins {
 
     async fn payment_state(&self, checkout: &CheckoutView) -> String {
         let path = format!("/pay/solana/{}/state", checkout.id);
-        self.world.get(None, &path).await.json()["state"].as_str().unwrap().to_owned()
+        self.world.get(None, &path).await.json()["state"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     }
 
     fn time_passes(&self) {

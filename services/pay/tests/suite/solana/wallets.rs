@@ -25,7 +25,10 @@ on_both!(
 async fn a_wallet_pays_and_the_goods_come(backend: Backend) {
     let coins = Coins::new(backend).await;
     let checkout = coins.checkout("buyer").await;
-    assert_eq!(checkout.url, format!("http://node.test:7000/pay/checkout/{}", checkout.id));
+    assert_eq!(
+        checkout.url,
+        format!("http://node.test:7000/pay/checkout/{}", checkout.id)
+    );
     let page = coins.page(&checkout).await;
     let link = format!("solana:http://node.test:7000/pay/solana/{}", checkout.id);
     for part in [
@@ -87,7 +90,10 @@ async fn a_wallet_calls_from_anywhere_and_nobody_else_does(backend: Backend) {
     }
     for elsewhere in ["/pay/api/fees".to_owned(), format!("/pay/checkout/{}", checkout.id)] {
         let answer = coins.world.get(None, &elsewhere).await;
-        assert!(!answer.headers.contains_key("access-control-allow-origin"), "{elsewhere}");
+        assert!(
+            !answer.headers.contains_key("access-control-allow-origin"),
+            "{elsewhere}"
+        );
     }
 }
 
@@ -108,10 +114,20 @@ async fn hostile_questions_of_wallets_are_refused(backend: Backend) {
         assert_eq!(answer.code(), "invalid_request", "{body}: {}", answer.text());
     }
     let answer = coins.wallet_asks(&checkout, &json!({"account": token_account})).await;
-    assert!(answer.status.is_client_error(), "nobody can sign for it: {}", answer.text());
-    let large = coins.wallet_asks(&checkout, &json!({"account": "1".repeat(3_000)})).await;
+    assert!(
+        answer.status.is_client_error(),
+        "nobody can sign for it: {}",
+        answer.text()
+    );
+    let large = coins
+        .wallet_asks(&checkout, &json!({"account": "1".repeat(3_000)}))
+        .await;
     assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", large.text());
-    for path in ["/pay/solana/chk_1", "/pay/solana/01J00000000000000000000000", "/pay/solana/%00"] {
+    for path in [
+        "/pay/solana/chk_1",
+        "/pay/solana/01J00000000000000000000000",
+        "/pay/solana/%00",
+    ] {
         assert!(coins.world.get(None, path).await.status.is_client_error(), "{path}");
     }
     // Twenty in a minute are answered, whoever asks, and the chain is asked for its newest block once.
@@ -162,7 +178,12 @@ async fn a_server_that_is_away_is_said_and_everything_is_found_afterwards(backen
     let ticked = coins.world.pay.solana_tick().await.unwrap();
     assert_eq!(ticked.problems.len(), 1, "{ticked:?}");
     let listed = coins.world.get(None, "/pay/api/rails").await.json();
-    let line = listed["rails"].as_array().unwrap().iter().find(|rail| rail["name"] == "solana").cloned();
+    let line = listed["rails"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|rail| rail["name"] == "solana")
+        .cloned();
     assert_eq!(line.as_ref().unwrap()["works"], false, "{listed}");
     assert!(line.unwrap().get("problem").is_none(), "for the operator only");
     // Nobody can begin to pay meanwhile.
@@ -211,13 +232,12 @@ async fn each_asset_has_its_rail(backend: Backend) {
 }
 
 async fn the_rails_are_listed_with_what_is_missing(backend: Backend) {
-    let coins = Coins::with(backend, |peer| {
+    let coins = Coins::unfunded(backend, |peer| {
         let mut config = config(peer);
         config.rails.solana.as_mut().unwrap().payout_limits.clear();
         config
     })
     .await;
-    coins.test("test_sol", json!([coins.node(), 1_000_000]));
     *coins.world.identities.operator.lock().unwrap() = Some(key("operator").did());
     let rails = async |reader| {
         let listed = coins.world.get(reader, "/pay/api/rails").await.json();
@@ -226,7 +246,13 @@ async fn the_rails_are_listed_with_what_is_missing(backend: Backend) {
     };
     let seen = rails(Some("operator")).await;
     assert_eq!(
-        (&seen["built"], &seen["open"], &seen["test"], &seen["works"], &seen["paysOut"]),
+        (
+            &seen["built"],
+            &seen["open"],
+            &seen["test"],
+            &seen["works"],
+            &seen["paysOut"]
+        ),
         (&json!(true), &json!(true), &json!(false), &json!(true), &json!(true))
     );
     let missing = seen["missing"].as_array().unwrap();
