@@ -14,6 +14,7 @@ mod browser_profile;
 mod cards;
 mod claim;
 mod cli;
+mod coins;
 mod crash;
 mod fair;
 mod fair_library;

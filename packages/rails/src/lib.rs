@@ -11,6 +11,7 @@
 mod config;
 mod rail;
 mod sandbox;
+mod share;
 #[cfg(feature = "solana")]
 pub mod solana;
 mod solana_config;
@@ -25,10 +26,11 @@ use imajin_kernel::Env;
 
 pub use config::{RailSetupError, STRIPE_URL, StripeConfig};
 pub use rail::{
-    Confirmed, DisputeState, Headers, Opened, Rail, RailCheckout, RailDirect, RailDispute, RailError, RailEvent,
-    RailFee, RailHealth, RailOutcome, RailPayee, RailRefund, RailShare, RailTransfer, Refunded,
+    Confirmed, DisputeState, Headers, Opened, Rail, RailCheckout, RailDispute, RailError, RailEvent, RailFee,
+    RailHealth, RailOutcome, RailPayee, RailRefund, RailTransfer, Refunded,
 };
 pub use sandbox::{SANDBOX, SandboxOutcome, SandboxPayment, SandboxRail};
+pub use share::{RailDirect, RailShare};
 pub use solana_config::{PayoutLimit, SOLANA, SOLANA_BUILT, SolanaConfig};
 pub use solana_desk::{
     RailMessage, SOLANA_WALLET_LABEL, SolanaClaim, SolanaDesk, SolanaInfo, SolanaPage, SolanaRecord, SolanaRecordKind,

@@ -3,7 +3,8 @@ use imajin_did::Did;
 use imajin_kernel::id::CheckoutId;
 use imajin_kernel::{Code, Timestamp};
 use imajin_money::{Amount, Asset, Money};
-use serde::{Deserialize, Serialize};
+
+use crate::RailShare;
 
 /// What a rail must know of a checkout to take the money.
 #[derive(Debug, Clone)]
@@ -22,33 +23,6 @@ pub struct RailCheckout {
     pub success_url: String,
     /// Where the buyer goes instead.
     pub cancel_url: String,
-}
-
-/// A share of a checkout: one leg of the settlement plan, as a rail may pay it to its payee itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RailShare {
-    /// Whose it is.
-    pub did: Did,
-    /// How much.
-    pub amount: Amount,
-    /// Where the payee is paid at this rail; `None`: the share stays in the ledger.
-    pub address: Option<String>,
-    /// Whether the share waits for something, and so must stay in the ledger.
-    pub held: bool,
-}
-
-/// A share that a rail has paid to its payee itself, with the payment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RailDirect {
-    /// Its place among the shares with which the checkout was opened, from 0.
-    pub share: usize,
-    /// Whose it is.
-    pub did: Did,
-    /// How much.
-    pub amount: Amount,
-    /// Where it went.
-    pub address: String,
 }
 
 /// A checkout that is open at its rail.

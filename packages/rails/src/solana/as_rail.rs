@@ -83,6 +83,9 @@ impl SolanaRail {
                     .to_owned(),
             );
         }
+        if !self.config.pay_url.starts_with("https://") {
+            missing.push("Wallets ask by https only: give the node a public https address.".to_owned());
+        }
         let sol = self.network.tokens().into_iter().find(|token| token.mint.is_none());
         if let Some(asset) = sol.and_then(|token| token.settles_as) {
             let coin = self.network.coin(asset)?;

@@ -30,6 +30,7 @@ mod records;
 mod request;
 mod rpc;
 mod split;
+mod transfers;
 mod wallet;
 mod watch;
 mod wire;

@@ -256,9 +256,10 @@ async fn the_rails_are_listed_with_what_is_missing(backend: Backend) {
         (&json!(true), &json!(true), &json!(false), &json!(true), &json!(true))
     );
     let missing = seen["missing"].as_array().unwrap();
-    assert_eq!(missing.len(), 2, "{seen}");
+    assert_eq!(missing.len(), 3, "{seen}");
     assert!(missing[0].as_str().unwrap().contains("payout_limits"));
-    assert!(missing[1].as_str().unwrap().contains("too little SOL"));
+    assert!(missing[1].as_str().unwrap().contains("https"));
+    assert!(missing[2].as_str().unwrap().contains("too little SOL"));
     assert_eq!(seen["address"], coins.node().to_string());
     let public = rails(None).await;
     assert!(public.get("missing").is_none(), "{public}");
