@@ -1,6 +1,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use imajin_did::Did;
 use imajin_kernel::Timestamp;
 use imajin_rails::{SolanaClaim, SolanaDesk};
 use imajin_web::{Failure, ProblemDocument, QueryParams, SignedBody, Viewer};
@@ -70,7 +71,7 @@ fn desk(pay: &Pay) -> Result<&dyn SolanaDesk, PayError> {
     })
 }
 
-fn claim_of(pay: &Pay, did: imajin_did::Did, address: String, nonce: String, issued_at: Timestamp) -> SolanaClaim {
+fn claim_of(pay: &Pay, did: &Did, address: String, nonce: String, issued_at: Timestamp) -> SolanaClaim {
     SolanaClaim {
         did: did.canonical(),
         address,
@@ -104,7 +105,7 @@ pub(super) async fn address(
     let challenge = match query.address {
         Some(address) => {
             let nonce = hex::encode(pay.context.env.random_bytes::<16>());
-            let claim = claim_of(&pay, did.clone(), address, nonce, pay.context.now());
+            let claim = claim_of(&pay, &did, address, nonce, pay.context.now());
             let message = desk.claim_text(&claim).map_err(|error| named("address", error))?;
             Some(AddressText {
                 address: claim.address,
@@ -148,13 +149,7 @@ pub(super) async fn address_bind(
         let problem = format!("must have 1 to {NONCE_BYTES_MAX} letters");
         return Err(PayError::invalid("nonce", problem).into());
     }
-    let claim = claim_of(
-        &pay,
-        verified.did().clone(),
-        value.address,
-        value.nonce,
-        value.issued_at,
-    );
+    let claim = claim_of(&pay, verified.did(), value.address, value.nonce, value.issued_at);
     let document = desk.claim_check(&claim, &value.signature, pay.context.now());
     let document = document.map_err(|error| named("signature", error))?;
     let request = (verified, request.body);

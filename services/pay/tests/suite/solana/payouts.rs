@@ -208,7 +208,11 @@ async fn two_processes_send_once(backend: Backend) {
         let (one, two) = tokio::join!(coins.world.pay.drive(), other.drive());
         assert!(one.is_ok() && two.is_ok());
     }
-    assert_eq!(received(&coins).await, 12_000_000, "5.00 paid out, and 7.00 with the second sale");
+    assert_eq!(
+        received(&coins).await,
+        12_000_000,
+        "5.00 paid out, and 7.00 with the second sale"
+    );
     assert_eq!(coins.world.state(checkout.id).await, CheckoutState::Settled);
     assert_eq!(coins.world.available("jonas").await, "3.00 USDC");
     coins.world.audit_clean().await;
