@@ -23,6 +23,7 @@ mod master_key;
 mod node;
 mod oidc;
 mod output;
+mod payout_address;
 mod profile;
 mod rail;
 mod receipt;
@@ -99,6 +100,9 @@ enum Command {
     /// Say what becomes of what is paid to you: a signed contract, version by version.
     #[command(subcommand)]
     Contract(contract::ContractCommand),
+    /// Say where you are paid.
+    #[command(subcommand)]
+    Payout(payout_address::PayoutCommand),
     /// The ways to pay at a node.
     #[command(subcommand)]
     Rail(rail::RailCommand),
@@ -247,6 +251,7 @@ impl Command {
             Self::Contract(command) => command.run(output).await,
             Self::Fair(command) => command.run(output).await,
             Self::Fees(command) => command.run(output).await,
+            Self::Payout(command) => command.run(output).await,
             Self::Rail(command) => command.run(output).await,
             Self::Node(command) => command.run(output).await,
             Self::Oidc(command) => command.run(output).await,

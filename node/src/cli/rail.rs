@@ -38,6 +38,21 @@ struct RailLine {
     works: Option<bool>,
     asked_at: Option<String>,
     problem: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tokens: Vec<TokenLine>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TokenLine {
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    currency: Option<String>,
 }
 
 impl RailLine {
@@ -57,6 +72,21 @@ impl RailLine {
         let open = if self.open { "on" } else { "off" };
         vec![self.name.clone(), open.to_owned(), money.to_owned(), works.to_owned()]
     }
+
+    /// What does not fit into the line: where the node is paid, in what, and what is still to be done.
+    fn details(&self) -> Vec<String> {
+        let address = self.address.iter().map(|address| format!("paid at {address}"));
+        let tokens = self.tokens.iter().map(|token| {
+            let mint = token.mint.as_deref().unwrap_or("the chain's own coin");
+            match &token.currency {
+                Some(currency) => format!("takes {currency}: {mint}"),
+                None => format!("knows {}, and settles nothing in it: {mint}", token.name),
+            }
+        });
+        let missing = self.missing.iter().map(|missing| format!("to do: {missing}"));
+        let all = address.chain(tokens).chain(missing);
+        all.map(|detail| format!("  {}: {detail}", self.name)).collect()
+    }
 }
 
 impl RailCommand {
@@ -72,7 +102,13 @@ impl RailCommand {
             None => args.node.client()?.get(path).await?,
         };
         output.result(&rails, |rails| {
-            table(&rails.rails.iter().map(RailLine::row).collect::<Vec<_>>())
+            let lines = table(&rails.rails.iter().map(RailLine::row).collect::<Vec<_>>());
+            let details = rails.rails.iter().flat_map(RailLine::details);
+            [lines.trim_end().to_owned()]
+                .into_iter()
+                .chain(details)
+                .collect::<Vec<_>>()
+                .join("\n")
         });
         Ok(())
     }

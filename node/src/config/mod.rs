@@ -2,6 +2,7 @@
 
 mod model;
 mod rails;
+mod solana;
 mod sources;
 
 pub use model::{
@@ -9,4 +10,5 @@ pub use model::{
     ServiceName, TlsChoice, TlsConfig,
 };
 pub use rails::{RailsSettings, SandboxChoice, StripeSettings};
+pub use solana::{LimitSettings, SolanaSettings};
 pub use sources::{ConfigError, EffectiveValue, Loaded, Overrides, load};

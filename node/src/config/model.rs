@@ -284,6 +284,10 @@ sandbox = "auto"
 [rails.stripe]
 api_url = "https://api.stripe.com"
 
+[rails.solana]
+price_microlamports = 10000
+payout_limits = {}
+
 [events]
 hold_seconds = 900
 

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
-use super::ConfigError;
+use super::{ConfigError, SolanaSettings};
 
 /// Payment rails.
 #[derive(Debug, Clone, Deserialize)]
@@ -18,6 +18,8 @@ pub struct RailsSettings {
     pub sandbox: SandboxChoice,
     /// Cards through Stripe.
     pub stripe: StripeSettings,
+    /// USDC and SOL on Solana.
+    pub solana: SolanaSettings,
     /// Balances of at least so much, `10.00` in any currency, are paid out by themselves; empty: only when their owners
     /// ask.
     pub payout_threshold: Option<String>,
@@ -55,11 +57,11 @@ pub struct StripeSettings {
 pub(super) const SECRET_KEYS: [&str; 2] = ["rails.stripe.secret_key", "rails.stripe.webhook_secrets"];
 
 impl RailsSettings {
-    /// The rails for pay. `node_url` is where people reach the node.
+    /// The rails for pay. `node_url` is where people reach the node, `node_name` what wallets call it.
     ///
     /// # Errors
     /// When a secret is given twice or its file cannot be read.
-    pub fn resolve(&self, node_url: &Url) -> Result<RailsConfig, ConfigError> {
+    pub fn resolve(&self, node_url: &Url, node_name: &str) -> Result<RailsConfig, ConfigError> {
         let sandbox = match self.sandbox {
             SandboxChoice::Auto => SandboxUse::Auto,
             SandboxChoice::On => SandboxUse::On,
@@ -68,6 +70,7 @@ impl RailsSettings {
         Ok(RailsConfig {
             sandbox,
             stripe: self.stripe.resolve(node_url)?,
+            solana: self.solana.resolve(node_url, node_name)?,
             payout_threshold: self.payout_threshold()?,
         })
     }
@@ -83,11 +86,12 @@ impl RailsSettings {
     /// # Errors
     /// As [`RailsSettings::resolve`].
     pub fn is_test(&self, node_url: &Url) -> Result<bool, ConfigError> {
-        let rails = self.resolve(node_url)?;
+        let rails = self.resolve(node_url, "")?;
         let checked = rails.stripe.map(|stripe| stripe.check()).transpose();
-        Ok(checked
+        let cards_are_test = checked
             .map_err(|error| contradiction(error.to_string()))?
-            .unwrap_or(true))
+            .unwrap_or(true);
+        Ok(cards_are_test && rails.solana.is_none_or(|solana| solana.network != "mainnet"))
     }
 }
 
@@ -127,7 +131,11 @@ impl StripeSettings {
 }
 
 /// A secret, from the configuration or from a file.
-fn secret(key: &str, given: Option<&SecretString>, file: Option<&Path>) -> Result<Option<SecretString>, ConfigError> {
+pub(super) fn secret(
+    key: &str,
+    given: Option<&SecretString>,
+    file: Option<&Path>,
+) -> Result<Option<SecretString>, ConfigError> {
     match (given, file) {
         (Some(_), Some(_)) => Err(contradiction(format!(
             "`{key}` and `{key}_file` are both set: choose one"
@@ -143,7 +151,7 @@ fn secret(key: &str, given: Option<&SecretString>, file: Option<&Path>) -> Resul
     }
 }
 
-fn contradiction(text: String) -> ConfigError {
+pub(super) fn contradiction(text: String) -> ConfigError {
     ConfigError::Contradiction(text)
 }
 

@@ -138,7 +138,10 @@ fn flatten(prefix: &str, value: &Value, lines: &mut Vec<EffectiveValue>) {
         }
         return;
     }
-    let shown = if SECRET_KEYS.contains(&prefix) || super::rails::SECRET_KEYS.contains(&prefix) {
+    let shown = if SECRET_KEYS.contains(&prefix)
+        || super::rails::SECRET_KEYS.contains(&prefix)
+        || super::solana::SECRET_KEYS.contains(&prefix)
+    {
         secret_shown(value)
     } else {
         value_shown(value)

@@ -328,7 +328,7 @@ impl Common<'_> {
                 return Err(StartError::Configuration(text));
             }
         };
-        let rails = self.config.rails.resolve(&self.site.public.0)?;
+        let rails = self.config.rails.resolve(&self.site.public.0, &self.config.node_name)?;
         let deps = PayDeps {
             site: self.site.clone(),
             keyring: self.keyring.clone(),

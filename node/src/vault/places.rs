@@ -40,9 +40,8 @@ pub const fn sealed_columns(service: ServiceName) -> &'static [SealedColumn] {
     match service {
         ServiceName::Auth => &imajin_auth::SEALED_COLUMNS,
         ServiceName::Events => &imajin_events::SEALED_COLUMNS,
-        ServiceName::Pay | ServiceName::Profile | ServiceName::Publisher | ServiceName::Registry | ServiceName::Www => {
-            &[]
-        }
+        ServiceName::Pay => &imajin_pay::SEALED_COLUMNS,
+        ServiceName::Profile | ServiceName::Publisher | ServiceName::Registry | ServiceName::Www => &[],
     }
 }
 

@@ -15,6 +15,7 @@ mod browser_profile;
 mod cards;
 mod claim;
 mod cli;
+mod coins;
 mod content;
 mod crash;
 mod fair;

@@ -41,11 +41,13 @@ pub enum EntryKind {
     Payout,
     /// A debt was paid from a balance.
     Repayment,
+    /// A share that its payee received at the rail itself, with the payment.
+    Direct,
 }
 
 impl EntryKind {
     /// All kinds.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Payment,
         Self::Hold,
         Self::Settlement,
@@ -60,6 +62,7 @@ impl EntryKind {
         Self::Dispute,
         Self::Payout,
         Self::Repayment,
+        Self::Direct,
     ];
 
     /// The text in the database and on the wire.
@@ -79,6 +82,7 @@ impl EntryKind {
             Self::Dispute => "dispute",
             Self::Payout => "payout",
             Self::Repayment => "repayment",
+            Self::Direct => "direct",
         }
     }
 }

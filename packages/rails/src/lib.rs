@@ -11,9 +11,12 @@
 mod config;
 mod rail;
 mod sandbox;
+mod share;
 #[cfg(feature = "solana")]
 pub mod solana;
 mod solana_config;
+mod solana_desk;
+mod solana_message;
 #[cfg(feature = "stripe")]
 pub mod stripe;
 
@@ -27,7 +30,14 @@ pub use rail::{
     RailHealth, RailOutcome, RailPayee, RailRefund, RailTransfer, Refunded,
 };
 pub use sandbox::{SANDBOX, SandboxOutcome, SandboxPayment, SandboxRail};
-pub use solana_config::{PayoutLimit, SOLANA, SOLANA_BUILT, SolanaConfig, SolanaSetupError};
+pub use share::{RailDirect, RailShare};
+pub use solana_config::{PayoutLimit, SOLANA, SOLANA_BUILT, SolanaConfig};
+pub use solana_desk::{
+    RailMessage, SOLANA_WALLET_LABEL, SolanaClaim, SolanaDesk, SolanaInfo, SolanaPage, SolanaRecord, SolanaRecordKind,
+    SolanaRecords, SolanaStray, SolanaTick, SolanaToken, SolanaTransaction, SolanaWallet, solana_claim_holds,
+    solana_desk, solana_wallet,
+};
+pub use solana_message::SolanaMessages;
 
 /// Stripe's name among the rails.
 pub const STRIPE: &str = "stripe";

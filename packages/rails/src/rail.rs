@@ -2,7 +2,9 @@ use async_trait::async_trait;
 use imajin_did::Did;
 use imajin_kernel::id::CheckoutId;
 use imajin_kernel::{Code, Timestamp};
-use imajin_money::{Amount, Money};
+use imajin_money::{Amount, Asset, Money};
+
+use crate::RailShare;
 
 /// What a rail must know of a checkout to take the money.
 #[derive(Debug, Clone)]
@@ -198,6 +200,8 @@ pub struct RailHealth {
     pub asked_at: Option<Timestamp>,
     /// What was wrong then. Holds no secret.
     pub problem: Option<String>,
+    /// What its operator has still to do, one sentence each. Holds no secret.
+    pub missing: Vec<String>,
 }
 
 /// Money that is to go back.
@@ -269,6 +273,21 @@ pub trait Rail: Send + Sync + 'static {
     /// Whether its money is worth nothing. Such a rail takes test assets only, any other rail takes none.
     fn is_test(&self) -> bool;
 
+    /// Whether it takes payments in an asset.
+    fn takes(&self, asset: Asset) -> bool {
+        self.is_test() == asset.is_test()
+    }
+
+    /// Whether it can pay the payees of a checkout itself.
+    fn splits(&self) -> bool {
+        false
+    }
+
+    /// Opens a checkout whose payees the rail pays itself, as far as it can. The shares sum to the price.
+    async fn open_split(&self, checkout: &RailCheckout, _shares: &[RailShare]) -> Result<Opened, RailError> {
+        self.open(checkout).await
+    }
+
     /// Opens a checkout at the rail.
     async fn open(&self, checkout: &RailCheckout) -> Result<Opened, RailError>;
 
@@ -308,7 +327,17 @@ pub trait Rail: Send + Sync + 'static {
         false
     }
 
-    /// The part of an amount that it can send: whole coins.
+    /// Whether what it sends to payees comes out of one pool, and not out of the payments that the money came with.
+    fn pools(&self) -> bool {
+        false
+    }
+
+    /// Whether it makes accounts for payees; otherwise they name an address of their own.
+    fn onboards(&self) -> bool {
+        self.pays_out() && !self.pools()
+    }
+
+    /// The part of an amount that it can send at once: whole coins, and no more than may leave.
     fn payable(&self, money: Money) -> Money {
         money
     }

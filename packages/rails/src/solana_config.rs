@@ -6,6 +6,8 @@ use imajin_money::Money;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::RailSetupError;
+
 /// Solana's name among the rails.
 pub const SOLANA: &str = "solana";
 
@@ -29,6 +31,9 @@ pub struct SolanaConfig {
     pub icon_url: String,
     /// What is offered for each compute unit, in millionths of a lamport.
     pub price_microlamports: u64,
+    /// The key of the wallet, as `solana-keygen` writes it: taken at the first start, and compared afterwards. Without
+    /// it the node makes a wallet.
+    pub wallet_key: Option<SecretString>,
     /// How much may leave the node's wallet by itself. Nothing leaves of a coin that is not named.
     pub payout_limits: Vec<PayoutLimit>,
 }
@@ -42,41 +47,15 @@ pub struct PayoutLimit {
     pub per_day: Money,
 }
 
-/// Why Solana cannot be set up as it is configured.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SolanaSetupError {
-    /// This program was built without it.
-    #[error(
-        "the rail `solana` is configured, and this program was built without it: build with `--features solana`, or \
-         take a release"
-    )]
-    NotBuilt,
-    /// A setting cannot be right.
-    #[error("{0}")]
-    Setting(String),
-}
-
 impl SolanaConfig {
-    /// Refuses a configuration in a program without the cargo feature `solana`.
-    ///
-    /// # Errors
-    /// [`SolanaSetupError::NotBuilt`].
-    pub const fn built_check() -> Result<(), SolanaSetupError> {
-        if SOLANA_BUILT {
-            Ok(())
-        } else {
-            Err(SolanaSetupError::NotBuilt)
-        }
-    }
-
     /// The address of the RPC server: HTTPS, or HTTP to this machine.
     ///
     /// # Errors
-    /// [`SolanaSetupError::Setting`], which does not hold the address.
-    pub fn rpc_address(&self) -> Result<Url, SolanaSetupError> {
+    /// [`RailSetupError::Setting`], which does not hold the address.
+    pub fn rpc_address(&self) -> Result<Url, RailSetupError> {
         let wrong = || {
             let text = "`rails.solana.rpc_url` must be an https:// address, or an http:// address of this machine";
-            SolanaSetupError::Setting(text.to_owned())
+            RailSetupError::Setting(text.to_owned())
         };
         let url: Url = self.rpc_url.expose_secret().parse().map_err(|_error| wrong())?;
         let is_here = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
@@ -110,6 +89,7 @@ mod tests {
             label: String::new(),
             icon_url: String::new(),
             price_microlamports: 0,
+            wallet_key: None,
             payout_limits: Vec::new(),
         }
     }
@@ -134,11 +114,5 @@ mod tests {
             assert!(!error.to_string().contains("hush"));
         }
         assert!(!format!("{:?}", config("https://rpc.example/hush")).contains("hush"));
-    }
-
-    #[test]
-    fn a_program_without_it_says_which_feature_is_missing() {
-        assert_eq!(SolanaConfig::built_check().is_ok(), SOLANA_BUILT);
-        assert!(SolanaSetupError::NotBuilt.to_string().contains("--features solana"));
     }
 }

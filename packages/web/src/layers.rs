@@ -150,11 +150,18 @@ fn finish(options: &ShellOptions, response: Response, request_id: &str, wants_ht
     response
 }
 
-/// Cookies, the list of allowed methods, and what is said about the manifest of a work that must be paid first outlive
-/// the rendering of a refusal.
+/// Cookies, the list of allowed methods, who may read the answer, and what is said about the manifest of a work that
+/// must be paid first outlive the rendering of a refusal.
 fn carry_over(from: &Response, to: &mut Response) {
-    let fair_digest = HeaderName::from_static("x-fair-digest");
-    for name in [header::SET_COOKIE, header::ALLOW, header::LINK, fair_digest] {
+    let kept = [
+        header::SET_COOKIE,
+        header::ALLOW,
+        header::LINK,
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderName::from_static("x-fair-digest"),
+    ];
+    for name in kept {
         for value in from.headers().get_all(&name) {
             to.headers_mut().append(name.clone(), value.clone());
         }

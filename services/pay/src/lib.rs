@@ -26,6 +26,8 @@ mod schema;
 mod service;
 mod settler;
 mod shares;
+mod solana;
+mod wallet_calls;
 mod worker;
 
 use imajin_store::{Migrations, embed_migrations};
@@ -33,8 +35,9 @@ use imajin_store::{Migrations, embed_migrations};
 pub use audit::{PaidGoods, audit, audit_with_keys, paid_goods_list};
 pub use config::{Interrupt, PayConfig, Step};
 pub use error::PayError;
-pub use imajin_rails::{RailSetupError, StripeConfig};
+pub use imajin_rails::{PayoutLimit, RailSetupError, SolanaConfig, StripeConfig};
 pub use rails::{RailsConfig, SandboxUse};
+pub use rows::SEALED_COLUMNS;
 pub use service::{Pay, PayDeps, WebhookReceipt};
 
 /// The service's name: its prefix, its database, its sealer.

@@ -11,6 +11,7 @@ use imajin_rails::{Opened, Rail, RailCheckout};
 
 use crate::domain::balance::BALANCE;
 use crate::domain::checkout::{BuyerRequest, NewCheckout, checkout_open};
+use crate::domain::direct::shares_of_plan;
 use crate::domain::fees::fees_in_force;
 use crate::domain::plan::Split;
 use crate::own_goods::TOPUP;
@@ -97,10 +98,12 @@ impl Pay {
             success_url: success_url.clone(),
             cancel_url: cancel_url.clone(),
         };
+        // A top-up has to arrive here to be a balance.
+        let split_now = (wish.goods.kind != TOPUP).then(|| plan.clone());
         let (rail, opened) = match wish.means {
             Means::Rail => {
                 let rail = self.context.rail_for(quote.price.asset)?;
-                (Some(rail), rail.open(&checkout).await?)
+                (Some(rail), self.opened_at(rail, &checkout, split_now).await?)
             }
             Means::Balance => {
                 let url = self.site.public.absolute("/pay/api/settle");
@@ -135,6 +138,22 @@ impl Pay {
             plan,
             title: quote.title,
         })
+    }
+
+    /// Opens a checkout at its rail, with the split where the rail pays the payees itself.
+    async fn opened_at(
+        &self,
+        rail: &Arc<dyn Rail>,
+        checkout: &RailCheckout,
+        plan: Option<Plan>,
+    ) -> Result<Opened, PayError> {
+        let Some(plan) = plan.filter(|_| rail.splits()) else {
+            return Ok(rail.open(checkout).await?);
+        };
+        let shares = self
+            .read(move |conn, context| shares_of_plan(conn, context, &plan))
+            .await?;
+        Ok(rail.open_split(checkout, &shares).await?)
     }
 
     /// Refuses goods that this buyer cannot pay for now.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use imajin_did::Did;
 use imajin_kernel::id::PayoutId;
 use imajin_ledger::{Owner, Purpose, account_list};
-use imajin_money::{Amount, Money};
+use imajin_money::{Amount, Asset, Money};
 use imajin_rails::{Rail, RailError, RailPayee, RailTransfer};
 use imajin_store::Conn;
 use imajin_store::outbox::OutboxRow;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::context::Context;
+use crate::domain::address::{AddressView, address_find, addressees};
 use crate::domain::holds::MoneyRequest;
 use crate::domain::payee::{payee_find, payee_keep, payee_note, payees_ready};
 use crate::domain::payout::{self, TransferOrder};
@@ -47,11 +48,20 @@ impl PayeeView {
 }
 
 impl Pay {
-    /// The rail that sends money to payees.
-    fn rail_paying(&self) -> Result<&Arc<dyn Rail>, PayError> {
-        self.context.rails.paying_out().ok_or_else(|| PayError::State {
-            detail: "Nothing at this node sends money to payees.".to_owned(),
-            hint: "Ask the node's operator to set up a rail that does.",
+    /// The rail at which payees have accounts.
+    fn rail_onboarding(&self) -> Result<&Arc<dyn Rail>, PayError> {
+        let mut rails = self.context.rails.paying_out();
+        rails.find(|rail| rail.onboards()).ok_or_else(nothing_pays)
+    }
+
+    /// The rail that sends an asset to payees.
+    fn rail_paying(&self, asset: Asset) -> Result<&Arc<dyn Rail>, PayError> {
+        let mut rails = self.context.rails.paying_out().peekable();
+        if rails.peek().is_none() {
+            return Err(nothing_pays());
+        }
+        rails.find(|rail| rail.takes(asset)).ok_or_else(|| PayError::NoRail {
+            asset: asset.to_string(),
         })
     }
 
@@ -63,7 +73,7 @@ impl Pay {
         return_path: &str,
         request: (imajin_web::Verified, Vec<u8>),
     ) -> Result<PayeeView, PayError> {
-        let rail = Arc::clone(self.rail_paying()?);
+        let rail = Arc::clone(self.rail_onboarding()?);
         let (name, who) = (rail.name(), did.clone());
         let known = self
             .read(move |conn, context| payee_find(conn, context, name, &who))
@@ -93,10 +103,18 @@ impl Pay {
 
     /// Somebody's account at the rail.
     pub(crate) async fn payee_view(&self, did: Did) -> Result<Option<PayeeView>, PayError> {
-        let Ok(rail) = self.rail_paying() else { return Ok(None) };
+        let Ok(rail) = self.rail_onboarding() else {
+            return Ok(None);
+        };
         let name = rail.name();
         let row = self.read(move |conn, context| payee_find(conn, context, name, &did));
         Ok(row.await?.map(|row| PayeeView::of(&row, None)))
+    }
+
+    /// Somebody's address on the chain.
+    pub(crate) async fn address_view(&self, did: Did) -> Result<Option<AddressView>, PayError> {
+        let row = self.read(move |conn, context| address_find(conn, context, &did));
+        Ok(row.await?.as_ref().map(AddressView::of))
     }
 
     /// Sends the signer's balance on its way, once for each idempotency key.
@@ -106,12 +124,7 @@ impl Pay {
         wanted: Money,
         all: bool,
     ) -> Result<(PayoutView, bool), PayError> {
-        let rail = Arc::clone(self.rail_paying()?);
-        if rail.is_test() != wanted.asset.is_test() {
-            return Err(PayError::NoRail {
-                asset: wanted.asset.to_string(),
-            });
-        }
+        let rail = Arc::clone(self.rail_paying(wanted.asset)?);
         let made = self
             .write(move |conn, context| {
                 let owner = request.verified.did().clone();
@@ -148,29 +161,43 @@ impl Pay {
         let Some(threshold) = self.context.config.rails.payout_threshold else {
             return Ok(0);
         };
-        let Ok(rail) = self.rail_paying() else { return Ok(0) };
-        let (rail, name) = (Arc::clone(rail), rail.name());
+        let rails: Vec<Arc<dyn Rail>> = self.context.rails.paying_out().cloned().collect();
+        let mut made: usize = 0;
+        for rail in rails {
+            made = made.saturating_add(self.payouts_batch_of(&rail, threshold).await?);
+        }
+        if made > 0 {
+            self.wake.notify_one();
+        }
+        Ok(made)
+    }
+
+    async fn payouts_batch_of(&self, rail: &Arc<dyn Rail>, threshold: Amount) -> Result<usize, PayError> {
+        let (name, pools) = (rail.name(), rail.pools());
         let payees = self
-            .read(move |conn, context| payees_ready(conn, context, name))
+            .read(move |conn, context| {
+                if pools {
+                    return addressees(conn);
+                }
+                let payees = payees_ready(conn, context, name)?;
+                Ok(payees.into_iter().map(|payee| payee.did).collect())
+            })
             .await?;
         let mut made: usize = 0;
         for payee in payees {
-            let Ok(did) = payee.did.parse::<Did>() else { continue };
+            let Ok(did) = payee.parse::<Did>() else { continue };
             // Whoever may not act at this node is not paid by itself either.
             if self.site.identities.caller_keys(&did).await.is_err() {
                 continue;
             }
-            let rail = Arc::clone(&rail);
+            let rail = Arc::clone(rail);
             let sent = self
                 .write(move |conn, context| payee_batch(conn, context, rail.as_ref(), &did, threshold))
                 .await;
             match sent {
                 Ok(count) => made = made.saturating_add(count),
-                Err(error) => tracing::warn!(payee = payee.did, %error, "a payout was not made"),
+                Err(error) => tracing::warn!(payee, %error, "a payout was not made"),
             }
-        }
-        if made > 0 {
-            self.wake.notify_one();
         }
         Ok(made)
     }
@@ -211,6 +238,20 @@ impl Pay {
     }
 }
 
+fn nothing_pays() -> PayError {
+    PayError::State {
+        detail: "Nothing at this node sends money to payees.".to_owned(),
+        hint: "Ask the node's operator to set up a rail that does.",
+    }
+}
+
+/// A threshold in the units of an asset: some are finer than a millionth.
+fn threshold_of(threshold: Amount, asset: Asset) -> Amount {
+    let finer = asset.scale().saturating_sub(6);
+    let units = 10_i64.saturating_pow(finer).saturating_mul(threshold.micros());
+    Amount::from_micros(units).unwrap_or(Amount::MAX)
+}
+
 fn payee_batch(
     conn: &mut Conn,
     context: &Context,
@@ -222,13 +263,13 @@ fn payee_batch(
     let mut made: usize = 0;
     for account in accounts {
         let asset = account.key.asset;
-        if account.key.purpose != Purpose::Available || asset.is_test() != rail.is_test() {
+        if account.key.purpose != Purpose::Available || !rail.takes(asset) {
             continue;
         }
         let debt = payout::balance(conn, context, payee, asset, Purpose::Debt)?;
         let left = Amount::from_micros(account.balance_units.saturating_add(debt).max(0)).unwrap_or(Amount::ZERO);
         let payable = rail.payable(Money::new(left, asset));
-        if payable.is_zero() || payable.amount < threshold {
+        if payable.is_zero() || left < threshold_of(threshold, asset) {
             continue;
         }
         payout::payout_make(conn, context, rail, payee, asset, None)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use imajin_kernel::Env;
 use imajin_money::{Amount, Asset};
-use imajin_rails::{Rail, RailSetupError, SandboxRail, StripeConfig, stripe_rail};
+use imajin_rails::{Rail, RailSetupError, SandboxRail, SolanaConfig, SolanaDesk, StripeConfig, stripe_rail};
 
 /// When the sandbox takes new payments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,6 +26,8 @@ pub struct RailsConfig {
     pub sandbox: SandboxUse,
     /// Stripe, if it is set up.
     pub stripe: Option<StripeConfig>,
+    /// Solana, if it is set up.
+    pub solana: Option<SolanaConfig>,
     /// Balances of at least this much, in any currency, are paid out by themselves to those who can be paid; without
     /// it, only when their owners ask.
     pub payout_threshold: Option<Amount>,
@@ -40,9 +42,18 @@ pub(crate) struct Rails {
 }
 
 impl Rails {
-    pub(crate) fn new(config: &RailsConfig, sandbox: Arc<SandboxRail>, env: &Env) -> Result<Self, RailSetupError> {
+    pub(crate) fn new(
+        config: &RailsConfig,
+        sandbox: Arc<SandboxRail>,
+        solana: Option<Arc<dyn SolanaDesk>>,
+        env: &Env,
+    ) -> Result<Self, RailSetupError> {
         let mut all: BTreeMap<&'static str, Arc<dyn Rail>> = BTreeMap::new();
         let mut open = Vec::new();
+        if let Some(solana) = solana {
+            open.push(solana.name());
+            all.insert(solana.name(), solana);
+        }
         if let Some(stripe) = &config.stripe {
             let rail = stripe_rail(stripe, env.clone())?;
             open.push(rail.name());
@@ -89,15 +100,17 @@ impl Rails {
         self.open.contains(&name)
     }
 
-    /// The rail that sends money to payees.
-    pub(crate) fn paying_out(&self) -> Option<&Arc<dyn Rail>> {
-        let mut open = self.open.iter().filter_map(|name| self.all.get(name));
-        open.find(|rail| rail.pays_out())
+    fn open(&self) -> impl Iterator<Item = &Arc<dyn Rail>> {
+        self.open.iter().filter_map(|name| self.all.get(name))
+    }
+
+    /// The rails that send money to payees.
+    pub(crate) fn paying_out(&self) -> impl Iterator<Item = &Arc<dyn Rail>> {
+        self.open().filter(|rail| rail.pays_out())
     }
 
     /// The rail that takes an asset: test money never meets real money.
     pub(crate) fn taking(&self, asset: Asset) -> Option<&Arc<dyn Rail>> {
-        let mut open = self.open.iter().filter_map(|name| self.all.get(name));
-        open.find(|rail| rail.is_test() == asset.is_test())
+        self.open().find(|rail| rail.takes(asset))
     }
 }

@@ -218,4 +218,35 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    solana_wallets (id) {
+        id -> Text,
+        address -> Text,
+        sealed_key -> Binary,
+        created_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    solana_records (kind, key) {
+        kind -> Text,
+        key -> Text,
+        document -> Text,
+        next_at -> Nullable<BigInt>,
+        signed_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    payee_addresses (did) {
+        did -> Text,
+        address -> Text,
+        document -> Text,
+        bound_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(receipts, receipt_parties);

@@ -6,7 +6,7 @@ use imajin_kernel::id::{CheckoutId, RailMessageId};
 use imajin_kernel::{Code, Problem};
 use imajin_ledger::Ledger;
 use imajin_pay_api::{CheckoutState, SellerClient};
-use imajin_rails::{Headers, Rail, RailEvent, RailOutcome, SandboxRail};
+use imajin_rails::{Headers, Rail, RailEvent, RailOutcome, SandboxRail, SolanaDesk};
 use imajin_store::{Conn, Db, Sealer, mutation};
 use imajin_web::{ServiceRoutes, Site};
 use serde::Serialize;
@@ -16,11 +16,14 @@ use tokio_util::task::TaskTracker;
 use utoipa::ToSchema;
 
 use crate::context::Context;
+use crate::domain::solana::RecordKeeper;
 use crate::domain::{self, message};
 use crate::later::Later;
 use crate::rails::Rails;
 use crate::rows::CheckoutRow;
 use crate::settler::Settler;
+use crate::solana::{desk_start, ticks_run};
+use crate::wallet_calls::WalletCalls;
 use crate::{PayConfig, PayError, SERVICE, Step, routes, worker};
 
 /// How long the payment page waits for the goods before it sends the buyer on.
@@ -47,6 +50,8 @@ pub struct Pay {
     pub(crate) seller: SellerClient,
     pub(crate) context: Context,
     pub(crate) sandbox: Arc<SandboxRail>,
+    pub(crate) solana: Option<Arc<dyn SolanaDesk>>,
+    pub(crate) wallets: WalletCalls,
     pub(crate) settler: Settler,
     /// Messages that could not be processed yet.
     pub(crate) later: Later,
@@ -93,7 +98,15 @@ impl Pay {
         let writer = mutation::Writer::new(config.chain.clone(), keyring.clone(), sealer.clone(), env.clone());
         let ledger = Ledger::new(config.chain.clone(), sealer.clone(), env.clone());
         let sandbox = Arc::new(SandboxRail::new(&keyring, env.clone(), site.public.absolute("/pay")));
-        let rails = Rails::new(&config.rails, sandbox.clone(), &env);
+        let keeper = RecordKeeper {
+            env: env.clone(),
+            sealer: sealer.clone(),
+        };
+        let solana = match &config.rails.solana {
+            Some(solana) => Some(desk_start(solana, &keyring, &db, keeper).await?),
+            None => None,
+        };
+        let rails = Rails::new(&config.rails, sandbox.clone(), solana.clone(), &env);
         let rails = rails.map_err(|error| Problem::invalid(format!("{error}.")))?.with(more);
         let config = Arc::new(config);
         let splits = Arc::default();
@@ -115,7 +128,9 @@ impl Pay {
             seller,
             context,
             sandbox,
+            solana,
             settler,
+            wallets: WalletCalls::default(),
             later: Later::default(),
             wake,
             ended,
@@ -130,10 +145,11 @@ impl Pay {
     /// Starts what runs beside the requests, until `stop`: deliveries, refunds, what was stored and not processed,
     /// and the ends of checkouts and holds.
     pub fn background(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
-        let (deliveries, sweeps) = (Arc::clone(self), Arc::clone(self));
-        let (deliveries_stop, sweeps_stop) = (stop.clone(), stop.clone());
+        let (deliveries, sweeps, ticks) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
+        let (deliveries_stop, sweeps_stop, ticks_stop) = (stop.clone(), stop.clone(), stop.clone());
         tasks.spawn(async move { worker::deliveries_run(&deliveries, &deliveries_stop).await });
         tasks.spawn(async move { worker::sweeps_run(&sweeps, &sweeps_stop).await });
+        tasks.spawn(async move { ticks_run(&ticks, &ticks_stop).await });
     }
 
     /// One transaction over the domain.
@@ -175,8 +191,9 @@ impl Pay {
             return Ok(WebhookReceipt { received: true });
         };
         let name = rail.name();
-        let store =
-            move |conn: &mut Conn, context: &Context| message::message_store(conn, context, name, &event, &body);
+        let store = move |conn: &mut Conn, context: &Context| {
+            message::message_store(conn, &context.env, &context.sealer, name, &event, &body)
+        };
         let stored = self.write(store).await?;
         let goes_on = self.context.config.interrupt.at(Step::MessageStored).is_ok();
         if goes_on

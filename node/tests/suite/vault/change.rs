@@ -10,12 +10,13 @@ use imajin_node::verify::verify;
 use imajin_store::{StoreError, tamper};
 use imajin_testkit::Backend;
 
-use super::{config_of, databases, mailbox_login, secrets};
+use super::{SOLANA, config_of, databases, mailbox_login, secrets};
 use crate::support::{Buyer, Home, imajin, text};
 
 /// A stopped node with a secret in every place.
 async fn filled(backend: Backend) -> Home {
     let home = Home::new(backend);
+    home.configure(SOLANA);
     let node = home.up(&["--demo"]);
     let person = Buyer::registered(&node).await;
     mailbox_login(&person, &node, &home, "ada@example.org").await;

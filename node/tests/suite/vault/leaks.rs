@@ -10,7 +10,7 @@ use imajin_store::{StoreError, dump};
 use imajin_testkit::Backend;
 use serde_json::Value;
 
-use super::{config_of, databases, mailbox_login, secrets};
+use super::{SOLANA, config_of, databases, mailbox_login, secrets};
 use crate::support::{Buyer, Home, event_find, imajin, text};
 
 /// A text or bytes to look for, in every form that it could have been written in.
@@ -112,6 +112,7 @@ async fn no_secret_is_found(backend: Backend) {
     let with_certificate = home.up(&[]);
     let mut log = with_certificate.kill_and_read();
     home.configure_replace("mode = \"on\"", "mode = \"off\"");
+    home.configure(SOLANA);
     let node = home.up(&["--demo"]);
     let setup = node.setup_token();
     let operator = home.key("operator.key");
@@ -154,7 +155,12 @@ async fn no_secret_is_found(backend: Backend) {
             needles.push(Needle::new(format!("{name}: its bytes"), &hex::decode(secret).unwrap()));
         }
     }
-    assert!(needles.len() > 18, "only {} secrets", needles.len());
+    assert!(needles.len() > 19, "only {} secrets", needles.len());
+    assert!(
+        needles
+            .iter()
+            .any(|needle| needle.name.starts_with("pay.solana_wallets"))
+    );
     let mut found = Vec::new();
     for (place, hay) in haystacks(&home, log).await {
         assert!(!memmem(&hay, b"PRIVATE KEY"), "{place} holds a private key as PEM");

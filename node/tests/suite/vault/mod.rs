@@ -13,6 +13,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Buyer, Home, Node};
 
+/// A rail whose wallet the node makes at its start. Nobody is asked before somebody pays.
+const SOLANA: &str = "[rails.solana]\nnetwork = \"local\"\nrpc_url = \"http://127.0.0.1:9/\"\n\
+                      usdc_mint = \"4zMMC9srt5Ri5X14GAgXhaHii3GnPAEERYPJgZJDncDU\"\n";
+
 fn config_of(home: &Home) -> Config {
     let mut overrides = Overrides::default();
     overrides.set("database.url", home.database_url().map(str::to_owned));

@@ -2,7 +2,7 @@ use imajin_money::{Amount, Asset};
 use serde::{Deserialize, Serialize};
 
 use super::{Address, SolanaError};
-use crate::{SolanaConfig, SolanaSetupError};
+use crate::{RailSetupError, SolanaConfig};
 
 /// USD Coin on mainnet.
 pub const USDC_MINT: Address = Address::literal(b"EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v");
@@ -56,9 +56,9 @@ impl Network {
     /// The network of a configuration.
     ///
     /// # Errors
-    /// [`SolanaSetupError::Setting`], which names the setting.
-    pub fn of_config(config: &SolanaConfig) -> Result<Self, SolanaSetupError> {
-        let wrong = |text: &str| Err(SolanaSetupError::Setting(text.to_owned()));
+    /// [`RailSetupError::Setting`], which names the setting.
+    pub fn of_config(config: &SolanaConfig) -> Result<Self, RailSetupError> {
+        let wrong = |text: &str| Err(RailSetupError::Setting(text.to_owned()));
         match (config.network.as_str(), &config.usdc_mint) {
             ("mainnet", None) => Ok(Self::Mainnet),
             ("devnet", None) => Ok(Self::Devnet),

@@ -5,23 +5,19 @@ use imajin_kernel::Timestamp;
 use imajin_kernel::id::CheckoutId;
 
 use super::{Payout, Watch};
-use crate::{RailError, RailEvent};
-
-/// A message of the rail: what it says, and as it is signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RailMessage {
-    /// What [`Rail::verify`](crate::Rail::verify) reads in it.
-    pub event: RailEvent,
-    /// The signed message.
-    pub body: Vec<u8>,
-}
+use crate::{RailError, RailMessage};
 
 /// Keeps the rail's state. Whatever it has answered for is durable.
 #[async_trait]
 pub trait SolanaStore: Send + Sync + 'static {
-    /// Stores a watch in place of the one of its checkout, and takes `messages` as if they had come to the rail's
-    /// webhook: both or none of it.
-    async fn watch_save(&self, watch: &Watch, messages: &[RailMessage]) -> Result<(), RailError>;
+    /// Stores a watch if what is stored of its checkout is `before` still (`None`: nothing), and takes `messages` as if
+    /// they had come to the rail's webhook, in one transaction: both or none of it. Says whether it was.
+    async fn watch_save(
+        &self,
+        before: Option<&Watch>,
+        after: &Watch,
+        messages: &[RailMessage],
+    ) -> Result<bool, RailError>;
 
     /// The watch of a checkout.
     async fn watch_fetch(&self, checkout: CheckoutId) -> Result<Option<Watch>, RailError>;

@@ -14,8 +14,10 @@
 //! transaction, and nothing else.
 
 mod address;
+mod as_rail;
 mod binding;
 mod coin;
+mod desk;
 mod error;
 mod judge;
 mod keep;
@@ -24,9 +26,11 @@ mod message;
 mod payout;
 pub mod program;
 mod rail;
+mod records;
 mod request;
 mod rpc;
 mod split;
+mod transfers;
 mod wallet;
 mod watch;
 mod wire;
@@ -36,9 +40,10 @@ use imajin_kernel::Span;
 pub use address::{Address, AddressError};
 pub use binding::{AddressChallenge, BindingError, BoundAddress, CHALLENGE_MINUTES};
 pub use coin::{Coin, KnownToken, MJN_MINT, Network, USDC_DEVNET_MINT, USDC_MINT};
+pub(crate) use desk::{claim_holds, desk_new, wallet_new};
 pub use error::SolanaError;
 pub use judge::{Finding, Sighting, judge};
-pub use keep::{RailMessage, SolanaStore};
+pub use keep::SolanaStore;
 pub use landed::{Landed, Move};
 pub use payout::{Payer, Payout, PayoutLimits, PayoutState, PayoutStep};
 pub use rail::{PaymentView, SolanaRail, Ticked};

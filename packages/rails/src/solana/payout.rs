@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::request::{base64_text, reference_of};
 use super::rpc::{Finality, ListQuery, Rpc};
-use super::split::{Priority, Transfer, budget, transfers_write};
+use super::split::{Priority, Transfer};
+use super::transfers::{budget, transfers_write};
 use super::wire::Message;
 use super::{Address, Coin, SolanaError, Standing, Wallet, backoff};
 

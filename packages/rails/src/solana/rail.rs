@@ -1,41 +1,47 @@
 //! The rail: everything of this module behind [`Rail`], with its state in a [`SolanaStore`].
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
-use async_trait::async_trait;
 use imajin_did::Keyring;
 use imajin_kernel::id::CheckoutId;
-use imajin_kernel::{Env, Span};
-use imajin_money::{Amount, Money};
+use imajin_kernel::{Env, Span, Timestamp};
 use tokio::sync::Mutex;
 
-use super::keep::{RailMessage, SolanaStore};
-use super::message::{Messages, events};
+use super::keep::SolanaStore;
+use super::message::events;
 use super::{
-    Address, Coin, EndpointAnswer, EndpointInfo, EndpointRequest, Form, Network, Payer, Payment, Payout, PayoutLimits,
-    PayoutState, PlanInput, Priority, Report, Rpc, RpcError, Share, Shown, SolanaError, Standing, Wallet, Watch,
-    Watched, endpoint_answer, reference, transaction_request_url, transfer_request_url,
+    Address, EndpointAnswer, EndpointInfo, EndpointRequest, Form, Network, Payer, Payment, Payout, PlanInput, Priority,
+    Recent, Report, Rpc, RpcError, Share, Shown, SolanaError, Standing, Wallet, Watch, Watched, endpoint_answer,
+    reference, transaction_request_url, transfer_request_url,
 };
-use crate::solana_config::{SOLANA, SolanaConfig, SolanaSetupError};
-use crate::{Headers, Opened, Rail, RailCheckout, RailError, RailEvent, RailRefund, Refunded};
+use crate::solana_config::SolanaConfig;
+use crate::{Opened, RailCheckout, RailError, RailHealth, RailMessage, RailSetupError, SolanaMessages};
 
 /// So many watches and so many payouts get on in one [`SolanaRail::tick`].
 const PER_TICK: usize = 32;
+/// How old the block may be that a wallet's transaction is built on; it is good for a minute or more.
+const RECENT_FOR: Span = Span::seconds(5);
 
 /// The rail that takes USDC and SOL.
 pub struct SolanaRail {
-    config: SolanaConfig,
-    network: Network,
-    rpc: Rpc,
-    keyring: Keyring,
+    pub(super) config: SolanaConfig,
+    pub(super) network: Network,
+    pub(super) rpc: Rpc,
+    pub(super) keyring: Keyring,
     wallet: Wallet,
-    messages: Messages,
-    store: Arc<dyn SolanaStore>,
-    env: Env,
+    pub(super) messages: SolanaMessages,
+    pub(super) store: Arc<dyn SolanaStore>,
+    pub(super) env: Env,
     /// Payouts are made one after the other: each must know what the ones before have left of the limit. Several
     /// processes on one database pay nothing twice, and may together go above the limit by what they sign at once.
     paying: Mutex<()>,
+    /// Whether the server was asked which chain it is on, and it was the right one.
+    chain_known: AtomicBool,
+    /// The newest block, and when it was asked for: wallets that ask often do not make the node ask as often.
+    recent: Mutex<Option<(Timestamp, Recent)>>,
+    pub(super) health: StdMutex<RailHealth>,
 }
 
 /// What the payment page shows of a checkout.
@@ -66,15 +72,15 @@ impl SolanaRail {
     /// The rail of a configuration; asks nobody.
     ///
     /// # Errors
-    /// [`SolanaSetupError::Setting`] when a setting cannot be right.
+    /// [`RailSetupError::Setting`] when a setting cannot be right.
     pub fn new(
         config: SolanaConfig,
         keyring: Keyring,
         wallet: Wallet,
         store: Arc<dyn SolanaStore>,
         env: Env,
-    ) -> Result<Self, SolanaSetupError> {
-        let wrong = |text: String| SolanaSetupError::Setting(text);
+    ) -> Result<Self, RailSetupError> {
+        let wrong = |text: String| RailSetupError::Setting(text);
         let network = Network::of_config(&config)?;
         for limit in &config.payout_limits {
             let asset = limit.per_transaction.asset;
@@ -87,7 +93,7 @@ impl SolanaRail {
         }
         let rpc = Rpc::new(config.rpc_address()?).map_err(|error| wrong(error.to_string()))?;
         Ok(Self {
-            messages: Messages::new(&keyring, env.clone()),
+            messages: SolanaMessages::new(&keyring, env.clone()),
             config,
             network,
             rpc,
@@ -96,6 +102,9 @@ impl SolanaRail {
             store,
             env,
             paying: Mutex::new(()),
+            chain_known: AtomicBool::new(false),
+            recent: Mutex::new(None),
+            health: StdMutex::new(RailHealth::default()),
         })
     }
 
@@ -115,14 +124,16 @@ impl SolanaRail {
     /// [`RailError::Refused`] on another chain than the configured one; [`RailError::Unavailable`].
     pub async fn chain_check(&self) -> Result<(), RailError> {
         let genesis = self.rpc.genesis().await.map_err(SolanaError::from)?;
-        Ok(self.network.genesis_check(&genesis)?)
+        self.network.genesis_check(&genesis)?;
+        self.chain_known.store(true, Ordering::Release);
+        Ok(())
     }
 
     /// Opens a checkout whose payees are paid on the chain as far as they can be. The shares sum to the price.
     ///
     /// # Errors
     /// [`RailError::Refused`] for what cannot be paid here; [`RailError::Unavailable`].
-    pub async fn open_split(&self, checkout: &RailCheckout, shares: &[Share]) -> Result<Opened, RailError> {
+    pub async fn open_shares(&self, checkout: &RailCheckout, shares: &[Share]) -> Result<Opened, RailError> {
         // A payment on another chain would be worth something else.
         self.chain_check().await?;
         let coin = self.network.coin(checkout.price.asset)?;
@@ -156,11 +167,10 @@ impl SolanaRail {
         let watch = Watch::new(payment, checkout.expires_at, self.env.now());
         let opened = Opened {
             url: format!("{}/checkout/{}", self.config.pay_url, checkout.id),
-            reference: Some(watch.payment.reference.to_string()),
+            reference: Some(checkout.id.to_string()),
         };
-        if self.store.watch_fetch(checkout.id).await?.is_none() {
-            self.store.watch_save(&watch, &[]).await?;
-        }
+        // Opened before, it stays as it was.
+        let _is_new = self.store.watch_save(None, &watch, &[]).await?;
         Ok(opened)
     }
 
@@ -209,26 +219,8 @@ impl SolanaRail {
         if self.env.now() > watch.expires_at {
             return refused("the time to pay for this checkout has passed: start again at the seller");
         }
-        let recent = self.rpc.recent().await.map_err(SolanaError::from)?;
+        let recent = self.recent().await?;
         Ok(endpoint_answer(&watch.payment, request, &recent.blockhash, message)?)
-    }
-
-    /// Orders a payout; it is made by [`SolanaRail::tick`]. The same key is the same payout, for ever.
-    ///
-    /// # Errors
-    /// [`RailError::Refused`] when the key belongs to another payout, or the asset is none of this network.
-    pub async fn payout(&self, key: &str, to: Address, money: Money) -> Result<Payout, RailError> {
-        let coin = self.network.coin(money.asset)?;
-        let new = Payout::new(key, to, coin, money.amount, self.env.now());
-        if self.store.payout_save(None, &new).await? {
-            return Ok(new);
-        }
-        let known = self.store.payout_fetch(key).await?;
-        let known = known.ok_or_else(|| RailError::Unavailable("the payout has disappeared".to_owned()))?;
-        if (known.to, known.coin, known.amount) != (to, coin, money.amount) {
-            return Err(RailError::Refused("this key belongs to another payout".to_owned()));
-        }
-        Ok(known)
     }
 
     /// Gets on with what is due: asks the chain about payments, and sends payouts. Called again and again.
@@ -236,8 +228,28 @@ impl SolanaRail {
     /// # Errors
     /// The store's own. What the chain or its server does not do is in the answer.
     pub async fn tick(&self) -> Result<Ticked, RailError> {
+        let ticked = self.due_step().await?;
+        if ticked.steps > 0 || !ticked.problems.is_empty() {
+            self.health_note(ticked.problems.first().cloned());
+        }
+        Ok(ticked)
+    }
+
+    async fn due_step(&self) -> Result<Ticked, RailError> {
         let mut ticked = Ticked::default();
-        for watch in self.store.watches_due(self.env.now(), PER_TICK).await? {
+        let watches = self.store.watches_due(self.env.now(), PER_TICK).await?;
+        let payouts = self.store.payouts_due(self.env.now(), PER_TICK).await?;
+        if watches.is_empty() && payouts.is_empty() {
+            return Ok(ticked);
+        }
+        // The setting may have been another one when they were stored.
+        if !self.chain_known.load(Ordering::Acquire)
+            && let Err(error) = self.chain_check().await
+        {
+            ticked.count(Some(error.to_string()));
+            return Ok(ticked);
+        }
+        for watch in watches {
             let problem = self.watch_step(&watch).await?;
             let is_away = problem.as_ref().is_some_and(RpcError::is_away);
             ticked.count(problem.map(|error| error.to_string()));
@@ -261,20 +273,21 @@ impl SolanaRail {
 
     async fn watch_step(&self, watch: &Watch) -> Result<Option<RpcError>, RailError> {
         let Watched {
-            watch,
+            watch: after,
             reports,
             problem,
         } = watch.step(&self.rpc, self.env.now()).await;
         let mut messages = Vec::new();
         for report in reports {
             if let Report::Final(sighting) = report {
-                for event in events(&self.network, &self.address(), &watch, &sighting) {
-                    let body = self.messages.write(&event)?;
+                for (event, direct) in events(&self.network, &self.address(), &after, &sighting) {
+                    let body = self.messages.write(&event, direct)?;
                     messages.push(RailMessage { event, body });
                 }
             }
         }
-        self.store.watch_save(&watch, &messages).await?;
+        // When another process was faster, it has found the same.
+        let _was_first = self.store.watch_save(Some(watch), &after, &messages).await?;
         Ok(problem)
     }
 
@@ -293,15 +306,6 @@ impl SolanaRail {
         Ok(stepped.problem)
     }
 
-    fn limits(&self, coin: &Coin) -> PayoutLimits {
-        let limits = self.config.payout_limits.iter();
-        let limit = limits.clone().find(|limit| limit.per_transaction.asset == coin.asset);
-        PayoutLimits {
-            per_transaction: limit.map_or(Amount::ZERO, |limit| limit.per_transaction.amount),
-            per_day: limit.map_or(Amount::ZERO, |limit| limit.per_day.amount),
-        }
-    }
-
     const fn priority(&self) -> Priority {
         Priority {
             price_microlamports: self.config.price_microlamports,
@@ -309,74 +313,30 @@ impl SolanaRail {
         }
     }
 
-    async fn watch(&self, checkout: CheckoutId) -> Result<Watch, RailError> {
+    /// A block that is new enough to build on.
+    async fn recent(&self) -> Result<Recent, RailError> {
+        let mut kept = self.recent.lock().await;
+        let now = self.env.now();
+        match *kept {
+            Some((at, recent)) if now.since(at) < RECENT_FOR => Ok(recent),
+            _ => {
+                let recent = self.rpc.recent().await.map_err(SolanaError::from)?;
+                *kept = Some((now, recent));
+                Ok(recent)
+            }
+        }
+    }
+
+    pub(super) fn health_note(&self, problem: Option<String>) {
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        health.works = Some(problem.is_none());
+        health.asked_at = Some(self.env.now());
+        health.problem = problem;
+    }
+
+    pub(super) async fn watch(&self, checkout: CheckoutId) -> Result<Watch, RailError> {
         let watch = self.store.watch_fetch(checkout).await?;
         watch.ok_or_else(|| RailError::Refused("this checkout is not paid with Solana".to_owned()))
-    }
-
-    /// Who sent the node the money that goes back.
-    async fn sender(&self, refund: &RailRefund) -> Result<Address, RailError> {
-        let watch = self.watch(refund.checkout).await?;
-        let coin = self.network.coin(refund.amount.asset)?;
-        let landed = self.rpc.landed(&refund.reference).await.map_err(SolanaError::from)?;
-        let landed = landed.ok_or_else(|| RailError::Unavailable("it does not know the payment now".to_owned()))?;
-        let node = self.address();
-        let moves = landed.moves.into_iter().filter(|moved| {
-            moved.owner == node && moved.mint == coin.mint && moved.references.contains(&watch.payment.reference)
-        });
-        let senders: BTreeSet<Address> = moves.map(|moved| moved.from).collect();
-        let only = |text: &str| RailError::Refused(text.to_owned());
-        match (senders.len(), senders.first()) {
-            (1, Some(sender)) => Ok(*sender),
-            (0, _) => Err(only(
-                "the payees received this payment themselves, and only they can send it back",
-            )),
-            _ => Err(only("several people sent this payment: send it back by hand")),
-        }
-    }
-}
-
-#[async_trait]
-impl Rail for SolanaRail {
-    fn name(&self) -> &'static str {
-        SOLANA
-    }
-
-    fn is_test(&self) -> bool {
-        self.network.is_test()
-    }
-
-    /// Everything goes to the node; [`SolanaRail::open_split`] pays the payees.
-    async fn open(&self, checkout: &RailCheckout) -> Result<Opened, RailError> {
-        let all = Share {
-            did: self.keyring.node_did().clone(),
-            amount: checkout.price.amount,
-            address: None,
-            held: false,
-        };
-        self.open_split(checkout, &[all]).await
-    }
-
-    fn verify(&self, message: &[u8], _headers: &Headers) -> Result<Option<RailEvent>, RailError> {
-        self.messages.read(message).map(Some)
-    }
-
-    /// Sends money back to who sent it. Until that is final the answer is [`RailError::Unavailable`]: ask again.
-    async fn refund(&self, refund: &RailRefund) -> Result<Refunded, RailError> {
-        let key = format!("refund/{}", refund.key);
-        let payout = match self.store.payout_fetch(&key).await? {
-            Some(payout) => payout,
-            None => self.payout(&key, self.sender(refund).await?, refund.amount).await?,
-        };
-        match payout.state {
-            PayoutState::Paid { .. } => Ok(Refunded {
-                reference: payout.signatures.last().cloned().unwrap_or_default(),
-            }),
-            PayoutState::Failed { why } => Err(RailError::Refused(why)),
-            PayoutState::Planned | PayoutState::Signed { .. } => Err(RailError::Unavailable(
-                "the money is on its way back and not final yet".to_owned(),
-            )),
-        }
     }
 }
 

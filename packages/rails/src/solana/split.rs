@@ -7,11 +7,11 @@ use imajin_kernel::id::CheckoutId;
 use imajin_money::Amount;
 use serde::{Deserialize, Serialize};
 
-use super::program::{
-    TokenMove, compute_limit, compute_price, memo, sol_transfer, token_account_create, token_transfer,
-};
+use super::program::memo;
+use super::transfers::{budget, transfers_write};
 use super::wire::{Blockhash, Instruction, Message, WireError};
 use super::{Address, Coin, SolanaError};
+use crate::RailDirect;
 
 /// At most so many accounts are paid in one transaction. A packet would hold one or two more; wallets add
 /// instructions of their own, and need the room.
@@ -169,6 +169,9 @@ pub struct Payment {
     pub single: Transfer,
     /// Where each share goes, in the order of the shares.
     pub places: Vec<Place>,
+    /// The shares that their payees receive themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub direct: Vec<RailDirect>,
     /// What is offered to validators.
     pub priority: Priority,
 }
@@ -206,6 +209,7 @@ impl Payment {
             form: Form::Split,
             transfers,
             single,
+            direct: input.direct(&places),
             places,
             priority: input.priority,
         };
@@ -213,6 +217,7 @@ impl Payment {
             payment.form = Form::Single { why };
             payment.transfers = vec![payment.single.clone()];
             payment.places.fill(Place::Ledger);
+            payment.direct.clear();
         }
         Ok(payment)
     }
@@ -276,58 +281,6 @@ impl Payment {
     }
 }
 
-/// The instructions that say what a transaction with these transfers may cost.
-pub(crate) fn budget(transfers: &[Transfer], coin: &Coin, priority: Priority) -> Vec<Instruction> {
-    // Generous. The token program that the tests run takes some 150 units for a transfer and 16,000 for an account, its
-    // predecessor forty times as many for a transfer; an account whose bump seed lies deep takes more.
-    const BASE: u32 = 40_000;
-    const TRANSFER: u32 = 10_000;
-    const ACCOUNT: u32 = 60_000;
-    let creating = transfers
-        .iter()
-        .filter(|transfer| transfer.creates && coin.mint.is_some());
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let needed = BASE
-        .saturating_add(TRANSFER.saturating_mul(count(transfers.len())))
-        .saturating_add(ACCOUNT.saturating_mul(count(creating.count())));
-    let mut instructions = vec![compute_limit(priority.units_max.unwrap_or(needed))];
-    if priority.price_microlamports > 0 {
-        instructions.push(compute_price(priority.price_microlamports));
-    }
-    instructions
-}
-
-/// The instructions of the transfers themselves. Each carries the reference: what a payment paid is only what its own
-/// transfers say, so one transaction cannot count for two checkouts.
-pub(crate) fn transfers_write(
-    payer: &Address,
-    coin: &Coin,
-    transfers: &[Transfer],
-    reference: &Address,
-) -> Result<Vec<Instruction>, SolanaError> {
-    let mut instructions = Vec::new();
-    let Some(mint) = &coin.mint else {
-        let write = |transfer: &Transfer| sol_transfer(payer, &transfer.owner, Coin::units(transfer.amount), reference);
-        return Ok(transfers.iter().map(write).collect());
-    };
-    let source = coin.account(payer)?;
-    for transfer in transfers {
-        if transfer.creates {
-            instructions.push(token_account_create(payer, &transfer.account, &transfer.owner, mint));
-        }
-        instructions.push(token_transfer(&TokenMove {
-            mint,
-            decimals: coin.decimals,
-            source: &source,
-            owner: payer,
-            destination: &transfer.account,
-            units: Coin::units(transfer.amount),
-            reference,
-        }));
-    }
-    Ok(instructions)
-}
-
 impl PlanInput<'_> {
     fn places(&self) -> Result<Vec<Place>, SolanaError> {
         // Two shares of one address arrive together, so they are large enough together.
@@ -350,6 +303,20 @@ impl PlanInput<'_> {
             places.push(place);
         }
         Ok(places)
+    }
+
+    fn direct(&self, places: &[Place]) -> Vec<RailDirect> {
+        let shares = self.shares.iter().zip(places).enumerate();
+        let paid = shares.filter(|(_, (_, place))| **place == Place::Chain);
+        let direct = paid.filter_map(|(share, (what, _))| {
+            Some(RailDirect {
+                share,
+                did: what.did.clone(),
+                amount: what.amount,
+                address: what.address?.to_string(),
+            })
+        });
+        direct.collect()
     }
 
     fn place(&self, owner: &Address, amount: Amount) -> Result<Place, SolanaError> {

@@ -4,9 +4,7 @@ use imajin_did::{Keyring, SealError, Sealed, SecretKey};
 use imajin_kernel::Env;
 
 use super::Address;
-
-/// Under which label the key is sealed.
-const LABEL: &str = "rail/solana/wallet";
+use crate::SOLANA_WALLET_LABEL;
 
 /// The node's own wallet: it receives what is not split, and pays out. Its key is sealed under the node's master key.
 #[derive(Clone)]
@@ -22,7 +20,7 @@ impl Wallet {
 
     /// A wallet whose key the operator brings, and that key as it is to be stored.
     pub fn import(key: SecretKey, keyring: &Keyring, env: &Env) -> (Self, Sealed) {
-        let sealed = keyring.seal_key(LABEL, &key, env);
+        let sealed = keyring.seal_key(SOLANA_WALLET_LABEL, &key, env);
         (Self { key }, sealed)
     }
 
@@ -31,16 +29,8 @@ impl Wallet {
     /// # Errors
     /// [`SealError`] when it was sealed under another master key, or changed.
     pub fn open(keyring: &Keyring, sealed: &Sealed) -> Result<Self, SealError> {
-        let key = keyring.open_key(LABEL, sealed)?;
+        let key = keyring.open_key(SOLANA_WALLET_LABEL, sealed)?;
         Ok(Self { key })
-    }
-
-    /// The stored wallet sealed under the current key of the vault; `None` if it is already.
-    ///
-    /// # Errors
-    /// As [`Wallet::open`].
-    pub fn reseal(keyring: &Keyring, sealed: &Sealed, env: &Env) -> Result<Option<Sealed>, SealError> {
-        keyring.reseal(LABEL, sealed, env)
     }
 
     /// Where it is paid.

@@ -18,8 +18,10 @@ const FETCHED_MAX: usize = 32;
 const SHOWN_MAX: usize = 16;
 /// How often the chain is asked while the payment is awaited.
 const AWAITED: Span = Span::seconds(2);
-/// How often after it came, or after the checkout ended.
+/// How often after it came, or after the checkout ended; later more seldom.
 const AFTERWARDS: Span = Span::minutes(2);
+/// And at least so often.
+const AFTERWARDS_MAX: Span = Span::hours(6);
 /// For how long a late or a second payment is looked for.
 const AFTERWARDS_FOR: Span = Span::days(7);
 
@@ -106,6 +108,11 @@ impl Watch {
         !self.unsettled.is_empty()
     }
 
+    /// Ends the time to pay. What comes all the same is late.
+    pub fn close(&mut self, now: Timestamp) {
+        self.expires_at = self.expires_at.min(now);
+    }
+
     /// Asks the chain once. What was found before the server failed is reported all the same.
     pub async fn step(&self, rpc: &Rpc, now: Timestamp) -> Watched {
         let mut watch = self.clone();
@@ -115,7 +122,7 @@ impl Watch {
             watch.failures = 0;
             let is_awaited = watch.paid_by.is_none() && now <= watch.expires_at;
             let is_close = is_awaited || watch.is_settling();
-            watch.next_at = now.plus(if is_close { AWAITED } else { AFTERWARDS });
+            watch.next_at = now.plus(if is_close { AWAITED } else { self.afterwards(now) });
         } else {
             watch.failures = watch.failures.saturating_add(1);
             watch.next_at = now.plus(backoff(watch.failures));
@@ -125,6 +132,13 @@ impl Watch {
             reports,
             problem,
         }
+    }
+
+    /// How long to wait for the next look when nothing is awaited any more: the longer nothing came, the longer.
+    fn afterwards(&self, now: Timestamp) -> Span {
+        let elapsed = now.since(self.expires_at).as_seconds();
+        let tenth = Span::seconds(elapsed.checked_div(10).unwrap_or_default());
+        tenth.max(AFTERWARDS).min(AFTERWARDS_MAX)
     }
 
     async fn look(&mut self, rpc: &Rpc, now: Timestamp, reports: &mut Vec<Report>) -> Result<(), RpcError> {

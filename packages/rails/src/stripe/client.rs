@@ -212,6 +212,7 @@ impl Client {
             works: Some(problem.is_none()),
             asked_at: Some(now),
             problem,
+            missing: Vec::new(),
         };
     }
 }

@@ -14,7 +14,7 @@ mod webhook;
 
 use async_trait::async_trait;
 use imajin_kernel::Env;
-use imajin_money::Money;
+use imajin_money::{Asset, Money};
 
 use crate::config::StripeConfig;
 use crate::{
@@ -72,6 +72,10 @@ impl Rail for StripeRail {
 
     fn is_remote(&self) -> bool {
         true
+    }
+
+    fn takes(&self, asset: Asset) -> bool {
+        self.is_test == asset.is_test() && money::is_currency(asset)
     }
 
     async fn open(&self, checkout: &RailCheckout) -> Result<Opened, RailError> {

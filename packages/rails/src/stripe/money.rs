@@ -20,6 +20,11 @@ fn currency(asset: Asset) -> Option<String> {
         .then(|| code.to_ascii_lowercase())
 }
 
+/// Whether an asset is a national currency.
+pub(super) fn is_currency(asset: Asset) -> bool {
+    currency(asset).is_some()
+}
+
 /// How many of an amount's units one of Stripe's is.
 fn units_per_minor(currency: &str) -> i64 {
     if WHOLE.contains(&currency) {

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::CheckoutId;
 use imajin_rails::RailError;
-use imajin_rails::solana::{Payout, RailMessage, SolanaStore, Watch};
+use imajin_rails::RailMessage;
+use imajin_rails::solana::{Payout, SolanaStore, Watch};
 
 #[derive(Default)]
 pub(crate) struct Memory {
@@ -49,12 +50,20 @@ impl Memory {
 
 #[async_trait]
 impl SolanaStore for Memory {
-    async fn watch_save(&self, watch: &Watch, messages: &[RailMessage]) -> Result<(), RailError> {
+    async fn watch_save(
+        &self,
+        before: Option<&Watch>,
+        after: &Watch,
+        messages: &[RailMessage],
+    ) -> Result<bool, RailError> {
         self.power()?;
         let mut watches = self.watches.lock().unwrap();
-        watches.insert(watch.payment.checkout, watch.clone());
+        if watches.get(&after.payment.checkout) != before {
+            return Ok(false);
+        }
+        watches.insert(after.payment.checkout, after.clone());
         self.messages.lock().unwrap().extend_from_slice(messages);
-        Ok(())
+        Ok(true)
     }
 
     async fn watch_fetch(&self, checkout: CheckoutId) -> Result<Option<Watch>, RailError> {

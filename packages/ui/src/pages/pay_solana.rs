@@ -22,6 +22,8 @@ pub struct SolanaPayPage {
     pub expires: When,
     /// Whether it can still be paid.
     pub state: SolanaPayState,
+    /// What became of it, when something is to be said beside the state; may be empty.
+    pub reason: String,
     /// The transaction request: `solana:https://…`.
     pub transaction_url: String,
     /// The transfer request: `solana:<address>?…`, for wallets that know nothing else.

@@ -99,6 +99,8 @@ pub struct LegRow {
     pub amount_micros: i64,
     /// Whether the money waits until the payee has countersigned.
     pub held: bool,
+    /// Where the payee received it with the payment itself, on a chain; empty where it came to their balance.
+    pub paid_to: String,
 }
 
 /// A manifest on the way to a payee.

@@ -18,6 +18,7 @@ pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
         amount: ink.money("20.00"),
         expires: ink.now(),
         state,
+        reason: ink.text(""),
         transaction_url: ink.text("solana:https://node.example/pay/solana/chk_01jd8x"),
         transfer_url: ink.text(TRANSFER),
         form: ink.text("Your payment goes to the 3 payees directly, in one transaction."),

@@ -251,6 +251,7 @@ fn leg(ink: &Ink, name: &str, role: &str, percent: &str, amount: &str, amount_mi
         amount: amount.to_owned(),
         amount_micros,
         held: false,
+        paid_to: ink.text("9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM"),
     }
 }
 

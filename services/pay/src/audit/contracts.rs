@@ -10,6 +10,7 @@ use imajin_kernel::Timestamp;
 use imajin_ledger::{AccountKey, EntryKind, Movement, Purpose, account_fetch, entry_find};
 use imajin_money::{Amount, Asset};
 use imajin_pay_api::{ReceiptLeg, ReceiptRelease};
+use imajin_rails::RailDirect;
 use imajin_store::mutation::{self, Keys};
 use imajin_store::{Conn, SealedRow, StoreError};
 
@@ -44,6 +45,8 @@ pub(super) struct Said<'a> {
     /// The ledger's key and reference of the entry.
     pub(super) key: &'a str,
     pub(super) reference: &'a str,
+    /// What payees had received already.
+    pub(super) direct: &'a [RailDirect],
 }
 
 impl Auditor {
@@ -144,6 +147,7 @@ impl Auditor {
         let at = said.at;
         let sealer = self.sealer.clone();
         let mut contracts = Contracts::at(at);
+        contracts.direct = said.direct.iter().map(|part| part.did.clone()).collect();
         contracts.unreachable = self.unreachable_of(conn, said.legs, at)?;
         let reckoned = contracts.reckon(plan, &|_key| Amount::ZERO, &mut |did| {
             contract_in_effect(conn, &sealer, did, at)

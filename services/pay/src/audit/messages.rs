@@ -1,7 +1,7 @@
 use diesel::prelude::*;
 use imajin_kernel::Env;
 use imajin_ledger::{EntryKind, entry_count, entry_find};
-use imajin_rails::{Rail, RailOutcome, SANDBOX, SandboxRail};
+use imajin_rails::{Rail, RailEvent, RailOutcome, SANDBOX, SOLANA, SandboxRail, SolanaMessages};
 use imajin_store::{Conn, SealedRow, StoreError};
 
 use super::{Auditor, PAGE, from_ledger};
@@ -10,8 +10,10 @@ use crate::schema::rail_messages;
 
 impl Auditor {
     pub(super) fn messages_check(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
-        // The sandbox's messages can be verified again, from the master key alone.
-        let sandbox = SandboxRail::new(&self.keyring, Env::system(), String::new());
+        let own = OwnRails {
+            sandbox: SandboxRail::new(&self.keyring, Env::system(), String::new()),
+            solana: SolanaMessages::new(&self.keyring, Env::system()),
+        };
         let mut last = String::new();
         let before = self.findings.len();
         loop {
@@ -29,7 +31,7 @@ impl Auditor {
                     .select(MessageRow::as_select())
                     .first(conn);
                 if let Some(row) = self.readable::<MessageRow>(row)? {
-                    self.message_check(conn, &row, &sandbox)?;
+                    self.message_check(conn, &row, &own)?;
                 }
             }
         }
@@ -50,9 +52,9 @@ impl Auditor {
         Ok(())
     }
 
-    fn message_check(&mut self, conn: &mut Conn, row: &MessageRow, sandbox: &SandboxRail) -> Result<(), StoreError> {
+    fn message_check(&mut self, conn: &mut Conn, row: &MessageRow, own: &OwnRails) -> Result<(), StoreError> {
         let id = row.id.to_string();
-        if row.rail == SANDBOX && !fits(row, sandbox) {
+        if !own.has_signed(row) {
             self.find(MessageRow::TABLE, &id, "it is not what the rail has signed");
         }
         if row.processed_at.is_none() {
@@ -90,10 +92,25 @@ impl Auditor {
     }
 }
 
-fn fits(row: &MessageRow, sandbox: &SandboxRail) -> bool {
-    let Ok(Some(event)) = sandbox.verify(&row.body, &[]) else {
-        return false;
-    };
+/// The rails whose messages this node signs itself: they can be verified again, from the master key alone.
+struct OwnRails {
+    sandbox: SandboxRail,
+    solana: SolanaMessages,
+}
+
+impl OwnRails {
+    /// Whether a message is what its rail has signed; those of other rails cannot be told.
+    fn has_signed(&self, row: &MessageRow) -> bool {
+        let event = match row.rail.as_str() {
+            SANDBOX => self.sandbox.verify(&row.body, &[]).ok().flatten(),
+            SOLANA => self.solana.read(&row.body).ok().map(|(event, _direct)| event),
+            _ => return true,
+        };
+        event.is_some_and(|event| fits(row, &event))
+    }
+}
+
+fn fits(row: &MessageRow, event: &RailEvent) -> bool {
     let money = row.money();
     event.id == row.event_id
         && event

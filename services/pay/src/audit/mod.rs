@@ -9,6 +9,7 @@ mod payments;
 mod payouts;
 mod receipts;
 mod shares;
+mod solana;
 
 use std::collections::BTreeMap;
 
@@ -24,8 +25,8 @@ pub use goods::{PaidGoods, paid_goods_list};
 
 use crate::domain::distribute::FlowKey;
 use crate::rows::{
-    CheckoutRow, ContractRow, DisputeRow, FeesRow, FlowRow, MessageRow, PartRow, PayeeRow, PaymentRow, PayoutRow,
-    ReceiptRow, SalesRow, ShareRow, SplitRow,
+    AddressRow, CheckoutRow, ContractRow, DisputeRow, FeesRow, FlowRow, MessageRow, PartRow, PayeeRow, PaymentRow,
+    PayoutRow, ReceiptRow, RecordRow, SalesRow, ShareRow, SplitRow, WalletRow,
 };
 use crate::{PayConfig, SERVICE};
 
@@ -112,12 +113,16 @@ impl Auditor {
         FlowRow::audit(conn, &self.sealer, &mut self.findings)?;
         FeesRow::audit(conn, &self.sealer, &mut self.findings)?;
         ShareRow::audit(conn, &self.sealer, &mut self.findings)?;
+        WalletRow::audit(conn, &self.sealer, &mut self.findings)?;
+        RecordRow::audit(conn, &self.sealer, &mut self.findings)?;
+        AddressRow::audit(conn, &self.sealer, &mut self.findings)?;
         imajin_ledger::audit(conn, &self.sealer, &mut self.findings)?;
         self.checkouts_check(conn)?;
         self.messages_check(conn)?;
         self.payments_check(conn)?;
         self.disputes_check(conn)?;
         self.payouts_check(conn)?;
+        self.solana_check(conn)?;
         self.receipts_check(conn)?;
         self.sales_check(conn)?;
         self.contracts_check(conn, keys)?;

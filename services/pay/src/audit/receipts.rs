@@ -172,6 +172,7 @@ impl Auditor {
             .unwrap_or_else(|| node.clone());
         let recipients = Recipients { protocol, node, payer };
         self.shares_due(conn, body, &split)?;
+        let direct = self.direct_check(conn, body, &checkout, &plan)?;
         let said = Said {
             table: ReceiptRow::TABLE,
             row: id,
@@ -180,6 +181,7 @@ impl Auditor {
             at: checkout.paid_at.unwrap_or(body.time),
             key: &format!("settle/{}", body.checkout),
             reference: body.checkout.as_str(),
+            direct: &direct,
         };
         let distribution = if body.goods.kind == TOPUP {
             Some(Distribution::direct(&plan))
@@ -200,7 +202,7 @@ impl Auditor {
             .skip(1)
             .map(|leg| (leg.account(), leg.units()))
             .collect();
-        let agrees = body.legs == legs_of(&plan, &distribution)
+        let agrees = body.legs == legs_of(&plan, &distribution, &direct)
             && body.fees == fees_of(&plan, &recipients)
             && accounts == booked
             && body.manifest == split.manifest

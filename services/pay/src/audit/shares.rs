@@ -121,6 +121,7 @@ impl Auditor {
             at: checkout.paid_at.unwrap_or(body.time),
             key: &row.ledger_key(),
             reference: body.id.as_str(),
+            direct: &[],
         };
         let Some(distribution) = self.distribution_again(conn, &said, &plan)? else {
             return Ok(None);
@@ -132,7 +133,7 @@ impl Auditor {
         };
         let parts = credits(&plan, &distribution, &recipients);
         due.extend(parts.iter().map(|part| (part.account.id(), part.units)));
-        Ok(Some(due).filter(|_due| legs_of(&plan, &distribution) == outcome.legs))
+        Ok(Some(due).filter(|_due| legs_of(&plan, &distribution, &[]) == outcome.legs))
     }
 
     /// No row without a held leg, and the payees' pending accounts hold what waits.

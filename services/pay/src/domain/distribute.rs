@@ -30,6 +30,8 @@ pub(crate) struct Contracts {
     asked: BTreeMap<Did, Option<Contract>>,
     /// Recipients who cannot be paid.
     pub(crate) unreachable: BTreeSet<Did>,
+    /// Payees who have received their shares at the rail: what they sign while they are being paid comes too late.
+    pub(crate) direct: BTreeSet<Did>,
 }
 
 impl Contracts {
@@ -44,6 +46,7 @@ impl Contracts {
             at,
             asked: BTreeMap::new(),
             unreachable: BTreeSet::new(),
+            direct: BTreeSet::new(),
         }
     }
 
@@ -54,9 +57,10 @@ impl Contracts {
         plan: &Plan,
         at: Timestamp,
         owners: &BTreeSet<Did>,
+        direct: BTreeSet<Did>,
     ) -> Result<Self, PayError> {
         let payees: BTreeSet<&Did> = plan.legs.iter().map(|leg| &leg.did).collect();
-        let mut contracts = Self::at(at);
+        let mut contracts = Self { direct, ..Self::at(at) };
         if payees.is_disjoint(&owners.iter().collect()) {
             return Ok(contracts);
         }
@@ -109,7 +113,11 @@ impl Contracts {
     ) -> Result<Distribution, PayError> {
         let (asked, failed) = (RefCell::new(std::mem::take(&mut self.asked)), RefCell::new(None));
         let find = RefCell::new(find);
+        let direct = &self.direct;
         let lookup = |did: &Did| {
+            if direct.contains(&did.canonical()) {
+                return None;
+            }
             let known = asked.borrow().get(did).cloned();
             let contract = known.unwrap_or_else(|| {
                 let found = find.borrow_mut()(did).unwrap_or_else(|error| {

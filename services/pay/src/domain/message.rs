@@ -1,11 +1,12 @@
 //! What rails say: stored as it came, then processed once.
 
 use diesel::prelude::*;
+use imajin_kernel::Env;
 use imajin_kernel::id::{CheckoutId, HoldId, RailMessageId};
 use imajin_ledger::{AccountKey, Command, EntryKind, HoldPlace, Movement, Outcome, Owner, Posting, Purpose};
 use imajin_pay_api::CheckoutState;
 use imajin_rails::{Confirmed, RailEvent, RailFee, RailOutcome};
-use imajin_store::{Conn, SealedRow, for_update, is_unique_violation, outbox};
+use imajin_store::{Conn, SealedRow, Sealer, for_update, is_unique_violation, outbox};
 
 use super::checkout_lock;
 use super::dispute::dispute_apply;
@@ -37,7 +38,8 @@ pub(crate) struct Stored {
 /// Stores a verified message, or finds the one that came with this event before.
 pub(crate) fn message_store(
     conn: &mut Conn,
-    context: &Context,
+    env: &Env,
+    sealer: &Sealer,
     rail: &str,
     event: &RailEvent,
     body: &[u8],
@@ -54,11 +56,11 @@ pub(crate) fn message_store(
         return Ok(Stored { id, is_new: false });
     }
     let row = MessageRow {
-        id: context.env.new_id(),
+        id: env.new_id(),
         rail: rail.to_owned(),
         event_id: event.id.clone(),
         body: body.to_vec(),
-        received_at: context.now(),
+        received_at: env.now(),
         checkout_id: event.checkout.map(|checkout| checkout.to_string()).unwrap_or_default(),
         outcome: event.outcome.as_str().to_owned(),
         asset: event.amount.asset.to_string(),
@@ -73,8 +75,7 @@ pub(crate) fn message_store(
     };
     let id = row.id;
     // Another process may store the same event at this moment.
-    let sealer = context.sealer.clone();
-    match conn.transaction(|conn| row.insert(conn, &sealer)) {
+    match conn.transaction(|conn| row.insert(conn, sealer)) {
         Ok(_row) => Ok(Stored { id, is_new: true }),
         Err(error) if is_unique_violation(&error) => {
             let id = event_find(conn, rail, &event.id)?.ok_or(error)?;
@@ -112,6 +113,16 @@ pub(crate) fn message_lock(conn: &mut Conn, context: &Context, id: RailMessageId
         rail_messages::table.find(id).select(MessageRow::as_select()) => first
     )
     .optional()?;
+    Ok(row.ok_or(PayError::NotFound("message"))?.intact(&context.sealer)?)
+}
+
+/// A message, its seal checked.
+pub(crate) fn message_find(conn: &mut Conn, context: &Context, id: RailMessageId) -> Result<MessageRow, PayError> {
+    let row: Option<MessageRow> = rail_messages::table
+        .find(id)
+        .select(MessageRow::as_select())
+        .first(conn)
+        .optional()?;
     Ok(row.ok_or(PayError::NotFound("message"))?.intact(&context.sealer)?)
 }
 

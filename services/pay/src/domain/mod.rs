@@ -1,9 +1,11 @@
 //! What pay does, as synchronous functions over one connection; the caller holds the transaction.
 
+pub(crate) mod address;
 pub(crate) mod balance;
 pub(crate) mod checkout;
 pub(crate) mod claims;
 pub(crate) mod contract;
+pub(crate) mod direct;
 pub(crate) mod dispute;
 pub(crate) mod distribute;
 pub(crate) mod fees;
@@ -21,6 +23,7 @@ pub(crate) mod sales;
 pub(crate) mod settle;
 pub(crate) mod share_list;
 pub(crate) mod shares;
+pub(crate) mod solana;
 pub(crate) mod statements;
 
 use diesel::prelude::*;

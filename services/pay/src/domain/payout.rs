@@ -13,6 +13,7 @@ use imajin_rails::Rail;
 use imajin_store::{Conn, SealedRow, for_update, outbox};
 use serde::{Deserialize, Serialize};
 
+use super::address::address_find;
 use super::checkout_find;
 use super::payee::payee_find;
 use super::payment::payment_lock;
@@ -26,6 +27,8 @@ use crate::schema::{disputes, payout_parts, payouts, rail_payments};
 pub(crate) const RAIL_TRANSFER: &str = "rail_transfer";
 /// The most transfers of one payout: the rest of a balance goes with the next one.
 const PARTS_MAX: usize = 100;
+/// In place of a payment, where a rail sends out of one pool.
+const POOL: &str = "wallet";
 /// Payments that are looked at for what is left of them.
 const PAYMENTS_MAX: i64 = 2_000;
 
@@ -46,17 +49,20 @@ pub(crate) fn payout_make(
     asset: Asset,
     wanted: Option<Money>,
 ) -> Result<PayoutView, PayError> {
-    let account = payee_find(conn, context, rail.name(), payee)?.filter(|row| row.ready);
-    let account = account.ok_or_else(|| PayError::State {
-        detail: format!("You have no account at {} that can be paid.", rail.name()),
-        hint: "Set it up with POST /pay/api/connect/onboard, and complete it there.",
-    })?;
+    let account = account_of(conn, context, rail, payee)?;
     let id: PayoutId = context.env.new_id();
     debt_repay(conn, context, payee, asset, &id.to_string())?;
     let available = balance(conn, context, payee, asset, Purpose::Available)?;
     let takes_all = wanted.is_none();
     let wanted = wanted.map_or(available, |wanted| wanted.amount.micros());
-    let money = rail.payable(Money::new(amount(wanted)?, asset));
+    let wanted = Money::new(amount(wanted)?, asset);
+    let money = rail.payable(wanted);
+    if rail.pools() && money != wanted && !takes_all {
+        return Err(PayError::State {
+            detail: format!("At most {money} may leave at once."),
+            hint: "Ask for less, or for all: the rest goes with the next payout.",
+        });
+    }
     if money.is_zero() {
         return Err(PayError::State {
             detail: "There is nothing to pay out: less than one coin is left, or less was asked for.".to_owned(),
@@ -67,13 +73,17 @@ pub(crate) fn payout_make(
         id,
         did: payee.canonical().to_string(),
         rail: rail.name().to_owned(),
-        account: account.account,
+        account,
         asset: asset.to_string(),
         amount: money.amount.micros(),
         created_at: context.now(),
         row_seal: Vec::new(),
     };
-    let (parts, left) = parts_allocate(conn, context, &row)?;
+    let (parts, left) = if rail.pools() {
+        (vec![part_of(context, &row, 0, POOL.to_owned(), row.amount)], 0)
+    } else {
+        parts_allocate(conn, context, &row)?
+    };
     row.amount = row.amount.saturating_sub(left);
     if row.amount == 0 || (left > 0 && !takes_all) {
         return Err(PayError::State {
@@ -104,6 +114,27 @@ pub(crate) fn payout_make(
     }
     let row = row.insert(conn, &context.sealer)?;
     payout_view(conn, context, &row)
+}
+
+/// Where somebody is paid at a rail.
+fn account_of(conn: &mut Conn, context: &Context, rail: &dyn Rail, payee: &Did) -> Result<String, PayError> {
+    let (account, hint) = if rail.pools() {
+        let row = address_find(conn, context, payee)?;
+        (
+            row.map(|row| row.address),
+            "Bind an address of yours with PUT /pay/api/connect/solana.",
+        )
+    } else {
+        let row = payee_find(conn, context, rail.name(), payee)?.filter(|row| row.ready);
+        (
+            row.map(|row| row.account),
+            "Set it up with POST /pay/api/connect/onboard, and complete it there.",
+        )
+    };
+    account.ok_or_else(|| PayError::State {
+        detail: format!("You have no account at {} that can be paid.", rail.name()),
+        hint,
+    })
 }
 
 /// Pays what somebody owes from what they have.
@@ -173,20 +204,26 @@ fn parts_allocate(conn: &mut Conn, context: &Context, payout: &PayoutRow) -> Res
         payment.passed_on = Some(payment.passed_on.unwrap_or(0).saturating_add(units));
         payment.save(conn, &context.sealer)?;
         left = left.saturating_sub(units);
-        parts.push(PartRow {
-            payout_id: payout.id,
-            part: i64::try_from(parts.len()).unwrap_or(i64::MAX),
-            payment: reference,
-            amount: units,
-            state: WAITING.to_owned(),
-            reference: None,
-            reversed: None,
-            problem: None,
-            updated_at: context.now(),
-            row_seal: Vec::new(),
-        });
+        let number = i64::try_from(parts.len()).unwrap_or(i64::MAX);
+        parts.push(part_of(context, payout, number, reference, units));
     }
     Ok((parts, left))
+}
+
+/// A transfer that the rail is to make.
+fn part_of(context: &Context, payout: &PayoutRow, part: i64, payment: String, units: i64) -> PartRow {
+    PartRow {
+        payout_id: payout.id,
+        part,
+        payment,
+        amount: units,
+        state: WAITING.to_owned(),
+        reference: None,
+        reversed: None,
+        problem: None,
+        updated_at: context.now(),
+        row_seal: Vec::new(),
+    }
 }
 
 /// What of a payment can still be passed on: only a payment that was split and that nobody disputes.

@@ -17,6 +17,7 @@ use imajin_proof::digest::sha256_hex;
 use imajin_proof::jcs::JcsError;
 use imajin_proof::token::{self, Standard};
 use imajin_proof::{ProofError, SignedMessage};
+use imajin_rails::RailDirect;
 
 use super::plan::Split;
 use crate::PayError;
@@ -33,6 +34,7 @@ pub(crate) struct ReceiptParts<'a> {
     pub(crate) id: ReceiptId,
     pub(crate) plan: &'a Plan,
     pub(crate) distribution: &'a Distribution,
+    pub(crate) direct: &'a [RailDirect],
     /// What was paid, before the rail took anything.
     pub(crate) price: Money,
     pub(crate) rail_fee: Option<Amount>,
@@ -59,9 +61,10 @@ pub(crate) fn fees_of(plan: &Plan, recipients: &Recipients) -> Vec<ReceiptFee> {
 }
 
 /// The legs of a plan, distributed along the contracts, as a receipt prints them.
-pub(crate) fn legs_of(plan: &Plan, distribution: &Distribution) -> Vec<ReceiptLeg> {
+pub(crate) fn legs_of(plan: &Plan, distribution: &Distribution, direct: &[RailDirect]) -> Vec<ReceiptLeg> {
     let leg = |part: &Part| {
         let leg = plan.legs.get(part.leg);
+        let paid_to = direct.iter().find(|paid| paid.share == part.leg);
         ReceiptLeg {
             did: part.to.clone(),
             role: leg.map(|leg| leg.role.clone()).unwrap_or_default(),
@@ -70,6 +73,7 @@ pub(crate) fn legs_of(plan: &Plan, distribution: &Distribution) -> Vec<ReceiptLe
             held: part.outcome == Outcome::Held,
             contracts: part.route.iter().map(hop_of).collect(),
             accrued: part.outcome == Outcome::Accrued,
+            paid_to: paid_to.map(|paid| paid.address.clone()),
         }
     };
     distribution.parts.iter().map(leg).collect()
@@ -115,7 +119,7 @@ pub(crate) fn receipt_make(
         manifest: parts.split.manifest.clone(),
         gross,
         fees: fees_of(parts.plan, parts.recipients),
-        legs: legs_of(parts.plan, parts.distribution),
+        legs: legs_of(parts.plan, parts.distribution, parts.direct),
         releases: releases_of(parts.distribution),
         rail: checkout.rail.clone(),
         rail_fee: parts.rail_fee,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::balance::{BALANCE, balance_return};
 use super::message::message_lock;
-use super::{checkout_lock, sales};
+use super::{checkout_lock, direct, sales};
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::{CheckoutRow, MessageResult, MessageRow};
@@ -51,21 +51,19 @@ pub(crate) fn payment_refund(
         reference: checkout.id.to_string(),
     };
     context.ledger.execute_one(conn, &Command::Release(release))??;
+    // What payees have received themselves, only they can send back.
+    let amount = direct::received(&context.keyring, message)?;
     let order = RefundOrder {
         message: message.id,
         rail: message.rail.clone(),
         checkout: checkout.id,
         reference: message.reference.clone(),
-        amount: message.money()?,
+        amount,
     };
-    outbox::enqueue(
-        conn,
-        &context.sealer,
-        &context.env,
-        RAIL_REFUND,
-        &message.id.to_string(),
-        &order,
-    )?;
+    if !amount.is_zero() {
+        let key = message.id.to_string();
+        outbox::enqueue(conn, &context.sealer, &context.env, RAIL_REFUND, &key, &order)?;
+    }
     sales::refund_count(conn, context, &message.asset)?;
     tracing::info!(checkout = %checkout.id, reason = refund.reason, "a payment goes back");
     Ok(())

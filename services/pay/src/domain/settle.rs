@@ -11,10 +11,13 @@ use imajin_kernel::id::{CheckoutId, OutboxId, ReceiptId};
 use imajin_ledger::{Command, EntryKind, HoldCapture, Outcome, credits};
 use imajin_money::{Amount, Money};
 use imajin_pay_api::CheckoutState;
+use imajin_rails::{RailDirect, SOLANA};
 use imajin_store::{Conn, SealedRow, for_update, outbox, rows_insert, rows_upsert, sealed_all};
 
 use super::contract::{contract_in_effect, contract_owners};
+use super::direct::{direct_command, direct_of, fits};
 use super::distribute::{Contracts, Flows, flow_changes, release_command};
+use super::message::message_find;
 use super::payment::{fee_movement, fee_of, net_of};
 use super::plan::Split;
 use super::receipt::{ReceiptParts, parties_of, receipt_make};
@@ -50,6 +53,8 @@ pub(crate) struct SettleJob {
     /// What the rail has taken, of a rail that takes something.
     pub(crate) rail_fee: Option<Amount>,
     pub(crate) payer: Did,
+    /// What the payees have received at the rail already.
+    pub(crate) direct: Vec<RailDirect>,
     /// What the payees do with it.
     pub(crate) contracts: Contracts,
 }
@@ -116,6 +121,7 @@ fn contracts_of(
         &planned.plan,
         at.unwrap_or(context.now()),
         owners,
+        planned.direct.iter().map(|part| part.did.clone()).collect(),
     ) {
         Ok(contracts) => planned.contracts = contracts,
         Err(error) => *job = Err(error),
@@ -134,6 +140,11 @@ fn job_of(
     let price = row.price()?;
     let (net, rail_fee) = net_of(price, fee_of(conn, context, row)?)?;
     let plan = split.plan(net)?;
+    let direct = direct_of_row(conn, context, row)?;
+    if !fits(&direct, &plan) {
+        let problem = "what was paid on the chain is not what is to be split".to_owned();
+        return Err(PayError::Fault(format!("{id}: {problem}", id = row.id)));
+    }
     Ok(SettleJob {
         wish,
         split,
@@ -141,8 +152,18 @@ fn job_of(
         price,
         rail_fee,
         payer: row.buyer()?,
+        direct,
         contracts: Contracts::none(),
     })
+}
+
+/// What the payment of a checkout has paid to payees itself.
+fn direct_of_row(conn: &mut Conn, context: &Context, row: &CheckoutRow) -> Result<Vec<RailDirect>, PayError> {
+    match row.message_id {
+        // Every other rail pays the node: nothing is asked for their settlements.
+        Some(id) if row.rail == SOLANA => direct_of(&context.keyring, &message_find(conn, context, id)?),
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// Books settlements. One that cannot be booked has its own answer and leaves the others alone.
@@ -287,7 +308,9 @@ fn commands_of(
     };
     let asset = job.plan.gross.asset;
     let release = release_command(&distribution.releases, asset, &capture.key, &capture.reference);
-    Ok(Some([Command::Capture(capture)].into_iter().chain(release).collect()))
+    let direct = direct_command(&job.direct, &row.rail, asset, &capture.key, &capture.reference);
+    let commands = [Command::Capture(capture)].into_iter().chain(release).chain(direct);
+    Ok(Some(commands.collect()))
 }
 
 /// The rows of a batch of settlements.
@@ -324,6 +347,7 @@ impl Batch {
             id,
             plan: &job.plan,
             distribution,
+            direct: &job.direct,
             price: job.price,
             rail_fee: job.rail_fee,
             split: &job.split,

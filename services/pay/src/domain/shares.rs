@@ -222,7 +222,14 @@ pub(crate) fn release_prepare(conn: &mut Conn, context: &Context, key: ShareKey)
     let at = checkout.paid_at.unwrap_or(body.time);
     let payees = plan.legs.iter().map(|leg| leg.did.clone()).collect();
     let owners = super::contract::contract_owners(conn, &payees)?;
-    let contracts = Contracts::gather(conn, &context.sealer, &plan, at, &owners)?;
+    let contracts = Contracts::gather(
+        conn,
+        &context.sealer,
+        &plan,
+        at,
+        &owners,
+        std::collections::BTreeSet::new(),
+    )?;
     Ok(ShareJob { key, plan, contracts })
 }
 
@@ -249,7 +256,7 @@ pub(crate) fn share_release(conn: &mut Conn, context: &Context, job: &ShareJob) 
     flows.apply(flow_changes(&distribution, asset))?;
     flows.write(conn, context)?;
     let outcome = ShareOutcome {
-        legs: legs_of(&job.plan, &distribution),
+        legs: legs_of(&job.plan, &distribution, &[]),
         releases: releases_of(&distribution),
     };
     ShareState::Released.as_str().clone_into(&mut row.state);

@@ -1,6 +1,7 @@
 //! The public routes of pay: each handler extracts, calls the domain, answers.
 
 mod accounts;
+mod address;
 mod checkout;
 mod contracts;
 mod fees;
@@ -10,6 +11,7 @@ mod payouts;
 mod rails;
 mod receipts;
 mod shares;
+mod solana;
 mod spend;
 mod statements;
 mod webhook;
@@ -28,6 +30,9 @@ use crate::{Pay, SERVICE};
 /// The largest body: a rail's message fits, and nothing else comes near.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
+/// The largest body of a wallet, which says its address and little else.
+const WALLET_BYTES_MAX: usize = 2 * 1024;
+
 /// What the handlers share.
 #[derive(Clone)]
 pub(crate) struct PayRoutes(pub(crate) Arc<Pay>);
@@ -39,6 +44,15 @@ impl FromRef<PayRoutes> for Site {
 }
 
 pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
+    let wallets = OpenApiRouter::new()
+        .routes(routes!(
+            solana::wallet_info,
+            solana::wallet_transaction,
+            solana::wallet_preflight
+        ))
+        .routes(routes!(solana::payment_state))
+        .layer(DefaultBodyLimit::max(WALLET_BYTES_MAX))
+        .layer(axum::middleware::map_response(solana::open_to_all));
     let router = OpenApiRouter::new()
         .routes(routes!(checkout::checkout_create))
         .routes(routes!(checkout::checkout_fetch))
@@ -64,10 +78,16 @@ pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
         .routes(routes!(payouts::onboard))
         .routes(routes!(payouts::payout))
         .routes(routes!(payouts::payouts))
+        .routes(routes!(
+            address::address,
+            address::address_bind,
+            address::address_unbind
+        ))
         .routes(routes!(rails::rails))
         .route("/checkout/{id}", axum::routing::get(page::page).post(page::form_post))
         .route("/checkout/{id}/{outcome}", axum::routing::post(page::button_post))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .merge(wallets)
         .with_state(PayRoutes(Arc::clone(pay)));
     let ready = Arc::clone(pay);
     let readiness = move || {

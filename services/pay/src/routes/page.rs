@@ -1,4 +1,4 @@
-//! The sandbox's payment page: what any other rail has on a host of its own.
+//! The payment page: the sandbox's own, and what leads wallets to Solana. Other rails have theirs on their own hosts.
 
 use axum::Form;
 use axum::extract::rejection::FormRejection;
@@ -10,12 +10,12 @@ use imajin_kernel::{Code, Problem};
 use imajin_money::Money;
 use imajin_pay_api::CheckoutState;
 use imajin_proof::digest::sha256;
-use imajin_rails::{RailOutcome, SANDBOX};
+use imajin_rails::{RailOutcome, SANDBOX, SOLANA};
 use imajin_ui::{MoneyText, PayState, SandboxPayPage, Shell, did_short, moment, render};
 use imajin_web::{Custody, Failure, PathParams, QueryParams, Tier, Viewer, same_origin_require};
 use serde::Deserialize;
 
-use super::PayRoutes;
+use super::{PayRoutes, solana};
 use crate::rows::CheckoutRow;
 use crate::{Pay, PayError};
 
@@ -33,7 +33,7 @@ pub(crate) struct PageQuery {
     failed: bool,
 }
 
-/// The page. Whoever has its address may pay: it is only test money, and a gift is no theft.
+/// The page. Whoever has its address may pay: a gift is no theft.
 pub(super) async fn page(
     State(PayRoutes(pay)): State<PayRoutes>,
     PathParams(id): PathParams<CheckoutId>,
@@ -41,6 +41,10 @@ pub(super) async fn page(
     viewer: Viewer,
     QueryParams(query): QueryParams<PageQuery>,
 ) -> Result<Response, Failure> {
+    let row = pay.checkout_row(id).await?;
+    if row.rail == SOLANA {
+        return Ok(solana::page(&pay, &row, uri.path(), &viewer).await?);
+    }
     let row = sandbox_row(&pay, id).await?;
     let page = page_of(&pay, &row, uri.path(), &viewer, query.failed)?;
     Ok(render(&page))
@@ -153,7 +157,7 @@ fn page_of(
     };
     let price: Money = row.price()?;
     Ok(SandboxPayPage {
-        shell: shell_of(pay, path, viewer),
+        shell: shell_of(pay, path, viewer, true),
         checkout_id: row.id.to_string(),
         title: row.title.clone(),
         description: row.reason.clone().unwrap_or_default(),
@@ -167,7 +171,7 @@ fn page_of(
     })
 }
 
-fn shell_of(pay: &Pay, path: &str, viewer: &Viewer) -> Shell {
+pub(super) fn shell_of(pay: &Pay, path: &str, viewer: &Viewer, test_money: bool) -> Shell {
     let configured = &pay.context.config.node_name;
     let host = pay.site.public.0.host_str().unwrap_or("this node");
     let viewer = viewer.session.as_ref().map(|session| imajin_ui::Viewer {
@@ -179,7 +183,7 @@ fn shell_of(pay: &Pay, path: &str, viewer: &Viewer) -> Shell {
         title: "Pay".to_owned(),
         viewer,
         path: path.to_owned(),
-        test_money: true,
+        test_money,
         node_name: if configured.is_empty() {
             host.to_owned()
         } else {

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::{PayRoutes, replayed_headers};
 use crate::PayError;
 use crate::context::IdempotencyKey;
+use crate::domain::address::AddressView;
 use crate::domain::holds::{MoneyRequest, positive};
 use crate::domain::payout_list::PayoutView;
 use crate::payouts::PayeeView;
@@ -39,9 +40,11 @@ pub(crate) struct PayoutBody {
 /// Somebody's payouts, and where they go.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Payouts {
+pub(crate) struct PayeeAnswer {
     /// The account at the rail; none, if it was never set up.
     account: Option<PayeeView>,
+    /// Where shares and payouts go on Solana; none, if it was never bound.
+    address: Option<AddressView>,
     /// Newest first.
     payouts: Vec<PayoutView>,
 }
@@ -129,14 +132,18 @@ pub(super) async fn payout(
 #[utoipa::path(
     get, path = "/api/payouts", tag = "payouts",
     responses(
-        (status = 200, description = "Where you are paid, and what was", body = Payouts),
+        (status = 200, description = "Where you are paid, and what was", body = PayeeAnswer),
         (status = 401, description = "Not logged in", body = ProblemDocument),
     )
 )]
-pub(super) async fn payouts(State(PayRoutes(pay)): State<PayRoutes>, viewer: Viewer) -> Result<Json<Payouts>, Failure> {
+pub(super) async fn payouts(
+    State(PayRoutes(pay)): State<PayRoutes>,
+    viewer: Viewer,
+) -> Result<Json<PayeeAnswer>, Failure> {
     let did = viewer.session_require()?.did.clone();
-    Ok(Json(Payouts {
+    Ok(Json(PayeeAnswer {
         account: pay.payee_view(did.clone()).await?,
+        address: pay.address_view(did.clone()).await?,
         payouts: pay.payouts_of(did).await?,
     }))
 }

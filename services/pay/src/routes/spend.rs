@@ -167,7 +167,7 @@ pub(super) async fn quote(
         title: opening.title,
         price: opening.view.price,
         fees: fees_of(&opening.plan, &pay.context.recipients(&payer)),
-        legs: legs_of(&opening.plan, &Distribution::direct(&opening.plan)),
+        legs: legs_of(&opening.plan, &Distribution::direct(&opening.plan), &[]),
         expires_at: opening.view.expires_at,
     };
     Ok((StatusCode::CREATED, replayed_headers(opening.replayed), Json(document)).into_response())

@@ -9,6 +9,7 @@ mod payment;
 mod payout;
 mod receipt;
 mod share;
+mod solana;
 
 pub(crate) use checkout::{CheckoutRow, SplitRow, state_parse, state_text};
 pub(crate) use contract::{ContractRow, FlowRow};
@@ -19,6 +20,8 @@ pub(crate) use payment::PaymentRow;
 pub(crate) use payout::{FAILED, PartRow, PayeeRow, PayoutRow, SENT, WAITING};
 pub(crate) use receipt::{PartyRow, ReceiptRow, SalesRow};
 pub(crate) use share::{ShareOutcome, ShareRow, ShareState};
+pub use solana::SEALED_COLUMNS;
+pub(crate) use solana::{AddressRow, RecordRow, WALLET, WalletRow};
 
 use imajin_money::{Amount, Asset, Money};
 

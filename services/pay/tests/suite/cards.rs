@@ -25,6 +25,7 @@ pub(crate) fn rails(peer: &StripePeer) -> RailsConfig {
     RailsConfig {
         sandbox: SandboxUse::Auto,
         payout_threshold: None,
+        solana: None,
         stripe: Some(StripeConfig {
             secret_key: peer.secret_key().into(),
             webhook_secrets: peer.webhook_secrets().into_iter().map(Into::into).collect(),

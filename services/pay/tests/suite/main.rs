@@ -21,6 +21,7 @@ mod payouts;
 mod receipts;
 mod remote;
 mod shares;
+mod solana;
 mod statements;
 mod stripe;
 mod stripe_away;

@@ -127,6 +127,10 @@ impl World {
         }
     }
 
+    pub(crate) fn clock_seconds(&self) -> i64 {
+        self.env.now().as_seconds()
+    }
+
     /// A manifest signed by the organiser, with the given artists' shares in millionths.
     pub(crate) fn manifest(&self, shares: &[(&str, u32)]) -> Manifest {
         let contributor = |(name, share): &(&str, u32)| {
@@ -255,6 +259,11 @@ impl World {
     pub(crate) async fn post(&self, who: &str, path: &str, idempotency: Option<&str>, body: &Value) -> Answer {
         let body = serde_json::to_vec(body).unwrap();
         self.send_signed(&self.sign(&key(who), path, idempotency, &body)).await
+    }
+
+    pub(crate) async fn delete(&self, who: &str, path: &str) -> Answer {
+        self.send_signed(&self.sign_as("DELETE", &key(who), path, None, b"null"))
+            .await
     }
 
     pub(crate) async fn put(&self, who: &str, path: &str, body: &Value) -> Answer {

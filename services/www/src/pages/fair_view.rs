@@ -196,6 +196,7 @@ fn leg_row(chain: &Chain, leg: &imajin_fair::plan::Leg, gross: &Money, names: &N
         amount: amount_text(leg.amount, gross.asset),
         amount_micros: leg.amount.micros(),
         held: leg.held,
+        paid_to: String::new(),
     }
 }
 

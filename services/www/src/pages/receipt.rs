@@ -189,6 +189,7 @@ fn leg_row(leg: &ReceiptLeg, gross: &Money, names: &Names) -> LegRow {
         amount: amount_text(leg.amount, gross.asset),
         amount_micros: leg.amount.micros(),
         held: leg.held,
+        paid_to: leg.paid_to.clone().unwrap_or_default(),
     }
 }
 

@@ -147,6 +147,7 @@ pub(crate) fn receipt_sample() -> ReceiptView {
         held: false,
         contracts: Vec::new(),
         accrued: false,
+        paid_to: None,
     };
     let body = ReceiptBody {
         id: ReceiptId::from_bytes([5; 16]),

@@ -1,0 +1,31 @@
+-- The wallet of the node, its key sealed.
+CREATE TABLE solana_wallets (
+    id TEXT NOT NULL PRIMARY KEY,
+    address TEXT NOT NULL,
+    sealed_key BYTEA NOT NULL,
+    created_at BIGINT NOT NULL,
+    row_seal BYTEA NOT NULL
+);
+
+-- What the rail has stored here: checkouts that it watches, and money that leaves the wallet.
+CREATE TABLE solana_records (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    document TEXT NOT NULL,
+    -- When to go on with it; none, when it is over.
+    next_at BIGINT,
+    signed_at BIGINT,
+    row_seal BYTEA NOT NULL,
+    PRIMARY KEY (kind, key)
+);
+CREATE INDEX solana_records_next ON solana_records (kind, next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX solana_records_signed ON solana_records (signed_at) WHERE signed_at IS NOT NULL;
+
+-- Where payees are paid on the chain, with the proof of their wallets.
+CREATE TABLE payee_addresses (
+    did TEXT NOT NULL PRIMARY KEY,
+    address TEXT NOT NULL,
+    document TEXT NOT NULL,
+    bound_at BIGINT NOT NULL,
+    row_seal BYTEA NOT NULL
+);

@@ -1,0 +1,3 @@
+DROP TABLE payee_addresses;
+DROP TABLE solana_records;
+DROP TABLE solana_wallets;
