@@ -239,7 +239,9 @@ mod tests {
     fn a_trace_tells_histories_apart() {
         let trace = |lines: &[&str]| {
             let mut trace = Trace::default();
-            lines.iter().for_each(|line| trace.line((*line).to_owned()));
+            for line in lines {
+                trace.line((*line).to_owned());
+            }
             trace
         };
         assert_eq!(trace(&["a", "b"]).digest(), trace(&["a", "b"]).digest());

@@ -39,7 +39,8 @@ diesel::table! {
 }
 diesel::table! {
     payout_parts (payout_id, part) {
-        payout_id -> Text, part -> BigInt, payment -> Text, amount -> BigInt, state -> Text, reversed -> Nullable<BigInt>,
+        payout_id -> Text, part -> BigInt, payment -> Text, amount -> BigInt, state -> Text,
+        reversed -> Nullable<BigInt>,
     }
 }
 
