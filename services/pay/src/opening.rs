@@ -72,14 +72,7 @@ impl Pay {
         let cancel_url = self.own_path("cancelUrl", &wish.cancel_url)?;
         let quote = self.goods_quoted(&wish.goods, &wish.buyer, wish.amount).await?;
         self.quote_check(&quote, &wish.buyer).await?;
-        let fees = match wish.goods.kind.as_str() {
-            // It stays the payer's own money.
-            TOPUP => FeeSchedule::none(),
-            _ => {
-                self.read(|conn, context| fees_in_force(conn, context, context.now()))
-                    .await?
-            }
-        };
+        let fees = self.fees_for(&wish.goods).await?;
         let split = Split::of(&quote, &fees)?;
         // Whatever cannot be split must not be paid for.
         let plan = split.plan(quote.price)?;
@@ -97,16 +90,7 @@ impl Pay {
             success_url: success_url.clone(),
             cancel_url: cancel_url.clone(),
         };
-        let (rail, opened) = match wish.means {
-            Means::Rail => {
-                let rail = self.context.rail_for(quote.price.asset)?;
-                (Some(rail), rail.open(&checkout).await?)
-            }
-            Means::Balance => {
-                let url = self.site.public.absolute("/pay/api/settle");
-                (None, Opened { url, reference: None })
-            }
-        };
+        let (rail, opened) = self.rail_open(wish.means, &checkout).await?;
         let new = NewCheckout {
             id: checkout.id,
             rail: rail.map_or(BALANCE, |rail| rail.name()).to_owned(),
@@ -135,6 +119,34 @@ impl Pay {
             plan,
             title: quote.title,
         })
+    }
+
+    /// What comes off the price.
+    async fn fees_for(&self, goods: &GoodsRef) -> Result<FeeSchedule, PayError> {
+        // What somebody tops up stays their own money.
+        if goods.kind == TOPUP {
+            return Ok(FeeSchedule::none());
+        }
+        self.read(|conn, context| fees_in_force(conn, context, context.now()))
+            .await
+    }
+
+    /// Opens a checkout at the rail that takes its currency; a balance has none.
+    async fn rail_open(
+        &self,
+        means: Means,
+        checkout: &RailCheckout,
+    ) -> Result<(Option<&Arc<dyn Rail>>, Opened), PayError> {
+        match means {
+            Means::Rail => {
+                let rail = self.context.rail_for(checkout.price.asset)?;
+                Ok((Some(rail), rail.open(checkout).await?))
+            }
+            Means::Balance => {
+                let url = self.site.public.absolute("/pay/api/settle");
+                Ok((None, Opened { url, reference: None }))
+            }
+        }
     }
 
     /// Refuses goods that this buyer cannot pay for now.
