@@ -73,14 +73,7 @@ impl Pay {
         let cancel_url = self.own_path("cancelUrl", &wish.cancel_url)?;
         let quote = self.goods_quoted(&wish.goods, &wish.buyer, wish.amount).await?;
         self.quote_check(&quote, &wish.buyer).await?;
-        let fees = match wish.goods.kind.as_str() {
-            // It stays the payer's own money.
-            TOPUP => FeeSchedule::none(),
-            _ => {
-                self.read(|conn, context| fees_in_force(conn, context, context.now()))
-                    .await?
-            }
-        };
+        let fees = self.fees_for(&wish.goods).await?;
         let split = Split::of(&quote, &fees)?;
         // Whatever cannot be split must not be paid for.
         let plan = split.plan(quote.price)?;
@@ -100,16 +93,7 @@ impl Pay {
         };
         // A top-up has to arrive here to be a balance.
         let split_now = (wish.goods.kind != TOPUP).then(|| plan.clone());
-        let (rail, opened) = match wish.means {
-            Means::Rail => {
-                let rail = self.context.rail_for(quote.price.asset)?;
-                (Some(rail), self.opened_at(rail, &checkout, split_now).await?)
-            }
-            Means::Balance => {
-                let url = self.site.public.absolute("/pay/api/settle");
-                (None, Opened { url, reference: None })
-            }
-        };
+        let (rail, opened) = self.rail_open(wish.means, &checkout, split_now).await?;
         let new = NewCheckout {
             id: checkout.id,
             rail: rail.map_or(BALANCE, |rail| rail.name()).to_owned(),
@@ -140,20 +124,36 @@ impl Pay {
         })
     }
 
-    /// Opens a checkout at its rail, with the split where the rail pays the payees itself.
-    async fn opened_at(
+    /// What comes off the price.
+    async fn fees_for(&self, goods: &GoodsRef) -> Result<FeeSchedule, PayError> {
+        // What somebody tops up stays their own money.
+        if goods.kind == TOPUP {
+            return Ok(FeeSchedule::none());
+        }
+        self.read(|conn, context| fees_in_force(conn, context, context.now()))
+            .await
+    }
+
+    /// Opens a checkout at the rail that takes its currency, with the split where the rail pays the payees itself; a
+    /// balance has no rail.
+    async fn rail_open(
         &self,
-        rail: &Arc<dyn Rail>,
+        means: Means,
         checkout: &RailCheckout,
-        plan: Option<Plan>,
-    ) -> Result<Opened, PayError> {
-        let Some(plan) = plan.filter(|_| rail.splits()) else {
-            return Ok(rail.open(checkout).await?);
+        split_now: Option<Plan>,
+    ) -> Result<(Option<&Arc<dyn Rail>>, Opened), PayError> {
+        if means == Means::Balance {
+            let url = self.site.public.absolute("/pay/api/settle");
+            return Ok((None, Opened { url, reference: None }));
+        }
+        let rail = self.context.rail_for(checkout.price.asset)?;
+        let Some(plan) = split_now.filter(|_| rail.splits()) else {
+            return Ok((Some(rail), rail.open(checkout).await?));
         };
         let shares = self
             .read(move |conn, context| shares_of_plan(conn, context, &plan))
             .await?;
-        Ok(rail.open_split(checkout, &shares).await?)
+        Ok((Some(rail), rail.open_split(checkout, &shares).await?))
     }
 
     /// Refuses goods that this buyer cannot pay for now.

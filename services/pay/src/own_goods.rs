@@ -80,17 +80,17 @@ impl Pay {
     }
 
     async fn tip_quote(&self, goods: &GoodsRef, payer: &Did, price: Money) -> Result<GoodsQuote, PayError> {
-        if let Ok(payee) = goods.id.parse::<Did>() {
-            let payee = payee.canonical();
-            if payee == payer.canonical() {
+        if let Ok(named) = goods.id.parse::<Did>() {
+            let to = named.canonical();
+            if to == payer.canonical() {
                 return Err(PayError::invalid(
                     "goods.id",
                     "is your own DID: a tip is for somebody else",
                 ));
             }
-            self.site.identities.caller_keys(&payee).await?;
-            let seller = payee.clone();
-            return self.gift(&payee, "author", seller, "A tip".to_owned(), price, payer);
+            self.site.identities.caller_keys(&to).await?;
+            let seller = to.clone();
+            return self.gift(&to, "author", seller, "A tip".to_owned(), price, payer);
         }
         let work = self.seller.goods_quote(content(&goods.id)).await?;
         Ok(GoodsQuote {
@@ -104,7 +104,7 @@ impl Pay {
     /// An offer whose whole price goes to one payee; the node signs what that payee need not.
     fn gift(
         &self,
-        payee: &Did,
+        to: &Did,
         role: &str,
         seller: Did,
         title: String,
@@ -113,7 +113,7 @@ impl Pay {
     ) -> Result<GoodsQuote, PayError> {
         let keyring = &self.context.keyring;
         let fault = |error: &dyn std::fmt::Display| PayError::Fault(format!("an offer of the node: {error}"));
-        let entry = Contributor::new(Payee::Did(payee.canonical()), role, Share::ONE);
+        let entry = Contributor::new(Payee::Did(to.canonical()), role, Share::ONE);
         let mut manifest = Manifest::new(vec![entry]).map_err(|error| fault(&error))?;
         manifest.title = Some(title.clone());
         manifest.author = Some(keyring.node_did().clone());
@@ -127,7 +127,7 @@ impl Pay {
             buyer: Some(payer.canonical()),
             seller,
             manifest,
-            accepted: vec![payee.canonical()],
+            accepted: vec![to.canonical()],
             sources: Vec::new(),
             expires_at: now.plus(OPEN_FOR),
         })

@@ -247,7 +247,7 @@ impl Pay {
             .map_err(|error| PayError::Fault(format!("a release cannot be read: {error}")))?;
         match self.goods_free(goods).await {
             Err(problem) if !is_final(problem.code) => return Err(Handling::Failed(problem)),
-            Ok(_) | Err(_) => {}
+            Ok(()) | Err(_) => {}
         }
         let item = item.id;
         let done = move |conn: &mut imajin_store::Conn, context: &crate::context::Context| {

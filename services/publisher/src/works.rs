@@ -8,13 +8,13 @@ use imajin_kernel::id::{CheckoutId, ContentId};
 use imajin_kernel::{Code, Problem};
 use imajin_pay_api::{GoodsQuote, GoodsRef, GoodsSource};
 use imajin_publisher_api::{
-    Article, ChainFetch, ChainGather, ChainOf, ContentAsk, ContentFormat, ContentUpload, ContentView, ReaderAccess,
+    Article, ChainFetch, ChainGather, ChainOf, ContentAsk, ContentFormat, ContentView, ReaderAccess,
 };
 use imajin_store::Conn;
 
 use crate::Publisher;
 use crate::content::article::article_html;
-use crate::content::files::{Files, Wanted};
+use crate::content::files::Files;
 use crate::context::Context;
 use crate::domain::access;
 use crate::domain::work::{self, NewVersion, Quota};
@@ -246,7 +246,7 @@ impl Publisher {
             .read(move |conn, _context| crate::domain::work_files::wanted(conn, now))
             .await?;
         let before = now.minus(imajin_kernel::Span::hours(1));
-        let swept = tokio::task::spawn_blocking(move || files.sweep(before, &wanted as &dyn Wanted)).await;
+        let swept = tokio::task::spawn_blocking(move || files.sweep(before, &wanted)).await;
         swept
             .map_err(|_broken| Problem::internal())?
             .map_err(|error| disk(&error))

@@ -60,16 +60,16 @@ impl AddArgs {
         let (sha256, size) = digest_of(&self.file)?;
         let file_name = name(&self.file);
         let format = self.format(&file_name);
-        let mut body = json!({
+        let media_type = if format == "file" {
+            Some(media_type_of(&self.file)?)
+        } else {
+            None
+        };
+        let body = json!({
             "manifest": published.id, "title": self.title(&record.manifest), "summary": self.summary,
             "preview": self.preview, "format": format, "fileName": file_name, "sha256": sha256, "size": size,
+            "mediaType": media_type, "price": self.price.filter(|_| !is_made),
         });
-        if format == "file" {
-            body["mediaType"] = json!(media_type_of(&self.file)?);
-        }
-        if let Some(price) = self.price.filter(|_| !is_made) {
-            body["price"] = json!(price);
-        }
         let path = match self.version_of {
             Some(id) => format!("/publisher/api/content/{id}/versions"),
             None => "/publisher/api/content".to_owned(),

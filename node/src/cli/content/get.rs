@@ -67,21 +67,16 @@ impl GetArgs {
             Some(path) => Some(path.clone()),
             None => Some(own_name),
         };
-        let bytes = match &file {
-            Some(target) => {
-                let unwritable = |error: std::io::Error| CommandError::Local(format!("{}: {error}", target.display()));
-                let mut sink = std::fs::File::create_new(target).map_err(unwritable)?;
-                let bytes = client.download_own(&session, &path, &mut sink).await?;
-                sink.sync_all().map_err(unwritable)?;
-                bytes
-            }
-            None => {
-                let mut sink = std::io::stdout();
-                let bytes = client.download_own(&session, &path, &mut sink).await?;
-                sink.flush().map_err(|error| CommandError::Local(error.to_string()))?;
-                return self.said(&view, bytes);
-            }
+        let Some(target) = &file else {
+            let mut sink = std::io::stdout();
+            let bytes = client.download_own(&session, &path, &mut sink).await?;
+            sink.flush().map_err(|error| CommandError::Local(error.to_string()))?;
+            return self.said(&view, bytes);
         };
+        let unwritable = |error: std::io::Error| CommandError::Local(format!("{}: {error}", target.display()));
+        let mut sink = std::fs::File::create_new(target).map_err(unwritable)?;
+        let bytes = client.download_own(&session, &path, &mut sink).await?;
+        sink.sync_all().map_err(unwritable)?;
         let got = Got {
             work: id,
             title: view.card.title,

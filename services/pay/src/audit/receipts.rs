@@ -3,8 +3,9 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_fair::distribution::Distribution;
+use imajin_fair::plan::Plan;
 use imajin_ledger::{Entry, Recipients, credits, entry_fetch};
-use imajin_pay_api::{ReceiptBody, ReceiptClaims};
+use imajin_pay_api::{GoodsRef, ReceiptBody, ReceiptClaims};
 use imajin_proof::SignedMessage;
 use imajin_proof::digest::sha256_hex;
 use imajin_proof::token;
@@ -183,12 +184,7 @@ impl Auditor {
             reference: body.checkout.as_str(),
             direct: &direct,
         };
-        let distribution = if body.goods.kind == TOPUP {
-            Some(Distribution::direct(&plan))
-        } else {
-            self.distribution_again(conn, &said, &plan)?
-        };
-        let Some(distribution) = distribution else {
+        let Some(distribution) = self.distribution_due(conn, &body.goods, &said, &plan)? else {
             return Ok(());
         };
         let accounts: Vec<_> = credits(&plan, &distribution, &recipients)
@@ -215,6 +211,20 @@ impl Auditor {
             );
         }
         Ok(())
+    }
+
+    /// What becomes of the legs; what somebody has put in themselves follows no contract.
+    fn distribution_due(
+        &mut self,
+        conn: &mut Conn,
+        goods: &GoodsRef,
+        said: &Said<'_>,
+        plan: &Plan,
+    ) -> Result<Option<Distribution>, StoreError> {
+        if goods.kind == TOPUP {
+            return Ok(Some(Distribution::direct(plan)));
+        }
+        self.distribution_again(conn, said, plan)
     }
 
     fn checkout_of_receipt_check(

@@ -67,7 +67,7 @@ impl ContentBody {
         let media_type = match (self.format, self.media_type) {
             (ContentFormat::Markdown, _) => "text/markdown".to_owned(),
             (ContentFormat::Html, _) => "text/html".to_owned(),
-            (ContentFormat::File, Some(named)) => media_type_check(named)?,
+            (ContentFormat::File, Some(named)) => media_type_check(&named)?,
             (ContentFormat::File, None) => media_type(None, &file_name).to_owned(),
         };
         Ok(NewVersion {
@@ -114,7 +114,7 @@ fn file_name_check(name: String) -> Result<String, PublisherError> {
     Ok(name)
 }
 
-fn media_type_check(text: String) -> Result<String, PublisherError> {
+fn media_type_check(text: &str) -> Result<String, PublisherError> {
     let is_token = |part: &str| {
         (1..=127).contains(&part.len())
             && part

@@ -104,9 +104,8 @@ async fn reader_of(publisher: &Publisher, id: ContentId, asker: Asker) -> Result
 /// 402 with everything that is needed to pay, or 410.
 pub(super) fn refusal(publisher: &Publisher, reading: &Reading) -> Result<Response, Failure> {
     let version = &reading.shown.version;
-    let price = match (reading.shown.access, version.price()?) {
-        (ReaderAccess::Unpaid, Some(price)) => price,
-        _ => return Err(Problem::new(Code::Gone, "This work was withdrawn: nobody new can have it.").into()),
+    let (ReaderAccess::Unpaid, Some(price)) = (reading.shown.access, version.price()?) else {
+        return Err(Problem::new(Code::Gone, "This work was withdrawn: nobody new can have it.").into());
     };
     let public = &publisher.site.public;
     let manifest = version.manifest_id()?;
