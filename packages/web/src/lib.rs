@@ -23,6 +23,7 @@ pub mod resolve;
 mod rpc;
 mod serve;
 mod service;
+mod signers;
 mod site;
 mod trust;
 
@@ -50,4 +51,5 @@ pub use metrics::{metrics_install, metrics_render};
 pub use rpc::{RpcClient, RpcConfig};
 pub use serve::{Listener, TlsMode, serve};
 pub use service::{Readiness, ServiceRoutes};
+pub use signers::{SignerAsked, SignerError, SignerKeys};
 pub use site::{CallerKeys, Custody, Identities, PublicBase, SessionView, Site, Tier, Verified};

@@ -12,8 +12,9 @@ use imajin_store::{Conn, Db, Sealer, StoreError, mutation, nonce};
 use imajin_web::{Authorised, OperatorTier, ServiceRoutes, Site, SoftTier};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
-use crate::check::{Checked, acceptance_check};
+use crate::check::{Checked, Signers, acceptance_check};
 use crate::context::Context;
 use crate::domain::find::{self, copies_due, record_find, records_find};
 use crate::domain::state::{self, fair_url, kept_work};
@@ -168,6 +169,11 @@ impl Publisher {
             .await
     }
 
+    /// Who finds the keys of those who have signed a record that the node at `shown_by` shows.
+    pub(crate) fn signers<'a>(&'a self, shown_by: Option<&'a Url>) -> Signers<'a> {
+        Signers::new(self.site.identities.as_ref(), shown_by)
+    }
+
     /// The works of this node among these: of the library, and of the keeper.
     pub(crate) async fn works_find(&self, ids: Vec<ManifestId>) -> Result<Vec<ChainWork>, Problem> {
         let wanted = ids.clone();
@@ -219,10 +225,11 @@ impl Publisher {
             }
             .into());
         }
-        let checked = Checked::strict(self.site.identities.as_ref(), record).await?;
+        let checked = Checked::strict(&self.signers(None), record).await?;
         let chain = self.gather(ChainGather {
             of: ChainOf::Record(Box::new(checked.record().clone())),
             fetch: ChainFetch::Keep,
+            shown_by: None,
         });
         chain.await?.require_sound()?;
         let new = NewManifest {
@@ -257,7 +264,7 @@ impl Publisher {
                 .await?
                 .ok_or_else(unknown);
         };
-        acceptance_check(self.site.identities.as_ref(), &kept.record.manifest, &acceptance).await?;
+        acceptance_check(&self.signers(None), &kept.record.manifest, &acceptance).await?;
         let new = NewAcceptance {
             id: id.clone(),
             acceptance,

@@ -5,5 +5,6 @@ mod audits;
 mod chains;
 mod library;
 mod nodes;
+mod rotated;
 mod statements;
 mod world;

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use diesel::connection::Connection;
-use imajin_did::{Did, Keyring, SecretKey};
+use imajin_did::{Did, Keyring, PublicKey, SecretKey};
 use imajin_fair::{Acceptance, Manifest, ManifestId, ManifestRecord};
 use imajin_kernel::{Env, ManualClock, Problem, Timestamp};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
@@ -17,16 +17,31 @@ use imajin_publisher_api::{AcceptanceKeep, KeeperApi, KeeperClient, RecordKept};
 use imajin_store::{Conn, Db, Finding, Location, Options, StoreError};
 use imajin_testkit::{Answer, Backend, Place, TestDatabase};
 use imajin_web::{
-    CallerKeys, Custody, Identities, Limits, PublicBase, Reach, SessionView, ShellOptions, Site, Tier, shell,
+    CallerKeys, Custody, Identities, Limits, PublicBase, Reach, SessionView, ShellOptions, SignerAsked, SignerKeys, Site,
+    Tier, shell,
 };
 use serde_json::{Value, json};
 
 pub(crate) const PUBLIC: &str = "http://node.test:7000";
 pub(crate) const FAIR: &str = "/publisher/api/fair";
 
-/// Who is registered, with which tier. Every key of a DID is the one that it is made of.
+/// Who is registered, with which tier. The key of a DID is the one that it is made of, unless it was rotated.
 #[derive(Default)]
-pub(crate) struct Register(Mutex<BTreeMap<Did, Tier>>);
+pub(crate) struct Register(Mutex<BTreeMap<Did, Tier>>, Mutex<BTreeMap<Did, Rotation>>);
+
+/// A key that took the place of the first one.
+#[derive(Clone)]
+pub(crate) struct Rotation {
+    pub(crate) key: PublicKey,
+    pub(crate) at: Timestamp,
+}
+
+impl Register {
+    pub(crate) fn rotate(&self, did: &Did, key: &SecretKey, at: Timestamp) {
+        let key = key.public();
+        self.1.lock().unwrap().insert(did.canonical(), Rotation { key, at });
+    }
+}
 
 #[async_trait]
 impl Identities for Register {
@@ -42,6 +57,20 @@ impl Identities for Register {
             tier: tier.unwrap_or(Tier::Visitor),
             custody: Custody::Own,
         })
+    }
+
+    async fn signer_keys(&self, asked: &SignerAsked) -> Result<SignerKeys, Problem> {
+        let caller = self.caller_keys(&asked.did).await?;
+        let rotation = self.1.lock().unwrap().get(&caller.did).cloned();
+        let mut signer = SignerKeys::of_caller(caller, asked.at);
+        if let Some(Rotation { key, at }) = rotation {
+            if asked.at.is_none_or(|signed| signed >= at) {
+                signer.others = std::mem::replace(&mut signer.keys, vec![key]);
+            } else {
+                signer.keys.push(key);
+            }
+        }
+        Ok(signer)
     }
 
     async fn session_view(&self, _token: &str) -> Result<Option<SessionView>, Problem> {

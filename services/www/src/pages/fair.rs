@@ -9,7 +9,7 @@ use imajin_publisher_api::{AddressFetch, Chain, ChainFetch, ChainGather, ChainOf
 use imajin_ui::{FairForm, FairPage, render, render_status};
 use imajin_web::{Failure, PathParams, QueryParams, SessionView, Viewer, fair, status_of};
 use serde::Deserialize;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use super::fair_view::{FileFinding, view_of};
 use crate::{AppState, Www};
@@ -79,8 +79,13 @@ pub(super) async fn find(
             );
         }
         let gross = query.gross()?;
+        let shown_by = Url::parse(&wanted).ok();
         let record = www.publisher()?.address_fetch(AddressFetch { url: wanted }).await?;
-        let given = Given { record, file: None };
+        let given = Given {
+            record,
+            file: None,
+            shown_by,
+        };
         www.fair_shown(viewer.session.as_ref(), query.form(None), given, &gross)
             .await
     };
@@ -119,6 +124,7 @@ pub(super) async fn show(
     let gather = ChainGather {
         of: ChainOf::Id(id),
         fetch: ChainFetch::Keep,
+        shown_by: None,
     };
     let answer = async {
         let gross = query.gross()?;
@@ -144,6 +150,8 @@ pub(super) struct Given {
     pub(super) record: ManifestRecord,
     /// What came out of checking the file that it was in, if it was in one.
     pub(super) file: Option<FileFinding>,
+    /// The address that it was read from.
+    pub(super) shown_by: Option<Url>,
 }
 
 impl Www {
@@ -184,6 +192,7 @@ impl Www {
         let gather = ChainGather {
             of: ChainOf::Record(Box::new(given.record)),
             fetch: ChainFetch::Read,
+            shown_by: given.shown_by,
         };
         let chain = self.publisher()?.chain_gather(gather).await?;
         Ok(self.chain_page(session, form, &chain, given.file, gross).await)
