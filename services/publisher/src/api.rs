@@ -7,7 +7,7 @@ use imajin_publisher_api::{AddressFetch, Chain, ChainGather, ManifestList, Manif
 use url::Url;
 
 use crate::Publisher;
-use crate::domain::list::manifest_list;
+use crate::domain::list::Wanted;
 
 #[async_trait]
 impl PublisherApi for Publisher {
@@ -26,9 +26,6 @@ impl PublisherApi for Publisher {
     }
 
     async fn manifest_list(&self, request: ManifestList) -> Result<ManifestPage, Problem> {
-        let public = self.site.public.clone();
-        Ok(self
-            .read(move |conn, _context| manifest_list(conn, &public, &request))
-            .await?)
+        Ok(self.list(Wanted::of(&request)?).await?)
     }
 }

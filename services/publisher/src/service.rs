@@ -5,7 +5,8 @@ use imajin_fair::{Acceptance, ManifestId, ManifestRecord};
 use imajin_kernel::{Code, Problem};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_publisher_api::{
-    AcceptanceKeep, ChainFetch, ChainGather, ChainOf, ChainWork, KeeperClient, KeptWhere, Published, RecordKept,
+    AcceptanceKeep, ChainFetch, ChainGather, ChainOf, ChainWork, KeeperClient, KeptWhere, ManifestPage, ManifestsKept,
+    Published, RecordKept,
     SignatureFinding,
 };
 use imajin_store::{Conn, Db, Sealer, StoreError, mutation, nonce};
@@ -16,6 +17,7 @@ use url::Url;
 
 use crate::check::{Checked, Signers, acceptance_check};
 use crate::context::Context;
+use crate::domain::list::{self, Wanted};
 use crate::domain::find::{self, copies_due, record_find, records_find};
 use crate::domain::state::{self, fair_url, kept_work};
 use crate::domain::store::{self, NewAcceptance, NewManifest};
@@ -198,6 +200,29 @@ impl Publisher {
         }
     }
 
+    /// A page of an author's manifests: of the library, and of the keeper.
+    pub(crate) async fn list(&self, wanted: Wanted) -> Result<ManifestPage, Problem> {
+        let kept = match &self.keeper {
+            Some(keeper) => {
+                let asked = ManifestsKept {
+                    author: wanted.author.clone(),
+                    after: wanted.after.clone(),
+                    limit: wanted.read_limit(),
+                };
+                keeper.manifests_kept(asked).await?
+            }
+            None => Vec::new(),
+        };
+        let public = self.site.public.clone();
+        let listed = self.read(move |conn, context| {
+            let ids: Vec<ManifestId> = kept.iter().map(|card| card.place.id.clone()).collect();
+            let twice = list::library_has(conn, &ids)?;
+            let library = list::library_list(conn, &context.sealer, &wanted)?;
+            Ok(list::page(&public, &wanted, library, kept, &twice))
+        });
+        Ok(listed.await?)
+    }
+
     /// A record of this node.
     pub(crate) async fn record(&self, id: &ManifestId) -> Result<Option<ManifestRecord>, Problem> {
         let wanted = id.clone();
@@ -284,6 +309,17 @@ impl Publisher {
         body: Vec<u8>,
     ) -> Result<ManifestRecord, Problem> {
         let endorsed = id.clone();
+        let wanted = id.clone();
+        let is_here = self
+            .read(move |conn, context| Ok(record_find(conn, context, &wanted)?.is_some()))
+            .await?;
+        if !is_here && self.record_kept(&id).await?.is_some() {
+            return Err(PublisherError::State {
+                detail: format!("{id} is kept with the goods that it is the manifest of."),
+                hint: "The node sells along it already, and endorses what is in its library.",
+            }
+            .into());
+        }
         self.write(move |conn, context| store::endorsement_make(conn, context, &endorsed, &verified, &body))
             .await?;
         self.record_require(&id).await

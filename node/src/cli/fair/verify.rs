@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::files::{name, open, refusal, sidecar, sidecar_read};
 use super::library::Named;
+use super::signers::SignerLogs;
 use super::show::{ShownShare, shares, shares_text};
 use crate::cli::{CommandError, NodeArg, Output};
 
@@ -50,7 +51,7 @@ fn key_parse(text: &str) -> Result<PublicKey, String> {
 impl VerifyArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let verified = match Named::of(&self.file) {
-            Some(named) => named.chain(&self.node).await.map(|chain| self.chain_verified(&chain)),
+            Some(named) => self.named_verified(&named).await,
             None => self.report().map(|report| Verified::of(&self.file, report)),
         };
         let verified = match verified {
@@ -70,13 +71,21 @@ impl VerifyArgs {
         }
     }
 
+    async fn named_verified(&self, named: &Named) -> Result<Verified, CommandError> {
+        let chain = named.chain(&self.node).await?;
+        let logs = SignerLogs::of_chain(&chain, &named.node_arg(&self.node)).await?;
+        Ok(self.chain_verified(&chain, &logs))
+    }
+
     /// What can be said of a manifest without the work that it is about: the signatures of the whole chain, and that it
     /// is complete and permitted. The node's own findings do not count.
-    fn chain_verified(&self, chain: &Chain) -> Verified {
+    fn chain_verified(&self, chain: &Chain, logs: &SignerLogs) -> Verified {
         let (mut verdict, mut reason) = (Verdict::Intact, None);
         for work in std::iter::once(&chain.work).chain(&chain.sources) {
-            let key = self.key;
-            let checked = work.record.verify(&|_did| key);
+            let given = |did: &Did| self.key.filter(|_key| did.public_key().is_none());
+            let checked = work
+                .record
+                .verify(&|did, at| logs.keys(did, at).or_else(|| given(did).map(|key| vec![key])));
             let (found, why) = match checked {
                 Ok(_standing) => continue,
                 Err(error @ RecordError::Signature(SignatureError::Unsigned)) => (Verdict::Unsigned, error),

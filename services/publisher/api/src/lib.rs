@@ -14,7 +14,9 @@ use utoipa::ToSchema;
 pub use chain::{
     Chain, ChainFetch, ChainGather, ChainOf, ChainRefusal, ChainWork, KeptWhere, MissingWork, SignatureFinding,
 };
-pub use keeper::{AcceptanceKeep, KeeperApi, KeeperClient, RecordKept};
+pub use keeper::{
+    AcceptanceKeep, KEPT_MAX, KeeperApi, KeeperClient, KeptCard, ListPlace, ManifestsKept, RecordKept,
+};
 
 service_api! {
     /// What other services may ask of publisher.
@@ -29,7 +31,7 @@ service_api! {
         /// The manifest behind an address of another node, read once and not kept.
         async fn address_fetch(AddressFetch) -> ManifestRecord;
 
-        /// An author's manifests, the newest first.
+        /// An author's manifests, those of goods among them, the newest first.
         async fn manifest_list(ManifestList) -> ManifestPage;
     }
 }

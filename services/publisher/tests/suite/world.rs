@@ -10,10 +10,12 @@ use axum::http::{Request, StatusCode};
 use diesel::connection::Connection;
 use imajin_did::{Did, Keyring, PublicKey, SecretKey};
 use imajin_fair::{Acceptance, Manifest, ManifestId, ManifestRecord};
-use imajin_kernel::{Env, ManualClock, Problem, Timestamp};
+use imajin_kernel::{Env, ManualClock, Problem, Span, Timestamp};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
 use imajin_publisher::{MIGRATIONS, Publisher, PublisherConfig, PublisherDeps, audit};
-use imajin_publisher_api::{AcceptanceKeep, KeeperApi, KeeperClient, RecordKept};
+use imajin_publisher_api::{
+    AcceptanceKeep, KeeperApi, KeeperClient, KeptCard, ListPlace, ManifestsKept, RecordKept,
+};
 use imajin_store::{Conn, Db, Finding, Location, Options, StoreError};
 use imajin_testkit::{Answer, Backend, Place, TestDatabase};
 use imajin_web::{
@@ -87,6 +89,25 @@ impl KeeperApi for Shop {
     async fn record_kept(&self, request: RecordKept) -> Result<Option<ManifestRecord>, Problem> {
         let goods = self.0.lock().unwrap();
         Ok(goods.iter().find(|record| record.manifest.id == request.id).cloned())
+    }
+
+    /// Each manifest of the shop is there since the second of its number.
+    async fn manifests_kept(&self, wanted: ManifestsKept) -> Result<Vec<KeptCard>, Problem> {
+        let goods = self.0.lock().unwrap();
+        let cards = goods.iter().zip(0..).map(|(record, number)| KeptCard {
+            place: ListPlace {
+                published_at: now().plus(Span::seconds(number)),
+                id: record.manifest.id.clone(),
+            },
+            title: record.manifest.title.clone(),
+            kind: record.manifest.kind.clone(),
+        });
+        let mut cards: Vec<KeptCard> = cards
+            .filter(|card| wanted.after.as_ref().is_none_or(|after| card.place < *after))
+            .collect();
+        cards.sort_by(|one, other| other.place.cmp(&one.place));
+        cards.truncate(usize::try_from(wanted.limit).unwrap());
+        Ok(cards)
     }
 
     async fn acceptance_keep(&self, keep: AcceptanceKeep) -> Result<Option<ManifestRecord>, Problem> {

@@ -6,12 +6,12 @@ use imajin_fair::{Manifest, ManifestId, ManifestRecord, Payee};
 use imajin_kernel::{Code, Problem};
 use imajin_money::Money;
 use imajin_publisher_api::{AddressFetch, Chain, ChainFetch, ChainGather, ChainOf, PublisherClient, RecordFetch};
-use imajin_ui::{FairForm, FairPage, render, render_status};
+use imajin_ui::{FairActs, FairForm, FairPage, render, render_status};
 use imajin_web::{Failure, PathParams, QueryParams, SessionView, Viewer, fair, status_of};
 use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
-use super::fair_view::{FileFinding, view_of};
+use super::fair_view::{FileFinding, acts_of, view_of};
 use crate::{AppState, Www};
 
 const AMOUNT_DEFAULT: &str = "10.00";
@@ -168,6 +168,7 @@ impl Www {
             shell: self.frame("Look at a work", "/fair", session),
             form,
             view: None,
+            acts: FairActs::default(),
         }
     }
 
@@ -222,6 +223,7 @@ impl Www {
             shell: self.frame(&view.title, "/fair", session),
             form,
             view: Some(view),
+            acts: session.map(|session| acts_of(session, chain, &self.deps.node_did)).unwrap_or_default(),
         };
         render(&page)
     }
