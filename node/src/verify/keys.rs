@@ -30,8 +30,6 @@ pub(super) struct KnownKeys {
     histories: BTreeMap<Did, KeyHistory>,
     /// Whose keys somebody has asked for.
     asked: Mutex<BTreeSet<Did>>,
-    /// Auth's database should be here and is not.
-    away: bool,
     /// Whose logs could not be read, and why.
     pub(super) unknown: BTreeMap<Did, String>,
 }
@@ -48,10 +46,7 @@ impl KnownKeys {
         }
         let opened = database_open(data, config, ServiceName::Auth).await;
         let Some(db) = opened.map_err(unreadable)? else {
-            return Ok(Self {
-                away: true,
-                ..Self::default()
-            });
+            return Ok(Self::default());
         };
         let read = db
             .read(|conn| Ok::<_, StoreError>((imajin_auth::keys_ever(conn)?, imajin_auth::key_histories(conn)?)))
@@ -79,17 +74,11 @@ impl KnownKeys {
         self.histories.get(did).map(|history| history.in_force(at))
     }
 
-    /// What the process that runs auth shows about everybody who was asked for; none where there is no such process,
-    /// and auth's database says everything.
+    /// What the process that runs auth shows about everybody who was asked for; none where there is no such process.
     pub(super) async fn fetched(&self, config: &Config) -> Option<Self> {
+        let auth = config.remote.get(&ServiceName::Auth)?;
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut known = Self::default();
-        if self.away {
-            let reason = || "auth's database is not here".to_owned();
-            known.unknown = asked.into_iter().map(|did| (did, reason())).collect();
-            return Some(known);
-        }
-        let auth = config.remote.get(&ServiceName::Auth)?;
         let http = HttpClient::new(TIMEOUT, None);
         let mut away = http.as_ref().err().map(Problem::to_string);
         for did in asked.into_iter().filter(|did| did.public_key().is_some()) {

@@ -43,7 +43,11 @@ async fn browser_a_contributor_signs_for_a_split_and_the_operator_endorses_it() 
     browser.click("#fair-endorse button").await.unwrap();
     browser.wait_for_text("Endorsed by").await.unwrap();
     let acts = "return document.querySelector('#fair-accept, #fair-endorse')";
-    assert_eq!(browser.evaluate(acts).await.unwrap(), json!(null), "nothing is left to do");
+    assert_eq!(
+        browser.evaluate(acts).await.unwrap(),
+        json!(null),
+        "nothing is left to do"
+    );
     browser.screenshot("fair-6-endorsed").await.unwrap();
     no_complaints(&browser).await;
     // Whoever has no part in it is offered nothing.

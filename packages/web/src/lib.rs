@@ -52,4 +52,4 @@ pub use rpc::{RpcClient, RpcConfig};
 pub use serve::{Listener, TlsMode, serve};
 pub use service::{Readiness, ServiceRoutes};
 pub use signers::{SignerAsked, SignerError, SignerKeys};
-pub use site::{CallerKeys, Custody, Identities, PublicBase, SessionView, Site, Tier, Verified};
+pub use site::{CallerKeys, Custody, Identities, PublicBase, RowProof, SessionView, Site, Tier, Verified};

@@ -96,7 +96,11 @@ impl SignerKeys {
             }
         }
         if self.others.iter().any(|key| verify(key).is_ok()) {
-            last = Err(SignerError::Outdated { did: did(), at: self.at }.into());
+            last = Err(SignerError::Outdated {
+                did: did(),
+                at: self.at,
+            }
+            .into());
         }
         last
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use imajin_did::{Did, PublicKey};
+use imajin_did::{Did, PublicKey, Signature};
 use imajin_kernel::{Env, Problem, Timestamp};
 use imajin_proof::http_sig::{Expectation, SignedRequest, VerifiedRequest};
 use serde::{Deserialize, Serialize};
@@ -142,10 +142,30 @@ impl Verified {
         self.caller.custody
     }
 
+    /// What is stored beside a row that this request has changed.
+    pub fn row_proof(&self) -> RowProof<'_> {
+        RowProof {
+            did: &self.proof.did,
+            base: &self.proof.base,
+            signature: self.proof.signature,
+            custody: self.caller.custody,
+        }
+    }
+
     /// What goes into the mutation log.
     pub fn proof(&self) -> &VerifiedRequest {
         &self.proof
     }
+}
+
+/// What authorised a row, as it is stored beside it: what was signed, by whom, and who held the key.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RowProof<'a> {
+    did: &'a Did,
+    base: &'a str,
+    signature: Signature,
+    custody: Custody,
 }
 
 impl Site {

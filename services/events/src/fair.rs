@@ -65,7 +65,14 @@ impl Events {
             return Err(problem.into());
         };
         let of = ChainOf::Record(Box::new(ManifestRecord::new(manifest.clone())));
-        publisher.chain_gather(ChainGather { of, fetch, shown_by: None }).await.map(Some)
+        publisher
+            .chain_gather(ChainGather {
+                of,
+                fetch,
+                shown_by: None,
+            })
+            .await
+            .map(Some)
     }
 }
 

@@ -95,10 +95,7 @@ impl Checked {
             }
         }
         for endorsement in endorsements.into_iter().take(ENDORSEMENTS_MAX) {
-            if endorsement_check(signers, &kept.manifest, &endorsement)
-                .await
-                .is_ok()
-            {
+            if endorsement_check(signers, &kept.manifest, &endorsement).await.is_ok() {
                 kept.endorsements.push(endorsement);
             }
         }
@@ -124,9 +121,11 @@ pub(crate) async fn signature_finding(signers: &Signers<'_>, manifest: &Manifest
     match author_check(signers, manifest).await {
         Ok(signer) => SignatureFinding::Valid { signer },
         Err(PublisherError::Signature(SignatureError::Unsigned)) => SignatureFinding::Unsigned,
-        Err(error @ (PublisherError::Signer(SignerError::NoKey { .. }) | PublisherError::Problem(_))) => SignatureFinding::Unchecked {
-            reason: error.to_string(),
-        },
+        Err(error @ (PublisherError::Signer(SignerError::NoKey { .. }) | PublisherError::Problem(_))) => {
+            SignatureFinding::Unchecked {
+                reason: error.to_string(),
+            }
+        }
         Err(error) => SignatureFinding::Broken {
             reason: error.to_string(),
         },

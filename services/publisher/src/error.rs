@@ -110,9 +110,8 @@ impl From<PublisherError> for Problem {
             PublisherError::Signature(SignatureError::Unsigned) => {
                 problem.hint("Its author signs it: imajin fair sign FILE.")
             }
-            PublisherError::Signer(SignerError::Outdated { .. }) => {
-                problem.hint("The work is signed again with a key that counts: imajin fair sign, or imajin fair accept.")
-            }
+            PublisherError::Signer(SignerError::Outdated { .. }) => problem
+                .hint("The work is signed again with a key that counts: imajin fair sign, or imajin fair accept."),
             _ => problem,
         }
     }

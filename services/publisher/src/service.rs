@@ -6,8 +6,7 @@ use imajin_kernel::{Code, Problem};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_publisher_api::{
     AcceptanceKeep, ChainFetch, ChainGather, ChainOf, ChainWork, KeeperClient, KeptWhere, ManifestPage, ManifestsKept,
-    Published, RecordKept,
-    SignatureFinding,
+    Published, RecordKept, SignatureFinding,
 };
 use imajin_store::{Conn, Db, Sealer, StoreError, mutation, nonce};
 use imajin_web::{Authorised, OperatorTier, ServiceRoutes, Site, SoftTier};
@@ -17,8 +16,8 @@ use url::Url;
 
 use crate::check::{Checked, Signers, acceptance_check};
 use crate::context::Context;
-use crate::domain::list::{self, Wanted};
 use crate::domain::find::{self, copies_due, record_find, records_find};
+use crate::domain::list::{self, Wanted};
 use crate::domain::state::{self, fair_url, kept_work};
 use crate::domain::store::{self, NewAcceptance, NewManifest};
 use crate::fetch::Fetcher;

@@ -14,6 +14,7 @@ use url::{Url, form_urlencoded};
 use super::files::{manifest_of, manifest_write, refusal};
 use super::signers::SignerLogs;
 use super::{local, record_read};
+use crate::cli::key_log::PublishedLog;
 use crate::cli::{CommandError, KeyArg, NodeArg, Output};
 
 /// Publish a manifest in a node's library.
@@ -67,8 +68,9 @@ pub(in crate::cli) struct EndorseArgs {
 pub(in crate::cli) struct ListArgs {
     #[command(flatten)]
     node: NodeArg,
-    /// The author.
-    author: Did,
+    /// The author: a DID or a handle.
+    #[arg(value_name = "DID")]
+    author: String,
     /// At most so many, the newest.
     #[arg(long, value_name = "COUNT")]
     limit: Option<u32>,
@@ -108,7 +110,10 @@ impl FetchArgs {
         })?;
         let chain = named.chain(&self.node).await?;
         let record = &chain.work.record;
-        checked(record, &SignerLogs::of_chain(&chain, &named.node_arg(&self.node)).await?)?;
+        checked(
+            record,
+            &SignerLogs::of_chain(&chain, &named.node_arg(&self.node)).await?,
+        )?;
         match &self.out {
             Some(out) => {
                 manifest_write(out, &record.manifest)?;
@@ -148,8 +153,13 @@ impl EndorseArgs {
 
 impl ListArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
+        let client = self.node.client()?;
+        let author = match self.author.parse::<Did>() {
+            Ok(did) => did,
+            Err(_handle) => PublishedLog::fetch(&client, &self.author).await?.did,
+        };
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("author", self.author.as_str());
+        query.append_pair("author", author.as_str());
         if let Some(limit) = self.limit {
             query.append_pair("limit", &limit.to_string());
         }
@@ -157,7 +167,7 @@ impl ListArgs {
             query.append_pair("cursor", cursor);
         }
         let path = format!("/publisher/api/fair?{}", query.finish());
-        let page: ManifestPage = self.node.client()?.get(&path).await?;
+        let page: ManifestPage = client.get(&path).await?;
         output.result(&page, |page| {
             let line = |card: &ManifestCard| {
                 let title = card.title.as_deref().unwrap_or("untitled");

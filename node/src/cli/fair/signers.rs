@@ -28,6 +28,11 @@ impl SignerLogs {
     pub(super) async fn of_chain(chain: &Chain, node: &NodeArg) -> Result<Self, CommandError> {
         let works = std::iter::once(&chain.work).chain(&chain.sources);
         let dids: BTreeSet<Did> = works.flat_map(|work| signers(&work.record)).collect();
+        Self::of_all(dids, node).await
+    }
+
+    /// Of these.
+    pub(super) async fn of_all(dids: impl IntoIterator<Item = Did>, node: &NodeArg) -> Result<Self, CommandError> {
         let client = node.client()?;
         let mut logs = Self::default();
         for did in dids {

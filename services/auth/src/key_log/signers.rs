@@ -54,7 +54,10 @@ impl Auth {
         });
         let (at_home, followed) = found.await?;
         if !at_home {
-            let known = followed.unwrap_or(Following { did: native, home: None });
+            let known = followed.unwrap_or(Following {
+                did: native,
+                home: None,
+            });
             let other = shown_by.filter(|url| url.origin() != self.public.0.origin());
             self.log_follow(&known.or_shown_by(other)).await;
         }

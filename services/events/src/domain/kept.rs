@@ -58,7 +58,9 @@ pub(crate) fn manifests_kept(
         Some(after) => (after.published_at, after.id.as_str()),
         None => (Timestamp::from_micros(i64::MAX), ""),
     };
-    let later = first.lt(before).or(first.eq(before).and(events::manifest_id.lt(before_id)));
+    let later = first
+        .lt(before)
+        .or(first.eq(before).and(events::manifest_id.lt(before_id)));
     let found: Vec<(String, Option<Timestamp>)> = events::table
         .filter(events::owner_did.eq(wanted.author.canonical()))
         .filter(events::status.ne(status_text(EventStatus::Draft)))
@@ -110,12 +112,7 @@ pub(crate) fn event_of(
     Ok(events.first().map(|event| event.id))
 }
 
-fn events_with(
-    conn: &mut Conn,
-    context: &Context,
-    id: &ManifestId,
-    limit: i64,
-) -> Result<Vec<EventRow>, EventsError> {
+fn events_with(conn: &mut Conn, context: &Context, id: &ManifestId, limit: i64) -> Result<Vec<EventRow>, EventsError> {
     let rows: Vec<EventRow> = events::table
         .filter(events::manifest_id.eq(id.as_str()))
         .filter(events::status.ne(status_text(EventStatus::Draft)))

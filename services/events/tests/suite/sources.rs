@@ -240,7 +240,10 @@ async fn an_author_finds_the_manifests_of_published_events(backend: Backend) {
     assert_eq!(cards[0].place.id, made[0].manifest.id);
     let first = world.get(None, &format!("/events/api/events/{}", made[0].id)).await;
     let published: EventView = first.expect(StatusCode::OK).parse();
-    assert_eq!(cards[0].title, published.manifest.title.clone().or(Some(published.title)));
+    assert_eq!(
+        cards[0].title,
+        published.manifest.title.clone().or(Some(published.title))
+    );
     assert_eq!(listed(Some(cards[0].place.clone()), 10).await, []);
     let later = ListPlace {
         published_at: cards[0].place.published_at.plus(imajin_kernel::Span::seconds(1)),
@@ -248,7 +251,11 @@ async fn an_author_finds_the_manifests_of_published_events(backend: Backend) {
     };
     assert_eq!(listed(Some(later), 10).await, cards);
     assert_eq!(listed(None, 0).await, []);
-    let nobody = ManifestsKept { author: key("mira").did(), after: None, limit: 10 };
+    let nobody = ManifestsKept {
+        author: key("mira").did(),
+        after: None,
+        limit: 10,
+    };
     assert_eq!(world.events.manifests_kept(nobody).await.unwrap(), []);
 }
 

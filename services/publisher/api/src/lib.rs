@@ -14,9 +14,7 @@ use utoipa::ToSchema;
 pub use chain::{
     Chain, ChainFetch, ChainGather, ChainOf, ChainRefusal, ChainWork, KeptWhere, MissingWork, SignatureFinding,
 };
-pub use keeper::{
-    AcceptanceKeep, KEPT_MAX, KeeperApi, KeeperClient, KeptCard, ListPlace, ManifestsKept, RecordKept,
-};
+pub use keeper::{AcceptanceKeep, KEPT_MAX, KeeperApi, KeeperClient, KeptCard, ListPlace, ManifestsKept, RecordKept};
 
 service_api! {
     /// What other services may ask of publisher.

@@ -263,7 +263,9 @@ async fn an_authors_manifests_are_listed_page_by_page(backend: Backend) {
 
 async fn the_manifests_of_goods_are_in_their_authors_list(backend: Backend) {
     let world = World::new(backend).await;
-    let goods: Vec<Manifest> = (0..5).map(|number| signed("ada", &format!("Event {number}"), &json!({}))).collect();
+    let goods: Vec<Manifest> = (0..5)
+        .map(|number| signed("ada", &format!("Event {number}"), &json!({})))
+        .collect();
     // One of them was published in the library before it was sold: it is listed once.
     for manifest in [&goods[3], &signed("ada", "Song", &json!({}))] {
         world.published(manifest.clone()).await;

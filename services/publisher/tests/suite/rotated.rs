@@ -117,12 +117,7 @@ async fn a_key_that_verify_does_not_know_is_named_with_its_signer(backend: Backe
     let accepted = Acceptance::sign(&newer, did("ben"), manifest.id.clone(), later()).unwrap();
     let record = json!({"manifest": manifest, "acceptances": [accepted]});
     world.publish(&record).await.expect(StatusCode::CREATED);
-    let problems: Vec<String> = world
-        .audit()
-        .await
-        .into_iter()
-        .map(|finding| finding.problem)
-        .collect();
+    let problems: Vec<String> = world.audit().await.into_iter().map(|finding| finding.problem).collect();
     assert_eq!(problems, [unproven_text(&did("ada")), unproven_text(&did("ben"))]);
     let (keyring, env) = (world.keyring.clone(), world.env.clone());
     let keys = move |of: &imajin_did::Did| match of {

@@ -13,14 +13,12 @@ use imajin_fair::{Acceptance, Manifest, ManifestId, ManifestRecord};
 use imajin_kernel::{Env, ManualClock, Problem, Span, Timestamp};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
 use imajin_publisher::{MIGRATIONS, Publisher, PublisherConfig, PublisherDeps, audit};
-use imajin_publisher_api::{
-    AcceptanceKeep, KeeperApi, KeeperClient, KeptCard, ListPlace, ManifestsKept, RecordKept,
-};
+use imajin_publisher_api::{AcceptanceKeep, KeeperApi, KeeperClient, KeptCard, ListPlace, ManifestsKept, RecordKept};
 use imajin_store::{Conn, Db, Finding, Location, Options, StoreError};
 use imajin_testkit::{Answer, Backend, Place, TestDatabase};
 use imajin_web::{
-    CallerKeys, Custody, Identities, Limits, PublicBase, Reach, SessionView, ShellOptions, SignerAsked, SignerKeys, Site,
-    Tier, shell,
+    CallerKeys, Custody, Identities, Limits, PublicBase, Reach, SessionView, ShellOptions, SignerAsked, SignerKeys,
+    Site, Tier, shell,
 };
 use serde_json::{Value, json};
 

@@ -223,7 +223,9 @@ impl Www {
             shell: self.frame(&view.title, "/fair", session),
             form,
             view: Some(view),
-            acts: session.map(|session| acts_of(session, chain, &self.deps.node_did)).unwrap_or_default(),
+            acts: session
+                .map(|session| acts_of(session, chain, &self.deps.node_did))
+                .unwrap_or_default(),
         };
         render(&page)
     }

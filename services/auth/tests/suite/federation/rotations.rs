@@ -1,8 +1,8 @@
 //! Keys that change at home count where somebody visits, and only they do.
 
 use axum::http::StatusCode;
-use imajin_did::{Did, SecretKey};
 use imajin_auth_api::AuthApi;
+use imajin_did::{Did, SecretKey};
 use imajin_kernel::{Code, Span, Timestamp};
 use imajin_key_log::{Entry, EntryDraft};
 use imajin_proof::SignedMessage;
@@ -300,8 +300,16 @@ async fn signer(scene: &Scene, key: &SecretKey, at: Option<Timestamp>, shown_by:
         follow: shown_by.is_some(),
         shown_by: shown_by.map(|node| node.origin.parse().unwrap()),
     };
-    let signer = scene.visited.auth.signer_keys(asked).await.map_err(|problem| problem.code)?;
-    let (counts, other) = (signer.keys.contains(&key.public()), signer.others.contains(&key.public()));
+    let signer = scene
+        .visited
+        .auth
+        .signer_keys(asked)
+        .await
+        .map_err(|problem| problem.code)?;
+    let (counts, other) = (
+        signer.keys.contains(&key.public()),
+        signer.others.contains(&key.public()),
+    );
     assert!(!(counts && other), "a key is one or the other");
     Ok(counts)
 }
