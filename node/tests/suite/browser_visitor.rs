@@ -12,7 +12,7 @@ use crate::support::{Home, Node};
 async fn file_open(browser: &Browser, node: &Node, file: &std::path::Path) {
     browser.goto(&format!("{}/login?next=/me", node.url())).await.unwrap();
     browser.choose_file("#file", file).await.unwrap();
-    browser.click("#file-button").await.unwrap();
+    browser.click("#file-button:not([disabled])").await.unwrap();
     browser.wait_for("#my-did").await.unwrap();
 }
 
