@@ -39,6 +39,24 @@ pub(super) struct LoggedIn {
     pub(super) token: String,
 }
 
+/// Whose key asks which node.
+#[derive(Debug, clap::Args)]
+pub(super) struct Caller {
+    #[command(flatten)]
+    pub(super) node: NodeArg,
+    #[command(flatten)]
+    pub(super) key: KeyArg,
+}
+
+impl Caller {
+    /// A client that is logged in.
+    pub(super) async fn client(&self) -> Result<(IdentityClient, LoggedIn), CommandError> {
+        let client = self.node.signing(&self.key)?;
+        let session = client.login().await?;
+        Ok((client, session))
+    }
+}
+
 /// Reads a key file.
 pub(super) fn key_read(path: &Path) -> Result<SecretKey, CommandError> {
     let pem = std::fs::read_to_string(path)

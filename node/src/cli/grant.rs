@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::form_urlencoded;
 
+use super::client::Caller;
 use super::output::table;
-use super::{CommandError, KeyArg, NodeArg, Output};
+use super::{CommandError, Output};
 
 const GRANTS: &str = "/auth/api/oidc/grants";
 
@@ -13,25 +14,15 @@ const GRANTS: &str = "/auth/api/oidc/grants";
 #[derive(Debug, Subcommand)]
 pub(super) enum GrantCommand {
     /// List them.
-    List(ListArgs),
+    List(Caller),
     /// Take back what one of them may know: its tokens end at once.
     Revoke(RevokeArgs),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ListArgs {
-    #[command(flatten)]
-    node: NodeArg,
-    #[command(flatten)]
-    key: KeyArg,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct RevokeArgs {
     #[command(flatten)]
-    node: NodeArg,
-    #[command(flatten)]
-    key: KeyArg,
+    caller: Caller,
     /// The application, as `imajin grant list` names it.
     client_id: String,
 }
@@ -54,16 +45,15 @@ struct Grants {
 impl GrantCommand {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         match self {
-            Self::List(args) => {
-                let client = args.node.signing(&args.key)?;
-                let session = client.login().await?;
+            Self::List(caller) => {
+                let (client, session) = caller.client().await?;
                 let grants: Grants = client.get_own(&session, GRANTS).await?;
                 client.logout(&session).await?;
                 output.result(&grants, listing);
                 Ok(())
             }
             Self::Revoke(args) => {
-                let client = args.node.signing(&args.key)?;
+                let client = args.caller.node.signing(&args.caller.key)?;
                 let id: String = form_urlencoded::byte_serialize(args.client_id.as_bytes()).collect();
                 let done: Value = client
                     .send("DELETE", &format!("{GRANTS}/{id}"), &Value::Null, None)

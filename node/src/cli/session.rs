@@ -3,9 +3,9 @@ use imajin_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::client::{IdentityClient, LoggedIn};
+use super::client::Caller;
 use super::output::table;
-use super::{CommandError, KeyArg, NodeArg, Output};
+use super::{CommandError, Output};
 
 const SESSIONS: &str = "/auth/api/sessions";
 
@@ -16,14 +16,6 @@ pub(super) enum SessionCommand {
     List(Caller),
     /// End one of them, or all of them.
     Revoke(RevokeArgs),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Caller {
-    #[command(flatten)]
-    node: NodeArg,
-    #[command(flatten)]
-    key: KeyArg,
 }
 
 #[derive(Debug, Args)]
@@ -58,14 +50,6 @@ struct Sessions {
 #[derive(Debug, Serialize, Deserialize)]
 struct Ended {
     ended: u64,
-}
-
-impl Caller {
-    async fn client(&self) -> Result<(IdentityClient, LoggedIn), CommandError> {
-        let client = self.node.signing(&self.key)?;
-        let session = client.login().await?;
-        Ok((client, session))
-    }
 }
 
 impl SessionCommand {

@@ -24,7 +24,7 @@ pub(super) struct UpArgs {
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
     /// The services to run in this process, separated by commas: auth, pay, events, profile,
-    /// registry, www.
+    /// publisher, registry, www.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     services: Option<Vec<ServiceName>>,
     /// Also open one port for each service (www 7000, auth 7001, registry 7002, pay 7004, profile

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::browser::join;
 use crate::browser_profile::fits_a_phone;
-use crate::support::{Home, imajin, text};
+use crate::support::{Home, event_create, imajin, text};
 
 const STUDIO: &str = "did:mjn:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK";
 
@@ -94,28 +94,7 @@ async fn browser_a_contributor_signs_for_a_share_that_has_waited() {
         format!("{}=0.6", own["did"].as_str().unwrap()),
         format!("{}=0.4:artist", did.as_str().unwrap()),
     ];
-    let create = [
-        "event",
-        "create",
-        "--node",
-        &url,
-        "--key",
-        text(&seller),
-        "--title",
-        "Matinee",
-        "--starts",
-        "2031-01-01T18:00:00Z",
-        "--ends",
-        "2031-01-01T20:00:00Z",
-        "--tier",
-        "Standard=5.00:10",
-        "--split",
-        &splits[0],
-        "--split",
-        &splits[1],
-        "--publish",
-    ];
-    let event = imajin(&create).expect_success();
+    let event = event_create(&node, &seller, &splits, true);
     let id = event["id"].as_str().unwrap();
     imajin(&["ticket", "buy", "--node", &url, "--key", text(&buyer), "--event", id]).expect_success();
 

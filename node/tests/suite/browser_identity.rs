@@ -8,7 +8,7 @@ use crate::browser::{join, no_complaints};
 use crate::support::{Buyer, Home, Node, imajin, text};
 
 /// A node under a name: browsers bind passkeys to names, not to numbers.
-fn named(home: &Home) -> Node {
+pub(crate) fn named(home: &Home) -> Node {
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = socket.local_addr().unwrap().port();
     drop(socket);
@@ -93,7 +93,7 @@ async fn browser_somebody_signs_in_at_an_application_and_at_another_node() {
          &code_challenge={challenge}&code_challenge_method=S256",
         app["client_id"].as_str().unwrap()
     );
-    let browser = Browser::start(&BrowserOptions::default()).await.unwrap();
+    let browser = Browser::start(&BrowserOptions::phone().dark()).await.unwrap();
     // A stranger makes an identity first, and comes back.
     let next = asked.replace('%', "%25").replace('&', "%26");
     join(&browser, &node, &next, "Ada").await;
@@ -107,6 +107,7 @@ async fn browser_somebody_signs_in_at_an_application_and_at_another_node() {
     let place = browser.evaluate("return location.href").await.unwrap().to_string();
     assert!(place.contains("/directory?code=imc_"), "{place}");
     assert!(place.contains("state=s1"), "{place}");
+    consent_taken_back(&browser, &node).await;
 
     let other_home = Home::new(Backend::Sqlite);
     other_home.configure("dev = true");
@@ -118,8 +119,25 @@ async fn browser_somebody_signs_in_at_an_application_and_at_another_node() {
     [home, other_home].iter().for_each(Home::verify_clean);
 }
 
+/// What an application may know is listed, and taken back with the key.
+async fn consent_taken_back(browser: &Browser, node: &Node) {
+    browser.goto(&format!("{}/grants", node.url())).await.unwrap();
+    browser.wait_for("#grants [data-grant]").await.unwrap();
+    let listed = browser.text("#grants").await.unwrap();
+    assert!(listed.contains("The wiki") && listed.contains("Allowed"), "{listed}");
+    browser.screenshot("grants-1-list").await.unwrap();
+    browser.click("form.grant-revoke button").await.unwrap();
+    browser.wait_for("#revoked").await.unwrap();
+    browser
+        .wait_for_text("You have not signed in to any application")
+        .await
+        .unwrap();
+    browser.screenshot("grants-2-revoked").await.unwrap();
+    no_complaints(browser).await;
+}
+
 /// Another node: its page sends the browser home, and home sends it back.
-async fn visit(browser: &Browser, home: &Node, other: &Node) {
+pub(crate) async fn visit(browser: &Browser, home: &Node, other: &Node) {
     browser
         .goto(&format!("{}/auth/federation/login", other.url()))
         .await

@@ -3,7 +3,7 @@
 use imajin_testkit::Backend;
 use serde_json::{Value, json};
 
-use crate::support::{Buyer, Home, Node, event_find, imajin, text};
+use crate::support::{Buyer, Home, Node, event_create, event_find, imajin, text};
 use crate::vault::mailbox_login;
 
 /// Somebody whose key the node holds, with a session.
@@ -114,27 +114,7 @@ async fn sell_for(home: &Home, node: &Node, did: &str) -> &'static str {
     let seller = home.key("seller.key");
     imajin(&["login", "--node", &node.url(), "--key", text(&seller)]).expect_success();
     let split = format!("{did}=1:artist");
-    let url = node.url();
-    let made = imajin(&[
-        "event",
-        "create",
-        "--node",
-        &url,
-        "--key",
-        text(&seller),
-        "--title",
-        "Matinee",
-        "--starts",
-        "2031-01-01T18:00:00Z",
-        "--ends",
-        "2031-01-01T20:00:00Z",
-        "--tier",
-        "Standard=5.00:10",
-        "--split",
-        &split,
-        "--publish",
-    ])
-    .expect_success();
+    let made = event_create(node, &seller, &[split], true);
     std::fs::write(home.path("event"), made["id"].as_str().unwrap()).unwrap();
     let accept = format!("/events/api/events/{}/fair/accept", made["id"].as_str().unwrap());
     let manifest: Value = imajin_manifest(node, &made).await;

@@ -2,7 +2,7 @@
 
 use imajin_testkit::Backend;
 
-use crate::support::{Home, Node, event_find, imajin, text};
+use crate::support::{Home, Node, event_create, event_find, imajin, text};
 
 fn ticket_buy(node: &Node, key: &str, event: &serde_json::Value) -> serde_json::Value {
     let id = event["id"].as_str().unwrap();
@@ -92,27 +92,7 @@ fn an_event_of_ones_own_pays_its_makers() {
         format!("{}=0.6:seller", did(&seller)),
         format!("{}=0.4:artist", did(&artist)),
     ];
-    let made = imajin(&[
-        "event",
-        "create",
-        "--node",
-        &node.url(),
-        "--key",
-        text(&seller),
-        "--title",
-        "Matinee",
-        "--starts",
-        "2031-01-01T18:00:00Z",
-        "--ends",
-        "2031-01-01T20:00:00Z",
-        "--tier",
-        "Standard=5.00:10",
-        "--split",
-        &splits[0],
-        "--split",
-        &splits[1],
-    ])
-    .expect_success();
+    let made = event_create(&node, &seller, &splits, false);
     assert_eq!(made["status"], "draft");
     let id = made["id"].as_str().unwrap();
     let draft = imajin(&[

@@ -24,7 +24,7 @@ impl Apart {
         let (front_did, auth_did) = (node_did(&front_home), node_did(&auth_home));
         let internal = |ports: &Ports| format!("internal_listen = \"127.0.0.1:{}\"\n", ports.internal);
         front_home.configure(&format!(
-            "services = [\"events\", \"pay\", \"www\"]\n{public_url}{}{}",
+            "services = [\"events\", \"pay\", \"publisher\", \"www\"]\n{public_url}{}{}",
             internal(&front_ports),
             remote("auth", &auth_ports, &auth_did)
         ));
@@ -144,6 +144,11 @@ async fn a_session_that_is_revoked_in_one_process_is_refused_in_the_other(backen
     let front = apart.front.url();
     imajin(&["ticket", "buy", "--node", &front, "--key", text(&key), "--event", id]).expect_success();
 
+    let (file, _manifest) = crate::fair_rotated::work(&apart.front_home, "after", &ada.key.did(), &key);
+    let ben = apart.front_home.key("ben.key");
+    imajin(&["login", "--node", &front, "--key", text(&ben)]).expect_success();
+    imajin(&["fair", "publish", &file, "--node", &front, "--key", text(&ben)]).expect_success();
+
     // The front's own database does not hold the keys: its check asks the process that does, and says so when it is
     // away.
     let report = apart.front_home.verify().expect_success();
@@ -160,7 +165,9 @@ async fn a_session_that_is_revoked_in_one_process_is_refused_in_the_other(backen
     let report = front_home.verify();
     assert!(!report.success);
     assert_eq!(report.json["findings"], json!([]), "{}", report.json);
-    assert_eq!(report.json["unchecked"][0]["did"], ada.key.did().as_str());
+    let unchecked = &report.json["unchecked"][0];
+    assert_eq!(unchecked["did"], ada.key.did().as_str());
+    assert_eq!(unchecked["rows"], 2, "her order, and her work that another has brought");
     auth_home.verify_clean();
 }
 

@@ -67,6 +67,11 @@ impl Acceptance {
         &self.0.from
     }
 
+    /// When, as the contributor says.
+    pub fn signed_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.timestamp)
+    }
+
     /// The manifest that is accepted.
     pub fn manifest(&self) -> &ManifestId {
         &self.0.payload.manifest

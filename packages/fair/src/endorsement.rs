@@ -71,6 +71,11 @@ impl Endorsement {
         &self.0.from
     }
 
+    /// When, as the endorser says.
+    pub fn signed_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.timestamp)
+    }
+
     /// Checks that the holder of `key` endorses exactly this document.
     pub fn verify(&self, manifest: &Manifest, key: &PublicKey) -> Result<(), EndorsementError> {
         let payload = &self.0.payload;

@@ -29,7 +29,7 @@ pub use id::{ManifestId, ManifestIdError};
 pub use lineage::{LinePath, LineageError, Lookup, SOURCES_MAX, Sources};
 pub use manifest::{Content, Manifest, ManifestError};
 pub use members::MemberError;
-pub use record::{HELD_FOR, HeldShare, ManifestRecord, RecordError, Standing};
+pub use record::{HELD_FOR, HeldShare, ManifestRecord, RecordError, SignerKeys, Standing};
 pub use sign::{ManifestSignature, NativeSignature, SignatureError};
 pub use terms::{Action, Price, Term, Terms};
 

@@ -75,6 +75,12 @@ impl RecordError {
     }
 }
 
+/// The keys of a DID whose signatures of a moment count; `None` of somebody of whom nothing is known but the DID.
+pub type SignerKeys<'a> = &'a dyn Fn(&Did, Option<Timestamp>) -> Option<Vec<PublicKey>>;
+
+/// One signature, to be checked with one key.
+type SignatureCheck<'a> = &'a dyn Fn(&PublicKey) -> Result<(), RecordError>;
+
 impl ManifestRecord {
     /// A manifest that nobody else has signed anything about.
     pub fn new(manifest: Manifest) -> Self {
@@ -85,17 +91,26 @@ impl ManifestRecord {
         }
     }
 
-    /// Checks every signature. `keys` finds the key of a DID that is not its own key.
-    pub fn verify(&self, keys: &dyn Fn(&Did) -> Option<PublicKey>) -> Result<Standing, RecordError> {
-        let key_of = |did: &Did| {
-            let key = did.public_key().or_else(|| keys(did));
-            key.ok_or_else(|| RecordError::NoKey { did: did.clone() })
+    /// Checks every signature. `keys` gives the keys of a DID that counted when it signed, as far as its signature says
+    /// when; for `None`, the key that the DID is.
+    pub fn verify(&self, keys: SignerKeys<'_>) -> Result<Standing, RecordError> {
+        let checked = |did: &Did, at: Option<Timestamp>, verify: SignatureCheck<'_>| -> Result<(), RecordError> {
+            let own = || did.public_key().into_iter().collect();
+            let mut last = Err(RecordError::NoKey { did: did.clone() });
+            for key in keys(did, at).unwrap_or_else(own) {
+                last = verify(&key);
+                if last.is_ok() {
+                    break;
+                }
+            }
+            last
         };
-        if self.manifest.signature.is_none() {
+        let manifest = &self.manifest;
+        if manifest.signature.is_none() {
             return Err(SignatureError::Unsigned.into());
         }
-        let signer = self.manifest.signer().ok_or(RecordError::NoSigner)?;
-        self.manifest.verify_signature(&key_of(signer)?)?;
+        let signer = manifest.signer().ok_or(RecordError::NoSigner)?;
+        checked(signer, manifest.signed_at(), &|key| Ok(manifest.verify_signature(key)?))?;
         let mut standing = Standing {
             signer: signer.canonical(),
             endorsed_by: BTreeSet::new(),
@@ -103,13 +118,15 @@ impl ManifestRecord {
             outstanding: self.contributors(),
         };
         for endorsement in &self.endorsements {
-            endorsement.verify(&self.manifest, &key_of(endorsement.endorser())?)?;
-            standing.endorsed_by.insert(endorsement.endorser().canonical());
+            let (did, at) = (endorsement.endorser(), Some(endorsement.signed_at()));
+            checked(did, at, &|key| Ok(endorsement.verify(manifest, key)?))?;
+            standing.endorsed_by.insert(did.canonical());
         }
         let mut accepted = vec![standing.signer.clone()];
         for acceptance in &self.acceptances {
-            acceptance.verify(&self.manifest, &key_of(acceptance.contributor())?)?;
-            accepted.push(acceptance.contributor().canonical());
+            let (did, at) = (acceptance.contributor(), Some(acceptance.signed_at()));
+            checked(did, at, &|key| Ok(acceptance.verify(manifest, key)?))?;
+            accepted.push(did.canonical());
         }
         for did in accepted {
             if standing.outstanding.remove(&did) {

@@ -155,6 +155,15 @@ impl Manifest {
         }
     }
 
+    /// When it was signed, as the signer says; the form in hex digits does not say it, only when the work was made.
+    pub fn signed_at(&self) -> Option<Timestamp> {
+        let created = match self.signature.as_ref()? {
+            ManifestSignature::Native(signature) => Some(&signature.created),
+            ManifestSignature::Hex(_) => self.created.as_ref(),
+        };
+        created.and_then(|text| text.parse().ok())
+    }
+
     fn check_author(&self, signer: &Did) -> Result<(), SignatureError> {
         match &self.author {
             Some(author) if author.canonical() != signer.canonical() => Err(SignatureError::NotTheAuthor {

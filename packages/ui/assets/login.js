@@ -75,9 +75,10 @@ async function start() {
     void formRun(fileForm, element('login-file-status', HTMLElement), 'Signing in…', loginWithFile);
   });
   if (!(await keysCheck())) {
-    element('file-button', HTMLButtonElement).disabled = true;
     return;
   }
+  // Not before: without this module the form would put the words into an address.
+  element('file-button', HTMLButtonElement).disabled = false;
   const identities = await identityChoices('');
   element('login-button', HTMLButtonElement).hidden = identities.length === 0;
   keyForm.addEventListener('submit', (event) => {

@@ -32,13 +32,14 @@ async function recover() {
 
 async function start() {
   if (!(await keysCheck())) {
-    element('recover-button', HTMLButtonElement).disabled = true;
     return;
   }
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     void formRun(form, element('recover-status', HTMLElement), 'Taking your identity back…', recover);
   });
+  // Not before: without this module the form would put the words into an address.
+  element('recover-button', HTMLButtonElement).disabled = false;
 }
 
 void start();

@@ -1,4 +1,4 @@
-// Forms of lists (sessions, applications) that change something: whoever holds a key signs here; for a mailbox identity
+// Forms of lists (sessions, applications, works) that change something: whoever holds a key signs here; for a mailbox identity
 // the node signs, and the plain forms are sent.
 
 import { signedFetch } from './http-signature.js';
@@ -13,6 +13,16 @@ export function holdsKey() {
   return main.dataset['signer'] === 'key';
 }
 
+/** The identity of whoever looks, with its key in this browser. */
+export async function ownIdentity() {
+  const identity = await identityFetch(main.dataset['did'] ?? '');
+  if (identity === undefined) {
+    throw new Error('You are signed in, but your key is not in this browser, so it cannot sign this. ' +
+      'Use the browser that holds it, or let this one in as a new device first.');
+  }
+  return identity;
+}
+
 /**
  * Signs a deletion with the key of whoever looks.
  * @param {string} path
@@ -20,12 +30,7 @@ export function holdsKey() {
  * @returns {Promise<any>}
  */
 export async function signedDelete(path, body) {
-  const identity = await identityFetch(main.dataset['did'] ?? '');
-  if (identity === undefined) {
-    throw new Error('You are signed in, but your key is not in this browser, so it cannot sign this. ' +
-      'Use the browser that holds it, or let this one in as a new device first.');
-  }
-  return signedFetch(identity, { method: 'DELETE', path, body });
+  return signedFetch(await ownIdentity(), { method: 'DELETE', path, body });
 }
 
 /**

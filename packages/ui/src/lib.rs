@@ -34,7 +34,7 @@ pub use pages::{
     contract::{ContractPage, EarningsPage},
     directory::{DirectoryCounts, DirectoryPage, NodePage, NodeRow, NodeState},
     event::{EventDetail, EventPage, EventState, SplitPart, SplitView, TierRow, TierState},
-    fair::{CheckRow, CheckState, FairForm, FairPage, FairView, FairWork},
+    fair::{CheckRow, CheckState, FairAccept, FairActs, FairForm, FairPage, FairView, FairWork},
     federation::{VisitConsentPage, VisitStartPage},
     identity::{CheckMailboxPage, JoinPage, LoginPage, MailPage, MailRow, MailboxPage, OnboardConfirmPage, SetupPage},
     keys::{EnrolPage, KeysPage, RecoverPage},

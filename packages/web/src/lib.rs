@@ -25,6 +25,7 @@ mod rpc;
 mod serve;
 mod service;
 mod signed;
+mod signers;
 mod site;
 mod trust;
 
@@ -54,4 +55,5 @@ pub use rpc::{RpcClient, RpcConfig};
 pub use serve::{Listener, TlsMode, serve};
 pub use service::{Readiness, ServiceRoutes};
 pub use signed::{Asker, SignedBytes};
-pub use site::{CallerKeys, Custody, Identities, PublicBase, SessionView, Site, Tier, Verified};
+pub use signers::{SignerAsked, SignerError, SignerKeys};
+pub use site::{CallerKeys, Custody, Identities, PublicBase, RowProof, SessionView, Site, Tier, Verified};

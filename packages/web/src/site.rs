@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use imajin_did::{Did, PublicKey};
+use imajin_did::{Did, PublicKey, Signature};
 use imajin_kernel::{Env, Problem, Timestamp};
 use imajin_proof::http_sig::{Expectation, SignedRequest, VerifiedRequest};
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+use crate::signers::{SignerAsked, SignerKeys};
 
 /// What an identity may do, from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -68,6 +70,14 @@ pub struct SessionView {
 pub trait Identities: Send + Sync {
     /// The keys of a DID: of a registered identity the current ones, else those that the DID itself names.
     async fn caller_keys(&self, did: &Did) -> Result<CallerKeys, Problem>;
+
+    /// The keys whose signatures of that moment count: what was signed before a key was replaced goes on to hold, and
+    /// what was signed with it afterwards does not. Whose keys contradict each other, and who has ended the identity,
+    /// signs nothing. By default, where no history of keys is known, those of now.
+    async fn signer_keys(&self, asked: &SignerAsked) -> Result<SignerKeys, Problem> {
+        let caller = self.caller_keys(&asked.did).await?;
+        Ok(SignerKeys::of_caller(caller, asked.at))
+    }
 
     /// The DID itself, and the soft identities that it has claimed: whose things are its own, the DID first.
     async fn holdings(&self, did: &Did) -> Result<Vec<Did>, Problem> {
@@ -132,10 +142,30 @@ impl Verified {
         self.caller.custody
     }
 
+    /// What is stored beside a row that this request has changed.
+    pub fn row_proof(&self) -> RowProof<'_> {
+        RowProof {
+            did: &self.proof.did,
+            base: &self.proof.base,
+            signature: self.proof.signature,
+            custody: self.caller.custody,
+        }
+    }
+
     /// What goes into the mutation log.
     pub fn proof(&self) -> &VerifiedRequest {
         &self.proof
     }
+}
+
+/// What authorised a row, as it is stored beside it: what was signed, by whom, and who held the key.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RowProof<'a> {
+    did: &'a Did,
+    base: &'a str,
+    signature: Signature,
+    custody: Custody,
 }
 
 impl Site {

@@ -10,7 +10,7 @@ use imajin_auth_api::{
 use imajin_did::{Did, Method};
 use imajin_kernel::Problem;
 use imajin_proof::http_sig::SignedRequest;
-use imajin_web::{CallerKeys, SessionView};
+use imajin_web::{CallerKeys, SessionView, SignerAsked, SignerKeys};
 
 use crate::auth::Auth;
 use crate::identities::{Identity, identity_find};
@@ -24,6 +24,14 @@ impl AuthApi for Auth {
             return Ok(self.foreign_caller(&request.did).await?);
         }
         Ok(self.caller_keys_now(&request.did).await?)
+    }
+
+    async fn signer_keys(&self, asked: SignerAsked) -> Result<SignerKeys, Problem> {
+        if asked.did.method() == Method::Web {
+            let caller = self.foreign_caller(&asked.did).await?;
+            return Ok(SignerKeys::of_caller(caller, asked.at));
+        }
+        Ok(self.signer_keys_then(&asked).await?)
     }
 
     async fn session_view(&self, request: SessionViewRequest) -> Result<Option<SessionView>, Problem> {

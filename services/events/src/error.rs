@@ -2,6 +2,7 @@ use imajin_fair::{AcceptanceError, ManifestError, SignatureError};
 use imajin_kernel::{Code, Problem};
 use imajin_proof::ProofError;
 use imajin_store::StoreError;
+use imajin_web::SignerError;
 
 use crate::SERVICE;
 
@@ -68,6 +69,9 @@ pub enum EventsError {
     /// The countersignature is not valid.
     #[error("{0}.")]
     Acceptance(#[from] AcceptanceError),
+    /// The key of whoever signed the manifest or the countersignature.
+    #[error("{0}.")]
+    Signer(#[from] SignerError),
     /// A document could not be signed or does not verify.
     #[error("{0}.")]
     Proof(#[from] ProofError),
@@ -113,6 +117,7 @@ impl EventsError {
             Self::Manifest(error) => error.code(),
             Self::ManifestSignature(error) => error.code(),
             Self::Acceptance(error) => error.code(),
+            Self::Signer(error) => error.code(),
             Self::Proof(error) => error.code(),
             Self::Problem(problem) => problem.code,
             Self::Fault(_) => Code::Internal,

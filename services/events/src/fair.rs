@@ -5,7 +5,9 @@ use imajin_fair::{Acceptance, Manifest, ManifestRecord, Payee};
 use imajin_kernel::id::EventId;
 use imajin_kernel::{Code, Problem};
 use imajin_pay_api::GoodsSource;
-use imajin_publisher_api::{AcceptanceKeep, Chain, ChainFetch, ChainGather, ChainOf, KeeperApi, RecordKept};
+use imajin_publisher_api::{
+    AcceptanceKeep, Chain, ChainFetch, ChainGather, ChainOf, KeeperApi, KeptCard, ManifestsKept, RecordKept,
+};
 use imajin_web::{Authorised, Signer};
 
 use crate::domain::kept;
@@ -63,7 +65,14 @@ impl Events {
             return Err(problem.into());
         };
         let of = ChainOf::Record(Box::new(ManifestRecord::new(manifest.clone())));
-        publisher.chain_gather(ChainGather { of, fetch }).await.map(Some)
+        publisher
+            .chain_gather(ChainGather {
+                of,
+                fetch,
+                shown_by: None,
+            })
+            .await
+            .map(Some)
     }
 }
 
@@ -72,6 +81,12 @@ impl KeeperApi for Events {
     async fn record_kept(&self, request: RecordKept) -> Result<Option<ManifestRecord>, Problem> {
         Ok(self
             .read(move |conn, context| kept::record_kept(conn, context, &request.id))
+            .await?)
+    }
+
+    async fn manifests_kept(&self, request: ManifestsKept) -> Result<Vec<KeptCard>, Problem> {
+        Ok(self
+            .read(move |conn, context| kept::manifests_kept(conn, context, &request))
             .await?)
     }
 

@@ -4,7 +4,7 @@ use imajin_did::Did;
 use imajin_kernel::id::{CheckoutId, EventId, Id, Kind, OrderId, ReceiptId, TicketId};
 use imajin_store::Conn;
 use imajin_store::mutation::{self, Mutation, Proof};
-use imajin_web::{Custody, Verified};
+use imajin_web::Verified;
 use serde::{Deserialize, Serialize};
 
 use crate::EventsError;
@@ -52,13 +52,7 @@ pub(crate) fn signed_append(
     object: &impl ToString,
     body: &[u8],
 ) -> Result<(), EventsError> {
-    let mutation = Mutation {
-        owner: verified.did().clone(),
-        action,
-        object: object.to_string(),
-        body: body.to_vec(),
-        proof: Proof::Http(verified.proof().clone()),
-    };
+    let mutation = Mutation::signed(verified.proof(), action, object.to_string(), body);
     mutation::append(conn, &context.writer, &mutation)?;
     Ok(())
 }
@@ -84,23 +78,7 @@ pub(crate) fn node_append<K: Kind>(
     Ok(())
 }
 
-/// The proof beside a row: what was signed, by whom, and who held the key.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RowProof<'a> {
-    did: &'a Did,
-    base: &'a str,
-    signature: imajin_did::Signature,
-    custody: Custody,
-}
-
 /// What is stored with a row as its proof: JSON.
 pub(crate) fn proof_text(verified: &Verified) -> Result<String, EventsError> {
-    let proof = verified.proof();
-    crate::rows::json_text(&RowProof {
-        did: &proof.did,
-        base: &proof.base,
-        signature: proof.signature,
-        custody: verified.custody(),
-    })
+    crate::rows::json_text(&verified.row_proof())
 }

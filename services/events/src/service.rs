@@ -1,14 +1,14 @@
 use std::sync::{Arc, OnceLock};
 
-use imajin_did::{Keyring, SecretKey};
+use imajin_did::{Did, Keyring, SecretKey};
 use imajin_events_api::{EventStatus, EventView, Reader, TicketList, TicketView};
 use imajin_fair::Acceptance;
-use imajin_kernel::Problem;
 use imajin_kernel::id::{EventId, OrderId};
+use imajin_kernel::{Problem, Timestamp};
 use imajin_pay_api::{Delivery, DeliveryOutcome, PayClient};
 use imajin_publisher_api::PublisherClient;
 use imajin_store::{Conn, Db, Sealer, StoreError, mutation, nonce};
-use imajin_web::{Authorised, KeyTier, ServiceRoutes, Site, SoftTier};
+use imajin_web::{Authorised, KeyTier, ServiceRoutes, SignerAsked, SignerKeys, Site, SoftTier};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -181,7 +181,7 @@ impl Events {
         draft: EventDraft,
         request: &imajin_proof::http_sig::SignedRequest,
     ) -> Result<Created, Problem> {
-        let owner = self.site.identities.caller_keys(verified.did()).await?;
+        let owner = self.signer_keys(verified.did(), draft.manifest.signed_at()).await?;
         self.chain_check(&draft.manifest).await?;
         let idempotency = idempotency_key(request)?;
         let new = NewEvent::prepare(
@@ -223,7 +223,8 @@ impl Events {
         verified: Authorised<SoftTier>,
         body: Vec<u8>,
     ) -> Result<EventView, Problem> {
-        let contributor = self.site.identities.caller_keys(acceptance.contributor()).await?;
+        let signed_at = Some(acceptance.signed_at());
+        let contributor = self.signer_keys(acceptance.contributor(), signed_at).await?;
         let new = NewAcceptance {
             event,
             acceptance,
@@ -238,6 +239,17 @@ impl Events {
             Ok(domain::views::event_views(conn, context, &rows)?.into_iter().next())
         });
         view.await?.ok_or_else(|| Problem::not_found("event"))
+    }
+
+    /// The keys with which somebody could sign a manifest or an acceptance at that moment.
+    async fn signer_keys(&self, did: &Did, at: Option<Timestamp>) -> Result<SignerKeys, Problem> {
+        let asked = SignerAsked {
+            did: did.clone(),
+            at,
+            follow: true,
+            shown_by: None,
+        };
+        self.site.identities.signer_keys(&asked).await
     }
 
     /// The key of the event that an order is for, opened once.

@@ -2,9 +2,7 @@
 
 use imajin_did::Did;
 use imajin_store::Conn;
-use imajin_store::mutation::{self, Mutation, Proof};
-use imajin_web::Custody;
-use serde::Serialize;
+use imajin_store::mutation::{self, Mutation};
 
 use crate::ProfileError;
 use crate::context::{Change, Context};
@@ -49,32 +47,10 @@ pub(crate) fn upload_append(
 }
 
 fn mutation_of<'a>(change: &Change, action: &'a str, object: String) -> Mutation<'a> {
-    Mutation {
-        owner: change.verified.did().clone(),
-        action,
-        object,
-        body: change.body.clone(),
-        proof: Proof::Http(change.verified.proof().clone()),
-    }
-}
-
-/// The proof beside a row: what was signed, by whom, and who held the key.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RowProof<'a> {
-    did: &'a Did,
-    base: &'a str,
-    signature: imajin_did::Signature,
-    custody: Custody,
+    Mutation::signed(change.verified.proof(), action, object, &change.body)
 }
 
 /// What is stored with a row as its proof: JSON.
 pub(crate) fn proof_text(change: &Change) -> Result<String, ProfileError> {
-    let proof = change.verified.proof();
-    crate::rows::json_text(&RowProof {
-        did: &proof.did,
-        base: &proof.base,
-        signature: proof.signature,
-        custody: change.verified.custody(),
-    })
+    crate::rows::json_text(&change.verified.row_proof())
 }

@@ -10,7 +10,7 @@ use imajin_publisher_api::{
 use url::Url;
 
 use crate::Publisher;
-use crate::domain::list::manifest_list;
+use crate::domain::list::Wanted;
 use crate::domain::work_find;
 
 #[async_trait]
@@ -30,10 +30,7 @@ impl PublisherApi for Publisher {
     }
 
     async fn manifest_list(&self, request: ManifestList) -> Result<ManifestPage, Problem> {
-        let public = self.site.public.clone();
-        Ok(self
-            .read(move |conn, _context| manifest_list(conn, &public, &request))
-            .await?)
+        Ok(self.list(Wanted::of(&request)?).await?)
     }
 
     async fn content_fetch(&self, request: ContentAsk) -> Result<Option<ContentView>, Problem> {

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use imajin_did::{Did, Keyring, PublicKey};
 use imajin_fair::{Acceptance, Endorsement, Manifest};
 use imajin_kernel::Env;
-use imajin_store::mutation::{self, Keys, Logged, Writer};
+use imajin_store::mutation::{self, Keys, Logged, Writer, unproven_text};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
 use crate::rows::{AccessRow, ManifestRow, StatementKind, StatementRow, VersionRow, WorkRow};
@@ -23,9 +23,8 @@ const PAGE: i64 = 64;
 /// - each work, each of its versions and each payment for it against the log. The bytes of works are in files:
 ///   [`crate::files_audit`].
 ///
-/// `keys` gives the keys that a DID has or had; one that the DID itself contains need not be among them. What was
-/// signed
-/// with a key that is not known here, another node's, is covered by its seal alone. Run it in a transaction of a reader
+/// `keys` gives the keys that a DID has or had; one that the DID itself contains need not be among them. What
+/// somebody without a known key has signed, a `did:web` of elsewhere, is covered by its seal alone. Run it in a transaction of a reader
 /// to look at one moment.
 ///
 /// # Errors
@@ -69,7 +68,7 @@ fn manifests_check(conn: &mut Conn, keys: Keys<'_>, findings: &mut Vec<Finding>)
                 continue;
             };
             if let Some(problem) = manifest_problem(&row, &manifest, keys) {
-                findings.push(finding("manifests", &row.id, problem));
+                findings.push(finding("manifests", &row.id, &problem));
             }
             let logged = mutation::history(conn, &log::manifest_object(&manifest.id))?;
             if !publication_agrees(&row, &logged) {
@@ -80,23 +79,27 @@ fn manifests_check(conn: &mut Conn, keys: Keys<'_>, findings: &mut Vec<Finding>)
     }
 }
 
-fn manifest_problem(row: &ManifestRow, manifest: &Manifest, keys: Keys<'_>) -> Option<&'static str> {
-    if manifest.id.as_str() != row.id || !manifest.is_pinned() {
-        return Some("its content does not give its id");
-    }
-    if manifest.digest_hex().ok().as_ref() != Some(&row.digest) {
-        return Some("its digest is another document's");
-    }
-    if manifest.title != row.title || manifest.kind != row.kind {
-        return Some("it is listed as something else");
-    }
-    let signer = manifest.signer().map(Did::canonical);
-    if signer.as_ref() != Some(&row.author_did) {
-        return Some("its author is not who signed it");
-    }
-    let signers = keys_of(&row.author_did, keys);
-    let is_signed = signers.is_empty() || signers.iter().any(|key| manifest.verify_signature(key).is_ok());
-    (!is_signed).then_some("its author's signature does not hold")
+fn manifest_problem(row: &ManifestRow, manifest: &Manifest, keys: Keys<'_>) -> Option<String> {
+    let differs = if manifest.id.as_str() != row.id || !manifest.is_pinned() {
+        Some("its content does not give its id")
+    } else if manifest.digest_hex().ok().as_ref() != Some(&row.digest) {
+        Some("its digest is another document's")
+    } else if manifest.title != row.title || manifest.kind != row.kind {
+        Some("it is listed as something else")
+    } else if manifest.signer().map(Did::canonical).as_ref() != Some(&row.author_did) {
+        Some("its author is not who signed it")
+    } else {
+        None
+    };
+    let unproven = || signature_problem(&row.author_did, keys, |key| manifest.verify_signature(key).is_ok());
+    differs.map(str::to_owned).or_else(unproven)
+}
+
+/// What is said of a signature that no known key of `did` has made. Of somebody without a known key nothing is said.
+fn signature_problem(did: &Did, keys: Keys<'_>, holds: impl Fn(&PublicKey) -> bool) -> Option<String> {
+    let signers = keys_of(did, keys);
+    let is_signed = signers.is_empty() || signers.iter().any(holds);
+    (!is_signed).then(|| unproven_text(did))
 }
 
 fn publication_agrees(row: &ManifestRow, logged: &[Logged]) -> bool {
@@ -119,25 +122,36 @@ fn statements_check(
         .select(StatementRow::as_select())
         .load(conn)?;
     for row in rows {
-        if !statement_holds(&row, manifest, keys).unwrap_or(false) {
-            findings.push(finding("statements", &row.key_text(), "its signature does not hold"));
+        let problem = statement_problem(&row, manifest, keys);
+        let problem = problem.unwrap_or_else(|_unreadable| Some("it cannot be read".to_owned()));
+        if let Some(problem) = problem {
+            findings.push(finding("statements", &row.key_text(), &problem));
         }
     }
     Ok(())
 }
 
-fn statement_holds(row: &StatementRow, manifest: &Manifest, keys: Keys<'_>) -> Result<bool, PublisherError> {
-    let signers = keys_of(&row.did, keys);
-    if row.kind == StatementKind::Acceptance.as_str() {
+fn statement_problem(
+    row: &StatementRow,
+    manifest: &Manifest,
+    keys: Keys<'_>,
+) -> Result<Option<String>, PublisherError> {
+    let is_acceptance = row.kind == StatementKind::Acceptance.as_str();
+    let (by, unproven) = if is_acceptance {
         let acceptance: Acceptance = row.message()?;
-        let is_theirs = acceptance.contributor().canonical() == row.did;
         let holds = |key: &PublicKey| acceptance.verify(manifest, key).is_ok();
-        return Ok(is_theirs && (signers.is_empty() || signers.iter().any(holds)));
+        let unproven = signature_problem(&row.did, keys, holds);
+        (acceptance.contributor().canonical(), unproven)
+    } else {
+        let endorsement: Endorsement = row.message()?;
+        let holds = |key: &PublicKey| endorsement.verify(manifest, key).is_ok();
+        let unproven = signature_problem(&row.did, keys, holds);
+        (endorsement.endorser().canonical(), unproven)
+    };
+    if by != row.did {
+        return Ok(Some("somebody else has signed it".to_owned()));
     }
-    let endorsement: Endorsement = row.message()?;
-    let is_theirs = endorsement.endorser().canonical() == row.did;
-    let holds = |key: &PublicKey| endorsement.verify(manifest, key).is_ok();
-    Ok(is_theirs && (signers.is_empty() || signers.iter().any(holds)))
+    Ok(unproven)
 }
 
 /// The keys of a DID: those that the caller knows, and the one that the DID contains.

@@ -7,6 +7,7 @@ use futures::StreamExt;
 use imajin_fair::{Manifest, ManifestId, Sources};
 use imajin_kernel::Problem;
 use imajin_publisher_api::{Chain, ChainFetch, ChainGather, ChainOf, ChainRefusal, ChainWork, KeptWhere, MissingWork};
+use url::Url;
 
 use crate::Publisher;
 use crate::check::{Checked, signature_finding};
@@ -32,7 +33,7 @@ impl Publisher {
                 let mut found = self.works_find(vec![id]).await?;
                 found.pop().ok_or_else(|| Problem::not_found("manifest"))?
             }
-            ChainOf::Record(record) => self.work_given(*record).await,
+            ChainOf::Record(record) => self.work_given(*record, request.shown_by.as_ref()).await,
         };
         let mut climb = Climb {
             work,
@@ -63,12 +64,12 @@ impl Publisher {
     }
 
     /// A work that the caller brings.
-    async fn work_given(&self, record: imajin_fair::ManifestRecord) -> ChainWork {
-        let identities = self.site.identities.as_ref();
-        match Checked::lenient(identities, record.clone()).await {
+    async fn work_given(&self, record: imajin_fair::ManifestRecord, shown_by: Option<&Url>) -> ChainWork {
+        let signers = self.signers(shown_by);
+        match Checked::lenient(&signers, record.clone()).await {
             Ok(checked) => state::checked_work(checked, KeptWhere::Given),
             Err(_error) => {
-                let finding = signature_finding(identities, &record.manifest).await;
+                let finding = signature_finding(&signers, &record.manifest).await;
                 // What others say about a manifest that is not as its author signed it has no meaning.
                 let bare = imajin_fair::ManifestRecord::new(record.manifest);
                 state::work(bare, finding, KeptWhere::Given)

@@ -1,6 +1,7 @@
 use imajin_fair::{AcceptanceError, EndorsementError, LineageError, ManifestError, SignatureError};
 use imajin_kernel::{Code, Problem};
 use imajin_store::StoreError;
+use imajin_web::SignerError;
 
 use crate::SERVICE;
 
@@ -38,12 +39,9 @@ pub enum PublisherError {
     /// The author's signature.
     #[error("{0}.")]
     Signature(#[from] SignatureError),
-    /// The key of whoever signed is not to be found.
-    #[error("the key of {did} is not to be found, so what it signed cannot be checked.")]
-    NoKey {
-        /// Who signed.
-        did: imajin_did::Did,
-    },
+    /// The key of whoever signed.
+    #[error("{0}.")]
+    Signer(#[from] SignerError),
     /// A countersignature.
     #[error("{0}.")]
     Acceptance(#[from] AcceptanceError),
@@ -91,7 +89,7 @@ impl PublisherError {
             Self::State { .. } => Code::Conflict,
             Self::Manifest(error) => error.code(),
             Self::Signature(error) => error.code(),
-            Self::NoKey { .. } => Code::BadSignature,
+            Self::Signer(error) => error.code(),
             Self::Acceptance(error) => error.code(),
             Self::Endorsement(error) => error.code(),
             Self::Lineage(error) => error.code(),
@@ -116,6 +114,8 @@ impl From<PublisherError> for Problem {
             PublisherError::Signature(SignatureError::Unsigned) => {
                 problem.hint("Its author signs it: imajin fair sign FILE.")
             }
+            PublisherError::Signer(SignerError::Outdated { .. }) => problem
+                .hint("The work is signed again with a key that counts: imajin fair sign, or imajin fair accept."),
             _ => problem,
         }
     }

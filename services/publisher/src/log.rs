@@ -5,8 +5,7 @@ use imajin_fair::ManifestId;
 use imajin_kernel::id::{CheckoutId, ContentId};
 use imajin_store::Conn;
 use imajin_store::mutation::{self, Mutation, Proof};
-use imajin_web::{Custody, Verified};
-use serde::Serialize;
+use imajin_web::Verified;
 
 use crate::PublisherError;
 use crate::context::Context;
@@ -80,7 +79,7 @@ pub(crate) fn signed_append(
     object: String,
     body: &[u8],
 ) -> Result<(), PublisherError> {
-    let mutation = mutation_of(verified, action, object, body);
+    let mutation = Mutation::signed(verified.proof(), action, object, body);
     mutation::append(conn, &context.writer, &mutation)?;
     Ok(())
 }
@@ -94,38 +93,12 @@ pub(crate) fn publication_append(
     object: String,
     body: &[u8],
 ) -> Result<(), PublisherError> {
-    let mutation = mutation_of(verified, FAIR_PUBLISH, object, body);
+    let mutation = Mutation::signed(verified.proof(), FAIR_PUBLISH, object, body);
     mutation::append_without_body(conn, &context.writer, &mutation)?;
     Ok(())
 }
 
-fn mutation_of<'a>(verified: &Verified, action: &'a str, object: String, body: &[u8]) -> Mutation<'a> {
-    Mutation {
-        owner: verified.did().clone(),
-        action,
-        object,
-        body: body.to_vec(),
-        proof: Proof::Http(verified.proof().clone()),
-    }
-}
-
-/// The proof beside a row: what was signed, by whom, and who held the key.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RowProof<'a> {
-    did: &'a Did,
-    base: &'a str,
-    signature: imajin_did::Signature,
-    custody: Custody,
-}
-
 /// What is stored with a row as its proof: JSON.
 pub(crate) fn proof_text(verified: &Verified) -> Result<String, PublisherError> {
-    let proof = verified.proof();
-    crate::rows::json_text(&RowProof {
-        did: &proof.did,
-        base: &proof.base,
-        signature: proof.signature,
-        custody: verified.custody(),
-    })
+    crate::rows::json_text(&verified.row_proof())
 }

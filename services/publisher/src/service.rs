@@ -5,19 +5,21 @@ use imajin_fair::{Acceptance, ManifestId, ManifestRecord};
 use imajin_kernel::{Code, Problem};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_publisher_api::{
-    AcceptanceKeep, ChainFetch, ChainGather, ChainOf, ChainWork, KeeperClient, KeptWhere, Published, RecordKept,
-    SignatureFinding,
+    AcceptanceKeep, ChainFetch, ChainGather, ChainOf, ChainWork, KeeperClient, KeptWhere, ManifestPage, ManifestsKept,
+    Published, RecordKept, SignatureFinding,
 };
 use imajin_store::{Conn, Db, Sealer, StoreError, mutation, nonce};
 use imajin_web::{Authorised, OperatorTier, ServiceRoutes, Site, SoftTier};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use url::Url;
 
-use crate::check::{Checked, acceptance_check};
+use crate::check::{Checked, Signers, acceptance_check};
 use crate::content::downloads::Downloads;
 use crate::content::files::Files;
 use crate::context::Context;
 use crate::domain::find::{self, copies_due, record_find, records_find};
+use crate::domain::list::{self, Wanted};
 use crate::domain::state::{self, fair_url, kept_work};
 use crate::domain::store::{self, NewAcceptance, NewManifest};
 use crate::fetch::Fetcher;
@@ -193,6 +195,11 @@ impl Publisher {
             .await
     }
 
+    /// Who finds the keys of those who have signed a record that the node at `shown_by` shows.
+    pub(crate) fn signers<'a>(&'a self, shown_by: Option<&'a Url>) -> Signers<'a> {
+        Signers::new(self.site.identities.as_ref(), shown_by)
+    }
+
     /// The works of this node among these: of the library, and of the keeper.
     pub(crate) async fn works_find(&self, ids: Vec<ManifestId>) -> Result<Vec<ChainWork>, Problem> {
         let wanted = ids.clone();
@@ -215,6 +222,29 @@ impl Publisher {
             Some(keeper) if id.names_a_digest() => keeper.record_kept(RecordKept { id: id.clone() }).await,
             _ => Ok(None),
         }
+    }
+
+    /// A page of an author's manifests: of the library, and of the keeper.
+    pub(crate) async fn list(&self, wanted: Wanted) -> Result<ManifestPage, Problem> {
+        let kept = match &self.keeper {
+            Some(keeper) => {
+                let asked = ManifestsKept {
+                    author: wanted.author.clone(),
+                    after: wanted.after.clone(),
+                    limit: wanted.read_limit(),
+                };
+                keeper.manifests_kept(asked).await?
+            }
+            None => Vec::new(),
+        };
+        let public = self.site.public.clone();
+        let listed = self.read(move |conn, context| {
+            let ids: Vec<ManifestId> = kept.iter().map(|card| card.place.id.clone()).collect();
+            let twice = list::library_has(conn, &ids)?;
+            let library = list::library_list(conn, &context.sealer, &wanted)?;
+            Ok(list::page(&public, &wanted, library, kept, &twice))
+        });
+        Ok(listed.await?)
     }
 
     /// A record of this node.
@@ -244,10 +274,11 @@ impl Publisher {
             }
             .into());
         }
-        let checked = Checked::strict(self.site.identities.as_ref(), record).await?;
+        let checked = Checked::strict(&self.signers(None), record).await?;
         let chain = self.gather(ChainGather {
             of: ChainOf::Record(Box::new(checked.record().clone())),
             fetch: ChainFetch::Keep,
+            shown_by: None,
         });
         chain.await?.require_sound()?;
         let new = NewManifest {
@@ -282,7 +313,7 @@ impl Publisher {
                 .await?
                 .ok_or_else(unknown);
         };
-        acceptance_check(self.site.identities.as_ref(), &kept.record.manifest, &acceptance).await?;
+        acceptance_check(&self.signers(None), &kept.record.manifest, &acceptance).await?;
         let new = NewAcceptance {
             id: id.clone(),
             acceptance,
@@ -302,6 +333,17 @@ impl Publisher {
         body: Vec<u8>,
     ) -> Result<ManifestRecord, Problem> {
         let endorsed = id.clone();
+        let wanted = id.clone();
+        let is_here = self
+            .read(move |conn, context| Ok(record_find(conn, context, &wanted)?.is_some()))
+            .await?;
+        if !is_here && self.record_kept(&id).await?.is_some() {
+            return Err(PublisherError::State {
+                detail: format!("{id} is kept with the goods that it is the manifest of."),
+                hint: "The node sells along it already, and endorses what is in its library.",
+            }
+            .into());
+        }
         self.write(move |conn, context| store::endorsement_make(conn, context, &endorsed, &verified, &body))
             .await?;
         self.record_require(&id).await

@@ -205,6 +205,7 @@ impl Publisher {
         let chain = self.gather(ChainGather {
             of: ChainOf::Id(manifest.clone()),
             fetch: ChainFetch::Never,
+            shown_by: None,
         });
         let chain = chain.await?;
         let sources = chain.paid_sources().into_iter().map(|source| GoodsSource {

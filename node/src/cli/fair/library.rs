@@ -5,13 +5,16 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use imajin_did::Did;
 use imajin_fair::{Acceptance, ManifestId, ManifestRecord};
-use imajin_publisher_api::{Chain, Published};
+use imajin_publisher_api::{Chain, ManifestCard, ManifestPage, Published};
 use serde_json::Value;
-use url::Url;
+use url::{Url, form_urlencoded};
 
 use super::files::{manifest_of, manifest_write, refusal};
+use super::signers::SignerLogs;
 use super::{local, record_read};
+use crate::cli::key_log::PublishedLog;
 use crate::cli::{CommandError, KeyArg, NodeArg, Output};
 
 /// Publish a manifest in a node's library.
@@ -49,6 +52,33 @@ pub(in crate::cli) struct AcceptArgs {
     id: ManifestId,
 }
 
+/// Have the node endorse a manifest of its library with its own key. Only for whoever runs it.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct EndorseArgs {
+    #[command(flatten)]
+    node: NodeArg,
+    #[command(flatten)]
+    key: KeyArg,
+    /// The manifest's id.
+    id: ManifestId,
+}
+
+/// List what somebody has published at a node.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ListArgs {
+    #[command(flatten)]
+    node: NodeArg,
+    /// The author: a DID or a handle.
+    #[arg(value_name = "DID")]
+    author: String,
+    /// At most so many, the newest.
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<u32>,
+    /// Where the last list ended.
+    #[arg(long, value_name = "CURSOR")]
+    cursor: Option<String>,
+}
+
 impl PublishArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let record = match record_read(&self.file) {
@@ -80,7 +110,10 @@ impl FetchArgs {
         })?;
         let chain = named.chain(&self.node).await?;
         let record = &chain.work.record;
-        checked(record)?;
+        checked(
+            record,
+            &SignerLogs::of_chain(&chain, &named.node_arg(&self.node)).await?,
+        )?;
         match &self.out {
             Some(out) => {
                 manifest_write(out, &record.manifest)?;
@@ -104,6 +137,49 @@ impl AcceptArgs {
         let path = format!("/publisher/api/fair/{}/accept", self.id);
         let record: Value = client.send("POST", &path, &acceptance, None).await?;
         output.result(&record, |_record| format!("{} accepts {}.", client.did(), self.id));
+        Ok(())
+    }
+}
+
+impl EndorseArgs {
+    pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
+        let client = self.node.signing(&self.key)?;
+        let path = format!("/publisher/api/fair/{}/endorse", self.id);
+        let record: Value = client.send("POST", &path, &Value::Null, None).await?;
+        output.result(&record, |_record| format!("The node endorses {}.", self.id));
+        Ok(())
+    }
+}
+
+impl ListArgs {
+    pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
+        let client = self.node.client()?;
+        let author = match self.author.parse::<Did>() {
+            Ok(did) => did,
+            Err(_handle) => PublishedLog::fetch(&client, &self.author).await?.did,
+        };
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("author", author.as_str());
+        if let Some(limit) = self.limit {
+            query.append_pair("limit", &limit.to_string());
+        }
+        if let Some(cursor) = &self.cursor {
+            query.append_pair("cursor", cursor);
+        }
+        let path = format!("/publisher/api/fair?{}", query.finish());
+        let page: ManifestPage = client.get(&path).await?;
+        output.result(&page, |page| {
+            let line = |card: &ManifestCard| {
+                let title = card.title.as_deref().unwrap_or("untitled");
+                format!("{}  {}  {title}", card.published_at, card.id)
+            };
+            let mut lines: Vec<String> = page.manifests.iter().map(line).collect();
+            if lines.is_empty() {
+                lines.push(format!("{} has published nothing here.", self.author));
+            }
+            lines.extend(page.cursor.iter().map(|cursor| format!("more with --cursor {cursor}")));
+            lines.join("\n")
+        });
         Ok(())
     }
 }
@@ -137,12 +213,17 @@ impl Named {
         Some(Self { id, node: Some(node) })
     }
 
-    /// The work and everything behind it, as a node has it.
-    pub(super) async fn chain(&self, node: &NodeArg) -> Result<Chain, CommandError> {
-        let node = NodeArg {
+    /// The node to ask.
+    pub(super) fn node_arg(&self, node: &NodeArg) -> NodeArg {
+        NodeArg {
             node: self.node.clone().unwrap_or_else(|| node.node.clone()),
             ca: node.ca.clone(),
-        };
+        }
+    }
+
+    /// The work and everything behind it, as a node has it.
+    pub(super) async fn chain(&self, node: &NodeArg) -> Result<Chain, CommandError> {
+        let node = self.node_arg(node);
         let path = format!("/publisher/api/fair/{}/chain", self.id);
         let chain: Chain = node.client()?.get(&path).await?;
         let found = std::iter::once(&chain.work).chain(&chain.sources);
@@ -165,9 +246,9 @@ impl Named {
     }
 }
 
-/// Checks the signatures of a record, as far as the DIDs are keys themselves.
-fn checked(record: &ManifestRecord) -> Result<(), CommandError> {
-    let standing = record.verify(&|_did| None);
+/// Checks the signatures of a record with the keys that counted when they were made.
+fn checked(record: &ManifestRecord, logs: &SignerLogs) -> Result<(), CommandError> {
+    let standing = record.verify(&|did, at| logs.keys(did, at));
     standing
         .map(drop)
         .map_err(|error| refusal(Path::new(record.manifest.id.as_str()), &error))

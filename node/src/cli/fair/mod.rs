@@ -11,6 +11,7 @@ mod new;
 mod plan;
 mod show;
 mod sign;
+mod signers;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -62,6 +63,10 @@ pub(super) enum FairCommand {
     Fetch(library::FetchArgs),
     /// Sign that a split is right in which you have a share. Until then your share is held.
     Accept(library::AcceptArgs),
+    /// Have the node endorse a manifest of its library: for its operator.
+    Endorse(library::EndorseArgs),
+    /// List what somebody has published at a node.
+    List(library::ListArgs),
     /// Convert a manifest of MJN RFC-0001, Imajin 1.0 or Imajin 1.1, and check its own signatures.
     Import(import::ImportArgs),
     /// Make a manifest from the history of a git repository.
@@ -84,6 +89,8 @@ impl FairCommand {
             Self::Publish(args) => args.run(output).await,
             Self::Fetch(args) => args.run(output).await,
             Self::Accept(args) => args.run(output).await,
+            Self::Endorse(args) => args.run(output).await,
+            Self::List(args) => args.run(output).await,
             Self::Import(args) => args.run(output),
             Self::FromGit(args) => args.run(output),
             Self::Claims(args) => args.run(output),

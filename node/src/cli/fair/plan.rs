@@ -11,6 +11,7 @@ use imajin_money::{Amount, Asset, Money};
 use serde_json::{Value, json};
 
 use super::library::Named;
+use super::signers::SignerLogs;
 use super::{file_read, local, record_read};
 use crate::cli::{CommandError, NodeArg, Output};
 
@@ -59,22 +60,30 @@ impl PlanArgs {
             .iter()
             .map(|path| record_read(path))
             .collect::<Result<Vec<_>, _>>()?;
+        let mut logs = SignerLogs::default();
         let goods = match Named::of(&self.manifest) {
             None => record_read(&self.manifest)?,
             Some(named) => {
                 let chain = named.chain(&self.node).await?;
+                logs = SignerLogs::of_chain(&chain, &named.node_arg(&self.node)).await?;
                 sources.extend(chain.sources.into_iter().map(|work| work.record));
                 chain.work.record
             }
         };
-        self.show(&goods, &sources, output)
+        self.show(&goods, &sources, &logs, output)
     }
 
-    fn show(self, goods: &ManifestRecord, sources: &[ManifestRecord], output: Output) -> Result<(), CommandError> {
+    fn show(
+        self,
+        goods: &ManifestRecord,
+        sources: &[ManifestRecord],
+        logs: &SignerLogs,
+        output: Output,
+    ) -> Result<(), CommandError> {
         let mut accepted: BTreeMap<ManifestId, BTreeSet<Did>> = BTreeMap::new();
         for record in sources.iter().chain([goods]) {
             let by = accepted.entry(record.manifest.id.clone()).or_default();
-            match accepted_by(record)? {
+            match accepted_by(record, logs)? {
                 Some(dids) => by.extend(dids),
                 None => output.note(&format!("{} is not signed: a draft.", record.manifest.id)),
             }
@@ -154,11 +163,11 @@ impl PlanArgs {
 }
 
 /// Who has accepted, if the manifest is signed; every signature there is is checked.
-fn accepted_by(record: &ManifestRecord) -> Result<Option<BTreeSet<Did>>, CommandError> {
+fn accepted_by(record: &ManifestRecord, logs: &SignerLogs) -> Result<Option<BTreeSet<Did>>, CommandError> {
     if record.manifest.signature.is_none() {
         return Ok(None);
     }
-    let standing = record.verify(&|_did| None);
+    let standing = record.verify(&|did, at| logs.keys(did, at));
     let standing = standing.map_err(|error| local(format!("{}: {error}", record.manifest.id)))?;
     Ok(Some(standing.accepted_by))
 }

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use imajin_did::{Did, PublicKey};
-use imajin_fair::{LineageError, ManifestId, RecordError, SignatureError};
+use imajin_fair::{LineageError, Manifest, ManifestId, RecordError, SignatureError};
 use imajin_fair_embed::{Place, Report, Verdict, Work};
 use imajin_publisher_api::Chain;
 use serde::Serialize;
@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::files::{name, open, refusal, sidecar, sidecar_read};
 use super::library::Named;
 use super::show::{ShownShare, shares, shares_text};
+use super::signers::SignerLogs;
 use crate::cli::{CommandError, NodeArg, Output};
 
 /// What is checked.
@@ -20,7 +21,7 @@ pub(in crate::cli) struct VerifyArgs {
     file: PathBuf,
     #[command(flatten)]
     node: NodeArg,
-    /// The signer's public key, as a multikey (`z6Mk…`) or 64 hex digits, where the DID is not made of the key.
+    /// The signer's public key, as a multikey (`z6Mk…`) or 64 hex digits, where it is not the one that the DID is.
     #[arg(long, value_name = "KEY", value_parser = key_parse)]
     key: Option<PublicKey>,
 }
@@ -50,8 +51,8 @@ fn key_parse(text: &str) -> Result<PublicKey, String> {
 impl VerifyArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let verified = match Named::of(&self.file) {
-            Some(named) => named.chain(&self.node).await.map(|chain| self.chain_verified(&chain)),
-            None => self.report().map(|report| Verified::of(&self.file, report)),
+            Some(named) => self.named_verified(&named).await,
+            None => self.file_verified().await,
         };
         let verified = match verified {
             Ok(verified) => verified,
@@ -70,13 +71,21 @@ impl VerifyArgs {
         }
     }
 
+    async fn named_verified(&self, named: &Named) -> Result<Verified, CommandError> {
+        let chain = named.chain(&self.node).await?;
+        let logs = SignerLogs::of_chain(&chain, &named.node_arg(&self.node)).await?;
+        Ok(self.chain_verified(&chain, &logs))
+    }
+
     /// What can be said of a manifest without the work that it is about: the signatures of the whole chain, and that it
     /// is complete and permitted. The node's own findings do not count.
-    fn chain_verified(&self, chain: &Chain) -> Verified {
+    fn chain_verified(&self, chain: &Chain, logs: &SignerLogs) -> Verified {
         let (mut verdict, mut reason) = (Verdict::Intact, None);
         for work in std::iter::once(&chain.work).chain(&chain.sources) {
-            let key = self.key;
-            let checked = work.record.verify(&|_did| key);
+            let given = |did: &Did| self.key.filter(|_key| did.public_key().is_none());
+            let checked = work
+                .record
+                .verify(&|did, at| logs.keys(did, at).or_else(|| given(did).map(|key| vec![key])));
             let (found, why) = match checked {
                 Ok(_standing) => continue,
                 Err(error @ RecordError::Signature(SignatureError::Unsigned)) => (Verdict::Unsigned, error),
@@ -115,12 +124,41 @@ impl VerifyArgs {
         }
     }
 
-    fn report(&self) -> Result<Report, CommandError> {
+    /// A file is checked without asking anybody. Only when the key that the DID is has not signed it, its signer's key
+    /// log is asked for: the key may have been replaced.
+    async fn file_verified(&self) -> Result<Verified, CommandError> {
+        let mut report = self.report(self.key)?;
+        let is_open = report.verdict == Verdict::Broken && self.key.is_none() && report.content_matches != Some(false);
+        let signed = report.manifest.clone().filter(|_manifest| is_open);
+        let signer = signed.as_ref().and_then(Manifest::signer);
+        if let (Some(manifest), Some(signer)) = (&signed, signer) {
+            let logs = SignerLogs::of_all([signer.canonical()], &self.node)
+                .await
+                .unwrap_or_default();
+            for key in logs.keys(signer, manifest.signed_at()).unwrap_or_default() {
+                let with_key = self.report(Some(key))?;
+                if with_key.verdict != Verdict::Broken {
+                    report = with_key;
+                    break;
+                }
+            }
+            if report.verdict == Verdict::Broken {
+                let reason = report.reason.unwrap_or_default();
+                report.reason = Some(format!(
+                    "{reason}; or with a key that took the place of the first one: name it with --key, or with --node a \
+                     node that knows the signer"
+                ));
+            }
+        }
+        Ok(Verified::of(&self.file, report))
+    }
+
+    fn report(&self, key: Option<PublicKey>) -> Result<Report, CommandError> {
         let beside = sidecar_read(&self.file)?;
         let mut file = open(&self.file)?;
         let of_file = |error| refusal(&self.file, &error);
         let mut work = Work::open(&mut file, &name(&self.file)).map_err(of_file)?;
-        let key_of = |did: &Did| did.public_key().or(self.key);
+        let key_of = |did: &Did| key.or_else(|| did.public_key());
         work.verify(beside.as_deref(), &key_of).map_err(of_file)
     }
 }

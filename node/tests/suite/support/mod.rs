@@ -314,3 +314,27 @@ pub(crate) fn event_find(node: &Node, price: &str) -> Value {
         .unwrap()
         .clone()
 }
+
+/// An evening with ten places at 5.00, made by the command line: a draft, or published.
+pub(crate) fn event_create(node: &Node, key: &Path, splits: &[String], is_published: bool) -> Value {
+    let url = node.url();
+    let mut all = vec![
+        "event",
+        "create",
+        "--node",
+        &url,
+        "--key",
+        text(key),
+        "--title",
+        "Matinee",
+    ];
+    all.extend(["--starts", "2031-01-01T18:00:00Z", "--ends", "2031-01-01T20:00:00Z"]);
+    all.extend(["--tier", "Standard=5.00:10"]);
+    for split in splits {
+        all.extend(["--split", split]);
+    }
+    if is_published {
+        all.push("--publish");
+    }
+    imajin(&all).expect_success()
+}

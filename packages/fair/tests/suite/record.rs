@@ -1,4 +1,4 @@
-use imajin_did::Did;
+use imajin_did::{Did, Method};
 use imajin_fair::{Acceptance, Endorsement, HELD_FOR, HeldShare, Manifest, ManifestRecord, RecordError};
 use imajin_kernel::{Code, Span, Timestamp};
 use serde_json::json;
@@ -17,7 +17,7 @@ fn signed() -> Manifest {
         .unwrap()
 }
 
-fn nobody(_did: &Did) -> Option<imajin_did::PublicKey> {
+fn nobody(_did: &Did, _at: Option<Timestamp>) -> Option<Vec<imajin_did::PublicKey>> {
     None
 }
 
@@ -79,7 +79,8 @@ fn one_wrong_signature_makes_the_record_worthless() {
         .endorsements
         .push(Endorsement::sign(&key(9), elsewhere, &record.manifest, NOW).unwrap());
     assert!(matches!(record.verify(&nobody), Err(RecordError::NoKey { .. })));
-    assert!(record.verify(&|_did| Some(key(9).public())).is_ok());
+    let elsewheres = |did: &Did, _at| (did.method() == Method::Web).then(|| vec![key(8).public(), key(9).public()]);
+    assert!(record.verify(&elsewheres).is_ok());
 }
 
 #[test]

@@ -2,6 +2,7 @@ use diesel::prelude::*;
 use imajin_did::{Did, Keyring};
 use imajin_kernel::Env;
 use imajin_proof::digest::sha256;
+use imajin_proof::http_sig::VerifiedRequest;
 
 use super::erase::{ERASE_ACTION, erased_object};
 use super::row::{CheckpointRow, HeadRow, LogRow, genesis};
@@ -72,6 +73,19 @@ pub struct Mutation<'a> {
     pub body: Vec<u8>,
     /// By what right.
     pub proof: Proof,
+}
+
+impl<'a> Mutation<'a> {
+    /// A change by the signature of whoever sent this request.
+    pub fn signed(request: &VerifiedRequest, action: &'a str, object: String, body: &[u8]) -> Self {
+        Self {
+            owner: request.did.clone(),
+            action,
+            object,
+            body: body.to_vec(),
+            proof: Proof::Http(request.clone()),
+        }
+    }
 }
 
 /// Adds a mutation to the writer's chain, in the transaction of the change itself. Spends the nonce of a signed

@@ -15,6 +15,35 @@ pub struct FairPage {
     pub form: FairForm,
     /// What was found; nothing before anybody asked.
     pub view: Option<FairView>,
+    /// What the reader can do about it.
+    pub acts: FairActs,
+}
+
+/// What the reader can do about a manifest.
+#[derive(Debug, Clone, Default)]
+pub struct FairActs {
+    /// Sign for the split, as a contributor who has not.
+    pub accept: Option<FairAccept>,
+    /// Have the node endorse it.
+    pub endorse: bool,
+}
+
+/// Where a contributor signs for a split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FairAccept {
+    /// On this page, with the key in the browser.
+    Here,
+    /// At the node where the work is at home: the address of its page.
+    At(String),
+    /// Nowhere yet: the node holds the contributor's key.
+    OwnKey,
+}
+
+impl FairActs {
+    /// Whether this page signs something.
+    fn is_signed_here(&self) -> bool {
+        self.endorse || self.accept == Some(FairAccept::Here)
+    }
 }
 
 /// What is in the form.

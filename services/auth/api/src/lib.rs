@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use imajin_did::{Did, PublicKey};
 use imajin_kernel::{Problem, Timestamp};
 use imajin_proof::http_sig::SignedRequest;
-use imajin_web::{CallerKeys, Custody, Identities, SessionView, Tier, service_api};
+use imajin_web::{CallerKeys, Custody, Identities, SessionView, SignerAsked, SignerKeys, Tier, service_api};
 use serde::{Deserialize, Serialize};
 
 pub use account::{AccountExport, AccountRecord, GrantRecord, PasskeyRecord, SessionRecord};
@@ -25,6 +25,9 @@ service_api! {
     pub trait AuthApi, client AuthClient, service "auth" {
         /// The keys that may sign for a DID now. A DID that is not registered answers with the key in the DID itself.
         async fn caller_keys(CallerKeysRequest) -> CallerKeys;
+
+        /// The keys of a DID whose signatures of a moment count. See [`Identities::signer_keys`].
+        async fn signer_keys(SignerAsked) -> SignerKeys;
 
         /// The living session behind a token.
         async fn session_view(SessionViewRequest) -> Option<SessionView>;
@@ -190,6 +193,10 @@ pub struct SetupState {
 impl Identities for AuthClient {
     async fn caller_keys(&self, did: &Did) -> Result<CallerKeys, Problem> {
         AuthApi::caller_keys(&**self, CallerKeysRequest { did: did.clone() }).await
+    }
+
+    async fn signer_keys(&self, asked: &SignerAsked) -> Result<SignerKeys, Problem> {
+        AuthApi::signer_keys(&**self, asked.clone()).await
     }
 
     async fn holdings(&self, did: &Did) -> Result<Vec<Did>, Problem> {

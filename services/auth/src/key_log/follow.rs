@@ -78,8 +78,16 @@ impl Followed {
 /// A log that is followed, and where it is asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Following {
-    did: Did,
-    home: Option<Url>,
+    pub(super) did: Did,
+    pub(super) home: Option<Url>,
+}
+
+impl Following {
+    /// Where no home is known, a node that may know the identity.
+    pub(super) fn or_shown_by(self, node: Option<&Url>) -> Self {
+        let home = self.home.or_else(|| node.cloned());
+        Self { home, ..self }
+    }
 }
 
 /// Whether the log of this identity is to be followed: it is at home elsewhere, and somewhere that is known.
@@ -90,7 +98,7 @@ pub(crate) fn followed_from(
     did: &Did,
 ) -> Result<Option<Following>, AuthError> {
     let home = match identity {
-        Some(identity) if !identity.is_visitor() => return Ok(None),
+        Some(identity) if !identity.home_elsewhere => return Ok(None),
         Some(identity) => link_find(conn, sealer, &identity.did)?.map(|link| link.home_url),
         None => match mirrored_find(conn, sealer, did)? {
             Some((row, _state)) => row.source,
@@ -120,7 +128,7 @@ impl Auth {
 
     /// Asks for the log of an identity that was just looked up, if it is followed; whether to look it up again.
     pub(crate) async fn known_follow(&self, identity: Option<&Identity>, did: &Did) -> Result<bool, AuthError> {
-        if identity.is_some_and(|identity| !identity.is_visitor()) {
+        if identity.is_some_and(|identity| !identity.home_elsewhere) {
             return Ok(false);
         }
         let (identity, did, sealer) = (identity.cloned(), did.canonical(), self.sealer.clone());

@@ -45,7 +45,7 @@ pub struct MirrorOutcome {
 enum Subject {
     /// Registered at this node; the head that it had before.
     Own(Option<EntryHash>),
-    /// At home elsewhere, and has signed in here.
+    /// At home elsewhere, and has signed in or registered here.
     Visitor,
     Stranger,
 }
@@ -154,7 +154,7 @@ impl Version {
         let merged = self.merge(&stored, pin)?;
         let subject = match identity {
             None => Subject::Stranger,
-            Some(identity) if identity.is_visitor() => Subject::Visitor,
+            Some(identity) if identity.home_elsewhere => Subject::Visitor,
             Some(identity) => Subject::Own(identity.state.as_ref().and_then(|state| state.head)),
         };
         Ok(Prepared {

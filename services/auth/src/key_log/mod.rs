@@ -12,6 +12,7 @@ mod receipts;
 mod refusal;
 pub(crate) mod requests;
 mod rows;
+mod signers;
 
 use std::collections::BTreeMap;
 
@@ -261,7 +262,7 @@ pub(crate) fn published_find(
         return Ok(Some(Published {
             log: log_load(conn, sealer, &identity.did)?,
             state: identity.state.clone().unwrap_or_else(implicit),
-            mirrored: identity.is_visitor(),
+            mirrored: identity.home_elsewhere,
         }));
     }
     let Some(did) = did else { return Ok(None) };

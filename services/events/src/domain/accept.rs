@@ -2,7 +2,7 @@ use diesel::prelude::*;
 use imajin_fair::Acceptance;
 use imajin_kernel::id::EventId;
 use imajin_store::{Conn, SealedRow, is_unique_violation};
-use imajin_web::{Authorised, CallerKeys, SoftTier};
+use imajin_web::{Authorised, SignerKeys, SoftTier};
 
 use super::locks;
 use crate::context::Context;
@@ -15,8 +15,8 @@ use crate::{EventsError, log};
 pub(crate) struct NewAcceptance {
     pub(crate) event: EventId,
     pub(crate) acceptance: Acceptance,
-    /// Who may sign for the contributor now.
-    pub(crate) contributor: CallerKeys,
+    /// The keys with which the contributor could sign it then.
+    pub(crate) contributor: SignerKeys,
     /// Who brings it: the contributor, or the event's owner.
     pub(crate) verified: Authorised<SoftTier>,
     pub(crate) body: Vec<u8>,
@@ -30,7 +30,9 @@ pub(crate) fn acceptance_add(conn: &mut Conn, context: &Context, new: &NewAccept
     if !is_contributor {
         event.owner_require(new.verified.did())?;
     }
-    verify(&event.manifest()?, new)?;
+    let manifest = event.manifest()?;
+    let signed: Result<(), EventsError> = new.contributor.check(|key| new.acceptance.verify(&manifest, key));
+    signed?;
     let known: i64 = acceptances::table.find((new.event, &did)).count().get_result(conn)?;
     if known > 0 {
         return context.nonce_spend(conn, &new.verified);
@@ -53,15 +55,4 @@ pub(crate) fn acceptance_add(conn: &mut Conn, context: &Context, new: &NewAccept
         }),
         Ok(_row) => Ok(()),
     }
-}
-
-fn verify(manifest: &imajin_fair::Manifest, new: &NewAcceptance) -> Result<(), EventsError> {
-    let mut last = Err(imajin_proof::ProofError::NoKey.into());
-    for key in &new.contributor.keys {
-        last = new.acceptance.verify(manifest, key).map_err(EventsError::from);
-        if last.is_ok() {
-            break;
-        }
-    }
-    last
 }

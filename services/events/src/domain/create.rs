@@ -6,7 +6,7 @@ use imajin_kernel::id::{EventId, TierId};
 use imajin_proof::jcs;
 use imajin_store::idempotency::Outcome;
 use imajin_store::{Conn, SealedRow};
-use imajin_web::{Authorised, CallerKeys, KeyTier};
+use imajin_web::{Authorised, KeyTier, SignerKeys};
 
 use super::draft::{EventDraft, TierDraft};
 use crate::context::{Context, IdempotencyKey};
@@ -43,7 +43,7 @@ impl NewEvent {
     pub(crate) fn prepare(
         context: &Context,
         draft: EventDraft,
-        owner: &CallerKeys,
+        owner: &SignerKeys,
         verified: Authorised<KeyTier>,
         body: Vec<u8>,
         idempotency: Option<IdempotencyKey>,
@@ -158,8 +158,8 @@ fn tier_row(event_id: EventId, id: TierId, position: i64, tier: &TierDraft) -> R
     })
 }
 
-/// The author is the caller, and one of the caller's keys signed the manifest.
-fn manifest_verify(draft: &EventDraft, owner: &CallerKeys) -> Result<(), EventsError> {
+/// The author is the caller, and one of the caller's keys signed the manifest while it counted.
+fn manifest_verify(draft: &EventDraft, owner: &SignerKeys) -> Result<(), EventsError> {
     let is_owner = |did: &Did| did.canonical() == owner.did;
     let (author, signer) = (draft.manifest.author.as_ref(), draft.manifest.signer());
     if !author.is_some_and(is_owner) {
@@ -171,15 +171,5 @@ fn manifest_verify(draft: &EventDraft, owner: &CallerKeys) -> Result<(), EventsE
             "must be the caller's DID",
         ));
     }
-    let mut last = Err(EventsError::invalid(
-        "manifest.signature",
-        "the caller has no key to verify it with",
-    ));
-    for key in &owner.keys {
-        last = draft.manifest.verify_signature(key).map_err(EventsError::from);
-        if last.is_ok() {
-            break;
-        }
-    }
-    last
+    owner.check(|key| draft.manifest.verify_signature(key))
 }

@@ -22,6 +22,7 @@ on_both!(
     the_manifest_is_served_with_its_digest,
     contributors_accept_once,
     foreign_acceptances_are_refused,
+    what_was_signed_before_a_key_was_replaced_counts,
     the_calendar_file_is_escaped,
     an_unchanged_event_is_not_sent_again,
     the_api_is_described,
@@ -239,6 +240,32 @@ async fn foreign_acceptances_are_refused(backend: Backend) {
     let elsewhere = json!(Acceptance::sign(&mira, mira.did(), "fair_x".parse().unwrap(), now).unwrap());
     assert_eq!(world.post(&mira, &path, &elsewhere).await.code(), "invalid_request");
     assert!(world.event_again(&event).await.accepted.is_empty());
+}
+
+async fn what_was_signed_before_a_key_was_replaced_counts(backend: Backend) {
+    let world = World::new(backend).await;
+    let event = world.event(Some(5)).await;
+    let path = format!("/events/api/events/{}/fair/accept", event.id);
+    let (mira, before) = (key("mira"), world.env.now());
+    world.clock.advance(Span::hours(1));
+    let dids = [mira.did(), world.owner.did()].map(|did| (did, world.env.now()));
+    world.identities.replaced.lock().unwrap().extend(dids);
+    let accept = |at| json!(Acceptance::sign(&mira, mira.did(), event.manifest.id.clone(), at).unwrap());
+    let late = world.post(&world.owner, &path, &accept(world.env.now())).await;
+    assert_eq!(late.code(), "bad_signature");
+    assert!(late.detail().contains("a key that did not count"), "{}", late.detail());
+    let good = world.post(&world.owner, &path, &accept(before)).await;
+    assert_eq!(good.expect(StatusCode::OK).json()["accepted"], json!([mira.did()]));
+    // The same for the manifest of a new event.
+    let late = world
+        .post(&world.owner, "/events/api/events", &world.event_body(Some(5)))
+        .await;
+    assert_eq!(late.code(), "bad_signature");
+    assert!(late.detail().contains("a key that did not count"), "{}", late.detail());
+    let mut earlier = world.event_body(Some(5));
+    earlier["manifest"] = json!(event.manifest);
+    let good = world.post(&world.owner, "/events/api/events", &earlier).await;
+    good.expect(StatusCode::CREATED);
 }
 
 async fn the_calendar_file_is_escaped(backend: Backend) {

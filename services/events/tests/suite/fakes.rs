@@ -12,12 +12,14 @@ use imajin_pay_api::{
     PayApi, ReceiptFetch, ReceiptList, ReceiptView, SalesSummary, SalesSummaryRequest, SellerClient,
 };
 use imajin_web::macro_support::async_trait;
-use imajin_web::{CallerKeys, Custody, Identities, SessionView, Tier};
+use imajin_web::{CallerKeys, Custody, Identities, SessionView, SignerAsked, SignerKeys, Tier};
 
 /// Everybody with a key in their DID is registered, unless a test says otherwise. A session's token is the DID.
 #[derive(Default)]
 pub(crate) struct FakeIdentities {
     pub(crate) tiers: Mutex<HashMap<Did, Tier>>,
+    /// Whose first key counted only until then.
+    pub(crate) replaced: Mutex<HashMap<Did, Timestamp>>,
 }
 
 impl FakeIdentities {
@@ -38,6 +40,15 @@ impl Identities for FakeIdentities {
             tier,
             custody: Custody::Own,
         })
+    }
+
+    async fn signer_keys(&self, asked: &SignerAsked) -> Result<SignerKeys, Problem> {
+        let mut signer = SignerKeys::of_caller(self.caller_keys(&asked.did).await?, asked.at);
+        let until = self.replaced.lock().unwrap().get(&signer.did).copied();
+        if until.is_some_and(|until| asked.at.is_none_or(|at| at >= until)) {
+            signer.others = std::mem::take(&mut signer.keys);
+        }
+        Ok(signer)
     }
 
     async fn session_view(&self, token: &str) -> Result<Option<SessionView>, Problem> {

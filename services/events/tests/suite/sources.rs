@@ -7,7 +7,9 @@ use imajin_events_api::{EventView, OrderView};
 use imajin_fair::{Acceptance, Contributor, Manifest, ManifestRecord, Payee};
 use imajin_money::Share;
 use imajin_pay_api::{GoodsQuote, GoodsRef, SellerApi};
-use imajin_publisher_api::{AcceptanceKeep, ChainFetch, KeeperApi, PublisherClient, RecordKept};
+use imajin_publisher_api::{
+    AcceptanceKeep, ChainFetch, KeeperApi, ListPlace, ManifestsKept, PublisherClient, RecordKept,
+};
 use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
 
@@ -22,6 +24,7 @@ on_both!(
     the_quote_carries_the_works_that_a_share_leads_to,
     the_manifest_of_a_published_event_is_kept_for_everybody,
     an_acceptance_arrives_through_the_library,
+    an_author_finds_the_manifests_of_published_events,
 );
 
 /// A world with a library.
@@ -208,6 +211,52 @@ async fn the_manifest_of_a_published_event_is_kept_for_everybody(backend: Backen
         (event.header("link"), read.header("link")),
         (link.as_str(), link.as_str())
     );
+}
+
+async fn an_author_finds_the_manifests_of_published_events(backend: Backend) {
+    let world = World::new(backend).await;
+    let author = world.owner.did();
+    let listed = async |after: Option<ListPlace>, limit| {
+        let author = author.clone();
+        let asked = ManifestsKept { author, after, limit };
+        world.events.manifests_kept(asked).await.unwrap()
+    };
+    let mut made = Vec::new();
+    for number in 0..3 {
+        let mut body = world.event_body(Some(5));
+        body["title"] = json!(format!("Evening {number}"));
+        let answer = world.post(&world.owner, "/events/api/events", &body).await;
+        made.push(answer.expect(StatusCode::CREATED).parse::<EventView>());
+    }
+    assert_eq!(listed(None, 10).await, [], "drafts are their owner's alone");
+    for event in &made {
+        world.clock.advance(imajin_kernel::Span::seconds(1));
+        let path = format!("/events/api/events/{}/publish", event.id);
+        world.post(&world.owner, &path, &json!({})).await.expect(StatusCode::OK);
+    }
+    // All three are sold under one manifest, which counts since the first of them.
+    let cards = listed(None, 10).await;
+    assert_eq!(cards.len(), 1, "{cards:?}");
+    assert_eq!(cards[0].place.id, made[0].manifest.id);
+    let first = world.get(None, &format!("/events/api/events/{}", made[0].id)).await;
+    let published: EventView = first.expect(StatusCode::OK).parse();
+    assert_eq!(
+        cards[0].title,
+        published.manifest.title.clone().or(Some(published.title))
+    );
+    assert_eq!(listed(Some(cards[0].place.clone()), 10).await, []);
+    let later = ListPlace {
+        published_at: cards[0].place.published_at.plus(imajin_kernel::Span::seconds(1)),
+        ..cards[0].place.clone()
+    };
+    assert_eq!(listed(Some(later), 10).await, cards);
+    assert_eq!(listed(None, 0).await, []);
+    let nobody = ManifestsKept {
+        author: key("mira").did(),
+        after: None,
+        limit: 10,
+    };
+    assert_eq!(world.events.manifests_kept(nobody).await.unwrap(), []);
 }
 
 async fn an_acceptance_arrives_through_the_library(backend: Backend) {

@@ -102,7 +102,7 @@ impl Seller {
         let quote = GoodsQuote {
             title: "1 × Standard — An evening".to_owned(),
             price,
-            buyer: key(buyer).did(),
+            buyer: Some(key(buyer).did()),
             seller: key("organiser").did(),
             manifest,
             accepted: vec![key("mira").did(), key("jonas").did()],
@@ -157,7 +157,7 @@ impl Seller {
         let Some(order) = stock.orders.get_mut(&delivery.goods.id) else {
             return refused("There is no such order.");
         };
-        if order.quote.price != delivery.gross || order.quote.buyer != delivery.payer {
+        if order.quote.price != delivery.gross || order.quote.buyer.as_ref() != Some(&delivery.payer) {
             self.ether.wrong(format!("{} is paid wrongly", delivery.goods.id));
         }
         let retakes = matches!(order.state, OrderState::Expired | OrderState::Released);

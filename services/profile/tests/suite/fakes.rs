@@ -25,7 +25,7 @@ use imajin_profile_api::{Connected, ConnectionCheck, ConnectionsApi};
 use imajin_proof::attestation::{Attestation, Confidence, Statement};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_web::macro_support::async_trait;
-use imajin_web::{CallerKeys, Custody, SessionView, Tier};
+use imajin_web::{CallerKeys, Custody, SessionView, SignerAsked, SignerKeys, Tier};
 use serde_json::json;
 
 fn unasked<T>() -> Result<T, Problem> {
@@ -60,6 +60,11 @@ impl AuthApi for FakeAuth {
             tier: known.as_ref().map_or(Tier::Visitor, |view| view.tier),
             custody: known.map_or(Custody::Own, |view| view.custody),
         })
+    }
+
+    async fn signer_keys(&self, asked: SignerAsked) -> Result<SignerKeys, Problem> {
+        let caller = self.caller_keys(CallerKeysRequest { did: asked.did }).await?;
+        Ok(SignerKeys::of_caller(caller, asked.at))
     }
 
     async fn session_view(&self, request: SessionViewRequest) -> Result<Option<SessionView>, Problem> {

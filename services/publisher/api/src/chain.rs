@@ -4,6 +4,7 @@ use imajin_did::Did;
 use imajin_fair::{Manifest, ManifestId, ManifestRecord, Payee};
 use imajin_kernel::{Code, Problem};
 use serde::{Deserialize, Serialize};
+use url::Url;
 use utoipa::ToSchema;
 
 /// See [`crate::PublisherApi::chain_gather`].
@@ -13,6 +14,8 @@ pub struct ChainGather {
     pub of: ChainOf,
     /// Whether other nodes are asked for what is not here.
     pub fetch: ChainFetch,
+    /// The node that has shown the record, if another one did: it may know whose keys have signed it.
+    pub shown_by: Option<Url>,
 }
 
 /// What is done about works that are not here.

@@ -19,7 +19,7 @@ pub use content::{
     Article, ContentAsk, ContentCard, ContentFormat, ContentList, ContentPage, ContentSales, ContentSalesList,
     ContentSplit, ContentState, ContentUpload, ContentView, LibraryEntry, LibraryList, ReaderAccess,
 };
-pub use keeper::{AcceptanceKeep, KeeperApi, KeeperClient, RecordKept};
+pub use keeper::{AcceptanceKeep, KEPT_MAX, KeeperApi, KeeperClient, KeptCard, ListPlace, ManifestsKept, RecordKept};
 
 service_api! {
     /// What other services may ask of publisher.
@@ -34,7 +34,7 @@ service_api! {
         /// The manifest behind an address of another node, read once and not kept.
         async fn address_fetch(AddressFetch) -> ManifestRecord;
 
-        /// An author's manifests, the newest first.
+        /// An author's manifests, those of goods among them, the newest first.
         async fn manifest_list(ManifestList) -> ManifestPage;
 
         /// A work as somebody sees it; none when they may not know of it.

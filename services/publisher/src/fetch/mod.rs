@@ -14,7 +14,7 @@ use moka::future::Cache;
 use url::Url;
 
 use crate::PublisherConfig;
-use crate::check::Checked;
+use crate::check::{Checked, Signers};
 
 pub(crate) use hints::Hints;
 
@@ -89,7 +89,7 @@ impl Fetcher {
             match self
                 .read(&url)
                 .await
-                .map(|(record, bytes)| (self.believe(id, record), bytes))
+                .map(|(record, bytes)| (self.believe(id, record, &url), bytes))
             {
                 Ok((believed, bytes)) => match believed.await {
                     Ok(checked) => {
@@ -111,11 +111,11 @@ impl Fetcher {
     }
 
     /// Whether what was found is what was looked for.
-    async fn believe(&self, id: &ManifestId, record: ManifestRecord) -> Result<Checked, String> {
+    async fn believe(&self, id: &ManifestId, record: ManifestRecord, url: &Url) -> Result<Checked, String> {
         if record.manifest.id != *id {
             return Err("it answered with another manifest".to_owned());
         }
-        let checked = Checked::lenient(self.identities.as_ref(), record).await;
+        let checked = Checked::lenient(&Signers::new(self.identities.as_ref(), Some(url)), record).await;
         checked.map_err(|error| error.to_string())
     }
 
@@ -123,7 +123,7 @@ impl Fetcher {
     pub(crate) async fn refresh(&self, id: &ManifestId, url: &str) -> Result<Fetched, String> {
         let address = Url::parse(url).map_err(|_error| "its address is none".to_owned())?;
         let (record, _bytes) = self.read(&address).await.map_err(|problem| problem.detail)?;
-        let checked = self.believe(id, record).await?;
+        let checked = self.believe(id, record, &address).await?;
         let url = url.to_owned();
         Ok(Fetched { checked, url })
     }

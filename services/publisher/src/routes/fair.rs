@@ -97,6 +97,7 @@ pub(super) async fn chain_fetch(
     let gather = ChainGather {
         of: ChainOf::Id(id),
         fetch: ChainFetch::Keep,
+        shown_by: None,
     };
     Ok(Json(publisher.gather(gather).await?))
 }

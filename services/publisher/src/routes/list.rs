@@ -25,7 +25,7 @@ pub(super) struct ListParams {
 
 /// List an author's manifests
 ///
-/// Those that were published in this library, the newest first. What a service keeps with its goods is listed there.
+/// Those that were published here, in the library or with goods that they are the manifests of, the newest first.
 #[utoipa::path(
     get, path = "/api/fair", tag = "fair", params(ListParams),
     responses(

@@ -48,6 +48,7 @@ pub(super) async fn manifest_accept(
         (status = 401, description = "The signature is missing, wrong or used", body = ProblemDocument),
         (status = 403, description = "The caller does not run this node", body = ProblemDocument),
         (status = 404, description = "There is no such manifest in the library", body = ProblemDocument),
+        (status = 409, description = "It is kept with its goods, where nothing is endorsed", body = ProblemDocument),
     )
 )]
 pub(super) async fn manifest_endorse(

@@ -113,7 +113,15 @@ async fn the_chain_says_who_agrees_at_every_level(backend: Backend) {
 async fn given(world: &World, manifest: Manifest) -> Chain {
     let of = ChainOf::Record(Box::new(ManifestRecord::new(manifest)));
     let fetch = ChainFetch::Read;
-    world.publisher.chain_gather(ChainGather { of, fetch }).await.unwrap()
+    world
+        .publisher
+        .chain_gather(ChainGather {
+            of,
+            fetch,
+            shown_by: None,
+        })
+        .await
+        .unwrap()
 }
 
 async fn a_work_that_somebody_shows_is_judged_and_not_kept(backend: Backend) {

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use imajin_fair::Manifest;
+use imajin_fair::{Manifest, ManifestRecord};
 use imajin_testkit::{Backend, on_both};
 use imajin_web::Tier;
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ on_both!(
     one_id_has_one_document,
     a_name_that_is_no_digest_is_good_for_its_author_here,
     an_authors_manifests_are_listed_page_by_page,
+    the_manifests_of_goods_are_in_their_authors_list,
     an_address_without_a_manifest_is_not_found,
 );
 
@@ -258,6 +259,37 @@ async fn an_authors_manifests_are_listed_page_by_page(backend: Backend) {
         let answer = answer.expect(StatusCode::BAD_REQUEST);
         assert!(answer.detail().starts_with(detail), "{}", answer.detail());
     }
+}
+
+async fn the_manifests_of_goods_are_in_their_authors_list(backend: Backend) {
+    let world = World::new(backend).await;
+    let goods: Vec<Manifest> = (0..5)
+        .map(|number| signed("ada", &format!("Event {number}"), &json!({})))
+        .collect();
+    // One of them was published in the library before it was sold: it is listed once.
+    for manifest in [&goods[3], &signed("ada", "Song", &json!({}))] {
+        world.published(manifest.clone()).await;
+    }
+    let records = goods.iter().cloned().map(ManifestRecord::new);
+    world.shop.0.lock().unwrap().extend(records);
+    let (mut titles, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+    loop {
+        let path = format!("{FAIR}?author={}&limit=2{cursor}", did("ada"));
+        let page = world.get(&path).await.expect(StatusCode::OK).json();
+        let cards = page["manifests"].as_array().unwrap();
+        assert!(cards.len() <= 2);
+        titles.extend(cards.iter().map(|card| card["title"].as_str().unwrap().to_owned()));
+        pages += 1;
+        match page["cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(titles[..3], ["Event 4", "Event 2", "Event 1"]);
+    let mut of_one_moment = titles.split_off(3);
+    of_one_moment.sort();
+    assert_eq!(of_one_moment, ["Event 0", "Event 3", "Song"]);
+    assert_eq!(pages, 4, "the one that is left out leaves a short page");
 }
 
 async fn an_address_without_a_manifest_is_not_found(backend: Backend) {

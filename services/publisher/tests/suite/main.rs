@@ -5,6 +5,7 @@ mod audits;
 mod chains;
 mod library;
 mod nodes;
+mod rotated;
 mod statements;
 mod works;
 mod works_read;

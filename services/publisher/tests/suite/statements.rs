@@ -114,6 +114,16 @@ async fn the_operator_has_the_node_endorse(backend: Backend) {
     let ben = world.person("ben", Tier::Key);
     world.post(&ben, &path, &()).await.expect(StatusCode::FORBIDDEN);
     let operator = world.person("operator", Tier::Operator);
+    let goods = shared("Concert");
+    world.shop.0.lock().unwrap().push(ManifestRecord::new(goods.clone()));
+    let kept = world
+        .post(&operator, &format!("{FAIR}/{}/endorse", goods.id), &())
+        .await;
+    assert_eq!(kept.expect(StatusCode::CONFLICT).code(), "conflict");
+    let unknown = world
+        .post(&operator, &format!("{FAIR}/fair_nothing/endorse"), &())
+        .await;
+    unknown.expect(StatusCode::NOT_FOUND);
     for _twice in 0..2 {
         let answer = world.post(&operator, &path, &()).await;
         let record: ManifestRecord = answer.expect(StatusCode::OK).parse();

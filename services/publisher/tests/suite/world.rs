@@ -8,25 +8,40 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use diesel::connection::Connection;
-use imajin_did::{Did, Keyring, SecretKey};
+use imajin_did::{Did, Keyring, PublicKey, SecretKey};
 use imajin_fair::{Acceptance, Manifest, ManifestId, ManifestRecord};
-use imajin_kernel::{Env, ManualClock, Problem, Timestamp};
+use imajin_kernel::{Env, ManualClock, Problem, Span, Timestamp};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
 use imajin_publisher::{MIGRATIONS, Publisher, PublisherConfig, PublisherDeps, audit};
-use imajin_publisher_api::{AcceptanceKeep, KeeperApi, KeeperClient, RecordKept};
+use imajin_publisher_api::{AcceptanceKeep, KeeperApi, KeeperClient, KeptCard, ListPlace, ManifestsKept, RecordKept};
 use imajin_store::{Conn, Db, Finding, Location, Options, StoreError};
 use imajin_testkit::{Answer, Backend, Place, TestDatabase};
 use imajin_web::{
-    CallerKeys, Custody, Identities, Limits, PublicBase, Reach, SessionView, ShellOptions, Site, Tier, shell,
+    CallerKeys, Custody, Identities, Limits, PublicBase, Reach, SessionView, ShellOptions, SignerAsked, SignerKeys,
+    Site, Tier, shell,
 };
 use serde_json::{Value, json};
 
 pub(crate) const PUBLIC: &str = "http://node.test:7000";
 pub(crate) const FAIR: &str = "/publisher/api/fair";
 
-/// Who is registered, with which tier. Every key of a DID is the one that it is made of.
+/// Who is registered, with which tier. The key of a DID is the one that it is made of, unless it was rotated.
 #[derive(Default)]
-pub(crate) struct Register(Mutex<BTreeMap<Did, Tier>>);
+pub(crate) struct Register(Mutex<BTreeMap<Did, Tier>>, Mutex<BTreeMap<Did, Rotation>>);
+
+/// A key that took the place of the first one.
+#[derive(Clone)]
+pub(crate) struct Rotation {
+    pub(crate) key: PublicKey,
+    pub(crate) at: Timestamp,
+}
+
+impl Register {
+    pub(crate) fn rotate(&self, did: &Did, key: &SecretKey, at: Timestamp) {
+        let key = key.public();
+        self.1.lock().unwrap().insert(did.canonical(), Rotation { key, at });
+    }
+}
 
 #[async_trait]
 impl Identities for Register {
@@ -42,6 +57,20 @@ impl Identities for Register {
             tier: tier.unwrap_or(Tier::Visitor),
             custody: Custody::Own,
         })
+    }
+
+    async fn signer_keys(&self, asked: &SignerAsked) -> Result<SignerKeys, Problem> {
+        let caller = self.caller_keys(&asked.did).await?;
+        let rotation = self.1.lock().unwrap().get(&caller.did).cloned();
+        let mut signer = SignerKeys::of_caller(caller, asked.at);
+        if let Some(Rotation { key, at }) = rotation {
+            if asked.at.is_none_or(|signed| signed >= at) {
+                signer.others = std::mem::replace(&mut signer.keys, vec![key]);
+            } else {
+                signer.keys.push(key);
+            }
+        }
+        Ok(signer)
     }
 
     /// A session's token is the DID.
@@ -68,6 +97,25 @@ impl KeeperApi for Shop {
     async fn record_kept(&self, request: RecordKept) -> Result<Option<ManifestRecord>, Problem> {
         let goods = self.0.lock().unwrap();
         Ok(goods.iter().find(|record| record.manifest.id == request.id).cloned())
+    }
+
+    /// Each manifest of the shop is there since the second of its number.
+    async fn manifests_kept(&self, wanted: ManifestsKept) -> Result<Vec<KeptCard>, Problem> {
+        let goods = self.0.lock().unwrap();
+        let cards = goods.iter().zip(0..).map(|(record, number)| KeptCard {
+            place: ListPlace {
+                published_at: now().plus(Span::seconds(number)),
+                id: record.manifest.id.clone(),
+            },
+            title: record.manifest.title.clone(),
+            kind: record.manifest.kind.clone(),
+        });
+        let mut cards: Vec<KeptCard> = cards
+            .filter(|card| wanted.after.as_ref().is_none_or(|after| card.place < *after))
+            .collect();
+        cards.sort_by(|one, other| other.place.cmp(&one.place));
+        cards.truncate(usize::try_from(wanted.limit).unwrap());
+        Ok(cards)
     }
 
     async fn acceptance_keep(&self, keep: AcceptanceKeep) -> Result<Option<ManifestRecord>, Problem> {

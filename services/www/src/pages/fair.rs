@@ -6,12 +6,12 @@ use imajin_fair::{Manifest, ManifestId, ManifestRecord, Payee};
 use imajin_kernel::{Code, Problem};
 use imajin_money::Money;
 use imajin_publisher_api::{AddressFetch, Chain, ChainFetch, ChainGather, ChainOf, PublisherClient, RecordFetch};
-use imajin_ui::{FairForm, FairPage, render, render_status};
+use imajin_ui::{FairActs, FairForm, FairPage, render, render_status};
 use imajin_web::{Failure, PathParams, QueryParams, SessionView, Viewer, fair, status_of};
 use serde::Deserialize;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
-use super::fair_view::{FileFinding, view_of};
+use super::fair_view::{FileFinding, acts_of, view_of};
 use crate::{AppState, Www};
 
 const AMOUNT_DEFAULT: &str = "10.00";
@@ -79,8 +79,13 @@ pub(super) async fn find(
             );
         }
         let gross = query.gross()?;
+        let shown_by = Url::parse(&wanted).ok();
         let record = www.publisher()?.address_fetch(AddressFetch { url: wanted }).await?;
-        let given = Given { record, file: None };
+        let given = Given {
+            record,
+            file: None,
+            shown_by,
+        };
         www.fair_shown(viewer.session.as_ref(), query.form(None), given, &gross)
             .await
     };
@@ -119,6 +124,7 @@ pub(super) async fn show(
     let gather = ChainGather {
         of: ChainOf::Id(id),
         fetch: ChainFetch::Keep,
+        shown_by: None,
     };
     let answer = async {
         let gross = query.gross()?;
@@ -144,6 +150,8 @@ pub(super) struct Given {
     pub(super) record: ManifestRecord,
     /// What came out of checking the file that it was in, if it was in one.
     pub(super) file: Option<FileFinding>,
+    /// The address that it was read from.
+    pub(super) shown_by: Option<Url>,
 }
 
 impl Www {
@@ -160,6 +168,7 @@ impl Www {
             shell: self.frame("Look at a work", "/fair", session),
             form,
             view: None,
+            acts: FairActs::default(),
         }
     }
 
@@ -184,6 +193,7 @@ impl Www {
         let gather = ChainGather {
             of: ChainOf::Record(Box::new(given.record)),
             fetch: ChainFetch::Read,
+            shown_by: given.shown_by,
         };
         let chain = self.publisher()?.chain_gather(gather).await?;
         Ok(self.chain_page(session, form, &chain, given.file, gross).await)
@@ -213,6 +223,9 @@ impl Www {
             shell: self.frame(&view.title, "/fair", session),
             form,
             view: Some(view),
+            acts: session
+                .map(|session| acts_of(session, chain, &self.deps.node_did))
+                .unwrap_or_default(),
         };
         render(&page)
     }

@@ -135,7 +135,11 @@ impl Upload {
     /// The manifest in the file, or the file as one, and whether the file is the one that it is about.
     fn look(mut self) -> Result<Given, Problem> {
         if let Some(record) = self.manifest_alone()? {
-            return Ok(Given { record, file: None });
+            return Ok(Given {
+                record,
+                file: None,
+                shown_by: None,
+            });
         }
         let unreadable = |error: EmbedError| match error {
             EmbedError::Io(error) => disk(&error),
@@ -161,6 +165,7 @@ impl Upload {
         Ok(Given {
             record: ManifestRecord::new(manifest),
             file: Some(finding),
+            shown_by: None,
         })
     }
 

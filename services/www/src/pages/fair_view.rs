@@ -5,7 +5,9 @@ use imajin_fair::plan::{Explanation, FeeSchedule, PlanError, PlanInput, Step, ex
 use imajin_fair::{Action, Manifest, ManifestId, Price, Terms};
 use imajin_money::{Money, Share};
 use imajin_publisher_api::{Chain, ChainWork, KeptWhere, SignatureFinding};
-use imajin_ui::{CheckRow, CheckState, FairView, FairWork, LegRow, PathStep};
+use imajin_ui::{CheckRow, CheckState, FairAccept, FairActs, FairView, FairWork, LegRow, PathStep};
+use imajin_web::{Custody, SessionView, Tier};
+use url::Url;
 
 use crate::names::Names;
 use crate::show::{amount_text, did_short, id_short, money_text, part_percent, share_percent};
@@ -65,6 +67,31 @@ pub(super) fn view_of(chain: &Chain, file: Option<FileFinding>, gross: &Money, n
             .map(|work| (work.id.to_string(), sentence(&work.reason)))
             .collect(),
     }
+}
+
+/// What the reader can do about a work that this node has.
+pub(super) fn acts_of(session: &SessionView, chain: &Chain, node: &Did) -> FairActs {
+    let work = &chain.work;
+    let is_signed = matches!(work.signature, SignatureFinding::Valid { .. });
+    if !is_signed || work.kept == KeptWhere::Given {
+        return FairActs::default();
+    }
+    let is_awaited = work.outstanding.contains(&session.did.canonical());
+    let is_operator = session.tier == Tier::Operator && session.custody == Custody::Own;
+    FairActs {
+        accept: is_awaited.then(|| match (&work.kept, session.custody) {
+            (KeptWhere::Elsewhere { url }, _) => FairAccept::At(page_at_home(url, &work.record.manifest.id)),
+            (_, Custody::Node) => FairAccept::OwnKey,
+            (_, Custody::Own) => FairAccept::Here,
+        }),
+        endorse: is_operator && work.kept != KeptWhere::Goods && !work.endorsed.contains(node),
+    }
+}
+
+/// The page about a manifest at the node where a copy is from.
+fn page_at_home(url: &str, id: &ManifestId) -> String {
+    let page = Url::parse(url).and_then(|url| url.join(&format!("/fair/{id}")));
+    page.map_or_else(|_error| url.to_owned(), |page| page.to_string())
 }
 
 fn plan_of(chain: &Chain, gross: &Money, node: &Did) -> Result<Explanation, PlanError> {

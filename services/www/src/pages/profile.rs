@@ -4,12 +4,14 @@ use imajin_auth_api::{AttestationView, AttestationsAbout};
 use imajin_events_api::{EventList, EventStatus, EventView};
 use imajin_kernel::{Code, Problem};
 use imajin_profile_api::{Contact, ContactField, ProfileClient, ProfileFetch, ProfileView, Visibility};
+use imajin_publisher_api::{ManifestCard, ManifestList};
 use imajin_ui::{
     ContactRow, Person as PersonView, ProfileLinkRow, ProfilePage, SaidRow, WorkRow, did_short, moment, name_or_handle,
     render,
 };
 use imajin_web::{Failure, PathParams, Viewer};
 
+use crate::show::id_short;
 use crate::{AppState, Www};
 
 /// So many statements of others are shown, the newest.
@@ -88,25 +90,41 @@ impl Www {
         }
     }
 
-    /// What somebody has made on this node. A page does not fail because it is not known.
+    /// What somebody has made on this node: their events, and what else the library has of them. A page does not fail
+    /// because it is not known.
     async fn works(&self, view: &ProfileView) -> Vec<WorkRow> {
         let list = EventList {
             owner: Some(view.did.clone()),
             limit: Some(WORKS_MAX),
             cursor: None,
         };
-        match self.deps.events.event_list(list).await {
-            Ok(page) => page
-                .events
-                .iter()
-                .filter(|event| is_public(event))
-                .map(work_row)
-                .collect(),
-            Err(problem) => {
-                tracing::debug!(code = %problem.code, "somebody's works could not be asked for");
-                Vec::new()
-            }
+        let unknown = |problem: Problem| {
+            tracing::debug!(code = %problem.code, "somebody's works could not be asked for");
+        };
+        let events = self.deps.events.event_list(list).await.map_err(unknown);
+        let events = events.map(|page| page.events).unwrap_or_default();
+        let mut rows: Vec<WorkRow> = events.iter().filter(|event| is_public(event)).map(work_row).collect();
+        if let Some(publisher) = &self.deps.publisher {
+            let list = ManifestList {
+                author: view.did.clone(),
+                limit: Some(WORKS_MAX),
+                cursor: None,
+            };
+            let listed = publisher.manifest_list(list).await.map_err(unknown);
+            let cards = listed.map(|page| page.manifests).unwrap_or_default();
+            let is_new = |card: &ManifestCard| !events.iter().any(|event| event.manifest.id == card.id);
+            rows.extend(cards.into_iter().filter(is_new).map(manifest_row));
         }
+        rows
+    }
+}
+
+/// A work of the library: the page about it is the one about its manifest.
+fn manifest_row(card: ManifestCard) -> WorkRow {
+    WorkRow {
+        title: card.title.unwrap_or_else(|| id_short(card.id.as_str())),
+        path: format!("/fair/{}", card.id),
+        manifest_path: format!("/publisher/api/fair/{}/record", card.id),
     }
 }
 

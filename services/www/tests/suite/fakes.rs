@@ -17,7 +17,7 @@ use imajin_pay_api::{
 use imajin_profile_api::{ProfileApi, ProfileDeleted, ProfileFetch, ProfilePage, ProfileSearch, ProfileView};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
 use imajin_registry_api::{NodeFetch, NodeList, NodePage, NodeView, Registration, Registrations, RegistryApi};
-use imajin_web::{CallerKeys, Custody, SessionView, Tier};
+use imajin_web::{CallerKeys, Custody, SessionView, SignerAsked, SignerKeys, Tier};
 
 use crate::samples::*;
 
@@ -96,6 +96,11 @@ impl AuthApi for Fakes {
             tier: Tier::Key,
             custody: Custody::Own,
         })
+    }
+
+    async fn signer_keys(&self, asked: SignerAsked) -> Result<SignerKeys, Problem> {
+        let caller = self.caller_keys(CallerKeysRequest { did: asked.did }).await?;
+        Ok(SignerKeys::of_caller(caller, asked.at))
     }
 
     async fn session_view(&self, request: SessionViewRequest) -> Result<Option<SessionView>, Problem> {

@@ -1,11 +1,13 @@
 //! Keys that change at home count where somebody visits, and only they do.
 
 use axum::http::StatusCode;
+use imajin_auth_api::AuthApi;
 use imajin_did::{Did, SecretKey};
-use imajin_kernel::Span;
+use imajin_kernel::{Code, Span, Timestamp};
 use imajin_key_log::{Entry, EntryDraft};
 use imajin_proof::SignedMessage;
 use imajin_testkit::{Backend, on_both};
+use imajin_web::SignerAsked;
 use serde_json::json;
 
 use super::pair::{Forger, Nodes, arrive, claims, depart, web_did};
@@ -290,6 +292,72 @@ async fn a_thief_of_the_old_key_gets_nowhere_through_a_node_of_their_own(backend
     scene.close().await;
 }
 
+/// Whether the visited node counts a signature by this key of that moment, or why not.
+async fn signer(scene: &Scene, key: &SecretKey, at: Option<Timestamp>, shown_by: Option<&World>) -> Result<bool, Code> {
+    let asked = SignerAsked {
+        did: scene.ada.did.clone(),
+        at,
+        follow: shown_by.is_some(),
+        shown_by: shown_by.map(|node| node.origin.parse().unwrap()),
+    };
+    let signer = scene
+        .visited
+        .auth
+        .signer_keys(asked)
+        .await
+        .map_err(|problem| problem.code)?;
+    let (counts, other) = (
+        signer.keys.contains(&key.public()),
+        signer.others.contains(&key.public()),
+    );
+    assert!(!(counts && other), "a key is one or the other");
+    Ok(counts)
+}
+
+async fn what_was_signed_before_a_rotation_goes_on_to_count(backend: Backend) {
+    let scene = Scene::new(backend).await;
+    let (ada, home) = (&scene.ada, &scene.home);
+    let before = home.env_now();
+    scene.nodes.clock.advance(Span::hours(1));
+    let behind = SecretKey::generate(&home.env);
+    let rotation = ada.rotation(home, &behind).await;
+    assert_eq!(ada.send(home, "rotate", &rotation).await.status, StatusCode::OK);
+    scene.nodes.clock.advance(Span::hours(1));
+    let after = Some(home.env_now());
+    // Nothing is known of a stranger, and the first key is the DID.
+    assert_eq!(signer(&scene, &ada.phone, after, None).await, Ok(true));
+    assert_eq!(signer(&scene, &ada.next, after, None).await, Ok(false));
+    // The node that shows what was signed knows the log.
+    assert_eq!(signer(&scene, &ada.next, after, Some(home)).await, Ok(true));
+    assert_eq!(signer(&scene, &ada.phone, after, None).await, Ok(false));
+    assert_eq!(signer(&scene, &ada.phone, None, None).await, Ok(false), "as of now");
+    assert_eq!(signer(&scene, &ada.phone, Some(before), None).await, Ok(true));
+    scene.nodes.clock.advance(Span::hours(1));
+    let end = EntryDraft::deactivation(&ada.state(home).await, home.env_now());
+    let end = end.sign(&[&ada.next, &behind]).unwrap();
+    assert_eq!(ada.send(home, "deactivate", &end).await.status, StatusCode::OK);
+    let ended = signer(&scene, &ada.phone, Some(before), Some(home)).await;
+    assert_eq!(ended, Err(Code::Gone));
+    scene.close().await;
+}
+
+async fn the_keys_of_a_resident_are_those_of_the_home(backend: Backend) {
+    let scene = Scene::new(backend).await;
+    let (ada, visited) = (&scene.ada, &scene.visited);
+    let token = scene.visit_session(&ada.phone).await;
+    let registered = visited.registration(&ada.phone, Some("ada_here")).await;
+    let reply = visited.post("/auth/api/register", &registered).await;
+    assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
+    scene.rotate().await;
+    scene.nodes.clock.advance(Span::minutes(5));
+    assert_refused(&scene.request(&ada.phone).await, 401, "bad_signature");
+    assert_counts(&scene.request(&ada.next).await);
+    assert_eq!(visited.session_did(&token).await, None, "its key is gone");
+    let again = scene.visit_session(&ada.next).await;
+    assert_eq!(visited.session_did(&again).await, Some(ada.did.clone()));
+    scene.close().await;
+}
+
 async fn a_log_that_is_not_about_the_identity_is_not_taken(backend: Backend) {
     let scene = Scene::new(backend).await;
     let mut log = scene.ada.log(&scene.home).await;
@@ -318,4 +386,6 @@ on_both! {
     a_home_that_tells_two_histories_makes_its_visitor_contested,
     a_thief_of_the_old_key_gets_nowhere_through_a_node_of_their_own,
     a_log_that_is_not_about_the_identity_is_not_taken,
+    what_was_signed_before_a_rotation_goes_on_to_count,
+    the_keys_of_a_resident_are_those_of_the_home,
 }
