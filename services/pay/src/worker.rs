@@ -54,6 +54,7 @@ pub(crate) async fn sweeps_run(pay: &Pay, stop: &CancellationToken) {
         }
         if sweeps.is_multiple_of(SWEEPS_PER_CHECKPOINT) {
             pay.housekeeping().await;
+            pay.reconcile_tick().await;
             if let Err(problem) = pay.payouts_batch().await {
                 tracing::warn!(%problem, "payouts that are due could not be looked for");
             }

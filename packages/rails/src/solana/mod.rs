@@ -17,6 +17,7 @@ mod address;
 mod binding;
 mod coin;
 mod error;
+mod facts;
 mod judge;
 mod keep;
 mod landed;

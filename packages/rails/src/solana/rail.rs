@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use imajin_did::Keyring;
 use imajin_kernel::id::CheckoutId;
-use imajin_kernel::{Env, Span};
+use imajin_kernel::{Env, Span, Timestamp};
 use imajin_money::{Amount, Money};
 use tokio::sync::Mutex;
 
@@ -18,7 +18,7 @@ use super::{
     Watched, endpoint_answer, reference, transaction_request_url, transfer_request_url,
 };
 use crate::solana_config::{SOLANA, SolanaConfig, SolanaSetupError};
-use crate::{Headers, Opened, Rail, RailCheckout, RailError, RailEvent, RailRefund, Refunded};
+use crate::{FactPage, Headers, Opened, Rail, RailCheckout, RailError, RailEvent, RailRefund, Refunded};
 
 /// So many watches and so many payouts get on in one [`SolanaRail::tick`].
 const PER_TICK: usize = 32;
@@ -359,6 +359,14 @@ impl Rail for SolanaRail {
 
     fn verify(&self, message: &[u8], _headers: &Headers) -> Result<Option<RailEvent>, RailError> {
         self.messages.read(message).map(Some)
+    }
+
+    fn lists(&self) -> bool {
+        true
+    }
+
+    async fn facts(&self, since: Timestamp, cursor: Option<&str>) -> Result<FactPage, RailError> {
+        super::facts::facts_page(&*self.store, since, cursor).await
     }
 
     /// Sends money back to who sent it. Until that is final the answer is [`RailError::Unavailable`]: ask again.

@@ -14,7 +14,8 @@ use super::contracts::Said;
 use super::{Auditor, PAGE, SalesTally, from_ledger};
 use crate::domain::payment::{fee_movement, net_of};
 use crate::domain::receipt::{RECEIPT_KIND, audience, fees_of, legs_of, parties_of, receipt_view};
-use crate::rows::{CheckoutRow, PartyRow, ReceiptRow, SalesRow, SplitRow};
+use crate::domain::sales::day_of;
+use crate::rows::{CheckoutRow, PartyRow, ReceiptRow, SalesDayRow, SalesRow, SplitRow};
 use crate::schema::{checkouts, receipt_parties, receipts, sales_totals, splits};
 
 const PARTIES: &str = "receipt_parties";
@@ -56,6 +57,9 @@ impl Auditor {
             self.find(ReceiptRow::TABLE, id, "the document cannot be read");
             return Ok(0);
         };
+        let day = (day_of(row.issued_at), row.asset.clone());
+        let empty = || SalesDayRow::empty(day.0, day.1.clone());
+        self.days.entry(day.clone()).or_insert_with(empty).add(&message.payload);
         let node = self.keyring.node_public();
         if message.from != *self.keyring.node_did() || message.verify(RECEIPT_KIND, &node).is_err() {
             self.find(

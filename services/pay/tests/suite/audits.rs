@@ -56,6 +56,7 @@ async fn filled(backend: Backend) -> Cards {
     cards.peer.fees_later(true);
     cards.pays(&unknown).await;
     fill(&cards.world).await;
+    cards.world.pay.reconcile_now(None).await.unwrap();
     cards
 }
 
