@@ -25,6 +25,7 @@ mod output;
 mod profile;
 mod rail;
 mod receipt;
+mod reconcile;
 mod session;
 mod share;
 mod statement;
@@ -93,6 +94,8 @@ enum Command {
     /// The ways to pay at a node.
     #[command(subcommand)]
     Rail(rail::RailCommand),
+    /// Compare the rails of a node with its ledger, as its operator, and name every difference.
+    Reconcile(reconcile::ReconcileArgs),
     /// Say who made a work and what each is due: in the work itself, signed by its author.
     #[command(subcommand)]
     Fair(fair::FairCommand),
@@ -236,6 +239,7 @@ impl Command {
             Self::Fair(command) => command.run(output).await,
             Self::Fees(command) => command.run(output).await,
             Self::Rail(command) => command.run(output).await,
+            Self::Reconcile(args) => args.run(output).await,
             Self::Node(command) => command.run(output).await,
             Self::Oidc(command) => command.run(output).await,
             Self::Session(command) => command.run(output).await,

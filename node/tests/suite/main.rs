@@ -10,6 +10,7 @@ mod browser_contract;
 mod browser_fair;
 mod browser_identity;
 mod browser_keys;
+mod browser_money;
 mod browser_profile;
 mod cards;
 mod claim;

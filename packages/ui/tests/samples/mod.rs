@@ -2,6 +2,7 @@
 
 mod access;
 mod federation;
+mod money;
 mod oidc;
 mod passkeys;
 mod people;
@@ -118,6 +119,7 @@ pub(crate) fn all(ink: &Ink) -> Vec<Sample> {
     samples.extend(access::samples(ink));
     samples.extend(profiles::samples(ink));
     samples.extend(solana::samples(ink));
+    samples.extend(money::samples(ink));
     samples
 }
 
