@@ -45,7 +45,10 @@ async fn search(world: &World, text: &str) -> String {
 }
 
 fn url_encoded(text: &str) -> String {
-    text.replace(' ', "+").replace(':', "%3A").replace('<', "%3C").replace('>', "%3E")
+    text.replace(' ', "+")
+        .replace(':', "%3A")
+        .replace('<', "%3C")
+        .replace('>', "%3E")
 }
 
 async fn the_pages_are_the_operators_alone(backend: Backend) {

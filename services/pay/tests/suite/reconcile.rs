@@ -135,7 +135,11 @@ async fn a_payment_that_nobody_told_of_is_named_until_it_is_told(backend: Backen
     cards.follow().await;
     assert_eq!(at_stripe(&cards).await, [json!(null); 0]);
     let resolved = view(&cards.world).await["resolved"].clone();
-    let resolved = resolved.as_array().unwrap().iter().filter(|each| each["scope"] == "rail:stripe");
+    let resolved = resolved
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|each| each["scope"] == "rail:stripe");
     let resolved: Vec<_> = resolved.collect();
     assert_eq!(resolved.len(), 2);
     assert!(resolved.iter().all(|each| each["resolvedAt"].is_string()));

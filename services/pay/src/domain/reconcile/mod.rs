@@ -5,6 +5,7 @@
 //! alone, as both sides have it: looking again writes nothing new, and a difference ends when the thing is looked at and
 //! is in order.
 
+mod balance;
 pub(crate) mod facts;
 mod kind;
 pub(crate) mod list;
@@ -12,6 +13,7 @@ mod note;
 mod own;
 pub(crate) mod phases;
 mod rail;
+mod rail_pages;
 
 use diesel::prelude::*;
 use imajin_kernel::{Span, Timestamp};
@@ -152,7 +154,7 @@ fn page_compare(
             }
         }
         (Some(rail), BALANCE, Said::Balances(said)) => {
-            let compared = rail::balances_compare(conn, context, rail, said.as_deref())?;
+            let compared = balance::balances_compare(conn, context, rail, said.as_deref())?;
             let count = compared.len();
             for (subject, found) in compared {
                 subject_note(conn, context, round, &subject, found)?;
@@ -160,7 +162,7 @@ fn page_compare(
             return Ok((count, None));
         }
         (_, OPEN, _) => open_subjects(conn, round, cursor)?,
-        (Some(rail), phase, _) => rail::own_subjects(conn, round, rail, phase, cursor)?,
+        (Some(rail), phase, _) => rail_pages::own_subjects(conn, round, rail, phase, cursor)?,
         (None, phase, _) => own::subjects(conn, context, phase, cursor)?,
     };
     for subject in &page.subjects {

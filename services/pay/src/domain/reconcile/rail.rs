@@ -2,25 +2,21 @@
 
 use diesel::prelude::*;
 use imajin_kernel::{Span, Timestamp};
-use imajin_ledger::{AccountKey, account_fetch, entry_find};
-use imajin_money::Asset;
+use imajin_ledger::entry_find;
 use imajin_pay_api::CheckoutState;
-use imajin_rails::{FACT_FAILED, FactKind, RailBalance};
+use imajin_rails::{FACT_FAILED, FactKind};
 use imajin_store::{Conn, SealedRow};
 
-use super::facts::{amount_text, fact_find, sums_of};
+use super::facts::{amount_text, fact_find};
 use super::kind::Kind;
-use super::note::{Difference, signed_text};
-use super::phases::Subjects;
+use super::note::Difference;
 use super::{GRACE, PAGE};
 use crate::PayError;
 use crate::context::Context;
 use crate::domain::checkout_find;
 use crate::domain::payment::payment_find;
-use crate::rows::{DisputeRow, FactRow, MessageResult, MessageRow, PartRow, PaymentRow, RoundRow, SENT, WAITING};
-use crate::schema::{
-    checkouts, differences, disputes, payout_parts, payouts, rail_facts, rail_messages, rail_payments,
-};
+use crate::rows::{DisputeRow, FactRow, MessageResult, MessageRow, PartRow, PaymentRow, RoundRow};
+use crate::schema::{disputes, payout_parts, payouts, rail_messages};
 
 /// A rail's payment is at most so much older than the message about it.
 const EDGE: Span = Span::days(2);
@@ -341,154 +337,6 @@ fn refund_booked(
     // The rail had paid it back before: to the bank.
     let row = row.filter(|_| !reference.starts_with("dispute of "));
     Ok(row.map(|row| (row.asset, row.amount, row.processed_at.unwrap_or(row.received_at))))
-}
-
-/// A page of what is booked here, as far as the rail was asked about its time.
-pub(super) fn own_subjects(
-    conn: &mut Conn,
-    round: &RoundRow,
-    rail: &str,
-    phase: &str,
-    cursor: &str,
-) -> Result<Subjects, PayError> {
-    if phase == "payments" {
-        return payments_page(conn, round, rail, cursor);
-    }
-    let names: Vec<String> = match phase {
-        "refunds" => rail_messages::table
-            .filter(rail_messages::refund_reference.is_not_null())
-            .filter(rail_messages::refund_reference.assume_not_null().gt(cursor))
-            .filter(rail_messages::rail.eq(rail))
-            .filter(rail_messages::received_at.ge(round.since))
-            .order_by(rail_messages::refund_reference)
-            .limit(PAGE)
-            .select(rail_messages::refund_reference.assume_not_null())
-            .load(conn)?,
-        "disputes" => disputes::table
-            .filter(disputes::rail.eq(rail))
-            .filter(disputes::reference.gt(cursor))
-            .filter(disputes::opened_at.ge(round.since))
-            .order_by(disputes::reference)
-            .limit(PAGE)
-            .select(disputes::reference)
-            .load(conn)?,
-        _ => payout_parts::table
-            .filter(payout_parts::state.eq(SENT))
-            .filter(payout_parts::reference.is_not_null())
-            .filter(payout_parts::reference.assume_not_null().gt(cursor))
-            .filter(payout_parts::updated_at.ge(round.since))
-            .filter(payout_parts::payout_id.eq_any(payouts::table.filter(payouts::rail.eq(rail)).select(payouts::id)))
-            .order_by(payout_parts::reference)
-            .limit(PAGE)
-            .select(payout_parts::reference.assume_not_null())
-            .load(conn)?,
-    };
-    let kind = phase.trim_end_matches('s');
-    Ok(Subjects::page(names, |name| format!("{kind}/{name}")))
-}
-
-/// Payments are many: in the order of their time, so that old ones are not even looked at.
-fn payments_page(conn: &mut Conn, round: &RoundRow, rail: &str, cursor: &str) -> Result<Subjects, PayError> {
-    let place = cursor
-        .split_once('|')
-        .and_then(|(at, last)| Some((at.parse().ok()?, last)));
-    let (at, last) = place.map_or((round.since, ""), |(at, last)| (Timestamp::from_micros(at), last));
-    let rows: Vec<(Timestamp, String)> = rail_payments::table
-        .filter(rail_payments::rail.eq(rail))
-        .filter(rail_payments::paid_at.ge(at))
-        .filter(rail_payments::paid_at.gt(at).or(rail_payments::reference.gt(last)))
-        .order_by((rail_payments::paid_at, rail_payments::reference))
-        .limit(PAGE)
-        .select((rail_payments::paid_at, rail_payments::reference))
-        .load(conn)?;
-    let next = rows.last().map(|(at, last)| format!("{}|{last}", at.as_micros()));
-    let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows == PAGE);
-    Ok(Subjects {
-        subjects: rows.into_iter().map(|(_, name)| format!("payment/{name}")).collect(),
-        next: next.filter(|_| is_full),
-    })
-}
-
-/// What the rail holds against what the ledger says that it holds, for each currency; nothing while money is on its way
-/// to or from this rail, because the two sides are never asked at the same moment.
-pub(super) fn balances_compare(
-    conn: &mut Conn,
-    context: &Context,
-    rail: &str,
-    said: Option<&[RailBalance]>,
-) -> Result<Vec<(String, Vec<Difference>)>, PayError> {
-    if is_moving(conn, context, rail)? {
-        return Ok(Vec::new());
-    }
-    let sums = sums_of(conn, context, rail)?;
-    let mut compared = Vec::new();
-    for sum in sums {
-        let asset: Asset = sum
-            .asset
-            .parse()
-            .map_err(|_unknown| PayError::damaged("rail_sums", &sum.row_key(), "the currency is none"))?;
-        let account = account_fetch(conn, &context.sealer, &AccountKey::rail(rail, asset))?;
-        let booked = account.map_or(0, |account| account.balance_units).saturating_neg();
-        let unbooked = fees_unbooked(conn, rail, &sum.asset)?;
-        let due = booked.saturating_sub(sum.withdrawn).saturating_sub(unbooked);
-        let holds = match said {
-            Some(said) => said
-                .iter()
-                .find(|line| line.asset == asset)
-                .map_or(0, |line| line.units),
-            None => sum.held,
-        };
-        let mut found = Vec::new();
-        if holds != due {
-            let (holds_text, due_text) = (signed_text(holds, &sum.asset), signed_text(due, &sum.asset));
-            let detail = format!("The rail holds {holds_text}; by the ledger it should hold {due_text}.");
-            let kind = Kind::BalanceDiffers;
-            found.push(Difference::between(kind, &sum.asset, Some(due), Some(holds), detail));
-        }
-        compared.push((format!("balance/{}", sum.asset), found));
-    }
-    Ok(compared)
-}
-
-/// What the rail keeps of payments that went back: a difference that is named already.
-fn fees_unbooked(conn: &mut Conn, rail: &str, asset: &str) -> Result<i64, PayError> {
-    let fees: Vec<Option<i64>> = differences::table
-        .filter(differences::scope.eq(format!("rail:{rail}")))
-        .filter(differences::resolved_at.is_null())
-        .filter(differences::kind.eq(Kind::FeeUnbooked.as_str()))
-        .filter(differences::asset.eq(asset))
-        .select(differences::expected)
-        .load(conn)?;
-    Ok(fees.into_iter().flatten().fold(0, i64::saturating_add))
-}
-
-fn is_moving(conn: &mut Conn, context: &Context, rail: &str) -> Result<bool, PayError> {
-    let young = rail_facts::table
-        .filter(rail_facts::rail.eq(rail))
-        .filter(rail_facts::happened_at.gt(context.now().minus(GRACE)));
-    let paid = checkouts::table
-        .filter(checkouts::state.eq("paid"))
-        .filter(checkouts::rail.eq(rail));
-    let told = rail_messages::table
-        .filter(rail_messages::processed_at.is_null())
-        .filter(rail_messages::rail.eq(rail));
-    let going_back = rail_messages::table
-        .filter(rail_messages::result.eq(MessageResult::Refunded.as_str()))
-        .filter(rail_messages::refund_reference.is_null())
-        .filter(rail_messages::rail.eq(rail));
-    let going_out = payout_parts::table.filter(payout_parts::state.eq(WAITING));
-    for count in [
-        young.count().get_result::<i64>(conn)?,
-        paid.count().get_result(conn)?,
-        told.count().get_result(conn)?,
-        going_back.count().get_result(conn)?,
-        going_out.count().get_result(conn)?,
-    ] {
-        if count > 0 {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// Payments whose rail has not said for too long what it keeps, by their key.
