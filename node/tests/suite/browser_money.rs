@@ -8,6 +8,31 @@ use crate::browser::{join, no_complaints};
 use crate::browser_profile::fits_a_phone;
 use crate::support::{Home, event_find, imajin, text};
 
+async fn compares_and_announces(browser: &Browser, url: &str) {
+    browser
+        .goto(&format!("{url}/pay/operator/reconciliation"))
+        .await
+        .unwrap();
+    browser.click("form.act button").await.unwrap();
+    browser.wait_for_text("done").await.unwrap();
+    browser.wait_for_text("There are none.").await.unwrap();
+    fits_a_phone(browser).await;
+    browser.screenshot("money-4-reconciliation").await.unwrap();
+
+    browser.goto(&format!("{url}/pay/fees")).await.unwrap();
+    browser.fill("#fee-name-1", "node").await.unwrap();
+    browser.fill("#fee-percent-1", "0.5").await.unwrap();
+    browser
+        .wait_for_text("Of 100.00: node 0.50. 99.50 is split.")
+        .await
+        .unwrap();
+    fits_a_phone(browser).await;
+    browser.screenshot("money-5-fees").await.unwrap();
+    browser.click("#fees button[type=submit]").await.unwrap();
+    browser.wait_for_text("Announced: Version 1").await.unwrap();
+    browser.screenshot("money-6-announced").await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn browser_the_operator_sees_sales_finds_an_order_and_announces_fees() {
     let home = Home::new(Backend::Sqlite);
@@ -50,29 +75,7 @@ async fn browser_the_operator_sees_sales_finds_an_order_and_announces_fees() {
     fits_a_phone(&browser).await;
     browser.screenshot("money-3-order").await.unwrap();
 
-    browser
-        .goto(&format!("{url}/pay/operator/reconciliation"))
-        .await
-        .unwrap();
-    browser.click("form.act button").await.unwrap();
-    browser.wait_for_text("done").await.unwrap();
-    browser.wait_for_text("There are none.").await.unwrap();
-    fits_a_phone(&browser).await;
-    browser.screenshot("money-4-reconciliation").await.unwrap();
-
-    browser.goto(&format!("{url}/pay/fees")).await.unwrap();
-    browser.fill("#fee-name-1", "node").await.unwrap();
-    browser.fill("#fee-percent-1", "0.5").await.unwrap();
-    browser
-        .wait_for_text("Of 100.00: node 0.50. 99.50 is split.")
-        .await
-        .unwrap();
-    fits_a_phone(&browser).await;
-    browser.screenshot("money-5-fees").await.unwrap();
-    browser.click("#fees button[type=submit]").await.unwrap();
-    browser.wait_for_text("Announced: Version 1").await.unwrap();
-    browser.screenshot("money-6-announced").await.unwrap();
-
+    compares_and_announces(&browser, &url).await;
     for page in ["messages", "payouts", "disputes", "rails"] {
         browser.goto(&format!("{url}/pay/operator/{page}")).await.unwrap();
         fits_a_phone(&browser).await;

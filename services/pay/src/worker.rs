@@ -54,7 +54,6 @@ pub(crate) async fn sweeps_run(pay: &Pay, stop: &CancellationToken) {
         }
         if sweeps.is_multiple_of(SWEEPS_PER_CHECKPOINT) {
             pay.housekeeping().await;
-            pay.reconcile_tick().await;
             if let Err(problem) = pay.payouts_batch().await {
                 tracing::warn!(%problem, "payouts that are due could not be looked for");
             }
@@ -67,6 +66,28 @@ pub(crate) async fn sweeps_run(pay: &Pay, stop: &CancellationToken) {
     }
     // Signed heads on the way out: a tail cut off while the node is down shows.
     pay.housekeeping().await;
+}
+
+/// Compares the rails with the ledger, beside everything else: a rail that is slow holds nothing up.
+pub(crate) async fn reconcile_run(pay: &Pay, stop: &CancellationToken) {
+    let pause = pay
+        .context
+        .config
+        .sweep_every
+        .to_std()
+        .saturating_mul(SWEEPS_PER_CHECKPOINT);
+    let compare = async {
+        loop {
+            pay.reconcile_tick().await;
+            tokio::time::sleep(pause).await;
+        }
+    };
+    // Each step is a transaction of its own: what is cut off goes on after the next start.
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {}
+        () = compare => {}
+    }
 }
 
 impl Pay {

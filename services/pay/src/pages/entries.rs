@@ -168,15 +168,14 @@ pub(super) async fn order(
     Ok(render(&operator_page(&pay, &viewer, "/search", "Order", &lead, blocks)))
 }
 
-fn order_blocks(order: &Order) -> Vec<Block> {
-    let row = &order.checkout;
+fn order_facts(row: &crate::rows::CheckoutRow) -> Vec<(String, Cell)> {
     let fact = |name: &str, cell| (name.to_owned(), cell);
     let receipt = row
         .receipt_id
         .filter(|_| row.state == "settled")
         .map(|id| id.to_string());
     let payment = row.rail_reference.clone().unwrap_or_else(|| "none".to_owned());
-    let facts = vec![
+    vec![
         fact("Checkout", Cell::mono(row.id.to_string())),
         fact(
             "State",
@@ -192,7 +191,11 @@ fn order_blocks(order: &Order) -> Vec<Block> {
             "Receipt",
             receipt.map_or_else(|| Cell::text("none"), |id| receipt_cell(&id)),
         ),
-    ];
+    ]
+}
+
+fn order_blocks(order: &Order) -> Vec<Block> {
+    let row = &order.checkout;
     let message = |it: &crate::rows::MessageRow| {
         vec![
             Cell::text(moment(it.received_at).text),
@@ -220,7 +223,7 @@ fn order_blocks(order: &Order) -> Vec<Block> {
         ]
     };
     vec![
-        Block::Facts(facts),
+        Block::Facts(order_facts(row)),
         // Where this order is paid back, in whole or in part.
         Block::Place("refund"),
         Block::Table(Table {
