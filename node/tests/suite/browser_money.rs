@@ -128,8 +128,8 @@ async fn browser_a_payee_sees_what_was_earned_over_time() {
     let browser = Browser::start(&BrowserOptions::phone()).await.unwrap();
     join(&browser, &node, "/earnings", "Ada").await;
     browser.wait_for("#no-payouts:not([hidden])").await.unwrap();
-    let note = browser.text("#account-note").await.unwrap();
-    assert!(note.contains("your balance stays here"), "{note}");
+    let account = browser.text("#account-note").await.unwrap();
+    assert!(account.contains("your balance stays here"), "{account}");
     let did = browser
         .evaluate("return document.getElementById('earnings').dataset.did")
         .await

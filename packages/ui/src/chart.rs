@@ -11,7 +11,7 @@ const WIDTH: u64 = 640;
 /// Room above the bars, for the highest amount.
 const TOP: u64 = 22;
 /// Room below the bars, for the first and the last label.
-const BOTTOM: u64 = 24;
+const BOTTOM: u64 = 34;
 
 /// A chart over time.
 #[derive(Debug, Clone, Default)]
@@ -130,7 +130,7 @@ impl Chart {
             width: WIDTH,
             height: TOP + HEIGHT + BOTTOM,
             base: TOP + HEIGHT,
-            label_y: TOP + HEIGHT + BOTTOM - 6,
+            label_y: TOP + HEIGHT + BOTTOM - 8,
             // The newest first, and none of the empty ones.
             rows: self.bars.iter().rev().filter(|bar| bar.size() > 0).collect(),
         }

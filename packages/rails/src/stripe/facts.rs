@@ -49,12 +49,10 @@ impl StripeRail {
                     .await
             }
         }?;
-        let list = LISTS.iter().position(|each| *each == kind).unwrap_or(LISTS.len());
+        let following = LISTS.iter().skip_while(|each| **each != kind).nth(1);
         let cursor = match next {
-            Some(last) => Some(format!("{}|{last}", kind.as_str())),
-            None => LISTS
-                .get(list.saturating_add(1))
-                .map(|next| format!("{}|", next.as_str())),
+            Some(object) => Some(format!("{}|{object}", kind.as_str())),
+            None => following.map(|kind| format!("{}|", kind.as_str())),
         };
         Ok(FactPage { facts, cursor })
     }
@@ -147,7 +145,7 @@ impl StripeRail {
         Ok(Some(RailFact {
             kind: FactKind::Transfer,
             reference: transfer.id.clone(),
-            about: transfer.transfer_group.clone().unwrap_or_default(),
+            about: transfer.group.clone().unwrap_or_default(),
             time: Timestamp::from_seconds(transfer.created),
             amount: from_minor(transfer.amount, &transfer.currency, self.is_test)?,
             extra: Some(back.amount),

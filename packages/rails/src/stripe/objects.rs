@@ -123,8 +123,8 @@ pub(super) struct Transfer {
     pub(super) created: i64,
     #[serde(default)]
     pub(super) amount: i64,
-    #[serde(default)]
-    pub(super) transfer_group: Option<String>,
+    #[serde(default, rename = "transfer_group")]
+    pub(super) group: Option<String>,
     pub(super) amount_reversed: i64,
     pub(super) currency: String,
     #[serde(default)]

@@ -294,9 +294,8 @@ impl State {
             let units = match object["object"].as_str().unwrap_or_default() {
                 "charge" if object["paid"] == true && object["balance_transaction"].is_null() => amount("amount"),
                 "balance_transaction" => amount("net"),
-                "refund" if object["status"] != "failed" => -amount("amount"),
+                "refund" | "payout" if object["status"] != "failed" => -amount("amount"),
                 "transfer" => amount("amount_reversed") - amount("amount"),
-                "payout" if object["status"] != "failed" => -amount("amount"),
                 _ => continue,
             };
             *sums

@@ -38,12 +38,11 @@ pub(crate) fn account(
     Ok(Some((account, lines)))
 }
 
+/// The accounts of an entry's legs, in their order; `None` where one is missing.
+pub(crate) type LegAccounts = Vec<Option<Account>>;
+
 /// An entry, and the accounts of its legs in their order.
-pub(crate) fn entry(
-    conn: &mut Conn,
-    context: &Context,
-    id: EntryId,
-) -> Result<Option<(Entry, Vec<Option<Account>>)>, PayError> {
+pub(crate) fn entry(conn: &mut Conn, context: &Context, id: EntryId) -> Result<Option<(Entry, LegAccounts)>, PayError> {
     let Some(entry) = entry_fetch(conn, &context.sealer, id)? else {
         return Ok(None);
     };

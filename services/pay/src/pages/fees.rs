@@ -68,18 +68,15 @@ fn blocks(all: &[TimedFees], current: &TimedFees, now: Timestamp) -> Vec<Block> 
         let from = timed.effective_at.map(|at| moment(at).text);
         let name = format!("Version {}", timed.schedule.version);
         let id = format!("version-{}", timed.schedule.version);
-        match timed.effective_at.filter(|from| *from > now) {
-            Some(at) => {
-                let title = format!("Announced: {name}, from {}", moment(at).text);
-                coming.push(schedule_table(&id, title, &timed.schedule.lines));
-            }
-            None => {
-                let since = from.map_or_else(|| "from the beginning".to_owned(), |from| format!("from {from}"));
-                past.insert(
-                    0,
-                    schedule_table(&id, format!("{name}, {since}"), &timed.schedule.lines),
-                );
-            }
+        if let Some(at) = timed.effective_at.filter(|from| *from > now) {
+            let title = format!("Announced: {name}, from {}", moment(at).text);
+            coming.push(schedule_table(&id, title, &timed.schedule.lines));
+        } else {
+            let since = from.map_or_else(|| "from the beginning".to_owned(), |from| format!("from {from}"));
+            past.insert(
+                0,
+                schedule_table(&id, format!("{name}, {since}"), &timed.schedule.lines),
+            );
         }
     }
     if coming.is_empty() {

@@ -20,7 +20,7 @@ pub(super) async fn reconciliation(
     } else {
         "Each line is a difference between two that should say the same, and what to do about it."
     };
-    let blocks = blocks(found);
+    let blocks = blocks(&found);
     let title = "Reconciliation";
     Ok(render(&operator_page(
         &pay,
@@ -32,7 +32,7 @@ pub(super) async fn reconciliation(
     )))
 }
 
-fn blocks(found: Reconciliation) -> Vec<Block> {
+fn blocks(found: &Reconciliation) -> Vec<Block> {
     vec![
         rounds_table(&found.rounds),
         Block::Acts(vec![Act {

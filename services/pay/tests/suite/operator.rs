@@ -125,7 +125,7 @@ async fn everything_is_found_by_its_names(backend: Backend) {
         let html = search(&world, text).await;
         assert!(!html.contains("rcp_0") && !html.contains("<script>\""), "{text}");
     }
-    let account = search(&world, &key("mira").did().to_string()).await;
+    let account = search(&world, key("mira").did().as_str()).await;
     let path = link(&account, "/pay/operator/accounts/");
     let statement = page(&world, &path).await;
     assert!(statement.contains("7.00") && statement.contains(&entry), "{statement}");

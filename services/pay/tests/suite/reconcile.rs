@@ -369,7 +369,7 @@ async fn the_same_difference_is_one_row_and_comes_back_as_another(backend: Backe
     let wrong = |minor: i64| {
         cards
             .peer
-            .tamper(&intent, |intent| intent["amount_received"] = json!(minor))
+            .tamper(&intent, |intent| intent["amount_received"] = json!(minor));
     };
     wrong(900);
     let first = at_stripe(&cards).await;

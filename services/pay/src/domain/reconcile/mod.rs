@@ -193,5 +193,5 @@ fn open_subjects(conn: &mut Conn, round: &RoundRow, cursor: &str) -> Result<Subj
         .limit(PAGE)
         .select(differences::subject)
         .load(conn)?;
-    Ok(Subjects::page(names, str::to_owned))
+    Ok(Subjects::page(&names, str::to_owned))
 }

@@ -83,11 +83,11 @@ fn rows_beside(conn: &mut Conn, phase: &str, cursor: &str) -> Result<Subjects, P
             .load(conn)?;
         (Purpose::Accrued, pairs)
     };
-    let names = pairs
+    let names: Vec<String> = pairs
         .into_iter()
         .map(|(owner, asset)| format!("{owner}|{asset}"))
         .collect();
-    Ok(Subjects::page(names, |name| format!("{purpose}/{name}")))
+    Ok(Subjects::page(&names, |name| format!("{purpose}/{name}")))
 }
 
 /// What should have ended by now. Each list has an index of what is open alone.
@@ -151,7 +151,7 @@ fn overdue(conn: &mut Conn, context: &Context, phase: &str, cursor: &str) -> Res
             .load(conn)?,
     };
     let kind = phase.trim_end_matches('s');
-    Ok(Subjects::page(names, |name| format!("{kind}/{name}")))
+    Ok(Subjects::page(&names, |name| format!("{kind}/{name}")))
 }
 
 /// What is different about one thing of the ledger's.

@@ -58,7 +58,7 @@ pub(crate) struct Subjects {
 
 impl Subjects {
     /// A page of which each name is also a place.
-    pub(super) fn page(names: Vec<String>, subject: impl Fn(&str) -> String) -> Self {
+    pub(super) fn page(names: &[String], subject: impl Fn(&str) -> String) -> Self {
         let is_full = i64::try_from(names.len()).is_ok_and(|names| names == PAGE);
         let next = names.last().filter(|_| is_full).cloned();
         Self {

@@ -51,7 +51,7 @@ pub(super) fn own_subjects(
             .load(conn)?,
     };
     let kind = phase.trim_end_matches('s');
-    Ok(Subjects::page(names, |name| format!("{kind}/{name}")))
+    Ok(Subjects::page(&names, |name| format!("{kind}/{name}")))
 }
 
 /// Payments are many: in the order of their time, so that old ones are not even looked at.
