@@ -27,6 +27,7 @@ mod payout_address;
 mod profile;
 mod rail;
 mod receipt;
+mod reconcile;
 mod session;
 mod share;
 mod spend;
@@ -106,6 +107,8 @@ enum Command {
     /// The ways to pay at a node.
     #[command(subcommand)]
     Rail(rail::RailCommand),
+    /// Compare the rails of a node with its ledger, as its operator, and name every difference.
+    Reconcile(reconcile::ReconcileArgs),
     /// Say who made a work and what each is due: in the work itself, signed by its author.
     #[command(subcommand)]
     Fair(fair::FairCommand),
@@ -253,6 +256,7 @@ impl Command {
             Self::Fees(command) => command.run(output).await,
             Self::Payout(command) => command.run(output).await,
             Self::Rail(command) => command.run(output).await,
+            Self::Reconcile(args) => args.run(output).await,
             Self::Node(command) => command.run(output).await,
             Self::Oidc(command) => command.run(output).await,
             Self::Session(command) => command.run(output).await,

@@ -12,6 +12,7 @@ mod browser_fair;
 mod browser_fair_acts;
 mod browser_identity;
 mod browser_keys;
+mod browser_money;
 mod browser_profile;
 mod browser_visitor;
 mod cards;

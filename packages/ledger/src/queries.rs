@@ -93,6 +93,43 @@ pub fn account_list(conn: &mut Conn, sealer: &Sealer, owner: &Owner) -> Result<V
     rows.into_iter().map(|row| account_of(row, sealer)).collect()
 }
 
+/// Purpose, asset and balance of accounts, at most `limit`: for sums. Their seals are not checked: the audit does that.
+///
+/// # Errors
+/// Diesel's.
+pub fn balance_lines(conn: &mut Conn, limit: i64) -> Result<Vec<(String, String, i64)>, LedgerError> {
+    Ok(ledger_accounts::table
+        .order_by((ledger_accounts::purpose, ledger_accounts::id))
+        .limit(limit)
+        .select((
+            ledger_accounts::purpose,
+            ledger_accounts::asset,
+            ledger_accounts::balance,
+        ))
+        .load(conn)?)
+}
+
+/// A page of the accounts of a purpose, by identifier, from the one after `after` on.
+///
+/// # Errors
+/// As [`account_list`].
+pub fn account_page(
+    conn: &mut Conn,
+    sealer: &Sealer,
+    purpose: crate::Purpose,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Account>, LedgerError> {
+    let rows: Vec<AccountRow> = ledger_accounts::table
+        .filter(ledger_accounts::purpose.eq(purpose.as_str()))
+        .filter(ledger_accounts::id.gt(after))
+        .order_by(ledger_accounts::id)
+        .limit(limit)
+        .select(AccountRow::as_select())
+        .load(conn)?;
+    rows.into_iter().map(|row| account_of(row, sealer)).collect()
+}
+
 /// One account, if anything was ever posted to it.
 ///
 /// # Errors

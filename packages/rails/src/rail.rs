@@ -6,6 +6,8 @@ use imajin_money::{Amount, Asset, Money};
 
 use crate::RailShare;
 
+use crate::{FactPage, RailBalance};
+
 /// What a rail must know of a checkout to take the money.
 #[derive(Debug, Clone)]
 pub struct RailCheckout {
@@ -360,6 +362,22 @@ pub trait Rail: Send + Sync + 'static {
     /// Sends money to a payee; answers with the rail's reference of it.
     async fn transfer(&self, _transfer: &RailTransfer) -> Result<String, RailError> {
         Err(RailError::Refused("it pays nobody".to_owned()))
+    }
+
+    /// Whether it can list what it has done.
+    fn lists(&self) -> bool {
+        false
+    }
+
+    /// A page of what it has done since a moment, as far as it concerns this node. The first page is asked for without a
+    /// cursor. What is done while the pages are read may be missing.
+    async fn facts(&self, _since: Timestamp, _cursor: Option<&str>) -> Result<FactPage, RailError> {
+        Err(RailError::Refused("it lists nothing".to_owned()))
+    }
+
+    /// What it holds for the node now, by its own word; `None` when it says nothing about that.
+    async fn balances(&self) -> Result<Option<Vec<RailBalance>>, RailError> {
+        Ok(None)
     }
 
     /// How it did when it was asked last; asks nobody.

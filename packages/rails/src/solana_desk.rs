@@ -81,6 +81,16 @@ pub trait SolanaRecords: Send + Sync + 'static {
 
     /// Payouts that were signed after a moment.
     async fn payouts_signed(&self, since: Timestamp) -> Result<Vec<String>, RailError>;
+
+    /// Documents by key, from the one after `after` on, and of payouts only those that were signed after a moment: for
+    /// the reconciliation.
+    async fn records_list(
+        &self,
+        kind: SolanaRecordKind,
+        signed_since: Option<Timestamp>,
+        after: String,
+        limit: usize,
+    ) -> Result<Vec<String>, RailError>;
 }
 
 /// A wallet as it is stored.

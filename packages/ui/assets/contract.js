@@ -5,7 +5,7 @@ import { nodeNow } from './clock.js';
 import { contractDraft, contractSign, decimal } from './contract-draft.js';
 import { signedFetch } from './http-signature.js';
 import { identityFetch } from './identity.js';
-import { element, part } from './page.js';
+import { element, fromTemplate, part } from './page.js';
 import { formRun, jsonGet, jsonPost, problemShow, statusShow } from './problem.js';
 
 const form = element('contract', HTMLFormElement);
@@ -22,15 +22,6 @@ let previewed = '';
 function text(name) {
   const value = new FormData(form).get(name);
   return typeof value === 'string' ? value : '';
-}
-
-/** @param {string} id @returns {HTMLElement} */
-function fromTemplate(id) {
-  const copy = element(id, HTMLTemplateElement).content.firstElementChild?.cloneNode(true);
-  if (!(copy instanceof HTMLElement)) {
-    throw new Error(`The page lacks what #${id} holds.`);
-  }
-  return copy;
 }
 
 /** How many rows there were: each field has a name of its own for its label. */

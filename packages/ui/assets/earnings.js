@@ -1,33 +1,33 @@
 // What somebody has earned, by work and by way, and the shares that wait for them to sign.
 
 import { nodeNow } from './clock.js';
+import { chartOf, monthsOf } from './earnings-chart.js';
 import { decimalOf, worksOf } from './earnings-sum.js';
 import { signedFetch } from './http-signature.js';
 import { identityFetch } from './identity.js';
-import { element, part } from './page.js';
-import { formRun, jsonGet, problemShow } from './problem.js';
+import { element, fromTemplate, part } from './page.js';
+import { payoutsLoad } from './payouts.js';
+import { formRun, jsonGet, ProblemError, problemShow } from './problem.js';
 import { messageSign } from './signed-message.js';
 
 const YEAR_MILLIS = 366 * 24 * 60 * 60 * 1000;
+const MONTH_MILLIS = 31 * 24 * 60 * 60 * 1000;
 const page = element('earnings', HTMLElement);
 const did = page.dataset['did'] ?? '';
 
-/** @param {string} id @returns {HTMLElement} */
-function fromTemplate(id) {
-  const copy = element(id, HTMLTemplateElement).content.firstElementChild?.cloneNode(true);
-  if (!(copy instanceof HTMLElement)) {
-    throw new Error(`The page lacks what #${id} holds.`);
-  }
-  return copy;
-}
-
-/** @param {string} manifest */
-async function accept(manifest) {
+/** The key that signs for whoever is signed in. */
+async function ownKey() {
   const identity = await identityFetch(did);
   if (identity === undefined) {
     throw new Error('You are signed in, but your key is not in this browser, so it cannot sign for you. ' +
       'Use the browser that holds it, or sign in again with your key file.');
   }
+  return identity;
+}
+
+/** @param {string} manifest */
+async function accept(manifest) {
+  const identity = await ownKey();
   const acceptance = await messageSign(identity, 'acceptance', undefined, { manifest }, nodeNow());
   await signedFetch(identity, { method: 'POST', path: '/pay/api/shares/accept', body: acceptance });
   await load();
@@ -86,12 +86,33 @@ async function load() {
   element('waiting', HTMLElement).hidden = waiting.length === 0;
   element('notice-list', HTMLElement).replaceChildren(...others.map(noticeLine));
   element('notices', HTMLElement).hidden = others.length === 0;
-  const from = new Date(nodeNow() - YEAR_MILLIS).toISOString();
-  const { lines } = await jsonGet(`/pay/api/export?from=${from}`);
   // What somebody else got in the end was never earned.
-  const works = worksOf(lines.filter((/** @type {any} */ line) => line.state !== 'passed_on'));
+  const lines = (await linesLoad()).filter((line) => line.state !== 'passed_on');
+  const works = worksOf(lines);
   element('works', HTMLElement).replaceChildren(...works.map(workTable));
   element('no-works', HTMLElement).hidden = works.length > 0;
+  element('months', HTMLElement).replaceChildren(...monthsOf(lines, nodeNow()).map(chartOf));
+  await payoutsLoad(ownKey, page.dataset['signer'] === 'key');
+}
+
+/**
+ * The parts of the last year; of the last month only, when a year has more than the node gives at once.
+ * @returns {Promise<any[]>}
+ */
+async function linesLoad() {
+  const since = async (/** @type {number} */ millis) => {
+    const from = new Date(nodeNow() - millis).toISOString();
+    return (await jsonGet(`/pay/api/export?from=${from}`)).lines;
+  };
+  try {
+    return await since(YEAR_MILLIS);
+  } catch (error) {
+    if (!(error instanceof ProblemError) || error.code !== 'invalid_request') {
+      throw error;
+    }
+  }
+  element('months-note', HTMLElement).textContent = 'You were paid so often that only the last month is shown here.';
+  return since(MONTH_MILLIS);
 }
 
 load().catch((error) => problemShow(element('status', HTMLElement), error));

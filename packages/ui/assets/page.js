@@ -45,3 +45,16 @@ export function part(root, selector, kind) {
   }
   return found;
 }
+
+/**
+ * A copy of the one element that a template holds.
+ * @param {string} id
+ * @returns {HTMLElement}
+ */
+export function fromTemplate(id) {
+  const copy = element(id, HTMLTemplateElement).content.firstElementChild?.cloneNode(true);
+  if (!(copy instanceof HTMLElement)) {
+    throw new Error(`The page lacks what #${id} holds.`);
+  }
+  return copy;
+}

@@ -15,6 +15,7 @@
 //! ([`did_short`]).
 
 mod assets;
+mod chart;
 mod flow;
 mod href;
 mod pages;
@@ -26,6 +27,7 @@ mod short;
 mod time;
 
 pub use assets::{asset_url, assets_router};
+pub use chart::{Bar, BarPart, Chart};
 pub use href::href;
 pub(crate) use pages::pay_solana::wallet_href;
 pub use pages::{
@@ -40,6 +42,7 @@ pub use pages::{
     keys::{EnrolPage, KeysPage, RecoverPage},
     landing::{EventCard, LandingPage, NodeCard},
     message::{ErrorPage, Link, MessagePage},
+    money::{Act, Block, Cell, FeesForm, Figure, MoneyPage, Search, Table},
     oidc::{ConsentPage, ConsentScope, LogoutPage},
     operator::{AccountRow, OperatorPage, RegistryCard, SaleRow, ServiceRow},
     order::{OrderPage, OrderState, TicketLink},

@@ -9,9 +9,11 @@ import { fromBase64, toBase32, toBase58, toBase64, toHex, utf8 } from '../assets
 import { WORDS } from '../assets/bip39-english.js';
 import { canonical } from '../assets/canonical.js';
 import { contractDraft, contractSign, decimal } from '../assets/contract-draft.js';
+import { heightsOf, monthsOf } from '../assets/earnings-chart.js';
 import { decimalOf, micros, worksOf } from '../assets/earnings-sum.js';
 import { entryHash, entrySign, inception, successor } from '../assets/key-log.js';
 import { didOf, keyFromSeed, keySign, multikey, seedFromPem, seedToPem } from '../assets/keys.js';
+import { feesOf, feesTaken } from '../assets/fees-sum.js';
 import { keyFileRead, recoveryGenerate, seedFromWords, seedToWords } from '../assets/recovery.js';
 
 globalThis.location = /** @type {any} */ ({ origin: 'https://node.example' });
@@ -255,4 +257,29 @@ test('bytes are signed and sent as they are', async () => {
   const digest = crypto.createHash('sha256').update(body).digest('base64');
   assert.equal(sent.headers.get('content-digest'), `sha-256=:${digest}:`);
   assert.deepEqual(new Uint8Array(await sent.arrayBuffer()), body);
+});
+
+test('what came in is summed month by month, by currency', () => {
+  const part = (time, amount, currency = 'USD') => ({ time, amount, currency });
+  const now = Date.UTC(2026, 1, 15);
+  const [usd, eur] = monthsOf([
+    part('2026-02-01T00:00:00Z', '1.50'), part('2026-02-28T00:00:00Z', '0.25'), part('2025-03-31T23:59:59Z', '2'),
+    part('2025-02-28T00:00:00Z', '9'), part('2026-01-05T00:00:00Z', '3', 'EUR'),
+  ], now);
+  assert.equal(usd.bars.length, 12);
+  assert.deepEqual([usd.bars[0].month, usd.bars[11].month], ['2025-03', '2026-02']);
+  assert.deepEqual([usd.bars[0].total, usd.bars[11].total], [2_000_000n, 1_750_000n]);
+  assert.deepEqual(eur.bars.filter(({ total }) => total > 0n).map(({ month }) => month), ['2026-01']);
+  assert.deepEqual(heightsOf(usd.bars).filter((height) => height > 0), [140, 122]);
+  assert.deepEqual(heightsOf([{ month: '2026-01', total: 0n }]), [0]);
+});
+
+test('fees are read and reckoned in whole millionths', () => {
+  const fees = feesOf(['protocol', '', 'node'], ['protocol', 'node', 'node'], ['1', '7', '0.5']);
+  assert.deepEqual(fees.map(({ name, rateMicros }) => [name, rateMicros]), [['protocol', 10_000], ['node', 5_000]]);
+  assert.equal(feesTaken('100.00', fees), 'Of 100.00: protocol 1.00, node 0.50. 98.50 is split.');
+  assert.equal(feesTaken('0.000001', fees), 'Of 0.000001: protocol 0.00, node 0.00. 0.000001 is split.');
+  assert.equal(feesTaken('5', []), 'Of 5.00: No fees. 5.00 is split.');
+  assert.throws(() => feesOf(['node'], ['node'], ['0,5']), /with a point/);
+  assert.throws(() => feesTaken('ten', fees), /with a point/);
 });

@@ -95,6 +95,11 @@ impl Rails {
         self.all.get(name)
     }
 
+    /// All rails, by name.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<dyn Rail>> {
+        self.all.values()
+    }
+
     /// Whether a rail takes new payments.
     pub(crate) fn is_open(&self, name: &str) -> bool {
         self.open.contains(&name)

@@ -250,3 +250,73 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(receipts, receipt_parties);
+
+diesel::table! {
+    sales_days (day, asset) {
+        day -> BigInt,
+        asset -> Text,
+        receipts -> BigInt,
+        gross -> BigInt,
+        payees -> BigInt,
+        held -> BigInt,
+        fees -> BigInt,
+        rail_fees -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    rail_facts (rail, kind, reference) {
+        rail -> Text,
+        kind -> Text,
+        reference -> Text,
+        about -> Text,
+        happened_at -> BigInt,
+        asset -> Text,
+        amount -> BigInt,
+        extra -> Nullable<BigInt>,
+        state -> Text,
+        seen_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    rail_sums (rail, asset) {
+        rail -> Text,
+        asset -> Text,
+        held -> BigInt,
+        withdrawn -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    reconcile_rounds (scope) {
+        scope -> Text,
+        phase -> Text,
+        cursor -> Nullable<Text>,
+        since -> BigInt,
+        started_at -> BigInt,
+        finished_at -> Nullable<BigInt>,
+        checked -> BigInt,
+        problem -> Nullable<Text>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    differences (scope, subject, kind, first_seen_at) {
+        scope -> Text,
+        subject -> Text,
+        kind -> Text,
+        first_seen_at -> BigInt,
+        last_seen_at -> BigInt,
+        resolved_at -> Nullable<BigInt>,
+        asset -> Nullable<Text>,
+        expected -> Nullable<BigInt>,
+        found -> Nullable<BigInt>,
+        detail -> Text,
+        row_seal -> Binary,
+    }
+}

@@ -143,13 +143,16 @@ impl Pay {
     }
 
     /// Starts what runs beside the requests, until `stop`: deliveries, refunds, what was stored and not processed,
-    /// and the ends of checkouts and holds.
+    /// the ends of checkouts and holds, and the reconciliation.
     pub fn background(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
-        let (deliveries, sweeps, ticks) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
-        let (deliveries_stop, sweeps_stop, ticks_stop) = (stop.clone(), stop.clone(), stop.clone());
+        let (deliveries, sweeps, ticks, compares) =
+            (Arc::clone(self), Arc::clone(self), Arc::clone(self), Arc::clone(self));
+        let stops = [stop.clone(), stop.clone(), stop.clone(), stop.clone()];
+        let [deliveries_stop, sweeps_stop, ticks_stop, compares_stop] = stops;
         tasks.spawn(async move { worker::deliveries_run(&deliveries, &deliveries_stop).await });
         tasks.spawn(async move { worker::sweeps_run(&sweeps, &sweeps_stop).await });
         tasks.spawn(async move { ticks_run(&ticks, &ticks_stop).await });
+        tasks.spawn(async move { worker::reconcile_run(&compares, &compares_stop).await });
     }
 
     /// One transaction over the domain.

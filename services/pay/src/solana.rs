@@ -75,6 +75,17 @@ impl SolanaRecords for PayRecords {
     async fn payouts_signed(&self, since: Timestamp) -> Result<Vec<String>, RailError> {
         self.read(move |conn, keeper| keeper.payouts_signed(conn, since)).await
     }
+
+    async fn records_list(
+        &self,
+        kind: SolanaRecordKind,
+        signed_since: Option<Timestamp>,
+        after: String,
+        limit: usize,
+    ) -> Result<Vec<String>, RailError> {
+        self.read(move |conn, keeper| keeper.records_list(conn, kind, signed_since, &after, limit))
+            .await
+    }
 }
 
 /// The rail with the wallet of this node, which is made at the first start.

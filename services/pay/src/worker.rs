@@ -68,6 +68,28 @@ pub(crate) async fn sweeps_run(pay: &Pay, stop: &CancellationToken) {
     pay.housekeeping().await;
 }
 
+/// Compares the rails with the ledger, beside everything else: a rail that is slow holds nothing up.
+pub(crate) async fn reconcile_run(pay: &Pay, stop: &CancellationToken) {
+    let pause = pay
+        .context
+        .config
+        .sweep_every
+        .to_std()
+        .saturating_mul(SWEEPS_PER_CHECKPOINT);
+    let compare = async {
+        loop {
+            pay.reconcile_tick().await;
+            tokio::time::sleep(pause).await;
+        }
+    };
+    // Each step is a transaction of its own: what is cut off goes on after the next start.
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {}
+        () = compare => {}
+    }
+}
+
 impl Pay {
     /// Does everything that is due: processes stored messages, delivers, settles, refunds. Returns how many items of
     /// the outbox were handled. The background calls it, again and again; a test calls it when it wants to.

@@ -45,6 +45,7 @@ fn prefix(collection: &str) -> &'static str {
         "entries" => "ent",
         "fair" => "fair",
         "holds" => "hld",
+        "messages" => "rlm",
         "orders" => "ord",
         "receipts" => "rcp",
         "sessions" => "ses",

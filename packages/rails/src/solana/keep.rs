@@ -38,4 +38,20 @@ pub trait SolanaStore: Send + Sync + 'static {
 
     /// Payouts that were signed after a moment: what counts against the limit.
     async fn payouts_signed(&self, since: Timestamp) -> Result<Vec<Payout>, RailError>;
+
+    /// Watches that expire after `since`, by checkout, from the one after `after` on: for the reconciliation. A store
+    /// that does not list them cannot be reconciled.
+    async fn watches_list(
+        &self,
+        _since: Timestamp,
+        _after: Option<CheckoutId>,
+        _limit: usize,
+    ) -> Result<Vec<Watch>, RailError> {
+        Err(RailError::Refused("its store lists nothing".to_owned()))
+    }
+
+    /// Payouts that were signed after `since`, by key, from the one after `after` on.
+    async fn payouts_list(&self, _since: Timestamp, _after: &str, _limit: usize) -> Result<Vec<Payout>, RailError> {
+        Err(RailError::Refused("its store lists nothing".to_owned()))
+    }
 }

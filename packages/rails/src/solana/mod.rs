@@ -19,6 +19,7 @@ mod binding;
 mod coin;
 mod desk;
 mod error;
+mod facts;
 mod judge;
 mod keep;
 mod landed;

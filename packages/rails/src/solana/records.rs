@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use imajin_kernel::Timestamp;
+use imajin_kernel::{Span, Timestamp};
 use imajin_kernel::id::CheckoutId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Payout, SolanaStore, Watch};
 use crate::{RailError, RailMessage, SolanaRecord, SolanaRecordKind, SolanaRecords};
+
+/// Longer than any checkout can be paid, late payments included.
+const WATCHED_MAX: Span = Span::days(30);
 
 /// Documents in place of values. A member that is added to one later is left out while it has its default: what was
 /// stored before is then still the same text.
@@ -77,5 +80,25 @@ impl SolanaStore for Documents {
     async fn payouts_signed(&self, since: Timestamp) -> Result<Vec<Payout>, RailError> {
         let signed = self.0.payouts_signed(since).await?;
         signed.iter().map(|text| read(text)).collect()
+    }
+
+    async fn watches_list(
+        &self,
+        since: Timestamp,
+        after: Option<CheckoutId>,
+        limit: usize,
+    ) -> Result<Vec<Watch>, RailError> {
+        // A checkout's identifier begins with its time, and none is watched for longer than this.
+        let first = CheckoutId::generate(since.minus(WATCHED_MAX), [0; 10]);
+        let after = after.map_or(first, |after| after.max(first));
+        let kind = SolanaRecordKind::Watch;
+        let listed = self.0.records_list(kind, None, after.to_string(), limit).await?;
+        listed.iter().map(|text| read(text)).collect()
+    }
+
+    async fn payouts_list(&self, since: Timestamp, after: &str, limit: usize) -> Result<Vec<Payout>, RailError> {
+        let kind = SolanaRecordKind::Payout;
+        let listed = self.0.records_list(kind, Some(since), after.to_owned(), limit).await?;
+        listed.iter().map(|text| read(text)).collect()
     }
 }

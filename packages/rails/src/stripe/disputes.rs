@@ -23,11 +23,7 @@ impl StripeRail {
         };
         let amount = from_minor(dispute.amount, &dispute.currency, self.is_test)?;
         let (taken, given_back) = (self.moved(&dispute, -1)?, self.moved(&dispute, 1)?);
-        let state = match dispute.status.as_str() {
-            "won" | "warning_closed" | "prevented" => DisputeState::Won,
-            "lost" => DisputeState::Lost,
-            _ => DisputeState::Open,
-        };
+        let state = state_of(&dispute);
         let event = RailEvent {
             checkout: Some(checkout),
             amount,
@@ -47,7 +43,7 @@ impl StripeRail {
     }
 
     /// What has left our balance at Stripe because of a dispute (`sign` −1), or has come back to it (1).
-    fn moved(&self, dispute: &Dispute, sign: i64) -> Result<Amount, RailError> {
+    pub(super) fn moved(&self, dispute: &Dispute, sign: i64) -> Result<Amount, RailError> {
         let malformed = || RailError::Malformed("what a dispute moved is no amount".to_owned());
         let mut sum: i64 = 0;
         for part in dispute
@@ -59,6 +55,14 @@ impl StripeRail {
             sum = sum.checked_add(minor).ok_or_else(malformed)?;
         }
         Ok(from_minor(sum, &dispute.currency, self.is_test)?.amount)
+    }
+}
+
+pub(super) fn state_of(dispute: &Dispute) -> DisputeState {
+    match dispute.status.as_str() {
+        "won" | "warning_closed" | "prevented" => DisputeState::Won,
+        "lost" => DisputeState::Lost,
+        _ => DisputeState::Open,
     }
 }
 

@@ -7,19 +7,20 @@
 mod client;
 mod connect;
 mod disputes;
+mod facts;
 mod money;
 mod objects;
 mod payments;
 mod webhook;
 
 use async_trait::async_trait;
-use imajin_kernel::Env;
+use imajin_kernel::{Env, Timestamp};
 use imajin_money::{Asset, Money};
 
 use crate::config::StripeConfig;
 use crate::{
-    Confirmed, Headers, Opened, Rail, RailCheckout, RailError, RailEvent, RailFee, RailHealth, RailPayee, RailRefund,
-    RailSetupError, RailTransfer, Refunded, STRIPE,
+    Confirmed, FactPage, Headers, Opened, Rail, RailBalance, RailCheckout, RailError, RailEvent, RailFee, RailHealth,
+    RailPayee, RailRefund, RailSetupError, RailTransfer, Refunded, STRIPE,
 };
 use client::Client;
 use webhook::Webhook;
@@ -125,6 +126,18 @@ impl Rail for StripeRail {
 
     async fn transfer(&self, transfer: &RailTransfer) -> Result<String, RailError> {
         self.transfer_make(transfer).await
+    }
+
+    fn lists(&self) -> bool {
+        true
+    }
+
+    async fn facts(&self, since: Timestamp, cursor: Option<&str>) -> Result<FactPage, RailError> {
+        self.facts_list(since, cursor).await
+    }
+
+    async fn balances(&self) -> Result<Option<Vec<RailBalance>>, RailError> {
+        self.balance_fetch().await.map(Some)
     }
 
     fn health(&self) -> RailHealth {

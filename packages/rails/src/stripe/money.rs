@@ -83,6 +83,16 @@ pub(super) fn from_minor(minor: i64, currency: &str, is_test: bool) -> Result<Mo
     Ok(Money::new(amount, asset))
 }
 
+/// What Stripe says that it holds, which may be below zero, in our units.
+///
+/// # Errors
+/// [`RailError::Malformed`] when it is too large, or in no currency.
+pub(super) fn signed_from_minor(minor: i64, currency: &str, is_test: bool) -> Result<(Asset, i64), RailError> {
+    let size = from_minor(minor.checked_abs().unwrap_or(i64::MAX), currency, is_test)?;
+    let units = size.amount.micros();
+    Ok((size.asset, if minor < 0 { units.saturating_neg() } else { units }))
+}
+
 /// A fee that was taken in the currency of the account, in the currency of the charge: the same part of it, rounded up
 /// to a whole minor unit, so that nobody is split what is not there.
 pub(super) fn fee_in_charge(fee: i64, settled: i64, charged: i64) -> Option<i64> {

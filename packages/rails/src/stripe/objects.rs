@@ -40,6 +40,8 @@ pub(super) struct Session {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Intent {
     pub(super) id: String,
+    #[serde(default)]
+    pub(super) created: i64,
     pub(super) amount: i64,
     pub(super) amount_received: i64,
     pub(super) currency: String,
@@ -67,6 +69,9 @@ pub(super) struct BalanceTransaction {
 
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Dispute {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) created: i64,
     pub(super) amount: i64,
     pub(super) currency: String,
     pub(super) status: String,
@@ -85,6 +90,13 @@ pub(super) struct DisputeMove {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Refund {
     pub(super) id: String,
+    #[serde(default)]
+    pub(super) created: i64,
+    #[serde(default)]
+    pub(super) amount: i64,
+    #[serde(default)]
+    pub(super) currency: String,
+    pub(super) payment_intent: Option<String>,
     pub(super) status: Option<String>,
     #[serde(default)]
     pub(super) metadata: Option<Metadata>,
@@ -107,6 +119,12 @@ pub(super) struct AccountLink {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Transfer {
     pub(super) id: String,
+    #[serde(default)]
+    pub(super) created: i64,
+    #[serde(default)]
+    pub(super) amount: i64,
+    #[serde(default, rename = "transfer_group")]
+    pub(super) group: Option<String>,
     pub(super) amount_reversed: i64,
     pub(super) currency: String,
     #[serde(default)]
@@ -116,6 +134,30 @@ pub(super) struct Transfer {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct List<T> {
     pub(super) data: Vec<T>,
+    #[serde(default)]
+    pub(super) has_more: bool,
+}
+
+/// Money on its way to the bank of whoever has the account.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct BankPayout {
+    pub(super) id: String,
+    pub(super) created: i64,
+    pub(super) amount: i64,
+    pub(super) currency: String,
+    pub(super) status: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Balance {
+    pub(super) available: Vec<BalancePart>,
+    pub(super) pending: Vec<BalancePart>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct BalancePart {
+    pub(super) amount: i64,
+    pub(super) currency: String,
 }
 
 /// A message of the webhook.

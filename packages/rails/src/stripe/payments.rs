@@ -184,7 +184,7 @@ impl StripeRail {
     }
 
     /// What Stripe has taken of a payment: its balance transaction says so, some time after the payment.
-    fn fee_of(&self, intent: &Intent) -> Result<RailFee, RailError> {
+    pub(super) fn fee_of(&self, intent: &Intent) -> Result<RailFee, RailError> {
         let charge = intent.latest_charge.as_ref().and_then(|charge| charge.object());
         let Some(charge) = charge else {
             return Ok(RailFee::Unknown);

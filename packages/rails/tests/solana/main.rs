@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod chaos;
+mod facts;
 mod payees;
 mod payments;
 mod payouts;

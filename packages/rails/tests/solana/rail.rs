@@ -16,14 +16,14 @@ use serde_json::json;
 use crate::store::Memory;
 use crate::support::{NODE_SOL, World, address, now, shares, token_transfer_of};
 
-const PRICE: &str = "10.00 USDC";
-const UNITS: u64 = 10_000_000;
+pub(crate) const PRICE: &str = "10.00 USDC";
+pub(crate) const UNITS: u64 = 10_000_000;
 
-struct Shop {
+pub(crate) struct Shop {
     world: World,
     clock: ManualClock,
     store: Arc<Memory>,
-    rail: SolanaRail,
+    pub(crate) rail: SolanaRail,
 }
 
 pub(crate) fn config(world: &World) -> SolanaConfig {
@@ -62,7 +62,7 @@ pub(crate) fn rail(
 }
 
 impl Shop {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let world = World::new();
         let clock = ManualClock::at(now());
         let store = Arc::new(Memory::default());
@@ -87,7 +87,7 @@ impl Shop {
         }
     }
 
-    async fn opened(&self) -> RailCheckout {
+    pub(crate) async fn opened(&self) -> RailCheckout {
         let checkout = self.checkout();
         self.rail.open(&checkout).await.unwrap();
         checkout
@@ -106,7 +106,7 @@ impl Shop {
     }
 
     /// What the rail says meanwhile.
-    async fn events(&self) -> Vec<RailEvent> {
+    pub(crate) async fn events(&self) -> Vec<RailEvent> {
         assert_eq!(self.ticked().await.problems.into_iter().collect::<Vec<_>>(), [""; 0]);
         let messages = self.store.messages_take();
         for message in &messages {
@@ -117,7 +117,7 @@ impl Shop {
     }
 
     /// The buyer pays so much to the node, under the checkout's reference.
-    async fn pays(&self, checkout: &RailCheckout, units: u64) -> String {
+    pub(crate) async fn pays(&self, checkout: &RailCheckout, units: u64) -> String {
         let reference = self.reference(checkout).await;
         self.world.buyer_sends(&[self.tokens(&USDC_MINT, units, &reference)])
     }
@@ -126,7 +126,7 @@ impl Shop {
         token_transfer_of(&self.world, mint, &self.world.wallet.address(), units, reference)
     }
 
-    async fn refunded(&self, refund: &RailRefund) -> String {
+    pub(crate) async fn refunded(&self, refund: &RailRefund) -> String {
         for _round in 0..6 {
             match self.rail.refund(refund).await {
                 Ok(refunded) => return refunded.reference,
@@ -138,7 +138,7 @@ impl Shop {
     }
 }
 
-fn refund_of(event: &RailEvent) -> RailRefund {
+pub(crate) fn refund_of(event: &RailEvent) -> RailRefund {
     RailRefund {
         key: format!("key of {}", event.id),
         checkout: event.checkout.unwrap(),

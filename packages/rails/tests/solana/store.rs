@@ -107,4 +107,25 @@ impl SolanaStore for Memory {
             .filter(|payout| payout.signed_at.is_some_and(|at| at > since));
         Ok(signed.cloned().collect())
     }
+
+    async fn watches_list(
+        &self,
+        since: Timestamp,
+        after: Option<CheckoutId>,
+        limit: usize,
+    ) -> Result<Vec<Watch>, RailError> {
+        let watches = self.watches.lock().unwrap();
+        let listed = watches
+            .iter()
+            .filter(|(id, watch)| after.is_none_or(|after| **id > after) && watch.expires_at > since);
+        Ok(listed.take(limit).map(|(_, watch)| watch.clone()).collect())
+    }
+
+    async fn payouts_list(&self, since: Timestamp, after: &str, limit: usize) -> Result<Vec<Payout>, RailError> {
+        let payouts = self.payouts.lock().unwrap();
+        let listed = payouts
+            .iter()
+            .filter(|(key, payout)| key.as_str() > after && payout.signed_at.is_some_and(|at| at > since));
+        Ok(listed.take(limit).map(|(_, payout)| payout.clone()).collect())
+    }
 }

@@ -196,12 +196,14 @@ impl State {
             ("POST", ["checkout", "sessions"]) => self.session_create(params),
             ("GET", ["checkout", "sessions", id]) => self.get("checkout.session", id),
             ("POST", ["checkout", "sessions", id, "expire"]) => self.session_expire(id),
+            ("GET", ["payment_intents"]) => self.listed_expanded("payment_intent", params, &[]),
             ("GET", ["payment_intents", id]) => self.expanded("payment_intent", id, params),
             ("GET", ["charges", id]) => self.expanded("charge", id, params),
             ("GET", ["balance_transactions", id]) => self.get("balance_transaction", id),
             ("POST", ["refunds"]) => self.refund_create(params),
             ("GET", ["refunds"]) => Ok(self.listed("refund", params, &["payment_intent", "charge"])),
             ("GET", ["refunds", id]) => self.get("refund", id),
+            ("GET", ["disputes"]) => Ok(self.listed("dispute", params, &["payment_intent", "charge"])),
             ("GET", ["disputes", id]) => self.get("dispute", id),
             ("GET", ["account"]) => self.get("account", &self.options.account.clone()),
             ("POST", ["accounts"]) => self.account_create(params),
@@ -212,6 +214,8 @@ impl State {
             ("GET", ["transfers", id]) => self.get("transfer", id),
             ("POST", ["transfers", id, "reversals"]) => self.transfer_reverse(id, params),
             ("POST", ["payouts"]) => self.payout_create(params, asked.header("stripe-account").as_deref()),
+            ("GET", ["payouts"]) => Ok(self.listed("payout", params, &["status"])),
+            ("GET", ["balance"]) => Ok(self.balance()),
             ("GET", ["payouts", id]) => self.get("payout", id),
             ("GET", ["events"]) => Ok(self.listed("event", params, &["type"])),
             ("GET", ["events", id]) => self.get("event", id),
@@ -227,30 +231,82 @@ impl State {
         let mut object = self.get(kind, id)?;
         for index in params.names(&["expand"]) {
             let path = params.text(&["expand", &index]).unwrap_or_default();
-            let mut place = &mut object;
-            for name in path.split('.') {
-                place = &mut place[name];
-                if let Some(id) = place.as_str() {
-                    let found = self.objects.iter().find(|object| object["id"] == id);
-                    *place = found.cloned().ok_or_else(|| ApiError::no_such(name, id))?;
-                }
-            }
+            self.expand(&mut object, &path)?;
         }
         Ok(object)
     }
 
+    fn expand(&self, object: &mut Value, path: &str) -> Result<(), ApiError> {
+        let mut place = object;
+        for name in path.split('.') {
+            place = &mut place[name];
+            if let Some(id) = place.as_str() {
+                let found = self.objects.iter().find(|object| object["id"] == id);
+                *place = found.cloned().ok_or_else(|| ApiError::no_such(name, id))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A list; of its objects, those are expanded that `expand[]` names with `data.` in front.
+    fn listed_expanded(&self, kind: &str, params: &Params, filters: &[&str]) -> Result<Value, ApiError> {
+        let mut list = self.listed(kind, params, filters);
+        for index in params.names(&["expand"]) {
+            let path = params.text(&["expand", &index]).unwrap_or_default();
+            let Some(path) = path.strip_prefix("data.") else {
+                return Err(ApiError::invalid(format!("This property cannot be expanded ({path}).")));
+            };
+            for object in list["data"].as_array_mut().into_iter().flatten() {
+                self.expand(object, path)?;
+            }
+        }
+        Ok(list)
+    }
+
+    /// Newest first, in pages: `created[gte]`, `starting_after`, `limit`.
     fn listed(&self, kind: &str, params: &Params, filters: &[&str]) -> Value {
+        let since = params.number(&["created", "gte"]).unwrap_or(i64::MIN);
         let fits = |object: &&Value| {
-            filters
-                .iter()
-                .all(|name| params.text(&[name]).is_none_or(|wanted| object[*name] == wanted))
+            let fresh = object["created"].as_i64().is_none_or(|created| created >= since);
+            let matches = |name: &&str| params.text(&[name]).is_none_or(|wanted| object[*name] == wanted);
+            fresh && filters.iter().all(matches)
         };
         let limit = params
             .number(&["limit"])
             .and_then(|limit| usize::try_from(limit).ok())
             .unwrap_or(10);
-        let found: Vec<Value> = self.list(kind).filter(fits).take(limit).cloned().collect();
-        page(&format!("/v1/{kind}s"), &found)
+        let after = params.text(&["starting_after"]);
+        let mut all = self.list(kind).filter(fits).peekable();
+        if let Some(after) = after {
+            all.find(|object| object["id"] == after);
+        }
+        let found: Vec<Value> = all.by_ref().take(limit).cloned().collect();
+        let mut list = page(&format!("/v1/{kind}s"), &found);
+        list["has_more"] = Value::Bool(all.next().is_some());
+        list
+    }
+
+    /// What is left of everything that came in, by currency.
+    fn balance(&self) -> Value {
+        let mut sums: std::collections::BTreeMap<String, i64> = std::collections::BTreeMap::new();
+        for object in &self.objects {
+            let amount = |name: &str| object[name].as_i64().unwrap_or_default();
+            let units = match object["object"].as_str().unwrap_or_default() {
+                "charge" if object["paid"] == true && object["balance_transaction"].is_null() => amount("amount"),
+                "balance_transaction" => amount("net"),
+                "refund" | "payout" if object["status"] != "failed" => -amount("amount"),
+                "transfer" => amount("amount_reversed") - amount("amount"),
+                _ => continue,
+            };
+            *sums
+                .entry(object["currency"].as_str().unwrap_or_default().to_owned())
+                .or_default() += units;
+        }
+        let line = |(currency, amount)| serde_json::json!({"amount": amount, "currency": currency});
+        let pending: Vec<Value> = sums.into_iter().map(line).collect();
+        serde_json::json!({
+            "object": "balance", "available": [], "livemode": self.options.livemode(), "pending": pending,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod federation;
+mod money;
 mod oidc;
 mod passkeys;
 mod people;
@@ -120,6 +121,7 @@ pub(crate) fn all(ink: &Ink) -> Vec<Sample> {
     samples.extend(profiles::samples(ink));
     samples.extend(reading::samples(ink));
     samples.extend(solana::samples(ink));
+    samples.extend(money::samples(ink));
     samples
 }
 

@@ -2,6 +2,7 @@
 
 mod checkouts;
 mod contracts;
+mod days;
 mod fees;
 mod goods;
 mod messages;
@@ -10,6 +11,7 @@ mod payouts;
 mod receipts;
 mod shares;
 mod solana;
+mod sums;
 
 use std::collections::BTreeMap;
 
@@ -25,8 +27,7 @@ pub use goods::{PaidGoods, paid_goods_list};
 
 use crate::domain::distribute::FlowKey;
 use crate::rows::{
-    AddressRow, CheckoutRow, ContractRow, DisputeRow, FeesRow, FlowRow, MessageRow, PartRow, PayeeRow, PaymentRow,
-    PayoutRow, ReceiptRow, RecordRow, SalesRow, ShareRow, SplitRow, WalletRow,
+    AddressRow, CheckoutRow, ContractRow, DifferenceRow, DisputeRow, FactRow, FeesRow, FlowRow, MessageRow, PartRow, PayeeRow, PaymentRow, PayoutRow, ReceiptRow, RecordRow, RoundRow, SalesDayRow, SalesRow, ShareRow, SplitRow, SumRow, WalletRow,
 };
 use crate::{PayConfig, SERVICE};
 
@@ -60,6 +61,7 @@ pub fn audit_with_keys(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Re
         sealer,
         findings: Vec::new(),
         sales: BTreeMap::new(),
+        days: BTreeMap::new(),
         flows: BTreeMap::new(),
         pending: BTreeMap::new(),
         shares: 0,
@@ -86,6 +88,8 @@ struct Auditor {
     sealer: Sealer,
     findings: Vec<Finding>,
     sales: BTreeMap<String, SalesTally>,
+    /// What the receipts of each day sum up to.
+    days: BTreeMap<(i64, String), SalesDayRow>,
     /// What the receipts say has gone along distribution contracts, and what of it waits.
     flows: BTreeMap<FlowKey, (i64, i64)>,
     /// What waits for acceptances, by payee and asset.
@@ -109,6 +113,7 @@ impl Auditor {
         PaymentRow::audit(conn, &self.sealer, &mut self.findings)?;
         ReceiptRow::audit(conn, &self.sealer, &mut self.findings)?;
         SalesRow::audit(conn, &self.sealer, &mut self.findings)?;
+        SalesDayRow::audit(conn, &self.sealer, &mut self.findings)?;
         ContractRow::audit(conn, &self.sealer, &mut self.findings)?;
         FlowRow::audit(conn, &self.sealer, &mut self.findings)?;
         FeesRow::audit(conn, &self.sealer, &mut self.findings)?;
@@ -116,15 +121,21 @@ impl Auditor {
         WalletRow::audit(conn, &self.sealer, &mut self.findings)?;
         RecordRow::audit(conn, &self.sealer, &mut self.findings)?;
         AddressRow::audit(conn, &self.sealer, &mut self.findings)?;
+        FactRow::audit(conn, &self.sealer, &mut self.findings)?;
+        SumRow::audit(conn, &self.sealer, &mut self.findings)?;
+        RoundRow::audit(conn, &self.sealer, &mut self.findings)?;
+        DifferenceRow::audit(conn, &self.sealer, &mut self.findings)?;
         imajin_ledger::audit(conn, &self.sealer, &mut self.findings)?;
         self.checkouts_check(conn)?;
         self.messages_check(conn)?;
         self.payments_check(conn)?;
         self.disputes_check(conn)?;
+        self.sums_check(conn)?;
         self.payouts_check(conn)?;
         self.solana_check(conn)?;
         self.receipts_check(conn)?;
         self.sales_check(conn)?;
+        self.days_check(conn)?;
         self.contracts_check(conn, keys)?;
         self.shares_check(conn)?;
         self.fees_check(conn)?;

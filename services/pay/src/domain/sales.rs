@@ -1,15 +1,20 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
+use imajin_kernel::Timestamp;
 use imajin_money::Money;
 use imajin_pay_api::SalesSummary;
 use imajin_store::{Conn, SealedRow, for_update, row_insert_missing};
 
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::{SalesRow, money};
-use crate::schema::{checkouts, sales_totals};
+use crate::rows::{SalesDayRow, SalesRow, money};
+use crate::schema::{checkouts, sales_days, sales_totals};
 
+/// More rows than the days of a chart have.
+const DAYS_MAX: i64 = 2_000;
+/// A day in microseconds.
+const DAY_MICROS: i64 = 86_400_000_000;
 /// More assets than anyone sells in.
 const ASSETS_MAX: i64 = 1_000;
 
@@ -54,6 +59,44 @@ pub(crate) fn sales_add(
         row.save(conn, &context.sealer)?;
     }
     Ok(())
+}
+
+/// The day of a moment, counted from 1970 in UTC.
+pub(crate) const fn day_of(at: Timestamp) -> i64 {
+    at.as_micros().div_euclid(DAY_MICROS)
+}
+
+/// Adds what a batch of receipts sums up to, day by day.
+pub(crate) fn days_add(
+    conn: &mut Conn,
+    context: &Context,
+    days: &BTreeMap<(i64, String), SalesDayRow>,
+) -> Result<(), PayError> {
+    for ((day, asset), more) in days {
+        let empty = SalesDayRow::empty(*day, asset.clone()).sealed(&context.sealer)?;
+        // Another process may make it at this moment.
+        row_insert_missing!(conn, sales_days, &empty)?;
+        let row: SalesDayRow = for_update!(
+            &mut *conn,
+            sales_days::table.find((day, asset)).select(SalesDayRow::as_select()) => first
+        )?;
+        let mut row = row.intact(&context.sealer)?;
+        row.merge(more);
+        row.save(conn, &context.sealer)?;
+    }
+    Ok(())
+}
+
+/// The days from one on, oldest first: as many rows as days and currencies, whatever was sold.
+pub(crate) fn days_since(conn: &mut Conn, context: &Context, day: i64) -> Result<Vec<SalesDayRow>, PayError> {
+    let rows: Vec<SalesDayRow> = sales_days::table
+        .filter(sales_days::day.ge(day))
+        .order_by((sales_days::day, sales_days::asset))
+        .limit(DAYS_MAX)
+        .select(SalesDayRow::as_select())
+        .load(conn)?;
+    let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
+    Ok(intact.collect::<Result<_, _>>()?)
 }
 
 /// Counts a refund.

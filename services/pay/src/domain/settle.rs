@@ -26,7 +26,7 @@ use super::shares::shares_of;
 use crate::PayError;
 use crate::context::Context;
 use crate::own_goods::TOPUP;
-use crate::rows::{CheckoutRow, PartyRow, ReceiptRow, ShareRow};
+use crate::rows::{CheckoutRow, PartyRow, ReceiptRow, SalesDayRow, ShareRow};
 use crate::schema::{checkouts, receipt_parties};
 
 /// How many keys one query asks for.
@@ -321,6 +321,7 @@ struct Batch {
     checkouts: Vec<CheckoutRow>,
     shares: Vec<ShareRow>,
     sums: BTreeMap<String, (i64, i64)>,
+    days: BTreeMap<(i64, String), SalesDayRow>,
 }
 
 impl Batch {
@@ -362,6 +363,9 @@ impl Batch {
         if row.goods_kind != TOPUP {
             let sum = self.sums.entry(receipt.asset.clone()).or_default();
             *sum = (sum.0.saturating_add(receipt.gross), sum.1.saturating_add(1));
+            let day = (sales::day_of(receipt.issued_at), receipt.asset.clone());
+            let empty = || SalesDayRow::empty(day.0, day.1.clone());
+            self.days.entry(day.clone()).or_insert_with(empty).add(&message.payload);
         }
         self.receipts.push(receipt);
         row.state_set(CheckoutState::Settled, outcome.entry.posted_at);
@@ -384,6 +388,7 @@ impl Batch {
             set = (state, reason, updated_at, row_seal),
             &sealed_all(self.checkouts, &context.sealer)?
         )?;
+        sales::days_add(conn, context, &self.days)?;
         sales::sales_add(conn, context, &self.sums)
     }
 }

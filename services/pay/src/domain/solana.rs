@@ -154,6 +154,28 @@ impl RecordKeeper {
         Ok(rows.into_iter().map(|row| row.document).collect())
     }
 
+    /// Documents by key, from the one after `after` on; of payouts those that were signed after a moment.
+    pub(crate) fn records_list(
+        &self,
+        conn: &mut Conn,
+        kind: SolanaRecordKind,
+        signed_since: Option<Timestamp>,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, PayError> {
+        let mut query = solana_records::table
+            .filter(solana_records::kind.eq(kind.as_str()))
+            .filter(solana_records::key.gt(after))
+            .order_by(solana_records::key)
+            .select(RecordRow::as_select())
+            .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            .into_boxed();
+        if let Some(since) = signed_since {
+            query = query.filter(solana_records::signed_at.gt(since));
+        }
+        Ok(self.intact(query.load(conn)?))
+    }
+
     /// One row that was tampered with does not stop all others; `imajin verify` names it.
     fn intact(&self, rows: Vec<RecordRow>) -> Vec<String> {
         let intact = rows.into_iter().filter_map(|row| match row.intact(&self.sealer) {

@@ -6,10 +6,12 @@ mod checkout;
 mod contracts;
 mod fees;
 mod holds;
-mod page;
+mod messages;
+pub(crate) mod page;
 mod payouts;
-mod rails;
+pub(crate) mod rails;
 mod receipts;
+pub(crate) mod reconcile;
 mod shares;
 mod solana;
 mod spend;
@@ -84,6 +86,9 @@ pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
             address::address_unbind
         ))
         .routes(routes!(rails::rails))
+        .routes(routes!(reconcile::reconciliation, reconcile::reconcile))
+        .routes(routes!(messages::message_retry))
+        .merge(OpenApiRouter::from(crate::pages::routes()))
         .route("/checkout/{id}", axum::routing::get(page::page).post(page::form_post))
         .route("/checkout/{id}/{outcome}", axum::routing::post(page::button_post))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -171,7 +171,7 @@ fn page_of(
     })
 }
 
-pub(super) fn shell_of(pay: &Pay, path: &str, viewer: &Viewer, test_money: bool) -> Shell {
+pub(crate) fn shell_of(pay: &Pay, path: &str, viewer: &Viewer, test_money: bool) -> Shell {
     let configured = &pay.context.config.node_name;
     let host = pay.site.public.0.host_str().unwrap_or("this node");
     let viewer = viewer.session.as_ref().map(|session| imajin_ui::Viewer {

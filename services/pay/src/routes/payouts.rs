@@ -16,7 +16,7 @@ use crate::domain::payout_list::PayoutView;
 use crate::payouts::PayeeView;
 
 /// Where people come back to from the rail.
-const RETURN_PATH: &str = "/me";
+const RETURN_PATH: &str = "/earnings";
 
 /// The body of `POST /api/connect/onboard`.
 #[derive(Debug, Deserialize, ToSchema)]

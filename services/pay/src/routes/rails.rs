@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::PayRoutes;
+use crate::Pay;
 
 /// The rails of the node.
 #[derive(Debug, Serialize, ToSchema)]
@@ -21,26 +22,26 @@ pub(crate) struct RailList {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RailView {
     /// Its name.
-    name: String,
+    pub(crate) name: String,
     /// Whether this program was built with it.
     built: bool,
     /// Whether it takes payments.
-    open: bool,
+    pub(crate) open: bool,
     /// Whether its money is test money; missing while it is not set up.
     #[serde(skip_serializing_if = "Option::is_none")]
-    test: Option<bool>,
+    pub(crate) test: Option<bool>,
     /// Whether it sends money to payees.
-    pays_out: bool,
+    pub(crate) pays_out: bool,
     /// Whether it answered when it was asked last; missing before that.
     #[serde(skip_serializing_if = "Option::is_none")]
-    works: Option<bool>,
+    pub(crate) works: Option<bool>,
     /// When it was asked last.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     asked_at: Option<Timestamp>,
     /// What was wrong then; for the operator only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<String>,
+    pub(crate) problem: Option<String>,
     /// What is still to be done; for the operator only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing: Vec<String>,
@@ -85,6 +86,12 @@ fn tokens_of(desk: &dyn SolanaDesk) -> Vec<TokenView> {
 )]
 pub(super) async fn rails(State(PayRoutes(pay)): State<PayRoutes>, viewer: Viewer) -> Result<Json<RailList>, Failure> {
     let is_operator = viewer.session.is_some_and(|session| session.tier == Tier::Operator);
+    let views = rail_views(&pay, is_operator).await;
+    Ok(Json(RailList { rails: views }))
+}
+
+/// Every rail that this program knows; for the operator each of them is asked now.
+pub(crate) async fn rail_views(pay: &Pay, is_operator: bool) -> Vec<RailView> {
     let mut views = Vec::new();
     for (name, built) in [(SANDBOX, true), (STRIPE, STRIPE_BUILT), (SOLANA, SOLANA_BUILT)] {
         let rail = pay.context.rails.get(name);
@@ -112,5 +119,5 @@ pub(super) async fn rails(State(PayRoutes(pay)): State<PayRoutes>, viewer: Viewe
             problem: health.and_then(|health| health.problem).filter(|_text| is_operator),
         });
     }
-    Ok(Json(RailList { rails: views }))
+    views
 }

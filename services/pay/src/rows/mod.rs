@@ -8,6 +8,7 @@ mod message;
 mod payment;
 mod payout;
 mod receipt;
+mod reconcile;
 mod share;
 mod solana;
 
@@ -18,7 +19,8 @@ pub(crate) use fees::FeesRow;
 pub(crate) use message::{MessageResult, MessageRow};
 pub(crate) use payment::PaymentRow;
 pub(crate) use payout::{FAILED, PartRow, PayeeRow, PayoutRow, SENT, WAITING};
-pub(crate) use receipt::{PartyRow, ReceiptRow, SalesRow};
+pub(crate) use receipt::{PartyRow, ReceiptRow, SalesDayRow, SalesRow};
+pub(crate) use reconcile::{DifferenceRow, FactRow, RoundRow, SumRow};
 pub(crate) use share::{ShareOutcome, ShareRow, ShareState};
 pub use solana::SEALED_COLUMNS;
 pub(crate) use solana::{AddressRow, RecordRow, WALLET, WalletRow};

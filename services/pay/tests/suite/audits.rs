@@ -56,6 +56,7 @@ async fn filled(backend: Backend) -> Cards {
     cards.peer.fees_later(true);
     cards.pays(&unknown).await;
     fill(&cards.world).await;
+    cards.world.pay.reconcile_now(None).await.unwrap();
     cards
 }
 
@@ -178,6 +179,9 @@ async fn a_deleted_row_is_missed(backend: Backend) {
         "contract_flows",
         "held_shares",
         "fee_schedules",
+        "rail_facts",
+        "rail_sums",
+        "sales_days",
     ] {
         let Cards { world, .. } = filled(backend).await;
         let keyring = world.keyring.clone();

@@ -1,0 +1,184 @@
+/// What sort of difference it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    PaymentUnknownHere,
+    PaymentMissingAtRail,
+    PaymentAmountDiffers,
+    FeeDiffers,
+    FeeNotNoted,
+    FeeUnbooked,
+    RefundUnknownHere,
+    RefundMissingAtRail,
+    RefundAmountDiffers,
+    RefundFailed,
+    DisputeUnknownHere,
+    DisputeMissingAtRail,
+    DisputeDiffers,
+    TransferUnknownHere,
+    TransferMissingAtRail,
+    TransferDiffers,
+    BalanceDiffers,
+    PendingDiffers,
+    AccruedDiffers,
+    DebtOpen,
+    FeeOverdue,
+    CheckoutOverdue,
+    MessageOverdue,
+    RefundOverdue,
+    TransferOverdue,
+}
+
+impl Kind {
+    /// The text in the database and on the wire.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::PaymentUnknownHere => "payment_unknown_here",
+            Self::PaymentMissingAtRail => "payment_missing_at_rail",
+            Self::PaymentAmountDiffers => "payment_amount_differs",
+            Self::FeeDiffers => "fee_differs",
+            Self::FeeNotNoted => "fee_not_noted",
+            Self::FeeUnbooked => "fee_unbooked",
+            Self::RefundUnknownHere => "refund_unknown_here",
+            Self::RefundMissingAtRail => "refund_missing_at_rail",
+            Self::RefundAmountDiffers => "refund_amount_differs",
+            Self::RefundFailed => "refund_failed",
+            Self::DisputeUnknownHere => "dispute_unknown_here",
+            Self::DisputeMissingAtRail => "dispute_missing_at_rail",
+            Self::DisputeDiffers => "dispute_differs",
+            Self::TransferUnknownHere => "transfer_unknown_here",
+            Self::TransferMissingAtRail => "transfer_missing_at_rail",
+            Self::TransferDiffers => "transfer_differs",
+            Self::BalanceDiffers => "balance_differs",
+            Self::PendingDiffers => "pending_differs",
+            Self::AccruedDiffers => "accrued_differs",
+            Self::DebtOpen => "debt_open",
+            Self::FeeOverdue => "fee_overdue",
+            Self::CheckoutOverdue => "checkout_overdue",
+            Self::MessageOverdue => "message_overdue",
+            Self::RefundOverdue => "refund_overdue",
+            Self::TransferOverdue => "transfer_overdue",
+        }
+    }
+
+    const ALL: [Self; 25] = [
+        Self::PaymentUnknownHere,
+        Self::PaymentMissingAtRail,
+        Self::PaymentAmountDiffers,
+        Self::FeeDiffers,
+        Self::FeeNotNoted,
+        Self::FeeUnbooked,
+        Self::RefundUnknownHere,
+        Self::RefundMissingAtRail,
+        Self::RefundAmountDiffers,
+        Self::RefundFailed,
+        Self::DisputeUnknownHere,
+        Self::DisputeMissingAtRail,
+        Self::DisputeDiffers,
+        Self::TransferUnknownHere,
+        Self::TransferMissingAtRail,
+        Self::TransferDiffers,
+        Self::BalanceDiffers,
+        Self::PendingDiffers,
+        Self::AccruedDiffers,
+        Self::DebtOpen,
+        Self::FeeOverdue,
+        Self::CheckoutOverdue,
+        Self::MessageOverdue,
+        Self::RefundOverdue,
+        Self::TransferOverdue,
+    ];
+
+    /// What to do about a difference of the kind with this text.
+    pub(crate) fn advice_of(text: &str) -> &'static str {
+        let kind = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        kind.map_or("Look at it by hand.", Self::advice)
+    }
+
+    const fn advice(self) -> &'static str {
+        match self {
+            Self::PaymentUnknownHere => {
+                "Have the rail send its message about this payment again (at Stripe: Developers, Events, Resend). If it \
+                 belongs to no order, refund it at the rail."
+            }
+            Self::PaymentMissingAtRail => {
+                "Look the reference up at the rail. If the rail never had the money, the order was served without \
+                 payment: check who could sign the rail's messages, and take the money back with a refund here."
+            }
+            Self::PaymentAmountDiffers => {
+                "Compare the receipt with the payment at the rail; refund what is too much, or the whole order."
+            }
+            Self::FeeDiffers => {
+                "The split was made with the fee that the rail named first. Book the difference in your own books; if \
+                 it is large, ask the rail why it changed."
+            }
+            Self::FeeNotNoted => {
+                "It is noted, and the split goes on, with the rail's next message; sending the message again at the \
+                 rail does it at once."
+            }
+            Self::FeeUnbooked => {
+                "The rail keeps its fee of a payment that went back. Nobody here bears it: book it as a cost of the node."
+            }
+            Self::RefundUnknownHere => {
+                "Somebody refunded at the rail's own pages. Refund the order here too, so that the split is walked back."
+            }
+            Self::RefundMissingAtRail => {
+                "The ledger says that the money went back. Look it up at the rail, and refund it there if it has not."
+            }
+            Self::RefundAmountDiffers => "Refund the rest at the rail, or ask the buyer what arrived.",
+            Self::RefundFailed => {
+                "The buyer's bank did not take the money. Ask the buyer for another way, and pay it by hand; at the rail \
+                 it is in your balance again."
+            }
+            Self::DisputeUnknownHere => {
+                "Have the rail send its message about the dispute again, and answer the dispute before its time is over."
+            }
+            Self::DisputeMissingAtRail => "Look the dispute up at the rail; what was booked for it is in the ledger.",
+            Self::DisputeDiffers => "Have the rail send its last message about the dispute again.",
+            Self::TransferUnknownHere => {
+                "The rail has sent money that no payout here asked for. Look at the payee's account, and reverse the \
+                 transfer at the rail if it is one too many."
+            }
+            Self::TransferMissingAtRail => {
+                "The payout counts as sent, and the rail does not have it. Ask the rail; the payee has not been paid."
+            }
+            Self::TransferDiffers => "Have the rail send its message about the transfer again.",
+            Self::BalanceDiffers => {
+                "First see to the other differences of this rail: they explain most of it. What is left was moved at the \
+                 rail outside the node."
+            }
+            Self::PendingDiffers | Self::AccruedDiffers => {
+                "Run `imajin verify`: the rows and the ledger were written together, so one of them was changed outside."
+            }
+            Self::DebtOpen => {
+                "It is paid from what comes in next for them. If nothing will, agree on a payment with them, or write it off."
+            }
+            Self::FeeOverdue => {
+                "The payees wait for the split. Ask the rail for the payment's balance transaction; look whether its \
+                 messages arrive."
+            }
+            Self::CheckoutOverdue => {
+                "See the message or delivery that it waits for, and whether the seller's service runs; it goes on by \
+                 itself once that is there."
+            }
+            Self::MessageOverdue => "Press Retry on its page; the reason is shown there and in the log.",
+            Self::RefundOverdue => "See whether the rail works: it is asked again and again until it has sent it back.",
+            Self::TransferOverdue => "See whether the rail works: it is asked again and again until it answers.",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_name_and_an_advice_of_its_own() {
+        let mut names: Vec<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Kind::ALL.len());
+        for kind in Kind::ALL {
+            assert_eq!(Kind::advice_of(kind.as_str()), kind.advice());
+        }
+    }
+}
