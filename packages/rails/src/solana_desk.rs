@@ -1,5 +1,5 @@
-//! What a node asks of Solana beside what every rail does, in plain texts and numbers: programs without the rail have the
-//! same words for it.
+//! What a node asks of Solana beside what every rail does, in plain texts and numbers: programs without the rail have
+//! the same words for it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -51,8 +51,8 @@ pub(crate) fn desk_new(
         && Address::from(key_read(text)?.public()) != opened.address()
     {
         return wrong(
-            "`rails.solana.wallet_key` is not the key of the wallet that this node has: take the setting away, or empty \
-             the wallet and delete it first",
+            "`rails.solana.wallet_key` is not the key of the wallet that this node has: take the setting away, or \
+             empty the wallet and delete it first",
         );
     }
     let store = Arc::new(Documents(records));

@@ -6,7 +6,8 @@ use super::{Address, Coin, Finding, Network, Sighting, Watch};
 use crate::{RailDirect, RailEvent, RailOutcome};
 
 /// The events of a sighting: what the node received for the checkout, in each coin that it can book; and an attempt
-/// that failed; with each what the payees received themselves. Tokens that it cannot book, and money whose checkout is not certain, are in the watch and are shown.
+/// that failed; with each what the payees received themselves. Tokens that it cannot book, and money whose checkout
+/// is not certain, are in the watch and are shown.
 pub(crate) fn events(
     network: &Network,
     node: &Address,

@@ -94,8 +94,8 @@ pub struct ReceiptLeg {
     /// Whether the part waits until it makes up the minimum of the last contract.
     #[serde(default, skip_serializing_if = "is_false")]
     pub accrued: bool,
-    /// Where the payee received it with the payment itself, in the transaction that the receipt's `railReference` names;
-    /// missing where it came to their balance here.
+    /// Where the payee received it with the payment itself, in the transaction that the receipt's `railReference`
+    /// names; missing where it came to their balance here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid_to: Option<String>,
 }

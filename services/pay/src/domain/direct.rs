@@ -1,5 +1,5 @@
-//! Shares that a rail has paid to their payees itself. The ledger shows them as earned and as paid out, in one entry: no
-//! balance has them.
+//! Shares that a rail has paid to their payees itself. The ledger shows them as earned and as paid out, in one
+//! transaction: no balance has them.
 
 use std::collections::BTreeMap;
 

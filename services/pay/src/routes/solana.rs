@@ -120,8 +120,8 @@ pub(super) async fn wallet_info(
 
 /// The transaction to sign
 ///
-/// The second question of the wallet: what it is to sign and to send, for its own address. What it costs and who is paid
-/// was decided when the checkout was opened.
+/// The second question of the wallet: what it is to sign and to send, for its own address. What it costs and who is
+/// paid was decided when the checkout was opened.
 #[utoipa::path(
     post, path = "/solana/{checkout}", tag = "rails", request_body = WalletBody,
     params(("checkout" = String, Path, description = "The checkout")),
