@@ -54,8 +54,8 @@ pub struct RailFact {
     pub time: Timestamp,
     /// How much it is about.
     pub amount: Money,
-    /// Of a payment, what the rail keeps of it, once it has said so; of a dispute, what it has taken because of it, with
-    /// its own fee, less what it gave back; of a transfer, what came back of it.
+    /// Of a payment, what the rail keeps of it, once it has said so; of a dispute, what it has taken because of it,
+    /// with its own fee, less what it gave back; of a transfer, what came back of it.
     pub extra: Option<Amount>,
     /// Where it stands: `done`, `under_way` or `failed`; of a dispute `open`, `won` or `lost`.
     pub state: &'static str,

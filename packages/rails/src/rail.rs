@@ -369,8 +369,8 @@ pub trait Rail: Send + Sync + 'static {
         false
     }
 
-    /// A page of what it has done since a moment, as far as it concerns this node. The first page is asked for without a
-    /// cursor. What is done while the pages are read may be missing.
+    /// A page of what it has done since a moment, as far as it concerns this node. The first page is asked for without
+    /// a cursor. What is done while the pages are read may be missing.
     async fn facts(&self, _since: Timestamp, _cursor: Option<&str>) -> Result<FactPage, RailError> {
         Err(RailError::Refused("it lists nothing".to_owned()))
     }

@@ -1,5 +1,5 @@
-//! Bars over time, one for each day or month, stacked from its parts. Drawn as SVG in integers; the exact amounts are in
-//! the table behind it, which is also what a screen reader reads.
+//! Bars over time, one for each day or month, stacked from its parts. Drawn as SVG in integers; the exact amounts are
+//! in the table behind it, which is also what a screen reader reads.
 
 use askama::Template;
 use askama::filters::HtmlSafe;

@@ -38,7 +38,8 @@ impl Pay {
     /// Compares now: everything, or one scope. What takes long goes on in the background.
     ///
     /// # Errors
-    /// When there is no such scope, or the database does not answer. A rail that is away is no error: the round says so.
+    /// When there is no such scope, or the database does not answer. A rail that is away is no error: the round says
+    /// so.
     pub async fn reconcile_now(&self, scope: Option<&str>) -> Result<(), Problem> {
         let scopes = self.reconcile_scopes();
         if scope.is_some_and(|scope| !scopes.iter().any(|known| known == scope)) {

@@ -69,8 +69,8 @@ CREATE INDEX ledger_accounts_purpose ON ledger_accounts (purpose, id);
 CREATE INDEX held_shares_waiting ON held_shares (payee_did, asset) WHERE state = 'waiting';
 CREATE INDEX contract_flows_waiting ON contract_flows (recipient_did, asset) WHERE waiting <> 0;
 
--- Sums of the receipts of each day (UTC, counted from 1970), kept as they are written: nobody has to read them all to draw
--- a chart.
+-- Sums of the receipts of each day (UTC, counted from 1970), kept as they are written: nobody has to read them all to
+-- draw a chart.
 CREATE TABLE sales_days (
     day INTEGER NOT NULL,
     asset TEXT NOT NULL,

@@ -1,4 +1,5 @@
-//! What Stripe says that it has done for the node: its lists by the time of creation, newest first, one after the other.
+//! What Stripe says that it has done for the node: its lists by the time of creation, newest first, one after the
+//! other.
 
 use std::collections::BTreeMap;
 

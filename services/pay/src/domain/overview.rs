@@ -1,6 +1,6 @@
-//! What the operator sees first: sums and counts. Sums over time come from rows that are kept day by day as receipts are
-//! written ([`super::sales`]), so that no view reads the history; counts are of partial indexes, which hold what is open
-//! and nothing else.
+//! What the operator sees first: sums and counts. Sums over time come from rows that are kept day by day as receipts
+//! are written ([`super::sales`]), so that no view reads the history; counts are of partial indexes, which hold what is
+//! open and nothing else.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! The operator's pages about money, and the public page of the fees: handlers that ask the domain, and pure functions
 //! that turn the answers into blocks of a page.
 //!
-//! **Architecture Invariant:** a page reads. Its buttons are forms whose requests the reader's browser signs, and that go
-//! the way of every other signed request.
+//! **Architecture Invariant:** a page reads. Its buttons are forms whose requests the reader's browser signs, and that
+//! go the way of every other signed request.
 
 mod entries;
 mod fees;

@@ -97,8 +97,8 @@ impl Kind {
     const fn advice(self) -> &'static str {
         match self {
             Self::PaymentUnknownHere => {
-                "Have the rail send its message about this payment again (at Stripe: Developers, Events, Resend). If it \
-                 belongs to no order, refund it at the rail."
+                "Have the rail send its message about this payment again (at Stripe: Developers, Events, Resend). If \
+                 it belongs to no order, refund it at the rail."
             }
             Self::PaymentMissingAtRail => {
                 "Look the reference up at the rail. If the rail never had the money, the order was served without \
@@ -115,22 +115,20 @@ impl Kind {
                 "It is noted, and the split goes on, with the rail's next message; sending the message again at the \
                  rail does it at once."
             }
-            Self::FeeUnbooked => {
-                "The rail keeps its fee of a payment that went back. Nobody here bears it: book it as a cost of the node."
-            }
+            Self::FeeUnbooked => "The rail keeps its fee of a payment that went back: book it as a cost of the node.",
             Self::RefundUnknownHere => {
-                "Somebody refunded at the rail's own pages. Refund the order here too, so that the split is walked back."
+                "Somebody refunded at the rail's own pages. Refund the order here too, to walk the split back."
             }
             Self::RefundMissingAtRail => {
                 "The ledger says that the money went back. Look it up at the rail, and refund it there if it has not."
             }
             Self::RefundAmountDiffers => "Refund the rest at the rail, or ask the buyer what arrived.",
             Self::RefundFailed => {
-                "The buyer's bank did not take the money. Ask the buyer for another way, and pay it by hand; at the rail \
-                 it is in your balance again."
+                "The buyer's bank did not take the money. Ask the buyer for another way, and pay it by hand; at the \
+                 rail it is in your balance again."
             }
             Self::DisputeUnknownHere => {
-                "Have the rail send its message about the dispute again, and answer the dispute before its time is over."
+                "Have the rail send its message about the dispute again, and answer it before its time is over."
             }
             Self::DisputeMissingAtRail => "Look the dispute up at the rail; what was booked for it is in the ledger.",
             Self::DisputeDiffers => "Have the rail send its last message about the dispute again.",
@@ -143,15 +141,13 @@ impl Kind {
             }
             Self::TransferDiffers => "Have the rail send its message about the transfer again.",
             Self::BalanceDiffers => {
-                "First see to the other differences of this rail: they explain most of it. What is left was moved at the \
-                 rail outside the node."
+                "First see to the other differences of this rail: they explain most of it. What is left was moved at \
+                 the rail outside the node."
             }
             Self::PendingDiffers | Self::AccruedDiffers => {
-                "Run `imajin verify`: the rows and the ledger were written together, so one of them was changed outside."
+                "Run `imajin verify`: rows and ledger are written together, so one was changed outside."
             }
-            Self::DebtOpen => {
-                "It is paid from what comes in next for them. If nothing will, agree on a payment with them, or write it off."
-            }
+            Self::DebtOpen => "It is paid from what comes in next for them; else agree on a payment, or write it off.",
             Self::FeeOverdue => {
                 "The payees wait for the split. Ask the rail for the payment's balance transaction; look whether its \
                  messages arrive."

@@ -2,8 +2,8 @@
 //!
 //! A round goes through phases, a page at a time; how far it is stands in the database, so that it goes on after a
 //! restart, and two processes do not do the same page twice. What is different about one thing follows from that thing
-//! alone, as both sides have it: looking again writes nothing new, and a difference ends when the thing is looked at and
-//! is in order.
+//! alone, as both sides have it: looking again writes nothing new, and a difference ends when the thing is looked at
+//! and is in order.
 
 mod balance;
 pub(crate) mod facts;
