@@ -144,8 +144,8 @@ impl VerifyArgs {
             if report.verdict == Verdict::Broken {
                 let reason = report.reason.unwrap_or_default();
                 report.reason = Some(format!(
-                    "{reason}; or with a key that took the place of the first one: name it with --key, or with --node a \
-                     node that knows the signer"
+                    "{reason}; or with a key that took the place of the first one: name it with --key, or with --node \
+                     a node that knows the signer"
                 ));
             }
         }
