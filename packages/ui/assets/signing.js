@@ -1,5 +1,5 @@
-// Forms of lists (sessions, applications, works) that change something: whoever holds a key signs here; for a mailbox identity
-// the node signs, and the plain forms are sent.
+// Forms (of sessions, applications, works) that change something: whoever holds a key signs here; for a mailbox
+// identity the node signs, and the plain forms are sent.
 
 import { signedFetch } from './http-signature.js';
 import { identityFetch } from './identity.js';

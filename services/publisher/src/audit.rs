@@ -24,8 +24,8 @@ const PAGE: i64 = 64;
 ///   [`crate::files_audit`].
 ///
 /// `keys` gives the keys that a DID has or had; one that the DID itself contains need not be among them. What
-/// somebody without a known key has signed, a `did:web` of elsewhere, is covered by its seal alone. Run it in a transaction of a reader
-/// to look at one moment.
+/// somebody without a known key has signed, a `did:web` of elsewhere, is covered by its seal alone. Run it in a
+/// transaction of a reader to look at one moment.
 ///
 /// # Errors
 /// For what stopped the audit; what is wrong with a row is a finding.

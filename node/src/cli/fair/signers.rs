@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use imajin_did::{Did, PublicKey};
-use imajin_fair::ManifestRecord;
+use imajin_fair::{Acceptance, Endorsement, ManifestRecord};
 use imajin_kernel::{Env, Timestamp};
 use imajin_key_log::{KeyHistory, Status};
 use imajin_publisher_api::Chain;
@@ -70,8 +70,8 @@ impl SignerLogs {
 
 fn signers(record: &ManifestRecord) -> impl Iterator<Item = Did> {
     let author = record.manifest.signer();
-    let contributors = record.acceptances.iter().map(|acceptance| acceptance.contributor());
-    let endorsers = record.endorsements.iter().map(|endorsement| endorsement.endorser());
+    let contributors = record.acceptances.iter().map(Acceptance::contributor);
+    let endorsers = record.endorsements.iter().map(Endorsement::endorser);
     let all = author.into_iter().chain(contributors).chain(endorsers);
     all.map(Did::canonical)
 }

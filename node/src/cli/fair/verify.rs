@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use imajin_did::{Did, PublicKey};
-use imajin_fair::{LineageError, Manifest, ManifestId, RecordError, SignatureError};
+use imajin_fair::{LineageError, ManifestId, RecordError, SignatureError};
 use imajin_fair_embed::{Place, Report, Verdict, Work};
 use imajin_publisher_api::Chain;
 use serde::Serialize;
@@ -129,9 +129,8 @@ impl VerifyArgs {
     async fn file_verified(&self) -> Result<Verified, CommandError> {
         let mut report = self.report(self.key)?;
         let is_open = report.verdict == Verdict::Broken && self.key.is_none() && report.content_matches != Some(false);
-        let signed = report.manifest.clone().filter(|_manifest| is_open);
-        let signer = signed.as_ref().and_then(Manifest::signer);
-        if let (Some(manifest), Some(signer)) = (&signed, signer) {
+        let open = report.manifest.clone().filter(|_manifest| is_open);
+        if let Some((manifest, signer)) = open.as_ref().and_then(|manifest| Some((manifest, manifest.signer()?))) {
             let logs = SignerLogs::of_all([signer.canonical()], &self.node)
                 .await
                 .unwrap_or_default();
@@ -145,8 +144,8 @@ impl VerifyArgs {
             if report.verdict == Verdict::Broken {
                 let reason = report.reason.unwrap_or_default();
                 report.reason = Some(format!(
-                    "{reason}; or with a key that took the place of the first one: name it with --key, or with --node a \
-                     node that knows the signer"
+                    "{reason}; or with a key that took the place of the first one: name it with --key, or with --node \
+                     a node that knows the signer"
                 ));
             }
         }

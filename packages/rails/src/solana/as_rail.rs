@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 use async_trait::async_trait;
+use imajin_kernel::Timestamp;
 use imajin_money::{Amount, Asset, Money};
 
 use super::{Address, Coin, Payout, PayoutLimits, PayoutState, Share, SolanaError, SolanaRail};
 use crate::{
-    Headers, Opened, Rail, RailCheckout, RailError, RailEvent, RailHealth, RailRefund, RailShare, RailTransfer,
+    FactPage, Headers, Opened, Rail, RailCheckout, RailError, RailEvent, RailHealth, RailRefund, RailShare, RailTransfer,
     Refunded, SOLANA,
 };
 
@@ -157,6 +158,14 @@ impl Rail for SolanaRail {
         Err(RailError::Unavailable(
             "the checkout has just changed: try again".to_owned(),
         ))
+    }
+
+    fn lists(&self) -> bool {
+        true
+    }
+
+    async fn facts(&self, since: Timestamp, cursor: Option<&str>) -> Result<FactPage, RailError> {
+        super::facts::facts_page(&*self.store, since, cursor).await
     }
 
     fn verify(&self, message: &[u8], _headers: &Headers) -> Result<Option<RailEvent>, RailError> {

@@ -78,7 +78,7 @@ impl Fetcher {
         }
         let key = (id.clone(), hints);
         // The cache lets one caller ask; those behind it get the same answer.
-        let answer = self.recent.get_with_by_ref(&key, self.ask(id, &key.1)).await;
+        let answer = self.recent.get_with_by_ref(&key, Box::pin(self.ask(id, &key.1))).await;
         answer.found.clone()
     }
 

@@ -51,7 +51,7 @@ async fn a_manifest_counts_as_of_the_time_of_its_signature(backend: Backend) {
     let said = format!("{} has signed this with a key that did not count at", did("ada"));
     assert!(refused.detail().contains(&said), "{}", refused.detail());
     let strangers = world.publish(&work("Of another", &key("eve"), later())).await;
-    let detail = strangers.expect(StatusCode::UNAUTHORIZED).detail().to_owned();
+    let detail = strangers.expect(StatusCode::UNAUTHORIZED).detail();
     assert!(detail.contains("somebody else signed it"), "{detail}");
 }
 
@@ -91,7 +91,7 @@ async fn a_signature_that_does_not_say_when_counts_as_of_now(backend: Backend) {
         if let Some(created) = created {
             draft["created"] = json!(created.to_string());
         }
-        draft["id"] = json!(format!("fair_{}", &by.public().to_hex()[..8]));
+        draft["id"] = json!(format!("fair_{:.8}", by.public().to_hex()));
         let bytes = imajin_proof::jcs::to_bytes(&draft).unwrap();
         draft["signature"] = json!(by.sign(&bytes).to_hex());
         draft
