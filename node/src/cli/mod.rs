@@ -25,6 +25,7 @@ mod output;
 mod profile;
 mod rail;
 mod receipt;
+mod refund;
 mod session;
 mod share;
 mod statement;
@@ -80,6 +81,8 @@ enum Command {
     /// Show a receipt.
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
+    /// Send a payment back, whole or in part, as its seller or as the operator of the node.
+    Refund(refund::RefundArgs),
     /// Show your balances at a node.
     Balance(balance::BalanceArgs),
     /// Show what happened on your accounts, or save it for a spreadsheet or an accountant.
@@ -229,6 +232,7 @@ impl Command {
             Self::Ticket(command) => command.run(output).await,
             Self::Profile(command) => command.run(output).await,
             Self::Receipt(command) => command.run(output).await,
+            Self::Refund(args) => args.run(output).await,
             Self::Balance(args) => args.run(output).await,
             Self::Statement(args) => args.run(output).await,
             Self::Share(command) => command.run(output).await,

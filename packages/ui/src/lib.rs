@@ -49,7 +49,7 @@ pub use pages::{
     profile::{
         ContactInput, ContactRow, PeoplePage, Person, ProfileEditPage, ProfileLinkRow, ProfilePage, SaidRow, WorkRow,
     },
-    receipt::{FeeRow, LegRow, PathStep, ReceiptPage},
+    receipt::{CreditNotePage, CreditNoteRow, FeeRow, LegRow, PathStep, ReceiptPage, RefundForm, RefundLine},
     ticket::{TicketCard, TicketPage, TicketState},
 };
 pub use part::{MoneyText, When};

@@ -19,6 +19,7 @@ mod later;
 mod opening;
 mod payouts;
 mod rails;
+mod refunds;
 mod routes;
 mod rows;
 mod schema;

@@ -95,7 +95,7 @@ pub enum FaultKind {
 /// What goes wrong on purpose.
 #[derive(Debug, Clone)]
 pub struct Fault {
-    /// A part of the paths that are hit.
+    /// A part of the method and the path of the requests that are hit: `POST /v1/refunds`.
     pub path: String,
     /// How.
     pub kind: FaultKind,
@@ -291,6 +291,16 @@ impl StripePeer {
         self.state()
             .transfer_reverse(transfer, &form::Params(serde_json::Map::new()))?;
         Ok(())
+    }
+
+    /// A payee's bank does not take what the processor sends there by itself; the account is closed to payouts.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub fn bank_refuses(&self, account: &str, amount: i64) -> Result<(), PeerRefused> {
+        let mut state = self.state();
+        state.account_change(account, false)?;
+        Ok(state.bank_refuses(account, amount))
     }
 
     /// The bank refuses a payout.

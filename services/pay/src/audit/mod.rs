@@ -8,6 +8,7 @@ mod messages;
 mod payments;
 mod payouts;
 mod receipts;
+mod refunds;
 mod shares;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ pub use goods::{PaidGoods, paid_goods_list};
 use crate::domain::distribute::FlowKey;
 use crate::rows::{
     CheckoutRow, ContractRow, DisputeRow, FeesRow, FlowRow, MessageRow, PartRow, PayeeRow, PaymentRow, PayoutRow,
-    ReceiptRow, SalesRow, ShareRow, SplitRow,
+    ReceiptRow, RefundRow, ReversalRow, SalesRow, ShareRow, SplitRow,
 };
 use crate::{PayConfig, SERVICE};
 
@@ -62,6 +63,7 @@ pub fn audit_with_keys(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Re
         flows: BTreeMap::new(),
         pending: BTreeMap::new(),
         shares: 0,
+        refund_entries: 0,
         money_messages: 0,
         payout_parts: 0,
     };
@@ -91,6 +93,8 @@ struct Auditor {
     pending: BTreeMap<(String, String), i64>,
     /// How many held shares the receipts have.
     shares: i64,
+    /// How many entries of refunds there must be.
+    refund_entries: i64,
     money_messages: i64,
     payout_parts: i64,
 }
@@ -112,6 +116,8 @@ impl Auditor {
         FlowRow::audit(conn, &self.sealer, &mut self.findings)?;
         FeesRow::audit(conn, &self.sealer, &mut self.findings)?;
         ShareRow::audit(conn, &self.sealer, &mut self.findings)?;
+        RefundRow::audit(conn, &self.sealer, &mut self.findings)?;
+        ReversalRow::audit(conn, &self.sealer, &mut self.findings)?;
         imajin_ledger::audit(conn, &self.sealer, &mut self.findings)?;
         self.checkouts_check(conn)?;
         self.messages_check(conn)?;
@@ -119,6 +125,8 @@ impl Auditor {
         self.disputes_check(conn)?;
         self.payouts_check(conn)?;
         self.receipts_check(conn)?;
+        self.refunds_check(conn)?;
+        self.reversals_check(conn)?;
         self.sales_check(conn)?;
         self.contracts_check(conn, keys)?;
         self.shares_check(conn)?;

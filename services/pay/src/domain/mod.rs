@@ -3,6 +3,8 @@
 pub(crate) mod checkout;
 pub(crate) mod claims;
 pub(crate) mod contract;
+pub(crate) mod credit_note;
+pub(crate) mod debts;
 pub(crate) mod dispute;
 pub(crate) mod distribute;
 pub(crate) mod fees;
@@ -16,6 +18,9 @@ pub(crate) mod payout_list;
 pub(crate) mod plan;
 pub(crate) mod receipt;
 pub(crate) mod refund;
+pub(crate) mod reversal;
+pub(crate) mod sale;
+pub(crate) mod sale_refund;
 pub(crate) mod sales;
 pub(crate) mod settle;
 pub(crate) mod share_list;

@@ -9,6 +9,7 @@ mod page;
 mod payouts;
 mod rails;
 mod receipts;
+mod refunds;
 mod shares;
 mod statements;
 mod webhook;
@@ -60,6 +61,9 @@ pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
         .routes(routes!(payouts::onboard))
         .routes(routes!(payouts::payout))
         .routes(routes!(payouts::payouts))
+        .routes(routes!(refunds::refund))
+        .routes(routes!(refunds::refunds))
+        .routes(routes!(refunds::credit_note))
         .routes(routes!(rails::rails))
         .route("/checkout/{id}", axum::routing::get(page::page).post(page::form_post))
         .route("/checkout/{id}/{outcome}", axum::routing::post(page::button_post))

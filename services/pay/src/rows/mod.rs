@@ -8,6 +8,7 @@ mod message;
 mod payment;
 mod payout;
 mod receipt;
+mod refund;
 mod share;
 
 pub(crate) use checkout::{CheckoutRow, SplitRow, state_parse, state_text};
@@ -18,6 +19,7 @@ pub(crate) use message::{MessageResult, MessageRow};
 pub(crate) use payment::PaymentRow;
 pub(crate) use payout::{FAILED, PartRow, PayeeRow, PayoutRow, SENT, WAITING};
 pub(crate) use receipt::{PartyRow, ReceiptRow, SalesRow};
+pub(crate) use refund::{FlowBack, LineBack, RefundRow, RefundState, Reversal, ReversalRow};
 pub(crate) use share::{ShareOutcome, ShareRow, ShareState};
 
 use imajin_money::{Amount, Asset, Money};

@@ -40,7 +40,7 @@ pub(crate) async fn accept(world: &World, who: &str, manifest: &ManifestId) -> V
 }
 
 /// A sale of 10.00 by the organiser: 70 % Mira's, who has accepted, 30 % of somebody's who has not.
-async fn sale_with(world: &World, other: &Did) -> (CheckoutView, Manifest) {
+pub(crate) async fn sale_with(world: &World, other: &Did) -> (CheckoutView, Manifest) {
     let share = |did: &Did, millionths| {
         Contributor::new(
             Payee::Did(did.clone()),
