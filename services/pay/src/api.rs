@@ -9,7 +9,7 @@ use imajin_pay_api::{
 
 use crate::Pay;
 use crate::domain::credit_note::note_view;
-use crate::domain::{checkout, checkout_find, lists, sale_refund, sales};
+use crate::domain::{checkout, checkout_find, lists, refund_list, sales};
 use crate::opening::OpeningWish;
 
 #[async_trait]
@@ -93,7 +93,7 @@ impl PayApi for Pay {
         let found = self.read(move |conn, context| {
             for did in dids {
                 let operator = request.reader.operator;
-                let found = sale_refund::refund_sheet(conn, context, request.receipt, &Reader { did, operator })?;
+                let found = refund_list::refund_sheet(conn, context, request.receipt, &Reader { did, operator })?;
                 if found.is_some() {
                     return Ok(found);
                 }
@@ -105,7 +105,7 @@ impl PayApi for Pay {
 
     async fn credit_note_fetch(&self, request: CreditNoteFetch) -> Result<Option<CreditNoteView>, Problem> {
         let row = self
-            .read(move |conn, context| sale_refund::refund_find(conn, context, request.id))
+            .read(move |conn, context| refund_list::refund_find(conn, context, request.id))
             .await?;
         let Some(row) = row else { return Ok(None) };
         let receipt = ReceiptFetch {

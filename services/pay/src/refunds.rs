@@ -5,6 +5,7 @@ use imajin_pay_api::{Reader, RefundView};
 use imajin_web::Tier;
 
 use crate::domain::holds::MoneyRequest;
+use crate::domain::refund_list;
 use crate::domain::sale_refund::{self, RefundWish};
 use crate::{Pay, PayError};
 
@@ -30,7 +31,7 @@ impl Pay {
                     let id: RefundId = String::from_utf8_lossy(&body)
                         .parse()
                         .map_err(|_unreadable| PayError::Fault("a kept answer cannot be read".to_owned()))?;
-                    let row = sale_refund::refund_find(conn, context, id)?.ok_or(PayError::NotFound("refund"))?;
+                    let row = refund_list::refund_find(conn, context, id)?.ok_or(PayError::NotFound("refund"))?;
                     return Ok((row.view()?, true));
                 }
                 let row = sale_refund::refund_make(conn, context, &caller, &wish)?;

@@ -253,3 +253,4 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(receipts, receipt_parties);
+diesel::allow_tables_to_appear_in_same_query!(refunds, receipt_parties);

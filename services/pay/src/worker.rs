@@ -49,6 +49,11 @@ pub(crate) async fn deliveries_run(pay: &Pay, stop: &CancellationToken) {
 
 pub(crate) async fn sweeps_run(pay: &Pay, stop: &CancellationToken) {
     let mut sweeps: u32 = 0;
+    match pay.shares_backfill().await {
+        Ok(0) => {}
+        Ok(written) => tracing::info!(written, "shares from before their table was there wait now"),
+        Err(error) => tracing::error!(%error, "shares from before their table was there could not be written down"),
+    }
     loop {
         if let Err(problem) = pay.sweep().await {
             tracing::warn!(%problem, "what has expired could not be ended");

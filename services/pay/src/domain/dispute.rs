@@ -12,9 +12,9 @@ use imajin_store::{Conn, SealedRow, for_update};
 
 use super::checkout_find;
 use super::debts::Moves;
+use super::refund_list::refund_is_under_way;
 use super::reversal::{Walk, sale_give, sale_take};
 use super::sale::{Sale, apportion};
-use super::sale_refund::refund_is_under_way;
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::{CheckoutRow, DisputeRow, LineBack, MessageResult, MessageRow, Reversal, ReversalRow, json_text};

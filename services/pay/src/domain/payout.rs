@@ -18,7 +18,7 @@ use super::debts::{Moves, debt_repay};
 use super::payee::payee_find;
 use super::payment::payment_lock;
 use super::payout_list::{PayoutView, payout_view};
-use super::sale_refund::{refunded_units, refunds_of};
+use super::refund_list::{refunded_units, refunds_of};
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::{FAILED, PartRow, PaymentRow, PayoutRow, SENT, WAITING};

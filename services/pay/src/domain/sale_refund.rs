@@ -9,7 +9,7 @@ use imajin_did::Did;
 use imajin_kernel::id::{CheckoutId, OutboxId, ReceiptId, RefundId};
 use imajin_ledger::{AccountKey, Command, EntryKind, Posting, Purpose};
 use imajin_money::Money;
-use imajin_pay_api::{CheckoutState, GoodsReturn, Reader, RefundSheet, RefundView};
+use imajin_pay_api::{CheckoutState, GoodsReturn, Reader};
 use imajin_store::{Conn, SealedRow, for_update, outbox};
 
 use super::credit_note::note_make;
@@ -18,6 +18,7 @@ use super::dispute::dispute_standing;
 use super::payout::amount;
 use super::receipt::parties_of;
 use super::refund::{RAIL_REFUND, RefundOrder};
+use super::refund_list::refunds_of;
 use super::reversal::{Walk, sale_give, sale_take};
 use super::sale::Sale;
 use super::{checkout_find, checkout_lock, sales};
@@ -31,7 +32,7 @@ pub(crate) const GOODS_RETURN: &str = "goods_return";
 /// The longest reason.
 pub(crate) const REASON_BYTES_MAX: usize = 500;
 /// The most refunds of one sale: so many the rail lists when it is asked whether it has made one of them.
-const REFUNDS_MAX: i64 = 100;
+pub(crate) const REFUNDS_MAX: i64 = 100;
 
 /// Which sale.
 #[derive(Debug, Clone, Copy)]
@@ -219,44 +220,6 @@ pub(crate) fn refund_lock(conn: &mut Conn, context: &Context, id: RefundId) -> R
     Ok(row.ok_or(PayError::NotFound("refund"))?.intact(&context.sealer)?)
 }
 
-/// A refund, its seal checked.
-pub(crate) fn refund_find(conn: &mut Conn, context: &Context, id: RefundId) -> Result<Option<RefundRow>, PayError> {
-    let row: Option<RefundRow> = refunds::table
-        .find(id)
-        .select(RefundRow::as_select())
-        .first(conn)
-        .optional()?;
-    Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
-}
-
-/// Whether the rail has not answered yet about a refund of a sale.
-pub(crate) fn refund_is_under_way(conn: &mut Conn, checkout: CheckoutId) -> Result<bool, PayError> {
-    let waiting: i64 = refunds::table
-        .filter(refunds::checkout_id.eq(checkout))
-        .filter(refunds::state.eq(RefundState::Waiting.as_str()))
-        .count()
-        .get_result(conn)?;
-    Ok(waiting > 0)
-}
-
-/// The refunds of a sale, oldest first.
-pub(crate) fn refunds_of(conn: &mut Conn, context: &Context, checkout: CheckoutId) -> Result<Vec<RefundRow>, PayError> {
-    let rows: Vec<RefundRow> = refunds::table
-        .filter(refunds::checkout_id.eq(checkout))
-        .order_by(refunds::id)
-        .limit(REFUNDS_MAX)
-        .select(RefundRow::as_select())
-        .load(conn)?;
-    let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
-    Ok(intact.collect::<Result<_, _>>()?)
-}
-
-/// What has gone back of a sale through its rail, or is on its way.
-pub(crate) fn refunded_units(rows: &[RefundRow]) -> i64 {
-    let gone = rows.iter().filter(|row| !row.is(RefundState::Failed));
-    gone.map(|row| row.amount).fold(0, i64::saturating_add)
-}
-
 /// The rail has taken a refund: the credit note is signed, and the selling service will be told.
 pub(crate) fn refund_sent(
     conn: &mut Conn,
@@ -373,44 +336,4 @@ pub(crate) fn returned_book(
     };
     context.ledger.execute_one(conn, &Command::Post(posting))??;
     Ok(())
-}
-
-impl RefundRow {
-    pub(crate) fn view(&self) -> Result<RefundView, PayError> {
-        Ok(RefundView {
-            id: self.id,
-            receipt: self.receipt_id,
-            checkout: self.checkout_id,
-            amount: self.money()?,
-            state: self.state.clone(),
-            reason: self.reason.clone(),
-            problem: self.problem.clone(),
-            rail_reference: self.reference.clone(),
-            created_at: self.created_at,
-        })
-    }
-}
-
-/// What went back of a receipt, and what can; none for somebody who may not see the receipt.
-pub(crate) fn refund_sheet(
-    conn: &mut Conn,
-    context: &Context,
-    receipt: ReceiptId,
-    reader: &Reader,
-) -> Result<Option<RefundSheet>, PayError> {
-    if super::lists::receipt_fetch(conn, context, receipt, reader)?.is_none() {
-        return Ok(None);
-    }
-    let id = checkout_of(conn, SaleRef::Receipt(receipt))?;
-    let checkout = checkout_find(conn, context, id)?.ok_or(PayError::NotFound("checkout"))?;
-    let is_seller = checkout.seller_did == reader.did.canonical().as_str();
-    let sale = Sale::load(conn, context, checkout)?;
-    let rows = refunds_of(conn, context, id)?;
-    let money = |units: i64| Ok::<_, PayError>(Money::new(amount(units)?, sale.asset()));
-    Ok(Some(RefundSheet {
-        refunded: money(refunded_units(&rows))?,
-        left: money(sale.left_units())?,
-        may_refund: is_seller || reader.operator,
-        refunds: rows.iter().map(RefundRow::view).collect::<Result<_, _>>()?,
-    }))
 }
