@@ -300,7 +300,8 @@ impl StripePeer {
     pub fn bank_refuses(&self, account: &str, amount: i64) -> Result<(), PeerRefused> {
         let mut state = self.state();
         state.account_change(account, false)?;
-        Ok(state.bank_refuses(account, amount))
+        state.bank_refuses(account, amount);
+        Ok(())
     }
 
     /// The bank refuses a payout.

@@ -93,7 +93,7 @@ impl Auditor {
         if moved != Some(row.units) || sum != row.units {
             self.find(ReversalRow::TABLE, &name, "the ledger has booked something else for it");
         }
-        if booked.is_some_and(|entry| entry.posted_at != row.booked_at) && !self.is_of_before(conn, row)? {
+        if booked.is_some_and(|entry| entry.posted_at != row.booked_at) && !is_of_before(conn, row)? {
             self.find(ReversalRow::TABLE, &name, "it was booked at another time");
         }
         if !self.reversal_is_known(conn, &row.key)? {
@@ -111,16 +111,6 @@ impl Auditor {
             tally.1 = tally.1.saturating_add(flow.waiting);
         }
         self.lines_check(conn, row)
-    }
-
-    /// Whether it was written down later, for a dispute of the time before reversals were kept.
-    fn is_of_before(&self, conn: &mut Conn, row: &ReversalRow) -> Result<bool, StoreError> {
-        let opened: i64 = disputes::table
-            .filter(disputes::checkout_id.eq(row.checkout_id.to_string()))
-            .filter(disputes::opened_at.eq(row.booked_at))
-            .count()
-            .get_result(conn)?;
-        Ok(opened > 0)
     }
 
     fn reversal_is_known(&self, conn: &mut Conn, key: &str) -> Result<bool, StoreError> {
@@ -303,24 +293,24 @@ impl Auditor {
             self.find(RefundRow::TABLE, id, "its receipt is missing");
             return Ok(());
         };
-        let (note, body) = (&message.payload, &receipt.payload);
-        let entry = from_ledger(entry_fetch(conn, &self.sealer, note.ledger_entry.id))?;
+        let (said, body) = (&message.payload, &receipt.payload);
+        let entry = from_ledger(entry_fetch(conn, &self.sealer, said.ledger_entry.id))?;
         let (fees, legs, borne) = note_lines(body, &lines_of(body), reversal);
-        let fits = note.id == row.id
-            && note.receipt == row.receipt_id
-            && note.checkout == row.checkout_id
-            && (&note.goods, &note.title, &note.seller) == (&body.goods, &body.title, &body.seller)
-            && note.seller.as_str() == row.seller_did
-            && note.gross == body.gross
-            && row.money().is_ok_and(|money| money == note.refunded)
-            && (note.fees == fees && note.legs == legs && note.rail_fee_borne.unwrap_or_default() == borne)
-            && (&note.reason, &note.rail) == (&row.reason, &row.rail)
+        let fits = said.id == row.id
+            && said.receipt == row.receipt_id
+            && said.checkout == row.checkout_id
+            && (&said.goods, &said.title, &said.seller) == (&body.goods, &body.title, &body.seller)
+            && said.seller.as_str() == row.seller_did
+            && said.gross == body.gross
+            && row.money().is_ok_and(|money| money == said.refunded)
+            && (said.fees == fees && said.legs == legs && said.rail_fee_borne.unwrap_or_default() == borne)
+            && (&said.reason, &said.rail) == (&row.reason, &row.rail)
             && row.rail == body.rail
             && row.payment == body.rail_reference
-            && Some(&note.rail_reference) == row.reference.as_ref()
-            && Some(note.time) == row.ended_at
+            && Some(&said.rail_reference) == row.reference.as_ref()
+            && Some(said.time) == row.ended_at
             && message.to == receipt.to
-            && entry.is_some_and(|entry| hex::encode(entry.hash) == note.ledger_entry.hash)
+            && entry.is_some_and(|entry| hex::encode(entry.hash) == said.ledger_entry.hash)
             && message
                 .canonical_bytes()
                 .is_ok_and(|bytes| Some(bytes.as_slice()) == row.document.as_deref().map(str::as_bytes));
@@ -357,4 +347,14 @@ fn lines_of(body: &ReceiptBody) -> Vec<(Line, i64)> {
         .filter(|fee| !fee.is_zero())
         .map(|fee| (Line::Rail, fee.micros()));
     fees.chain(legs).chain(rail).collect()
+}
+
+/// Whether it was written down later, for a dispute of the time before reversals were kept.
+fn is_of_before(conn: &mut Conn, row: &ReversalRow) -> Result<bool, StoreError> {
+    let opened: i64 = disputes::table
+        .filter(disputes::checkout_id.eq(row.checkout_id.to_string()))
+        .filter(disputes::opened_at.eq(row.booked_at))
+        .count()
+        .get_result(conn)?;
+    Ok(opened > 0)
 }

@@ -34,6 +34,10 @@ impl Dice {
         self.0 ^= self.0 << 17;
         self.0 % bound
     }
+
+    fn place(&mut self, count: usize) -> usize {
+        usize::try_from(self.below(u64::try_from(count).unwrap())).unwrap()
+    }
 }
 
 struct Shop {
@@ -80,8 +84,8 @@ impl Shop {
     }
 
     async fn sell(&mut self) {
-        let count = 1 + self.dice.below(3) as usize;
-        let first = self.dice.below(4) as usize;
+        let count = 1 + self.dice.place(3);
+        let first = self.dice.place(4);
         let mut left = 1_000_000;
         let mut shares = Vec::new();
         for place in 0..count {
@@ -89,7 +93,7 @@ impl Shop {
             let share = if last {
                 left
             } else {
-                1 + self.dice.below(u64::from(left / 2)) as u32
+                1 + u32::try_from(self.dice.below(u64::from(left / 2))).unwrap()
             };
             left -= share;
             shares.push((ARTISTS[(first + place) % ARTISTS.len()], share));
@@ -109,7 +113,7 @@ impl Shop {
     }
 
     fn any(&mut self) -> usize {
-        self.dice.below(self.sales.len() as u64) as usize
+        self.dice.place(self.sales.len())
     }
 
     async fn act(&mut self) {
@@ -154,7 +158,7 @@ impl Shop {
             _ => {
                 let sale = self.any();
                 let receipt = self.cards.world.receipt("buyer", self.sales[sale].0.id).await;
-                let who = ARTISTS[self.dice.below(ARTISTS.len() as u64) as usize];
+                let who = ARTISTS[self.dice.place(ARTISTS.len())];
                 accept_answer(&self.cards.world, who, &receipt.message.payload.manifest.id).await;
             }
         }

@@ -99,12 +99,12 @@ async fn a_whole_refund_walks_the_split_back_and_is_noted(backend: Backend) {
         (&json!("sent"), &json!(false))
     );
     let id = answer.json()["id"].as_str().unwrap().to_owned();
-    let note = note(&world, "mira", &id).await;
-    assert_eq!((note.refunded, note.refunded_total), (note.gross, note.gross));
-    assert_eq!(note.reason.as_deref(), Some("The evening was rained off."));
+    let said = note(&world, "mira", &id).await;
+    assert_eq!((said.refunded, said.refunded_total), (said.gross, said.gross));
+    assert_eq!(said.reason.as_deref(), Some("The evening was rained off."));
     let receipt = world.receipt("buyer", checkout.id).await.message.payload;
-    assert_eq!(note.fees, receipt.fees, "fees come back in full");
-    let legs: Vec<_> = note.legs.iter().map(|leg| (leg.did.clone(), leg.amount)).collect();
+    assert_eq!(said.fees, receipt.fees, "fees come back in full");
+    let legs: Vec<_> = said.legs.iter().map(|leg| (leg.did.clone(), leg.amount)).collect();
     let due: Vec<_> = receipt.legs.iter().map(|leg| (leg.did.clone(), leg.amount)).collect();
     assert_eq!(legs, due);
     let told = world.seller.returned.lock().unwrap().clone();

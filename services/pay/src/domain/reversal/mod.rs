@@ -253,7 +253,8 @@ impl<'a> Draft<'a> {
         if back.held && (row.is(ShareState::Waiting) || row.is(ShareState::Returned)) {
             self.held_move(&row, leg, units);
             self.note(back.line, None, units, 0, true);
-            return self.share_keep(row, number);
+            self.share_keep(row, number);
+            return Ok(());
         }
         if let Some(part) = back.part {
             let outcome = outcome_of(&row)?;

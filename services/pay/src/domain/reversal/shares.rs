@@ -49,7 +49,8 @@ impl Draft<'_> {
         if row.is(ShareState::Waiting) {
             self.held_move(&row, leg, units);
             self.note(line, None, units, 0, true);
-            return self.share_keep(row, number);
+            self.share_keep(row, number);
+            return Ok(());
         }
         if row.is(ShareState::Released) {
             let outcome = outcome_of(&row)?;
@@ -103,7 +104,7 @@ impl Draft<'_> {
     }
 
     /// Keeps a share whose waiting part has changed: with nothing left of it, it is over; with something, it waits.
-    pub(super) fn share_keep(&mut self, mut row: ShareRow, number: usize) -> Result<(), PayError> {
+    pub(super) fn share_keep(&mut self, mut row: ShareRow, number: usize) {
         let left = row.amount.saturating_sub(self.share_back(number));
         let state = if left > 0 {
             ShareState::Waiting
@@ -113,7 +114,6 @@ impl Draft<'_> {
         row.ended_at = (left <= 0).then(|| self.context.now());
         state.as_str().clone_into(&mut row.state);
         self.shares.push(row);
-        Ok(())
     }
 }
 
