@@ -1,7 +1,7 @@
 //! What somebody owes: how it comes to be, and how it is paid. The one place for both.
 //!
-//! Money that has to come back is taken from what its owner has. What is not there any more becomes the owner's debt: an
-//! account of its own, below zero, that everybody concerned can see. Whatever the owner gets next pays it first.
+//! Money that has to come back is taken from what its owner has. What is not there any more becomes the owner's debt:
+//! an account of its own, below zero, that everybody concerned can see. Whatever the owner gets next pays it first.
 
 use std::collections::{BTreeMap, BTreeSet};
 

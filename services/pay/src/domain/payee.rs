@@ -93,7 +93,7 @@ pub(crate) fn bank_problem(conn: &mut Conn, context: &Context, payee: &PayeeRow)
     let last: Option<MessageRow> = rail_messages::table
         .filter(rail_messages::rail.eq(&payee.rail))
         .filter(rail_messages::reference.eq(&payee.account))
-        // The rail tells in seconds: of the same second, what went wrong counts (`payout_failed`, then `payee_changed`).
+        // The rail tells in seconds: of one second, what went wrong counts (`payout_failed`, then `payee_changed`).
         .order_by((rail_messages::occurred_at.desc(), rail_messages::outcome.desc()))
         .select(MessageRow::as_select())
         .first(conn)

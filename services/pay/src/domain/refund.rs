@@ -1,5 +1,5 @@
-//! Payments that go back as they came, because nothing was sold for them: the amount was wrong, the goods are gone. What
-//! goes back after it was split is in `sale_refund`; the rail is told about both in the same way.
+//! Payments that go back as they came, because nothing was sold for them: the amount was wrong, the goods are gone.
+//! What goes back after it was split is in `sale_refund`; the rail is told about both in the same way.
 
 use diesel::prelude::*;
 use imajin_kernel::id::{CheckoutId, HoldId, OutboxId, RailMessageId, RefundId};

@@ -13,8 +13,8 @@ use crate::schema::{held_shares, receipts};
 /// Receipts per transaction.
 const BACKFILL_ROWS: i64 = 50;
 
-/// Writes down held shares of receipts from before the table of held shares, a batch at a time: those older than the oldest
-/// that has its rows. Zero means that none is left.
+/// Writes down held shares of receipts from before the table of held shares, a batch at a time: those older than the
+/// oldest that has its rows. Zero means that none is left.
 pub(crate) fn shares_backfill(conn: &mut Conn, context: &Context) -> Result<usize, PayError> {
     let oldest: Option<String> = held_shares::table
         .select(diesel::dsl::min(held_shares::receipt_id))

@@ -141,8 +141,8 @@ pub(crate) struct ExportRow {
     pub(crate) time: Timestamp,
     /// The receipt.
     pub(crate) receipt: String,
-    /// `share` or `fee`; with a minus, what went back: `refund`, `fee_refund`, and `fee_borne` for what the processor has
-    /// kept of a payment that went back.
+    /// `share` or `fee`; with a minus, what went back: `refund`, `fee_refund`, and `fee_borne` for what the processor
+    /// has kept of a payment that went back.
     pub(crate) kind: &'static str,
     /// What was sold, by kind and number.
     pub(crate) goods: String,

@@ -1,4 +1,4 @@
-//! Random sales, contracts and fees, and random refunds, payouts, disputes and acceptances: nothing is lost or invented.
+//! Random sales, contracts and fees, and random refunds, payouts, disputes and acceptances: nothing is lost.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! A split walked backwards, and forwards again: for refunds and for disputes alike.
 //!
 //! Each line gives back its part of what it has left, from where the money is now: from what still waits for a
-//! contributor or for the minimum of a contract, from whoever got it instead, else from the payee's balance; and what is
-//! not there becomes a debt. What the rail kept for itself is the seller's to bear.
+//! contributor or for the minimum of a contract, from whoever got it instead, else from the payee's balance; and what
+//! is not there becomes a debt. What the rail kept for itself is the seller's to bear.
 
 mod shares;
 
