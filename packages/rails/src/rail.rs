@@ -66,8 +66,8 @@ pub enum RailOutcome {
     PayeeChanged,
     /// Money that was sent to a payee came back: the reference is the transfer's, the amount all that came back of it.
     TransferReversed,
-    /// A refund that the rail had made did not arrive at the buyer: the reference is the refund's, and the money is at the
-    /// rail again.
+    /// A refund that the rail had made did not arrive at the buyer: the reference is the refund's, and the money is at
+    /// the rail again.
     RefundFailed,
     /// A payee's bank did not take what the rail sent there: the reference is the payee's account at the rail, and the
     /// money is there again.

@@ -127,8 +127,8 @@ impl StripeRail {
             // Nothing is booked for these; they only say what the buyer sees.
             RailOutcome::Failed | RailOutcome::Cancelled => Ok(Some(Confirmed::plain(event, RailFee::Unknown))),
             RailOutcome::Disputed => self.dispute_confirm(event).await,
-            // After a payout that failed, the money is the payee's own, at the rail; what can be paid now is asked as for
-            // any change of the account.
+            // After a payout that failed, the money is the payee's own, at the rail; what can be paid now is asked as
+            // for any change of the account.
             RailOutcome::PayeeChanged | RailOutcome::PayoutFailed => self.payee_confirm(event).await,
             RailOutcome::TransferReversed => self.transfer_confirm(event).await,
             RailOutcome::RefundFailed => self.refund_confirm(event).await,
