@@ -28,6 +28,7 @@ mod profile;
 mod rail;
 mod receipt;
 mod reconcile;
+mod refund;
 mod session;
 mod share;
 mod spend;
@@ -84,6 +85,8 @@ enum Command {
     /// Show a receipt.
     #[command(subcommand)]
     Receipt(receipt::ReceiptCommand),
+    /// Send a payment back, whole or in part, as its seller or as the operator of the node.
+    Refund(refund::RefundArgs),
     /// Show your balances at a node.
     Balance(balance::BalanceArgs),
     /// Put money into your balance.
@@ -245,6 +248,7 @@ impl Command {
             Self::Ticket(command) => command.run(output).await,
             Self::Profile(command) => command.run(output).await,
             Self::Receipt(command) => command.run(output).await,
+            Self::Refund(args) => args.run(output).await,
             Self::Balance(args) => args.run(output).await,
             Self::Topup(args) => args.run(output).await,
             Self::Tip(args) => args.run(output).await,

@@ -190,6 +190,7 @@ async fn order_wait(client: &IdentityClient, session: &LoggedIn, order: &OrderVi
                     "the reservation ended before it was paid".to_owned(),
                 ));
             }
+            OrderState::Refunded => return Err(CommandError::Local("the money of this order went back".to_owned())),
             OrderState::Refused => {
                 return Err(CommandError::Local(
                     "no places were left when the money came; it goes back".to_owned(),

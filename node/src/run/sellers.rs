@@ -3,7 +3,9 @@ use std::sync::RwLock;
 
 use async_trait::async_trait;
 use imajin_kernel::{Code, Problem};
-use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, Released, SellerApi, SellerClient};
+use imajin_pay_api::{
+    Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, GoodsReturn, Released, Returned, SellerApi, SellerClient,
+};
 
 /// Sends pay's questions to the service that sells the goods.
 ///
@@ -39,6 +41,10 @@ impl SellerApi for SellerSwitch {
 
     async fn goods_deliver(&self, request: Delivery) -> Result<DeliveryOutcome, Problem> {
         self.seller(&request.goods)?.goods_deliver(request).await
+    }
+
+    async fn goods_return(&self, request: GoodsReturn) -> Result<Returned, Problem> {
+        self.seller(&request.goods)?.goods_return(request).await
     }
 
     async fn goods_release(&self, request: GoodsRef) -> Result<Released, Problem> {

@@ -31,6 +31,7 @@ mod keys_abroad;
 mod processes;
 mod processes_auth;
 mod profile;
+mod refunds;
 mod refusals;
 mod statements;
 mod support;

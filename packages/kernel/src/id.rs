@@ -248,6 +248,8 @@ id_kinds! {
     Receipt, ReceiptId, "rcp";
     /// A request, for logs and problem documents.
     Request, RequestId, "req";
+    /// Money that a seller sends back; its credit note has the same name.
+    Refund, RefundId, "rfd";
     /// A session of auth.
     Session, SessionId, "ses";
     /// A ticket.

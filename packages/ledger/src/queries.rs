@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::{EntryId, HoldId};
-use imajin_store::{Conn, Finding, SealedRow, Sealer};
+use imajin_store::{Conn, Finding, SealedRow, Sealer, for_update};
 
 use crate::rows::{AccountRow, EntryRow, HoldRow, LineRow};
 use crate::schema::{ledger_accounts, ledger_entries, ledger_holds, ledger_lines};
@@ -11,6 +11,8 @@ use crate::{AccountKey, EntryKind, Hold, LedgerError, Leg, Owner};
 
 /// More accounts than anyone has: one per asset and purpose.
 const ACCOUNTS_MAX: i64 = 500;
+/// How many accounts one query asks for.
+const KEYS_PER_QUERY: usize = 500;
 
 /// An account as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +143,38 @@ pub fn account_fetch(conn: &mut Conn, sealer: &Sealer, key: &AccountKey) -> Resu
         .first(conn)
         .optional()?;
     row.map(|row| account_of(row, sealer)).transpose()
+}
+
+/// One account, locked until the transaction ends.
+///
+/// # Errors
+/// As [`account_list`].
+pub fn account_lock(conn: &mut Conn, sealer: &Sealer, key: &AccountKey) -> Result<Option<Account>, LedgerError> {
+    let row: Option<AccountRow> = for_update!(
+        conn,
+        ledger_accounts::table.find(key.id().to_string()).select(AccountRow::as_select()) => first
+    )
+    .optional()?;
+    row.map(|row| account_of(row, sealer)).transpose()
+}
+
+/// Those of these accounts that exist, in few statements.
+///
+/// # Errors
+/// As [`account_list`].
+pub fn accounts_fetch(conn: &mut Conn, sealer: &Sealer, keys: &[AccountKey]) -> Result<Vec<Account>, LedgerError> {
+    let ids: Vec<String> = keys.iter().map(|key| key.id().to_string()).collect();
+    let mut found = Vec::new();
+    for chunk in ids.chunks(KEYS_PER_QUERY) {
+        let rows: Vec<AccountRow> = ledger_accounts::table
+            .filter(ledger_accounts::id.eq_any(chunk))
+            .select(AccountRow::as_select())
+            .load(conn)?;
+        for row in rows {
+            found.push(account_of(row, sealer)?);
+        }
+    }
+    Ok(found)
 }
 
 /// One account by its identifier, as the legs of entries name it.

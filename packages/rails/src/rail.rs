@@ -70,11 +70,17 @@ pub enum RailOutcome {
     PayeeChanged,
     /// Money that was sent to a payee came back: the reference is the transfer's, the amount all that came back of it.
     TransferReversed,
+    /// A refund that the rail had made did not arrive at the buyer: the reference is the refund's, and the money is at
+    /// the rail again.
+    RefundFailed,
+    /// A payee's bank did not take what the rail sent there: the reference is the payee's account at the rail, and the
+    /// money is there again.
+    PayoutFailed,
 }
 
 impl RailOutcome {
     /// All outcomes.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Paid,
         Self::Failed,
         Self::Cancelled,
@@ -82,6 +88,8 @@ impl RailOutcome {
         Self::Disputed,
         Self::PayeeChanged,
         Self::TransferReversed,
+        Self::RefundFailed,
+        Self::PayoutFailed,
     ];
 
     /// The text in the database.
@@ -94,6 +102,8 @@ impl RailOutcome {
             Self::Disputed => "disputed",
             Self::PayeeChanged => "payee_changed",
             Self::TransferReversed => "transfer_reversed",
+            Self::RefundFailed => "refund_failed",
+            Self::PayoutFailed => "payout_failed",
         }
     }
 }
@@ -224,6 +234,22 @@ pub struct RailRefund {
 pub struct Refunded {
     /// The rail's own reference of the refund.
     pub reference: String,
+}
+
+const DISPUTE_PREFIX: &str = "dispute of ";
+
+impl Refunded {
+    /// Nothing was sent: the buyer's bank has taken back the payment of this reference already.
+    pub fn by_dispute(payment: &str) -> Self {
+        Self {
+            reference: format!("{DISPUTE_PREFIX}{payment}"),
+        }
+    }
+
+    /// Whether the buyer's bank has taken the money itself, so that the rail sent nothing.
+    pub fn is_by_dispute(&self) -> bool {
+        self.reference.starts_with(DISPUTE_PREFIX)
+    }
 }
 
 /// The header fields of a message, by lower-case name.

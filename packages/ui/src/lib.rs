@@ -53,7 +53,7 @@ pub use pages::{
         ContactInput, ContactRow, PeoplePage, Person, ProfileEditPage, ProfileLinkRow, ProfilePage, SaidRow, WorkRow,
     },
     read::{PublishPage, ReadAccess, ReadPage, SafeHtml, WorkFile, WorkItem, WorksPage},
-    receipt::{FeeRow, LegRow, PathStep, ReceiptPage},
+    receipt::{CreditNotePage, CreditNoteRow, FeeRow, LegRow, PathStep, ReceiptPage, RefundForm, RefundLine},
     ticket::{TicketCard, TicketPage, TicketState},
 };
 pub use part::{MoneyText, When};

@@ -6,14 +6,14 @@ use imajin_events_api::{
     TicketFetch, TicketList, TicketView,
 };
 use imajin_kernel::{Code, Problem};
-use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, Released, SellerApi};
+use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, GoodsReturn, Released, Returned, SellerApi};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_store::Conn;
 use imajin_web::{Authorised, Signer};
 
 use crate::checkout::checkout_parse;
 use crate::context::Context;
-use crate::domain::{list, order, quote, views};
+use crate::domain::{list, order, quote, take_back, views};
 use crate::{Events, EventsError};
 
 /// Where a checkout is posted on the node's main listener: what a relayed request must be signed for.
@@ -90,6 +90,12 @@ impl SellerApi for Events {
 
     async fn goods_deliver(&self, request: Delivery) -> Result<DeliveryOutcome, Problem> {
         Ok(self.deliver(request).await?)
+    }
+
+    async fn goods_return(&self, request: GoodsReturn) -> Result<Returned, Problem> {
+        self.write(move |conn, context| take_back::goods_return(conn, context, &request))
+            .await?;
+        Ok(Returned {})
     }
 
     async fn goods_release(&self, request: GoodsRef) -> Result<Released, Problem> {

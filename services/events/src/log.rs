@@ -1,7 +1,7 @@
 //! What events writes to the mutation log.
 
 use imajin_did::Did;
-use imajin_kernel::id::{CheckoutId, EventId, Id, Kind, OrderId, ReceiptId, TicketId};
+use imajin_kernel::id::{CheckoutId, EventId, Id, Kind, OrderId, ReceiptId, RefundId, TicketId};
 use imajin_store::Conn;
 use imajin_store::mutation::{self, Mutation, Proof};
 use imajin_web::Verified;
@@ -19,6 +19,7 @@ pub(crate) const ORDER_CANCEL: &str = "order.cancel";
 pub(crate) const ORDER_EXPIRE: &str = "order.expire";
 pub(crate) const ORDER_REFUSE: &str = "order.refuse";
 pub(crate) const ORDER_FULFIL: &str = "order.fulfil";
+pub(crate) const ORDER_RETURN: &str = "order.return";
 
 /// What the node writes down when it ends an order without tickets.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,6 +36,15 @@ pub(crate) struct OrderFulfilled {
     pub(crate) order_id: OrderId,
     pub(crate) checkout_id: CheckoutId,
     pub(crate) receipt_id: ReceiptId,
+    pub(crate) tickets: Vec<TicketId>,
+}
+
+/// What the node writes down when the money of an order went back, and its tickets are revoked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OrderReturned {
+    pub(crate) order_id: OrderId,
+    pub(crate) refund_id: RefundId,
     pub(crate) tickets: Vec<TicketId>,
 }
 

@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use imajin_kernel::Problem;
 use imajin_pay_api::{
-    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, PayApi, Reader, ReceiptFetch, ReceiptList,
-    ReceiptView, SalesSummary, SalesSummaryRequest,
+    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, PayApi,
+    Reader, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest,
 };
 
 use crate::Pay;
-use crate::domain::{checkout, checkout_find, lists, sales};
+use crate::domain::credit_note::note_view;
+use crate::domain::{checkout, checkout_find, lists, refund_list, sales};
 use crate::opening::{Means, OpeningWish};
 
 #[async_trait]
@@ -87,6 +88,36 @@ impl PayApi for Pay {
             Ok(all)
         });
         Ok(listed.await?)
+    }
+
+    async fn refund_list(&self, request: RefundList) -> Result<Option<RefundSheet>, Problem> {
+        let dids = self.site.identities.holdings(&request.reader.did).await?;
+        let found = self.read(move |conn, context| {
+            for did in dids {
+                let operator = request.reader.operator;
+                let found = refund_list::refund_sheet(conn, context, request.receipt, &Reader { did, operator })?;
+                if found.is_some() {
+                    return Ok(found);
+                }
+            }
+            Ok(None)
+        });
+        Ok(found.await?)
+    }
+
+    async fn credit_note_fetch(&self, request: CreditNoteFetch) -> Result<Option<CreditNoteView>, Problem> {
+        let row = self
+            .read(move |conn, context| refund_list::refund_find(conn, context, request.id))
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let receipt = ReceiptFetch {
+            id: row.receipt_id,
+            reader: request.reader,
+        };
+        if self.receipt_fetch(receipt).await?.is_none() {
+            return Ok(None);
+        }
+        Ok(note_view(&self.context.keyring, &row)?)
     }
 
     async fn balance_list(&self, request: BalanceList) -> Result<Vec<BalanceView>, Problem> {

@@ -22,6 +22,7 @@ mod pages;
 mod payouts;
 mod rails;
 mod reconcile;
+mod refunds;
 mod routes;
 mod rows;
 mod schema;

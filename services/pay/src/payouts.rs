@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use crate::context::Context;
 use crate::domain::address::{AddressView, address_find, addressees};
 use crate::domain::holds::MoneyRequest;
-use crate::domain::payee::{payee_find, payee_keep, payee_note, payees_ready};
+use crate::domain::payee::{bank_problem, payee_find, payee_keep, payee_note, payees_ready};
 use crate::domain::payout::{self, TransferOrder};
 use crate::domain::payout_list::{self, PayoutView};
 use crate::rows::PayeeRow;
@@ -34,6 +34,9 @@ pub(crate) struct PayeeView {
     /// Where it is completed; each request makes a new link, which works once and for some minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) url: Option<String>,
+    /// What went wrong there last: the payee's bank did not take what the rail sent on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) problem: Option<String>,
 }
 
 impl PayeeView {
@@ -43,6 +46,7 @@ impl PayeeView {
             country: row.country.clone(),
             ready: row.ready,
             url,
+            problem: None,
         }
     }
 }
@@ -107,8 +111,17 @@ impl Pay {
             return Ok(None);
         };
         let name = rail.name();
-        let row = self.read(move |conn, context| payee_find(conn, context, name, &did));
-        Ok(row.await?.map(|row| PayeeView::of(&row, None)))
+        let view = self.read(move |conn, context| {
+            let Some(row) = payee_find(conn, context, name, &did)? else {
+                return Ok(None);
+            };
+            let problem = bank_problem(conn, context, &row)?;
+            Ok(Some(PayeeView {
+                problem,
+                ..PayeeView::of(&row, None)
+            }))
+        });
+        view.await
     }
 
     /// Somebody's address on the chain.

@@ -249,8 +249,6 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(receipts, receipt_parties);
-
 diesel::table! {
     sales_days (day, asset) {
         day -> BigInt,
@@ -320,3 +318,41 @@ diesel::table! {
         row_seal -> Binary,
     }
 }
+
+diesel::table! {
+    refunds (id) {
+        id -> Text,
+        checkout_id -> Text,
+        receipt_id -> Text,
+        seller_did -> Text,
+        owner_did -> Text,
+        rail -> Text,
+        payment -> Text,
+        asset -> Text,
+        amount -> BigInt,
+        reason -> Nullable<Text>,
+        state -> Text,
+        reference -> Nullable<Text>,
+        problem -> Nullable<Text>,
+        created_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        document -> Nullable<Text>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    reversals (key) {
+        key -> Text,
+        checkout_id -> Text,
+        asset -> Text,
+        units -> BigInt,
+        document -> Text,
+        booked_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(receipts, receipt_parties);
+diesel::allow_tables_to_appear_in_same_query!(refunds, receipt_parties);
+diesel::allow_tables_to_appear_in_same_query!(payouts, payout_parts);

@@ -7,6 +7,7 @@ use imajin_pay_api::GoodsQuote;
 use imajin_web::Verified;
 
 use crate::domain::distribute::is_payable;
+use crate::domain::share_backfill::shares_backfill;
 use crate::domain::shares::{self, ShareKey, ShareQuestion};
 use crate::{Pay, PayError};
 
@@ -123,6 +124,19 @@ impl Pay {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Writes down the held shares of receipts that are older than their table: without a row they would wait forever.
+    /// The newest first, so that it goes on where it stopped. Returns how many there were.
+    pub(crate) async fn shares_backfill(&self) -> Result<usize, PayError> {
+        let mut written: usize = 0;
+        loop {
+            let more = self.write(shares_backfill).await?;
+            written = written.saturating_add(more);
+            if more == 0 {
+                return Ok(written);
+            }
+        }
     }
 
     /// Everything about held shares that is due. The background calls it.

@@ -7,7 +7,7 @@ use imajin_kernel::id::{CheckoutId, OutboxId};
 use imajin_kernel::{Code, Problem};
 use imajin_ledger::{checkpoint_sign, tree_sign};
 use imajin_pay_api::{CheckoutState, Delivery, DeliveryOutcome};
-use imajin_rails::{RailFee, RailRefund};
+use imajin_rails::{RailError, RailFee, RailRefund};
 use imajin_store::outbox::{self, OutboxRow};
 use imajin_store::{idempotency, mutation, nonce};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,7 @@ use crate::domain::message::{self, DELIVER, RELEASE};
 use crate::domain::payment;
 use crate::domain::payout::RAIL_TRANSFER;
 use crate::domain::refund::{RAIL_REFUND, RefundOrder, checkout_refund, refund_note};
+use crate::domain::sale_refund::{self, GOODS_RETURN};
 use crate::domain::settle::SettleWish;
 use crate::domain::{checkout, checkout_find, holds};
 use crate::rows::CheckoutRow;
@@ -48,6 +49,11 @@ pub(crate) async fn deliveries_run(pay: &Pay, stop: &CancellationToken) {
 
 pub(crate) async fn sweeps_run(pay: &Pay, stop: &CancellationToken) {
     let mut sweeps: u32 = 0;
+    match pay.shares_backfill().await {
+        Ok(0) => {}
+        Ok(written) => tracing::info!(written, "shares from before their table was there wait now"),
+        Err(error) => tracing::error!(%error, "shares from before their table was there could not be written down"),
+    }
     loop {
         if let Err(problem) = pay.sweep().await {
             tracing::warn!(%problem, "what has expired could not be ended");
@@ -147,6 +153,7 @@ impl Pay {
             DELIVER => self.deliver(&item).await,
             RELEASE => self.release(&item).await,
             RAIL_REFUND => self.refund(&item).await,
+            GOODS_RETURN => self.goods_return(&item).await,
             RAIL_TRANSFER => self.transfer_send(&item).await.map_err(Handling::from),
             RAIL_CLOSE => self.rail_close(&item).await,
             _ => Err(Handling::Failed(Problem::internal())),
@@ -305,17 +312,50 @@ impl Pay {
             reference: order.reference,
             amount: order.amount,
         };
-        let refunded = rail.refund(&refund).await.map_err(PayError::from)?;
+        let answer = match (rail.refund(&refund).await, order.refund) {
+            (Err(RailError::Refused(problem)), Some(_)) => Err(problem),
+            (Ok(made), Some(_)) if made.is_by_dispute() => {
+                Err("The buyer's bank has taken the payment back itself.".to_owned())
+            }
+            (Ok(made), _) => Ok(made),
+            (Err(error), _) => return Err(PayError::from(error).into()),
+        };
         self.context
             .config
             .interrupt
             .at(Step::RefundAnswered)
             .map_err(|_cut| Handling::Cut)?;
-        let (item, message) = (item.id, order.message);
-        let note = move |conn: &mut imajin_store::Conn, context: &crate::context::Context| {
-            refund_note(conn, context, message, &refunded.reference, item)
+        let item = item.id;
+        let note = move |conn: &mut imajin_store::Conn, context: &crate::context::Context| match (
+            order.refund,
+            order.message,
+            &answer,
+        ) {
+            (Some(id), _, Ok(made)) => sale_refund::refund_sent(conn, context, id, &made.reference, item),
+            (Some(id), _, Err(problem)) => sale_refund::refund_refused(conn, context, id, problem, item),
+            (None, Some(message), Ok(made)) => refund_note(conn, context, message, &made.reference, item),
+            (None, ..) => Err(PayError::Fault("a refund of nothing".to_owned())),
         };
-        Ok(self.write(note).await?)
+        self.write(note).await?;
+        // A dispute of the same payment may have waited for this.
+        self.later.clear();
+        Ok(())
+    }
+
+    /// Tells the seller what went back. A seller that does not know the goods has nothing to take back.
+    async fn goods_return(&self, item: &OutboxRow) -> Result<(), Handling> {
+        let told = item
+            .parse()
+            .map_err(|error| PayError::Fault(format!("a return of goods cannot be read: {error}")))?;
+        match self.seller.goods_return(told).await {
+            Err(problem) if !is_final(problem.code) => return Err(Handling::Failed(problem)),
+            Ok(_) | Err(_) => {}
+        }
+        let item = item.id;
+        let done = move |conn: &mut imajin_store::Conn, context: &crate::context::Context| {
+            Ok(outbox::done(conn, &context.sealer, &item, context.now())?)
+        };
+        Ok(self.write(done).await?)
     }
 
     /// Ends checkouts and holds whose time has passed. The background calls it.

@@ -213,6 +213,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Signed,
         r#"{"goods":{"type":"content","id":"x"}}"#,
     ),
+    operation("POST", "/pay/api/refund", Signed),
+    operation("GET", "/pay/api/refunds/{receipt}", Session),
+    operation("GET", "/pay/api/credit-notes/{id}", Session),
     operation("GET", "/pay/api/rails", Public),
     operation("GET", "/pay/api/receipts/{id}", Session),
     operation_with(

@@ -9,8 +9,8 @@ use imajin_money::{Amount, Asset, Money};
 
 use super::{Address, Coin, Payout, PayoutLimits, PayoutState, Share, SolanaError, SolanaRail};
 use crate::{
-    FactPage, Headers, Opened, Rail, RailCheckout, RailError, RailEvent, RailHealth, RailRefund, RailShare, RailTransfer,
-    Refunded, SOLANA,
+    FactPage, Headers, Opened, Rail, RailCheckout, RailError, RailEvent, RailHealth, RailRefund, RailShare,
+    RailTransfer, Refunded, SOLANA,
 };
 
 /// With less SOL than this (lamports) the wallet cannot pay fees and make accounts for long.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use imajin_kernel::{Span, Timestamp};
 use imajin_kernel::id::CheckoutId;
+use imajin_kernel::{Span, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

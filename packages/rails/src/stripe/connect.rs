@@ -8,7 +8,7 @@ use imajin_kernel::Timestamp;
 use super::client::Failed;
 use super::money::{from_minor, to_minor};
 use super::objects::{Account, AccountLink, Event, List, Transfer};
-use super::payments::{found, segment};
+use super::payments::{found, segment, text};
 use super::{PAYOUT_MEMBER, StripeRail};
 use crate::{Confirmed, RailError, RailEvent, RailFee, RailOutcome, RailPayee, RailTransfer};
 
@@ -58,6 +58,17 @@ impl StripeRail {
             amount: from_minor(0, "usd", self.is_test)?,
             reference: account.to_owned(),
             time: Timestamp::from_seconds(event.created),
+        })
+    }
+
+    /// The payee's bank did not take what Stripe sent there.
+    pub(super) fn bank_event(&self, event: &Event, account: &str) -> Result<RailEvent, RailError> {
+        let object = &event.data.object;
+        let amount = object.get("amount").and_then(serde_json::Value::as_i64);
+        Ok(RailEvent {
+            outcome: RailOutcome::PayoutFailed,
+            amount: from_minor(amount.unwrap_or_default(), text(object, "currency"), self.is_test)?,
+            ..self.payee_event(event, account)?
         })
     }
 

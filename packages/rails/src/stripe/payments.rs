@@ -67,6 +67,9 @@ impl StripeRail {
         }
         let object = &event.data.object;
         if let Some(account) = &event.account {
+            if event.kind == "payout.failed" {
+                return self.bank_event(&event, account).map(Some);
+            }
             // Whatever is paid at an account of somebody else is not ours. Whether it can be paid is.
             let is_about_it = event.kind == "account.updated" && text(object, "id") == account;
             return if is_about_it {
@@ -84,6 +87,7 @@ impl StripeRail {
                 RailOutcome::FeeKnown
             }
             "transfer.reversed" if has_payout(object) => RailOutcome::TransferReversed,
+            "refund.failed" if has_member(object, REFUND_MEMBER) => RailOutcome::RefundFailed,
             kind if kind.starts_with("charge.dispute.") => RailOutcome::Disputed,
             _ => return Ok(None),
         };
@@ -123,8 +127,11 @@ impl StripeRail {
             // Nothing is booked for these; they only say what the buyer sees.
             RailOutcome::Failed | RailOutcome::Cancelled => Ok(Some(Confirmed::plain(event, RailFee::Unknown))),
             RailOutcome::Disputed => self.dispute_confirm(event).await,
-            RailOutcome::PayeeChanged => self.payee_confirm(event).await,
+            // After a payout that failed, the money is the payee's own, at the rail; what can be paid now is asked as
+            // for any change of the account.
+            RailOutcome::PayeeChanged | RailOutcome::PayoutFailed => self.payee_confirm(event).await,
             RailOutcome::TransferReversed => self.transfer_confirm(event).await,
+            RailOutcome::RefundFailed => self.refund_confirm(event).await,
         }
     }
 
@@ -208,6 +215,10 @@ impl StripeRail {
 
     pub(super) async fn refund_make(&self, refund: &RailRefund) -> Result<Refunded, RailError> {
         let (amount, _currency) = to_minor(refund.amount)?;
+        // Stripe forgets keys after a day or more, and a part refund could be made twice then: it is asked first.
+        if let Some(made) = self.refund_find(refund).await? {
+            return refund_made(made);
+        }
         let form = [
             ("payment_intent", refund.reference.clone()),
             ("amount", amount.to_string()),
@@ -220,11 +231,12 @@ impl StripeRail {
             .await;
         let made = match made {
             Ok(made) => made,
-            // Stripe forgets keys after a day or more: perhaps it was this refund, asked for long ago.
-            // The buyer's bank has taken it back already.
+            // The buyer's bank has taken it back already; unless it was sent before that, and the answer was lost.
             Err(Failed::Refused { code, .. }) if code == "charge_disputed" => {
-                let reference = format!("dispute of {}", refund.reference);
-                return Ok(Refunded { reference });
+                let Some(made) = self.refund_find(refund).await? else {
+                    return Ok(Refunded::by_dispute(&refund.reference));
+                };
+                made
             }
             Err(refused @ Failed::Refused { .. }) => self
                 .refund_find(refund)
@@ -232,13 +244,15 @@ impl StripeRail {
                 .ok_or_else(|| RailError::from(refused))?,
             Err(failed) => return Err(failed.into()),
         };
-        if made.status.as_deref() == Some("failed") {
-            return Err(RailError::Refused(format!(
-                "the buyer's bank does not take the refund {}",
-                made.id
-            )));
-        }
-        Ok(Refunded { reference: made.id })
+        refund_made(made)
+    }
+
+    /// A refund that had been made and did not arrive.
+    async fn refund_confirm(&self, event: RailEvent) -> Result<Option<Confirmed>, RailError> {
+        let path = format!("refunds/{}", segment(&event.reference)?);
+        let refund = found(self.client.get::<Refund>(&path, &[]).await)?;
+        let failed = refund.is_some_and(|refund| refund.status.as_deref() == Some("failed"));
+        Ok(failed.then(|| Confirmed::plain(event, RailFee::Unknown)))
     }
 
     async fn refund_find(&self, refund: &RailRefund) -> Result<Option<Refund>, RailError> {
@@ -253,6 +267,14 @@ impl StripeRail {
         };
         Ok(listed.and_then(|listed| listed.data.into_iter().find(ours)))
     }
+}
+
+fn refund_made(made: Refund) -> Result<Refunded, RailError> {
+    if made.status.as_deref() == Some("failed") {
+        let text = format!("the buyer's bank does not take the refund {}", made.id);
+        return Err(RailError::Refused(text));
+    }
+    Ok(Refunded { reference: made.id })
 }
 
 /// An object, or nothing when there is none that our key may see.
@@ -276,12 +298,16 @@ pub(super) fn segment(id: &str) -> Result<&str, RailError> {
 }
 
 fn has_payout(object: &Value) -> bool {
-    object
-        .get("metadata")
-        .is_some_and(|metadata| !text(metadata, PAYOUT_MEMBER).is_empty())
+    has_member(object, PAYOUT_MEMBER)
 }
 
-fn text<'a>(object: &'a Value, name: &str) -> &'a str {
+fn has_member(object: &Value, member: &str) -> bool {
+    object
+        .get("metadata")
+        .is_some_and(|metadata| !text(metadata, member).is_empty())
+}
+
+pub(super) fn text<'a>(object: &'a Value, name: &str) -> &'a str {
     object.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 

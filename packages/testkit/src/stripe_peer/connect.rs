@@ -51,6 +51,16 @@ impl State {
         Ok(())
     }
 
+    /// A payout that the processor has made by itself comes back.
+    pub(super) fn bank_refuses(&mut self, account: &str, amount: i64) {
+        let payout = json!({
+            "id": self.id("po"), "object": "payout", "amount": amount, "arrival_date": self.now(), "automatic": true,
+            "created": self.now(), "currency": "usd", "failure_code": "account_closed", "metadata": {},
+            "status": "failed", "type": "bank_account",
+        });
+        self.tell_of("payout.failed", &payout, Some(account));
+    }
+
     pub(super) fn transfer_create(&mut self, params: &Params) -> Result<Value, ApiError> {
         let amount = params.number(&["amount"]).ok_or_else(|| ApiError::missing("amount"))?;
         let currency = params

@@ -52,7 +52,7 @@ async fn answer(Shared(peer): Shared<Peer>, method: Method, uri: Uri, headers: H
         params: Params(decode(encoded)),
     };
     let mut state = peer.lock().unwrap_or_else(PoisonError::into_inner);
-    let fault = state.fault_take(&asked.path);
+    let fault = state.fault_take(&format!("{} {}", asked.method, asked.path));
     let (status, body, replayed) = match fault {
         Some(FaultKind::RateLimited) => {
             let error = ApiError::new(429, "invalid_request_error", "Request rate limit exceeded.").code("rate_limit");
@@ -109,8 +109,8 @@ fn shown(mut body: Value) -> Value {
 }
 
 impl State {
-    fn fault_take(&mut self, path: &str) -> Option<FaultKind> {
-        let index = self.faults.iter().position(|fault| path.contains(&fault.path))?;
+    fn fault_take(&mut self, asked: &str) -> Option<FaultKind> {
+        let index = self.faults.iter().position(|fault| asked.contains(&fault.path))?;
         let fault = self.faults.get_mut(index)?;
         let kind = fault.kind;
         fault.times = fault.times.saturating_sub(1);

@@ -95,7 +95,7 @@ pub enum FaultKind {
 /// What goes wrong on purpose.
 #[derive(Debug, Clone)]
 pub struct Fault {
-    /// A part of the paths that are hit.
+    /// A part of the method and the path of the requests that are hit: `POST /v1/refunds`.
     pub path: String,
     /// How.
     pub kind: FaultKind,
@@ -319,6 +319,17 @@ impl StripePeer {
     /// Has an object from now on, as if it had always been there.
     pub fn remember(&self, object: Value) {
         self.state().objects.push(object);
+    }
+
+    /// A payee's bank does not take what the processor sends there by itself; the account is closed to payouts.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub fn bank_refuses(&self, account: &str, amount: i64) -> Result<(), PeerRefused> {
+        let mut state = self.state();
+        state.account_change(account, false)?;
+        state.bank_refuses(account, amount);
+        Ok(())
     }
 
     /// The bank refuses a payout.

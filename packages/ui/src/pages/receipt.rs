@@ -39,6 +39,10 @@ pub struct ReceiptPage {
     pub is_test: bool,
     /// When the money went back, if it did.
     pub refunded: Option<When>,
+    /// What went back of it, oldest first.
+    pub refunds: Vec<RefundLine>,
+    /// What the reader may send back, if they may.
+    pub refund_form: Option<RefundForm>,
     /// How it was paid, such as "sandbox".
     pub rail: String,
     /// The rail's own reference.
@@ -61,6 +65,81 @@ pub struct ReceiptPage {
     pub json_url: String,
     /// Where it can be fetched as a JWT.
     pub jwt_url: String,
+}
+
+/// Money that went back, or is on its way.
+#[derive(Debug, Clone)]
+pub struct RefundLine {
+    /// The refund; its credit note has the same name.
+    pub id: String,
+    /// How much.
+    pub amount: MoneyText,
+    /// When it was asked for.
+    pub when: When,
+    /// Where it stands, in words.
+    pub state: String,
+    /// Why, in the seller's words; may be empty.
+    pub reason: String,
+    /// Page of the credit note, once there is one.
+    pub note_url: Option<String>,
+}
+
+/// What the seller and the operator may send back.
+#[derive(Debug, Clone)]
+pub struct RefundForm {
+    /// All that is left, as a decimal.
+    pub left: String,
+    /// Its currency.
+    pub currency: String,
+}
+
+/// The page of one signed credit note.
+#[derive(Debug, Clone, Template)]
+#[template(path = "credit_note.html")]
+pub struct CreditNotePage {
+    /// The frame.
+    pub shell: Shell,
+    /// The refund.
+    pub id: String,
+    /// When the rail has taken it.
+    pub time: When,
+    /// What had been paid for.
+    pub title: String,
+    /// What went back.
+    pub refunded: MoneyText,
+    /// What has gone back in all, and of how much.
+    pub total: String,
+    /// Name of who gets it back.
+    pub payer_name: String,
+    /// Why, in the seller's words; may be empty.
+    pub reason: String,
+    /// The parts of the split that came back, the fees after them.
+    pub parts: Vec<CreditNoteRow>,
+    /// Whether it is test money.
+    pub is_test: bool,
+    /// The receipt.
+    pub receipt_id: String,
+    /// How it goes back.
+    pub rail: String,
+    /// The rail's own reference.
+    pub rail_reference: String,
+    /// Hash of the ledger's entry, hex.
+    pub entry_hash: String,
+    /// DID of the node that signed it.
+    pub signed_by: String,
+    /// The signature, hex.
+    pub signature: String,
+}
+
+/// A part of what came back.
+#[derive(Debug, Clone)]
+pub struct CreditNoteRow {
+    /// Who gave it back.
+    pub name: String,
+    /// As what they had got it.
+    pub role: String,
+    /// Such as `7.00`.
+    pub amount: String,
 }
 
 /// A fee.

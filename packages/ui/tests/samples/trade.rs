@@ -275,6 +275,8 @@ fn receipt(ink: &Ink) -> ReceiptPage {
         ],
         is_test: true,
         refunded: None,
+        refunds: Vec::new(),
+        refund_form: None,
         rail: ink.text("sandbox"),
         rail_reference: ink.text("sbx_01jd8z"),
         manifest_id: if ink.bare {
@@ -345,6 +347,21 @@ fn receipt_deep(ink: &Ink) -> ReceiptPage {
             leg(ink, "Door", "venue", "0.000001 %", "0.000001", 1),
         ],
         refunded: Some(ink.now()),
+        refunds: vec![imajin_ui::RefundLine {
+            id: "rfd_01kb0000000000000000000000".to_owned(),
+            amount: imajin_ui::MoneyText {
+                amount: "4.00".to_owned(),
+                currency: "TEST-USD".to_owned(),
+            },
+            when: ink.now(),
+            state: "went back".to_owned(),
+            reason: "The evening was rained off.".to_owned(),
+            note_url: Some("/credit-notes/rfd_01kb0000000000000000000000".to_owned()),
+        }],
+        refund_form: Some(imajin_ui::RefundForm {
+            left: "6.00".to_owned(),
+            currency: "TEST-USD".to_owned(),
+        }),
         ..receipt(ink)
     }
 }

@@ -202,6 +202,8 @@ pub enum OrderState {
     Cancelled,
     /// The money came when no places were left; it went back.
     Refused,
+    /// All of the money went back after the tickets were issued: they are revoked, and the places free again.
+    Refunded,
 }
 
 /// An order: places, then tickets.

@@ -6,7 +6,7 @@ use imajin_store::Conn;
 use crate::rows::state_text;
 use crate::schema::orders;
 
-/// An order whose tickets are issued: what pay's books must agree with.
+/// An order whose tickets are issued, also when they were revoked since: what pay's books must agree with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FulfilledOrder {
     /// The order.
@@ -15,13 +15,13 @@ pub struct FulfilledOrder {
     pub receipt: Option<ReceiptId>,
 }
 
-/// Fulfilled orders in the order of their identifiers, after `after`.
+/// Fulfilled and refunded orders in the order of their identifiers, after `after`.
 ///
 /// # Errors
 /// Diesel's.
 pub fn fulfilled_order_list(conn: &mut Conn, after: &str, limit: i64) -> QueryResult<Vec<FulfilledOrder>> {
     let rows: Vec<(OrderId, Option<ReceiptId>)> = orders::table
-        .filter(orders::state.eq(state_text(OrderState::Fulfilled)))
+        .filter(orders::state.eq_any([state_text(OrderState::Fulfilled), state_text(OrderState::Refunded)]))
         .filter(orders::id.gt(after))
         .order_by(orders::id)
         .limit(limit)

@@ -23,23 +23,23 @@ pub(super) fn check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), 
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.id.to_string();
         for row in &rows {
-            let log = mutation::history(conn, &row.id.to_string())?;
+            let history = mutation::history(conn, &row.id.to_string())?;
             let query = tickets::table
                 .filter(tickets::order_id.eq(row.id))
                 .order_by(tickets::ordinal);
             let issued: Vec<(TicketId, i64)> = query.select((tickets::id, tickets::ordinal)).load(conn)?;
-            for problem in problems(row, &log, &issued) {
+            for problem in problems(row, &history, &issued) {
                 findings.push(finding("orders", &row.id, problem));
             }
         }
     }
 }
 
-fn problems(row: &OrderRow, log: &[Logged], issued: &[(TicketId, i64)]) -> Vec<&'static str> {
+fn problems(row: &OrderRow, history: &[Logged], issued: &[(TicketId, i64)]) -> Vec<&'static str> {
     let mut problems = Vec::new();
-    let Some((held, last)) = log
+    let Some((held, last)) = history
         .first()
-        .zip(log.last())
+        .zip(history.last())
         .filter(|(first, _)| first.action == log::ORDER_HOLD)
     else {
         return vec!["the log does not say who placed it"];
@@ -53,6 +53,7 @@ fn problems(row: &OrderRow, log: &[Logged], issued: &[(TicketId, i64)]) -> Vec<&
         log::ORDER_EXPIRE => Some(OrderState::Expired),
         log::ORDER_REFUSE => Some(OrderState::Refused),
         log::ORDER_FULFIL => Some(OrderState::Fulfilled),
+        log::ORDER_RETURN => Some(OrderState::Refunded),
         _ => None,
     };
     if state.map(state_text) != Some(row.state.as_str()) {
@@ -63,6 +64,13 @@ fn problems(row: &OrderRow, log: &[Logged], issued: &[(TicketId, i64)]) -> Vec<&
     }
     match state {
         Some(OrderState::Fulfilled) => problems.extend(delivery_problems(row, last, issued)),
+        Some(OrderState::Refunded) => {
+            let fulfilled = history.iter().rev().find(|entry| entry.action == log::ORDER_FULFIL);
+            match fulfilled {
+                Some(fulfilled) => problems.extend(delivery_problems(row, fulfilled, issued)),
+                None => problems.push("its money went back, and no tickets were issued for it"),
+            }
+        }
         _ if issued.is_empty() => {}
         _ => problems.push("it has tickets although it was not fulfilled"),
     }

@@ -8,7 +8,7 @@ use imajin_store::{Conn, Finding, StoreError};
 
 use super::{PAGE, finding};
 use crate::domain::issue::TICKET;
-use crate::rows::{OrderRow, TicketRow, VALID, state_text};
+use crate::rows::{OrderRow, REVOKED, TicketRow, VALID, state_text};
 use crate::schema::{events, orders, tickets};
 
 /// Tickets against their signatures and their orders.
@@ -63,7 +63,8 @@ fn problem_of(row: &TicketRow, event: &Did, order: &OrderRow) -> Option<&'static
     if !says_the_row {
         return Some("its document does not say what its row says");
     }
-    let fits_the_order = order.state == state_text(OrderState::Fulfilled)
+    let (fulfilled, refunded) = (state_text(OrderState::Fulfilled), state_text(OrderState::Refunded));
+    let fits_the_order = [fulfilled, refunded].contains(&order.state.as_str())
         && order.event_id == row.event_id
         && order.tier_id == row.tier_id
         && order.receipt_id == Some(row.receipt_id)
@@ -77,5 +78,6 @@ fn problem_of(row: &TicketRow, event: &Did, order: &OrderRow) -> Option<&'static
         Ok(_) => return Some("its QR code belongs to another ticket"),
         Err(_) => return Some("its QR code was not signed by its event"),
     }
-    (row.status != VALID).then_some("its status is unknown")
+    let due = if order.state == refunded { REVOKED } else { VALID };
+    (row.status != due).then_some("its status is not the one that its order gives")
 }

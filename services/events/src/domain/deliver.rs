@@ -37,11 +37,12 @@ pub(crate) fn goods_deliver(
         return Ok(refused("The amount paid is not the price of the order."));
     }
     match order.state_set()? {
-        OrderState::Fulfilled if order.checkout_id == Some(delivery.checkout) => {
+        // What went back afterwards changes nothing of what was delivered.
+        OrderState::Fulfilled | OrderState::Refunded if order.checkout_id == Some(delivery.checkout) => {
             let references = ticket_ids(conn, id)?.iter().map(ToString::to_string).collect();
             Ok(DeliveryOutcome::Delivered { references })
         }
-        OrderState::Fulfilled => Ok(refused("This order was paid already.")),
+        OrderState::Fulfilled | OrderState::Refunded => Ok(refused("This order was paid already.")),
         OrderState::Refused => Ok(refused(order.reason.as_deref().unwrap_or("The order was refused."))),
         OrderState::Cancelled => Ok(refused("The order was cancelled before it was paid.")),
         // Places of a hold that ran out, but that nobody has released, are still counted as this order's.

@@ -16,5 +16,6 @@ pub(crate) mod order;
 pub(crate) mod quote;
 pub(crate) mod release;
 pub(crate) mod status;
+pub(crate) mod take_back;
 pub(crate) mod text;
 pub(crate) mod views;

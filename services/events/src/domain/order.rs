@@ -55,7 +55,7 @@ pub(crate) fn order_cancel(
                 hint: "Ask the organiser for a refund.",
             });
         }
-        OrderState::Expired | OrderState::Cancelled | OrderState::Refused => {
+        OrderState::Expired | OrderState::Cancelled | OrderState::Refused | OrderState::Refunded => {
             context.nonce_spend(conn, verified)?;
             return Ok(order);
         }

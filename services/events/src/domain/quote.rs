@@ -37,7 +37,7 @@ pub(crate) fn goods_quote(conn: &mut Conn, context: &Context, goods: &GoodsRef) 
     let id = order_of(goods).ok_or(EventsError::NotFound("order"))?;
     let order = locks::order_find(conn, context, id)?.ok_or(EventsError::NotFound("order"))?;
     match order.state_at(now)? {
-        OrderState::Held | OrderState::Fulfilled => {}
+        OrderState::Held | OrderState::Fulfilled | OrderState::Refunded => {}
         OrderState::Expired => return Err(EventsError::HoldExpired),
         OrderState::Cancelled | OrderState::Refused => {
             let detail = "This order was ended; there is nothing to pay for.".to_owned();

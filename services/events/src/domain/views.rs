@@ -136,7 +136,7 @@ pub(crate) fn order_view(conn: &mut Conn, context: &Context, row: &OrderRow) -> 
     let tier_name: String = tiers::table.find(row.tier_id).select(tiers::name).first(conn)?;
     let state = row.state_at(context.env.now())?;
     let tickets = match state {
-        OrderState::Fulfilled => super::deliver::ticket_ids(conn, row.id)?,
+        OrderState::Fulfilled | OrderState::Refunded => super::deliver::ticket_ids(conn, row.id)?,
         _ => Vec::new(),
     };
     Ok(OrderView {

@@ -9,7 +9,7 @@ mod tier;
 pub(crate) use acceptance::AcceptanceRow;
 pub(crate) use event::{EventRow, status_text};
 pub(crate) use order::{HELD, OrderRow, state_text};
-pub(crate) use ticket::{TicketRow, VALID};
+pub(crate) use ticket::{REVOKED, TicketRow, VALID};
 pub(crate) use tier::TierRow;
 
 use crate::EventsError;

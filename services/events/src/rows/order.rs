@@ -51,6 +51,7 @@ pub(crate) const fn state_text(state: OrderState) -> &'static str {
         OrderState::Expired => "expired",
         OrderState::Cancelled => "cancelled",
         OrderState::Refused => "refused",
+        OrderState::Refunded => "refunded",
     }
 }
 
@@ -63,6 +64,7 @@ impl OrderRow {
             OrderState::Expired,
             OrderState::Cancelled,
             OrderState::Refused,
+            OrderState::Refunded,
         ];
         all.into_iter()
             .find(|state| state_text(*state) == self.state)

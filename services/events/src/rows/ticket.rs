@@ -14,6 +14,9 @@ use crate::schema::tickets;
 /// The status of a ticket that opens the door.
 pub(crate) const VALID: &str = "valid";
 
+/// The status of a ticket that lets nobody in any more: its money went back.
+pub(crate) const REVOKED: &str = "revoked";
+
 /// An issued ticket.
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = tickets, treat_none_as_null = true, treat_none_as_default_value = false)]

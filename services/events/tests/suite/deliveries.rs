@@ -1,8 +1,8 @@
 //! The money is there: tickets, once, or a refusal that stays one.
 
-use imajin_events_api::{EventsApi, OrderState, SalesList};
+use imajin_events_api::{EventsApi, OrderState, SalesList, TicketList};
 use imajin_kernel::{Code, Span};
-use imajin_pay_api::{DeliveryOutcome, GoodsRef, SellerApi};
+use imajin_pay_api::{DeliveryOutcome, GoodsRef, GoodsReturn, SellerApi};
 use imajin_testkit::{Backend, on_both};
 
 use crate::world::{CheckoutAnswer, World, key};
@@ -18,6 +18,7 @@ on_both!(
     parallel_deliveries_issue_one_ticket,
     a_quote_comes_from_the_event,
     the_sales_add_up,
+    a_ticket_whose_money_went_back_lets_nobody_in,
     keys_open_again_after_a_restart,
 );
 
@@ -224,6 +225,68 @@ async fn keys_open_again_after_a_restart(backend: Backend) {
     assert_eq!(
         (order.checkout_id, order.receipt),
         (Some(delivery.checkout), Some(delivery.receipt))
+    );
+    assert_eq!(world.audit().await, []);
+}
+
+async fn a_ticket_whose_money_went_back_lets_nobody_in(backend: Backend) {
+    let world = World::new(backend).await;
+    let event = world.event(Some(5)).await;
+    let order = world.checkout(&key("buyer"), &event, 2).await.order();
+    let checkout = order.checkout_id.unwrap();
+    let issued = world.pay.settle(checkout).await;
+    let delivery = world.pay.delivery(checkout);
+    let told = |whole: bool, checkout| GoodsReturn {
+        goods: delivery.goods.clone(),
+        checkout,
+        receipt: delivery.receipt,
+        refund: world.env.new_id(),
+        refunded: delivery.gross,
+        whole,
+    };
+    world.events.goods_return(told(false, checkout)).await.unwrap();
+    assert_eq!(
+        world.order_again(&order).await.state,
+        OrderState::Fulfilled,
+        "a part leaves it valid"
+    );
+    world.events.goods_return(told(true, world.env.new_id())).await.unwrap();
+    assert_eq!(
+        world.order_again(&order).await.state,
+        OrderState::Fulfilled,
+        "another payment"
+    );
+    assert_eq!(world.counters(&event).await, (2, 0));
+    for _ in 0..2 {
+        world.events.goods_return(told(true, checkout)).await.unwrap();
+        let order = world.order_again(&order).await;
+        assert_eq!((order.state, order.tickets.len()), (OrderState::Refunded, 2));
+        assert_eq!(world.counters(&event).await, (0, 0), "the places are free again");
+    }
+    let buyer = key("buyer").did();
+    let list = TicketList {
+        owner: buyer,
+        event: None,
+        before: None,
+        limit: 10,
+    };
+    let tickets = world.events.ticket_list(list).await.unwrap();
+    assert!(tickets.len() == 2 && tickets.iter().all(|ticket| ticket.status == "revoked"));
+    assert_eq!(
+        world.pay.settle(checkout).await,
+        issued,
+        "what was delivered stays delivered"
+    );
+    let unknown = GoodsReturn {
+        goods: GoodsRef {
+            kind: "order".to_owned(),
+            id: "ord_01kb0000000000000000000000".to_owned(),
+        },
+        ..told(true, checkout)
+    };
+    assert_eq!(
+        world.events.goods_return(unknown).await.unwrap_err().code,
+        Code::NotFound
     );
     assert_eq!(world.audit().await, []);
 }

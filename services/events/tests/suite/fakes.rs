@@ -8,8 +8,9 @@ use imajin_did::Did;
 use imajin_kernel::id::{Checkout, Id, ReceiptId};
 use imajin_kernel::{Code, Env, Problem, Span, Timestamp};
 use imajin_pay_api::{
-    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutState, CheckoutView, Delivery, DeliveryOutcome,
-    PayApi, ReceiptFetch, ReceiptList, ReceiptView, SalesSummary, SalesSummaryRequest, SellerClient,
+    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutState, CheckoutView, CreditNoteFetch,
+    CreditNoteView, Delivery, DeliveryOutcome, PayApi, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet,
+    SalesSummary, SalesSummaryRequest, SellerClient,
 };
 use imajin_web::macro_support::async_trait;
 use imajin_web::{CallerKeys, Custody, Identities, SessionView, SignerAsked, SignerKeys, Tier};
@@ -176,6 +177,14 @@ impl PayApi for FakePay {
 
     async fn receipt_list(&self, _request: ReceiptList) -> Result<Vec<ReceiptView>, Problem> {
         Ok(Vec::new())
+    }
+
+    async fn refund_list(&self, _request: RefundList) -> Result<Option<RefundSheet>, Problem> {
+        Ok(None)
+    }
+
+    async fn credit_note_fetch(&self, _request: CreditNoteFetch) -> Result<Option<CreditNoteView>, Problem> {
+        Ok(None)
     }
 
     async fn balance_list(&self, _request: BalanceList) -> Result<Vec<BalanceView>, Problem> {

@@ -3,6 +3,7 @@
 //! The two traits face each other: a seller asks pay for a checkout and never names a price; pay asks the seller for
 //! the price, and tells it when the money is there.
 
+mod credit_note;
 mod receipt;
 
 use imajin_did::Did;
@@ -13,6 +14,10 @@ use imajin_money::Money;
 use imajin_web::service_api;
 use serde::{Deserialize, Serialize};
 
+pub use credit_note::{
+    CreditNoteBody, CreditNoteClaims, CreditNoteFetch, CreditNoteLeg, CreditNoteView, GoodsReturn, RefundList,
+    RefundSheet, RefundView, Returned,
+};
 pub use receipt::{
     ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptHop, ReceiptLedgerEntry, ReceiptLeg, ReceiptManifest,
     ReceiptRelease, ReceiptView,
@@ -29,6 +34,9 @@ service_api! {
 
         /// The buyer left without paying: what was reserved for them is free again.
         async fn goods_release(GoodsRef) -> Released;
+
+        /// Money of a sale went back. When it is everything, the goods are the seller's again: a ticket is revoked.
+        async fn goods_return(GoodsReturn) -> Returned;
     }
 }
 
@@ -49,6 +57,12 @@ service_api! {
 
         /// The receipts of a payer or payee, newest first.
         async fn receipt_list(ReceiptList) -> Vec<ReceiptView>;
+
+        /// What was and what can be sent back of a receipt, for everybody who may see it; for others there is none.
+        async fn refund_list(RefundList) -> Option<RefundSheet>;
+
+        /// A credit note, for everybody who may see its receipt; for others there is none.
+        async fn credit_note_fetch(CreditNoteFetch) -> Option<CreditNoteView>;
 
         /// An owner's balances, one per asset and purpose.
         async fn balance_list(BalanceList) -> Vec<BalanceView>;

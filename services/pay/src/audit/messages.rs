@@ -68,6 +68,9 @@ impl Auditor {
         if row.result == MessageResult::Refunded.as_str() {
             let tally = self.sales.entry(row.asset.clone()).or_default();
             tally.refunds = tally.refunds.saturating_add(1);
+            let back = from_ledger(entry_find(conn, &self.sealer, &format!("refund/{id}/back")))?;
+            let entries = 1_i64.saturating_add(i64::from(back.is_some()));
+            self.refund_entries = self.refund_entries.saturating_add(entries);
             let refund = entry_find(conn, &self.sealer, &format!("refund/{id}"));
             if from_ledger(refund)?.is_none_or(|entry| entry.kind != EntryKind::Refund) {
                 self.find(MessageRow::TABLE, &id, "it is refunded, and the ledger has no refund");

@@ -9,6 +9,7 @@ mod messages;
 mod payments;
 mod payouts;
 mod receipts;
+mod refunds;
 mod shares;
 mod solana;
 mod sums;
@@ -27,7 +28,9 @@ pub use goods::{PaidGoods, paid_goods_list};
 
 use crate::domain::distribute::FlowKey;
 use crate::rows::{
-    AddressRow, CheckoutRow, ContractRow, DifferenceRow, DisputeRow, FactRow, FeesRow, FlowRow, MessageRow, PartRow, PayeeRow, PaymentRow, PayoutRow, ReceiptRow, RecordRow, RoundRow, SalesDayRow, SalesRow, ShareRow, SplitRow, SumRow, WalletRow,
+    AddressRow, CheckoutRow, ContractRow, DifferenceRow, DisputeRow, FactRow, FeesRow, FlowRow, MessageRow, PartRow,
+    PayeeRow, PaymentRow, PayoutRow, ReceiptRow, RecordRow, RefundRow, ReversalRow, RoundRow, SalesDayRow, SalesRow,
+    ShareRow, SplitRow, SumRow, WalletRow,
 };
 use crate::{PayConfig, SERVICE};
 
@@ -65,6 +68,7 @@ pub fn audit_with_keys(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Re
         flows: BTreeMap::new(),
         pending: BTreeMap::new(),
         shares: 0,
+        refund_entries: 0,
         money_messages: 0,
         payout_parts: 0,
     };
@@ -96,6 +100,8 @@ struct Auditor {
     pending: BTreeMap<(String, String), i64>,
     /// How many held shares the receipts have.
     shares: i64,
+    /// How many entries of refunds there must be.
+    refund_entries: i64,
     money_messages: i64,
     payout_parts: i64,
 }
@@ -125,6 +131,8 @@ impl Auditor {
         SumRow::audit(conn, &self.sealer, &mut self.findings)?;
         RoundRow::audit(conn, &self.sealer, &mut self.findings)?;
         DifferenceRow::audit(conn, &self.sealer, &mut self.findings)?;
+        RefundRow::audit(conn, &self.sealer, &mut self.findings)?;
+        ReversalRow::audit(conn, &self.sealer, &mut self.findings)?;
         imajin_ledger::audit(conn, &self.sealer, &mut self.findings)?;
         self.checkouts_check(conn)?;
         self.messages_check(conn)?;
@@ -134,6 +142,8 @@ impl Auditor {
         self.payouts_check(conn)?;
         self.solana_check(conn)?;
         self.receipts_check(conn)?;
+        self.refunds_check(conn)?;
+        self.reversals_check(conn)?;
         self.sales_check(conn)?;
         self.days_check(conn)?;
         self.contracts_check(conn, keys)?;

@@ -52,6 +52,8 @@ impl Auditor {
 
     fn share_check(&mut self, conn: &mut Conn, body: &ReceiptBody, row: &ShareRow) -> Result<(), StoreError> {
         let name = row.row_key();
+        let returned = self.returned_of(conn, body, row.leg)?;
+        let left = row.amount.saturating_sub(returned);
         let entry = from_ledger(entry_find(conn, &self.sealer, &row.ledger_key()))?;
         let booked: Option<Booked> = entry.filter(|entry| entry.kind == EntryKind::Release).map(|entry| {
             let legs = entry.legs.iter().map(|leg| (leg.account(), leg.units()));
@@ -62,13 +64,24 @@ impl Auditor {
                 .pending
                 .entry((row.payee_did.clone(), row.asset.clone()))
                 .or_default();
-            *sum = sum.saturating_add(row.amount);
-            if booked.is_some() {
+            *sum = sum.saturating_add(left);
+            if booked.is_some() || left <= 0 {
                 self.find(ShareRow::TABLE, name, "it waits, and the ledger has moved it");
             }
             return Ok(());
         }
-        let Some(due) = self.movements_due(conn, body, row)? else {
+        if row.is(ShareState::Returned) {
+            if booked.is_some() || left != 0 || row.ended_at.is_none() || row.outcome.is_some() || row.to_did.is_some()
+            {
+                self.find(
+                    ShareRow::TABLE,
+                    name,
+                    "it went back to the buyer, and the books say something else",
+                );
+            }
+            return Ok(());
+        }
+        let Some(due) = self.movements_due(conn, body, row, returned)? else {
             self.find(ShareRow::TABLE, name, "where it went cannot be read");
             return Ok(());
         };
@@ -84,21 +97,23 @@ impl Auditor {
         conn: &mut Conn,
         body: &ReceiptBody,
         row: &ShareRow,
+        returned: i64,
     ) -> Result<Option<Booked>, StoreError> {
-        let Some(plan) = share_plan(body, row.leg) else {
+        let Some(plan) = share_plan(body, row.leg, returned) else {
             return Ok(None);
         };
         let Ok(payee) = row.payee() else { return Ok(None) };
         let asset = plan.gross.asset;
         let pending = AccountKey::of(&payee, asset, Purpose::Pending).id();
-        let mut due = vec![(pending, row.amount.saturating_neg())];
+        let left = plan.gross.amount.micros();
+        let mut due = vec![(pending, left.saturating_neg())];
         if row.is(ShareState::PassedOn) {
             let to: Option<Did> = row.to_did.as_ref().and_then(|did| did.parse().ok());
             let is_over = row.ended_at.is_some_and(|ended| ended >= row.held_until);
             let to = to.filter(|_to| is_over && row.outcome.is_none());
             let account = to.map(|to| AccountKey::of(&to, asset, Purpose::Available).id());
             return Ok(account.map(|account| {
-                due.push((account, row.amount));
+                due.push((account, left));
                 due
             }));
         }

@@ -5,19 +5,19 @@
 
 use diesel::prelude::*;
 use imajin_did::Did;
-use imajin_ledger::{
-    Account, AccountKey, Command, EntryKind, Leg, Movement, Owner, Posting, Purpose, account_fetch, account_find,
-    entry_find,
-};
-use imajin_money::Asset;
+use imajin_ledger::{AccountKey, Command, EntryKind, Posting, Purpose};
 use imajin_pay_api::CheckoutState;
 use imajin_rails::{Confirmed, DisputeState, RailDispute};
 use imajin_store::{Conn, SealedRow, for_update};
 
 use super::checkout_find;
+use super::debts::Moves;
+use super::refund_list::refund_is_under_way;
+use super::reversal::{Walk, sale_give, sale_take};
+use super::sale::{Sale, apportion};
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::{CheckoutRow, DisputeRow, MessageResult, MessageRow};
+use crate::rows::{CheckoutRow, DisputeRow, LineBack, MessageResult, MessageRow, Reversal, ReversalRow, json_text};
 use crate::schema::disputes;
 
 /// Brings a dispute to where the rail says that it stands. `None`: it must wait, because its payment is not split yet.
@@ -35,6 +35,10 @@ pub(crate) fn dispute_apply(
         return Ok(Some(MessageResult::Ignored));
     };
     if !matches!(checkout.state()?, CheckoutState::Settled | CheckoutState::Refunded) {
+        return Ok(None);
+    }
+    // A refund that the rail has not answered may not have left at all: the rail refuses it because of this dispute.
+    if refund_is_under_way(conn, checkout.id)? {
         return Ok(None);
     }
     let found = dispute_lock(conn, context, &message.rail, &message.reference)?;
@@ -93,89 +97,23 @@ fn dispute_open(
     if row.taken == 0 {
         return Ok(row);
     }
-    let asset = message.money()?.asset;
-    let mut left = row.taken;
-    let mut movements = vec![Movement::new(AccountKey::rail(&row.rail, asset), row.taken)];
+    let walk = Walk {
+        key: row.taken_key(),
+        kind: EntryKind::Dispute,
+        with: AccountKey::rail(&row.rail, message.money()?.asset),
+    };
     if checkout.state()? == CheckoutState::Settled {
-        for (account, units) in split_back(conn, context, checkout, row.amount.min(row.taken))? {
-            left = left.saturating_sub(units);
-            take(&mut movements, &account, units, asset);
-        }
+        let sale = Sale::load(conn, context, checkout.clone())?;
+        let units = row.amount.min(row.taken).min(sale.left_units());
+        sale_take(conn, context, &sale, walk, units, row.taken.saturating_sub(units))?;
+    } else {
+        let mut moves = Moves::new(walk.with.asset);
+        let seller = AccountKey::of(&did_read(&checkout.seller_did)?, walk.with.asset, Purpose::Available);
+        moves.take(conn, context, &seller, row.taken)?;
+        post(conn, context, walk, row.taken, checkout, moves)?;
     }
-    let seller = did_read(&checkout.seller_did)?;
-    if left > 0 {
-        let available = AccountKey::of(&seller, asset, Purpose::Available);
-        let account = account_fetch(conn, &context.sealer, &available)?;
-        let has = account.map_or(0, |account| account.balance_units);
-        take_of(&mut movements, &available, has, left, asset);
-    }
-    post(conn, context, row.taken_key(), checkout, merged(movements))?;
     tracing::error!(checkout = %checkout.id, dispute = row.reference, "a payment is disputed");
     Ok(row)
-}
-
-/// The parts of the settlement that go back, out of the accounts that they went to.
-fn split_back(
-    conn: &mut Conn,
-    context: &Context,
-    checkout: &CheckoutRow,
-    amount: i64,
-) -> Result<Vec<(Account, i64)>, PayError> {
-    let missing = || {
-        PayError::damaged(
-            CheckoutRow::TABLE,
-            &checkout.id.to_string(),
-            "its settlement is missing",
-        )
-    };
-    let entry = entry_find(conn, &context.sealer, &format!("settle/{}", checkout.id))?.ok_or_else(missing)?;
-    let mut parts = Vec::new();
-    for leg in entry.legs.iter().filter(|leg| leg.units() > 0) {
-        let account = account_find(conn, &context.sealer, leg.account())?.ok_or_else(missing)?;
-        // What the rail kept stays with it.
-        if !matches!(account.key.owner, Owner::Rail(_)) {
-            parts.push((account, leg));
-        }
-    }
-    let gross = i128::from(checkout.price);
-    let cut = |sum: i128| {
-        sum.saturating_mul(i128::from(amount))
-            .checked_div(gross)
-            .unwrap_or_default()
-    };
-    // Of the running sums, so that no unit is lost between the parts.
-    let mut sum: i128 = 0;
-    let part = |leg: &Leg, sum: &mut i128| {
-        let before = cut(*sum);
-        *sum = sum.saturating_add(i128::from(leg.units()));
-        i64::try_from(cut(*sum).saturating_sub(before)).unwrap_or_default()
-    };
-    Ok(parts
-        .into_iter()
-        .map(|(account, leg)| {
-            let units = part(leg, &mut sum);
-            (account, units)
-        })
-        .collect())
-}
-
-/// Takes units out of an account as far as they are there; the rest becomes its owner's debt.
-fn take(movements: &mut Vec<Movement>, account: &Account, units: i64, asset: Asset) {
-    // Earlier parts of the same entry may have taken from the same account.
-    let taken: i64 = movements
-        .iter()
-        .filter(|each| each.account == account.key)
-        .map(|each| each.units)
-        .sum();
-    let has = account.balance_units.saturating_add(taken);
-    take_of(movements, &account.key, has, units, asset);
-}
-
-fn take_of(movements: &mut Vec<Movement>, key: &AccountKey, has: i64, units: i64, asset: Asset) {
-    let there = units.min(has.max(0));
-    movements.push(Movement::new(key.clone(), there.saturating_neg()));
-    let debt = AccountKey::new(key.owner.clone(), asset, Purpose::Debt);
-    movements.push(Movement::new(debt, there.saturating_sub(units)));
 }
 
 /// A won dispute gives back what it took; a lost one leaves everything as it is.
@@ -191,8 +129,22 @@ fn dispute_close(
     }
     let given_back = said.given_back.micros().min(row.taken);
     if given_back > 0 {
-        let movements = back_movements(conn, context, &row, given_back)?;
-        post(conn, context, row.given_back_key(), checkout, movements)?;
+        let asset = checkout.price()?.asset;
+        let walk = Walk {
+            key: row.given_back_key(),
+            kind: EntryKind::Dispute,
+            with: AccountKey::rail(&row.rail, asset),
+        };
+        if checkout.state()? == CheckoutState::Settled {
+            let sale = Sale::load(conn, context, checkout.clone())?;
+            let sale = with_its_taking(conn, context, sale, &row)?;
+            sale_give(conn, context, &sale, walk, &[row.taken_key()], given_back)?;
+        } else {
+            let mut moves = Moves::new(asset);
+            let seller = AccountKey::of(&did_read(&checkout.seller_did)?, asset, Purpose::Available);
+            moves.give(conn, context, &seller, given_back)?;
+            post(conn, context, walk, given_back.saturating_neg(), checkout, moves)?;
+        }
     }
     said.state.as_str().clone_into(&mut row.state);
     row.given_back = Some(given_back);
@@ -201,69 +153,67 @@ fn dispute_close(
     Ok(())
 }
 
-/// Everybody gets their part of what came back: first what they owe, then what they may spend.
-fn back_movements(
-    conn: &mut Conn,
-    context: &Context,
-    row: &DisputeRow,
-    given_back: i64,
-) -> Result<Vec<Movement>, PayError> {
-    let missing = || PayError::damaged(DisputeRow::TABLE, &row.row_key(), "what it took is not in the ledger");
-    let entry = entry_find(conn, &context.sealer, &row.taken_key())?.ok_or_else(missing)?;
-    let mut movements = Vec::new();
-    let (mut sum, taken) = (0_i128, i128::from(row.taken));
-    let cut = |sum: i128| {
-        sum.saturating_mul(i128::from(given_back))
-            .checked_div(taken)
-            .unwrap_or_default()
-    };
-    for leg in &entry.legs {
-        let account = account_find(conn, &context.sealer, leg.account())?.ok_or_else(missing)?;
-        if leg.units() > 0 {
-            movements.push(Movement::new(account.key, given_back.saturating_neg()));
-            continue;
-        }
-        let before = cut(sum);
-        sum = sum.saturating_add(i128::from(leg.units().saturating_neg()));
-        let part = i64::try_from(cut(sum).saturating_sub(before)).unwrap_or_default();
-        if account.key.purpose == Purpose::Debt {
-            // The debt may have been paid meanwhile.
-            let owed = part.min(account.balance_units.saturating_neg().max(0));
-            let spendable = AccountKey::new(account.key.owner.clone(), account.key.asset, Purpose::Available);
-            movements.push(Movement::new(account.key, owed));
-            movements.push(Movement::new(spendable, part.saturating_sub(owed)));
-        } else {
-            movements.push(Movement::new(account.key, part));
-        }
+/// Disputes that were opened before reversals were kept line by line took in proportion: that is written down first.
+fn with_its_taking(conn: &mut Conn, context: &Context, sale: Sale, row: &DisputeRow) -> Result<Sale, PayError> {
+    let key = row.taken_key();
+    if sale.reversals.iter().any(|(known, _)| *known == key) {
+        return Ok(sale);
     }
-    Ok(merged(movements))
+    let units = row.amount.min(row.taken).min(sale.left_units());
+    let parts = apportion(units, &sale.left());
+    let lines = parts.into_iter().enumerate().filter(|(_, units)| *units > 0);
+    let reversal = Reversal {
+        lines: lines
+            .map(|(line, units)| LineBack {
+                line,
+                part: None,
+                units,
+                held: false,
+                accrued: 0,
+            })
+            .collect(),
+        extra: row.taken.saturating_sub(units),
+        flows: Vec::new(),
+    };
+    let kept = ReversalRow {
+        key,
+        checkout_id: sale.checkout.id,
+        asset: row.asset.clone(),
+        units: row.taken,
+        document: json_text(&reversal)?,
+        booked_at: row.opened_at,
+        row_seal: Vec::new(),
+    };
+    kept.insert(conn, &context.sealer)?;
+    Sale::load(conn, context, sale.checkout)
 }
 
-/// One movement for each account, and none of nothing.
-fn merged(movements: Vec<Movement>) -> Vec<Movement> {
-    let mut all: Vec<Movement> = Vec::with_capacity(movements.len());
-    for movement in movements {
-        match all.iter_mut().find(|each| each.account == movement.account) {
-            Some(each) => each.units = each.units.saturating_add(movement.units),
-            None => all.push(movement),
-        }
-    }
-    all.retain(|movement| movement.units != 0);
-    all
+/// Whether a payment is disputed, or was and is lost: then nothing of it can be sent back.
+pub(crate) fn dispute_standing(conn: &mut Conn, rail: &str, payment: &str) -> Result<Option<String>, PayError> {
+    let state: Option<String> = disputes::table
+        .filter(disputes::rail.eq(rail))
+        .filter(disputes::payment.eq(payment))
+        .filter(disputes::state.ne(DisputeState::Won.as_str()))
+        .select(disputes::state)
+        .first(conn)
+        .optional()?;
+    Ok(state)
 }
 
 fn post(
     conn: &mut Conn,
     context: &Context,
-    key: String,
+    walk: Walk,
+    units: i64,
     checkout: &CheckoutRow,
-    movements: Vec<Movement>,
+    mut moves: Moves,
 ) -> Result<(), PayError> {
+    moves.add(walk.with, units);
     let posting = Posting {
-        key,
-        kind: EntryKind::Dispute,
+        key: walk.key,
+        kind: walk.kind,
         reference: checkout.id.to_string(),
-        movements,
+        movements: moves.finish(),
     };
     context.ledger.execute_one(conn, &Command::Post(posting))??;
     Ok(())

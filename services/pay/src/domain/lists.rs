@@ -187,7 +187,9 @@ pub(crate) fn receipt_fetch(
     let did = reader.did.canonical().to_string();
     // Asked of the signed document, not of the index beside it.
     let is_party = parties_of(&view.message).iter().any(|party| party.did == did);
-    Ok((is_party || reader.operator).then_some(view))
+    // The seller sees what was sold, also without a share of it.
+    let is_seller = view.message.payload.seller.canonical().as_str() == did;
+    Ok((is_party || is_seller || reader.operator).then_some(view))
 }
 
 /// Receipts of a payer or payee, or of the whole node, newest first.

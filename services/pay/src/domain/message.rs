@@ -14,6 +14,7 @@ use super::payee::payee_note;
 use super::payment::{fee_note, payment_is_booked, payment_keep};
 use super::payout::{transfer_is_awaited, transfer_reversed};
 use super::refund::{self, Refund};
+use super::sale_refund::refund_returned;
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::{CheckoutRow, MessageResult, MessageRow};
@@ -222,6 +223,26 @@ fn message_apply(
         (RailOutcome::TransferReversed, _) => {
             let all = message.money()?;
             let known = transfer_reversed(conn, context, &message.rail, &message.reference, all)?;
+            Ok(if known {
+                MessageResult::Noted
+            } else {
+                MessageResult::Ignored
+            })
+        }
+        (RailOutcome::RefundFailed, _) => {
+            let reference = &message.reference;
+            let known = refund_returned(conn, context, &message.rail, reference)?
+                || refund::payment_returned(conn, context, &message.rail, reference)?;
+            Ok(if known {
+                MessageResult::Noted
+            } else {
+                MessageResult::Ignored
+            })
+        }
+        (RailOutcome::PayoutFailed, _) => {
+            let ready = confirmed.payee_ready.unwrap_or(false);
+            let known = payee_note(conn, context, &message.rail, &message.reference, ready)?;
+            tracing::error!(account = message.reference, "a payee's bank did not take a payout");
             Ok(if known {
                 MessageResult::Noted
             } else {

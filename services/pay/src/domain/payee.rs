@@ -2,12 +2,13 @@
 
 use diesel::prelude::*;
 use imajin_did::Did;
+use imajin_rails::RailOutcome;
 use imajin_store::{Conn, SealedRow, for_update};
 
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::PayeeRow;
-use crate::schema::payees;
+use crate::rows::{MessageRow, PayeeRow};
+use crate::schema::{payees, rail_messages};
 
 /// Somebody's account at a rail, its seal checked.
 pub(crate) fn payee_find(
@@ -84,4 +85,23 @@ pub(crate) fn payees_ready(conn: &mut Conn, context: &Context, rail: &str) -> Re
         .load(conn)?;
     let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
     Ok(intact.collect::<Result<_, _>>()?)
+}
+
+/// What the rail said last about a payee's account, if that was that the payee's bank did not take a payout. The money
+/// is in the account at the rail then, and the payee gives it another bank account.
+pub(crate) fn bank_problem(conn: &mut Conn, context: &Context, payee: &PayeeRow) -> Result<Option<String>, PayError> {
+    let last: Option<MessageRow> = rail_messages::table
+        .filter(rail_messages::rail.eq(&payee.rail))
+        .filter(rail_messages::reference.eq(&payee.account))
+        // The rail tells in seconds: of one second, what went wrong counts (`payout_failed`, then `payee_changed`).
+        .order_by((rail_messages::occurred_at.desc(), rail_messages::outcome.desc()))
+        .select(MessageRow::as_select())
+        .first(conn)
+        .optional()?;
+    let Some(last) = last.map(|row| row.intact(&context.sealer)).transpose()? else {
+        return Ok(None);
+    };
+    let (rail, money, at) = (&payee.rail, last.money()?, last.occurred_at);
+    Ok((last.outcome == RailOutcome::PayoutFailed.as_str())
+        .then(|| format!("Your bank did not take {money} on {at}: it is in your account at {rail}. Look there.")))
 }

@@ -15,9 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use super::address::address_find;
 use super::checkout_find;
+use super::debts::{Moves, debt_repay};
 use super::payee::payee_find;
 use super::payment::payment_lock;
 use super::payout_list::{PayoutView, payout_view};
+use super::refund_list::{refunded_units, refunds_of};
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::{FAILED, PartRow, PaymentRow, PayoutRow, SENT, WAITING};
@@ -137,27 +139,6 @@ fn account_of(conn: &mut Conn, context: &Context, rail: &dyn Rail, payee: &Did) 
     })
 }
 
-/// Pays what somebody owes from what they have.
-fn debt_repay(conn: &mut Conn, context: &Context, owner: &Did, asset: Asset, why: &str) -> Result<(), PayError> {
-    let owed = balance(conn, context, owner, asset, Purpose::Debt)?.saturating_neg();
-    let available = balance(conn, context, owner, asset, Purpose::Available)?;
-    let paid = owed.min(available);
-    if paid <= 0 {
-        return Ok(());
-    }
-    let posting = Posting {
-        key: format!("repay/{why}"),
-        kind: EntryKind::Repayment,
-        reference: why.to_owned(),
-        movements: vec![
-            Movement::new(AccountKey::of(owner, asset, Purpose::Available), paid.saturating_neg()),
-            Movement::new(AccountKey::of(owner, asset, Purpose::Debt), paid),
-        ],
-    };
-    context.ledger.execute_one(conn, &Command::Post(posting))??;
-    Ok(())
-}
-
 pub(crate) fn balance(
     conn: &mut Conn,
     context: &Context,
@@ -228,10 +209,10 @@ fn part_of(context: &Context, payout: &PayoutRow, part: i64, payment: String, un
 
 /// What of a payment can still be passed on: only a payment that was split and that nobody disputes.
 fn left_of(conn: &mut Conn, context: &Context, payment: &PaymentRow) -> Result<i64, PayError> {
-    let Ok(checkout) = payment.checkout_id.parse() else {
+    let Ok(checkout_id) = payment.checkout_id.parse() else {
         return Ok(0);
     };
-    let checkout = checkout_find(conn, context, checkout)?;
+    let checkout = checkout_find(conn, context, checkout_id)?;
     let settled = match checkout {
         Some(row) => {
             row.state()? == CheckoutState::Settled && row.rail_reference.as_deref() == Some(&payment.reference)
@@ -248,7 +229,10 @@ fn left_of(conn: &mut Conn, context: &Context, payment: &PaymentRow) -> Result<i
         return Ok(0);
     }
     let net = payment.amount.saturating_sub(payment.fee.unwrap_or(payment.amount));
-    Ok(net.saturating_sub(payment.passed_on.unwrap_or(0)))
+    let refunded = refunded_units(&refunds_of(conn, context, checkout_id)?);
+    Ok(net
+        .saturating_sub(payment.passed_on.unwrap_or(0))
+        .saturating_sub(refunded))
 }
 
 /// A payout and one of its parts, as they stand.
@@ -355,18 +339,12 @@ fn back_book(
 ) -> Result<(), PayError> {
     let more = units.saturating_sub(part.reversed.unwrap_or(0));
     let asset = payout.money()?.asset;
-    let movements = vec![
-        Movement::new(AccountKey::rail(&payout.rail, asset), more.saturating_neg()),
-        Movement::new(AccountKey::of(&payout.payee()?, asset, Purpose::Available), more),
-    ];
-    post(
-        conn,
-        context,
-        EntryKind::Payout,
-        part.back_key(units),
-        payout,
-        movements,
-    )?;
+    let mut moves = Moves::new(asset);
+    moves.add(AccountKey::rail(&payout.rail, asset), more.saturating_neg());
+    let payee = AccountKey::of(&payout.payee()?, asset, Purpose::Available);
+    moves.give(conn, context, &payee, more)?;
+    let (key, movements) = (part.back_key(units), moves.finish());
+    post(conn, context, EntryKind::Payout, key, payout, movements)?;
     part.reversed = Some(units);
     if let Some(mut payment) = payment_lock(conn, context, &payout.rail, &part.payment)? {
         payment.passed_on = Some(payment.passed_on.unwrap_or(0).saturating_sub(more));

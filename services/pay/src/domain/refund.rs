@@ -1,7 +1,9 @@
-//! Money that goes back.
+//! Payments that go back as they came, because nothing was sold for them: the amount was wrong, the goods are gone.
+//! What goes back after it was split is in `sale_refund`; the rail is told about both in the same way.
 
-use imajin_kernel::id::{CheckoutId, HoldId, OutboxId, RailMessageId};
-use imajin_ledger::{Command, HoldRelease, Release};
+use diesel::prelude::*;
+use imajin_kernel::id::{CheckoutId, HoldId, OutboxId, RailMessageId, RefundId};
+use imajin_ledger::{Command, HoldRelease, Release, entry_find};
 use imajin_money::Money;
 use imajin_pay_api::CheckoutState;
 use imajin_store::{Conn, SealedRow, outbox};
@@ -9,10 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::balance::{BALANCE, balance_return};
 use super::message::message_lock;
-use super::{checkout_lock, direct, sales};
+use super::sale_refund::returned_book;
+use super::{checkout_find, checkout_lock, direct, sales};
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::{CheckoutRow, MessageResult, MessageRow};
+use crate::schema::rail_messages;
 
 /// The outbox topic of refunds that the ledger has booked and the rail has not made.
 pub(crate) const RAIL_REFUND: &str = "rail_refund";
@@ -29,7 +33,12 @@ pub(crate) struct Refund {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RefundOrder {
-    pub(crate) message: RailMessageId,
+    /// The payment that goes back as it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) message: Option<RailMessageId>,
+    /// The refund of a sale that was split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refund: Option<RefundId>,
     pub(crate) rail: String,
     pub(crate) checkout: CheckoutId,
     pub(crate) reference: String,
@@ -54,7 +63,8 @@ pub(crate) fn payment_refund(
     // What payees have received themselves, only they can send back.
     let amount = direct::received(&context.keyring, message)?;
     let order = RefundOrder {
-        message: message.id,
+        message: Some(message.id),
+        refund: None,
         rail: message.rail.clone(),
         checkout: checkout.id,
         reference: message.reference.clone(),
@@ -114,4 +124,34 @@ pub(crate) fn refund_note(
     message.save(conn, &context.sealer)?;
     outbox::done(conn, &context.sealer, &item, context.now())?;
     Ok(())
+}
+
+/// The buyer's bank did not take a payment that went back as it came: the money is at the rail again, and the buyer's
+/// here. `false`: there is no such refund.
+pub(crate) fn payment_returned(
+    conn: &mut Conn,
+    context: &Context,
+    rail: &str,
+    reference: &str,
+) -> Result<bool, PayError> {
+    let found: Option<RailMessageId> = rail_messages::table
+        .filter(rail_messages::rail.eq(rail))
+        .filter(rail_messages::refund_reference.eq(reference))
+        .select(rail_messages::id)
+        .first(conn)
+        .optional()?;
+    let Some(id) = found else { return Ok(false) };
+    let message = message_lock(conn, context, id)?;
+    let Ok(checkout) = message.checkout_id.parse() else {
+        return Ok(false);
+    };
+    let Some(checkout) = checkout_find(conn, context, checkout)? else {
+        return Ok(false);
+    };
+    let key = format!("refund/{id}/back");
+    if entry_find(conn, &context.sealer, &key)?.is_none() {
+        returned_book(conn, context, &checkout, key, message.money()?)?;
+        tracing::error!(message = %id, "the buyer's bank did not take a refund; the money is in the buyer's balance");
+    }
+    Ok(true)
 }

@@ -15,6 +15,7 @@ use imajin_rails::{RailDirect, SOLANA};
 use imajin_store::{Conn, SealedRow, for_update, outbox, rows_insert, rows_upsert, sealed_all};
 
 use super::contract::{contract_in_effect, contract_owners};
+use super::debts::{Debts, income_of};
 use super::direct::{direct_command, direct_of, fits};
 use super::distribute::{Contracts, Flows, flow_changes, release_command};
 use super::message::message_find;
@@ -193,6 +194,7 @@ pub(crate) fn settle_batch(
             Err(error) => answers.push(Err(error)),
         }
     }
+    debts_add(conn, context, &mut commands)?;
     let outcomes = context.ledger.execute_linked(conn, &commands)?;
     let mut batch = Batch::default();
     for ((index, job, distribution, row), outcome) in booked.into_iter().zip(outcomes) {
@@ -221,6 +223,19 @@ pub(crate) fn settle_batch(
         outbox::done(conn, &context.sealer, &item, context.now())?;
     }
     Ok(answers)
+}
+
+/// Adds to each settlement what its payees owe: it is paid from what they get.
+fn debts_add(conn: &mut Conn, context: &Context, groups: &mut [Vec<Command>]) -> Result<(), PayError> {
+    let mut debts = Debts::load(conn, context, groups.iter().flat_map(|group| income_of(group)))?;
+    for group in groups {
+        let Some(Command::Capture(capture)) = group.first() else {
+            continue;
+        };
+        let repayment = debts.repayment(&capture.key, &capture.reference, income_of(group));
+        group.extend(repayment);
+    }
+    Ok(())
 }
 
 fn checkouts_lock(

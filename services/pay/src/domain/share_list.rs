@@ -39,7 +39,7 @@ pub(crate) struct ShareView {
     /// Until when the payee can accept.
     #[schema(value_type = String)]
     pub(crate) held_until: Timestamp,
-    /// `waiting`, `released` or `passed_on`.
+    /// `waiting`, `released`, `passed_on`, or `returned`: it went back to the buyer.
     pub(crate) state: String,
     /// When it ended.
     #[schema(value_type = Option<String>)]
@@ -61,6 +61,8 @@ fn view_of(row: &ShareRow, own: &[String]) -> Result<ShareView, PayError> {
         )
     } else if row.is(ShareState::Released) {
         format!("{amount} were paid out: the payee has accepted the manifest.")
+    } else if row.is(ShareState::Returned) {
+        format!("{amount} went back to the buyer before the payee had accepted the manifest.")
     } else {
         let to = row.to_did.as_deref().unwrap_or("somebody else");
         format!("Nobody accepted the manifest in 90 days: {amount} went to {to}.")

@@ -8,14 +8,17 @@ use imajin_fair::{HELD_FOR, HeldShare, Manifest, ManifestId};
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::ReceiptId;
 use imajin_ledger::{AccountKey, Command, EntryKind, Movement, Posting, Purpose, credits};
+use imajin_money::{Amount, Money};
 use imajin_pay_api::{GoodsRef, ReceiptBody};
 use imajin_store::{Conn, SealedRow, for_update};
 
 use super::checkout_find;
 use super::contract::contract_in_effect;
+use super::debts::{Debts, income_of};
 use super::distribute::{Contracts, Flows, flow_changes, release_command};
 use super::plan::Split;
 use super::receipt::{legs_of, releases_of};
+use super::sale::share_returned;
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::{ReceiptRow, ShareOutcome, ShareRow, ShareState, json_text};
@@ -194,14 +197,17 @@ pub(crate) struct ShareJob {
 }
 
 /// The share as a plan of its own: what its payee would have got, had the manifest been accepted before.
-pub(crate) fn share_plan(body: &ReceiptBody, leg: i64) -> Option<Plan> {
+///
+/// `returned` of it went back to the buyer while it waited.
+pub(crate) fn share_plan(body: &ReceiptBody, leg: i64, returned: i64) -> Option<Plan> {
     let leg = body.legs.get(usize::try_from(leg).ok()?)?;
-    let gross = imajin_money::Money::new(leg.amount, body.gross.asset);
+    let left = Amount::from_micros(leg.amount.micros().checked_sub(returned)?).ok()?;
+    let gross = Money::new(left, body.gross.asset);
     let leg = Leg {
         did: leg.did.clone(),
         role: leg.role.clone(),
         path: leg.path.clone(),
-        amount: leg.amount,
+        amount: left,
         held: false,
     };
     Some(Plan {
@@ -217,7 +223,8 @@ pub(crate) fn share_plan(body: &ReceiptBody, leg: i64) -> Option<Plan> {
 pub(crate) fn release_prepare(conn: &mut Conn, context: &Context, key: ShareKey) -> Result<ShareJob, PayError> {
     let body = receipt_of(conn, context, key.0)?;
     let damaged = || PayError::damaged(ReceiptRow::TABLE, &key.0.to_string(), "it has no such leg");
-    let plan = share_plan(&body, key.1).ok_or_else(damaged)?;
+    let returned = share_returned(conn, context, &body, key.1)?;
+    let plan = share_plan(&body, key.1, returned).ok_or_else(damaged)?;
     let checkout = checkout_find(conn, context, body.checkout)?.ok_or_else(damaged)?;
     let at = checkout.paid_at.unwrap_or(body.time);
     let payees = plan.legs.iter().map(|leg| leg.did.clone()).collect();
@@ -239,6 +246,12 @@ pub(crate) fn share_release(conn: &mut Conn, context: &Context, job: &ShareJob) 
         return Ok(false);
     };
     let (asset, payee) = (job.plan.gross.asset, row.payee()?);
+    let body = receipt_of(conn, context, row.receipt_id)?;
+    let returned = share_returned(conn, context, &body, row.leg)?;
+    if job.plan.gross.amount.micros() != row.amount.saturating_sub(returned) {
+        // Some of it was sent back since it was planned: the next attempt plans what is left.
+        return Ok(false);
+    }
     let mut flows = Flows::default();
     let distribution = if job.contracts.is_empty() {
         Distribution::direct(&job.plan)
@@ -250,7 +263,7 @@ pub(crate) fn share_release(conn: &mut Conn, context: &Context, job: &ShareJob) 
             contract_in_effect(conn, &context.sealer, did, at)
         })?
     };
-    let commands = release_commands(context, &row, &payee, &job.plan, &distribution);
+    let commands = release_commands(conn, context, &row, &payee, &job.plan, &distribution)?;
     let booked = context.ledger.execute_linked(conn, &[commands])?;
     booked.into_iter().collect::<Result<Vec<_>, _>>()?;
     flows.apply(flow_changes(&distribution, asset))?;
@@ -266,23 +279,31 @@ pub(crate) fn share_release(conn: &mut Conn, context: &Context, job: &ShareJob) 
     Ok(true)
 }
 
-/// The ledger commands of a release.
+/// The ledger commands of a release; what somebody owes is paid from it.
 fn release_commands(
+    conn: &mut Conn,
     context: &Context,
     row: &ShareRow,
     payee: &Did,
     plan: &Plan,
     distribution: &Distribution,
-) -> Vec<Command> {
+) -> Result<Vec<Command>, PayError> {
     let (key, reference) = (row.ledger_key(), row.receipt_id.to_string());
     let posting = Posting {
         key: key.clone(),
         kind: EntryKind::Release,
         reference: reference.clone(),
-        movements: release_movements(row.amount, payee, plan, distribution, context),
+        movements: release_movements(plan.gross.amount.micros(), payee, plan, distribution, context),
     };
     let more = release_command(&distribution.releases, plan.gross.asset, &key, &reference);
-    [Command::Post(posting)].into_iter().chain(more).collect()
+    let mut commands = vec![Command::Post(posting)];
+    commands.extend(more);
+    let repayment = {
+        let income: Vec<&Movement> = income_of(&commands).collect();
+        Debts::load(conn, context, income.iter().copied())?.repayment(&key, &reference, income.into_iter())
+    };
+    commands.extend(repayment);
+    Ok(commands)
 }
 
 fn release_movements(
@@ -319,7 +340,9 @@ pub(crate) fn share_pass_on(
         return Ok(false);
     };
     let (money, payee) = (row.money()?, row.payee()?);
-    let units = money.amount.micros();
+    let body = receipt_of(conn, context, row.receipt_id)?;
+    let returned = share_returned(conn, context, &body, row.leg)?;
+    let units = money.amount.micros().saturating_sub(returned);
     let posting = Posting {
         key: row.ledger_key(),
         kind: EntryKind::Release,
@@ -332,7 +355,15 @@ pub(crate) fn share_pass_on(
             Movement::new(AccountKey::of(&to, money.asset, Purpose::Available), units),
         ],
     };
-    context.ledger.execute_one(conn, &Command::Post(posting))??;
+    let mut commands = vec![Command::Post(posting)];
+    let repayment = {
+        let income: Vec<&Movement> = income_of(&commands).collect();
+        let mut debts = Debts::load(conn, context, income.iter().copied())?;
+        debts.repayment(&row.ledger_key(), &row.receipt_id.to_string(), income.into_iter())
+    };
+    commands.extend(repayment);
+    let booked = context.ledger.execute_linked(conn, &[commands])?;
+    booked.into_iter().collect::<Result<Vec<_>, _>>()?;
     tracing::info!(share = row.row_key(), "a share that nobody accepted was passed on");
     ShareState::PassedOn.as_str().clone_into(&mut row.state);
     row.to_did = Some(to.to_string());

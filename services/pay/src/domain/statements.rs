@@ -7,15 +7,15 @@ use imajin_did::Did;
 use imajin_kernel::Timestamp;
 use imajin_ledger::{Account, Owner, Purpose, account_list, balance_at, statement_between};
 use imajin_money::{Amount, Money};
-use imajin_pay_api::{BalanceView, ReceiptBody};
+use imajin_pay_api::{BalanceView, CreditNoteBody, ReceiptBody};
 use imajin_store::{Conn, SealedRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::{ReceiptRow, ShareRow, ShareState};
-use crate::schema::{held_shares, receipt_parties, receipts};
+use crate::rows::{ReceiptRow, RefundRow, ShareRow, ShareState};
+use crate::schema::{held_shares, receipt_parties, receipts, refunds};
 
 /// The longest statement; a longer one is asked for in parts.
 pub(crate) const LINES_MAX: i64 = 10_000;
@@ -141,7 +141,8 @@ pub(crate) struct ExportRow {
     pub(crate) time: Timestamp,
     /// The receipt.
     pub(crate) receipt: String,
-    /// `share` or `fee`.
+    /// `share` or `fee`; with a minus, what went back: `refund`, `fee_refund`, and `fee_borne` for what the processor
+    /// has kept of a payment that went back.
     pub(crate) kind: &'static str,
     /// What was sold, by kind and number.
     pub(crate) goods: String,
@@ -158,7 +159,7 @@ pub(crate) struct ExportRow {
     /// Whose distribution contracts led there, in their order; empty without any.
     pub(crate) through: String,
     /// `paid`, `held` (the payee has not accepted), `released` (has accepted since), `passed_on` (never did, and
-    /// somebody else got it) or `accrued` (below the minimum of a contract).
+    /// somebody else got it), `accrued` (below the minimum of a contract) or `returned` (it went back).
     pub(crate) state: String,
     /// How much.
     pub(crate) amount: String,
@@ -213,7 +214,86 @@ pub(crate) fn export(
             return Err(too_long());
         }
     }
+    rows.extend(export_refunds(conn, context, owners.as_deref(), (from, until))?);
+    if i64::try_from(rows.len()).unwrap_or(i64::MAX) > LINES_MAX {
+        return Err(too_long());
+    }
+    rows.sort_by_key(|row| row.time);
     Ok(rows)
+}
+
+/// What came back of the parts of receipts in a time: the lines of the credit notes, with a minus.
+fn export_refunds(
+    conn: &mut Conn,
+    context: &Context,
+    owners: Option<&[String]>,
+    (from, until): Period,
+) -> Result<Vec<ExportRow>, PayError> {
+    let mut found = refunds::table
+        .filter(refunds::document.is_not_null())
+        .filter(refunds::ended_at.ge(from))
+        .filter(refunds::ended_at.lt(until))
+        .into_boxed();
+    if let Some(owners) = owners {
+        let theirs = receipt_parties::table
+            .filter(receipt_parties::did.eq_any(owners.to_vec()))
+            .select(receipt_parties::receipt_id);
+        found = found.filter(refunds::receipt_id.eq_any(theirs));
+    }
+    let loaded: Vec<RefundRow> = found
+        .order_by(refunds::id)
+        .limit(LINES_MAX.saturating_add(1))
+        .select(RefundRow::as_select())
+        .load(conn)?;
+    let mut rows = Vec::new();
+    for row in loaded {
+        let Some(message) = row.intact(&context.sealer)?.note()? else {
+            continue;
+        };
+        let receipt: ReceiptRow = receipts::table
+            .find(message.payload.receipt)
+            .select(ReceiptRow::as_select())
+            .first(conn)?;
+        let body = receipt.intact(&context.sealer)?.message()?.payload;
+        let payer = message.to.as_ref().map(Did::to_string).unwrap_or_default();
+        let parts = refunded_parts_of(&message.payload, &body, &payer).into_iter();
+        rows.extend(parts.filter(|part| owners.is_none_or(|owners| owners.contains(&part.payee))));
+    }
+    Ok(rows)
+}
+
+fn refunded_parts_of(note: &CreditNoteBody, body: &ReceiptBody, payer: &str) -> Vec<ExportRow> {
+    let minus = |amount| format!("-{}", Money::new(amount, body.gross.asset).decimal());
+    let common = ExportRow {
+        time: note.time,
+        kind: "refund",
+        state: "returned".to_owned(),
+        rail_reference: note.rail_reference.clone(),
+        entry: note.ledger_entry.id.to_string(),
+        ..common_of(body, payer)
+    };
+    let fees = note.fees.iter().map(|fee| ExportRow {
+        kind: "fee_refund",
+        payee: fee.did.to_string(),
+        role: fee.name.clone(),
+        amount: minus(fee.amount),
+        ..common.clone()
+    });
+    let legs = note.legs.iter().map(|leg| ExportRow {
+        payee: leg.did.to_string(),
+        role: leg.role.clone(),
+        amount: minus(leg.amount),
+        ..common.clone()
+    });
+    // The processor's fee of what went back is the seller's loss.
+    let borne = note.rail_fee_borne.map(|amount| ExportRow {
+        kind: "fee_borne",
+        payee: note.seller.to_string(),
+        role: "payment".to_owned(),
+        amount: minus(amount),
+        ..common.clone()
+    });
+    fees.chain(legs).chain(borne).collect()
 }
 
 /// What has become of the held legs of a receipt.
@@ -237,27 +317,7 @@ fn shares_of(conn: &mut Conn, context: &Context, body: &ReceiptBody) -> Result<B
 
 fn parts_of(body: &ReceiptBody, payer: &str, shares: &BTreeMap<i64, String>) -> Vec<ExportRow> {
     let decimal = |amount| Money::new(amount, body.gross.asset).decimal();
-    let common = ExportRow {
-        time: body.time,
-        receipt: body.id.to_string(),
-        kind: "share",
-        goods: format!("{}:{}", body.goods.kind, body.goods.id),
-        title: body.title.clone(),
-        seller: body.seller.to_string(),
-        payer: payer.to_owned(),
-        payee: String::new(),
-        role: String::new(),
-        through: String::new(),
-        state: "paid".to_owned(),
-        amount: String::new(),
-        gross: decimal(body.gross.amount),
-        currency: body.gross.asset.to_string(),
-        test_money: body.test_money,
-        rail: body.rail.clone(),
-        rail_reference: body.rail_reference.clone(),
-        manifest: body.manifest.id.to_string(),
-        entry: body.ledger_entry.id.to_string(),
-    };
+    let common = common_of(body, payer);
     let fees = body.fees.iter().map(|fee| ExportRow {
         kind: "fee",
         payee: fee.did.to_string(),
@@ -283,4 +343,30 @@ fn parts_of(body: &ReceiptBody, payer: &str, shares: &BTreeMap<i64, String>) -> 
         ..common.clone()
     });
     fees.chain(legs).collect()
+}
+
+/// What all lines of a receipt have in common.
+fn common_of(body: &ReceiptBody, payer: &str) -> ExportRow {
+    let decimal = |amount| Money::new(amount, body.gross.asset).decimal();
+    ExportRow {
+        time: body.time,
+        receipt: body.id.to_string(),
+        kind: "share",
+        goods: format!("{}:{}", body.goods.kind, body.goods.id),
+        title: body.title.clone(),
+        seller: body.seller.to_string(),
+        payer: payer.to_owned(),
+        payee: String::new(),
+        role: String::new(),
+        through: String::new(),
+        state: "paid".to_owned(),
+        amount: String::new(),
+        gross: decimal(body.gross.amount),
+        currency: body.gross.asset.to_string(),
+        test_money: body.test_money,
+        rail: body.rail.clone(),
+        rail_reference: body.rail_reference.clone(),
+        manifest: body.manifest.id.to_string(),
+        entry: body.ledger_entry.id.to_string(),
+    }
 }

@@ -24,8 +24,7 @@ pub(super) async fn fees(State(PayRoutes(pay)): State<PayRoutes>, viewer: Viewer
         .session
         .as_ref()
         .is_some_and(|session| session.tier >= Tier::Operator);
-    let mut shell = shell_of(&pay, "/pay/fees", &viewer);
-    shell.test_money = false;
+    let mut shell = shell_of(&pay, "/pay/fees", &viewer, false);
     "Fees".clone_into(&mut shell.title);
     let mut blocks = blocks(&all, &current, now);
     if is_operator {

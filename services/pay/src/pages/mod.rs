@@ -51,9 +51,8 @@ fn operator_require(viewer: &Viewer) -> Result<(), Failure> {
 /// A page of the operator's.
 fn operator_page(pay: &Pay, viewer: &Viewer, path: &str, title: &str, lead: &str, blocks: Vec<Block>) -> MoneyPage {
     let tab = |path: &str, name: &str| (format!("{ROOT}{path}"), name.to_owned());
-    let mut shell = shell_of(pay, &format!("{ROOT}{path}"), viewer);
+    let mut shell = shell_of(pay, &format!("{ROOT}{path}"), viewer, false);
     title.clone_into(&mut shell.title);
-    shell.test_money = false;
     MoneyPage {
         shell,
         title: title.to_owned(),

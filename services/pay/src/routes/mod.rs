@@ -12,6 +12,7 @@ mod payouts;
 pub(crate) mod rails;
 mod receipts;
 pub(crate) mod reconcile;
+mod refunds;
 mod shares;
 mod solana;
 mod spend;
@@ -85,6 +86,9 @@ pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
             address::address_bind,
             address::address_unbind
         ))
+        .routes(routes!(refunds::refund))
+        .routes(routes!(refunds::refunds))
+        .routes(routes!(refunds::credit_note))
         .routes(routes!(rails::rails))
         .routes(routes!(reconcile::reconciliation, reconcile::reconcile))
         .routes(routes!(messages::message_retry))

@@ -39,12 +39,7 @@ pub(super) async fn receipt_fetch(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let session = viewer.session_require()?;
-    let as_jwt = match query.format.as_deref() {
-        Some("jwt") => true,
-        Some("json") => false,
-        None => accepts_jwt(&headers),
-        Some(_) => return Err(PayError::invalid("format", "must be json or jwt").into()),
-    };
+    let as_jwt = wants_jwt(&query, &headers)?;
     let reader = Reader {
         did: session.did.clone(),
         operator: session.tier == Tier::Operator,
@@ -56,6 +51,16 @@ pub(super) async fn receipt_fetch(
         return Ok(([(header::CONTENT_TYPE, media_type)], receipt.jwt).into_response());
     }
     Ok(Json(receipt).into_response())
+}
+
+/// Whether the token alone is asked for.
+pub(super) fn wants_jwt(query: &ReceiptQuery, headers: &HeaderMap) -> Result<bool, PayError> {
+    match query.format.as_deref() {
+        Some("jwt") => Ok(true),
+        Some("json") => Ok(false),
+        None => Ok(accepts_jwt(headers)),
+        Some(_) => Err(PayError::invalid("format", "must be json or jwt")),
+    }
 }
 
 fn accepts_jwt(headers: &HeaderMap) -> bool {

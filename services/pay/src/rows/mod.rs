@@ -9,6 +9,7 @@ mod payment;
 mod payout;
 mod receipt;
 mod reconcile;
+mod refund;
 mod share;
 mod solana;
 
@@ -21,6 +22,7 @@ pub(crate) use payment::PaymentRow;
 pub(crate) use payout::{FAILED, PartRow, PayeeRow, PayoutRow, SENT, WAITING};
 pub(crate) use receipt::{PartyRow, ReceiptRow, SalesDayRow, SalesRow};
 pub(crate) use reconcile::{DifferenceRow, FactRow, RoundRow, SumRow};
+pub(crate) use refund::{FlowBack, LineBack, RefundRow, RefundState, Reversal, ReversalRow};
 pub(crate) use share::{ShareOutcome, ShareRow, ShareState};
 pub use solana::SEALED_COLUMNS;
 pub(crate) use solana::{AddressRow, RecordRow, WALLET, WalletRow};

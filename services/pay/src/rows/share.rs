@@ -52,6 +52,8 @@ pub(crate) enum ShareState {
     Released,
     /// Nobody came in time: somebody else got it.
     PassedOn,
+    /// All of it went back to the buyer before the contributor had accepted.
+    Returned,
 }
 
 impl ShareState {
@@ -60,6 +62,7 @@ impl ShareState {
             Self::Waiting => "waiting",
             Self::Released => "released",
             Self::PassedOn => "passed_on",
+            Self::Returned => "returned",
         }
     }
 }

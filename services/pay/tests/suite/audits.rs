@@ -33,7 +33,14 @@ const SALES: [&str; 6] = [
     "splits",
 ];
 /// The tables of what follows it.
-const AFTER_SALES: [&str; 4] = ["contract_flows", "contracts", "fee_schedules", "held_shares"];
+const AFTER_SALES: [&str; 6] = [
+    "contract_flows",
+    "contracts",
+    "fee_schedules",
+    "held_shares",
+    "refunds",
+    "reversals",
+];
 
 /// A node with a card processor and the sandbox, with at least one row in every table and payments in every state.
 async fn filled(backend: Backend) -> Cards {
@@ -101,6 +108,8 @@ async fn fill(world: &World) {
             world.pay.sweep().await.unwrap();
         }
     }
+    let back = json!({"checkout": settled.id, "amount": {"amount": "4.00", "currency": "TEST-USD"}, "reason": "Rain."});
+    crate::refunds::refund(world, "organiser", "back", &back).await;
     let refunded = world.checkout("too late").await;
     world.seller.refuses.store(true, Ordering::SeqCst);
     world.pay_for(&refunded).await;
@@ -182,6 +191,8 @@ async fn a_deleted_row_is_missed(backend: Backend) {
         "rail_facts",
         "rail_sums",
         "sales_days",
+        "refunds",
+        "reversals",
     ] {
         let Cards { world, .. } = filled(backend).await;
         let keyring = world.keyring.clone();

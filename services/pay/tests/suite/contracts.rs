@@ -63,7 +63,7 @@ pub(crate) async fn contract_sign(
     answer
 }
 
-async fn sale(world: &World) -> ReceiptBody {
+pub(crate) async fn sale(world: &World) -> ReceiptBody {
     let checkout = world.checkout("buyer").await;
     world.pay_for(&checkout).await;
     world.receipt("buyer", checkout.id).await.message.payload
@@ -219,7 +219,7 @@ async fn what_is_no_next_version_of_ones_own_is_refused(backend: Backend) {
     world.audit_clean().await;
 }
 
-fn with_minimum(contract: &mut Value) {
+pub(crate) fn with_minimum(contract: &mut Value) {
     contract["minimum_transaction"] = json!("1.00");
     contract["currency"] = json!("TEST-USD");
 }

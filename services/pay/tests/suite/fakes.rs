@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use imajin_did::Did;
 use imajin_kernel::{Code, Problem, Timestamp};
-use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, Released, SellerApi};
+use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, GoodsReturn, Released, Returned, SellerApi};
 use imajin_web::macro_support::async_trait;
 use imajin_web::{CallerKeys, Custody, Identities, SessionView, Tier};
 
@@ -77,6 +77,8 @@ pub(crate) struct FakeSeller {
     pub(crate) asked: AtomicUsize,
     /// Goods that nobody paid for.
     pub(crate) released: Mutex<Vec<String>>,
+    /// What the seller was told about money that went back.
+    pub(crate) returned: Mutex<Vec<GoodsReturn>>,
 }
 
 impl FakeSeller {
@@ -133,6 +135,12 @@ impl SellerApi for FakeSeller {
         self.here()?;
         self.released.lock().unwrap().push(request.id);
         Ok(Released {})
+    }
+
+    async fn goods_return(&self, request: GoodsReturn) -> Result<Returned, Problem> {
+        self.here()?;
+        self.returned.lock().unwrap().push(request);
+        Ok(Returned {})
     }
 
     async fn goods_deliver(&self, request: Delivery) -> Result<DeliveryOutcome, Problem> {

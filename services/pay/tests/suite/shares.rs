@@ -20,6 +20,7 @@ on_both!(
     whoever_has_claimed_a_mailbox_accepts_for_it_and_pays_as_it,
     after_ninety_days_it_goes_to_the_authors_overflow_or_the_author,
     what_is_no_acceptance_of_ones_own_is_refused,
+    shares_from_before_their_table_are_found_and_paid,
 );
 
 const SHARES: &str = "/pay/api/shares";
@@ -40,7 +41,7 @@ pub(crate) async fn accept(world: &World, who: &str, manifest: &ManifestId) -> V
 }
 
 /// A sale of 10.00 by the organiser: 70 % Mira's, who has accepted, 30 % of somebody's who has not.
-async fn sale_with(world: &World, other: &Did) -> (CheckoutView, Manifest) {
+pub(crate) async fn sale_with(world: &World, other: &Did) -> (CheckoutView, Manifest) {
     let share = |did: &Did, millionths| {
         Contributor::new(
             Payee::Did(did.clone()),
@@ -293,5 +294,43 @@ async fn what_is_no_acceptance_of_ones_own_is_refused(backend: Backend) {
     );
     assert_eq!(world.get(None, SHARES).await.code(), "unauthenticated");
     assert_eq!(world.available("jonas").await, "0");
+    world.audit_clean().await;
+}
+
+async fn shares_from_before_their_table_are_found_and_paid(backend: Backend) {
+    let world = World::new(backend).await;
+    let jonas = key("jonas").did();
+    let mut manifests = Vec::new();
+    for _ in 0..3 {
+        manifests.push(sale_with(&world, &jonas).await.1.id);
+        world.clock.advance(Span::seconds(1));
+    }
+    world.audit_clean().await;
+    // As a database from before the table is after the migration.
+    let emptied: Result<(), imajin_store::StoreError> = world
+        .db
+        .write(|conn| {
+            use diesel::connection::SimpleConnection;
+            Ok(conn.batch_execute("DELETE FROM held_shares")?)
+        })
+        .await;
+    emptied.unwrap();
+    assert!(!world.audit().await.is_empty());
+    let (tasks, stop) = (
+        tokio_util::task::TaskTracker::new(),
+        tokio_util::sync::CancellationToken::new(),
+    );
+    stop.cancel();
+    world.pay.background(&tasks, &stop);
+    tasks.close();
+    tasks.wait().await;
+    world.audit_clean().await;
+    assert_eq!(states(&world, "jonas").await, ["waiting"; 3]);
+    for manifest in &manifests {
+        // One acceptance is enough for sales of the same manifest.
+        accept_answer(&world, "jonas", manifest).await;
+    }
+    assert_eq!(world.balance(&jonas, "pending").await, "0");
+    assert_eq!(world.available("jonas").await, "9.00 TEST-USD");
     world.audit_clean().await;
 }

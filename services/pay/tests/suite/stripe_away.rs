@@ -77,7 +77,7 @@ async fn a_refund_is_made_once_however_many_answers_are_lost(backend: Backend) {
     let cards = Cards::live(backend).await;
     let checkout = cards.checkout("buyer").await;
     cards.world.seller.refuses.store(true, Ordering::SeqCst);
-    cards.peer.fault("/refunds", FaultKind::LostAfter, 5);
+    cards.peer.fault("POST /v1/refunds", FaultKind::LostAfter, 5);
     cards.pays(&checkout).await;
     assert_eq!(cards.world.state(checkout.id).await, CheckoutState::Refunded);
     assert_eq!(cards.peer.objects("refund").len(), 1);
@@ -94,7 +94,7 @@ async fn a_refund_whose_key_stripe_has_forgotten_is_found(backend: Backend) {
     let cards = Cards::live(backend).await;
     let checkout = cards.checkout("buyer").await;
     cards.world.seller.refuses.store(true, Ordering::SeqCst);
-    cards.peer.fault("/refunds", FaultKind::LostAfter, 3);
+    cards.peer.fault("POST /v1/refunds", FaultKind::LostAfter, 3);
     cards.pays(&checkout).await;
     cards.peer.keys_forget();
     cards.world.clock.advance(Span::days(2));

@@ -18,8 +18,8 @@ use imajin_events_api::{
 use imajin_kernel::id::OrderId;
 use imajin_kernel::{Problem, Timestamp};
 use imajin_pay_api::{
-    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, PayApi, ReceiptFetch, ReceiptList,
-    ReceiptView, SalesSummary, SalesSummaryRequest,
+    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, PayApi,
+    ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest,
 };
 use imajin_profile_api::{Connected, ConnectionCheck, ConnectionsApi};
 use imajin_proof::attestation::{Attestation, Confidence, Statement};
@@ -206,6 +206,14 @@ impl PayApi for FakePay {
 
     async fn receipt_list(&self, _: ReceiptList) -> Result<Vec<ReceiptView>, Problem> {
         Err(Problem::unavailable("The service `pay`"))
+    }
+
+    async fn refund_list(&self, _request: RefundList) -> Result<Option<RefundSheet>, Problem> {
+        Ok(None)
+    }
+
+    async fn credit_note_fetch(&self, _request: CreditNoteFetch) -> Result<Option<CreditNoteView>, Problem> {
+        Ok(None)
     }
 
     async fn balance_list(&self, _: BalanceList) -> Result<Vec<BalanceView>, Problem> {

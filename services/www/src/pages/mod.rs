@@ -2,6 +2,7 @@
 
 mod buy;
 mod contract;
+mod credit_note;
 pub(crate) mod directory;
 mod document;
 mod earnings;
@@ -69,6 +70,9 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/receipts/{id}", get(receipt::receipt))
         .route("/receipts/{id}/document.json", get(receipt::document_json))
         .route("/receipts/{id}/document.jwt", get(receipt::document_jwt))
+        .route("/credit-notes/{id}", get(credit_note::note))
+        .route("/credit-notes/{id}/document.json", get(credit_note::document_json))
+        .route("/credit-notes/{id}/document.jwt", get(credit_note::document_jwt))
         .route("/operator", get(operator::operator))
         .route("/login", get(login::login))
         .route("/login/mailbox", post(login::mailbox_link))

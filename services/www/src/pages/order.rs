@@ -91,7 +91,9 @@ impl Facts<'_> {
     fn standing(&self) -> Standing {
         let money = self.checkout.map(|checkout| checkout.state);
         match (self.order.state, money) {
-            (_, Some(CheckoutState::Refunded)) | (OrderState::Refused, None) => Standing::Refunded,
+            (_, Some(CheckoutState::Refunded)) | (OrderState::Refused, None) | (OrderState::Refunded, _) => {
+                Standing::Refunded
+            }
             // Refused means that there was money, so it is on its way back.
             (_, Some(CheckoutState::Paid))
             | (OrderState::Held, Some(CheckoutState::Settled))

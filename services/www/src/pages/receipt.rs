@@ -6,8 +6,10 @@ use imajin_fair::ManifestId;
 use imajin_kernel::Problem;
 use imajin_kernel::id::ReceiptId;
 use imajin_money::Money;
-use imajin_pay_api::{ReceiptBody, ReceiptFetch, ReceiptHop, ReceiptLeg, ReceiptView};
-use imajin_ui::{FeeRow, LegRow, PathStep, ReceiptPage, Shell, render};
+use imajin_pay_api::{
+    ReceiptBody, ReceiptFetch, ReceiptHop, ReceiptLeg, ReceiptView, RefundList, RefundSheet, RefundView,
+};
+use imajin_ui::{FeeRow, LegRow, PathStep, ReceiptPage, RefundForm, RefundLine, Shell, render};
 use imajin_web::{Failure, PathParams};
 
 use super::document::{download, signed_document};
@@ -33,7 +35,42 @@ pub(super) async fn receipt(
         &format!("/receipts/{id}"),
         Some(&person.0),
     );
-    Ok(render(&page(&receipt, order.as_ref(), &names, shell)))
+    let sheet = www.deps.pay.refund_list(RefundList {
+        receipt: id,
+        reader: person.pay_reader(),
+    });
+    let mut page = page(&receipt, order.as_ref(), &names, shell);
+    if let Some(sheet) = sheet.await? {
+        refunds_show(&mut page, &sheet);
+    }
+    Ok(render(&page))
+}
+
+/// What went back, and the form for those who may send it.
+fn refunds_show(page: &mut ReceiptPage, sheet: &RefundSheet) {
+    let line = |refund: &RefundView| RefundLine {
+        id: refund.id.to_string(),
+        amount: money_text(&refund.amount),
+        when: moment(refund.created_at),
+        state: match refund.state.as_str() {
+            "sent" => "went back",
+            "returned" => "went back and was not taken by the buyer's bank: it is in the buyer's balance here",
+            "failed" => "could not go back: the payment service refused it, and everything is as it was",
+            _ => "is on its way back",
+        }
+        .to_owned(),
+        reason: refund.reason.clone().unwrap_or_default(),
+        note_url: ["sent", "returned"]
+            .contains(&refund.state.as_str())
+            .then(|| format!("/credit-notes/{}", refund.id)),
+    };
+    page.refunds = sheet.refunds.iter().map(line).collect();
+    let all = sheet.left.is_zero() && !sheet.refunded.is_zero();
+    page.refunded = page.refunds.last().filter(|_last| all).map(|last| last.when.clone());
+    page.refund_form = (sheet.may_refund && !sheet.left.is_zero()).then(|| RefundForm {
+        left: amount_text(sheet.left.amount, sheet.left.asset),
+        currency: sheet.left.asset.to_string(),
+    });
 }
 
 /// `/receipts/{id}/document.json`: the signed receipt.
@@ -147,6 +184,8 @@ fn page(receipt: &ReceiptView, order: Option<&OrderView>, names: &Names, shell: 
         legs: body.legs.iter().map(|leg| leg_row(leg, &body.gross, names)).collect(),
         is_test: body.test_money,
         refunded: None,
+        refunds: Vec::new(),
+        refund_form: None,
         rail: body.rail.clone(),
         rail_reference: body.rail_reference.clone(),
         manifest_id: body.manifest.id.to_string(),

@@ -11,8 +11,8 @@ use imajin_events_api::{
 };
 use imajin_kernel::{Code, Problem, Span};
 use imajin_pay_api::{
-    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, PayApi, ReceiptFetch, ReceiptList,
-    ReceiptView, SalesSummary, SalesSummaryRequest,
+    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, PayApi,
+    ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest,
 };
 use imajin_profile_api::{ProfileApi, ProfileDeleted, ProfileFetch, ProfilePage, ProfileSearch, ProfileView};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
@@ -283,6 +283,14 @@ impl PayApi for Fakes {
         let payer = self.receipt.message.to.clone();
         let mine = request.owner.is_none() || request.owner == payer;
         Ok(if mine { vec![self.receipt.clone()] } else { Vec::new() })
+    }
+
+    async fn refund_list(&self, _request: RefundList) -> Result<Option<RefundSheet>, Problem> {
+        Ok(None)
+    }
+
+    async fn credit_note_fetch(&self, _request: CreditNoteFetch) -> Result<Option<CreditNoteView>, Problem> {
+        Ok(None)
     }
 
     async fn balance_list(&self, request: BalanceList) -> Result<Vec<BalanceView>, Problem> {

@@ -15,8 +15,10 @@ use crate::PayError;
 use crate::context::Context;
 use crate::domain::checkout_find;
 use crate::domain::payment::payment_find;
-use crate::rows::{DisputeRow, FactRow, MessageResult, MessageRow, PartRow, PaymentRow, RoundRow};
-use crate::schema::{disputes, payout_parts, payouts, rail_messages};
+use crate::rows::{
+    DisputeRow, FactRow, MessageResult, MessageRow, PartRow, PaymentRow, RefundRow, RefundState, RoundRow,
+};
+use crate::schema::{disputes, payout_parts, payouts, rail_messages, refunds};
 
 /// A rail's payment is at most so much older than the message about it.
 const EDGE: Span = Span::days(2);
@@ -206,10 +208,10 @@ impl Look<'_> {
     fn refund(&self, conn: &mut Conn, reference: &str) -> Found {
         let fact = fact_find(conn, self.context, self.rail, FactKind::Refund, reference)?;
         let booked = refund_booked(conn, self.context, self.rail, reference)?;
-        let (fact, (asset, units, _at)) = match (fact, booked) {
+        let (fact, (asset, units, _at, is_returned)) = match (fact, booked) {
             (None, None) => return Ok(Some(Vec::new())),
             (Some(fact), None) => return Ok(Some(self.unknown(Kind::RefundUnknownHere, &fact))),
-            (None, Some((asset, units, at))) => {
+            (None, Some((asset, units, at, _))) => {
                 let detail = format!(
                     "{} went back here, and the rail has no such refund.",
                     amount_text(units, &asset)
@@ -220,6 +222,9 @@ impl Look<'_> {
         };
         let mut found = Vec::new();
         let there = amount_text(fact.amount, &fact.asset);
+        if fact.state == FACT_FAILED && is_returned {
+            return Ok(Some(found));
+        }
         if fact.state == FACT_FAILED {
             let detail = format!("The buyer's bank did not take the refund of {there}.");
             found.push(Difference::between(
@@ -319,14 +324,29 @@ impl Look<'_> {
     }
 }
 
-/// What is booked of a refund, by the rail's reference of it: currency, amount, and when. Whatever else books refunds
-/// is asked here too.
+/// What is booked of a refund, by the rail's reference of it: currency, amount, when, and whether it is known that the
+/// buyer's bank did not take it.
 fn refund_booked(
     conn: &mut Conn,
     context: &Context,
     rail: &str,
     reference: &str,
-) -> Result<Option<(String, i64, Timestamp)>, PayError> {
+) -> Result<Option<(String, i64, Timestamp, bool)>, PayError> {
+    let sale: Option<RefundRow> = refunds::table
+        .filter(refunds::reference.eq(reference))
+        .filter(refunds::rail.eq(rail))
+        .select(RefundRow::as_select())
+        .first(conn)
+        .optional()?;
+    if let Some(sale) = sale.map(|row| row.intact(&context.sealer)).transpose()? {
+        let is_returned = sale.is(RefundState::Returned);
+        return Ok(Some((
+            sale.asset,
+            sale.amount,
+            sale.ended_at.unwrap_or(sale.created_at),
+            is_returned,
+        )));
+    }
     let row: Option<MessageRow> = rail_messages::table
         .filter(rail_messages::refund_reference.eq(reference))
         .filter(rail_messages::rail.eq(rail))
@@ -336,7 +356,14 @@ fn refund_booked(
     let row = row.map(|row| row.intact(&context.sealer)).transpose()?;
     // The rail had paid it back before: to the bank.
     let row = row.filter(|_| !reference.starts_with("dispute of "));
-    Ok(row.map(|row| (row.asset, row.amount, row.processed_at.unwrap_or(row.received_at))))
+    Ok(row.map(|row| {
+        (
+            row.asset,
+            row.amount,
+            row.processed_at.unwrap_or(row.received_at),
+            false,
+        )
+    }))
 }
 
 /// Payments whose rail has not said for too long what it keeps, by their key.

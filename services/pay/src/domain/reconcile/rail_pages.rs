@@ -8,7 +8,7 @@ use super::PAGE;
 use super::phases::Subjects;
 use crate::PayError;
 use crate::rows::{RoundRow, SENT};
-use crate::schema::{disputes, payout_parts, payouts, rail_messages, rail_payments};
+use crate::schema::{disputes, payout_parts, payouts, rail_messages, rail_payments, refunds};
 
 /// A page of what is booked here, as far as the rail was asked about its time.
 pub(super) fn own_subjects(
@@ -18,19 +18,12 @@ pub(super) fn own_subjects(
     phase: &str,
     cursor: &str,
 ) -> Result<Subjects, PayError> {
-    if phase == "payments" {
-        return payments_page(conn, round, rail, cursor);
+    match phase {
+        "payments" => return payments_page(conn, round, rail, cursor),
+        "refunds" => return refunds_page(conn, round, rail, cursor),
+        _ => {}
     }
     let names: Vec<String> = match phase {
-        "refunds" => rail_messages::table
-            .filter(rail_messages::refund_reference.is_not_null())
-            .filter(rail_messages::refund_reference.assume_not_null().gt(cursor))
-            .filter(rail_messages::rail.eq(rail))
-            .filter(rail_messages::received_at.ge(round.since))
-            .order_by(rail_messages::refund_reference)
-            .limit(PAGE)
-            .select(rail_messages::refund_reference.assume_not_null())
-            .load(conn)?,
         "disputes" => disputes::table
             .filter(disputes::rail.eq(rail))
             .filter(disputes::reference.gt(cursor))
@@ -52,6 +45,40 @@ pub(super) fn own_subjects(
     };
     let kind = phase.trim_end_matches('s');
     Ok(Subjects::page(&names, |name| format!("{kind}/{name}")))
+}
+
+/// In front of the places in the second of the two lists.
+const OF_SALES: &str = "sales|";
+
+/// What went back as it came, then what went back after it was split.
+fn refunds_page(conn: &mut Conn, round: &RoundRow, rail: &str, cursor: &str) -> Result<Subjects, PayError> {
+    let subject = |name: &str| format!("refund/{name}");
+    if let Some(last) = cursor.strip_prefix(OF_SALES) {
+        let names: Vec<String> = refunds::table
+            .filter(refunds::reference.is_not_null())
+            .filter(refunds::reference.assume_not_null().gt(last))
+            .filter(refunds::rail.eq(rail))
+            .filter(refunds::created_at.ge(round.since))
+            .order_by(refunds::reference)
+            .limit(PAGE)
+            .select(refunds::reference.assume_not_null())
+            .load(conn)?;
+        let page = Subjects::page(&names, subject);
+        let next = page.next.map(|last| format!("{OF_SALES}{last}"));
+        return Ok(Subjects { next, ..page });
+    }
+    let names: Vec<String> = rail_messages::table
+        .filter(rail_messages::refund_reference.is_not_null())
+        .filter(rail_messages::refund_reference.assume_not_null().gt(cursor))
+        .filter(rail_messages::rail.eq(rail))
+        .filter(rail_messages::received_at.ge(round.since))
+        .order_by(rail_messages::refund_reference)
+        .limit(PAGE)
+        .select(rail_messages::refund_reference.assume_not_null())
+        .load(conn)?;
+    let page = Subjects::page(&names, subject);
+    let next = page.next.or_else(|| Some(OF_SALES.to_owned()));
+    Ok(Subjects { next, ..page })
 }
 
 /// Payments are many: in the order of their time, so that old ones are not even looked at.

@@ -1,0 +1,4 @@
+DROP INDEX rail_messages_refund;
+DROP INDEX rail_messages_reference;
+DROP TABLE reversals;
+DROP TABLE refunds;

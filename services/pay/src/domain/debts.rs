@@ -1,0 +1,194 @@
+//! What somebody owes: how it comes to be, and how it is paid. The one place for both.
+//!
+//! Money that has to come back is taken from what its owner has. What is not there any more becomes the owner's debt:
+//! an account of its own, below zero, that everybody concerned can see. Whatever the owner gets next pays it first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use imajin_did::Did;
+use imajin_ledger::{
+    AccountKey, Command, EntryKind, Movement, Owner, Posting, Purpose, account_fetch, account_lock, accounts_fetch,
+};
+use imajin_money::Asset;
+use imajin_store::Conn;
+
+use crate::PayError;
+use crate::context::Context;
+
+/// The movements of an entry that takes back or gives back: one for each account.
+#[derive(Debug)]
+pub(crate) struct Moves {
+    asset: Asset,
+    sums: BTreeMap<AccountKey, i64>,
+    /// What was in an account before this entry.
+    balances: BTreeMap<AccountKey, i64>,
+}
+
+impl Moves {
+    pub(crate) const fn new(asset: Asset) -> Self {
+        Self {
+            asset,
+            sums: BTreeMap::new(),
+            balances: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, key: AccountKey, units: i64) {
+        let sum = self.sums.entry(key).or_default();
+        *sum = sum.saturating_add(units);
+    }
+
+    /// What an account has after the movements so far; locked until the transaction ends.
+    fn balance(&mut self, conn: &mut Conn, context: &Context, key: &AccountKey) -> Result<i64, PayError> {
+        let before = if let Some(known) = self.balances.get(key) {
+            *known
+        } else {
+            let account = account_lock(conn, &context.sealer, key)?;
+            let units = account.map_or(0, |account| account.balance_units);
+            self.balances.insert(key.clone(), units);
+            units
+        };
+        Ok(before.saturating_add(self.sums.get(key).copied().unwrap_or(0)))
+    }
+
+    /// Takes units out of an account as far as they are there; the rest becomes its owner's debt.
+    pub(crate) fn take(
+        &mut self,
+        conn: &mut Conn,
+        context: &Context,
+        key: &AccountKey,
+        units: i64,
+    ) -> Result<(), PayError> {
+        let there = units.min(self.balance(conn, context, key)?.max(0));
+        self.add(key.clone(), there.saturating_neg());
+        self.add(self.debt_of(&key.owner), there.saturating_sub(units));
+        Ok(())
+    }
+
+    /// Gives units to the owner of an account: first what they owe, then the account.
+    pub(crate) fn give(
+        &mut self,
+        conn: &mut Conn,
+        context: &Context,
+        key: &AccountKey,
+        units: i64,
+    ) -> Result<(), PayError> {
+        let debt = self.debt_of(&key.owner);
+        let owed = units.min(self.balance(conn, context, &debt)?.saturating_neg().max(0));
+        self.add(debt, owed);
+        self.add(key.clone(), units.saturating_sub(owed));
+        Ok(())
+    }
+
+    fn debt_of(&self, owner: &Owner) -> AccountKey {
+        AccountKey::new(owner.clone(), self.asset, Purpose::Debt)
+    }
+
+    /// The movements; none of nothing.
+    pub(crate) fn finish(self) -> Vec<Movement> {
+        let moved = self.sums.into_iter().filter(|(_, units)| *units != 0);
+        moved.map(|(key, units)| Movement::new(key, units)).collect()
+    }
+}
+
+/// What people owe who are about to get something.
+#[derive(Debug, Default)]
+pub(crate) struct Debts(BTreeMap<AccountKey, i64>);
+
+/// The debt behind a movement that its owner may spend.
+fn debt_behind(movement: &Movement) -> Option<AccountKey> {
+    let AccountKey { owner, asset, purpose } = &movement.account;
+    let is_income = *purpose == Purpose::Available && movement.units > 0 && matches!(owner, Owner::Did(_));
+    is_income.then(|| AccountKey::new(owner.clone(), *asset, Purpose::Debt))
+}
+
+/// What commands bring to those who are credited by them.
+pub(crate) fn income_of(commands: &[Command]) -> impl Iterator<Item = &Movement> {
+    commands.iter().flat_map(|command| match command {
+        Command::Post(posting) => posting.movements.iter(),
+        Command::Capture(capture) => capture.credits.iter(),
+        Command::Place(_) | Command::Release(_) => [].iter(),
+    })
+}
+
+impl Debts {
+    /// Reads what the owners of these movements owe. Whoever owes nothing is not among them, as nearly everybody.
+    pub(crate) fn load<'a>(
+        conn: &mut Conn,
+        context: &Context,
+        movements: impl Iterator<Item = &'a Movement>,
+    ) -> Result<Self, PayError> {
+        let keys: BTreeSet<AccountKey> = movements.filter_map(debt_behind).collect();
+        let keys: Vec<AccountKey> = keys.into_iter().collect();
+        let found = accounts_fetch(conn, &context.sealer, &keys)?;
+        let owed = found.into_iter().filter(|account| account.balance_units < 0);
+        Ok(Self(
+            owed.map(|account| (account.key, account.balance_units.saturating_neg()))
+                .collect(),
+        ))
+    }
+
+    /// The command that pays debts from what these movements bring; to be booked with them or not at all. None when
+    /// nobody owes anything.
+    pub(crate) fn repayment<'a>(
+        &mut self,
+        key: &str,
+        reference: &str,
+        movements: impl Iterator<Item = &'a Movement>,
+    ) -> Option<Command> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let mut income: BTreeMap<AccountKey, i64> = BTreeMap::new();
+        for movement in movements {
+            if let Some(debt) = debt_behind(movement) {
+                let sum = income.entry(debt).or_default();
+                *sum = sum.saturating_add(movement.units);
+            }
+        }
+        let mut moves = Vec::new();
+        for (debt, units) in income {
+            let Some(owed) = self.0.get_mut(&debt) else { continue };
+            let paid = units.min(*owed);
+            *owed = owed.saturating_sub(paid);
+            if paid > 0 {
+                moves.push(Movement::new(
+                    AccountKey::new(debt.owner.clone(), debt.asset, Purpose::Available),
+                    paid.saturating_neg(),
+                ));
+                moves.push(Movement::new(debt, paid));
+            }
+        }
+        (!moves.is_empty()).then(|| {
+            Command::Post(Posting {
+                key: format!("repay/{key}"),
+                kind: EntryKind::Repayment,
+                reference: reference.to_owned(),
+                movements: moves,
+            })
+        })
+    }
+}
+
+/// Pays what somebody owes from what they have, before the rest of it leaves.
+pub(crate) fn debt_repay(
+    conn: &mut Conn,
+    context: &Context,
+    owner: &Did,
+    asset: Asset,
+    why: &str,
+) -> Result<(), PayError> {
+    let available = account_fetch(conn, &context.sealer, &AccountKey::of(owner, asset, Purpose::Available))?;
+    let Some(units) = available
+        .map(|account| account.balance_units)
+        .filter(|units| *units > 0)
+    else {
+        return Ok(());
+    };
+    let all = [Movement::new(AccountKey::of(owner, asset, Purpose::Available), units)];
+    let mut debts = Debts::load(conn, context, all.iter())?;
+    if let Some(repayment) = debts.repayment(why, why, all.iter()) {
+        context.ledger.execute_one(conn, &repayment)??;
+    }
+    Ok(())
+}
