@@ -101,7 +101,7 @@ pub(crate) fn run(data: &[u8]) {
             "a converted manifest is not signed"
         );
         sound(&imported.manifest);
-        let verified = imported.original.verify(&|_did: &Did| None);
+        let verified = imported.original.verify(&|_did: &Did, _at| None);
         assert!(verified.is_err(), "nobody signed a manifest of other software");
     }
     if let Ok(manifest) = Manifest::parse(data) {
@@ -114,11 +114,11 @@ pub(crate) fn run(data: &[u8]) {
         }
     }
     if let Ok(record) = serde_json::from_slice::<ManifestRecord>(data)
-        && let Ok(standing) = record.verify(&|_did: &Did| None)
+        && let Ok(standing) = record.verify(&|_did: &Did, _at| None)
     {
         let is_known = |signed: &Known| {
             let record = &signed.record;
-            let all = record.verify(&|_did: &Did| None);
+            let all = record.verify(&|_did: &Did, _at| None);
             all.is_ok_and(|all| {
                 all.signer == standing.signer
                     && all.accepted_by.is_superset(&standing.accepted_by)

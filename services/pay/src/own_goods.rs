@@ -4,7 +4,7 @@ use imajin_did::Did;
 use imajin_fair::{Contributor, Manifest, Payee};
 use imajin_kernel::{Problem, Span};
 use imajin_money::{Amount, Money, Share};
-use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef};
+use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, GoodsReturn};
 
 use crate::{Pay, PayError};
 
@@ -72,6 +72,14 @@ impl Pay {
             return Ok(());
         }
         self.seller.goods_release(goods).await.map(drop)
+    }
+
+    /// Tells the seller what went back. Of tips and top-ups there is nothing to take back.
+    pub(crate) async fn goods_take_back(&self, told: GoodsReturn) -> Result<(), Problem> {
+        if is_own(&told.goods) {
+            return Ok(());
+        }
+        self.seller.goods_return(told).await.map(drop)
     }
 
     fn topup_quote(&self, payer: &Did, price: Money) -> Result<GoodsQuote, PayError> {

@@ -2,12 +2,19 @@
 
 use imajin_kernel::id::RefundId;
 use imajin_pay_api::{Reader, RefundView};
+use imajin_rails::{RailError, RailRefund, Refunded};
+use imajin_store::Conn;
+use imajin_store::outbox::{self, OutboxRow};
 use imajin_web::Tier;
 
+use crate::context::Context;
+use crate::domain::balance::BALANCE;
 use crate::domain::holds::MoneyRequest;
+use crate::domain::refund::{RefundOrder, refund_note};
 use crate::domain::refund_list;
 use crate::domain::sale_refund::{self, RefundWish};
-use crate::{Pay, PayError};
+use crate::worker::{Handling, is_final};
+use crate::{Pay, PayError, Step};
 
 /// The action in the mutation log.
 pub(crate) const REFUND_REQUEST: &str = "refund.request";
@@ -43,5 +50,62 @@ impl Pay {
             .await?;
         self.wake.notify_one();
         Ok(made)
+    }
+
+    /// Has the rail send money back that the ledger has sent back.
+    pub(crate) async fn refund(&self, item: &OutboxRow) -> Result<(), Handling> {
+        let order: RefundOrder = item
+            .parse()
+            .map_err(|error| PayError::Fault(format!("a refund cannot be read: {error}")))?;
+        let refund = RailRefund {
+            key: item.id.to_string(),
+            checkout: order.checkout,
+            reference: order.reference,
+            amount: order.amount,
+        };
+        let made = match order.rail.as_str() {
+            // The ledger has put it there already.
+            BALANCE => Ok(Refunded { reference: refund.key }),
+            rail => self.context.rail(rail)?.refund(&refund).await,
+        };
+        let answer = match (made, order.refund) {
+            (Err(RailError::Refused(problem)), Some(_)) => Err(problem),
+            (Ok(made), Some(_)) if made.is_by_dispute() => {
+                Err("The buyer's bank has taken the payment back itself.".to_owned())
+            }
+            (Ok(made), _) => Ok(made),
+            (Err(error), _) => return Err(PayError::from(error).into()),
+        };
+        self.context
+            .config
+            .interrupt
+            .at(Step::RefundAnswered)
+            .map_err(|_cut| Handling::Cut)?;
+        let item = item.id;
+        let note = move |conn: &mut Conn, context: &Context| match (order.refund, order.message, &answer) {
+            (Some(id), _, Ok(made)) => sale_refund::refund_sent(conn, context, id, &made.reference, item),
+            (Some(id), _, Err(problem)) => sale_refund::refund_refused(conn, context, id, problem, item),
+            (None, Some(message), Ok(made)) => refund_note(conn, context, message, &made.reference, item),
+            (None, ..) => Err(PayError::Fault("a refund of nothing".to_owned())),
+        };
+        self.write(note).await?;
+        // A dispute of the same payment may have waited for this.
+        self.later.clear();
+        Ok(())
+    }
+
+    /// Tells the seller what went back. A seller that does not know the goods has nothing to take back.
+    pub(crate) async fn goods_return(&self, item: &OutboxRow) -> Result<(), Handling> {
+        let told = item
+            .parse()
+            .map_err(|error| PayError::Fault(format!("a return of goods cannot be read: {error}")))?;
+        match self.goods_take_back(told).await {
+            Err(problem) if !is_final(problem.code) => return Err(Handling::Failed(problem)),
+            Ok(_) | Err(_) => {}
+        }
+        let item = item.id;
+        let done =
+            move |conn: &mut Conn, context: &Context| Ok(outbox::done(conn, &context.sealer, &item, context.now())?);
+        Ok(self.write(done).await?)
     }
 }

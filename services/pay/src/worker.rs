@@ -7,7 +7,7 @@ use imajin_kernel::id::{CheckoutId, OutboxId};
 use imajin_kernel::{Code, Problem};
 use imajin_ledger::{checkpoint_sign, tree_sign};
 use imajin_pay_api::{CheckoutState, Delivery, DeliveryOutcome};
-use imajin_rails::{RailError, RailFee, RailRefund};
+use imajin_rails::RailFee;
 use imajin_store::outbox::{self, OutboxRow};
 use imajin_store::{idempotency, mutation, nonce};
 use tokio_util::sync::CancellationToken;
@@ -16,8 +16,8 @@ use crate::domain::checkout::{CloseOrder, RAIL_CLOSE};
 use crate::domain::message::{self, DELIVER, RELEASE};
 use crate::domain::payment;
 use crate::domain::payout::RAIL_TRANSFER;
-use crate::domain::refund::{RAIL_REFUND, RefundOrder, checkout_refund, refund_note};
-use crate::domain::sale_refund::{self, GOODS_RETURN};
+use crate::domain::refund::{RAIL_REFUND, checkout_refund};
+use crate::domain::sale_refund::GOODS_RETURN;
 use crate::domain::settle::SettleWish;
 use crate::domain::{checkout, checkout_find, holds};
 use crate::rows::CheckoutRow;
@@ -300,64 +300,6 @@ impl Pay {
         Ok(self.write(done).await?)
     }
 
-    /// Has the rail send money back that the ledger has sent back.
-    async fn refund(&self, item: &OutboxRow) -> Result<(), Handling> {
-        let order: RefundOrder = item
-            .parse()
-            .map_err(|error| PayError::Fault(format!("a refund cannot be read: {error}")))?;
-        let rail = self.context.rail(&order.rail)?;
-        let refund = RailRefund {
-            key: item.id.to_string(),
-            checkout: order.checkout,
-            reference: order.reference,
-            amount: order.amount,
-        };
-        let answer = match (rail.refund(&refund).await, order.refund) {
-            (Err(RailError::Refused(problem)), Some(_)) => Err(problem),
-            (Ok(made), Some(_)) if made.is_by_dispute() => {
-                Err("The buyer's bank has taken the payment back itself.".to_owned())
-            }
-            (Ok(made), _) => Ok(made),
-            (Err(error), _) => return Err(PayError::from(error).into()),
-        };
-        self.context
-            .config
-            .interrupt
-            .at(Step::RefundAnswered)
-            .map_err(|_cut| Handling::Cut)?;
-        let item = item.id;
-        let note = move |conn: &mut imajin_store::Conn, context: &crate::context::Context| match (
-            order.refund,
-            order.message,
-            &answer,
-        ) {
-            (Some(id), _, Ok(made)) => sale_refund::refund_sent(conn, context, id, &made.reference, item),
-            (Some(id), _, Err(problem)) => sale_refund::refund_refused(conn, context, id, problem, item),
-            (None, Some(message), Ok(made)) => refund_note(conn, context, message, &made.reference, item),
-            (None, ..) => Err(PayError::Fault("a refund of nothing".to_owned())),
-        };
-        self.write(note).await?;
-        // A dispute of the same payment may have waited for this.
-        self.later.clear();
-        Ok(())
-    }
-
-    /// Tells the seller what went back. A seller that does not know the goods has nothing to take back.
-    async fn goods_return(&self, item: &OutboxRow) -> Result<(), Handling> {
-        let told = item
-            .parse()
-            .map_err(|error| PayError::Fault(format!("a return of goods cannot be read: {error}")))?;
-        match self.seller.goods_return(told).await {
-            Err(problem) if !is_final(problem.code) => return Err(Handling::Failed(problem)),
-            Ok(_) | Err(_) => {}
-        }
-        let item = item.id;
-        let done = move |conn: &mut imajin_store::Conn, context: &crate::context::Context| {
-            Ok(outbox::done(conn, &context.sealer, &item, context.now())?)
-        };
-        Ok(self.write(done).await?)
-    }
-
     /// Ends checkouts and holds whose time has passed. The background calls it.
     ///
     /// # Errors
@@ -388,7 +330,7 @@ impl Pay {
 }
 
 /// Why an item is not done.
-enum Handling {
+pub(crate) enum Handling {
     /// A test has cut the power: nothing more may be written.
     Cut,
     /// It is tried again later.
@@ -405,7 +347,7 @@ impl From<PayError> for Handling {
 
 /// Whether a seller that answers so will never deliver: there is nothing to deliver, or not any more. Everything else
 /// may pass, and a payment is not sent back because somebody was away.
-const fn is_final(code: Code) -> bool {
+pub(crate) const fn is_final(code: Code) -> bool {
     matches!(
         code,
         Code::NotFound | Code::Gone | Code::Conflict | Code::SoldOut | Code::HoldExpired

@@ -2,11 +2,14 @@
 
 use async_trait::async_trait;
 use imajin_kernel::Problem;
-use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, Released, SellerApi};
+use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, GoodsReturn, Released, Returned, SellerApi};
 
 use crate::Publisher;
 use crate::domain::access::{access_deliver, refused};
 use crate::works::content_of;
+
+/// Why somebody who had paid reads no more.
+const MONEY_BACK: &str = "The money went back to the reader.";
 
 #[async_trait]
 impl SellerApi for Publisher {
@@ -22,6 +25,15 @@ impl SellerApi for Publisher {
         Ok(self
             .write(move |conn, context| access_deliver(conn, context, id, &request))
             .await?)
+    }
+
+    /// Whoever has the whole of their money back reads no more; a part of it changes nothing.
+    async fn goods_return(&self, request: GoodsReturn) -> Result<Returned, Problem> {
+        if request.whole {
+            self.access_revoke(&request.goods, request.checkout, MONEY_BACK.to_owned())
+                .await?;
+        }
+        Ok(Returned {})
     }
 
     /// Nothing is reserved: there are as many copies as readers.

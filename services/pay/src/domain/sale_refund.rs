@@ -8,10 +8,11 @@ use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::id::{CheckoutId, OutboxId, ReceiptId, RefundId};
 use imajin_ledger::{AccountKey, Command, EntryKind, Posting, Purpose};
-use imajin_money::Money;
+use imajin_money::{Asset, Money};
 use imajin_pay_api::{CheckoutState, GoodsReturn, Reader};
 use imajin_store::{Conn, SealedRow, for_update, outbox};
 
+use super::balance::BALANCE;
 use super::credit_note::note_make;
 use super::debts::Moves;
 use super::dispute::dispute_standing;
@@ -153,7 +154,11 @@ fn amount_of(context: &Context, sale: &Sale, wanted: Option<Money>) -> Result<Mo
             hint: "Never more goes back than was paid, less what went back before.",
         });
     }
-    if context.rail(&sale.checkout.rail)?.payable(money) != money {
+    let is_whole = match sale.checkout.rail.as_str() {
+        BALANCE => true,
+        rail => context.rail(rail)?.payable(money) == money,
+    };
+    if !is_whole {
         return Err(PayError::invalid(
             "amount",
             "must be whole coins: the rail sends nothing smaller",
@@ -193,7 +198,7 @@ fn refund_book(
     let walk = Walk {
         key: row.ledger_key(),
         kind: EntryKind::Refund,
-        with: AccountKey::rail(&row.rail, money.asset),
+        with: counterpart(checkout, money.asset)?,
     };
     sale_take(conn, context, sale, walk, row.amount, 0)?;
     let order = RefundOrder {
@@ -208,6 +213,14 @@ fn refund_book(
     outbox::enqueue(conn, &context.sealer, &context.env, RAIL_REFUND, &key, &order)?;
     tracing::info!(refund = %row.id, checkout = %row.checkout_id, "a sale is sent back");
     Ok(row.insert(conn, &context.sealer)?)
+}
+
+/// Where the money goes: back to the rail that it came through, or to the balance that paid.
+fn counterpart(checkout: &CheckoutRow, asset: Asset) -> Result<AccountKey, PayError> {
+    Ok(match checkout.rail.as_str() {
+        BALANCE => AccountKey::of(&checkout.buyer()?, asset, Purpose::Available),
+        rail => AccountKey::rail(rail, asset),
+    })
 }
 
 /// A refund, locked until the transaction ends, its seal checked.
@@ -274,7 +287,7 @@ pub(crate) fn refund_refused(
         let walk = Walk {
             key: row.back_key(),
             kind: EntryKind::Refund,
-            with: AccountKey::rail(&row.rail, sale.asset()),
+            with: counterpart(&sale.checkout, sale.asset())?,
         };
         sale_give(conn, context, &sale, walk, &[row.ledger_key()], row.amount)?;
         RefundState::Failed.as_str().clone_into(&mut row.state);

@@ -8,7 +8,7 @@ use imajin_fair::{Contributor, Manifest, Payee};
 use imajin_kernel::id::CheckoutId;
 use imajin_kernel::{Code, Problem, Span};
 use imajin_money::{Money, Share};
-use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, Released, SellerApi};
+use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, GoodsReturn, Released, Returned, SellerApi};
 use imajin_web::macro_support::async_trait;
 
 use crate::ether::{BEGIN, Ether};
@@ -211,6 +211,11 @@ impl SellerApi for Seller {
         };
         let what = format!("release of {}", request.id);
         self.ether.call(SELLER, &what, lost, release).await
+    }
+
+    async fn goods_return(&self, request: GoodsReturn) -> Result<Returned, Problem> {
+        let what = format!("return of {}", request.goods.id);
+        self.ether.call(SELLER, &what, lost, || Ok(Returned {})).await
     }
 
     async fn goods_deliver(&self, request: Delivery) -> Result<DeliveryOutcome, Problem> {
