@@ -87,13 +87,7 @@ fn bought_and_read(backend: Backend) {
     let receipt = got["paid"]["receipt"].as_str().unwrap();
     run(&node, &ada, &["receipt", "show", receipt]).expect_success();
 
-    run(&node, &ben, &["tip", id, "1.00 TEST-USD"]).expect_success();
-    assert_eq!(balance(&node, &ada), "1.50");
-    let sold = run(&node, &ada, &["content", "list"]).expect_success();
-    assert_eq!(
-        (&sold[0]["readers"], &sold[0]["gross"][0]["amount"]),
-        (&1.into(), &"0.50".into())
-    );
+    tipped_and_listed(&node, &ada, &ben, id);
 
     node.stop();
     home.verify_clean();
@@ -106,13 +100,42 @@ fn bought_and_read(backend: Backend) {
         bytes,
         "it is theirs, also after a restart and when it is withdrawn"
     );
+    money_back(&node, &ada, &ben, url, receipt);
     node.stop();
-    // One changed byte of the file shows.
-    let digest = added["sha256"].as_str().unwrap();
+    home.verify_clean();
+    a_changed_byte_shows(&home, added["sha256"].as_str().unwrap(), bytes);
+}
+
+fn tipped_and_listed(node: &Node, ada: &Path, ben: &Path, id: &str) {
+    run(node, ben, &["tip", id, "1.00 TEST-USD"]).expect_success();
+    assert_eq!(balance(node, ada), "1.50");
+    let sold = run(node, ada, &["content", "list"]).expect_success();
+    assert_eq!(
+        (&sold[0]["readers"], &sold[0]["gross"][0]["amount"]),
+        (&1.into(), &"0.50".into())
+    );
+}
+
+/// The author sends the money back to the balance that it came from, and the work is read no more.
+fn money_back(node: &Node, ada: &Path, ben: &Path, url: &str, receipt: &str) {
+    let stranger = run(node, ben, &["refund", receipt]);
+    assert!(
+        !stranger.success && stranger.stderr.contains("Only the seller"),
+        "{}",
+        stranger.stderr
+    );
+    run(node, ada, &["refund", receipt, "--reason", "You asked for it."]).expect_success();
+    assert_eq!(balance(node, ben), "4.00");
+    assert_eq!(balance(node, ada), "1.00", "the tip is still hers");
+    // The library is told right afterwards; each look takes a while of its own.
+    let is_closed = |_look: usize| run(node, ben, &["content", "get", url]).stderr.contains("withdrawn");
+    assert!((0..100).any(is_closed), "whoever has their money back reads no more");
+}
+
+fn a_changed_byte_shows(home: &Home, digest: &str, mut bytes: Vec<u8>) {
     let blob = home.data().join("works/blobs").join(&digest[..2]).join(digest);
-    let mut changed = bytes;
-    changed[1_000_000] ^= 1;
-    std::fs::write(&blob, &changed).unwrap();
+    bytes[1_000_000] ^= 1;
+    std::fs::write(&blob, &bytes).unwrap();
     let found = home.verify();
     assert!(
         !found.success && found.json.to_string().contains("its bytes were changed"),

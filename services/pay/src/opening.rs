@@ -93,7 +93,7 @@ impl Pay {
         };
         // A top-up has to arrive here to be a balance.
         let split_now = (wish.goods.kind != TOPUP).then(|| plan.clone());
-        let (rail, opened) = self.rail_open(wish.means, &checkout, split_now).await?;
+        let (rail, opened) = Box::pin(self.rail_open(wish.means, &checkout, split_now)).await?;
         let new = NewCheckout {
             id: checkout.id,
             rail: rail.map_or(BALANCE, |rail| rail.name()).to_owned(),

@@ -101,7 +101,7 @@ impl Pay {
             .map_err(|error| PayError::Fault(format!("a return of goods cannot be read: {error}")))?;
         match self.goods_take_back(told).await {
             Err(problem) if !is_final(problem.code) => return Err(Handling::Failed(problem)),
-            Ok(_) | Err(_) => {}
+            Ok(()) | Err(_) => {}
         }
         let item = item.id;
         let done =

@@ -83,7 +83,6 @@ impl Pay {
     ///
     /// # Errors
     /// As [`Pay::start`].
-    #[expect(clippy::unused_async, reason = "every service starts alike")]
     pub async fn start_with(deps: PayDeps, more: Vec<Arc<dyn Rail>>) -> Result<Arc<Self>, Problem> {
         let PayDeps {
             site,

@@ -95,14 +95,14 @@ impl Moves {
 #[derive(Debug, Default)]
 pub(crate) struct Debts(BTreeMap<AccountKey, i64>);
 
-/// The debt behind a movement that its owner may spend.
-fn debt_behind(movement: &Movement) -> Option<AccountKey> {
-    let AccountKey { owner, asset, purpose } = &movement.account;
-    let is_income = *purpose == Purpose::Available && movement.units > 0 && matches!(owner, Owner::Did(_));
-    is_income.then(|| AccountKey::new(owner.clone(), *asset, Purpose::Debt))
+/// The debt of somebody beside what they may spend.
+fn debt_of(account: &AccountKey) -> Option<AccountKey> {
+    let AccountKey { owner, asset, purpose } = account;
+    let is_spendable = *purpose == Purpose::Available && matches!(owner, Owner::Did(_));
+    is_spendable.then(|| AccountKey::new(owner.clone(), *asset, Purpose::Debt))
 }
 
-/// What commands bring to those who are credited by them.
+/// What commands bring to those who are credited by them, and take from them again.
 pub(crate) fn income_of(commands: &[Command]) -> impl Iterator<Item = &Movement> {
     commands.iter().flat_map(|command| match command {
         Command::Post(posting) => posting.movements.iter(),
@@ -118,7 +118,8 @@ impl Debts {
         context: &Context,
         movements: impl Iterator<Item = &'a Movement>,
     ) -> Result<Self, PayError> {
-        let keys: BTreeSet<AccountKey> = movements.filter_map(debt_behind).collect();
+        let income = movements.filter(|movement| movement.units > 0);
+        let keys: BTreeSet<AccountKey> = income.filter_map(|movement| debt_of(&movement.account)).collect();
         let keys: Vec<AccountKey> = keys.into_iter().collect();
         let found = accounts_fetch(conn, &context.sealer, &keys)?;
         let owed = found.into_iter().filter(|account| account.balance_units < 0);
@@ -141,7 +142,7 @@ impl Debts {
         }
         let mut income: BTreeMap<AccountKey, i64> = BTreeMap::new();
         for movement in movements {
-            if let Some(debt) = debt_behind(movement) {
+            if let Some(debt) = debt_of(&movement.account) {
                 let sum = income.entry(debt).or_default();
                 *sum = sum.saturating_add(movement.units);
             }
@@ -149,7 +150,8 @@ impl Debts {
         let mut moves = Vec::new();
         for (debt, units) in income {
             let Some(owed) = self.0.get_mut(&debt) else { continue };
-            let paid = units.min(*owed);
+            // What a rail has paid to the payee itself has come and gone: it pays no debt here.
+            let paid = units.max(0).min(*owed);
             *owed = owed.saturating_sub(paid);
             if paid > 0 {
                 moves.push(Movement::new(
@@ -191,4 +193,38 @@ pub(crate) fn debt_repay(
         context.ledger.execute_one(conn, &repayment)??;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use imajin_did::SecretKey;
+
+    use super::*;
+
+    /// What is left to repay of an income that came and, in part, went on at once.
+    fn repaid(owed: i64, units: &[i64]) -> i64 {
+        let account = AccountKey::of(
+            &SecretKey::from_seed([1; 32]).did(),
+            Asset::TEST_USD,
+            Purpose::Available,
+        );
+        let movements: Vec<Movement> = units
+            .iter()
+            .map(|units| Movement::new(account.clone(), *units))
+            .collect();
+        let mut debts = Debts(debt_of(&account).map(|debt| (debt, owed)).into_iter().collect());
+        match debts.repayment("settle/1", "1", movements.iter()) {
+            Some(Command::Post(posting)) => posting.movements[1].units,
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn a_debt_is_paid_from_what_stays() {
+        assert_eq!(repaid(5, &[3]), 3);
+        assert_eq!(repaid(5, &[9]), 5);
+        assert_eq!(repaid(5, &[9, -7]), 2, "a rail has paid seven of it itself");
+        assert_eq!(repaid(5, &[9, -9]), 0);
+        assert_eq!(repaid(5, &[-1]), 0);
+    }
 }
