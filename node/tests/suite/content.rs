@@ -97,28 +97,27 @@ fn bought_and_read(backend: Backend) {
 
     node.stop();
     home.verify_clean();
+    still_theirs(&home, id, &bytes);
+    changed_byte_shows(&home, added["sha256"].as_str().unwrap(), bytes);
+}
+
+/// After a restart, and when it is withdrawn.
+fn still_theirs(home: &Home, id: &str, bytes: &[u8]) {
+    let (ada, ben, out) = (home.path("ada.key"), home.path("ben.key"), home.path("again.wav"));
     let node = home.up(&[]);
     run(&node, &ada, &["content", "withdraw", id]).expect_success();
-    std::fs::remove_file(&out).unwrap();
     run(&node, &ben, &["content", "get", id, "--out", text(&out)]).expect_success();
-    assert_eq!(
-        std::fs::read(&out).unwrap(),
-        bytes,
-        "it is theirs, also after a restart and when it is withdrawn"
-    );
+    assert_eq!(std::fs::read(&out).unwrap(), bytes);
     node.stop();
-    // One changed byte of the file shows.
-    let digest = added["sha256"].as_str().unwrap();
-    let blob = home.data().join("works/blobs").join(&digest[..2]).join(digest);
-    let mut changed = bytes;
-    changed[1_000_000] ^= 1;
-    std::fs::write(&blob, &changed).unwrap();
+}
+
+fn changed_byte_shows(home: &Home, digest: &str, mut bytes: Vec<u8>) {
+    let folder = home.data().join("works/blobs").join(digest.get(..2).unwrap());
+    bytes[1_000_000] ^= 1;
+    std::fs::write(folder.join(digest), &bytes).unwrap();
     let found = home.verify();
-    assert!(
-        !found.success && found.json.to_string().contains("its bytes were changed"),
-        "{}",
-        found.json
-    );
+    let said = found.json.to_string();
+    assert!(!found.success && said.contains("its bytes were changed"), "{said}");
 }
 
 on_both!(a_work_is_published_bought_and_read);
