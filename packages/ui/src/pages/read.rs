@@ -48,8 +48,6 @@ pub struct WorkFile {
     pub name: String,
     /// Such as `1.2 MB, image/png`.
     pub about: String,
-    /// Whether it is a picture that the page shows.
-    pub is_picture: bool,
 }
 
 /// Whether somebody may read.

@@ -48,7 +48,6 @@ fn read(ink: &Ink, who: Who, access: ReadAccess) -> ReadPage {
                 url: "/publisher/content/cnt_1".to_owned(),
                 name: ink.text("strings.png"),
                 about: ink.text("1 MB, image/png"),
-                is_picture: true,
             })
             .filter(|_file| has_it && access == ReadAccess::Author),
         price: ink.maybe(ink.money("0.50")),

@@ -90,6 +90,12 @@ pub(crate) async fn get_as(world: &World, reader: &str, path: &str) -> Answer {
     world.send(request.body(Body::empty()).unwrap()).await
 }
 
+/// Where bytes are by their digest.
+fn blob(world: &World, digest: &str) -> std::path::PathBuf {
+    let folder = digest.get(..2).unwrap();
+    world.dir.path().join("blobs").join(folder).join(digest)
+}
+
 async fn a_work_comes_in_by_parts_and_is_published(backend: Backend) {
     let world = World::new(backend).await;
     let ada = world.person("ada", Tier::Key);
@@ -245,13 +251,13 @@ async fn what_nobody_wants_is_swept_and_nothing_else(backend: Backend) {
     send_part(&world, "ada", made["id"].as_str().unwrap(), 0, b"wai").await;
     // As after a power cut between the file and its row.
     let digest = sha256_hex(b"orphan");
-    let folder = world.dir.path().join("blobs").join(&digest[..2]);
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join(&digest), b"orphan").unwrap();
+    let path = blob(&world, &digest);
+    let folder = path.parent().unwrap();
+    std::fs::create_dir_all(folder).unwrap();
+    std::fs::write(&path, b"orphan").unwrap();
     assert_eq!(world.publisher.files_sweep().await.unwrap(), 1);
-    assert!(!folder.join(&digest).exists());
-    let kept = sha256_hex(&bytes);
-    assert!(world.dir.path().join("blobs").join(&kept[..2]).join(&kept).exists());
+    assert!(!path.exists());
+    assert!(blob(&world, &sha256_hex(&bytes)).exists());
     assert_eq!(std::fs::read_dir(world.dir.path().join("parts")).unwrap().count(), 1);
     world.clock.advance(imajin_kernel::Span::days(3));
     assert_eq!(
@@ -265,7 +271,7 @@ async fn changed_and_missing_bytes_are_found(backend: Backend) {
     let world = World::new(backend).await;
     let (_id, bytes) = published_work(&world, "ada", "0.50 TEST-USD").await;
     let digest = sha256_hex(&bytes);
-    let path = world.dir.path().join("blobs").join(&digest[..2]).join(&digest);
+    let path = blob(&world, &digest);
     let audit = async |most: u64| {
         let (dir, env) = (world.dir.path().to_owned(), world.env.clone());
         let found: Result<_, imajin_store::StoreError> = world

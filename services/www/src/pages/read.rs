@@ -114,7 +114,6 @@ fn file_of(view: &ContentView) -> Option<WorkFile> {
         url: format!("/publisher/content/{}", view.card.id),
         name: view.file_name.clone(),
         about: format!("{}, {}", size_text(view.card.size), view.card.media_type),
-        is_picture: ["image/png", "image/jpeg", "image/webp", "image/gif"].contains(&view.card.media_type.as_str()),
     })
 }
 
