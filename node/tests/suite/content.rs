@@ -133,7 +133,11 @@ fn money_back(node: &Node, ada: &Path, ben: &Path, url: &str, receipt: &str) {
 }
 
 fn a_changed_byte_shows(home: &Home, digest: &str, mut bytes: Vec<u8>) {
-    let blob = home.data().join("works/blobs").join(&digest[..2]).join(digest);
+    let blob = home
+        .data()
+        .join("works/blobs")
+        .join(digest.get(..2).unwrap())
+        .join(digest);
     bytes[1_000_000] ^= 1;
     std::fs::write(&blob, &bytes).unwrap();
     let found = home.verify();

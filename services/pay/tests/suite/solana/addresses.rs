@@ -33,14 +33,14 @@ async fn an_address_is_bound_replaced_and_taken_away(backend: Backend) {
     let asked = coins.challenge("jonas", &first).await;
     let shared = coins
         .world
-        .put("jonas", CONNECT, &coins.bind_body("mira", &asked))
+        .put("jonas", CONNECT, &Coins::bind_body("mira", &asked))
         .await;
     assert!(shared.status.is_success(), "{}", shared.text());
     let other = address("mira's other").to_string();
     let asked = coins.challenge("mira", &other).await;
     let moved = coins
         .world
-        .put("mira", CONNECT, &coins.bind_body("mira's other", &asked))
+        .put("mira", CONNECT, &Coins::bind_body("mira's other", &asked))
         .await;
     assert_eq!(moved.json()["address"], other);
     assert_eq!(bound(&coins, "mira").await, Some(other));
@@ -57,17 +57,17 @@ async fn nobody_binds_what_its_wallet_has_not_signed(backend: Backend) {
     // Another wallet's signature, and none at all.
     let thief = coins
         .world
-        .put("mira", CONNECT, &coins.bind_body("thief", &asked))
+        .put("mira", CONNECT, &Coins::bind_body("thief", &asked))
         .await;
     assert_eq!(thief.code(), "bad_signature", "{}", thief.text());
     for signature in ["", "00", "zzzz", &"1".repeat(88)] {
-        let mut body = coins.bind_body("mira", &asked);
+        let mut body = Coins::bind_body("mira", &asked);
         body["signature"] = json!(signature);
         let refused = coins.world.put("mira", CONNECT, &body).await;
         assert!(refused.status.is_client_error(), "{signature}: {}", refused.text());
     }
     // Mira's wallet signed for Mira, and somebody else hands it in.
-    let body = coins.bind_body("mira", &asked);
+    let body = Coins::bind_body("mira", &asked);
     let stolen = coins.world.put("thief", CONNECT, &body).await;
     assert_eq!(stolen.code(), "bad_signature", "{}", stolen.text());
     // Signed for another address, nonce or time.

@@ -249,7 +249,7 @@ impl Coins {
     pub(crate) async fn bind(&self, who: &str) -> Address {
         let address = address(who);
         let asked = self.challenge(who, &address.to_string()).await;
-        let bound = self.world.put(who, CONNECT, &self.bind_body(who, &asked)).await;
+        let bound = self.world.put(who, CONNECT, &Self::bind_body(who, &asked)).await;
         assert_eq!(bound.status, StatusCode::OK, "{}", bound.text());
         address
     }
@@ -260,7 +260,7 @@ impl Coins {
         asked.json()["challenge"].clone()
     }
 
-    fn bind_body(&self, wallet_of: &str, asked: &Value) -> Value {
+    fn bind_body(wallet_of: &str, asked: &Value) -> Value {
         let signature = wallet(wallet_of).sign(asked["message"].as_str().unwrap().as_bytes());
         json!({
             "address": asked["address"],
