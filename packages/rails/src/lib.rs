@@ -9,6 +9,7 @@
 //! **Architecture Invariant:** a rail knows no database and no ledger. It never says what something costs.
 
 mod config;
+mod event;
 mod fact;
 mod rail;
 mod sandbox;
@@ -26,10 +27,10 @@ use std::sync::Arc;
 use imajin_kernel::Env;
 
 pub use config::{RailSetupError, STRIPE_URL, StripeConfig};
+pub use event::{Confirmed, DisputeState, RailDispute, RailEvent, RailFee, RailOutcome};
 pub use fact::{FACT_DONE, FACT_FAILED, FACT_UNDER_WAY, FactKind, FactPage, RailBalance, RailFact};
 pub use rail::{
-    Confirmed, DisputeState, Headers, Opened, Rail, RailCheckout, RailDispute, RailError, RailEvent, RailFee,
-    RailHealth, RailOutcome, RailPayee, RailRefund, RailTransfer, Refunded,
+    Headers, Opened, Rail, RailCheckout, RailError, RailHealth, RailPayee, RailRefund, RailTransfer, Refunded,
 };
 pub use sandbox::{SANDBOX, SandboxOutcome, SandboxPayment, SandboxRail};
 pub use share::{RailDirect, RailShare};

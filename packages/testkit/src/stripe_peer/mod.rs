@@ -12,6 +12,7 @@
 
 mod checkout;
 mod connect;
+mod dashboard;
 mod error;
 mod form;
 mod http;
@@ -291,34 +292,6 @@ impl StripePeer {
         self.state()
             .transfer_reverse(transfer, &form::Params(serde_json::Map::new()))?;
         Ok(())
-    }
-
-    /// Something is done at Stripe's own pages by whoever owns the account, with the members that the API takes:
-    /// `refunds` (`payment_intent`, `amount`), `payouts` (`amount`, `currency`).
-    ///
-    /// # Errors
-    /// When it cannot be done.
-    pub fn dashboard(&self, resource: &str, members: &[(&str, &str)]) -> Result<String, PeerRefused> {
-        let form = members
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), Value::from(*value)));
-        let params = form::Params(form.collect());
-        let mut state = self.state();
-        let made = match resource {
-            "refunds" => state.refund_create(&params)?,
-            _ => state.payout_create(&params, None)?,
-        };
-        Ok(state::text(&made, "id"))
-    }
-
-    /// Forgets an object, as if it had never been.
-    pub fn forget(&self, id: &str) {
-        self.state().objects.retain(|object| object["id"] != id);
-    }
-
-    /// Has an object from now on, as if it had always been there.
-    pub fn remember(&self, object: Value) {
-        self.state().objects.push(object);
     }
 
     /// A payee's bank does not take what the processor sends there by itself; the account is closed to payouts.

@@ -172,6 +172,19 @@ impl Debts {
     }
 }
 
+/// Adds to each settlement what its payees owe: it is paid from what they get.
+pub(crate) fn debts_add(conn: &mut Conn, context: &Context, groups: &mut [Vec<Command>]) -> Result<(), PayError> {
+    let mut debts = Debts::load(conn, context, groups.iter().flat_map(|group| income_of(group)))?;
+    for group in groups {
+        let Some(Command::Capture(capture)) = group.first() else {
+            continue;
+        };
+        let repayment = debts.repayment(&capture.key, &capture.reference, income_of(group));
+        group.extend(repayment);
+    }
+    Ok(())
+}
+
 /// Pays what somebody owes from what they have, before the rest of it leaves.
 pub(crate) fn debt_repay(
     conn: &mut Conn,

@@ -15,7 +15,7 @@ use imajin_rails::{RailDirect, SOLANA};
 use imajin_store::{Conn, SealedRow, for_update, outbox, rows_insert, rows_upsert, sealed_all};
 
 use super::contract::{contract_in_effect, contract_owners};
-use super::debts::{Debts, income_of};
+use super::debts::debts_add;
 use super::direct::{direct_command, direct_of, fits};
 use super::distribute::{Contracts, Flows, flow_changes, release_command};
 use super::message::message_find;
@@ -223,19 +223,6 @@ pub(crate) fn settle_batch(
         outbox::done(conn, &context.sealer, &item, context.now())?;
     }
     Ok(answers)
-}
-
-/// Adds to each settlement what its payees owe: it is paid from what they get.
-fn debts_add(conn: &mut Conn, context: &Context, groups: &mut [Vec<Command>]) -> Result<(), PayError> {
-    let mut debts = Debts::load(conn, context, groups.iter().flat_map(|group| income_of(group)))?;
-    for group in groups {
-        let Some(Command::Capture(capture)) = group.first() else {
-            continue;
-        };
-        let repayment = debts.repayment(&capture.key, &capture.reference, income_of(group));
-        group.extend(repayment);
-    }
-    Ok(())
 }
 
 fn checkouts_lock(
