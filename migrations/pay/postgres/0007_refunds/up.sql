@@ -38,5 +38,5 @@ CREATE TABLE reversals (
 CREATE INDEX reversals_checkout ON reversals (checkout_id, key);
 
 -- The latest about a payee's account, and refunds that come back.
-CREATE INDEX rail_messages_reference ON rail_messages (rail, reference);
-CREATE INDEX rail_messages_refund ON rail_messages (rail, refund_reference) WHERE refund_reference IS NOT NULL;
+CREATE INDEX rail_messages_reference ON rail_messages (reference, rail);
+CREATE INDEX rail_messages_refund ON rail_messages (refund_reference, rail) WHERE refund_reference IS NOT NULL;

@@ -12,8 +12,6 @@ DROP INDEX rail_payments_unknown_fee;
 DROP INDEX rail_payments_paid;
 DROP INDEX rail_payments_reference;
 DROP INDEX rail_messages_unrefunded;
-DROP INDEX rail_messages_refund;
-DROP INDEX rail_messages_reference;
 DROP TABLE differences;
 DROP TABLE reconcile_rounds;
 DROP TABLE rail_sums;

@@ -57,8 +57,6 @@ CREATE INDEX differences_open ON differences (last_seen_at) WHERE resolved_at IS
 CREATE INDEX differences_resolved ON differences (resolved_at) WHERE resolved_at IS NOT NULL;
 
 -- Reconciliation and search look these up.
-CREATE INDEX rail_messages_reference ON rail_messages (reference);
-CREATE INDEX rail_messages_refund ON rail_messages (refund_reference) WHERE refund_reference IS NOT NULL;
 CREATE INDEX rail_messages_unrefunded ON rail_messages (id) WHERE result = 'refunded' AND refund_reference IS NULL;
 CREATE INDEX rail_payments_reference ON rail_payments (reference);
 CREATE INDEX rail_payments_paid ON rail_payments (rail, paid_at, reference);
