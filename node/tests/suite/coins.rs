@@ -80,7 +80,7 @@ fn address_commands(home: &Home, node: &Node, key: &str, wallet: &SecretKey) {
     // Another wallet than the address.
     let other = address(&SecretKey::from_seed([7; 32]));
     assert_eq!(
-        on(&["set", &other, "--wallet", text(&file)]).refusal()["code"],
+        on(&["set", &other, "--wallet", text(&file)]).refusal()["error"],
         "bad_signature"
     );
     assert_eq!(

@@ -64,7 +64,7 @@ fn fees_are_set_a_share_is_accepted_and_a_sale_goes_back_in_parts() {
     assert_eq!(set.expect_success()["lines"][0]["rateMicros"], 10_000);
     let shown = imajin(&["fees", "show", "--node", &url]).expect_success();
     assert_eq!(
-        (&shown["current"]["lines"], &shown["coming"][0]["lines"][0]["name"]),
+        (&shown["lines"], &shown["coming"][0]["lines"][0]["name"]),
         (&json!([]), &json!("house"))
     );
     assert!(

@@ -85,5 +85,12 @@ walletButton.addEventListener('click', () => {
   void formRun(proveForm, status, 'Waiting for the wallet…', walletSign);
 });
 
-// A node without Solana answers that it has none: then nothing of this is shown.
-show().catch(() => undefined);
+/** A node without Solana shows nothing of this. */
+async function showIfThereIsSolana() {
+  const { rails } = await jsonGet('/pay/api/rails');
+  if (rails.some((/** @type {any} */ rail) => rail.name === 'solana' && rail.open)) {
+    await show();
+  }
+}
+
+showIfThereIsSolana().catch(() => undefined);

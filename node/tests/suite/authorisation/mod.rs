@@ -28,6 +28,7 @@ fn concrete(path: &str) -> String {
             "{client_id}" => "oic_00000000000000000000000000".to_owned(),
             "{hash}" => "0".repeat(64),
             "{file}" => "256.jpg".to_owned(),
+            "{receipt}" => "rcp_00000000000000000000000000".to_owned(),
             "{id}" => format!("{}_00000000000000000000000000", prefix(before)),
             fixed => fixed.to_owned(),
         };
@@ -42,6 +43,7 @@ fn prefix(collection: &str) -> &'static str {
     match collection {
         "checkout" => "chk",
         "content" => "cnt",
+        "credit-notes" => "rfd",
         "entries" => "ent",
         "fair" => "fair",
         "holds" => "hld",

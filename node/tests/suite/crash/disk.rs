@@ -104,14 +104,15 @@ impl Disk {
     }
 
     fn survivors(&self) -> BTreeMap<String, Vec<u8>> {
-        let names = self.names().into_iter().filter(|(name, _)| is_kept(name));
+        let names = self.names().into_iter().filter(|(name, _)| self.is_kept(name));
         names.map(|(name, identity)| (name, self.content(&identity))).collect()
     }
 
     fn survivors_torn(&self, dice: &Dice) -> BTreeMap<String, Vec<u8>> {
         let synced = self.names();
         let live = live_names(&self.live);
-        let names: BTreeSet<&String> = synced.keys().chain(live.keys()).filter(|name| is_kept(name)).collect();
+        let all = synced.keys().chain(live.keys());
+        let names: BTreeSet<&String> = all.filter(|name| self.is_kept(name)).collect();
         let mut after = BTreeMap::new();
         for name in names {
             let coin = dice.below(2) == 0;
@@ -126,6 +127,12 @@ impl Disk {
             after.insert(name.clone(), bytes);
         }
         after
+    }
+
+    /// Whether a name is a file's that outlives the node: SQLite makes its shared index anew, and what is in folders,
+    /// works for example, is lost whole.
+    fn is_kept(&self, name: &str) -> bool {
+        !name.ends_with("-shm") && !self.live.join(name).is_dir()
     }
 
     /// A file of which some sectors are as they were synced, and some as they were written since.
@@ -146,11 +153,6 @@ impl Disk {
         }
         bytes
     }
-}
-
-/// SQLite makes its shared index anew; it is memory, and dies with the machine.
-fn is_kept(name: &str) -> bool {
-    !name.ends_with("-shm")
 }
 
 /// The names that the directory has now, and the identities of their files as the library writes them.
