@@ -135,6 +135,10 @@ static void names_draft(const char *draft, void (*visit)(int at, const char *nam
             !identify(dirfd(directory), entry->d_name, AT_SYMLINK_NOFOLLOW, identity, &mode)) {
             continue;
         }
+        // What is in folders is lost whole, see disk.rs.
+        if (S_ISDIR(mode)) {
+            continue;
+        }
         if (!S_ISREG(mode)) {
             errno = EISDIR;
             die(entry->d_name);
@@ -237,8 +241,10 @@ static enum place place_of(int fd) {
     }
     size_t suffix = sizeof gone - 1;
     bool is_gone = (size_t)length >= suffix && strcmp(path + length - suffix, gone) == 0;
+    struct stat known;
+    bool is_folders = strchr(path + prefix + 1, '/') != NULL || (fstat(fd, &known) == 0 && S_ISDIR(known.st_mode));
     bool is_unheard = deaf != NULL && strcmp(path + prefix + 1, deaf) == 0;
-    return is_gone || is_unheard ? ELSEWHERE : BELOW;
+    return is_gone || is_folders || is_unheard ? ELSEWHERE : BELOW;
 }
 
 /* Writes a draft of what a sync will make durable, and says what the draft is to be called. */

@@ -126,9 +126,9 @@ async fn a_ticket_is_paid_in_usdc_to_the_organisers_wallet(backend: Backend) {
         "--currency",
         "TEST-USDC",
         "--starts",
-        "2040-01-01T19:00:00Z",
+        "2031-01-01T19:00:00Z",
         "--ends",
-        "2040-01-01T22:00:00Z",
+        "2031-01-01T22:00:00Z",
         "--publish",
     ])
     .expect_success();

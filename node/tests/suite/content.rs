@@ -100,7 +100,7 @@ fn bought_and_read(backend: Backend) {
         bytes,
         "it is theirs, also after a restart and when it is withdrawn"
     );
-    money_back(&node, &ada, &ben, id, receipt);
+    money_back(&home, &node, (&ada, &ben), id, receipt);
     node.stop();
     home.verify_clean();
     a_changed_byte_shows(&home, added["sha256"].as_str().unwrap(), bytes);
@@ -117,7 +117,7 @@ fn tipped_and_listed(node: &Node, ada: &Path, ben: &Path, id: &str) {
 }
 
 /// The author sends the money back to the balance that it came from, and the work is read no more.
-fn money_back(node: &Node, ada: &Path, ben: &Path, id: &str, receipt: &str) {
+fn money_back(home: &Home, node: &Node, (ada, ben): (&Path, &Path), id: &str, receipt: &str) {
     let stranger = run(node, ben, &["refund", receipt]);
     assert!(
         !stranger.success && stranger.stderr.contains("Only the seller"),
@@ -128,7 +128,13 @@ fn money_back(node: &Node, ada: &Path, ben: &Path, id: &str, receipt: &str) {
     assert_eq!(balance(node, ben), "4.00");
     assert_eq!(balance(node, ada), "1.00", "the tip is still hers");
     // The library is told right afterwards; each look takes a while of its own.
-    let is_closed = |_look: usize| run(node, ben, &["content", "get", id]).stderr.contains("withdrawn");
+    let again = home.path("again.wav");
+    let is_closed = |_look: usize| {
+        let got = run(node, ben, &["content", "get", id, "--out", text(&again)]);
+        // Until then it is still theirs.
+        let _none = std::fs::remove_file(&again);
+        got.stderr.contains("withdrawn")
+    };
     assert!((0..100).any(is_closed), "whoever has their money back reads no more");
 }
 

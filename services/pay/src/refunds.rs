@@ -89,6 +89,8 @@ impl Pay {
             (None, ..) => Err(PayError::Fault("a refund of nothing".to_owned())),
         };
         self.write(note).await?;
+        // The seller is told next.
+        self.wake.notify_one();
         // A dispute of the same payment may have waited for this.
         self.later.clear();
         Ok(())

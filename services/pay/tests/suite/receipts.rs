@@ -119,6 +119,7 @@ async fn the_api_describes_itself(backend: Backend) {
             "/api/checkout",
             "/api/checkout/{id}",
             "/api/connect/onboard",
+            "/api/connect/solana",
             "/api/contract",
             "/api/contract/preview",
             "/api/contract/{did}",
@@ -145,6 +146,8 @@ async fn the_api_describes_itself(backend: Backend) {
             "/api/statement",
             "/api/topup",
             "/api/webhook/{rail}",
+            "/solana/{checkout}",
+            "/solana/{checkout}/state",
         ]
     );
     assert_eq!(world.get(None, "/pay/ready").await.status, StatusCode::OK);

@@ -17,7 +17,8 @@ on_both!(
     a_payment_under_way_is_found_after_a_restart,
 );
 
-const TABLES: [&str; 3] = ["payee_addresses", "solana_records", "solana_wallets"];
+/// The tables of the rail; the sweep below fills them.
+pub(crate) const TABLES: [&str; 3] = ["payee_addresses", "solana_records", "solana_wallets"];
 
 async fn filled(backend: Backend) -> Coins {
     let coins = Coins::new(backend).await;

@@ -7,6 +7,7 @@ mod payouts;
 mod splits;
 mod wallets;
 
+pub(crate) use keeping::TABLES as SOLANA_TABLES;
 use std::sync::Arc;
 
 use axum::body::Body;
