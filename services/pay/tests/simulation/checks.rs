@@ -8,9 +8,9 @@ use imajin_pay::audit as pay_audit;
 use imajin_rails::{DisputeState, SANDBOX};
 use imajin_store::{Conn, Sealer, StoreError};
 
-use crate::bank::{Books, CARDS};
+use crate::bank::{Books, CARDS, Payment};
 use crate::node::now;
-use crate::seller::{OrderState, Shelf};
+use crate::seller::{OrderState, Shelf, WorkSale};
 use crate::world::World;
 
 diesel::table! {
@@ -27,14 +27,25 @@ diesel::table! {
 }
 diesel::table! {
     checkouts (id) {
-        id -> Text, rail -> Text, goods_id -> Text, state -> Text, price -> BigInt, rail_reference -> Nullable<Text>,
+        id -> Text, rail -> Text, goods_kind -> Text, goods_id -> Text, state -> Text, price -> BigInt, rail_reference -> Nullable<Text>,
         receipt_id -> Nullable<Text>,
     }
 }
 diesel::table! {
     rail_messages (id) {
-        id -> Text, rail -> Text, event_id -> Text, outcome -> Text, result -> Text, processed_at -> Nullable<BigInt>,
+        id -> Text, rail -> Text, event_id -> Text, outcome -> Text, amount -> BigInt, result -> Text, processed_at -> Nullable<BigInt>,
         refund_reference -> Nullable<Text>,
+    }
+}
+diesel::table! {
+    refunds (id) {
+        id -> Text, checkout_id -> Text, rail -> Text, amount -> BigInt, state -> Text, reference -> Nullable<Text>,
+    }
+}
+diesel::table! {
+    differences (scope, subject, kind, first_seen_at) {
+        scope -> Text, subject -> Text, kind -> Text, first_seen_at -> BigInt, resolved_at -> Nullable<BigInt>,
+        detail -> Text,
     }
 }
 diesel::table! {
@@ -43,6 +54,9 @@ diesel::table! {
         reversed -> Nullable<BigInt>,
     }
 }
+
+/// The rail of what a balance pays.
+const BALANCE: &str = "balance";
 
 /// What histories have met.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,6 +74,12 @@ pub(crate) struct Tally {
     pub(crate) disputes: usize,
     pub(crate) transfers: usize,
     pub(crate) requests: usize,
+    pub(crate) sales_back: usize,
+    pub(crate) refunds_failed: usize,
+    pub(crate) topups: usize,
+    pub(crate) works: usize,
+    pub(crate) tips: usize,
+    pub(crate) compared: usize,
 }
 
 impl Tally {
@@ -70,7 +90,7 @@ impl Tally {
             .for_each(|(sum, (_, more))| *sum += more);
     }
 
-    pub(crate) fn each(&self) -> [(&'static str, usize); 13] {
+    pub(crate) fn each(&self) -> [(&'static str, usize); 19] {
         [
             ("writes", self.writes),
             ("kills", self.kills),
@@ -85,10 +105,16 @@ impl Tally {
             ("disputes", self.disputes),
             ("transfers", self.transfers),
             ("requests with a key", self.requests),
+            ("refunds of sales", self.sales_back),
+            ("refunds that fail", self.refunds_failed),
+            ("top-ups", self.topups),
+            ("works out of a balance", self.works),
+            ("tips", self.tips),
+            ("reconciliations", self.compared),
         ]
     }
 
-    fn each_mut(&mut self) -> [&mut usize; 13] {
+    fn each_mut(&mut self) -> [&mut usize; 19] {
         [
             &mut self.writes,
             &mut self.kills,
@@ -103,6 +129,12 @@ impl Tally {
             &mut self.disputes,
             &mut self.transfers,
             &mut self.requests,
+            &mut self.sales_back,
+            &mut self.refunds_failed,
+            &mut self.topups,
+            &mut self.works,
+            &mut self.tips,
+            &mut self.compared,
         ]
     }
 }
@@ -112,6 +144,7 @@ impl Tally {
 struct Checkout {
     id: String,
     rail: String,
+    kind: String,
     goods: String,
     state: String,
     price: i64,
@@ -162,6 +195,7 @@ fn checkouts_all(world: &World) -> Vec<Checkout> {
             .select((
                 checkouts::id,
                 checkouts::rail,
+                checkouts::goods_kind,
                 checkouts::goods_id,
                 checkouts::state,
                 checkouts::price,
@@ -197,9 +231,14 @@ pub(crate) fn unfinished(world: &World) -> Vec<String> {
             .filter(payout_parts::state.eq("waiting"))
             .select(payout_parts::payout_id)
             .load(conn)?;
-        Ok((items, messages, holds, parts))
+        let back: Vec<String> = refunds::table
+            .filter(refunds::state.eq("waiting"))
+            .select(refunds::id)
+            .load(conn)?;
+        Ok((items, messages, holds, parts, back))
     });
-    let (items, messages, holds, parts) = rows.unwrap_or_default();
+    let (items, messages, holds, parts, back) = rows.unwrap_or_default();
+    left.extend(back.into_iter().map(|id| format!("refund {id}")));
     left.extend(items.into_iter().map(|(topic, key)| format!("{topic} of {key}")));
     left.extend(messages.into_iter().map(|id| format!("message {id}")));
     left.extend(holds.into_iter().map(|id| format!("hold {id}")));
@@ -215,14 +254,19 @@ pub(crate) fn all(world: &mut World) {
     audit(world);
     sums(world);
     let rows = checkouts_all(world);
+    let back = refunds_all(world);
     goods(world, &rows, &world.parts.seller.stock());
+    works(world, &rows, &world.parts.seller.stock());
     payments(world, &rows, &world.parts.bank.books());
+    refunds_check(world, &back, &world.parts.bank.books());
+    told(world, &rows, &back, &world.parts.seller.stock());
     transfers(world, &world.parts.bank.books());
     messages(world, &rows);
-    balances(world, &rows, world.parts.bank.books().balance());
+    balances(world, &rows, &back, &world.parts.bank.books());
+    differences_check(world, &rows, &world.parts.bank.books());
     answers(world, &rows);
     heads(world);
-    count(world, &rows);
+    count(world, &rows, &back);
 }
 
 /// No ticket without a payment, and no payment without a ticket; each of them once.
@@ -231,7 +275,7 @@ fn goods(world: &World, rows: &[Checkout], stock: &Shelf) {
     for (id, order) in &stock.orders {
         let settled: Vec<&Checkout> = rows
             .iter()
-            .filter(|row| row.goods == *id && row.state == "settled")
+            .filter(|row| row.kind == "order" && row.goods == *id && row.state == "settled")
             .collect();
         let receipts: Vec<String> = settled.iter().filter_map(|row| row.receipt.clone()).collect();
         if order.tickets.len() > 1 {
@@ -252,31 +296,184 @@ fn goods(world: &World, rows: &[Checkout], stock: &Shelf) {
     }
 }
 
-/// Each payment at the processor is settled, or went back once.
+/// A work is theirs who have a receipt for it, and nobody else's.
+fn works(world: &World, rows: &[Checkout], stock: &Shelf) {
+    let sold = stock.works.iter().filter_map(|(id, sale)| match sale {
+        WorkSale::Sold(receipt) => Some((id.to_string(), Some(receipt.clone()))),
+        WorkSale::Refused => None,
+    });
+    let settled = rows
+        .iter()
+        .filter(|row| row.kind == "content" && row.state == "settled");
+    let (sold, settled): (BTreeMap<_, _>, BTreeMap<_, _>) = (
+        sold.collect(),
+        settled.map(|row| (row.id.clone(), row.receipt.clone())).collect(),
+    );
+    if sold != settled {
+        world
+            .ether()
+            .wrong(format!("works are sold with {sold:?}, and settled with {settled:?}"));
+    }
+}
+
+/// Whether a payment at the processor was split.
+fn is_settled(rows: &[Checkout], name: &str, payment: &Payment) -> bool {
+    rows.iter().any(|row| {
+        row.state == "settled"
+            && row.rail == CARDS
+            && row.payment.as_deref() == Some(name)
+            && row.id == payment.checkout.to_string()
+    })
+}
+
+/// Each payment at the processor is settled, and then never more goes back than was paid; or it went back once.
 fn payments(world: &World, rows: &[Checkout], books: &Books) {
     for (name, payment) in &books.payments {
-        let settled = rows.iter().any(|row| {
-            row.state == "settled"
-                && row.rail == CARDS
-                && row.payment.as_deref() == Some(name)
-                && row.id == payment.checkout.to_string()
-        });
+        let settled = is_settled(rows, name, payment);
         let refunds = books.refunds.iter().filter(|refund| refund.payment == *name).count();
         let amount = payment.amount.amount.micros();
-        let lost = books
-            .dispute_of(name)
-            .is_some_and(|dispute| dispute.state == DisputeState::Lost);
+        let dispute = books.dispute_of(name).filter(|each| each.state != DisputeState::Won);
+        let disputed = dispute.map_or(0, |each| each.amount.amount.micros());
         let fits = if settled {
-            refunds == 0
+            books.refunded(name) + disputed <= amount
         } else {
-            refunds == 1 && books.refunded(name) == amount || lost
+            refunds == 1 && books.refunded(name) == amount
         };
         if !fits {
             world.ether().wrong(format!(
-                "{name}: settled {settled}, {refunds} refunds of {}",
+                "{name}: settled {settled}, {refunds} refunds of {}, {disputed} disputed",
                 books.refunded(name)
             ));
         }
+    }
+}
+
+/// The refund of a sale: its checkout, rail, amount, state and the rail's reference.
+#[derive(Debug, Clone, Queryable)]
+struct Back {
+    id: String,
+    checkout: String,
+    rail: String,
+    amount: i64,
+    state: String,
+    reference: Option<String>,
+}
+
+impl Back {
+    /// Whether the rail has taken it.
+    fn is_made(&self) -> bool {
+        matches!(self.state.as_str(), "sent" | "returned")
+    }
+}
+
+fn refunds_all(world: &World) -> Vec<Back> {
+    read(world, |conn| {
+        Ok(refunds::table
+            .order_by(refunds::id)
+            .select(refunds::all_columns)
+            .load(conn)?)
+    })
+    .unwrap_or_default()
+}
+
+/// The processor has made each refund that pay counts as made, once, and no other; and both know which did not arrive.
+fn refunds_check(world: &World, back: &[Back], books: &Books) {
+    let made = back.iter().filter(|row| row.rail == CARDS && row.is_made());
+    let mut booked: Vec<(String, i64)> = made
+        .map(|row| (row.reference.clone().unwrap_or_default(), row.amount))
+        .collect();
+    let whole: Vec<(Option<String>, i64)> = read(world, |conn| {
+        Ok(rail_messages::table
+            .filter(rail_messages::rail.eq(CARDS))
+            .filter(rail_messages::refund_reference.is_not_null())
+            .select((rail_messages::refund_reference, rail_messages::amount))
+            .load(conn)?)
+    })
+    .unwrap_or_default();
+    booked.extend(
+        whole
+            .into_iter()
+            .filter_map(|(reference, amount)| Some((reference?, amount))),
+    );
+    let mut made: Vec<(String, i64)> = books
+        .refunds
+        .iter()
+        .map(|made| (made.reference(), made.amount))
+        .collect();
+    booked.sort();
+    made.sort();
+    if booked != made {
+        world
+            .ether()
+            .wrong(format!("refunds {made:?}, and booked are {booked:?}"));
+    }
+    for row in back.iter().filter(|row| row.rail == CARDS && row.is_made()) {
+        let mut made = books.refunds.iter();
+        let failed = made.any(|made| made.failed && Some(made.reference()) == row.reference);
+        if failed != (row.state == "returned") {
+            world.ether().wrong(format!(
+                "{row:?}, and that the buyer's bank did not take it is {failed}"
+            ));
+        }
+    }
+}
+
+/// The seller has heard of each refund that was made, and of no other.
+fn told(world: &World, rows: &[Checkout], back: &[Back], stock: &Shelf) {
+    let own = |row: &&Back| {
+        let mut sold = rows
+            .iter()
+            .filter(|sold| matches!(sold.kind.as_str(), "order" | "content"));
+        sold.any(|sold| sold.id == row.checkout)
+    };
+    let mut made: Vec<(String, String)> = back
+        .iter()
+        .filter(|row| row.is_made())
+        .filter(own)
+        .map(|row| (row.id.clone(), row.checkout.clone()))
+        .collect();
+    let told = stock.returned.iter();
+    let mut told: Vec<(String, String)> = told
+        .map(|(id, told)| (id.to_string(), told.checkout.to_string()))
+        .collect();
+    made.sort();
+    told.sort();
+    if made != told {
+        world
+            .ether()
+            .wrong(format!("refunds {made:?}, and the seller was told {told:?}"));
+    }
+}
+
+/// Nothing is different between the rails and the ledger, but what has been lost to the processor's fees, and what
+/// somebody owes.
+fn differences_check(world: &World, rows: &[Checkout], books: &Books) {
+    let found: Vec<(String, String, String)> = read(world, |conn| {
+        Ok(differences::table
+            .filter(differences::resolved_at.is_null())
+            .filter(differences::kind.ne("debt_open"))
+            .order_by((differences::scope, differences::subject, differences::kind))
+            .select((differences::subject, differences::kind, differences::detail))
+            .load(conn)?)
+    })
+    .unwrap_or_default();
+    let lost = books.payments.iter();
+    let mut lost: Vec<String> = lost
+        .filter(|(name, payment)| !is_settled(rows, name, payment))
+        .map(|(name, _)| format!("payment/{name}"))
+        .collect();
+    for (subject, kind, detail) in found {
+        let expected = lost.iter().position(|name| *name == subject && kind == "fee_unbooked");
+        if let Some(place) = expected {
+            lost.remove(place);
+        } else {
+            world.ether().wrong(format!("{subject} is different: {kind}: {detail}"));
+        }
+    }
+    if !lost.is_empty() {
+        world
+            .ether()
+            .wrong(format!("nobody says that the fees of {lost:?} are lost"));
     }
 }
 
@@ -352,7 +549,10 @@ fn messages(world: &World, rows: &[Checkout]) {
             _ => ether.wrong(format!("{id} of {rail} is {result}, with the refund {refund:?}")),
         }
     }
-    let due = rows.iter().filter(|row| row.state == "settled").count();
+    let due = rows
+        .iter()
+        .filter(|row| row.state == "settled" && row.rail != BALANCE)
+        .count();
     if settled != due {
         ether.wrong(format!(
             "{due} checkouts are settled with {settled} payments, {back} went back"
@@ -361,9 +561,17 @@ fn messages(world: &World, rows: &[Checkout]) {
 }
 
 /// What the rails have is what the ledger says that they have.
-fn balances(world: &World, rows: &[Checkout], cards: i64) {
+fn balances(world: &World, rows: &[Checkout], back: &[Back], books: &Books) {
+    // Of what went back without being sold, nobody has booked the fee: the reconciliation names it.
+    let lost = books.payments.iter();
+    let lost: i64 = lost
+        .filter(|(name, payment)| !is_settled(rows, name, payment))
+        .map(|(_, payment)| payment.fee)
+        .sum();
+    let cards = books.balance() + lost;
     let test = rows.iter().filter(|row| row.state == "settled" && row.rail == SANDBOX);
-    let test: i64 = test.map(|row| row.price).sum();
+    let gone = back.iter().filter(|row| row.rail == SANDBOX && row.is_made());
+    let test = test.map(|row| row.price).sum::<i64>() - gone.map(|row| row.amount).sum::<i64>();
     for (rail, asset, has) in [(CARDS, "USD", cards), (SANDBOX, "TEST-USD", test)] {
         let sealer = Sealer::for_service(&world.parts.keyring, "pay");
         let key = AccountKey::rail(rail, asset.parse().unwrap());
@@ -379,11 +587,23 @@ fn balances(world: &World, rows: &[Checkout], cards: i64) {
 
 /// Whoever was told of something can count on it.
 fn answers(world: &World, rows: &[Checkout]) {
-    for id in world.desk.checkouts.borrow().iter() {
+    for (id, _) in world.desk.checkouts.borrow().iter() {
         if !rows.iter().any(|row| row.id == id.to_string()) {
             world
                 .ether()
                 .wrong(format!("somebody was told of checkout {id}, and there is none"));
+        }
+    }
+    for (key, id) in world
+        .desk
+        .answers
+        .borrow()
+        .iter()
+        .filter(|(key, _)| key.contains(" settle-"))
+    {
+        let mut ended = rows.iter().filter(|row| row.id == *id && row.rail == BALANCE);
+        if !ended.any(|row| matches!(row.state.as_str(), "settled" | "refunded")) {
+            world.ether().wrong(format!("{key} was answered, and {id} is not paid"));
         }
     }
     for (key, id) in world
@@ -423,7 +643,7 @@ fn heads(world: &World) {
     }
 }
 
-fn count(world: &mut World, rows: &[Checkout]) {
+fn count(world: &mut World, rows: &[Checkout], back: &[Back]) {
     let of = |state: &str| rows.iter().filter(|row| row.state == state).count();
     let tally = &mut world.tally;
     (tally.settled, tally.refunded) = (of("settled"), of("refunded"));
@@ -431,5 +651,12 @@ fn count(world: &mut World, rows: &[Checkout]) {
     let books = world.parts.bank.books();
     (tally.refunds, tally.disputes, tally.transfers) =
         (books.refunds.len(), books.disputes.len(), books.transfers.len());
+    tally.refunds_failed = books.refunds.iter().filter(|made| made.failed).count();
     tally.requests = world.desk.answers.borrow().len();
+    tally.sales_back = back.iter().filter(|row| row.is_made()).count();
+    let sold = |kind: &str| {
+        let sold = rows.iter().filter(|row| row.kind == kind && row.state == "settled");
+        sold.count()
+    };
+    (tally.topups, tally.works, tally.tips) = (sold("topup"), sold("content"), sold("tip"));
 }

@@ -11,4 +11,5 @@ mod node;
 mod people;
 mod seeds;
 mod seller;
+mod shoppers;
 mod world;

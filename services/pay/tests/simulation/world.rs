@@ -19,6 +19,7 @@ use crate::mistakes::Mistake;
 use crate::node::{Disk, Node, PUBLIC, Parts};
 use crate::people::{self, Desk, Letter};
 use crate::seller::{OrderState, Seller};
+use crate::shoppers;
 
 /// Steps in bad weather.
 const STEPS: usize = 500;
@@ -67,12 +68,13 @@ pub(crate) enum Tag {
     People,
     Drive(usize),
     Sweep(usize),
+    Compare(usize),
     Request(usize),
 }
 
 impl Tag {
     fn is_of(self, node: usize) -> bool {
-        matches!(self, Self::Drive(of) | Self::Sweep(of) | Self::Request(of) if of == node)
+        matches!(self, Self::Drive(of) | Self::Sweep(of) | Self::Compare(of) | Self::Request(of) if of == node)
     }
 }
 
@@ -96,6 +98,7 @@ enum Move {
     Start(usize),
     Drive(usize),
     Sweep(usize),
+    Compare(usize),
     Deliver,
     Again,
     Forge,
@@ -138,6 +141,9 @@ pub(crate) fn play(setting: Setting) -> Outcome {
     }
     if world.ether().wrongs().is_empty() {
         world.settle();
+    }
+    if world.ether().wrongs().is_empty() {
+        world.compare_all();
     }
     if world.ether().wrongs().is_empty() {
         checks::all(&mut world);
@@ -204,6 +210,9 @@ impl World {
                 .tasks
                 .spawn(Tag::People, people::payee(Rc::clone(&world.desk), name));
         }
+        let desk = || Rc::clone(&world.desk);
+        world.tasks.spawn(Tag::People, shoppers::refunder(desk()));
+        world.tasks.spawn(Tag::People, shoppers::latecomer(desk()));
         world
     }
 
@@ -233,13 +242,18 @@ impl World {
                 moves.push((12, Move::Sweep(number)));
             }
         }
-        if self.people < 6 {
+        if let Some(number) = self.nodes.iter().position(Option::is_some)
+            && self.tasks.count(|tag| matches!(tag, Tag::Compare(_))) == 0
+        {
+            moves.push((4, Move::Compare(number)));
+        }
+        if self.people < 8 {
             moves.push((30, Move::Person));
         }
         moves.extend([
             (60, Move::Deliver),
             (30, Move::Clock),
-            (15, Move::Bank),
+            (40, Move::Bank),
             (5, Move::Seller),
             (weather.again, Move::Again),
             (weather.forged, Move::Forge),
@@ -275,6 +289,7 @@ impl World {
             Move::Start(number) => self.start(number),
             Move::Drive(number) => self.drive(number),
             Move::Sweep(number) => self.sweep(number),
+            Move::Compare(number) => self.compare(number),
             Move::Deliver => self.deliver_some(),
             Move::Again => {
                 if let Some(letter) = dice.pick(&self.acknowledged).cloned() {
@@ -284,8 +299,12 @@ impl World {
             Move::Forge => self.forge(),
             Move::Person => {
                 self.people += 1;
-                self.tasks
-                    .spawn(Tag::People, people::buyer(Rc::clone(&self.desk), self.people));
+                let (desk, number) = (Rc::clone(&self.desk), self.people);
+                if dice.chance(300) {
+                    self.tasks.spawn(Tag::People, shoppers::reader(desk, number));
+                } else {
+                    self.tasks.spawn(Tag::People, people::buyer(desk, number));
+                }
             }
             Move::Clock => ether.pass(Span::millis(i64::try_from(dice.below(20_000)).unwrap())),
             Move::Jump => ether.pass(Span::minutes(i64::try_from(1 + dice.below(90)).unwrap())),
@@ -300,12 +319,8 @@ impl World {
     fn bank_moves(&self) {
         let goods_gone = |checkout| {
             let stock = self.parts.seller.stock();
-            let mut gone = stock
-                .orders
-                .values()
-                .filter(|order| order.state == OrderState::Fulfilled(checkout));
-            // A dispute does not walk shares that wait for an acceptance back yet.
-            gone.any(|order| order.quote.manifest.contributors.len() == 2)
+            let mut orders = stock.orders.values();
+            orders.any(|order| order.state == OrderState::Fulfilled(checkout))
         };
         self.parts.bank.something(&goods_gone);
     }
@@ -407,6 +422,26 @@ impl World {
             // What does not succeed now is tried again.
             let _tried = pay.drive().await;
         });
+    }
+
+    /// Compares the rails with the ledger.
+    fn compare(&mut self, number: usize) {
+        let Some(node) = &self.nodes[number] else { return };
+        let pay = Arc::clone(&node.pay);
+        self.tally.compared += 1;
+        self.tasks.spawn(Tag::Compare(number), async move {
+            // A rail that is away is asked again next time.
+            let _tried = pay.reconcile_now(None).await;
+        });
+    }
+
+    /// Compares everything, after everything has ended: a round that was under way first, and then a whole one.
+    fn compare_all(&mut self) {
+        for _ in 0..2 {
+            self.ether().pass(Span::hours(1));
+            self.compare(0);
+            self.rest();
+        }
     }
 
     fn sweep(&mut self, number: usize) {

@@ -19,6 +19,7 @@ use crate::PayError;
 use crate::context::Context;
 use crate::domain::checkout_find;
 use crate::domain::payout::part_find;
+use crate::domain::shares::shares_waiting;
 use crate::rows::{MessageResult, MessageRow, ShareState, WAITING};
 use crate::schema::{checkouts, contract_flows, held_shares, payout_parts, rail_messages, rail_payments};
 
@@ -197,15 +198,8 @@ fn waiting_differs(
     asset: &str,
 ) -> Result<Vec<Difference>, PayError> {
     let (kind, what, units): (_, _, Vec<i64>) = if purpose == Purpose::Pending {
-        let waiting = held_shares::table
-            .filter(held_shares::state.eq(ShareState::Waiting.as_str()))
-            .filter(held_shares::payee_did.eq_any(forms_of(owner)))
-            .filter(held_shares::asset.eq(asset));
-        (
-            Kind::PendingDiffers,
-            "Held shares",
-            waiting.select(held_shares::amount).load(conn)?,
-        )
+        let units = shares_waiting(conn, context, &forms_of(owner), asset)?;
+        (Kind::PendingDiffers, "Held shares", units)
     } else {
         let waiting = contract_flows::table
             .filter(contract_flows::waiting.ne(0))
