@@ -93,6 +93,12 @@ fn template() -> &'static [u8] {
     })
 }
 
+/// The routes before they are a process', built and described once.
+fn routes() -> &'static PayRouter {
+    static MADE: OnceLock<PayRouter> = OnceLock::new();
+    MADE.get_or_init(PayRouter::new)
+}
+
 impl Disk {
     pub(crate) fn new(backend: Backend) -> Self {
         match backend {
@@ -238,8 +244,7 @@ impl Node {
                 limits: Limits::default(),
                 error_page: None,
             };
-            static ROUTES: OnceLock<PayRouter> = OnceLock::new();
-            let routes = ROUTES.get_or_init(PayRouter::new).of(&self.pay);
+            let routes = routes().of(&self.pay);
             shell(Router::new().nest("/pay", routes.into_router()), options)
         })
     }
