@@ -327,6 +327,9 @@ impl Bank {
 
     /// A payee's bank takes nothing more.
     fn payout_fail(&self) {
+        if !self.ether.dice.chance(250) {
+            return;
+        }
         let now = self.ether.now();
         let mut books = self.books();
         let names: Vec<String> = books.accounts.keys().cloned().collect();

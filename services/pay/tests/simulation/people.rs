@@ -303,14 +303,14 @@ pub(crate) async fn payee(desk: Rc<Desk>, name: &'static str) {
     let dice = desk.ether.dice.clone();
     let country = json!({"country": "US"});
     desk.post(name, "/pay/api/connect/onboard", "onboard", &country).await;
-    for round in 0..3 {
-        dawdle(&desk, 60).await;
-        if dice.chance(500) {
+    for round in 0..6 {
+        dawdle(&desk, 15).await;
+        if dice.chance(700) {
             let body = json!({"currency": "USD"});
             desk.post(name, "/pay/api/payout", &format!("payout-{round}"), &body)
                 .await;
         }
-        if dice.chance(600) {
+        if dice.chance(400) {
             hold(&desk, name, round).await;
         }
     }

@@ -36,7 +36,7 @@ pub(crate) async fn reader(desk: Rc<Desk>, number: usize) {
         _ => desk.at_rail(&view, RailOutcome::Paid, view.price),
     }
     for round in 0..3 {
-        dawdle(&desk, 50).await;
+        dawdle(&desk, 15).await;
         let wanted = match dice.below(3) {
             0 => {
                 let to = key(if dice.chance(500) { "mira" } else { "lena" }).did();
@@ -62,7 +62,7 @@ pub(crate) async fn reader(desk: Rc<Desk>, number: usize) {
 pub(crate) async fn refunder(desk: Rc<Desk>) {
     let dice = desk.ether.dice.clone();
     for round in 0..6 {
-        dawdle(&desk, 60).await;
+        dawdle(&desk, 20).await;
         let picked = dice.pick(&desk.checkouts.borrow()).copied();
         let Some((id, price)) = picked else { continue };
         let who = if dice.chance(600) { SELLER } else { OPERATOR };
@@ -81,7 +81,7 @@ pub(crate) async fn refunder(desk: Rc<Desk>) {
 pub(crate) async fn latecomer(desk: Rc<Desk>) {
     let lena = key("lena");
     for round in 0..2 {
-        dawdle(&desk, 150).await;
+        dawdle(&desk, 50).await;
         let manifest = manifests()[1].id.clone();
         let acceptance = Acceptance::sign(&lena, lena.did(), manifest, desk.ether.now()).unwrap();
         let body = serde_json::to_value(acceptance).unwrap();

@@ -22,7 +22,7 @@ use crate::seller::{OrderState, Seller};
 use crate::shoppers;
 
 /// Steps in bad weather.
-const STEPS: usize = 500;
+const STEPS: usize = 600;
 /// Rounds of a quarter of an hour each until everything must have ended.
 const ROUNDS: usize = 8;
 /// More turns than it ever takes until nobody can go on.
@@ -253,7 +253,7 @@ impl World {
         moves.extend([
             (60, Move::Deliver),
             (30, Move::Clock),
-            (40, Move::Bank),
+            (30, Move::Bank),
             (5, Move::Seller),
             (weather.again, Move::Again),
             (weather.forged, Move::Forge),
