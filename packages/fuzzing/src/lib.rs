@@ -9,6 +9,7 @@
 //! To add a target: a module with `run` and `seeds` here, a line in [`TARGETS`], and a file of three lines with its
 //! `[[bin]]` in `fuzz/`. The test compares the two lists.
 
+mod consent;
 mod containers;
 mod did;
 mod document;
@@ -33,7 +34,12 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 20] = [
+    Target {
+        name: "consent",
+        run: consent::run,
+        seeds: consent::seeds,
+    },
     Target {
         name: "did",
         run: did::run,
