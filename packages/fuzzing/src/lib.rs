@@ -16,6 +16,7 @@ mod document;
 mod jwt;
 mod key_log;
 mod manifest;
+mod mjn;
 mod signature_headers;
 mod signed_message;
 mod work;
@@ -34,7 +35,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 21] = [
     Target {
         name: "consent",
         run: consent::run,
@@ -64,6 +65,11 @@ pub const TARGETS: [Target; 20] = [
         name: "manifest",
         run: manifest::run,
         seeds: manifest::seeds,
+    },
+    Target {
+        name: "mjn",
+        run: mjn::run,
+        seeds: mjn::seeds,
     },
     Target {
         name: "signature_headers",
