@@ -35,8 +35,8 @@ pub struct NonceUse<'a> {
     pub kept_until: Timestamp,
 }
 
-/// Where nonces are spent. An exchange of which one nonce was spent before is refused; whether its others are spent then
-/// does not matter, because it cannot be tried again.
+/// Where nonces are spent. An exchange of which one nonce was spent before is refused; whether its others are then
+/// spent does not matter, because it cannot be tried again.
 #[async_trait]
 pub trait Nonces: Send + Sync {
     /// Spends them; `false` when one was spent before.
@@ -97,9 +97,9 @@ pub struct Attribution {
 
 /// A layer for routes on which something of value is exchanged.
 ///
-/// A request gets through only signed, fresh, with the asker's consent, and once; the handler finds it as a
-/// [`VerifiedMjnRequest`] in the extensions. Every answer, also a refusal by the handler or by this layer, is signed and
-/// bound to its request, as soon as the request has a signature that can be read.
+/// A request gets through only signed, fresh, with the asker's consent, and once; the handler finds it as an
+/// `Arc<VerifiedMjnRequest>` in the extensions. Every answer, also a refusal by the handler or by this layer, is signed
+/// and bound to its request, as soon as the request has a signature that can be read.
 #[derive(Clone)]
 pub struct MjnLayer(Arc<Shared>);
 

@@ -57,8 +57,8 @@ function cover(headers) {
 
 const body = '{"query":"What is a hold?"}';
 const consent = document(ASKER, {
-  version: "1.0", consumer: ASKER.did, content: LEADER.did, intendedUse: "query", scope: sha256("What is a hold?", "hex"),
-  timestamp: "2026-03-01T00:00:00Z", nonce: "consent-0001",
+  version: "1.0", consumer: ASKER.did, content: LEADER.did, intendedUse: "query",
+  scope: sha256("What is a hold?", "hex"), timestamp: "2026-03-01T00:00:00Z", nonce: "consent-0001",
 });
 const settlement = { max_amount: "0.05", currency: "TEST-USD", means: "balance" };
 const asked = {
