@@ -17,6 +17,7 @@ mod jwt;
 mod key_log;
 mod manifest;
 mod mjn;
+mod passages;
 mod signature_headers;
 mod signed_message;
 mod work;
@@ -35,7 +36,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 22] = [
     Target {
         name: "consent",
         run: consent::run,
@@ -70,6 +71,11 @@ pub const TARGETS: [Target; 21] = [
         name: "mjn",
         run: mjn::run,
         seeds: mjn::seeds,
+    },
+    Target {
+        name: "passages",
+        run: passages::run,
+        seeds: passages::seeds,
     },
     Target {
         name: "signature_headers",
