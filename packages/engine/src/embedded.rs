@@ -16,8 +16,8 @@ impl Engine for Embedded {
         }
     }
 
-    /// Writes the quotes, numbered from 1, as long as they fit; its tokens are words. At least one is quoted, if only its
-    /// beginning fits.
+    /// Writes the quotes, numbered from 1, as long as they fit; its tokens are words. At least one is quoted, if only
+    /// its beginning fits.
     async fn answer(&self, question: &Question, output: &Output) -> Result<Answered, EngineError> {
         if question.text.len() > QUESTION_BYTES_MAX {
             return Err(EngineError::QuestionTooLong);

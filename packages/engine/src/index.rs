@@ -214,8 +214,8 @@ impl Index {
         self.entries_dead = 0;
     }
 
-    /// The passages that fit a question best, at most `count` of them, the best first; equally good ones by document and
-    /// place.
+    /// The passages that fit a question best, at most `count` of them, the best first; equally good ones by document
+    /// and place.
     pub fn search(&self, question: &str, count: usize) -> Vec<Hit> {
         let mut wanted = BTreeSet::new();
         for term in terms(question) {

@@ -33,8 +33,8 @@ pub(crate) struct Cutter {
 }
 
 impl Cutter {
-    /// Text that stands at `source`. Where both have the same bytes, each word gets its own place, else the place of all
-    /// of it.
+    /// Text that stands at `source`. Where both have the same bytes, each word gets its own place, else the place of
+    /// all of it.
     pub(crate) fn text(&mut self, text: &str, source: &Range<usize>, is_verbatim: bool) {
         for (at, character) in text.char_indices() {
             if character.is_whitespace() {

@@ -44,7 +44,7 @@ pub struct Quote {
     pub text: String,
 }
 
-/// Reads what was found from the documents themselves. Each document is read once, and must be the one that was indexed.
+/// Reads what was found from the documents themselves. Each is read once, and must be the one that was indexed.
 ///
 /// # Errors
 /// [`EngineError::Stale`] when a document is gone or has changed, [`EngineError::NothingFound`] when there are no hits,

@@ -1,5 +1,5 @@
-//! BM25 (Robertson and Zaragoza 2009, with k1 = 1.2 and b = 0.75) in integers: the same ranks on every machine, so that a
-//! signed answer can be reckoned again.
+//! BM25 (Robertson and Zaragoza 2009, with k1 = 1.2 and b = 0.75) in integers: the same ranks on every machine, so that
+//! a signed answer can be reckoned again.
 
 /// The fraction bits of a logarithm.
 const FRACTION_BITS: u32 = 16;

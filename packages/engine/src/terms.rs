@@ -28,7 +28,7 @@ pub fn terms(text: &str) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-/// Whether a character is written without a space to its neighbours: Han, Hiragana, Katakana, Thai, Lao, Khmer, Burmese.
+/// Whether a character is written without a space to its neighbours: Han, Kana, Thai, Lao, Khmer, Burmese.
 const fn is_word_alone(character: char) -> bool {
     matches!(
         character,

@@ -36,7 +36,8 @@ fn plain_text_is_cut_at_its_paragraphs() {
 #[test]
 fn markdown_is_what_a_reader_sees() {
     let source = "---\ntitle: hidden\n---\n# Holds\n\nA *hold* is **money**\nthat [waits](https://node.example/secret).\n\n\
-        - one\n- two\n\n| a | b |\n|---|---|\n| c | d |\n\n`code` &amp; more\n\n# Captures\n\nThey take it.\n\n<b>html</b>\n";
+        - one\n- two\n\n| a | b |\n|---|---|\n| c | d |\n\n`code` &amp; more\n\n\
+        # Captures\n\nThey take it.\n\n<b>html</b>\n";
     let found = texts(MediaType::Markdown, source);
     assert_eq!(
         found,
@@ -49,9 +50,11 @@ fn markdown_is_what_a_reader_sees() {
 
 #[test]
 fn html_is_what_a_reader_sees() {
-    let source = "<!doctype html><html><head><title>T</title><style>p{}</style></head><body><h1>Holds</h1><p>A <b>ho</b>ld is\
-        <br>money that&nbsp;waits &lt;here&gt;.</p><script>if (a < b) { steal() }</script><ul><li>one<li>two</ul>\
-        <svg><text>drawn</text></svg><table><tr><td>a</td><td>b</td></tr></table><!-- not --><h2>Captures</h2>take</body>";
+    let source = "<!doctype html><html><head><title>T</title><style>p{}</style></head><body>\
+        <h1>Holds</h1><p>A <b>ho</b>ld is<br>money that&nbsp;waits &lt;here&gt;.</p>\
+        <script>if (a < b) { steal() }</script><ul><li>one<li>two</ul>\
+        <svg><text>drawn</text></svg><table><tr><td>a</td><td>b</td></tr></table>\
+        <!-- not --><h2>Captures</h2>take</body>";
     let found = texts(MediaType::Html, source);
     assert_eq!(
         found,

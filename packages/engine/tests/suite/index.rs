@@ -153,7 +153,12 @@ proptest! {
     #![proptest_config(config(60))]
 
     #[test]
-    #[expect(clippy::float_arithmetic, clippy::as_conversions, clippy::cast_precision_loss, reason = "compares with the model")]
+    #[expect(
+        clippy::float_arithmetic,
+        clippy::as_conversions,
+        clippy::cast_precision_loss,
+        reason = "compares with the model"
+    )]
     fn after_any_history_the_search_is_that_of_the_formula(
         steps in prop::collection::vec((0_u8..5, prop::option::weighted(0.75, any_text())), 1..25),
         question in prop::sample::select(vec!["alpha", "beta the", "gamma delta alpha", "the", "zeta"]),
@@ -175,7 +180,8 @@ proptest! {
         let hits = index.search(question, 1_000);
         prop_assert_eq!(&hits, &rebuilt.search(question, 1_000), "a history leaves no trace");
         let expected = model(&documents, question);
-        prop_assert_eq!(hits.iter().map(key).collect::<BTreeSet<_>>(), expected.keys().cloned().collect::<BTreeSet<_>>());
+        let found: BTreeSet<_> = hits.iter().map(key).collect();
+        prop_assert_eq!(found, expected.keys().cloned().collect::<BTreeSet<_>>());
         for hit in &hits {
             let exact = expected[&key(hit)] * 65_536.0;
             prop_assert!((hit.score as f64 - exact).abs() <= exact * 0.001 + 64.0, "{} and {}", hit.score, exact);
