@@ -10,6 +10,7 @@
 //! - `router` (cargo feature `router`): a service's routes, asked in this process.
 //! - `stripe_peer` (cargo feature `stripe-peer`): a payment processor that behaves as Stripe does.
 //! - `SolanaPeer` (cargo feature `solana-peer`): a Solana node with the real virtual machine.
+//! - `OpenAiPeer` (cargo feature `openai-peer`): a language model's server without a model.
 //! - [`KnotPeer`]: a real authoritative DNS server.
 //! - `browser` (cargo feature `browser`): chromedriver and headless Chromium.
 //!
@@ -22,6 +23,8 @@ mod database;
 mod error;
 mod guard;
 mod knot;
+#[cfg(feature = "openai-peer")]
+mod openai_peer;
 #[cfg(feature = "router")]
 mod router;
 pub mod simulation;
@@ -36,6 +39,8 @@ pub use database::{Backend, Place, TestDatabase};
 pub use error::TestkitError;
 pub use guard::Guarded;
 pub use knot::KnotPeer;
+#[cfg(feature = "openai-peer")]
+pub use openai_peer::{OpenAiPeer, OpenAiQuestion, OpenAiReply};
 #[cfg(feature = "router")]
 pub use router::Answer;
 #[cfg(feature = "solana-peer")]
