@@ -22,6 +22,7 @@ mod database;
 mod error;
 mod guard;
 mod knot;
+mod pebble;
 #[cfg(feature = "router")]
 mod router;
 pub mod simulation;
@@ -36,6 +37,7 @@ pub use database::{Backend, Place, TestDatabase};
 pub use error::TestkitError;
 pub use guard::Guarded;
 pub use knot::KnotPeer;
+pub use pebble::PebblePeer;
 #[cfg(feature = "router")]
 pub use router::Answer;
 #[cfg(feature = "solana-peer")]
