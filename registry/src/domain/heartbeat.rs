@@ -153,13 +153,13 @@ pub(crate) fn node_heartbeat(conn: &mut Conn, context: &Context, beat: &Beat) ->
                 .iter()
                 .copied()
                 .filter(|address| context.dns.is_publishable(*address));
-            let wanted = publishable.collect();
+            let wanted: Vec<IpAddr> = publishable.collect();
             Some(publication::addresses_set(
                 conn,
                 context,
                 &node.node_did,
                 &node.hostname,
-                wanted,
+                &wanted,
             )?)
         }
     };

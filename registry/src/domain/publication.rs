@@ -148,7 +148,7 @@ pub(crate) fn addresses_set(
     context: &Context,
     did: &Did,
     name: &str,
-    addresses: Vec<IpAddr>,
+    addresses: &[IpAddr],
 ) -> Result<Vec<IpAddr>, RegistryError> {
     let found = name_lock(conn, context, name)?;
     let Some(row) = found.filter(|row| row.node_did == *did && row.withdrawn_at.is_none()) else {
@@ -327,10 +327,8 @@ pub(crate) fn all_unpublish(conn: &mut Conn, context: &Context, after: &str) -> 
 }
 
 /// Each address once, IPv4 first: the order in which they came means nothing.
-fn tidied(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
-    addresses
-        .iter_mut()
-        .for_each(|address| *address = address.to_canonical());
+fn tidied(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let mut addresses: Vec<IpAddr> = addresses.iter().map(IpAddr::to_canonical).collect();
     addresses.sort_unstable();
     addresses.dedup();
     addresses

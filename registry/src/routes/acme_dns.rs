@@ -91,13 +91,13 @@ pub(super) async fn acme_update(
     headers: HeaderMap,
     JsonBody(asked): JsonBody<AcmeUpdate>,
 ) -> Result<Json<AcmeUpdated>, Failure> {
-    let text = |name: &str| {
+    let header = |name: &str| {
         headers
             .get(name)
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned)
     };
-    let presented = text("x-api-user").zip(text("x-api-key"));
+    let presented = header("x-api-user").zip(header("x-api-key"));
     let (username, password) = presented.ok_or_else(|| acme_refused(RegistryError::Credentials))?;
     let presented = Presented { username, password };
     let txt = registry.challenge_set(presented, asked).await.map_err(acme_refused)?;

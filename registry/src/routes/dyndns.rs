@@ -148,7 +148,7 @@ impl Registry {
                 let row = publication::name_lock(conn, context, &name)?.ok_or(RegistryError::Credentials)?;
                 let before = row.addresses()?;
                 let merged = merged(&before, &told);
-                let after = publication::addresses_set(conn, context, &row.node_did, &name, merged)?;
+                let after = publication::addresses_set(conn, context, &row.node_did, &name, &merged)?;
                 Ok((before, after))
             })
             .await?;
