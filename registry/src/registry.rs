@@ -147,8 +147,8 @@ impl Registry {
         }
     }
 
-    /// Makes the worker look at names that were given out while nobody served the zone; returns how many. The background
-    /// task calls it when it starts.
+    /// Makes the worker look at names that were given out while nobody served the zone; returns how many. The
+    /// background task calls it when it starts.
     ///
     /// # Errors
     /// When the database does not answer.

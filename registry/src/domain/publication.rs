@@ -117,8 +117,8 @@ pub(crate) fn name_publish(
     Ok(Some(NewlyWanted { are_new: !is_theirs }))
 }
 
-/// Nothing is published about a name any more; what was there is gone for good. Returns its addresses, and whether there
-/// was anything.
+/// Nothing is published about a name any more; what was there is gone for good. Returns its addresses, if there was
+/// anything.
 pub(crate) fn name_withdraw(
     conn: &mut Conn,
     context: &Context,

@@ -100,7 +100,7 @@ impl From<RegistryError> for Word {
         ("myipv6" = Option<String>, Query, description = "an IPv6 address, or `preserve`"),
     ),
     responses(
-        (status = 200, description = "good, nochg, nohost, notfqdn or dnserr", body = String, content_type = "text/plain"),
+        (status = 200, description = "good, nochg, nohost or dnserr", body = String, content_type = "text/plain"),
         (status = 401, description = "badauth", body = String, content_type = "text/plain"),
         (status = 429, description = "abuse; see Retry-After", body = String, content_type = "text/plain"),
         (status = 503, description = "911", body = String, content_type = "text/plain"),

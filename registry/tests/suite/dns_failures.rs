@@ -55,7 +55,7 @@ impl Stepwise {
 
     async fn never(&self) {
         self.killed.notify_one();
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     }
 
     fn fault_now(&self) -> Option<Fault> {
