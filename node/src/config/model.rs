@@ -307,4 +307,5 @@ provider = "none"
 ttl_seconds = 60
 private_addresses = false
 key_algorithm = "hmac-sha256"
+api_url = "https://api.cloudflare.com/client/v4"
 "#;
