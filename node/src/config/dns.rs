@@ -9,13 +9,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use imajin_dns::{Cloudflare, CloudflareSettings, DnsProvider, NameError, Rfc2136, Rfc2136Settings, TsigKey, Zone};
 use imajin_kernel::Env;
-use imajin_registry::DnsSettings;
+use imajin_registry::{DnsSettings, RegistryConfig};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
-use super::ConfigError;
 use super::rails::{contradiction, secret};
+use super::{ConfigError, RegistryServiceConfig};
 
 /// How long the provider may take for one exchange.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -65,6 +65,19 @@ pub enum DnsChoice {
 
 /// Secrets are in these keys.
 pub(super) const SECRET_KEYS: [&str; 2] = ["registry_service.dns.key_secret", "registry_service.dns.api_token"];
+
+impl RegistryServiceConfig {
+    /// What the registry is started with.
+    ///
+    /// # Errors
+    /// As [`RegistryDnsSettings::resolve`].
+    pub fn resolve(&self, env: &Env) -> Result<RegistryConfig, ConfigError> {
+        Ok(RegistryConfig {
+            zone: self.zone.clone(),
+            dns: self.dns.resolve(&self.zone, env)?,
+        })
+    }
+}
 
 impl RegistryDnsSettings {
     /// What the registry publishes names with.
