@@ -12,12 +12,16 @@
 //! - `SolanaPeer` (cargo feature `solana-peer`): a Solana node with the real virtual machine.
 //! - `OpenAiPeer` (cargo feature `openai-peer`): a language model's server without a model.
 //! - [`KnotPeer`]: a real authoritative DNS server.
+//! - [`PebblePeer`]: a real certificate authority.
+//! - `CloudflarePeer` (cargo feature `cloudflare-peer`): a hoster of zones.
 //! - `browser` (cargo feature `browser`): chromedriver and headless Chromium.
 //!
 //! The `imajin-testkit` binary starts one Postgres server for a whole run of tests.
 
 #[cfg(feature = "browser")]
 pub mod browser;
+#[cfg(feature = "cloudflare-peer")]
+mod cloudflare_peer;
 mod cluster;
 mod database;
 mod error;
@@ -25,6 +29,7 @@ mod guard;
 mod knot;
 #[cfg(feature = "openai-peer")]
 mod openai_peer;
+mod pebble;
 #[cfg(feature = "router")]
 mod router;
 pub mod simulation;
@@ -34,6 +39,8 @@ mod stamp;
 #[cfg(feature = "stripe-peer")]
 pub mod stripe_peer;
 
+#[cfg(feature = "cloudflare-peer")]
+pub use cloudflare_peer::{CloudflareFault, CloudflarePeer};
 pub use cluster::{Cluster, ClusterOptions, POSTGRES_URL_VARIABLE, postgres};
 pub use database::{Backend, Place, TestDatabase};
 pub use error::TestkitError;
@@ -41,6 +48,7 @@ pub use guard::Guarded;
 pub use knot::KnotPeer;
 #[cfg(feature = "openai-peer")]
 pub use openai_peer::{OpenAiPeer, OpenAiQuestion, OpenAiReply};
+pub use pebble::PebblePeer;
 #[cfg(feature = "router")]
 pub use router::Answer;
 #[cfg(feature = "solana-peer")]
