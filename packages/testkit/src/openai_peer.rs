@@ -1,8 +1,8 @@
 //! A language model's server on loopback that speaks the chat completions of `OpenAI`, as far as the node uses them.
 //!
 //! It has no model: a test says what it answers and how it misbehaves. It streams word by word, counts tokens as words,
-//! keeps what it was asked, and notices when whoever asked goes away. It does not imitate tools, images, several choices
-//! or log probabilities.
+//! keeps what it was asked, and notices when whoever asked goes away. It does not imitate tools, images, several
+//! choices or log probabilities.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -22,7 +22,8 @@ const STREAM: &str = concat!(
     ": comment\n\nevent: message\ndata: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n",
     "data:{\"choices\":[{\"delta\":{\"content\":\"Café \"},\"finish_reason\":null}],\"usage\":null}\r\n\r\n",
     "data: {\"id\":1,\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}\n\n",
-    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2,\"total_tokens\":9}}\n\ndata: [DONE]\n",
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":2,\"total_tokens\":9}}\n\n",
+    "data: [DONE]\n",
 );
 
 #[test]
