@@ -31,8 +31,8 @@ async fn answer(Shared(broker): Shared<Broker>, method: Method, uri: Uri, header
     drop(state);
     match fault {
         Some(BrokerFault::LostAfter) => {
-            let broken = futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("the line is dead")) });
-            return Response::new(Body::from_stream(broken));
+            let cut = futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("the line is dead")) });
+            return Response::new(Body::from_stream(cut));
         }
         Some(BrokerFault::OtherAmount) => lie(&mut said),
         Some(BrokerFault::Silent) => said = json!({"redemptions": []}),
