@@ -65,7 +65,7 @@ pub(crate) struct Brokers {
 
 impl Brokers {
     pub(crate) fn new(config: &BrokersConfig, env: &Env, keyring: &Keyring, public: &Url) -> Result<Self, Problem> {
-        let issuers = config.trusted.iter().map(|url| issuer_text(url));
+        let issuers = config.trusted.iter().map(issuer_text);
         let host = public.host_str().unwrap_or_default();
         let audience = public
             .port()

@@ -19,6 +19,7 @@ use super::distribute::{Contracts, Flows, flow_changes, release_command};
 use super::plan::Split;
 use super::receipt::{legs_of, releases_of};
 use super::sale::share_returned;
+use super::visa::unpaid_receipts;
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::{CaptureState, ReceiptRow, ShareOutcome, ShareRow, ShareState, json_text};
@@ -72,15 +73,6 @@ fn waiting_lock(conn: &mut Conn, context: &Context, key: ShareKey) -> Result<Opt
     .optional()?;
     let row = row.map(|row| row.intact(&context.sealer)).transpose()?;
     Ok(row.filter(|row| row.is(ShareState::Waiting)))
-}
-
-/// The receipts whose money a broker has promised and not paid: their shares wait for that first.
-macro_rules! unpaid_receipts {
-    () => {
-        visa_captures::table
-            .filter(visa_captures::state.eq(CaptureState::Owed.as_str()))
-            .select(visa_captures::receipt_id)
-    };
 }
 
 /// The shares of payees that wait for a manifest to be accepted, and for nothing else; for all manifests, if none is

@@ -27,6 +27,16 @@ pub(crate) const VISA: &str = "visa";
 /// The outbox topic of promises that their broker has not made good.
 pub(crate) const VISA_REDEEM: &str = "visa_redeem";
 
+/// The receipts whose money a broker has promised and not paid: their shares wait for that first.
+macro_rules! unpaid_receipts {
+    () => {
+        visa_captures::table
+            .filter(visa_captures::state.eq(CaptureState::Owed.as_str()))
+            .select(visa_captures::receipt_id)
+    };
+}
+pub(crate) use unpaid_receipts;
+
 /// What the worker asks a broker about.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -215,16 +225,17 @@ pub(crate) fn pledges_of(id: CheckoutId, credits: &[Movement]) -> Vec<PledgeRow>
     sums.into_iter().map(row).collect()
 }
 
-/// The command that sets shares aside; none of nothing.
-pub(crate) fn pledge_command(id: CheckoutId, pledges: &[PledgeRow]) -> Result<Option<Command>, PayError> {
-    if pledges.is_empty() {
+/// The command that sets the shares of a payment by visa aside; none of any other, and of nothing.
+pub(crate) fn pledge_command(row: &CheckoutRow, credits: &[Movement]) -> Result<Option<Command>, PayError> {
+    let (id, pledges) = (row.id, pledges_of(row.id, credits));
+    if row.rail != VISA || pledges.is_empty() {
         return Ok(None);
     }
     Ok(Some(Command::Post(Posting {
         key: CaptureRow::pledge_key(id),
         kind: EntryKind::Pledge,
         reference: id.to_string(),
-        movements: pledge_movements(pledges, -1)?,
+        movements: pledge_movements(&pledges, -1)?,
     })))
 }
 
