@@ -105,7 +105,7 @@ impl World {
             seller: SellerClient::local(seller.clone()),
             config,
         };
-        let pay = Pay::start(deps).await.unwrap();
+        let pay = Box::pin(Pay::start(deps)).await.unwrap();
         let nested = Router::new().nest("/pay", pay.routes().into_router());
         let options = ShellOptions {
             env: env.clone(),
