@@ -28,7 +28,7 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// How long the driver may take for one command. It has no bound of its own below ten minutes, and a renderer that
 /// stalls keeps it for all of them.
-const COMMAND_MAX: Duration = Duration::from_mins(1);
+const COMMAND_MAX: Duration = Duration::from_secs(60);
 
 /// A browser with a fresh profile. It is gone when this value is dropped, or when this process ends in whatever way.
 #[derive(Debug)]
@@ -140,8 +140,8 @@ impl Browser {
     /// # Errors
     /// When there is none.
     pub async fn text(&self, css: &str) -> Result<String, TestkitError> {
-        let script = "const found = document.querySelector(arguments[0]);
-            return found && (found.innerText ?? found.textContent);";
+        let script = "const found = document.querySelector(arguments[0]);\
+                      return found && (found.innerText ?? found.textContent);";
         let text = self.client.execute(script, vec![json!(css)]);
         match self.answer("read", css, text).await? {
             Value::String(text) => Ok(text),
