@@ -1,7 +1,7 @@
 //! What the tests of every crate share: databases of both kinds, and a real browser.
 //!
-//! Nothing here is part of the product. It knows no service and no crate above `imajin_kernel`, so that every
-//! crate, the store included, can use it in its own tests.
+//! Nothing here is part of the product. It knows no service, and but for the broker no crate above `imajin_kernel`, so
+//! that every crate, the store included, can use it in its own tests.
 //!
 //! - [`TestDatabase`]: a database of its own for one test, on SQLite or on Postgres, gone afterwards.
 //! - [`Cluster`]: a private Postgres server, and [`postgres()`], the one that the tests of a run share.
@@ -9,6 +9,7 @@
 //! - [`simulation`]: dice, tasks and a trace, for histories that one seed decides.
 //! - `router` (cargo feature `router`): a service's routes, asked in this process.
 //! - `stripe_peer` (cargo feature `stripe-peer`): a payment processor that behaves as Stripe does.
+//! - `broker_peer` (cargo feature `broker-peer`): a broker between nodes.
 //! - `SolanaPeer` (cargo feature `solana-peer`): a Solana node with the real virtual machine.
 //! - `OpenAiPeer` (cargo feature `openai-peer`): a language model's server without a model.
 //! - [`KnotPeer`]: a real authoritative DNS server.
@@ -18,6 +19,8 @@
 //!
 //! The `imajin-testkit` binary starts one Postgres server for a whole run of tests.
 
+#[cfg(feature = "broker-peer")]
+pub mod broker_peer;
 #[cfg(feature = "browser")]
 pub mod browser;
 #[cfg(feature = "cloudflare-peer")]
