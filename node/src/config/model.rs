@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::RailsSettings;
+use super::{RailsSettings, RegistryDnsSettings};
 
 /// The services that this program can run, each with its port on the seeds' port map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -122,6 +122,8 @@ pub struct Config {
     pub fees: FeesConfig,
     /// Payment rails.
     pub rails: RailsSettings,
+    /// The brokers whose visas pay here.
+    pub brokers: BrokersSettings,
     /// Reservations.
     pub events: EventsConfig,
     /// The library of manifests.
@@ -215,6 +217,14 @@ pub struct FeesConfig {
     pub preset: String,
 }
 
+/// The brokers whose visas pay here.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokersSettings {
+    /// Their addresses, exactly as their visas name them: `https://broker.example/broker`.
+    pub trusted: Vec<Url>,
+}
+
 /// Reservations.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -249,6 +259,8 @@ pub struct RegistryAgentConfig {
 pub struct RegistryServiceConfig {
     /// The DNS zone beneath which names are given out.
     pub zone: String,
+    /// Who serves that zone.
+    pub dns: RegistryDnsSettings,
 }
 
 /// The defaults, in the form of the file that an operator would write.
@@ -288,6 +300,9 @@ api_url = "https://api.stripe.com"
 price_microlamports = 10000
 payout_limits = {}
 
+[brokers]
+trusted = []
+
 [events]
 hold_seconds = 900
 
@@ -299,4 +314,11 @@ heartbeat_seconds = 3600
 
 [registry_service]
 zone = "nodes.localhost"
+
+[registry_service.dns]
+provider = "none"
+ttl_seconds = 60
+private_addresses = false
+key_algorithm = "hmac-sha256"
+api_url = "https://api.cloudflare.com/client/v4"
 "#;

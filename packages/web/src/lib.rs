@@ -27,6 +27,7 @@ mod service;
 mod signed;
 mod signers;
 mod site;
+mod streaming;
 mod trust;
 
 /// What the expansion of [`service_api!`] refers to.
@@ -45,7 +46,7 @@ pub use description::Description;
 pub use extract::{JsonBody, PathParams, QueryParams, SignedBody, Viewer};
 pub use failure::{Failure, ProblemDocument, status_of};
 pub use forward::Forwarder;
-pub use guard::{GuardError, GuardedAnswer, GuardedClient, Reach};
+pub use guard::{GuardError, GuardedAnswer, GuardedClient, Reach, is_public};
 pub use internal::{InternalAccess, internal_listener_router, internal_route};
 pub use layers::{ErrorPage, ShellOptions, shell};
 pub use limits::{Limits, PeerAddress};
@@ -57,3 +58,4 @@ pub use service::{Readiness, ServiceRoutes};
 pub use signed::{Asker, SignedBytes};
 pub use signers::{SignerAsked, SignerError, SignerKeys};
 pub use site::{CallerKeys, Custody, Identities, PublicBase, RowProof, SessionView, Site, Tier, Verified};
+pub use streaming::StreamedResponse;

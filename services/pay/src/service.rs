@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use utoipa::ToSchema;
 
+use crate::brokers::Brokers;
 use crate::context::Context;
 use crate::domain::solana::RecordKeeper;
 use crate::domain::{self, message};
@@ -53,6 +54,7 @@ pub struct Pay {
     pub(crate) sandbox: Arc<SandboxRail>,
     pub(crate) solana: Option<Arc<dyn SolanaDesk>>,
     pub(crate) wallets: WalletCalls,
+    pub(crate) brokers: Brokers,
     pub(crate) settler: Settler,
     /// Messages that could not be processed yet.
     pub(crate) later: Later,
@@ -108,6 +110,7 @@ impl Pay {
         };
         let rails = Rails::new(&config.rails, sandbox.clone(), solana.clone(), &env);
         let rails = rails.map_err(|error| Problem::invalid(format!("{error}.")))?.with(more);
+        let brokers = Brokers::new(&config.brokers, &env, &keyring, &site.public.0)?;
         let config = Arc::new(config);
         let splits = Arc::default();
         let context = Context {
@@ -131,6 +134,7 @@ impl Pay {
             solana,
             settler,
             wallets: WalletCalls::default(),
+            brokers,
             later: Later::default(),
             wake,
             ended,

@@ -224,6 +224,9 @@ impl Bank {
     pub(crate) fn wind_up(&self) {
         self.fee_settle(true);
         self.dispute_close(true);
+        if self.ether.dice.chance(300) {
+            self.refund_fail();
+        }
     }
 
     fn fee_settle(&self, all: bool) {

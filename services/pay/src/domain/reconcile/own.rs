@@ -20,8 +20,8 @@ use crate::context::Context;
 use crate::domain::checkout_find;
 use crate::domain::payout::part_find;
 use crate::domain::shares::shares_waiting;
-use crate::rows::{MessageResult, MessageRow, ShareState, WAITING};
-use crate::schema::{checkouts, contract_flows, held_shares, payout_parts, rail_messages, rail_payments};
+use crate::rows::{MessageResult, MessageRow, PLEDGE_OPEN, ShareState, WAITING};
+use crate::schema::{checkouts, contract_flows, held_shares, payout_parts, pledges, rail_messages, rail_payments};
 
 /// How long goods may take to be handed over and split.
 const DELIVERY_WAIT: Span = Span::hours(1);
@@ -199,7 +199,11 @@ fn waiting_differs(
 ) -> Result<Vec<Difference>, PayError> {
     let (kind, what, units): (_, _, Vec<i64>) = if purpose == Purpose::Pending {
         let units = shares_waiting(conn, context, &forms_of(owner), asset)?;
-        (Kind::PendingDiffers, "Held shares", units)
+        (
+            Kind::PendingDiffers,
+            "Held shares, and those of promises that no broker has paid,",
+            units,
+        )
     } else {
         let waiting = contract_flows::table
             .filter(contract_flows::waiting.ne(0))
@@ -208,7 +212,16 @@ fn waiting_differs(
         let units = waiting.select(contract_flows::waiting).load(conn)?;
         (Kind::AccruedDiffers, "What waits for minimums", units)
     };
-    let sum = units.into_iter().fold(0_i64, i64::saturating_add);
+    let promised: Vec<i64> = if purpose == Purpose::Pending {
+        let open = pledges::table
+            .filter(pledges::state.eq(PLEDGE_OPEN))
+            .filter(pledges::did.eq_any(forms_of(owner)))
+            .filter(pledges::asset.eq(asset));
+        open.select(pledges::units).load(conn)?
+    } else {
+        Vec::new()
+    };
+    let sum = units.into_iter().chain(promised).fold(0_i64, i64::saturating_add);
     let balance = balance_of(conn, context, purpose, owner, asset)?.unwrap_or(0);
     if balance == sum {
         return Ok(Vec::new());
