@@ -151,8 +151,8 @@ impl Registry {
         }
     }
 
-    /// Signs the directory anew when something in it has changed; returns how many entries did. The background task calls
-    /// it.
+    /// Signs the directory anew when something in it has changed; returns how many entries did. The background task
+    /// calls it.
     ///
     /// # Errors
     /// When the database does not answer, or another process has signed in this moment.

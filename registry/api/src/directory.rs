@@ -1,8 +1,8 @@
 //! The directory of nodes as one signed, numbered document, which any mirror can hand out and anybody can check.
 //!
 //! An entry has the number of the head in which it changed last. A head is signed by the registry and has a root over
-//! all entries, so a page of what changed since a number, added to a copy of that number, can be checked as a whole. Who
-//! shows two different heads of one number lies, and both heads together prove it.
+//! all entries, so a page of what changed since a number, added to a copy of that number, can be checked as a whole.
+//! Who shows two different heads of one number lies, and both heads together prove it.
 
 use std::collections::BTreeMap;
 

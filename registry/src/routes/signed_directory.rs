@@ -20,8 +20,8 @@ pub(super) struct DirectoryQuery {
 
 /// The whole directory as this registry has signed it, or what has changed since a number.
 ///
-/// Entries come in the order of the heads in which they changed. The head of the last page is signed over all entries, so
-/// whoever has all pages, from here or from any mirror, can check them; whoever is shown another head with the same
+/// Entries come in the order of the heads in which they changed. The head of the last page is signed over all entries,
+/// so whoever has all pages, from here or from any mirror, can check them; whoever is shown another head with the same
 /// number has the proof that the registry lies.
 #[utoipa::path(
     get, path = "/api/directory", tag = "directory",
