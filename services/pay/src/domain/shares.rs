@@ -23,7 +23,7 @@ use super::visa::unpaid_receipts;
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::{CaptureState, ReceiptRow, ShareOutcome, ShareRow, ShareState, json_text};
-use crate::schema::{held_shares, receipts, reversals, visa_captures};
+use crate::schema::{held_shares, receipts, visa_captures};
 
 /// Names a held share: the receipt, and which of its legs.
 pub(crate) type ShareKey = (ReceiptId, i64);
@@ -187,43 +187,9 @@ fn accepted_before(conn: &mut Conn, row: &ShareRow) -> Result<bool, PayError> {
     Ok(released > 0)
 }
 
-fn receipt_of(conn: &mut Conn, context: &Context, id: ReceiptId) -> Result<ReceiptBody, PayError> {
+pub(super) fn receipt_of(conn: &mut Conn, context: &Context, id: ReceiptId) -> Result<ReceiptBody, PayError> {
     let row: ReceiptRow = receipts::table.find(id).select(ReceiptRow::as_select()).first(conn)?;
     Ok(row.intact(&context.sealer)?.message()?.payload)
-}
-
-/// What waits for somebody: of each share, what did not go back to the buyer while it waited.
-pub(crate) fn shares_waiting(
-    conn: &mut Conn,
-    context: &Context,
-    payees: &[String],
-    asset: &str,
-) -> Result<Vec<i64>, PayError> {
-    let waiting = || {
-        held_shares::table
-            .filter(held_shares::state.eq(ShareState::Waiting.as_str()))
-            .filter(held_shares::payee_did.eq_any(payees.to_vec()))
-            .filter(held_shares::asset.eq(asset))
-    };
-    let sent_back = || {
-        receipts::table
-            .filter(receipts::checkout_id.eq_any(reversals::table.select(reversals::checkout_id)))
-            .select(receipts::id)
-    };
-    let mut units: Vec<i64> = waiting()
-        .filter(held_shares::receipt_id.ne_all(sent_back()))
-        .select(held_shares::amount)
-        .load(conn)?;
-    let parts: Vec<(ReceiptId, i64, i64)> = waiting()
-        .filter(held_shares::receipt_id.eq_any(sent_back()))
-        .select((held_shares::receipt_id, held_shares::leg, held_shares::amount))
-        .load(conn)?;
-    for (receipt, leg, amount) in parts {
-        let body = receipt_of(conn, context, receipt)?;
-        let returned = share_returned(conn, context, &body, leg)?;
-        units.push(amount.saturating_sub(returned));
-    }
-    Ok(units)
 }
 
 /// A release that is prepared: everything that does not need the transaction.

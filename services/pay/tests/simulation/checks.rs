@@ -8,6 +8,7 @@ use imajin_pay::audit as pay_audit;
 use imajin_rails::{DisputeState, SANDBOX};
 use imajin_store::{Conn, Sealer, StoreError};
 
+use crate::back::{self, Back, differences_check, refunds_all, refunds_check, told};
 use crate::bank::{Books, CARDS, Payment};
 use crate::node::now;
 use crate::seller::{OrderState, Shelf, WorkSale};
@@ -38,17 +39,6 @@ diesel::table! {
     }
 }
 diesel::table! {
-    refunds (id) {
-        id -> Text, checkout_id -> Text, rail -> Text, amount -> BigInt, state -> Text, reference -> Nullable<Text>,
-    }
-}
-diesel::table! {
-    differences (scope, subject, kind, first_seen_at) {
-        scope -> Text, subject -> Text, kind -> Text, first_seen_at -> BigInt, resolved_at -> Nullable<BigInt>,
-        detail -> Text,
-    }
-}
-diesel::table! {
     payout_parts (payout_id, part) {
         payout_id -> Text, part -> BigInt, payment -> Text, amount -> BigInt, state -> Text,
         reversed -> Nullable<BigInt>,
@@ -58,93 +48,12 @@ diesel::table! {
 /// The rail of what a balance pays.
 const BALANCE: &str = "balance";
 
-/// What histories have met.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Tally {
-    pub(crate) writes: usize,
-    pub(crate) kills: usize,
-    pub(crate) cuts: usize,
-    pub(crate) write_cuts: usize,
-    pub(crate) forged: usize,
-    pub(crate) settled: usize,
-    pub(crate) refunded: usize,
-    pub(crate) expired: usize,
-    pub(crate) cancelled: usize,
-    pub(crate) refunds: usize,
-    pub(crate) disputes: usize,
-    pub(crate) transfers: usize,
-    pub(crate) requests: usize,
-    pub(crate) sales_back: usize,
-    pub(crate) refunds_failed: usize,
-    pub(crate) topups: usize,
-    pub(crate) works: usize,
-    pub(crate) tips: usize,
-    pub(crate) compared: usize,
-}
-
-impl Tally {
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.each_mut()
-            .into_iter()
-            .zip(other.each())
-            .for_each(|(sum, (_, more))| *sum += more);
-    }
-
-    pub(crate) fn each(&self) -> [(&'static str, usize); 19] {
-        [
-            ("writes", self.writes),
-            ("kills", self.kills),
-            ("power cuts", self.cuts),
-            ("cuts at a write", self.write_cuts),
-            ("forged messages", self.forged),
-            ("settled", self.settled),
-            ("refunded", self.refunded),
-            ("expired", self.expired),
-            ("cancelled", self.cancelled),
-            ("refunds by cards", self.refunds),
-            ("disputes", self.disputes),
-            ("transfers", self.transfers),
-            ("requests with a key", self.requests),
-            ("refunds of sales", self.sales_back),
-            ("refunds that fail", self.refunds_failed),
-            ("top-ups", self.topups),
-            ("works out of a balance", self.works),
-            ("tips", self.tips),
-            ("reconciliations", self.compared),
-        ]
-    }
-
-    fn each_mut(&mut self) -> [&mut usize; 19] {
-        [
-            &mut self.writes,
-            &mut self.kills,
-            &mut self.cuts,
-            &mut self.write_cuts,
-            &mut self.forged,
-            &mut self.settled,
-            &mut self.refunded,
-            &mut self.expired,
-            &mut self.cancelled,
-            &mut self.refunds,
-            &mut self.disputes,
-            &mut self.transfers,
-            &mut self.requests,
-            &mut self.sales_back,
-            &mut self.refunds_failed,
-            &mut self.topups,
-            &mut self.works,
-            &mut self.tips,
-            &mut self.compared,
-        ]
-    }
-}
-
 /// A checkout: its rail, goods, state, price, and payment.
 #[derive(Debug, Clone, Queryable)]
-struct Checkout {
-    id: String,
+pub(crate) struct Checkout {
+    pub(crate) id: String,
     rail: String,
-    kind: String,
+    pub(crate) kind: String,
     goods: String,
     state: String,
     price: i64,
@@ -152,7 +61,7 @@ struct Checkout {
     receipt: Option<String>,
 }
 
-fn read<T: Send + 'static>(
+pub(crate) fn read<T: Send + 'static>(
     world: &World,
     read: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
 ) -> Option<T> {
@@ -231,9 +140,9 @@ pub(crate) fn unfinished(world: &World) -> Vec<String> {
             .filter(payout_parts::state.eq("waiting"))
             .select(payout_parts::payout_id)
             .load(conn)?;
-        let back: Vec<String> = refunds::table
-            .filter(refunds::state.eq("waiting"))
-            .select(refunds::id)
+        let back: Vec<String> = back::refunds::table
+            .filter(back::refunds::state.eq("waiting"))
+            .select(back::refunds::id)
             .load(conn)?;
         Ok((items, messages, holds, parts, back))
     });
@@ -317,7 +226,7 @@ fn works(world: &World, rows: &[Checkout], stock: &Shelf) {
 }
 
 /// Whether a payment at the processor was split.
-fn is_settled(rows: &[Checkout], name: &str, payment: &Payment) -> bool {
+pub(crate) fn is_settled(rows: &[Checkout], name: &str, payment: &Payment) -> bool {
     rows.iter().any(|row| {
         row.state == "settled"
             && row.rail == CARDS
@@ -345,135 +254,6 @@ fn payments(world: &World, rows: &[Checkout], books: &Books) {
                 books.refunded(name)
             ));
         }
-    }
-}
-
-/// The refund of a sale: its checkout, rail, amount, state and the rail's reference.
-#[derive(Debug, Clone, Queryable)]
-struct Back {
-    id: String,
-    checkout: String,
-    rail: String,
-    amount: i64,
-    state: String,
-    reference: Option<String>,
-}
-
-impl Back {
-    /// Whether the rail has taken it.
-    fn is_made(&self) -> bool {
-        matches!(self.state.as_str(), "sent" | "returned")
-    }
-}
-
-fn refunds_all(world: &World) -> Vec<Back> {
-    read(world, |conn| {
-        Ok(refunds::table
-            .order_by(refunds::id)
-            .select(refunds::all_columns)
-            .load(conn)?)
-    })
-    .unwrap_or_default()
-}
-
-/// The processor has made each refund that pay counts as made, once, and no other; and both know which did not arrive.
-fn refunds_check(world: &World, back: &[Back], books: &Books) {
-    let made = back.iter().filter(|row| row.rail == CARDS && row.is_made());
-    let mut booked: Vec<(String, i64)> = made
-        .map(|row| (row.reference.clone().unwrap_or_default(), row.amount))
-        .collect();
-    let whole: Vec<(Option<String>, i64)> = read(world, |conn| {
-        Ok(rail_messages::table
-            .filter(rail_messages::rail.eq(CARDS))
-            .filter(rail_messages::refund_reference.is_not_null())
-            .select((rail_messages::refund_reference, rail_messages::amount))
-            .load(conn)?)
-    })
-    .unwrap_or_default();
-    booked.extend(
-        whole
-            .into_iter()
-            .filter_map(|(reference, amount)| Some((reference?, amount))),
-    );
-    let mut made: Vec<(String, i64)> = books
-        .refunds
-        .iter()
-        .map(|made| (made.reference(), made.amount))
-        .collect();
-    booked.sort();
-    made.sort();
-    if booked != made {
-        world
-            .ether()
-            .wrong(format!("refunds {made:?}, and booked are {booked:?}"));
-    }
-    for row in back.iter().filter(|row| row.rail == CARDS && row.is_made()) {
-        let mut made = books.refunds.iter();
-        let failed = made.any(|made| made.failed && Some(made.reference()) == row.reference);
-        if failed != (row.state == "returned") {
-            world.ether().wrong(format!(
-                "{row:?}, and that the buyer's bank did not take it is {failed}"
-            ));
-        }
-    }
-}
-
-/// The seller has heard of each refund that was made, and of no other.
-fn told(world: &World, rows: &[Checkout], back: &[Back], stock: &Shelf) {
-    let own = |row: &&Back| {
-        let mut sold = rows
-            .iter()
-            .filter(|sold| matches!(sold.kind.as_str(), "order" | "content"));
-        sold.any(|sold| sold.id == row.checkout)
-    };
-    let mut made: Vec<(String, String)> = back
-        .iter()
-        .filter(|row| row.is_made())
-        .filter(own)
-        .map(|row| (row.id.clone(), row.checkout.clone()))
-        .collect();
-    let told = stock.returned.iter();
-    let mut told: Vec<(String, String)> = told
-        .map(|(id, told)| (id.to_string(), told.checkout.to_string()))
-        .collect();
-    made.sort();
-    told.sort();
-    if made != told {
-        world
-            .ether()
-            .wrong(format!("refunds {made:?}, and the seller was told {told:?}"));
-    }
-}
-
-/// Nothing is different between the rails and the ledger, but what has been lost to the processor's fees, and what
-/// somebody owes.
-fn differences_check(world: &World, rows: &[Checkout], books: &Books) {
-    let found: Vec<(String, String, String)> = read(world, |conn| {
-        Ok(differences::table
-            .filter(differences::resolved_at.is_null())
-            .filter(differences::kind.ne("debt_open"))
-            .order_by((differences::scope, differences::subject, differences::kind))
-            .select((differences::subject, differences::kind, differences::detail))
-            .load(conn)?)
-    })
-    .unwrap_or_default();
-    let lost = books.payments.iter();
-    let mut lost: Vec<String> = lost
-        .filter(|(name, payment)| !is_settled(rows, name, payment))
-        .map(|(name, _)| format!("payment/{name}"))
-        .collect();
-    for (subject, kind, detail) in found {
-        let expected = lost.iter().position(|name| *name == subject && kind == "fee_unbooked");
-        if let Some(place) = expected {
-            lost.remove(place);
-        } else {
-            world.ether().wrong(format!("{subject} is different: {kind}: {detail}"));
-        }
-    }
-    if !lost.is_empty() {
-        world
-            .ether()
-            .wrong(format!("nobody says that the fees of {lost:?} are lost"));
     }
 }
 

@@ -2,8 +2,8 @@
 
 use imajin_testkit::Backend;
 
-use crate::checks::Tally;
 use crate::mistakes::Mistake;
+use crate::tally::Tally;
 use crate::world::{Outcome, Setting, WriteCut, play};
 
 /// One seed, with its trace.

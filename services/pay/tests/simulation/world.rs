@@ -13,21 +13,17 @@ use imajin_testkit::Backend;
 use imajin_testkit::simulation::Tasks;
 
 use crate::bank::{Bank, CARDS};
-use crate::checks::{self, Tally};
+use crate::checks;
 use crate::ether::Ether;
 use crate::mistakes::Mistake;
 use crate::node::{Disk, Node, PUBLIC, Parts};
 use crate::people::{self, Desk, Letter};
 use crate::seller::{OrderState, Seller};
 use crate::shoppers;
+use crate::tally::Tally;
 
 /// Steps in bad weather.
 const STEPS: usize = 600;
-/// Rounds of a quarter of an hour each until everything must have ended.
-const ROUNDS: usize = 8;
-/// More turns than it ever takes until nobody can go on.
-const TURNS_MAX: usize = 20_000;
-
 /// How a history is made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting {
@@ -122,7 +118,7 @@ pub(crate) struct World {
     pub(crate) acknowledged: Vec<Letter>,
     pub(crate) acks: Rc<RefCell<Vec<String>>>,
     people: usize,
-    mistake: Option<Mistake>,
+    pub(crate) mistake: Option<Mistake>,
     cut_at: Option<(usize, WriteCut)>,
     pub(crate) tally: Tally,
 }
@@ -405,7 +401,7 @@ impl World {
         }
     }
 
-    fn write_with(&mut self, number: usize, fate: Fate) {
+    pub(crate) fn write_with(&mut self, number: usize, fate: Fate) {
         let Some(node) = &self.nodes[number] else { return };
         let length = node.stepper.step(1 + self.ether().dice.below(4), fate);
         self.ether().say(&format!("node {number}: {length} writes {fate:?}"));
@@ -415,7 +411,7 @@ impl World {
         }
     }
 
-    fn drive(&mut self, number: usize) {
+    pub(crate) fn drive(&mut self, number: usize) {
         let Some(node) = &self.nodes[number] else { return };
         let pay = Arc::clone(&node.pay);
         self.tasks.spawn(Tag::Drive(number), async move {
@@ -425,7 +421,7 @@ impl World {
     }
 
     /// Compares the rails with the ledger.
-    fn compare(&mut self, number: usize) {
+    pub(crate) fn compare(&mut self, number: usize) {
         let Some(node) = &self.nodes[number] else { return };
         let pay = Arc::clone(&node.pay);
         self.tally.compared += 1;
@@ -435,16 +431,7 @@ impl World {
         });
     }
 
-    /// Compares everything, after everything has ended: a round that was under way first, and then a whole one.
-    fn compare_all(&mut self) {
-        for _ in 0..2 {
-            self.ether().pass(Span::hours(1));
-            self.compare(0);
-            self.rest();
-        }
-    }
-
-    fn sweep(&mut self, number: usize) {
+    pub(crate) fn sweep(&mut self, number: usize) {
         let Some(node) = &self.nodes[number] else { return };
         let pay = Arc::clone(&node.pay);
         let cleans = self.ether().dice.chance(250);
@@ -457,7 +444,7 @@ impl World {
     }
 
     /// Gives what the people ask for to a node that is up.
-    fn asks_take(&mut self) {
+    pub(crate) fn asks_take(&mut self) {
         let asks = self.desk.asks.take();
         for ask in asks {
             let up: Vec<usize> = (0..self.nodes.len())
@@ -470,62 +457,5 @@ impl World {
                 self.tasks.spawn(Tag::Request(*number), ask(node));
             }
         }
-    }
-
-    /// The weather is good again, and time passes: everything must come to its end.
-    fn settle(&mut self) {
-        self.ether().calm();
-        for number in 0..self.nodes.len() {
-            if self.nodes[number].is_none() {
-                self.start(number);
-            }
-        }
-        self.rest();
-        for round in 0..ROUNDS {
-            self.parts.bank.wind_up();
-            self.parts.seller.sweep();
-            self.ether().pass(Span::minutes(16));
-            for number in 0..self.nodes.len() {
-                if self.mistake != Some(Mistake::WorkerSleeps) {
-                    self.drive(number);
-                }
-                self.sweep(number);
-            }
-            self.rest();
-            if round > 1 && checks::unfinished(self).is_empty() {
-                return;
-            }
-        }
-        for what in checks::unfinished(self) {
-            self.ether().wrong(format!("it has not ended: {what}"));
-        }
-    }
-
-    /// Goes on until nobody can.
-    fn rest(&mut self) {
-        for _ in 0..TURNS_MAX {
-            if !self.ether().wrongs().is_empty() {
-                return;
-            }
-            let ready = self.tasks.ready();
-            let busy = |node: &Option<Node>| node.as_ref().is_some_and(|node| node.stepper.waiting() > 0);
-            if let Some(task) = self.ether().dice.pick(&ready).copied() {
-                self.tasks.poll(task);
-            } else if let Some(number) = self.nodes.iter().position(busy) {
-                self.write_with(number, Fate::Kept);
-            } else {
-                self.letters_collect();
-                let letters = self.desk.letters.borrow().clone();
-                if letters.is_empty() {
-                    return;
-                }
-                for letter in &letters {
-                    self.deliver(letter, Span::seconds(0));
-                }
-            }
-            self.asks_take();
-            self.acks_take();
-        }
-        self.ether().wrong("it does not come to rest".to_owned());
     }
 }

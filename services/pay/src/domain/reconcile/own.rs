@@ -19,7 +19,7 @@ use crate::PayError;
 use crate::context::Context;
 use crate::domain::checkout_find;
 use crate::domain::payout::part_find;
-use crate::domain::shares::shares_waiting;
+use crate::domain::share_list::shares_waiting;
 use crate::rows::{MessageResult, MessageRow, PLEDGE_OPEN, ShareState, WAITING};
 use crate::schema::{checkouts, contract_flows, held_shares, payout_parts, pledges, rail_messages, rail_payments};
 
