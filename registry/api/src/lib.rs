@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use attestation::{DocumentError, Health, Heartbeat, NodeAttestation, Unsigned};
-pub use registration::{Registration, Registrations};
+pub use registration::{Registration, Registrations, UpgradeNotice};
 
 service_api! {
     /// What other services may ask of the registry.

@@ -1,5 +1,6 @@
 //! The public routes, beneath the service's prefix.
 
+mod address;
 mod builds;
 mod directory;
 mod heartbeat;
@@ -19,6 +20,7 @@ pub(crate) fn routes(registry: &Arc<Registry>) -> ServiceRoutes {
     let router = OpenApiRouter::new()
         .routes(routes!(register::node_register))
         .routes(routes!(heartbeat::node_heartbeat))
+        .routes(routes!(address::node_address))
         .routes(routes!(directory::node_lookup))
         .routes(routes!(directory::node_list, directory::node_list_head))
         .routes(routes!(directory::stats))
