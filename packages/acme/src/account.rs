@@ -193,13 +193,16 @@ async fn prove(order: &mut Order, kind: ChallengeKind) -> Result<(), AcmeError> 
     }
     match order.poll_ready(&PATIENCE).await {
         Ok(OrderStatus::Ready | OrderStatus::Valid | OrderStatus::Processing) => Ok(()),
-        Ok(OrderStatus::Invalid | OrderStatus::Pending) => Err(failure(order).await),
-        Err(error) => Err(error.into()),
+        Ok(OrderStatus::Invalid | OrderStatus::Pending) => {
+            let refused = || AcmeError::Refused("the order was not accepted".to_owned());
+            Err(failure(order).await.unwrap_or_else(refused))
+        }
+        Err(error) => Err(failure(order).await.unwrap_or_else(|| error.into())),
     }
 }
 
 /// Which name could not be proven, and why.
-async fn failure(order: &mut Order) -> AcmeError {
+async fn failure(order: &mut Order) -> Option<AcmeError> {
     let mut authorizations = order.authorizations();
     while let Some(Ok(mut authorization)) = authorizations.next().await {
         let name = authorization.identifier().to_string();
@@ -209,10 +212,10 @@ async fn failure(order: &mut Order) -> AcmeError {
         let error = state.challenges.iter().find_map(|challenge| challenge.error.as_ref());
         if let Some(problem) = error {
             let why = problem_text(problem);
-            return AcmeError::NotProven { name, why };
+            return Some(AcmeError::NotProven { name, why });
         }
     }
-    AcmeError::Refused("the order was not accepted".to_owned())
+    None
 }
 
 async fn finish(order: &mut Order, names: &[String]) -> Result<Issued, AcmeError> {
