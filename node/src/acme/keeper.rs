@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{AcmeConfig, AcmeStore, CertificateStatus, DnsAccounts};
+use crate::agent::RegistryLink;
 use crate::data_dir::DataDirError;
 use crate::tls::{ShownCertificate, TlsError};
 
@@ -32,6 +33,8 @@ pub struct KeeperParts {
     pub store: AcmeStore,
     /// The passwords for the records of the node's names.
     pub accounts: DnsAccounts,
+    /// Asks registries for new ones.
+    pub link: RegistryLink,
     /// The names that registries gave.
     pub registrations: Arc<dyn Registrations>,
     /// Asks the authority.
@@ -187,7 +190,7 @@ impl CertificateKeeper {
         let issued = match kind {
             ChallengeKind::Http01 => self.issue(names, &self.parts.http01).await?,
             ChallengeKind::Dns01 => {
-                let account = self.dns_account(first)?;
+                let account = self.dns_account(first).await?;
                 let solver = AcmeDns::new(self.parts.endpoint_http.clone(), account);
                 self.issue(names, &solver).await?
             }
@@ -217,15 +220,23 @@ impl CertificateKeeper {
         Ok(account)
     }
 
-    fn dns_account(&self, hostname: &str) -> Result<DnsAccount, KeepError> {
+    async fn dns_account(&self, hostname: &str) -> Result<DnsAccount, KeepError> {
         if let Some(configured) = &self.parts.config.dns {
             let account = configured.account(hostname);
             return account.map_err(|error| AcmeError::NotPublished(error).into());
         }
-        let known = self.parts.accounts.find(hostname)?;
-        known.ok_or_else(|| {
-            let text = format!("no registry has given this node what it needs to prove {hostname}");
-            AcmeError::NotPublished(text).into()
-        })
+        if let Some(known) = self.parts.accounts.find(hostname)? {
+            return Ok(known);
+        }
+        let mut given = self.parts.registrations.registrations().into_iter();
+        let registration = given.find(|known| known.subdomain.as_deref() == Some(hostname));
+        let refused = |text: String| KeepError::from(AcmeError::NotPublished(text));
+        let registration = registration.ok_or_else(|| {
+            refused(format!(
+                "no registry has given this node the name {hostname}: set `tls.acme.dns`"
+            ))
+        })?;
+        let asked = self.parts.link.credentials(&registration.registry).await;
+        asked.map_err(|problem| refused(problem.detail))
     }
 }

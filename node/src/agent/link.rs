@@ -4,7 +4,9 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use imajin_acme::DnsAccount;
 use imajin_did::{Did, Keyring};
 use imajin_kernel::{Code, Env, Problem, Span, Timestamp};
-use imajin_registry_api::{Heartbeat, NodeAttestation, Registration};
+use imajin_registry_api::{
+    CREDENTIALS_PURPOSE, CredentialsRequest, Heartbeat, NodeAttestation, Registration, Unsigned,
+};
 use imajin_web::{HttpAnswer, HttpClient, Readiness};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -142,6 +144,26 @@ impl RegistryLink {
             witness,
             ..wanted.clone()
         })
+    }
+
+    /// Asks for what changes the records of the node's name; what it had before ends. For names that were registered
+    /// before the registry gave it.
+    ///
+    /// # Errors
+    /// What the registry says, or that it cannot be reached.
+    pub async fn credentials(&self, registry: &Url) -> Result<DnsAccount, Problem> {
+        let request = CredentialsRequest {
+            node_id: self.keyring.node_did().clone(),
+            purpose: CREDENTIALS_PURPOSE.to_owned(),
+            timestamp: self.env.now().as_millis(),
+            signature: None,
+        };
+        let signed = request.sign(self.keyring.node_key());
+        let signed = signed.map_err(|error| Problem::new(error.code(), error.to_string()))?;
+        let account: DnsAccount = self.post(registry, "api/node/credentials", &signed).await?;
+        let kept = self.accounts.keep(account.clone());
+        kept.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+        Ok(account)
     }
 
     /// The key of the node that runs a registry. One that stands alone has none, and witnesses nothing.

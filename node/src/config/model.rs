@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::RailsSettings;
+use super::{RailsSettings, RegistryDnsSettings};
 use crate::acme::AcmeConfig;
 use crate::agent::AddressSource;
 
@@ -270,6 +270,8 @@ impl RegistryAgentConfig {
 pub struct RegistryServiceConfig {
     /// The DNS zone beneath which names are given out.
     pub zone: String,
+    /// Who serves that zone.
+    pub dns: RegistryDnsSettings,
 }
 
 /// The defaults, in the form of the file that an operator would write.
@@ -327,4 +329,10 @@ address = "auto"
 
 [registry_service]
 zone = "nodes.localhost"
+
+[registry_service.dns]
+provider = "none"
+ttl_seconds = 60
+private_addresses = false
+key_algorithm = "hmac-sha256"
 "#;

@@ -383,12 +383,17 @@ impl Common<'_> {
             };
             return Ok((None, client));
         };
+        let registry = &self.config.registry_service;
         let deps = RegistryDeps {
             site: self.site.clone(),
             keyring: self.keyring.clone(),
             db,
             config: RegistryConfig {
-                zone: self.config.registry_service.zone.clone(),
+                zone: registry.zone.clone(),
+                dns: registry
+                    .dns
+                    .resolve(&registry.zone, &self.site.env)
+                    .map_err(|error| StartError::Configuration(error.to_string()))?,
             },
         };
         let registry = Registry::start(deps).await.map_err(failed(ServiceName::Registry))?;

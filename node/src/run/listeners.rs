@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{PublicAddress, Services, StartError, gateway, pages};
 use crate::acme::{AcmeStore, CertificateKeeper, DnsAccounts, KeeperParts};
-use crate::agent::{AgentState, operator_http, registry_http};
+use crate::agent::{AgentState, NodeFacts, RegistryLink, operator_http, registry_http};
 use crate::config::{Config, ServiceName, TlsChoice};
 use crate::data_dir::DataDir;
 use crate::tls::{Certificate, certificate_generate, certificate_issued, certificate_load};
@@ -166,14 +166,25 @@ impl Bound {
         let (Some(authority), Some(certificate)) = (&self.authority, &self.certificate) else {
             return Ok(None);
         };
+        let accounts = DnsAccounts::new(data, keyring, env);
+        let registry = registry_http(config)?;
+        let facts = NodeFacts::of_this_process(Vec::new(), env.now());
         Ok(Some(CertificateKeeper::new(KeeperParts {
             config: config.tls.acme.clone(),
             public: self.public.url().clone(),
             store: authority.store.clone(),
-            accounts: DnsAccounts::new(data, keyring, env),
+            link: RegistryLink::new(
+                registry.clone(),
+                keyring.clone(),
+                env.clone(),
+                facts,
+                Vec::new(),
+                accounts.clone(),
+            ),
+            accounts,
             registrations: Arc::new(AgentState::new(data)),
             authority_http: operator_http(config.tls.acme.ca.as_deref(), "tls.acme.ca")?,
-            endpoint_http: registry_http(config)?,
+            endpoint_http: registry,
             http01: authority.http01.clone(),
             shown: Arc::clone(&certificate.shown),
             env: env.clone(),

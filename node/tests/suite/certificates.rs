@@ -10,7 +10,7 @@ use imajin_acme::Http01;
 use imajin_dns::{Change, DnsProvider, RecordSet, Records, Rfc2136, Rfc2136Settings, TsigAlgorithm, TsigKey, Zone};
 use imajin_kernel::{Env, ManualClock, Span, Timestamp};
 use imajin_node::acme::{AcmeStore, CertificateKeeper, CertificateStatus, DnsAccounts, KeeperParts};
-use imajin_node::agent::{AgentState, operator_http};
+use imajin_node::agent::{AgentState, NodeFacts, RegistryLink, operator_http};
 use imajin_node::config::{Overrides, load};
 use imajin_node::data_dir::DataDir;
 use imajin_node::tls::{Certificate, certificate_generate, certificate_issued};
@@ -65,7 +65,7 @@ impl World {
         let (http01, stop) = (Http01::default(), CancellationToken::new());
         let port_80 = listen(http01.router(), TlsMode::Off, &stop).await.port();
         Self {
-            pebble: PebblePeer::start(knot.address(), port_80).unwrap(),
+            pebble: PebblePeer::start_asking(knot.address(), port_80).unwrap(),
             _knot: knot,
             http01,
             _guard: stop.clone().drop_guard(),
@@ -87,7 +87,7 @@ impl Subject {
         let mut overrides = Overrides::default();
         overrides.set("public_url", Some(public_url));
         overrides.set("tls.acme.challenge", Some("http-01"));
-        overrides.set("tls.acme.directory", Some(world.pebble.directory()));
+        overrides.set("tls.acme.directory", Some(world.pebble.directory_url()));
         let config = load(data.path(), &overrides).unwrap().config;
         let store = AcmeStore::new(data, &keyring, env);
         let certificate = match store.certificate(&config.tls.acme.directory).unwrap() {
@@ -99,9 +99,17 @@ impl Subject {
         let keeper = CertificateKeeper::new(KeeperParts {
             public: config.public_url.clone().unwrap(),
             store,
+            link: RegistryLink::new(
+                operator_http(None, "registry.ca").unwrap(),
+                keyring.clone(),
+                env.clone(),
+                NodeFacts::of_this_process(Vec::new(), env.now()),
+                Vec::new(),
+                DnsAccounts::new(data, &keyring, env),
+            ),
             accounts: DnsAccounts::new(data, &keyring, env),
             registrations: Arc::new(AgentState::new(data)),
-            authority_http: operator_http(Some(&world.pebble.ca_path()), "tls.acme.ca").unwrap(),
+            authority_http: operator_http(Some(world.pebble.certificate()), "tls.acme.ca").unwrap(),
             endpoint_http: operator_http(None, "registry.ca").unwrap(),
             http01: world.http01.clone(),
             shown: certificate.shown,
@@ -138,7 +146,7 @@ impl Subject {
 }
 
 async fn root_of(pebble: &PebblePeer) -> Vec<u8> {
-    let http = operator_http(Some(&pebble.ca_path()), "ca").unwrap();
+    let http = operator_http(Some(pebble.certificate()), "ca").unwrap();
     let url = pebble.root_url().parse().unwrap();
     let answer = http.send(http::Method::GET, url, http::HeaderMap::new(), Vec::new());
     answer.await.unwrap().body.to_vec()

@@ -11,7 +11,6 @@
 //! - `stripe_peer` (cargo feature `stripe-peer`): a payment processor that behaves as Stripe does.
 //! - `SolanaPeer` (cargo feature `solana-peer`): a Solana node with the real virtual machine.
 //! - [`KnotPeer`]: a real authoritative DNS server.
-//! - `PebblePeer` (cargo feature `pebble-peer`): a real certificate authority that speaks ACME.
 //! - `browser` (cargo feature `browser`): chromedriver and headless Chromium.
 //!
 //! The `imajin-testkit` binary starts one Postgres server for a whole run of tests.
@@ -23,7 +22,6 @@ mod database;
 mod error;
 mod guard;
 mod knot;
-#[cfg(feature = "pebble-peer")]
 mod pebble;
 #[cfg(feature = "router")]
 mod router;
@@ -39,7 +37,6 @@ pub use database::{Backend, Place, TestDatabase};
 pub use error::TestkitError;
 pub use guard::Guarded;
 pub use knot::KnotPeer;
-#[cfg(feature = "pebble-peer")]
 pub use pebble::PebblePeer;
 #[cfg(feature = "router")]
 pub use router::Answer;

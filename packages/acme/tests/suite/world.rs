@@ -108,10 +108,10 @@ impl World {
         let router = Router::new().route("/acme/update", axum::routing::post(update));
         let endpoint = listen(router.with_state(endpoint), &stop).await;
         let port_80 = listen(http01.router(), &stop).await.port();
-        let pebble = PebblePeer::start(knot.address(), port_80).unwrap();
-        let own = std::fs::read(pebble.ca_path()).unwrap();
+        let pebble = PebblePeer::start_asking(knot.address(), port_80).unwrap();
+        let own = std::fs::read(pebble.certificate()).unwrap();
         let authority = Authority {
-            directory: pebble.directory().parse().unwrap(),
+            directory: pebble.directory_url().parse().unwrap(),
             http: HttpClient::new(TIMEOUT, Some(&own)).unwrap(),
             contact: Some("mailto:operator@nodes.example".to_owned()),
         };
