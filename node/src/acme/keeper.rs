@@ -16,7 +16,7 @@ use crate::data_dir::DataDirError;
 use crate::tls::{ShownCertificate, TlsError};
 
 /// How often the keeper looks whether something is due.
-const TICK: Duration = Duration::from_secs(5);
+const TICK: Duration = Duration::from_secs(1);
 
 /// Authorities count failures: they are retried after a minute, then twice as long each time, up to half a day.
 const RETRY_FIRST: Span = Span::minutes(1);

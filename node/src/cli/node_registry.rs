@@ -193,14 +193,12 @@ fn certificate_text(certificate: &CertificateStatus) -> String {
     let until = certificate
         .not_after
         .map_or_else(|| "none yet".to_owned(), |at| format!("good until {at}"));
-    let mut text = format!("certificate for {}: {until}", certificate.names.join(", "));
-    if let Some(at) = certificate.renew_at {
-        text.push_str(&format!(", renewed at {at}"));
-    }
-    if let Some(error) = &certificate.last_error {
-        text.push_str(&format!("; last failure: {error}"));
-    }
-    text
+    let renewed = certificate.renew_at.map(|at| format!("renewed at {at}"));
+    let failure = certificate.last_error.as_ref();
+    let failure = failure.map(|error| format!("last failure: {error}"));
+    let first = format!("certificate for {}: {until}", certificate.names.join(", "));
+    let parts: Vec<String> = [first].into_iter().chain(renewed).chain(failure).collect();
+    parts.join("; ")
 }
 
 fn registration_text(registration: &Registration) -> String {
@@ -211,24 +209,25 @@ fn registration_text(registration: &Registration) -> String {
         .expires_at
         .map_or_else(|| "not yet registered".to_owned(), |at| format!("until {at}"));
     let addresses: Vec<String> = registration.addresses.iter().map(ToString::to_string).collect();
-    let mut text = format!(
+    let first = format!(
         "{} at {}: {until}, build {}; last heartbeat {heard}",
         registration.subdomain.as_deref().unwrap_or(&registration.hostname),
         registration.registry,
         registration.build_standing()
     );
-    if !addresses.is_empty() {
-        text.push_str(&format!("; reached at {}", addresses.join(", ")));
-    }
-    if let Some(upgrade) = &registration.upgrade {
-        text.push_str(&format!(
-            "; asks for version {}: {}",
-            upgrade.target_version, upgrade.reason
-        ));
-    }
-    if let Some(error) = &registration.last_error {
+    let reached = (!addresses.is_empty()).then(|| format!("reached at {}", addresses.join(", ")));
+    let upgrade = registration.upgrade.as_ref();
+    let upgrade = upgrade.map(|asked| format!("asks for version {}: {}", asked.target_version, asked.reason));
+    let failure = registration.last_error.as_ref();
+    let failure = failure.map(|error| {
         let next = registration.next_attempt_at;
-        text.push_str(&format!("; last failure: {error} Next attempt: {next}"));
-    }
-    text
+        format!("last failure: {error} Next attempt: {next}")
+    });
+    let parts: Vec<String> = [first]
+        .into_iter()
+        .chain(reached)
+        .chain(upgrade)
+        .chain(failure)
+        .collect();
+    parts.join("; ")
 }

@@ -49,6 +49,26 @@ async fn bind_one(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Star
     Ok((socket, bound))
 }
 
+async fn authority_bind(
+    data: &DataDir,
+    config: &Config,
+    keyring: &Keyring,
+    env: &Env,
+) -> Result<Option<Authority>, StartError> {
+    let Some(kind) = config.tls.acme.kind() else {
+        return Ok(None);
+    };
+    let socket = match kind {
+        ChallengeKind::Http01 => Some(bind_one(config.tls.acme.http_listen).await?.0),
+        ChallengeKind::Dns01 => None,
+    };
+    Ok(Some(Authority {
+        store: AcmeStore::new(data, keyring, env),
+        http01: Http01::default(),
+        socket,
+    }))
+}
+
 pub(super) async fn bind(data: &DataDir, config: &Config, keyring: &Keyring, env: &Env) -> Result<Bound, StartError> {
     let (main, address) = bind_one(config.listen).await?;
     let https = match config.tls.mode {
@@ -62,22 +82,7 @@ pub(super) async fn bind(data: &DataDir, config: &Config, keyring: &Keyring, env
     let public = PublicAddress::of(config, address, https).ok_or_else(|| {
         StartError::Configuration("no public URL can be made from the listen address: set `public_url`".to_owned())
     })?;
-    let authority = match config.tls.acme.kind() {
-        None => None,
-        Some(kind) => {
-            let is_asked_here = kind == ChallengeKind::Http01;
-            let socket = if is_asked_here {
-                Some(bind_one(config.tls.acme.http_listen).await?.0)
-            } else {
-                None
-            };
-            Some(Authority {
-                store: AcmeStore::new(data, keyring, env),
-                http01: Http01::default(),
-                socket,
-            })
-        }
-    };
+    let authority = authority_bind(data, config, keyring, env).await?;
     let certified = authority
         .as_ref()
         .and_then(|one| one.certificate(&config.tls.acme.directory));

@@ -18,6 +18,7 @@ mod browser_profile;
 mod browser_visitor;
 mod cards;
 mod certificates;
+mod certificates_dns;
 mod claim;
 mod cli;
 mod coins;
