@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use imajin_dns::{DnsProvider, Rfc2136, Rfc2136Settings, TsigKey, Zone};
+use imajin_dns::{Cloudflare, CloudflareSettings, DnsProvider, NameError, Rfc2136, Rfc2136Settings, TsigKey, Zone};
 use imajin_kernel::Env;
-use imajin_registry::DnsSettings;
+use imajin_registry::{DnsSettings, RegistryConfig};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use url::Url;
 
-use super::ConfigError;
 use super::rails::{contradiction, secret};
+use super::{ConfigError, RegistryServiceConfig};
 
 /// How long the provider may take for one exchange.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,7 +25,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 #[serde(deny_unknown_fields)]
 pub struct RegistryDnsSettings {
     /// `none`: names are given out and not published; `rfc2136`: a server that takes updates signed with TSIG, such as
-    /// Knot, BIND or `PowerDNS`.
+    /// Knot, BIND or `PowerDNS`; `cloudflare`: a zone at that hoster.
     pub provider: DnsChoice,
     /// For how long others may remember an address, in seconds.
     pub ttl_seconds: u32,
@@ -40,6 +41,14 @@ pub struct RegistryDnsSettings {
     pub key_secret: Option<SecretString>,
     /// A file with the secret in it, instead.
     pub key_secret_file: Option<PathBuf>,
+    /// `cloudflare`: the identifier of the zone.
+    pub zone_id: Option<String>,
+    /// `cloudflare`: a token that may edit the DNS of that zone.
+    pub api_token: Option<SecretString>,
+    /// A file with the token in it, instead.
+    pub api_token_file: Option<PathBuf>,
+    /// `cloudflare`: where its API is.
+    pub api_url: Url,
 }
 
 /// Who serves the registry's zone.
@@ -50,10 +59,25 @@ pub enum DnsChoice {
     None,
     /// A server that takes signed updates.
     Rfc2136,
+    /// Cloudflare.
+    Cloudflare,
 }
 
 /// Secrets are in these keys.
-pub(super) const SECRET_KEYS: [&str; 1] = ["registry_service.dns.key_secret"];
+pub(super) const SECRET_KEYS: [&str; 2] = ["registry_service.dns.key_secret", "registry_service.dns.api_token"];
+
+impl RegistryServiceConfig {
+    /// What the registry is started with.
+    ///
+    /// # Errors
+    /// As [`RegistryDnsSettings::resolve`].
+    pub fn resolve(&self, env: &Env) -> Result<RegistryConfig, ConfigError> {
+        Ok(RegistryConfig {
+            zone: self.zone.clone(),
+            dns: self.dns.resolve(&self.zone, env)?,
+        })
+    }
+}
 
 impl RegistryDnsSettings {
     /// What the registry publishes names with.
@@ -64,6 +88,7 @@ impl RegistryDnsSettings {
         let provider: Arc<dyn DnsProvider> = match self.provider {
             DnsChoice::None => return Ok(None),
             DnsChoice::Rfc2136 => Arc::new(self.rfc2136(zone, env)?),
+            DnsChoice::Cloudflare => Arc::new(self.cloudflare(zone)?),
         };
         Ok(Some(DnsSettings {
             provider,
@@ -73,8 +98,6 @@ impl RegistryDnsSettings {
     }
 
     fn rfc2136(&self, zone: &str, env: &Env) -> Result<Rfc2136, ConfigError> {
-        let wrong =
-            |key: &str, error: &dyn std::fmt::Display| contradiction(format!("`registry_service.{key}`: {error}"));
         let missing = |key: &str| wrong(key, &"it is needed for the provider `rfc2136`");
         let secret = secret(
             "registry_service.dns.key_secret",
@@ -100,6 +123,32 @@ impl RegistryDnsSettings {
         };
         Ok(Rfc2136::new(settings, env.clone()))
     }
+
+    fn cloudflare(&self, zone: &str) -> Result<Cloudflare, ConfigError> {
+        let missing = |key: &str| wrong(key, &"it is needed for the provider `cloudflare`");
+        let token = secret(
+            "registry_service.dns.api_token",
+            self.api_token.as_ref(),
+            self.api_token_file.as_deref(),
+        )?;
+        let token = token.ok_or_else(|| missing("dns.api_token"))?;
+        let zone_id = self.zone_id.clone().ok_or_else(|| missing("dns.zone_id"))?;
+        if !zone_id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(wrong("dns.zone_id", &"it has letters and digits only"));
+        }
+        let settings = CloudflareSettings {
+            api_url: self.api_url.clone(),
+            zone_id,
+            zone: zone.parse().map_err(|error: NameError| wrong("zone", &error))?,
+            token: token.expose_secret().trim().into(),
+            timeout: TIMEOUT,
+        };
+        Cloudflare::new(settings).map_err(|problem| wrong("dns.provider", &problem))
+    }
+}
+
+fn wrong(key: &str, error: &dyn std::fmt::Display) -> ConfigError {
+    contradiction(format!("`registry_service.{key}`: {error}"))
 }
 
 #[cfg(test)]
@@ -137,5 +186,20 @@ mod tests {
             let error = resolved(&kept.join("\n")).unwrap_err();
             assert!(error.contains(&format!("`registry_service.dns.{line}`")), "{error}");
         }
+    }
+
+    #[test]
+    fn a_zone_at_a_hoster_is_a_provider() {
+        let text = format!(
+            "[registry_service]\nzone = \"nodes.example\"\n[registry_service.dns]\nprovider = \"cloudflare\"\n\
+             zone_id = \"023e105f\"\napi_token = \"{SECRET}\"\n"
+        );
+        assert_eq!(resolved(&text).unwrap().unwrap().provider.name(), "cloudflare");
+        for line in ["zone_id", "api_token"] {
+            let kept: Vec<&str> = text.lines().filter(|text| !text.starts_with(line)).collect();
+            let error = resolved(&kept.join("\n")).unwrap_err();
+            assert!(error.contains(&format!("`registry_service.dns.{line}`")), "{error}");
+        }
+        assert!(resolved(&text.replace("023e105f", "a/../b")).is_err());
     }
 }

@@ -124,6 +124,8 @@ pub struct Config {
     pub fees: FeesConfig,
     /// Payment rails.
     pub rails: RailsSettings,
+    /// The brokers whose visas pay here.
+    pub brokers: BrokersSettings,
     /// Reservations.
     pub events: EventsConfig,
     /// The library of manifests.
@@ -217,6 +219,14 @@ pub struct OidcConfig {
 pub struct FeesConfig {
     /// `none` or `mjn`.
     pub preset: String,
+}
+
+/// The brokers whose visas pay here.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokersSettings {
+    /// Their addresses, exactly as their visas name them: `https://broker.example/broker`.
+    pub trusted: Vec<Url>,
 }
 
 /// Reservations.
@@ -317,6 +327,9 @@ api_url = "https://api.stripe.com"
 price_microlamports = 10000
 payout_limits = {}
 
+[brokers]
+trusted = []
+
 [events]
 hold_seconds = 900
 
@@ -335,4 +348,5 @@ provider = "none"
 ttl_seconds = 60
 private_addresses = false
 key_algorithm = "hmac-sha256"
+api_url = "https://api.cloudflare.com/client/v4"
 "#;

@@ -8,13 +8,13 @@ use imajin_events::{Events, EventsConfig, EventsDeps};
 use imajin_events_api::EventsClient;
 use imajin_fair::plan::FeeSchedule;
 use imajin_kernel::{Env, Problem, Span};
-use imajin_pay::{Pay, PayConfig, PayDeps};
+use imajin_pay::{BrokersConfig, Pay, PayConfig, PayDeps};
 use imajin_pay_api::{PayClient, SellerClient};
 use imajin_profile::Profile;
 use imajin_profile_api::ProfileClient;
 use imajin_publisher::Publisher;
 use imajin_publisher_api::{KeeperClient, PublisherClient};
-use imajin_registry::{Registry, RegistryConfig, RegistryDeps};
+use imajin_registry::{Registry, RegistryDeps};
 use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
 use imajin_web::{Readiness, RpcClient, RpcConfig, ServiceRoutes, Site};
@@ -296,6 +296,8 @@ async fn start_auth(
         witnesses: witnesses(config, agent),
         profiles: Some(ProfilesClient::local(profiles.clone())),
         options: AuthOptions {
+            node_name: config.node_name.clone(),
+            test_money: config.rails.is_test(&public.base().0)?,
             dynamic_clients: config.oidc.dynamic_clients,
             reach: reach(config),
         },
@@ -340,6 +342,11 @@ impl Common<'_> {
             config: PayConfig {
                 fees,
                 rails,
+                brokers: BrokersConfig {
+                    trusted: self.config.brokers.trusted.clone(),
+                    reach: reach(self.config),
+                    test_money: self.config.dev,
+                },
                 node_name: self.config.node_name.clone(),
                 ..PayConfig::default()
             },
@@ -383,18 +390,12 @@ impl Common<'_> {
             };
             return Ok((None, client));
         };
-        let registry = &self.config.registry_service;
+        let config = self.config.registry_service.resolve(&self.site.env);
         let deps = RegistryDeps {
             site: self.site.clone(),
             keyring: self.keyring.clone(),
             db,
-            config: RegistryConfig {
-                zone: registry.zone.clone(),
-                dns: registry
-                    .dns
-                    .resolve(&registry.zone, &self.site.env)
-                    .map_err(|error| StartError::Configuration(error.to_string()))?,
-            },
+            config: config.map_err(|error| StartError::Configuration(error.to_string()))?,
         };
         let registry = Registry::start(deps).await.map_err(failed(ServiceName::Registry))?;
         Ok((Some(Arc::clone(&registry)), Some(RegistryClient::local(registry))))

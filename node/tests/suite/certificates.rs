@@ -13,7 +13,7 @@ use imajin_node::acme::{AcmeStore, CertificateKeeper, CertificateStatus, DnsAcco
 use imajin_node::agent::{AgentState, NodeFacts, RegistryLink, operator_http};
 use imajin_node::config::{Overrides, load};
 use imajin_node::data_dir::DataDir;
-use imajin_node::tls::{Certificate, certificate_generate, certificate_issued};
+use imajin_node::tls::{certificate_generate, certificate_issued};
 use imajin_testkit::{KnotPeer, PebblePeer};
 use imajin_web::{Listener, PublicBase, TlsMode, serve};
 use tokio::net::TcpListener;

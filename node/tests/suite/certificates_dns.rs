@@ -65,7 +65,8 @@ async fn a_name_becomes_resolvable_and_certified_by_itself(backend: Backend) {
     let _first = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let knot = KnotPeer::start("nodes.example").unwrap();
     let pebble = PebblePeer::start(knot.address()).unwrap();
-    let registry = registry_home(backend, &knot).up(&[]);
+    let registry_home = registry_home(backend, &knot);
+    let registry = registry_home.up(&[]);
     let (home, port) = (Home::new(backend), free_port());
     home.configure(&format!(
         "public_url = \"https://alice.nodes.example:{port}/\"\n\

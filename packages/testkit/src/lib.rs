@@ -1,7 +1,7 @@
 //! What the tests of every crate share: databases of both kinds, and a real browser.
 //!
-//! Nothing here is part of the product. It knows no service and no crate above `imajin_kernel`, so that every
-//! crate, the store included, can use it in its own tests.
+//! Nothing here is part of the product. It knows no service, and but for the broker no crate above `imajin_kernel`, so
+//! that every crate, the store included, can use it in its own tests.
 //!
 //! - [`TestDatabase`]: a database of its own for one test, on SQLite or on Postgres, gone afterwards.
 //! - [`Cluster`]: a private Postgres server, and [`postgres()`], the one that the tests of a run share.
@@ -9,14 +9,21 @@
 //! - [`simulation`]: dice, tasks and a trace, for histories that one seed decides.
 //! - `router` (cargo feature `router`): a service's routes, asked in this process.
 //! - `stripe_peer` (cargo feature `stripe-peer`): a payment processor that behaves as Stripe does.
+//! - `broker_peer` (cargo feature `broker-peer`): a broker between nodes.
 //! - `SolanaPeer` (cargo feature `solana-peer`): a Solana node with the real virtual machine.
 //! - [`KnotPeer`]: a real authoritative DNS server.
+//! - [`PebblePeer`]: a real certificate authority.
+//! - `CloudflarePeer` (cargo feature `cloudflare-peer`): a hoster of zones.
 //! - `browser` (cargo feature `browser`): chromedriver and headless Chromium.
 //!
 //! The `imajin-testkit` binary starts one Postgres server for a whole run of tests.
 
+#[cfg(feature = "broker-peer")]
+pub mod broker_peer;
 #[cfg(feature = "browser")]
 pub mod browser;
+#[cfg(feature = "cloudflare-peer")]
+mod cloudflare_peer;
 mod cluster;
 mod database;
 mod error;
@@ -32,6 +39,8 @@ mod stamp;
 #[cfg(feature = "stripe-peer")]
 pub mod stripe_peer;
 
+#[cfg(feature = "cloudflare-peer")]
+pub use cloudflare_peer::{CloudflareFault, CloudflarePeer};
 pub use cluster::{Cluster, ClusterOptions, POSTGRES_URL_VARIABLE, postgres};
 pub use database::{Backend, Place, TestDatabase};
 pub use error::TestkitError;

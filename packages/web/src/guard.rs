@@ -4,10 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use imajin_kernel::Problem;
+use imajin_proof::http_sig::SignedRequest;
+use reqwest::RequestBuilder;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 use url::{Host, Url};
@@ -123,6 +125,32 @@ impl GuardedClient {
     /// [`GuardError`]; the cause is in the log, because the answer to a stranger must not describe our network.
     pub async fn get(&self, url: Url, accept: &'static str, bytes_max: usize) -> Result<GuardedAnswer, GuardError> {
         self.url_check(&url)?;
+        let request = self
+            .http
+            .get(url)
+            .header(header::ACCEPT, HeaderValue::from_static(accept));
+        self.send(request, bytes_max).await
+    }
+
+    /// Sends a signed request with a body of JSON, or without a body, and reads an answer of at most `bytes_max` bytes.
+    ///
+    /// # Errors
+    /// As [`GuardedClient::get`].
+    pub async fn send_signed(&self, signed: &SignedRequest, bytes_max: usize) -> Result<GuardedAnswer, GuardError> {
+        let url = Url::parse(&signed.target_uri).or(Err(GuardError::Refused))?;
+        self.url_check(&url)?;
+        let method = Method::from_bytes(signed.method.as_bytes()).or(Err(GuardError::Refused))?;
+        let mut request = self.http.request(method, url);
+        for (name, value) in signed.headers() {
+            request = request.header(name, value);
+        }
+        if !signed.body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        self.send(request.body(signed.body.clone()), bytes_max).await
+    }
+
+    async fn send(&self, request: RequestBuilder, bytes_max: usize) -> Result<GuardedAnswer, GuardError> {
         let Ok(_permit) = self.permits.try_acquire() else {
             tracing::warn!("too many requests to strangers' addresses at once");
             return Err(GuardError::Away);
@@ -135,10 +163,6 @@ impl GuardedClient {
                 GuardError::Away
             }
         };
-        let request = self
-            .http
-            .get(url)
-            .header(header::ACCEPT, HeaderValue::from_static(accept));
         let response = request.send().await.map_err(away)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut stream = response.bytes_stream();

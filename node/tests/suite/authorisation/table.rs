@@ -179,6 +179,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/publisher/api/sales", Session),
     operation("GET", "/publisher/content/{id}", Public),
     operation("GET", "/pay/api/balance", Session),
+    operation("GET", "/pay/api/brokers", Public),
     operation("POST", "/pay/api/checkout", Signed),
     operation("GET", "/pay/api/checkout/{id}", Session),
     operation_with("POST", "/pay/api/connect/onboard", Signed, r#"{"country":"US"}"#),
