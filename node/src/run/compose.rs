@@ -14,7 +14,7 @@ use imajin_profile::Profile;
 use imajin_profile_api::ProfileClient;
 use imajin_publisher::Publisher;
 use imajin_publisher_api::{KeeperClient, PublisherClient};
-use imajin_registry::{Registry, RegistryDeps};
+use imajin_registry::Registry;
 use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
 use imajin_web::{Readiness, RpcClient, RpcConfig, ServiceRoutes, Site};
@@ -378,26 +378,5 @@ impl Common<'_> {
         let events = Events::start(deps).await.map_err(failed(ServiceName::Events))?;
         sellers.plug(ORDER_GOODS, SellerClient::local(events.clone()));
         Ok((Some(Arc::clone(&events)), EventsClient::local(events)))
-    }
-
-    async fn start_registry(&self) -> Result<(Option<Arc<Registry>>, Option<RegistryClient>), StartError> {
-        let Some(db) = self.db(ServiceName::Registry) else {
-            let remote = self.config.remote.contains_key(&ServiceName::Registry);
-            let client = if remote {
-                Some(RegistryClient::http(self.remotes.rpc(ServiceName::Registry)?))
-            } else {
-                None
-            };
-            return Ok((None, client));
-        };
-        let config = self.config.registry_service.resolve(&self.site.env);
-        let deps = RegistryDeps {
-            site: self.site.clone(),
-            keyring: self.keyring.clone(),
-            db,
-            config: config.map_err(|error| StartError::Configuration(error.to_string()))?,
-        };
-        let registry = Registry::start(deps).await.map_err(failed(ServiceName::Registry))?;
-        Ok((Some(Arc::clone(&registry)), Some(RegistryClient::local(registry))))
     }
 }

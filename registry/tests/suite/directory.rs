@@ -201,6 +201,7 @@ async fn the_service_describes_itself(world: World) {
         "/api/acme-dns/update",
         "/api/builds",
         "/api/builds/verify",
+        "/api/node/address",
         "/api/node/credentials",
         "/api/node/heartbeat",
         "/api/node/list",
