@@ -124,7 +124,7 @@ impl CertificateKeeper {
                 last_error: Some(why),
                 ..base
             },
-            Err(error) => self.failed(base, &error, now),
+            Err(error) => failed(base, &error, now),
         };
         if after == before {
             return;
@@ -133,18 +133,6 @@ impl CertificateKeeper {
             tracing::warn!(%error, "the state of the certificate cannot be kept");
         }
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = after;
-    }
-
-    fn failed(&self, base: CertificateStatus, error: &KeepError, now: Timestamp) -> CertificateStatus {
-        tracing::warn!(%error, "there is no new certificate");
-        let doublings = base.failures.min(RETRY_DOUBLINGS_MAX);
-        let wait = Span::seconds(RETRY_FIRST.as_seconds() << doublings).min(RETRY_LONGEST);
-        CertificateStatus {
-            failures: base.failures.saturating_add(1),
-            last_error: Some(error.to_string()),
-            next_attempt_at: Some(now.plus(wait)),
-            ..base
-        }
     }
 
     /// The names to be certified, in order; none while the registry has given none.
@@ -238,5 +226,17 @@ impl CertificateKeeper {
         })?;
         let asked = self.parts.link.credentials(&registration.registry).await;
         asked.map_err(|problem| refused(problem.detail))
+    }
+}
+
+fn failed(base: CertificateStatus, error: &KeepError, now: Timestamp) -> CertificateStatus {
+    tracing::warn!(%error, "there is no new certificate");
+    let doublings = base.failures.min(RETRY_DOUBLINGS_MAX);
+    let wait = Span::seconds(RETRY_FIRST.as_seconds() << doublings).min(RETRY_LONGEST);
+    CertificateStatus {
+        failures: base.failures.saturating_add(1),
+        last_error: Some(error.to_string()),
+        next_attempt_at: Some(now.plus(wait)),
+        ..base
     }
 }

@@ -89,12 +89,12 @@ impl RegistryLink {
         accounts: DnsAccounts,
     ) -> Self {
         Self {
-            accounts,
             http,
             keyring,
             env,
             facts,
             checks,
+            accounts,
         }
     }
 

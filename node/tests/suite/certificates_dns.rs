@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::{Home, imajin, text};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const SECRET: &str = "YSBzZWNyZXQgdGhhdCBldmVyeSB0ZXN0IGtub3dzLi4=";
 
 fn free_port() -> u16 {

@@ -18,7 +18,7 @@ use crate::{AcmeError, CertificateFacts};
 const PATIENCE: RetryPolicy = RetryPolicy::new()
     .initial_delay(Duration::from_millis(100))
     .backoff(1.5)
-    .timeout(Duration::from_secs(120));
+    .timeout(Duration::from_mins(2));
 
 /// An authority, and how to reach it.
 #[derive(Clone)]
