@@ -88,7 +88,7 @@ pub(super) async fn register(
         let name = done.subdomain.as_deref().unwrap_or(&done.hostname);
         let until = done.expires_at.map(|at| format!(" until {at}")).unwrap_or_default();
         format!(
-            "Registered as {name}{until}, build {}. A running node renews it, sends heartbeats and tells its addresses.",
+            "Registered as {name}{until}, build {}. A running node renews it and tells that it lives, and where.",
             done.build_standing()
         )
     });
@@ -135,7 +135,10 @@ pub(super) fn attest(data: &DataArg, name: Option<String>, output: Output) -> Re
         .or_else(|| registrations.first().map(|known| known.hostname.clone()))
         .or_else(|| config.registry.hostname.clone())
         .unwrap_or_default();
-    let standing = |known: &Registration| json!({"registry": known.registry, "build": known.build_standing(), "attestedBuild": known.attested_build});
+    let standing = |known: &Registration| {
+        let (build, attested) = (known.build_standing(), &known.attested_build);
+        json!({"registry": known.registry, "build": build, "attestedBuild": attested})
+    };
     let attested = Attested {
         attestation: link(&data, &config)?.attestation(&name)?,
         registries: registrations.iter().map(standing).collect(),
