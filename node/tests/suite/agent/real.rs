@@ -40,9 +40,8 @@ impl RegistryNode {
         let url = self.database.as_ref().and_then(|database| database.url());
         overrides.set("database.url", url.map(str::to_owned));
         let loaded = load(data.path(), &overrides).unwrap();
-        let running = RunningNode::start(&data, &loaded, self.env.clone(), false)
-            .await
-            .unwrap();
+        let start = Box::pin(RunningNode::start(&data, &loaded, self.env.clone(), false));
+        let running = start.await.unwrap();
         self.port = running.banner().url.port().unwrap();
         self.running = Some(running);
     }

@@ -261,6 +261,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Public,
         r#"{"hash":"44575cf5b28512d75644bf54a517dcef304ff809fd511747621b4d64f19aac66"}"#,
     ),
+    operation("GET", "/registry/api/directory", Public),
+    operation("GET", "/registry/api/directory/heads/{seq}", Public),
     operation("GET", "/registry/api/node/address", Public),
     operation("POST", "/registry/api/node/credentials", Proof),
     operation("POST", "/registry/api/node/heartbeat", Proof),
