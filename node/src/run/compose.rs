@@ -3,6 +3,8 @@ use std::sync::Arc;
 use axum::Router;
 use imajin_auth::{Auth, AuthDeps, AuthOptions, MailConfig};
 use imajin_auth_api::{AuthClient, ProfilesClient};
+use imajin_connections::Connections;
+use imajin_connections_api::TrustClient;
 use imajin_did::Keyring;
 use imajin_events::{Events, EventsConfig, EventsDeps};
 use imajin_events_api::EventsClient;
@@ -11,7 +13,7 @@ use imajin_kernel::{Env, Problem, Span};
 use imajin_pay::{Pay, PayConfig, PayDeps};
 use imajin_pay_api::{PayClient, SellerClient};
 use imajin_profile::Profile;
-use imajin_profile_api::ProfileClient;
+use imajin_profile_api::{ConnectionsClient, ProfileClient};
 use imajin_publisher::Publisher;
 use imajin_publisher_api::{KeeperClient, PublisherClient};
 use imajin_registry::{Registry, RegistryConfig, RegistryDeps};
@@ -39,6 +41,7 @@ pub(crate) struct Services {
     pub(super) auth: Option<Arc<Auth>>,
     pub(super) pay: Option<Arc<Pay>>,
     pub(super) events: Option<Arc<Events>>,
+    pub(super) connections: Option<Arc<Connections>>,
     pub(super) profile: Option<Arc<Profile>>,
     pub(super) publisher: Option<Arc<Publisher>>,
     pub(super) registry: Option<Arc<Registry>>,
@@ -107,9 +110,10 @@ impl Services {
         let (pay, pay_client) = common.start_pay(&sellers).await?;
         let (events, events_client) = common.start_events(&pay_client, &sellers).await?;
         let (publisher, publisher_client) = common.start_publisher(events.as_ref(), &sellers).await?;
+        let (connections, trust) = common.start_connections().await?;
         let others = (auth_client.clone(), pay_client.clone(), events_client.clone());
         let (profile, profile_client) = common
-            .start_profile(others, publisher_client.clone(), &profiles)
+            .start_profile(others, publisher_client.clone(), (&trust, &profiles))
             .await?;
         let (registry, registry_client) = common.start_registry().await?;
         let www = if config.services.contains(&ServiceName::Www) {
@@ -121,6 +125,7 @@ impl Services {
                 auth: auth_client,
                 pay: pay_client,
                 events: events_client,
+                connections: trust.map(|known| known.trust),
                 profile: profile_client,
                 publisher: publisher_client,
                 registry: registry_client,
@@ -134,6 +139,7 @@ impl Services {
             auth,
             pay,
             events,
+            connections,
             profile,
             publisher,
             registry,
@@ -152,6 +158,9 @@ impl Services {
         }
         if let Some(events) = &self.events {
             events.background(tasks, stop);
+        }
+        if let Some(connections) = &self.connections {
+            connections.background(tasks, stop);
         }
         if let Some(profile) = &self.profile {
             profile.background(tasks, stop);
@@ -176,6 +185,10 @@ impl Services {
         if let Some(events) = &self.events {
             router = router.merge(EventsClient::internal_router(events.clone()));
             router = router.merge(KeeperClient::internal_router(events.clone()));
+        }
+        if let Some(connections) = &self.connections {
+            router = router.merge(TrustClient::internal_router(connections.clone()));
+            router = router.merge(ConnectionsClient::internal_router(connections.clone()));
         }
         if let Some(profile) = &self.profile {
             router = router.merge(ProfileClient::internal_router(profile.clone()));
@@ -205,6 +218,9 @@ impl Services {
         }
         if let Some(events) = &self.events {
             routes.push((ServiceName::Events, events.routes()));
+        }
+        if let Some(connections) = &self.connections {
+            routes.push((ServiceName::Connections, connections.routes()));
         }
         if let Some(profile) = &self.profile {
             routes.push((ServiceName::Profile, profile.routes()));

@@ -122,6 +122,7 @@ async fn every_change_is_named(backend: Backend) {
         ServiceName::Auth,
         ServiceName::Pay,
         ServiceName::Events,
+        ServiceName::Connections,
         ServiceName::Profile,
         ServiceName::Publisher,
         ServiceName::Registry,
