@@ -159,6 +159,29 @@ impl Browser {
         self.answer("click", css, element.click()).await
     }
 
+    /// Clicks like [`Browser::click`], and waits until another page, or the same one anew, has replaced this one. A
+    /// picture that is asked for while a page goes is never drawn.
+    ///
+    /// # Errors
+    /// When nothing matches, or no page has come within half a minute.
+    pub async fn click_away(&self, css: &str) -> Result<(), TestkitError> {
+        self.evaluate("window.isLeft = true;").await?;
+        self.click(css).await?;
+        let deadline = Instant::now() + WAIT_MAX;
+        loop {
+            let come = "return window.isLeft !== true && document.readyState === 'complete';";
+            match self.evaluate(come).await {
+                Ok(Value::Bool(true)) => return Ok(()),
+                Ok(_) | Err(_) if Instant::now() > deadline => {
+                    return Err(TestkitError::Browser {
+                        detail: format!("{css} led to no other page"),
+                    });
+                }
+                Ok(_) | Err(_) => tokio::time::sleep(POLL).await,
+            }
+        }
+    }
+
     /// Waits for an input field that matches the CSS selector, and replaces what it holds.
     ///
     /// # Errors
