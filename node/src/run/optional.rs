@@ -44,7 +44,9 @@ impl Common<'_> {
             db,
             config: ConnectionsConfig::default(),
         };
-        let connections = Connections::start(deps).await.map_err(failed(ServiceName::Connections))?;
+        let connections = Connections::start(deps)
+            .await
+            .map_err(failed(ServiceName::Connections))?;
         let trust = Trust {
             trust: TrustClient::local(connections.clone()),
             connections: ConnectionsClient::local(connections.clone()),

@@ -103,7 +103,11 @@ fn statement_problem(
             .first(conn)
             .optional()?;
         let same = |other: &StatementRow| {
-            let name = |row: &StatementRow| row.kind().ok().map(|kind| tie_name(kind, &row.owner_did, &row.subject_did));
+            let name = |row: &StatementRow| {
+                row.kind()
+                    .ok()
+                    .map(|kind| tie_name(kind, &row.owner_did, &row.subject_did))
+            };
             name(other) == name(row) && other.id != row.id
         };
         if !other.is_some_and(|other| same(&other)) {
@@ -180,9 +184,10 @@ fn is_as_logged(row: &StatementRow, proven: &Proven, logged: &[Logged]) -> bool 
     let accepted = row.acceptance.as_ref().is_none_or(|text| {
         has(log::ACCEPT, Some(&row.subject_did), text) || brought(&|other| other.acceptance == proven.acceptance)
     });
-    let ended = row.revocation.as_ref().is_none_or(|text| {
-        has(log::REVOKE, None, text) || brought(&|other| other.revocation == proven.revocation)
-    });
+    let ended = row
+        .revocation
+        .as_ref()
+        .is_none_or(|text| has(log::REVOKE, None, text) || brought(&|other| other.revocation == proven.revocation));
     begun && accepted && ended
 }
 
@@ -264,7 +269,11 @@ fn choices_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), Sto
         let last = mutation::last_body(conn, &log::block_object(&row.owner_did, &row.blocked_did))?;
         let wanted = last.filter(|last| last.owner_did == row.owner_did.as_str());
         if wanted.map(|last| last.action == log::BLOCK) != Some(row.deleted_at.is_none()) {
-            findings.push(finding("blocks", &row.row_key(), "it is not as its owner last wanted it"));
+            findings.push(finding(
+                "blocks",
+                &row.row_key(),
+                "it is not as its owner last wanted it",
+            ));
         }
     }
     let rows: Vec<AudienceRow> = audiences::table.select(AudienceRow::as_select()).load(conn)?;
@@ -276,7 +285,11 @@ fn choices_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), Sto
         };
         let fits = last.is_some_and(|last| last.owner_did == row.did.as_str() && last.body.as_ref().is_none_or(says));
         if !fits || row.owner_did != row.did {
-            findings.push(finding("audiences", &row.did, "it does not say what its owner last signed"));
+            findings.push(finding(
+                "audiences",
+                &row.did,
+                "it does not say what its owner last signed",
+            ));
         }
     }
     Ok(())
@@ -298,9 +311,15 @@ fn log_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), StoreEr
             for logged in &page {
                 let key = logged.object.strip_prefix(prefix).unwrap_or_default();
                 let count: i64 = match table {
-                    "statements" => statements::table.filter(statements::id.eq(key)).count().get_result(conn)?,
+                    "statements" => statements::table
+                        .filter(statements::id.eq(key))
+                        .count()
+                        .get_result(conn)?,
                     "invites" => invites::table.filter(invites::id.eq(key)).count().get_result(conn)?,
-                    "audiences" => audiences::table.filter(audiences::did.eq(key)).count().get_result(conn)?,
+                    "audiences" => audiences::table
+                        .filter(audiences::did.eq(key))
+                        .count()
+                        .get_result(conn)?,
                     _ => {
                         let (owner, blocked) = key.split_once('/').unwrap_or_default();
                         blocks::table.find((owner, blocked)).count().get_result(conn)?

@@ -33,7 +33,8 @@ impl Change {
 
     /// The body as text: it was parsed as JSON, so it is.
     pub(crate) fn text(&self) -> Result<String, ConnectionsError> {
-        String::from_utf8(self.body.clone()).map_err(|_error| ConnectionsError::Fault("a parsed body is no text".into()))
+        String::from_utf8(self.body.clone())
+            .map_err(|_error| ConnectionsError::Fault("a parsed body is no text".into()))
     }
 
     /// Logs the change by the caller's own signature, and spends its nonce. Gives what is stored with the row as its

@@ -98,7 +98,10 @@ fn path_text(answer: &PathAnswer) -> String {
                     vec![from, step.kind.as_str().to_owned(), to]
                 })
                 .collect();
-            format!("{}\nWith --json come the signed documents: `imajin trust verify` checks them.", table(&rows))
+            format!(
+                "{}\nWith --json come the signed documents: `imajin trust verify` checks them.",
+                table(&rows)
+            )
         }
         (None, Some(hops)) => format!("{hops} steps; somebody on the way does not show their ties to you."),
         (None, None) => why_not_text(answer.why_not.as_ref()),
@@ -137,7 +140,11 @@ impl NearArgs {
 }
 
 fn people_text(answer: &Value, columns: &[&str]) -> String {
-    let people = answer.get("people").and_then(Value::as_array).cloned().unwrap_or_default();
+    let people = answer
+        .get("people")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     if people.is_empty() {
         return "Nobody.".to_owned();
     }
@@ -145,7 +152,9 @@ fn people_text(answer: &Value, columns: &[&str]) -> String {
         .iter()
         .map(|row| {
             let did = row.get("did").and_then(Value::as_str).unwrap_or_default().to_owned();
-            let numbers = columns.iter().map(|name| row.get(*name).map(Value::to_string).unwrap_or_default());
+            let numbers = columns
+                .iter()
+                .map(|name| row.get(*name).map(Value::to_string).unwrap_or_default());
             std::iter::once(did).chain(numbers).collect()
         })
         .collect();

@@ -63,7 +63,9 @@ impl ExportArgs {
         let unwritable = |error| local(format!("{} cannot be written: {error}", self.out.display()));
         let mut file = std::fs::File::create_new(&self.out).map_err(unwritable)?;
         let text = serde_json::to_vec_pretty(&bundle).map_err(local)?;
-        file.write_all(&text).and_then(|()| file.sync_all()).map_err(unwritable)?;
+        file.write_all(&text)
+            .and_then(|()| file.sync_all())
+            .map_err(unwritable)?;
         let saved = json!({"file": self.out.display().to_string(), "statements": ties(&bundle)?.len()});
         output.result(&saved, |_saved| format!("Saved in {}.", self.out.display()));
         Ok(())
@@ -81,7 +83,9 @@ impl ImportArgs {
             imported += answer.get("imported").and_then(Value::as_array).map_or(0, Vec::len);
         }
         let done = json!({"imported": imported, "of": all.len()});
-        output.result(&done, |_done| format!("{imported} of {} were new at this node.", all.len()));
+        output.result(&done, |_done| {
+            format!("{imported} of {} were new at this node.", all.len())
+        });
         Ok(())
     }
 }

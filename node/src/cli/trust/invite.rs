@@ -1,7 +1,5 @@
 use clap::{Args, Subcommand};
-use imajin_connections_api::statement::{
-    ACCEPT, AcceptTerms, ConnectionTerms, InviteTerms, invite_key, invite_prove,
-};
+use imajin_connections_api::statement::{ACCEPT, AcceptTerms, ConnectionTerms, InviteTerms, invite_key, invite_prove};
 use imajin_connections_api::{InviteView, StatementKind, StatementView};
 use imajin_kernel::Span;
 use imajin_proof::SignedMessage;

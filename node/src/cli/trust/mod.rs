@@ -131,8 +131,14 @@ async fn did_of(client: &IdentityClient, who: &str) -> Result<Did, CommandError>
         return Ok(did);
     }
     let handle = who.trim_start_matches('@');
-    let found: Value = client.node().get(&format!("/auth/api/lookup/{}", encoded(handle))).await?;
-    let did = found.get("did").and_then(Value::as_str).and_then(|did| did.parse().ok());
+    let found: Value = client
+        .node()
+        .get(&format!("/auth/api/lookup/{}", encoded(handle)))
+        .await?;
+    let did = found
+        .get("did")
+        .and_then(Value::as_str)
+        .and_then(|did| did.parse().ok());
     did.ok_or_else(|| local(format!("the node knows nobody called `{who}`")))
 }
 
@@ -140,7 +146,9 @@ async fn audience_set(caller: &Caller, audience: Audience, output: Output) -> Re
     let client = caller.node.signing(&caller.key)?;
     let body = json!({"audience": audience});
     let answer: Value = client.send("PUT", &format!("{API}/audience"), &body, None).await?;
-    output.result(&answer, |_answer| format!("Your ties are shown to: {}.", audience.as_str()));
+    output.result(&answer, |_answer| {
+        format!("Your ties are shown to: {}.", audience.as_str())
+    });
     Ok(())
 }
 

@@ -112,7 +112,9 @@ impl ConnectArgs {
         let to = did_of(&client, &self.who).await?;
         let kind = StatementKind::Connection.message_type();
         let view = submit(&client, kind, Some(to), &ConnectionTerms::default()).await?;
-        output.result(&view, |view| format!("You have asked {}. They have to accept.", view.to));
+        output.result(&view, |view| {
+            format!("You have asked {}. They have to accept.", view.to)
+        });
         Ok(())
     }
 }
@@ -129,7 +131,9 @@ impl AcceptArgs {
             invite_proof: None,
         };
         let view = submit(&client, ACCEPT, None, &terms).await?;
-        output.result(&view, |view| format!("You and {} have both signed: {}.", view.from, view.kind.as_str()));
+        output.result(&view, |view| {
+            format!("You and {} have both signed: {}.", view.from, view.kind.as_str())
+        });
         Ok(())
     }
 }
@@ -143,7 +147,9 @@ impl VouchArgs {
             expires: ends(&client, self.days),
         };
         let view = submit(&client, StatementKind::Vouch.message_type(), Some(to), &terms).await?;
-        output.result(&view, |view| format!("You vouch for {}, {} of 1.", view.to, self.weight));
+        output.result(&view, |view| {
+            format!("You vouch for {}, {} of 1.", view.to, self.weight)
+        });
         Ok(())
     }
 }
@@ -162,7 +168,9 @@ impl FlagArgs {
             expires: ends(&client, self.days),
         };
         let view = submit(&client, StatementKind::Flag.message_type(), Some(to), &terms).await?;
-        output.result(&view, |view| format!("You have flagged {}. Nobody is told that it was you.", view.to));
+        output.result(&view, |view| {
+            format!("You have flagged {}. Nobody is told that it was you.", view.to)
+        });
         Ok(())
     }
 }
@@ -173,7 +181,8 @@ impl RevokeArgs {
         let other = did_of(&client, &self.who).await?.canonical();
         let own: OwnConnections = client.get_own(&session, &format!("{API}/connections")).await?;
         let digest = self.digest(own, &other);
-        let digest = digest.ok_or_else(|| local(format!("there is nothing of the kind between you and {}", self.who)))?;
+        let digest =
+            digest.ok_or_else(|| local(format!("there is nothing of the kind between you and {}", self.who)))?;
         let view = submit(&client, REVOKE, None, &RevokeTerms { statement: digest }).await?;
         output.result(&view, |view| format!("Ended: {} with {other}.", view.kind.as_str()));
         Ok(())
@@ -183,7 +192,9 @@ impl RevokeArgs {
         let is_it = |view: &StatementView| view.from == *other || view.to == *other;
         let of_kind = |views: Vec<StatementView>, kind: StatementKind| {
             let mut views = views.into_iter();
-            views.find(|view| view.kind == kind && is_it(view)).map(|view| view.digest)
+            views
+                .find(|view| view.kind == kind && is_it(view))
+                .map(|view| view.digest)
         };
         let requests: Vec<StatementView> = own.requests_received.into_iter().chain(own.requests_sent).collect();
         match self.what {
@@ -211,7 +222,11 @@ pub(super) async fn list(caller: &Caller, output: Output) -> Result<(), CommandE
 fn list_text(own: &OwnConnections) -> String {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for row in &own.connections {
-        rows.push(vec!["connected".to_owned(), row.did.to_string(), format!("since {}", row.since)]);
+        rows.push(vec![
+            "connected".to_owned(),
+            row.did.to_string(),
+            format!("since {}", row.since),
+        ]);
     }
     let mut add = |label: &str, views: &[StatementView], is_given: bool| {
         for view in views {

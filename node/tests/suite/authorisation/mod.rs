@@ -15,7 +15,15 @@ use crate::support::{Buyer, Home, Node};
 use table::{Access, OPERATIONS, Operation};
 
 /// Services that have operations.
-const SERVICES: [&str; 7] = ["auth", "pay", "connections", "profile", "publisher", "events", "registry"];
+const SERVICES: [&str; 7] = [
+    "auth",
+    "pay",
+    "connections",
+    "profile",
+    "publisher",
+    "events",
+    "registry",
+];
 
 /// What stands in for each path parameter: well-formed, and nobody's.
 fn concrete(path: &str) -> String {

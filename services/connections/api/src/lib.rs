@@ -8,8 +8,8 @@ use imajin_web::service_api;
 
 pub use statement::{FlagLevel, Proven, StatementError, StatementKind};
 pub use views::{
-    Audience, CheckAnswer, ConnectionRow, InviteView, Neighbour, NeighbourhoodView, OwnConnections, PathAnswer, PathStep,
-    StandingView, StatementStatus, StatementView, TrustAsk, TrustRecord, WhyNotView,
+    Audience, CheckAnswer, ConnectionRow, InviteView, Neighbour, NeighbourhoodView, OwnConnections, PathAnswer,
+    PathStep, StandingView, StatementStatus, StatementView, TrustAsk, TrustRecord, WhyNotView,
 };
 
 service_api! {

@@ -34,14 +34,21 @@ pub(crate) struct NewInvite {
 pub(crate) fn invite_issue(conn: &mut Conn, context: &Context, new: &NewInvite) -> Result<InviteRow, ConnectionsError> {
     let note = new.note.as_deref().map(str::trim).filter(|note| !note.is_empty());
     if note.is_some_and(|note| note.chars().count() > NOTE_LENGTH_MAX || note.chars().any(char::is_control)) {
-        return Err(ConnectionsError::invalid("note", "must have at most 280 characters on one line"));
+        return Err(ConnectionsError::invalid(
+            "note",
+            "must have at most 280 characters on one line",
+        ));
     }
     let id: InviteId = context.env.new_id();
-    let proof = new.change.log(conn, context, log::INVITE_ISSUE, log::invite_object(&id))?;
+    let proof = new
+        .change
+        .log(conn, context, log::INVITE_ISSUE, log::invite_object(&id))?;
     let key = new.terms.key.multikey();
     let taken: i64 = invites::table.filter(invites::key.eq(&key)).count().get_result(conn)?;
     if taken > 0 {
-        return Err(ConnectionsError::Standing("An invitation with this key exists already."));
+        return Err(ConnectionsError::Standing(
+            "An invitation with this key exists already.",
+        ));
     }
     let now = context.env.now();
     let open: i64 = invites_of(conn, context, new, now)?

@@ -122,7 +122,10 @@ pub(crate) fn changes_of(
         .limit(CHANGES_MAX);
     let rows: Vec<StatementRow> = query.select(StatementRow::as_select()).load(conn)?;
     let is_full = rows.len() >= usize::try_from(CHANGES_MAX).unwrap_or(usize::MAX);
-    let until = rows.last().filter(|_last| is_full).map_or(last, |row| row.seq.max(since));
+    let until = rows
+        .last()
+        .filter(|_last| is_full)
+        .map_or(last, |row| row.seq.max(since));
     let blocked = blocked_by(conn, context, did)?;
     let mut told = Vec::with_capacity(rows.len());
     for row in rows {

@@ -44,7 +44,9 @@ pub(super) async fn export(
 ) -> Result<Response, Failure> {
     let did = asker.require()?.canonical();
     let of = did.clone();
-    let statements = connections.read(move |conn, context| bundle_of(conn, context, &of)).await?;
+    let statements = connections
+        .read(move |conn, context| bundle_of(conn, context, &of))
+        .await?;
     Ok(private(&Bundle {
         format: FORMAT,
         format_version: FORMAT_VERSION,

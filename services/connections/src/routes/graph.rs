@@ -115,7 +115,9 @@ pub(super) async fn check(
     QueryParams(params): QueryParams<AskParams>,
 ) -> Result<Response, Failure> {
     let reader = asker.require()?;
-    Ok(private(&connections.check_for(&params.ask(reader), Some(reader)).await?))
+    Ok(private(
+        &connections.check_for(&params.ask(reader), Some(reader)).await?,
+    ))
 }
 
 /// A way to somebody with what was signed, or why there is none

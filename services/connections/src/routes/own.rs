@@ -23,7 +23,9 @@ pub(super) async fn connections_own(
     let request = ConnectionsOwn {
         did: asker.require()?.clone(),
     };
-    Ok(private(&TrustApi::connections_own(connections.as_ref(), request).await?))
+    Ok(private(
+        &TrustApi::connections_own(connections.as_ref(), request).await?,
+    ))
 }
 
 /// What a stranger may know of somebody's connections.

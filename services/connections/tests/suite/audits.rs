@@ -24,20 +24,32 @@ async fn fill(world: &World) {
     world.audience(&ada, "everybody").await;
     for method in ["PUT", "DELETE", "PUT"] {
         let path = format!("/blocks/{}", key("eve").did());
-        world.change(&ada, method, &path, &Value::Null).await.expect(StatusCode::OK);
+        world
+            .change(&ada, method, &path, &Value::Null)
+            .await
+            .expect(StatusCode::OK);
     }
     let expires = world.env.now().plus(Span::days(1)).as_millis();
     let terms = json!({"key": invite_key("sesame").public(), "maxUses": 2, "expires": expires});
     let document = world.document(&ada, "trust.connection", None, &json!({"invite": terms}));
     let body = json!({"document": document, "note": "Come."});
-    world.change(&ada, "POST", "/invites", &body).await.expect(StatusCode::OK);
-    let digest = world.get(None, "/invites/sesame").await.json()["digest"].as_str().unwrap().to_owned();
+    world
+        .change(&ada, "POST", "/invites", &body)
+        .await
+        .expect(StatusCode::OK);
+    let digest = world.get(None, "/invites/sesame").await.json()["digest"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let terms = AcceptTerms {
         invite_proof: Some(invite_prove("sesame", &digest, &cleo.did())),
         statement: digest,
     };
     let document = world.document(&cleo, ACCEPT, None, &terms);
-    world.change(&cleo, "POST", "/invites/sesame/accept", &document).await.expect(StatusCode::OK);
+    world
+        .change(&cleo, "POST", "/invites/sesame/accept", &document)
+        .await
+        .expect(StatusCode::OK);
     let context = (world.keyring.clone(), world.env.clone());
     let signed: Result<(), StoreError> = world
         .db
@@ -87,7 +99,10 @@ async fn what_is_deleted_by_hand_is_missed(backend: Backend) {
     use diesel::connection::SimpleConnection;
     for (sql, said) in [
         ("DELETE FROM statements WHERE kind = 'flag'", "the row is missing"),
-        ("DELETE FROM ties", "the tie that follows from it is not there, or another"),
+        (
+            "DELETE FROM ties",
+            "the tie that follows from it is not there, or another",
+        ),
         ("DELETE FROM statements WHERE kind = 'vouch' AND deleted_at IS NULL", ""),
         ("DELETE FROM blocks", "the row is missing"),
         ("DELETE FROM audiences", "the row is missing"),
@@ -100,7 +115,10 @@ async fn what_is_deleted_by_hand_is_missed(backend: Backend) {
         deleted.unwrap();
         let findings = world.audit().await;
         assert!(!findings.is_empty(), "{sql}");
-        assert!(said.is_empty() || findings.iter().all(|finding| finding.problem == said), "{findings:?}");
+        assert!(
+            said.is_empty() || findings.iter().all(|finding| finding.problem == said),
+            "{findings:?}"
+        );
     }
 }
 

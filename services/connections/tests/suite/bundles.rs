@@ -18,7 +18,11 @@ on_both!(
 );
 
 async fn taken(world: &World, who: &imajin_did::SecretKey) -> Value {
-    let bundle = world.get(Some(&who.did()), "/export").await.expect(StatusCode::OK).json();
+    let bundle = world
+        .get(Some(&who.did()), "/export")
+        .await
+        .expect(StatusCode::OK)
+        .json();
     json!({"statements": bundle["statements"]})
 }
 
@@ -33,11 +37,19 @@ async fn what_was_signed_for_one_node_counts_at_another(backend: Backend) {
     let bundle = taken(&there, &ada).await;
     assert_eq!(bundle["statements"].as_array().unwrap().len(), 3);
     here.later(Span::days(400));
-    let answer = here.change(&ada, "POST", "/import", &bundle).await.expect(StatusCode::OK).json();
+    let answer = here
+        .change(&ada, "POST", "/import", &bundle)
+        .await
+        .expect(StatusCode::OK)
+        .json();
     assert_eq!(answer["imported"].as_array().unwrap().len(), 3);
     assert_eq!(here.hops(&ada, &ben).await, 1);
     assert_eq!(here.hops(&ada, &cleo).await, 1);
-    let again = here.change(&ada, "POST", "/import", &bundle).await.expect(StatusCode::OK).json();
+    let again = here
+        .change(&ada, "POST", "/import", &bundle)
+        .await
+        .expect(StatusCode::OK)
+        .json();
     assert_eq!(again["imported"], json!([]));
     assert_eq!(here.audit().await, []);
     assert_eq!(here.again().await.hops(&ada, &ben).await, 1);
@@ -51,11 +63,15 @@ async fn what_was_ended_there_ends_here(backend: Backend) {
     let gone = there.vouch(&cleo, &ada, 7).await;
     there.revoke(&cleo, &gone).await;
     here.person("ada");
-    here.change(&ada, "POST", "/import", &taken(&there, &ada).await).await.expect(StatusCode::OK);
+    here.change(&ada, "POST", "/import", &taken(&there, &ada).await)
+        .await
+        .expect(StatusCode::OK);
     assert_eq!(here.hops(&ada, &ben).await, 1);
     there.revoke(&ben, &connected).await;
     there.revoke(&ada, &vouched).await;
-    here.change(&ada, "POST", "/import", &taken(&there, &ada).await).await.expect(StatusCode::OK);
+    here.change(&ada, "POST", "/import", &taken(&there, &ada).await)
+        .await
+        .expect(StatusCode::OK);
     assert_eq!(here.hops(&ada, &ben).await, Value::Null);
     assert_eq!(here.hops(&ada, &cleo).await, Value::Null);
     assert_eq!(here.audit().await, []);
@@ -66,7 +82,9 @@ async fn nobody_brings_what_is_between_others(backend: Backend) {
     let (ada, ben) = (there.person("ada"), there.person("ben"));
     there.connect(&ada, &ben).await;
     let cleo = here.person("cleo");
-    here.change(&cleo, "POST", "/import", &taken(&there, &ada).await).await.expect(StatusCode::FORBIDDEN);
+    here.change(&cleo, "POST", "/import", &taken(&there, &ada).await)
+        .await
+        .expect(StatusCode::FORBIDDEN);
 }
 
 async fn what_is_not_complete_is_not_brought(backend: Backend) {
@@ -74,13 +92,22 @@ async fn what_is_not_complete_is_not_brought(backend: Backend) {
     let (ada, ben) = (world.person("ada"), key("ben"));
     let document = world.said(&ada, StatementKind::Connection, &ben, &json!({}));
     let body = json!({"statements": [{"document": document}]});
-    world.change(&ada, "POST", "/import", &body).await.expect(StatusCode::BAD_REQUEST);
+    world
+        .change(&ada, "POST", "/import", &body)
+        .await
+        .expect(StatusCode::BAD_REQUEST);
     let other = world.said(&ada, StatementKind::Connection, &key("cleo"), &json!({}));
     let acceptance = world.acceptance(&ben, &imajin_connections_api::statement::digest_of(&other).unwrap());
     let body = json!({"statements": [{"document": document, "acceptance": acceptance}]});
-    world.change(&ada, "POST", "/import", &body).await.expect(StatusCode::BAD_REQUEST);
+    world
+        .change(&ada, "POST", "/import", &body)
+        .await
+        .expect(StatusCode::BAD_REQUEST);
     let body = json!({"statements": []});
-    world.change(&ada, "POST", "/import", &body).await.expect(StatusCode::BAD_REQUEST);
+    world
+        .change(&ada, "POST", "/import", &body)
+        .await
+        .expect(StatusCode::BAD_REQUEST);
 }
 
 async fn a_signature_of_a_key_that_was_replaced_before_is_refused(backend: Backend) {
@@ -92,9 +119,15 @@ async fn a_signature_of_a_key_that_was_replaced_before_is_refused(backend: Backe
     world.people.rotated.lock().unwrap().insert(ben.did(), since);
     let after = world.said(&ben, StatementKind::Vouch, &ada, &json!({"weightMillionths": 2}));
     let body = json!({"statements": [{"document": after}]});
-    world.change(&ada, "POST", "/import", &body).await.expect(StatusCode::UNAUTHORIZED);
+    world
+        .change(&ada, "POST", "/import", &body)
+        .await
+        .expect(StatusCode::UNAUTHORIZED);
     let body = json!({"statements": [{"document": before}]});
-    world.change(&ada, "POST", "/import", &body).await.expect(StatusCode::OK);
+    world
+        .change(&ada, "POST", "/import", &body)
+        .await
+        .expect(StatusCode::OK);
     assert_eq!(world.hops(&ben, &ada).await, 1);
 }
 
@@ -104,5 +137,7 @@ async fn a_document_from_the_future_is_refused(backend: Backend) {
     let (ada, ben) = (there.person("ada"), there.person("ben"));
     there.connect(&ada, &ben).await;
     here.person("ada");
-    here.change(&ada, "POST", "/import", &taken(&there, &ada).await).await.expect(StatusCode::UNAUTHORIZED);
+    here.change(&ada, "POST", "/import", &taken(&there, &ada).await)
+        .await
+        .expect(StatusCode::UNAUTHORIZED);
 }

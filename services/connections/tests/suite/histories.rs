@@ -43,7 +43,9 @@ impl Said {
 
 impl Model {
     fn said(&self, kind: StatementKind, one: &Did, other: &Did, now: Timestamp) -> Option<&Said> {
-        self.0.iter().find(|said| said.joins(kind, one, other) && said.counts(now))
+        self.0
+            .iter()
+            .find(|said| said.joins(kind, one, other) && said.counts(now))
     }
 
     fn trusts(&self, one: &Did, other: &Did, ask: &TrustAsk, now: Timestamp) -> bool {
@@ -54,7 +56,10 @@ impl Model {
     }
 
     fn distances(&self, people: &[Did], ask: &TrustAsk, now: Timestamp) -> BTreeMap<Did, u8> {
-        let red = |other: &Did| self.said(StatementKind::Flag, &ask.from, other, now).is_some_and(|said| said.number == 3);
+        let red = |other: &Did| {
+            self.said(StatementKind::Flag, &ask.from, other, now)
+                .is_some_and(|said| said.number == 3)
+        };
         let mut found = BTreeMap::from([(ask.from.clone(), 0)]);
         for hops in 1..=ask.hops {
             let known: Vec<Did> = found.keys().cloned().collect();
@@ -86,10 +91,19 @@ impl History<'_> {
         let other = (one + 1 + self.dice(PEOPLE - 1)) % PEOPLE;
         let (from, to) = (self.people[one].clone(), self.people[other].clone());
         match self.dice(10) {
-            0..3 => self.say(StatementKind::Connection, &from, &to, (json!({}), 0, None)).await,
+            0..3 => {
+                self.say(StatementKind::Connection, &from, &to, (json!({}), 0, None))
+                    .await
+            }
             3 => {
                 let event: imajin_kernel::id::EventId = self.world.env.new_id();
-                self.say(StatementKind::CoPresence, &from, &to, (json!({"event": event}), 0, None)).await;
+                self.say(
+                    StatementKind::CoPresence,
+                    &from,
+                    &to,
+                    (json!({"event": event}), 0, None),
+                )
+                .await;
             }
             4..7 => {
                 let weight = [1, 400_000, 1_000_000][self.dice(3)];
@@ -99,7 +113,8 @@ impl History<'_> {
                 if let Some(ends) = ends {
                     payload["expires"] = json!(ends.as_millis());
                 }
-                self.say(StatementKind::Vouch, &from, &to, (payload, weight, ends)).await;
+                self.say(StatementKind::Vouch, &from, &to, (payload, weight, ends))
+                    .await;
             }
             7 => {
                 let number = self.dice(3);
@@ -122,7 +137,11 @@ impl History<'_> {
         let document = self.world.said(from, kind, to, &payload);
         let answer = self.world.submit(from, &document).await;
         let (one, other) = (from.did(), to.did());
-        let mut standing = self.model.0.iter_mut().filter(|said| !said.over && said.joins(kind, &one, &other));
+        let mut standing = self
+            .model
+            .0
+            .iter_mut()
+            .filter(|said| !said.over && said.joins(kind, &one, &other));
         if let Some(standing) = standing.next() {
             if kind.is_mutual() {
                 answer.expect(StatusCode::CONFLICT);
@@ -176,18 +195,33 @@ impl History<'_> {
     async fn compare_lists(&self, world: &World, from: &Did, dids: &[Did]) {
         let now = world.env.now();
         let mut ask = TrustAsk::near(from.clone(), from.clone());
-        let mut near: Vec<(u8, Did)> = self.model.distances(dids, &ask, now).into_iter().map(|(did, hops)| (hops, did)).collect();
+        let mut near: Vec<(u8, Did)> = self
+            .model
+            .distances(dids, &ask, now)
+            .into_iter()
+            .map(|(did, hops)| (hops, did))
+            .collect();
         near.sort();
-        let near: Vec<Value> = near.into_iter().skip(1).map(|(hops, did)| json!({"did": did, "hops": hops})).collect();
+        let near: Vec<Value> = near
+            .into_iter()
+            .skip(1)
+            .map(|(hops, did)| json!({"did": did, "hops": hops}))
+            .collect();
         let within = world.get(Some(from), "/trust/within?hops=3").await.json();
         assert_eq!(within["people"], json!(near));
         ask.hops = 1;
         let other = &dids[self.dice(PEOPLE)];
         let knows = |one: &Did| {
-            dids.iter().filter(|next| self.model.trusts(one, next, &ask, now)).cloned().collect::<BTreeSet<Did>>()
+            dids.iter()
+                .filter(|next| self.model.trusts(one, next, &ask, now))
+                .cloned()
+                .collect::<BTreeSet<Did>>()
         };
         let both: Vec<Did> = knows(from).intersection(&knows(other)).cloned().collect();
-        let mutual = world.get(Some(from), &format!("/trust/mutual?with={other}")).await.json();
+        let mutual = world
+            .get(Some(from), &format!("/trust/mutual?with={other}"))
+            .await
+            .json();
         assert_eq!(mutual["mutual"], json!(both));
         let count = |kind: StatementKind, received: bool| {
             let counted = dids.iter().filter(|next| {
@@ -201,7 +235,10 @@ impl History<'_> {
         assert_eq!(standing["vouches"], count(StatementKind::Vouch, true));
         assert_eq!(standing["vouching"], count(StatementKind::Vouch, false));
         let flags = ["yellow", "amber", "red"].map(|level| standing[level].as_u64().unwrap());
-        assert_eq!(usize::try_from(flags.iter().sum::<u64>()).unwrap(), count(StatementKind::Flag, true));
+        assert_eq!(
+            usize::try_from(flags.iter().sum::<u64>()).unwrap(),
+            count(StatementKind::Flag, true)
+        );
     }
 }
 

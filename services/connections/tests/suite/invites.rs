@@ -48,7 +48,9 @@ async fn take_up(world: &World, guest: &SecretKey, code: &str) -> Answer {
         return read;
     }
     let document = taken_up(world, guest, code, read.json()["digest"].as_str().unwrap());
-    world.change(guest, "POST", &format!("/invites/{code}/accept"), &document).await
+    world
+        .change(guest, "POST", &format!("/invites/{code}/accept"), &document)
+        .await
 }
 
 async fn whoever_holds_the_code_is_connected_at_once(backend: Backend) {
@@ -94,12 +96,19 @@ async fn every_code_that_does_not_open_gets_the_same_answer(backend: Backend) {
         invite(&world, &ada, code, 1).await.expect(StatusCode::OK);
     }
     let ended = world.get(Some(&ada.did()), "/invites").await.json()["invites"].clone();
-    let ended = ended.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned());
+    let ended = ended
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["id"].as_str().unwrap().to_owned());
     let digest = world.get(None, "/invites/used").await.json()["digest"].clone();
     take_up(&world, &ben, "used").await.expect(StatusCode::OK);
     for id in ended {
         // The used one too: it is ended as well, and what came by it stays.
-        world.change(&ada, "DELETE", &format!("/invites/{id}"), &Value::Null).await.expect(StatusCode::OK);
+        world
+            .change(&ada, "DELETE", &format!("/invites/{id}"), &Value::Null)
+            .await
+            .expect(StatusCode::OK);
     }
     world.later(Span::seconds(1));
     invite(&world, &ada, "over", 1).await.expect(StatusCode::OK);
@@ -122,7 +131,10 @@ async fn the_code_of_another_does_not_help(backend: Backend) {
     let world = World::new(backend).await;
     let [ada, ben, cleo] = ["ada", "ben", "cleo"].map(|name| world.person(name));
     invite(&world, &ada, "sesame", 5).await.expect(StatusCode::OK);
-    let digest = world.get(None, "/invites/sesame").await.json()["digest"].as_str().unwrap().to_owned();
+    let digest = world.get(None, "/invites/sesame").await.json()["digest"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let accept = async |guest: &SecretKey, document: &SignedMessage| {
         world.change(guest, "POST", "/invites/sesame/accept", document).await
     };
@@ -143,14 +155,18 @@ async fn who_is_flagged_invites_nobody(backend: Backend) {
     let world = World::new(backend).await;
     let (ada, ben) = (world.person("ada"), world.person("ben"));
     world.flag(&ben, &ada, "red").await;
-    invite(&world, &ada, "sesame", 1).await.expect(StatusCode::TOO_MANY_REQUESTS);
+    invite(&world, &ada, "sesame", 1)
+        .await
+        .expect(StatusCode::TOO_MANY_REQUESTS);
 }
 
 async fn open_places_have_a_limit(backend: Backend) {
     let world = World::new(backend).await;
     let (ada, ben) = (world.person("ada"), world.person("ben"));
     invite(&world, &ada, "one", 5).await.expect(StatusCode::OK);
-    invite(&world, &ada, "two", 1).await.expect(StatusCode::TOO_MANY_REQUESTS);
+    invite(&world, &ada, "two", 1)
+        .await
+        .expect(StatusCode::TOO_MANY_REQUESTS);
     world.vouch(&ben, &ada, 1).await;
     invite(&world, &ada, "two", 2).await.expect(StatusCode::OK);
     invite(&world, &ada, "two", 1).await.expect(StatusCode::CONFLICT);
@@ -159,12 +175,23 @@ async fn open_places_have_a_limit(backend: Backend) {
 async fn an_invitation_lasts_ninety_days_at_most(backend: Backend) {
     let world = World::new(backend).await;
     let ada = world.person("ada");
-    for (uses, lasts) in [(1, Span::days(91)), (1, Span::ZERO), (0, INVITE_LASTS_MAX), (101, INVITE_LASTS_MAX)] {
+    for (uses, lasts) in [
+        (1, Span::days(91)),
+        (1, Span::ZERO),
+        (0, INVITE_LASTS_MAX),
+        (101, INVITE_LASTS_MAX),
+    ] {
         let body = invitation(&world, &ada, "sesame", uses, lasts);
-        world.change(&ada, "POST", "/invites", &body).await.expect(StatusCode::BAD_REQUEST);
+        world
+            .change(&ada, "POST", "/invites", &body)
+            .await
+            .expect(StatusCode::BAD_REQUEST);
     }
     let body = invitation(&world, &ada, "sesame", 1, INVITE_LASTS_MAX);
-    world.change(&ada, "POST", "/invites", &body).await.expect(StatusCode::OK);
+    world
+        .change(&ada, "POST", "/invites", &body)
+        .await
+        .expect(StatusCode::OK);
 }
 
 async fn nobody_ends_the_invitation_of_another(backend: Backend) {
@@ -172,6 +199,9 @@ async fn nobody_ends_the_invitation_of_another(backend: Backend) {
     let (ada, ben) = (world.person("ada"), world.person("ben"));
     let made = invite(&world, &ada, "sesame", 1).await.json();
     let path = format!("/invites/{}", made["id"].as_str().unwrap());
-    world.change(&ben, "DELETE", &path, &Value::Null).await.expect(StatusCode::NOT_FOUND);
+    world
+        .change(&ben, "DELETE", &path, &Value::Null)
+        .await
+        .expect(StatusCode::NOT_FOUND);
     world.get(None, "/invites/sesame").await.expect(StatusCode::OK);
 }

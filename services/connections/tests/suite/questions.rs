@@ -34,8 +34,15 @@ async fn a_path_says_why_and_why_not(backend: Backend) {
     let strong = "&hops=6&vouchLeast=400000";
     assert_eq!(why(world.path(ada, finn, strong).await), json!({"reason": "weak"}));
     let distance = format!("/trust/distance?from_did={}&to_did={}", ada.did(), finn.did());
-    let distance = world.get(Some(&ada.did()), &distance).await.expect(StatusCode::OK).json();
-    assert_eq!((&distance["distance"], &distance["connected"]), (&json!(5), &json!(true)));
+    let distance = world
+        .get(Some(&ada.did()), &distance)
+        .await
+        .expect(StatusCode::OK)
+        .json();
+    assert_eq!(
+        (&distance["distance"], &distance["connected"]),
+        (&json!(5), &json!(true))
+    );
 }
 
 async fn people_near_are_listed_nearest_first(backend: Backend) {
@@ -45,13 +52,24 @@ async fn people_near_are_listed_nearest_first(backend: Backend) {
     world.connect(&ada, &cleo).await;
     world.connect(&cleo, &dora).await;
     world.connect(&ben, &dora).await;
-    let within = world.get(Some(&ada.did()), "/trust/within?hops=2").await.expect(StatusCode::OK).json();
-    let hops: Vec<_> = within["people"].as_array().unwrap().iter().map(|row| row["hops"].clone()).collect();
+    let within = world
+        .get(Some(&ada.did()), "/trust/within?hops=2")
+        .await
+        .expect(StatusCode::OK)
+        .json();
+    let hops: Vec<_> = within["people"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["hops"].clone())
+        .collect();
     assert_eq!(hops, [1, 1, 2]);
     assert_eq!(within["people"][2]["did"], json!(dora.did()));
     let mut both = [ben.did(), cleo.did()];
     both.sort();
-    let mutual = world.get(Some(&ada.did()), &format!("/trust/mutual?with={}", dora.did())).await;
+    let mutual = world
+        .get(Some(&ada.did()), &format!("/trust/mutual?with={}", dora.did()))
+        .await;
     assert_eq!(mutual.expect(StatusCode::OK).json()["mutual"], json!(both));
 }
 
@@ -62,8 +80,17 @@ async fn trust_is_ranked_and_flags_count_against(backend: Backend) {
     world.connect(&ben, &cleo).await;
     world.connect(&ben, &dora).await;
     world.flag(&ada, &dora, "amber").await;
-    let rank = world.get(Some(&ada.did()), "/trust/rank").await.expect(StatusCode::OK).json();
-    let people: Vec<_> = rank["people"].as_array().unwrap().iter().map(|row| row["did"].clone()).collect();
+    let rank = world
+        .get(Some(&ada.did()), "/trust/rank")
+        .await
+        .expect(StatusCode::OK)
+        .json();
+    let people: Vec<_> = rank["people"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["did"].clone())
+        .collect();
     assert_eq!(people, [json!(ben.did()), json!(cleo.did()), json!(dora.did())]);
     assert!(rank["people"][2]["distrust"].as_f64().unwrap() > 0.0);
 }
@@ -83,7 +110,14 @@ async fn a_question_outside_its_bounds_is_refused(backend: Backend) {
     ] {
         world.get(Some(&ada.did()), &path).await.expect(StatusCode::BAD_REQUEST);
     }
-    for path in ["/trust/within", "/trust/rank", "/watch", "/invites", "/export", "/audience"] {
+    for path in [
+        "/trust/within",
+        "/trust/rank",
+        "/watch",
+        "/invites",
+        "/export",
+        "/audience",
+    ] {
         world.get(None, path).await.expect(StatusCode::UNAUTHORIZED);
     }
 }

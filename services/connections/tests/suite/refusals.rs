@@ -191,5 +191,8 @@ async fn unanswered_requests_have_a_limit(backend: Backend) {
         world.ask(&ada, &key(&number.to_string())).await;
     }
     let document = world.said(&ada, StatementKind::Connection, &key("one more"), &json!({}));
-    world.submit(&ada, &document).await.expect(StatusCode::TOO_MANY_REQUESTS);
+    world
+        .submit(&ada, &document)
+        .await
+        .expect(StatusCode::TOO_MANY_REQUESTS);
 }

@@ -56,7 +56,10 @@ async fn who_shows_their_ties_to_nobody_is_on_no_path_for_others(backend: Backen
     // On the way there, the number is told and the way is not.
     world.audience(&ben, "nobody").await;
     let path = world.path(&ada, &cleo, "").await;
-    assert_eq!((&path["hops"], &path["steps"], &path["mutual"]), (&json!(2), &Value::Null, &json!([])));
+    assert_eq!(
+        (&path["hops"], &path["steps"], &path["mutual"]),
+        (&json!(2), &Value::Null, &json!([]))
+    );
 }
 
 async fn nobody_comes_nearer_by_what_they_say_themselves(backend: Backend) {
@@ -67,7 +70,10 @@ async fn nobody_comes_nearer_by_what_they_say_themselves(backend: Backend) {
     let path = world.path(&mallory, &ben, "").await;
     assert_eq!((&path["hops"], &path["steps"]), (&json!(2), &Value::Null));
     let standing = format!("/trust/standing/{}", ada.did());
-    world.get(Some(&mallory.did()), &standing).await.expect(StatusCode::NOT_FOUND);
+    world
+        .get(Some(&mallory.did()), &standing)
+        .await
+        .expect(StatusCode::NOT_FOUND);
     world.get(Some(&ben.did()), &standing).await.expect(StatusCode::OK);
 }
 

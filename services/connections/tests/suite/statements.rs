@@ -27,7 +27,10 @@ async fn a_connection_takes_both_signatures(backend: Backend) {
     let world = World::new(backend).await;
     let (ada, ben) = (world.person("ada"), world.person("ben"));
     let asked = world.ask(&ada, &ben).await;
-    assert_eq!((asked.status, asked.kind), (StatementStatus::Pending, StatementKind::Connection));
+    assert_eq!(
+        (asked.status, asked.kind),
+        (StatementStatus::Pending, StatementKind::Connection)
+    );
     assert_eq!(world.hops(&ada, &ben).await, Value::Null);
     let own: OwnConnections = world.get(Some(&ben.did()), "/connections").await.parse();
     assert_eq!(own.requests_received.len(), 1);
@@ -42,7 +45,9 @@ async fn a_connection_takes_both_signatures(backend: Backend) {
         assert_eq!(own.connections[0].did, other.did());
         assert_eq!((own.requests_received.len(), own.requests_sent.len()), (0, 0));
     }
-    let status = world.get(Some(&ben.did()), &format!("/connections/status/{}", ada.did())).await;
+    let status = world
+        .get(Some(&ben.did()), &format!("/connections/status/{}", ada.did()))
+        .await;
     assert_eq!(status.json(), json!({"inGraph": true, "connectionCount": 1}));
     assert_eq!(world.audit().await, []);
 }
@@ -82,7 +87,11 @@ async fn a_later_vouch_takes_the_place_of_the_earlier(backend: Backend) {
     let strong = format!("/trust/check?to={}&vouchLeast=800000", ben.did());
     assert_eq!(world.get(Some(&ada.did()), &strong).await.json()["hops"], 1);
     world.revoke(&ada, &second).await;
-    assert_eq!(world.hops(&ada, &ben).await, Value::Null, "the earlier one does not come back");
+    assert_eq!(
+        world.hops(&ada, &ben).await,
+        Value::Null,
+        "the earlier one does not come back"
+    );
     assert_eq!(world.audit().await, []);
 }
 
@@ -147,7 +156,11 @@ async fn whoever_raised_a_flag_is_told_to_nobody(backend: Backend) {
     let (ada, ben) = (world.person("ada"), world.person("ben"));
     world.connect(&ada, &ben).await;
     let flag = world.flag(&ada, &ben, "red").await;
-    assert_eq!(world.hops(&ada, &ben).await, Value::Null, "no path of hers leads to him");
+    assert_eq!(
+        world.hops(&ada, &ben).await,
+        Value::Null,
+        "no path of hers leads to him"
+    );
     assert_eq!(world.path(&ada, &ben, "").await["whyNot"], json!({"reason": "flagged"}));
     let path = format!("/statements/{}", flag.id);
     world.get(Some(&ben.did()), &path).await.expect(StatusCode::NOT_FOUND);
@@ -155,9 +168,14 @@ async fn whoever_raised_a_flag_is_told_to_nobody(backend: Backend) {
     let own = world.get(Some(&ben.did()), "/connections").await.text();
     let taken = world.get(Some(&ben.did()), "/export").await.text();
     for text in [own, taken] {
-        assert!(!text.contains(flag.digest.as_str()) && !text.contains("trust.flag"), "{text}");
+        assert!(
+            !text.contains(flag.digest.as_str()) && !text.contains("trust.flag"),
+            "{text}"
+        );
     }
-    let standing = world.get(Some(&ben.did()), &format!("/trust/standing/{}", ben.did())).await;
+    let standing = world
+        .get(Some(&ben.did()), &format!("/trust/standing/{}", ben.did()))
+        .await;
     assert_eq!(standing.json()["red"], 1, "that there is one is told");
 }
 
@@ -176,14 +194,20 @@ async fn who_is_blocked_asks_in_vain_and_does_not_learn_it(backend: Backend) {
     assert!(connected(&cleo).await && !connected(&ben).await && !connected(&ada).await);
     for other in [&ben, &cleo] {
         let path = format!("/blocks/{}", other.did());
-        world.change(&ada, "PUT", &path, &Value::Null).await.expect(StatusCode::OK);
+        world
+            .change(&ada, "PUT", &path, &Value::Null)
+            .await
+            .expect(StatusCode::OK);
     }
     assert!(!connected(&cleo).await);
     assert_eq!(world.ask(&ben, &ada).await.status, StatementStatus::Pending);
     let own: OwnConnections = world.get(Some(&ada.did()), "/connections").await.parse();
     assert_eq!((own.requests_received.len(), own.blocked.len()), (0, 2));
     let path = format!("/blocks/{}", ben.did());
-    world.change(&ada, "DELETE", &path, &Value::Null).await.expect(StatusCode::OK);
+    world
+        .change(&ada, "DELETE", &path, &Value::Null)
+        .await
+        .expect(StatusCode::OK);
     let own: OwnConnections = world.get(Some(&ada.did()), "/connections").await.parse();
     assert_eq!((own.requests_received.len(), own.blocked), (1, vec![cleo.did()]));
     assert_eq!(world.audit().await, []);
@@ -224,8 +248,15 @@ async fn another_process_is_followed(backend: Backend) {
     let done = world.connect(&ada, &ben).await;
     let token = |token: &str| format!("/trust/check?to={}&token={token}", ben.did());
     let answer = other.get(Some(&ada.did()), &token(&done.token)).await;
-    assert_eq!(answer.expect(StatusCode::OK).json()["hops"], 1, "it has looked for what the token names");
+    assert_eq!(
+        answer.expect(StatusCode::OK).json()["hops"],
+        1,
+        "it has looked for what the token names"
+    );
     let refused = other.get(Some(&ada.did()), &token("99")).await;
     refused.expect(StatusCode::PRECONDITION_FAILED);
-    other.get(Some(&ada.did()), &token("x")).await.expect(StatusCode::BAD_REQUEST);
+    other
+        .get(Some(&ada.did()), &token("x"))
+        .await
+        .expect(StatusCode::BAD_REQUEST);
 }

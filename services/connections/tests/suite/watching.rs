@@ -30,7 +30,13 @@ async fn next(stream: &mut BodyDataStream) -> (String, Value) {
         let piece = stream.next().await.unwrap().unwrap();
         text.push_str(std::str::from_utf8(&piece).unwrap());
     }
-    let member = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    let member = |name: &str| {
+        text.lines()
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap()
+            .trim()
+            .to_owned()
+    };
     assert_eq!(member("event:"), "change");
     (member("id:"), serde_json::from_str(&member("data:")).unwrap())
 }
@@ -43,7 +49,10 @@ async fn changes_are_told_as_they_happen(backend: Backend) {
     world.flag(&ben, &ada, "yellow").await;
     let asked = world.ask(&ben, &ada).await;
     let (_id, event) = next(&mut stream).await;
-    assert_eq!((&event["id"], &event["status"]), (&serde_json::json!(asked.id), &serde_json::json!("pending")));
+    assert_eq!(
+        (&event["id"], &event["status"]),
+        (&serde_json::json!(asked.id), &serde_json::json!("pending"))
+    );
     world.accept(&ada, &asked).await;
     assert_eq!(next(&mut stream).await.1["status"], "active");
 }

@@ -52,7 +52,12 @@ impl World {
         let clock = ManualClock::at(Timestamp::from_seconds(1_900_000_000));
         let env = Env::fixed(clock.clone(), 7);
         let keyring = Keyring::generate(&env);
-        Self::at(Arc::new(TestDatabase::new(backend)), (clock, env, keyring), Arc::default()).await
+        Self::at(
+            Arc::new(TestDatabase::new(backend)),
+            (clock, env, keyring),
+            Arc::default(),
+        )
+        .await
     }
 
     async fn at(
