@@ -1,4 +1,5 @@
-//! The same checks here and in Postgres, one client each, in one run: `cargo bench -p imajin-trust-graph --bench compare`.
+//! The same checks here and in Postgres, one client each, in one run:
+//! `cargo bench -p imajin-trust-graph --bench compare`.
 //!
 //! The graph is that of the bench `check`: a million ties among a hundred thousand people. Postgres has them as arcs in
 //! both directions where they count in both, with an index on each end; the table is analysed and in its cache, flags

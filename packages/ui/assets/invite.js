@@ -1,4 +1,5 @@
-// Invitations: the code is the seed of a key. The node gets the public half, whoever is invited proves to have the rest.
+// Invitations: the code is the seed of a key. The node gets the public half, and whoever is invited proves to have the
+// code.
 
 import { toHex, utf8, sha256 } from './bytes.js';
 import { keyFromSeed, keySign, multikey } from './keys.js';

@@ -2,9 +2,10 @@
 //! on Postgres: `cargo bench -p imajin-connections`.
 //!
 //! A start reads every row, checks its seal, and builds the graph. A write is a whole request in process: the request's
-//! and the document's signatures are verified; then, in one transaction that is on the disk before the answer, the nonce
-//! is spent, the request is logged in the hash chain, statement and tie are written, each row sealed; and the graph has
-//! followed. There is no HTTP connection in it. The ties are written without statements: a start does not read those.
+//! and the document's signatures are verified; then, in one transaction that is on the disk before the answer, the
+//! nonce is spent, the request is logged in the hash chain, statement and tie are written, each row sealed; and the graph
+//! has followed. There is no HTTP connection in it. The ties are written without statements: a start does not read
+//! those.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -35,7 +36,8 @@ const PEOPLE: u32 = 100_000;
 const TIES: u32 = 1_000_000;
 const WRITES: usize = 300;
 
-diesel::table! {
+mod schema {
+    diesel::table! {
     ties (statement) {
         statement -> Text,
         kind -> Text,
@@ -45,12 +47,14 @@ diesel::table! {
         expires_at -> Nullable<BigInt>,
         row_seal -> Binary,
     }
+    }
 }
+use schema::ties;
 
 #[derive(Debug, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = ties, primary_key(statement))]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
-struct Row {
+struct TieRow {
     statement: StatementId,
     kind: String,
     from_did: String,
@@ -60,7 +64,7 @@ struct Row {
     row_seal: Vec<u8>,
 }
 
-sealed_row!(Row, ties, "ties", key = (statement));
+sealed_row!(TieRow, ties, "ties", key = (statement));
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -125,7 +129,7 @@ async fn fill(world: &World) {
         let written: Result<(), StoreError> = world
             .db
             .write(move |conn| {
-                let row = |(number, from, to): &(u32, usize, usize)| Row {
+                let row = |(number, from, to): &(u32, usize, usize)| TieRow {
                     statement: StatementId::from_bytes(u128::from(*number).to_be_bytes()),
                     kind: if number % 2 == 0 { "connection" } else { "vouch" }.to_owned(),
                     from_did: dids[*from].clone(),
@@ -134,7 +138,7 @@ async fn fill(world: &World) {
                     expires_at: (number % 5 == 0).then(|| Timestamp::from_seconds(2_000_000_000)),
                     row_seal: Vec::new(),
                 };
-                Row::insert_all(rows.iter().map(row).collect(), conn, &sealer)?;
+                TieRow::insert_all(rows.iter().map(row).collect(), conn, &sealer)?;
                 Ok(())
             })
             .await;

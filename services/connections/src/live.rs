@@ -47,13 +47,13 @@ impl Live {
                 let Some(last) = page.last() else { break };
                 after = last.statement.to_string();
                 for row in &page {
-                    let edge = row.edge(|text| match people.get(text) {
-                        Some(did) => Some(did.clone()),
-                        None => {
-                            let did: Did = text.parse().ok()?;
-                            people.insert(text.to_owned(), did.clone());
-                            Some(did)
+                    let edge = row.edge(|text| {
+                        if let Some(did) = people.get(text) {
+                            return Some(did.clone());
                         }
+                        let did: Did = text.parse().ok()?;
+                        people.insert(text.to_owned(), did.clone());
+                        Some(did)
                     })?;
                     graph.put(&edge).map_err(full)?;
                 }

@@ -1,4 +1,4 @@
-//! `/me/connections`: what one has signed and been asked; `/trust/{id}`: the graph around somebody, and the way to them;
+//! `/me/connections`: what one has signed and been asked; `/trust/{id}`: the graph around somebody, and the way there;
 //! `/invited`: taking an invitation up.
 
 use askama::Template;
@@ -6,7 +6,7 @@ use askama::Template;
 use crate::Shell;
 use crate::constellation::Constellation;
 
-/// `/me/connections`. `connections.js` signs what its forms ask for; each form says with `data-digest` what it is about.
+/// `/me/connections`. `connections.js` signs what its forms ask for; each entry says with `data-digest` what it is.
 #[derive(Debug, Clone, Template)]
 #[template(path = "connections.html")]
 pub struct ConnectionsPage {

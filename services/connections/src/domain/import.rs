@@ -72,7 +72,7 @@ fn end_if_ended(
         known.tie_row().delete(conn)?;
     }
     known.revocation = brought.proven.revocation.as_ref().map(json_text).transpose()?;
-    known.proof = IMPORTED.to_owned();
+    IMPORTED.clone_into(&mut known.proof);
     known.tie = None;
     known.deleted_at = Some(context.env.now());
     known.seq = sequence_next(conn, context)?;

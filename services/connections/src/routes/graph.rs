@@ -233,8 +233,8 @@ pub(super) async fn mutual(
     asker: Asker,
     QueryParams(params): QueryParams<MutualParams>,
 ) -> Result<Response, Failure> {
-    let asked = connections.mutual(&params.with, asker.require()?, params.token.as_deref());
-    let (mutual, token) = asked.await?;
+    let answer = connections.mutual(&params.with, asker.require()?, params.token.as_deref());
+    let (mutual, token) = answer.await?;
     Ok(private(&MutualAnswer { mutual, token }))
 }
 
@@ -313,8 +313,8 @@ pub(super) async fn standing(
     QueryParams(params): QueryParams<TokenParams>,
     asker: Asker,
 ) -> Result<Response, Failure> {
-    let asked = connections.standing(&did, asker.did(), params.token.as_deref());
-    let (standing, _token) = asked.await?;
+    let answer = connections.standing(&did, asker.did(), params.token.as_deref());
+    let (standing, _token) = answer.await?;
     let standing = standing.ok_or(ConnectionsError::NotFound("person, or they do not show this"))?;
     Ok(private(&standing))
 }

@@ -32,8 +32,8 @@ pub(super) async fn audience_fetch(
     asker: Asker,
 ) -> Result<Response, Failure> {
     let did = asker.require()?.canonical();
-    let asked = did.clone();
-    let read = connections.read(move |conn, context| audiences_of(conn, context, std::slice::from_ref(&asked)));
+    let whose = did.clone();
+    let read = connections.read(move |conn, context| audiences_of(conn, context, std::slice::from_ref(&whose)));
     let audience = read.await?.get(&did).copied().unwrap_or_default();
     Ok(private(&AudienceBody { audience }))
 }

@@ -93,7 +93,7 @@ impl History<'_> {
         match self.dice(10) {
             0..3 => {
                 self.say(StatementKind::Connection, &from, &to, (json!({}), 0, None))
-                    .await
+                    .await;
             }
             3 => {
                 let event: imajin_kernel::id::EventId = self.world.env.new_id();

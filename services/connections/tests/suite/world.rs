@@ -25,7 +25,7 @@ pub(crate) const PUBLIC: &str = "http://node.test:7000";
 pub(crate) const API: &str = "/connections/api";
 
 pub(crate) struct World {
-    _database: Arc<TestDatabase>,
+    database: Arc<TestDatabase>,
     pub(crate) db: Db,
     pub(crate) clock: ManualClock,
     pub(crate) env: Env,
@@ -86,7 +86,7 @@ impl World {
             error_page: None,
         };
         Self {
-            _database: database,
+            database,
             db,
             clock,
             env,
@@ -100,7 +100,7 @@ impl World {
     /// The same node in another process, or after a restart: what it has, it has from the database.
     pub(crate) async fn again(&self) -> Self {
         let parts = (self.clock.clone(), self.env.clone(), self.keyring.clone());
-        Self::at(Arc::clone(&self._database), parts, Arc::clone(&self.people)).await
+        Self::at(Arc::clone(&self.database), parts, Arc::clone(&self.people)).await
     }
 
     /// Somebody with a key of their own who is registered here.
