@@ -29,7 +29,6 @@ use super::profiles::ProfilesSwitch;
 use super::resolvers::{KeyLogSwitch, foreign_resolver, reach, witnesses};
 use super::sellers::SellerSwitch;
 use super::{Databases, PublicAddress, StartError};
-use super::{demo, gateway};
 use crate::agent::AgentState;
 use crate::config::{Config, ServiceName};
 
@@ -241,27 +240,6 @@ impl Services {
         Ok(token.map(|token| public.base().absolute(&format!("/setup?token={token}"))))
     }
 
-    /// Puts the demo content there, once.
-    pub(super) async fn demo_seed(&self, config: &Config, keyring: &Keyring) -> Result<(), StartError> {
-        let Some(events) = &self.events else {
-            return Err(StartError::Configuration(
-                "--demo needs the service `events` in this process".to_owned(),
-            ));
-        };
-        let auth = match (&self.auth, config.remote.get(&ServiceName::Auth)) {
-            (Some(auth), _) => Router::new().nest("/auth", auth.routes().into_router()),
-            (None, Some(remote)) => gateway::forward_to(&remote.public)?,
-            (None, None) => Router::new(),
-        };
-        demo::identities_register(&auth, &imajin_events::demo_identities(keyring))
-            .await
-            .map_err(failed(ServiceName::Auth))?;
-        imajin_events::demo_seed(events)
-            .await
-            .map_err(failed(ServiceName::Events))
-            .map(drop)
-    }
-
     /// Says for each service with a database whether it can answer.
     pub(crate) fn checks(&self) -> Vec<(String, Readiness)> {
         let routes = self.public_routes().into_iter();
@@ -309,6 +287,8 @@ async fn start_auth(
         witnesses: witnesses(config),
         profiles: Some(ProfilesClient::local(profiles.clone())),
         options: AuthOptions {
+            node_name: config.node_name.clone(),
+            test_money: config.rails.is_test(&public.base().0)?,
             dynamic_clients: config.oidc.dynamic_clients,
             reach: reach(config),
         },
