@@ -13,6 +13,7 @@ mod refunds;
 mod shares;
 mod solana;
 mod sums;
+mod visas;
 
 use std::collections::BTreeMap;
 
@@ -28,9 +29,9 @@ pub use goods::{PaidGoods, paid_goods_list};
 
 use crate::domain::distribute::FlowKey;
 use crate::rows::{
-    AddressRow, CheckoutRow, ContractRow, DifferenceRow, DisputeRow, FactRow, FeesRow, FlowRow, MessageRow, PartRow,
-    PayeeRow, PaymentRow, PayoutRow, ReceiptRow, RecordRow, RefundRow, ReversalRow, RoundRow, SalesDayRow, SalesRow,
-    ShareRow, SplitRow, SumRow, WalletRow,
+    AddressRow, CaptureRow, CheckoutRow, ContractRow, DifferenceRow, DisputeRow, FactRow, FeesRow, FlowRow, MessageRow,
+    PartRow, PayeeRow, PaymentRow, PayoutRow, PledgeRow, ReceiptRow, RecordRow, RefundRow, ReversalRow, RoundRow,
+    SalesDayRow, SalesRow, ShareRow, SplitRow, SumRow, VisaRow, WalletRow,
 };
 use crate::{PayConfig, SERVICE};
 
@@ -133,8 +134,12 @@ impl Auditor {
         DifferenceRow::audit(conn, &self.sealer, &mut self.findings)?;
         RefundRow::audit(conn, &self.sealer, &mut self.findings)?;
         ReversalRow::audit(conn, &self.sealer, &mut self.findings)?;
+        VisaRow::audit(conn, &self.sealer, &mut self.findings)?;
+        CaptureRow::audit(conn, &self.sealer, &mut self.findings)?;
+        PledgeRow::audit(conn, &self.sealer, &mut self.findings)?;
         imajin_ledger::audit(conn, &self.sealer, &mut self.findings)?;
         self.checkouts_check(conn)?;
+        self.visas_check(conn)?;
         self.messages_check(conn)?;
         self.payments_check(conn)?;
         self.disputes_check(conn)?;

@@ -11,23 +11,23 @@ use imajin_kernel::id::{CheckoutId, OutboxId, ReceiptId};
 use imajin_ledger::{Command, EntryKind, HoldCapture, Outcome, credits};
 use imajin_money::{Amount, Money};
 use imajin_pay_api::CheckoutState;
-use imajin_rails::{RailDirect, SOLANA};
+use imajin_rails::RailDirect;
 use imajin_store::{Conn, SealedRow, for_update, outbox, rows_insert, rows_upsert, sealed_all};
 
 use super::contract::{contract_in_effect, contract_owners};
 use super::debts::debts_add;
-use super::direct::{direct_command, direct_of, fits};
+use super::direct::{direct_command, direct_of_row, fits};
 use super::distribute::{Contracts, Flows, flow_changes, release_command};
-use super::message::message_find;
 use super::payment::{fee_movement, fee_of, net_of};
 use super::plan::Split;
 use super::receipt::{ReceiptParts, parties_of, receipt_make};
 use super::sales;
 use super::shares::shares_of;
+use super::visa::{VISA, captures_owe, pledge_command, pledges_of};
 use crate::PayError;
 use crate::context::Context;
 use crate::own_goods::TOPUP;
-use crate::rows::{CheckoutRow, PartyRow, ReceiptRow, SalesDayRow, ShareRow};
+use crate::rows::{CheckoutRow, PartyRow, PledgeRow, ReceiptRow, SalesDayRow, ShareRow};
 use crate::schema::{checkouts, receipt_parties};
 
 /// How many keys one query asks for.
@@ -156,15 +156,6 @@ fn job_of(
         direct,
         contracts: Contracts::none(),
     })
-}
-
-/// What the payment of a checkout has paid to payees itself.
-fn direct_of_row(conn: &mut Conn, context: &Context, row: &CheckoutRow) -> Result<Vec<RailDirect>, PayError> {
-    match row.message_id {
-        // Every other rail pays the node: nothing is asked for their settlements.
-        Some(id) if row.rail == SOLANA => direct_of(&context.keyring, &message_find(conn, context, id)?),
-        _ => Ok(Vec::new()),
-    }
 }
 
 /// Books settlements. One that cannot be booked has its own answer and leaves the others alone.
@@ -311,7 +302,12 @@ fn commands_of(
     let asset = job.plan.gross.asset;
     let release = release_command(&distribution.releases, asset, &capture.key, &capture.reference);
     let direct = direct_command(&job.direct, &row.rail, asset, &capture.key, &capture.reference);
-    let commands = [Command::Capture(capture)].into_iter().chain(release).chain(direct);
+    let pledge = pledge_command(row, &capture.credits)?;
+    let commands = [Command::Capture(capture)]
+        .into_iter()
+        .chain(release)
+        .chain(direct)
+        .chain(pledge);
     Ok(Some(commands.collect()))
 }
 
@@ -324,6 +320,7 @@ struct Batch {
     shares: Vec<ShareRow>,
     sums: BTreeMap<String, (i64, i64)>,
     days: BTreeMap<(i64, String), SalesDayRow>,
+    captures: Vec<(CheckoutId, Vec<PledgeRow>)>,
 }
 
 impl Batch {
@@ -369,6 +366,10 @@ impl Batch {
             let empty = || SalesDayRow::empty(day.0, day.1.clone());
             self.days.entry(day.clone()).or_insert_with(empty).add(&message.payload);
         }
+        if row.rail == VISA {
+            let credits = credits(&job.plan, distribution, parts.recipients);
+            self.captures.push((row.id, pledges_of(row.id, &credits)));
+        }
         self.receipts.push(receipt);
         row.state_set(CheckoutState::Settled, outcome.entry.posted_at);
         row.reason = None;
@@ -390,6 +391,7 @@ impl Batch {
             set = (state, reason, updated_at, row_seal),
             &sealed_all(self.checkouts, &context.sealer)?
         )?;
+        captures_owe(conn, context, self.captures)?;
         sales::days_add(conn, context, &self.days)?;
         sales::sales_add(conn, context, &self.sums)
     }
