@@ -1,8 +1,8 @@
 //! A service that starts with a million ties, and how long a write takes until it is durable and visible, on SQLite and
 //! on Postgres: `cargo bench -p imajin-connections`.
 //!
-//! A start reads every row, checks its seal, and builds the graph. A write is a whole request in process: the signatures
-//! of the request and of the document are verified; then, in one transaction that is on the disk before the answer, the
+//! A start reads every row, checks its seal, and builds the graph. A write is a whole request in process: the
+//! signatures of the request and of the document are verified; then, in one transaction that is on the disk before the answer, the
 //! nonce is spent, the request is logged in the hash chain, statement and tie are written, each row sealed; and the
 //! graph has followed. There is no HTTP connection in it. The ties are written without statements: a start does not
 //! read those.
