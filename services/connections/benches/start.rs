@@ -2,10 +2,10 @@
 //! on Postgres: `cargo bench -p imajin-connections`.
 //!
 //! A start reads every row, checks its seal, and builds the graph. A write is a whole request in process: the
-//! signatures of the request and of the document are verified; then, in one transaction that is on the disk before the answer, the
-//! nonce is spent, the request is logged in the hash chain, statement and tie are written, each row sealed; and the
-//! graph has followed. There is no HTTP connection in it. The ties are written without statements: a start does not
-//! read those.
+//! signatures of the request and of the document are verified; then, in one transaction that is on the disk before the
+//! answer, the nonce is spent, the request is logged in the hash chain, statement and tie are written, each row sealed;
+//! and the graph has followed. There is no HTTP connection in it. The ties are written without statements: a start does
+//! not read those.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
