@@ -293,6 +293,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     operation("GET", "/registry/api/directory", Public),
     operation("GET", "/registry/api/directory/heads/{seq}", Public),
+    operation("GET", "/registry/api/node/address", Public),
     operation("POST", "/registry/api/node/credentials", Proof),
     operation("POST", "/registry/api/node/heartbeat", Proof),
     operation("GET", "/registry/api/node/list", Public),
