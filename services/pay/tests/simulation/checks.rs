@@ -28,13 +28,15 @@ diesel::table! {
 }
 diesel::table! {
     checkouts (id) {
-        id -> Text, rail -> Text, goods_kind -> Text, goods_id -> Text, state -> Text, price -> BigInt, rail_reference -> Nullable<Text>,
+        id -> Text, rail -> Text, goods_kind -> Text, goods_id -> Text, state -> Text, price -> BigInt,
+        rail_reference -> Nullable<Text>,
         receipt_id -> Nullable<Text>,
     }
 }
 diesel::table! {
     rail_messages (id) {
-        id -> Text, rail -> Text, event_id -> Text, outcome -> Text, amount -> BigInt, result -> Text, processed_at -> Nullable<BigInt>,
+        id -> Text, rail -> Text, event_id -> Text, outcome -> Text, amount -> BigInt, result -> Text,
+        processed_at -> Nullable<BigInt>,
         refund_reference -> Nullable<Text>,
     }
 }
