@@ -24,6 +24,7 @@ mod node;
 mod oidc;
 mod output;
 mod payout_address;
+mod peers;
 mod profile;
 mod rail;
 mod receipt;
@@ -107,6 +108,9 @@ enum Command {
     /// Say where you are paid.
     #[command(subcommand)]
     Payout(payout_address::PayoutCommand),
+    /// Money between nodes.
+    #[command(subcommand)]
+    Peers(peers::PeersCommand),
     /// The ways to pay at a node.
     #[command(subcommand)]
     Rail(rail::RailCommand),
@@ -259,6 +263,7 @@ impl Command {
             Self::Fair(command) => command.run(output).await,
             Self::Fees(command) => command.run(output).await,
             Self::Payout(command) => command.run(output).await,
+            Self::Peers(command) => command.run(output).await,
             Self::Rail(command) => command.run(output).await,
             Self::Reconcile(args) => args.run(output).await,
             Self::Node(command) => command.run(output).await,
