@@ -1,5 +1,6 @@
 //! Remittances that credit nobody.
 
+use axum::http::Request;
 use imajin_did::Did;
 use imajin_pay_api::{RemittanceBody, RemittanceLeg};
 use imajin_proof::SignedMessage;
@@ -96,7 +97,7 @@ async fn a_remittance_by_a_stranger_is_refused(backend: Backend) {
     .await;
     // Or sent by nobody.
     let body = serde_json::to_vec(&for_us(&brokered, usual(&brokered))).unwrap();
-    let request = axum::http::Request::post(PATH).header("content-type", "application/json");
+    let request = Request::post(PATH).header("content-type", "application/json");
     let unsigned = brokered.world.send(request.body(body.into()).unwrap()).await;
     assert_eq!(unsigned.status.as_u16(), 401);
 }

@@ -96,7 +96,7 @@ async fn each_of_the_three_may_be_away_for_a_while(backend: Backend) {
     // The node that sells is gone once it has told the broker: the other one asks for itself.
     nodes.sale("other agent", 8_000_000).await;
     seller.pay.remittances_batch().await.unwrap();
-    nodes.broker.fault("transfers/", BrokerFault::Away, 1);
+    nodes.broker.fault("transfers/", BrokerFault::Away, 2);
     seller.pay.drive().await.unwrap();
     assert_eq!(nodes.broker.transfers().len(), 2);
     assert_eq!(home.available("mira").await, "5.60 TEST-USD");
@@ -234,6 +234,7 @@ async fn the_operator_sees_what_is_owed_by_and_to_other_nodes(backend: Backend) 
     nodes.sale("third agent", 1_000_000).await;
     nodes.home.line_set(Line::Away);
     nodes.follow().await;
+    nodes.clock.advance(imajin_kernel::Span::minutes(5));
     seller.pay.reconcile_now(None).await.unwrap();
     let found = seller.get(Some("operator"), "/pay/api/reconciliation").await.json();
     assert_eq!(found["open"][0]["kind"], "remittance_overdue", "{found}");

@@ -33,7 +33,7 @@ pub(super) fn broker_compare(
     }
     let mut compared = Vec::new();
     for asset in assets {
-        let due = funds(conn, context, issuer, asset)?;
+        let due = funds(conn, context, issuer, asset)?.saturating_add(offered(conn, issuer, asset)?);
         let line = said.iter().find(|line| line.asset == asset);
         let holds = line.map_or(0, |line| line.units);
         let (mut found, name) = (Vec::new(), asset.to_string());
@@ -46,6 +46,17 @@ pub(super) fn broker_compare(
         compared.push((format!("balance/{name}"), found));
     }
     Ok(compared)
+}
+
+/// What is on its way to other nodes here, and what the broker has not been told of.
+fn offered(conn: &mut Conn, issuer: &str, asset: Asset) -> Result<i64, PayError> {
+    let units: Vec<i64> = remittances_out::table
+        .filter(remittances_out::issuer.eq(issuer))
+        .filter(remittances_out::asset.eq(asset.as_str()))
+        .filter(remittances_out::state.eq(SentState::Offered.as_str()))
+        .select(remittances_out::amount)
+        .load(conn)?;
+    Ok(units.into_iter().fold(0, i64::saturating_add))
 }
 
 fn is_moving(conn: &mut Conn, context: &Context, issuer: &str) -> Result<bool, PayError> {
