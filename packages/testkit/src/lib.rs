@@ -11,6 +11,7 @@
 //! - `stripe_peer` (cargo feature `stripe-peer`): a payment processor that behaves as Stripe does.
 //! - `broker_peer` (cargo feature `broker-peer`): a broker between nodes.
 //! - `SolanaPeer` (cargo feature `solana-peer`): a Solana node with the real virtual machine.
+//! - `OpenAiPeer` (cargo feature `openai-peer`): a language model's server without a model.
 //! - [`KnotPeer`]: a real authoritative DNS server.
 //! - [`PebblePeer`]: a real certificate authority.
 //! - `CloudflarePeer` (cargo feature `cloudflare-peer`): a hoster of zones.
@@ -29,6 +30,8 @@ mod database;
 mod error;
 mod guard;
 mod knot;
+#[cfg(feature = "openai-peer")]
+mod openai_peer;
 mod pebble;
 #[cfg(feature = "router")]
 mod router;
@@ -46,6 +49,8 @@ pub use database::{Backend, Place, TestDatabase};
 pub use error::TestkitError;
 pub use guard::Guarded;
 pub use knot::KnotPeer;
+#[cfg(feature = "openai-peer")]
+pub use openai_peer::{OpenAiPeer, OpenAiQuestion, OpenAiReply};
 pub use pebble::PebblePeer;
 #[cfg(feature = "router")]
 pub use router::Answer;

@@ -69,9 +69,9 @@ pub enum GuardError {
 /// size and number.
 #[derive(Clone)]
 pub struct GuardedClient {
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
     reach: Reach,
-    permits: Arc<Semaphore>,
+    pub(crate) permits: Arc<Semaphore>,
 }
 
 /// An answer of a stranger.
@@ -155,14 +155,7 @@ impl GuardedClient {
             tracing::warn!("too many requests to strangers' addresses at once");
             return Err(GuardError::Away);
         };
-        let away = |error: reqwest::Error| {
-            tracing::debug!(%error, "a stranger's address gave no answer");
-            if refused_by_guard(&error) {
-                GuardError::Refused
-            } else {
-                GuardError::Away
-            }
-        };
+        let away = |error: reqwest::Error| away(&error);
         let response = request.send().await.map_err(away)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut stream = response.bytes_stream();
@@ -182,7 +175,7 @@ impl GuardedClient {
     }
 
     /// Addresses written as numbers do not pass through the look-up of names.
-    fn url_check(&self, url: &Url) -> Result<(), GuardError> {
+    pub(crate) fn url_check(&self, url: &Url) -> Result<(), GuardError> {
         let is_allowed = match (self.reach, url.scheme(), url.host()) {
             (_, "https", Some(Host::Domain(_))) | (Reach::Development, "https", Some(_)) => true,
             (Reach::Development, "http", Some(_)) => is_this_machine(url),
@@ -224,6 +217,16 @@ impl Resolve for GuardedNames {
             let addresses: Addrs = Box::new(allowed.into_iter().collect::<Vec<SocketAddr>>().into_iter());
             Ok(addresses)
         })
+    }
+}
+
+/// Why there was no answer; the cause goes to the log.
+pub(crate) fn away(error: &reqwest::Error) -> GuardError {
+    tracing::debug!(%error, "a stranger's address gave no answer");
+    if refused_by_guard(error) {
+        GuardError::Refused
+    } else {
+        GuardError::Away
     }
 }
 
