@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use imajin_kernel::id::RemittanceId;
+use diesel::result::Error;
 use imajin_ledger::{Entry, EntryKind, entry_count, entry_find};
 use imajin_pay_api::{RemittanceBody, RemittanceReceipt};
 use imajin_proof::SignedMessage;
@@ -36,7 +36,7 @@ impl Auditor {
                 }
             }
         }
-        let names: Vec<(String, RemittanceId)> = remittances_in::table
+        let names: Vec<(String, String)> = remittances_in::table
             .order_by((remittances_in::from_did, remittances_in::id))
             .select((remittances_in::from_did, remittances_in::id))
             .load(conn)?;
@@ -90,7 +90,7 @@ impl Auditor {
         if !is_signed || !fits {
             self.find(SentRow::TABLE, &name, "it is not what this node has signed");
         }
-        if !self.acknowledged(row, state, keys) {
+        if !Self::acknowledged(row, state, keys) {
             self.find(SentRow::TABLE, &name, "the other node has signed something else");
         }
         let booked = |conn: &mut Conn, key: &str| self.remitted(conn, key);
@@ -108,7 +108,7 @@ impl Auditor {
     }
 
     /// What was signed in return is about this remittance, by the node that it was for, as far as its keys are known.
-    fn acknowledged(&self, row: &SentRow, state: SentState, keys: Keys<'_>) -> bool {
+    fn acknowledged(row: &SentRow, state: SentState, keys: Keys<'_>) -> bool {
         let Some(text) = &row.receipt else {
             return state != SentState::Delivered;
         };
@@ -158,8 +158,7 @@ impl Auditor {
             self.find(ReceivedRow::TABLE, &name, "it is not what the other node has signed");
         }
         let object = format!("remittance/{}/{}", row.from_did, row.id);
-        let logged = mutation::last_body(conn, &object)?;
-        if logged.is_none_or(|logged| logged.action != REMIT_TAKE) {
+        if !is_logged(conn, &object, REMIT_TAKE)? {
             self.find(ReceivedRow::TABLE, &name, "the log does not know of it");
         }
         let is_credited = row.state == CREDITED;
@@ -226,11 +225,20 @@ impl Auditor {
             .select(payee_homes::did)
             .load(conn)?;
         for did in dids {
-            let logged = mutation::last_body(conn, &home_object(&did))?;
-            if logged.is_none_or(|logged| logged.action != HOME_BIND) {
+            if !is_logged(conn, &home_object(&did), HOME_BIND)? {
                 self.find(HomeRow::TABLE, did, "its owner has not asked for it");
             }
         }
         Ok(())
+    }
+}
+
+/// Whether the last thing that was logged about an object is this action. A row of the log that cannot be read is a
+/// finding of the log's own audit.
+fn is_logged(conn: &mut Conn, object: &str, action: &str) -> Result<bool, StoreError> {
+    match mutation::last_body(conn, object) {
+        Ok(logged) => Ok(logged.is_some_and(|logged| logged.action == action)),
+        Err(Error::DeserializationError(_)) => Ok(true),
+        Err(error) => Err(error.into()),
     }
 }

@@ -171,6 +171,13 @@ impl Kind {
             Self::MessageOverdue => "Press Retry on its page; the reason is shown there and in the log.",
             Self::RefundOverdue => "See whether the rail works: it is asked again and again until it has sent it back.",
             Self::TransferOverdue => "See whether the rail works: it is asked again and again until it answers.",
+            other => other.advice_about_nodes(),
+        }
+    }
+
+    /// What to do about a difference with another node.
+    const fn advice_about_nodes(self) -> &'static str {
+        match self {
             Self::BrokerDiffers => {
                 "First see to the other differences about other nodes. What is left, ask the broker about: its statement \
                  and the page Other nodes name every promise and every transfer."
@@ -186,6 +193,7 @@ impl Kind {
             Self::RemittanceUnconfirmed => {
                 "Nobody is credited before the broker confirms it. Ask the node that announced it whether it was sent."
             }
+            _ => "Look at it by hand.",
         }
     }
 }
