@@ -21,6 +21,7 @@ mod key_mirror;
 mod login;
 mod master_key;
 mod node;
+mod node_registry;
 mod oidc;
 mod output;
 mod payout_address;
@@ -243,7 +244,7 @@ impl Cli {
 impl Command {
     async fn run(self, output: Output) -> Result<(), CommandError> {
         match self {
-            Self::Up(args) => args.run(output).await,
+            Self::Up(args) => Box::pin(args.run(output)).await,
             Self::Config(args) => args.run(output),
             Self::Key(command) => command.run(output).await,
             Self::Login(args) => args.run(output).await,

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{RailsSettings, RegistryDnsSettings};
+use crate::acme::AcmeConfig;
+use crate::agent::AddressSource;
 
 /// The services that this program can run, each with its port on the seeds' port map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -177,6 +179,8 @@ pub struct TlsConfig {
     pub certificate: Option<PathBuf>,
     /// Its private key, PEM.
     pub private_key: Option<PathBuf>,
+    /// A certificate from an authority.
+    pub acme: AcmeConfig,
 }
 
 /// When the main listener speaks TLS.
@@ -249,8 +253,25 @@ pub struct RegistryAgentConfig {
     pub url: Option<Url>,
     /// The name that the node wants beneath the registry's zone.
     pub hostname: Option<String>,
-    /// How often the node says that it lives, in seconds.
+    /// How often the node says that it lives, in seconds; a registry may want it oftener.
     pub heartbeat_seconds: u32,
+    /// The addresses that registries publish: `auto`, `none`, `interface`, `registry` (what it sees), or addresses with
+    /// commas between them.
+    pub address: String,
+    /// A certificate (PEM) to trust at registries besides the usual ones.
+    pub ca: Option<PathBuf>,
+}
+
+impl RegistryAgentConfig {
+    /// Where the addresses come from.
+    ///
+    /// # Errors
+    /// When `address` is nothing of what it may be.
+    pub fn address_source(&self) -> Result<AddressSource, String> {
+        self.address
+            .parse()
+            .map_err(|error| format!("`registry.address`: {error}"))
+    }
 }
 
 /// The registry that this node runs itself.
@@ -280,6 +301,12 @@ schema_prefix = "imajin_"
 
 [tls]
 mode = "auto"
+
+[tls.acme]
+challenge = "off"
+directory = "https://acme-v02.api.letsencrypt.org/directory"
+names = []
+http_listen = "0.0.0.0:80"
 
 [mail]
 from = "imajin@localhost"
@@ -311,6 +338,7 @@ peers = []
 
 [registry]
 heartbeat_seconds = 3600
+address = "auto"
 
 [registry_service]
 zone = "nodes.localhost"

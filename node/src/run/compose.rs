@@ -14,7 +14,7 @@ use imajin_profile::Profile;
 use imajin_profile_api::ProfileClient;
 use imajin_publisher::Publisher;
 use imajin_publisher_api::{KeeperClient, PublisherClient};
-use imajin_registry::{Registry, RegistryDeps};
+use imajin_registry::Registry;
 use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
 use imajin_web::{Readiness, RpcClient, RpcConfig, ServiceRoutes, Site};
@@ -28,6 +28,7 @@ use super::resolvers::{KeyLogSwitch, foreign_resolver, reach, witnesses};
 use super::sellers::SellerSwitch;
 use super::{Databases, PublicAddress, StartError};
 use super::{demo, gateway};
+use crate::acme::certificate_source;
 use crate::agent::AgentState;
 use crate::config::{Config, ServiceName};
 
@@ -90,7 +91,7 @@ impl Services {
     ) -> Result<Self, StartError> {
         let remotes = Remotes { config, keyring, env };
         let profiles = Arc::new(ProfilesSwitch::default());
-        let (auth, auth_client) = start_auth(config, &remotes, databases, public, &profiles).await?;
+        let (auth, auth_client) = start_auth(&remotes, databases, public, &profiles, agent).await?;
         let site = Site {
             env: env.clone(),
             public: public.base(),
@@ -125,6 +126,7 @@ impl Services {
                 publisher: publisher_client,
                 registry: registry_client,
                 registrations: Arc::new(agent.clone()),
+                certificate: certificate_source(agent.folder()),
             };
             Some(Www::start(deps).map_err(failed(ServiceName::Www))?)
         } else {
@@ -269,15 +271,16 @@ impl Services {
 }
 
 async fn start_auth(
-    config: &Config,
     remotes: &Remotes<'_>,
     databases: &Databases,
     public: &PublicAddress,
     profiles: &Arc<ProfilesSwitch>,
+    agent: &AgentState,
 ) -> Result<(Option<Arc<Auth>>, AuthClient), StartError> {
     let Some(db) = databases.get(ServiceName::Auth) else {
         return Ok((None, AuthClient::http(remotes.rpc(ServiceName::Auth)?)));
     };
+    let config = remotes.config;
     let key_logs = Arc::new(KeyLogSwitch::default());
     let resolver = foreign_resolver(config, remotes.env, &key_logs).map_err(failed(ServiceName::Auth))?;
     let deps = AuthDeps {
@@ -290,7 +293,7 @@ async fn start_auth(
             from: config.mail.from.clone(),
         }),
         resolver: Some(resolver),
-        witnesses: witnesses(config),
+        witnesses: witnesses(config, agent),
         profiles: Some(ProfilesClient::local(profiles.clone())),
         options: AuthOptions {
             node_name: config.node_name.clone(),
@@ -375,26 +378,5 @@ impl Common<'_> {
         let events = Events::start(deps).await.map_err(failed(ServiceName::Events))?;
         sellers.plug(ORDER_GOODS, SellerClient::local(events.clone()));
         Ok((Some(Arc::clone(&events)), EventsClient::local(events)))
-    }
-
-    async fn start_registry(&self) -> Result<(Option<Arc<Registry>>, Option<RegistryClient>), StartError> {
-        let Some(db) = self.db(ServiceName::Registry) else {
-            let remote = self.config.remote.contains_key(&ServiceName::Registry);
-            let client = if remote {
-                Some(RegistryClient::http(self.remotes.rpc(ServiceName::Registry)?))
-            } else {
-                None
-            };
-            return Ok((None, client));
-        };
-        let config = self.config.registry_service.resolve(&self.site.env);
-        let deps = RegistryDeps {
-            site: self.site.clone(),
-            keyring: self.keyring.clone(),
-            db,
-            config: config.map_err(|error| StartError::Configuration(error.to_string()))?,
-        };
-        let registry = Registry::start(deps).await.map_err(failed(ServiceName::Registry))?;
-        Ok((Some(Arc::clone(&registry)), Some(RegistryClient::local(registry))))
     }
 }

@@ -10,6 +10,8 @@ use imajin_profile::{Profile, ProfileConfig, ProfileDeps};
 use imajin_profile_api::ProfileClient;
 use imajin_publisher::{CONTENT_GOODS, Publisher, PublisherConfig, PublisherDeps, WorksConfig};
 use imajin_publisher_api::{KeeperClient, PublisherClient};
+use imajin_registry::{Registry, RegistryDeps};
+use imajin_registry_api::RegistryClient;
 
 use super::StartError;
 use super::compose::{Common, failed};
@@ -97,5 +99,27 @@ impl Common<'_> {
             events.publisher_connect(client.clone());
         }
         Ok((publisher, client))
+    }
+
+    /// The directory of nodes; one elsewhere, or none.
+    pub(super) async fn start_registry(&self) -> Result<(Option<Arc<Registry>>, Option<RegistryClient>), StartError> {
+        let Some(db) = self.db(ServiceName::Registry) else {
+            let remote = self.config.remote.contains_key(&ServiceName::Registry);
+            let client = if remote {
+                Some(RegistryClient::http(self.remotes.rpc(ServiceName::Registry)?))
+            } else {
+                None
+            };
+            return Ok((None, client));
+        };
+        let config = self.config.registry_service.resolve(&self.site.env);
+        let deps = RegistryDeps {
+            site: self.site.clone(),
+            keyring: self.keyring.clone(),
+            db,
+            config: config.map_err(|error| StartError::Configuration(error.to_string()))?,
+        };
+        let registry = Registry::start(deps).await.map_err(failed(ServiceName::Registry))?;
+        Ok((Some(Arc::clone(&registry)), Some(RegistryClient::local(registry))))
     }
 }

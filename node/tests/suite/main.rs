@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod access;
+mod agent;
 mod authorisation;
 mod browser;
 mod browser_access;
@@ -16,6 +17,8 @@ mod browser_money;
 mod browser_profile;
 mod browser_visitor;
 mod cards;
+mod certificates;
+mod certificates_dns;
 mod claim;
 mod cli;
 mod coins;

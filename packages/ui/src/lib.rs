@@ -44,7 +44,7 @@ pub use pages::{
     message::{ErrorPage, Link, MessagePage},
     money::{Act, Block, Cell, FeesForm, Figure, MoneyPage, Search, Table},
     oidc::{ConsentPage, ConsentScope, LogoutPage},
-    operator::{AccountRow, OperatorPage, RegistryCard, SaleRow, ServiceRow},
+    operator::{AccountRow, CertificateCard, OperatorPage, RegistryCard, SaleRow, ServiceRow},
     order::{OrderPage, OrderState, TicketLink},
     passkeys::{PasskeyItem, PasskeysPage},
     pay::{PayState, SandboxPayPage},

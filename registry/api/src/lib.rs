@@ -1,6 +1,7 @@
 //! What the other services may ask of the registry, and the documents that nodes send to it.
 
 mod attestation;
+pub mod directory;
 mod registration;
 
 use imajin_did::Did;
@@ -13,7 +14,7 @@ pub use attestation::{
     CREDENTIALS_PURPOSE, CredentialsRequest, DocumentError, Health, Heartbeat, NameCredentials, NodeAttestation,
     Unsigned,
 };
-pub use registration::{Registration, Registrations};
+pub use registration::{Registration, Registrations, UpgradeNotice};
 
 service_api! {
     /// What other services may ask of the registry.

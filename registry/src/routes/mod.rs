@@ -1,12 +1,14 @@
 //! The public routes, beneath the service's prefix.
 
 mod acme_dns;
+mod address;
 mod builds;
 mod credentials;
 mod directory;
 mod dyndns;
 mod heartbeat;
 mod register;
+mod signed_directory;
 
 use std::sync::Arc;
 
@@ -22,9 +24,12 @@ pub(crate) fn routes(registry: &Arc<Registry>) -> ServiceRoutes {
     let router = OpenApiRouter::new()
         .routes(routes!(register::node_register))
         .routes(routes!(heartbeat::node_heartbeat))
+        .routes(routes!(address::node_address))
         .routes(routes!(directory::node_lookup))
         .routes(routes!(directory::node_list, directory::node_list_head))
         .routes(routes!(directory::stats))
+        .routes(routes!(signed_directory::directory))
+        .routes(routes!(signed_directory::directory_head))
         .routes(routes!(builds::build_list))
         .routes(routes!(builds::build_verify))
         .routes(routes!(credentials::node_credentials))

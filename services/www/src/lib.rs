@@ -35,6 +35,7 @@ use imajin_pay_api::PayClient;
 use imajin_profile_api::ProfileClient;
 use imajin_publisher_api::PublisherClient;
 use imajin_registry_api::{Registrations, RegistryClient};
+use imajin_ui::CertificateCard;
 use imajin_web::Site;
 
 use pages::directory::Census;
@@ -64,7 +65,12 @@ pub struct WwwDeps {
     pub registry: Option<RegistryClient>,
     /// How this node stands with the registries that it announces itself to.
     pub registrations: Arc<dyn Registrations>,
+    /// How it stands with a certificate authority; `None` when none is asked.
+    pub certificate: CertificateSource,
 }
+
+/// Tells how the node stands with its certificate authority.
+pub type CertificateSource = Arc<dyn Fn() -> Option<CertificateCard> + Send + Sync>;
 
 /// The pages of a node.
 pub struct Www {

@@ -123,6 +123,7 @@ impl World {
             identities: Arc::new(auth.clone()),
         };
         let deps = WwwDeps {
+            certificate: Arc::new(|| None),
             site,
             node_name: "Kulturhaus Linden".to_owned(),
             node_did: did(8),
