@@ -47,7 +47,7 @@ impl PeersCommand {
             }
             Self::Remittances(who) => {
                 let found = who.read("/pay/api/remittances").await?;
-                output.result(&found, |found| remittances_text(found));
+                output.result(&found, remittances_text);
             }
             Self::Home {
                 who,
