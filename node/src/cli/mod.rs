@@ -36,6 +36,7 @@ mod share;
 mod spend;
 mod statement;
 mod ticket;
+mod trust;
 mod up;
 mod verify;
 
@@ -81,6 +82,9 @@ enum Command {
     /// Buy, show and check tickets.
     #[command(subcommand)]
     Ticket(ticket::TicketCommand),
+    /// Who you are connected with and vouch for, and what follows.
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
     /// Show, write and search profiles; export all of your data.
     #[command(subcommand)]
     Profile(profile::ProfileCommand),
@@ -251,6 +255,7 @@ impl Command {
             Self::Attestation(command) => command.run(output).await,
             Self::Event(command) => command.run(output).await,
             Self::Ticket(command) => command.run(output).await,
+            Self::Trust(command) => command.run(output).await,
             Self::Profile(command) => command.run(output).await,
             Self::Receipt(command) => command.run(output).await,
             Self::Refund(args) => args.run(output).await,

@@ -21,6 +21,8 @@ pub enum ServiceName {
     Pay,
     /// Events, holds, tickets.
     Events,
+    /// Who trusts whom.
+    Connections,
     /// What people say about themselves.
     Profile,
     /// The library of manifests.
@@ -33,10 +35,11 @@ pub enum ServiceName {
 
 impl ServiceName {
     /// Every service, in the order in which they start.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Auth,
         Self::Pay,
         Self::Events,
+        Self::Connections,
         Self::Profile,
         Self::Publisher,
         Self::Registry,
@@ -49,6 +52,7 @@ impl ServiceName {
             Self::Auth => "auth",
             Self::Pay => "pay",
             Self::Events => "events",
+            Self::Connections => "connections",
             Self::Profile => "profile",
             Self::Publisher => "publisher",
             Self::Registry => "registry",
@@ -62,6 +66,7 @@ impl ServiceName {
             Self::Www => 0,
             Self::Auth => 1,
             Self::Registry => 2,
+            Self::Connections => 3,
             Self::Pay => 4,
             Self::Profile => 5,
             Self::Events => 6,
@@ -288,7 +293,7 @@ pub struct RegistryServiceConfig {
 pub(super) const DEFAULTS: &str = r#"
 listen = "127.0.0.1:7000"
 node_name = "imajin"
-services = ["auth", "pay", "events", "profile", "publisher", "registry", "www"]
+services = ["auth", "pay", "events", "connections", "profile", "publisher", "registry", "www"]
 service_ports = false
 dev = false
 internal_listen = "127.0.0.1:17000"

@@ -189,6 +189,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         .into_iter()
         .find(|service| !config.services.contains(service) && !config.remote.contains_key(service));
     if let Some(service) = missing
+        && service != super::ServiceName::Connections
         && service != super::ServiceName::Profile
         && service != super::ServiceName::Publisher
         && service != super::ServiceName::Registry

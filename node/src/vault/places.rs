@@ -62,7 +62,11 @@ pub const fn sealed_columns(service: ServiceName) -> &'static [SealedColumn] {
         ServiceName::Auth => &imajin_auth::SEALED_COLUMNS,
         ServiceName::Events => &imajin_events::SEALED_COLUMNS,
         ServiceName::Pay => &imajin_pay::SEALED_COLUMNS,
-        ServiceName::Profile | ServiceName::Publisher | ServiceName::Registry | ServiceName::Www => &[],
+        ServiceName::Connections
+        | ServiceName::Profile
+        | ServiceName::Publisher
+        | ServiceName::Registry
+        | ServiceName::Www => &[],
     }
 }
 

@@ -66,6 +66,14 @@ async fn history(home: &Home, node: &Node) {
         text(&picture),
     ];
     imajin(&picture).expect_success();
+    let whom = imajin_did::SecretKey::from_seed([9; 32]).did().to_string();
+    for args in [
+        &["trust", "vouch", "--weight", "0.5", whom.as_str()][..],
+        &["trust", "invite", "new"],
+    ] {
+        let place = ["--node", &node.url(), "--key", text(&key)];
+        imajin(&[args, &place[..]].concat()).expect_success();
+    }
     works(home, node, &key);
     let registry = format!("{}/registry", node.url());
     let data = home.data();
@@ -122,6 +130,7 @@ async fn every_change_is_named(backend: Backend) {
         ServiceName::Auth,
         ServiceName::Pay,
         ServiceName::Events,
+        ServiceName::Connections,
         ServiceName::Profile,
         ServiceName::Publisher,
         ServiceName::Registry,

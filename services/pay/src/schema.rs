@@ -358,6 +358,7 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(receipts, receipt_parties);
+diesel::allow_tables_to_appear_in_same_query!(held_shares, receipts, reversals);
 diesel::allow_tables_to_appear_in_same_query!(refunds, receipt_parties);
 diesel::allow_tables_to_appear_in_same_query!(payouts, payout_parts);
 diesel::allow_tables_to_appear_in_same_query!(held_shares, visa_captures);

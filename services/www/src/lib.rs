@@ -28,6 +28,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use imajin_auth_api::AuthClient;
+use imajin_connections_api::TrustClient;
 use imajin_did::Did;
 use imajin_events_api::EventsClient;
 use imajin_kernel::{Problem, Timestamp};
@@ -57,6 +58,8 @@ pub struct WwwDeps {
     pub pay: PayClient,
     /// Events, orders and tickets.
     pub events: EventsClient,
+    /// Who trusts whom, if this node has such a service.
+    pub connections: Option<TrustClient>,
     /// What people say about themselves, if this node has such a service.
     pub profile: Option<ProfileClient>,
     /// The library of manifests, if this node has one.

@@ -53,7 +53,7 @@ async fn needles(home: &Home) -> Vec<Needle> {
     let data = DataDir::open(&home.data()).unwrap();
     let keyring = data.keyring_open().unwrap();
     let mut all = vec![Needle::new("the node's key", keyring.node_key().to_seed().as_slice())];
-    for service in ["auth", "pay", "profile", "events", "registry"] {
+    for service in ["auth", "pay", "connections", "profile", "events", "registry"] {
         all.push(Needle::new(
             "a key of row seals",
             &keyring.derive(&format!("row-seal/{service}")),

@@ -88,6 +88,7 @@ fn me(ink: &Ink, who: Who) -> MePage {
         handle: ink.maybe(ink.text("mira")),
         is_visitor: false,
         has_profiles: !ink.bare,
+        has_connections: true,
         tickets: ink.list(vec![
             ticket_card(ink, TicketState::Valid),
             ticket_card(ink, TicketState::Used),

@@ -131,6 +131,7 @@ impl World {
             auth,
             pay: PayClient::local(fakes.clone()),
             events: EventsClient::local(fakes.clone()),
+            connections: None,
             profile: fakes.profile.is_some().then(|| ProfileClient::local(fakes.clone())),
             publisher: fakes.library.clone(),
             registry: fakes.has_registry.then(|| RegistryClient::local(fakes.clone())),
