@@ -25,6 +25,7 @@ mod node_registry;
 mod oidc;
 mod output;
 mod payout_address;
+mod peers;
 mod profile;
 mod rail;
 mod receipt;
@@ -112,6 +113,9 @@ enum Command {
     /// Say where you are paid.
     #[command(subcommand)]
     Payout(payout_address::PayoutCommand),
+    /// Money between nodes.
+    #[command(subcommand)]
+    Peers(peers::PeersCommand),
     /// The ways to pay at a node.
     #[command(subcommand)]
     Rail(rail::RailCommand),
@@ -265,6 +269,7 @@ impl Command {
             Self::Fair(command) => command.run(output).await,
             Self::Fees(command) => command.run(output).await,
             Self::Payout(command) => command.run(output).await,
+            Self::Peers(command) => command.run(output).await,
             Self::Rail(command) => command.run(output).await,
             Self::Reconcile(args) => args.run(output).await,
             Self::Node(command) => command.run(output).await,

@@ -250,6 +250,8 @@ id_kinds! {
     Pod, PodId, "pod";
     /// A receipt of pay.
     Receipt, ReceiptId, "rcp";
+    /// Money that one node sends to another for people who are at home there.
+    Remittance, RemittanceId, "rmt";
     /// A request, for logs and problem documents.
     Request, RequestId, "req";
     /// Money that a seller sends back; its credit note has the same name.

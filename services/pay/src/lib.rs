@@ -24,6 +24,7 @@ mod payouts;
 mod rails;
 mod reconcile;
 mod refunds;
+mod remits;
 mod routes;
 mod rows;
 mod schema;

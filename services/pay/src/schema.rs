@@ -1,6 +1,6 @@
 mod peers;
 
-pub(crate) use peers::{pledges, visa_captures, visas};
+pub(crate) use peers::{payee_homes, pledges, remittance_legs, remittances_in, remittances_out, visa_captures, visas};
 
 diesel::table! {
     checkouts (id) {

@@ -212,6 +212,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/pay/api/brokers", Public),
     operation("POST", "/pay/api/checkout", Signed),
     operation("GET", "/pay/api/checkout/{id}", Session),
+    operation("GET", "/pay/api/connect/home", Session),
+    operation_with(
+        "PUT",
+        "/pay/api/connect/home",
+        Signed,
+        r#"{"node":"https://node.example"}"#,
+    ),
+    operation_with("DELETE", "/pay/api/connect/home", Signed, "null"),
     operation_with("POST", "/pay/api/connect/onboard", Signed, r#"{"country":"US"}"#),
     operation("GET", "/pay/api/connect/solana", Session),
     operation_with(
@@ -238,6 +246,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("POST", "/pay/api/holds/{id}/void", Signed),
     operation_with("POST", "/pay/api/payout", Signed, r#"{"currency":"TEST-USD"}"#),
     operation("GET", "/pay/api/payouts", Session),
+    operation("GET", "/pay/api/peers", OperatorSession),
+    operation("POST", "/pay/api/remit", Signed),
+    operation("GET", "/pay/api/remittances", Session),
     operation_with(
         "POST",
         "/pay/api/quote",

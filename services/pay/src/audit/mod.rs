@@ -10,6 +10,7 @@ mod payments;
 mod payouts;
 mod receipts;
 mod refunds;
+mod remits;
 mod shares;
 mod solana;
 mod sums;
@@ -29,9 +30,10 @@ pub use goods::{PaidGoods, paid_goods_list};
 
 use crate::domain::distribute::FlowKey;
 use crate::rows::{
-    AddressRow, CaptureRow, CheckoutRow, ContractRow, DifferenceRow, DisputeRow, FactRow, FeesRow, FlowRow, MessageRow,
-    PartRow, PayeeRow, PaymentRow, PayoutRow, PledgeRow, ReceiptRow, RecordRow, RefundRow, ReversalRow, RoundRow,
-    SalesDayRow, SalesRow, ShareRow, SplitRow, SumRow, VisaRow, WalletRow,
+    AddressRow, CaptureRow, CheckoutRow, ContractRow, DifferenceRow, DisputeRow, FactRow, FeesRow, FlowRow, HomeRow,
+    MessageRow, PartRow, PayeeRow, PaymentRow, PayoutRow, PledgeRow, ReceiptRow, ReceivedRow, RecordRow, RefundRow,
+    RemittanceLegRow, ReversalRow, RoundRow, SalesDayRow, SalesRow, SentRow, ShareRow, SplitRow, SumRow, VisaRow,
+    WalletRow,
 };
 use crate::{PayConfig, SERVICE};
 
@@ -137,9 +139,14 @@ impl Auditor {
         VisaRow::audit(conn, &self.sealer, &mut self.findings)?;
         CaptureRow::audit(conn, &self.sealer, &mut self.findings)?;
         PledgeRow::audit(conn, &self.sealer, &mut self.findings)?;
+        HomeRow::audit(conn, &self.sealer, &mut self.findings)?;
+        SentRow::audit(conn, &self.sealer, &mut self.findings)?;
+        ReceivedRow::audit(conn, &self.sealer, &mut self.findings)?;
+        RemittanceLegRow::audit(conn, &self.sealer, &mut self.findings)?;
         imajin_ledger::audit(conn, &self.sealer, &mut self.findings)?;
         self.checkouts_check(conn)?;
         self.visas_check(conn)?;
+        self.remittances_check(conn, keys)?;
         self.messages_check(conn)?;
         self.payments_check(conn)?;
         self.disputes_check(conn)?;

@@ -7,6 +7,7 @@ mod checkout;
 mod contracts;
 mod fees;
 mod holds;
+mod home;
 mod messages;
 pub(crate) mod page;
 mod payouts;
@@ -14,6 +15,7 @@ pub(crate) mod rails;
 mod receipts;
 pub(crate) mod reconcile;
 mod refunds;
+pub(crate) mod remit;
 mod shares;
 mod solana;
 mod spend;
@@ -112,6 +114,10 @@ fn documented() -> OpenApiRouter<PayRoutes> {
         .routes(routes!(spend::settle))
         .routes(routes!(spend::topup))
         .routes(routes!(brokers::brokers))
+        .routes(routes!(remit::remit))
+        .routes(routes!(remit::remittances))
+        .routes(routes!(remit::peers))
+        .routes(routes!(home::home, home::home_set, home::home_unset))
         .routes(routes!(holds::hold_place))
         .routes(routes!(holds::hold_capture))
         .routes(routes!(holds::hold_void))
