@@ -179,16 +179,16 @@ impl Kind {
     const fn advice_about_nodes(self) -> &'static str {
         match self {
             Self::BrokerDiffers => {
-                "First see to the other differences about other nodes. What is left, ask the broker about: its statement \
-                 and the page Other nodes name every promise and every transfer."
+                "First see to the other differences about other nodes. What is left, ask the broker about: its \
+                 statement and the page Other nodes name every promise and every transfer."
             }
             Self::PromiseOverdue => {
-                "The payees wait for it, and the broker is asked again and again. If it stays away, ask its operator; a \
-                 broker that does not pay should be trusted no longer."
+                "The payees wait for it, and the broker is asked again and again. If it stays away, ask its operator; \
+                 a broker that does not pay should be trusted no longer."
             }
             Self::RemittanceOverdue => {
-                "It goes on by itself once the broker and the other node answer. If the other node is gone for good, ask \
-                 the payees to name another home."
+                "It goes on by itself once the broker and the other node answer. If the other node is gone for good, \
+                 ask the payees to name another home."
             }
             Self::RemittanceUnconfirmed => {
                 "Nobody is credited before the broker confirms it. Ask the node that announced it whether it was sent."
