@@ -2,7 +2,7 @@ use axum::extract::State;
 use axum::response::Response;
 use imajin_connections_api::{Proven, StatementView};
 use imajin_did::Did;
-use imajin_web::{Asker, Authorised, Failure, KeyTier, ProblemDocument, SignedBody};
+use imajin_web::{Authorised, Failure, KeyTier, ProblemDocument, Reader, SignedBody};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -40,9 +40,9 @@ pub(super) struct Bundle {
 )]
 pub(super) async fn export(
     State(ConnectionsState(connections)): State<ConnectionsState>,
-    asker: Asker,
+    Reader(reader): Reader,
 ) -> Result<Response, Failure> {
-    let did = asker.require()?.canonical();
+    let did = reader.canonical();
     let of = did.clone();
     let statements = connections
         .read(move |conn, context| bundle_of(conn, context, &of))

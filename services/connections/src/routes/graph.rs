@@ -2,7 +2,7 @@ use axum::extract::State;
 use axum::response::Response;
 use imajin_connections_api::{CheckAnswer, Neighbour, PathAnswer, StandingView, TrustAsk};
 use imajin_did::Did;
-use imajin_web::{Asker, Failure, PathParams, ProblemDocument, QueryParams};
+use imajin_web::{Asker, Failure, PathParams, ProblemDocument, QueryParams, Reader};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -111,12 +111,11 @@ impl AskParams {
 )]
 pub(super) async fn check(
     State(ConnectionsState(connections)): State<ConnectionsState>,
-    asker: Asker,
+    Reader(reader): Reader,
     QueryParams(params): QueryParams<AskParams>,
 ) -> Result<Response, Failure> {
-    let reader = asker.require()?;
     Ok(private(
-        &connections.check_for(&params.ask(reader), Some(reader)).await?,
+        &connections.check_for(&params.ask(&reader), Some(&reader)).await?,
     ))
 }
 
@@ -135,11 +134,10 @@ pub(super) async fn check(
 )]
 pub(super) async fn path(
     State(ConnectionsState(connections)): State<ConnectionsState>,
-    asker: Asker,
+    Reader(reader): Reader,
     QueryParams(params): QueryParams<AskParams>,
 ) -> Result<Response, Failure> {
-    let reader = asker.require()?;
-    Ok(private(&connections.path(&params.ask(reader), reader).await?))
+    Ok(private(&connections.path(&params.ask(&reader), &reader).await?))
 }
 
 /// What a list holds.
@@ -189,10 +187,10 @@ pub(super) struct PeopleAnswer {
 )]
 pub(super) async fn within(
     State(ConnectionsState(connections)): State<ConnectionsState>,
-    asker: Asker,
+    Reader(reader): Reader,
     QueryParams(params): QueryParams<ListParams>,
 ) -> Result<Response, Failure> {
-    let (people, token) = connections.within(&params.ask(asker.require()?)).await?;
+    let (people, token) = connections.within(&params.ask(&reader)).await?;
     Ok(private(&PeopleAnswer { people, token }))
 }
 
@@ -230,10 +228,10 @@ pub(super) struct MutualAnswer {
 )]
 pub(super) async fn mutual(
     State(ConnectionsState(connections)): State<ConnectionsState>,
-    asker: Asker,
+    Reader(reader): Reader,
     QueryParams(params): QueryParams<MutualParams>,
 ) -> Result<Response, Failure> {
-    let answer = connections.mutual(&params.with, asker.require()?, params.token.as_deref());
+    let answer = connections.mutual(&params.with, &reader, params.token.as_deref());
     let (mutual, token) = answer.await?;
     Ok(private(&MutualAnswer { mutual, token }))
 }
@@ -274,10 +272,10 @@ pub(super) struct RankAnswer {
 )]
 pub(super) async fn rank(
     State(ConnectionsState(connections)): State<ConnectionsState>,
-    asker: Asker,
+    Reader(reader): Reader,
     QueryParams(params): QueryParams<ListParams>,
 ) -> Result<Response, Failure> {
-    let (opinions, token) = connections.rank(&params.ask(asker.require()?)).await?;
+    let (opinions, token) = connections.rank(&params.ask(&reader)).await?;
     let row = |opinion: imajin_trust_graph::Opinion| RankRow {
         did: opinion.did,
         trust: opinion.trust,

@@ -6,7 +6,7 @@ use imajin_did::Did;
 use imajin_kernel::id::InviteId;
 use imajin_kernel::{Problem, Timestamp};
 use imajin_proof::SignedMessage;
-use imajin_web::{Asker, Authorised, Failure, KeyTier, PathParams, ProblemDocument, SignedBody};
+use imajin_web::{Authorised, Failure, KeyTier, PathParams, ProblemDocument, Reader, SignedBody};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -58,9 +58,9 @@ fn places_max(standing: &StandingView) -> i64 {
 )]
 pub(super) async fn invite_list(
     State(ConnectionsState(connections)): State<ConnectionsState>,
-    asker: Asker,
+    Reader(reader): Reader,
 ) -> Result<Response, Failure> {
-    let (did, now) = (asker.require()?.canonical(), connections.site.env.now());
+    let (did, now) = (reader.canonical(), connections.site.env.now());
     let rows = connections.read(move |conn, context| list(conn, context, &did)).await?;
     let invites = rows.into_iter().map(|row| row.view(now)).collect();
     Ok(private(&InvitesAnswer { invites }))

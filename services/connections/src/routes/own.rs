@@ -2,7 +2,7 @@ use axum::extract::State;
 use axum::response::Response;
 use imajin_connections_api::{ConnectionsOwn, OwnConnections, TrustApi};
 use imajin_did::Did;
-use imajin_web::{Asker, Failure, PathParams, ProblemDocument};
+use imajin_web::{Asker, Failure, PathParams, ProblemDocument, Reader};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -18,11 +18,9 @@ use super::{ConnectionsState, private};
 )]
 pub(super) async fn connections_own(
     State(ConnectionsState(connections)): State<ConnectionsState>,
-    asker: Asker,
+    Reader(reader): Reader,
 ) -> Result<Response, Failure> {
-    let request = ConnectionsOwn {
-        did: asker.require()?.clone(),
-    };
+    let request = ConnectionsOwn { did: reader };
     Ok(private(
         &TrustApi::connections_own(connections.as_ref(), request).await?,
     ))

@@ -2,7 +2,7 @@ use axum::extract::State;
 use axum::response::Response;
 use imajin_connections_api::Audience;
 use imajin_did::Did;
-use imajin_web::{Asker, Authorised, Failure, KeyTier, PathParams, ProblemDocument, SignedBody};
+use imajin_web::{Authorised, Failure, KeyTier, PathParams, ProblemDocument, Reader, SignedBody};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -29,9 +29,9 @@ pub(super) struct AudienceBody {
 )]
 pub(super) async fn audience_fetch(
     State(ConnectionsState(connections)): State<ConnectionsState>,
-    asker: Asker,
+    Reader(reader): Reader,
 ) -> Result<Response, Failure> {
-    let did = asker.require()?.canonical();
+    let did = reader.canonical();
     let whose = did.clone();
     let read = connections.read(move |conn, context| audiences_of(conn, context, std::slice::from_ref(&whose)));
     let audience = read.await?.get(&did).copied().unwrap_or_default();

@@ -2,7 +2,7 @@ use axum::extract::State;
 use axum::response::Response;
 use imajin_connections_api::StatementView;
 use imajin_kernel::id::StatementId;
-use imajin_web::{Asker, Authorised, Failure, KeyTier, PathParams, ProblemDocument, SignedBody};
+use imajin_web::{Authorised, Failure, KeyTier, PathParams, ProblemDocument, Reader, SignedBody};
 use serde_json::Value;
 
 use super::{ConnectionsState, private};
@@ -50,9 +50,9 @@ pub(super) async fn statement_submit(
 pub(super) async fn statement_fetch(
     State(ConnectionsState(connections)): State<ConnectionsState>,
     PathParams(id): PathParams<StatementId>,
-    asker: Asker,
+    Reader(reader): Reader,
 ) -> Result<Response, Failure> {
-    let reader = asker.require()?.canonical();
+    let reader = reader.canonical();
     let found = connections.read(move |conn, context| statement_find(conn, context, &id));
     let row = found.await?.filter(|row| {
         let is_flag = row.kind == imajin_connections_api::StatementKind::Flag.as_str();

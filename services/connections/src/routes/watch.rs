@@ -9,7 +9,7 @@ use imajin_connections_api::{StatementKind, StatementStatus};
 use imajin_did::Did;
 use imajin_kernel::id::StatementId;
 use imajin_kernel::{Code, Problem};
-use imajin_web::{Asker, Failure, ProblemDocument, QueryParams};
+use imajin_web::{Failure, ProblemDocument, QueryParams, Reader};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -63,10 +63,10 @@ struct Watch {
 )]
 pub(super) async fn watch(
     State(ConnectionsState(connections)): State<ConnectionsState>,
-    asker: Asker,
+    Reader(reader): Reader,
     QueryParams(params): QueryParams<WatchParams>,
 ) -> Result<Response, Failure> {
-    let did = asker.require()?.canonical();
+    let did = reader.canonical();
     let place = Arc::clone(&connections.watching).try_acquire_owned();
     let place = place.map_err(|_full| {
         Problem::new(Code::Unavailable, "Too many clients are watching at once.").retry_after_seconds(30)
