@@ -56,6 +56,8 @@ async fn browser_a_person_connects_on_a_phone_and_walks_the_graph() {
     browser.click("#invite-button").await.unwrap();
     browser.wait_for_text("/invited#").await.unwrap();
     browser.screenshot("trust-2-connections").await.unwrap();
+    let shown = browser.text("main").await.unwrap();
+    assert!(!shown.contains('<') && !shown.contains("Signing"), "{shown}");
     let link = browser.text("#invite-link").await.unwrap();
     let code = link.split_once('#').unwrap().1;
     trust(&node, emil, &["join", code]);
@@ -86,7 +88,7 @@ async fn taken_up(node: &Node, made: &serde_json::Value) {
     browser.goto(&format!("{}/trust/me", node.url())).await.unwrap();
     browser.wait_for(".star").await.unwrap();
     browser.screenshot("trust-5-dark").await.unwrap();
-    browser.click(".star circle").await.unwrap();
+    browser.click(".star .star-letter").await.unwrap();
     browser.wait_for_text("One step from you.").await.unwrap();
     browser.screenshot("trust-6-walked").await.unwrap();
     no_complaints(&browser).await;

@@ -68,6 +68,7 @@ async function invite(form) {
   await signedFetch(identity, { method: 'POST', path: `${API}/invites`, body });
   element('invite-link', HTMLElement).textContent = `${location.origin}/invited#${code}`;
   element('invite-made', HTMLElement).hidden = false;
+  element('status', HTMLElement).replaceChildren();
 }
 
 if (holdsKey()) {

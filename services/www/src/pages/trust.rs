@@ -42,7 +42,7 @@ pub(super) async fn connections(State(www): State<AppState>, person: Person) -> 
     };
     let connected = own.connections.iter().map(|row| TieRow {
         digest: row.digest.clone(),
-        note: format!("since {}", moment(row.since)),
+        note: format!("since {}", moment(row.since).text),
         ..person_row(&names, &row.did)
     });
     Ok(render(&ConnectionsPage {
@@ -60,7 +60,12 @@ pub(super) async fn connections(State(www): State<AppState>, person: Person) -> 
             .map(|view| InviteRow {
                 id: view.id.to_string(),
                 note: view.note.unwrap_or_default(),
-                state: format!("{} of {}, until {}", view.uses, view.max_uses, moment(view.expires_at)),
+                state: format!(
+                    "{} of {}, until {}",
+                    view.uses,
+                    view.max_uses,
+                    moment(view.expires_at).text
+                ),
                 is_open: view.open,
             })
             .collect(),
@@ -86,6 +91,7 @@ fn statement_row(names: &Names, view: &StatementView, is_given: bool) -> TieRow 
 
 fn note(view: &StatementView) -> String {
     let what = match (view.kind, view.weight_millionths, view.level) {
+        (StatementKind::Vouch, Some(1_000_000), _) => "in full".to_owned(),
         (StatementKind::Vouch, Some(weight), _) => {
             let places = format!("{:06}", weight % 1_000_000);
             let places = places.trim_end_matches('0');
@@ -98,8 +104,8 @@ fn note(view: &StatementView) -> String {
     };
     match (view.status, view.expires_at) {
         (StatementStatus::Expired, _) => format!("{what}, over"),
-        (_, Some(ends)) => format!("{what}, until {}", moment(ends)),
-        _ => format!("{what}, {}", moment(view.created_at)),
+        (_, Some(ends)) => format!("{what}, until {}", moment(ends).text),
+        _ => format!("{what}, {}", moment(view.created_at).text),
     }
 }
 
@@ -154,6 +160,7 @@ pub(super) async fn around(
         .chain(around.people.iter().map(|one| &one.did));
     let names = www.names(dids).await;
     let is_own = did == reader;
+    let mutual = if is_own { &[] } else { path.mutual.as_slice() };
     let people: Vec<TieRow> = around.people.iter().map(|one| person_row(&names, &one.did)).collect();
     let name = names.of(&did);
     let title = if is_own { "The people around you" } else { &name };
@@ -177,8 +184,11 @@ pub(super) async fn around(
                 to_path: format!("/trust/{}", step.to),
             })
             .collect(),
-        mutual: path.mutual.iter().map(|did| person_row(&names, did)).collect(),
-        standing: around.standing.map(standing_rows).unwrap_or_default(),
+        mutual: mutual.iter().map(|did| person_row(&names, did)).collect(),
+        standing: around
+            .standing
+            .map(|standing| standing_rows(standing, is_own))
+            .unwrap_or_default(),
         did: did.to_string(),
         name,
         is_own,
@@ -210,11 +220,16 @@ fn distance(path: &PathAnswer, is_own: bool) -> String {
     }
 }
 
-fn standing_rows(standing: StandingView) -> Vec<(String, u32)> {
+fn standing_rows(standing: StandingView, is_own: bool) -> Vec<(String, u32)> {
+    let (vouches, vouching) = if is_own {
+        ("Vouches for you", "You vouch for")
+    } else {
+        ("Vouches for them", "They vouch for")
+    };
     let rows = [
         ("Connections", standing.connections),
-        ("Vouches for them", standing.vouches),
-        ("They vouch for", standing.vouching),
+        (vouches, standing.vouches),
+        (vouching, standing.vouching),
         ("Yellow flags", standing.yellow),
         ("Amber flags", standing.amber),
         ("Red flags", standing.red),
