@@ -15,6 +15,57 @@ fn trust(node: &Node, key: &str, args: &[&str]) -> Outcome {
     imajin(&all)
 }
 
+/// Whoever has the documents of a path checks them without a node.
+fn path_verified(home: &Home, path: &Value) {
+    let file = home.path("path.json");
+    std::fs::write(&file, path.to_string()).unwrap();
+    let verdicts = imajin(&["trust", "verify", text(&file)]).expect_success();
+    assert!(
+        verdicts
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|verdict| verdict["holds"] == true),
+        "{verdicts}"
+    );
+    let mut forged = path.clone();
+    forged["steps"][0]["proof"]["document"]["timestamp"] = json!(1);
+    std::fs::write(&file, forged.to_string()).unwrap();
+    assert!(!imajin(&["trust", "verify", text(&file)]).success);
+}
+
+/// What Ada has signed goes with her to another node, and into the export of her data.
+fn taken_along(backend: Backend, home: &Home, node: &Node, ada: &str, ben: &str) {
+    let bundle = home.path("trust.json");
+    trust(node, ada, &["export", "--out", text(&bundle)]).expect_success();
+    let data = home.path("data.json");
+    imajin(&[
+        "profile",
+        "export",
+        "--node",
+        &node.url(),
+        "--key",
+        ada,
+        "--out",
+        text(&data),
+    ])
+    .expect_success();
+    let data: Value = serde_json::from_slice(&std::fs::read(&data).unwrap()).unwrap();
+    assert_eq!(data["data"]["trust"]["statements"].as_array().unwrap().len(), 1);
+    let other_home = Home::new(backend);
+    let other = other_home.up(&[]);
+    imajin(&["login", "--node", &other.url(), "--key", ada]).expect_success();
+    let brought = trust(&other, ada, &["import", text(&bundle)]).expect_success();
+    assert_eq!(brought["imported"], 1);
+    let ben_did = imajin(&["key", "show", ben]).expect_success()["did"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    trust(&other, ada, &["check", &ben_did]).expect_success();
+    other.stop();
+    other_home.verify_clean();
+}
+
 fn the_life_of_a_graph(backend: Backend) {
     let home = Home::new(backend);
     let node = home.up(&[]);
@@ -60,51 +111,8 @@ fn the_life_of_a_graph(backend: Backend) {
     assert_eq!(near["people"].as_array().unwrap().len(), 2);
     let path = trust(&node, ada, &["path", "cleo"]).expect_success();
     assert_eq!(path["hops"], 2);
-    let file = home.path("path.json");
-    std::fs::write(&file, path.to_string()).unwrap();
-    let verdicts = imajin(&["trust", "verify", text(&file)]).expect_success();
-    assert!(
-        verdicts
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|verdict| verdict["holds"] == true),
-        "{verdicts}"
-    );
-    let mut forged = path.clone();
-    forged["steps"][0]["proof"]["document"]["timestamp"] = json!(1);
-    std::fs::write(&file, forged.to_string()).unwrap();
-    assert!(!imajin(&["trust", "verify", text(&file)]).success);
-
-    // Taken along to another node.
-    let bundle = home.path("trust.json");
-    trust(&node, ada, &["export", "--out", text(&bundle)]).expect_success();
-    let data = home.path("data.json");
-    imajin(&[
-        "profile",
-        "export",
-        "--node",
-        &node.url(),
-        "--key",
-        ada,
-        "--out",
-        text(&data),
-    ])
-    .expect_success();
-    let data: Value = serde_json::from_slice(&std::fs::read(&data).unwrap()).unwrap();
-    assert_eq!(data["data"]["trust"]["statements"].as_array().unwrap().len(), 1);
-    let other_home = Home::new(backend);
-    let other = other_home.up(&[]);
-    imajin(&["login", "--node", &other.url(), "--key", ada]).expect_success();
-    let brought = trust(&other, ada, &["import", text(&bundle)]).expect_success();
-    assert_eq!(brought["imported"], 1);
-    let ben_did = imajin(&["key", "show", ben]).expect_success()["did"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    trust(&other, ada, &["check", &ben_did]).expect_success();
-    other.stop();
-    other_home.verify_clean();
+    path_verified(&home, &path);
+    taken_along(backend, &home, &node, ada, ben);
 
     trust(&node, ben, &["audience", "nobody"]).expect_success();
     let hidden = trust(&node, ada, &["why", "cleo"]).expect_success();
