@@ -104,9 +104,9 @@ pub struct ConnectionTerms {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InviteTerms {
-    /// The public half of the key that the code is, see [`invite_key`].
+    /// The public half of the key that the code is, see [`super::invite_key`].
     pub key: PublicKey,
-    /// How many people may take it up, at most [`INVITE_USES_MAX`].
+    /// How many people may take it up, at most [`super::INVITE_USES_MAX`].
     pub max_uses: u32,
     /// When it ends, in milliseconds since the Unix epoch.
     pub expires: i64,
@@ -149,9 +149,9 @@ pub struct FlagTerms {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AcceptTerms {
-    /// [`digest_of`] the document that is accepted.
+    /// [`super::digest_of`] the document that is accepted.
     pub statement: String,
-    /// Proves that the signer holds the code of an invitation without telling it, see [`invite_prove`].
+    /// Proves that the signer holds the code of an invitation without telling it, see [`super::invite_prove`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invite_proof: Option<Signature>,
 }
@@ -160,6 +160,6 @@ pub struct AcceptTerms {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RevokeTerms {
-    /// [`Fact::digest`] of what is taken back.
+    /// [`super::Fact::digest`] of what is taken back.
     pub statement: String,
 }
