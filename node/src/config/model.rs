@@ -27,6 +27,8 @@ pub enum ServiceName {
     Profile,
     /// The library of manifests.
     Publisher,
+    /// Questions that are paid for.
+    Query,
     /// The directory of nodes.
     Registry,
     /// The pages.
@@ -35,13 +37,14 @@ pub enum ServiceName {
 
 impl ServiceName {
     /// Every service, in the order in which they start.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Auth,
         Self::Pay,
         Self::Events,
         Self::Connections,
         Self::Profile,
         Self::Publisher,
+        Self::Query,
         Self::Registry,
         Self::Www,
     ];
@@ -55,6 +58,7 @@ impl ServiceName {
             Self::Connections => "connections",
             Self::Profile => "profile",
             Self::Publisher => "publisher",
+            Self::Query => "query",
             Self::Registry => "registry",
             Self::Www => "www",
         }
@@ -71,6 +75,7 @@ impl ServiceName {
             Self::Profile => 5,
             Self::Events => 6,
             Self::Publisher => 8,
+            Self::Query => 10,
         };
         if development { 3000 + offset } else { 7000 + offset }
     }
@@ -135,6 +140,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// The library of manifests.
     pub publisher: PublisherConfig,
+    /// What answers questions.
+    pub query: QueryConfig,
     /// The registry that this node announces itself to.
     pub registry: RegistryAgentConfig,
     /// The registry that this node runs itself.
@@ -250,6 +257,18 @@ pub struct PublisherConfig {
     pub peers: Vec<Url>,
 }
 
+/// A language model that answers questions, besides the engine without one that every node has.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueryConfig {
+    /// Where its `chat/completions` is, `http://localhost:11434/v1`; empty: none.
+    pub engine_url: Option<Url>,
+    /// The model.
+    pub engine_model: Option<String>,
+    /// What the endpoint wants as `Authorization: Bearer`.
+    pub engine_key: Option<SecretString>,
+}
+
 /// The registry that this node announces itself to.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -293,7 +312,7 @@ pub struct RegistryServiceConfig {
 pub(super) const DEFAULTS: &str = r#"
 listen = "127.0.0.1:7000"
 node_name = "imajin"
-services = ["auth", "pay", "events", "connections", "profile", "publisher", "registry", "www"]
+services = ["auth", "pay", "events", "connections", "profile", "publisher", "query", "registry", "www"]
 service_ports = false
 dev = false
 internal_listen = "127.0.0.1:17000"
@@ -340,6 +359,8 @@ hold_seconds = 900
 
 [publisher]
 peers = []
+
+[query]
 
 [registry]
 heartbeat_seconds = 3600

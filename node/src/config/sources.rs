@@ -192,6 +192,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         && service != super::ServiceName::Connections
         && service != super::ServiceName::Profile
         && service != super::ServiceName::Publisher
+        && service != super::ServiceName::Query
         && service != super::ServiceName::Registry
         && service != super::ServiceName::Www
     {
@@ -210,6 +211,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     }
     if config.registry.heartbeat_seconds < 60 {
         return refuse("`registry.heartbeat_seconds` must be at least 60");
+    }
+    if config.query.engine_url.is_some() != config.query.engine_model.is_some() {
+        return refuse("`query.engine_url` and `query.engine_model` belong together: set both or none");
     }
     witnesses_check(config)
 }

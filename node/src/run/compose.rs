@@ -16,6 +16,7 @@ use imajin_profile::Profile;
 use imajin_profile_api::{ConnectionsClient, ProfileClient};
 use imajin_publisher::Publisher;
 use imajin_publisher_api::{KeeperClient, PublisherClient};
+use imajin_query::Query;
 use imajin_registry::Registry;
 use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
@@ -44,6 +45,7 @@ pub(crate) struct Services {
     pub(super) connections: Option<Arc<Connections>>,
     pub(super) profile: Option<Arc<Profile>>,
     pub(super) publisher: Option<Arc<Publisher>>,
+    pub(super) query: Option<Arc<Query>>,
     pub(super) registry: Option<Arc<Registry>>,
     pub(super) www: Option<Arc<Www>>,
     sellers: Arc<SellerSwitch>,
@@ -111,6 +113,7 @@ impl Services {
         let (events, events_client) = common.start_events(&pay_client, &sellers).await?;
         let (publisher, publisher_client) = common.start_publisher(events.as_ref(), &sellers).await?;
         let (connections, trust) = common.start_connections().await?;
+        let query = common.start_query(&pay_client, trust.as_ref(), &sellers).await?;
         let others = (auth_client.clone(), pay_client.clone(), events_client.clone());
         let (profile, profile_client) = common
             .start_profile(others, publisher_client.clone(), (&trust, &profiles))
@@ -143,6 +146,7 @@ impl Services {
             connections,
             profile,
             publisher,
+            query,
             registry,
             www,
             sellers,
@@ -168,6 +172,9 @@ impl Services {
         }
         if let Some(publisher) = &self.publisher {
             publisher.background(tasks, stop);
+        }
+        if let Some(query) = &self.query {
+            query.background(tasks, stop);
         }
         if let Some(registry) = &self.registry {
             registry.background(tasks, stop);
@@ -198,7 +205,7 @@ impl Services {
         if let Some(publisher) = &self.publisher {
             router = router.merge(PublisherClient::internal_router(publisher.clone()));
         }
-        if self.events.is_some() || self.publisher.is_some() {
+        if self.events.is_some() || self.publisher.is_some() || self.query.is_some() {
             // More than one service may sell here; what the goods are decides which is asked.
             router = router.merge(SellerClient::internal_router(self.sellers.clone()));
         }
@@ -228,6 +235,9 @@ impl Services {
         }
         if let Some(publisher) = &self.publisher {
             routes.push((ServiceName::Publisher, publisher.routes()));
+        }
+        if let Some(query) = &self.query {
+            routes.push((ServiceName::Query, query.routes()));
         }
         if let Some(registry) = &self.registry {
             routes.push((ServiceName::Registry, registry.routes()));

@@ -9,6 +9,7 @@ mod listeners;
 mod optional;
 mod pages;
 mod profiles;
+mod questions;
 mod resolvers;
 mod sellers;
 

@@ -65,6 +65,7 @@ pub const fn sealed_columns(service: ServiceName) -> &'static [SealedColumn] {
         ServiceName::Connections
         | ServiceName::Profile
         | ServiceName::Publisher
+        | ServiceName::Query
         | ServiceName::Registry
         | ServiceName::Www => &[],
     }

@@ -35,6 +35,7 @@ mod keys_abroad;
 mod processes;
 mod processes_auth;
 mod profile;
+mod query;
 mod refunds;
 mod refusals;
 mod statements;

@@ -224,6 +224,8 @@ id_kinds! {
     Checkout, CheckoutId, "chk";
     /// A work of publisher that is read for money or for free.
     Content, ContentId, "cnt";
+    /// A document that questions are answered from.
+    Document, DocumentId, "doc";
     /// An entry of the ledger.
     Entry, EntryId, "ent";
     /// An event that sells tickets.
@@ -248,6 +250,10 @@ id_kinds! {
     RailMessage, RailMessageId, "rlm";
     /// A named group of people.
     Pod, PodId, "pod";
+    /// A question that is to be paid for.
+    Question, QuestionId, "qst";
+    /// What an answer would cost at most.
+    Quote, QuoteId, "quo";
     /// A receipt of pay.
     Receipt, ReceiptId, "rcp";
     /// Money that one node sends to another for people who are at home there.

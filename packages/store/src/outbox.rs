@@ -184,6 +184,21 @@ pub fn is_pending(conn: &mut Conn, topic: &str, key: &str) -> QueryResult<bool> 
     Ok(waiting > 0)
 }
 
+/// What of a topic and key is to be delivered next, due or not.
+///
+/// # Errors
+/// Diesel's.
+pub fn pending_find(conn: &mut Conn, topic: &str, key: &str) -> QueryResult<Option<OutboxRow>> {
+    outbox::table
+        .filter(outbox::topic.eq(topic))
+        .filter(outbox::key.eq(key))
+        .filter(outbox::done_at.is_null())
+        .order_by(outbox::position)
+        .select(OutboxRow::as_select())
+        .first(conn)
+        .optional()
+}
+
 /// Marks an item as arrived. Call it in the transaction that records the outcome. Doing it twice is harmless.
 ///
 /// # Errors

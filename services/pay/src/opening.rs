@@ -157,7 +157,7 @@ impl Pay {
     }
 
     /// Refuses goods that this buyer cannot pay for now.
-    async fn quote_check(&self, quote: &GoodsQuote, buyer: &Did) -> Result<(), PayError> {
+    pub(crate) async fn quote_check(&self, quote: &GoodsQuote, buyer: &Did) -> Result<(), PayError> {
         let is_for = |owner: &Did| owner.canonical() == buyer.canonical();
         if !quote.buyer.as_ref().is_none_or(is_for) {
             return Err(PayError::Forbidden("These goods are reserved for somebody else."));

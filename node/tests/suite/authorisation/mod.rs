@@ -15,12 +15,13 @@ use crate::support::{Buyer, Home, Node};
 use table::{Access, OPERATIONS, Operation};
 
 /// Services that have operations.
-const SERVICES: [&str; 7] = [
+const SERVICES: [&str; 8] = [
     "auth",
     "pay",
     "connections",
     "profile",
     "publisher",
+    "query",
     "events",
     "registry",
 ];
@@ -53,6 +54,7 @@ fn prefix(collection: &str) -> &'static str {
         "checkout" => "chk",
         "content" => "cnt",
         "credit-notes" => "rfd",
+        "documents" => "doc",
         "entries" => "ent",
         "fair" => "fair",
         "holds" => "hld",

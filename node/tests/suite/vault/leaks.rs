@@ -53,7 +53,7 @@ async fn needles(home: &Home) -> Vec<Needle> {
     let data = DataDir::open(&home.data()).unwrap();
     let keyring = data.keyring_open().unwrap();
     let mut all = vec![Needle::new("the node's key", keyring.node_key().to_seed().as_slice())];
-    for service in ["auth", "pay", "connections", "profile", "events", "registry"] {
+    for service in ["auth", "pay", "connections", "profile", "events", "query", "registry"] {
         all.push(Needle::new(
             "a key of row seals",
             &keyring.derive(&format!("row-seal/{service}")),
@@ -98,7 +98,11 @@ async fn haystacks(home: &Home, log: String) -> Vec<(String, Vec<u8>)> {
         // Nobody has registered a node, written a profile, or signed that they know somebody.
         let may_be_empty = matches!(
             service,
-            ServiceName::Connections | ServiceName::Profile | ServiceName::Publisher | ServiceName::Registry
+            ServiceName::Connections
+                | ServiceName::Profile
+                | ServiceName::Publisher
+                | ServiceName::Query
+                | ServiceName::Registry
         );
         assert!(rows.len() > 3 || may_be_empty, "{service}");
         all.push((format!("the database of {service}"), rows.join("\n").into_bytes()));

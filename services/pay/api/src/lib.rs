@@ -4,6 +4,7 @@
 //! the price, and tells it when the money is there.
 
 mod credit_note;
+mod measured;
 mod receipt;
 mod remittance;
 
@@ -19,6 +20,7 @@ pub use credit_note::{
     CreditNoteBody, CreditNoteClaims, CreditNoteFetch, CreditNoteLeg, CreditNoteView, GoodsReturn, RefundList,
     RefundSheet, RefundView, Returned,
 };
+pub use measured::{ANSWER_GOODS, GoodsHold, HeldGoods, HoldMeans};
 pub use receipt::{
     ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptHop, ReceiptLedgerEntry, ReceiptLeg, ReceiptManifest,
     ReceiptRelease, ReceiptView,
@@ -53,6 +55,14 @@ service_api! {
 
         /// Ends an open checkout; one that is paid stays as it is. Answers with the state after the call.
         async fn checkout_cancel(CheckoutFetch) -> CheckoutView;
+
+        /// Sets money aside for goods whose price is known only once they are handed over. The same goods and buyer get
+        /// the same hold.
+        async fn goods_hold(GoodsHold) -> HeldGoods;
+
+        /// Has held goods handed over now: takes what they have cost and gives the rest back, or all of it. Answers with
+        /// the state after the call.
+        async fn goods_finish(CheckoutFetch) -> CheckoutView;
 
         /// A receipt, for its payer, its payees and the operator only; for everyone else there is none.
         async fn receipt_fetch(ReceiptFetch) -> Option<ReceiptView>;

@@ -1,5 +1,6 @@
 //! The life of a checkout before the money.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use diesel::prelude::*;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checkout_lock;
 use super::plan::Split;
+use super::settle::KEYS_PER_QUERY;
 use crate::PayError;
 use crate::context::{Context, IdempotencyKey};
 use crate::rows::{CheckoutRow, json_text, state_text};
@@ -269,4 +271,30 @@ pub(crate) fn checkout_expire_all(conn: &mut Conn, context: &Context) -> Result<
         rail_close(conn, context, &row)?;
     }
     Ok(count)
+}
+
+/// Checkouts by their ids, locked until the transaction ends, always in the same order.
+pub(crate) fn checkouts_lock(
+    conn: &mut Conn,
+    context: &Context,
+    ids: impl Iterator<Item = CheckoutId>,
+) -> Result<HashMap<CheckoutId, CheckoutRow>, PayError> {
+    let mut ids: Vec<String> = ids.map(|id| id.to_string()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut rows = HashMap::with_capacity(ids.len());
+    for chunk in ids.chunks(KEYS_PER_QUERY) {
+        let loaded: Vec<CheckoutRow> = for_update!(
+            &mut *conn,
+            checkouts::table
+                .filter(checkouts::id.eq_any(chunk))
+                .order_by(checkouts::id)
+                .select(CheckoutRow::as_select()) => load
+        )?;
+        for row in loaded {
+            let row = row.intact(&context.sealer)?;
+            rows.insert(row.id, row);
+        }
+    }
+    Ok(rows)
 }

@@ -16,6 +16,7 @@ pub(crate) mod holds;
 pub(crate) mod home;
 pub(crate) mod lists;
 pub(crate) mod look;
+pub(crate) mod measured;
 pub(crate) mod message;
 pub(crate) mod overview;
 pub(crate) mod payee;

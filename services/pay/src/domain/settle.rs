@@ -12,12 +12,14 @@ use imajin_ledger::{Command, EntryKind, HoldCapture, Outcome, credits};
 use imajin_money::{Amount, Money};
 use imajin_pay_api::CheckoutState;
 use imajin_rails::RailDirect;
-use imajin_store::{Conn, SealedRow, for_update, outbox, rows_insert, rows_upsert, sealed_all};
+use imajin_store::{Conn, SealedRow, outbox, rows_insert, rows_upsert, sealed_all};
 
+use super::checkout::checkouts_lock;
 use super::contract::{contract_in_effect, contract_owners};
 use super::debts::debts_add;
 use super::direct::{direct_command, direct_of_row, fits};
 use super::distribute::{Contracts, Flows, flow_changes, release_command};
+use super::measured::{Measured, measured_write, rest_command};
 use super::payment::{fee_movement, fee_of, net_of};
 use super::plan::Split;
 use super::receipt::{ReceiptParts, parties_of, receipt_make};
@@ -31,7 +33,7 @@ use crate::rows::{CheckoutRow, PartyRow, PledgeRow, ReceiptRow, SalesDayRow, Sha
 use crate::schema::{checkouts, receipt_parties};
 
 /// How many keys one query asks for.
-const KEYS_PER_QUERY: usize = 500;
+pub(super) const KEYS_PER_QUERY: usize = 500;
 
 /// A settlement that is asked for.
 #[derive(Debug, Clone)]
@@ -39,6 +41,8 @@ pub(crate) struct SettleWish {
     pub(crate) checkout: CheckoutId,
     /// What the seller has handed over.
     pub(crate) delivered: Vec<String>,
+    /// What it has cost, of goods that are measured; else its price.
+    pub(crate) measured: Option<Measured>,
     /// The delivery that is done with it.
     pub(crate) item: Option<OutboxId>,
 }
@@ -137,8 +141,10 @@ fn job_of(
     wish: SettleWish,
 ) -> Result<SettleJob, PayError> {
     let row = row.ok_or(PayError::NotFound("checkout"))?;
-    let split = context.splits.fetch(conn, context, &row.split_id)?;
-    let price = row.price()?;
+    let (price, split) = match &wish.measured {
+        Some(measured) => (measured.price, Arc::clone(&measured.split)),
+        None => (row.price()?, context.splits.fetch(conn, context, &row.split_id)?),
+    };
     let (net, rail_fee) = net_of(price, fee_of(conn, context, row)?)?;
     let plan = split.plan(net)?;
     let direct = direct_of_row(conn, context, row)?;
@@ -164,7 +170,7 @@ pub(crate) fn settle_batch(
     context: &Context,
     jobs: &[Arc<SettleJob>],
 ) -> Result<Vec<Result<Settled, PayError>>, PayError> {
-    let mut rows = checkouts_lock(conn, context, jobs)?;
+    let mut rows = checkouts_lock(conn, context, jobs.iter().map(|job| job.wish.checkout))?;
     let known: HashSet<CheckoutId> = rows.keys().copied().collect();
     let mut answers: Vec<Result<Settled, PayError>> = Vec::with_capacity(jobs.len());
     let mut commands = Vec::with_capacity(jobs.len());
@@ -191,7 +197,10 @@ pub(crate) fn settle_batch(
     for ((index, job, distribution, row), outcome) in booked.into_iter().zip(outcomes) {
         let answer = match (outcome.map(|all| all.into_iter().next()), row) {
             // What the ledger has booked gets its receipt in this transaction, or nothing of the batch stands.
-            (Ok(Some(outcome)), Some(row)) => {
+            (Ok(Some(outcome)), Some(mut row)) => {
+                if let Some(measured) = &job.wish.measured {
+                    measured_write(conn, context, &mut row, measured)?;
+                }
                 Ok(Settled::Now(batch.add(context, job, &distribution, row, &outcome)?))
             }
             (Ok(_), _) => Ok(Settled::Before),
@@ -214,31 +223,6 @@ pub(crate) fn settle_batch(
         outbox::done(conn, &context.sealer, &item, context.now())?;
     }
     Ok(answers)
-}
-
-fn checkouts_lock(
-    conn: &mut Conn,
-    context: &Context,
-    jobs: &[Arc<SettleJob>],
-) -> Result<HashMap<CheckoutId, CheckoutRow>, PayError> {
-    let mut ids: Vec<String> = jobs.iter().map(|job| job.wish.checkout.to_string()).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let mut rows = HashMap::with_capacity(ids.len());
-    for chunk in ids.chunks(KEYS_PER_QUERY) {
-        let loaded: Vec<CheckoutRow> = for_update!(
-            &mut *conn,
-            checkouts::table
-                .filter(checkouts::id.eq_any(chunk))
-                .order_by(checkouts::id)
-                .select(CheckoutRow::as_select()) => load
-        )?;
-        for row in loaded {
-            let row = row.intact(&context.sealer)?;
-            rows.insert(row.id, row);
-        }
-    }
-    Ok(rows)
 }
 
 /// What the payees' contracts make of a plan, with what waits for their minimums now.
@@ -280,7 +264,12 @@ fn commands_of(
             });
         }
     }
-    if row.price()? != job.price || row.owner_did != job.payer.as_str() {
+    let held = row.price()?;
+    let is_priced = match &job.wish.measured {
+        Some(_) => held.asset == job.price.asset && job.price.amount <= held.amount,
+        None => held == job.price,
+    };
+    if !is_priced || row.owner_did != job.payer.as_str() {
         return Err(PayError::damaged(
             "checkouts",
             &row.id.to_string(),
@@ -303,8 +292,10 @@ fn commands_of(
     let release = release_command(&distribution.releases, asset, &capture.key, &capture.reference);
     let direct = direct_command(&job.direct, &row.rail, asset, &capture.key, &capture.reference);
     let pledge = pledge_command(row, &capture.credits)?;
+    let rest = rest_command(row, job.price)?;
     let commands = [Command::Capture(capture)]
         .into_iter()
+        .chain(rest)
         .chain(release)
         .chain(direct)
         .chain(pledge);
@@ -388,7 +379,7 @@ impl Batch {
             conn,
             checkouts,
             key = id,
-            set = (state, reason, updated_at, row_seal),
+            set = (state, reason, price, split_id, updated_at, row_seal),
             &sealed_all(self.checkouts, &context.sealer)?
         )?;
         captures_owe(conn, context, self.captures)?;

@@ -10,10 +10,7 @@ use imajin_events_api::{
     OrderList, OrderView, SalesList, TicketFetch, TicketList, TicketView,
 };
 use imajin_kernel::{Code, Problem, Span};
-use imajin_pay_api::{
-    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, PayApi,
-    ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest,
-};
+use imajin_pay_api::{BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, GoodsHold, HeldGoods, PayApi, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest};
 use imajin_profile_api::{ProfileApi, ProfileDeleted, ProfileFetch, ProfilePage, ProfileSearch, ProfileView};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
 use imajin_registry_api::{NodeFetch, NodeList, NodePage, NodeView, Registration, Registrations, RegistryApi};
@@ -268,6 +265,14 @@ impl PayApi for Fakes {
 
     async fn checkout_cancel(&self, _: CheckoutFetch) -> Result<CheckoutView, Problem> {
         Ok(self.checkout.clone())
+    }
+
+    async fn goods_hold(&self, _request: GoodsHold) -> Result<HeldGoods, Problem> {
+        Err(Problem::internal())
+    }
+
+    async fn goods_finish(&self, _request: CheckoutFetch) -> Result<CheckoutView, Problem> {
+        Err(Problem::internal())
     }
 
     async fn receipt_fetch(&self, request: ReceiptFetch) -> Result<Option<ReceiptView>, Problem> {

@@ -1,0 +1,110 @@
+//! A question that is paid for, by command line, on both databases: the leader's terms and documents, the price before,
+//! the answer with its sources, the receipt, and where the money went.
+
+use imajin_testkit::Backend;
+use serde_json::{Value, json};
+
+use crate::support::{Home, Node, Outcome, imajin, text};
+
+/// Runs a command of somebody: `args` are those before and behind the node and the key.
+fn run(node: &Node, key: &str, command: &[&str], args: &[&str]) -> Outcome {
+    let url = node.url();
+    imajin(&[command, &["--node", &url, "--key", key], args].concat())
+}
+
+fn did(key: &str) -> String {
+    let shown = imajin(&["key", "show", key]).expect_success();
+    shown["did"].as_str().unwrap().to_owned()
+}
+
+fn member(home: &Home, node: &Node, name: &str) -> String {
+    let key = text(&home.key(&format!("{name}.key"))).to_owned();
+    imajin(&["login", "--node", &node.url(), "--key", &key, "--handle", name]).expect_success();
+    key
+}
+
+fn available(node: &Node, key: &str) -> String {
+    let balances = run(node, key, &["balance"], &[]).expect_success();
+    let all = balances.to_string();
+    let list = balances.as_array().cloned().or_else(|| balances["balances"].as_array().cloned());
+    let own = list.into_iter().flatten().find(|one| one["purpose"] == "available");
+    own.map_or(all, |own| own["balance"]["amount"].as_str().unwrap().to_owned())
+}
+
+/// ada answers questions about bees and holds.
+fn leader(home: &Home, node: &Node) -> String {
+    let ada = member(home, node, "ada");
+    for (name, said) in [
+        ("holds.md", "# Holds\n\nA hold is money that waits until the goods are handed over.\n"),
+        ("bees.txt", "Bees dance to say where the flowers are.\n"),
+    ] {
+        let path = home.path(name);
+        std::fs::write(&path, said).unwrap();
+        run(node, &ada, &["docs", "add"], &[text(&path)]).expect_success();
+    }
+    let terms = [
+        "--per-answer",
+        "0.01 TEST-USD",
+        "--per-thousand-tokens",
+        "1.00 TEST-USD",
+        "--ceiling",
+        "0.05 TEST-USD",
+    ];
+    run(node, &ada, &["leader", "set"], &terms).expect_success();
+    ada
+}
+
+fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
+    let home = Home::new(backend);
+    let node = home.up(&[]);
+    let (ada, ben) = (leader(&home, &node), member(&home, &node, "ben"));
+    let leader = did(&ada);
+    run(&node, &ben, &["topup"], &["1.00 TEST-USD"]).expect_success();
+    let ask = |question: &str, max: &str| run(&node, &ben, &["ask"], &[&leader, question, "--max", max]);
+    let refused = ask("What is a hold?", "0.05").refusal();
+    assert_eq!(refused["error"], "forbidden", "he is a stranger to her: {refused}");
+
+    run(&node, &ada, &["trust", "vouch"], &["@ben"]).expect_success();
+    let refused = ask("What is a hold?", "0.04").refusal();
+    assert!(refused["detail"].as_str().unwrap().contains("nothing was asked"), "{refused}");
+    let answer = ask("What is a hold?", "0.05").expect_success();
+    assert!(answer["text"].as_str().unwrap().contains("money that waits"), "{answer}");
+    assert_eq!(answer["passages"][0]["title"], "holds");
+    assert_eq!(answer["engine"]["engine"], "embedded");
+    let receipt = &answer["receipt"]["payload"];
+    assert_eq!(receipt["gross"], answer["fee"]);
+    assert_eq!(receipt["goods"]["type"], "answer");
+    let fee: f64 = answer["fee"]["amount"].as_str().unwrap().parse().unwrap();
+    assert!((0.01..0.05).contains(&fee), "{fee}");
+    // She gets all of it: as the leader, and as the author of what is quoted.
+    assert_eq!(available(&node, &ada), answer["fee"]["amount"].as_str().unwrap());
+    let left: f64 = available(&node, &ben).parse().unwrap();
+    assert!((left + fee - 1.0).abs() < 1e-9, "{left} and {fee}");
+    let shown = run(&node, &ben, &["receipt", "show"], &[receipt["id"].as_str().unwrap()]).expect_success();
+    assert!(shown.to_string().contains("\"answer\""), "{shown}");
+
+    let nothing = ask("Quantum chromodynamics?", "0.05").refusal();
+    assert_eq!(nothing["error"], "not_found");
+    assert_eq!(available(&node, &ben).parse::<f64>().unwrap(), left, "nothing was charged");
+    run(&node, &ada, &["trust", "revoke"], &["@ben", "--what", "vouch"]).expect_success();
+    assert_eq!(ask("What is a hold?", "0.05").refusal()["error"], "forbidden");
+    let listed = imajin(&["docs", "list", "--node", &node.url(), &leader]).expect_success();
+    assert_eq!(listed.as_array().map(Vec::len), Some(2));
+    let first = listed[0]["id"].as_str().unwrap();
+    run(&node, &ada, &["docs", "remove"], &[first]).expect_success();
+    run(&node, &ada, &["leader", "close"], &[]).expect_success();
+    let terms: Value = imajin(&["leader", "show", "--node", &node.url(), &leader]).expect_success();
+    assert_eq!((&terms["terms"]["payload"]["open"], &terms["documents"]), (&json!(false), &json!(1)));
+    node.stop();
+    home.verify_clean();
+}
+
+#[test]
+fn a_question_is_asked_answered_and_paid_for_on_sqlite() {
+    a_question_is_asked_answered_and_paid_for(Backend::Sqlite);
+}
+
+#[test]
+fn a_question_is_asked_answered_and_paid_for_on_postgres() {
+    a_question_is_asked_answered_and_paid_for(Backend::Postgres);
+}
