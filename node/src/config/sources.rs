@@ -75,12 +75,13 @@ const TOP_LEVEL_KEYS: [&str; 20] = [
     "brokers",
     "events",
     "publisher",
+    "query",
     "registry",
     "registry_service",
 ];
 
 /// Secrets are in these keys.
-const SECRET_KEYS: [&str; 2] = ["database.url", "mail.smtp_url"];
+const SECRET_KEYS: [&str; 3] = ["database.url", "mail.smtp_url", "query.engine_key"];
 
 /// Reads defaults, the file in the data directory, `IMAJIN_…` variables (`__` between tables) and the command line.
 pub fn load(data_dir: &Path, overrides: &Overrides) -> Result<Loaded, ConfigError> {

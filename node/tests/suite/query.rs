@@ -1,7 +1,10 @@
 //! A question that is paid for, by command line, on both databases: the leader's terms and documents, the price before,
 //! the answer with its sources, the receipt, and where the money went.
 
-use imajin_testkit::Backend;
+use imajin_did::Did;
+use imajin_kernel::Env;
+use imajin_testkit::broker_peer::{BrokerPeer, VisaWish};
+use imajin_testkit::{Backend, OpenAiPeer, OpenAiReply};
 use serde_json::{Value, json};
 
 use crate::support::{Home, Node, Outcome, imajin, text};
@@ -26,16 +29,22 @@ fn member(home: &Home, node: &Node, name: &str) -> String {
 fn available(node: &Node, key: &str) -> String {
     let balances = run(node, key, &["balance"], &[]).expect_success();
     let all = balances.to_string();
-    let list = balances.as_array().cloned().or_else(|| balances["balances"].as_array().cloned());
+    let list = balances
+        .as_array()
+        .cloned()
+        .or_else(|| balances["balances"].as_array().cloned());
     let own = list.into_iter().flatten().find(|one| one["purpose"] == "available");
     own.map_or(all, |own| own["balance"]["amount"].as_str().unwrap().to_owned())
 }
 
 /// ada answers questions about bees and holds.
-fn leader(home: &Home, node: &Node) -> String {
+fn leader(home: &Home, node: &Node, more: &[&str]) -> String {
     let ada = member(home, node, "ada");
     for (name, said) in [
-        ("holds.md", "# Holds\n\nA hold is money that waits until the goods are handed over.\n"),
+        (
+            "holds.md",
+            "# Holds\n\nA hold is money that waits until the goods are handed over.\n",
+        ),
         ("bees.txt", "Bees dance to say where the flowers are.\n"),
     ] {
         let path = home.path(name);
@@ -50,14 +59,14 @@ fn leader(home: &Home, node: &Node) -> String {
         "--ceiling",
         "0.05 TEST-USD",
     ];
-    run(node, &ada, &["leader", "set"], &terms).expect_success();
+    run(node, &ada, &["leader", "set"], &[&terms, more].concat()).expect_success();
     ada
 }
 
 fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
     let home = Home::new(backend);
     let node = home.up(&[]);
-    let (ada, ben) = (leader(&home, &node), member(&home, &node, "ben"));
+    let (ada, ben) = (leader(&home, &node, &[]), member(&home, &node, "ben"));
     let leader = did(&ada);
     run(&node, &ben, &["topup"], &["1.00 TEST-USD"]).expect_success();
     let ask = |question: &str, max: &str| run(&node, &ben, &["ask"], &[&leader, question, "--max", max]);
@@ -66,9 +75,15 @@ fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
 
     run(&node, &ada, &["trust", "vouch"], &["@ben"]).expect_success();
     let refused = ask("What is a hold?", "0.04").refusal();
-    assert!(refused["detail"].as_str().unwrap().contains("nothing was asked"), "{refused}");
+    assert!(
+        refused["detail"].as_str().unwrap().contains("nothing was asked"),
+        "{refused}"
+    );
     let answer = ask("What is a hold?", "0.05").expect_success();
-    assert!(answer["text"].as_str().unwrap().contains("money that waits"), "{answer}");
+    assert!(
+        answer["text"].as_str().unwrap().contains("money that waits"),
+        "{answer}"
+    );
     assert_eq!(answer["passages"][0]["title"], "holds");
     assert_eq!(answer["engine"]["engine"], "embedded");
     let receipt = &answer["receipt"]["payload"];
@@ -85,7 +100,11 @@ fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
 
     let nothing = ask("Quantum chromodynamics?", "0.05").refusal();
     assert_eq!(nothing["error"], "not_found");
-    assert_eq!(available(&node, &ben).parse::<f64>().unwrap(), left, "nothing was charged");
+    assert_eq!(
+        available(&node, &ben).parse::<f64>().unwrap(),
+        left,
+        "nothing was charged"
+    );
     run(&node, &ada, &["trust", "revoke"], &["@ben", "--what", "vouch"]).expect_success();
     assert_eq!(ask("What is a hold?", "0.05").refusal()["error"], "forbidden");
     let listed = imajin(&["docs", "list", "--node", &node.url(), &leader]).expect_success();
@@ -94,7 +113,10 @@ fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
     run(&node, &ada, &["docs", "remove"], &[first]).expect_success();
     run(&node, &ada, &["leader", "close"], &[]).expect_success();
     let terms: Value = imajin(&["leader", "show", "--node", &node.url(), &leader]).expect_success();
-    assert_eq!((&terms["terms"]["payload"]["open"], &terms["documents"]), (&json!(false), &json!(1)));
+    assert_eq!(
+        (&terms["terms"]["payload"]["open"], &terms["documents"]),
+        (&json!(false), &json!(1))
+    );
     node.stop();
     home.verify_clean();
 }
@@ -107,4 +129,61 @@ fn a_question_is_asked_answered_and_paid_for_on_sqlite() {
 #[test]
 fn a_question_is_asked_answered_and_paid_for_on_postgres() {
     a_question_is_asked_answered_and_paid_for(Backend::Postgres);
+}
+
+/// ben is at home on another node. What pays is the promise of a broker, and a model answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_crosses_nodes_with_a_visa_and_a_model_answers() {
+    let pieces = ["Money ", "that ", "waits ", "[1]."].map(str::to_owned).to_vec();
+    let model = OpenAiPeer::start(OpenAiReply::Stream(pieces)).await;
+    let broker = BrokerPeer::start(Env::system()).await;
+    let (his_home, her_home) = (Home::new(Backend::Sqlite), Home::new(Backend::Sqlite));
+    her_home.configure(&format!(
+        "dev = true\n[brokers]\ntrusted = [\"{}\"]\n[query]\nengine_url = \"{}\"\nengine_model = \"tiny\"",
+        broker.issuer(),
+        model.url()
+    ));
+    let (his, hers) = (his_home.up(&[]), her_home.up(&[]));
+    let ben = member(&his_home, &his, "ben");
+    let ada = leader(&her_home, &hers, &["--engine", "openai-compatible", "--model", "tiny"]);
+    let (leader, asker): (String, Did) = (did(&ada), did(&ben).parse().unwrap());
+    let authority = hers
+        .url()
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .to_owned();
+    let wish = |max| VisaWish::once(&authority, asker.public_key().unwrap(), "TEST-USD", max);
+    let visa = broker.visa(&wish(50_000));
+    let ask = |visa: &str| {
+        let args = [&leader, "What is a hold?", "--max", "0.05", "--visa", visa];
+        run(&hers, &ben, &["ask"], &args)
+    };
+    assert_eq!(ask(&visa).refusal()["error"], "forbidden");
+    run(&hers, &ada, &["trust", "vouch"], &[asker.as_str()]).expect_success();
+    let forged = ask(&broker.visa_forged(&wish(50_000))).refusal();
+    assert_eq!(forged["error"], "payment_failed", "{forged}");
+    let answer = ask(&visa).expect_success();
+    assert_eq!(answer["text"], "Money that waits [1].");
+    assert_eq!(
+        answer["engine"],
+        json!({"engine": "openai-compatible", "model": "tiny"})
+    );
+    assert_eq!(answer["passages"][0]["title"], "holds");
+    // 0.01, and four tokens.
+    assert_eq!(answer["fee"]["amount"], "0.014");
+    let receipt = &answer["receipt"]["payload"];
+    assert_eq!(
+        (&receipt["rail"], &receipt["gross"]["amount"]),
+        (&json!("visa"), &json!("0.014"))
+    );
+    model.reply(OpenAiReply::Status(500));
+    let second = broker.visa(&wish(50_000));
+    assert_eq!(ask(&second).refusal()["error"], "unavailable");
+    model.reply(OpenAiReply::Stream(vec!["Again [1].".to_owned()]));
+    // What was not answered has not spent the promise.
+    ask(&second).expect_success();
+    his.stop();
+    hers.stop();
+    his_home.verify_clean();
+    her_home.verify_clean();
 }

@@ -59,7 +59,7 @@ impl Query {
             ..TrustAsk::near(leader.did.clone(), to)
         };
         let hops = trust.trust_check(near(asker.clone())).await?.hops;
-        let mut vouches = 0_u32;
+        let mut counted = 0_u32;
         if hops.is_some() && leader.terms.vouches_min > 0 {
             let own = trust.connections_own(ConnectionsOwn { did: asker.clone() }).await?;
             let active = own.vouches_received.into_iter();
@@ -67,10 +67,10 @@ impl Query {
             let vouchers: BTreeSet<Did> = active.map(|vouch| vouch.from.canonical()).collect();
             for voucher in vouchers.into_iter().take(VOUCHERS_MAX) {
                 let trusted = voucher == leader.did || trust.trust_check(near(voucher)).await?.hops.is_some();
-                vouches = vouches.saturating_add(u32::from(trusted));
+                counted = counted.saturating_add(u32::from(trusted));
             }
         }
-        Ok(AskerFacts { hops, vouches })
+        Ok(AskerFacts { hops, vouches: counted })
     }
 
     /// A question that may be asked, with everything that is written down of it.

@@ -128,14 +128,19 @@ impl Query {
                 .as_str()
                 .parse()
                 .map_err(|_error| QueryError::Fault("a quote is of no document".to_owned()))?;
-            if !titles.contains_key(&id) {
-                let found = self.read(move |conn, context| document_find(conn, context, id)).await?;
-                titles.insert(id, found.map(|row| row.title).unwrap_or_default());
-            }
+            let title = match titles.get(&id) {
+                Some(title) => title.clone(),
+                None => {
+                    let found = self.read(move |conn, context| document_find(conn, context, id)).await?;
+                    let title = found.map(|row| row.title).unwrap_or_default();
+                    titles.insert(id, title.clone());
+                    title
+                }
+            };
             passages.push(Passage {
                 number: u32::try_from(place.saturating_add(1)).unwrap_or(u32::MAX),
                 document: id,
-                title: titles.get(&id).cloned().unwrap_or_default(),
+                title,
                 sha256: quote.sha256.clone(),
                 fair: quote.fair.clone(),
                 source: quote.source.clone(),

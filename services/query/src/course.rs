@@ -81,14 +81,14 @@ impl Query {
             Means::Visa(token) => HoldMeans::Visa(token.clone()),
             _ => HoldMeans::Balance,
         };
-        let hold = GoodsHold {
+        let wanted = GoodsHold {
             goods: goods(&work.row),
             buyer: work.row.owner_did.clone(),
             means,
             evidence: work.row.evidence.clone(),
             due_at: work.row.deadline_at,
         };
-        let held = self.pay.goods_hold(hold).await?;
+        let held = self.pay.goods_hold(wanted).await?;
         Ok(Some((held.checkout, held.receipt)))
     }
 

@@ -6,7 +6,7 @@ use imajin_did::Keyring;
 use imajin_engine::Engine;
 use imajin_kernel::Problem;
 use imajin_pay_api::PayClient;
-use imajin_store::{Conn, Db, Sealer, StoreError, mutation, nonce};
+use imajin_store::{Conn, Db, Sealer, mutation};
 use imajin_web::{ServiceRoutes, Site};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -101,7 +101,7 @@ impl Query {
                 if let Err(problem) = query.drive().await {
                     tracing::warn!(%problem, "questions on their way could not be looked for");
                 }
-                query.sweep().await;
+                imajin_store::purge(&query.db, query.context.now()).await;
                 let pause = tokio::time::sleep(query.config.sweep_every.to_std());
                 tokio::select! {
                     () = stop.cancelled() => break,
@@ -119,20 +119,6 @@ impl Query {
         self.jobs.close();
         self.jobs.wait().await;
         self.jobs.reopen();
-    }
-
-    async fn sweep(&self) {
-        let context = self.context.clone();
-        let purged: Result<(), StoreError> = self
-            .db
-            .write(move |conn| {
-                nonce::purge(conn, context.now())?;
-                Ok(())
-            })
-            .await;
-        if let Err(error) = purged {
-            tracing::warn!(%error, "old nonces were not forgotten");
-        }
     }
 
     /// Whether the service can answer.

@@ -283,6 +283,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/query/api/documents", Public),
     operation("POST", "/query/api/documents", Key),
     operation_with("DELETE", "/query/api/documents/{id}", Key, "null"),
+    operation("GET", "/query/api/questions", Session),
     operation("POST", "/query/api/query", Proof),
     operation("POST", "/query/api/query/quote", Signed),
     operation("GET", "/query/api/query/terms", Public),

@@ -7,7 +7,11 @@ use std::sync::{Arc, Mutex};
 use imajin_did::Did;
 use imajin_kernel::id::{Checkout, Id, ReceiptId};
 use imajin_kernel::{Code, Env, Problem, Span, Timestamp};
-use imajin_pay_api::{BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutState, CheckoutView, CreditNoteFetch, CreditNoteView, Delivery, DeliveryOutcome, GoodsHold, HeldGoods, PayApi, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest, SellerClient};
+use imajin_pay_api::{
+    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutState, CheckoutView, CreditNoteFetch,
+    CreditNoteView, Delivery, DeliveryOutcome, GoodsHold, HeldGoods, PayApi, ReceiptFetch, ReceiptList, ReceiptView,
+    RefundList, RefundSheet, SalesSummary, SalesSummaryRequest, SellerClient,
+};
 use imajin_web::macro_support::async_trait;
 use imajin_web::{CallerKeys, Custody, Identities, SessionView, SignerAsked, SignerKeys, Tier};
 

@@ -15,6 +15,7 @@ mod disputes;
 mod fakes;
 mod fees;
 mod holds;
+mod measured;
 mod messages;
 mod nodes;
 mod operator;

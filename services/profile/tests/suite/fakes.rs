@@ -17,7 +17,11 @@ use imajin_events_api::{
 };
 use imajin_kernel::id::OrderId;
 use imajin_kernel::{Problem, Timestamp};
-use imajin_pay_api::{BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, GoodsHold, HeldGoods, PayApi, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest};
+use imajin_pay_api::{
+    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, GoodsHold,
+    HeldGoods, PayApi, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary,
+    SalesSummaryRequest,
+};
 use imajin_profile_api::{Connected, ConnectionCheck, ConnectionsApi};
 use imajin_proof::attestation::{Attestation, Confidence, Statement};
 use imajin_proof::http_sig::SignedRequest;

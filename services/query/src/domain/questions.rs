@@ -5,7 +5,7 @@ use imajin_did::Did;
 use imajin_kernel::id::{CheckoutId, QuestionId, ReceiptId};
 use imajin_kernel::{Problem, Span, Timestamp};
 use imajin_money::Money;
-use imajin_query_api::AnswerBody;
+use imajin_query_api::{AnswerBody, OwnQuestions, QuestionView};
 use imajin_store::{Conn, SealedRow, for_update};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +21,9 @@ pub(crate) const QUESTION_PLACE: &str = "question.place";
 
 /// Questions that are looked at in one sweep.
 const SWEEP_ROWS: i64 = 100;
+
+/// Questions of a list.
+const LIST_ROWS: i64 = 100;
 
 /// The name of a question in the log.
 pub(crate) fn question_object(id: &QuestionId) -> String {
@@ -284,4 +287,29 @@ pub(crate) fn questions_unsettled(conn: &mut Conn, context: &Context) -> Result<
         .into_iter()
         .map(|row| row.intact(&context.sealer))
         .collect::<Result<_, _>>()?)
+}
+
+/// What somebody has asked and was asked.
+pub(crate) fn questions_of(conn: &mut Conn, context: &Context, did: &Did) -> Result<OwnQuestions, QueryError> {
+    let asked: Vec<QuestionRow> = questions::table
+        .filter(questions::owner_did.eq(did))
+        .order_by((questions::created_at.desc(), questions::id))
+        .limit(LIST_ROWS)
+        .select(QuestionRow::as_select())
+        .load(conn)?;
+    let answered: Vec<QuestionRow> = questions::table
+        .filter(questions::leader_did.eq(did))
+        .order_by((questions::created_at.desc(), questions::id))
+        .limit(LIST_ROWS)
+        .select(QuestionRow::as_select())
+        .load(conn)?;
+    let views = |rows: Vec<QuestionRow>| -> Result<Vec<QuestionView>, QueryError> {
+        rows.into_iter()
+            .map(|row| row.intact(&context.sealer)?.view())
+            .collect()
+    };
+    Ok(OwnQuestions {
+        asked: views(asked)?,
+        answered: views(answered)?,
+    })
 }

@@ -2,7 +2,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use imajin_did::Did;
-use imajin_engine::{DOCUMENT_BYTES_MAX, Document, MediaType};
+use imajin_engine::{Document, MediaType};
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::DocumentId;
 use imajin_proof::digest::sha256_hex;
@@ -35,7 +35,6 @@ impl Query {
             return Err(QueryError::invalid("title", problem));
         }
         let kind: MediaType = body.media_type.parse()?;
-        debug_assert!(body.text.len() <= DOCUMENT_BYTES_MAX, "the route takes no more");
         Document::new(kind, body.text.as_bytes())?;
         if body.text.trim().is_empty() {
             return Err(QueryError::invalid("text", "is empty"));

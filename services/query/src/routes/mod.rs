@@ -2,6 +2,7 @@
 
 mod ask;
 mod documents;
+mod questions;
 mod quote;
 mod streamed;
 mod terms;
@@ -58,6 +59,7 @@ pub(crate) fn routes(query: &Arc<Query>) -> ServiceRoutes {
     let router = OpenApiRouter::new()
         .routes(routes!(terms::terms_fetch, terms::terms_set))
         .routes(routes!(quote::quote))
+        .routes(routes!(questions::question_list))
         .routes(routes!(documents::document_remove))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .merge(documents)

@@ -38,9 +38,8 @@ pub(super) async fn respond(query: &Arc<Query>, asked: Asked) -> Result<Response
             work.reader = Some(sender);
             let job = query.job(*work);
             // Until the money is held there is nothing to stream, and a refusal has its own status.
-            let receipt = match pieces.recv().await {
-                Some(Piece::Begun(receipt)) => receipt,
-                _ => return Err(refusal(job).await),
+            let Some(Piece::Begun(receipt)) = pieces.recv().await else {
+                return Err(refusal(job).await);
             };
             let (streamed, closer) = StreamedAnswer::new(receipt);
             Ok(response(streamed, live(Arc::clone(query), pieces, job, closer)))

@@ -3,7 +3,7 @@ use imajin_did::Did;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::{CheckoutId, QuestionId, QuoteId, ReceiptId};
 use imajin_money::Money;
-use imajin_query_api::AnswerBody;
+use imajin_query_api::{AnswerBody, QuestionView};
 use imajin_store::{SealedRow, sealed_row};
 use serde::Serialize;
 
@@ -101,6 +101,19 @@ impl QuestionRow {
         let fee = self.fee.filter(|fee| *fee > 0);
         fee.map(|fee| super::money(&self.asset, fee).ok_or_else(|| self.damaged("its fee is none")))
             .transpose()
+    }
+
+    pub(crate) fn view(&self) -> Result<QuestionView, QueryError> {
+        let is_settled = self.state()? == QuestionState::Settled;
+        Ok(QuestionView {
+            id: self.id,
+            asker: self.owner_did.clone(),
+            leader: self.leader_did.clone(),
+            state: self.state.clone(),
+            fee: self.fee()?,
+            receipt: self.receipt_id.filter(|_| is_settled),
+            created_at: self.created_at,
+        })
     }
 
     pub(crate) fn is_free(&self) -> bool {

@@ -10,7 +10,11 @@ use imajin_events_api::{
     OrderList, OrderView, SalesList, TicketFetch, TicketList, TicketView,
 };
 use imajin_kernel::{Code, Problem, Span};
-use imajin_pay_api::{BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, GoodsHold, HeldGoods, PayApi, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest};
+use imajin_pay_api::{
+    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, GoodsHold,
+    HeldGoods, PayApi, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary,
+    SalesSummaryRequest,
+};
 use imajin_profile_api::{ProfileApi, ProfileDeleted, ProfileFetch, ProfilePage, ProfileSearch, ProfileView};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
 use imajin_registry_api::{NodeFetch, NodeList, NodePage, NodeView, Registration, Registrations, RegistryApi};
