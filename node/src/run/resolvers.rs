@@ -104,8 +104,8 @@ pub(super) fn foreign_resolver(
         let registry = RegistryResolver::new(url.clone(), reach)?.with_key_logs(Arc::clone(&key_logs));
         resolvers.push(Arc::new(CachedResolver::new(Arc::new(registry), env.clone())));
     }
-    let names: Arc<dyn NodeNames> = Arc::<CopiesSwitch>::clone(copies);
-    let named = NamedResolver::new(names, key_logs, reach)?;
+    let hosts: Arc<dyn NodeNames> = Arc::<CopiesSwitch>::clone(copies);
+    let named = NamedResolver::new(hosts, key_logs, reach)?;
     resolvers.push(Arc::new(CachedResolver::new(Arc::new(named), env.clone())));
     Ok(Arc::new(Chain::new(resolvers)))
 }
