@@ -89,8 +89,8 @@ pub(super) fn reach(config: &Config) -> Reach {
     if config.dev { Reach::Development } else { Reach::Public }
 }
 
-/// The host of a did:web, about nodes the registry, and when it is away the copies of directories that are here. The witnesses are asked by auth itself, for logs alone: nodes
-/// that pass questions on to each other would ask in circles.
+/// The host of a did:web, about nodes the registry, and when it is away the copies of directories that are here. The
+/// witnesses are asked by auth itself, for logs alone: nodes that pass questions on to each other would ask in circles.
 pub(super) fn foreign_resolver(
     config: &Config,
     env: &Env,

@@ -21,7 +21,7 @@ use url::Url;
 
 use crate::world::{Node, World};
 
-macro_rules! on_both_with_a_mirror {
+macro_rules! on_both {
     ($($scenario:ident),* $(,)?) => {
         mod sqlite {
             $(#[tokio::test] async fn $scenario() {
@@ -36,7 +36,7 @@ macro_rules! on_both_with_a_mirror {
     };
 }
 
-on_both_with_a_mirror![
+on_both![
     a_copy_follows_by_changes_and_a_client_verifies_it,
     a_registry_that_tells_another_story_is_kept_as_a_proof,
     what_others_were_told_is_compared,
