@@ -95,8 +95,8 @@ impl AskArgs {
         output: Output,
     ) -> Result<(AnswerBody, bool), CommandError> {
         let env = client.node().env().clone();
-        let content = ContentRef::Did(self.leader.clone());
-        let mut consent = DeclarationDraft::now(client.did().clone(), content, IntendedUse::Query, &env);
+        let whom = ContentRef::Did(self.leader.clone());
+        let mut consent = DeclarationDraft::now(client.did().clone(), whom, IntendedUse::Query, &env);
         consent.scope = Some(quote.query_sha256.clone());
         let consent = consent.sign(client.key()).map_err(local)?;
         let means = match (&self.visa, quote.ceiling.is_zero()) {

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use crate::support::{Home, Node, Outcome, imajin, text};
 
 /// Runs a command of somebody: `args` are those before and behind the node and the key.
-fn run(node: &Node, key: &str, command: &[&str], args: &[&str]) -> Outcome {
+pub(crate) fn run(node: &Node, key: &str, command: &[&str], args: &[&str]) -> Outcome {
     let url = node.url();
     imajin(&[command, &["--node", &url, "--key", key], args].concat())
 }
 
-fn did(key: &str) -> String {
+pub(crate) fn did(key: &str) -> String {
     let shown = imajin(&["key", "show", key]).expect_success();
     shown["did"].as_str().unwrap().to_owned()
 }
@@ -38,7 +38,7 @@ fn available(node: &Node, key: &str) -> String {
 }
 
 /// ada answers questions about bees and holds.
-fn leader(home: &Home, node: &Node, more: &[&str]) -> String {
+pub(crate) fn leader(home: &Home, node: &Node, more: &[&str]) -> String {
     let ada = member(home, node, "ada");
     for (name, said) in [
         (

@@ -51,7 +51,7 @@ impl PayApi for Pay {
     }
 
     async fn goods_hold(&self, request: GoodsHold) -> Result<HeldGoods, Problem> {
-        Ok(self.measured_hold(request).await?)
+        Ok(Box::pin(self.measured_hold(request)).await?)
     }
 
     async fn goods_finish(&self, request: CheckoutFetch) -> Result<CheckoutView, Problem> {

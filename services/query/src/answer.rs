@@ -128,14 +128,13 @@ impl Query {
                 .as_str()
                 .parse()
                 .map_err(|_error| QueryError::Fault("a quote is of no document".to_owned()))?;
-            let title = match titles.get(&id) {
-                Some(title) => title.clone(),
-                None => {
-                    let found = self.read(move |conn, context| document_find(conn, context, id)).await?;
-                    let title = found.map(|row| row.title).unwrap_or_default();
-                    titles.insert(id, title.clone());
-                    title
-                }
+            let title = if let Some(title) = titles.get(&id) {
+                title.clone()
+            } else {
+                let found = self.read(move |conn, context| document_find(conn, context, id)).await?;
+                let title = found.map(|row| row.title).unwrap_or_default();
+                titles.insert(id, title.clone());
+                title
             };
             passages.push(Passage {
                 number: u32::try_from(place.saturating_add(1)).unwrap_or(u32::MAX),

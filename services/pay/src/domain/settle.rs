@@ -264,10 +264,10 @@ fn commands_of(
             });
         }
     }
-    let held = row.price()?;
+    let most = row.price()?;
     let is_priced = match &job.wish.measured {
-        Some(_) => held.asset == job.price.asset && job.price.amount <= held.amount,
-        None => held == job.price,
+        Some(_) => most.asset == job.price.asset && job.price.amount <= most.amount,
+        None => most == job.price,
     };
     if !is_priced || row.owner_did != job.payer.as_str() {
         return Err(PayError::damaged(

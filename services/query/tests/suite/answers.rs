@@ -25,8 +25,9 @@ async fn an_answer_quotes_the_right_passage_and_takes_what_it_has_cost(backend: 
     assert!(body.text.contains("A hold is money that waits"), "{}", body.text);
     let passage = &body.passages[0];
     assert_eq!(passage.title, "Holds");
+    let quoted = HOLDS.get(passage.source.clone()).unwrap();
     assert!(
-        HOLDS[passage.source.clone()].contains("A hold is money"),
+        quoted.contains("A hold is money"),
         "the range is not that of the quotation"
     );
     assert_eq!(
@@ -34,7 +35,7 @@ async fn an_answer_quotes_the_right_passage_and_takes_what_it_has_cost(backend: 
         ("embedded", None)
     );
     // The answer derives from the quoted work, and a fifth of its price is that work's.
-    assert_eq!(body.fair.derives_from, [passage.fair.clone()]);
+    assert_eq!(body.fair.derives_from, std::slice::from_ref(&passage.fair));
     assert_eq!(body.fair.contributors.len(), 2);
     assert_eq!(answer.header("x-mjn-fair"), body.fair.id.as_str());
     let receipt = body.receipt.unwrap();

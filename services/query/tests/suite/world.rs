@@ -273,8 +273,8 @@ impl World {
     /// Signs a question, with the MJN headers.
     pub(crate) fn prepare(&self, ask: &Ask) -> (Request<Body>, Pending, Client) {
         let query = ask.body["query"].as_str().unwrap_or_default();
-        let content = ContentRef::Did(ask.content.clone());
-        let mut draft = DeclarationDraft::now(ask.by.did(), content, ask.used_for, &self.env);
+        let whom = ContentRef::Did(ask.content.clone());
+        let mut draft = DeclarationDraft::now(ask.by.did(), whom, ask.used_for, &self.env);
         draft.scope = Some(ask.scope.clone().unwrap_or_else(|| sha256_hex(query.as_bytes())));
         let consent = draft.sign(&ask.by).unwrap();
         let settlement = SettlementInstruction {
