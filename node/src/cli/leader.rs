@@ -116,16 +116,18 @@ async fn submit(client: &IdentityClient, terms: &LeaderTerms) -> Result<TermsVie
 #[derive(Deserialize)]
 struct Document {
     #[serde(default, rename = "alsoKnownAs")]
-    also_known_as: Vec<Did>,
-    id: Did,
+    also_known_as: Vec<String>,
+    id: String,
 }
 
 /// The node's DID that is its key.
 async fn node_did(node: &NodeClient) -> Result<Did, CommandError> {
     let document: Document = node.get("/.well-known/did.json").await?;
-    let mut names = std::iter::once(document.id).chain(document.also_known_as);
-    let own = names.find(|did| did.public_key().is_some());
-    own.ok_or_else(|| local("the node does not say what its key is"))
+    let names = std::iter::once(document.id).chain(document.also_known_as);
+    let mut dids = names.filter_map(|name| name.parse::<Did>().ok());
+    let own = dids.find(|did| did.public_key().is_some());
+    let own = own.ok_or_else(|| local("the node does not say what its key is"))?;
+    Ok(own.canonical())
 }
 
 impl LeaderCommand {
@@ -157,7 +159,8 @@ fn shown(view: &TermsView, terms: &LeaderTerms) -> String {
         .unwrap_or_default();
     let uses: Vec<&str> = terms.uses.iter().map(|one| one.as_str()).collect();
     format!(
-        "{} answers questions from {} documents, for {}.\nAn answer costs {} and {} for a thousand tokens, at most {}.\n\
+        "{} answers questions from {} documents, for {}.\n\
+         An answer costs {} and {} for a thousand tokens, at most {}.\n\
          Askers may be {} steps away and need {} vouches; {} questions a day each, {} in all.\n{}{model} answers.",
         view.leader,
         view.documents,

@@ -3,6 +3,7 @@
 
 use imajin_did::Did;
 use imajin_kernel::Env;
+use imajin_money::Money;
 use imajin_testkit::broker_peer::{BrokerPeer, VisaWish};
 use imajin_testkit::{Backend, OpenAiPeer, OpenAiReply};
 use serde_json::{Value, json};
@@ -89,12 +90,16 @@ fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
     let receipt = &answer["receipt"]["payload"];
     assert_eq!(receipt["gross"], answer["fee"]);
     assert_eq!(receipt["goods"]["type"], "answer");
-    let fee: f64 = answer["fee"]["amount"].as_str().unwrap().parse().unwrap();
-    assert!((0.01..0.05).contains(&fee), "{fee}");
+    let money = |text: &str| -> Money { format!("{text} TEST-USD").parse().unwrap() };
+    let fee = money(answer["fee"]["amount"].as_str().unwrap());
+    assert!(
+        fee.amount > money("0.01").amount && fee.amount < money("0.05").amount,
+        "{fee}"
+    );
     // She gets all of it: as the leader, and as the author of what is quoted.
     assert_eq!(available(&node, &ada), answer["fee"]["amount"].as_str().unwrap());
-    let left: f64 = available(&node, &ben).parse().unwrap();
-    assert!((left + fee - 1.0).abs() < 1e-9, "{left} and {fee}");
+    let left = available(&node, &ben);
+    assert_eq!(money(&left).checked_add(fee).unwrap(), money("1.00"));
     let shown = run(&node, &ben, &["receipt", "show"], &[receipt["id"].as_str().unwrap()]).expect_success();
     assert!(shown.to_string().contains("\"answer\""), "{shown}");
 
@@ -155,7 +160,7 @@ async fn a_question_crosses_nodes_with_a_visa_and_a_model_answers() {
     let wish = |max| VisaWish::once(&authority, asker.public_key().unwrap(), "TEST-USD", max);
     let visa = broker.visa(&wish(50_000));
     let ask = |visa: &str| {
-        let args = [&leader, "What is a hold?", "--max", "0.05", "--visa", visa];
+        let args = [leader.as_str(), "What is a hold?", "--max", "0.05", "--visa", visa];
         run(&hers, &ben, &["ask"], &args)
     };
     assert_eq!(ask(&visa).refusal()["error"], "forbidden");

@@ -74,7 +74,8 @@ async function termsLoad() {
 async function documentAdd(form) {
   const identity = await ownIdentity();
   const [title, text] = [hiddenValue(form, 'title').trim(), hiddenValue(form, 'text')];
-  const manifest = await manifestSign(identity, { title, kind: 'document', bytes: utf8(text), mediaType: 'text/markdown' });
+  const wish = { title, kind: 'document', bytes: utf8(text), mediaType: 'text/markdown' };
+  const manifest = await manifestSign(identity, wish);
   const body = { title, mediaType: 'text/markdown', text, manifest };
   await signedFetch(identity, { method: 'POST', path: `${API}/documents`, body });
   location.reload();
@@ -102,7 +103,8 @@ function questionsShow(list, empty, questions, other) {
     const line = fromTemplate('question-line');
     part(line, '.amount', HTMLElement).textContent = question.fee === null ? 'Nothing' : shown(question.fee);
     part(line, '.tag', HTMLElement).textContent = question.state;
-    part(line, '.fine', HTMLElement).textContent = `${question[other]}, ${new Date(question.createdAt).toLocaleString()}`;
+    const when = new Date(question.createdAt).toLocaleString();
+    part(line, '.fine', HTMLElement).textContent = `${question[other]}, ${when}`;
     element(list, HTMLElement).append(line);
   }
 }
@@ -117,7 +119,8 @@ async function questionsLoad() {
     sums.set(fee.currency, (sums.get(fee.currency) ?? 0n) + micros(fee.amount));
   }
   const lines = [...sums].map(([currency, sum]) => `${decimalOf(sum)} ${currency}`);
-  element('earned', HTMLElement).textContent = lines.length === 0 ? '' : `Your last answers have cost ${lines.join(' and ')}.`;
+  const earned = lines.length === 0 ? '' : `Your last answers have cost ${lines.join(' and ')}.`;
+  element('earned', HTMLElement).textContent = earned;
 }
 
 if (holdsKey()) {

@@ -137,7 +137,8 @@ if (holdsKey()) {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     const asked = quoted;
-    void formRun(form, element('status', HTMLElement), asked === undefined ? 'Asking what it costs…' : 'Asking…', async () => {
+    const doing = asked === undefined ? 'Asking what it costs…' : 'Asking…';
+    void formRun(form, element('status', HTMLElement), doing, async () => {
       if (asked === undefined) {
         await quoteFetch(question.value.trim());
         return;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use imajin_connections_api::{ConnectionsOwn, StatementStatus, TrustAsk};
-use imajin_consent::{AskerFacts, QueryAsked, Refusal, evaluate_query};
+use imajin_consent::{AskerFacts, ContentRef, QueryAsked, Refusal, evaluate_query};
 use imajin_did::Did;
 use imajin_engine::QUESTION_BYTES_MAX;
 use imajin_kernel::Problem;
@@ -79,14 +79,7 @@ impl Query {
         request: &VerifiedMjnRequest,
         body: &AskBody,
     ) -> Result<(NewQuestion, LeaderTerms), QueryError> {
-        let named = match (&body.leader, request.consent.declaration().content()) {
-            (Some(leader), _) => leader.clone(),
-            (None, imajin_consent::ContentRef::Did(did)) => did.clone(),
-            (None, imajin_consent::ContentRef::Fair(_)) => {
-                return Err(QueryError::invalid("leader", "is missing: say who is to answer"));
-            }
-        };
-        let leader = self.leader_open(&named).await?;
+        let leader = self.leader_open(named(request, body)?).await?;
         let facts = self.facts(&leader, &request.did).await?;
         let query_sha256 = sha256_hex(body.query.as_bytes());
         let wanted = body.quote_id.map(|id| QuoteWanted {
@@ -162,6 +155,15 @@ impl Query {
             .write(move |conn, context| quote_usable(conn, context, &wanted))
             .await?;
         Ok((quote.tokens_max()?, quote.ceiling()?))
+    }
+}
+
+/// Who is asked: whom the question names, or else the consent.
+fn named<'a>(request: &'a VerifiedMjnRequest, body: &'a AskBody) -> Result<&'a Did, QueryError> {
+    match (&body.leader, request.consent.declaration().content()) {
+        (Some(leader), _) => Ok(leader),
+        (None, ContentRef::Did(did)) => Ok(did),
+        (None, ContentRef::Fair(_)) => Err(QueryError::invalid("leader", "is missing: say who is to answer")),
     }
 }
 

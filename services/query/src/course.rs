@@ -117,8 +117,8 @@ impl Query {
         self.answer_make(row, &work.terms, made).await
     }
 
-    /// Collects what the engine writes, and passes it on. A reader who goes ends the answer there: what they have got is
-    /// the answer.
+    /// Collects what the engine writes, and passes it on. A reader who goes ends the answer there: what they have got
+    /// is the answer.
     async fn ask_engine(
         &self,
         engine: &dyn Engine,

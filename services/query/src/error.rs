@@ -9,7 +9,8 @@ use imajin_web::SignerError;
 
 use crate::SERVICE;
 
-/// Why a question, a document or terms were refused. Knows no HTTP: [`QueryError::code`] is mapped to it elsewhere, once.
+/// Why a question, a document or terms were refused. Knows no HTTP: [`QueryError::code`] is mapped to it elsewhere,
+/// once.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     /// The database refused, or a row in it is damaged.

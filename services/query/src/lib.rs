@@ -1,5 +1,6 @@
 //! Paid questions: a leader says under which terms questions are answered and from which documents; somebody within the
-//! leader's trust asks; the money is held, the answer is made, signed and attributed, and only what it has cost is taken.
+//! leader's trust asks; the money is held, the answer is made, signed and attributed, and only what it has cost is
+//! taken.
 //!
 //! | what | where |
 //! |---|---|

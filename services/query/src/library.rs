@@ -20,7 +20,8 @@ use crate::{Query, QueryError};
 pub(crate) struct Library(Arc<Mutex<HashMap<Did, Index>>>);
 
 impl Library {
-    /// The passages of a leader's documents that fit a question best. Blocking work: it runs where the database is read.
+    /// The passages of a leader's documents that fit a question best. Blocking work: it runs where the database is
+    /// read.
     pub(crate) fn search(
         &self,
         conn: &mut Conn,

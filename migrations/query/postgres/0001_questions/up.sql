@@ -43,8 +43,8 @@ CREATE TABLE quotes (
     row_seal BYTEA NOT NULL
 );
 
--- A question and how far it is: `placed`, `held`, `answered`, `settled` or `failed`. What was asked is not kept, only its
--- SHA-256.
+-- A question and how far it is: `placed`, `held`, `answered`, `settled` or `failed`. What was asked is not kept, only
+-- its SHA-256.
 CREATE TABLE questions (
     id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     owner_did TEXT NOT NULL,

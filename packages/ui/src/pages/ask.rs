@@ -1,5 +1,5 @@
-//! `/ask/{did}`: asking a leader; `/answers`: under which terms one's own questions are answered, from what, and what came
-//! of it.
+//! `/ask/{did}`: asking a leader; `/answers`: under which terms one's own questions are answered, from what, and what
+//! came of it.
 
 use askama::Template;
 

@@ -60,8 +60,8 @@ service_api! {
         /// the same hold.
         async fn goods_hold(GoodsHold) -> HeldGoods;
 
-        /// Has held goods handed over now: takes what they have cost and gives the rest back, or all of it. Answers with
-        /// the state after the call.
+        /// Has held goods handed over now: takes what they have cost and gives the rest back, or all of it. Answers
+        /// with the state after the call.
         async fn goods_finish(CheckoutFetch) -> CheckoutView;
 
         /// A receipt, for its payer, its payees and the operator only; for everyone else there is none.

@@ -1,5 +1,5 @@
-//! Goods whose price is known only once they are handed over: the most is held, what was used is taken, and the rest goes
-//! back in the same transaction.
+//! Goods whose price is known only once they are handed over: the most is held, what was used is taken, and the rest
+//! goes back in the same transaction.
 
 use std::sync::Arc;
 

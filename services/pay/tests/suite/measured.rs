@@ -1,4 +1,5 @@
-//! Goods whose price is known only once they are handed over: the most is held, what was used is taken, the rest is free.
+//! Goods whose price is known only once they are handed over: the most is held, what was used is taken, the rest is
+//! free.
 
 use std::sync::atomic::Ordering;
 

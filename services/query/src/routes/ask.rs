@@ -99,17 +99,17 @@ impl Query {
 
 /// Ask a question
 ///
-/// With the MJN headers (docs/mjn-headers.md): who asks, the consent to use the answer of this leader for this question,
-/// and what is paid at most, from the balance here or with a visa. The order is signature, trust, consent, hold, answer,
-/// capture: no answer without money that is held, no charge without an answer. Asked again with the same
-/// `Idempotency-Key` and body, the answer is the same and nothing is charged. With `Accept: text/event-stream` the answer
-/// comes as it is made; whoever stops reading pays for what has come.
+/// With the MJN headers (docs/mjn-headers.md): who asks, the consent to use the answer of this leader for this
+/// question, and what is paid at most, from the balance here or with a visa. The order is signature, trust, consent,
+/// hold, answer, capture: no answer without money that is held, no charge without an answer. Asked again with the same
+/// `Idempotency-Key` and body, the answer is the same and nothing is charged. With `Accept: text/event-stream` the
+/// answer comes as it is made; whoever stops reading pays for what has come.
 #[utoipa::path(
     post, path = "/api/query", tag = "questions", request_body = AskBody,
     params(
         ("Idempotency-Key" = String, Header, description = "Makes the question safe to repeat"),
         ("X-MJN-DID" = String, Header, description = "Who asks"),
-        ("X-MJN-Consent" = String, Header, description = "The declaration of consent; its scope is the SHA-256 of the question"),
+        ("X-MJN-Consent" = String, Header, description = "The consent; its scope is the SHA-256 of the question"),
         ("X-MJN-Settlement" = String, Header, description = "What is paid at most, and how"),
         ("X-MJN-Timestamp" = String, Header, description = "When it was signed"),
         ("X-MJN-Signature" = String, Header, description = "The signature `mjn` once more"),
@@ -117,8 +117,8 @@ impl Query {
     responses(
         (status = 200, description = "The answer, with its manifest and its receipt", body = AnswerBody),
         (status = 400, description = "A member is wrong", body = ProblemDocument),
-        (status = 401, description = "The signature or the consent is missing, wrong, old or used", body = ProblemDocument),
-        (status = 402, description = "Less is offered than it costs, or the balance is too small", body = ProblemDocument),
+        (status = 401, description = "Signature or consent are missing, wrong, old or used", body = ProblemDocument),
+        (status = 402, description = "Too little is offered, or the balance is too small", body = ProblemDocument),
         (status = 403, description = "A term is not met: `term` names it", body = ProblemDocument),
         (status = 404, description = "There is no such leader or quote, or no document says anything about it",
             body = ProblemDocument),

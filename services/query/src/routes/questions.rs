@@ -10,8 +10,8 @@ use crate::domain::questions::questions_of;
 
 /// List one's questions
 ///
-/// What the caller has asked, and what was asked of them: who, when, how far it is, and what it has cost. The newest 100
-/// of each. What was asked is not kept.
+/// What the caller has asked, and what was asked of them: who, when, how far it is, and what it has cost. The newest
+/// 100 of each. What was asked is not kept.
 #[utoipa::path(
     get, path = "/api/questions", tag = "questions",
     responses(

@@ -1,5 +1,5 @@
-//! The services beside paid questions, as far as the tests need them. Pay has balances and holds, and asks the seller as
-//! the real one does; what it books is a list.
+//! The services beside paid questions, as far as the tests need them. Pay has balances and holds, and asks the seller
+//! as the real one does; what it books is a list.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
