@@ -27,7 +27,7 @@ impl Gate {
             Some(required) => required.to_document(refused.visitor, &refused.detail),
             None => refusal_document(refused.refusal, refused.visitor, &refused.detail),
         };
-        let status = self.refusal_status(refused);
+        let status = status_of(refused);
         if let Some(members) = document.as_object_mut() {
             members.insert("status".to_owned(), Value::from(status.as_u16()));
         }
@@ -51,14 +51,6 @@ impl Gate {
         response
     }
 
-    pub(crate) fn refusal_status(&self, refused: &Refused) -> StatusCode {
-        if refused.is_away {
-            return StatusCode::SERVICE_UNAVAILABLE;
-        }
-        let status = refused.crawler.map_or(refused.refusal.status(), pay_per_crawl::CrawlerError::status);
-        StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN)
-    }
-
     /// Adds to an answer what an agent is told about it.
     pub(crate) fn mark(&self, response: &mut Response, url: &str, admitted: &Admitted, charged: Option<&Charged>) {
         let policy = self.policy();
@@ -80,7 +72,11 @@ impl Gate {
             return;
         };
         set(headers, &RECEIPT, &charged.receipt);
-        set(headers, &pay_per_crawl::CHARGED, &pay_per_crawl::price_text(charge.price));
+        set(
+            headers,
+            &pay_per_crawl::CHARGED,
+            &pay_per_crawl::price_text(charge.price),
+        );
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
         if let Some(network) = &admitted.x402_network {
             let paid = Paid {
@@ -162,6 +158,16 @@ impl Gate {
             })
             .await;
     }
+}
+
+fn status_of(refused: &Refused) -> StatusCode {
+    if refused.is_away {
+        return StatusCode::SERVICE_UNAVAILABLE;
+    }
+    let status = refused
+        .crawler
+        .map_or(refused.refusal.status(), pay_per_crawl::CrawlerError::status);
+    StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN)
 }
 
 fn set(headers: &mut HeaderMap, name: &HeaderName, value: &str) {

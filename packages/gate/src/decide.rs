@@ -55,7 +55,11 @@ impl Proxy {
         match gate.judge(&asked).await {
             Judgement::Admitted(admitted) => {
                 let is_priced = admitted.charge.is_some() && !gate.is_dry();
-                let status = if is_priced { self.probe(&path, &headers).await? } else { StatusCode::OK };
+                let status = if is_priced {
+                    self.probe(&path, &headers).await?
+                } else {
+                    StatusCode::OK
+                };
                 if status.is_success() {
                     return Ok(gate.settle(&url, &admitted, passed).await);
                 }
@@ -82,7 +86,9 @@ fn original_of(headers: &HeaderMap) -> Result<(Method, String), Problem> {
         let problem = Problem::invalid("The proxy does not say what was asked for.");
         problem.hint("It sends x-forwarded-method and x-forwarded-uri, or x-original-method and x-original-uri.")
     })?;
-    let method = method.parse().map_err(|_error| Problem::invalid("The method is none."))?;
+    let method = method
+        .parse()
+        .map_err(|_error| Problem::invalid("The method is none."))?;
     if !path.starts_with('/') {
         return Err(Problem::invalid("What was asked for is no path."));
     }

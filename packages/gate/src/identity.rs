@@ -152,7 +152,11 @@ impl Gate {
             }
             known => known?,
         };
-        let binding = if verified.is_bound { Binding::Url } else { Binding::Unbound };
+        let binding = if verified.is_bound {
+            Binding::Url
+        } else {
+            Binding::Unbound
+        };
         Ok(Some(Identified {
             agent,
             purpose,

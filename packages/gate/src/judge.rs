@@ -144,7 +144,9 @@ impl Gate {
                 return Err(refused.into());
             }
         };
-        let x402_network = charge.is_some().then(|| payment.map(|payment| payment.accepted.network));
+        let x402_network = charge
+            .is_some()
+            .then(|| payment.map(|payment| payment.accepted.network));
         Ok(Admitted {
             identity,
             visitor: decision.visitor,
@@ -224,7 +226,10 @@ impl Gate {
             None => visa_of(asked.headers)?,
         };
         let Some(visa) = visa else {
-            let detail = format!("it costs {price}: send a visa of one of the brokers, for {}", self.audience());
+            let detail = format!(
+                "it costs {price}: send a visa of one of the brokers, for {}",
+                self.audience()
+            );
             return Err(required(Refusal::PaymentRequired, detail));
         };
         let charge = Charge {
@@ -249,15 +254,15 @@ impl Gate {
 }
 
 /// The visa of a request, at whichever door.
-fn visa_of(headers: &HeaderMap) -> Result<Option<&str>, Refused> {
+fn visa_of(headers: &HeaderMap) -> Result<Option<&str>, ClaimError> {
     match visa_read(headers)? {
         Some(visa) => Ok(Some(visa)),
-        None => Ok(license_read(headers)?),
+        None => license_read(headers),
     }
 }
 
 /// What makes the request safe to repeat.
-fn retry_key(headers: &HeaderMap, payment: Option<&Payment>) -> Result<Option<String>, Refused> {
+fn retry_key(headers: &HeaderMap, payment: Option<&Payment>) -> Result<Option<String>, ClaimError> {
     if let Some(id) = payment.and_then(Payment::identifier) {
         return Ok(Some(id.to_owned()));
     }

@@ -130,5 +130,7 @@ impl Gate {
 fn path_of(request: &Request) -> String {
     let original = request.extensions().get::<OriginalUri>();
     let uri = original.map_or(request.uri(), |original| &original.0);
-    uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned()
+    uri.path_and_query()
+        .map_or("/", http::uri::PathAndQuery::as_str)
+        .to_owned()
 }

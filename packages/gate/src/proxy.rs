@@ -74,7 +74,9 @@ impl Proxy {
         let upstream = &options.upstream;
         let is_site = matches!(upstream.scheme(), "http" | "https") && upstream.has_host() && upstream.path() == "/";
         if !is_site || upstream.query().is_some() {
-            return Err(Problem::invalid("The site is an origin, for example http://127.0.0.1:8080."));
+            return Err(Problem::invalid(
+                "The site is an origin, for example http://127.0.0.1:8080.",
+            ));
         }
         let node = options.node.as_ref().map(Url::origin);
         let own = Url::parse(gate.origin()).ok().map(|url| url.origin());
@@ -96,7 +98,9 @@ impl Proxy {
             .fallback(pass)
             .with_state(Arc::clone(self))
             .layer(GateLayer::new(Arc::clone(&self.gate)));
-        let robots = Router::new().route("/robots.txt", get(robots)).with_state(Arc::clone(self));
+        let robots = Router::new()
+            .route("/robots.txt", get(robots))
+            .with_state(Arc::clone(self));
         documents(Arc::clone(&self.gate))
             .merge(robots)
             .fallback_service(site)
@@ -124,7 +128,9 @@ impl Proxy {
         let wrong = || Problem::invalid("The path cannot be passed on.");
         let url = self.options.upstream.join(path_and_query).map_err(|_error| wrong())?;
         // A path such as //elsewhere would be another host.
-        (url.origin() == self.options.upstream.origin()).then_some(url).ok_or_else(wrong)
+        (url.origin() == self.options.upstream.origin())
+            .then_some(url)
+            .ok_or_else(wrong)
     }
 
     /// The headers of a request as the site gets them.
@@ -139,7 +145,11 @@ impl Proxy {
         for name in [CREDENTIAL, PAYMENT, PAYMENT_SIGNATURE, AGENT, VISITOR, HOST] {
             headers.remove(name);
         }
-        let is_license = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.to_ascii_lowercase().starts_with("license"));
+        let is_license = |value: &HeaderValue| {
+            value
+                .to_str()
+                .is_ok_and(|text| text.to_ascii_lowercase().starts_with("license"))
+        };
         if headers.get(AUTHORIZATION).is_some_and(is_license) {
             headers.remove(AUTHORIZATION);
         }
@@ -150,7 +160,11 @@ impl Proxy {
         }
         let before = before.and_then(|value| value.to_str().map(|text| format!("{text}, ")).ok());
         if let Some(peer) = peer {
-            set(&mut headers, &FORWARDED_FOR, &format!("{}{peer}", before.unwrap_or_default()));
+            set(
+                &mut headers,
+                &FORWARDED_FOR,
+                &format!("{}{peer}", before.unwrap_or_default()),
+            );
         }
         let public = self.gate.origin();
         let scheme = public.split_once("://").map_or("http", |(scheme, _)| scheme);
@@ -158,7 +172,10 @@ impl Proxy {
         set(&mut headers, &FORWARDED_HOST, self.gate.audience());
         if let Some(admitted) = admitted {
             set(&mut headers, &VISITOR, admitted.visitor.as_str());
-            let agent = admitted.identity.as_ref().filter(|_| admitted.visitor == VisitorType::VerifiedAgent);
+            let agent = admitted
+                .identity
+                .as_ref()
+                .filter(|_| admitted.visitor == VisitorType::VerifiedAgent);
             if let Some(identity) = agent {
                 set(&mut headers, &AGENT, identity.agent.as_str());
             }
@@ -167,9 +184,16 @@ impl Proxy {
     }
 
     async fn forward(self: &Arc<Self>, mut request: Request) -> Result<Response, Problem> {
-        let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
+        let path = request
+            .uri()
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str)
+            .to_owned();
         let url = self.target(&path)?;
-        let peer = request.extensions().get::<PeerAddress>().map(|peer| peer.0.ip().to_canonical());
+        let peer = request
+            .extensions()
+            .get::<PeerAddress>()
+            .map(|peer| peer.0.ip().to_canonical());
         let admitted = request.extensions().get::<Arc<Admitted>>();
         let mut headers = self.site_headers(request.headers().clone(), peer, admitted);
         let upgrade = upgrade_of(&request);
@@ -191,7 +215,9 @@ impl Proxy {
                     let _ended = tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut site).await;
                 });
                 let mut response = answer(status, headers, Body::empty());
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("upgrade"));
                 response.headers_mut().insert(UPGRADE, protocol);
                 Ok(response)
             }
@@ -214,7 +240,11 @@ async fn pass(State(proxy): State<Arc<Proxy>>, request: Request) -> Response {
 async fn robots(State(proxy): State<Arc<Proxy>>) -> Response {
     let lines = proxy.gate.policy().robots_lines(&proxy.gate.links());
     let own = match proxy.target("/robots.txt") {
-        Ok(url) => proxy.forwarder.send(Method::GET, url, HeaderMap::new(), Body::empty()).await.ok(),
+        Ok(url) => proxy
+            .forwarder
+            .send(Method::GET, url, HeaderMap::new(), Body::empty())
+            .await
+            .ok(),
         Err(_) => None,
     };
     let own = own.filter(|(status, ..)| *status == StatusCode::OK);
@@ -232,7 +262,11 @@ async fn robots(State(proxy): State<Arc<Proxy>>) -> Response {
 fn answer(status: StatusCode, mut headers: HeaderMap, body: Body) -> Response {
     hops_remove(&mut headers);
     // What the gate says, only the gate says.
-    let own: Vec<HeaderName> = headers.keys().filter(|name| is_of_gate(name.as_str())).cloned().collect();
+    let own: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| is_of_gate(name.as_str()))
+        .cloned()
+        .collect();
     for name in own {
         headers.remove(name);
     }
@@ -243,7 +277,9 @@ fn answer(status: StatusCode, mut headers: HeaderMap, body: Body) -> Response {
 }
 
 fn is_of_gate(name: &str) -> bool {
-    ["x-imagxp-", "crawler-", "payment-"].iter().any(|prefix| name.starts_with(prefix))
+    ["x-imagxp-", "crawler-", "payment-"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
 }
 
 /// Removes what is about one connection only, also what `Connection` names.

@@ -84,7 +84,11 @@ impl Forwarder {
         let response = response.map_err(|error| away(&error))?;
         let (status, headers) = (response.status(), response.headers().clone());
         if status != StatusCode::SWITCHING_PROTOCOLS {
-            return Ok((status, headers, Forwarded::Body(Body::from_stream(response.bytes_stream()))));
+            return Ok((
+                status,
+                headers,
+                Forwarded::Body(Body::from_stream(response.bytes_stream())),
+            ));
         }
         let upgraded = response.upgrade().await.map_err(|error| away(&error))?;
         Ok((status, headers, Forwarded::Upgraded(Box::new(upgraded))))

@@ -39,7 +39,9 @@ async fn another_sites_visa_is_refused() {
 #[tokio::test]
 async fn another_agents_visa_is_refused() {
     let world = World::new();
-    let visa = world.till.visa(&AgentKey::generate().unwrap().thumbprint(), HOST, "1.00 USD", 5);
+    let visa = world
+        .till
+        .visa(&AgentKey::generate().unwrap().thumbprint(), HOST, "1.00 USD", 5);
     let answer = world.send("/paid/1", world.paid("/paid/1", &visa)).await;
     assert_eq!((answer.status, answer.error().as_str()), (403, "PAYMENT_DENIED"));
 }
@@ -102,7 +104,14 @@ async fn a_flood_of_nonces_with_bad_signatures_fills_no_memory() {
     let world = World::new();
     let other = AgentKey::generate().unwrap();
     for number in 0..1_200 {
-        let claim = Claim::new(&agent(), world.now(), &format!("f-{number}"), &format!("{ORIGIN}/about"), Purpose::Summary, false);
+        let claim = Claim::new(
+            &agent(),
+            world.now(),
+            &format!("f-{number}"),
+            &format!("{ORIGIN}/about"),
+            Purpose::Summary,
+            false,
+        );
         let mut headers = ClaimHeaders::sign(&other, &claim.unwrap()).unwrap();
         headers.remove("x-imagxp-public-key");
         assert_eq!(world.send("/about", headers).await.error(), "CRYPTO_FAIL");
@@ -110,23 +119,44 @@ async fn a_flood_of_nonces_with_bad_signatures_fills_no_memory() {
     // The memory for claims holds 1,000: there is still room for one that counts.
     assert_eq!(world.send("/about", world.claim("/about")).await.status, 200);
     let asked = world.documents.asked.load(std::sync::atomic::Ordering::SeqCst);
-    assert!(asked <= 2, "a key that does not fit is looked for once a minute, not {asked} times");
+    assert!(
+        asked <= 2,
+        "a key that does not fit is looked for once a minute, not {asked} times"
+    );
 }
 
 #[tokio::test]
 async fn cf_ray_opens_no_paid_page() {
     let world = World::new();
-    for name in ["cf-ray", "cf-visitor", "x-vercel-id", "cloudfront-viewer-address", "x-forwarded-for"] {
+    for name in [
+        "cf-ray",
+        "cf-visitor",
+        "x-vercel-id",
+        "cloudfront-viewer-address",
+        "x-forwarded-for",
+    ] {
         let headers = HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_static("1"))]);
         let answer = world.send("/paid/1", headers).await;
-        assert_eq!((answer.status, answer.error().as_str()), (403, "IDENTITY_FAIL"), "{name}");
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            (403, "IDENTITY_FAIL"),
+            "{name}"
+        );
     }
 }
 
 #[tokio::test]
 async fn an_agent_id_that_is_no_public_domain_asks_nobody() {
     let world = World::new();
-    for name in ["127.0.0.1", "localhost", "localhost:80", "169.254.169.254", "db.internal", "[::1]", "printer.local"] {
+    for name in [
+        "127.0.0.1",
+        "localhost",
+        "localhost:80",
+        "169.254.169.254",
+        "db.internal",
+        "[::1]",
+        "printer.local",
+    ] {
         let payload = format!(
             r#"{{"v":"1.1","ts":"{}","nonce":"n","agent_id":"{name}","resource":"{ORIGIN}/about","purpose":"SUMMARY"}}"#,
             world.now()
@@ -136,7 +166,11 @@ async fn an_agent_id_that_is_no_public_domain_asks_nobody() {
         let padded = format!("{standard}{}", "=".repeat((4 - standard.len() % 4) % 4));
         headers.insert("x-imagxp-payload", padded.parse().unwrap());
         let answer = world.send("/about", headers).await;
-        assert_eq!((answer.status, answer.error().as_str()), (403, "IDENTITY_FAIL"), "{name}");
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            (403, "IDENTITY_FAIL"),
+            "{name}"
+        );
     }
     assert_eq!(world.documents.asked.load(std::sync::atomic::Ordering::SeqCst), 0);
 }
@@ -145,7 +179,15 @@ async fn an_agent_id_that_is_no_public_domain_asks_nobody() {
 async fn a_key_swapped_in_the_header_is_refused() {
     let world = World::new();
     let other = AgentKey::generate().unwrap();
-    let claim = Claim::new(&agent(), world.now(), "n", &format!("{ORIGIN}/about"), Purpose::Summary, false).unwrap();
+    let claim = Claim::new(
+        &agent(),
+        world.now(),
+        "n",
+        &format!("{ORIGIN}/about"),
+        Purpose::Summary,
+        false,
+    )
+    .unwrap();
     let headers = ClaimHeaders::sign(&other, &claim).unwrap();
     let answer = world.send("/about", headers).await;
     assert_eq!((answer.status, answer.error().as_str()), (403, "IDENTITY_FAIL"));
@@ -164,7 +206,11 @@ async fn alg_none_hs256_and_a_foreign_kid_pay_nothing() {
     ] {
         let forged = format!("{}.{rest}", encode(header));
         let answer = world.send("/paid/1", world.paid("/paid/1", &forged)).await;
-        assert_eq!((answer.status, answer.error().as_str()), (403, "PAYMENT_DENIED"), "{header}");
+        assert_eq!(
+            (answer.status, answer.error().as_str()),
+            (403, "PAYMENT_DENIED"),
+            "{header}"
+        );
     }
     assert_eq!(world.till.total(), 0);
 }
@@ -187,7 +233,10 @@ async fn a_retry_after_a_lost_reply_is_charged_once() {
     }
     assert_eq!(receipts, ["receipt-1", "receipt-1", "receipt-1"]);
     assert_eq!(world.till.total(), 10_000);
-    assert_eq!(world.send("/paid/1", with_key("k-2")).await.header("x-imagxp-receipt"), "receipt-2");
+    assert_eq!(
+        world.send("/paid/1", with_key("k-2")).await.header("x-imagxp-receipt"),
+        "receipt-2"
+    );
     let long = world.send("/paid/1", with_key(&"k".repeat(200))).await;
     assert_eq!((long.status, long.error().as_str()), (400, "MALFORMED"));
 }
@@ -207,7 +256,12 @@ async fn an_agents_manifest_of_another_agent_is_none() {
     let world = World::new();
     let other = "other.example.org".parse().unwrap();
     let foreign = manifest_of(&other, &[&world.key]);
-    world.documents.known.lock().unwrap().insert(agent().manifest_url(), foreign);
+    world
+        .documents
+        .known
+        .lock()
+        .unwrap()
+        .insert(agent().manifest_url(), foreign);
     let answer = world.send("/about", world.claim("/about")).await;
     assert_eq!((answer.status, answer.error().as_str()), (403, "IDENTITY_FAIL"));
 }

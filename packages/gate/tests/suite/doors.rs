@@ -35,16 +35,25 @@ fn bot_headers(world: &World, key: &SecretKey, jwk: &Jwk, path: &str, nonce: &st
 async fn a_bot_that_signs_its_requests_gets_in_and_pays_by_its_own_key() {
     let world = World::new();
     let (key, jwk) = bot_key(&world);
-    let free = world.send("/about", bot_headers(&world, &key, &jwk, "/about", "n-1")).await;
+    let free = world
+        .send("/about", bot_headers(&world, &key, &jwk, "/about", "n-1"))
+        .await;
     assert_eq!(free.status, 200, "{}", free.text);
-    let unpaid = world.send("/paid/1", bot_headers(&world, &key, &jwk, "/paid/1", "n-2")).await;
+    let unpaid = world
+        .send("/paid/1", bot_headers(&world, &key, &jwk, "/paid/1", "n-2"))
+        .await;
     assert_eq!((unpaid.status, unpaid.error().as_str()), (402, "PAYMENT_REQUIRED"));
     let visa = world.till.visa(jwk.kid(), HOST, "0.01 USD", 1);
     let mut headers = bot_headers(&world, &key, &jwk, "/paid/1", "n-3");
     headers.insert("authorization", format!("License {visa}").parse().unwrap());
     headers.insert("crawler-max-price", "USD 0.02".parse().unwrap());
     let paid = world.send("/paid/1", headers.clone()).await;
-    assert_eq!((paid.status, paid.header("crawler-charged")), (200, "USD 0.01"), "{}", paid.text);
+    assert_eq!(
+        (paid.status, paid.header("crawler-charged")),
+        (200, "USD 0.01"),
+        "{}",
+        paid.text
+    );
     let again = world.send("/paid/1", headers).await;
     assert_eq!(again.error(), "REPLAY_ATTACK");
 }
@@ -65,7 +74,9 @@ async fn a_bots_signature_for_the_site_is_none_for_a_paid_page() {
     };
     let url = format!("{ORIGIN}/about");
     let covered = ["\"@authority\"", "\"signature-agent\""];
-    let signed = MessageView::request("GET", &url, &headers).sign(&key, &covered, &params).unwrap();
+    let signed = MessageView::request("GET", &url, &headers)
+        .sign(&key, &covered, &params)
+        .unwrap();
     headers.insert("signature-input", signed.signature_input.parse().unwrap());
     headers.insert("signature", signed.signature.parse().unwrap());
     let visa = world.till.visa(jwk.kid(), HOST, "0.01 USD", 1);
@@ -98,16 +109,25 @@ async fn an_x402_client_pays_with_a_header_and_reads_what_it_paid() {
             claim: Some(claim(path)),
         };
         let payment = Payment::new(&required, way.clone(), payload, Some("pay_0123456789abcdef"));
-        HeaderMap::from_iter([("payment-signature".parse().unwrap(), payment.to_header().unwrap().parse().unwrap())])
+        HeaderMap::from_iter([(
+            "payment-signature".parse().unwrap(),
+            payment.to_header().unwrap().parse().unwrap(),
+        )])
     };
     let answer = world.send("/paid/1", headers("/paid/1", &way)).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     let paid = Paid::parse(answer.header("payment-response")).unwrap();
     assert!(paid.success);
-    assert_eq!((paid.network, paid.transaction.as_str(), paid.amount.as_deref()), (way.network.clone(), "receipt-1", Some("10000")));
+    assert_eq!(
+        (paid.network, paid.transaction.as_str(), paid.amount.as_deref()),
+        (way.network.clone(), "receipt-1", Some("10000"))
+    );
     // The identifier makes it safe to pay again after a lost answer.
     let again = world.send("/paid/1", headers("/paid/1", &way)).await;
-    assert_eq!((again.header("x-imagxp-receipt"), world.till.total()), ("receipt-1", 10_000));
+    assert_eq!(
+        (again.header("x-imagxp-receipt"), world.till.total()),
+        ("receipt-1", 10_000)
+    );
     // What was offered for a cheap page pays for no dear one.
     let dear = world.send("/dear", headers("/dear", &way)).await;
     assert_eq!((dear.status, dear.error().as_str()), (402, "PAYMENT_REQUIRED"));
@@ -132,6 +152,9 @@ async fn a_crawler_is_charged_no_more_than_it_offers() {
     }
     let mut headers = world.paid("/paid/1", &visa);
     headers.insert("crawler-exact-price", "USD 0.01".parse().unwrap());
-    assert_eq!(world.send("/paid/1", headers).await.header("crawler-charged"), "USD 0.01");
+    assert_eq!(
+        world.send("/paid/1", headers).await.header("crawler-charged"),
+        "USD 0.01"
+    );
     assert_eq!(world.till.total(), 10_000);
 }

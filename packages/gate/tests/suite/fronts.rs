@@ -36,14 +36,22 @@ struct Front {
 
 impl Front {
     fn start(program: &str, file: &str, text: &str, arguments: &[&str], address: SocketAddr) -> Self {
-        let folder = tempfile::Builder::new().prefix("imajin-front-").tempdir().unwrap().keep();
+        let folder = tempfile::Builder::new()
+            .prefix("imajin-front-")
+            .tempdir()
+            .unwrap()
+            .keep();
         std::fs::write(folder.join(file), text.replace("FOLDER", &folder.display().to_string())).unwrap();
         let place = folder.join(file).display().to_string();
         let arguments: Vec<String> = arguments.iter().map(|one| one.replace("FILE", &place)).collect();
         let process = Guarded::start(Path::new(program), &arguments, "TERM", folder).unwrap();
         let deadline = Instant::now() + Duration::from_secs(20);
         while std::net::TcpStream::connect(address).is_err() {
-            assert!(Instant::now() < deadline, "{program} does not answer: {}", process.log());
+            assert!(
+                Instant::now() < deadline,
+                "{program} does not answer: {}",
+                process.log()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         Self {
@@ -114,7 +122,11 @@ async fn dance(world: &World, front: &Front) {
     assert!(headers.contains_key("payment-required"));
     let visa = world.till.visa(&world.key.thumbprint(), HOST, "0.01 USD", 1);
     let (status, ..) = ask(front, "/paid/missing", world.paid("/paid/missing", &visa)).await;
-    assert_eq!((status, world.till.total()), (404, 0), "there is nothing to read, so nothing to pay");
+    assert_eq!(
+        (status, world.till.total()),
+        (404, 0),
+        "there is nothing to read, so nothing to pay"
+    );
     let (status, _, text) = ask(front, "/paid/1", world.paid("/paid/1", &visa)).await;
     assert_eq!((status, world.till.total()), (200, 10_000), "{text}");
     let (status, ..) = ask(front, "/paid/1", world.paid("/paid/1", &visa)).await;

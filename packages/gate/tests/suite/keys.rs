@@ -24,7 +24,12 @@ async fn a_domain_is_asked_once_an_hour_and_at_once_when_its_key_has_changed() {
     // A new key, which the domain publishes.
     world.key = AgentKey::generate().unwrap();
     let manifest = manifest_of(&agent(), &[&world.key]);
-    world.documents.known.lock().unwrap().insert(agent().manifest_url(), manifest);
+    world
+        .documents
+        .known
+        .lock()
+        .unwrap()
+        .insert(agent().manifest_url(), manifest);
     assert_eq!(world.send("/about", world.claim("/about")).await.status, 200);
     assert_eq!(asked(&world.documents), 2);
     world.clock.advance(Span::minutes(61));
@@ -43,7 +48,12 @@ async fn a_domain_without_a_manifest_is_left_alone_for_a_minute() {
     assert_eq!(asked(&world.documents), 1);
     world.clock.advance(Span::seconds(61));
     let manifest = manifest_of(&agent(), &[&world.key]);
-    world.documents.known.lock().unwrap().insert(agent().manifest_url(), manifest);
+    world
+        .documents
+        .known
+        .lock()
+        .unwrap()
+        .insert(agent().manifest_url(), manifest);
     assert_eq!(world.send("/about", world.claim("/about")).await.status, 200);
 }
 
@@ -60,8 +70,10 @@ async fn many_requests_of_one_agent_ask_its_domain_once() {
 async fn ten_thousand_domains_at_once_are_asked_a_few_at_a_time() {
     let documents = Arc::new(TestDocuments::default());
     let env = Env::fixed(ManualClock::at(NOW), 1);
-    let directory = AgentDirectory::new(Arc::clone(&documents) as Arc<dyn Documents>, env);
-    let names: Vec<AgentId> = (0..10_000).map(|n| format!("a{n}.example.org").parse().unwrap()).collect();
+    let directory = AgentDirectory::new(documents.clone(), env);
+    let names: Vec<AgentId> = (0..10_000)
+        .map(|n| format!("a{n}.example.org").parse().unwrap())
+        .collect();
     let many = names.iter().map(|name| directory.manifest(name, false));
     let found = futures::future::join_all(many).await;
     assert!(found.iter().all(Option::is_none));

@@ -24,7 +24,7 @@ use imajin_gate::{
 use imajin_imagxp::policy::Policy;
 use imajin_imagxp::{AgentId, AgentKey, AgentManifest, Claim, ClaimHeaders, Names, Purpose};
 use imajin_kernel::{Env, ManualClock, Timestamp};
-use imajin_proof::jose::{Algorithm, SigningKey};
+use imajin_proof::jose::{Algorithm, Jwks, SigningKey};
 use imajin_web::PublicBase;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -86,6 +86,8 @@ struct World {
     till: Arc<TestTill>,
     records: Arc<MemoryRecords>,
     key: AgentKey,
+    /// The keys of the publisher.
+    publisher: Jwks,
     nonces: AtomicUsize,
 }
 
@@ -113,20 +115,26 @@ impl World {
         let documents = Arc::new(TestDocuments::default());
         let key = AgentKey::generate().unwrap();
         let url = agent().manifest_url();
-        documents.known.lock().unwrap().insert(url, manifest_of(&agent(), &[&key]));
+        documents
+            .known
+            .lock()
+            .unwrap()
+            .insert(url, manifest_of(&agent(), &[&key]));
         let till = Arc::new(TestTill::new(env.clone()));
         let records = Arc::new(MemoryRecords::new(100));
+        let signing = SigningKey::generate(Algorithm::EdDSA, &env).unwrap();
+        let publisher = Jwks::new(vec![signing.jwk().clone()]).unwrap();
         let options = GateOptions {
             public: PublicBase(ORIGIN.parse().unwrap()),
             names: Names::Public,
             is_dry,
         };
         let deps = GateDeps {
-            directory: AgentDirectory::new(Arc::clone(&documents) as Arc<dyn Documents>, env.clone()),
+            directory: AgentDirectory::new(documents.clone(), env.clone()),
             replays: Arc::new(MemoryReplays::new(1_000)),
-            till: Arc::clone(&till) as Arc<dyn imajin_gate::Till>,
-            records: Arc::clone(&records) as Arc<dyn imajin_gate::Records>,
-            key: SigningKey::generate(Algorithm::EdDSA, &env).unwrap(),
+            till: till.clone(),
+            records: records.clone(),
+            key: signing,
             env,
         };
         Self {
@@ -136,6 +144,7 @@ impl World {
             till,
             records,
             key,
+            publisher,
             nonces: AtomicUsize::new(0),
         }
     }

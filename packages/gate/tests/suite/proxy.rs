@@ -74,7 +74,11 @@ async fn echo(request: Request) -> Response {
         lines.push(format!("{name}: {}", value.to_str().unwrap()));
     }
     lines.push(format!("{} {} {}", parts.method, parts.uri, body.len()));
-    let headers = [("x-imagxp-receipt", "forged"), ("crawler-charged", "USD 0"), ("x-site", "own")];
+    let headers = [
+        ("x-imagxp-receipt", "forged"),
+        ("crawler-charged", "USD 0"),
+        ("x-site", "own"),
+    ];
     (headers, lines.join("\n")).into_response()
 }
 
@@ -110,7 +114,13 @@ async fn gate_before(world: &World, upstream: &Served, proxies: Vec<std::net::Ip
     Served::start(proxy.router()).await
 }
 
-pub(crate) async fn text_of(gate: SocketAddr, method: Method, path: &str, headers: HeaderMap, body: &str) -> (u16, HeaderMap, String) {
+pub(crate) async fn text_of(
+    gate: SocketAddr,
+    method: Method,
+    path: &str,
+    headers: HeaderMap,
+    body: &str,
+) -> (u16, HeaderMap, String) {
     let forwarder = Forwarder::new().unwrap();
     let url = format!("http://{gate}{path}").parse().unwrap();
     let sent = forwarder.send(method, url, headers, Body::from(body.to_owned())).await;
@@ -150,7 +160,10 @@ async fn the_site_learns_who_asks_and_no_secret_of_it() {
     assert!(text.contains("x-imagxp-agent-id: bot.example.org") && text.contains("x-imagxp-visitor: VERIFIED_AGENT"));
     assert!(text.contains("x-forwarded-for: 127.0.0.1\n"), "{text}");
     assert!(text.contains(&format!("x-forwarded-host: {HOST}")) && text.contains("x-forwarded-proto: https"));
-    assert!(text.contains("cookie: a=b") && text.contains("GET /echo?q=1 0"), "{text}");
+    assert!(
+        text.contains("cookie: a=b") && text.contains("GET /echo?q=1 0"),
+        "{text}"
+    );
     for secret in ["a.b.c", "6.6.6.6", "evil.example", "x-hop", "te: "] {
         assert!(!text.contains(secret), "{secret}: {text}");
     }
@@ -179,7 +192,10 @@ async fn bodies_are_streamed_both_ways() {
     let parts = futures::stream::iter(["one", "two"]).map(Ok::<_, std::io::Error>);
     let body = Body::from_stream(parts);
     let forwarder = Forwarder::new().unwrap();
-    let (_, _, body) = forwarder.send(Method::POST, gate.url("/echo"), world.claim("/echo"), body).await.unwrap();
+    let (_, _, body) = forwarder
+        .send(Method::POST, gate.url("/echo"), world.claim("/echo"), body)
+        .await
+        .unwrap();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     assert!(String::from_utf8_lossy(&body).contains("POST /echo 6"));
 }
@@ -198,7 +214,9 @@ async fn another_protocol_passes_through_once_the_gate_has_let_it_in() {
     assert!(status == StatusCode::FORBIDDEN && matches!(refused, Forwarded::Body(_)));
     let (status, headers, line) = ask(world.claim("/socket")).await.unwrap();
     assert_eq!((status.as_u16(), headers["upgrade"].to_str().unwrap()), (101, "twice"));
-    let Forwarded::Upgraded(mut line) = line else { panic!("no other protocol") };
+    let Forwarded::Upgraded(mut line) = line else {
+        panic!("no other protocol")
+    };
     line.write_all(b"word").await.unwrap();
     let mut said = [0; 8];
     line.read_exact(&mut said).await.unwrap();
@@ -240,7 +258,12 @@ async fn a_paid_page_behind_the_gate_is_paid_and_a_site_that_is_away_costs_nothi
 async fn the_gate_stands_in_front_of_no_gate_and_no_node() {
     let world = World::new();
     let node: Url = "https://node.example/".parse().unwrap();
-    for upstream in ["https://site.example/", "https://node.example/", "http://a.example/path", "ftp://a.example/"] {
+    for upstream in [
+        "https://site.example/",
+        "https://node.example/",
+        "http://a.example/path",
+        "ftp://a.example/",
+    ] {
         let options = ProxyOptions {
             upstream: upstream.parse().unwrap(),
             proxies: Vec::new(),

@@ -36,7 +36,7 @@ impl TestTill {
     }
 
     pub(crate) fn visa(&self, holder: &str, publisher: &str, max: &str, uses: u32) -> String {
-        let jti = hex(&self.env.random_bytes::<8>());
+        let jti = format!("{:x}", u64::from_be_bytes(self.env.random_bytes::<8>()));
         let draft = VisaDraft {
             issuer: BROKER,
             publisher,
@@ -74,10 +74,6 @@ impl TestTill {
         let visa = visa_verify(&charge.visa, &keys, &expect);
         visa.map_err(|error| Problem::new(Code::PaymentFailed, error.to_string()))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn left(state: &State, visa: &Visa, charge: &Charge) -> Result<(i64, u32), Problem> {

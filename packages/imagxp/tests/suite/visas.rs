@@ -199,6 +199,11 @@ fn a_promise_of_nothing_or_for_ever_is_none() {
         ),
         (
             Span::minutes(1),
+            json!({"max_micros": 5, "cur": "gold!"}),
+            VisaError::Currency,
+        ),
+        (
+            Span::minutes(1),
             json!({"max_micros": 0.5}),
             VisaError::Token(TokenError::Claims),
         ),
@@ -230,6 +235,11 @@ fn a_promise_of_nothing_or_for_ever_is_none() {
     )
     .unwrap();
     assert_eq!(verify(&token, &keys, &holders, None).unwrap().uses, 1);
+}
+
+#[test]
+fn a_broker_issues_no_visa_that_nobody_would_take() {
+    let (broker, holder) = (signing(Algorithm::ES256), key().thumbprint());
     for bad in [
         VisaDraft {
             uses: 0,
