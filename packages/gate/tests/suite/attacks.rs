@@ -158,7 +158,8 @@ async fn an_agent_id_that_is_no_public_domain_asks_nobody() {
         "printer.local",
     ] {
         let payload = format!(
-            r#"{{"v":"1.1","ts":"{}","nonce":"n","agent_id":"{name}","resource":"{ORIGIN}/about","purpose":"SUMMARY"}}"#,
+            r#"{{"v":"1.1","ts":"{}","nonce":"n","agent_id":"{name}",
+                "resource":"{ORIGIN}/about","purpose":"SUMMARY"}}"#,
             world.now()
         );
         let mut headers = world.claim("/about");

@@ -95,3 +95,30 @@ async fn documents_are_fetched_from_public_addresses_only() {
         assert_eq!(documents.document(url).await, None, "{url}");
     }
 }
+
+/// A domain that does what it should not, with a manifest that would be valid.
+fn hostile() -> axum::Router {
+    let moved = || async { axum::response::Redirect::temporary("/good") };
+    let endless = || async {
+        let zeros = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 8_192]));
+        axum::body::Body::from_stream(zeros)
+    };
+    let slow = || async { std::future::pending::<()>().await };
+    axum::Router::new()
+        .route("/good", axum::routing::get(|| async { "{}" }))
+        .route("/moved", axum::routing::get(moved))
+        .route("/endless", axum::routing::get(endless))
+        .route("/slow", axum::routing::get(slow))
+        .route("/gone", axum::routing::get(|| async { http::StatusCode::GONE }))
+}
+
+#[tokio::test]
+async fn a_redirect_a_slow_and_an_endless_body_are_no_documents() {
+    let served = crate::proxy::Served::start(hostile()).await;
+    let documents = GuardedDocuments::new(Names::Development).unwrap();
+    let asked = ["/moved", "/endless", "/slow", "/gone"].map(|path| served.url(path).to_string());
+    let answers = futures::future::join_all(asked.iter().map(|url| documents.document(url))).await;
+    assert!(answers.iter().all(Option::is_none), "{answers:?}");
+    let good = documents.document(served.url("/good").as_str()).await;
+    assert_eq!(good.as_deref(), Some(b"{}".as_slice()));
+}

@@ -279,7 +279,8 @@ fn either_header_carries_the_visa_and_two_different_ones_are_none() {
 #[test]
 fn an_order_is_read_strictly_and_the_answer_names_the_header() {
     let order = json!({
-        "publisher": HOST, "max_amount": {"amount": "0.05", "currency": "USD"}, "purpose": "SUMMARY", "ttl": 600, "uses": 3,
+        "publisher": HOST, "max_amount": {"amount": "0.05", "currency": "USD"}, "purpose": "SUMMARY",
+        "ttl": 600, "uses": 3,
     });
     let read: VisaOrder = serde_json::from_value(order.clone()).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), order);
