@@ -57,7 +57,7 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 21] = [
+const TOP_LEVEL_KEYS: [&str; 22] = [
     "listen",
     "public_url",
     "node_name",
