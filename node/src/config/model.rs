@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{RailsSettings, RegistryDnsSettings};
+use super::{QueryConfig, RailsSettings, RegistryDnsSettings};
 use crate::acme::AcmeConfig;
 use crate::agent::AddressSource;
 
@@ -273,18 +273,6 @@ pub struct PublisherConfig {
     pub peers: Vec<Url>,
 }
 
-/// A language model that answers questions, besides the engine without one that every node has.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct QueryConfig {
-    /// Where its `chat/completions` is, `http://localhost:11434/v1`; empty: none.
-    pub engine_url: Option<Url>,
-    /// The model.
-    pub engine_model: Option<String>,
-    /// What the endpoint wants as `Authorization: Bearer`.
-    pub engine_key: Option<SecretString>,
-}
-
 /// The registry that this node announces itself to.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -377,7 +365,7 @@ hold_seconds = 900
 [publisher]
 peers = []
 
-[query]
+[query.engine]
 
 [registry]
 heartbeat_seconds = 3600

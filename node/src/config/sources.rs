@@ -83,7 +83,7 @@ const TOP_LEVEL_KEYS: [&str; 22] = [
 ];
 
 /// Secrets are in these keys.
-const SECRET_KEYS: [&str; 3] = ["database.url", "mail.smtp_url", "query.engine_key"];
+const SECRET_KEYS: [&str; 3] = ["database.url", "mail.smtp_url", "query.engine.key"];
 
 /// Reads defaults, the file in the data directory, `IMAJIN_…` variables (`__` between tables) and the command line.
 pub fn load(data_dir: &Path, overrides: &Overrides) -> Result<Loaded, ConfigError> {
@@ -215,8 +215,8 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if config.registry.heartbeat_seconds < 60 {
         return refuse("`registry.heartbeat_seconds` must be at least 60");
     }
-    if config.query.engine_url.is_some() != config.query.engine_model.is_some() {
-        return refuse("`query.engine_url` and `query.engine_model` belong together: set both or none");
+    if config.query.engine.url.is_some() != config.query.engine.model.is_some() {
+        return refuse("`query.engine.url` and `query.engine.model` belong together: set both or none");
     }
     witnesses_check(config)?;
     mirrors_check(config)

@@ -15,7 +15,7 @@ use super::sellers::SellerSwitch;
 use crate::config::{Config, ServiceName};
 
 /// How long a model may take for an answer, and be silent.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The passages that a model is given.
 const CONTEXT_BYTES_MAX: usize = 16 * 1024;
@@ -23,11 +23,11 @@ const CONTEXT_BYTES_MAX: usize = 16 * 1024;
 /// The engine without a model, and the one that the configuration names.
 fn engines(config: &Config) -> Result<Vec<Arc<dyn Engine>>, Problem> {
     let mut engines: Vec<Arc<dyn Engine>> = vec![Arc::new(Embedded)];
-    if let (Some(url), Some(model)) = (&config.query.engine_url, &config.query.engine_model) {
+    if let (Some(url), Some(model)) = (&config.query.engine.url, &config.query.engine.model) {
         let options = OpenAiOptions {
             endpoint: Endpoint::Operator(url.clone()),
             model: model.clone(),
-            api_key: config.query.engine_key.clone(),
+            api_key: config.query.engine.key.clone(),
             answer_timeout: ANSWER_TIMEOUT,
             idle_timeout: IDLE_TIMEOUT,
             context_bytes_max: CONTEXT_BYTES_MAX,
