@@ -114,7 +114,7 @@ enum Command {
     /// Say where you are paid.
     #[command(subcommand)]
     Payout(payout_address::PayoutCommand),
-    /// Money between nodes.
+    /// Other nodes: allow and block them; money between nodes.
     #[command(subcommand)]
     Peers(peers::PeersCommand),
     /// The ways to pay at a node.

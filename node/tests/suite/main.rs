@@ -29,6 +29,7 @@ mod fair;
 mod fair_library;
 mod fair_plans;
 mod fair_rotated;
+mod federation;
 mod interop;
 mod keys;
 mod keys_abroad;

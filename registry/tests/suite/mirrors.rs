@@ -21,7 +21,7 @@ use url::Url;
 
 use crate::world::{Node, World};
 
-macro_rules! on_both_with_a_mirror {
+macro_rules! on_both {
     ($($scenario:ident),* $(,)?) => {
         mod sqlite {
             $(#[tokio::test] async fn $scenario() {
@@ -36,7 +36,7 @@ macro_rules! on_both_with_a_mirror {
     };
 }
 
-on_both_with_a_mirror![
+on_both![
     a_copy_follows_by_changes_and_a_client_verifies_it,
     a_registry_that_tells_another_story_is_kept_as_a_proof,
     what_others_were_told_is_compared,
@@ -349,6 +349,11 @@ async fn a_source_that_is_away_leaves_the_copy_as_it_was(pair: Pair) {
         Some("alice.nodes.example"),
         "after forty days it is still known"
     );
+    // Whom the operator has blocked is not asked any more.
+    let host = format!("127.0.0.1:{}", pair.source.url.port().unwrap());
+    pair.mirror.blocked.lock().unwrap().push(host);
+    let problem = pair.follow(vec![]).await.unwrap_err();
+    assert!(problem.detail.contains("has blocked that one"), "{}", problem.detail);
     let own = MirrorSource {
         registry: pair.mirror.keyring.node_did().clone(),
         ..pair.wanted(vec![])

@@ -50,6 +50,8 @@ mod mailer;
 mod names;
 mod oidc;
 mod passkeys;
+mod peer_names;
+mod peers;
 mod profiles;
 mod purge;
 mod registration;
@@ -72,6 +74,7 @@ pub use error::AuthError;
 pub use key_log::{KeyRefusal, MirrorOutcome, key_histories, keys_ever};
 pub use key_rotation::session_keys_rotate;
 pub use mailer::MailConfig;
+pub use peers::PeersOptions;
 pub use vault::SEALED_COLUMNS;
 
 /// The service's name: its prefix, its database, its chain in the mutation log.

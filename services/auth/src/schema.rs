@@ -343,6 +343,19 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    peer_rules (name) {
+        name -> Text,
+        verdict -> Text,
+        reason -> Nullable<Text>,
+        owner_did -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(identities, identity_aliases);
 diesel::allow_tables_to_appear_in_same_query!(identities, mailbox_aliases);
 diesel::allow_tables_to_appear_in_same_query!(identities, sessions);

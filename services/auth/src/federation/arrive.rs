@@ -59,7 +59,8 @@ struct Vouched {
 fn refused(error: TokenError) -> Problem {
     let text = match error {
         TokenError::WrongAudience => "Your home node's answer is for another node.",
-        TokenError::Expired => "Your home node's answer has expired.",
+        TokenError::Expired => "Your home node's answer has expired, or its clock is slow.",
+        TokenError::NotYetValid => "Your home node's answer is from the future: its clock, or this node's, is wrong.",
         _ => "This is no answer of your home node.",
     };
     Problem::new(Code::BadSignature, text).hint("Sign in once more.")

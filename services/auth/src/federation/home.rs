@@ -48,7 +48,8 @@ impl Asking {
 fn refused(error: TokenError) -> Problem {
     let text = match error {
         TokenError::WrongAudience => "The request was made for another node.",
-        TokenError::Expired => "The request has expired.",
+        TokenError::Expired => "The request has expired, or the other node's clock is slow.",
+        TokenError::NotYetValid => "The request is from the future: the other node's clock, or this one's, is wrong.",
         _ => "The request was not signed by the node that it names.",
     };
     Problem::new(Code::BadSignature, text).hint("Go back to the other node and sign in there once more.")

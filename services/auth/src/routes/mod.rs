@@ -15,6 +15,7 @@ mod mirror;
 mod oidc;
 mod onboard;
 mod passkeys;
+mod peers;
 mod register;
 mod root;
 mod session;
@@ -96,6 +97,7 @@ impl Auth {
             .merge(federation::routes())
             .merge(passkeys::routes())
             .merge(access::routes())
+            .merge(peers::routes())
             .merge(mirror::routes(&state))
             .with_state(state);
         ServiceRoutes::new(SERVICE, "Identities, login and sessions", routes, self.readiness())

@@ -7,6 +7,7 @@ mod identity;
 mod key_log;
 mod mailbox;
 mod node;
+mod peer_rule;
 mod session;
 
 pub(crate) use attestation::AttestationRow;
@@ -16,4 +17,5 @@ pub(crate) use identity::{CustodialKeyRow, IdentityAliasRow, IdentityRow, Mailbo
 pub(crate) use key_log::{DeviceRequestRow, DeviceRow, KeyLogEntryRow, KeyLogReceiptRow, MirroredLogRow};
 pub(crate) use mailbox::{DevelopmentMailRow, MailboxProofRow};
 pub(crate) use node::{NodeRoleRow, SetupTokenRow};
+pub(crate) use peer_rule::PeerRuleRow;
 pub(crate) use session::{ChallengeUseRow, SessionKeyRow, SessionRow};

@@ -22,6 +22,7 @@ mod mirrors;
 mod oidc;
 mod origins;
 mod passkeys;
+mod peers;
 mod pictures;
 mod register;
 mod rotation;

@@ -94,7 +94,7 @@ async fn copies_of_directories_and_lies_are_shown() {
     let other = format!("/directory/mirrors/{}", did(7));
     assert_eq!(world.ask(get(&other)).await.status, StatusCode::NOT_FOUND);
     let nonsense = world.ask(get("/directory/mirrors/nonsense")).await;
-    assert_eq!(nonsense.status, StatusCode::BAD_REQUEST);
+    assert_eq!(nonsense.status, StatusCode::NOT_FOUND);
     let fakes = Fakes {
         has_registry: false,
         ..Fakes::default()
