@@ -33,6 +33,7 @@ mod federation;
 mod interop;
 mod keys;
 mod keys_abroad;
+mod moves;
 mod processes;
 mod processes_auth;
 mod profile;

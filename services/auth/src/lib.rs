@@ -47,6 +47,7 @@ mod log;
 mod login;
 mod mailbox;
 mod mailer;
+mod moves;
 mod names;
 mod oidc;
 mod passkeys;

@@ -344,6 +344,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    moves (did) {
+        did -> Text,
+        to_did -> Text,
+        to_url -> Text,
+        message -> Text,
+        owner_did -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
     peer_rules (name) {
         name -> Text,
         verdict -> Text,

@@ -82,6 +82,7 @@ impl Auth {
         let mut session = self.session_row(&vouched.did, METHOD_FEDERATED, client);
         let peer = Arc::new(peer);
         self.witnesses_ask(&vouched.did).await;
+        self.home_follow(&vouched.did, &peer).await?;
         for _attempt in 0..ATTEMPTS {
             let seen = self.home_log(&vouched.did, &peer).await?;
             let key = self.signer_find(&vouched, seen.as_ref()).await?;
@@ -200,7 +201,7 @@ fn standing_check(conn: &mut Conn, sealer: &Sealer, did: &Did, home: &Did) -> Re
         (None, _) => Ok(None),
         (Some(identity), Some(link)) if link.home_did == *home => Ok(Some(identity)),
         (Some(_), Some(_)) => Err(Problem::new(Code::Forbidden, "This identity comes from another node.")
-            .hint("Sign in with the node that you came from first.")
+            .hint("Sign in with the node that you came from first. If you have moved, tell it so: `imajin move`.")
             .into()),
         (Some(_), None) => Err(Problem::new(Code::Forbidden, "This identity is registered here.")
             .hint("Sign in with its key at /login.")

@@ -93,6 +93,12 @@ impl Auth {
         if living.identity.did != did {
             return Err(Problem::invalid("The answer is signed by somebody else than who is logged in.").into());
         }
+        if let Some(moved) = self.move_find(&did).await? {
+            let text = format!("You have moved to {}.", moved.to_url);
+            return Err(Problem::new(Code::Conflict, text)
+                .hint("Sign in with that node.")
+                .into());
+        }
         let asking = self.asking_read(&body.request).await?;
         self.message_check(&living.identity, &asking, &body.message)?;
         let statement = self.statement_issue(living, &asking, body.message.clone())?;

@@ -12,6 +12,7 @@ mod identity;
 mod key_log;
 mod login;
 mod mirror;
+mod moves;
 mod oidc;
 mod onboard;
 mod passkeys;
@@ -98,6 +99,7 @@ impl Auth {
             .merge(passkeys::routes())
             .merge(access::routes())
             .merge(peers::routes())
+            .merge(moves::routes())
             .merge(mirror::routes(&state))
             .with_state(state);
         ServiceRoutes::new(SERVICE, "Identities, login and sessions", routes, self.readiness())

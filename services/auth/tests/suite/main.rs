@@ -19,6 +19,7 @@ mod login;
 mod mailbox;
 mod mailing;
 mod mirrors;
+mod moves;
 mod oidc;
 mod origins;
 mod passkeys;
