@@ -43,7 +43,7 @@ async fn a_person_moves_with_what_is_theirs(backend: Backend) {
     // A bundle that was changed, one that somebody else has signed, and somebody else's.
     let wrong = old.home.path("wrong.json");
     changed(&file, &wrong, |bundle| {
-        bundle["export"]["profile"]["displayName"] = "Eve".into()
+        bundle["export"]["profile"]["displayName"] = "Eve".into();
     });
     let refused = imajin(&["move", "verify", text(&wrong)]);
     assert!(
@@ -52,7 +52,7 @@ async fn a_person_moves_with_what_is_theirs(backend: Backend) {
         refused.stderr
     );
     changed(&file, &wrong, |bundle| {
-        bundle["signature"]["from"] = "did:mjn:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK".into()
+        bundle["signature"]["from"] = "did:mjn:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK".into();
     });
     let refused = imajin(&["move", "verify", text(&wrong)]);
     assert!(

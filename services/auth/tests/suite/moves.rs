@@ -13,8 +13,8 @@ use crate::world::{Reply, World, assert_refused};
 /// What somebody signs to move.
 fn word(key: &SecretKey, from: &Did, to: &Did, world: &World) -> Value {
     let payload = json!({"from": from, "to": to});
-    let word = SignedMessage::sign(key, key.did(), "move", None, world.env.now(), payload).unwrap();
-    serde_json::to_value(word).unwrap()
+    let message = SignedMessage::sign(key, key.did(), "move", None, world.env.now(), payload).unwrap();
+    serde_json::to_value(message).unwrap()
 }
 
 fn path(did: &Did) -> String {
@@ -37,7 +37,7 @@ async fn visit(visited: &World, home: &World, key: &SecretKey) -> Reply {
 }
 
 async fn register(world: &World, key: &SecretKey) {
-    let body = world.registration(key, Some("ada")).await;
+    let body = world.registration(key, Some("ada_moved")).await;
     assert_eq!(
         world.post("/auth/api/register", &body).await.status,
         StatusCode::CREATED
@@ -51,8 +51,8 @@ pub(crate) async fn fill(world: &World) {
     let key = world.registered("mover").await;
     register(&elsewhere, &key).await;
     let own: Did = "did:web:localhost%3A7000".parse().unwrap();
-    let word = word(&key, &own, &web_did(&elsewhere), world);
-    let moved = signed(world, &key, "POST", &path(&key.did()), &word).await;
+    let said = word(&key, &own, &web_did(&elsewhere), world);
+    let moved = signed(world, &key, "POST", &path(&key.did()), &said).await;
     assert_eq!(moved.status, StatusCode::OK, "{moved:?}");
     nodes.close().await;
 }

@@ -66,7 +66,7 @@ async fn the_operator_allows_blocks_and_forgets(backend: Backend) {
         .collect();
     assert_eq!(shown, ["block", "allow"]);
     let bearer = world.login(&operator).await;
-    let cookie = format!("imajin_session={bearer}");
+    let cookie = format!("__Host-imajin_session={bearer}");
     let page = world.get("/auth/peers", &[("cookie", &cookie)]).await;
     assert!(
         page.text.contains("*.spam.example") && page.text.contains("Again."),
