@@ -21,7 +21,6 @@ mod key_log;
 mod key_mirror;
 mod login;
 mod master_key;
-mod move_home;
 mod node;
 mod node_registry;
 mod oidc;
@@ -97,9 +96,6 @@ enum Command {
     Refund(refund::RefundArgs),
     /// Show your balances at a node.
     Balance(balance::BalanceArgs),
-    /// Move to another node with what is yours.
-    #[command(subcommand)]
-    Move(move_home::MoveCommand),
     /// Put money into your balance.
     Topup(spend::TopupArgs),
     /// Give somebody money from your balance.
@@ -268,7 +264,6 @@ impl Command {
             Self::Receipt(command) => command.run(output).await,
             Self::Refund(args) => args.run(output).await,
             Self::Balance(args) => args.run(output).await,
-            Self::Move(command) => command.run(output).await,
             Self::Topup(args) => args.run(output).await,
             Self::Tip(args) => args.run(output).await,
             Self::Content(command) => command.run(output).await,

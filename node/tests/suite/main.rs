@@ -33,7 +33,6 @@ mod federation;
 mod interop;
 mod keys;
 mod keys_abroad;
-mod moves;
 mod processes;
 mod processes_auth;
 mod profile;

@@ -1,7 +1,7 @@
 -- Which nodes this one talks to, as its operator says.
 CREATE TABLE peer_rules (
     name TEXT NOT NULL PRIMARY KEY,
-    verdict TEXT NOT NULL CHECK (verdict IN ('allow', 'block')),
+    verdict TEXT NOT NULL,
     reason TEXT,
     owner_did TEXT NOT NULL,
     proof TEXT NOT NULL,

@@ -201,7 +201,7 @@ fn standing_check(conn: &mut Conn, sealer: &Sealer, did: &Did, home: &Did) -> Re
         (None, _) => Ok(None),
         (Some(identity), Some(link)) if link.home_did == *home => Ok(Some(identity)),
         (Some(_), Some(_)) => Err(Problem::new(Code::Forbidden, "This identity comes from another node.")
-            .hint("Sign in with the node that you came from first. If you have moved, tell it so: `imajin move`.")
+            .hint("Sign in with the node that you came from first. If you have moved, tell it so.")
             .into()),
         (Some(_), None) => Err(Problem::new(Code::Forbidden, "This identity is registered here.")
             .hint("Sign in with its key at /login.")

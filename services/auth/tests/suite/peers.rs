@@ -52,7 +52,7 @@ async fn the_operator_allows_blocks_and_forgets(backend: Backend) {
     let allowed = say(
         &world,
         &operator,
-        &json!({"name": "did:web:Liar.example", "verdict": "allow"}),
+        &json!({"name": "did:web:liar.example", "verdict": "allow"}),
     )
     .await;
     assert_eq!(allowed.json()["name"], "liar.example");
