@@ -18,6 +18,7 @@ mod key_devices;
 mod key_file;
 mod key_log;
 mod key_mirror;
+mod limits;
 mod login;
 mod master_key;
 mod node;
@@ -118,6 +119,9 @@ enum Command {
     /// Show a node's fees; announce others, as its operator.
     #[command(subcommand)]
     Fees(fees::FeesCommand),
+    /// What accounts may do at most, as the operator.
+    #[command(subcommand)]
+    Limits(limits::LimitsCommand),
     /// Prepare a node, register it with a registry, see how it stands there.
     #[command(subcommand)]
     Node(node::NodeCommand),
@@ -258,6 +262,7 @@ impl Command {
             Self::Contract(command) => command.run(output).await,
             Self::Fair(command) => command.run(output).await,
             Self::Fees(command) => command.run(output).await,
+            Self::Limits(command) => command.run(output).await,
             Self::Payout(command) => command.run(output).await,
             Self::Rail(command) => command.run(output).await,
             Self::Reconcile(args) => args.run(output).await,

@@ -30,7 +30,7 @@ mod writer;
 
 pub use audit::audit;
 #[doc(hidden)]
-pub use bulk::in_chunks;
+pub use bulk::{ArrayInsert, ArrayUpdate, all_there, in_chunks};
 pub use bytes::{as_bytes, as_optional_bytes};
 pub use conn::{Conn, MultiBackend};
 pub use db::{Db, Options};

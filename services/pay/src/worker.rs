@@ -18,7 +18,7 @@ use crate::domain::payment;
 use crate::domain::payout::RAIL_TRANSFER;
 use crate::domain::refund::{RAIL_REFUND, checkout_refund};
 use crate::domain::sale_refund::GOODS_RETURN;
-use crate::domain::settle::SettleWish;
+use crate::domain::settle_prepare::SettleWish;
 use crate::domain::{checkout, checkout_find, holds};
 use crate::rows::CheckoutRow;
 use crate::{Pay, PayError, Step};

@@ -199,6 +199,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/pay/api/export", Session),
     operation("GET", "/pay/api/fees", Public),
     operation_with("POST", "/pay/api/fees", Operator, r#"{"lines":[]}"#),
+    operation("GET", "/pay/api/limits", OperatorSession),
+    operation_with(
+        "POST",
+        "/pay/api/limits",
+        Operator,
+        r#"{"owner":"rail:sandbox","currency":"TEST-USD"}"#,
+    ),
     operation("POST", "/pay/api/messages/{id}/retry", Operator),
     operation("GET", "/pay/api/reconciliation", OperatorSession),
     operation("POST", "/pay/api/reconciliation", Operator),

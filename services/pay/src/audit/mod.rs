@@ -5,6 +5,7 @@ mod contracts;
 mod days;
 mod fees;
 mod goods;
+mod limits;
 mod messages;
 mod payments;
 mod payouts;
@@ -149,6 +150,7 @@ impl Auditor {
         self.contracts_check(conn, keys)?;
         self.shares_check(conn)?;
         self.fees_check(conn)?;
+        self.limits_check(conn)?;
         self.flows_check(conn)
     }
 

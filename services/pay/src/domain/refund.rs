@@ -10,6 +10,7 @@ use imajin_store::{Conn, SealedRow, outbox};
 use serde::{Deserialize, Serialize};
 
 use super::balance::{BALANCE, balance_return};
+use super::free::{FREE, free_end};
 use super::message::message_lock;
 use super::sale_refund::returned_book;
 use super::{checkout_find, checkout_lock, direct, sales};
@@ -90,6 +91,8 @@ pub(crate) fn checkout_refund(
     let mut checkout = checkout_lock(conn, context, id)?.ok_or(PayError::NotFound("checkout"))?;
     if checkout.state()? == CheckoutState::Paid && checkout.rail == BALANCE {
         balance_return(conn, context, checkout, reason)?;
+    } else if checkout.state()? == CheckoutState::Paid && checkout.rail == FREE {
+        free_end(conn, context, checkout, reason)?;
     } else if checkout.state()? == CheckoutState::Paid {
         let missing = || PayError::damaged(CheckoutRow::TABLE, &id.to_string(), "it is paid, and names no payment");
         let (hold, message) = checkout.hold_id.zip(checkout.message_id).ok_or_else(missing)?;

@@ -6,6 +6,7 @@ mod checkout;
 mod contracts;
 mod fees;
 mod holds;
+mod limits;
 mod messages;
 pub(crate) mod page;
 mod payouts;
@@ -70,6 +71,7 @@ pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
         .routes(routes!(accounts::entries))
         .routes(routes!(receipts::receipt_fetch))
         .routes(routes!(fees::fees, fees::fees_set))
+        .routes(routes!(limits::limits, limits::limits_set))
         .routes(routes!(contracts::contract_list, contracts::contract_set))
         .routes(routes!(contracts::contract_preview))
         .routes(routes!(contracts::contract_aggregates))
