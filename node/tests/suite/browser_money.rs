@@ -13,7 +13,7 @@ async fn compares_and_announces(browser: &Browser, url: &str) {
         .goto(&format!("{url}/pay/operator/reconciliation"))
         .await
         .unwrap();
-    browser.click("form.act button").await.unwrap();
+    browser.click_away("form.act button").await.unwrap();
     browser.wait_for_text("done").await.unwrap();
     browser.wait_for_text("There are none.").await.unwrap();
     fits_a_phone(browser).await;

@@ -217,7 +217,13 @@ impl Node {
     pub(crate) fn stop(mut self) {
         signal(self.child.id(), "TERM");
         let started = Instant::now();
-        let status = self.child.wait().unwrap();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(started.elapsed() < PATIENCE, "the node does not stop");
+            std::thread::sleep(Duration::from_millis(5));
+        };
         assert!(status.success(), "the node ended with {status}");
         assert!(
             started.elapsed() < Duration::from_secs(6),

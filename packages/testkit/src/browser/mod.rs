@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
+use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::TestkitError;
 use crate::cluster::scratch_make;
@@ -25,12 +26,16 @@ const POLL: Duration = Duration::from_millis(20);
 /// How long [`Browser::wait_for`] and its kin wait. Generous: the machine may be small and busy.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
+/// How long the driver may take for one command. It has no bound of its own below ten minutes, and a renderer that
+/// stalls keeps it for all of them.
+const COMMAND_MAX: Duration = Duration::from_secs(60);
+
 /// A browser with a fresh profile. It is gone when this value is dropped, or when this process ends in whatever way.
 #[derive(Debug)]
 pub struct Browser {
     client: Client,
     // Declared after the client, so that the session is let go before the driver is killed.
-    _driver: Guarded,
+    driver: Guarded,
 }
 
 impl Browser {
@@ -56,10 +61,7 @@ impl Browser {
             .map_err(|error| TestkitError::Browser {
                 detail: format!("no session: {error}; {}", driver.log()),
             })?;
-        Ok(Self {
-            client,
-            _driver: driver,
-        })
+        Ok(Self { client, driver })
     }
 
     /// The `WebDriver` client, for what the methods here do not cover.
@@ -72,8 +74,8 @@ impl Browser {
     /// # Errors
     /// When the browser cannot have one.
     pub async fn authenticator_add(&self) -> Result<(), TestkitError> {
-        let added = self.client.issue_cmd(AuthenticatorAdd).await;
-        added.map(drop).map_err(failed("add", "an authenticator"))
+        let added = self.client.issue_cmd(AuthenticatorAdd);
+        self.answer("add", "an authenticator", added).await.map(drop)
     }
 
     /// Forgets every cookie of the open page's site: whoever was logged in is a stranger again.
@@ -81,10 +83,8 @@ impl Browser {
     /// # Errors
     /// When the browser refuses.
     pub async fn cookies_forget(&self) -> Result<(), TestkitError> {
-        self.client
-            .delete_all_cookies()
+        self.answer("forget", "the cookies", self.client.delete_all_cookies())
             .await
-            .map_err(failed("forget", "the cookies"))
     }
 
     /// Opens a page and waits until it is loaded.
@@ -92,7 +92,7 @@ impl Browser {
     /// # Errors
     /// When the page cannot be loaded.
     pub async fn goto(&self, url: &str) -> Result<(), TestkitError> {
-        self.client.goto(url).await.map_err(failed("open", url))
+        self.answer("open", url, self.client.goto(url)).await
     }
 
     /// Waits until an element matches the CSS selector, and returns its visible text.
@@ -134,11 +134,20 @@ impl Browser {
 
     /// The visible text of the first element that matches the CSS selector.
     ///
+    /// It is read by a script, because scripts have a bound in the driver: its own command for finding elements never
+    /// comes back when the page is replaced at the wrong moment.
+    ///
     /// # Errors
     /// When there is none.
     pub async fn text(&self, css: &str) -> Result<String, TestkitError> {
-        let element = self.client.find(Locator::Css(css)).await.map_err(failed("find", css))?;
-        element.text().await.map_err(failed("read", css))
+        let script = "const found = document.querySelector(arguments[0]); return found && (found.innerText ?? found.textContent);";
+        let text = self.client.execute(script, vec![json!(css)]);
+        match self.answer("read", css, text).await? {
+            Value::String(text) => Ok(text),
+            _nothing => Err(TestkitError::Browser {
+                detail: format!("nothing on the page matches {css}"),
+            }),
+        }
     }
 
     /// Waits for an element that matches the CSS selector, and clicks it.
@@ -146,17 +155,31 @@ impl Browser {
     /// # Errors
     /// When there is none within half a minute, or something covers it.
     pub async fn click(&self, css: &str) -> Result<(), TestkitError> {
-        let element = self
-            .client
-            .wait()
-            .at_most(WAIT_MAX)
-            .for_element(Locator::Css(css))
-            .await;
-        element
-            .map_err(failed("find", css))?
-            .click()
-            .await
-            .map_err(failed("click", css))
+        let element = self.found(css).await?;
+        self.answer("click", css, element.click()).await
+    }
+
+    /// Clicks like [`Browser::click`], and waits until another page, or the same one anew, has replaced this one. A
+    /// picture that is asked for while a page goes is never drawn.
+    ///
+    /// # Errors
+    /// When nothing matches, or no page has come within half a minute.
+    pub async fn click_away(&self, css: &str) -> Result<(), TestkitError> {
+        self.evaluate("window.isLeft = true;").await?;
+        self.click(css).await?;
+        let deadline = Instant::now() + WAIT_MAX;
+        loop {
+            let come = "return window.isLeft !== true && document.readyState === 'complete';";
+            match self.evaluate(come).await {
+                Ok(Value::Bool(true)) => return Ok(()),
+                Ok(_) | Err(_) if Instant::now() > deadline => {
+                    return Err(TestkitError::Browser {
+                        detail: format!("{css} led to no other page"),
+                    });
+                }
+                Ok(_) | Err(_) => tokio::time::sleep(POLL).await,
+            }
+        }
     }
 
     /// Waits for an input field that matches the CSS selector, and replaces what it holds.
@@ -164,15 +187,9 @@ impl Browser {
     /// # Errors
     /// When there is none within half a minute, or it takes no text.
     pub async fn fill(&self, css: &str, text: &str) -> Result<(), TestkitError> {
-        let element = self
-            .client
-            .wait()
-            .at_most(WAIT_MAX)
-            .for_element(Locator::Css(css))
-            .await;
-        let element = element.map_err(failed("find", css))?;
-        element.clear().await.map_err(failed("clear", css))?;
-        element.send_keys(text).await.map_err(failed("fill", css))
+        let element = self.found(css).await?;
+        self.answer("clear", css, element.clear()).await?;
+        self.answer("fill", css, element.send_keys(text)).await
     }
 
     /// Waits for a file input that matches the CSS selector, and chooses a file of this machine in it.
@@ -180,28 +197,18 @@ impl Browser {
     /// # Errors
     /// When there is none within half a minute.
     pub async fn choose_file(&self, css: &str, path: &Path) -> Result<(), TestkitError> {
-        let element = self
-            .client
-            .wait()
-            .at_most(WAIT_MAX)
-            .for_element(Locator::Css(css))
-            .await;
-        let element = element.map_err(failed("find", css))?;
-        element
-            .send_keys(&path.to_string_lossy())
+        let element = self.found(css).await?;
+        self.answer("choose a file in", css, element.send_keys(&path.to_string_lossy()))
             .await
-            .map_err(failed("choose a file in", css))
     }
 
     /// Runs the body of a JavaScript function in the page and returns what it returns.
     ///
     /// # Errors
     /// When the script throws.
-    pub async fn evaluate(&self, script: &str) -> Result<serde_json::Value, TestkitError> {
-        self.client
-            .execute(script, Vec::new())
+    pub async fn evaluate(&self, script: &str) -> Result<Value, TestkitError> {
+        self.answer("run", script, self.client.execute(script, Vec::new()))
             .await
-            .map_err(failed("run", script))
     }
 
     /// What the page wrote to the console, and what the browser itself complained about (a violated content security
@@ -211,12 +218,10 @@ impl Browser {
     /// When the driver does not answer.
     pub async fn complaints(&self) -> Result<Vec<String>, TestkitError> {
         let log = self
-            .client
-            .issue_cmd(BrowserLog)
-            .await
-            .map_err(failed("read", "the console"))?;
+            .answer("read", "the console", self.client.issue_cmd(BrowserLog))
+            .await?;
         let entries = log.as_array().map(Vec::as_slice).unwrap_or_default();
-        let text = |entry: &serde_json::Value, name: &str| entry.get(name).and_then(|v| v.as_str().map(str::to_owned));
+        let text = |entry: &Value, name: &str| entry.get(name).and_then(|v| v.as_str().map(str::to_owned));
         Ok(entries
             .iter()
             .filter(|entry| matches!(text(entry, "level").as_deref(), Some("SEVERE" | "WARNING")))
@@ -234,11 +239,8 @@ impl Browser {
             name: "Page.captureScreenshot",
             parameters,
         };
-        let answer = self.client.issue_cmd(command).await.map_err(failed("draw", name))?;
-        let text = answer
-            .get("data")
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or_default();
+        let answer = self.answer("draw", name, self.client.issue_cmd(command)).await?;
+        let text = answer.get("data").and_then(Value::as_str).unwrap_or_default();
         let png = base64::engine::general_purpose::STANDARD
             .decode(text)
             .map_err(|error| TestkitError::Browser {
@@ -256,17 +258,32 @@ impl Browser {
     /// # Errors
     /// When the driver does not answer.
     pub async fn close(self) -> Result<(), TestkitError> {
-        self.client
-            .clone()
-            .close()
-            .await
-            .map_err(failed("close", "the session"))
+        self.answer("close", "the session", self.client.clone().close()).await
     }
-}
 
-fn failed<'a>(verb: &'a str, what: &'a str) -> impl FnOnce(CmdError) -> TestkitError + 'a {
-    move |error| TestkitError::Browser {
-        detail: format!("cannot {verb} {what}: {error}"),
+    async fn found(&self, css: &str) -> Result<Element, TestkitError> {
+        self.wait_for(css).await?;
+        self.answer("find", css, self.client.find(Locator::Css(css))).await
+    }
+
+    /// What the driver says to a command, or that it says nothing: a test that names what stalled, instead of one that
+    /// hangs.
+    async fn answer<T>(
+        &self,
+        verb: &str,
+        what: &str,
+        command: impl Future<Output = Result<T, CmdError>>,
+    ) -> Result<T, TestkitError> {
+        let detail = match tokio::time::timeout(COMMAND_MAX, command).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => format!("cannot {verb} {what}: {error}"),
+            Err(_elapsed) => format!(
+                "cannot {verb} {what}: no answer within {} s; {}",
+                COMMAND_MAX.as_secs(),
+                self.driver.log()
+            ),
+        };
+        Err(TestkitError::Browser { detail })
     }
 }
 

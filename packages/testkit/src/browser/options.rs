@@ -88,7 +88,11 @@ impl BrowserOptions {
                 json!({ "deviceMetrics": metrics, "clientHints": client_hints }),
             )?;
         }
-        let mut capabilities = json!({ "browserName": "chrome", "goog:loggingPrefs": { "browser": "ALL" } });
+        let mut capabilities = json!({
+            "browserName": "chrome",
+            "goog:loggingPrefs": { "browser": "ALL" },
+            "timeouts": { "pageLoad": 45_000, "script": 10_000 },
+        });
         insert(&mut capabilities, "goog:chromeOptions", chrome)?;
         insert(
             &mut capabilities,
