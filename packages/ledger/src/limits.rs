@@ -265,15 +265,15 @@ impl Ledger {
             ledger_accounts::table.find(&empty.id).select(AccountRow::as_select()) => first
         )?;
         let mut row = row.intact(&self.sealer)?;
+        let left = limits
+            .day_max
+            .map(|_max| self.left_today(conn, &row, now))
+            .transpose()?;
         row.limited_at = (!limits.is_none()).then_some(now);
         row.balance_min = limits.balance_min;
         row.balance_max = limits.balance_max;
         row.entry_max = limits.entry_max;
         row.day_max = limits.day_max;
-        let left = limits
-            .day_max
-            .map(|_max| self.left_today(conn, &row, now))
-            .transpose()?;
         row.day = left.map(|_units| day_of(now));
         row.day_out = left;
         row.save(conn, &self.sealer)?;

@@ -27,6 +27,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use imajin_fair::Manifest;
 use imajin_kernel::Span;
 use imajin_kernel::id::CheckoutId;
 use imajin_rails::RailOutcome;
@@ -35,6 +36,7 @@ use imajin_testkit::Backend;
 use crate::world::World;
 
 const CALLERS: usize = 64;
+const SHARES: [(&str, u32); 3] = [("mira", 500_000), ("jonas", 300_000), ("hall", 200_000)];
 const SETTLEMENTS: usize = 12_800;
 /// Settlements at half of the rate that was reached.
 const AT_HALF: usize = 6_400;
@@ -71,8 +73,9 @@ fn main() {
 
 async fn measure(backend: Backend) -> u128 {
     let world = World::new(backend).await;
+    let manifest = world.manifest(&SHARES);
     let opened = futures::stream::iter(0..SETTLEMENTS + AT_HALF)
-        .map(|number| paid_checkout(&world, number))
+        .map(|number| paid_checkout(&world, &manifest, number))
         .buffer_unordered(CALLERS)
         .collect::<Vec<CheckoutId>>();
     let checkouts = opened.await;
@@ -117,11 +120,12 @@ fn report(backend: Backend, what: &str, per_second: u128, mut times: Vec<Duratio
     println!("{backend:>8}  {per_second:>6} {what:<14} p50 {p50:>8.1?}  p99 {p99:>8.1?}");
 }
 
-async fn paid_checkout(world: &World, number: usize) -> CheckoutId {
+async fn paid_checkout(world: &World, manifest: &Manifest, number: usize) -> CheckoutId {
     let buyer = format!("buyer {number}");
     world.clock.advance(Span::millis(1));
-    let shares = [("mira", 500_000), ("jonas", 300_000), ("hall", 200_000)];
-    let goods = world.goods_split(&buyer, "10.00 TEST-USD", &shares);
+    let goods = world.goods_split(&buyer, "10.00 TEST-USD", &SHARES);
+    // Places of one event: they share its manifest.
+    world.seller.change(&goods, |quote| quote.manifest = manifest.clone());
     let checkout = world.checkout_of(&buyer, &goods).await;
     let message = world
         .pay
