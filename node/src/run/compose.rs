@@ -293,6 +293,8 @@ async fn start_auth(
         witnesses: witnesses(config),
         profiles: Some(ProfilesClient::local(profiles.clone())),
         options: AuthOptions {
+            node_name: config.node_name.clone(),
+            test_money: config.rails.is_test(&public.base().0)?,
             dynamic_clients: config.oidc.dynamic_clients,
             reach: reach(config),
         },

@@ -9,12 +9,15 @@
 //! To add a target: a module with `run` and `seeds` here, a line in [`TARGETS`], and a file of three lines with its
 //! `[[bin]]` in `fuzz/`. The test compares the two lists.
 
+mod consent;
 mod containers;
 mod did;
 mod document;
 mod jwt;
 mod key_log;
 mod manifest;
+mod mjn;
+mod passages;
 mod signature_headers;
 mod signed_message;
 mod work;
@@ -33,7 +36,12 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 22] = [
+    Target {
+        name: "consent",
+        run: consent::run,
+        seeds: consent::seeds,
+    },
     Target {
         name: "did",
         run: did::run,
@@ -58,6 +66,16 @@ pub const TARGETS: [Target; 19] = [
         name: "manifest",
         run: manifest::run,
         seeds: manifest::seeds,
+    },
+    Target {
+        name: "mjn",
+        run: mjn::run,
+        seeds: mjn::seeds,
+    },
+    Target {
+        name: "passages",
+        run: passages::run,
+        seeds: passages::seeds,
     },
     Target {
         name: "signature_headers",

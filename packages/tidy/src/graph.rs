@@ -20,13 +20,14 @@ const HEADING: &str = "\
 const TESTS_ONLY: [&str; 2] = ["imajin-testkit", "imajin-tidy"];
 
 /// Crates that compute and do nothing else: the same input gives the same output.
-const PURE: [&str; 6] = [
+const PURE: [&str; 7] = [
     "imajin-kernel",
     "imajin-did",
     "imajin-proof",
     "imajin-money",
     "imajin-fair",
     "imajin-key-log",
+    "imajin-consent",
 ];
 
 /// Libraries that reach the world outside the process.

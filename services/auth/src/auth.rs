@@ -63,9 +63,13 @@ pub struct Witness {
     pub url: Option<Url>,
 }
 
-/// Switches, all of them off by default.
-#[derive(Debug, Clone, Copy, Default)]
+/// What the operator has chosen; every switch is off by default.
+#[derive(Debug, Clone, Default)]
 pub struct AuthOptions {
+    /// What the node calls itself on its pages; empty for the host of its address.
+    pub node_name: String,
+    /// Whether the node trades in test money: every page then says so.
+    pub test_money: bool,
     /// Whether OpenID clients may register themselves (RFC 7591).
     pub dynamic_clients: bool,
     /// How far other nodes may be: in development their people may come from this very machine or network.
@@ -128,6 +132,7 @@ impl Auth {
         let (outbound, postman) = mail.as_ref().map(mail_route).transpose()?.unzip();
         let writer = Arc::new(Writer::new(SERVICE, keyring.clone(), sealer.clone(), env.clone()));
         let postman = Mutex::new(postman);
+        let peers = GuardedClient::new(options.reach, PEER_TIMEOUT)?;
         Ok(Arc::new(Self {
             env,
             public,
@@ -139,7 +144,7 @@ impl Auth {
             resolver,
             profiles,
             options,
-            peers: GuardedClient::new(options.reach, PEER_TIMEOUT)?,
+            peers,
             witnesses: witnesses.into(),
             witness_http: HttpClient::new(PEER_TIMEOUT, None)?,
             wanted: Wanted::default(),

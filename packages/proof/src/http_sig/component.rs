@@ -114,6 +114,12 @@ impl Component {
         }
     }
 
+    /// Reads an identifier as it stands in a list of covered components, for example `"content-digest";req`.
+    pub(super) fn from_identifier(text: &str) -> Result<Self, ProofError> {
+        let item: Item = Parser::new(text).parse().or(Err(ProofError::UnknownComponent))?;
+        Self::parse(&item)
+    }
+
     /// Reads an identifier. What has a parameter that we do not know cannot be computed.
     pub(super) fn parse(item: &Item) -> Result<Self, ProofError> {
         let name = item.bare_item.as_string().ok_or(ProofError::UnknownComponent)?.as_str();

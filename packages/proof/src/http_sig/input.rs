@@ -208,6 +208,7 @@ fn serialize_list(list: &InnerList) -> String {
 /// What a signer of ours says about its signature.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Statement<'a> {
+    pub(super) label: &'a str,
     pub(super) keyid: &'a Did,
     pub(super) created: Timestamp,
     pub(super) nonce: Option<&'a str>,
@@ -244,7 +245,7 @@ pub(super) fn write(components: &[Component], statement: &Statement<'_>) -> Resu
             params.push_str(&quoted(value, what)?);
         }
     }
-    let input = format!("{LABEL}={params}");
+    let input = format!("{}={params}", statement.label);
     Ok((params, input))
 }
 
@@ -254,8 +255,8 @@ fn quoted(value: &str, what: &'static str) -> Result<String, ProofError> {
 }
 
 /// The `Signature` header field.
-pub(super) fn write_signature(signature: &Signature) -> Result<String, ProofError> {
-    let label = KeyRef::from_str(LABEL).or(Err(header(SIGNATURE, "the label is not a structured-field key")))?;
+pub(super) fn write_signature(label: &str, signature: &Signature) -> Result<String, ProofError> {
+    let label = KeyRef::from_str(label).or(Err(header(SIGNATURE, "the label is not a structured-field key")))?;
     let mut dictionary = DictSerializer::new();
     let _params = dictionary.bare_item(label, signature.as_bytes().as_slice());
     Ok(dictionary.finish().unwrap_or_default())

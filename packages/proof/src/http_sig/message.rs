@@ -1,13 +1,14 @@
 use std::fmt;
 
 use http::HeaderMap;
-use imajin_did::{KeyKind, Signature, Verify};
+use imajin_did::{Did, KeyKind, SecretKey, Signature, Verify};
 use imajin_kernel::Timestamp;
 
 use super::base::signature_base;
-use super::component::Source;
-use super::input::{Input, header};
+use super::component::{Component, Source};
+use super::input::{self, Input, Statement, header};
 use super::request::joined;
+use super::verify::time_check;
 use super::{FIELD_LENGTH_MAX, LABELS_MAX};
 use crate::ProofError;
 
@@ -53,10 +54,7 @@ impl<'a> MessageView<'a> {
     /// # Errors
     /// When the message is not signed, or the two header fields as such are not well-formed or too long.
     pub fn signatures(&self) -> Result<Vec<Result<MessageSignature, ProofError>>, ProofError> {
-        let field = |name| joined(self.headers, &http::HeaderName::from_static(name));
-        let missing = |field| header(field, "it is missing, so the message is not signed");
-        let input = field("signature-input")?.ok_or(missing("Signature-Input"))?;
-        let signature = field("signature")?.ok_or(missing("Signature"))?;
+        let (input, signature) = self.fields()?;
         let mut signatures = Vec::with_capacity(LABELS_MAX);
         for label in Input::labels(&input)? {
             let one = Input::parse_label(&input, &label).and_then(|input| {
@@ -67,6 +65,85 @@ impl<'a> MessageView<'a> {
         }
         Ok(signatures)
     }
+
+    /// The signature with this label, whatever others the message has.
+    ///
+    /// # Errors
+    /// [`ProofError::Header`] when there is none, else as for [`MessageView::signatures`].
+    pub fn signature(&self, label: &str) -> Result<MessageSignature, ProofError> {
+        let (input, signature) = self.fields()?;
+        let input = Input::parse_label(&input, label)?;
+        let signature = input.signature(&signature)?;
+        Ok(MessageSignature { input, signature })
+    }
+
+    /// Signs what the identifiers name of this message, for example `"@method"` or `"signature";req;key="sig1"`.
+    ///
+    /// # Errors
+    /// [`ProofError`] when the message does not have a component, or a parameter holds characters that a header field
+    /// cannot.
+    pub fn sign(
+        &self,
+        key: &SecretKey,
+        covered: &[&str],
+        params: &MessageParams<'_>,
+    ) -> Result<SignatureFields, ProofError> {
+        let components: Result<Vec<_>, _> = covered.iter().map(|text| Component::from_identifier(text)).collect();
+        let components = components?;
+        let statement = Statement {
+            label: params.label,
+            keyid: params.keyid,
+            created: params.created,
+            nonce: params.nonce,
+            kind: KeyKind::Ed25519,
+            tag: params.tag,
+        };
+        let (signature_params, signature_input) = input::write(&components, &statement)?;
+        let base = signature_base(self, &components, &signature_params)?;
+        let value = key.sign(base.as_bytes());
+        Ok(SignatureFields {
+            signature_input,
+            signature: input::write_signature(params.label, &value)?,
+            value,
+            base,
+        })
+    }
+
+    fn fields(&self) -> Result<(String, String), ProofError> {
+        let field = |name| joined(self.headers, &http::HeaderName::from_static(name));
+        let missing = |field| header(field, "it is missing, so the message is not signed");
+        let input = field("signature-input")?.ok_or(missing("Signature-Input"))?;
+        let signature = field("signature")?.ok_or(missing("Signature"))?;
+        Ok((input, signature))
+    }
+}
+
+/// What a signer says about a signature over any message (RFC 9421, section 2.3).
+#[derive(Debug, Clone, Copy)]
+pub struct MessageParams<'a> {
+    /// The name of the signature in its message.
+    pub label: &'a str,
+    /// Who signs.
+    pub keyid: &'a Did,
+    /// When; the wire has whole seconds.
+    pub created: Timestamp,
+    /// What makes it good only once, where a protocol asks for it.
+    pub nonce: Option<&'a str>,
+    /// What it is for.
+    pub tag: Option<&'a str>,
+}
+
+/// The two header fields of a signature, as [`MessageView::sign`] makes them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureFields {
+    /// The value of `Signature-Input`.
+    pub signature_input: String,
+    /// The value of `Signature`.
+    pub signature: String,
+    /// The signature itself.
+    pub value: Signature,
+    /// The text that was signed.
+    pub base: String,
 }
 
 impl Source for MessageView<'_> {
@@ -125,10 +202,33 @@ impl MessageSignature {
 
     /// The serialized identifiers of what is covered, for example `"@method"` or `"content-digest";req`.
     pub fn covered(&self) -> impl Iterator<Item = &str> {
-        self.input
-            .components
-            .iter()
-            .map(super::component::Component::identifier)
+        self.input.components.iter().map(Component::identifier)
+    }
+
+    /// Whether a component is covered, in whichever order its parameters stand.
+    pub fn covers(&self, identifier: &str) -> bool {
+        Component::from_identifier(identifier).is_ok_and(|component| self.input.components.contains(&component))
+    }
+
+    /// Whether it counts as made now: at most five minutes old and 30 seconds in the future, and not expired.
+    ///
+    /// # Errors
+    /// [`ProofError::TooOld`], [`ProofError::FromTheFuture`], or [`ProofError::Header`] when it does not say.
+    pub fn check_fresh(&self, now: Timestamp) -> Result<(), ProofError> {
+        time_check(&self.input, now)
+    }
+
+    /// Who claims to have signed, in the form to store and compare.
+    ///
+    /// # Errors
+    /// [`ProofError::Header`] when the parameter `keyid` is missing or no DID.
+    pub fn did(&self) -> Result<Did, ProofError> {
+        self.input.did()
+    }
+
+    /// The signature itself.
+    pub const fn value(&self) -> &Signature {
+        &self.signature
     }
 
     /// The parameter `keyid`.

@@ -7,7 +7,8 @@
 //!   and, for a special purpose, `tag`.
 //! - [`SignedResponse`] is an answer that can be shown to others: it covers `@status`, `content-digest`, and of the
 //!   request that it answers the method, the URL, the digest and the signature (section 2.4).
-//! - [`MessageSignature`] is any signature over any message, for protocols with rules of their own.
+//! - [`MessageView`] signs and [`MessageSignature`] checks any signature over any message, for protocols with rules of
+//!   their own.
 //!
 //! The algorithms are ed25519 and ecdsa-p256-sha256; the key decides, and a parameter `alg` that says otherwise is
 //! refused. A verifier compares the URL with the one it built from its own configuration, never from a forwarded
@@ -27,7 +28,7 @@ mod verify;
 use imajin_did::KeyKind;
 use imajin_kernel::Span;
 
-pub use message::{MessageSignature, MessageView};
+pub use message::{MessageParams, MessageSignature, MessageView, SignatureFields};
 pub use request::SignedRequest;
 pub use response::{
     AnsweredRequest, ResponseExpectation, ResponseParams, SignedResponse, VerifiedResponse, sign_response,

@@ -9,7 +9,7 @@ use super::component::{Component, Source};
 use super::input::{self, Input, Statement, header};
 use super::request::joined;
 use super::verify::{coverage_check, signature_check, time_check};
-use super::{FIELD_LENGTH_MAX, SignedRequest};
+use super::{FIELD_LENGTH_MAX, LABEL, SignedRequest};
 use crate::digest::{content_digest, content_digest_verify};
 use crate::{ProofError, base64_text};
 
@@ -174,6 +174,7 @@ pub fn sign_response<'a>(
     };
     let components = required(&request)?;
     let statement = Statement {
+        label: LABEL,
         keyid: &params.keyid,
         created: params.created,
         nonce: None,
@@ -187,7 +188,7 @@ pub fn sign_response<'a>(
     };
     let base = signature_base(&exchange, &components, &signature_params)?;
     response.signature_input = signature_input;
-    response.signature = input::write_signature(&key.sign(base.as_bytes()))?;
+    response.signature = input::write_signature(LABEL, &key.sign(base.as_bytes()))?;
     Ok(response)
 }
 

@@ -6,7 +6,7 @@ use super::base::signature_base;
 use super::component::visible_check;
 use super::input::Statement;
 use super::verify::required;
-use super::{SignedRequest, input};
+use super::{LABEL, SignedRequest, input};
 use crate::ProofError;
 use crate::digest::content_digest;
 
@@ -77,6 +77,7 @@ pub fn sign(
     };
     let components = required(&signed);
     let statement = Statement {
+        label: LABEL,
         keyid: &params.keyid,
         created: params.created,
         nonce: Some(&params.nonce),
@@ -86,6 +87,6 @@ pub fn sign(
     let (signature_params, signature_input) = input::write(&components, &statement)?;
     let base = signature_base(&signed, &components, &signature_params)?;
     signed.signature_input = signature_input;
-    signed.signature = input::write_signature(&key.sign(base.as_bytes()))?;
+    signed.signature = input::write_signature(LABEL, &key.sign(base.as_bytes()))?;
     Ok(signed)
 }

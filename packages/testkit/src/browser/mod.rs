@@ -140,7 +140,8 @@ impl Browser {
     /// # Errors
     /// When there is none.
     pub async fn text(&self, css: &str) -> Result<String, TestkitError> {
-        let script = "const found = document.querySelector(arguments[0]); return found && (found.innerText ?? found.textContent);";
+        let script = "const found = document.querySelector(arguments[0]);\
+                      return found && (found.innerText ?? found.textContent);";
         let text = self.client.execute(script, vec![json!(css)]);
         match self.answer("read", css, text).await? {
             Value::String(text) => Ok(text),

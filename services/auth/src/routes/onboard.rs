@@ -102,10 +102,16 @@ fn is_form(request: &Request) -> bool {
 }
 
 pub(super) fn page_shell(auth: &Auth, title: &str, path: &str) -> Shell {
+    let configured = &auth.options.node_name;
     Shell {
         title: title.to_owned(),
         path: path.to_owned(),
-        node_name: auth.public.0.host_str().unwrap_or("this node").to_owned(),
+        test_money: auth.options.test_money,
+        node_name: if configured.is_empty() {
+            auth.public.0.host_str().unwrap_or("this node").to_owned()
+        } else {
+            configured.clone()
+        },
         ..Shell::default()
     }
 }

@@ -25,6 +25,8 @@ use crate::pictures::Pictures;
 pub(crate) const ORIGIN: &str = "http://localhost:7000";
 
 const EVERYTHING: AuthOptions = AuthOptions {
+    node_name: String::new(),
+    test_money: false,
     dynamic_clients: true,
     reach: Reach::Development,
 };
@@ -149,7 +151,7 @@ impl World {
         let keyring = Keyring::generate(&env);
         let database = Arc::new(TestDatabase::new(backend));
         let db = open(&database);
-        let (auth, router) = Self::start(&env, &keyring, &db, mail.clone(), options, &[], origin).await;
+        let (auth, router) = Self::start(&env, &keyring, &db, mail.clone(), options.clone(), &[], origin).await;
         Self {
             clock,
             env,
@@ -208,7 +210,7 @@ impl World {
             &self.keyring,
             &self.db,
             self.mail.clone(),
-            self.options,
+            self.options.clone(),
             &self.witnesses,
             &self.origin,
         )
@@ -234,7 +236,7 @@ impl World {
             &self.keyring,
             &db,
             self.mail.clone(),
-            self.options,
+            self.options.clone(),
             &self.witnesses,
             &self.origin,
         )
@@ -247,7 +249,7 @@ impl World {
             db,
             router,
             mail: self.mail.clone(),
-            options: self.options,
+            options: self.options.clone(),
             witnesses: self.witnesses.clone(),
             origin: self.origin.clone(),
             database: Arc::clone(&self.database),

@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod client;
+mod error;
+mod headers;
+#[cfg(feature = "layer")]
+mod layer;
+mod request;
+mod settlement;
+mod stream;
+#[cfg(feature = "layer")]
+mod streamed;
+
+pub use answer::{AnswerDraft, AnswerExpectation, AnswerSigner, VerifiedAnswer, answer_sign, answer_verify};
+pub use client::{Client, Pending, Prepared};
+pub use error::MjnError;
+pub use headers::{CONSENT, DID, FAIR, RECEIPT, RequestBinding, SETTLEMENT, SIGNATURE, TIMESTAMP};
+#[cfg(feature = "layer")]
+pub use layer::{Attribution, MemoryNonces, MjnLayer, MjnOptions, MjnService, NonceUse, Nonces};
+pub use request::{MjnRequest, RequestDraft, VerifiedMjnRequest, request_sign};
+pub use settlement::{Means, SettlementInstruction};
+pub use stream::{
+    StreamClose, StreamEnd, StreamHead, StreamOutcome, StreamReader, StreamSigner, VerifiedStream, stream_sign,
+};
+#[cfg(feature = "layer")]
+pub use streamed::{StreamCloser, StreamedAnswer};
+
+/// The name of the signature in its message, and what it says that it is for.
+pub const LABEL: &str = "mjn";
