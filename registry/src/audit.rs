@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use crate::SERVICE;
 use crate::document::SignedDocument;
 use crate::domain::register::{NODE_REGISTER, NODE_RENAME, NODE_RENEW, list_text};
-use crate::rows::{LivenessRow, NameRow, NodeRow, StatusChangeRow};
-use crate::schema::{node_liveness, node_names, node_status_changes, nodes};
+use crate::rows::{DnsNameRow, LivenessRow, NameRow, NodeRow, StatusChangeRow};
+use crate::schema::{dns_names, node_liveness, node_names, node_status_changes, nodes};
 use crate::status::GRACE;
 
 const PAGE: i64 = 256;
@@ -33,12 +33,14 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Result<Vec<F
     NameRow::audit(conn, &sealer, &mut findings)?;
     LivenessRow::audit(conn, &sealer, &mut findings)?;
     StatusChangeRow::audit(conn, &sealer, &mut findings)?;
+    DnsNameRow::audit(conn, &sealer, &mut findings)?;
     // Nothing is written, so it does not matter which clock the log's writer has.
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, Env::system());
     imajin_store::audit(conn, &writer, keys, &mut findings)?;
     // A row that cannot be read was named above, and would stop the checks below.
     if findings.is_empty() {
         nodes_audit(conn, &mut findings)?;
+        publications_audit(conn, &mut findings)?;
     }
     Ok(findings)
 }
@@ -73,6 +75,31 @@ fn nodes_audit(conn: &mut Conn, findings: &mut Vec<Finding>) -> QueryResult<()> 
                     did,
                     "it does not agree with the heartbeat or the changes of status",
                 );
+            }
+        }
+    }
+}
+
+/// What is published belongs to who holds the name, and what is said to be published is what was wanted then.
+fn publications_audit(conn: &mut Conn, findings: &mut Vec<Finding>) -> QueryResult<()> {
+    let mut after = String::new();
+    loop {
+        let rows: Vec<(DnsNameRow, Option<NameRow>)> = dns_names::table
+            .left_join(node_names::table.on(node_names::name.eq(dns_names::name)))
+            .filter(dns_names::name.gt(&after))
+            .order_by(dns_names::name)
+            .limit(PAGE)
+            .select((DnsNameRow::as_select(), Option::<NameRow>::as_select()))
+            .load(conn)?;
+        let Some((last, _)) = rows.last() else { return Ok(()) };
+        last.name.clone_into(&mut after);
+        for (row, holder) in rows {
+            let is_holders = row.withdrawn_at.is_some() || holder.is_some_and(|name| name.node_did == row.node_did);
+            let snapshots = row.wanted().ok().zip(row.published().ok());
+            let fits = snapshots.is_some_and(|(wanted, published)| !row.is_published() || wanted == published);
+            if !is_holders || !fits {
+                let problem = "it does not agree with who holds the name, or with what was published";
+                findings.push(Finding::new(SERVICE, "dns_names", &row.name, problem));
             }
         }
     }

@@ -80,6 +80,12 @@ pub enum RegistryError {
         /// When to come back.
         retry_after_seconds: u32,
     },
+    /// The user and password of a name are wrong or missing.
+    #[error("The user or the password is wrong.")]
+    Credentials,
+    /// It is stored, and not yet in DNS.
+    #[error("It is stored, and will be in DNS as soon as the DNS provider answers.")]
+    Unpublished,
     /// A fault of ours; the text goes to the log only.
     #[error("{0}")]
     Fault(String),
@@ -110,7 +116,8 @@ impl RegistryError {
         match self {
             Self::Store(error) => error.code(),
             Self::Shape { .. } | Self::Name(_) | Self::NotDerived => Code::InvalidRequest,
-            Self::Unsigned => Code::Unauthenticated,
+            Self::Unsigned | Self::Credentials => Code::Unauthenticated,
+            Self::Unpublished => Code::Unavailable,
             Self::Proof(error) => error.code(),
             Self::OtherKey => Code::BadSignature,
             Self::Replayed { .. } => Code::Replayed,
@@ -138,10 +145,16 @@ impl RegistryError {
             Self::Expired(_) => "Register again: POST /api/node/register.",
             Self::Revoked { .. } => "Ask the operator of this registry.",
             Self::Limited { .. } => "Come back after the time in Retry-After.",
-            Self::Store(_) | Self::Fault(_) => "Try again in a moment.",
+            Self::Credentials => {
+                "Use those that the registry gave out with the name, or let the node ask for new ones."
+            }
+            Self::Store(_) | Self::Fault(_) | Self::Unpublished => "Try again in a moment.",
         }
     }
 }
+
+/// When to ask again for what the DNS provider has not taken yet.
+const UNPUBLISHED_RETRY_SECONDS: u32 = 10;
 
 /// The seconds that a span still takes, rounded up.
 pub(crate) fn seconds_up(span: Span) -> u32 {
@@ -161,6 +174,7 @@ impl From<RegistryError> for Problem {
             RegistryError::InGrace { until, .. } => problem.with("freeAt", until.as_millis()),
             RegistryError::TooManyNames { wait, .. } => problem.retry_after_seconds(seconds_up(wait)),
             RegistryError::Limited { retry_after_seconds } => problem.retry_after_seconds(retry_after_seconds),
+            RegistryError::Unpublished => problem.retry_after_seconds(UNPUBLISHED_RETRY_SECONDS),
             RegistryError::Expired(_) => {
                 problem.with("actions", serde_json::json!([{"type": "renew", "expiresIn": 0}]))
             }

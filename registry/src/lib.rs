@@ -11,6 +11,7 @@
 //! | which names there can be | `names` |
 //! | statuses and their bounds in time | `status` |
 //! | changes and queries, sync, over a connection | `domain` |
+//! | names in DNS, and who publishes them | `dns` |
 //! | HTTP | `routes` |
 //! | what `imajin verify` checks | `audit` |
 //!
@@ -18,6 +19,7 @@
 
 mod audit;
 mod context;
+mod dns;
 mod document;
 mod domain;
 mod error;
@@ -32,6 +34,8 @@ mod status;
 use imajin_store::{Migrations, embed_migrations};
 
 pub use audit::audit;
+pub use dns::{DnsSettings, TTL_SECONDS_DEFAULT};
+pub use domain::sweep::NamesSwept;
 pub use error::RegistryError;
 pub use names::NameError;
 pub use registry::{Registry, RegistryConfig, RegistryDeps};

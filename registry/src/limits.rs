@@ -24,6 +24,9 @@ pub(crate) const HEARTBEATS: [Quota; 4] = [
     quota(300, Span::days(1)),
 ];
 
+/// Changes of a name's addresses and texts by its credentials.
+pub(crate) const UPDATES: [Quota; 4] = HEARTBEATS;
+
 /// Attestations: each accepted one stays in the log for ever, and a node needs one a month.
 pub(crate) const ATTESTATIONS: [Quota; 4] = [
     quota(2, Span::seconds(1)),

@@ -7,27 +7,34 @@ use imajin_did::Keyring;
 use imajin_kernel::Problem;
 use imajin_registry_api::{NodeFetch, NodeList, NodePage, NodeView, RegistryApi};
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{ServiceRoutes, Site};
+use imajin_web::{PublicBase, ServiceRoutes, Site};
 use serde_json::Value;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::context::Context;
+use crate::context::{Context, DnsFacts};
+use crate::dns::{Credentials, DnsSettings, Publisher};
 use crate::domain::application::Application;
 use crate::domain::heartbeat::{Acknowledged, Beat};
 use crate::domain::register::Registered;
-use crate::domain::{heartbeat, list, register, sweep};
-use crate::limits::{ATTESTATIONS, CallLimit, GENERATION_LENGTH, HEARTBEATS};
-use crate::{RegistryError, SERVICE, routes};
+use crate::domain::{heartbeat, list, publication, register, sweep};
+use crate::limits::{ATTESTATIONS, CallLimit, GENERATION_LENGTH, HEARTBEATS, UPDATES};
+use crate::{NamesSwept, RegistryError, SERVICE, routes};
 
 /// How often changes of status that nobody caused are looked for.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
+
+/// How often names that could not be published are looked at when nothing else happens.
+const PUBLISH_EVERY: Duration = Duration::from_secs(5);
 
 /// How a registry behaves.
 #[derive(Debug, Clone)]
 pub struct RegistryConfig {
     /// The DNS zone beneath which names are given out, for example `nodes.example.org`.
     pub zone: String,
+    /// Who serves that zone; nobody: names are given out and not published.
+    pub dns: Option<DnsSettings>,
 }
 
 /// What the registry needs.
@@ -46,8 +53,15 @@ pub struct RegistryDeps {
 pub struct Registry {
     pub(crate) context: Context,
     db: Db,
-    attestations: CallLimit,
+    pub(crate) attestations: CallLimit,
     heartbeats: CallLimit,
+    pub(crate) updates: CallLimit,
+    pub(crate) publisher: Option<Publisher>,
+    /// Rung when names have changed.
+    pub(crate) wake: Notify,
+    /// Rung when names were published.
+    pub(crate) published: Notify,
+    pub(crate) public: PublicBase,
 }
 
 impl Registry {
@@ -60,18 +74,30 @@ impl Registry {
             config,
         } = deps;
         let sealer = Sealer::for_service(&keyring, SERVICE);
-        let writer = mutation::Writer::new(SERVICE, keyring, sealer.clone(), site.env.clone());
+        let writer = mutation::Writer::new(SERVICE, keyring.clone(), sealer.clone(), site.env.clone());
         let zone = config.zone.trim_matches('.').to_ascii_lowercase();
+        let publisher = config.dns.map(|settings| publisher(settings, &zone)).transpose()?;
+        let dns = DnsFacts {
+            is_served: publisher.is_some(),
+            private_addresses: publisher.as_ref().is_some_and(|dns| dns.settings.private_addresses),
+            label_key: keyring.derive("dns-label/registry"),
+        };
         let registry = Self {
             context: Context {
                 env: site.env,
                 sealer,
                 writer,
                 zone: zone.into(),
+                dns,
             },
             db,
             attestations: CallLimit::new(ATTESTATIONS, GENERATION_LENGTH),
             heartbeats: CallLimit::new(HEARTBEATS, GENERATION_LENGTH),
+            updates: CallLimit::new(UPDATES, GENERATION_LENGTH),
+            publisher,
+            wake: Notify::new(),
+            published: Notify::new(),
+            public: site.public,
         };
         registry.ready_check().await?;
         Ok(Arc::new(registry))
@@ -82,8 +108,11 @@ impl Registry {
         routes::routes(self)
     }
 
-    /// Starts what runs beside the requests, until `stop`: writing down the changes of status that time brings.
+    /// Starts what runs beside the requests, until `stop`: writing down the changes of status that time brings, and
+    /// publishing names.
     pub fn background(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
+        let (registry, ends) = (Arc::clone(self), stop.clone());
+        tasks.spawn(async move { registry.names_run(&ends).await });
         let (registry, stop) = (Arc::clone(self), stop.clone());
         tasks.spawn(async move {
             loop {
@@ -101,17 +130,103 @@ impl Registry {
         });
     }
 
-    /// Writes down the changes of status that time has brought; returns for how many nodes. The background task calls
-    /// it. What is read is right without it.
+    /// Publishes names whenever something has changed, and tries again what failed.
+    async fn names_run(&self, stop: &CancellationToken) {
+        if let Err(problem) = self.unpublished_look().await {
+            tracing::warn!(%problem, "names that are not published could not be looked for");
+        }
+        loop {
+            if let Err(problem) = self.dns_drive().await {
+                tracing::warn!(%problem, "names that are due could not be looked for");
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(PUBLISH_EVERY) => {}
+            }
+        }
+    }
+
+    /// Makes the worker look at names that were given out while nobody served the zone; returns how many. The
+    /// background task calls it when it starts.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn unpublished_look(&self) -> Result<usize, Problem> {
+        self.all_names(publication::unpublished_enqueue).await
+    }
+
+    /// Publishes every name again, because the zone was lost or somebody else serves it now; returns how many.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn names_republish(&self) -> Result<usize, Problem> {
+        let names = self.all_names(publication::all_unpublish).await?;
+        self.wake.notify_one();
+        Ok(names)
+    }
+
+    async fn all_names(
+        &self,
+        step: fn(&mut Conn, &Context, &str) -> Result<Vec<String>, RegistryError>,
+    ) -> Result<usize, Problem> {
+        let (mut total, mut after) = (0_usize, String::new());
+        loop {
+            let from = after.clone();
+            let names = self.write(move |conn, context| step(conn, context, &from)).await?;
+            let Some(last) = names.last() else { return Ok(total) };
+            after.clone_from(last);
+            total = total.saturating_add(names.len());
+        }
+    }
+
+    /// Writes down the changes of status that time has brought, and takes the names of nodes that are gone out of DNS;
+    /// returns for how many nodes the status was another. The background task calls it. What is read is right without
+    /// it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
     pub async fn sweep(&self) -> Result<usize, Problem> {
         let mut total: usize = 0;
         loop {
             let changed = self.write(sweep::statuses_note).await?;
             if changed == 0 {
-                return Ok(total);
+                break;
             }
             total = total.saturating_add(changed);
         }
+        self.names_sweep(false).await?;
+        Ok(total)
+    }
+
+    /// Takes the names of nodes whose registration ran out out of DNS. When too many nodes fell silent together nothing
+    /// is swept, because the registry's own network is the suspect, unless somebody says that they `are_gone`.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn names_sweep(&self, are_gone: bool) -> Result<NamesSwept, Problem> {
+        let mut total = 0_usize;
+        loop {
+            match self
+                .write(move |conn, context| sweep::names_withdraw(conn, context, are_gone))
+                .await?
+            {
+                NamesSwept::Withdrawn(0) => break,
+                NamesSwept::Withdrawn(names) => total = total.saturating_add(names),
+                held @ NamesSwept::Held { .. } => {
+                    tracing::warn!(
+                        ?held,
+                        "too many nodes fell silent together: no name is taken out of DNS"
+                    );
+                    return Ok(held);
+                }
+            }
+        }
+        if total > 0 {
+            tracing::info!(names = total, "names of nodes that are gone leave DNS");
+            self.wake.notify_one();
+        }
+        Ok(NamesSwept::Withdrawn(total))
     }
 
     /// One transaction over the domain.
@@ -150,8 +265,12 @@ impl Registry {
             .await?;
         register::replay_refuse(last_ms, application.said.timestamp)?;
         count(&self.attestations, application.key.to_bytes(), now)?;
-        self.write(move |conn, context| register::node_register(conn, context, &application))
-            .await
+        let fresh = Credentials::generate(&self.context.env);
+        let registered = self
+            .write(move |conn, context| register::node_register(conn, context, &application, &fresh))
+            .await?;
+        self.wake.notify_one();
+        Ok(registered)
     }
 
     /// Takes a node's sign of life.
@@ -163,12 +282,25 @@ impl Registry {
             .read(move |conn, context| heartbeat::beat_check(conn, context, &checked))
             .await?;
         count(&self.heartbeats, key.to_bytes(), now)?;
-        self.write(move |conn, context| heartbeat::node_heartbeat(conn, context, &beat))
-            .await
+        let tells_addresses = beat.tells_addresses();
+        let taken = self
+            .write(move |conn, context| heartbeat::node_heartbeat(conn, context, &beat))
+            .await?;
+        if tells_addresses {
+            self.wake.notify_one();
+        }
+        Ok(taken)
     }
 }
 
-fn count(limit: &CallLimit, key: [u8; 32], now: imajin_kernel::Timestamp) -> Result<(), RegistryError> {
+fn publisher(settings: DnsSettings, zone: &str) -> Result<Publisher, Problem> {
+    let zone = zone
+        .parse()
+        .map_err(|error| Problem::invalid(format!("The registry's zone `{zone}` cannot be served: {error}.")))?;
+    Ok(Publisher { settings, zone })
+}
+
+pub(crate) fn count(limit: &CallLimit, key: [u8; 32], now: imajin_kernel::Timestamp) -> Result<(), RegistryError> {
     limit
         .count(key, now)
         .map_err(|retry_after_seconds| RegistryError::Limited { retry_after_seconds })

@@ -57,5 +57,28 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    dns_names (name) {
+        name -> Text,
+        node_did -> Text,
+        addresses -> Text,
+        challenges -> Text,
+        withdrawn_at -> Nullable<BigInt>,
+        revision -> BigInt,
+        published -> Nullable<Text>,
+        published_revision -> BigInt,
+        published_at -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+        username -> Text,
+        password_digest -> Binary,
+        issued_at -> BigInt,
+        asked_ms -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::joinable!(dns_names -> nodes (node_did));
 diesel::joinable!(node_liveness -> nodes (node_did));
-diesel::allow_tables_to_appear_in_same_query!(nodes, node_liveness);
+diesel::allow_tables_to_appear_in_same_query!(nodes, node_liveness, node_names, dns_names);

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::RailsSettings;
+use super::{RailsSettings, RegistryDnsSettings};
 
 /// The services that this program can run, each with its port on the seeds' port map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -249,6 +249,8 @@ pub struct RegistryAgentConfig {
 pub struct RegistryServiceConfig {
     /// The DNS zone beneath which names are given out.
     pub zone: String,
+    /// Who serves that zone.
+    pub dns: RegistryDnsSettings,
 }
 
 /// The defaults, in the form of the file that an operator would write.
@@ -299,4 +301,11 @@ heartbeat_seconds = 3600
 
 [registry_service]
 zone = "nodes.localhost"
+
+[registry_service.dns]
+provider = "none"
+ttl_seconds = 60
+private_addresses = false
+key_algorithm = "hmac-sha256"
+api_url = "https://api.cloudflare.com/client/v4"
 "#;

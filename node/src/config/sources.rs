@@ -141,6 +141,7 @@ fn flatten(prefix: &str, value: &Value, lines: &mut Vec<EffectiveValue>) {
     let shown = if SECRET_KEYS.contains(&prefix)
         || super::rails::SECRET_KEYS.contains(&prefix)
         || super::solana::SECRET_KEYS.contains(&prefix)
+        || super::dns::SECRET_KEYS.contains(&prefix)
     {
         secret_shown(value)
     } else {

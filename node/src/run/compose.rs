@@ -14,7 +14,7 @@ use imajin_profile::Profile;
 use imajin_profile_api::ProfileClient;
 use imajin_publisher::Publisher;
 use imajin_publisher_api::{KeeperClient, PublisherClient};
-use imajin_registry::{Registry, RegistryConfig, RegistryDeps};
+use imajin_registry::{Registry, RegistryDeps};
 use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
 use imajin_web::{Readiness, RpcClient, RpcConfig, ServiceRoutes, Site};
@@ -382,13 +382,12 @@ impl Common<'_> {
             };
             return Ok((None, client));
         };
+        let config = self.config.registry_service.resolve(&self.site.env);
         let deps = RegistryDeps {
             site: self.site.clone(),
             keyring: self.keyring.clone(),
             db,
-            config: RegistryConfig {
-                zone: self.config.registry_service.zone.clone(),
-            },
+            config: config.map_err(|error| StartError::Configuration(error.to_string()))?,
         };
         let registry = Registry::start(deps).await.map_err(failed(ServiceName::Registry))?;
         Ok((Some(Arc::clone(&registry)), Some(RegistryClient::local(registry))))

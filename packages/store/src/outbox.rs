@@ -150,6 +150,40 @@ pub fn next_due(conn: &mut Conn) -> QueryResult<Option<Timestamp>> {
         .optional()
 }
 
+/// Takes an item for a while: until then nobody else is given it. `None` when somebody else has it, or it has arrived.
+/// Only for workers of several processes whose deliveries must not overlap.
+///
+/// # Errors
+/// As [`done`].
+pub fn lease(
+    conn: &mut Conn,
+    sealer: &Sealer,
+    id: &OutboxId,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Option<OutboxRow>, StoreError> {
+    let mut row = fetch(conn, sealer, id)?;
+    if row.done_at.is_some() || row.due_at > now {
+        return Ok(None);
+    }
+    row.due_at = until;
+    Ok(Some(row.save(conn, sealer)?))
+}
+
+/// Whether something of a topic and key has not arrived yet.
+///
+/// # Errors
+/// Diesel's.
+pub fn is_pending(conn: &mut Conn, topic: &str, key: &str) -> QueryResult<bool> {
+    let waiting: i64 = outbox::table
+        .filter(outbox::topic.eq(topic))
+        .filter(outbox::key.eq(key))
+        .filter(outbox::done_at.is_null())
+        .count()
+        .get_result(conn)?;
+    Ok(waiting > 0)
+}
+
 /// Marks an item as arrived. Call it in the transaction that records the outcome. Doing it twice is harmless.
 ///
 /// # Errors

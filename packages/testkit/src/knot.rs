@@ -66,7 +66,7 @@ impl KnotPeer {
 }
 
 /// A port that nobody has at this moment.
-fn free_address() -> Result<SocketAddr, TestkitError> {
+pub(crate) fn free_address() -> Result<SocketAddr, TestkitError> {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let listener = TcpListener::bind(any).map_err(TestkitError::file("a loopback port"))?;
     listener.local_addr().map_err(TestkitError::file("a loopback port"))

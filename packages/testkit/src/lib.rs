@@ -11,17 +11,22 @@
 //! - `stripe_peer` (cargo feature `stripe-peer`): a payment processor that behaves as Stripe does.
 //! - `SolanaPeer` (cargo feature `solana-peer`): a Solana node with the real virtual machine.
 //! - [`KnotPeer`]: a real authoritative DNS server.
+//! - [`PebblePeer`]: a real certificate authority.
+//! - `CloudflarePeer` (cargo feature `cloudflare-peer`): a hoster of zones.
 //! - `browser` (cargo feature `browser`): chromedriver and headless Chromium.
 //!
 //! The `imajin-testkit` binary starts one Postgres server for a whole run of tests.
 
 #[cfg(feature = "browser")]
 pub mod browser;
+#[cfg(feature = "cloudflare-peer")]
+mod cloudflare_peer;
 mod cluster;
 mod database;
 mod error;
 mod guard;
 mod knot;
+mod pebble;
 #[cfg(feature = "router")]
 mod router;
 pub mod simulation;
@@ -31,11 +36,14 @@ mod stamp;
 #[cfg(feature = "stripe-peer")]
 pub mod stripe_peer;
 
+#[cfg(feature = "cloudflare-peer")]
+pub use cloudflare_peer::{CloudflareFault, CloudflarePeer};
 pub use cluster::{Cluster, ClusterOptions, POSTGRES_URL_VARIABLE, postgres};
 pub use database::{Backend, Place, TestDatabase};
 pub use error::TestkitError;
 pub use guard::Guarded;
 pub use knot::KnotPeer;
+pub use pebble::PebblePeer;
 #[cfg(feature = "router")]
 pub use router::Answer;
 #[cfg(feature = "solana-peer")]

@@ -209,7 +209,7 @@ fn refused_by_guard(error: &reqwest::Error) -> bool {
 }
 
 /// Whether an address is one of the public Internet (IANA's registries of special-purpose addresses).
-pub(crate) fn is_public(address: IpAddr) -> bool {
+pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),

@@ -75,6 +75,55 @@ pub struct Health {
     pub metrics: serde_json::Map<String, serde_json::Value>,
 }
 
+/// The `purpose` of a [`CredentialsRequest`].
+pub const CREDENTIALS_PURPOSE: &str = "credentials";
+
+/// A node asks for new credentials for its name's records; the old ones end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialsRequest {
+    /// The node's DID.
+    #[schema(value_type = String)]
+    pub node_id: Did,
+    /// `credentials`: what is signed cannot be taken for another document.
+    pub purpose: String,
+    /// When it was signed, in milliseconds since the Unix epoch; later than that of any such request before.
+    pub timestamp: i64,
+    /// The signature over the envelope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub signature: Option<Signature>,
+}
+
+/// With what a name's records are changed, by a router (`updateUrl`, dyndns2) or by a client for certificates
+/// (`acmeUrl`, acme-dns). Shown once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NameCredentials {
+    /// The name that they are for, in full.
+    pub hostname: String,
+    /// The user.
+    pub username: String,
+    /// The password: 40 characters.
+    pub password: String,
+    /// What acme-dns calls the subdomain: where the text for the certificate authority goes.
+    pub subdomain: String,
+    /// The same in full; the registry leads `_acme-challenge` of the name there.
+    pub fulldomain: String,
+    /// Empty: the credentials may be used from anywhere.
+    pub allowfrom: Vec<String>,
+    /// The URL for programs and routers that speak dyndns2.
+    pub update_url: String,
+    /// The base URL for programs that speak acme-dns.
+    pub acme_url: String,
+}
+
+impl std::fmt::Debug for NameCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "NameCredentials({}, {})", self.hostname, self.username)
+    }
+}
+
 /// Why a document is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DocumentError {
@@ -161,3 +210,4 @@ macro_rules! unsigned {
 
 unsigned!(NodeAttestation);
 unsigned!(Heartbeat);
+unsigned!(CredentialsRequest);

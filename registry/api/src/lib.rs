@@ -9,7 +9,10 @@ use imajin_web::service_api;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use attestation::{DocumentError, Health, Heartbeat, NodeAttestation, Unsigned};
+pub use attestation::{
+    CREDENTIALS_PURPOSE, CredentialsRequest, DocumentError, Health, Heartbeat, NameCredentials, NodeAttestation,
+    Unsigned,
+};
 pub use registration::{Registration, Registrations};
 
 service_api! {

@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use diesel::prelude::*;
 use imajin_did::{Did, PublicKey};
 use imajin_kernel::{Span, Timestamp};
@@ -7,6 +9,7 @@ use serde_json::Value;
 
 use super::application::{build_hash_check, text_check};
 use super::locks::liveness_lock;
+use super::publication;
 use crate::RegistryError;
 use crate::context::Context;
 use crate::document::SignedDocument;
@@ -38,6 +41,8 @@ pub(crate) enum Action {
 pub(crate) struct Acknowledged {
     pub(crate) next_heartbeat_at: Timestamp,
     pub(crate) actions: Vec<Action>,
+    /// The addresses that stand in DNS, or will in a moment, for a node that tells its own.
+    pub(crate) addresses: Option<Vec<IpAddr>>,
 }
 
 /// A well-formed heartbeat; nothing is proven yet.
@@ -76,6 +81,11 @@ impl Beat {
             did: said.node_id.canonical(),
             document,
         })
+    }
+
+    /// Whether it says where the node is reached.
+    pub(crate) fn tells_addresses(&self) -> bool {
+        self.document.value.addresses.is_some()
     }
 
     fn replay_refuse(&self, last_ms: Option<i64>) -> Result<(), RegistryError> {
@@ -136,7 +146,25 @@ pub(crate) fn node_heartbeat(conn: &mut Conn, context: &Context, beat: &Beat) ->
     } else {
         NEXT_HEARTBEAT
     };
+    let addresses = match &said.addresses {
+        None => None,
+        Some(told) => {
+            let publishable = told
+                .iter()
+                .copied()
+                .filter(|address| context.dns.is_publishable(*address));
+            let wanted: Vec<IpAddr> = publishable.collect();
+            Some(publication::addresses_set(
+                conn,
+                context,
+                &node.node_did,
+                &node.hostname,
+                &wanted,
+            )?)
+        }
+    };
     Ok(Acknowledged {
+        addresses,
         next_heartbeat_at: now.plus(pause),
         actions: actions(&node, said, now),
     })

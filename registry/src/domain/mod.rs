@@ -2,9 +2,11 @@
 
 pub(crate) mod application;
 pub(crate) mod builds;
+pub(crate) mod credentials;
 pub(crate) mod heartbeat;
 pub(crate) mod list;
 mod locks;
 pub(crate) mod naming;
+pub(crate) mod publication;
 pub(crate) mod register;
 pub(crate) mod sweep;

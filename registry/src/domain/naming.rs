@@ -2,9 +2,10 @@
 
 use diesel::prelude::*;
 use imajin_did::Did;
-use imajin_kernel::Timestamp;
+use imajin_kernel::{Span, Timestamp};
 use imajin_store::{Conn, SealedRow, for_update, is_unique_violation};
 
+use super::publication;
 use crate::RegistryError;
 use crate::context::Context;
 use crate::rows::{NameRow, NodeRow};
@@ -13,6 +14,9 @@ use crate::status::GRACE;
 
 /// So many names that it has left may one node reserve besides the one that it has.
 const LEFT_NAMES_MAX: i64 = 2;
+
+/// When to ask again for a name whose grace is over and that has not left DNS yet.
+const SWEPT_SOON: Span = Span::hours(1);
 
 /// A name that a node may have; it is written with [`NameClaim::keep`] once the node's own row is there.
 pub(crate) struct NameClaim {
@@ -55,6 +59,13 @@ pub(crate) fn name_claim(
         });
     }
     if found.held_until <= now {
+        // While the sweeper holds back, the holder may only have been out of the registry's reach.
+        if !publication::is_withdrawn(conn, name)? {
+            return Err(RegistryError::InGrace {
+                name: found.name,
+                until: now.plus(SWEPT_SOON),
+            });
+        }
         return Ok(NameClaim {
             row: fresh,
             exists: true,

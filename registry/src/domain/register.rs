@@ -7,8 +7,10 @@ use imajin_store::{Conn, SealedRow};
 use super::application::Application;
 use super::locks::{liveness_lock, node_lock};
 use super::naming::{name_claim, name_leave, names_count_check};
+use super::publication;
 use crate::RegistryError;
 use crate::context::Context;
+use crate::dns::Credentials;
 use crate::rows::{LivenessRow, NodeRow};
 use crate::schema::nodes;
 use crate::status::{GRACE, REGISTERED_FOR};
@@ -25,6 +27,8 @@ pub(crate) struct Registered {
     pub(crate) expires_at: Timestamp,
     /// Whether the node was registered already, its grace included.
     pub(crate) renewed: bool,
+    /// What the name's records are changed with, when it is new to the node.
+    pub(crate) credentials: Option<Credentials>,
 }
 
 /// What was accepted last from a node: its attestation's time, by its own clock. Read before the calls are counted, so
@@ -46,6 +50,7 @@ pub(crate) fn node_register(
     conn: &mut Conn,
     context: &Context,
     application: &Application,
+    fresh: &Credentials,
 ) -> Result<Registered, RegistryError> {
     let now = context.env.now();
     let known = node_lock(conn, context, &application.did)?;
@@ -68,6 +73,7 @@ pub(crate) fn node_register(
         name_leave(conn, context, before)?;
         names_count_check(conn, context, &row.node_did, &row.hostname)?;
     }
+    let credentials = names_publish(conn, context, &row, left, fresh)?;
     let renewed = known.as_ref().is_some_and(|before| before.expires_at.plus(GRACE) > now);
     liveness_note(conn, context, known.as_ref(), &row, renewed)?;
     let action = match (renewed, left) {
@@ -80,7 +86,36 @@ pub(crate) fn node_register(
         hostname: row.hostname,
         expires_at: row.expires_at,
         renewed,
+        credentials,
     })
+}
+
+/// The name in DNS; after a change of name the old one goes in the same step, and the addresses move.
+fn names_publish(
+    conn: &mut Conn,
+    context: &Context,
+    row: &NodeRow,
+    left: Option<&NodeRow>,
+    fresh: &Credentials,
+) -> Result<Option<Credentials>, RegistryError> {
+    let did = &row.node_did;
+    let moved = match left {
+        Some(before) => publication::name_withdraw(conn, context, did, &before.hostname)?,
+        None => None,
+    };
+    let addresses = moved.clone().unwrap_or_default();
+    let published = publication::name_publish(conn, context, did, &row.hostname, &addresses, fresh)?;
+    let mut names = Vec::new();
+    names.extend(published.is_some().then(|| row.hostname.clone()));
+    names.extend(
+        left.filter(|_before| moved.is_some())
+            .map(|before| before.hostname.clone()),
+    );
+    if !names.is_empty() {
+        publication::publish_enqueue(conn, context, did, names)?;
+    }
+    let issued = published.filter(|published| published.are_new);
+    Ok(issued.map(|_published| fresh.clone()))
 }
 
 fn node_row(application: &Application, known: Option<&NodeRow>, now: Timestamp) -> Result<NodeRow, RegistryError> {
@@ -235,14 +270,20 @@ mod tests {
             sealer,
             writer,
             zone: "nodes.example".into(),
+            dns: crate::context::DnsFacts {
+                is_served: false,
+                private_addresses: false,
+                label_key: [0; 32],
+            },
         };
+        let fresh = Credentials::generate(&env);
         let key = SecretKey::generate(&env);
         let done: Result<(), RegistryError> = db
             .write(move |conn| {
-                node_register(conn, &context, &attestation(&key, env.now()))?;
+                node_register(conn, &context, &attestation(&key, env.now()), &fresh)?;
                 revoke(conn, &context, &key.did())?;
                 clock.advance(Span::seconds(1));
-                let renewed = node_register(conn, &context, &attestation(&key, env.now())).unwrap_err();
+                let renewed = node_register(conn, &context, &attestation(&key, env.now()), &fresh).unwrap_err();
                 assert_eq!(renewed.code(), Code::Forbidden);
                 let beaten = beat_check(conn, &context, &heartbeat(&key, env.now())).unwrap_err();
                 assert!(Problem::from(beaten).detail.contains("it sold what it had not"));

@@ -23,6 +23,10 @@ pub(crate) struct HeartbeatAnswer {
     /// What the registry asks of the node.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     actions: Vec<ActionView>,
+    /// The addresses that stand in DNS, or will in a moment; only for a node that tells its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<String>>)]
+    addresses: Option<Vec<std::net::IpAddr>>,
 }
 
 /// What the registry asks of a node.
@@ -75,6 +79,7 @@ pub(super) async fn node_heartbeat(
     Ok(Json(HeartbeatAnswer {
         ack: true,
         next_heartbeat: taken.next_heartbeat_at.as_millis(),
+        addresses: taken.addresses,
         actions: taken.actions.into_iter().map(ActionView::from).collect(),
     }))
 }

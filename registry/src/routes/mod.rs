@@ -1,7 +1,10 @@
 //! The public routes, beneath the service's prefix.
 
+mod acme_dns;
 mod builds;
+mod credentials;
 mod directory;
+mod dyndns;
 mod heartbeat;
 mod register;
 
@@ -24,6 +27,10 @@ pub(crate) fn routes(registry: &Arc<Registry>) -> ServiceRoutes {
         .routes(routes!(directory::stats))
         .routes(routes!(builds::build_list))
         .routes(routes!(builds::build_verify))
+        .routes(routes!(credentials::node_credentials))
+        .routes(routes!(acme_dns::acme_register))
+        .routes(routes!(acme_dns::acme_update))
+        .routes(routes!(dyndns::dyndns_update))
         .with_state(Arc::clone(registry));
     let registry = Arc::clone(registry);
     let readiness: Readiness = Arc::new(move || {

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use imajin_kernel::Problem;
-use imajin_registry_api::NodeAttestation;
+use imajin_registry_api::{NameCredentials, NodeAttestation};
 use imajin_web::{Failure, JsonBody, ProblemDocument, status_of};
 use serde::Serialize;
 use serde_json::Value;
@@ -39,6 +39,9 @@ pub(crate) struct RegisterAnswer {
     /// Present and true when the node was registered before.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     renewed: bool,
+    /// With what the name's records are changed; present once, when the node has got the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials: Option<NameCredentials>,
 }
 
 /// Registers a node, renews its registration, or gives it another name.
@@ -77,6 +80,9 @@ pub(super) async fn node_register(
         subdomain: host_of(&registered.hostname, &registry.context.zone),
         expires_at: registered.expires_at.as_millis(),
         renewed: registered.renewed,
+        credentials: registered
+            .credentials
+            .map(|fresh| registry.credentials_view(&registered.hostname, fresh)),
     };
     Ok((status, Json(answer)))
 }

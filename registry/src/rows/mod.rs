@@ -1,9 +1,11 @@
 //! The rows of the tables, and what they mean.
 
+mod dns;
 mod liveness;
 mod name;
 mod node;
 
+pub(crate) use dns::DnsNameRow;
 pub(crate) use liveness::{LivenessRow, StatusChangeRow};
 pub(crate) use name::NameRow;
 pub(crate) use node::NodeRow;

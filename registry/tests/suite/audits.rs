@@ -26,9 +26,12 @@ pub(crate) async fn findings(world: &World) -> Vec<Finding> {
 async fn lived_in(world: &World) {
     let (alice, bob, carol) = (world.node(), world.node(), world.node());
     world.register(&alice, "alice").await.expect(201);
-    world.register(&bob, "bob").await.expect(201);
     world.beat(&alice).await.expect(200);
+    // One after the other: two who fall silent together would be a suspect network.
+    world.pass(Span::days(3));
+    world.register(&bob, "bob").await.expect(201);
     world.pass(Span::days(38));
+    world.registry.sweep().await.unwrap();
     world.register(&carol, "alice").await.expect(201);
     world.beat(&carol).await.expect(200);
     world.register(&carol, "carol").await.expect(200);

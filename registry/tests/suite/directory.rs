@@ -197,13 +197,17 @@ async fn the_service_describes_itself(world: World) {
     let spec = world.get("/api/spec").await.expect(200).json;
     let paths: BTreeSet<&str> = spec["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     let expected = [
+        "/api/acme-dns/register",
+        "/api/acme-dns/update",
         "/api/builds",
         "/api/builds/verify",
+        "/api/node/credentials",
         "/api/node/heartbeat",
         "/api/node/list",
         "/api/node/lookup/{key}",
         "/api/node/register",
         "/api/stats",
+        "/nic/update",
     ];
     assert_eq!(paths, BTreeSet::from(expected));
     assert!(spec["paths"]["/api/node/list"]["head"].is_object());

@@ -2,7 +2,12 @@
 #![cfg(test)]
 
 mod audits;
+mod clients;
+mod credentials;
 mod directory;
+mod dns;
+mod dns_failures;
+mod dns_sweeps;
 mod heartbeats;
 mod names;
 mod registrations;

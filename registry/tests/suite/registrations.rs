@@ -204,7 +204,7 @@ async fn a_replayed_attestation_is_refused(world: World) {
         world.register_raw(attestation.clone()).await.rejected(401, "replayed");
     }
     // Nobody's calls were used up by that, and a restart forgets nothing.
-    let restarted = crate::world::registry_start(&world.db, &world.env, &world.keyring).await;
+    let restarted = crate::world::registry_start(&world.db, &world.env, &world.keyring, None).await;
     let request = crate::world::json_request("/api/node/register", &json!({"attestation": attestation}));
     let router = crate::world::router(&restarted, &world.env);
     crate::world::answer(router, request).await.rejected(401, "replayed");

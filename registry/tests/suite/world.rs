@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use imajin_did::{Did, Keyring, SecretKey};
 use imajin_kernel::{Code, Env, ManualClock, Problem, Span, Timestamp};
 use imajin_proof::SignedMessage;
-use imajin_registry::{MIGRATIONS, Registry, RegistryConfig, RegistryDeps};
+use imajin_registry::{DnsSettings, MIGRATIONS, Registry, RegistryConfig, RegistryDeps};
 use imajin_store::{Db, Location, Options};
 use imajin_testkit::{Backend, Place, TestDatabase};
 use imajin_web::{CallerKeys, Identities, Limits, PublicBase, SessionView, ShellOptions, Site, shell};
@@ -41,7 +41,7 @@ pub(crate) struct World {
     pub(crate) env: Env,
     pub(crate) keyring: Keyring,
     pub(crate) registry: Arc<Registry>,
-    router: Router,
+    pub(crate) router: Router,
 }
 
 pub(crate) fn location(database: &TestDatabase) -> Location {
@@ -55,13 +55,16 @@ pub(crate) fn open(database: &TestDatabase) -> Db {
     Db::open(location(database), "registry", MIGRATIONS, Options::default()).unwrap()
 }
 
-pub(crate) async fn registry_start(db: &Db, env: &Env, keyring: &Keyring) -> Arc<Registry> {
+pub(crate) async fn registry_start(db: &Db, env: &Env, keyring: &Keyring, dns: Option<DnsSettings>) -> Arc<Registry> {
     let site = Site {
         env: env.clone(),
         public: PublicBase("https://registry.example/".parse().unwrap()),
         identities: Arc::new(Nobody),
     };
-    let config = RegistryConfig { zone: ZONE.to_owned() };
+    let config = RegistryConfig {
+        zone: ZONE.to_owned(),
+        dns,
+    };
     let deps = RegistryDeps {
         site,
         keyring: keyring.clone(),
@@ -83,12 +86,16 @@ pub(crate) fn router(registry: &Arc<Registry>, env: &Env) -> Router {
 
 impl World {
     pub(crate) async fn new(backend: Backend) -> Self {
+        Self::with_dns(backend, None).await
+    }
+
+    pub(crate) async fn with_dns(backend: Backend, dns: Option<DnsSettings>) -> Self {
         let database = TestDatabase::new(backend);
         let db = open(&database);
         let clock = ManualClock::at(START);
         let env = Env::fixed(clock.clone(), 7);
         let keyring = Keyring::generate(&env);
-        let registry = registry_start(&db, &env, &keyring).await;
+        let registry = registry_start(&db, &env, &keyring, dns).await;
         let router = router(&registry, &env);
         Self {
             database,

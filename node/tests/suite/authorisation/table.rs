@@ -258,6 +258,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/events/api/orders/{id}", Session),
     operation("POST", "/events/api/orders/{id}/cancel", Signed),
     operation("GET", "/events/api/tickets/{id}", Session),
+    operation("POST", "/registry/api/acme-dns/register", Proof),
+    operation("POST", "/registry/api/acme-dns/update", Proof),
     operation("GET", "/registry/api/builds", Public),
     operation_with(
         "POST",
@@ -265,10 +267,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Public,
         r#"{"hash":"44575cf5b28512d75644bf54a517dcef304ff809fd511747621b4d64f19aac66"}"#,
     ),
+    operation("POST", "/registry/api/node/credentials", Proof),
     operation("POST", "/registry/api/node/heartbeat", Proof),
     operation("GET", "/registry/api/node/list", Public),
     operation("HEAD", "/registry/api/node/list", Public),
     operation("GET", "/registry/api/node/lookup/{key}", Public),
     operation("POST", "/registry/api/node/register", Proof),
     operation("GET", "/registry/api/stats", Public),
+    operation("GET", "/registry/nic/update", Proof),
 ];
