@@ -91,11 +91,11 @@ fn beside<T: Send, F>(
         // A system that has no thread to give makes it wait.
         let making = std::thread::Builder::new().spawn_scoped(scope, make);
         let written = write();
-        let made = making.map_or_else(
+        let product = making.map_or_else(
             |_no_thread| make(),
             |making| making.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
         );
-        Ok((written?, made))
+        Ok((written?, product))
     })
 }
 
@@ -176,13 +176,13 @@ impl Ledger {
         for _race in 0..RACES_MAX {
             let mut book = Book::load(self, conn, commands)?;
             let answers = evaluate(&mut book)?;
-            let (flushed, made) = if commands.len() < BESIDE_MIN {
+            let (flushed, product) = if commands.len() < BESIDE_MIN {
                 (book.flush(conn)?, make(&answers))
             } else {
                 beside(&|| make(&answers), || book.flush(conn))?
             };
             if flushed {
-                return Ok((answers, made));
+                return Ok((answers, product));
             }
         }
         Err(imajin_store::StoreError::Busy.into())

@@ -80,7 +80,6 @@ fn run(
         keyring.clone(),
         sealer.clone(),
         Env::system(),
-        Env::system(),
     );
     let mut auditor = Auditor {
         keyring: keyring.clone(),
@@ -117,7 +116,7 @@ const STEPS: [Step; 21] = [
     |auditor, conn, _, _| auditor.sale_seals(conn),
     |auditor, conn, _, _| auditor.other_seals(conn),
     |auditor, conn, _, _| imajin_ledger::audit(conn, &auditor.sealer, &mut auditor.findings),
-    |auditor, conn, writer, keys| imajin_store::audit(conn, writer, keys, &mut auditor.findings),
+    |auditor, conn, writer, keys| Ok(imajin_store::audit(conn, writer, keys, &mut auditor.findings).map(drop)?),
     |auditor, conn, _, _| auditor.checkouts_check(conn),
     |auditor, conn, _, _| auditor.messages_check(conn),
     |auditor, conn, _, _| auditor.payments_check(conn),
