@@ -117,9 +117,7 @@ pub(crate) struct LimitsView {
 }
 
 fn decimal(units: i64, asset: Asset) -> String {
-    Money::new(Amount::from_micros(units).unwrap_or(Amount::ZERO), asset)
-        .decimal()
-        .to_string()
+    Money::new(Amount::from_micros(units).unwrap_or(Amount::ZERO), asset).decimal()
 }
 
 impl LimitsView {
