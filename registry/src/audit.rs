@@ -9,9 +9,10 @@ use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 use serde::de::DeserializeOwned;
 
 use crate::SERVICE;
+use crate::audit_directory::directory_audit;
 use crate::document::SignedDocument;
 use crate::domain::register::{NODE_REGISTER, NODE_RENAME, NODE_RENEW, list_text};
-use crate::rows::{DnsNameRow, LivenessRow, NameRow, NodeRow, StatusChangeRow};
+use crate::rows::{BucketRow, DnsNameRow, EntryRow, HeadRow, LivenessRow, NameRow, NodeRow, StatusChangeRow};
 use crate::schema::{dns_names, node_liveness, node_names, node_status_changes, nodes};
 use crate::status::GRACE;
 
@@ -34,6 +35,9 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Result<Vec<F
     LivenessRow::audit(conn, &sealer, &mut findings)?;
     StatusChangeRow::audit(conn, &sealer, &mut findings)?;
     DnsNameRow::audit(conn, &sealer, &mut findings)?;
+    EntryRow::audit(conn, &sealer, &mut findings)?;
+    BucketRow::audit(conn, &sealer, &mut findings)?;
+    HeadRow::audit(conn, &sealer, &mut findings)?;
     // Nothing is written, so it does not matter which clock the log's writer has.
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, Env::system());
     imajin_store::audit(conn, &writer, keys, &mut findings)?;
@@ -41,6 +45,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Result<Vec<F
     if findings.is_empty() {
         nodes_audit(conn, &mut findings)?;
         publications_audit(conn, &mut findings)?;
+        directory_audit(conn, keyring, &mut findings)?;
     }
     Ok(findings)
 }

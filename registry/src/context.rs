@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use imajin_did::Keyring;
 use imajin_kernel::Env;
 use imajin_store::{Sealer, mutation};
 
@@ -9,6 +10,8 @@ pub(crate) struct Context {
     pub(crate) env: Env,
     pub(crate) sealer: Sealer,
     pub(crate) writer: mutation::Writer,
+    /// Signs the directory.
+    pub(crate) keyring: Keyring,
     /// The DNS zone beneath which names are given out.
     pub(crate) zone: Arc<str>,
     pub(crate) dns: DnsFacts,

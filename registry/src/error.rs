@@ -1,5 +1,6 @@
 use imajin_kernel::{Code, Problem, Span, Timestamp};
 use imajin_proof::ProofError;
+use imajin_registry_api::directory::DirectoryError;
 use imajin_store::StoreError;
 
 use crate::SERVICE;
@@ -94,6 +95,12 @@ pub enum RegistryError {
 impl From<diesel::result::Error> for RegistryError {
     fn from(error: diesel::result::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+impl From<DirectoryError> for RegistryError {
+    fn from(error: DirectoryError) -> Self {
+        Self::Fault(error.to_string())
     }
 }
 

@@ -18,6 +18,7 @@
 //! Architecture Invariant: nothing here asks who is logged in, and nothing reads a header to learn who calls.
 
 mod audit;
+mod audit_directory;
 mod context;
 mod dns;
 mod document;

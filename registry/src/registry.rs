@@ -18,7 +18,7 @@ use crate::dns::{Credentials, DnsSettings, Publisher};
 use crate::domain::application::Application;
 use crate::domain::heartbeat::{Acknowledged, Beat};
 use crate::domain::register::Registered;
-use crate::domain::{heartbeat, list, publication, register, sweep};
+use crate::domain::{directory, heartbeat, list, publication, register, sweep};
 use crate::limits::{ATTESTATIONS, CallLimit, GENERATION_LENGTH, HEARTBEATS, UPDATES};
 use crate::{NamesSwept, RegistryError, SERVICE, routes};
 
@@ -87,6 +87,7 @@ impl Registry {
                 env: site.env,
                 sealer,
                 writer,
+                keyring,
                 zone: zone.into(),
                 dns,
             },
@@ -136,6 +137,9 @@ impl Registry {
             tracing::warn!(%problem, "names that are not published could not be looked for");
         }
         loop {
+            if let Err(problem) = self.directory_sign().await {
+                tracing::warn!(%problem, "the directory could not be signed");
+            }
             if let Err(problem) = self.dns_drive().await {
                 tracing::warn!(%problem, "names that are due could not be looked for");
             }
@@ -144,6 +148,30 @@ impl Registry {
                 () = self.wake.notified() => {}
                 () = tokio::time::sleep(PUBLISH_EVERY) => {}
             }
+        }
+    }
+
+    /// Signs the directory anew when something in it has changed; returns how many entries did. The background task
+    /// calls it.
+    ///
+    /// # Errors
+    /// When the database does not answer, or another process has signed in this moment.
+    pub async fn directory_sign(&self) -> Result<usize, Problem> {
+        self.directory_step(directory::missing_note).await?;
+        self.directory_step(directory::head_sign).await
+    }
+
+    async fn directory_step(
+        &self,
+        step: fn(&mut Conn, &Context) -> Result<usize, RegistryError>,
+    ) -> Result<usize, Problem> {
+        let mut total = 0_usize;
+        loop {
+            let changed = self.write(step).await?;
+            if changed == 0 {
+                return Ok(total);
+            }
+            total = total.saturating_add(changed);
         }
     }
 

@@ -79,6 +79,37 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    directory_entries (node_did) {
+        node_did -> Text,
+        bucket -> BigInt,
+        entry -> Nullable<Text>,
+        digest -> Binary,
+        seq -> BigInt,
+        is_changed -> Bool,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    directory_buckets (bucket) {
+        bucket -> BigInt,
+        digest -> Binary,
+        nodes -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    directory_heads (seq) {
+        seq -> BigInt,
+        head -> Text,
+        signed_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::joinable!(directory_entries -> nodes (node_did));
 diesel::joinable!(dns_names -> nodes (node_did));
 diesel::joinable!(node_liveness -> nodes (node_did));
-diesel::allow_tables_to_appear_in_same_query!(nodes, node_liveness, node_names, dns_names);
+diesel::allow_tables_to_appear_in_same_query!(nodes, node_liveness, node_names, dns_names, directory_entries);

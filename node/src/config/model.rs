@@ -122,6 +122,8 @@ pub struct Config {
     pub fees: FeesConfig,
     /// Payment rails.
     pub rails: RailsSettings,
+    /// The brokers whose visas pay here.
+    pub brokers: BrokersSettings,
     /// Reservations.
     pub events: EventsConfig,
     /// The library of manifests.
@@ -215,6 +217,14 @@ pub struct FeesConfig {
     pub preset: String,
 }
 
+/// The brokers whose visas pay here.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokersSettings {
+    /// Their addresses, exactly as their visas name them: `https://broker.example/broker`.
+    pub trusted: Vec<Url>,
+}
+
 /// Reservations.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -289,6 +299,9 @@ api_url = "https://api.stripe.com"
 [rails.solana]
 price_microlamports = 10000
 payout_limits = {}
+
+[brokers]
+trusted = []
 
 [events]
 hold_seconds = 900

@@ -56,7 +56,7 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 19] = [
+const TOP_LEVEL_KEYS: [&str; 20] = [
     "listen",
     "public_url",
     "node_name",
@@ -72,6 +72,7 @@ const TOP_LEVEL_KEYS: [&str; 19] = [
     "oidc",
     "fees",
     "rails",
+    "brokers",
     "events",
     "publisher",
     "registry",
@@ -94,7 +95,8 @@ pub fn load(data_dir: &Path, overrides: &Overrides) -> Result<Loaded, ConfigErro
                 .try_parsing(true)
                 .source(Some(variables()))
                 .list_separator(",")
-                .with_list_parse_key("services"),
+                .with_list_parse_key("services")
+                .with_list_parse_key("brokers.trusted"),
         );
     for (key, value) in &overrides.0 {
         builder = builder.set_override(key, value.clone())?;

@@ -8,7 +8,7 @@ use imajin_events::{Events, EventsConfig, EventsDeps};
 use imajin_events_api::EventsClient;
 use imajin_fair::plan::FeeSchedule;
 use imajin_kernel::{Env, Problem, Span};
-use imajin_pay::{Pay, PayConfig, PayDeps};
+use imajin_pay::{BrokersConfig, Pay, PayConfig, PayDeps};
 use imajin_pay_api::{PayClient, SellerClient};
 use imajin_profile::Profile;
 use imajin_profile_api::ProfileClient;
@@ -339,6 +339,11 @@ impl Common<'_> {
             config: PayConfig {
                 fees,
                 rails,
+                brokers: BrokersConfig {
+                    trusted: self.config.brokers.trusted.clone(),
+                    reach: reach(self.config),
+                    test_money: self.config.dev,
+                },
                 node_name: self.config.node_name.clone(),
                 ..PayConfig::default()
             },

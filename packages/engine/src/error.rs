@@ -47,9 +47,18 @@ pub enum EngineError {
     /// A document is not what it was when it was indexed.
     #[error("a document has changed since it was read; ask again in a moment")]
     Stale,
-    /// The documents cannot be read.
-    #[error("the documents cannot be read right now; ask again in a moment")]
+    /// The documents or the engine cannot be reached.
+    #[error("the documents or the engine cannot be reached right now; ask again in a moment")]
     Unavailable,
+    /// The engine's endpoint does not take the key, the model or the address.
+    #[error("the engine refuses the question: its owner has to look at the address, the key and the model")]
+    Refused,
+    /// The engine took too long.
+    #[error("the engine did not answer in time; ask again, or something shorter")]
+    TimedOut,
+    /// What the engine sent is no complete answer.
+    #[error("the engine sent no complete answer; ask again in a moment")]
+    BadAnswer,
     /// Nobody listens any more.
     #[error("whoever asked has gone")]
     AskerGone,
@@ -61,8 +70,8 @@ impl EngineError {
         match self {
             Self::QuestionTooLong => Code::BodyTooLarge,
             Self::NothingFound => Code::NotFound,
-            Self::Stale | Self::Unavailable => Code::Unavailable,
-            Self::AskerGone => Code::Timeout,
+            Self::Stale | Self::Unavailable | Self::Refused | Self::BadAnswer => Code::Unavailable,
+            Self::TimedOut | Self::AskerGone => Code::Timeout,
         }
     }
 }

@@ -13,6 +13,7 @@ mod consent;
 mod containers;
 mod did;
 mod document;
+mod imagxp_claim;
 mod jwt;
 mod key_log;
 mod manifest;
@@ -36,7 +37,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 22] = [
+pub const TARGETS: [Target; 23] = [
     Target {
         name: "consent",
         run: consent::run,
@@ -51,6 +52,11 @@ pub const TARGETS: [Target; 22] = [
         name: "document",
         run: document::run,
         seeds: document::seeds,
+    },
+    Target {
+        name: "imagxp_claim",
+        run: imagxp_claim::run,
+        seeds: imagxp_claim::seeds,
     },
     Target {
         name: "jwt",

@@ -111,6 +111,6 @@ macro_rules! smoke {
 }
 
 smoke!(
-    consent did document jwt key_log manifest mjn passages signature_headers signed_message
+    consent did document imagxp_claim jwt key_log manifest mjn passages signature_headers signed_message
     work_flac work_html work_jpeg work_mp3 work_mp4 work_ogg work_pdf work_png work_svg work_text work_webp work_zip
 );

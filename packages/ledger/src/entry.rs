@@ -43,11 +43,17 @@ pub enum EntryKind {
     Repayment,
     /// A share that its payee received at the rail itself, with the payment.
     Direct,
+    /// Shares of what a broker has promised and not paid yet: they wait.
+    Pledge,
+    /// What a broker had promised is as good as paid, or never will be: the shares wait no longer.
+    Collection,
+    /// A broker does not pay what it has promised: the split goes back.
+    Unpaid,
 }
 
 impl EntryKind {
     /// All kinds.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Payment,
         Self::Hold,
         Self::Settlement,
@@ -63,6 +69,9 @@ impl EntryKind {
         Self::Payout,
         Self::Repayment,
         Self::Direct,
+        Self::Pledge,
+        Self::Collection,
+        Self::Unpaid,
     ];
 
     /// The text in the database and on the wire.
@@ -83,6 +92,9 @@ impl EntryKind {
             Self::Payout => "payout",
             Self::Repayment => "repayment",
             Self::Direct => "direct",
+            Self::Pledge => "pledge",
+            Self::Collection => "collection",
+            Self::Unpaid => "unpaid",
         }
     }
 }

@@ -175,6 +175,20 @@ pub fn verify<K: TokenKind>(
     read(text, &check, iss, aud, now)
 }
 
+/// Who a token says that it is from. It proves nothing: it tells whose keys to look for.
+///
+/// # Errors
+/// [`TokenError::Malformed`] when it says nothing.
+pub fn issuer_claimed(text: &str) -> Result<String, TokenError> {
+    #[derive(Deserialize)]
+    struct Claimed {
+        iss: String,
+    }
+    let payload = decode(Parts::split(text)?.payload)?;
+    let claimed: Claimed = serde_json::from_slice(&payload).or(Err(TokenError::Malformed))?;
+    Ok(claimed.iss)
+}
+
 /// Checks one signature: the `kid` and the `alg` of the header, the signed bytes, the signature.
 pub(crate) type SignatureCheck<'a> = dyn Fn(&str, &str, &[u8], &[u8]) -> Result<(), TokenError> + 'a;
 

@@ -20,7 +20,7 @@ const HEADING: &str = "\
 const TESTS_ONLY: [&str; 2] = ["imajin-testkit", "imajin-tidy"];
 
 /// Crates that compute and do nothing else: the same input gives the same output.
-const PURE: [&str; 7] = [
+const PURE: [&str; 8] = [
     "imajin-kernel",
     "imajin-did",
     "imajin-proof",
@@ -28,6 +28,7 @@ const PURE: [&str; 7] = [
     "imajin-fair",
     "imajin-key-log",
     "imajin-consent",
+    "imajin-imagxp",
 ];
 
 /// Libraries that reach the world outside the process.

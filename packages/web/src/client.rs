@@ -15,7 +15,7 @@ const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// An HTTP client for addresses that the operator or the person at the command line named: no redirects, no proxy,
 /// bounded time and size. Not for addresses that come from a stranger.
 #[derive(Clone)]
-pub struct HttpClient(reqwest::Client);
+pub struct HttpClient(pub(crate) reqwest::Client);
 
 /// An answer, read to its end.
 #[derive(Debug, Clone)]
@@ -148,7 +148,7 @@ impl HttpClient {
     }
 }
 
-fn away(origin: &str, error: &reqwest::Error) -> Problem {
+pub(crate) fn away(origin: &str, error: &reqwest::Error) -> Problem {
     tracing::debug!(%error, "an outgoing request failed");
     if certificate_refused(error) {
         let detail = format!("The certificate of {origin} is not one that this machine trusts.");

@@ -4,10 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use imajin_kernel::Problem;
+use imajin_proof::http_sig::SignedRequest;
+use reqwest::RequestBuilder;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 use url::{Host, Url};
@@ -67,9 +69,9 @@ pub enum GuardError {
 /// size and number.
 #[derive(Clone)]
 pub struct GuardedClient {
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
     reach: Reach,
-    permits: Arc<Semaphore>,
+    pub(crate) permits: Arc<Semaphore>,
 }
 
 /// An answer of a stranger.
@@ -123,22 +125,37 @@ impl GuardedClient {
     /// [`GuardError`]; the cause is in the log, because the answer to a stranger must not describe our network.
     pub async fn get(&self, url: Url, accept: &'static str, bytes_max: usize) -> Result<GuardedAnswer, GuardError> {
         self.url_check(&url)?;
-        let Ok(_permit) = self.permits.try_acquire() else {
-            tracing::warn!("too many requests to strangers' addresses at once");
-            return Err(GuardError::Away);
-        };
-        let away = |error: reqwest::Error| {
-            tracing::debug!(%error, "a stranger's address gave no answer");
-            if refused_by_guard(&error) {
-                GuardError::Refused
-            } else {
-                GuardError::Away
-            }
-        };
         let request = self
             .http
             .get(url)
             .header(header::ACCEPT, HeaderValue::from_static(accept));
+        self.send(request, bytes_max).await
+    }
+
+    /// Sends a signed request with a body of JSON, or without a body, and reads an answer of at most `bytes_max` bytes.
+    ///
+    /// # Errors
+    /// As [`GuardedClient::get`].
+    pub async fn send_signed(&self, signed: &SignedRequest, bytes_max: usize) -> Result<GuardedAnswer, GuardError> {
+        let url = Url::parse(&signed.target_uri).or(Err(GuardError::Refused))?;
+        self.url_check(&url)?;
+        let method = Method::from_bytes(signed.method.as_bytes()).or(Err(GuardError::Refused))?;
+        let mut request = self.http.request(method, url);
+        for (name, value) in signed.headers() {
+            request = request.header(name, value);
+        }
+        if !signed.body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        self.send(request.body(signed.body.clone()), bytes_max).await
+    }
+
+    async fn send(&self, request: RequestBuilder, bytes_max: usize) -> Result<GuardedAnswer, GuardError> {
+        let Ok(_permit) = self.permits.try_acquire() else {
+            tracing::warn!("too many requests to strangers' addresses at once");
+            return Err(GuardError::Away);
+        };
+        let away = |error: reqwest::Error| away(&error);
         let response = request.send().await.map_err(away)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut stream = response.bytes_stream();
@@ -158,7 +175,7 @@ impl GuardedClient {
     }
 
     /// Addresses written as numbers do not pass through the look-up of names.
-    fn url_check(&self, url: &Url) -> Result<(), GuardError> {
+    pub(crate) fn url_check(&self, url: &Url) -> Result<(), GuardError> {
         let is_allowed = match (self.reach, url.scheme(), url.host()) {
             (_, "https", Some(Host::Domain(_))) | (Reach::Development, "https", Some(_)) => true,
             (Reach::Development, "http", Some(_)) => is_this_machine(url),
@@ -200,6 +217,16 @@ impl Resolve for GuardedNames {
             let addresses: Addrs = Box::new(allowed.into_iter().collect::<Vec<SocketAddr>>().into_iter());
             Ok(addresses)
         })
+    }
+}
+
+/// Why there was no answer; the cause goes to the log.
+pub(crate) fn away(error: &reqwest::Error) -> GuardError {
+    tracing::debug!(%error, "a stranger's address gave no answer");
+    if refused_by_guard(error) {
+        GuardError::Refused
+    } else {
+        GuardError::Away
     }
 }
 

@@ -27,6 +27,7 @@ mod service;
 mod signed;
 mod signers;
 mod site;
+mod streaming;
 mod trust;
 
 /// What the expansion of [`service_api!`] refers to.
@@ -57,3 +58,4 @@ pub use service::{Readiness, ServiceRoutes};
 pub use signed::{Asker, SignedBytes};
 pub use signers::{SignerAsked, SignerError, SignerKeys};
 pub use site::{CallerKeys, Custody, Identities, PublicBase, RowProof, SessionView, Site, Tier, Verified};
+pub use streaming::StreamedResponse;

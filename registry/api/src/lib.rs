@@ -1,6 +1,7 @@
 //! What the other services may ask of the registry, and the documents that nodes send to it.
 
 mod attestation;
+pub mod directory;
 mod registration;
 
 use imajin_did::Did;

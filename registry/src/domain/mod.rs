@@ -3,6 +3,7 @@
 pub(crate) mod application;
 pub(crate) mod builds;
 pub(crate) mod credentials;
+pub(crate) mod directory;
 pub(crate) mod heartbeat;
 pub(crate) mod list;
 mod locks;

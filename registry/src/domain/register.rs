@@ -5,6 +5,7 @@ use imajin_store::mutation::{self, Mutation, Proof};
 use imajin_store::{Conn, SealedRow};
 
 use super::application::Application;
+use super::directory;
 use super::locks::{liveness_lock, node_lock};
 use super::naming::{name_claim, name_leave, names_count_check};
 use super::publication;
@@ -73,6 +74,7 @@ pub(crate) fn node_register(
         name_leave(conn, context, before)?;
         names_count_check(conn, context, &row.node_did, &row.hostname)?;
     }
+    directory::entry_change(conn, context, &row.node_did)?;
     let credentials = names_publish(conn, context, &row, left, fresh)?;
     let renewed = known.as_ref().is_some_and(|before| before.expires_at.plus(GRACE) > now);
     liveness_note(conn, context, known.as_ref(), &row, renewed)?;
@@ -264,11 +266,12 @@ mod tests {
         let env = Env::fixed(clock.clone(), 3);
         let keyring = Keyring::generate(&env);
         let sealer = Sealer::for_service(&keyring, SERVICE);
-        let writer = mutation::Writer::new(SERVICE, keyring, sealer.clone(), env.clone());
+        let writer = mutation::Writer::new(SERVICE, keyring.clone(), sealer.clone(), env.clone());
         let context = Context {
             env: env.clone(),
             sealer,
             writer,
+            keyring,
             zone: "nodes.example".into(),
             dns: crate::context::DnsFacts {
                 is_served: false,

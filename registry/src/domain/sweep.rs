@@ -6,6 +6,7 @@ use imajin_did::Did;
 use imajin_kernel::{Span, Timestamp};
 use imajin_store::{Conn, SealedRow};
 
+use super::directory;
 use super::locks::{liveness_lock, node_lock};
 use super::publication;
 use crate::RegistryError;
@@ -87,6 +88,7 @@ pub(crate) fn names_withdraw(conn: &mut Conn, context: &Context, are_gone: bool)
             continue;
         }
         publication::name_withdraw(conn, context, did, name)?;
+        directory::entry_change(conn, context, did)?;
         publication::publish_enqueue(conn, context, did, vec![name.clone()])?;
     }
     Ok(NamesSwept::Withdrawn(due.len()))

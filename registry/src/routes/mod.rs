@@ -7,6 +7,7 @@ mod directory;
 mod dyndns;
 mod heartbeat;
 mod register;
+mod signed_directory;
 
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub(crate) fn routes(registry: &Arc<Registry>) -> ServiceRoutes {
         .routes(routes!(directory::node_lookup))
         .routes(routes!(directory::node_list, directory::node_list_head))
         .routes(routes!(directory::stats))
+        .routes(routes!(signed_directory::directory))
+        .routes(routes!(signed_directory::directory_head))
         .routes(routes!(builds::build_list))
         .routes(routes!(builds::build_verify))
         .routes(routes!(credentials::node_credentials))

@@ -1,10 +1,12 @@
 //! The rows of the tables, and what they mean.
 
+mod directory;
 mod dns;
 mod liveness;
 mod name;
 mod node;
 
+pub(crate) use directory::{BucketRow, EntryRow, HeadRow};
 pub(crate) use dns::DnsNameRow;
 pub(crate) use liveness::{LivenessRow, StatusChangeRow};
 pub(crate) use name::NameRow;

@@ -32,12 +32,14 @@ async fn lived_in(world: &World) {
     world.register(&bob, "bob").await.expect(201);
     world.pass(Span::days(38));
     world.registry.sweep().await.unwrap();
+    world.registry.directory_sign().await.unwrap();
     world.register(&carol, "alice").await.expect(201);
     world.beat(&carol).await.expect(200);
     world.register(&carol, "carol").await.expect(200);
     world.pass(Span::days(4));
     world.registry.sweep().await.unwrap();
     world.beat(&carol).await.expect(200);
+    world.registry.directory_sign().await.unwrap();
 }
 
 async fn an_untouched_database_has_no_findings(world: World) {

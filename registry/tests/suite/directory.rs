@@ -201,6 +201,8 @@ async fn the_service_describes_itself(world: World) {
         "/api/acme-dns/update",
         "/api/builds",
         "/api/builds/verify",
+        "/api/directory",
+        "/api/directory/heads/{seq}",
         "/api/node/credentials",
         "/api/node/heartbeat",
         "/api/node/list",

@@ -12,6 +12,7 @@ mod heartbeats;
 mod names;
 mod registrations;
 mod remote;
+mod signed_directory;
 mod statuses;
 mod vectors;
 mod world;

@@ -5,7 +5,7 @@ use imajin_did::Did;
 use imajin_fair::plan::FeeSchedule;
 use imajin_kernel::{Problem, Span};
 
-use crate::RailsConfig;
+use crate::{BrokersConfig, RailsConfig};
 
 /// How pay behaves. The defaults are what a node runs with.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct PayConfig {
     pub protocol: Option<Did>,
     /// The rails.
     pub rails: RailsConfig,
+    /// The brokers whose promises count.
+    pub brokers: BrokersConfig,
     /// How often the background tasks look for what nobody woke them for.
     pub sweep_every: Span,
     /// What the payment page calls the node; its host name while empty.
@@ -41,6 +43,7 @@ impl Default for PayConfig {
             fees: FeeSchedule::none(),
             protocol: None,
             rails: RailsConfig::default(),
+            brokers: BrokersConfig::default(),
             sweep_every: Span::seconds(1),
             node_name: String::new(),
             interrupt: Interrupt::default(),
@@ -65,10 +68,12 @@ pub enum Step {
     RefundBooked,
     /// The rail has answered; its reference is not noted.
     RefundAnswered,
+    /// A broker has answered; nothing of it is booked.
+    RedemptionAnswered,
 }
 
 impl Step {
-    /// All steps.
+    /// All steps of a payment through a rail.
     pub const ALL: [Self; 7] = [
         Self::MessageStored,
         Self::MessageProcessed,

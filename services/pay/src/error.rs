@@ -78,6 +78,9 @@ pub enum PayError {
         /// The currency.
         asset: String,
     },
+    /// A visa does not pay for it.
+    #[error("This visa cannot be used: {0}")]
+    Visa(String),
     /// Another service refused.
     #[error(transparent)]
     Problem(#[from] Problem),
@@ -120,6 +123,7 @@ impl PayError {
             Self::Invalid { .. } | Self::PriceNamed { .. } | Self::IdempotencyKeyMissing => Code::InvalidRequest,
             Self::IdempotencyMismatch => Code::IdempotencyMismatch,
             Self::IdempotencyInFlight => Code::IdempotencyInFlight,
+            Self::Visa(_) => Code::PaymentFailed,
             Self::NotFound(_) => Code::NotFound,
             Self::Forbidden(_) => Code::Forbidden,
             Self::State { .. } | Self::NoRail { .. } => Code::Conflict,
@@ -149,6 +153,9 @@ impl From<PayError> for Problem {
             PayError::IdempotencyKeyMissing => problem.hint("Send a random key, and the same one when you try again."),
             PayError::IdempotencyMismatch => problem.hint("Use a new key for a new request."),
             PayError::IdempotencyInFlight => problem.hint("Wait a moment and repeat it.").retry_after_seconds(1),
+            PayError::Visa(_) => {
+                problem.hint("Ask a broker that this node trusts for a visa for it: GET /pay/api/brokers.")
+            }
             PayError::NoRail { .. } => problem.hint("Ask the node's operator which currencies it takes."),
             _ => problem,
         }

@@ -10,6 +10,7 @@
 
 mod api;
 mod audit;
+mod brokers;
 mod config;
 mod context;
 mod csv;
@@ -30,12 +31,14 @@ mod service;
 mod settler;
 mod shares;
 mod solana;
+mod visas;
 mod wallet_calls;
 mod worker;
 
 use imajin_store::{Migrations, embed_migrations};
 
 pub use audit::{PaidGoods, audit, audit_until, audit_with_keys, paid_goods_list};
+pub use brokers::BrokersConfig;
 pub use config::{Interrupt, PayConfig, Step};
 pub use error::PayError;
 pub use imajin_rails::{PayoutLimit, RailSetupError, SolanaConfig, StripeConfig};

@@ -1,3 +1,7 @@
+mod peers;
+
+pub(crate) use peers::{pledges, visa_captures, visas};
+
 diesel::table! {
     checkouts (id) {
         id -> Text,
@@ -356,3 +360,4 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(receipts, receipt_parties);
 diesel::allow_tables_to_appear_in_same_query!(refunds, receipt_parties);
 diesel::allow_tables_to_appear_in_same_query!(payouts, payout_parts);
+diesel::allow_tables_to_appear_in_same_query!(held_shares, visa_captures);

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use utoipa::ToSchema;
 
+use crate::brokers::Brokers;
 use crate::context::Context;
 use crate::domain::solana::RecordKeeper;
 use crate::domain::{self, message};
@@ -52,6 +53,7 @@ pub struct Pay {
     pub(crate) sandbox: Arc<SandboxRail>,
     pub(crate) solana: Option<Arc<dyn SolanaDesk>>,
     pub(crate) wallets: WalletCalls,
+    pub(crate) brokers: Brokers,
     pub(crate) settler: Settler,
     /// Messages that could not be processed yet.
     pub(crate) later: Later,
@@ -107,6 +109,7 @@ impl Pay {
         };
         let rails = Rails::new(&config.rails, sandbox.clone(), solana.clone(), &env);
         let rails = rails.map_err(|error| Problem::invalid(format!("{error}.")))?.with(more);
+        let brokers = Brokers::new(&config.brokers, &env, &keyring, &site.public.0)?;
         let config = Arc::new(config);
         let splits = Arc::default();
         let context = Context {
@@ -130,6 +133,7 @@ impl Pay {
             solana,
             settler,
             wallets: WalletCalls::default(),
+            brokers,
             later: Later::default(),
             wake,
             ended,

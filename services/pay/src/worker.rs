@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use imajin_kernel::id::{CheckoutId, OutboxId};
 use imajin_kernel::{Code, Problem};
 use imajin_ledger::{checkpoint_sign, tree_sign};
@@ -19,6 +20,7 @@ use crate::domain::payout::RAIL_TRANSFER;
 use crate::domain::refund::{RAIL_REFUND, checkout_refund};
 use crate::domain::sale_refund::GOODS_RETURN;
 use crate::domain::settle_prepare::SettleWish;
+use crate::domain::visa::VISA_REDEEM;
 use crate::domain::{checkout, checkout_find, holds};
 use crate::rows::CheckoutRow;
 use crate::{Pay, PayError, Step};
@@ -115,10 +117,18 @@ impl Pay {
             if due.is_empty() {
                 return Ok(seen.len());
             }
-            futures::stream::iter(due)
-                .for_each_concurrent(CONCURRENT, |item| self.item_handle(item))
-                .await;
+            let (redeem, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|item| item.topic == VISA_REDEEM);
+            // A broker that is slow holds no delivery up.
+            let others: BoxFuture<'_, ()> = Box::pin(self.items_handle(due));
+            let redeemed: BoxFuture<'_, ()> = Box::pin(self.visas_redeem(redeem));
+            futures::future::join(others, redeemed).await;
         }
+    }
+
+    async fn items_handle(&self, items: Vec<OutboxRow>) {
+        futures::stream::iter(items)
+            .for_each_concurrent(CONCURRENT, |item| self.item_handle(item))
+            .await;
     }
 
     async fn messages_process(&self) -> Result<(), Problem> {
@@ -167,6 +177,11 @@ impl Pay {
                 problem.detail
             }
         };
+        self.item_put_back(&item, reason).await;
+    }
+
+    /// Puts an item back to later.
+    pub(crate) async fn item_put_back(&self, item: &OutboxRow, reason: String) {
         let id = item.id;
         let retried =
             self.write(move |conn, context| Ok(outbox::retry(conn, &context.sealer, &id, context.now(), &reason)?));

@@ -1,9 +1,11 @@
 //! The public behaviour of `imajin-engine`.
 #![cfg(test)]
 
+mod chat;
 mod embedded;
 mod extraction;
 mod index;
+mod openai;
 mod quoting;
 
 use imajin_engine::{Document, DocumentId, MediaType};

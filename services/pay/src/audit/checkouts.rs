@@ -8,7 +8,7 @@ use imajin_pay_api::CheckoutState;
 use imajin_store::{Conn, SealedRow, StoreError, mutation, outbox};
 
 use super::{Auditor, PAGE, from_ledger};
-use crate::domain::balance::{BALANCE, paid_key, returned_key};
+use crate::domain::balance::{is_paid_here, paid_key, returned_key};
 use crate::domain::checkout::{CHECKOUT_OPEN, CheckoutOpened};
 use crate::domain::free::FREE;
 use crate::domain::message::DELIVER;
@@ -83,7 +83,7 @@ impl Auditor {
                 if receipt != 1 {
                     self.find(CheckoutRow::TABLE, &id, "it is settled, and has no receipt");
                 }
-                let has_message = row.rail != BALANCE && row.rail != FREE;
+                let has_message = !is_paid_here(&row.rail) && row.rail != FREE;
                 if has_message && message.as_deref() != Some(MessageResult::Booked.as_str()) {
                     self.find(CheckoutRow::TABLE, &id, "it is settled without a payment");
                 }
@@ -102,13 +102,13 @@ impl Auditor {
         Ok(())
     }
 
-    /// What was paid from a balance was set aside there, and went back if the goods could not be had.
+    /// What was paid from a balance, or with a visa, was set aside there, and went back if the goods could not be had.
     fn balance_check(&mut self, conn: &mut Conn, row: &CheckoutRow, state: CheckoutState) -> Result<(), StoreError> {
-        if row.rail != BALANCE {
+        if !is_paid_here(&row.rail) {
             return Ok(());
         }
         let id = row.id.to_string();
-        let entry = from_ledger(entry_find(conn, &self.sealer, &paid_key(row.id)))?;
+        let entry = from_ledger(entry_find(conn, &self.sealer, &paid_key(&row.rail, row.id)))?;
         let held = entry.map(|entry| {
             let units = entry
                 .legs

@@ -14,6 +14,7 @@ mod refunds;
 mod shares;
 mod solana;
 mod sums;
+mod visas;
 
 use std::collections::BTreeMap;
 
@@ -29,9 +30,9 @@ pub use goods::{PaidGoods, paid_goods_list};
 
 use crate::domain::distribute::FlowKey;
 use crate::rows::{
-    AddressRow, CheckoutRow, ContractRow, DifferenceRow, DisputeRow, FactRow, FeesRow, FlowRow, MessageRow, PartRow,
-    PayeeRow, PaymentRow, PayoutRow, ReceiptRow, RecordRow, RefundRow, ReversalRow, RoundRow, SalesDayRow, SalesRow,
-    ShareRow, SplitRow, SumRow, WalletRow,
+    AddressRow, CaptureRow, CheckoutRow, ContractRow, DifferenceRow, DisputeRow, FactRow, FeesRow, FlowRow, MessageRow,
+    PartRow, PayeeRow, PaymentRow, PayoutRow, PledgeRow, ReceiptRow, RecordRow, RefundRow, ReversalRow, RoundRow,
+    SalesDayRow, SalesRow, ShareRow, SplitRow, SumRow, VisaRow, WalletRow,
 };
 use crate::{PayConfig, SERVICE};
 
@@ -112,12 +113,13 @@ fn run(
 type Step = fn(&mut Auditor, &mut Conn, &Writer, Keys<'_>) -> Result<(), StoreError>;
 
 /// What is cheap first: the seals. Some of the later steps count on what the earlier ones have gathered.
-const STEPS: [Step; 21] = [
+const STEPS: [Step; 22] = [
     |auditor, conn, _, _| auditor.sale_seals(conn),
     |auditor, conn, _, _| auditor.other_seals(conn),
     |auditor, conn, _, _| imajin_ledger::audit(conn, &auditor.sealer, &mut auditor.findings),
     |auditor, conn, writer, keys| Ok(imajin_store::audit(conn, writer, keys, &mut auditor.findings).map(drop)?),
     |auditor, conn, _, _| auditor.checkouts_check(conn),
+    |auditor, conn, _, _| auditor.visas_check(conn),
     |auditor, conn, _, _| auditor.messages_check(conn),
     |auditor, conn, _, _| auditor.payments_check(conn),
     |auditor, conn, _, _| auditor.disputes_check(conn),
@@ -191,7 +193,10 @@ impl Auditor {
         FactRow::audit(conn, &self.sealer, &mut self.findings)?;
         SumRow::audit(conn, &self.sealer, &mut self.findings)?;
         RoundRow::audit(conn, &self.sealer, &mut self.findings)?;
-        Ok(DifferenceRow::audit(conn, &self.sealer, &mut self.findings)?)
+        DifferenceRow::audit(conn, &self.sealer, &mut self.findings)?;
+        VisaRow::audit(conn, &self.sealer, &mut self.findings)?;
+        CaptureRow::audit(conn, &self.sealer, &mut self.findings)?;
+        Ok(PledgeRow::audit(conn, &self.sealer, &mut self.findings)?)
     }
 
     fn find(&mut self, table: &str, row: impl Into<String>, problem: impl Into<String>) {

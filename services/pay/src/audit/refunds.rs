@@ -14,8 +14,8 @@ use super::{Auditor, PAGE, from_ledger};
 use crate::domain::credit_note::{CREDIT_NOTE_KIND, note_lines};
 use crate::domain::sale::{Line, held_back};
 use crate::refunds::REFUND_REQUEST;
-use crate::rows::{DisputeRow, ReceiptRow, RefundRow, RefundState, Reversal, ReversalRow};
-use crate::schema::{disputes, receipts, refunds, reversals};
+use crate::rows::{CaptureState, DisputeRow, ReceiptRow, RefundRow, RefundState, Reversal, ReversalRow};
+use crate::schema::{disputes, receipts, refunds, reversals, visa_captures};
 
 impl Auditor {
     /// The reversals of a checkout, in the order in which they were booked; a damaged one is a finding already.
@@ -77,10 +77,10 @@ impl Auditor {
             return Ok(());
         };
         let entry = from_ledger(entry_find(conn, &self.sealer, &row.key))?;
-        let kind = if row.key.starts_with("dispute/") {
-            EntryKind::Dispute
-        } else {
-            EntryKind::Refund
+        let kind = match row.key.split_once('/') {
+            Some(("dispute", _)) => EntryKind::Dispute,
+            Some(("unpaid", _)) => EntryKind::Unpaid,
+            _ => EntryKind::Refund,
         };
         if kind == EntryKind::Refund {
             self.refund_entries = self.refund_entries.saturating_add(1);
@@ -120,6 +120,14 @@ impl Auditor {
             let id = rest.strip_suffix("/back").unwrap_or(rest);
             let refund: i64 = refunds::table.filter(refunds::id.eq(id)).count().get_result(conn)?;
             return Ok(refund == 1);
+        }
+        if kind == "unpaid" {
+            let captures: i64 = visa_captures::table
+                .find(rest)
+                .filter(visa_captures::state.eq(CaptureState::Unpaid.as_str()))
+                .count()
+                .get_result(conn)?;
+            return Ok(captures == 1);
         }
         let rows: Vec<(String, String)> = disputes::table
             .select((disputes::rail, disputes::reference))

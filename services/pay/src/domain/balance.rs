@@ -1,7 +1,7 @@
 //! Paying from a balance: the open checkout is the quote, and the money is set aside until the goods are handed over.
 
 use imajin_did::Did;
-use imajin_kernel::id::CheckoutId;
+use imajin_kernel::id::{CheckoutId, HoldId, ReceiptId};
 use imajin_kernel::{Code, Problem};
 use imajin_ledger::{AccountKey, Command, Hold, HoldPlace, HoldRelease, Owner, Purpose, Refusal, Release};
 use imajin_money::Money;
@@ -12,6 +12,7 @@ use imajin_store::{Conn, SealedRow};
 use super::checkout_lock;
 use super::holds::MoneyRequest;
 use super::message::DELIVER;
+use super::visa::{VISA, visa_free};
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::CheckoutRow;
@@ -21,9 +22,14 @@ pub(crate) const BALANCE: &str = "balance";
 /// The action in the mutation log.
 pub(crate) const QUOTE_SETTLE: &str = "quote.settle";
 
-/// The ledger's key of the money that was set aside.
-pub(crate) fn paid_key(id: CheckoutId) -> String {
-    format!("balance/{id}")
+/// The ledger's key of the money that was set aside, by what has paid.
+pub(crate) fn paid_key(means: &str, id: CheckoutId) -> String {
+    format!("{means}/{id}")
+}
+
+/// Whether a checkout is paid at this node itself, and not at a rail.
+pub(crate) fn is_paid_here(rail: &str) -> bool {
+    rail == BALANCE || rail == VISA
 }
 
 /// The ledger's key of the money that came back.
@@ -47,22 +53,15 @@ pub(crate) fn balance_pay(
     request: &MoneyRequest,
     id: CheckoutId,
 ) -> Result<Spent, PayError> {
-    let owner = request.verified.did();
-    if let Some(body) = request.key.replayed(conn, context, owner)? {
-        context.nonce_spend(conn, &request.verified)?;
-        let known = std::str::from_utf8(&body).ok().and_then(|text| text.parse().ok());
-        let row = known.map(|id| checkout_lock(conn, context, id)).transpose()?.flatten();
-        return Ok(Spent {
-            row: row.ok_or(PayError::NotFound("quote"))?,
-            item: None,
-            replayed: true,
-        });
+    if let Some(spent) = replayed(conn, context, request)? {
+        return Ok(spent);
     }
+    let owner = request.verified.did();
     let mut row = quote_lock(conn, context, owner, id)?;
     let price = row.price()?;
     let place = HoldPlace {
         id: context.env.new_id(),
-        key: paid_key(id),
+        key: paid_key(BALANCE, id),
         source: AccountKey::of(owner, price.asset, Purpose::Available),
         owner: Owner::Did(owner.canonical()),
         amount: price.amount,
@@ -75,11 +74,39 @@ pub(crate) fn balance_pay(
         .hold
         .map(|hold| hold.id);
     let hold = hold.ok_or_else(|| PayError::Fault("a hold without a hold".to_owned()))?;
-    let now = context.now();
+    row.rail_reference = Some(hold.to_string());
+    let receipt = context.env.new_id();
+    paid(conn, context, request, row, hold, receipt)
+}
+
+/// The earlier answer to this request, if there is one.
+pub(crate) fn replayed(conn: &mut Conn, context: &Context, request: &MoneyRequest) -> Result<Option<Spent>, PayError> {
+    let Some(body) = request.key.replayed(conn, context, request.verified.did())? else {
+        return Ok(None);
+    };
+    context.nonce_spend(conn, &request.verified)?;
+    let known = std::str::from_utf8(&body).ok().and_then(|text| text.parse().ok());
+    let row = known.map(|id| checkout_lock(conn, context, id)).transpose()?.flatten();
+    Ok(Some(Spent {
+        row: row.ok_or(PayError::NotFound("quote"))?,
+        item: None,
+        replayed: true,
+    }))
+}
+
+/// The money of a quote is held: the goods are handed over next.
+pub(crate) fn paid(
+    conn: &mut Conn,
+    context: &Context,
+    request: &MoneyRequest,
+    mut row: CheckoutRow,
+    hold: HoldId,
+    receipt: ReceiptId,
+) -> Result<Spent, PayError> {
+    let (owner, id, now) = (request.verified.did(), row.id, context.now());
     row.state_set(CheckoutState::Paid, now);
     row.hold_id = Some(hold);
-    row.rail_reference = Some(hold.to_string());
-    row.receipt_id = Some(context.env.new_id());
+    row.receipt_id = Some(receipt);
     row.paid_at = Some(now);
     let row = row.save(conn, &context.sealer)?;
     let item = outbox::enqueue(conn, &context.sealer, &context.env, DELIVER, &id.to_string(), &id)?;
@@ -96,7 +123,12 @@ pub(crate) fn balance_pay(
 }
 
 /// A quote that its owner may pay now.
-fn quote_lock(conn: &mut Conn, context: &Context, owner: &Did, id: CheckoutId) -> Result<CheckoutRow, PayError> {
+pub(crate) fn quote_lock(
+    conn: &mut Conn,
+    context: &Context,
+    owner: &Did,
+    id: CheckoutId,
+) -> Result<CheckoutRow, PayError> {
     let row = checkout_lock(conn, context, id)?;
     let is_own = |row: &CheckoutRow| row.rail == BALANCE && row.owner_did == owner.canonical().as_str();
     let row = row.filter(is_own).ok_or(PayError::NotFound("quote"))?;
@@ -143,7 +175,7 @@ pub(crate) fn is_of_checkout(conn: &mut Conn, context: &Context, hold: &Hold) ->
     Ok(row.is_some_and(|row| row.hold_id == Some(hold.id)))
 }
 
-/// Sends the money of a checkout back to the balance that it came from: the goods cannot be had.
+/// Sends the money of a checkout back to the balance, or the promise, that it came from: the goods cannot be had.
 pub(crate) fn balance_return(
     conn: &mut Conn,
     context: &Context,
@@ -159,6 +191,9 @@ pub(crate) fn balance_return(
         reference: id.to_string(),
     };
     context.ledger.execute_one(conn, &Command::Release(release))??;
+    if checkout.rail == VISA {
+        visa_free(conn, context, &checkout)?;
+    }
     checkout.state_set(CheckoutState::Refunded, context.now());
     checkout.reason = Some(reason.to_owned());
     checkout.receipt_id = None;

@@ -13,10 +13,11 @@ use imajin_store::Conn;
 
 use super::address::addresses_of;
 use super::contract::contract_owners;
+use super::message::message_find;
 use super::payout::balance;
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::MessageRow;
+use crate::rows::{CheckoutRow, MessageRow};
 
 /// The legs of a plan as a rail may pay them, in their order, and what is left of the price for the node at the end.
 ///
@@ -66,6 +67,19 @@ pub(crate) fn direct_of(keyring: &Keyring, message: &MessageRow) -> Result<Vec<R
     }
     let (_event, direct) = SolanaMessages::new(keyring, Env::system()).read(&message.body)?;
     Ok(direct)
+}
+
+/// What the payment of a checkout has paid to payees itself.
+pub(crate) fn direct_of_row(
+    conn: &mut Conn,
+    context: &Context,
+    row: &CheckoutRow,
+) -> Result<Vec<RailDirect>, PayError> {
+    match row.message_id {
+        // Every other rail pays the node: nothing is asked for their settlements.
+        Some(id) if row.rail == SOLANA => direct_of(&context.keyring, &message_find(conn, context, id)?),
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// What of a payment the node itself has received.

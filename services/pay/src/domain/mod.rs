@@ -4,6 +4,7 @@ pub(crate) mod address;
 pub(crate) mod balance;
 pub(crate) mod checkout;
 pub(crate) mod claims;
+pub(crate) mod collect;
 pub(crate) mod contract;
 pub(crate) mod credit_note;
 pub(crate) mod debts;
@@ -38,6 +39,7 @@ pub(crate) mod share_list;
 pub(crate) mod shares;
 pub(crate) mod solana;
 pub(crate) mod statements;
+pub(crate) mod visa;
 
 use diesel::prelude::*;
 use imajin_kernel::id::CheckoutId;

@@ -9,7 +9,7 @@ use imajin_pay_api::CheckoutState;
 use imajin_store::{Conn, SealedRow, outbox};
 use serde::{Deserialize, Serialize};
 
-use super::balance::{BALANCE, balance_return};
+use super::balance::{balance_return, is_paid_here};
 use super::free::{FREE, free_end};
 use super::message::message_lock;
 use super::sale_refund::returned_book;
@@ -89,7 +89,7 @@ pub(crate) fn checkout_refund(
     item: OutboxId,
 ) -> Result<(), PayError> {
     let mut checkout = checkout_lock(conn, context, id)?.ok_or(PayError::NotFound("checkout"))?;
-    if checkout.state()? == CheckoutState::Paid && checkout.rail == BALANCE {
+    if checkout.state()? == CheckoutState::Paid && is_paid_here(&checkout.rail) {
         balance_return(conn, context, checkout, reason)?;
     } else if checkout.state()? == CheckoutState::Paid && checkout.rail == FREE {
         free_end(conn, context, checkout, reason)?;

@@ -22,6 +22,7 @@ use super::refund::{RAIL_REFUND, RefundOrder};
 use super::refund_list::refunds_of;
 use super::reversal::{Walk, sale_give, sale_take};
 use super::sale::Sale;
+use super::visa::VISA;
 use super::{checkout_find, checkout_lock, sales};
 use crate::PayError;
 use crate::context::Context;
@@ -89,6 +90,13 @@ pub(crate) fn refund_make(
         return Err(PayError::State {
             detail: format!("There is nothing to send back: this checkout is {}.", checkout.state),
             hint: "A payment can be sent back once it is split; before that, it goes back by itself if need be.",
+        });
+    }
+    if checkout.rail == VISA {
+        return Err(PayError::State {
+            detail: "This was paid with a visa: its broker, and not this node, holds the money of the agent."
+                .to_owned(),
+            hint: "The agent disputes it at the broker; the split goes back when the broker decides so.",
         });
     }
     let payment = checkout.rail_reference.clone().unwrap_or_default();

@@ -21,10 +21,11 @@ use super::receipt::{ReceiptParts, parties_of, receipt_make};
 use super::sales;
 use super::settle_prepare::{KEYS_PER_QUERY, SettleJob};
 use super::shares::shares_of;
+use super::visa::{VISA, captures_owe, pledge_command, pledges_of};
 use crate::PayError;
 use crate::context::Context;
 use crate::own_goods::TOPUP;
-use crate::rows::{CheckoutRow, PartyRow, ReceiptRow, SalesDayRow, ShareRow};
+use crate::rows::{CheckoutRow, PartyRow, PledgeRow, ReceiptRow, SalesDayRow, ShareRow};
 use crate::schema::{checkouts, receipt_parties, receipts};
 
 /// What became of a settlement.
@@ -219,7 +220,12 @@ fn commands_of(
     let asset = job.plan.gross.asset;
     let release = release_command(&distribution.releases, asset, &capture.key, &capture.reference);
     let direct = direct_command(&job.direct, &row.rail, asset, &capture.key, &capture.reference);
-    let commands = [Command::Capture(capture)].into_iter().chain(release).chain(direct);
+    let pledge = pledge_command(row, &capture.credits)?;
+    let commands = [Command::Capture(capture)]
+        .into_iter()
+        .chain(release)
+        .chain(direct)
+        .chain(pledge);
     Ok(Some((receipt, commands.collect())))
 }
 
@@ -232,6 +238,7 @@ struct Batch {
     shares: Vec<ShareRow>,
     sums: BTreeMap<String, (i64, i64)>,
     days: BTreeMap<(i64, String), SalesDayRow>,
+    captures: Vec<(CheckoutId, Vec<PledgeRow>)>,
 }
 
 impl Batch {
@@ -282,6 +289,10 @@ impl Batch {
             let empty = || SalesDayRow::empty(day.0, day.1.clone());
             self.days.entry(day.clone()).or_insert_with(empty).add(&message.payload);
         }
+        if row.rail == VISA {
+            let credits = credits(&job.plan, distribution, parts.recipients);
+            self.captures.push((row.id, pledges_of(row.id, &credits)));
+        }
         self.receipts.push(receipt);
         let mut row = CheckoutRow::clone(row);
         row.state_set(CheckoutState::Settled, outcome.entry.posted_at);
@@ -319,6 +330,7 @@ impl Batch {
             set = (state, reason, updated_at, row_seal),
             &self.checkouts
         )?;
+        captures_owe(conn, context, self.captures)?;
         sales::days_add(conn, context, &self.days)?;
         sales::sales_add(conn, context, &self.sums)
     }

@@ -8,13 +8,12 @@ use imajin_did::Did;
 use imajin_fair::plan::Plan;
 use imajin_kernel::id::{CheckoutId, OutboxId};
 use imajin_money::{Amount, Money};
-use imajin_rails::{RailDirect, SOLANA};
+use imajin_rails::RailDirect;
 use imajin_store::{Conn, SealedRow};
 
 use super::contract::contract_owners;
-use super::direct::{direct_of, fits};
+use super::direct::{direct_of_row, fits};
 use super::distribute::Contracts;
-use super::message::message_find;
 use super::payment::{fee_of, net_of};
 use super::plan::Split;
 use crate::PayError;
@@ -146,13 +145,4 @@ fn job_of(
         direct,
         contracts: Contracts::none(),
     })
-}
-
-/// What the payment of a checkout has paid to payees itself.
-fn direct_of_row(conn: &mut Conn, context: &Context, row: &CheckoutRow) -> Result<Vec<RailDirect>, PayError> {
-    match row.message_id {
-        // Every other rail pays the node: nothing is asked for their settlements.
-        Some(id) if row.rail == SOLANA => direct_of(&context.keyring, &message_find(conn, context, id)?),
-        _ => Ok(Vec::new()),
-    }
 }

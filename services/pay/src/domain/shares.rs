@@ -19,10 +19,11 @@ use super::distribute::{Contracts, Flows, flow_changes, release_command};
 use super::plan::Split;
 use super::receipt::{legs_of, releases_of};
 use super::sale::share_returned;
+use super::visa::unpaid_receipts;
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::{ReceiptRow, ShareOutcome, ShareRow, ShareState, json_text};
-use crate::schema::{held_shares, receipts};
+use crate::rows::{CaptureState, ReceiptRow, ShareOutcome, ShareRow, ShareState, json_text};
+use crate::schema::{held_shares, receipts, visa_captures};
 
 /// Names a held share: the receipt, and which of its legs.
 pub(crate) type ShareKey = (ReceiptId, i64);
@@ -74,7 +75,8 @@ fn waiting_lock(conn: &mut Conn, context: &Context, key: ShareKey) -> Result<Opt
     Ok(row.filter(|row| row.is(ShareState::Waiting)))
 }
 
-/// The shares of payees that wait for a manifest to be accepted; for all manifests, if none is named.
+/// The shares of payees that wait for a manifest to be accepted, and for nothing else; for all manifests, if none is
+/// named.
 pub(crate) fn waiting_list(
     conn: &mut Conn,
     payees: &[Did],
@@ -85,6 +87,7 @@ pub(crate) fn waiting_list(
     let mut waiting = held_shares::table
         .filter(held_shares::state.eq(ShareState::Waiting.as_str()))
         .filter(held_shares::payee_did.eq_any(payees))
+        .filter(held_shares::receipt_id.ne_all(unpaid_receipts!()))
         .into_boxed();
     if let Some(manifest) = manifest {
         waiting = waiting.filter(held_shares::manifest_id.eq(manifest.to_string()));
@@ -102,6 +105,7 @@ pub(crate) fn overdue_list(conn: &mut Conn, now: Timestamp, limit: i64) -> Resul
     let keys = held_shares::table
         .filter(held_shares::state.eq(ShareState::Waiting.as_str()))
         .filter(held_shares::held_until.le(now))
+        .filter(held_shares::receipt_id.ne_all(unpaid_receipts!()))
         .order_by(held_shares::held_until)
         .limit(limit)
         .select((held_shares::receipt_id, held_shares::leg))

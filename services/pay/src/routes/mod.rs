@@ -2,6 +2,7 @@
 
 mod accounts;
 mod address;
+mod brokers;
 mod checkout;
 mod contracts;
 mod fees;
@@ -64,6 +65,7 @@ pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
         .routes(routes!(spend::quote))
         .routes(routes!(spend::settle))
         .routes(routes!(spend::topup))
+        .routes(routes!(brokers::brokers))
         .routes(routes!(holds::hold_place))
         .routes(routes!(holds::hold_capture))
         .routes(routes!(holds::hold_void))

@@ -67,16 +67,19 @@ pub(crate) struct SettleBody {
     /// The quote.
     #[schema(value_type = String)]
     quote_id: CheckoutId,
-    /// What pays: `balance`.
+    /// What pays: `balance`, or `{"visa": "…"}`.
+    #[schema(value_type = Object)]
     means: SettleMeans,
 }
 
 /// What a quote is paid with.
-#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SettleMeans {
     /// The signer's balance here.
     Balance,
+    /// The promise of a broker, made to the signer for this node: a JWT of the type `pay+jwt`.
+    Visa(String),
 }
 
 /// A quote that was paid.
@@ -173,10 +176,11 @@ pub(super) async fn quote(
     Ok((StatusCode::CREATED, replayed_headers(opening.replayed), Json(document)).into_response())
 }
 
-/// Pay a quote from the balance
+/// Pay a quote from the balance, or with a visa
 ///
 /// The money is set aside, the goods are handed over, and then it is split along the manifest with a receipt. If the
-/// goods cannot be had, it goes back to the balance.
+/// goods cannot be had, it goes back to the balance. A visa is the promise of a broker that this node trusts; it is
+/// spent up to its amount, and the shares wait until the broker has accepted it.
 #[utoipa::path(
     post, path = "/api/settle", tag = "balance", request_body = SettleBody,
     params(("Idempotency-Key" = String, Header, description = "Makes the request safe to repeat")),
@@ -184,7 +188,8 @@ pub(super) async fn quote(
         (status = 200, description = "It is paid", body = SettledDocument),
         (status = 400, description = "A member is wrong, or the key is missing", body = ProblemDocument),
         (status = 401, description = "The signature is missing, wrong or used", body = ProblemDocument),
-        (status = 402, description = "The balance is too small; `missing` says by how much", body = ProblemDocument),
+        (status = 402, description = "The balance is too small (`missing` says by how much), or the visa is refused",
+            body = ProblemDocument),
         (status = 404, description = "There is no such quote of yours", body = ProblemDocument),
         (status = 409, description = "The quote was used, or the key belongs to another request",
             body = ProblemDocument),
@@ -196,14 +201,15 @@ pub(super) async fn settle(
     signed: SignedBody<SettleBody>,
 ) -> Result<Response, Failure> {
     let (request, body) = money_request(signed)?;
-    let SettleBody {
-        quote_id,
-        means: SettleMeans::Balance,
-    } = body;
-    pay.holdings_collect(request.verified.did()).await?;
-    let spent = pay
-        .write(move |conn, context| balance_pay(conn, context, &request, quote_id))
-        .await?;
+    let SettleBody { quote_id, means } = body;
+    let spent = match means {
+        SettleMeans::Balance => {
+            pay.holdings_collect(request.verified.did()).await?;
+            pay.write(move |conn, context| balance_pay(conn, context, &request, quote_id))
+                .await?
+        }
+        SettleMeans::Visa(token) => pay.visa_settle(request, quote_id, &token).await?,
+    };
     if let Some(item) = spent.item {
         pay.item_handle(item).await;
     }

@@ -12,6 +12,7 @@ mod reconcile;
 mod refund;
 mod share;
 mod solana;
+mod visa;
 
 pub(crate) use checkout::{CheckoutRow, SplitRow, state_parse, state_text};
 pub(crate) use contract::{ContractRow, FlowRow};
@@ -26,6 +27,7 @@ pub(crate) use refund::{FlowBack, LineBack, RefundRow, RefundState, Reversal, Re
 pub(crate) use share::{ShareOutcome, ShareRow, ShareState};
 pub use solana::SEALED_COLUMNS;
 pub(crate) use solana::{AddressRow, RecordRow, WALLET, WalletRow};
+pub(crate) use visa::{CaptureRow, CaptureState, PLEDGE_ENDED, PLEDGE_OPEN, PledgeRow, VisaRow};
 
 use imajin_money::{Amount, Asset, Money};
 

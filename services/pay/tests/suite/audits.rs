@@ -3,10 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use diesel::Connection;
-use imajin_kernel::Span;
+use imajin_kernel::{Env, ManualClock, Span, Timestamp};
 use imajin_pay::{SandboxUse, audit, audit_until};
 use imajin_rails::RailOutcome;
 use imajin_store::{Conn, StoreError, Sweep, SweptRows, parity, tamper};
+use imajin_testkit::broker_peer::BrokerPeer;
 use imajin_testkit::stripe_peer::{PeerOptions, StripePeer};
 use imajin_testkit::{Backend, on_both};
 use serde_json::json;
@@ -46,12 +47,16 @@ const AFTER_SALES: [&str; 6] = [
 
 /// A node with a card processor and the sandbox, with at least one row in every table and payments in every state.
 async fn filled(backend: Backend) -> Cards {
+    let clock = ManualClock::at(Timestamp::from_seconds(1_900_000_000));
+    let broker = BrokerPeer::start(Env::fixed(clock, 8)).await;
     let both = |peer: &StripePeer| {
         let mut config = config(peer);
+        config.brokers = crate::brokers::config(&broker).brokers;
         config.rails.sandbox = SandboxUse::On;
         config
     };
     let cards = Cards::with(backend, PeerOptions::live, both).await;
+    crate::brokers::fill(&cards.world, &broker).await;
     let (known, unknown) = (cards.checkout("by card").await, cards.checkout("by card, later").await);
     let paid_out = cards.checkout("by card, again").await;
     let intent = cards.pays(&known).await;
@@ -204,6 +209,9 @@ async fn a_deleted_row_is_missed(backend: Backend) {
         "sales_days",
         "refunds",
         "reversals",
+        "visas",
+        "visa_captures",
+        "pledges",
     ];
     let Cards { world, .. } = filled(backend).await;
     let keyring = world.keyring.clone();

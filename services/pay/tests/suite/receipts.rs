@@ -116,6 +116,7 @@ async fn the_api_describes_itself(backend: Backend) {
         paths,
         [
             "/api/balance",
+            "/api/brokers",
             "/api/checkout",
             "/api/checkout/{id}",
             "/api/connect/onboard",

@@ -105,7 +105,7 @@ impl World {
             seller: SellerClient::local(seller.clone()),
             config,
         };
-        let pay = Pay::start(deps).await.unwrap();
+        let pay = Box::pin(Pay::start(deps)).await.unwrap();
         let nested = Router::new().nest("/pay", pay.routes().into_router());
         let options = ShellOptions {
             env: env.clone(),
@@ -150,8 +150,12 @@ impl World {
 
     /// A work that anybody may buy: 70 % go to Mira and 30 % to Jonas.
     pub(crate) fn work(&self, price: &str) -> GoodsRef {
-        let shares = [("mira", 700_000), ("jonas", 300_000)];
-        self.seller.put_work(self.quote_split("organiser", price, &shares))
+        self.work_split(price, &[("mira", 700_000), ("jonas", 300_000)])
+    }
+
+    /// A work that anybody may buy, split along shares; all have accepted.
+    pub(crate) fn work_split(&self, price: &str, shares: &[(&str, u32)]) -> GoodsRef {
+        self.seller.put_work(self.quote_split("organiser", price, shares))
     }
 
     fn quote_split(&self, buyer: &str, price: &str, shares: &[(&str, u32)]) -> GoodsQuote {

@@ -19,8 +19,8 @@ use crate::PayError;
 use crate::context::Context;
 use crate::domain::checkout_find;
 use crate::domain::payout::part_find;
-use crate::rows::{MessageResult, MessageRow, ShareState, WAITING};
-use crate::schema::{checkouts, contract_flows, held_shares, payout_parts, rail_messages, rail_payments};
+use crate::rows::{MessageResult, MessageRow, PLEDGE_OPEN, ShareState, WAITING};
+use crate::schema::{checkouts, contract_flows, held_shares, payout_parts, pledges, rail_messages, rail_payments};
 
 /// How long goods may take to be handed over and split.
 const DELIVERY_WAIT: Span = Span::hours(1);
@@ -203,7 +203,7 @@ fn waiting_differs(
             .filter(held_shares::asset.eq(asset));
         (
             Kind::PendingDiffers,
-            "Held shares",
+            "Held shares, and those of promises that no broker has paid,",
             waiting.select(held_shares::amount).load(conn)?,
         )
     } else {
@@ -214,7 +214,16 @@ fn waiting_differs(
         let units = waiting.select(contract_flows::waiting).load(conn)?;
         (Kind::AccruedDiffers, "What waits for minimums", units)
     };
-    let sum = units.into_iter().fold(0_i64, i64::saturating_add);
+    let promised: Vec<i64> = if purpose == Purpose::Pending {
+        let open = pledges::table
+            .filter(pledges::state.eq(PLEDGE_OPEN))
+            .filter(pledges::did.eq_any(forms_of(owner)))
+            .filter(pledges::asset.eq(asset));
+        open.select(pledges::units).load(conn)?
+    } else {
+        Vec::new()
+    };
+    let sum = units.into_iter().chain(promised).fold(0_i64, i64::saturating_add);
     let balance = balance_of(conn, context, purpose, owner, asset)?.unwrap_or(0);
     if balance == sum {
         return Ok(Vec::new());

@@ -1,0 +1,3 @@
+DROP TABLE pledges;
+DROP TABLE visa_captures;
+DROP TABLE visas;

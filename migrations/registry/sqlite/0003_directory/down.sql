@@ -1,0 +1,3 @@
+DROP TABLE directory_heads;
+DROP TABLE directory_buckets;
+DROP TABLE directory_entries;

@@ -1,0 +1,70 @@
+use std::fmt;
+use std::str::FromStr;
+
+use crate::ClaimError;
+
+/// Names that nobody owns on the public Internet (RFC 6761, RFC 6762, RFC 8375, RFC 9476, and ICANN's `internal`).
+const RESERVED: [&str; 10] = [
+    "localhost",
+    "local",
+    "localdomain",
+    "internal",
+    "intranet",
+    "lan",
+    "home",
+    "arpa",
+    "alt",
+    "onion",
+];
+
+/// The domain of an agent, in lower case: whoever holds it publishes the agent's keys there.
+///
+/// Never an address, never a name of a private network: the manifest is fetched from it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AgentId(String);
+
+impl AgentId {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Where the agent's manifest is.
+    pub fn manifest_url(&self) -> String {
+        format!("https://{}/.well-known/imagxp-agent.json", self.0)
+    }
+}
+
+impl fmt::Display for AgentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for AgentId {
+    type Err = ClaimError;
+
+    fn from_str(text: &str) -> Result<Self, ClaimError> {
+        let name = text.to_ascii_lowercase();
+        let labels: Vec<&str> = name.split('.').collect();
+        let is_label = |label: &&str| {
+            (1..=63).contains(&label.len())
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        let last = labels.last().copied().unwrap_or_default();
+        // An address has a number at its end, in whichever of its forms.
+        let is_public = last.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-') || last.starts_with("xn--");
+        if name.len() <= 253
+            && labels.len() >= 2
+            && labels.iter().all(is_label)
+            && is_public
+            && !RESERVED.contains(&last)
+        {
+            Ok(Self(name))
+        } else {
+            Err(ClaimError::AgentName)
+        }
+    }
+}

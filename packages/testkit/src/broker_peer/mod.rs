@@ -1,0 +1,256 @@
+//! A broker on loopback: it promises money to agents, pays each promise once, and passes money on between nodes.
+//!
+//! It keeps state: a visa is redeemed up to its amount, a redemption is credited to the node that asked for it, a
+//! transfer takes from what its sender has, and is shown to both sides. Whoever asks must sign. What a test wants to go
+//! wrong goes wrong: answers that are lost, a broker that is away, late, or lies.
+
+mod http;
+mod state;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use imajin_did::{Did, PublicKey};
+use imajin_kernel::{Env, Span};
+use imajin_proof::jose::{Algorithm, Jwk, SigningKey, issue};
+use imajin_proof::token::{Standard, TokenKind};
+use serde::{Deserialize, Serialize};
+
+use state::State;
+
+pub use state::{BrokerFault, Redemption, Transfer};
+
+/// The claims of a visa beside the standard ones.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct VisaClaims {
+    /// Whose key must sign what it pays for.
+    pub cnf: Confirmation,
+    /// In which currency.
+    pub cur: String,
+    /// How much, in millionths.
+    pub max_micros: i64,
+    /// How often.
+    pub uses: u32,
+}
+
+/// Names a key.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// The key's thumbprint (RFC 7638).
+    pub jkt: String,
+}
+
+impl TokenKind for VisaClaims {
+    const TYP: &'static str = "pay+jwt";
+}
+
+/// A visa that is asked for.
+#[derive(Debug, Clone)]
+pub struct VisaWish {
+    /// The publisher's host.
+    pub audience: String,
+    /// Whose key may spend it.
+    pub holder: PublicKey,
+    /// The currency.
+    pub currency: String,
+    /// How much, in millionths.
+    pub max_micros: i64,
+    /// How often.
+    pub uses: u32,
+    /// How long.
+    pub lifetime: Span,
+}
+
+impl VisaWish {
+    /// For one payment, for ten minutes.
+    pub fn once(audience: &str, holder: PublicKey, currency: &str, max_micros: i64) -> Self {
+        Self {
+            audience: audience.to_owned(),
+            holder,
+            currency: currency.to_owned(),
+            max_micros,
+            uses: 1,
+            lifetime: Span::minutes(10),
+        }
+    }
+}
+
+/// A running broker. It ends with the value.
+pub struct BrokerPeer {
+    state: Arc<Mutex<State>>,
+    env: Env,
+    issuer: String,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl BrokerPeer {
+    /// Starts a broker on a free port of loopback.
+    ///
+    /// # Panics
+    /// When there is no free port.
+    pub async fn start(env: Env) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.unwrap_or_else(|error| panic!("no port for the broker: {error}"));
+        let address = listener
+            .local_addr()
+            .map(|address| address.to_string())
+            .unwrap_or_default();
+        let origin = format!("http://{address}");
+        let issuer = format!("{origin}/broker");
+        let state = Arc::new(Mutex::new(State::new(env.clone(), origin, key_make(&env))));
+        let router = http::router(Arc::clone(&state));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the broker ends with the test, which owns its handle"
+        )]
+        let task = tokio::spawn(async move {
+            // A server that ends early shows in the test, which finds nobody.
+            let _ended = axum::serve(listener, router).await;
+        });
+        Self {
+            state,
+            env,
+            issuer,
+            task,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What its visas name as issuer: beneath it are its keys and its routes.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Signs a visa, and remembers it.
+    pub fn visa(&self, wish: &VisaWish) -> String {
+        let jti = hex::encode(self.env.random_bytes::<8>());
+        let mut state = self.state();
+        state.visa_remember(&jti, &wish.currency, wish.max_micros);
+        let key = state.key.clone();
+        drop(state);
+        self.visa_sign(&key, &jti, wish)
+    }
+
+    /// Signs a visa with another key, and knows nothing of it.
+    pub fn visa_forged(&self, wish: &VisaWish) -> String {
+        let jti = hex::encode(self.env.random_bytes::<8>());
+        let own = self.state().key.kid().to_owned();
+        let key = key_make(&self.env);
+        let text = self.visa_sign(&key, &jti, wish);
+        // It names the key that it was not signed with.
+        kid_replace(&text, &own)
+    }
+
+    /// Forgets a visa that it has signed, as if the promise had been spent elsewhere; answers with its name.
+    pub fn visa_take_back(&self, text: &str) -> String {
+        let jti = jti_of(text).unwrap_or_default();
+        self.state().visa_forget(&jti);
+        jti
+    }
+
+    fn visa_sign(&self, key: &SigningKey, jti: &str, wish: &VisaWish) -> String {
+        let now = self.env.now();
+        let standard = Standard {
+            iss: self.issuer.clone(),
+            aud: wish.audience.clone(),
+            sub: "agent.example".to_owned(),
+            jti: jti.to_owned(),
+            iat: now,
+            exp: now.plus(wish.lifetime),
+        };
+        let claims = VisaClaims {
+            cnf: Confirmation {
+                jkt: Jwk::from_key(wish.holder).thumbprint(),
+            },
+            cur: wish.currency.clone(),
+            max_micros: wish.max_micros,
+            uses: wish.uses,
+        };
+        issue(key, &standard, &claims).unwrap_or_default()
+    }
+
+    /// Signs with a new key from here on; the old one stays published.
+    pub fn key_rotate(&self) {
+        let key = key_make(&self.env);
+        let mut state = self.state();
+        let old = std::mem::replace(&mut state.key, key);
+        state.old_keys.push(old);
+    }
+
+    /// Lets the next `times` requests whose path holds `path` go wrong.
+    pub fn fault(&self, path: &str, fault: BrokerFault, times: u32) {
+        self.state().faults.push((path.to_owned(), fault, times));
+    }
+
+    /// Everything works again.
+    pub fn faults_clear(&self) {
+        self.state().faults.clear();
+    }
+
+    /// From here on, what is redeemed waits for the agent's word.
+    pub fn dispute_window(&self, is_open: bool) {
+        self.state().window = is_open;
+    }
+
+    /// The time for disputes is over: everything that was accepted is paid.
+    pub fn window_close(&self) {
+        self.state().window_close();
+    }
+
+    /// The agent wins a dispute about everything that was accepted and not paid.
+    pub fn disputes_win(&self) {
+        self.state().disputes_win();
+    }
+
+    /// All redemptions, in the order in which they came.
+    pub fn redemptions(&self) -> Vec<Redemption> {
+        self.state().redemptions.clone()
+    }
+
+    /// All transfers, in the order in which they came.
+    pub fn transfers(&self) -> Vec<Transfer> {
+        self.state().transfers.clone()
+    }
+
+    /// How many requests there were whose path holds `path`.
+    pub fn asked(&self, path: &str) -> usize {
+        let state = self.state();
+        state.seen.iter().filter(|seen| seen.contains(path)).count()
+    }
+
+    /// What a node has here, in millionths.
+    pub fn balance(&self, node: &Did, currency: &str) -> i64 {
+        let key = (node.canonical().to_string(), currency.to_owned());
+        self.state().balances.get(&key).copied().unwrap_or(0)
+    }
+}
+
+impl Drop for BrokerPeer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn key_make(env: &Env) -> SigningKey {
+    SigningKey::generate(Algorithm::ES256, env).unwrap_or_else(|error| panic!("no key for the broker: {error}"))
+}
+
+/// The name of a token.
+fn jti_of(text: &str) -> Option<String> {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let payload = URL_SAFE_NO_PAD.decode(text.split('.').nth(1)?).ok()?;
+    let payload: serde_json::Value = serde_json::from_slice(&payload).ok()?;
+    Some(payload.get("jti")?.as_str()?.to_owned())
+}
+
+/// The same token with another `kid` in its header.
+fn kid_replace(text: &str, kid: &str) -> String {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let header = serde_json::json!({"typ": VisaClaims::TYP, "alg": "ES256", "kid": kid}).to_string();
+    let rest = text.split_once('.').map_or("", |(_header, rest)| rest);
+    format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header))
+}

@@ -1,0 +1,283 @@
+//! The signed directory: which entries changed, what the next head says, and what is handed out.
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+use imajin_did::Did;
+use imajin_registry_api::directory::{
+    BUCKETS, DIRECTORY_KIND, DirectoryEntry, DirectoryHead, DirectoryPage, SignedHead, bucket_digest, bucket_of,
+    entry_digest, head_digest, root_of,
+};
+use imajin_store::{Conn, SealedRow};
+use serde_json::{Value, json};
+
+use crate::RegistryError;
+use crate::context::Context;
+use crate::names::host_of;
+use crate::rows::{BucketRow, EntryRow, HeadRow, NodeRow};
+use crate::schema::{directory_buckets, directory_entries, directory_heads, dns_names, nodes};
+
+/// Entries that one head changes at most: other writes wait meanwhile.
+const CHANGES_MAX: i64 = 500;
+/// The length of a page when nobody asks for another, and the longest.
+const PAGE_DEFAULT: u32 = 500;
+const PAGE_MAX: u32 = 1000;
+
+/// Notes that the next head has to say something else about a node. The caller has locked the node's row.
+pub(crate) fn entry_change(conn: &mut Conn, context: &Context, did: &Did) -> Result<(), RegistryError> {
+    let known: Option<EntryRow> = directory_entries::table
+        .find(did)
+        .select(EntryRow::as_select())
+        .first(conn)
+        .optional()?;
+    let Some(row) = known else {
+        let row = EntryRow {
+            node_did: did.clone(),
+            bucket: i64::try_from(bucket_of(did)).unwrap_or_default(),
+            entry: None,
+            digest: Vec::new(),
+            seq: 0,
+            is_changed: true,
+            row_seal: Vec::new(),
+        };
+        row.insert(conn, &context.sealer)?;
+        return Ok(());
+    };
+    let mut row = row.intact(&context.sealer)?;
+    if !row.is_changed {
+        row.is_changed = true;
+        row.save(conn, &context.sealer)?;
+    }
+    Ok(())
+}
+
+/// Notes nodes that the directory does not know: those that registered before it was there. Returns how many.
+pub(crate) fn missing_note(conn: &mut Conn, context: &Context) -> Result<usize, RegistryError> {
+    let missing: Vec<Did> = nodes::table
+        .left_join(directory_entries::table)
+        .filter(directory_entries::node_did.nullable().is_null())
+        .order_by(nodes::node_did)
+        .limit(CHANGES_MAX)
+        .select(nodes::node_did)
+        .load(conn)?;
+    for did in &missing {
+        entry_change(conn, context, did)?;
+    }
+    Ok(missing.len())
+}
+
+/// Signs the next head over what has changed; returns how many entries that were. The first head is signed even if
+/// there is none.
+pub(crate) fn head_sign(conn: &mut Conn, context: &Context) -> Result<usize, RegistryError> {
+    let changed: Vec<EntryRow> = directory_entries::table
+        .filter(directory_entries::is_changed.eq(true))
+        .order_by(directory_entries::node_did)
+        .limit(CHANGES_MAX)
+        .select(EntryRow::as_select())
+        .load(conn)?;
+    let before = head_newest(conn)?;
+    if changed.is_empty() && before.is_some() {
+        return Ok(0);
+    }
+    let previous = before.as_ref().map(HeadRow::signed).transpose()?;
+    let seq = before.map_or(0, |row| row.seq).saturating_add(1);
+    let count = changed.len();
+    let mut buckets = BTreeSet::new();
+    for row in changed {
+        buckets.insert(row.bucket);
+        entry_write(conn, context, row.intact(&context.sealer)?, seq)?;
+    }
+    for bucket in buckets {
+        bucket_write(conn, context, bucket)?;
+    }
+    let (root, nodes) = root_compute(conn)?;
+    let head = DirectoryHead {
+        seq: u64::try_from(seq).unwrap_or_default(),
+        nodes,
+        root,
+        previous: previous.as_ref().map(head_digest).transpose()?.unwrap_or_default(),
+    };
+    let now = context.env.now();
+    let (key, from) = (context.keyring.node_key(), context.keyring.node_did().clone());
+    let signed = SignedHead::sign(key, from, DIRECTORY_KIND, None, now, head)?;
+    let row = HeadRow {
+        seq,
+        head: serde_json::to_string(&signed).map_err(|error| RegistryError::Fault(error.to_string()))?,
+        signed_at: now,
+        row_seal: Vec::new(),
+    };
+    row.insert(conn, &context.sealer)?;
+    Ok(count)
+}
+
+fn entry_write(conn: &mut Conn, context: &Context, mut row: EntryRow, seq: i64) -> Result<(), RegistryError> {
+    let node: NodeRow = nodes::table
+        .find(&row.node_did)
+        .select(NodeRow::as_select())
+        .first(conn)?;
+    let node = node.intact(&context.sealer)?;
+    let is_named: i64 = dns_names::table
+        .filter(dns_names::node_did.eq(&node.node_did))
+        .filter(dns_names::withdrawn_at.is_null())
+        .count()
+        .get_result(conn)?;
+    // Who was taken off stays, with the reason; who left is gone.
+    let is_there = node.revoked_at.is_some() || is_named > 0;
+    let entry = if is_there {
+        Some(entry_value(&node, context)?)
+    } else {
+        None
+    };
+    row.entry = entry.as_ref().map(ToString::to_string);
+    row.seq = seq;
+    row.is_changed = false;
+    row.digest = entry_digest(&row.view()?)?.to_vec();
+    row.save(conn, &context.sealer)?;
+    Ok(())
+}
+
+/// What anybody may know that does not change with each heartbeat, and the attestation by which it can be checked
+/// without the registry.
+fn entry_value(node: &NodeRow, context: &Context) -> Result<Value, RegistryError> {
+    if node.revoked_at.is_some() {
+        return Ok(json!({
+            "hostname": node.hostname,
+            "revokedAt": node.revoked_at.map(imajin_kernel::Timestamp::as_millis),
+            "revokedReason": node.revoked_reason,
+        }));
+    }
+    let attestation: Value = serde_json::from_str(&node.proof)
+        .map_err(|_error| RegistryError::damaged("nodes", node.node_did.as_str(), "its attestation cannot be read"))?;
+    Ok(json!({
+        "hostname": node.hostname,
+        "subdomain": host_of(&node.hostname, &context.zone),
+        "registeredAt": node.created_at.as_millis(),
+        "expiresAt": node.expires_at.as_millis(),
+        "attestation": attestation,
+    }))
+}
+
+/// The entries of a bucket, in the order in which their digests are taken: by bytes, whatever the database's order is.
+pub(crate) fn bucket_entries(conn: &mut Conn, bucket: i64) -> QueryResult<Vec<EntryRow>> {
+    let mut rows: Vec<EntryRow> = directory_entries::table
+        .filter(directory_entries::bucket.eq(bucket))
+        .filter(directory_entries::seq.gt(0))
+        .select(EntryRow::as_select())
+        .load(conn)?;
+    rows.sort_by(|a, b| a.node_did.cmp(&b.node_did));
+    Ok(rows)
+}
+
+fn bucket_write(conn: &mut Conn, context: &Context, bucket: i64) -> Result<(), RegistryError> {
+    let rows = bucket_entries(conn, bucket)?;
+    let there = rows.iter().filter(|row| row.entry.is_some()).count();
+    let row = BucketRow {
+        bucket,
+        digest: bucket_digest(rows.iter().map(|row| row.digest.as_slice())).to_vec(),
+        nodes: i64::try_from(there).unwrap_or(i64::MAX),
+        row_seal: Vec::new(),
+    };
+    let is_known: i64 = directory_buckets::table.find(bucket).count().get_result(conn)?;
+    if is_known == 0 {
+        row.insert(conn, &context.sealer)?;
+    } else {
+        row.save(conn, &context.sealer)?;
+    }
+    Ok(())
+}
+
+/// The root over all buckets, and how many nodes are there.
+pub(crate) fn root_compute(conn: &mut Conn) -> Result<(String, u64), RegistryError> {
+    let rows: Vec<BucketRow> = directory_buckets::table.select(BucketRow::as_select()).load(conn)?;
+    let mut digests = vec![bucket_digest([]); BUCKETS];
+    let mut nodes = 0_i64;
+    for row in rows {
+        let place = usize::try_from(row.bucket)
+            .ok()
+            .and_then(|bucket| digests.get_mut(bucket));
+        let digest: Option<[u8; 32]> = row.digest.as_slice().try_into().ok();
+        let (Some(place), Some(digest)) = (place, digest) else {
+            return Err(RegistryError::damaged(
+                "directory_buckets",
+                &row.bucket.to_string(),
+                "it cannot be read",
+            ));
+        };
+        *place = digest;
+        nodes = nodes.saturating_add(row.nodes);
+    }
+    Ok((root_of(&digests), u64::try_from(nodes).unwrap_or_default()))
+}
+
+/// The newest head.
+pub(crate) fn head_newest(conn: &mut Conn) -> QueryResult<Option<HeadRow>> {
+    directory_heads::table
+        .order_by(directory_heads::seq.desc())
+        .select(HeadRow::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// The head of a number.
+pub(crate) fn head_fetch(conn: &mut Conn, seq: u64) -> Result<Option<SignedHead>, RegistryError> {
+    let Ok(seq) = i64::try_from(seq) else { return Ok(None) };
+    let row: Option<HeadRow> = directory_heads::table
+        .find(seq)
+        .select(HeadRow::as_select())
+        .first(conn)
+        .optional()?;
+    row.as_ref().map(HeadRow::signed).transpose()
+}
+
+/// What is asked of the directory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asked {
+    pub(crate) since: u64,
+    pub(crate) limit: Option<u32>,
+    pub(crate) cursor: Option<String>,
+}
+
+/// A page of what changed since a number, in the order of numbers: what changes meanwhile comes later, so all pages up
+/// to the last are one directory. `None` before the first head.
+pub(crate) fn page(conn: &mut Conn, asked: &Asked) -> Result<Option<DirectoryPage>, RegistryError> {
+    let Some(head) = head_newest(conn)? else {
+        return Ok(None);
+    };
+    let since = i64::try_from(asked.since).unwrap_or(i64::MAX);
+    let limit = asked.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
+    let mut query = directory_entries::table
+        .filter(directory_entries::seq.gt(since))
+        .order_by((directory_entries::seq, directory_entries::node_did))
+        .limit(i64::from(limit).saturating_add(1))
+        .select(EntryRow::as_select())
+        .into_boxed();
+    if let Some(cursor) = &asked.cursor {
+        let (seq, did) = cursor_parse(cursor)?;
+        query = query.filter(
+            directory_entries::seq
+                .gt(seq)
+                .or(directory_entries::seq.eq(seq).and(directory_entries::node_did.gt(did))),
+        );
+    }
+    let mut rows: Vec<EntryRow> = query.load(conn)?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let last = rows.last().filter(|_| more);
+    let cursor = last.map(|row| format!("{}.{}", row.seq, row.node_did));
+    let entries: Result<Vec<DirectoryEntry>, RegistryError> = rows.iter().map(EntryRow::view).collect();
+    Ok(Some(DirectoryPage {
+        head: head.signed()?,
+        entries: entries?,
+        cursor,
+    }))
+}
+
+fn cursor_parse(text: &str) -> Result<(i64, String), RegistryError> {
+    let parts = text.split_once('.').and_then(|(seq, did)| {
+        let seq: i64 = seq.parse().ok().filter(|seq| *seq >= 0)?;
+        did.parse::<Did>().ok()?;
+        Some((seq, did.to_owned()))
+    });
+    parts.ok_or_else(|| RegistryError::shape("cursor", "it is none that this registry gave out"))
+}
