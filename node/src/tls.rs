@@ -1,15 +1,19 @@
-//! HTTPS without asking anyone: a certificate that the node makes for itself, and one's own from files.
+//! HTTPS: a certificate that the node makes for itself, one's own from files, or one of an authority (see
+//! [`crate::acme`]). Which one is shown can change while the listener runs.
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use imajin_did::{Keyring, Sealed};
 use imajin_kernel::Env;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
 
 use crate::data_dir::{DataDir, DataDirError, write_private};
 use crate::vault::TLS_KEY;
@@ -37,17 +41,65 @@ pub enum TlsError {
 pub struct Certificate {
     /// What the listener needs.
     pub config: Arc<ServerConfig>,
+    /// Through which another one takes its place.
+    pub shown: Arc<ShownCertificate>,
     /// SHA-256 of the certificate, in the form that browsers show: to compare by eye.
     pub fingerprint: String,
     /// Whether the node made it itself, so that browsers will ask.
     pub generated: bool,
 }
 
+/// The certificate that new connections see.
+#[derive(Debug)]
+pub struct ShownCertificate(RwLock<Arc<CertifiedKey>>);
+
+impl ShownCertificate {
+    /// Shows another certificate from now on; open connections go on with the one that they have.
+    ///
+    /// # Errors
+    /// When the key does not fit, and the former one stays.
+    pub fn replace(&self, chain_pem: &str, key_der: &[u8]) -> Result<(), TlsError> {
+        let next = certified(
+            chain_parse(chain_pem)?,
+            &PrivatePkcs8KeyDer::from(key_der.to_vec()).into(),
+        )?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        Ok(())
+    }
+}
+
+impl ResolvesServerCert for ShownCertificate {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// A certificate that an authority issued.
+pub fn certificate_issued(chain_pem: &str, key_der: &[u8]) -> Result<Certificate, TlsError> {
+    let key = PrivatePkcs8KeyDer::from(key_der.to_vec());
+    certificate_use(chain_parse(chain_pem)?, &key.into(), false)
+}
+
+fn chain_parse(pem: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    CertificateDer::pem_slice_iter(pem.as_bytes())
+        .collect::<Result<_, _>>()
+        .or(Err(TlsError::Unusable("it is no PEM".to_owned())))
+}
+
+fn certified(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'static>) -> Result<CertifiedKey, TlsError> {
+    let unusable = |error: rustls::Error| TlsError::Unusable(error.to_string());
+    let key = any_supported_type(key).map_err(unusable)?;
+    let certified = CertifiedKey::new(chain, key);
+    certified.end_entity_cert().map_err(unusable)?;
+    certified.keys_match().map_err(unusable)?;
+    Ok(certified)
+}
+
 /// Loads a certificate from PEM files.
 pub fn certificate_load(certificate: &Path, private_key: &Path) -> Result<Certificate, TlsError> {
     let chain = chain_load(certificate)?;
     let key = PrivateKeyDer::from_pem_file(private_key).or(Err(pem_error(private_key, "private key")))?;
-    certificate_use(chain, key, false)
+    certificate_use(chain, &key, false)
 }
 
 /// The certificate that the node made for `hosts` earlier, or a new one. It is kept in the data directory, so that its
@@ -90,7 +142,7 @@ pub fn certificate_generate(
         let opened = opened.map_err(|error| TlsError::Unusable(format!("{}: {error}", key_path.display())))?;
         PrivatePkcs8KeyDer::from(opened.to_vec())
     };
-    certificate_use(chain_load(&certificate_path)?, key.into(), true)
+    certificate_use(chain_load(&certificate_path)?, &key.into(), true)
 }
 
 fn key_write(path: &Path, key: &[u8], keyring: &Keyring, env: &Env) -> Result<(), TlsError> {
@@ -113,7 +165,7 @@ fn chain_load(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 
 fn certificate_use(
     chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    key: &PrivateKeyDer<'static>,
     generated: bool,
 ) -> Result<Certificate, TlsError> {
     let leaf = chain
@@ -125,13 +177,15 @@ fn certificate_use(
         .map(|byte| format!("{byte:02X}"))
         .collect::<Vec<_>>()
         .join(":");
+    let shown = Arc::new(ShownCertificate(RwLock::new(Arc::new(certified(chain, key)?))));
+    let resolver: Arc<dyn ResolvesServerCert> = Arc::<ShownCertificate>::clone(&shown);
     let mut config = ServerConfig::builder()
         .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|error| TlsError::Unusable(error.to_string()))?;
+        .with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Certificate {
         config: Arc::new(config),
+        shown,
         fingerprint,
         generated,
     })

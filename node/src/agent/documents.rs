@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use imajin_did::Keyring;
 use imajin_kernel::{Problem, Timestamp};
@@ -20,6 +21,20 @@ impl NodeFacts {
             services,
             build_hash: build_hash(),
             started,
+        }
+    }
+
+    /// SHA-256 of the running binary in hex.
+    pub fn build_hash(&self) -> &str {
+        &self.build_hash
+    }
+
+    /// The same process with another binary; for tests.
+    #[must_use]
+    pub fn with_build_hash(self, build_hash: impl Into<String>) -> Self {
+        Self {
+            build_hash: build_hash.into(),
+            ..self
         }
     }
 
@@ -48,6 +63,7 @@ impl NodeFacts {
         keyring: &Keyring,
         now: Timestamp,
         checks: &[(String, Readiness)],
+        addresses: &[IpAddr],
     ) -> Result<Heartbeat, Problem> {
         let mut services = BTreeMap::new();
         for (name, ready) in checks {
@@ -66,7 +82,7 @@ impl NodeFacts {
                 uptime: u64::try_from(now.since(self.started).as_seconds()).unwrap_or(0),
                 metrics: serde_json::Map::new(),
             },
-            addresses: None,
+            addresses: (!addresses.is_empty()).then(|| addresses.to_vec()),
             signature: None,
         };
         unsigned

@@ -1,219 +1,93 @@
-//! The node's agent: registers the node, says that it lives, renews in time, and keeps on when the registry is away.
+//! The node's agent: registers the node, says that it lives and where, renews in time, and keeps on when a registry is
+//! away.
 
+mod addresses;
+mod attend;
 mod documents;
+mod link;
 mod state;
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use imajin_did::Keyring;
-use imajin_kernel::{Code, Env, Problem, Span, Timestamp};
-use imajin_registry_api::{Heartbeat, NodeAttestation, Registration};
+use imajin_kernel::{Env, Span};
+use imajin_registry_api::Registration;
 use imajin_web::{HttpClient, Readiness};
-use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use url::Url;
 
+use crate::acme::DnsAccounts;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::run::StartError;
 
+pub use addresses::{AddressProbe, AddressSource, SystemProbe};
 pub use documents::NodeFacts;
+pub use link::RegistryLink;
 pub use state::AgentState;
 
-/// How often the agent looks whether something is due, or was changed by `imajin node register`.
+/// How often the agent looks whether something is due, has moved, or was changed by `imajin node register`.
 const TICK: Duration = Duration::from_secs(5);
 
-/// A registration is renewed when less than this is left of it.
-const RENEW_BEFORE: Span = Span::days(7);
+/// How long a registry may take to answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Failures are retried after 30 s, then twice as long each time, up to an hour.
-const RETRY_FIRST: Span = Span::seconds(30);
-const RETRY_DOUBLINGS_MAX: u32 = 7;
-
-/// What the registry answers to a registration.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RegisterAnswer {
-    /// `verified` or `pending`: whether the registry knows the build.
-    pub status: String,
-    /// The full host name.
-    pub subdomain: String,
-    /// When the registration runs out, in milliseconds.
-    pub expires_at: i64,
+/// The agent of one node.
+pub struct Agent {
+    /// What is known about its registrations.
+    pub state: AgentState,
+    /// How it talks to registries.
+    pub link: RegistryLink,
+    /// Which addresses it tells them.
+    pub source: AddressSource,
+    /// How it finds addresses out.
+    pub probe: Arc<dyn AddressProbe>,
+    /// How often it says that the node lives; registries may want it oftener.
+    pub heartbeat: Span,
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct HeartbeatAnswer {
-    next_heartbeat: i64,
-    #[serde(default)]
-    actions: Vec<Action>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Action {
-    #[serde(rename = "type")]
-    kind: String,
-    reason: Option<String>,
-}
-
-/// Talks to one registry on behalf of one node.
-pub struct RegistryLink {
-    http: HttpClient,
-    keyring: Keyring,
-    env: Env,
-    facts: NodeFacts,
-    checks: Vec<(String, Readiness)>,
-}
-
-#[derive(Serialize)]
-struct RegisterRequest<'a> {
-    attestation: &'a NodeAttestation,
-}
-
-impl RegistryLink {
-    /// Prepares the link; nothing is sent yet. `checks` say for each service whether it can answer.
-    pub fn new(
-        keyring: Keyring,
-        env: Env,
-        facts: NodeFacts,
-        checks: Vec<(String, Readiness)>,
-    ) -> Result<Self, Problem> {
-        Ok(Self {
-            http: HttpClient::new(Duration::from_secs(20), None)?,
-            keyring,
-            env,
-            facts,
-            checks,
-        })
-    }
-
-    /// Registers or renews, and gives back what is now on record.
-    pub async fn register(&self, registry: &Url, hostname: &str) -> Result<Registration, Problem> {
-        let attestation = self.facts.attestation(&self.keyring, hostname, self.env.now())?;
-        let answer: RegisterAnswer = self
-            .post(
-                registry,
-                "api/node/register",
-                &RegisterRequest {
-                    attestation: &attestation,
-                },
-            )
-            .await?;
-        let now = self.env.now();
-        Ok(Registration {
-            registry: registry.clone(),
-            hostname: hostname.to_owned(),
-            subdomain: Some(answer.subdomain),
-            status: answer.status,
-            expires_at: Some(Timestamp::from_millis(answer.expires_at)),
-            last_heartbeat_at: None,
-            next_attempt_at: now,
-            failures: 0,
-            last_error: None,
-        })
-    }
-
-    async fn heartbeat(&self, registry: &Url) -> Result<HeartbeatAnswer, Problem> {
-        let heartbeat: Heartbeat = self
-            .facts
-            .heartbeat(&self.keyring, self.env.now(), &self.checks)
-            .await?;
-        self.post(registry, "api/node/heartbeat", &heartbeat).await
-    }
-
-    async fn post<T: Serialize, A: serde::de::DeserializeOwned>(
-        &self,
-        registry: &Url,
-        path: &str,
-        body: &T,
-    ) -> Result<A, Problem> {
-        let base = format!("{}/", registry.as_str().trim_end_matches('/'));
-        let url = Url::parse(&base).and_then(|base| base.join(path));
-        let url = url.map_err(|error| Problem::invalid(format!("The registry's URL is not usable: {error}.")))?;
-        let body = serde_json::to_vec(body).map_err(|error| Problem::invalid(error.to_string()))?;
-        let headers = [("content-type", "application/json")]
-            .into_iter()
-            .map(|(name, value)| {
-                (
-                    http::HeaderName::from_static(name),
-                    http::HeaderValue::from_static(value),
-                )
-            })
-            .collect();
-        self.http.send(http::Method::POST, url, headers, body).await?.json()
-    }
-
-    /// Does what is due for one registration, and says when to come back.
-    async fn attend(&self, mut registration: Registration, heartbeat_seconds: u32) -> Registration {
-        let now = self.env.now();
-        let renew = registration
-            .expires_at
-            .is_none_or(|expires_at| expires_at.since(now) < RENEW_BEFORE);
-        if renew {
-            match self.register(&registration.registry, &registration.hostname).await {
-                Ok(renewed) => {
-                    registration = Registration {
-                        last_heartbeat_at: registration.last_heartbeat_at,
-                        ..renewed
-                    };
-                }
-                Err(problem) => return self.postpone(registration, &problem),
+impl Agent {
+    /// Does what is due now, at each registry on its own: one that does not answer holds up no other.
+    pub async fn tick(&self) {
+        match self.state.load() {
+            Ok(registrations) => {
+                join_all(registrations.into_iter().map(|one| self.attend_due(one))).await;
             }
-        }
-        match self.heartbeat(&registration.registry).await {
-            Ok(answer) => {
-                for action in &answer.actions {
-                    tracing::info!(
-                        action = action.kind,
-                        reason = action.reason,
-                        "the registry asks for an action"
-                    );
-                }
-                let again = answer
-                    .actions
-                    .iter()
-                    .any(|action| matches!(action.kind.as_str(), "renew" | "reattest"));
-                let by_registry = Timestamp::from_millis(answer.next_heartbeat);
-                let by_config = now.plus(self.jittered(Span::seconds(i64::from(heartbeat_seconds))));
-                registration.next_attempt_at = if again {
-                    now
-                } else {
-                    by_registry.min(by_config).max(now)
-                };
-                registration.expires_at = if again { None } else { registration.expires_at };
-                registration.last_heartbeat_at = Some(now);
-                registration.failures = 0;
-                registration.last_error = None;
-                registration
-            }
-            Err(problem) => {
-                // The registry no longer knows the node, or let it run out: registering again is the cure.
-                if matches!(problem.code, Code::NotFound | Code::Forbidden) {
-                    registration.expires_at = None;
-                }
-                self.postpone(registration, &problem)
-            }
+            Err(error) => tracing::warn!(%error, "the registrations of this node cannot be read"),
         }
     }
 
-    fn postpone(&self, mut registration: Registration, problem: &Problem) -> Registration {
-        tracing::warn!(registry = %registration.registry, %problem, "the registry did not hear from this node");
-        let doublings = registration.failures.min(RETRY_DOUBLINGS_MAX);
-        let wait = Span::seconds(RETRY_FIRST.as_seconds() << doublings);
-        registration.failures = registration.failures.saturating_add(1);
-        registration.last_error = Some(problem.detail.clone());
-        registration.next_attempt_at = self.env.now().plus(self.jittered(wait));
-        registration
+    async fn attend_due(&self, before: Registration) {
+        let addresses = self.source.addresses(self.probe.as_ref(), &before.registry).await;
+        if !attend::is_due(&before, &addresses, self.link.env.now()) {
+            return;
+        }
+        let after = self.link.attend(before.clone(), &addresses, self.heartbeat).await;
+        if let Err(error) = self.state.settle(&before, &after) {
+            tracing::warn!(%error, "the state of a registration cannot be kept");
+        }
     }
+}
 
-    /// Up to a tenth earlier, so that many nodes do not all call in the same second.
-    fn jittered(&self, span: Span) -> Span {
-        let [random] = self.env.random_bytes::<1>();
-        Span::millis(span.as_millis() - span.as_millis() * i64::from(random) / 2560)
-    }
+/// A client for registries that the operator named.
+///
+/// # Errors
+/// When the certificate of the configuration cannot be read or is none.
+pub fn registry_http(config: &Config) -> Result<HttpClient, StartError> {
+    operator_http(config.registry.ca.as_deref(), "registry.ca")
+}
+
+/// A client for addresses that the operator named, which also trusts the certificate of a file.
+///
+/// # Errors
+/// When the file, the value of `key`, cannot be read or holds none.
+pub fn operator_http(ca: Option<&Path>, key: &str) -> Result<HttpClient, StartError> {
+    let root = ca.map(std::fs::read).transpose();
+    let root = root.map_err(|error| StartError::Configuration(format!("`{key}` cannot be read: {error}")))?;
+    HttpClient::new(ANSWER_TIMEOUT, root.as_deref()).map_err(|problem| StartError::Configuration(problem.to_string()))
 }
 
 /// What the agent works with.
@@ -244,15 +118,31 @@ pub fn start(parts: AgentParts<'_>, tasks: &TaskTracker, stop: &CancellationToke
     } = parts;
     let state = AgentState::new(data);
     let facts = NodeFacts::of_this_process(services, env.now());
-    let link = RegistryLink::new(keyring.clone(), env.clone(), facts, checks)
-        .map_err(|problem| StartError::Configuration(problem.to_string()))?;
+    let http = registry_http(config)?;
     if let (Some(url), Some(hostname)) = (&config.registry.url, &config.registry.hostname) {
         state.ensure(url, hostname, env.now())?;
     }
-    let (stop, env, heartbeat_seconds) = (stop.clone(), env.clone(), config.registry.heartbeat_seconds);
+    let agent = Agent {
+        state,
+        probe: Arc::new(SystemProbe::new(http.clone(), env.clone())),
+        link: RegistryLink::new(
+            http,
+            keyring.clone(),
+            env.clone(),
+            facts,
+            checks,
+            DnsAccounts::new(data, keyring, env),
+        ),
+        source: config.registry.address_source().map_err(StartError::Configuration)?,
+        heartbeat: Span::seconds(i64::from(config.registry.heartbeat_seconds)),
+    };
+    let stop = stop.clone();
     tasks.spawn(async move {
         loop {
-            attend_due(&state, &link, &env, heartbeat_seconds).await;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = agent.tick() => {}
+            }
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(TICK) => {}
@@ -260,23 +150,4 @@ pub fn start(parts: AgentParts<'_>, tasks: &TaskTracker, stop: &CancellationToke
         }
     });
     Ok(())
-}
-
-async fn attend_due(state: &AgentState, link: &RegistryLink, env: &Env, heartbeat_seconds: u32) {
-    let registrations = match state.load() {
-        Ok(registrations) => registrations,
-        Err(error) => {
-            tracing::warn!(%error, "the registrations of this node cannot be read");
-            return;
-        }
-    };
-    for registration in registrations {
-        if registration.next_attempt_at > env.now() {
-            continue;
-        }
-        let after = link.attend(registration, heartbeat_seconds).await;
-        if let Err(error) = state.store(&after) {
-            tracing::warn!(%error, "the state of a registration cannot be kept");
-        }
-    }
 }

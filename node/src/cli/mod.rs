@@ -22,9 +22,11 @@ mod limits;
 mod login;
 mod master_key;
 mod node;
+mod node_registry;
 mod oidc;
 mod output;
 mod payout_address;
+mod peers;
 mod profile;
 mod rail;
 mod receipt;
@@ -35,6 +37,7 @@ mod share;
 mod spend;
 mod statement;
 mod ticket;
+mod trust;
 mod up;
 mod verify;
 
@@ -80,6 +83,9 @@ enum Command {
     /// Buy, show and check tickets.
     #[command(subcommand)]
     Ticket(ticket::TicketCommand),
+    /// Who you are connected with and vouch for, and what follows.
+    #[command(subcommand)]
+    Trust(trust::TrustCommand),
     /// Show, write and search profiles; export all of your data.
     #[command(subcommand)]
     Profile(profile::ProfileCommand),
@@ -108,6 +114,9 @@ enum Command {
     /// Say where you are paid.
     #[command(subcommand)]
     Payout(payout_address::PayoutCommand),
+    /// Money between nodes.
+    #[command(subcommand)]
+    Peers(peers::PeersCommand),
     /// The ways to pay at a node.
     #[command(subcommand)]
     Rail(rail::RailCommand),
@@ -243,13 +252,14 @@ impl Cli {
 impl Command {
     async fn run(self, output: Output) -> Result<(), CommandError> {
         match self {
-            Self::Up(args) => args.run(output).await,
+            Self::Up(args) => Box::pin(args.run(output)).await,
             Self::Config(args) => args.run(output),
             Self::Key(command) => command.run(output).await,
             Self::Login(args) => args.run(output).await,
             Self::Attestation(command) => command.run(output).await,
             Self::Event(command) => command.run(output).await,
             Self::Ticket(command) => command.run(output).await,
+            Self::Trust(command) => command.run(output).await,
             Self::Profile(command) => command.run(output).await,
             Self::Receipt(command) => command.run(output).await,
             Self::Refund(args) => args.run(output).await,
@@ -264,6 +274,7 @@ impl Command {
             Self::Fees(command) => command.run(output).await,
             Self::Limits(command) => command.run(output).await,
             Self::Payout(command) => command.run(output).await,
+            Self::Peers(command) => command.run(output).await,
             Self::Rail(command) => command.run(output).await,
             Self::Reconcile(args) => args.run(output).await,
             Self::Node(command) => command.run(output).await,

@@ -1,12 +1,10 @@
 use clap::Subcommand;
 use imajin_kernel::Env;
-use imajin_registry_api::Registration;
-use serde::Serialize;
 use url::Url;
 
 use super::master_key::MasterKeyCommand;
+use super::node_registry::{Status, attest, leave, register, status};
 use super::{CommandError, DataArg, Output};
-use crate::agent::{AgentState, NodeFacts, RegistryLink};
 use crate::config::{Overrides, ServiceName, load};
 use crate::data_dir::DataDir;
 use crate::run::database_open;
@@ -19,16 +17,34 @@ pub(super) enum NodeCommand {
         #[command(flatten)]
         data: DataArg,
     },
-    /// Register the node with a registry under a name. A running node takes over from here and says that it lives.
+    /// Register the node with a registry under a name, or give it another name there. A running node takes over from
+    /// here: it renews, says that it lives, and tells new addresses. A node may be registered with several registries.
     Register {
         #[command(flatten)]
         data: DataArg,
-        /// The registry's base URL, for example <https://registry.example/registry>.
+        /// The registry's base URL, for example <https://registry.example/registry>; else that of the configuration, or
+        /// the one that the node is registered with.
         #[arg(long)]
-        registry: Url,
+        registry: Option<Url>,
         /// The name to register.
         #[arg(long)]
         name: String,
+    },
+    /// Leave a registry: the node does not renew there any more, and the name becomes free when its time is over.
+    Leave {
+        #[command(flatten)]
+        data: DataArg,
+        /// The registry's base URL, as `imajin node status` shows it.
+        #[arg(long)]
+        registry: Url,
+    },
+    /// Show what the node says about itself when it registers, and what that proves.
+    Attest {
+        #[command(flatten)]
+        data: DataArg,
+        /// The name that it would ask for; else the one that it has.
+        #[arg(long)]
+        name: Option<String>,
     },
     /// Show how the node stands with its registries.
     Status {
@@ -48,19 +64,13 @@ pub(super) enum NodeCommand {
     MasterKey(MasterKeyCommand),
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Status {
-    did: String,
-    running: bool,
-    registrations: Vec<Registration>,
-}
-
 impl NodeCommand {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         match self {
             Self::Init { data } => init(&data, output),
-            Self::Register { data, registry, name } => register(&data, &registry, &name, output).await,
+            Self::Register { data, registry, name } => register(&data, registry, &name, output).await,
+            Self::Leave { data, registry } => leave(&data, &registry, output),
+            Self::Attest { data, name } => attest(&data, name, output),
             Self::Status { data } => status(&data, output),
             Self::SessionKeysRotate { data, database } => session_keys_rotate(&data, database, output).await,
             Self::MasterKey(command) => command.run(output).await,
@@ -72,35 +82,9 @@ fn init(data: &DataArg, output: Output) -> Result<(), CommandError> {
     let data = DataDir::create(&data.path())?;
     let _lock = data.lock()?;
     let keyring = data.keyring_ensure(&Env::system())?;
-    let status = Status {
-        did: keyring.node_did().to_string(),
-        running: false,
-        registrations: Vec::new(),
-    };
+    let status = Status::fresh(keyring.node_did());
     output.result(&status, |status| {
         format!("The node in {} is {}", data.path().display(), status.did)
-    });
-    Ok(())
-}
-
-async fn register(data: &DataArg, registry: &Url, name: &str, output: Output) -> Result<(), CommandError> {
-    let data = DataDir::open(&data.path())?;
-    let keyring = data.keyring_open()?;
-    let loaded = load(data.path(), &Overrides::default())?;
-    let services = loaded.config.services.iter().map(ToString::to_string).collect();
-    let env = Env::system();
-    let facts = NodeFacts::of_this_process(services, env.now());
-    let registration = RegistryLink::new(keyring, env, facts, Vec::new())?
-        .register(registry, name)
-        .await?;
-    AgentState::new(&data).store(&registration)?;
-    output.result(&registration, |done| {
-        let name = done.subdomain.as_deref().unwrap_or(&done.hostname);
-        let until = done.expires_at.map(|at| format!(" until {at}")).unwrap_or_default();
-        format!(
-            "Registered as {name} ({}){until}. A running node renews it and sends heartbeats.",
-            done.status
-        )
     });
     Ok(())
 }
@@ -121,48 +105,4 @@ async fn session_keys_rotate(data: &DataArg, database: Option<String>, output: O
         format!("Sessions are signed with {kid} from now on.")
     });
     Ok(())
-}
-
-fn status(data: &DataArg, output: Output) -> Result<(), CommandError> {
-    let data = DataDir::open(&data.path())?;
-    let running = data.lock().is_err();
-    let did = data.keyring_open()?.node_did().to_string();
-    let status = Status {
-        did,
-        running,
-        registrations: AgentState::new(&data).load()?,
-    };
-    output.result(&status, |status| {
-        let mut lines = vec![format!(
-            "{} ({})",
-            status.did,
-            if status.running { "running" } else { "not running" }
-        )];
-        if status.registrations.is_empty() {
-            lines.push("Not registered anywhere: `imajin node register --registry URL --name NAME`.".to_owned());
-        }
-        lines.extend(status.registrations.iter().map(registration_text));
-        lines.join("\n")
-    });
-    Ok(())
-}
-
-fn registration_text(registration: &Registration) -> String {
-    let heard = registration
-        .last_heartbeat_at
-        .map_or_else(|| "never".to_owned(), |at| at.to_string());
-    let until = registration
-        .expires_at
-        .map_or_else(|| "not yet registered".to_owned(), |at| format!("until {at}"));
-    let error = registration
-        .last_error
-        .as_ref()
-        .map(|error| format!("; last failure: {error}"))
-        .unwrap_or_default();
-    format!(
-        "{} at {}: {}, {until}; last heartbeat {heard}{error}",
-        registration.subdomain.as_deref().unwrap_or(&registration.hostname),
-        registration.registry,
-        registration.status
-    )
 }

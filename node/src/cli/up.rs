@@ -23,12 +23,12 @@ pub(super) struct UpArgs {
     /// Where to listen. Not on loopback, the node serves HTTPS with a certificate that it makes.
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
-    /// The services to run in this process, separated by commas: auth, pay, events, profile,
-    /// publisher, registry, www.
+    /// The services to run in this process, separated by commas: auth, pay, events,
+    /// connections, profile, publisher, registry, www.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     services: Option<Vec<ServiceName>>,
-    /// Also open one port for each service (www 7000, auth 7001, registry 7002, pay 7004, profile
-    /// 7005, events 7006).
+    /// Also open one port for each service (www 7000, auth 7001, registry 7002, connections 7003,
+    /// pay 7004, profile 7005, events 7006, publisher 7008).
     #[arg(long)]
     service_ports: bool,
     /// `sqlite` (the default) or a `postgres://` URL.

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{RailsSettings, RegistryDnsSettings};
+use crate::acme::AcmeConfig;
+use crate::agent::AddressSource;
 
 /// The services that this program can run, each with its port on the seeds' port map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -19,6 +21,8 @@ pub enum ServiceName {
     Pay,
     /// Events, holds, tickets.
     Events,
+    /// Who trusts whom.
+    Connections,
     /// What people say about themselves.
     Profile,
     /// The library of manifests.
@@ -31,10 +35,11 @@ pub enum ServiceName {
 
 impl ServiceName {
     /// Every service, in the order in which they start.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Auth,
         Self::Pay,
         Self::Events,
+        Self::Connections,
         Self::Profile,
         Self::Publisher,
         Self::Registry,
@@ -47,6 +52,7 @@ impl ServiceName {
             Self::Auth => "auth",
             Self::Pay => "pay",
             Self::Events => "events",
+            Self::Connections => "connections",
             Self::Profile => "profile",
             Self::Publisher => "publisher",
             Self::Registry => "registry",
@@ -60,6 +66,7 @@ impl ServiceName {
             Self::Www => 0,
             Self::Auth => 1,
             Self::Registry => 2,
+            Self::Connections => 3,
             Self::Pay => 4,
             Self::Profile => 5,
             Self::Events => 6,
@@ -177,6 +184,8 @@ pub struct TlsConfig {
     pub certificate: Option<PathBuf>,
     /// Its private key, PEM.
     pub private_key: Option<PathBuf>,
+    /// A certificate from an authority.
+    pub acme: AcmeConfig,
 }
 
 /// When the main listener speaks TLS.
@@ -249,8 +258,25 @@ pub struct RegistryAgentConfig {
     pub url: Option<Url>,
     /// The name that the node wants beneath the registry's zone.
     pub hostname: Option<String>,
-    /// How often the node says that it lives, in seconds.
+    /// How often the node says that it lives, in seconds; a registry may want it oftener.
     pub heartbeat_seconds: u32,
+    /// The addresses that registries publish: `auto`, `none`, `interface`, `registry` (what it sees), or addresses with
+    /// commas between them.
+    pub address: String,
+    /// A certificate (PEM) to trust at registries besides the usual ones.
+    pub ca: Option<PathBuf>,
+}
+
+impl RegistryAgentConfig {
+    /// Where the addresses come from.
+    ///
+    /// # Errors
+    /// When `address` is nothing of what it may be.
+    pub fn address_source(&self) -> Result<AddressSource, String> {
+        self.address
+            .parse()
+            .map_err(|error| format!("`registry.address`: {error}"))
+    }
 }
 
 /// The registry that this node runs itself.
@@ -267,7 +293,7 @@ pub struct RegistryServiceConfig {
 pub(super) const DEFAULTS: &str = r#"
 listen = "127.0.0.1:7000"
 node_name = "imajin"
-services = ["auth", "pay", "events", "profile", "publisher", "registry", "www"]
+services = ["auth", "pay", "events", "connections", "profile", "publisher", "registry", "www"]
 service_ports = false
 dev = false
 internal_listen = "127.0.0.1:17000"
@@ -280,6 +306,12 @@ schema_prefix = "imajin_"
 
 [tls]
 mode = "auto"
+
+[tls.acme]
+challenge = "off"
+directory = "https://acme-v02.api.letsencrypt.org/directory"
+names = []
+http_listen = "0.0.0.0:80"
 
 [mail]
 from = "imajin@localhost"
@@ -311,6 +343,7 @@ peers = []
 
 [registry]
 heartbeat_seconds = 3600
+address = "auto"
 
 [registry_service]
 zone = "nodes.localhost"

@@ -96,6 +96,7 @@ pub fn load(data_dir: &Path, overrides: &Overrides) -> Result<Loaded, ConfigErro
                 .source(Some(variables()))
                 .list_separator(",")
                 .with_list_parse_key("services")
+                .with_list_parse_key("tls.acme.names")
                 .with_list_parse_key("brokers.trusted"),
         );
     for (key, value) in &overrides.0 {
@@ -183,13 +184,12 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     {
         return refuse("`public_url` must be http:// or https:// with a host and nothing behind it");
     }
-    if config.tls.certificate.is_some() != config.tls.private_key.is_some() {
-        return refuse("`tls.certificate` and `tls.private_key` go together");
-    }
+    tls_check(&config.tls).map_or(Ok(()), |text| refuse(&text))?;
     let missing = super::ServiceName::ALL
         .into_iter()
         .find(|service| !config.services.contains(service) && !config.remote.contains_key(service));
     if let Some(service) = missing
+        && service != super::ServiceName::Connections
         && service != super::ServiceName::Profile
         && service != super::ServiceName::Publisher
         && service != super::ServiceName::Registry
@@ -205,7 +205,26 @@ fn check(config: &Config) -> Result<(), ConfigError> {
             "the service `{both}` is in `services` and in `remote`: choose one"
         ));
     }
+    if let Err(text) = config.registry.address_source() {
+        return refuse(&text);
+    }
+    if config.registry.heartbeat_seconds < 60 {
+        return refuse("`registry.heartbeat_seconds` must be at least 60");
+    }
     witnesses_check(config)
+}
+
+fn tls_check(tls: &super::TlsConfig) -> Option<String> {
+    if tls.certificate.is_some() != tls.private_key.is_some() {
+        return Some("`tls.certificate` and `tls.private_key` go together".to_owned());
+    }
+    if tls.acme.kind().is_some() && tls.certificate.is_some() {
+        return Some("`tls.certificate` and `tls.acme.challenge` are two certificates: choose one".to_owned());
+    }
+    if tls.acme.kind().is_some() && tls.mode == super::TlsChoice::Off {
+        return Some("`tls.acme.challenge` needs `tls.mode` to be auto or on".to_owned());
+    }
+    tls.acme.contradiction()
 }
 
 fn witnesses_check(config: &Config) -> Result<(), ConfigError> {

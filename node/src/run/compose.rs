@@ -3,6 +3,8 @@ use std::sync::Arc;
 use axum::Router;
 use imajin_auth::{Auth, AuthDeps, AuthOptions, MailConfig};
 use imajin_auth_api::{AuthClient, ProfilesClient};
+use imajin_connections::Connections;
+use imajin_connections_api::TrustClient;
 use imajin_did::Keyring;
 use imajin_events::{Events, EventsConfig, EventsDeps};
 use imajin_events_api::EventsClient;
@@ -11,10 +13,10 @@ use imajin_kernel::{Env, Problem, Span};
 use imajin_pay::{BrokersConfig, Pay, PayConfig, PayDeps};
 use imajin_pay_api::{PayClient, SellerClient};
 use imajin_profile::Profile;
-use imajin_profile_api::ProfileClient;
+use imajin_profile_api::{ConnectionsClient, ProfileClient};
 use imajin_publisher::Publisher;
 use imajin_publisher_api::{KeeperClient, PublisherClient};
-use imajin_registry::{Registry, RegistryDeps};
+use imajin_registry::Registry;
 use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
 use imajin_web::{Readiness, RpcClient, RpcConfig, ServiceRoutes, Site};
@@ -27,7 +29,7 @@ use super::profiles::ProfilesSwitch;
 use super::resolvers::{KeyLogSwitch, foreign_resolver, reach, witnesses};
 use super::sellers::SellerSwitch;
 use super::{Databases, PublicAddress, StartError};
-use super::{demo, gateway};
+use crate::acme::certificate_source;
 use crate::agent::AgentState;
 use crate::config::{Config, ServiceName};
 
@@ -39,6 +41,7 @@ pub(crate) struct Services {
     pub(super) auth: Option<Arc<Auth>>,
     pub(super) pay: Option<Arc<Pay>>,
     pub(super) events: Option<Arc<Events>>,
+    pub(super) connections: Option<Arc<Connections>>,
     pub(super) profile: Option<Arc<Profile>>,
     pub(super) publisher: Option<Arc<Publisher>>,
     pub(super) registry: Option<Arc<Registry>>,
@@ -90,7 +93,7 @@ impl Services {
     ) -> Result<Self, StartError> {
         let remotes = Remotes { config, keyring, env };
         let profiles = Arc::new(ProfilesSwitch::default());
-        let (auth, auth_client) = start_auth(config, &remotes, databases, public, &profiles).await?;
+        let (auth, auth_client) = start_auth(&remotes, databases, public, &profiles, agent).await?;
         let site = Site {
             env: env.clone(),
             public: public.base(),
@@ -107,9 +110,10 @@ impl Services {
         let (pay, pay_client) = common.start_pay(&sellers).await?;
         let (events, events_client) = common.start_events(&pay_client, &sellers).await?;
         let (publisher, publisher_client) = common.start_publisher(events.as_ref(), &sellers).await?;
+        let (connections, trust) = common.start_connections().await?;
         let others = (auth_client.clone(), pay_client.clone(), events_client.clone());
         let (profile, profile_client) = common
-            .start_profile(others, publisher_client.clone(), &profiles)
+            .start_profile(others, publisher_client.clone(), (&trust, &profiles))
             .await?;
         let (registry, registry_client) = common.start_registry().await?;
         let www = if config.services.contains(&ServiceName::Www) {
@@ -121,10 +125,12 @@ impl Services {
                 auth: auth_client,
                 pay: pay_client,
                 events: events_client,
+                connections: trust.map(|known| known.trust),
                 profile: profile_client,
                 publisher: publisher_client,
                 registry: registry_client,
                 registrations: Arc::new(agent.clone()),
+                certificate: certificate_source(agent.folder()),
             };
             Some(Www::start(deps).map_err(failed(ServiceName::Www))?)
         } else {
@@ -134,6 +140,7 @@ impl Services {
             auth,
             pay,
             events,
+            connections,
             profile,
             publisher,
             registry,
@@ -152,6 +159,9 @@ impl Services {
         }
         if let Some(events) = &self.events {
             events.background(tasks, stop);
+        }
+        if let Some(connections) = &self.connections {
+            connections.background(tasks, stop);
         }
         if let Some(profile) = &self.profile {
             profile.background(tasks, stop);
@@ -176,6 +186,10 @@ impl Services {
         if let Some(events) = &self.events {
             router = router.merge(EventsClient::internal_router(events.clone()));
             router = router.merge(KeeperClient::internal_router(events.clone()));
+        }
+        if let Some(connections) = &self.connections {
+            router = router.merge(TrustClient::internal_router(connections.clone()));
+            router = router.merge(ConnectionsClient::internal_router(connections.clone()));
         }
         if let Some(profile) = &self.profile {
             router = router.merge(ProfileClient::internal_router(profile.clone()));
@@ -206,6 +220,9 @@ impl Services {
         if let Some(events) = &self.events {
             routes.push((ServiceName::Events, events.routes()));
         }
+        if let Some(connections) = &self.connections {
+            routes.push((ServiceName::Connections, connections.routes()));
+        }
         if let Some(profile) = &self.profile {
             routes.push((ServiceName::Profile, profile.routes()));
         }
@@ -223,27 +240,6 @@ impl Services {
         let Some(auth) = &self.auth else { return Ok(None) };
         let token = auth.setup_token_issue().await.map_err(failed(ServiceName::Auth))?;
         Ok(token.map(|token| public.base().absolute(&format!("/setup?token={token}"))))
-    }
-
-    /// Puts the demo content there, once.
-    pub(super) async fn demo_seed(&self, config: &Config, keyring: &Keyring) -> Result<(), StartError> {
-        let Some(events) = &self.events else {
-            return Err(StartError::Configuration(
-                "--demo needs the service `events` in this process".to_owned(),
-            ));
-        };
-        let auth = match (&self.auth, config.remote.get(&ServiceName::Auth)) {
-            (Some(auth), _) => Router::new().nest("/auth", auth.routes().into_router()),
-            (None, Some(remote)) => gateway::forward_to(&remote.public)?,
-            (None, None) => Router::new(),
-        };
-        demo::identities_register(&auth, &imajin_events::demo_identities(keyring))
-            .await
-            .map_err(failed(ServiceName::Auth))?;
-        imajin_events::demo_seed(events)
-            .await
-            .map_err(failed(ServiceName::Events))
-            .map(drop)
     }
 
     /// Says for each service with a database whether it can answer.
@@ -269,15 +265,16 @@ impl Services {
 }
 
 async fn start_auth(
-    config: &Config,
     remotes: &Remotes<'_>,
     databases: &Databases,
     public: &PublicAddress,
     profiles: &Arc<ProfilesSwitch>,
+    agent: &AgentState,
 ) -> Result<(Option<Arc<Auth>>, AuthClient), StartError> {
     let Some(db) = databases.get(ServiceName::Auth) else {
         return Ok((None, AuthClient::http(remotes.rpc(ServiceName::Auth)?)));
     };
+    let config = remotes.config;
     let key_logs = Arc::new(KeyLogSwitch::default());
     let resolver = foreign_resolver(config, remotes.env, &key_logs).map_err(failed(ServiceName::Auth))?;
     let deps = AuthDeps {
@@ -290,7 +287,7 @@ async fn start_auth(
             from: config.mail.from.clone(),
         }),
         resolver: Some(resolver),
-        witnesses: witnesses(config),
+        witnesses: witnesses(config, agent),
         profiles: Some(ProfilesClient::local(profiles.clone())),
         options: AuthOptions {
             node_name: config.node_name.clone(),
@@ -375,26 +372,5 @@ impl Common<'_> {
         let events = Events::start(deps).await.map_err(failed(ServiceName::Events))?;
         sellers.plug(ORDER_GOODS, SellerClient::local(events.clone()));
         Ok((Some(Arc::clone(&events)), EventsClient::local(events)))
-    }
-
-    async fn start_registry(&self) -> Result<(Option<Arc<Registry>>, Option<RegistryClient>), StartError> {
-        let Some(db) = self.db(ServiceName::Registry) else {
-            let remote = self.config.remote.contains_key(&ServiceName::Registry);
-            let client = if remote {
-                Some(RegistryClient::http(self.remotes.rpc(ServiceName::Registry)?))
-            } else {
-                None
-            };
-            return Ok((None, client));
-        };
-        let config = self.config.registry_service.resolve(&self.site.env);
-        let deps = RegistryDeps {
-            site: self.site.clone(),
-            keyring: self.keyring.clone(),
-            db,
-            config: config.map_err(|error| StartError::Configuration(error.to_string()))?,
-        };
-        let registry = Registry::start(deps).await.map_err(failed(ServiceName::Registry))?;
-        Ok((Some(Arc::clone(&registry)), Some(RegistryClient::local(registry))))
     }
 }

@@ -17,6 +17,7 @@ fn migrations(service: ServiceName) -> Option<Migrations> {
         ServiceName::Auth => Some(imajin_auth::MIGRATIONS),
         ServiceName::Pay => Some(imajin_pay::MIGRATIONS),
         ServiceName::Events => Some(imajin_events::MIGRATIONS),
+        ServiceName::Connections => Some(imajin_connections::MIGRATIONS),
         ServiceName::Profile => Some(imajin_profile::MIGRATIONS),
         ServiceName::Publisher => Some(imajin_publisher::MIGRATIONS),
         ServiceName::Registry => Some(imajin_registry::MIGRATIONS),

@@ -1,20 +1,47 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response, header};
-use imajin_did::SecretKey;
+use imajin_did::{Keyring, SecretKey};
 use imajin_events::DemoIdentity;
 use imajin_kernel::Problem;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use super::compose::failed;
+use super::{Services, StartError, gateway};
+use crate::config::{Config, ServiceName};
+
 /// The largest answer of auth that is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+impl Services {
+    /// Puts the demo content there, once.
+    pub(super) async fn demo_seed(&self, config: &Config, keyring: &Keyring) -> Result<(), StartError> {
+        let Some(events) = &self.events else {
+            return Err(StartError::Configuration(
+                "--demo needs the service `events` in this process".to_owned(),
+            ));
+        };
+        let auth = match (&self.auth, config.remote.get(&ServiceName::Auth)) {
+            (Some(auth), _) => Router::new().nest("/auth", auth.routes().into_router()),
+            (None, Some(remote)) => gateway::forward_to(&remote.public)?,
+            (None, None) => Router::new(),
+        };
+        identities_register(&auth, &imajin_events::demo_identities(keyring))
+            .await
+            .map_err(failed(ServiceName::Auth))?;
+        imajin_events::demo_seed(events)
+            .await
+            .map_err(failed(ServiceName::Events))
+            .map(drop)
+    }
+}
 
 /// Registers the people of the demo the way anybody registers: by a proof of their key. Pages can then show their
 /// names, and they may make events.
 ///
 /// `auth` answers `/auth/api/…`, whether the service runs in this process or in another.
-pub(super) async fn identities_register(auth: &Router, people: &[DemoIdentity]) -> Result<(), Problem> {
+async fn identities_register(auth: &Router, people: &[DemoIdentity]) -> Result<(), Problem> {
     for person in people {
         let (challenge_id, signature) = challenge_answer(auth, &person.key).await?;
         let body = json!({

@@ -50,6 +50,7 @@ pub(super) fn paths(service: ServiceName) -> Vec<String> {
         ServiceName::Auth => &["onboard", "oidc", "federation", "passkeys", ".well-known"],
         ServiceName::Pay => &["checkout"],
         ServiceName::Events
+        | ServiceName::Connections
         | ServiceName::Profile
         | ServiceName::Publisher
         | ServiceName::Registry

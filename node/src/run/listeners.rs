@@ -2,6 +2,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::Uri;
+use axum::response::Redirect;
+use imajin_acme::{ChallengeKind, Http01};
 use imajin_did::Keyring;
 use imajin_kernel::Env;
 use imajin_web::{
@@ -15,17 +18,28 @@ use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{PublicAddress, Services, StartError, gateway, pages};
+use crate::acme::{AcmeStore, CertificateKeeper, DnsAccounts, KeeperParts};
+use crate::agent::{AgentState, NodeFacts, RegistryLink, operator_http, registry_http};
 use crate::config::{Config, ServiceName, TlsChoice};
 use crate::data_dir::DataDir;
-use crate::tls::{Certificate, certificate_generate, certificate_load};
+use crate::tls::{Certificate, certificate_generate, certificate_issued, certificate_load};
 
 /// Sockets that are bound but not served yet: ports are known, and a taken one is noticed before anything else starts.
 pub(super) struct Bound {
     main: TcpListener,
     public: PublicAddress,
     certificate: Option<Certificate>,
+    authority: Option<Authority>,
     services: Vec<(ServiceName, TcpListener, SocketAddr)>,
     internal: Option<(TcpListener, SocketAddr)>,
+}
+
+/// What goes between the listener and the keeper of an authority's certificate.
+struct Authority {
+    store: AcmeStore,
+    http01: Http01,
+    /// Where the authority's questions come in.
+    socket: Option<TcpListener>,
 }
 
 async fn bind_one(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
@@ -35,19 +49,47 @@ async fn bind_one(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Star
     Ok((socket, bound))
 }
 
+async fn authority_bind(
+    data: &DataDir,
+    config: &Config,
+    keyring: &Keyring,
+    env: &Env,
+) -> Result<Option<Authority>, StartError> {
+    let Some(kind) = config.tls.acme.kind() else {
+        return Ok(None);
+    };
+    let socket = match kind {
+        ChallengeKind::Http01 => Some(bind_one(config.tls.acme.http_listen).await?.0),
+        ChallengeKind::Dns01 => None,
+    };
+    Ok(Some(Authority {
+        store: AcmeStore::new(data, keyring, env),
+        http01: Http01::default(),
+        socket,
+    }))
+}
+
 pub(super) async fn bind(data: &DataDir, config: &Config, keyring: &Keyring, env: &Env) -> Result<Bound, StartError> {
     let (main, address) = bind_one(config.listen).await?;
     let https = match config.tls.mode {
         TlsChoice::On => true,
         TlsChoice::Off => false,
-        TlsChoice::Auto => !address.ip().is_loopback() || config.tls.certificate.is_some(),
+        TlsChoice::Auto => {
+            let is_wanted = config.tls.certificate.is_some() || config.tls.acme.kind().is_some();
+            is_wanted || !address.ip().is_loopback()
+        }
     };
     let public = PublicAddress::of(config, address, https).ok_or_else(|| {
         StartError::Configuration("no public URL can be made from the listen address: set `public_url`".to_owned())
     })?;
-    let certificate = match (https, &config.tls.certificate, &config.tls.private_key) {
+    let authority = authority_bind(data, config, keyring, env).await?;
+    let certified = authority
+        .as_ref()
+        .and_then(|one| one.certificate(&config.tls.acme.directory));
+    let certificate = match (https, certified, &config.tls.certificate, &config.tls.private_key) {
         (false, ..) => None,
-        (true, Some(certificate), Some(key)) => Some(certificate_load(certificate, key)?),
+        (true, Some(certified), ..) => Some(certified),
+        (true, None, Some(certificate), Some(key)) => Some(certificate_load(certificate, key)?),
         (true, ..) => Some(certificate_generate(
             data,
             keyring,
@@ -75,9 +117,22 @@ pub(super) async fn bind(data: &DataDir, config: &Config, keyring: &Keyring, env
         main,
         public,
         certificate,
+        authority,
         services,
         internal,
     })
+}
+
+impl Authority {
+    /// The certificate that was issued before. One that cannot be used is as good as none: the keeper gets another.
+    fn certificate(&self, directory: &Url) -> Option<Certificate> {
+        let kept = self.store.certificate(directory);
+        let kept = kept.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the kept certificate cannot be read");
+            None
+        })?;
+        certificate_issued(&kept.chain_pem, &kept.key_der).ok()
+    }
 }
 
 impl Bound {
@@ -105,6 +160,42 @@ impl Bound {
         services.chain(internal).collect()
     }
 
+    /// What keeps the certificate of an authority good, if one is asked.
+    pub(super) fn keeper(
+        &self,
+        data: &DataDir,
+        config: &Config,
+        keyring: &Keyring,
+        env: &Env,
+    ) -> Result<Option<CertificateKeeper>, StartError> {
+        let (Some(authority), Some(certificate)) = (&self.authority, &self.certificate) else {
+            return Ok(None);
+        };
+        let accounts = DnsAccounts::new(data, keyring, env);
+        let registry = registry_http(config)?;
+        let facts = NodeFacts::of_this_process(Vec::new(), env.now());
+        Ok(Some(CertificateKeeper::new(KeeperParts {
+            config: config.tls.acme.clone(),
+            public: self.public.url().clone(),
+            store: authority.store.clone(),
+            link: RegistryLink::new(
+                registry.clone(),
+                keyring.clone(),
+                env.clone(),
+                facts,
+                Vec::new(),
+                accounts.clone(),
+            ),
+            accounts,
+            registrations: Arc::new(AgentState::new(data)),
+            authority_http: operator_http(config.tls.acme.ca.as_deref(), "tls.acme.ca")?,
+            endpoint_http: registry,
+            http01: authority.http01.clone(),
+            shown: Arc::clone(&certificate.shown),
+            env: env.clone(),
+        })))
+    }
+
     /// Starts to answer on all sockets.
     pub(super) fn serve(
         self,
@@ -128,6 +219,14 @@ impl Bound {
                 None => continue,
             };
             serving.public(socket, alone, port_base(&self.public, address));
+        }
+        if let Some(Authority {
+            http01,
+            socket: Some(socket),
+            ..
+        }) = self.authority
+        {
+            serving.proofs(socket, &http01, self.public.base());
         }
         serving.public(self.main, one_port, self.public.base());
         if let Some((socket, address)) = self.internal {
@@ -210,6 +309,16 @@ impl Serving<'_> {
             error_page: Some(pages::error_page),
         };
         self.start(socket, shell(routes, options), public, self.tls.clone());
+    }
+
+    /// Port 80: the authority's questions; people are led to the node itself.
+    fn proofs(&self, socket: TcpListener, http01: &Http01, public: PublicBase) {
+        let base = public.clone();
+        let routes = http01.router().fallback(move |uri: Uri| async move {
+            let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+            Redirect::permanent(&base.absolute(path))
+        });
+        self.start(socket, routes, public, TlsMode::Off);
     }
 
     fn internal(

@@ -136,6 +136,9 @@ impl RunningNode {
             ports: bound.ports(),
         };
         services.background(&background, &stop);
+        if let Some(keeper) = bound.keeper(data, config, &keyring, &env)? {
+            background.spawn(keeper.run(stop.clone()));
+        }
         bound.serve(config, &services, &env, &listeners, &stop)?;
         let agent = AgentParts {
             data,

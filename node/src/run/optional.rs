@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use imajin_auth_api::{AuthClient, ProfilesClient};
+use imajin_connections::{Connections, ConnectionsConfig, ConnectionsDeps};
+use imajin_connections_api::TrustClient;
 use imajin_events::Events;
 use imajin_events_api::EventsClient;
 use imajin_pay_api::{PayClient, SellerClient};
 use imajin_profile::{Profile, ProfileConfig, ProfileDeps};
-use imajin_profile_api::ProfileClient;
+use imajin_profile_api::{ConnectionsClient, ProfileClient};
 use imajin_publisher::{CONTENT_GOODS, Publisher, PublisherConfig, PublisherDeps, WorksConfig};
 use imajin_publisher_api::{KeeperClient, PublisherClient};
+use imajin_registry::{Registry, RegistryDeps};
+use imajin_registry_api::RegistryClient;
 
 use super::StartError;
 use super::compose::{Common, failed};
@@ -18,13 +22,46 @@ use super::resolvers::reach;
 use super::sellers::SellerSwitch;
 use crate::config::ServiceName;
 
+/// Who trusts whom, for the others to ask.
+pub(super) struct Trust {
+    pub(super) trust: TrustClient,
+    pub(super) connections: ConnectionsClient,
+}
+
 impl Common<'_> {
+    /// The trust graph. Without it nobody is connected with anybody: what is for connections is shown to nobody.
+    pub(super) async fn start_connections(&self) -> Result<(Option<Arc<Connections>>, Option<Trust>), StartError> {
+        let Some(db) = self.db(ServiceName::Connections) else {
+            let remote = self.config.remote.contains_key(&ServiceName::Connections);
+            let rpc = remote.then(|| self.remotes.rpc(ServiceName::Connections)).transpose()?;
+            let trust = rpc.map(|rpc| Trust {
+                trust: TrustClient::http(rpc.clone()),
+                connections: ConnectionsClient::http(rpc),
+            });
+            return Ok((None, trust));
+        };
+        let deps = ConnectionsDeps {
+            site: self.site.clone(),
+            keyring: self.keyring.clone(),
+            db,
+            config: ConnectionsConfig::default(),
+        };
+        let connections = Connections::start(deps)
+            .await
+            .map_err(failed(ServiceName::Connections))?;
+        let trust = Trust {
+            trust: TrustClient::local(connections.clone()),
+            connections: ConnectionsClient::local(connections.clone()),
+        };
+        Ok((Some(connections), Some(trust)))
+    }
+
     /// Profile is not needed by the others: a node without it has no pages about people.
     pub(super) async fn start_profile(
         &self,
         (auth, pay, events): (AuthClient, PayClient, EventsClient),
         publisher: Option<PublisherClient>,
-        switch: &ProfilesSwitch,
+        (trust, switch): (&Option<Trust>, &ProfilesSwitch),
     ) -> Result<(Option<Arc<Profile>>, Option<ProfileClient>), StartError> {
         let Some(db) = self.db(ServiceName::Profile) else {
             let remote = self.config.remote.contains_key(&ServiceName::Profile);
@@ -42,7 +79,8 @@ impl Common<'_> {
             pay: Some(pay),
             events: Some(events),
             publisher,
-            connections: None,
+            connections: trust.as_ref().map(|known| known.connections.clone()),
+            trust: trust.as_ref().map(|known| known.trust.clone()),
             config: ProfileConfig::default(),
         };
         let profile = Profile::start(deps).await.map_err(failed(ServiceName::Profile))?;
@@ -97,5 +135,27 @@ impl Common<'_> {
             events.publisher_connect(client.clone());
         }
         Ok((publisher, client))
+    }
+
+    /// The directory of nodes; one elsewhere, or none.
+    pub(super) async fn start_registry(&self) -> Result<(Option<Arc<Registry>>, Option<RegistryClient>), StartError> {
+        let Some(db) = self.db(ServiceName::Registry) else {
+            let remote = self.config.remote.contains_key(&ServiceName::Registry);
+            let client = if remote {
+                Some(RegistryClient::http(self.remotes.rpc(ServiceName::Registry)?))
+            } else {
+                None
+            };
+            return Ok((None, client));
+        };
+        let config = self.config.registry_service.resolve(&self.site.env);
+        let deps = RegistryDeps {
+            site: self.site.clone(),
+            keyring: self.keyring.clone(),
+            db,
+            config: config.map_err(|error| StartError::Configuration(error.to_string()))?,
+        };
+        let registry = Registry::start(deps).await.map_err(failed(ServiceName::Registry))?;
+        Ok((Some(Arc::clone(&registry)), Some(RegistryClient::local(registry))))
     }
 }

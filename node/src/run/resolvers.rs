@@ -11,6 +11,7 @@ use imajin_web::Reach;
 use imajin_web::resolve::{CachedResolver, Chain, KeyLogs, RegistryResolver, WebResolver};
 use url::Url;
 
+use crate::agent::AgentState;
 use crate::config::Config;
 
 /// Passes key logs on to auth, which needs the resolvers before it is there itself.
@@ -31,15 +32,20 @@ impl KeyLogs for KeyLogSwitch {
     }
 }
 
-/// Whose receipts count besides the node's own.
-pub(super) fn witnesses(config: &Config) -> Vec<Witness> {
-    let configured = config.witnesses.values();
-    configured
-        .map(|witness| Witness {
-            did: witness.did.canonical(),
-            url: witness.url.clone(),
-        })
-        .collect()
+/// Whose receipts count besides the node's own: those of the configuration, and the nodes of the registries that this
+/// node is registered with.
+pub(super) fn witnesses(config: &Config, agent: &AgentState) -> Vec<Witness> {
+    let configured = config.witnesses.values().map(|witness| Witness {
+        did: witness.did.canonical(),
+        url: witness.url.clone(),
+    });
+    let mut all: Vec<Witness> = configured.collect();
+    for (did, url) in agent.witnesses() {
+        if all.iter().all(|known| known.did != did) {
+            all.push(Witness { did, url: Some(url) });
+        }
+    }
+    all
 }
 
 /// A developer's nodes find each other on one machine; any other node calls public addresses only.

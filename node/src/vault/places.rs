@@ -30,9 +30,30 @@ pub const TLS_KEY: SealedFile = SealedFile {
     holds: "the key of the node's certificate",
 };
 
+/// The account at a certificate authority.
+pub const ACME_ACCOUNT: SealedFile = SealedFile {
+    name: "acme.account",
+    label: "acme-account",
+    holds: "the account at the certificate authority",
+};
+
+/// The certificate of an authority, with its key.
+pub const ACME_CERTIFICATE: SealedFile = SealedFile {
+    name: "acme.certificate",
+    label: "acme-certificate",
+    holds: "the key of the authority's certificate",
+};
+
+/// What registries gave to the node to change the records of its names.
+pub const DNS_ACCOUNTS: SealedFile = SealedFile {
+    name: "dns.accounts",
+    label: "dns-accounts",
+    holds: "the passwords for the records of the node's names",
+};
+
 /// Every file that is sealed. With [`sealed_columns`] the whole list of what the node keeps secret.
-pub const fn sealed_files() -> [SealedFile; 2] {
-    [NODE_KEY, TLS_KEY]
+pub const fn sealed_files() -> [SealedFile; 5] {
+    [NODE_KEY, TLS_KEY, ACME_ACCOUNT, ACME_CERTIFICATE, DNS_ACCOUNTS]
 }
 
 /// Every column of a service that is sealed.
@@ -41,7 +62,11 @@ pub const fn sealed_columns(service: ServiceName) -> &'static [SealedColumn] {
         ServiceName::Auth => &imajin_auth::SEALED_COLUMNS,
         ServiceName::Events => &imajin_events::SEALED_COLUMNS,
         ServiceName::Pay => &imajin_pay::SEALED_COLUMNS,
-        ServiceName::Profile | ServiceName::Publisher | ServiceName::Registry | ServiceName::Www => &[],
+        ServiceName::Connections
+        | ServiceName::Profile
+        | ServiceName::Publisher
+        | ServiceName::Registry
+        | ServiceName::Www => &[],
     }
 }
 

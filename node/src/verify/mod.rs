@@ -214,6 +214,7 @@ fn service_audit(
         ServiceName::Auth => imajin_auth::audit(conn, keyring, &env),
         ServiceName::Pay => imajin_pay::audit_with_keys(conn, keyring, &keys),
         ServiceName::Events => imajin_events::audit(conn, keyring, &env, &keys),
+        ServiceName::Connections => imajin_connections::audit(conn, keyring, &env, &keys),
         ServiceName::Profile => imajin_profile::audit(conn, keyring, &env, &keys),
         ServiceName::Publisher => imajin_publisher::audit(conn, keyring, &env, &keys),
         ServiceName::Registry => imajin_registry::audit(conn, keyring, &keys),

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod access;
+mod agent;
 mod authorisation;
 mod browser;
 mod browser_access;
@@ -14,8 +15,11 @@ mod browser_identity;
 mod browser_keys;
 mod browser_money;
 mod browser_profile;
+mod browser_trust;
 mod browser_visitor;
 mod cards;
+mod certificates;
+mod certificates_dns;
 mod claim;
 mod cli;
 mod coins;
@@ -35,5 +39,6 @@ mod refunds;
 mod refusals;
 mod statements;
 mod support;
+mod trust;
 mod vault;
 mod verify;

@@ -196,7 +196,15 @@ async fn the_root_describes_every_service_with_its_prefix() {
     let root = spec("/api/spec").await;
     let paths = root["paths"].as_object().unwrap();
     let mut described = 0;
-    for service in ["auth", "pay", "profile", "events", "publisher", "registry"] {
+    for service in [
+        "auth",
+        "pay",
+        "connections",
+        "profile",
+        "events",
+        "publisher",
+        "registry",
+    ] {
         let own = spec(&format!("/{service}/api/spec")).await;
         for path in own["paths"].as_object().unwrap().keys() {
             let item = &paths[&format!("/{service}{path}")];

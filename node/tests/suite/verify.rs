@@ -42,30 +42,7 @@ async fn history(home: &Home, node: &Node) {
         .await
         .unwrap();
     assert!(sent.status().is_success());
-    let name = [
-        "profile",
-        "set",
-        "--node",
-        &node.url(),
-        "--key",
-        text(&key),
-        "--name",
-        "Ada",
-        "--bio",
-        "Hello",
-    ];
-    imajin(&name).expect_success();
-    let picture = crate::profile::picture_file(home);
-    let picture = [
-        "profile",
-        "avatar",
-        "--node",
-        &node.url(),
-        "--key",
-        text(&key),
-        text(&picture),
-    ];
-    imajin(&picture).expect_success();
+    person(home, node, &key);
     works(home, node, &key);
     let registry = format!("{}/registry", node.url());
     let data = home.data();
@@ -80,6 +57,42 @@ async fn history(home: &Home, node: &Node) {
         "alice",
     ];
     imajin(&args).expect_success();
+}
+
+/// A profile with a picture, somebody vouched for, and an invitation.
+fn person(home: &Home, node: &Node, key: &Path) {
+    let name = [
+        "profile",
+        "set",
+        "--node",
+        &node.url(),
+        "--key",
+        text(key),
+        "--name",
+        "Ada",
+        "--bio",
+        "Hello",
+    ];
+    imajin(&name).expect_success();
+    let picture = crate::profile::picture_file(home);
+    let picture = [
+        "profile",
+        "avatar",
+        "--node",
+        &node.url(),
+        "--key",
+        text(key),
+        text(&picture),
+    ];
+    imajin(&picture).expect_success();
+    let whom = imajin_did::SecretKey::from_seed([9; 32]).did().to_string();
+    for args in [
+        &["trust", "vouch", "--weight", "0.5", whom.as_str()][..],
+        &["trust", "invite", "new"],
+    ] {
+        let place = ["--node", &node.url(), "--key", text(key)];
+        imajin(&[args, &place[..]].concat()).expect_success();
+    }
 }
 
 /// A published work with a contributor who accepts.
@@ -122,6 +135,7 @@ async fn every_change_is_named(backend: Backend) {
         ServiceName::Auth,
         ServiceName::Pay,
         ServiceName::Events,
+        ServiceName::Connections,
         ServiceName::Profile,
         ServiceName::Publisher,
         ServiceName::Registry,

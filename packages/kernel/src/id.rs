@@ -230,6 +230,8 @@ id_kinds! {
     Event, EventId, "evt";
     /// A hold on money in the ledger.
     Hold, HoldId, "hld";
+    /// An invitation to be connected with somebody.
+    Invite, InviteId, "inv";
     /// A proof of a mailbox that is on its way.
     MailboxProof, MailboxProofId, "mbx";
     /// Somebody's consent to what an OpenID client may know.
@@ -244,14 +246,20 @@ id_kinds! {
     Payout, PayoutId, "pyo";
     /// A message from a payment rail, as received.
     RailMessage, RailMessageId, "rlm";
+    /// A named group of people.
+    Pod, PodId, "pod";
     /// A receipt of pay.
     Receipt, ReceiptId, "rcp";
+    /// Money that one node sends to another for people who are at home there.
+    Remittance, RemittanceId, "rmt";
     /// A request, for logs and problem documents.
     Request, RequestId, "req";
     /// Money that a seller sends back; its credit note has the same name.
     Refund, RefundId, "rfd";
     /// A session of auth.
     Session, SessionId, "ses";
+    /// What somebody has signed about somebody else, in the trust graph.
+    Statement, StatementId, "stm";
     /// A ticket.
     Ticket, TicketId, "tkt";
     /// A tier of an event.

@@ -114,6 +114,17 @@ impl Timestamp {
         Span(self.0.saturating_sub(earlier.0))
     }
 
+    /// The moment of a `Date` header (RFC 9110, section 5.6.7), such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+    ///
+    /// # Errors
+    /// When the text is no such moment.
+    pub fn from_http_date(text: &str) -> Result<Self, TimestampError> {
+        let parsed = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text);
+        parsed
+            .map(|moment| Self(moment.as_microsecond()))
+            .or(Err(TimestampError))
+    }
+
     fn to_jiff(self) -> jiff::Timestamp {
         let bounded = self.0.clamp(
             jiff::Timestamp::MIN.as_microsecond(),
@@ -238,6 +249,13 @@ mod sql {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_date_of_an_answer_is_read() {
+        let date = Timestamp::from_http_date("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(date, "1994-11-06T08:49:37Z".parse());
+        assert_eq!(Timestamp::from_http_date("soon"), Err(TimestampError));
+    }
 
     #[test]
     fn rfc_3339_round_trips_to_the_microsecond() {

@@ -49,11 +49,13 @@ pub enum EntryKind {
     Collection,
     /// A broker does not pay what it has promised: the split goes back.
     Unpaid,
+    /// Money of people who are at home at another node went there, or came from there.
+    Remittance,
 }
 
 impl EntryKind {
     /// All kinds.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Payment,
         Self::Hold,
         Self::Settlement,
@@ -72,6 +74,7 @@ impl EntryKind {
         Self::Pledge,
         Self::Collection,
         Self::Unpaid,
+        Self::Remittance,
     ];
 
     /// The text in the database and on the wire.
@@ -95,6 +98,7 @@ impl EntryKind {
             Self::Pledge => "pledge",
             Self::Collection => "collection",
             Self::Unpaid => "unpaid",
+            Self::Remittance => "remittance",
         }
     }
 }

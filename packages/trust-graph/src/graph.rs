@@ -124,6 +124,13 @@ impl Graph {
         true
     }
 
+    /// What proves the tie of the kind of `tie` from one person to another, whatever its weight.
+    pub fn tie_between(&self, from: &Did, to: &Did, tie: Tie) -> Option<crate::StatementId> {
+        let (from, to) = self.people.number(from).zip(self.people.number(to))?;
+        let arc = self.arc_of(from, to, tie.kind(), heading_out(tie))?;
+        self.slot(arc).map(|slot| slot.statement)
+    }
+
     /// Gives back memory that growing has reserved.
     pub fn compact(&mut self) {
         self.people.shrink();

@@ -16,6 +16,7 @@
 
 mod assets;
 mod chart;
+mod constellation;
 mod flow;
 mod href;
 mod pages;
@@ -28,6 +29,7 @@ mod time;
 
 pub use assets::{asset_url, assets_router};
 pub use chart::{Bar, BarPart, Chart};
+pub use constellation::Constellation;
 pub use href::href;
 pub(crate) use pages::pay_solana::wallet_href;
 pub use pages::{
@@ -44,7 +46,7 @@ pub use pages::{
     message::{ErrorPage, Link, MessagePage},
     money::{Act, Block, Cell, FeesForm, Figure, MoneyPage, Search, Table},
     oidc::{ConsentPage, ConsentScope, LogoutPage},
-    operator::{AccountRow, OperatorPage, RegistryCard, SaleRow, ServiceRow},
+    operator::{AccountRow, CertificateCard, OperatorPage, RegistryCard, SaleRow, ServiceRow},
     order::{OrderPage, OrderState, TicketLink},
     passkeys::{PasskeyItem, PasskeysPage},
     pay::{PayState, SandboxPayPage},
@@ -55,6 +57,7 @@ pub use pages::{
     read::{PublishPage, ReadAccess, ReadPage, SafeHtml, WorkFile, WorkItem, WorksPage},
     receipt::{CreditNotePage, CreditNoteRow, FeeRow, LegRow, PathStep, ReceiptPage, RefundForm, RefundLine},
     ticket::{TicketCard, TicketPage, TicketState},
+    trust::{ConnectionsPage, InviteRow, InvitedPage, TieRow, TrustPage, TrustStep},
 };
 pub use part::{MoneyText, When};
 pub use qr::qr_svg;

@@ -3,7 +3,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use imajin_kernel::{Code, Problem};
+use imajin_kernel::{Code, Problem, Timestamp};
 use imajin_proof::http_sig::SignedRequest;
 use url::Url;
 
@@ -190,6 +190,15 @@ impl HttpAnswer {
         Err(self.problem())
     }
 
+    fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// What the clock of the other side said, if it said anything.
+    pub fn date(&self) -> Option<Timestamp> {
+        Timestamp::from_http_date(self.header(&header::DATE)?).ok()
+    }
+
     /// The problem of an answer that is no success: its own document if it has one, else what the status says.
     fn problem(&self) -> Problem {
         let document: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
@@ -213,8 +222,16 @@ impl HttpAnswer {
             status if status.is_client_error() => Code::InvalidRequest,
             _ => Code::Unavailable,
         });
+        let hint = match (code, self.date()) {
+            // One of the two clocks is wrong: with both at hand a person sees which.
+            (Code::StaleSignature, Some(date)) => Some(format!("The clock of the other side says {date}.")),
+            _ => None,
+        };
+        let hints: Vec<String> = text("hint").into_iter().chain(hint).collect();
+        let retry_after = self.header(&header::RETRY_AFTER);
         Problem {
-            hint: text("hint"),
+            hint: (!hints.is_empty()).then(|| hints.join(" ")),
+            retry_after_seconds: retry_after.and_then(|seconds| seconds.parse().ok()),
             ..Problem::new(code, detail)
         }
     }

@@ -55,7 +55,7 @@ pub use ranges::{Ranged, ranged};
 pub use rpc::{RpcClient, RpcConfig};
 pub use serve::{Listener, TlsMode, serve};
 pub use service::{Readiness, ServiceRoutes};
-pub use signed::{Asker, SignedBytes};
+pub use signed::{Asker, Reader, SignedBytes};
 pub use signers::{SignerAsked, SignerError, SignerKeys};
 pub use site::{CallerKeys, Custody, Identities, PublicBase, RowProof, SessionView, Site, Tier, Verified};
 pub use streaming::StreamedResponse;

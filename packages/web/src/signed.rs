@@ -74,6 +74,23 @@ impl Asker {
     }
 }
 
+/// Whoever reads what strangers may not: as [`Asker`], and refused before anything else of the question is looked at.
+#[derive(Debug)]
+pub struct Reader(pub Did);
+
+impl<S> FromRequestParts<S> for Reader
+where
+    S: Send + Sync,
+    Site: FromRef<S>,
+{
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let asker = Asker::from_request_parts(parts, state).await?;
+        Ok(Self(asker.require()?.clone()))
+    }
+}
+
 fn is_signed(headers: &HeaderMap) -> bool {
     headers.contains_key("signature-input") || headers.contains_key("signature")
 }

@@ -14,7 +14,7 @@ pub use attestation::{
     CREDENTIALS_PURPOSE, CredentialsRequest, DocumentError, Health, Heartbeat, NameCredentials, NodeAttestation,
     Unsigned,
 };
-pub use registration::{Registration, Registrations};
+pub use registration::{Registration, Registrations, UpgradeNotice};
 
 service_api! {
     /// What other services may ask of the registry.

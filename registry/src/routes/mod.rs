@@ -1,6 +1,7 @@
 //! The public routes, beneath the service's prefix.
 
 mod acme_dns;
+mod address;
 mod builds;
 mod credentials;
 mod directory;
@@ -23,6 +24,7 @@ pub(crate) fn routes(registry: &Arc<Registry>) -> ServiceRoutes {
     let router = OpenApiRouter::new()
         .routes(routes!(register::node_register))
         .routes(routes!(heartbeat::node_heartbeat))
+        .routes(routes!(address::node_address))
         .routes(routes!(directory::node_lookup))
         .routes(routes!(directory::node_list, directory::node_list_head))
         .routes(routes!(directory::stats))

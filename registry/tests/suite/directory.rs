@@ -203,6 +203,7 @@ async fn the_service_describes_itself(world: World) {
         "/api/builds/verify",
         "/api/directory",
         "/api/directory/heads/{seq}",
+        "/api/node/address",
         "/api/node/credentials",
         "/api/node/heartbeat",
         "/api/node/list",

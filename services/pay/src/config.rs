@@ -70,6 +70,8 @@ pub enum Step {
     RefundAnswered,
     /// A broker has answered; nothing of it is booked.
     RedemptionAnswered,
+    /// A broker has passed money on; nothing of it is booked.
+    TransferAnswered,
 }
 
 impl Step {

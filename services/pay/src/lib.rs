@@ -24,6 +24,7 @@ mod payouts;
 mod rails;
 mod reconcile;
 mod refunds;
+mod remits;
 mod routes;
 mod rows;
 mod schema;
@@ -43,6 +44,7 @@ pub use config::{Interrupt, PayConfig, Step};
 pub use error::PayError;
 pub use imajin_rails::{PayoutLimit, RailSetupError, SolanaConfig, StripeConfig};
 pub use rails::{RailsConfig, SandboxUse};
+pub use routes::PayRouter;
 pub use rows::SEALED_COLUMNS;
 pub use service::{Pay, PayDeps, WebhookReceipt};
 

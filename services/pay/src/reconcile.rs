@@ -1,9 +1,11 @@
 //! The reconciliation as it runs: rails are asked between two transactions, never within one.
 
-use imajin_kernel::{Problem, Span};
+use imajin_kernel::{Code, Problem, Span};
+use imajin_money::Money;
+use imajin_rails::RailBalance;
 
 use crate::domain::reconcile::facts::signed_facts;
-use crate::domain::reconcile::phases::{BALANCE, DONE, FACTS, LEDGER, rail_of};
+use crate::domain::reconcile::phases::{BALANCE, DONE, FACTS, LEDGER, broker_of, rail_of};
 use crate::domain::reconcile::{Said, round_begin, round_find, round_problem, round_step};
 use crate::rows::RoundRow;
 use crate::{Pay, PayError};
@@ -14,7 +16,7 @@ const EVERY: Span = Span::hours(6);
 const STEPS_PER_RUN: u32 = 50;
 
 impl Pay {
-    /// What is reconciled here: each rail that can say what it has done, and the ledger with itself.
+    /// What is reconciled here: each rail that can say what it has done, each broker, and the ledger with itself.
     pub(crate) fn reconcile_scopes(&self) -> Vec<String> {
         let rails = self
             .context
@@ -22,7 +24,12 @@ impl Pay {
             .all()
             .filter(|rail| rail.lists() || !rail.is_remote());
         let scopes = rails.map(|rail| format!("rail:{}", rail.name()));
-        scopes.chain([LEDGER.to_owned()]).collect()
+        let brokers = self
+            .brokers
+            .trusted()
+            .into_iter()
+            .map(|issuer| format!("broker:{issuer}"));
+        scopes.chain(brokers).chain([LEDGER.to_owned()]).collect()
     }
 
     /// Goes on with what is being compared, and begins again what was not compared for some hours; a bounded piece of
@@ -48,6 +55,7 @@ impl Pay {
         for known in scopes.iter().filter(|known| scope.is_none_or(|scope| scope == *known)) {
             match self.reconcile_run(known, Span::ZERO).await {
                 Ok(()) | Err(PayError::Rail(_)) => {}
+                Err(PayError::Problem(problem)) if problem.code == Code::Unavailable => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -87,6 +95,14 @@ impl Pay {
     }
 
     async fn rail_ask(&self, round: &RoundRow) -> Result<Said, PayError> {
+        if let Some(issuer) = broker_of(&round.scope).filter(|_| round.phase == BALANCE) {
+            let balance = |money: Money| RailBalance {
+                asset: money.asset,
+                units: money.amount.micros(),
+            };
+            let held = self.brokers.account(issuer).await?;
+            return Ok(Said::Balances(Some(held.into_iter().map(balance).collect())));
+        }
         let Some(name) = rail_of(&round.scope) else {
             return Ok(Said::Nothing);
         };

@@ -1,6 +1,6 @@
 mod peers;
 
-pub(crate) use peers::{pledges, visa_captures, visas};
+pub(crate) use peers::{payee_homes, pledges, remittance_legs, remittances_in, remittances_out, visa_captures, visas};
 
 diesel::table! {
     checkouts (id) {
@@ -358,6 +358,7 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(receipts, receipt_parties);
+diesel::allow_tables_to_appear_in_same_query!(held_shares, receipts, reversals);
 diesel::allow_tables_to_appear_in_same_query!(refunds, receipt_parties);
 diesel::allow_tables_to_appear_in_same_query!(payouts, payout_parts);
 diesel::allow_tables_to_appear_in_same_query!(held_shares, visa_captures);

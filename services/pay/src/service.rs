@@ -21,11 +21,12 @@ use crate::domain::solana::RecordKeeper;
 use crate::domain::{self, message};
 use crate::later::Later;
 use crate::rails::Rails;
+use crate::routes::PayRouter;
 use crate::rows::CheckoutRow;
 use crate::settler::Settler;
 use crate::solana::{desk_start, ticks_run};
 use crate::wallet_calls::WalletCalls;
-use crate::{PayConfig, PayError, SERVICE, Step, routes, worker};
+use crate::{PayConfig, PayError, SERVICE, Step, worker};
 
 /// How long the payment page waits for the goods before it sends the buyer on.
 const SETTLED_WAIT: Duration = Duration::from_secs(3);
@@ -142,7 +143,7 @@ impl Pay {
 
     /// The public routes.
     pub fn routes(self: &Arc<Self>) -> ServiceRoutes {
-        routes::routes(self)
+        PayRouter::new().of(self)
     }
 
     /// Starts what runs beside the requests, until `stop`: deliveries, refunds, what was stored and not processed,

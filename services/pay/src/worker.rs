@@ -18,6 +18,8 @@ use crate::domain::message::{self, DELIVER, RELEASE};
 use crate::domain::payment;
 use crate::domain::payout::RAIL_TRANSFER;
 use crate::domain::refund::{RAIL_REFUND, checkout_refund};
+use crate::domain::remit_in::REMIT_CONFIRM;
+use crate::domain::remit_out::REMIT;
 use crate::domain::sale_refund::GOODS_RETURN;
 use crate::domain::settle_prepare::SettleWish;
 use crate::domain::visa::VISA_REDEEM;
@@ -64,6 +66,9 @@ pub(crate) async fn sweeps_run(pay: &Pay, stop: &CancellationToken) {
             pay.housekeeping().await;
             if let Err(problem) = pay.payouts_batch().await {
                 tracing::warn!(%problem, "payouts that are due could not be looked for");
+            }
+            if let Err(problem) = pay.remittances_batch().await {
+                tracing::warn!(%problem, "what people of other nodes have here could not be sent to them");
             }
         }
         sweeps = sweeps.wrapping_add(1);
@@ -166,6 +171,8 @@ impl Pay {
             GOODS_RETURN => self.goods_return(&item).await,
             RAIL_TRANSFER => self.transfer_send(&item).await.map_err(Handling::from),
             RAIL_CLOSE => self.rail_close(&item).await,
+            REMIT => self.remit(&item).await,
+            REMIT_CONFIRM => self.remit_confirm(&item).await,
             _ => Err(Handling::Failed(Problem::internal())),
         };
         self.ended.notify_waiters();

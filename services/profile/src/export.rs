@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::Stream;
 use imajin_auth_api::{AccountExport, AttestationExport};
+use imajin_connections_api::ConnectionsOwn;
 use imajin_did::Did;
 use imajin_events_api::{EventList, EventsClient, OrderList, TicketList};
 use imajin_kernel::{Code, Problem};
@@ -43,10 +44,11 @@ enum Part {
     Orders,
     Tickets,
     Manifests,
+    Trust,
 }
 
 impl Part {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Profile,
         Self::Avatar,
         Self::Account,
@@ -58,6 +60,7 @@ impl Part {
         Self::Orders,
         Self::Tickets,
         Self::Manifests,
+        Self::Trust,
     ];
 
     /// Its name, and the service that keeps it.
@@ -74,12 +77,13 @@ impl Part {
             Self::Orders => ("orders", "events"),
             Self::Tickets => ("tickets", "events"),
             Self::Manifests => ("manifests", "publisher"),
+            Self::Trust => ("trust", "connections"),
         }
     }
 
     /// Whether it is one value; otherwise it is a list.
     const fn is_single(self) -> bool {
-        matches!(self, Self::Profile | Self::Avatar | Self::Account)
+        matches!(self, Self::Profile | Self::Avatar | Self::Account | Self::Trust)
     }
 }
 
@@ -304,6 +308,10 @@ impl Export {
                 Page::of(&tickets, |ticket| ticket.id.to_string())
             }
             Part::Manifests => self.manifests(owner, next).await,
+            Part::Trust => match &self.profile.trust {
+                Some(trust) => Page::single(&trust.trust_export(ConnectionsOwn { did: owner }).await?),
+                None => Page::single(&Value::Null),
+            },
         }
     }
 

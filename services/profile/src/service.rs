@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use imajin_auth_api::{AuthClient, IdentityFetch, IdentityView};
+use imajin_connections_api::TrustClient;
 use imajin_did::{Did, Keyring};
 use imajin_events_api::EventsClient;
 use imajin_kernel::{Code, Problem};
@@ -41,6 +42,8 @@ pub struct ProfileDeps {
     pub publisher: Option<PublisherClient>,
     /// Who is connected to whom; without it, nobody is.
     pub connections: Option<ConnectionsClient>,
+    /// For the export of one's own data; a node without it keeps nothing of the kind.
+    pub trust: Option<TrustClient>,
     /// How it behaves.
     pub config: ProfileConfig,
 }
@@ -54,6 +57,7 @@ pub struct Profile {
     pub(crate) pay: Option<PayClient>,
     pub(crate) events: Option<EventsClient>,
     pub(crate) publisher: Option<PublisherClient>,
+    pub(crate) trust: Option<TrustClient>,
     pub(crate) uploads: Arc<Semaphore>,
     connections: Option<ConnectionsClient>,
     decodes: Semaphore,
@@ -75,6 +79,7 @@ impl Profile {
             events,
             publisher,
             connections,
+            trust,
             config,
         } = deps;
         let sealer = Sealer::for_service(&keyring, SERVICE);
@@ -92,6 +97,7 @@ impl Profile {
             pay,
             events,
             publisher,
+            trust,
             uploads: Arc::new(Semaphore::new(config.uploads_max)),
             connections,
             decodes: Semaphore::new(config.decodes_max),

@@ -28,6 +28,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use imajin_auth_api::AuthClient;
+use imajin_connections_api::TrustClient;
 use imajin_did::Did;
 use imajin_events_api::EventsClient;
 use imajin_kernel::{Problem, Timestamp};
@@ -35,6 +36,7 @@ use imajin_pay_api::PayClient;
 use imajin_profile_api::ProfileClient;
 use imajin_publisher_api::PublisherClient;
 use imajin_registry_api::{Registrations, RegistryClient};
+use imajin_ui::CertificateCard;
 use imajin_web::Site;
 
 use pages::directory::Census;
@@ -56,6 +58,8 @@ pub struct WwwDeps {
     pub pay: PayClient,
     /// Events, orders and tickets.
     pub events: EventsClient,
+    /// Who trusts whom, if this node has such a service.
+    pub connections: Option<TrustClient>,
     /// What people say about themselves, if this node has such a service.
     pub profile: Option<ProfileClient>,
     /// The library of manifests, if this node has one.
@@ -64,7 +68,12 @@ pub struct WwwDeps {
     pub registry: Option<RegistryClient>,
     /// How this node stands with the registries that it announces itself to.
     pub registrations: Arc<dyn Registrations>,
+    /// How it stands with a certificate authority; `None` when none is asked.
+    pub certificate: CertificateSource,
 }
+
+/// Tells how the node stands with its certificate authority.
+pub type CertificateSource = Arc<dyn Fn() -> Option<CertificateCard> + Send + Sync>;
 
 /// The pages of a node.
 pub struct Www {

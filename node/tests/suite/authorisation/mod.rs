@@ -15,7 +15,15 @@ use crate::support::{Buyer, Home, Node};
 use table::{Access, OPERATIONS, Operation};
 
 /// Services that have operations.
-const SERVICES: [&str; 6] = ["auth", "pay", "profile", "publisher", "events", "registry"];
+const SERVICES: [&str; 7] = [
+    "auth",
+    "pay",
+    "connections",
+    "profile",
+    "publisher",
+    "events",
+    "registry",
+];
 
 /// What stands in for each path parameter: well-formed, and nobody's.
 fn concrete(path: &str) -> String {
@@ -24,6 +32,7 @@ fn concrete(path: &str) -> String {
         let concrete = match segment {
             "{did_or_handle}" | "{key}" => "nobody_here".to_owned(),
             "{did}" => "did:key:z6MktwupdmLXVVqTzCw4i46r4uGyosGXRnR3XjN4Zq7oMMsw".to_owned(),
+            "{code}" => "inv_00000000000000000000000000".to_owned(),
             "{rail}" => "sandbox".to_owned(),
             "{client_id}" => "oic_00000000000000000000000000".to_owned(),
             "{hash}" => "0".repeat(64),
@@ -51,6 +60,7 @@ fn prefix(collection: &str) -> &'static str {
         "orders" => "ord",
         "receipts" => "rcp",
         "sessions" => "ses",
+        "statements" => "stm",
         "tickets" => "tkt",
         _ => "evt",
     }

@@ -45,6 +45,13 @@ const fn operation_with(method: &'static str, path: &'static str, access: Access
 
 use Access::{Key, Operator, OperatorSession, Proof, Public, Session, Signed, Soft};
 
+/// Somebody's invitation, signed by nobody.
+const INVITATION: &str = concat!(
+    r#"{"document":{"from":"did:key:z6MktwupdmLXVVqTzCw4i46r4uGyosGXRnR3XjN4Zq7oMMsw","type":"trust.connection","#,
+    r#""timestamp":0,"payload":{},"signature":"00000000000000000000000000000000000000000000000000000000000000"#,
+    r#"000000000000000000000000000000000000000000000000000000000000000000"}}"#,
+);
+
 /// What an author says about a work.
 const WORK: &str = r#"{"manifest":"fair_x","format":"markdown","size":1,
     "sha256":"0000000000000000000000000000000000000000000000000000000000000000"}"#;
@@ -151,6 +158,29 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("POST", "/auth/sessions/end-others", Proof),
     operation("POST", "/auth/passkeys/add", Proof),
     operation("POST", "/auth/passkeys/remove", Proof),
+    operation("GET", "/connections/api/audience", Session),
+    operation_with("PUT", "/connections/api/audience", Key, r#"{"audience":"nobody"}"#),
+    operation_with("PUT", "/connections/api/blocks/{did}", Key, "null"),
+    operation_with("DELETE", "/connections/api/blocks/{did}", Key, "null"),
+    operation("GET", "/connections/api/connections", Session),
+    operation("GET", "/connections/api/connections/status/{did}", Public),
+    operation("GET", "/connections/api/export", Session),
+    operation_with("POST", "/connections/api/import", Key, r#"{"statements":[]}"#),
+    operation("GET", "/connections/api/invites", Session),
+    operation_with("POST", "/connections/api/invites", Key, INVITATION),
+    operation("GET", "/connections/api/invites/{code}", Public),
+    operation_with("DELETE", "/connections/api/invites/{code}", Key, "null"),
+    operation("POST", "/connections/api/invites/{code}/accept", Key),
+    operation("POST", "/connections/api/statements", Key),
+    operation("GET", "/connections/api/statements/{id}", Session),
+    operation("GET", "/connections/api/trust/check", Session),
+    operation("GET", "/connections/api/trust/distance", Public),
+    operation("GET", "/connections/api/trust/mutual", Session),
+    operation("GET", "/connections/api/trust/path", Session),
+    operation("GET", "/connections/api/trust/rank", Session),
+    operation("GET", "/connections/api/trust/standing/{did}", Public),
+    operation("GET", "/connections/api/trust/within", Session),
+    operation("GET", "/connections/api/watch", Session),
     operation_with("PUT", "/profile/api/avatar", Soft, r#"{"image":""}"#),
     operation("DELETE", "/profile/api/avatar", Soft),
     operation("GET", "/profile/api/avatars/{hash}/{file}", Public),
@@ -182,6 +212,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/pay/api/brokers", Public),
     operation("POST", "/pay/api/checkout", Signed),
     operation("GET", "/pay/api/checkout/{id}", Session),
+    operation("GET", "/pay/api/connect/home", Session),
+    operation_with(
+        "PUT",
+        "/pay/api/connect/home",
+        Signed,
+        r#"{"node":"https://node.example"}"#,
+    ),
+    operation_with("DELETE", "/pay/api/connect/home", Signed, "null"),
     operation_with("POST", "/pay/api/connect/onboard", Signed, r#"{"country":"US"}"#),
     operation("GET", "/pay/api/connect/solana", Session),
     operation_with(
@@ -215,6 +253,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("POST", "/pay/api/holds/{id}/void", Signed),
     operation_with("POST", "/pay/api/payout", Signed, r#"{"currency":"TEST-USD"}"#),
     operation("GET", "/pay/api/payouts", Session),
+    operation("GET", "/pay/api/peers", OperatorSession),
+    operation("POST", "/pay/api/remit", Signed),
+    operation("GET", "/pay/api/remittances", Session),
     operation_with(
         "POST",
         "/pay/api/quote",
@@ -270,6 +311,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     operation("GET", "/registry/api/directory", Public),
     operation("GET", "/registry/api/directory/heads/{seq}", Public),
+    operation("GET", "/registry/api/node/address", Public),
     operation("POST", "/registry/api/node/credentials", Proof),
     operation("POST", "/registry/api/node/heartbeat", Proof),
     operation("GET", "/registry/api/node/list", Public),

@@ -214,6 +214,17 @@ impl BrokerPeer {
         self.state().transfers.clone()
     }
 
+    /// Money that one node has passed on to another, which nobody here has asked for.
+    pub fn transfer_make(&self, from: &Did, to: &Did, reference: &str, money: serde_json::Value) {
+        let transfer = Transfer {
+            from: from.canonical().to_string(),
+            to: to.canonical().to_string(),
+            reference: reference.to_owned(),
+            amount: money,
+        };
+        self.state().transfers.push(transfer);
+    }
+
     /// How many requests there were whose path holds `path`.
     pub fn asked(&self, path: &str) -> usize {
         let state = self.state();

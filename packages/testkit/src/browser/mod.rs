@@ -28,7 +28,7 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// How long the driver may take for one command. It has no bound of its own below ten minutes, and a renderer that
 /// stalls keeps it for all of them.
-const COMMAND_MAX: Duration = Duration::from_secs(60);
+const COMMAND_MAX: Duration = Duration::from_mins(1);
 
 /// A browser with a fresh profile. It is gone when this value is dropped, or when this process ends in whatever way.
 #[derive(Debug)]

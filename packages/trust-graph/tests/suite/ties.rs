@@ -55,3 +55,18 @@ fn removed_places_are_used_again() {
     fresh.compact();
     assert_eq!(graph.bytes(), fresh.bytes());
 }
+
+#[test]
+fn what_proves_a_tie_can_be_asked_for() {
+    let mut graph = Graph::new();
+    graph.put(&edge(1, 2, Tie::Vouch(Weight::FULL), None, 7)).unwrap();
+    graph.put(&edge(1, 2, Tie::Connection, None, 8)).unwrap();
+    let between = |from: u32, to: u32, tie| graph.tie_between(&person(from), &person(to), tie);
+    assert_eq!(
+        between(1, 2, Tie::Vouch(Weight::LEAST)),
+        Some(edge(1, 2, Tie::CoPresence, None, 7).statement)
+    );
+    assert_eq!(between(2, 1, Tie::Vouch(Weight::LEAST)), None, "it has a direction");
+    assert_eq!(between(2, 1, Tie::Connection), between(1, 2, Tie::Connection));
+    assert_eq!(between(1, 3, Tie::Connection), None);
+}

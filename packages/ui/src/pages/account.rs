@@ -17,6 +17,8 @@ pub struct MePage {
     pub is_visitor: bool,
     /// Whether this node keeps profiles.
     pub has_profiles: bool,
+    /// Whether this node knows who is connected with whom.
+    pub has_connections: bool,
     /// Tickets, next event first.
     pub tickets: Vec<TicketCard>,
     /// Receipts, newest first.

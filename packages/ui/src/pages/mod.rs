@@ -22,3 +22,4 @@ pub(crate) mod profile;
 pub(crate) mod read;
 pub(crate) mod receipt;
 pub(crate) mod ticket;
+pub(crate) mod trust;

@@ -21,8 +21,10 @@ pub struct OperatorPage {
     pub database: String,
     /// Its services.
     pub services: Vec<ServiceRow>,
-    /// Its standing with the registry.
-    pub registry: RegistryCard,
+    /// Its standing with a certificate authority, if one is asked.
+    pub certificate: Option<CertificateCard>,
+    /// Its standing with the registries; none when it is not registered anywhere.
+    pub registries: Vec<RegistryCard>,
     /// The ledger's accounts, by owner and purpose.
     pub accounts: Vec<AccountRow>,
     /// Sales per event.
@@ -51,12 +53,23 @@ pub struct ServiceRow {
     pub detail: String,
 }
 
-/// The node's standing with its registry.
+/// The node's standing with a certificate authority.
+#[derive(Debug, Clone, Default)]
+pub struct CertificateCard {
+    /// The certified names, with commas.
+    pub names: String,
+    /// Until when the certificate is good; `None` while there is none.
+    pub until: Option<When>,
+    /// What went wrong last, if anything.
+    pub problem: Option<String>,
+}
+
+/// The node's standing with a registry.
 #[derive(Debug, Clone, Default)]
 pub struct RegistryCard {
-    /// Address of the registry; empty when none is configured.
+    /// Address of the registry.
     pub url: String,
-    /// Such as "active", "pending" or "not registered".
+    /// How the registry takes the build: "verified" or "reported".
     pub status: String,
     /// Whether that is as it should be.
     pub is_good: bool,
@@ -66,7 +79,11 @@ pub struct RegistryCard {
     pub last_heartbeat: Option<When>,
     /// Until when the registration is good.
     pub expires: Option<When>,
-    /// What went wrong last, if anything.
+    /// The addresses that it was told last, with commas; empty when none were.
+    pub addresses: String,
+    /// A newer version that it asks for, and why.
+    pub upgrade: Option<String>,
+    /// What went wrong last, if anything, and when it is tried again.
     pub problem: Option<String>,
 }
 

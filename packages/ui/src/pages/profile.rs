@@ -64,6 +64,8 @@ pub struct ProfilePage {
     pub said: Vec<SaidRow>,
     /// Whether the reader is this person.
     pub is_own: bool,
+    /// Whether this node knows who is connected with whom.
+    pub has_connections: bool,
 }
 
 /// Something that somebody has signed about a person.

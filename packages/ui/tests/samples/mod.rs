@@ -10,6 +10,7 @@ mod profiles;
 mod reading;
 mod solana;
 mod trade;
+mod trust;
 
 use askama::Template;
 use imajin_ui::{MoneyText, Shell, Viewer, When};
@@ -122,6 +123,7 @@ pub(crate) fn all(ink: &Ink) -> Vec<Sample> {
     samples.extend(reading::samples(ink));
     samples.extend(solana::samples(ink));
     samples.extend(money::samples(ink));
+    samples.extend(trust::samples(ink));
     samples
 }
 

@@ -1,10 +1,10 @@
 //! Signing in, the person's own page, the operator, the directory, and plain messages.
 
 use imajin_ui::{
-    AccountRow, BalanceRow, CheckMailboxPage, ContractPage, DirectoryCounts, DirectoryPage, EarningsPage, EnrolPage,
-    ErrorPage, EventState, JoinPage, KeysPage, Link, LoginPage, MailPage, MailRow, MailboxPage, MePage, MessagePage,
-    MoneyText, NodePage, NodeRow, NodeState, OnboardConfirmPage, OperatorPage, ReceiptDirection, ReceiptRow,
-    RecoverPage, RegistryCard, SaleRow, ServiceRow, SetupPage, TicketState,
+    AccountRow, BalanceRow, CertificateCard, CheckMailboxPage, ContractPage, DirectoryCounts, DirectoryPage,
+    EarningsPage, EnrolPage, ErrorPage, EventState, JoinPage, KeysPage, Link, LoginPage, MailPage, MailRow,
+    MailboxPage, MePage, MessagePage, MoneyText, NodePage, NodeRow, NodeState, OnboardConfirmPage, OperatorPage,
+    ReceiptDirection, ReceiptRow, RecoverPage, RegistryCard, SaleRow, ServiceRow, SetupPage, TicketState,
 };
 
 use super::trade::{node, ticket_card};
@@ -88,6 +88,7 @@ fn me(ink: &Ink, who: Who) -> MePage {
         handle: ink.maybe(ink.text("mira")),
         is_visitor: false,
         has_profiles: !ink.bare,
+        has_connections: true,
         tickets: ink.list(vec![
             ticket_card(ink, TicketState::Valid),
             ticket_card(ink, TicketState::Used),
@@ -139,19 +140,22 @@ fn operator(ink: &Ink) -> OperatorPage {
             service("pay", true, ""),
             service("events", false, "no answer"),
         ]),
-        registry: RegistryCard {
-            url: if ink.bare {
-                String::new()
-            } else {
-                ink.text("https://registry.example")
-            },
-            status: ink.text("active"),
+        certificate: ink.maybe(CertificateCard {
+            names: ink.text("*.linden.nodes.example, linden.nodes.example"),
+            until: ink.maybe(ink.soon()),
+            problem: ink.maybe(ink.text("the certificate authority cannot be reached")),
+        }),
+        registries: ink.list(vec![RegistryCard {
+            url: ink.text("https://registry.example"),
+            status: ink.text("reported"),
             is_good: true,
             hostname: ink.maybe(ink.text("linden.nodes.example")),
             last_heartbeat: ink.maybe(ink.now()),
             expires: ink.maybe(ink.soon()),
+            addresses: ink.text("192.0.2.7, 2001:db8::7"),
+            upgrade: ink.maybe(ink.text("The registry asks for version 0.2.0: a weakness was mended.")),
             problem: ink.maybe(ink.text("The last heartbeat but one was late.")),
-        },
+        }]),
         accounts: ink.list(vec![
             account("Ada Lindqvist", "available", "91.00"),
             account("Kofi Mensah", "available", "39.00"),

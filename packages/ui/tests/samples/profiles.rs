@@ -67,6 +67,7 @@ fn profile(ink: &Ink, is_own: bool) -> ProfilePage {
             document_path: format!("/auth/api/attestations/{HASH}"),
         }]),
         is_own,
+        has_connections: !is_own,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod credit_note;
 mod receipt;
+mod remittance;
 
 use imajin_did::Did;
 use imajin_fair::Manifest;
@@ -22,6 +23,7 @@ pub use receipt::{
     ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptHop, ReceiptLedgerEntry, ReceiptLeg, ReceiptManifest,
     ReceiptRelease, ReceiptView,
 };
+pub use remittance::{REMITTANCE_LEGS_MAX, RemittanceBody, RemittanceLeg, RemittanceReceipt};
 
 service_api! {
     /// What a selling service answers to pay. Every method may be called again with the same request.

@@ -11,6 +11,7 @@ mod payments;
 mod payouts;
 mod receipts;
 mod refunds;
+mod remits;
 mod shares;
 mod solana;
 mod sums;
@@ -30,9 +31,10 @@ pub use goods::{PaidGoods, paid_goods_list};
 
 use crate::domain::distribute::FlowKey;
 use crate::rows::{
-    AddressRow, CaptureRow, CheckoutRow, ContractRow, DifferenceRow, DisputeRow, FactRow, FeesRow, FlowRow, MessageRow,
-    PartRow, PayeeRow, PaymentRow, PayoutRow, PledgeRow, ReceiptRow, RecordRow, RefundRow, ReversalRow, RoundRow,
-    SalesDayRow, SalesRow, ShareRow, SplitRow, SumRow, VisaRow, WalletRow,
+    AddressRow, CaptureRow, CheckoutRow, ContractRow, DifferenceRow, DisputeRow, FactRow, FeesRow, FlowRow, HomeRow,
+    MessageRow, PartRow, PayeeRow, PaymentRow, PayoutRow, PledgeRow, ReceiptRow, ReceivedRow, RecordRow, RefundRow,
+    RemittanceLegRow, ReversalRow, RoundRow, SalesDayRow, SalesRow, SentRow, ShareRow, SplitRow, SumRow, VisaRow,
+    WalletRow,
 };
 use crate::{PayConfig, SERVICE};
 
@@ -113,13 +115,14 @@ fn run(
 type Step = fn(&mut Auditor, &mut Conn, &Writer, Keys<'_>) -> Result<(), StoreError>;
 
 /// What is cheap first: the seals. Some of the later steps count on what the earlier ones have gathered.
-const STEPS: [Step; 22] = [
+const STEPS: [Step; 23] = [
     |auditor, conn, _, _| auditor.sale_seals(conn),
     |auditor, conn, _, _| auditor.other_seals(conn),
     |auditor, conn, _, _| imajin_ledger::audit(conn, &auditor.sealer, &mut auditor.findings),
     |auditor, conn, writer, keys| Ok(imajin_store::audit(conn, writer, keys, &mut auditor.findings).map(drop)?),
     |auditor, conn, _, _| auditor.checkouts_check(conn),
     |auditor, conn, _, _| auditor.visas_check(conn),
+    |auditor, conn, _, keys| auditor.remittances_check(conn, keys),
     |auditor, conn, _, _| auditor.messages_check(conn),
     |auditor, conn, _, _| auditor.payments_check(conn),
     |auditor, conn, _, _| auditor.disputes_check(conn),
@@ -196,7 +199,11 @@ impl Auditor {
         DifferenceRow::audit(conn, &self.sealer, &mut self.findings)?;
         VisaRow::audit(conn, &self.sealer, &mut self.findings)?;
         CaptureRow::audit(conn, &self.sealer, &mut self.findings)?;
-        Ok(PledgeRow::audit(conn, &self.sealer, &mut self.findings)?)
+        PledgeRow::audit(conn, &self.sealer, &mut self.findings)?;
+        HomeRow::audit(conn, &self.sealer, &mut self.findings)?;
+        SentRow::audit(conn, &self.sealer, &mut self.findings)?;
+        ReceivedRow::audit(conn, &self.sealer, &mut self.findings)?;
+        Ok(RemittanceLegRow::audit(conn, &self.sealer, &mut self.findings)?)
     }
 
     fn find(&mut self, table: &str, row: impl Into<String>, problem: impl Into<String>) {

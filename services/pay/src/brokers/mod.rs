@@ -10,18 +10,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use imajin_did::Keyring;
+use imajin_did::{Did, DidDocument, Keyring};
 use imajin_kernel::{Code, Env, Problem, Span, Timestamp};
+use imajin_money::Money;
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, sign};
 use imajin_proof::jose::{Algorithm, Jwks};
 use imajin_web::{GuardError, GuardedAnswer, GuardedClient, Reach};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use url::Url;
 
 pub(crate) use visa::{Visa, VisaAsked};
-use wire::{RedemptionBatch, RedemptionList};
+use wire::{BrokerAccount, RedemptionBatch, RedemptionList, RemittanceAnswer, TransferAsked, Transferred};
 
 use crate::PayError;
 
@@ -121,6 +122,63 @@ impl Brokers {
         self.ask(issuer, "POST", &url, Some(batch)).await
     }
 
+    /// Has a broker pass money on to another node. The same question has the same answer.
+    pub(crate) async fn transfer(&self, issuer: &str, asked: &TransferAsked) -> Result<Transferred, PayError> {
+        let url = address(issuer, "/api/transfers")?;
+        self.ask(issuer, "POST", &url, Some(asked)).await
+    }
+
+    /// What a broker has passed on under a name, if it is from or for this node.
+    pub(crate) async fn transfer_find(&self, issuer: &str, reference: &str) -> Result<Option<Transferred>, PayError> {
+        let url = address(issuer, &format!("/api/transfers/{reference}"))?;
+        let answer = self.send("GET", &url, Vec::new()).await;
+        if answer
+            .as_ref()
+            .is_ok_and(|answer| answer.status == StatusCode::NOT_FOUND)
+        {
+            return Ok(None);
+        }
+        answer_read(issuer, answer).map(Some)
+    }
+
+    /// What a broker holds for this node.
+    pub(crate) async fn account(&self, issuer: &str) -> Result<Vec<Money>, PayError> {
+        let url = address(issuer, "/api/accounts/me")?;
+        let account: BrokerAccount = answer_read(issuer, self.send("GET", &url, Vec::new()).await)?;
+        Ok(account.balances)
+    }
+
+    /// Gives a remittance to another node: what it says, or why it does not take it.
+    pub(crate) async fn remit(&self, node: &str, body: &[u8]) -> Result<Result<RemittanceAnswer, Problem>, PayError> {
+        let url = address(node, "/pay/api/remit")?;
+        let answer = self.send("POST", &url, body.to_vec()).await;
+        let refused = answer.as_ref().ok().filter(|answer| answer.status.is_client_error());
+        if let Some(refusal) = refused.and_then(|answer| serde_json::from_slice::<Refusal>(&answer.body).ok()) {
+            return Ok(Err(Problem::new(refusal.code, refusal.detail)));
+        }
+        answer_read(node, answer).map(Ok)
+    }
+
+    /// The node at an address that somebody named: its origin, and who it is by its own word.
+    pub(crate) async fn node_read(&self, named: &Url) -> Result<(String, Did), PayError> {
+        let wrong = |problem: &str| PayError::invalid("node", problem);
+        let has_host = matches!(named.scheme(), "http" | "https") && named.username().is_empty();
+        if !has_host || named.password().is_some() {
+            return Err(wrong("must be the address of a node, https://node.example"));
+        }
+        let origin = named.origin().ascii_serialization();
+        let url = address(&origin, "/.well-known/did.json")?;
+        let answer = self
+            .http
+            .get(url, "application/did+json, application/json;q=0.9", KEYS_BYTES_MAX)
+            .await;
+        let document: Result<DidDocument, _> = answer_read(&origin, answer);
+        let document = document.map_err(|error| wrong(&format!("is no node that answers ({error})")))?;
+        let key = document.assertion_keys().into_iter().next();
+        let key = key.ok_or_else(|| wrong("is no node: it names no key"))?;
+        Ok((origin, Did::from_key(&key)))
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         issuer: &str,
@@ -132,6 +190,11 @@ impl Brokers {
         let body = body
             .map_err(|error| PayError::Fault(error.to_string()))?
             .unwrap_or_default();
+        answer_read(issuer, self.send(method, url, body).await)
+    }
+
+    /// Sends a request that this node signs.
+    async fn send(&self, method: &str, url: &Url, body: Vec<u8>) -> Result<GuardedAnswer, GuardError> {
         let request = RequestToSign {
             method,
             target_uri: url.as_str(),
@@ -139,9 +202,16 @@ impl Brokers {
             body: &body,
         };
         let params = SignatureParams::now(self.keyring.node_did().clone(), &self.env);
-        let signed = sign(self.keyring.node_key(), &request, &params)?;
-        answer_read(issuer, self.http.send_signed(&signed, ANSWER_BYTES_MAX).await)
+        let signed = sign(self.keyring.node_key(), &request, &params).or(Err(GuardError::Refused))?;
+        self.http.send_signed(&signed, ANSWER_BYTES_MAX).await
     }
+}
+
+/// Why another node refuses something.
+#[derive(Deserialize)]
+struct Refusal {
+    code: Code,
+    detail: String,
 }
 
 /// An issuer as visas name it: without a slash at the end.
@@ -156,7 +226,7 @@ fn address(base: &str, path: &str) -> Result<Url, PayError> {
 fn answer_read<T: DeserializeOwned>(issuer: &str, answer: Result<GuardedAnswer, GuardError>) -> Result<T, PayError> {
     let refused = |problem: String| PayError::from(Problem::new(Code::Unavailable, format!("{issuer}: {problem}.")));
     let answer = answer.map_err(|error| refused(error.to_string()))?;
-    if answer.status != StatusCode::OK {
+    if !answer.status.is_success() {
         return Err(refused(format!("it answers with {}", answer.status.as_u16())));
     }
     serde_json::from_slice(&answer.body).map_err(|error| refused(format!("its answer cannot be read: {error}")))

@@ -1,6 +1,9 @@
-//! What a broker is asked, and what it answers.
+//! What brokers and other nodes are asked, and what they answer.
 
+use imajin_did::Did;
 use imajin_money::Money;
+use imajin_pay_api::RemittanceReceipt;
+use imajin_proof::SignedMessage;
 use serde::{Deserialize, Serialize};
 
 /// The most promises in one question.
@@ -56,4 +59,41 @@ pub(crate) enum RedemptionState {
     Reversed,
     /// It was never one of the broker's, or is spent.
     Refused,
+}
+
+/// Money that is to be passed on to another node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct TransferAsked {
+    /// The sender's name for it, and nobody else's: the same name is the same transfer.
+    pub(crate) reference: String,
+    pub(crate) to: Did,
+    pub(crate) amount: Money,
+}
+
+/// Money that a broker has passed on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Transferred {
+    pub(crate) reference: String,
+    pub(crate) from: Did,
+    pub(crate) to: Did,
+    pub(crate) amount: Money,
+}
+
+/// What a node answers to a remittance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RemittanceAnswer {
+    /// `unconfirmed` or `credited`.
+    pub(crate) state: String,
+    /// What it has signed, once it is credited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) receipt: Option<SignedMessage<RemittanceReceipt>>,
+}
+
+/// What a broker holds for a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BrokerAccount {
+    pub(crate) balances: Vec<Money>,
 }

@@ -14,7 +14,7 @@ use super::payee::payee_note;
 use super::payment::{fee_note, payment_is_booked, payment_keep};
 use super::payout::{transfer_is_awaited, transfer_reversed};
 use super::refund::{self, Refund};
-use super::sale_refund::refund_returned;
+use super::sale_refund::{refund_is_awaited, refund_returned};
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::{CheckoutRow, MessageResult, MessageRow};
@@ -168,6 +168,11 @@ pub(crate) fn message_process(
                 && transfer_is_awaited(conn, &message.reference)?
             {
                 // It came back before the rail's answer to the transfer arrived: nobody knows yet whose it was.
+                return Ok(false);
+            } else if confirmed.event.outcome == RailOutcome::RefundFailed
+                && refund_is_awaited(conn, &message.rail, &message.reference)?
+            {
+                // It failed before the rail's answer to the refund arrived.
                 return Ok(false);
             } else {
                 message_apply(conn, context, &mut message, confirmed)?

@@ -129,6 +129,11 @@ pub(crate) fn refund_note(
     Ok(())
 }
 
+/// The ledger's key of a payment that went back as it came and did not arrive.
+pub(crate) fn returned_key(id: RailMessageId) -> String {
+    format!("refund/{id}/back")
+}
+
 /// The buyer's bank did not take a payment that went back as it came: the money is at the rail again, and the buyer's
 /// here. `false`: there is no such refund.
 pub(crate) fn payment_returned(
@@ -151,7 +156,7 @@ pub(crate) fn payment_returned(
     let Some(checkout) = checkout_find(conn, context, checkout)? else {
         return Ok(false);
     };
-    let key = format!("refund/{id}/back");
+    let key = returned_key(id);
     if entry_find(conn, &context.sealer, &key)?.is_none() {
         returned_book(conn, context, &checkout, key, message.money()?)?;
         tracing::error!(message = %id, "the buyer's bank did not take a refund; the money is in the buyer's balance");

@@ -14,7 +14,7 @@ use imajin_store::{Conn, SealedRow, for_update, outbox};
 
 use super::balance::BALANCE;
 use super::credit_note::note_make;
-use super::debts::Moves;
+use super::debts::{Moves, debt_repay};
 use super::dispute::dispute_standing;
 use super::payout::amount;
 use super::receipt::parties_of;
@@ -26,8 +26,8 @@ use super::visa::VISA;
 use super::{checkout_find, checkout_lock, sales};
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::{CheckoutRow, ReceiptRow, RefundRow, RefundState};
-use crate::schema::{receipts, refunds};
+use crate::rows::{CheckoutRow, MessageResult, ReceiptRow, RefundRow, RefundState};
+use crate::schema::{rail_messages, receipts, refunds};
 
 /// The outbox topic of refunds that the selling service has not heard of.
 pub(crate) const GOODS_RETURN: &str = "goods_return";
@@ -209,6 +209,9 @@ fn refund_book(
         with: counterpart(checkout, money.asset)?,
     };
     sale_take(conn, context, sale, walk, row.amount, 0)?;
+    if checkout.rail == BALANCE {
+        debt_repay(conn, context, &checkout.buyer()?, money.asset, &row.ledger_key())?;
+    }
     let order = RefundOrder {
         message: None,
         refund: Some(row.id),
@@ -306,6 +309,34 @@ pub(crate) fn refund_refused(
     }
     outbox::done(conn, &context.sealer, &item, context.now())?;
     Ok(())
+}
+
+/// Whether a refund of this reference is not known here, and one that the rail has not answered may be it: that it did
+/// not arrive can be told before the answer is heard.
+pub(crate) fn refund_is_awaited(conn: &mut Conn, rail: &str, reference: &str) -> Result<bool, PayError> {
+    let of_sales = || refunds::table.filter(refunds::rail.eq(rail));
+    let whole = || rail_messages::table.filter(rail_messages::rail.eq(rail));
+    let known: i64 = of_sales()
+        .filter(refunds::reference.eq(reference))
+        .count()
+        .get_result(conn)?;
+    let known_whole: i64 = whole()
+        .filter(rail_messages::refund_reference.eq(reference))
+        .count()
+        .get_result(conn)?;
+    if known > 0 || known_whole > 0 {
+        return Ok(false);
+    }
+    let waiting: i64 = of_sales()
+        .filter(refunds::state.eq(RefundState::Waiting.as_str()))
+        .count()
+        .get_result(conn)?;
+    let waiting_whole: i64 = whole()
+        .filter(rail_messages::result.eq(MessageResult::Refunded.as_str()))
+        .filter(rail_messages::refund_reference.is_null())
+        .count()
+        .get_result(conn)?;
+    Ok(waiting > 0 || waiting_whole > 0)
 }
 
 /// The buyer's bank did not take a refund: the money is back at the rail, and is the buyer's here. `false`: there is no

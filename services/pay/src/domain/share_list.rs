@@ -9,10 +9,12 @@ use imajin_store::{Conn, SealedRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::sale::share_returned;
+use super::shares::receipt_of;
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::{ShareRow, ShareState};
-use crate::schema::held_shares;
+use crate::schema::{held_shares, receipts, reversals};
 
 /// A held share on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -105,4 +107,38 @@ pub(crate) fn share_list(
     rows.into_iter()
         .map(|row| view_of(&row.intact(&context.sealer)?, &dids))
         .collect()
+}
+
+/// What waits for somebody: of each share, what did not go back to the buyer while it waited.
+pub(crate) fn shares_waiting(
+    conn: &mut Conn,
+    context: &Context,
+    payees: &[String],
+    asset: &str,
+) -> Result<Vec<i64>, PayError> {
+    let waiting = || {
+        held_shares::table
+            .filter(held_shares::state.eq(ShareState::Waiting.as_str()))
+            .filter(held_shares::payee_did.eq_any(payees.to_vec()))
+            .filter(held_shares::asset.eq(asset))
+    };
+    let sent_back = || {
+        receipts::table
+            .filter(receipts::checkout_id.eq_any(reversals::table.select(reversals::checkout_id)))
+            .select(receipts::id)
+    };
+    let mut units: Vec<i64> = waiting()
+        .filter(held_shares::receipt_id.ne_all(sent_back()))
+        .select(held_shares::amount)
+        .load(conn)?;
+    let parts: Vec<(ReceiptId, i64, i64)> = waiting()
+        .filter(held_shares::receipt_id.eq_any(sent_back()))
+        .select((held_shares::receipt_id, held_shares::leg, held_shares::amount))
+        .load(conn)?;
+    for (receipt, leg, amount) in parts {
+        let body = receipt_of(conn, context, receipt)?;
+        let returned = share_returned(conn, context, &body, leg)?;
+        units.push(amount.saturating_sub(returned));
+    }
+    Ok(units)
 }

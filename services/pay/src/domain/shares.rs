@@ -187,7 +187,7 @@ fn accepted_before(conn: &mut Conn, row: &ShareRow) -> Result<bool, PayError> {
     Ok(released > 0)
 }
 
-fn receipt_of(conn: &mut Conn, context: &Context, id: ReceiptId) -> Result<ReceiptBody, PayError> {
+pub(super) fn receipt_of(conn: &mut Conn, context: &Context, id: ReceiptId) -> Result<ReceiptBody, PayError> {
     let row: ReceiptRow = receipts::table.find(id).select(ReceiptRow::as_select()).first(conn)?;
     Ok(row.intact(&context.sealer)?.message()?.payload)
 }

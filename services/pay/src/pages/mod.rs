@@ -8,6 +8,7 @@ mod entries;
 mod fees;
 mod lists;
 mod overview;
+mod peers;
 mod reconcile;
 mod search;
 
@@ -32,6 +33,7 @@ pub(crate) fn routes() -> Router<PayRoutes> {
         .route("/operator/entries/{id}", get(entries::entry))
         .route("/operator/orders/{id}", get(entries::order))
         .route("/operator/reconciliation", get(reconcile::reconciliation))
+        .route("/operator/peers", get(peers::peers))
         .route("/operator/rails", get(lists::rails))
         .route("/operator/payouts", get(lists::payouts))
         .route("/operator/disputes", get(lists::disputes))
@@ -65,6 +67,7 @@ fn operator_page(pay: &Pay, viewer: &Viewer, path: &str, title: &str, lead: &str
             tab("/disputes", "Disputes"),
             tab("/messages", "Messages"),
             tab("/rails", "Rails"),
+            tab("/peers", "Other nodes"),
             ("/pay/fees".to_owned(), "Fees".to_owned()),
             ("/operator".to_owned(), "Node".to_owned()),
         ],

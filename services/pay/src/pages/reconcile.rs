@@ -100,6 +100,9 @@ fn differences_table(id: &str, title: &str, differences: &[DifferenceView], empt
 fn scope_text(scope: &str) -> String {
     match scope.strip_prefix("rail:") {
         Some(rail) => format!("{rail} with the ledger"),
-        None => "The ledger with its rows".to_owned(),
+        None => match scope.strip_prefix("broker:") {
+            Some(broker) => format!("{broker} with the ledger"),
+            None => "The ledger with its rows".to_owned(),
+        },
     }
 }

@@ -7,6 +7,7 @@ mod checkout;
 mod contracts;
 mod fees;
 mod holds;
+mod home;
 mod limits;
 mod messages;
 pub(crate) mod page;
@@ -15,6 +16,7 @@ pub(crate) mod rails;
 mod receipts;
 pub(crate) mod reconcile;
 mod refunds;
+pub(crate) mod remit;
 mod shares;
 mod solana;
 mod spend;
@@ -23,10 +25,11 @@ mod webhook;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use futures::FutureExt;
-use imajin_web::{ServiceRoutes, Site};
+use imajin_web::{Description, ServiceRoutes, Site};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -48,7 +51,53 @@ impl FromRef<PayRoutes> for Site {
     }
 }
 
-pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
+/// The public routes before they are those of a running service. To build and describe them takes a hundred times as
+/// long as to hand them a service: whoever starts many services in one process keeps this.
+#[derive(Clone)]
+pub struct PayRouter {
+    router: Router<PayRoutes>,
+    description: Description,
+}
+
+impl PayRouter {
+    /// Builds and describes the routes.
+    pub fn new() -> Self {
+        let (router, openapi) = documented().split_for_parts();
+        Self {
+            router,
+            description: Description::new("imajin pay", openapi),
+        }
+    }
+
+    /// The routes of a service.
+    pub fn of(&self, pay: &Arc<Pay>) -> ServiceRoutes {
+        let ready = Arc::clone(pay);
+        let readiness = move || {
+            let pay = Arc::clone(&ready);
+            async move { pay.ready().await }.boxed()
+        };
+        ServiceRoutes {
+            name: SERVICE,
+            router: self.router.clone().with_state(PayRoutes(Arc::clone(pay))),
+            description: self.description.clone(),
+            readiness: Arc::new(readiness),
+        }
+    }
+}
+
+impl Default for PayRouter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for PayRouter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PayRouter").finish_non_exhaustive()
+    }
+}
+
+fn documented() -> OpenApiRouter<PayRoutes> {
     let wallets = OpenApiRouter::new()
         .routes(routes!(
             solana::wallet_info,
@@ -58,7 +107,7 @@ pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
         .routes(routes!(solana::payment_state))
         .layer(DefaultBodyLimit::max(WALLET_BYTES_MAX))
         .layer(axum::middleware::map_response(solana::open_to_all));
-    let router = OpenApiRouter::new()
+    OpenApiRouter::new()
         .routes(routes!(checkout::checkout_create))
         .routes(routes!(checkout::checkout_fetch))
         .routes(routes!(webhook::webhook))
@@ -66,6 +115,10 @@ pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
         .routes(routes!(spend::settle))
         .routes(routes!(spend::topup))
         .routes(routes!(brokers::brokers))
+        .routes(routes!(remit::remit))
+        .routes(routes!(remit::remittances))
+        .routes(routes!(remit::peers))
+        .routes(routes!(home::home, home::home_set, home::home_unset))
         .routes(routes!(holds::hold_place))
         .routes(routes!(holds::hold_capture))
         .routes(routes!(holds::hold_void))
@@ -101,13 +154,6 @@ pub(crate) fn routes(pay: &Arc<Pay>) -> ServiceRoutes {
         .route("/checkout/{id}/{outcome}", axum::routing::post(page::button_post))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .merge(wallets)
-        .with_state(PayRoutes(Arc::clone(pay)));
-    let ready = Arc::clone(pay);
-    let readiness = move || {
-        let pay = Arc::clone(&ready);
-        async move { pay.ready().await }.boxed()
-    };
-    ServiceRoutes::new(SERVICE, "imajin pay", router, Arc::new(readiness))
 }
 
 /// Marks an answer that was given before (`Idempotent-Replayed`).

@@ -23,7 +23,7 @@ pub(crate) async fn reconciliation_of(pay: &Pay) -> Result<Reconciliation, PayEr
 }
 
 /// Refuses everybody but the operator.
-pub(super) fn operator_require(viewer: &Viewer) -> Result<(), Failure> {
+pub(crate) fn operator_require(viewer: &Viewer) -> Result<(), Failure> {
     let session = viewer.session_require()?;
     if session.tier < Tier::Operator {
         return Err(PayError::Forbidden("Only the operator of the node sees this.").into());

@@ -47,3 +47,62 @@ diesel::table! {
         row_seal -> Binary,
     }
 }
+
+diesel::table! {
+    payee_homes (did) {
+        did -> Text,
+        node_did -> Text,
+        node_url -> Text,
+        bound_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    remittances_out (id) {
+        id -> Text,
+        node_did -> Text,
+        node_url -> Text,
+        issuer -> Text,
+        asset -> Text,
+        amount -> BigInt,
+        state -> Text,
+        document -> Text,
+        receipt -> Nullable<Text>,
+        problem -> Nullable<Text>,
+        created_at -> BigInt,
+        transferred_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    remittances_in (from_did, id) {
+        from_did -> Text,
+        id -> Text,
+        issuer -> Text,
+        asset -> Text,
+        amount -> BigInt,
+        state -> Text,
+        document -> Text,
+        receipt -> Nullable<Text>,
+        problem -> Nullable<Text>,
+        received_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    remittance_legs (from_did, remittance_id, did) {
+        from_did -> Text,
+        remittance_id -> Text,
+        did -> Text,
+        asset -> Text,
+        units -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(visa_captures, pledges);

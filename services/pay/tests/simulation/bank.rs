@@ -38,6 +38,7 @@ pub(crate) struct Payment {
     pub(crate) amount: Money,
     pub(crate) fee: i64,
     pub(crate) fee_known: bool,
+    pub(crate) at: Timestamp,
 }
 
 #[derive(Debug, Clone)]
@@ -45,6 +46,15 @@ pub(crate) struct BankRefund {
     pub(crate) key: String,
     pub(crate) payment: String,
     pub(crate) amount: i64,
+    pub(crate) at: Timestamp,
+    /// The buyer's bank did not take it.
+    pub(crate) failed: bool,
+}
+
+impl BankRefund {
+    pub(crate) fn reference(&self) -> String {
+        format!("re_{}", self.key)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -54,6 +64,7 @@ pub(crate) struct BankTransfer {
     pub(crate) source: String,
     pub(crate) amount: i64,
     pub(crate) reversed: i64,
+    pub(crate) at: Timestamp,
 }
 
 #[derive(Debug, Clone)]
@@ -64,6 +75,7 @@ pub(crate) struct BankDispute {
     pub(crate) taken: i64,
     pub(crate) given_back: i64,
     pub(crate) state: DisputeState,
+    pub(crate) at: Timestamp,
 }
 
 /// What the processor tells the webhook.
@@ -115,6 +127,7 @@ impl Books {
         self.outgoing.push(notice);
     }
 
+    /// What the processor has sent back of a payment, and what the buyer's bank did not take of that.
     pub(crate) fn refunded(&self, payment: &str) -> i64 {
         let made = self.refunds.iter().filter(|refund| refund.payment == payment);
         made.map(|refund| refund.amount).sum()
@@ -124,20 +137,18 @@ impl Books {
         self.disputes.values().find(|dispute| dispute.payment == payment)
     }
 
-    /// What the processor has of the node's money. It gives its fee back with a refund.
+    /// What the processor has of the node's money. It keeps its fees, whatever goes back.
     pub(crate) fn balance(&self) -> i64 {
-        let payments = self.payments.iter().map(|(name, payment)| {
-            let refunded = self.refunded(name);
-            let fee = if refunded > 0 { 0 } else { payment.fee };
-            payment.amount.amount.micros() - refunded - fee
-        });
+        let payments = self.payments.values();
+        let payments = payments.map(|payment| payment.amount.amount.micros() - payment.fee);
+        let refunds = self.refunds.iter().filter(|made| !made.failed).map(|made| made.amount);
         let transfers = self.transfers.iter().map(|made| made.amount - made.reversed);
         let disputes = self.disputes.values().map(|each| each.taken - each.given_back);
-        payments.sum::<i64>() - transfers.sum::<i64>() - disputes.sum::<i64>()
+        payments.sum::<i64>() - refunds.sum::<i64>() - transfers.sum::<i64>() - disputes.sum::<i64>()
     }
 }
 
-fn usd(units: i64) -> Money {
+pub(crate) fn usd(units: i64) -> Money {
     Money::new(Amount::from_micros(units).unwrap(), "USD".parse().unwrap())
 }
 
@@ -180,6 +191,7 @@ impl Bank {
                 amount,
                 fee,
                 fee_known,
+                at: now,
             },
         );
         books.tell(now, RailOutcome::Paid, session, (Some(checkout), amount));
@@ -197,11 +209,13 @@ impl Bank {
     /// Whatever a processor does by itself. `goods_gone`: whether a checkout's goods are with their buyer, so that a
     /// bank may take the money back.
     pub(crate) fn something(&self, goods_gone: &dyn Fn(CheckoutId) -> bool) {
-        match self.ether.dice.below(5) {
+        match self.ether.dice.below(7) {
             0 => self.fee_settle(false),
             1 => self.session_expire(),
             2 => self.dispute_open(goods_gone),
             3 => self.dispute_close(false),
+            4 => self.refund_fail(),
+            5 => self.payout_fail(),
             _ => self.account_or_transfer(),
         }
     }
@@ -210,6 +224,9 @@ impl Bank {
     pub(crate) fn wind_up(&self) {
         self.fee_settle(true);
         self.dispute_close(true);
+        if self.ether.dice.chance(300) {
+            self.refund_fail();
+        }
     }
 
     fn fee_settle(&self, all: bool) {
@@ -247,7 +264,8 @@ impl Bank {
             .payments
             .iter()
             .filter(|(name, payment)| {
-                books.refunded(name) == 0 && books.dispute_of(name).is_none() && goods_gone(payment.checkout)
+                let left = payment.amount.amount.micros() - books.refunded(name);
+                left > 0 && books.dispute_of(name).is_none() && goods_gone(payment.checkout)
             })
             .map(|(name, payment)| (name.clone(), payment.clone()))
             .collect();
@@ -255,19 +273,21 @@ impl Bank {
             return;
         };
         let name = books.name("dp");
-        let taken = of.amount.amount.micros() + DISPUTE_FEE;
+        let left = usd(of.amount.amount.micros() - books.refunded(&payment));
+        let taken = left.amount.micros() + DISPUTE_FEE;
         books.disputes.insert(
             name.clone(),
             BankDispute {
                 payment,
                 checkout: of.checkout,
-                amount: of.amount,
+                amount: left,
                 taken,
                 given_back: 0,
                 state: DisputeState::Open,
+                at: now,
             },
         );
-        books.tell(now, RailOutcome::Disputed, &name, (None, of.amount));
+        books.tell(now, RailOutcome::Disputed, &name, (None, left));
         self.ether
             .say(&format!("{CARDS}: {name} takes {taken} of {}", of.checkout));
     }
@@ -293,6 +313,35 @@ impl Bank {
                 return;
             }
         }
+    }
+
+    /// A buyer's bank does not take what went back.
+    fn refund_fail(&self) {
+        let now = self.ether.now();
+        let mut books = self.books();
+        let mut made: Vec<&mut BankRefund> = books.refunds.iter_mut().filter(|made| !made.failed).collect();
+        let at = self.ether.dice.below(made.len());
+        let Some(made) = made.get_mut(at) else { return };
+        made.failed = true;
+        let (reference, amount) = (made.reference(), usd(made.amount));
+        books.tell(now, RailOutcome::RefundFailed, &reference, (None, amount));
+        self.ether.say(&format!("{CARDS}: {reference} fails"));
+    }
+
+    /// A payee's bank takes nothing more.
+    fn payout_fail(&self) {
+        if !self.ether.dice.chance(250) {
+            return;
+        }
+        let now = self.ether.now();
+        let mut books = self.books();
+        let names: Vec<String> = books.accounts.keys().cloned().collect();
+        let Some(name) = self.ether.dice.pick(&names) else {
+            return;
+        };
+        books.accounts.get_mut(name).unwrap().1 = false;
+        books.tell(now, RailOutcome::PayoutFailed, name, (None, usd(0)));
+        self.ether.say(&format!("{CARDS}: the bank of {name} takes nothing"));
     }
 
     fn account_or_transfer(&self) {
@@ -334,42 +383,49 @@ impl Bank {
     }
 
     pub(crate) fn refund_make(&self, asked: &RailRefund) -> Result<Refunded, RailError> {
-        let mut books = self.books();
+        let refused = |text: &str| Err(RailError::Refused(text.to_owned()));
+        let (now, mut books) = (self.ether.now(), self.books());
         let amount = asked.amount.amount.micros();
-        let kept = books.refunds.iter().any(|refund| refund.key == asked.key);
-        let reference = format!("re_{}", asked.key);
-        if kept && self.mistake != Some(Mistake::BankForgetsKeys) {
-            return Ok(Refunded { reference });
+        let kept = books.refunds.iter().find(|refund| refund.key == asked.key);
+        if let Some(kept) = kept {
+            if (&kept.payment, kept.amount) != (&asked.reference, amount) {
+                self.ether
+                    .wrong(format!("{} is asked for with another body", asked.key));
+            }
+            if self.mistake != Some(Mistake::BankForgetsKeys) {
+                let reference = kept.reference();
+                return Ok(Refunded { reference });
+            }
+            self.ether.wrong(format!("{} is refunded twice", asked.reference));
         }
-        let payment = books.payments.get(&asked.reference).cloned();
-        let payment = payment.ok_or_else(|| RailError::Refused("there is no such payment".to_owned()))?;
-        if books.dispute_of(&asked.reference).is_some() {
-            let reference = format!("dispute of {}", asked.reference);
-            return Ok(Refunded { reference });
+        let Some(payment) = books.payments.get(&asked.reference).cloned() else {
+            return refused("there is no such payment");
+        };
+        let disputed = books.dispute_of(&asked.reference);
+        if disputed.is_some_and(|each| each.state != DisputeState::Won) {
+            return Ok(Refunded::by_dispute(&asked.reference));
         }
-        if !kept && books.refunded(&asked.reference) > 0 {
-            self.ether
-                .wrong(format!("{} is to be refunded a second time", asked.reference));
-            return Err(RailError::Refused("it has already been refunded".to_owned()));
+        let left = payment.amount.amount.micros() - books.refunded(&asked.reference);
+        if payment.checkout != asked.checkout || amount > left || amount % CENT != 0 {
+            let text = format!("{} are to go back of the {left} of {}", asked.amount, asked.reference);
+            self.ether.wrong(text);
+            return refused("it is too much");
         }
-        if payment.amount != asked.amount {
-            self.ether
-                .wrong(format!("{} of {} are to go back", asked.amount, payment.amount));
-        }
-        books.refunds.push(BankRefund {
+        let made = BankRefund {
             key: asked.key.clone(),
             payment: asked.reference.clone(),
             amount,
-        });
-        if books.refunded(&asked.reference) > amount {
-            self.ether.wrong(format!("{} is refunded twice", asked.reference));
-        }
+            at: now,
+            failed: false,
+        };
+        let reference = made.reference();
+        books.refunds.push(made);
         Ok(Refunded { reference })
     }
 
     pub(crate) fn transfer_make(&self, asked: &RailTransfer) -> Result<String, RailError> {
         let refused = |text: &str| Err(RailError::Refused(text.to_owned()));
-        let mut books = self.books();
+        let (now, mut books) = (self.ether.now(), self.books());
         let made = books.transfers.iter().position(|made| made.key == asked.key);
         if let Some(index) = made.filter(|_| self.mistake != Some(Mistake::BankForgetsKeys)) {
             return Ok(format!("tr_{index}"));
@@ -385,13 +441,15 @@ impl Bank {
         let Some(payment) = books.payments.get(&asked.source).cloned() else {
             return refused("there is no such payment");
         };
-        if books.refunded(&asked.source) > 0 || books.dispute_of(&asked.source).is_some_and(|each| each.given_back == 0)
-        {
+        if books.dispute_of(&asked.source).is_some_and(|each| each.given_back == 0) {
             return refused("the payment has gone back");
         }
         let passed_on = books.transfers.iter().filter(|made| made.source == asked.source);
         let passed_on: i64 = passed_on.map(|made| made.amount - made.reversed).sum();
         let left = payment.amount.amount.micros() - payment.fee - passed_on;
+        if amount > left - books.refunded(&asked.source) {
+            return refused("too much of the payment has gone back");
+        }
         let twice = books
             .transfers
             .iter()
@@ -410,6 +468,7 @@ impl Bank {
             source: asked.source.clone(),
             amount,
             reversed: 0,
+            at: now,
         });
         Ok(format!("tr_{}", books.transfers.len() - 1))
     }

@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use imajin_kernel::Span;
+use imajin_kernel::{Span, Timestamp};
 use imajin_money::{Amount, Money};
 use imajin_rails::{
-    Confirmed, Headers, Opened, Rail, RailCheckout, RailDispute, RailError, RailEvent, RailFee, RailOutcome, RailPayee,
-    RailRefund, RailTransfer, Refunded,
+    Confirmed, FACT_DONE, FACT_FAILED, FactKind, FactPage, Headers, Opened, Rail, RailBalance, RailCheckout,
+    RailDispute, RailError, RailEvent, RailFact, RailFee, RailOutcome, RailPayee, RailRefund, RailTransfer, Refunded,
 };
 use imajin_web::macro_support::async_trait;
 
-use crate::bank::{Bank, Books, CARDS, HEADER, Session, sign};
+use crate::bank::{Bank, Books, CARDS, HEADER, Session, sign, usd};
 
 const TOLERANCE: Span = Span::seconds(300);
 const CENT: i64 = 10_000;
+/// Few, so that there are several pages.
+const FACTS_PER_PAGE: usize = 4;
 
 /// The way to the processor, over a network that loses things.
 pub(crate) struct CardRail(pub(crate) Arc<Bank>);
@@ -70,12 +72,67 @@ fn confirmed(books: &Books, event: RailEvent) -> Result<Option<Confirmed>, RailE
                 ..Confirmed::plain(event, RailFee::Unknown)
             }
         }),
-        RailOutcome::PayeeChanged => Some(Confirmed {
+        RailOutcome::PayeeChanged | RailOutcome::PayoutFailed => Some(Confirmed {
             payee_ready: books.accounts.get(&reference).map(|(_, ready)| *ready),
             ..Confirmed::plain(event, RailFee::Free)
         }),
         _ => Some(Confirmed::plain(event, RailFee::Unknown)),
     })
+}
+
+/// Everything that the processor has done, in pages.
+fn page_of(books: &Books, since: Timestamp, from: usize) -> FactPage {
+    let amount = |units| Amount::from_micros(units).unwrap();
+    let mut facts = Vec::new();
+    for (name, made) in &books.payments {
+        facts.push(RailFact {
+            kind: FactKind::Payment,
+            reference: name.clone(),
+            about: made.checkout.to_string(),
+            time: made.at,
+            amount: made.amount,
+            extra: made.fee_known.then(|| amount(made.fee)),
+            state: FACT_DONE,
+        });
+    }
+    for made in &books.refunds {
+        facts.push(RailFact {
+            kind: FactKind::Refund,
+            reference: made.reference(),
+            about: made.payment.clone(),
+            time: made.at,
+            amount: usd(made.amount),
+            extra: None,
+            state: if made.failed { FACT_FAILED } else { FACT_DONE },
+        });
+    }
+    for (name, made) in &books.disputes {
+        facts.push(RailFact {
+            kind: FactKind::Dispute,
+            reference: name.clone(),
+            about: made.payment.clone(),
+            time: made.at,
+            amount: made.amount,
+            extra: Some(amount(made.taken - made.given_back)),
+            state: made.state.as_str(),
+        });
+    }
+    for (index, made) in books.transfers.iter().enumerate() {
+        facts.push(RailFact {
+            kind: FactKind::Transfer,
+            reference: format!("tr_{index}"),
+            about: made.payout.clone(),
+            time: made.at,
+            amount: usd(made.amount),
+            extra: Some(amount(made.reversed)),
+            state: FACT_DONE,
+        });
+    }
+    let known = facts.into_iter().filter(|fact| fact.time >= since);
+    let mut page: Vec<RailFact> = known.skip(from).take(FACTS_PER_PAGE + 1).collect();
+    let cursor = (page.len() > FACTS_PER_PAGE).then(|| (from + FACTS_PER_PAGE).to_string());
+    page.truncate(FACTS_PER_PAGE);
+    FactPage { facts: page, cursor }
 }
 
 #[async_trait]
@@ -114,7 +171,7 @@ impl Rail for CardRail {
             .find(|(name, _)| name == HEADER)
             .ok_or(RailError::Forged)?;
         let seconds = header.1.split(' ').next().and_then(|text| text.parse().ok());
-        let at = imajin_kernel::Timestamp::from_seconds(seconds.ok_or(RailError::Forged)?);
+        let at = Timestamp::from_seconds(seconds.ok_or(RailError::Forged)?);
         if *header != sign(message, at) {
             return Err(RailError::Forged);
         }
@@ -166,6 +223,24 @@ impl Rail for CardRail {
     fn payable(&self, money: Money) -> Money {
         let whole = money.amount.micros() / CENT * CENT;
         Money::new(Amount::from_micros(whole).unwrap(), money.asset)
+    }
+
+    fn lists(&self) -> bool {
+        true
+    }
+
+    async fn facts(&self, since: Timestamp, cursor: Option<&str>) -> Result<FactPage, RailError> {
+        let from = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+        let ask = || Ok(page_of(&self.0.books(), since, from));
+        self.0.ether.call(CARDS, "facts", lost, ask).await
+    }
+
+    async fn balances(&self) -> Result<Option<Vec<RailBalance>>, RailError> {
+        let ask = || {
+            let (asset, units) = (usd(0).asset, self.0.books().balance());
+            Ok(Some(vec![RailBalance { asset, units }]))
+        };
+        self.0.ether.call(CARDS, "balances", lost, ask).await
     }
 
     async fn payee_make(&self, payee: &RailPayee) -> Result<String, RailError> {

@@ -8,9 +8,10 @@ use imajin_pay::audit as pay_audit;
 use imajin_rails::{DisputeState, SANDBOX};
 use imajin_store::{Conn, Sealer, StoreError};
 
-use crate::bank::{Books, CARDS};
+use crate::back::{self, Back, differences_check, refunds_all, refunds_check, told};
+use crate::bank::{Books, CARDS, Payment};
 use crate::node::now;
-use crate::seller::{OrderState, Shelf};
+use crate::seller::{OrderState, Shelf, WorkSale};
 use crate::world::World;
 
 diesel::table! {
@@ -27,13 +28,15 @@ diesel::table! {
 }
 diesel::table! {
     checkouts (id) {
-        id -> Text, rail -> Text, goods_id -> Text, state -> Text, price -> BigInt, rail_reference -> Nullable<Text>,
+        id -> Text, rail -> Text, goods_kind -> Text, goods_id -> Text, state -> Text, price -> BigInt,
+        rail_reference -> Nullable<Text>,
         receipt_id -> Nullable<Text>,
     }
 }
 diesel::table! {
     rail_messages (id) {
-        id -> Text, rail -> Text, event_id -> Text, outcome -> Text, result -> Text, processed_at -> Nullable<BigInt>,
+        id -> Text, rail -> Text, event_id -> Text, outcome -> Text, amount -> BigInt, result -> Text,
+        processed_at -> Nullable<BigInt>,
         refund_reference -> Nullable<Text>,
     }
 }
@@ -44,74 +47,15 @@ diesel::table! {
     }
 }
 
-/// What histories have met.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Tally {
-    pub(crate) writes: usize,
-    pub(crate) kills: usize,
-    pub(crate) cuts: usize,
-    pub(crate) write_cuts: usize,
-    pub(crate) forged: usize,
-    pub(crate) settled: usize,
-    pub(crate) refunded: usize,
-    pub(crate) expired: usize,
-    pub(crate) cancelled: usize,
-    pub(crate) refunds: usize,
-    pub(crate) disputes: usize,
-    pub(crate) transfers: usize,
-    pub(crate) requests: usize,
-}
-
-impl Tally {
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.each_mut()
-            .into_iter()
-            .zip(other.each())
-            .for_each(|(sum, (_, more))| *sum += more);
-    }
-
-    pub(crate) fn each(&self) -> [(&'static str, usize); 13] {
-        [
-            ("writes", self.writes),
-            ("kills", self.kills),
-            ("power cuts", self.cuts),
-            ("cuts at a write", self.write_cuts),
-            ("forged messages", self.forged),
-            ("settled", self.settled),
-            ("refunded", self.refunded),
-            ("expired", self.expired),
-            ("cancelled", self.cancelled),
-            ("refunds by cards", self.refunds),
-            ("disputes", self.disputes),
-            ("transfers", self.transfers),
-            ("requests with a key", self.requests),
-        ]
-    }
-
-    fn each_mut(&mut self) -> [&mut usize; 13] {
-        [
-            &mut self.writes,
-            &mut self.kills,
-            &mut self.cuts,
-            &mut self.write_cuts,
-            &mut self.forged,
-            &mut self.settled,
-            &mut self.refunded,
-            &mut self.expired,
-            &mut self.cancelled,
-            &mut self.refunds,
-            &mut self.disputes,
-            &mut self.transfers,
-            &mut self.requests,
-        ]
-    }
-}
+/// The rail of what a balance pays.
+const BALANCE: &str = "balance";
 
 /// A checkout: its rail, goods, state, price, and payment.
 #[derive(Debug, Clone, Queryable)]
-struct Checkout {
-    id: String,
+pub(crate) struct Checkout {
+    pub(crate) id: String,
     rail: String,
+    pub(crate) kind: String,
     goods: String,
     state: String,
     price: i64,
@@ -119,7 +63,7 @@ struct Checkout {
     receipt: Option<String>,
 }
 
-fn read<T: Send + 'static>(
+pub(crate) fn read<T: Send + 'static>(
     world: &World,
     read: impl FnOnce(&mut Conn) -> Result<T, StoreError> + Send + 'static,
 ) -> Option<T> {
@@ -162,6 +106,7 @@ fn checkouts_all(world: &World) -> Vec<Checkout> {
             .select((
                 checkouts::id,
                 checkouts::rail,
+                checkouts::goods_kind,
                 checkouts::goods_id,
                 checkouts::state,
                 checkouts::price,
@@ -197,9 +142,14 @@ pub(crate) fn unfinished(world: &World) -> Vec<String> {
             .filter(payout_parts::state.eq("waiting"))
             .select(payout_parts::payout_id)
             .load(conn)?;
-        Ok((items, messages, holds, parts))
+        let back: Vec<String> = back::refunds::table
+            .filter(back::refunds::state.eq("waiting"))
+            .select(back::refunds::id)
+            .load(conn)?;
+        Ok((items, messages, holds, parts, back))
     });
-    let (items, messages, holds, parts) = rows.unwrap_or_default();
+    let (items, messages, holds, parts, back) = rows.unwrap_or_default();
+    left.extend(back.into_iter().map(|id| format!("refund {id}")));
     left.extend(items.into_iter().map(|(topic, key)| format!("{topic} of {key}")));
     left.extend(messages.into_iter().map(|id| format!("message {id}")));
     left.extend(holds.into_iter().map(|id| format!("hold {id}")));
@@ -215,14 +165,19 @@ pub(crate) fn all(world: &mut World) {
     audit(world);
     sums(world);
     let rows = checkouts_all(world);
+    let back = refunds_all(world);
     goods(world, &rows, &world.parts.seller.stock());
+    works(world, &rows, &world.parts.seller.stock());
     payments(world, &rows, &world.parts.bank.books());
+    refunds_check(world, &back, &world.parts.bank.books());
+    told(world, &rows, &back, &world.parts.seller.stock());
     transfers(world, &world.parts.bank.books());
     messages(world, &rows);
-    balances(world, &rows, world.parts.bank.books().balance());
+    balances(world, &rows, &back, &world.parts.bank.books());
+    differences_check(world, &rows, &world.parts.bank.books());
     answers(world, &rows);
     heads(world);
-    count(world, &rows);
+    count(world, &rows, &back);
 }
 
 /// No ticket without a payment, and no payment without a ticket; each of them once.
@@ -231,7 +186,7 @@ fn goods(world: &World, rows: &[Checkout], stock: &Shelf) {
     for (id, order) in &stock.orders {
         let settled: Vec<&Checkout> = rows
             .iter()
-            .filter(|row| row.goods == *id && row.state == "settled")
+            .filter(|row| row.kind == "order" && row.goods == *id && row.state == "settled")
             .collect();
         let receipts: Vec<String> = settled.iter().filter_map(|row| row.receipt.clone()).collect();
         if order.tickets.len() > 1 {
@@ -252,28 +207,52 @@ fn goods(world: &World, rows: &[Checkout], stock: &Shelf) {
     }
 }
 
-/// Each payment at the processor is settled, or went back once.
+/// A work is theirs who have a receipt for it, and nobody else's.
+fn works(world: &World, rows: &[Checkout], stock: &Shelf) {
+    let sold = stock.works.iter().filter_map(|(id, sale)| match sale {
+        WorkSale::Sold(receipt) => Some((id.to_string(), Some(receipt.clone()))),
+        WorkSale::Refused => None,
+    });
+    let settled = rows
+        .iter()
+        .filter(|row| row.kind == "content" && row.state == "settled");
+    let (sold, settled): (BTreeMap<_, _>, BTreeMap<_, _>) = (
+        sold.collect(),
+        settled.map(|row| (row.id.clone(), row.receipt.clone())).collect(),
+    );
+    if sold != settled {
+        world
+            .ether()
+            .wrong(format!("works are sold with {sold:?}, and settled with {settled:?}"));
+    }
+}
+
+/// Whether a payment at the processor was split.
+pub(crate) fn is_settled(rows: &[Checkout], name: &str, payment: &Payment) -> bool {
+    rows.iter().any(|row| {
+        row.state == "settled"
+            && row.rail == CARDS
+            && row.payment.as_deref() == Some(name)
+            && row.id == payment.checkout.to_string()
+    })
+}
+
+/// Each payment at the processor is settled, and then never more goes back than was paid; or it went back once.
 fn payments(world: &World, rows: &[Checkout], books: &Books) {
     for (name, payment) in &books.payments {
-        let settled = rows.iter().any(|row| {
-            row.state == "settled"
-                && row.rail == CARDS
-                && row.payment.as_deref() == Some(name)
-                && row.id == payment.checkout.to_string()
-        });
+        let settled = is_settled(rows, name, payment);
         let refunds = books.refunds.iter().filter(|refund| refund.payment == *name).count();
         let amount = payment.amount.amount.micros();
-        let lost = books
-            .dispute_of(name)
-            .is_some_and(|dispute| dispute.state == DisputeState::Lost);
+        let dispute = books.dispute_of(name).filter(|each| each.state != DisputeState::Won);
+        let disputed = dispute.map_or(0, |each| each.amount.amount.micros());
         let fits = if settled {
-            refunds == 0
+            books.refunded(name) + disputed <= amount
         } else {
-            refunds == 1 && books.refunded(name) == amount || lost
+            refunds == 1 && books.refunded(name) == amount
         };
         if !fits {
             world.ether().wrong(format!(
-                "{name}: settled {settled}, {refunds} refunds of {}",
+                "{name}: settled {settled}, {refunds} refunds of {}, {disputed} disputed",
                 books.refunded(name)
             ));
         }
@@ -352,7 +331,10 @@ fn messages(world: &World, rows: &[Checkout]) {
             _ => ether.wrong(format!("{id} of {rail} is {result}, with the refund {refund:?}")),
         }
     }
-    let due = rows.iter().filter(|row| row.state == "settled").count();
+    let due = rows
+        .iter()
+        .filter(|row| row.state == "settled" && row.rail != BALANCE)
+        .count();
     if settled != due {
         ether.wrong(format!(
             "{due} checkouts are settled with {settled} payments, {back} went back"
@@ -361,9 +343,17 @@ fn messages(world: &World, rows: &[Checkout]) {
 }
 
 /// What the rails have is what the ledger says that they have.
-fn balances(world: &World, rows: &[Checkout], cards: i64) {
+fn balances(world: &World, rows: &[Checkout], back: &[Back], books: &Books) {
+    // Of what went back without being sold, nobody has booked the fee: the reconciliation names it.
+    let lost = books.payments.iter();
+    let lost: i64 = lost
+        .filter(|(name, payment)| !is_settled(rows, name, payment))
+        .map(|(_, payment)| payment.fee)
+        .sum();
+    let cards = books.balance() + lost;
     let test = rows.iter().filter(|row| row.state == "settled" && row.rail == SANDBOX);
-    let test: i64 = test.map(|row| row.price).sum();
+    let gone = back.iter().filter(|row| row.rail == SANDBOX && row.is_made());
+    let test = test.map(|row| row.price).sum::<i64>() - gone.map(|row| row.amount).sum::<i64>();
     for (rail, asset, has) in [(CARDS, "USD", cards), (SANDBOX, "TEST-USD", test)] {
         let sealer = Sealer::for_service(&world.parts.keyring, "pay");
         let key = AccountKey::rail(rail, asset.parse().unwrap());
@@ -379,11 +369,23 @@ fn balances(world: &World, rows: &[Checkout], cards: i64) {
 
 /// Whoever was told of something can count on it.
 fn answers(world: &World, rows: &[Checkout]) {
-    for id in world.desk.checkouts.borrow().iter() {
+    for (id, _) in world.desk.checkouts.borrow().iter() {
         if !rows.iter().any(|row| row.id == id.to_string()) {
             world
                 .ether()
                 .wrong(format!("somebody was told of checkout {id}, and there is none"));
+        }
+    }
+    for (key, id) in world
+        .desk
+        .answers
+        .borrow()
+        .iter()
+        .filter(|(key, _)| key.contains(" settle-"))
+    {
+        let mut ended = rows.iter().filter(|row| row.id == *id && row.rail == BALANCE);
+        if !ended.any(|row| matches!(row.state.as_str(), "settled" | "refunded")) {
+            world.ether().wrong(format!("{key} was answered, and {id} is not paid"));
         }
     }
     for (key, id) in world
@@ -423,7 +425,7 @@ fn heads(world: &World) {
     }
 }
 
-fn count(world: &mut World, rows: &[Checkout]) {
+fn count(world: &mut World, rows: &[Checkout], back: &[Back]) {
     let of = |state: &str| rows.iter().filter(|row| row.state == state).count();
     let tally = &mut world.tally;
     (tally.settled, tally.refunded) = (of("settled"), of("refunded"));
@@ -431,5 +433,12 @@ fn count(world: &mut World, rows: &[Checkout]) {
     let books = world.parts.bank.books();
     (tally.refunds, tally.disputes, tally.transfers) =
         (books.refunds.len(), books.disputes.len(), books.transfers.len());
+    tally.refunds_failed = books.refunds.iter().filter(|made| made.failed).count();
     tally.requests = world.desk.answers.borrow().len();
+    tally.sales_back = back.iter().filter(|row| row.is_made()).count();
+    let sold = |kind: &str| {
+        let sold = rows.iter().filter(|row| row.kind == kind && row.state == "settled");
+        sold.count()
+    };
+    (tally.topups, tally.works, tally.tips) = (sold("topup"), sold("content"), sold("tip"));
 }

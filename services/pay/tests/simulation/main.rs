@@ -1,7 +1,9 @@
 //! A deterministic simulation of pay: its real code over a real database, and everything else played from one seed.
 #![cfg(test)]
 
+mod back;
 mod bank;
+mod calm;
 mod cards;
 mod checks;
 mod ether;
@@ -11,4 +13,6 @@ mod node;
 mod people;
 mod seeds;
 mod seller;
+mod shoppers;
+mod tally;
 mod world;

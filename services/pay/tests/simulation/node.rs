@@ -10,7 +10,7 @@ use axum::Router;
 use imajin_did::{Did, Keyring};
 use imajin_fair::plan::FeeSchedule;
 use imajin_kernel::{Env, Problem};
-use imajin_pay::{MIGRATIONS, Pay, PayConfig, PayDeps, RailsConfig, SandboxUse};
+use imajin_pay::{MIGRATIONS, Pay, PayConfig, PayDeps, PayRouter, RailsConfig, SandboxUse};
 use imajin_pay_api::SellerClient;
 use imajin_store::{Db, Location, Options, Stepper};
 use imajin_testkit::{Backend, Place, TestDatabase};
@@ -19,7 +19,7 @@ use imajin_web::{CallerKeys, Custody, Identities, Limits, PublicBase, SessionVie
 
 use crate::bank::Bank;
 use crate::cards::CardRail;
-use crate::seller::Seller;
+use crate::seller::{OPERATOR, Seller, key};
 
 pub(crate) const PUBLIC: &str = "http://node.test:7000";
 
@@ -40,10 +40,11 @@ impl Identities for Everybody {
     async fn caller_keys(&self, did: &Did) -> Result<CallerKeys, Problem> {
         let did = did.canonical();
         let keys = did.public_key().into_iter().collect();
+        let is_operator = did == key(OPERATOR).did();
         Ok(CallerKeys {
             did,
             keys,
-            tier: Tier::Key,
+            tier: if is_operator { Tier::Operator } else { Tier::Key },
             custody: Custody::Own,
         })
     }
@@ -90,6 +91,12 @@ fn template() -> &'static [u8] {
         drop(Db::open_stepped(Location::sqlite(&path), "pay", &MIGRATIONS, Options::default()).unwrap());
         std::fs::read(path).unwrap()
     })
+}
+
+/// The routes before they are a process', built and described once.
+fn routes() -> &'static PayRouter {
+    static MADE: OnceLock<PayRouter> = OnceLock::new();
+    MADE.get_or_init(PayRouter::new)
 }
 
 impl Disk {
@@ -237,7 +244,8 @@ impl Node {
                 limits: Limits::default(),
                 error_page: None,
             };
-            shell(Router::new().nest("/pay", self.pay.routes().into_router()), options)
+            let routes = routes().of(&self.pay);
+            shell(Router::new().nest("/pay", routes.into_router()), options)
         })
     }
 }

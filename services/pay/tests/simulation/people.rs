@@ -24,6 +24,7 @@ use crate::bank::{Bank, CARDS, Notice};
 use crate::ether::Ether;
 use crate::node::{Node, PUBLIC};
 use crate::seller::{OrderState, Seller, key};
+use crate::shoppers::money;
 
 /// So often somebody asks again before they give up.
 const PATIENCE: usize = 40;
@@ -69,7 +70,7 @@ pub(crate) struct Desk {
     /// Messages that no node has acknowledged.
     pub(crate) letters: RefCell<Vec<Letter>>,
     /// Checkouts that somebody was told of.
-    pub(crate) checkouts: RefCell<Vec<CheckoutId>>,
+    pub(crate) checkouts: RefCell<Vec<(CheckoutId, Money)>>,
     /// What somebody was told under an idempotency key.
     pub(crate) answers: RefCell<BTreeMap<String, String>>,
 }
@@ -109,7 +110,7 @@ impl Desk {
     }
 
     /// A signed request with an idempotency key, until there is an answer; sometimes once more after it.
-    async fn post(&self, who: &str, path: &str, idempotency: &str, body: &Value) -> Option<(u16, Value)> {
+    pub(crate) async fn post(&self, who: &str, path: &str, idempotency: &str, body: &Value) -> Option<(u16, Value)> {
         let body = serde_json::to_vec(body).unwrap();
         for _ in 0..PATIENCE {
             let signed = self.sign(who, path, idempotency, &body);
@@ -192,15 +193,20 @@ impl Desk {
             };
             if let Some(view) = found {
                 self.ether.say(&format!("{buyer}: {} for {}", view.id, goods.id));
-                self.checkouts.borrow_mut().push(view.id);
+                self.checkout_note(view.id, view.price);
                 return Some(view);
             }
         }
         None
     }
 
+    /// Somebody was told of a checkout.
+    pub(crate) fn checkout_note(&self, id: CheckoutId, price: Money) {
+        self.checkouts.borrow_mut().push((id, price));
+    }
+
     /// The buyer does something at the rail.
-    fn at_rail(&self, view: &CheckoutView, outcome: RailOutcome, amount: Money) {
+    pub(crate) fn at_rail(&self, view: &CheckoutView, outcome: RailOutcome, amount: Money) {
         self.ether
             .say(&format!("{} at the rail: {}", view.id, outcome.as_str()));
         if view.price.asset.is_test() {
@@ -233,7 +239,7 @@ impl Desk {
     }
 }
 
-async fn dawdle(desk: &Desk, at_most: usize) {
+pub(crate) async fn dawdle(desk: &Desk, at_most: usize) {
     for _ in 0..desk.ether.dice.below(at_most) {
         pause().await;
     }
@@ -297,14 +303,14 @@ pub(crate) async fn payee(desk: Rc<Desk>, name: &'static str) {
     let dice = desk.ether.dice.clone();
     let country = json!({"country": "US"});
     desk.post(name, "/pay/api/connect/onboard", "onboard", &country).await;
-    for round in 0..3 {
-        dawdle(&desk, 60).await;
-        if dice.chance(500) {
+    for round in 0..6 {
+        dawdle(&desk, 15).await;
+        if dice.chance(700) {
             let body = json!({"currency": "USD"});
             desk.post(name, "/pay/api/payout", &format!("payout-{round}"), &body)
                 .await;
         }
-        if dice.chance(600) {
+        if dice.chance(400) {
             hold(&desk, name, round).await;
         }
     }
@@ -313,7 +319,7 @@ pub(crate) async fn payee(desk: Rc<Desk>, name: &'static str) {
 async fn hold(desk: &Desk, name: &str, round: usize) {
     let dice = &desk.ether.dice;
     let currency = if dice.chance(500) { "USD" } else { "TEST-USD" };
-    let money = |cents: usize| json!({"amount": format!("{}.{:02}", cents / 100, cents % 100), "currency": currency});
+    let money = |cents: usize| money(cents, currency);
     let cents = 50 + dice.below(400);
     let body = json!({"amount": money(cents), "expiresInSeconds": 600});
     let placed = desk.post(name, "/pay/api/holds", &format!("hold-{round}"), &body).await;

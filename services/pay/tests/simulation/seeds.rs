@@ -2,8 +2,8 @@
 
 use imajin_testkit::Backend;
 
-use crate::checks::Tally;
 use crate::mistakes::Mistake;
+use crate::tally::Tally;
 use crate::world::{Outcome, Setting, WriteCut, play};
 
 /// One seed, with its trace.
@@ -178,7 +178,7 @@ fn histories_end_well_on_postgres() {
 fn is_found(mistake: Mistake, what: &str) {
     timeless(|| {
         let mut found = Vec::new();
-        for seed in 0..60 {
+        for seed in 0..300 {
             let setting = Setting {
                 mistake: Some(mistake),
                 ..Setting::of(seed)

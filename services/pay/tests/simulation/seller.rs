@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use imajin_did::SecretKey;
 use imajin_fair::{Contributor, Manifest, Payee};
-use imajin_kernel::id::CheckoutId;
+use imajin_kernel::id::{CheckoutId, RefundId};
 use imajin_kernel::{Code, Problem, Span};
 use imajin_money::{Money, Share};
 use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, GoodsReturn, Released, Returned, SellerApi};
@@ -14,7 +14,18 @@ use imajin_web::macro_support::async_trait;
 use crate::ether::{BEGIN, Ether};
 use crate::mistakes::Mistake;
 
-const SELLER: &str = "seller";
+const SHOP: &str = "seller";
+/// Who sells everything.
+pub(crate) const SELLER: &str = "organiser";
+/// Whose node it is.
+pub(crate) const OPERATOR: &str = "operator";
+/// Works that anybody may buy, as often as they like.
+pub(crate) const WORKS: [(&str, &str); 3] = [
+    ("cnt_song", "0.75 USD"),
+    ("cnt_book", "2.30 USD"),
+    ("cnt_trial", "0.40 TEST-USD"),
+];
+const CONTENT: &str = "content";
 /// How long places are held, and how much longer while a checkout is open.
 const HOLD: Span = Span::minutes(15);
 const EXTENSION: Span = Span::minutes(15);
@@ -41,9 +52,21 @@ pub(crate) struct Order {
     pub(crate) tickets: Vec<String>,
 }
 
+/// A work that somebody has paid for.
+pub(crate) enum WorkSale {
+    /// It is theirs, with this receipt.
+    Sold(String),
+    /// It was withdrawn.
+    Refused,
+}
+
 #[derive(Default)]
 pub(crate) struct Shelf {
     pub(crate) orders: BTreeMap<String, Order>,
+    /// What was said to each checkout of a work.
+    pub(crate) works: BTreeMap<CheckoutId, WorkSale>,
+    /// What the seller was told about money that went back.
+    pub(crate) returned: BTreeMap<RefundId, GoodsReturn>,
     /// Places that nobody holds or has.
     pub(crate) free: usize,
 }
@@ -55,7 +78,7 @@ pub(crate) struct Seller {
 }
 
 /// Two splits: one that all have accepted, and one with a share that waits.
-fn manifests() -> &'static [Manifest; 2] {
+pub(crate) fn manifests() -> &'static [Manifest; 2] {
     static MADE: OnceLock<[Manifest; 2]> = OnceLock::new();
     MADE.get_or_init(|| {
         let two = [("mira", 700_000), ("jonas", 300_000)];
@@ -70,7 +93,7 @@ fn manifest(shares: &[(&str, u32)]) -> Manifest {
         Contributor::new(Payee::Did(key(name).did()), "artist", share)
     };
     let mut manifest = Manifest::new(shares.iter().map(contributor).collect()).unwrap();
-    let organiser = key("organiser");
+    let organiser = key(SELLER);
     manifest.author = Some(organiser.did());
     manifest.sign(&organiser, organiser.did(), BEGIN).unwrap()
 }
@@ -78,7 +101,7 @@ fn manifest(shares: &[(&str, u32)]) -> Manifest {
 impl Seller {
     pub(crate) fn new(ether: Arc<Ether>, mistake: Option<Mistake>) -> Self {
         let free = 1 + ether.dice.below(6);
-        ether.say(&format!("{SELLER}: {free} places"));
+        ether.say(&format!("{SHOP}: {free} places"));
         let stock = Shelf {
             free,
             ..Shelf::default()
@@ -103,7 +126,7 @@ impl Seller {
             title: "1 × Standard — An evening".to_owned(),
             price,
             buyer: Some(key(buyer).did()),
-            seller: key("organiser").did(),
+            seller: key(SELLER).did(),
             manifest,
             accepted: vec![key("mira").did(), key("jonas").did()],
             sources: Vec::new(),
@@ -148,10 +171,71 @@ impl Seller {
         }
     }
 
+    fn work_quote(&self, id: &str) -> Option<GoodsQuote> {
+        let place = WORKS.iter().position(|(work, _)| *work == id)?;
+        Some(GoodsQuote {
+            title: "A work".to_owned(),
+            price: WORKS[place].1.parse().unwrap(),
+            buyer: None,
+            seller: key(SELLER).did(),
+            manifest: manifests()[place % 2].clone(),
+            accepted: vec![key("mira").did(), key("jonas").did()],
+            sources: Vec::new(),
+            expires_at: self.ether.now().plus(HOLD),
+        })
+    }
+
+    fn work_deliver(&self, delivery: &Delivery) -> DeliveryOutcome {
+        let price = self.work_quote(&delivery.goods.id).map(|quote| quote.price);
+        if price != Some(delivery.gross) {
+            self.ether.wrong(format!("{} is paid wrongly", delivery.goods.id));
+        }
+        let withdrawn = self.ether.dice.chance(150);
+        let mut stock = self.stock();
+        let sale = stock.works.entry(delivery.checkout).or_insert_with(|| {
+            let receipt = delivery.receipt.to_string();
+            if withdrawn {
+                WorkSale::Refused
+            } else {
+                WorkSale::Sold(receipt)
+            }
+        });
+        match sale {
+            WorkSale::Sold(receipt) => {
+                if *receipt != delivery.receipt.to_string() {
+                    let text = format!(
+                        "{} has {receipt}, and is to have {}",
+                        delivery.checkout, delivery.receipt
+                    );
+                    self.ether.wrong(text);
+                }
+                DeliveryOutcome::Delivered {
+                    references: vec![format!("acc of {}", delivery.goods.id)],
+                }
+            }
+            WorkSale::Refused => DeliveryOutcome::Refused {
+                reason: "The work was withdrawn.".to_owned(),
+            },
+        }
+    }
+
+    /// What went back: the same refund says the same, however often it is told.
+    fn take_back(&self, told: GoodsReturn) {
+        let mut stock = self.stock();
+        let text = format!("{told:?}");
+        let before = stock.returned.entry(told.refund).or_insert(told);
+        if format!("{before:?}") != text {
+            self.ether.wrong(format!("{before:?} was told, and then {text}"));
+        }
+    }
+
     fn deliver(&self, delivery: &Delivery) -> DeliveryOutcome {
         let refused = |reason: &str| DeliveryOutcome::Refused {
             reason: reason.to_owned(),
         };
+        if delivery.goods.kind == CONTENT {
+            return self.work_deliver(delivery);
+        }
         let mut stock = self.stock();
         let free = stock.free;
         let Some(order) = stock.orders.get_mut(&delivery.goods.id) else {
@@ -194,6 +278,9 @@ fn lost() -> Problem {
 impl SellerApi for Seller {
     async fn goods_quote(&self, request: GoodsRef) -> Result<GoodsQuote, Problem> {
         let quote = || {
+            if let Some(quote) = self.work_quote(&request.id) {
+                return Ok(quote);
+            }
             let stock = self.stock();
             let found = stock.orders.get(&request.id);
             let found = found.filter(|order| order.state == OrderState::Held);
@@ -201,7 +288,7 @@ impl SellerApi for Seller {
                 .map(|order| order.quote.clone())
                 .ok_or_else(|| Problem::new(Code::HoldExpired, "The order is over."))
         };
-        self.ether.call(SELLER, "quote", lost, quote).await
+        self.ether.call(SHOP, "quote", lost, quote).await
     }
 
     async fn goods_release(&self, request: GoodsRef) -> Result<Released, Problem> {
@@ -210,18 +297,20 @@ impl SellerApi for Seller {
             Ok(Released {})
         };
         let what = format!("release of {}", request.id);
-        self.ether.call(SELLER, &what, lost, release).await
+        self.ether.call(SHOP, &what, lost, release).await
     }
 
     async fn goods_return(&self, request: GoodsReturn) -> Result<Returned, Problem> {
         let what = format!("return of {}", request.goods.id);
-        self.ether.call(SELLER, &what, lost, || Ok(Returned {})).await
+        let take = || {
+            self.take_back(request);
+            Ok(Returned {})
+        };
+        self.ether.call(SHOP, &what, lost, take).await
     }
 
     async fn goods_deliver(&self, request: Delivery) -> Result<DeliveryOutcome, Problem> {
         let what = format!("delivery of {}", request.goods.id);
-        self.ether
-            .call(SELLER, &what, lost, || Ok(self.deliver(&request)))
-            .await
+        self.ether.call(SHOP, &what, lost, || Ok(self.deliver(&request))).await
     }
 }

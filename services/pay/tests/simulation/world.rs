@@ -13,20 +13,17 @@ use imajin_testkit::Backend;
 use imajin_testkit::simulation::Tasks;
 
 use crate::bank::{Bank, CARDS};
-use crate::checks::{self, Tally};
+use crate::checks;
 use crate::ether::Ether;
 use crate::mistakes::Mistake;
 use crate::node::{Disk, Node, PUBLIC, Parts};
 use crate::people::{self, Desk, Letter};
 use crate::seller::{OrderState, Seller};
+use crate::shoppers;
+use crate::tally::Tally;
 
 /// Steps in bad weather.
-const STEPS: usize = 500;
-/// Rounds of a quarter of an hour each until everything must have ended.
-const ROUNDS: usize = 8;
-/// More turns than it ever takes until nobody can go on.
-const TURNS_MAX: usize = 20_000;
-
+const STEPS: usize = 600;
 /// How a history is made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting {
@@ -67,12 +64,13 @@ pub(crate) enum Tag {
     People,
     Drive(usize),
     Sweep(usize),
+    Compare(usize),
     Request(usize),
 }
 
 impl Tag {
     fn is_of(self, node: usize) -> bool {
-        matches!(self, Self::Drive(of) | Self::Sweep(of) | Self::Request(of) if of == node)
+        matches!(self, Self::Drive(of) | Self::Sweep(of) | Self::Compare(of) | Self::Request(of) if of == node)
     }
 }
 
@@ -96,6 +94,7 @@ enum Move {
     Start(usize),
     Drive(usize),
     Sweep(usize),
+    Compare(usize),
     Deliver,
     Again,
     Forge,
@@ -119,7 +118,7 @@ pub(crate) struct World {
     pub(crate) acknowledged: Vec<Letter>,
     pub(crate) acks: Rc<RefCell<Vec<String>>>,
     people: usize,
-    mistake: Option<Mistake>,
+    pub(crate) mistake: Option<Mistake>,
     cut_at: Option<(usize, WriteCut)>,
     pub(crate) tally: Tally,
 }
@@ -138,6 +137,9 @@ pub(crate) fn play(setting: Setting) -> Outcome {
     }
     if world.ether().wrongs().is_empty() {
         world.settle();
+    }
+    if world.ether().wrongs().is_empty() {
+        world.compare_all();
     }
     if world.ether().wrongs().is_empty() {
         checks::all(&mut world);
@@ -204,6 +206,9 @@ impl World {
                 .tasks
                 .spawn(Tag::People, people::payee(Rc::clone(&world.desk), name));
         }
+        let desk = || Rc::clone(&world.desk);
+        world.tasks.spawn(Tag::People, shoppers::refunder(desk()));
+        world.tasks.spawn(Tag::People, shoppers::latecomer(desk()));
         world
     }
 
@@ -233,13 +238,18 @@ impl World {
                 moves.push((12, Move::Sweep(number)));
             }
         }
-        if self.people < 6 {
+        if let Some(number) = self.nodes.iter().position(Option::is_some)
+            && self.tasks.count(|tag| matches!(tag, Tag::Compare(_))) == 0
+        {
+            moves.push((4, Move::Compare(number)));
+        }
+        if self.people < 8 {
             moves.push((30, Move::Person));
         }
         moves.extend([
             (60, Move::Deliver),
             (30, Move::Clock),
-            (15, Move::Bank),
+            (30, Move::Bank),
             (5, Move::Seller),
             (weather.again, Move::Again),
             (weather.forged, Move::Forge),
@@ -275,6 +285,7 @@ impl World {
             Move::Start(number) => self.start(number),
             Move::Drive(number) => self.drive(number),
             Move::Sweep(number) => self.sweep(number),
+            Move::Compare(number) => self.compare(number),
             Move::Deliver => self.deliver_some(),
             Move::Again => {
                 if let Some(letter) = dice.pick(&self.acknowledged).cloned() {
@@ -284,8 +295,12 @@ impl World {
             Move::Forge => self.forge(),
             Move::Person => {
                 self.people += 1;
-                self.tasks
-                    .spawn(Tag::People, people::buyer(Rc::clone(&self.desk), self.people));
+                let (desk, number) = (Rc::clone(&self.desk), self.people);
+                if dice.chance(300) {
+                    self.tasks.spawn(Tag::People, shoppers::reader(desk, number));
+                } else {
+                    self.tasks.spawn(Tag::People, people::buyer(desk, number));
+                }
             }
             Move::Clock => ether.pass(Span::millis(i64::try_from(dice.below(20_000)).unwrap())),
             Move::Jump => ether.pass(Span::minutes(i64::try_from(1 + dice.below(90)).unwrap())),
@@ -300,12 +315,8 @@ impl World {
     fn bank_moves(&self) {
         let goods_gone = |checkout| {
             let stock = self.parts.seller.stock();
-            let mut gone = stock
-                .orders
-                .values()
-                .filter(|order| order.state == OrderState::Fulfilled(checkout));
-            // A dispute does not walk shares that wait for an acceptance back yet.
-            gone.any(|order| order.quote.manifest.contributors.len() == 2)
+            let mut orders = stock.orders.values();
+            orders.any(|order| order.state == OrderState::Fulfilled(checkout))
         };
         self.parts.bank.something(&goods_gone);
     }
@@ -390,7 +401,7 @@ impl World {
         }
     }
 
-    fn write_with(&mut self, number: usize, fate: Fate) {
+    pub(crate) fn write_with(&mut self, number: usize, fate: Fate) {
         let Some(node) = &self.nodes[number] else { return };
         let length = node.stepper.step(1 + self.ether().dice.below(4), fate);
         self.ether().say(&format!("node {number}: {length} writes {fate:?}"));
@@ -400,7 +411,7 @@ impl World {
         }
     }
 
-    fn drive(&mut self, number: usize) {
+    pub(crate) fn drive(&mut self, number: usize) {
         let Some(node) = &self.nodes[number] else { return };
         let pay = Arc::clone(&node.pay);
         self.tasks.spawn(Tag::Drive(number), async move {
@@ -409,7 +420,18 @@ impl World {
         });
     }
 
-    fn sweep(&mut self, number: usize) {
+    /// Compares the rails with the ledger.
+    pub(crate) fn compare(&mut self, number: usize) {
+        let Some(node) = &self.nodes[number] else { return };
+        let pay = Arc::clone(&node.pay);
+        self.tally.compared += 1;
+        self.tasks.spawn(Tag::Compare(number), async move {
+            // A rail that is away is asked again next time.
+            let _tried = pay.reconcile_now(None).await;
+        });
+    }
+
+    pub(crate) fn sweep(&mut self, number: usize) {
         let Some(node) = &self.nodes[number] else { return };
         let pay = Arc::clone(&node.pay);
         let cleans = self.ether().dice.chance(250);
@@ -422,7 +444,7 @@ impl World {
     }
 
     /// Gives what the people ask for to a node that is up.
-    fn asks_take(&mut self) {
+    pub(crate) fn asks_take(&mut self) {
         let asks = self.desk.asks.take();
         for ask in asks {
             let up: Vec<usize> = (0..self.nodes.len())
@@ -435,62 +457,5 @@ impl World {
                 self.tasks.spawn(Tag::Request(*number), ask(node));
             }
         }
-    }
-
-    /// The weather is good again, and time passes: everything must come to its end.
-    fn settle(&mut self) {
-        self.ether().calm();
-        for number in 0..self.nodes.len() {
-            if self.nodes[number].is_none() {
-                self.start(number);
-            }
-        }
-        self.rest();
-        for round in 0..ROUNDS {
-            self.parts.bank.wind_up();
-            self.parts.seller.sweep();
-            self.ether().pass(Span::minutes(16));
-            for number in 0..self.nodes.len() {
-                if self.mistake != Some(Mistake::WorkerSleeps) {
-                    self.drive(number);
-                }
-                self.sweep(number);
-            }
-            self.rest();
-            if round > 1 && checks::unfinished(self).is_empty() {
-                return;
-            }
-        }
-        for what in checks::unfinished(self) {
-            self.ether().wrong(format!("it has not ended: {what}"));
-        }
-    }
-
-    /// Goes on until nobody can.
-    fn rest(&mut self) {
-        for _ in 0..TURNS_MAX {
-            if !self.ether().wrongs().is_empty() {
-                return;
-            }
-            let ready = self.tasks.ready();
-            let busy = |node: &Option<Node>| node.as_ref().is_some_and(|node| node.stepper.waiting() > 0);
-            if let Some(task) = self.ether().dice.pick(&ready).copied() {
-                self.tasks.poll(task);
-            } else if let Some(number) = self.nodes.iter().position(busy) {
-                self.write_with(number, Fate::Kept);
-            } else {
-                self.letters_collect();
-                let letters = self.desk.letters.borrow().clone();
-                if letters.is_empty() {
-                    return;
-                }
-                for letter in &letters {
-                    self.deliver(letter, Span::seconds(0));
-                }
-            }
-            self.asks_take();
-            self.acks_take();
-        }
-        self.ether().wrong("it does not come to rest".to_owned());
     }
 }

@@ -57,6 +57,7 @@ async fn filled(backend: Backend) -> Cards {
     };
     let cards = Cards::with(backend, PeerOptions::live, both).await;
     crate::brokers::fill(&cards.world, &broker).await;
+    crate::brokers::fill_remittances(&cards.world, &broker).await;
     let (known, unknown) = (cards.checkout("by card").await, cards.checkout("by card, later").await);
     let paid_out = cards.checkout("by card, again").await;
     let intent = cards.pays(&known).await;
@@ -212,6 +213,9 @@ async fn a_deleted_row_is_missed(backend: Backend) {
         "visas",
         "visa_captures",
         "pledges",
+        "remittances_out",
+        "remittances_in",
+        "remittance_legs",
     ];
     let Cards { world, .. } = filled(backend).await;
     let keyring = world.keyring.clone();

@@ -29,14 +29,15 @@ pub(crate) const QUOTE: &str = "/pay/api/quote";
 pub(crate) const SETTLE: &str = "/pay/api/settle";
 pub(crate) const TOPUP: &str = "/pay/api/topup";
 
-/// Puts test money into somebody's balance.
-pub(crate) async fn top_up(world: &World, who: &str, amount: &str) {
+/// Puts test money into somebody's balance; answers with the checkout.
+pub(crate) async fn top_up(world: &World, who: &str, amount: &str) -> CheckoutId {
     let body = json!({"amount": {"amount": amount, "currency": "TEST-USD"}});
     let opened = world.post(who, TOPUP, Some(&format!("topup {amount}")), &body).await;
     assert_eq!(opened.status, StatusCode::CREATED, "{}", opened.text());
     let id: CheckoutId = opened.json()["id"].as_str().unwrap().parse().unwrap();
     world.pay_for(&world.view(id).await).await;
     assert_eq!(world.state(id).await, CheckoutState::Settled);
+    id
 }
 
 pub(crate) async fn quote(world: &World, who: &str, goods: &GoodsRef) -> Value {

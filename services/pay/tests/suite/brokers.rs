@@ -4,8 +4,10 @@ use axum::http::StatusCode;
 use imajin_did::Keyring;
 use imajin_kernel::id::CheckoutId;
 use imajin_kernel::{Env, ManualClock, Span, Timestamp};
+use imajin_money::Amount;
 use imajin_pay::{BrokersConfig, PayConfig};
-use imajin_pay_api::{CheckoutState, GoodsRef};
+use imajin_pay_api::{CheckoutState, GoodsRef, RemittanceBody, RemittanceLeg};
+use imajin_proof::SignedMessage;
 use imajin_testkit::broker_peer::{BrokerPeer, VisaWish};
 use imajin_testkit::{Answer, Backend, TestDatabase};
 use imajin_web::Reach;
@@ -85,6 +87,37 @@ pub(crate) async fn fill(world: &World, broker: &BrokerPeer) {
         if number < 2 {
             world.pay.drive().await.unwrap();
         }
+    }
+}
+
+/// Money for somebody at home elsewhere, and from another node: one that its broker confirms, and one that it does not.
+pub(crate) async fn fill_remittances(world: &World, broker: &BrokerPeer) {
+    let (home, _guard) = crate::nodes::silent_node(&world.env).await;
+    let bound = world
+        .put("jonas", "/pay/api/connect/home", &json!({"node": home}))
+        .await;
+    assert_eq!(bound.status, StatusCode::OK, "{}", bound.text());
+    assert_eq!(world.pay.remittances_batch().await.unwrap(), 1);
+    for is_confirmed in [true, false] {
+        let id = world.env.new_id();
+        let body = RemittanceBody {
+            id,
+            broker: broker.issuer().to_owned(),
+            amount: "1.00 TEST-USD".parse().unwrap(),
+            legs: vec![RemittanceLeg {
+                did: key("ada").did(),
+                amount: Amount::from_micros(1_000_000).unwrap(),
+                receipts: Vec::new(),
+            }],
+        };
+        let (peer, own) = (key("peer node"), world.keyring.node_did());
+        if is_confirmed {
+            broker.transfer_make(&peer.did(), own, id.as_str(), json!(body.amount));
+        }
+        let now = world.env.now();
+        let message = SignedMessage::sign(&peer, peer.did(), "remittance", Some(own.clone()), now, body).unwrap();
+        let answer = world.post("peer node", "/pay/api/remit", None, &json!(message)).await;
+        assert_eq!(answer.status == StatusCode::OK, is_confirmed, "{}", answer.text());
     }
 }
 

@@ -14,6 +14,8 @@ use imajin_web::{CallerKeys, Custody, Identities, SessionView, Tier};
 #[derive(Default)]
 pub(crate) struct FakeIdentities {
     pub(crate) operator: Mutex<Option<Did>>,
+    /// Who is not registered here.
+    pub(crate) visitors: Mutex<Vec<Did>>,
     /// Mailbox identities, and who has claimed them.
     pub(crate) claimed: Mutex<Vec<(Did, Did)>>,
 }
@@ -22,6 +24,8 @@ impl FakeIdentities {
     fn tier(&self, did: &Did) -> Tier {
         if self.operator.lock().unwrap().as_ref() == Some(did) {
             Tier::Operator
+        } else if self.visitors.lock().unwrap().contains(did) {
+            Tier::Visitor
         } else {
             Tier::Key
         }

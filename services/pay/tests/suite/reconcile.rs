@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 use crate::cards::Cards;
 use crate::payouts::onboard;
+use crate::refunds::{part, refund, settled};
+use crate::shares::sale_with;
 use crate::world::{World, key};
 
 on_both!(
@@ -25,6 +27,9 @@ on_both!(
     transfers_that_differ_are_named,
     money_that_left_the_rail_by_itself_is_named,
     test_money_is_compared_with_what_its_rail_signed,
+    test_money_that_was_sent_back_is_no_difference,
+    a_held_share_that_was_sent_back_in_part_is_no_difference,
+    a_payment_that_did_not_arrive_back_is_no_difference_once_it_is_booked,
     a_rail_that_is_away_is_asked_again_where_it_was,
     the_same_difference_is_one_row_and_comes_back_as_another,
     only_the_operator_compares,
@@ -307,6 +312,39 @@ async fn money_that_left_the_rail_by_itself_is_named(backend: Backend) {
         (&found[0]["expected"], &found[0]["found"]),
         (&json!("6.41"), &json!("5.41"))
     );
+}
+
+async fn test_money_that_was_sent_back_is_no_difference(backend: Backend) {
+    let world = World::new(backend).await;
+    let checkout = settled(&world).await;
+    for (name, amount) in [("a", "2.38"), ("b", "5.32")] {
+        refund(&world, "organiser", name, &part(&checkout, amount)).await;
+    }
+    assert_eq!(compared(&world, "rail:sandbox").await, [json!(null); 0]);
+    // The rail is asked again for some months: what was paid before and went back since is known as well.
+    world.clock.advance(Span::days(130));
+    refund(&world, "organiser", "c", &json!({"checkout": checkout.id})).await;
+    assert_eq!(compared(&world, "rail:sandbox").await, [json!(null); 0]);
+}
+
+async fn a_held_share_that_was_sent_back_in_part_is_no_difference(backend: Backend) {
+    let world = World::new(backend).await;
+    let (checkout, _) = sale_with(&world, &key("jonas").did()).await;
+    refund(&world, "organiser", "k", &part(&checkout, "2.50")).await;
+    assert_eq!(world.balance(&key("jonas").did(), "pending").await, "2.25 TEST-USD");
+    assert_eq!(compared(&world, "ledger").await, [json!(null); 0]);
+}
+
+async fn a_payment_that_did_not_arrive_back_is_no_difference_once_it_is_booked(backend: Backend) {
+    let cards = Cards::live(backend).await;
+    cards.world.seller.refuses.store(true, Ordering::SeqCst);
+    sold(&cards, "buyer").await;
+    let made = cards.peer.objects("refund")[0]["id"].as_str().unwrap().to_owned();
+    cards.peer.refund_fail(&made).unwrap();
+    cards.peer.tell_again("refund.failed", &made);
+    cards.follow().await;
+    assert_eq!(cards.world.available("buyer").await, "10.00 USD");
+    assert_eq!(kinds(&at_stripe(&cards).await), ["fee_unbooked"]);
 }
 
 async fn test_money_is_compared_with_what_its_rail_signed(backend: Backend) {

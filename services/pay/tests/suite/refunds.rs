@@ -13,6 +13,7 @@ use imajin_proof::token;
 use imajin_testkit::{Answer, Backend, on_both};
 use serde_json::{Value, json};
 
+use crate::balance::{quote, settle, top_up};
 use crate::world::{World, key};
 
 on_both!(
@@ -25,7 +26,31 @@ on_both!(
     a_credit_note_is_for_everybody_on_the_receipt,
     a_seller_that_is_away_is_told_later,
     a_debt_of_a_claimed_mailbox_is_its_owners,
+    what_a_balance_paid_goes_back_to_it_and_pays_what_its_owner_owes,
 );
+
+/// The buyer has a credit among the fees: it is given back by whom the rest is given to.
+async fn what_a_balance_paid_goes_back_to_it_and_pays_what_its_owner_owes(backend: Backend) {
+    let world = World::with(backend, mjn()).await;
+    *world.identities.operator.lock().unwrap() = Some(key("operator").did());
+    let topped_up = top_up(&world, "buyer", "10.00").await;
+    let goods = world.work("8.00 TEST-USD");
+    let quoted = quote(&world, "buyer", &goods).await;
+    let paid = settle(&world, "buyer", &quoted, "pays").await.json();
+    assert_eq!(paid["state"], "settled");
+    assert_eq!(world.available("buyer").await, "2.02 TEST-USD");
+    // What they had put in goes back, although most of it is spent.
+    let whole = json!({"checkout": topped_up});
+    let answer = refund(&world, "operator", "t", &whole).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    assert_eq!(debt(&world, "buyer").await, "7.98 TEST-USD");
+    let body = json!({"checkout": paid["id"]});
+    let answer = refund(&world, "organiser", "k", &body).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+    assert_eq!(world.available("buyer").await, "0.00 TEST-USD");
+    assert_eq!(debt(&world, "buyer").await, "0");
+    world.audit_clean().await;
+}
 
 pub(crate) const REFUND: &str = "/pay/api/refund";
 

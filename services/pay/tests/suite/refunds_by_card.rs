@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cards::Cards;
 use crate::payouts::onboard;
+use crate::reconcile::{compared, kinds};
 use crate::refunds::{debt, note, part, refund, sheet};
 use crate::world::key;
 
@@ -15,6 +16,7 @@ on_both!(
     the_processors_fee_is_the_sellers_to_bear,
     a_lost_answer_refunds_once,
     what_the_buyers_bank_does_not_take_is_the_buyers_here,
+    that_a_refund_failed_may_be_told_before_its_answer_is_heard,
     a_payment_that_goes_back_as_it_came_may_not_arrive_either,
     what_the_processor_refuses_is_undone,
     a_disputed_payment_is_not_sent_back,
@@ -119,6 +121,33 @@ async fn what_the_buyers_bank_does_not_take_is_the_buyers_here(backend: Backend)
             .contains("buyer's balance")
     );
     assert_eq!(cards.world.available("buyer").await, "10.00 USD");
+    cards.world.audit_clean().await;
+}
+
+async fn that_a_refund_failed_may_be_told_before_its_answer_is_heard(backend: Backend) {
+    let cards = Cards::live(backend).await;
+    let (checkout, _) = sold(&cards).await;
+    cards.peer.fault("POST /v1/refunds", FaultKind::LostAfter, u32::MAX);
+    send_back(&cards, "k", &part(&checkout, "4.00")).await;
+    let made = cards.peer.objects("refund")[0]["id"].as_str().unwrap().to_owned();
+    cards.peer.refund_fail(&made).unwrap();
+    cards.peer.tell_again("refund.failed", &made);
+    cards.follow().await;
+    let waits = kinds(&compared(&cards.world, "ledger").await).contains(&"message_overdue");
+    assert!(waits, "nobody knows whose it was");
+    cards.peer.faults_clear();
+    cards.world.clock.advance(Span::hours(1));
+    cards.follow().await;
+    cards.world.clock.advance(Span::hours(1));
+    cards.follow().await;
+    let sheet = sheet(&cards.world, "organiser", &checkout).await;
+    assert_eq!(
+        (&sheet["refunds"][0]["state"], &sheet["left"]["amount"]),
+        (&json!("failed"), &json!("10.00")),
+        "this processor says at once that it failed: the split is as it was"
+    );
+    assert_eq!(kinds(&compared(&cards.world, "ledger").await), [""; 0]);
+    assert_eq!(kinds(&compared(&cards.world, "rail:stripe").await), [""; 0]);
     cards.world.audit_clean().await;
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct World {
     pub(crate) seller: Arc<FakeSeller>,
     pub(crate) pay: Arc<Pay>,
     pub(crate) router: Router,
+    /// Under which address it is known.
+    pub(crate) public: String,
 }
 
 pub(crate) fn location(database: &TestDatabase) -> Location {
@@ -76,10 +78,11 @@ impl World {
             env,
             keyring,
             seller,
+            public,
             ..
         } = self;
         db.close().await;
-        Self::assemble(database, clock, env, keyring, seller, config).await
+        Self::assemble_at(&public, database, clock, env, keyring, seller, config).await
     }
 
     pub(crate) async fn assemble(
@@ -90,9 +93,22 @@ impl World {
         seller: Arc<FakeSeller>,
         config: PayConfig,
     ) -> Self {
+        Self::assemble_at(PUBLIC, database, clock, env, keyring, seller, config).await
+    }
+
+    /// A node that is known under another address.
+    pub(crate) async fn assemble_at(
+        address: &str,
+        database: TestDatabase,
+        clock: ManualClock,
+        env: Env,
+        keyring: Keyring,
+        seller: Arc<FakeSeller>,
+        config: PayConfig,
+    ) -> Self {
         let db = Db::open(location(&database), "pay", MIGRATIONS, Options::default()).unwrap();
         let identities = Arc::new(FakeIdentities::default());
-        let public = PublicBase(PUBLIC.parse().unwrap());
+        let public = PublicBase(address.parse().unwrap());
         let site = Site {
             env: env.clone(),
             public: public.clone(),
@@ -124,6 +140,7 @@ impl World {
             seller,
             pay,
             router,
+            public: address.to_owned(),
         }
     }
 
@@ -233,7 +250,7 @@ impl World {
         idempotency: Option<&str>,
         body: &[u8],
     ) -> SignedRequest {
-        let target_uri = format!("{PUBLIC}{path}");
+        let target_uri = format!("{}{path}", self.public);
         let to_sign = RequestToSign {
             method,
             target_uri: &target_uri,
@@ -249,7 +266,7 @@ impl World {
 
     /// Sends a signed request as it is.
     pub(crate) async fn send_signed(&self, signed: &SignedRequest) -> Answer {
-        let path = signed.target_uri.strip_prefix(PUBLIC).unwrap();
+        let path = signed.target_uri.strip_prefix(&self.public).unwrap();
         let mut request = Request::builder()
             .method(signed.method.as_str())
             .uri(path)

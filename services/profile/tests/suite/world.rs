@@ -94,6 +94,7 @@ impl World {
             events: Some(EventsClient::local(Arc::new(FakeEvents { orders: 250 }))),
             publisher: Some(PublisherClient::local(Arc::new(FakePublisher))),
             connections: Some(ConnectionsClient::local(connections.clone())),
+            trust: None,
             config: ProfileConfig::default(),
         };
         change(&mut deps);

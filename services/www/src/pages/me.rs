@@ -42,6 +42,7 @@ pub(super) async fn me(State(www): State<AppState>, person: Person) -> Result<Re
         handle: person.0.handle.clone(),
         is_visitor: person.0.tier == Tier::Visitor,
         has_profiles: www.deps.profile.is_some(),
+        has_connections: www.deps.connections.is_some(),
         tickets: tickets.iter().map(ticket_card).collect(),
         receipts: receipts.iter().map(|receipt| receipt_row(receipt, &owner)).collect(),
         balances: balance_rows(&balances?),

@@ -25,6 +25,7 @@ mod profile_edit;
 mod read;
 mod receipt;
 mod ticket;
+mod trust;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -65,6 +66,10 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/me/profile/delete", post(profile_edit::delete))
         .route("/p/{id}", get(profile::profile))
         .route("/people", get(people::people))
+        .route("/me/connections", get(trust::connections))
+        .route("/trust", get(trust::find))
+        .route("/trust/{id}", get(trust::around))
+        .route("/invited", get(trust::invited))
         .route("/tickets/{id}", get(ticket::ticket))
         .route("/tickets/{id}/document.json", get(ticket::document))
         .route("/receipts/{id}", get(receipt::receipt))

@@ -52,7 +52,8 @@ pub(super) async fn operator(State(www): State<AppState>, Operator(person): Oper
         started: moment(www.started),
         database: String::new(),
         services,
-        registry: registry_card(deps.registrations.registrations().first()),
+        certificate: (deps.certificate)(),
+        registries: deps.registrations.registrations().iter().map(registry_card).collect(),
         accounts,
         sales: sales.unwrap_or_default().iter().flat_map(sale_rows).collect(),
         receipts: receipts
@@ -173,14 +174,14 @@ fn sale_state(sales: &EventSales) -> EventState {
     }
 }
 
-/// What the node's agent knows about the registry that it announces itself to.
-fn registry_card(registration: Option<&Registration>) -> RegistryCard {
-    let Some(registration) = registration else {
-        return RegistryCard::default();
-    };
+/// What the node's agent knows about a registry that it announces itself to.
+fn registry_card(registration: &Registration) -> RegistryCard {
+    let addresses: Vec<String> = registration.addresses.iter().map(ToString::to_string).collect();
+    let upgrade = registration.upgrade.as_ref();
+    let next = moment(registration.next_attempt_at).text;
     RegistryCard {
         url: registration.registry.to_string(),
-        status: registration.status.clone(),
+        status: registration.build_standing().to_owned(),
         is_good: registration.last_error.is_none() && registration.last_heartbeat_at.is_some(),
         hostname: Some(
             registration
@@ -190,7 +191,17 @@ fn registry_card(registration: Option<&Registration>) -> RegistryCard {
         ),
         last_heartbeat: registration.last_heartbeat_at.map(moment),
         expires: registration.expires_at.map(moment),
-        problem: registration.last_error.clone(),
+        addresses: addresses.join(", "),
+        upgrade: upgrade.map(|asked| {
+            format!(
+                "The registry asks for version {}: {}",
+                asked.target_version, asked.reason
+            )
+        }),
+        problem: registration
+            .last_error
+            .as_ref()
+            .map(|error| format!("{error} Next attempt: {next}.")),
     }
 }
 
@@ -199,6 +210,7 @@ mod tests {
     use super::*;
     use crate::samples::{did, event_sample, receipt_sample};
     use imajin_kernel::Timestamp;
+    use imajin_registry_api::UpgradeNotice;
 
     fn sales() -> EventSales {
         EventSales {
@@ -239,29 +251,30 @@ mod tests {
 
     #[test]
     fn the_registry_card_says_how_the_node_stands() {
-        assert!(registry_card(None).url.is_empty());
-        let silent = Registration {
-            registry: "https://registry.example/registry".parse().unwrap(),
-            hostname: "alice".to_owned(),
-            subdomain: Some("alice.nodes.example".to_owned()),
-            status: "pending".to_owned(),
-            expires_at: None,
-            last_heartbeat_at: None,
-            next_attempt_at: Timestamp::from_seconds(1),
-            failures: 0,
-            last_error: None,
-        };
-        assert!(!registry_card(Some(&silent)).is_good, "not heard of yet");
+        let registry = "https://registry.example/registry".parse().unwrap();
+        let silent = Registration::wanted(registry, "alice", Timestamp::from_seconds(1));
+        assert!(!registry_card(&silent).is_good, "not heard of yet");
         let heard = Registration {
             last_heartbeat_at: Some(Timestamp::from_seconds(5)),
             ..silent
         };
-        assert!(registry_card(Some(&heard)).is_good);
+        assert!(registry_card(&heard).is_good);
         let failing = Registration {
-            last_error: Some("it is away".to_owned()),
+            last_error: Some("It is away.".to_owned()),
+            upgrade: Some(UpgradeNotice {
+                target_version: "0.2.0".to_owned(),
+                reason: "a weakness was mended".to_owned(),
+            }),
+            addresses: vec!["192.0.2.7".parse().unwrap()],
             ..heard
         };
-        let card = registry_card(Some(&failing));
-        assert_eq!((card.is_good, card.problem.as_deref()), (false, Some("it is away")));
+        let card = registry_card(&failing);
+        assert!(!card.is_good);
+        assert!(card.problem.unwrap().starts_with("It is away. Next attempt:"));
+        assert!(card.upgrade.unwrap().contains("0.2.0"));
+        assert_eq!(
+            (card.status.as_str(), card.addresses.as_str()),
+            ("reported", "192.0.2.7")
+        );
     }
 }

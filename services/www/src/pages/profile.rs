@@ -45,6 +45,7 @@ pub(super) async fn profile(
         works,
         said,
         is_own,
+        has_connections: www.deps.connections.is_some(),
     }))
 }
 

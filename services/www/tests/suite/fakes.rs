@@ -335,18 +335,13 @@ impl RegistryApi for Fakes {
 
 impl Registrations for Fakes {
     fn registrations(&self) -> Vec<Registration> {
-        let registration = Registration {
-            registry: "https://registry.example/registry".parse().unwrap(),
-            hostname: "linden".to_owned(),
+        let registry = "https://registry.example/registry".parse().unwrap();
+        vec![Registration {
             subdomain: Some("linden.nodes.example".to_owned()),
-            status: "active".to_owned(),
             expires_at: Some(now()),
             last_heartbeat_at: Some(now()),
-            next_attempt_at: now(),
-            failures: 0,
-            last_error: None,
-        };
-        vec![registration]
+            ..Registration::wanted(registry, "linden", now())
+        }]
     }
 }
 

@@ -123,6 +123,7 @@ impl World {
             identities: Arc::new(auth.clone()),
         };
         let deps = WwwDeps {
+            certificate: Arc::new(|| None),
             site,
             node_name: "Kulturhaus Linden".to_owned(),
             node_did: did(8),
@@ -130,6 +131,7 @@ impl World {
             auth,
             pay: PayClient::local(fakes.clone()),
             events: EventsClient::local(fakes.clone()),
+            connections: None,
             profile: fakes.profile.is_some().then(|| ProfileClient::local(fakes.clone())),
             publisher: fakes.library.clone(),
             registry: fakes.has_registry.then(|| RegistryClient::local(fakes.clone())),

@@ -2,15 +2,15 @@
 
 use diesel::prelude::*;
 use imajin_kernel::Timestamp;
-use imajin_kernel::id::RailMessageId;
+use imajin_kernel::id::{RailMessageId, RefundId};
 use imajin_money::{Amount, Money};
 use imajin_rails::{FACT_DONE, FACT_FAILED, FactKind, FactPage, Rail, RailFact, RailOutcome};
 use imajin_store::{Conn, SealedRow, for_update, row_insert_missing};
 
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::{FactRow, MessageRow, SumRow, money};
-use crate::schema::{rail_facts, rail_messages, rail_sums};
+use crate::rows::{FactRow, MessageRow, RefundRow, SumRow, money};
+use crate::schema::{rail_facts, rail_messages, rail_sums, refunds};
 
 /// Messages that one page of a rail without lists of its own looks at.
 const MESSAGES: i64 = 200;
@@ -127,8 +127,11 @@ pub(crate) fn sums_of(conn: &mut Conn, context: &Context, rail: &str) -> Result<
     Ok(intact.collect::<Result<_, _>>()?)
 }
 
+/// In front of the places in the second of the two lists.
+const OF_SALES: &str = "sales|";
+
 /// What the test money's rail has done: it has no books of its own but the messages that it signed. Each is verified
-/// again before it counts.
+/// again before it counts. What was sent back of a sale follows after them.
 pub(crate) fn signed_facts(
     conn: &mut Conn,
     context: &Context,
@@ -136,7 +139,10 @@ pub(crate) fn signed_facts(
     since: Timestamp,
     cursor: Option<&str>,
 ) -> Result<FactPage, PayError> {
-    // Messages are named by the time of their arrival.
+    if let Some(last) = cursor.and_then(|cursor| cursor.strip_prefix(OF_SALES)) {
+        return sales_back(conn, context, rail, last);
+    }
+    // Messages are named by the time of their arrival, refunds by that of their asking.
     let first = RailMessageId::generate(since, [0; 10]).to_string();
     let rows: Vec<MessageRow> = rail_messages::table
         .filter(rail_messages::id.gt(cursor.map_or(first, str::to_owned)))
@@ -146,7 +152,9 @@ pub(crate) fn signed_facts(
         .select(MessageRow::as_select())
         .load(conn)?;
     let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows == MESSAGES);
+    let first_of_sales = || format!("{OF_SALES}{}", RefundId::generate(since, [0; 10]));
     let cursor = rows.last().filter(|_| is_full).map(|row| row.id.to_string());
+    let cursor = cursor.or_else(|| Some(first_of_sales()));
     let mut facts = Vec::new();
     for row in rows.into_iter().filter(|row| row.rail == rail.name()) {
         let row = row.intact(&context.sealer)?;
@@ -174,6 +182,35 @@ pub(crate) fn signed_facts(
         facts.extend(sent_back);
         // A message that brought nothing was a repetition of one that did.
         facts.extend(Some(payment).filter(|_| crate::rows::MessageResult::is_money(&row.result)));
+    }
+    Ok(FactPage { facts, cursor })
+}
+
+/// What went back of sales through a rail that has no books of its own.
+fn sales_back(conn: &mut Conn, context: &Context, rail: &dyn Rail, last: &str) -> Result<FactPage, PayError> {
+    let rows: Vec<RefundRow> = refunds::table
+        .filter(refunds::id.gt(last))
+        .filter(refunds::rail.eq(rail.name()))
+        .filter(refunds::reference.is_not_null())
+        .order_by(refunds::id)
+        .limit(MESSAGES)
+        .select(RefundRow::as_select())
+        .load(conn)?;
+    let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows == MESSAGES);
+    let cursor = rows.last().filter(|_| is_full);
+    let cursor = cursor.map(|row| format!("{OF_SALES}{}", row.id));
+    let mut facts = Vec::with_capacity(rows.len());
+    for row in rows {
+        let row = row.intact(&context.sealer)?;
+        facts.push(RailFact {
+            kind: FactKind::Refund,
+            amount: row.money()?,
+            time: row.ended_at.unwrap_or(row.created_at),
+            about: row.payment,
+            reference: row.reference.unwrap_or_default(),
+            extra: None,
+            state: FACT_DONE,
+        });
     }
     Ok(FactPage { facts, cursor })
 }

@@ -26,6 +26,10 @@ pub(crate) enum Kind {
     MessageOverdue,
     RefundOverdue,
     TransferOverdue,
+    BrokerDiffers,
+    PromiseOverdue,
+    RemittanceOverdue,
+    RemittanceUnconfirmed,
 }
 
 impl Kind {
@@ -57,10 +61,14 @@ impl Kind {
             Self::MessageOverdue => "message_overdue",
             Self::RefundOverdue => "refund_overdue",
             Self::TransferOverdue => "transfer_overdue",
+            Self::BrokerDiffers => "broker_differs",
+            Self::PromiseOverdue => "promise_overdue",
+            Self::RemittanceOverdue => "remittance_overdue",
+            Self::RemittanceUnconfirmed => "remittance_unconfirmed",
         }
     }
 
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 29] = [
         Self::PaymentUnknownHere,
         Self::PaymentMissingAtRail,
         Self::PaymentAmountDiffers,
@@ -86,6 +94,10 @@ impl Kind {
         Self::MessageOverdue,
         Self::RefundOverdue,
         Self::TransferOverdue,
+        Self::BrokerDiffers,
+        Self::PromiseOverdue,
+        Self::RemittanceOverdue,
+        Self::RemittanceUnconfirmed,
     ];
 
     /// What to do about a difference of the kind with this text.
@@ -159,6 +171,29 @@ impl Kind {
             Self::MessageOverdue => "Press Retry on its page; the reason is shown there and in the log.",
             Self::RefundOverdue => "See whether the rail works: it is asked again and again until it has sent it back.",
             Self::TransferOverdue => "See whether the rail works: it is asked again and again until it answers.",
+            other => other.advice_about_nodes(),
+        }
+    }
+
+    /// What to do about a difference with another node.
+    const fn advice_about_nodes(self) -> &'static str {
+        match self {
+            Self::BrokerDiffers => {
+                "First see to the other differences about other nodes. What is left, ask the broker about: its \
+                 statement and the page Other nodes name every promise and every transfer."
+            }
+            Self::PromiseOverdue => {
+                "The payees wait for it, and the broker is asked again and again. If it stays away, ask its operator; \
+                 a broker that does not pay should be trusted no longer."
+            }
+            Self::RemittanceOverdue => {
+                "It goes on by itself once the broker and the other node answer. If the other node is gone for good, \
+                 ask the payees to name another home."
+            }
+            Self::RemittanceUnconfirmed => {
+                "Nobody is credited before the broker confirms it. Ask the node that announced it whether it was sent."
+            }
+            _ => "Look at it by hand.",
         }
     }
 }

@@ -6,11 +6,13 @@
 //! and is in order.
 
 mod balance;
+mod broker;
 pub(crate) mod facts;
 mod kind;
 pub(crate) mod list;
 mod note;
 mod own;
+mod peers;
 pub(crate) mod phases;
 mod rail;
 mod rail_pages;
@@ -26,7 +28,7 @@ use crate::rows::RoundRow;
 use crate::schema::{differences, reconcile_rounds};
 use facts::fact_keep;
 use note::subject_note;
-use phases::{BALANCE, DONE, FACTS, OPEN, Subjects, first_phase, next_phase, rail_of};
+use phases::{BALANCE, DONE, FACTS, OPEN, Subjects, broker_of, first_phase, next_phase, rail_of};
 
 /// Things that one step compares.
 pub(crate) const PAGE: i64 = 100;
@@ -161,9 +163,21 @@ fn page_compare(
             }
             return Ok((count, None));
         }
+        (None, BALANCE, Said::Balances(said)) => {
+            let issuer = broker_of(&round.scope).unwrap_or_default();
+            let compared = broker::broker_compare(conn, context, issuer, said.as_deref().unwrap_or_default())?;
+            let count = compared.len();
+            for (subject, found) in compared {
+                subject_note(conn, context, round, &subject, found)?;
+            }
+            return Ok((count, None));
+        }
         (_, OPEN, _) => open_subjects(conn, round, cursor)?,
         (Some(rail), phase, _) => rail_pages::own_subjects(conn, round, rail, phase, cursor)?,
-        (None, phase, _) => own::subjects(conn, context, phase, cursor)?,
+        (None, phase, _) => match peers::subjects(conn, context, phase, cursor)? {
+            Some(subjects) => subjects,
+            None => own::subjects(conn, context, phase, cursor)?,
+        },
     };
     for subject in &page.subjects {
         subject_check(conn, context, round, subject)?;
@@ -177,7 +191,12 @@ fn subject_check(conn: &mut Conn, context: &Context, round: &RoundRow, subject: 
     };
     let found = match rail_of(&round.scope) {
         Some(rail) => rail::differences_of(conn, context, round, rail, parts)?,
-        None => Some(own::differences_of(conn, context, parts)?),
+        // What a broker holds is compared as a whole, or not at all.
+        None if broker_of(&round.scope).is_some() => None,
+        None => Some(match peers::differences_of(conn, context, parts)? {
+            Some(found) => found,
+            None => own::differences_of(conn, context, parts)?,
+        }),
     };
     found.map_or(Ok(()), |found| subject_note(conn, context, round, subject, found))
 }

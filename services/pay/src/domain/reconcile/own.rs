@@ -19,6 +19,7 @@ use crate::PayError;
 use crate::context::Context;
 use crate::domain::checkout_find;
 use crate::domain::payout::part_find;
+use crate::domain::share_list::shares_waiting;
 use crate::rows::{MessageResult, MessageRow, PLEDGE_OPEN, ShareState, WAITING};
 use crate::schema::{checkouts, contract_flows, held_shares, payout_parts, pledges, rail_messages, rail_payments};
 
@@ -197,14 +198,11 @@ fn waiting_differs(
     asset: &str,
 ) -> Result<Vec<Difference>, PayError> {
     let (kind, what, units): (_, _, Vec<i64>) = if purpose == Purpose::Pending {
-        let waiting = held_shares::table
-            .filter(held_shares::state.eq(ShareState::Waiting.as_str()))
-            .filter(held_shares::payee_did.eq_any(forms_of(owner)))
-            .filter(held_shares::asset.eq(asset));
+        let units = shares_waiting(conn, context, &forms_of(owner), asset)?;
         (
             Kind::PendingDiffers,
             "Held shares, and those of promises that no broker has paid,",
-            waiting.select(held_shares::amount).load(conn)?,
+            units,
         )
     } else {
         let waiting = contract_flows::table

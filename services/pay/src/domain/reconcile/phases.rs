@@ -6,7 +6,7 @@ use super::PAGE;
 /// before and was not looked at.
 const OF_A_RAIL: [&str; 7] = [FACTS, "payments", "refunds", "disputes", "transfers", BALANCE, OPEN];
 /// What the round of the ledger compares.
-const OF_THE_LEDGER: [&str; 11] = [
+const OF_THE_LEDGER: [&str; 14] = [
     "pending",
     "shares",
     "accrued",
@@ -17,8 +17,13 @@ const OF_THE_LEDGER: [&str; 11] = [
     "messages",
     "refunds",
     "transfers",
+    "promises",
+    "remittances",
+    "announcements",
     OPEN,
 ];
+/// What the round of a broker compares.
+const OF_A_BROKER: [&str; 2] = [BALANCE, OPEN];
 
 pub(crate) const FACTS: &str = "facts";
 pub(crate) const BALANCE: &str = "balance";
@@ -29,20 +34,29 @@ pub(crate) const DONE: &str = "done";
 /// The scope of the ledger against itself.
 pub(crate) const LEDGER: &str = "ledger";
 
-/// The rail of a scope; `None` for the ledger's.
+/// The broker of a scope, as its visas name it.
+pub(crate) fn broker_of(scope: &str) -> Option<&str> {
+    scope.strip_prefix("broker:")
+}
+
+/// The rail of a scope; `None` for the ledger's and those of brokers.
 pub(crate) fn rail_of(scope: &str) -> Option<&str> {
     scope.strip_prefix("rail:")
 }
 
 pub(crate) fn first_phase(scope: &str) -> &'static str {
-    if rail_of(scope).is_some() { FACTS } else { "pending" }
+    match (rail_of(scope), broker_of(scope)) {
+        (Some(_rail), _) => FACTS,
+        (None, Some(_broker)) => BALANCE,
+        (None, None) => "pending",
+    }
 }
 
 pub(crate) fn next_phase(scope: &str, phase: &str) -> &'static str {
-    let all: &[&'static str] = if rail_of(scope).is_some() {
-        &OF_A_RAIL
-    } else {
-        &OF_THE_LEDGER
+    let all: &[&'static str] = match (rail_of(scope), broker_of(scope)) {
+        (Some(_rail), _) => &OF_A_RAIL,
+        (None, Some(_broker)) => &OF_A_BROKER,
+        (None, None) => &OF_THE_LEDGER,
     };
     let place = all.iter().position(|each| *each == phase);
     let next = place.and_then(|place| all.get(place.saturating_add(1)));

@@ -15,6 +15,7 @@ use crate::PayError;
 use crate::context::Context;
 use crate::domain::checkout_find;
 use crate::domain::payment::payment_find;
+use crate::domain::refund::returned_key;
 use crate::rows::{
     DisputeRow, FactRow, MessageResult, MessageRow, PartRow, PaymentRow, RefundRow, RefundState, RoundRow,
 };
@@ -355,15 +356,12 @@ fn refund_booked(
         .optional()?;
     let row = row.map(|row| row.intact(&context.sealer)).transpose()?;
     // The rail had paid it back before: to the bank.
-    let row = row.filter(|_| !reference.starts_with("dispute of "));
-    Ok(row.map(|row| {
-        (
-            row.asset,
-            row.amount,
-            row.processed_at.unwrap_or(row.received_at),
-            false,
-        )
-    }))
+    let Some(row) = row.filter(|_| !reference.starts_with("dispute of ")) else {
+        return Ok(None);
+    };
+    let returned = entry_find(conn, &context.sealer, &returned_key(row.id))?;
+    let at = row.processed_at.unwrap_or(row.received_at);
+    Ok(Some((row.asset, row.amount, at, returned.is_some())))
 }
 
 /// Payments whose rail has not said for too long what it keeps, by their key.

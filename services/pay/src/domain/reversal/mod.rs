@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use imajin_did::Did;
 use imajin_fair::distribution::AccrualKey;
-use imajin_ledger::{AccountKey, Command, EntryKind, Outcome, Posting, Purpose};
+use imajin_ledger::{AccountKey, Command, EntryKind, Movement, Outcome, Posting, Purpose};
 use imajin_pay_api::ReceiptLeg;
 use imajin_store::{Conn, SealedRow};
 
@@ -287,15 +287,19 @@ impl<'a> Draft<'a> {
         });
     }
 
-    fn book(mut self, conn: &mut Conn) -> Result<Outcome, PayError> {
+    fn book(self, conn: &mut Conn) -> Result<Outcome, PayError> {
         let lines = self.reversal.lines.iter().map(|back| back.units);
         let units = lines.fold(self.reversal.extra, i64::saturating_add);
-        self.moves.add(self.walk.with.clone(), units);
+        let mut movements = self.moves.finish();
+        if units != 0 {
+            // A leg of its own, also when it is the account of somebody who gives something back: the audit finds it.
+            movements.push(Movement::new(self.walk.with.clone(), units));
+        }
         let posting = Posting {
             key: self.walk.key.clone(),
             kind: self.walk.kind,
             reference: self.sale.checkout.id.to_string(),
-            movements: self.moves.finish(),
+            movements,
         };
         let context = self.context;
         let outcome = context.ledger.execute_one(conn, &Command::Post(posting))??;

@@ -1,0 +1,255 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use imajin_acme::{DnsAccount, Issued};
+use imajin_did::{Keyring, Sealed};
+use imajin_kernel::{Env, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use url::Url;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::data_dir::{DataDir, DataDirError, write_private};
+use crate::vault::{ACME_ACCOUNT, ACME_CERTIFICATE, DNS_ACCOUNTS, SealedFile, VaultError};
+
+/// How the node stands with its certificate authority: a small file that is no secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateStatus {
+    /// The names that are wanted.
+    pub names: Vec<String>,
+    /// The directory of the authority.
+    pub directory: Option<Url>,
+    /// Until when the certificate is good that is shown; none: the node shows one that it made itself.
+    pub not_after: Option<Timestamp>,
+    /// When the next one is asked for.
+    pub renew_at: Option<Timestamp>,
+    /// How often it failed since it last succeeded.
+    pub failures: u32,
+    /// Why it failed last.
+    pub last_error: Option<String>,
+    /// When it is tried again.
+    pub next_attempt_at: Option<Timestamp>,
+}
+
+/// A document in a file that is sealed as a whole.
+#[derive(Clone)]
+struct SealedDocument {
+    folder: PathBuf,
+    file: SealedFile,
+    keyring: Keyring,
+    env: Env,
+}
+
+impl SealedDocument {
+    fn new(data: &DataDir, file: SealedFile, keyring: &Keyring, env: &Env) -> Self {
+        Self {
+            folder: data.path().to_owned(),
+            file,
+            keyring: keyring.clone(),
+            env: env.clone(),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join(self.file.name)
+    }
+
+    fn load<T: DeserializeOwned>(&self) -> Result<Option<T>, DataDirError> {
+        let path = self.path();
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(DataDirError::Io { path, source }),
+        };
+        let opened = self.keyring.open(self.file.label, &Sealed::from_bytes(bytes));
+        let opened = opened.map_err(|source| VaultError::SealedFile {
+            path: path.clone(),
+            source,
+        })?;
+        let document = serde_json::from_slice(&opened);
+        document.map(Some).map_err(|error| DataDirError::Io {
+            path,
+            source: error.into(),
+        })
+    }
+
+    fn store<T: Serialize>(&self, document: &T) -> Result<(), DataDirError> {
+        let path = self.path();
+        let bytes = serde_json::to_vec(document).map_err(|error| DataDirError::Io {
+            path: path.clone(),
+            source: error.into(),
+        })?;
+        let sealed = self.keyring.seal(self.file.label, &Zeroizing::new(bytes), &self.env);
+        write_private(&path, sealed.as_bytes())
+    }
+}
+
+/// What is kept about an account.
+#[derive(Serialize, Deserialize)]
+struct KeptAccount {
+    directory: Url,
+    account: String,
+}
+
+impl Drop for KeptAccount {
+    fn drop(&mut self) {
+        self.account.zeroize();
+    }
+}
+
+/// A certificate with its key, in one file: they cannot come apart.
+#[derive(Serialize, Deserialize)]
+struct KeptCertificate {
+    directory: Url,
+    chain: String,
+    #[serde(with = "hex_key")]
+    key: Zeroizing<Vec<u8>>,
+}
+
+mod hex_key {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use zeroize::Zeroizing;
+
+    pub(super) fn serialize<S: Serializer>(key: &Zeroizing<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&Zeroizing::new(hex::encode(key)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<Vec<u8>>, D::Error> {
+        let text = Zeroizing::new(String::deserialize(deserializer)?);
+        hex::decode(&*text)
+            .map(Zeroizing::new)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// What the node keeps of and for its certificate authority.
+#[derive(Clone)]
+pub struct AcmeStore {
+    account: SealedDocument,
+    certificate: SealedDocument,
+    status: PathBuf,
+}
+
+impl AcmeStore {
+    /// In a data directory.
+    pub fn new(data: &DataDir, keyring: &Keyring, env: &Env) -> Self {
+        Self {
+            account: SealedDocument::new(data, ACME_ACCOUNT, keyring, env),
+            certificate: SealedDocument::new(data, ACME_CERTIFICATE, keyring, env),
+            status: status_path(data.path()),
+        }
+    }
+
+    /// The account at this authority.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn account(&self, directory: &Url) -> Result<Option<Zeroizing<String>>, DataDirError> {
+        let kept: Option<KeptAccount> = self.account.load()?;
+        let kept = kept.filter(|kept| kept.directory == *directory);
+        Ok(kept.map(|mut kept| Zeroizing::new(std::mem::take(&mut kept.account))))
+    }
+
+    /// Keeps an account.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn account_keep(&self, directory: &Url, account: &str) -> Result<(), DataDirError> {
+        self.account.store(&KeptAccount {
+            directory: directory.clone(),
+            account: account.to_owned(),
+        })
+    }
+
+    /// The certificate of this authority.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn certificate(&self, directory: &Url) -> Result<Option<Issued>, DataDirError> {
+        let kept: Option<KeptCertificate> = self.certificate.load()?;
+        Ok(kept.filter(|kept| kept.directory == *directory).map(|kept| Issued {
+            chain_pem: kept.chain,
+            key_der: kept.key,
+        }))
+    }
+
+    /// Keeps a certificate.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn certificate_keep(&self, directory: &Url, issued: &Issued) -> Result<(), DataDirError> {
+        self.certificate.store(&KeptCertificate {
+            directory: directory.clone(),
+            chain: issued.chain_pem.clone(),
+            key: issued.key_der.clone(),
+        })
+    }
+
+    /// Notes how it stands.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn status_keep(&self, status: &CertificateStatus) -> Result<(), DataDirError> {
+        let bytes = serde_json::to_vec_pretty(status).map_err(|error| DataDirError::Io {
+            path: self.status.clone(),
+            source: error.into(),
+        })?;
+        write_private(&self.status, &bytes)
+    }
+}
+
+fn status_path(folder: &Path) -> PathBuf {
+    folder.join("certificate.json")
+}
+
+impl CertificateStatus {
+    /// How it stands, in a data directory; `None` when no authority was ever asked.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn load(folder: &Path) -> Result<Option<Self>, DataDirError> {
+        let path = status_path(folder);
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map(Some)
+                .map_err(|error| DataDirError::Io {
+                    path,
+                    source: error.into(),
+                }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(DataDirError::Io { path, source }),
+        }
+    }
+}
+
+/// What registries gave to the node to change the records of its names.
+#[derive(Clone)]
+pub struct DnsAccounts(SealedDocument);
+
+impl DnsAccounts {
+    /// In a data directory.
+    pub fn new(data: &DataDir, keyring: &Keyring, env: &Env) -> Self {
+        Self(SealedDocument::new(data, DNS_ACCOUNTS, keyring, env))
+    }
+
+    /// The account for a name.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn find(&self, hostname: &str) -> Result<Option<DnsAccount>, DataDirError> {
+        let all: Vec<DnsAccount> = self.0.load()?.unwrap_or_default();
+        Ok(all.into_iter().find(|known| known.hostname == hostname))
+    }
+
+    /// Keeps an account; one that was known for the name ends.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn keep(&self, account: DnsAccount) -> Result<(), DataDirError> {
+        let mut all: Vec<DnsAccount> = self.0.load()?.unwrap_or_default();
+        all.retain(|known| known.hostname != account.hostname);
+        all.push(account);
+        self.0.store(&all)
+    }
+}

@@ -1,0 +1,227 @@
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderValue, Method, header};
+use imajin_acme::DnsAccount;
+use imajin_did::{Did, Keyring};
+use imajin_kernel::{Code, Env, Problem, Span, Timestamp};
+use imajin_registry_api::{
+    CREDENTIALS_PURPOSE, CredentialsRequest, Heartbeat, NodeAttestation, Registration, Unsigned,
+};
+use imajin_web::{HttpAnswer, HttpClient, Readiness};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::NodeFacts;
+use crate::acme::DnsAccounts;
+
+/// A clock that differs by less is not worth a word.
+const CLOCK_TOLERANCE_SECONDS: i64 = 30;
+
+/// What the registry answers to a registration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RegisterAnswer {
+    status: String,
+    subdomain: String,
+    expires_at: i64,
+    /// Given once, with the name.
+    credentials: Option<DnsAccount>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HeartbeatAnswer {
+    pub(super) next_heartbeat: i64,
+    #[serde(default)]
+    pub(super) actions: Vec<Action>,
+}
+
+/// What a registry asks for. Members that an action does not have are absent.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Action {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) reason: String,
+    pub(super) target_version: Option<String>,
+}
+
+/// Talks to registries on behalf of one node.
+pub struct RegistryLink {
+    http: HttpClient,
+    keyring: Keyring,
+    pub(super) env: Env,
+    pub(super) facts: NodeFacts,
+    checks: Vec<(String, Readiness)>,
+    accounts: DnsAccounts,
+}
+
+#[derive(Serialize)]
+struct RegisterRequest<'a> {
+    attestation: &'a NodeAttestation,
+}
+
+/// What of a DID document is needed here.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeDocument {
+    id: String,
+    #[serde(default)]
+    also_known_as: Vec<String>,
+}
+
+/// An address beneath a registry's base URL.
+pub(super) fn beneath(registry: &Url, path: &str) -> Result<Url, Problem> {
+    let base = format!("{}/", registry.as_str().trim_end_matches('/'));
+    let url = Url::parse(&base).and_then(|base| base.join(path));
+    url.map_err(|error| Problem::invalid(format!("The registry's URL is not usable: {error}.")))
+}
+
+impl RegistryLink {
+    /// Prepares the link; nothing is sent yet. `checks` say for each service whether it can answer.
+    pub fn new(
+        http: HttpClient,
+        keyring: Keyring,
+        env: Env,
+        facts: NodeFacts,
+        checks: Vec<(String, Readiness)>,
+        accounts: DnsAccounts,
+    ) -> Self {
+        Self {
+            http,
+            keyring,
+            env,
+            facts,
+            checks,
+            accounts,
+        }
+    }
+
+    /// What is sent to register under a name, signed now.
+    pub fn attestation(&self, hostname: &str) -> Result<NodeAttestation, Problem> {
+        self.facts.attestation(&self.keyring, hostname, self.env.now())
+    }
+
+    /// Registers or renews, and gives back what is now on record.
+    ///
+    /// # Errors
+    /// What the registry says, or that it cannot be reached.
+    pub async fn register(&self, wanted: &Registration) -> Result<Registration, Problem> {
+        let attestation = self.attestation(&wanted.hostname)?;
+        let request = RegisterRequest {
+            attestation: &attestation,
+        };
+        let sent = self.post(&wanted.registry, "api/node/register", &request).await;
+        let (registry, answer): (Url, RegisterAnswer) = match sent {
+            // People name the node, and its registry is one of its services.
+            Err(problem) if problem.code == Code::NotFound && wanted.registry.path() == "/" => {
+                let inner = beneath(&wanted.registry, "registry")?;
+                let answer = self.post(&inner, "api/node/register", &request).await?;
+                (inner, answer)
+            }
+            sent => (wanted.registry.clone(), sent?),
+        };
+        if let Some(account) = answer.credentials
+            && let Err(error) = self.accounts.keep(account)
+        {
+            tracing::warn!(%error, "what the registry gave to change the name's records cannot be kept");
+        }
+        let witness = match &wanted.witness {
+            Some(known) => Some(known.clone()),
+            None => self.witness(&registry).await,
+        };
+        Ok(Registration {
+            registry,
+            subdomain: Some(answer.subdomain),
+            status: answer.status,
+            expires_at: Some(Timestamp::from_millis(answer.expires_at)),
+            next_attempt_at: self.env.now(),
+            failures: 0,
+            last_error: None,
+            attested_build: Some(attestation.build_hash),
+            upgrade: None,
+            witness,
+            ..wanted.clone()
+        })
+    }
+
+    /// Asks for what changes the records of the node's name; what it had before ends. For names that were registered
+    /// before the registry gave it.
+    ///
+    /// # Errors
+    /// What the registry says, or that it cannot be reached.
+    pub async fn credentials(&self, registry: &Url) -> Result<DnsAccount, Problem> {
+        let request = CredentialsRequest {
+            node_id: self.keyring.node_did().clone(),
+            purpose: CREDENTIALS_PURPOSE.to_owned(),
+            timestamp: self.env.now().as_millis(),
+            signature: None,
+        };
+        let signed = request.sign(self.keyring.node_key());
+        let signed = signed.map_err(|error| Problem::new(error.code(), error.to_string()))?;
+        let account: DnsAccount = self.post(registry, "api/node/credentials", &signed).await?;
+        let kept = self.accounts.keep(account.clone());
+        kept.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+        Ok(account)
+    }
+
+    /// The key of the node that runs a registry. One that stands alone has none, and witnesses nothing.
+    async fn witness(&self, registry: &Url) -> Option<Did> {
+        let url = registry.join("/.well-known/did.json").ok()?;
+        let answer = self
+            .http
+            .send(Method::GET, url, HeaderMap::new(), Vec::new())
+            .await
+            .ok()?;
+        let document: NodeDocument = answer.json().ok()?;
+        let names = document.also_known_as.into_iter().chain([document.id]);
+        let mut dids = names.filter_map(|name| name.parse::<Did>().ok());
+        dids.find(|did| did.public_key().is_some()).map(|did| did.canonical())
+    }
+
+    pub(super) async fn heartbeat(&self, registry: &Url, addresses: &[IpAddr]) -> Result<HeartbeatAnswer, Problem> {
+        let now = self.env.now();
+        let beat = self.facts.heartbeat(&self.keyring, now, &self.checks, addresses);
+        let beat: Heartbeat = beat.await?;
+        self.post(registry, "api/node/heartbeat", &beat).await
+    }
+
+    async fn post<T: Serialize, A: serde::de::DeserializeOwned>(
+        &self,
+        registry: &Url,
+        path: &str,
+        body: &T,
+    ) -> Result<A, Problem> {
+        let url = beneath(registry, path)?;
+        let body = serde_json::to_vec(body).map_err(|error| Problem::invalid(error.to_string()))?;
+        let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let headers = HeaderMap::from_iter([json]);
+        let answer = self.http.send(Method::POST, url, headers, body).await?;
+        answer.json().map_err(|problem| self.clock_named(problem, &answer))
+    }
+
+    /// Says whose clock is wrong, and by how much, where a refusal is about the time.
+    fn clock_named(&self, mut problem: Problem, answer: &HttpAnswer) -> Problem {
+        let is_about_time = matches!(problem.code, Code::StaleSignature | Code::Replayed);
+        if let (true, Some(date)) = (is_about_time, answer.date()) {
+            let ahead = self.env.now().since(date);
+            if ahead.as_seconds().abs() > CLOCK_TOLERANCE_SECONDS {
+                problem.detail = format!("{} {}", problem.detail, clock_text(ahead));
+            }
+        }
+        problem
+    }
+}
+
+fn clock_text(ahead: Span) -> String {
+    let seconds = ahead.as_seconds();
+    let side = if seconds > 0 { "ahead of" } else { "behind" };
+    let length = seconds.unsigned_abs();
+    let length = if length < 120 {
+        format!("{length} s")
+    } else {
+        format!("{} min", length / 60)
+    };
+    format!("The clock of this node is {length} {side} the registry's: set it.")
+}

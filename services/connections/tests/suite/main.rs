@@ -1,0 +1,14 @@
+//! Connections as its callers see it: over HTTP, through its clients, on SQLite and on Postgres.
+#![cfg(test)]
+
+mod audits;
+mod bundles;
+mod histories;
+mod invites;
+mod people;
+mod questions;
+mod refusals;
+mod sights;
+mod statements;
+mod watching;
+mod world;

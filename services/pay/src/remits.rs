@@ -1,0 +1,274 @@
+//! Remittances between nodes: each step is asked for until it is done, and done once.
+
+use imajin_did::Did;
+use imajin_kernel::id::RemittanceId;
+use imajin_kernel::{Code, Problem};
+use imajin_pay_api::{RemittanceBody, RemittanceReceipt};
+use imajin_proof::SignedMessage;
+use imajin_store::outbox::{self, OutboxRow};
+use imajin_web::{Tier, Verified};
+
+use crate::brokers::wire::{RemittanceAnswer, TransferAsked};
+use crate::domain::remit_in::{self, BrokerWord, RECEIPT_KIND, Received, body_check, received_find};
+use crate::domain::remit_out::{self, REMITTANCE_KIND, assets_of, remittances_make, sent_lock};
+use crate::rows::{CREDITED, ReceivedRow, SentRow, SentState};
+use crate::worker::Handling;
+use crate::{Pay, PayError, Step};
+
+/// The most steps of one remittance in one go: there are three.
+const STEPS_MAX: usize = 4;
+
+impl Pay {
+    /// Sends what people of other nodes have here to their nodes, as far as brokers have paid it. The background calls
+    /// it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn remittances_batch(&self) -> Result<usize, Problem> {
+        let mut made: usize = 0;
+        for issuer in self.brokers.trusted() {
+            let name = issuer.clone();
+            let assets = self.read(move |conn, _context| assets_of(conn, &name)).await?;
+            for asset in assets {
+                let name = issuer.clone();
+                let more = self.write(move |conn, context| remittances_make(conn, context, &name, asset));
+                made = made.saturating_add(more.await?);
+            }
+        }
+        if made > 0 {
+            self.wake.notify_one();
+        }
+        Ok(made)
+    }
+
+    /// Goes on with a remittance that this node sends.
+    pub(crate) async fn remit(&self, item: &OutboxRow) -> Result<(), Handling> {
+        let id: RemittanceId = item
+            .parse()
+            .map_err(|error| PayError::Fault(format!("a remittance cannot be read: {error}")))?;
+        for _step in 0..STEPS_MAX {
+            let row = self.write(move |conn, context| sent_lock(conn, context, id)).await?;
+            let done = match row.state()? {
+                SentState::Offered => self.remit_offer(item, &row).await,
+                SentState::Agreed => self.remit_transfer(&row).await.map(|()| false),
+                SentState::Transferred => self.remit_deliver(item, &row).await,
+                SentState::Delivered | SentState::Refused => {
+                    let item = item.id;
+                    let done =
+                        self.write(move |conn, context| Ok(outbox::done(conn, &context.sealer, &item, context.now())?));
+                    done.await.map(|()| true).map_err(Handling::from)
+                }
+            };
+            match done {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(Handling::Failed(problem)) => {
+                    let detail = problem.detail.clone();
+                    self.write(move |conn, context| remit_out::sent_problem(conn, context, id, Some(&detail)))
+                        .await?;
+                    return Err(Handling::Failed(problem));
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        Err(Handling::Waits("The other node has not got it yet."))
+    }
+
+    async fn peer_tell(&self, row: &SentRow) -> Result<Result<RemittanceAnswer, Problem>, PayError> {
+        self.brokers.remit(&row.node_url, row.document.as_bytes()).await
+    }
+
+    /// Before anything moves, the other node says that it takes it.
+    async fn remit_offer(&self, item: &OutboxRow, row: &SentRow) -> Result<bool, Handling> {
+        let (id, item) = (row.id, item.id);
+        match self.peer_tell(row).await? {
+            Ok(_taken) => {
+                self.write(move |conn, context| remit_out::sent_agreed(conn, context, id))
+                    .await?;
+                Ok(false)
+            }
+            Err(problem) if is_refusal(problem.code) => {
+                let detail = problem.detail;
+                self.write(move |conn, context| remit_out::sent_refused(conn, context, id, &detail, item))
+                    .await?;
+                Ok(true)
+            }
+            Err(problem) => Err(Handling::Failed(problem)),
+        }
+    }
+
+    async fn remit_transfer(&self, row: &SentRow) -> Result<(), Handling> {
+        let asked = TransferAsked {
+            reference: row.id.to_string(),
+            to: row.node()?,
+            amount: row.money()?,
+        };
+        let made = self.brokers.transfer(&row.issuer, &asked).await?;
+        let own = self.context.keyring.node_did().canonical();
+        let is_it = made.reference == asked.reference
+            && made.from.canonical() == own
+            && made.to.canonical() == asked.to.canonical()
+            && made.amount == asked.amount;
+        if !is_it {
+            let detail = format!(
+                "{} says that it has made another transfer: {}.",
+                row.issuer, made.amount
+            );
+            return Err(Handling::Failed(Problem::new(Code::Unavailable, detail)));
+        }
+        let interrupt = &self.context.config.interrupt;
+        interrupt.at(Step::TransferAnswered).map_err(|_cut| Handling::Cut)?;
+        let id = row.id;
+        self.write(move |conn, context| remit_out::sent_transferred(conn, context, id))
+            .await?;
+        Ok(())
+    }
+
+    async fn remit_deliver(&self, item: &OutboxRow, row: &SentRow) -> Result<bool, Handling> {
+        let answer = self.peer_tell(row).await?.map_err(Handling::Failed)?;
+        let Some(receipt) = answer.receipt else {
+            return Err(Handling::Waits("The other node waits for the broker to confirm it."));
+        };
+        let signs = receipt_holds(&receipt, row, &self.signers_of(&row.node()?).await?);
+        if !signs {
+            let detail = "The other node has signed something else than what it was sent.".to_owned();
+            return Err(Handling::Failed(Problem::new(Code::Unavailable, detail)));
+        }
+        let (id, item) = (row.id, item.id);
+        self.write(move |conn, context| remit_out::sent_delivered(conn, context, id, &receipt, item))
+            .await?;
+        Ok(true)
+    }
+
+    async fn signers_of(&self, node: &Did) -> Result<Vec<imajin_did::PublicKey>, PayError> {
+        Ok(self.site.identities.caller_keys(node).await?.keys)
+    }
+
+    /// Takes what another node sends: checked, kept, and given to its payees when the broker confirms it.
+    pub(crate) async fn remittance_take(
+        &self,
+        message: SignedMessage<RemittanceBody>,
+        verified: Verified,
+        request: Vec<u8>,
+    ) -> Result<ReceivedRow, PayError> {
+        self.remittance_check(&message, &verified).await?;
+        let name = self
+            .write(move |conn, context| remit_in::received_keep(conn, context, &verified, &message, &request))
+            .await?;
+        if let Err(error) = self.remittance_confirm(&name).await {
+            // It is kept, and the background asks again.
+            tracing::info!(remittance = %name.id, %error, "a remittance waits for its broker");
+        }
+        let row = self
+            .read(move |conn, context| received_find(conn, context, &name))
+            .await?;
+        row.ok_or(PayError::NotFound("remittance"))
+    }
+
+    async fn remittance_check(
+        &self,
+        message: &SignedMessage<RemittanceBody>,
+        verified: &Verified,
+    ) -> Result<(), PayError> {
+        let body = &message.payload;
+        if message.from.canonical() != *verified.did() {
+            return Err(PayError::Forbidden(
+                "A node sends its own remittances, and nobody else's.",
+            ));
+        }
+        let own = self.context.keyring.node_did().canonical();
+        if message.to.as_ref().map(Did::canonical) != Some(own) {
+            return Err(PayError::Forbidden("This remittance is for another node."));
+        }
+        let keys = self.signers_of(&message.from).await?;
+        let verdicts: Vec<_> = keys.iter().map(|key| message.verify(REMITTANCE_KIND, key)).collect();
+        if !verdicts.iter().any(Result::is_ok) {
+            let why = verdicts.into_iter().find_map(Result::err);
+            return Err(why.map_or(PayError::NotFound("key of this node"), PayError::from));
+        }
+        body_check(body)?;
+        if !self.brokers.trusted().contains(&body.broker) {
+            return Err(PayError::Forbidden(
+                "This node does not trust the broker of this remittance.",
+            ));
+        }
+        if body.amount.asset.is_test() && !self.brokers.test_money {
+            return Err(PayError::Forbidden(
+                "This is test money, and this node takes real money.",
+            ));
+        }
+        for leg in &body.legs {
+            let known = self.site.identities.caller_keys(&leg.did).await;
+            if known.is_ok_and(|caller| caller.tier > Tier::Visitor) {
+                continue;
+            }
+            let detail = format!("{} is not at home at this node.", leg.did);
+            return Err(PayError::State {
+                detail,
+                hint: "Ask the payee at which node they are at home.",
+            });
+        }
+        Ok(())
+    }
+
+    /// Asks the broker of a remittance that was received whether the money is there.
+    pub(crate) async fn remittance_confirm(&self, name: &Received) -> Result<bool, PayError> {
+        let asked = name.clone();
+        let row = self
+            .read(move |conn, context| received_find(conn, context, &asked))
+            .await?;
+        let row = row.ok_or(PayError::NotFound("remittance"))?;
+        if row.state == CREDITED {
+            return Ok(true);
+        }
+        let Some(made) = self.brokers.transfer_find(&row.issuer, row.id.as_str()).await? else {
+            return Ok(false);
+        };
+        let word = BrokerWord {
+            from: made.from,
+            to: made.to,
+            amount: made.amount,
+        };
+        let name = name.clone();
+        self.write(move |conn, context| {
+            remit_in::received_credit(conn, context, &name, &word)?;
+            let row = received_find(conn, context, &name)?;
+            Ok(row.is_some_and(|row| row.state == CREDITED))
+        })
+        .await
+    }
+
+    /// Goes on with a remittance that was received.
+    pub(crate) async fn remit_confirm(&self, item: &OutboxRow) -> Result<(), Handling> {
+        let name: Received = item
+            .parse()
+            .map_err(|error| PayError::Fault(format!("a remittance cannot be read: {error}")))?;
+        if !self.remittance_confirm(&name).await? {
+            return Err(Handling::Waits("The broker has not confirmed it."));
+        }
+        let item = item.id;
+        let done = self.write(move |conn, context| Ok(outbox::done(conn, &context.sealer, &item, context.now())?));
+        Ok(done.await?)
+    }
+}
+
+/// Whether an answer is a no that stays one.
+const fn is_refusal(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Forbidden | Code::Conflict | Code::InvalidRequest | Code::NotFound | Code::MalformedBody
+    )
+}
+
+/// Whether a node has signed that it has given to its people what it was sent.
+fn receipt_holds(receipt: &SignedMessage<RemittanceReceipt>, row: &SentRow, keys: &[imajin_did::PublicKey]) -> bool {
+    let sent: Option<SignedMessage<RemittanceBody>> = serde_json::from_str(&row.document).ok();
+    let said = &receipt.payload;
+    let agrees = sent.is_some_and(|sent| {
+        let body = sent.payload;
+        said.remittance == body.id && said.broker == body.broker && said.amount == body.amount && said.legs == body.legs
+    });
+    agrees
+        && receipt.from.canonical().as_str() == row.node_did
+        && keys.iter().any(|key| receipt.verify(RECEIPT_KIND, key).is_ok())
+}
