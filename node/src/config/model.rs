@@ -330,6 +330,7 @@ api_url = "https://api.stripe.com"
 
 [rails.solana]
 price_microlamports = 10000
+rpc_agree = 1
 payout_limits = {}
 
 [brokers]

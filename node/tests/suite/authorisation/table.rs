@@ -263,6 +263,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         r#"{"goods":{"type":"content","id":"x"}}"#,
     ),
     operation("POST", "/pay/api/refund", Signed),
+    operation_with("POST", "/pay/api/refund/by-hand", Operator, r#"{"reference":"x"}"#),
     operation("GET", "/pay/api/refunds/{receipt}", Session),
     operation("GET", "/pay/api/credit-notes/{id}", Session),
     operation("GET", "/pay/api/rails", Public),

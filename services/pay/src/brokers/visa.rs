@@ -1,8 +1,7 @@
-use imajin_did::PublicKey;
 use imajin_kernel::{Span, Timestamp};
 use imajin_money::{Amount, Asset, Money};
 use imajin_proof::digest::sha256_hex;
-use imajin_proof::jose::{Expect, Jwk, verify};
+use imajin_proof::jose::{Expect, verify};
 use imajin_proof::token::{Token, TokenError, TokenKind, issuer_claimed};
 use serde::{Deserialize, Serialize};
 
@@ -58,8 +57,8 @@ pub(crate) struct Visa {
 /// What a visa is asked for.
 pub(crate) struct VisaAsked<'a> {
     pub(crate) token: &'a str,
-    /// The keys of whoever wants to pay with it.
-    pub(crate) holder: &'a [PublicKey],
+    /// The keys of whoever wants to pay with it, by their thumbprints.
+    pub(crate) holder: &'a [String],
 }
 
 impl Brokers {
@@ -82,9 +81,8 @@ impl Brokers {
         if names.iter().any(|name| name.is_empty() || name.len() > NAME_BYTES_MAX) {
             return Err(wrong("Its name, or that of its agent, is missing or too long."));
         }
-        let thumbprints = asked.holder.iter().map(|key| Jwk::from_key(*key).thumbprint());
         let holder = claims.cnf.jkt;
-        if !thumbprints.into_iter().any(|thumbprint| thumbprint == holder) {
+        if !asked.holder.contains(&holder) {
             return Err(wrong("It was promised to the holder of another key."));
         }
         let asset: Asset = claims

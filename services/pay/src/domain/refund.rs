@@ -114,7 +114,7 @@ pub(crate) fn checkout_refund(
     Ok(())
 }
 
-/// Notes that the rail has sent the money back.
+/// Notes that the rail has sent the money back, unless somebody has done so by hand.
 pub(crate) fn refund_note(
     conn: &mut Conn,
     context: &Context,
@@ -123,8 +123,12 @@ pub(crate) fn refund_note(
     item: OutboxId,
 ) -> Result<(), PayError> {
     let mut message = message_lock(conn, context, message)?;
-    message.refund_reference = Some(reference.to_owned());
-    message.save(conn, &context.sealer)?;
+    if let Some(by_hand) = &message.refund_reference {
+        tracing::error!(message = %message.id, by_hand, reference, "it went back twice: by hand, and through its rail");
+    } else {
+        message.refund_reference = Some(reference.to_owned());
+        message.save(conn, &context.sealer)?;
+    }
     outbox::done(conn, &context.sealer, &item, context.now())?;
     Ok(())
 }

@@ -144,6 +144,7 @@ fn documented() -> OpenApiRouter<PayRoutes> {
             address::address_unbind
         ))
         .routes(routes!(refunds::refund))
+        .routes(routes!(refunds::refund_by_hand))
         .routes(routes!(refunds::refunds))
         .routes(routes!(refunds::credit_note))
         .routes(routes!(rails::rails))
