@@ -15,6 +15,7 @@ mod browser_identity;
 mod browser_keys;
 mod browser_money;
 mod browser_profile;
+mod browser_refund;
 mod browser_trust;
 mod browser_visitor;
 mod cards;
