@@ -50,7 +50,8 @@ async fn browser_the_operator_sends_a_part_of_a_sale_back() {
 async fn ticket_by_card(node: &Node, peer: &StripePeer, event: &Value) {
     let buyer = Buyer::registered(node).await;
     let order: Value = buyer.checkout(event, 1, Some("one")).await.json().await.unwrap();
-    peer.customer_pays(session_newest(peer)["id"].as_str().unwrap()).unwrap();
+    peer.customer_pays(session_newest(peer)["id"].as_str().unwrap())
+        .unwrap();
     assert!(peer.deliver(&webhook(node)).await > 0);
     let token = buyer.login().await;
     let order = buyer.order_wait(&token, &order).await;
@@ -83,7 +84,8 @@ async fn browser_a_payee_signs_the_split_and_is_paid_out() {
     browser.click_away("#onboard-button").await.unwrap();
     let accounts = peer.objects("account");
     let account = accounts.iter().find(|account| account["metadata"]["imajin_did"] == did);
-    peer.account_change(account.unwrap()["id"].as_str().unwrap(), true).unwrap();
+    peer.account_change(account.unwrap()["id"].as_str().unwrap(), true)
+        .unwrap();
     assert!(peer.deliver(&webhook(&node)).await > 0);
 
     browser.goto(&format!("{url}/earnings")).await.unwrap();
@@ -93,7 +95,10 @@ async fn browser_a_payee_signs_the_split_and_is_paid_out() {
     browser.click("form.payout button").await.unwrap();
     browser.wait_for("#payout-list li").await.unwrap();
     let listed = browser.text("#payout-list").await.unwrap();
-    assert!(listed.contains("TEST-USD") && listed.contains("through stripe"), "{listed}");
+    assert!(
+        listed.contains("TEST-USD") && listed.contains("through stripe"),
+        "{listed}"
+    );
     browser.screenshot("payout-2-asked-for").await.unwrap();
     browser.close().await.unwrap();
     node.stop();

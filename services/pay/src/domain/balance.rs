@@ -129,7 +129,7 @@ pub(crate) fn quote_lock(
     id: CheckoutId,
 ) -> Result<CheckoutRow, PayError> {
     let row = checkout_lock(conn, context, id)?;
-    let is_own = |row: &CheckoutRow| row.rail == BALANCE && row.owner_did == owner.canonical().as_str();
+    let is_own = |row: &CheckoutRow| is_paid_here(&row.rail) && row.owner_did == owner.canonical().as_str();
     let row = row.filter(is_own).ok_or(PayError::NotFound("quote"))?;
     match row.state_at(context.now())? {
         CheckoutState::Open => Ok(row),
