@@ -67,10 +67,10 @@ impl Pay {
         let before = self.write(move |conn, context| replayed(conn, context, &again)).await?;
         let spent = match before {
             Some(spent) => spent,
-            None => self.claim_pay(&goods, &payer, claim, &visa).await?,
+            None => Box::pin(self.claim_pay(&goods, &payer, claim, &visa)).await?,
         };
         if let Some(item) = spent.item {
-            self.item_handle(item).await;
+            Box::pin(self.item_handle(item)).await;
         }
         let view = self.checkout_row(spent.row.id).await?.view(self.context.now())?;
         Ok(VisaCaptured {
@@ -95,7 +95,7 @@ impl Pay {
                 means: Means::Balance,
                 amount: None,
             };
-            let quote = self.checkout_begin(wish).await?.view.id;
+            let quote = Box::pin(self.checkout_begin(wish)).await?.view.id;
             match self.visa_settle(claim.clone(), quote, visa).await {
                 Err(PayError::State { .. }) if tries < QUOTES_MAX => tries = tries.saturating_add(1),
                 paid => return paid,

@@ -119,7 +119,7 @@ async fn a_refund_that_the_rail_refuses_is_named_until_it_is_made(backend: Backe
     let refunded = |units: i64| {
         cards
             .peer
-            .tamper(&charge, |charge| charge["amount_refunded"] = json!(units))
+            .tamper(&charge, |charge| charge["amount_refunded"] = json!(units));
     };
     refunded(1_000);
     let id = sent_back(&cards, "k", &checkout).await;

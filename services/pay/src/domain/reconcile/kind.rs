@@ -172,6 +172,14 @@ impl Kind {
                  itself once that is there."
             }
             Self::MessageOverdue => "Press Retry on its page; the reason is shown there and in the log.",
+            Self::TransferOverdue => "See whether the rail works: it is asked again and again until it answers.",
+            other => other.advice_about_refunds(),
+        }
+    }
+
+    /// What to do about a refund that a rail does not make.
+    const fn advice_about_refunds(self) -> &'static str {
+        match self {
             Self::RefundOverdue => {
                 "The rail is asked again and again until it has sent it back. If it refuses, or its wallet or limit does \
                  not allow it, remove the cause, or send the money by hand and say so: imajin refund ID --by-hand \
@@ -181,7 +189,6 @@ impl Kind {
                 "Nothing went back, and the payees have their parts again. Remove the cause and refund the receipt again, \
                  or agree with the buyer on another way. It is shown for 30 days."
             }
-            Self::TransferOverdue => "See whether the rail works: it is asked again and again until it answers.",
             other => other.advice_about_nodes(),
         }
     }
