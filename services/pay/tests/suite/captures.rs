@@ -11,7 +11,7 @@ use crate::world::key;
 
 on_both!(
     a_claim_that_a_service_has_checked_pays_once,
-    claims_of_one_agent_at_one_moment_pay_each,
+    claims_for_one_work_at_one_moment_have_a_quote_each,
     a_visa_of_another_key_or_a_claim_for_something_else_captures_nothing,
 );
 
@@ -49,23 +49,25 @@ async fn a_claim_that_a_service_has_checked_pays_once(backend: Backend) {
     world.audit_clean().await;
 }
 
-async fn claims_of_one_agent_at_one_moment_pay_each(backend: Backend) {
+async fn claims_for_one_work_at_one_moment_have_a_quote_each(backend: Backend) {
     let brokered = Brokered::new(backend).await;
     let (world, pay) = (&brokered.world, brokered.world.pay.clone());
     let goods = world.work("8.00 TEST-USD");
     let visa = brokered.broker.visa(&VisaWish {
         uses: 3,
-        ..wish("agent", 2 * PRICE)
+        ..wish("agent", 3 * PRICE)
     });
     let asked = ["c1", "c2", "c3"].map(|claim| pay.visa_capture(capture("agent", &goods, &visa, claim)));
     let captured = futures::future::join_all(asked).await;
-    let paid: Vec<_> = captured.iter().flatten().collect();
-    assert_eq!(paid.len(), 2, "the visa is worth two of them: {captured:?}");
-    assert_ne!(paid[0].checkout, paid[1].checkout);
-    let refused = captured.iter().find_map(|one| one.as_ref().err()).unwrap();
-    assert_eq!(refused.code, Code::PaymentFailed);
+    let mut checkouts: Vec<_> = captured.iter().flatten().map(|one| one.checkout).collect();
+    checkouts.sort();
+    checkouts.dedup();
+    assert_eq!(checkouts.len(), 3, "{captured:?}");
+    // This seller hands it over once.
+    let settled = captured.iter().flatten().filter(|one| one.receipt.is_some());
+    assert_eq!(settled.count(), 1, "{captured:?}");
     brokered.follow().await;
-    assert_eq!(world.available("mira").await, "11.20 TEST-USD");
+    assert_eq!(world.available("mira").await, "5.60 TEST-USD");
     world.audit_clean().await;
 }
 
