@@ -15,8 +15,8 @@ const POLLS_MAX: u32 = 40;
 /// Send a payment back, whole or in part, as its seller or as the operator of the node.
 #[derive(Debug, Args)]
 pub(super) struct RefundArgs {
-    /// The receipt (`rcp_…`) or the checkout (`chk_…`) of the sale; with `--by-hand`, what the reconciliation names: the
-    /// refund (`rfd_…`) or the message (`rlm_…`).
+    /// The receipt (`rcp_…`) or the checkout (`chk_…`) of the sale; with `--by-hand`, what the reconciliation names:
+    /// the refund (`rfd_…`) or the message (`rlm_…`).
     sale: String,
     #[command(flatten)]
     node: NodeArg,

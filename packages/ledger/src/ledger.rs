@@ -149,9 +149,9 @@ impl Ledger {
         Ok(answers)
     }
 
-    /// As [`Ledger::execute_linked`], and makes something of the answers while the rows are written: documents that name
-    /// the entries' hashes, say. It is made on a thread of its own when there are many groups, and again when another
-    /// process was in between and the answers are others.
+    /// As [`Ledger::execute_linked`], and makes something of the answers while the rows are written: documents that
+    /// name the entries' hashes, say. It is made on a thread of its own when there are many groups, and again when
+    /// another process was in between and the answers are others.
     ///
     /// # Errors
     /// As [`Ledger::execute`]; then nothing that was made counts.

@@ -23,11 +23,12 @@ const DAY_LINES_MAX: i64 = 100_000;
 
 /// The limits of an account, in the smallest units of its asset; what is not set is not limited.
 ///
-/// What *leaves* an account of somebody is what is taken from it. A rail's account counts the other way round: what goes
-/// out through the rail is added to it.
+/// What *leaves* an account of somebody is what is taken from it. A rail's account counts the other way round: what
+/// goes out through the rail is added to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// What must stay. Without it, an account of somebody must not fall below zero: its debits never exceed its credits.
+    /// What must stay. Without it, an account of somebody must not fall below zero: its debits never exceed its
+    /// credits.
     pub balance_min: Option<i64>,
     /// What it may come to. Zero for a rail: no more goes out through it than came in.
     pub balance_max: Option<i64>,

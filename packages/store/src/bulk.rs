@@ -1,8 +1,8 @@
 //! Many rows at a time, and rows that may be there already: what diesel cannot write for both databases at once.
 //!
-//! On SQLite a call is cheap and reading a statement is not: one statement of fixed text runs once per row. On Postgres a
-//! round trip is dear: one statement of fixed text takes each column as an array, so that the server reads and plans it
-//! once and not once per batch.
+//! On SQLite a call is cheap and reading a statement is not: one statement of fixed text runs once per row. On
+//! Postgres a round trip is dear: one statement of fixed text takes each column as an array, so that the server reads
+//! and plans it once and not once per batch.
 
 use diesel::pg::{Pg, PgConnection};
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -181,7 +181,10 @@ macro_rules! rows_update {
                     table: stringify!($table),
                     key: stringify!($key),
                     columns: &[$(stringify!($column)),+],
-                    arrays: ($crate::column_array!($table, $key, rows), $($crate::column_array!($table, $column, rows),)+),
+                    arrays: (
+                        $crate::column_array!($table, $key, rows),
+                        $($crate::column_array!($table, $column, rows),)+
+                    ),
                 };
                 let changed = diesel::RunQueryDsl::execute(statement, c)?;
                 $crate::all_there(changed, rows.len())

@@ -45,7 +45,8 @@ impl Pay {
             .await
     }
 
-    /// Pays goods with a visa, on the word of a service that has checked the claim of whoever pays; once for each claim.
+    /// Pays goods with a visa, on the word of a service that has checked the claim of whoever pays; once for each
+    /// claim.
     pub(crate) async fn claim_capture(&self, asked: VisaCapture) -> Result<VisaCaptured, PayError> {
         let VisaCapture {
             goods,

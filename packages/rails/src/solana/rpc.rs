@@ -274,7 +274,8 @@ impl Rpc {
     /// A finalised transaction; `None` if the servers have none of that name, or not yet.
     ///
     /// # Errors
-    /// [`RpcError::Away`] also when fewer servers than must agree have it; [`RpcError::Unreadable`] when two of them differ.
+    /// [`RpcError::Away`] also when fewer servers than must agree have it; [`RpcError::Unreadable`] when two of them
+    /// differ.
     pub async fn landed(&self, signature: &str) -> Result<Option<Landed>, RpcError> {
         const METHOD: &str = "getTransaction";
         let options = json!({"encoding": "json", "commitment": "finalized", "maxSupportedTransactionVersion": 0});

@@ -1,7 +1,7 @@
 //! The RPC servers behind [`Rpc`](super::Rpc): one is asked, and the next one when it does not answer.
 //!
-//! A server that was not the first is asked which chain it is on before anything else. What one server says is believed,
-//! except of money that has come in, for which several can be made to agree.
+//! A server that was not the first is asked which chain it is on before anything else. What one server says is
+//! believed, except of money that has come in, for which several can be made to agree.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -1,5 +1,5 @@
-//! Several RPC servers: one that is away is passed over, one of another chain is not asked, and money that came in can be
-//! made to need more than one witness.
+//! Several RPC servers: one that is away is passed over, one of another chain is not asked, and money that came in can
+//! be made to need more than one witness.
 
 use imajin_rails::solana::{Finding, Rpc, RpcError, USDC_MINT};
 use serde_json::json;

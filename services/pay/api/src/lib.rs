@@ -56,8 +56,8 @@ service_api! {
         /// Ends an open checkout; one that is paid stays as it is. Answers with the state after the call.
         async fn checkout_cancel(CheckoutFetch) -> CheckoutView;
 
-        /// Pays goods with the visa of an agent whose claim the caller has checked: the goods are delivered, the visa is
-        /// spent and the price is split, once for each claim. What the visa does not pay is refused (402).
+        /// Pays goods with the visa of an agent whose claim the caller has checked: the goods are delivered, the visa
+        /// is spent and the price is split, once for each claim. What the visa does not pay is refused (402).
         async fn visa_capture(VisaCapture) -> VisaCaptured;
 
         /// A receipt, for its payer, its payees and the operator only; for everyone else there is none.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CheckoutState, GoodsRef};
 
-/// See [`PayApi::visa_capture`](crate::PayApi::visa_capture). The caller has checked the claim: who signed it, for what,
-/// and that it was not seen before.
+/// See [`PayApi::visa_capture`](crate::PayApi::visa_capture). The caller has checked the claim: who signed it, for
+/// what, and that it was not seen before.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VisaCapture {

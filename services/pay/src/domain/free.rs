@@ -1,5 +1,5 @@
-//! Goods that cost nothing: nobody pays, they are handed over at once, and there is a receipt all the same, with its place
-//! in the ledger.
+//! Goods that cost nothing: nobody pays, they are handed over at once, and there is a receipt all the same, with its
+//! place in the ledger.
 
 use diesel::prelude::*;
 use imajin_ledger::{Command, EntryKind, Note};

@@ -55,7 +55,7 @@ pub(super) async fn limits(
     post, path = "/api/limits", tag = "accounts", request_body = LimitsWish,
     responses(
         (status = 200, description = "The limits that hold now", body = LimitsView),
-        (status = 400, description = "An amount is none, or the account can have no such limits", body = ProblemDocument),
+        (status = 400, description = "An amount is none, or the account has no such limits", body = ProblemDocument),
         (status = 401, description = "The signature is missing, wrong or used", body = ProblemDocument),
         (status = 403, description = "Only the operator sets limits", body = ProblemDocument),
     )

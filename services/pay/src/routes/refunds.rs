@@ -92,8 +92,8 @@ pub(super) async fn refund(
 /// A refund made by hand
 ///
 /// By the operator, when the rail refuses a refund that is under way, or cannot make it: the money was sent in another
-/// way, `reference` proves it, and the rail is not asked again. Look at the rail first: an answer that was lost may have
-/// been a refund.
+/// way, `reference` proves it, and the rail is not asked again. Look at the rail first: an answer that was lost may
+/// have been a refund.
 #[utoipa::path(
     post, path = "/api/refund/by-hand", tag = "refunds", request_body = ByHand,
     responses(

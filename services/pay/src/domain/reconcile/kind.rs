@@ -181,13 +181,13 @@ impl Kind {
     const fn advice_about_refunds(self) -> &'static str {
         match self {
             Self::RefundOverdue => {
-                "The rail is asked again and again until it has sent it back. If it refuses, or its wallet or limit does \
-                 not allow it, remove the cause, or send the money by hand and say so: imajin refund ID --by-hand \
-                 REFERENCE."
+                "The rail is asked again and again until it has sent it back. If it refuses, or its wallet or limit \
+                 does not allow it, remove the cause, or send the money by hand and say so: imajin refund ID \
+                 --by-hand REFERENCE."
             }
             Self::RefundRefused => {
-                "Nothing went back, and the payees have their parts again. Remove the cause and refund the receipt again, \
-                 or agree with the buyer on another way. It is shown for 30 days."
+                "Nothing went back, and the payees have their parts again. Remove the cause and refund the receipt \
+                 again, or agree with the buyer on another way. It is shown for 30 days."
             }
             other => other.advice_about_nodes(),
         }
