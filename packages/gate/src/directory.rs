@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use imajin_imagxp::web_bot_auth::{DIRECTORY_PATH, directory_parse};
-use imajin_imagxp::{AgentId, AgentManifest, MANIFEST_BYTES_MAX, Names};
+use imajin_imagxp::{AgentId, AgentManifest, ClaimError, MANIFEST_BYTES_MAX, Names};
 use imajin_kernel::{Env, Problem, Span, Timestamp};
 use imajin_proof::jose::Jwks;
 use imajin_web::{GuardedClient, Reach};
@@ -66,6 +66,32 @@ impl Documents for GuardedDocuments {
 enum Kind {
     Manifest,
     Keys,
+    Network,
+}
+
+/// What is looked for.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    Manifest(&'a AgentId),
+    Keys(&'a AgentId),
+    Network(&'a str),
+}
+
+impl Wanted<'_> {
+    fn name(self) -> (Kind, String) {
+        match self {
+            Self::Manifest(agent) => (Kind::Manifest, agent.manifest_url()),
+            Self::Keys(agent) => (Kind::Keys, format!("{}{DIRECTORY_PATH}", agent.origin())),
+            Self::Network(url) => (Kind::Network, url.to_owned()),
+        }
+    }
+
+    fn read(self, json: &[u8]) -> Result<Known, ClaimError> {
+        match self {
+            Self::Manifest(agent) => AgentManifest::parse(agent, json).map(|one| Known::Manifest(Arc::new(one))),
+            Self::Keys(_) | Self::Network(_) => directory_parse(json).map(|keys| Known::Keys(Arc::new(keys))),
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -76,6 +102,13 @@ enum Known {
 }
 
 impl Known {
+    fn keys(self) -> Option<Arc<Jwks>> {
+        match self {
+            Self::Keys(keys) => Some(keys),
+            Self::Manifest(_) | Self::Nothing => None,
+        }
+    }
+
     fn bytes(&self) -> u32 {
         let keys = match self {
             Self::Manifest(manifest) => manifest.keys.len(),
@@ -107,7 +140,7 @@ impl Entry {
 /// The keys of agents.
 pub struct AgentDirectory {
     documents: Arc<dyn Documents>,
-    entries: Cache<(Kind, AgentId), Entry>,
+    entries: Cache<(Kind, String), Entry>,
     permits: Semaphore,
     env: Env,
 }
@@ -115,7 +148,10 @@ pub struct AgentDirectory {
 impl AgentDirectory {
     /// Remembers what `documents` gives.
     pub fn new(documents: Arc<dyn Documents>, env: Env) -> Self {
-        let weigh = |_name: &(Kind, AgentId), entry: &Entry| entry.known.bytes();
+        let weigh = |name: &(Kind, String), entry: &Entry| {
+            let name = u32::try_from(name.1.len()).unwrap_or(u32::MAX);
+            entry.known.bytes().saturating_add(name)
+        };
         Self {
             documents,
             entries: Cache::builder().max_capacity(BYTES_MAX).weigher(weigh).build(),
@@ -127,7 +163,7 @@ impl AgentDirectory {
     /// The manifest of an agent. With `again` a newer one than is remembered, if that is not from the last minute: an
     /// agent may have changed its keys.
     pub async fn manifest(&self, agent: &AgentId, again: bool) -> Option<Arc<AgentManifest>> {
-        match self.find(Kind::Manifest, agent, again).await {
+        match self.find(Wanted::Manifest(agent), again).await {
             Known::Manifest(manifest) => Some(manifest),
             Known::Keys(_) | Known::Nothing => None,
         }
@@ -135,14 +171,16 @@ impl AgentDirectory {
 
     /// The keys of an agent that signs by Web Bot Auth.
     pub async fn keys(&self, agent: &AgentId, again: bool) -> Option<Arc<Jwks>> {
-        match self.find(Kind::Keys, agent, again).await {
-            Known::Keys(keys) => Some(keys),
-            Known::Manifest(_) | Known::Nothing => None,
-        }
+        self.find(Wanted::Keys(agent), again).await.keys()
     }
 
-    async fn find(&self, kind: Kind, agent: &AgentId, again: bool) -> Known {
-        let name = (kind, agent.clone());
+    /// The keys of a network of advertisers, at the address that the policy names.
+    pub async fn network_keys(&self, url: &str, again: bool) -> Option<Arc<Jwks>> {
+        self.find(Wanted::Network(url), again).await.keys()
+    }
+
+    async fn find(&self, wanted: Wanted<'_>, again: bool) -> Known {
+        let name = wanted.name();
         let now = self.env.now();
         if let Some(entry) = self.entries.get(&name).await
             && entry.counts(now, again)
@@ -159,27 +197,20 @@ impl AgentDirectory {
                 tracing::warn!("too many domains of agents are asked at once");
                 return Op::Nop;
             };
-            let known = self.fetch(kind, agent).await;
+            let known = self.fetch(wanted).await;
             Op::Put(Entry { known, at: now })
         });
         let entry = asked.await.into_entry();
         entry.map_or(Known::Nothing, |entry| entry.into_value().known)
     }
 
-    async fn fetch(&self, kind: Kind, agent: &AgentId) -> Known {
-        let url = match kind {
-            Kind::Manifest => agent.manifest_url(),
-            Kind::Keys => format!("{}{DIRECTORY_PATH}", agent.origin()),
-        };
+    async fn fetch(&self, wanted: Wanted<'_>) -> Known {
+        let (_kind, url) = wanted.name();
         let Some(json) = self.documents.document(&url).await else {
             return Known::Nothing;
         };
-        let known = match kind {
-            Kind::Manifest => AgentManifest::parse(agent, &json).map(|one| Known::Manifest(Arc::new(one))),
-            Kind::Keys => directory_parse(&json).map(|keys| Known::Keys(Arc::new(keys))),
-        };
-        known.unwrap_or_else(|error| {
-            tracing::debug!(%agent, %error, "the document of an agent is not valid");
+        wanted.read(&json).unwrap_or_else(|error| {
+            tracing::debug!(url, %error, "a document with keys is not valid");
             Known::Nothing
         })
     }

@@ -6,9 +6,10 @@ use imajin_imagxp::policy::{AccessTerms, Decision, Due, Visitor, looks_like_a_br
 use imajin_imagxp::rsl::license_read;
 use imajin_imagxp::visa::visa_read;
 use imajin_imagxp::x402::Payment;
-use imajin_imagxp::{ClaimError, PaymentRequired, Refusal, VisitorType};
+use imajin_imagxp::{ClaimError, PaymentRequired, Refusal, VisitorType, ad_proof_read, ad_proof_verify};
 use imajin_kernel::{Code, Problem};
 use imajin_money::Money;
+use imajin_proof::token::TokenError;
 
 use crate::identity::{Unproven, x402_payment};
 use crate::{Asked, Charge, Gate, Identified};
@@ -121,7 +122,7 @@ impl Gate {
             Some(identity) => Visitor::Agent {
                 purpose: identity.purpose,
                 binding: identity.binding,
-                is_ad_proven: false,
+                is_ad_proven: self.ad_is_proven(asked, identity).await,
             },
             None => Visitor::Silent {
                 is_browser: looks_like_a_browser(asked.headers),
@@ -177,6 +178,32 @@ impl Gate {
             }
             Err(problem) => Err(Refused::of_problem(&problem, VisitorType::VerifiedAgent).into()),
         }
+    }
+
+    /// Whether the network of the policy vouches for the agent, where that pays.
+    async fn ad_is_proven(&self, asked: &Asked<'_>, identity: &Identified) -> bool {
+        let policy = self.policy();
+        let terms = policy.terms(asked.path_and_query, Some(identity.purpose));
+        let proof = ad_proof_read(asked.headers).ok().flatten();
+        let (Some(proof), Some(ads)) = (proof, policy.ads.as_ref().filter(|_| terms.allow_ads)) else {
+            return false;
+        };
+        for again in [false, true] {
+            let Some(keys) = self.directory().network_keys(&ads.jwks, again).await else {
+                return false;
+            };
+            let (audience, agent) = (self.audience(), &identity.agent);
+            match ad_proof_verify(proof, &keys, &ads.issuer, audience, agent, self.now()) {
+                Ok(()) => return true,
+                // The network may have changed its keys.
+                Err(TokenError::UnknownKey) => {}
+                Err(error) => {
+                    tracing::debug!(%agent, %error, "a proof of advertisements does not count");
+                    return false;
+                }
+            }
+        }
+        false
     }
 
     async fn decide(&self, asked: &Asked<'_>, visitor: Visitor) -> Result<Decision, Box<Refused>> {

@@ -4,8 +4,10 @@ use http::HeaderMap;
 use imajin_did::SecretKey;
 use imajin_imagxp::web_bot_auth::{BotDraft, DIRECTORY_PATH};
 use imajin_imagxp::x402::{ClaimTexts, Paid, Payment, Required, VisaPayload};
+use imajin_kernel::Env;
 use imajin_proof::http_sig::{MessageParams, MessageView};
-use imajin_proof::jose::{Jwk, Jwks};
+use imajin_proof::jose::{self, Algorithm, Jwk, Jwks, SigningKey};
+use imajin_proof::token::{Standard, TokenKind};
 
 use crate::{HOST, ORIGIN, World, agent};
 
@@ -157,4 +159,60 @@ async fn a_crawler_is_charged_no_more_than_it_offers() {
         "USD 0.01"
     );
     assert_eq!(world.till.total(), 10_000);
+}
+
+/// The claims of a proof; a network may add its own.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct AdClaims {
+    placements: u32,
+}
+
+impl TokenKind for AdClaims {
+    const TYP: &'static str = "JWT";
+}
+
+fn ad_proof(key: &SigningKey, world: &World, aud: &str, sub: &str) -> HeaderMap {
+    let standard = Standard {
+        iss: "https://ads.example".to_owned(),
+        aud: aud.to_owned(),
+        sub: sub.to_owned(),
+        jti: "p".to_owned(),
+        iat: world.now(),
+        exp: world.now().plus(imajin_kernel::Span::minutes(5)),
+    };
+    let proof = jose::issue(key, &standard, &AdClaims { placements: 2 }).unwrap();
+    let mut headers = world.claim("/ads/1");
+    headers.insert("x-imagxp-proof", proof.parse().unwrap());
+    headers
+}
+
+#[tokio::test]
+async fn an_agent_that_shows_the_advertisements_reads_where_they_pay() {
+    let world = World::new();
+    let network = SigningKey::generate(Algorithm::ES256, &Env::system()).unwrap();
+    let keys = serde_json::to_vec(&Jwks::new(vec![network.jwk().clone()]).unwrap()).unwrap();
+    let url = "https://ads.example/jwks.json".to_owned();
+    world.documents.known.lock().unwrap().insert(url, keys);
+    let unproven = world.send("/ads/1", world.claim("/ads/1")).await;
+    assert_eq!((unproven.status, unproven.error().as_str()), (402, "PAYMENT_REQUIRED"));
+    let proven = world
+        .send("/ads/1", ad_proof(&network, &world, HOST, "bot.example.org"))
+        .await;
+    assert_eq!(proven.status, 200, "{}", proven.text);
+    let other = SigningKey::generate(Algorithm::ES256, &Env::system()).unwrap();
+    for headers in [
+        ad_proof(&network, &world, "other.example", "bot.example.org"),
+        ad_proof(&network, &world, HOST, "other.example.org"),
+        ad_proof(&other, &world, HOST, "bot.example.org"),
+    ] {
+        assert_eq!(world.send("/ads/1", headers).await.error(), "PAYMENT_REQUIRED");
+    }
+    // Where advertisements do not pay, a proof of them opens nothing.
+    let mut headers = world.claim("/paid/1");
+    headers.extend(
+        ad_proof(&network, &world, HOST, "bot.example.org")
+            .remove("x-imagxp-proof")
+            .map(|proof| (http::HeaderName::from_static("x-imagxp-proof"), proof)),
+    );
+    assert_eq!(world.send("/paid/1", headers).await.status, 402);
 }

@@ -38,8 +38,13 @@ const BROKER: &str = "https://broker.example/broker";
 const POLICY: &str = r#"
 version = 1
 brokers = ["https://broker.example/broker"]
+ads = { issuer = "https://ads.example", jwks = "https://ads.example/jwks.json" }
 [default]
 price = "free"
+[[rules]]
+path = "/ads/"
+requires_payment = true
+allow_ads = true
 [[rules]]
 path = "/paid/"
 price = "0.01 USD"
