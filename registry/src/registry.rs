@@ -11,7 +11,7 @@ use imajin_registry_api::{
     RegistryApi,
 };
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{PublicBase, ServiceRoutes, Site};
+use imajin_web::{Identities, PublicBase, ServiceRoutes, Site};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +67,8 @@ pub struct Registry {
     /// Rung when names were published.
     pub(crate) published: Notify,
     pub(crate) public: PublicBase,
+    /// Says which nodes this one talks to.
+    pub(crate) identities: Arc<dyn Identities>,
 }
 
 impl Registry {
@@ -104,6 +106,7 @@ impl Registry {
             wake: Notify::new(),
             published: Notify::new(),
             public: site.public,
+            identities: site.identities,
         };
         registry.ready_check().await?;
         Ok(Arc::new(registry))

@@ -22,6 +22,7 @@ mod key_mirror;
 mod limits;
 mod login;
 mod master_key;
+mod move_home;
 mod node;
 mod node_registry;
 mod oidc;
@@ -97,6 +98,9 @@ enum Command {
     Refund(refund::RefundArgs),
     /// Show your balances at a node.
     Balance(balance::BalanceArgs),
+    /// Move to another node with what is yours.
+    #[command(subcommand)]
+    Move(move_home::MoveCommand),
     /// Put money into your balance.
     Topup(spend::TopupArgs),
     /// Give somebody money from your balance.
@@ -115,7 +119,7 @@ enum Command {
     /// Say where you are paid.
     #[command(subcommand)]
     Payout(payout_address::PayoutCommand),
-    /// Money between nodes.
+    /// Other nodes: allow and block them; money between nodes.
     #[command(subcommand)]
     Peers(peers::PeersCommand),
     /// The ways to pay at a node.
@@ -268,6 +272,7 @@ impl Command {
             Self::Receipt(command) => command.run(output).await,
             Self::Refund(args) => args.run(output).await,
             Self::Balance(args) => args.run(output).await,
+            Self::Move(command) => command.run(output).await,
             Self::Topup(args) => args.run(output).await,
             Self::Tip(args) => args.run(output).await,
             Self::Content(command) => command.run(output).await,

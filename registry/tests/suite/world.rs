@@ -12,7 +12,7 @@ use imajin_proof::SignedMessage;
 use imajin_registry::{DnsSettings, MIGRATIONS, Registry, RegistryConfig, RegistryDeps};
 use imajin_store::{Db, Location, Options};
 use imajin_testkit::{Backend, Place, TestDatabase};
-use imajin_web::{CallerKeys, Identities, Limits, PublicBase, SessionView, ShellOptions, Site, shell};
+use imajin_web::{CallerKeys, Identities, Limits, PeerAsked, PublicBase, SessionView, ShellOptions, Site, shell};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -20,13 +20,30 @@ use tower::ServiceExt;
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_772_323_200_000);
 pub(crate) const ZONE: &str = "nodes.example";
 
-/// The registry asks nobody who is logged in.
-struct Nobody;
+/// The registry asks nobody who is logged in, only which nodes it talks to.
+#[derive(Default)]
+struct Nobody {
+    blocked: Blocked,
+}
+
+/// The hosts that are blocked.
+pub(crate) type Blocked = Arc<std::sync::Mutex<Vec<String>>>;
 
 #[async_trait]
 impl Identities for Nobody {
     async fn caller_keys(&self, _did: &Did) -> Result<CallerKeys, Problem> {
         Err(Problem::new(Code::Internal, "the registry asked for an identity"))
+    }
+
+    async fn peer_check(&self, peer: &PeerAsked) -> Result<(), Problem> {
+        let blocked = self.blocked.lock().unwrap();
+        if peer.host.as_ref().is_some_and(|host| blocked.contains(host)) {
+            return Err(Problem::new(
+                Code::Forbidden,
+                "The operator of this node has blocked that one.",
+            ));
+        }
+        Ok(())
     }
 
     async fn session_view(&self, _token: &str) -> Result<Option<SessionView>, Problem> {
@@ -42,6 +59,7 @@ pub(crate) struct World {
     pub(crate) keyring: Keyring,
     pub(crate) registry: Arc<Registry>,
     pub(crate) router: Router,
+    pub(crate) blocked: Blocked,
 }
 
 pub(crate) fn location(database: &TestDatabase) -> Location {
@@ -56,10 +74,19 @@ pub(crate) fn open(database: &TestDatabase) -> Db {
 }
 
 pub(crate) async fn registry_start(db: &Db, env: &Env, keyring: &Keyring, dns: Option<DnsSettings>) -> Arc<Registry> {
+    registry_with(db, env, (keyring, Blocked::default()), dns).await
+}
+
+async fn registry_with(
+    db: &Db,
+    env: &Env,
+    (keyring, blocked): (&Keyring, Blocked),
+    dns: Option<DnsSettings>,
+) -> Arc<Registry> {
     let site = Site {
         env: env.clone(),
         public: PublicBase("https://registry.example/".parse().unwrap()),
-        identities: Arc::new(Nobody),
+        identities: Arc::new(Nobody { blocked }),
     };
     let config = RegistryConfig {
         zone: ZONE.to_owned(),
@@ -100,7 +127,8 @@ impl World {
         let clock = ManualClock::at(START);
         let env = Env::fixed(clock.clone(), seed);
         let keyring = Keyring::generate(&env);
-        let registry = registry_start(&db, &env, &keyring, dns).await;
+        let blocked = Blocked::default();
+        let registry = registry_with(&db, &env, (&keyring, blocked.clone()), dns).await;
         let router = router(&registry, &env);
         Self {
             database,
@@ -110,6 +138,7 @@ impl World {
             keyring,
             registry,
             router,
+            blocked,
         }
     }
 

@@ -7,7 +7,7 @@ use imajin_kernel::Problem;
 use url::Url;
 
 use super::{KeyLogs, PeerResolver, reachable};
-use crate::{GuardedClient, Reach};
+use crate::{GuardedClient, PeerPolicy, Reach};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -39,11 +39,16 @@ impl NamedResolver {
     ///
     /// # Errors
     /// When the TLS set-up of the machine is broken.
-    pub fn new(names: Arc<dyn NodeNames>, key_logs: Arc<dyn KeyLogs>, reach: Reach) -> Result<Self, Problem> {
+    pub fn new(
+        names: Arc<dyn NodeNames>,
+        key_logs: Arc<dyn KeyLogs>,
+        reach: Reach,
+        policy: Arc<dyn PeerPolicy>,
+    ) -> Result<Self, Problem> {
         Ok(Self {
             names,
             key_logs,
-            http: GuardedClient::new(reach, TIMEOUT)?,
+            http: GuardedClient::new(reach, TIMEOUT)?.with_policy(policy),
         })
     }
 }

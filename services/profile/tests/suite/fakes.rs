@@ -26,7 +26,7 @@ use imajin_profile_api::{Connected, ConnectionCheck, ConnectionsApi};
 use imajin_proof::attestation::{Attestation, Confidence, Statement};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_web::macro_support::async_trait;
-use imajin_web::{CallerKeys, Custody, SessionView, SignerAsked, SignerKeys, Tier};
+use imajin_web::{CallerKeys, Custody, PeerAsked, SessionView, SignerAsked, SignerKeys, Tier};
 use serde_json::json;
 
 fn unasked<T>() -> Result<T, Problem> {
@@ -154,6 +154,10 @@ impl AuthApi for FakeAuth {
 
     async fn device_list(&self, _: DeviceListRequest) -> Result<Option<DeviceListView>, Problem> {
         Ok(None)
+    }
+
+    async fn peer_check(&self, _peer: PeerAsked) -> Result<(), Problem> {
+        Ok(())
     }
 
     async fn holdings_fetch(&self, request: HoldingsFetch) -> Result<Vec<Did>, Problem> {

@@ -22,7 +22,7 @@ use imajin_registry_api::{
     MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode, NodeFetch, NodeList, NodePage, NodeView,
     Registration, Registrations, RegistryApi,
 };
-use imajin_web::{CallerKeys, Custody, SessionView, SignerAsked, SignerKeys, Tier};
+use imajin_web::{CallerKeys, Custody, PeerAsked, SessionView, SignerAsked, SignerKeys, Tier};
 
 use crate::mirrors::{mirror_page_sample, mirror_sample};
 use crate::samples::*;
@@ -134,6 +134,10 @@ impl AuthApi for Fakes {
             custody: Custody::Own,
             created_at: now(),
         }))
+    }
+
+    async fn peer_check(&self, _peer: PeerAsked) -> Result<(), Problem> {
+        Ok(())
     }
 
     async fn holdings_fetch(&self, request: HoldingsFetch) -> Result<Vec<Did>, Problem> {
