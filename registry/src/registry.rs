@@ -7,7 +7,7 @@ use imajin_did::Keyring;
 use imajin_kernel::Problem;
 use imajin_registry_api::{NodeFetch, NodeList, NodePage, NodeView, RegistryApi};
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{PublicBase, ServiceRoutes, Site};
+use imajin_web::{Identities, PublicBase, ServiceRoutes, Site};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -62,6 +62,8 @@ pub struct Registry {
     /// Rung when names were published.
     pub(crate) published: Notify,
     pub(crate) public: PublicBase,
+    /// Knows the key logs of nodes.
+    identities: Arc<dyn Identities>,
 }
 
 impl Registry {
@@ -99,6 +101,7 @@ impl Registry {
             wake: Notify::new(),
             published: Notify::new(),
             public: site.public,
+            identities: site.identities,
         };
         registry.ready_check().await?;
         Ok(Arc::new(registry))
@@ -293,6 +296,8 @@ impl Registry {
             .await?;
         register::replay_refuse(last_ms, application.said.timestamp)?;
         count(&self.attestations, application.key.to_bytes(), now)?;
+        let caller = self.identities.caller_keys(&application.did).await;
+        application.key_check(&caller.map_err(RegistryError::KeyLog)?.keys)?;
         let fresh = Credentials::generate(&self.context.env);
         let registered = self
             .write(move |conn, context| register::node_register(conn, context, &application, &fresh))

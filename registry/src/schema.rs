@@ -29,6 +29,7 @@ diesel::table! {
         node_did -> Text,
         claimed_at -> BigInt,
         held_until -> BigInt,
+        skeleton -> Text,
         row_seal -> Binary,
     }
 }

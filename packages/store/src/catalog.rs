@@ -86,7 +86,8 @@ pub fn tables(conn: &mut Conn) -> QueryResult<Vec<String>> {
     Ok(names)
 }
 
-/// The columns of one table, in the order of the table.
+/// The columns of one table that hold something of their own, in the order of the table: what the database computes from
+/// other columns cannot be changed by itself.
 ///
 /// # Errors
 /// Diesel's.
@@ -100,7 +101,7 @@ pub fn columns(conn: &mut Conn, table: &str) -> QueryResult<Vec<Column>> {
             "SELECT column_name::text AS name, data_type::text AS declared, \
              CASE WHEN is_nullable = 'YES' THEN 1::bigint ELSE 0::bigint END AS nullable \
              FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = $1 \
-             ORDER BY ordinal_position"
+             AND is_generated = 'NEVER' ORDER BY ordinal_position"
         }
     };
     let described: Vec<Described> = per_backend!(conn, c => diesel::sql_query(query).bind::<Text, _>(table).load(c))?;

@@ -108,13 +108,26 @@ pub(crate) fn name_publish(
     row.updated_at = now;
     if !is_theirs {
         row.node_did = did.clone();
-        row.username.clone_from(&fresh.username);
-        row.password_digest = fresh.digest();
-        row.issued_at = now;
+        row.credentials_set(fresh, now);
         row.asked_ms = 0;
     }
     row.save(conn, &context.sealer)?;
     Ok(Some(NewlyWanted { are_new: !is_theirs }))
+}
+
+/// Gives a node new credentials for a name that it has; the old ones end. `None`: it has no such name.
+pub(crate) fn credentials_replace(
+    conn: &mut Conn,
+    context: &Context,
+    did: &Did,
+    name: &str,
+    fresh: &Credentials,
+) -> Result<Option<Credentials>, RegistryError> {
+    let found = name_lock(conn, context, name)?.filter(|row| row.node_did == *did);
+    let Some(mut row) = found else { return Ok(None) };
+    row.credentials_set(fresh, context.env.now());
+    row.save(conn, &context.sealer)?;
+    Ok(Some(fresh.clone()))
 }
 
 /// Nothing is published about a name any more; what was there is gone for good. Returns its addresses, if there was

@@ -20,6 +20,8 @@ use crate::status::{GRACE, REGISTERED_FOR};
 pub(crate) const NODE_REGISTER: &str = "node.register";
 pub(crate) const NODE_RENEW: &str = "node.renew";
 pub(crate) const NODE_RENAME: &str = "node.rename";
+/// A renewal by another key than the one before, which the node's key log lists.
+pub(crate) const NODE_REKEY: &str = "node.rekey";
 
 /// What an accepted attestation leads to.
 #[derive(Debug, Clone)]
@@ -46,7 +48,7 @@ pub(crate) fn replay_refuse(last_ms: Option<i64>, sent_ms: i64) -> Result<(), Re
     Ok(())
 }
 
-/// Registers a node, renews its registration, or gives it another name.
+/// Registers a node, renews its registration, or gives it another name. The key is one that its key log lists now.
 pub(crate) fn node_register(
     conn: &mut Conn,
     context: &Context,
@@ -57,9 +59,6 @@ pub(crate) fn node_register(
     let known = node_lock(conn, context, &application.did)?;
     if let Some(node) = &known {
         node.revoked_refuse()?;
-        if node.public_key != application.key.as_bytes() {
-            return Err(RegistryError::OtherKey);
-        }
         replay_refuse(Some(node.attested_ms), application.said.timestamp)?;
     }
     let row = node_row(application, known.as_ref(), now)?;
@@ -75,13 +74,20 @@ pub(crate) fn node_register(
         names_count_check(conn, context, &row.node_did, &row.hostname)?;
     }
     directory::entry_change(conn, context, &row.node_did)?;
-    let credentials = names_publish(conn, context, &row, left, fresh)?;
+    let issued = names_publish(conn, context, &row, left, fresh)?;
+    let is_rekeyed = known.as_ref().is_some_and(|before| before.public_key != row.public_key);
+    // Whoever had the key before has what the name's records are changed with.
+    let credentials = match issued {
+        None if is_rekeyed => publication::credentials_replace(conn, context, &row.node_did, &row.hostname, fresh)?,
+        issued => issued,
+    };
     let renewed = known.as_ref().is_some_and(|before| before.expires_at.plus(GRACE) > now);
     liveness_note(conn, context, known.as_ref(), &row, renewed)?;
-    let action = match (renewed, left) {
-        (false, _) => NODE_REGISTER,
-        (true, Some(_)) => NODE_RENAME,
-        (true, None) => NODE_RENEW,
+    let action = match (is_rekeyed, renewed, left) {
+        (true, ..) => NODE_REKEY,
+        (_, false, _) => NODE_REGISTER,
+        (_, true, Some(_)) => NODE_RENAME,
+        (_, true, None) => NODE_RENEW,
     };
     log_append(conn, context, application, action)?;
     Ok(Registered {

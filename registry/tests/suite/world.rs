@@ -1,18 +1,19 @@
 //! A registry with a clock that stands still, and nodes that talk to it.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use imajin_did::{Did, Keyring, SecretKey};
+use imajin_did::{Did, Keyring, PublicKey, SecretKey};
 use imajin_kernel::{Code, Env, ManualClock, Problem, Span, Timestamp};
 use imajin_proof::SignedMessage;
 use imajin_registry::{DnsSettings, MIGRATIONS, Registry, RegistryConfig, RegistryDeps};
 use imajin_store::{Db, Location, Options};
 use imajin_testkit::{Backend, Place, TestDatabase};
-use imajin_web::{CallerKeys, Identities, Limits, PublicBase, SessionView, ShellOptions, Site, shell};
+use imajin_web::{CallerKeys, Custody, Identities, Limits, PublicBase, SessionView, ShellOptions, Site, Tier, shell};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -20,13 +21,21 @@ use tower::ServiceExt;
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_772_323_200_000);
 pub(crate) const ZONE: &str = "nodes.example";
 
-/// The registry asks nobody who is logged in.
-struct Nobody;
+/// What key logs say; of a DID without one, the key that it is.
+#[derive(Clone, Default)]
+pub(crate) struct KeyLogs(Arc<Mutex<BTreeMap<Did, Result<Vec<PublicKey>, Problem>>>>);
 
 #[async_trait]
-impl Identities for Nobody {
-    async fn caller_keys(&self, _did: &Did) -> Result<CallerKeys, Problem> {
-        Err(Problem::new(Code::Internal, "the registry asked for an identity"))
+impl Identities for KeyLogs {
+    async fn caller_keys(&self, did: &Did) -> Result<CallerKeys, Problem> {
+        let known = self.0.lock().unwrap().get(did).cloned();
+        let implicit = || did.public_key().into_iter().collect();
+        Ok(CallerKeys {
+            did: did.clone(),
+            keys: known.transpose()?.unwrap_or_else(implicit),
+            tier: Tier::Visitor,
+            custody: Custody::Own,
+        })
     }
 
     async fn session_view(&self, _token: &str) -> Result<Option<SessionView>, Problem> {
@@ -42,6 +51,7 @@ pub(crate) struct World {
     pub(crate) keyring: Keyring,
     pub(crate) registry: Arc<Registry>,
     pub(crate) router: Router,
+    key_logs: KeyLogs,
 }
 
 pub(crate) fn location(database: &TestDatabase) -> Location {
@@ -56,10 +66,20 @@ pub(crate) fn open(database: &TestDatabase) -> Db {
 }
 
 pub(crate) async fn registry_start(db: &Db, env: &Env, keyring: &Keyring, dns: Option<DnsSettings>) -> Arc<Registry> {
+    registry_with(db, env, keyring, dns, &KeyLogs::default()).await
+}
+
+async fn registry_with(
+    db: &Db,
+    env: &Env,
+    keyring: &Keyring,
+    dns: Option<DnsSettings>,
+    key_logs: &KeyLogs,
+) -> Arc<Registry> {
     let site = Site {
         env: env.clone(),
         public: PublicBase("https://registry.example/".parse().unwrap()),
-        identities: Arc::new(Nobody),
+        identities: Arc::new(key_logs.clone()),
     };
     let config = RegistryConfig {
         zone: ZONE.to_owned(),
@@ -95,7 +115,8 @@ impl World {
         let clock = ManualClock::at(START);
         let env = Env::fixed(clock.clone(), 7);
         let keyring = Keyring::generate(&env);
-        let registry = registry_start(&db, &env, &keyring, dns).await;
+        let key_logs = KeyLogs::default();
+        let registry = registry_with(&db, &env, &keyring, dns, &key_logs).await;
         let router = router(&registry, &env);
         Self {
             database,
@@ -105,7 +126,13 @@ impl World {
             keyring,
             registry,
             router,
+            key_logs,
         }
+    }
+
+    /// Lets somebody's key log list these keys, or be refused.
+    pub(crate) fn key_log_set(&self, did: &Did, keys: Result<Vec<PublicKey>, Problem>) {
+        self.key_logs.0.lock().unwrap().insert(did.clone(), keys);
     }
 
     pub(crate) fn node(&self) -> Node {
