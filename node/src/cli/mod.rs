@@ -21,6 +21,7 @@ mod key_mirror;
 mod login;
 mod master_key;
 mod node;
+mod node_key;
 mod node_registry;
 mod oidc;
 mod output;
