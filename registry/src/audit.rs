@@ -10,9 +10,13 @@ use serde::de::DeserializeOwned;
 
 use crate::SERVICE;
 use crate::audit_directory::directory_audit;
+use crate::audit_operator::{orders_audit, revocation_fits};
 use crate::document::SignedDocument;
 use crate::domain::register::{NODE_REGISTER, NODE_REKEY, NODE_RENAME, NODE_RENEW, list_text};
-use crate::rows::{BucketRow, DnsNameRow, EntryRow, HeadRow, LivenessRow, NameRow, NodeRow, StatusChangeRow};
+use crate::rows::{
+    BucketRow, BuildRuleRow, DnsNameRow, EntryRow, HeadRow, LivenessRow, NameRow, NodeRow, ReleaseBuildRow,
+    ReleaseKeyRow, ReleaseRow, StatusChangeRow,
+};
 use crate::schema::{dns_names, node_liveness, node_names, node_status_changes, nodes};
 use crate::status::GRACE;
 
@@ -38,6 +42,10 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Result<Vec<F
     EntryRow::audit(conn, &sealer, &mut findings)?;
     BucketRow::audit(conn, &sealer, &mut findings)?;
     HeadRow::audit(conn, &sealer, &mut findings)?;
+    BuildRuleRow::audit(conn, &sealer, &mut findings)?;
+    ReleaseKeyRow::audit(conn, &sealer, &mut findings)?;
+    ReleaseRow::audit(conn, &sealer, &mut findings)?;
+    ReleaseBuildRow::audit(conn, &sealer, &mut findings)?;
     // Nothing is written, so it does not matter which clock the log's writer has.
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, Env::system());
     imajin_store::audit(conn, &writer, keys, &mut findings)?;
@@ -46,6 +54,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Result<Vec<F
         nodes_audit(conn, keys, &mut findings)?;
         publications_audit(conn, &mut findings)?;
         directory_audit(conn, keyring, &mut findings)?;
+        orders_audit(conn, &mut findings)?;
     }
     Ok(findings)
 }
@@ -66,6 +75,9 @@ fn nodes_audit(conn: &mut Conn, keys: Keys<'_>, findings: &mut Vec<Finding>) -> 
             let mut report = |table, row: &str, problem| findings.push(Finding::new(SERVICE, table, row, problem));
             if !is_as_logged(conn, &node)? {
                 report("nodes", did, "it is not what the node has signed last");
+            }
+            if !revocation_fits(conn, &node)? {
+                report("nodes", did, "it is not off, or on, as the operator has signed last");
             }
             if !name_fits(conn, &node)? {
                 report(

@@ -86,6 +86,21 @@ pub enum RegistryError {
         /// The published reason.
         reason: String,
     },
+    /// The node was not taken off.
+    #[error("This node was not taken off the registry.")]
+    NotRevoked,
+    /// The registry does not take this build.
+    #[error("This registry does not take this build: {reason}.")]
+    BuildRefused {
+        /// Why.
+        reason: String,
+    },
+    /// Not one of the release keys that are trusted.
+    #[error("This registry does not trust that release key.")]
+    NoReleaseKey,
+    /// Only the operator may.
+    #[error("Only the operator of this registry sees this.")]
+    NotOperator,
     /// The node calls too often.
     #[error("This node calls too often.")]
     Limited {
@@ -142,7 +157,12 @@ impl RegistryError {
             Self::Replayed { .. } => Code::Replayed,
             Self::Taken { .. } | Self::LooksTaken { .. } | Self::InGrace { .. } => Code::Conflict,
             Self::Unknown => Code::NotFound,
-            Self::Expired(_) | Self::Revoked { .. } => Code::Forbidden,
+            Self::Expired(_)
+            | Self::Revoked { .. }
+            | Self::BuildRefused { .. }
+            | Self::NoReleaseKey
+            | Self::NotOperator => Code::Forbidden,
+            Self::NotRevoked => Code::Conflict,
             Self::Limited { .. } | Self::TooManyNames { .. } => Code::RateLimited,
             Self::Fault(_) => Code::Internal,
         }
@@ -168,6 +188,10 @@ impl RegistryError {
             Self::Unknown => "Register the node first: POST /api/node/register.",
             Self::Expired(_) => "Register again: POST /api/node/register.",
             Self::Revoked { .. } => "Ask the operator of this registry.",
+            Self::NotRevoked => "Look at the list of nodes that were taken off.",
+            Self::BuildRefused { .. } => "Run a release of those that GET /api/builds calls verified or approved.",
+            Self::NoReleaseKey => "Use a key of those that GET /api/builds lists, or have the operator add it.",
+            Self::NotOperator => "Log in as the operator.",
             Self::Limited { .. } => "Come back after the time in Retry-After.",
             Self::Credentials => {
                 "Use those that the registry gave out with the name, or let the node ask for new ones."

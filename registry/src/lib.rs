@@ -20,6 +20,7 @@
 
 mod audit;
 mod audit_directory;
+mod audit_operator;
 mod context;
 mod dns;
 mod document;

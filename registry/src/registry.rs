@@ -5,9 +5,11 @@ use async_trait::async_trait;
 use diesel::Connection;
 use imajin_did::Keyring;
 use imajin_kernel::Problem;
-use imajin_registry_api::{NodeFetch, NodeList, NodePage, NodeView, RegistryApi};
+use imajin_registry_api::{
+    Console, ConsoleFetch, NodeFetch, NodeList, NodePage, NodeView, RegistryApi, StatusChange, StatusList,
+};
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{Identities, PublicBase, ServiceRoutes, Site};
+use imajin_web::{ServiceRoutes, Site};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +20,7 @@ use crate::dns::{Credentials, DnsSettings, Publisher};
 use crate::domain::application::Application;
 use crate::domain::heartbeat::{Acknowledged, Beat};
 use crate::domain::register::Registered;
-use crate::domain::{directory, heartbeat, list, publication, register, sweep};
+use crate::domain::{console, directory, heartbeat, list, publication, register, releases, sweep};
 use crate::limits::{ATTESTATIONS, CallLimit, GENERATION_LENGTH, HEARTBEATS, UPDATES};
 use crate::{NamesSwept, RegistryError, SERVICE, routes};
 
@@ -35,6 +37,9 @@ pub struct RegistryConfig {
     pub zone: String,
     /// Who serves that zone; nobody: names are given out and not published.
     pub dns: Option<DnsSettings>,
+    /// Whether only builds may register that are in a release which a trusted key has signed, or that the operator
+    /// approves.
+    pub known_builds: bool,
 }
 
 /// What the registry needs.
@@ -61,9 +66,10 @@ pub struct Registry {
     pub(crate) wake: Notify,
     /// Rung when names were published.
     pub(crate) published: Notify,
-    pub(crate) public: PublicBase,
-    /// Knows the key logs of nodes.
-    identities: Arc<dyn Identities>,
+    /// Time, the public URL, and who knows the key logs of nodes.
+    pub(crate) site: Site,
+    /// Whether only builds that are verified or approved may register.
+    pub(crate) known_builds: bool,
 }
 
 impl Registry {
@@ -86,7 +92,7 @@ impl Registry {
         };
         let registry = Self {
             context: Context {
-                env: site.env,
+                env: site.env.clone(),
                 sealer,
                 writer,
                 keyring,
@@ -100,8 +106,8 @@ impl Registry {
             publisher,
             wake: Notify::new(),
             published: Notify::new(),
-            public: site.public,
-            identities: site.identities,
+            site,
+            known_builds: config.known_builds,
         };
         registry.ready_check().await?;
         Ok(Arc::new(registry))
@@ -193,6 +199,16 @@ impl Registry {
     /// When the database does not answer.
     pub async fn names_republish(&self) -> Result<usize, Problem> {
         let names = self.all_names(publication::all_unpublish).await?;
+        self.wake.notify_one();
+        Ok(names)
+    }
+
+    /// Tries names that are not published at once; returns how many.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn names_retry(&self) -> Result<usize, Problem> {
+        let names = self.all_names(console::unpublished_expedite).await?;
         self.wake.notify_one();
         Ok(names)
     }
@@ -296,11 +312,17 @@ impl Registry {
             .await?;
         register::replay_refuse(last_ms, application.said.timestamp)?;
         count(&self.attestations, application.key.to_bytes(), now)?;
-        let caller = self.identities.caller_keys(&application.did).await;
+        let caller = self.site.identities.caller_keys(&application.did).await;
         application.key_check(&caller.map_err(RegistryError::KeyLog)?.keys)?;
-        let fresh = Credentials::generate(&self.context.env);
+        let (fresh, known_builds) = (Credentials::generate(&self.context.env), self.known_builds);
         let registered = self
-            .write(move |conn, context| register::node_register(conn, context, &application, &fresh))
+            .write(move |conn, context| {
+                let said = &application.said;
+                if known_builds {
+                    releases::build_require(conn, context, &said.build_hash, &said.version)?;
+                }
+                register::node_register(conn, context, &application, &fresh)
+            })
             .await?;
         self.wake.notify_one();
         Ok(registered)
@@ -350,6 +372,19 @@ impl RegistryApi for Registry {
     async fn node_fetch(&self, request: NodeFetch) -> Result<Option<NodeView>, Problem> {
         Ok(self
             .read(move |conn, context| list::node_fetch(conn, context, &request.key))
+            .await?)
+    }
+
+    async fn status_list(&self, request: StatusList) -> Result<Vec<StatusChange>, Problem> {
+        Ok(self
+            .read(move |conn, context| console::status_list(conn, context, &request.key))
+            .await?)
+    }
+
+    async fn console_fetch(&self, _request: ConsoleFetch) -> Result<Console, Problem> {
+        let known_builds = self.known_builds;
+        Ok(self
+            .read(move |conn, context| console::console(conn, context, known_builds))
             .await?)
     }
 }

@@ -32,6 +32,7 @@ mod rail;
 mod receipt;
 mod reconcile;
 mod refund;
+mod registry;
 mod session;
 mod share;
 mod spend;
@@ -131,6 +132,9 @@ enum Command {
     /// Prepare a node, register it with a registry, see how it stands there.
     #[command(subcommand)]
     Node(node::NodeCommand),
+    /// The registry of a node: revocations, builds, release keys, names in DNS; for its operator.
+    #[command(subcommand)]
+    Registry(registry::RegistryCommand),
     /// Sign-in at other applications through the node (OpenID Connect).
     #[command(subcommand)]
     Oidc(oidc::OidcCommand),
@@ -274,6 +278,7 @@ impl Command {
             Self::Rail(command) => command.run(output).await,
             Self::Reconcile(args) => args.run(output).await,
             Self::Node(command) => command.run(output).await,
+            Self::Registry(command) => Box::pin(command.run(output)).await,
             Self::Oidc(command) => command.run(output).await,
             Self::Session(command) => command.run(output).await,
             Self::Grant(command) => command.run(output).await,

@@ -29,7 +29,8 @@ for (const form of document.querySelectorAll('form.act')) {
   }
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    const body = JSON.parse(form.dataset['body'] ?? '{}');
+    const written = [...new FormData(form)].map(([name, value]) => [name, String(value).trim()]);
+    const body = { ...JSON.parse(form.dataset['body'] ?? '{}'), ...Object.fromEntries(written.filter(([, value]) => value !== '')) };
     void formRun(form, part(form, '.status', HTMLElement), 'Signing…', () => send(form.dataset['path'] ?? '', body));
   });
 }

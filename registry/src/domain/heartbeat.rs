@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::application::{build_hash_check, text_check};
 use super::locks::liveness_lock;
-use super::publication;
+use super::{publication, releases};
 use crate::RegistryError;
 use crate::context::Context;
 use crate::document::SignedDocument;
-use crate::rows::NodeRow;
+use crate::rows::{BuildRuleRow, NodeRow};
 use crate::schema::{node_liveness, nodes};
 use crate::status::RENEW_WITHIN;
 
@@ -34,6 +34,8 @@ pub(crate) enum Action {
     Renew { expires_in_seconds: i64 },
     /// Register again; what runs is not what was attested.
     Reattest { reason: String },
+    /// Run something else.
+    Upgrade { target_version: String, reason: String },
 }
 
 /// What a node learns from its heartbeat.
@@ -163,14 +165,15 @@ pub(crate) fn node_heartbeat(conn: &mut Conn, context: &Context, beat: &Beat) ->
             )?)
         }
     };
+    let rule = releases::rule_find(conn, context, &said.build_hash)?;
     Ok(Acknowledged {
         addresses,
         next_heartbeat_at: now.plus(pause),
-        actions: actions(&node, said, now),
+        actions: actions(&node, said, rule.as_ref(), now),
     })
 }
 
-fn actions(node: &NodeRow, said: &Heartbeat, now: Timestamp) -> Vec<Action> {
+fn actions(node: &NodeRow, said: &Heartbeat, rule: Option<&BuildRuleRow>, now: Timestamp) -> Vec<Action> {
     let mut actions = Vec::new();
     let left = node.expires_at.since(now);
     if left < RENEW_WITHIN {
@@ -181,6 +184,12 @@ fn actions(node: &NodeRow, said: &Heartbeat, now: Timestamp) -> Vec<Action> {
     if said.build_hash != node.build_hash || said.version != node.version {
         let reason = "The running build is not the one that was attested; register again.".to_owned();
         actions.push(Action::Reattest { reason });
+    }
+    if let Some(rule) = rule.filter(|rule| rule.is_deprecated()) {
+        actions.push(Action::Upgrade {
+            target_version: rule.target_version.clone().unwrap_or_else(|| "newer".to_owned()),
+            reason: rule.reason.clone(),
+        });
     }
     actions
 }

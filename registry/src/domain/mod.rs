@@ -2,12 +2,16 @@
 
 pub(crate) mod application;
 pub(crate) mod builds;
+pub(crate) mod console;
 pub(crate) mod credentials;
 pub(crate) mod directory;
 pub(crate) mod heartbeat;
 pub(crate) mod list;
 mod locks;
 pub(crate) mod naming;
+pub(crate) mod order;
 pub(crate) mod publication;
 pub(crate) mod register;
+pub(crate) mod releases;
+pub(crate) mod revocation;
 pub(crate) mod sweep;

@@ -1,11 +1,13 @@
 //! The rows of the tables, and what they mean.
 
+mod build;
 mod directory;
 mod dns;
 mod liveness;
 mod name;
 mod node;
 
+pub(crate) use build::{BuildRuleRow, ReleaseBuildRow, ReleaseKeyRow, ReleaseRow};
 pub(crate) use directory::{BucketRow, EntryRow, HeadRow};
 pub(crate) use dns::DnsNameRow;
 pub(crate) use liveness::{LivenessRow, StatusChangeRow};

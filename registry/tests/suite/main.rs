@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod audits;
+mod builds;
 mod clients;
 mod credentials;
 mod directory;
@@ -11,6 +12,7 @@ mod dns_sweeps;
 mod heartbeats;
 mod keys;
 mod names;
+mod operator;
 mod registrations;
 mod remote;
 mod signed_directory;

@@ -43,7 +43,6 @@ impl AddressProbe for Probe {
 pub(crate) struct Subject {
     pub(crate) agent: Agent,
     pub(crate) state: AgentState,
-    pub(crate) identity: NodeIdentity,
     pub(crate) probe: Arc<Probe>,
 }
 
@@ -66,7 +65,7 @@ impl Subject {
         let probe = Arc::new(Probe::default());
         let agent = Agent {
             state: AgentState::new(&data),
-            link: RegistryLink::new(http(), identity.clone(), env.clone(), facts, Vec::new(), accounts),
+            link: RegistryLink::new(http(), identity, env.clone(), facts, Vec::new(), accounts),
             source: AddressSource::Interface,
             probe: probe.clone(),
             heartbeat: Span::hours(1),
@@ -74,7 +73,6 @@ impl Subject {
         Self {
             agent,
             state: AgentState::new(&data),
-            identity,
             probe,
         }
     }

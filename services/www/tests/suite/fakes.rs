@@ -16,7 +16,10 @@ use imajin_pay_api::{
 };
 use imajin_profile_api::{ProfileApi, ProfileDeleted, ProfileFetch, ProfilePage, ProfileSearch, ProfileView};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
-use imajin_registry_api::{NodeFetch, NodeList, NodePage, NodeView, Registration, Registrations, RegistryApi};
+use imajin_registry_api::{
+    Console, ConsoleFetch, NodeFetch, NodeList, NodePage, NodeStatus, NodeView, Registration, Registrations,
+    RegistryApi, StatusChange, StatusList,
+};
 use imajin_web::{CallerKeys, Custody, SessionView, SignerAsked, SignerKeys, Tier};
 
 use crate::samples::*;
@@ -330,6 +333,15 @@ impl RegistryApi for Fakes {
         let node = node_sample();
         let keys = [node.node_id.to_string(), node.hostname.clone(), node.subdomain.clone()];
         Ok(Some(node).filter(|_node| keys.contains(&request.key)))
+    }
+
+    async fn status_list(&self, _: StatusList) -> Result<Vec<StatusChange>, Problem> {
+        let (status, since) = (NodeStatus::Active, now());
+        Ok(vec![StatusChange { status, since }])
+    }
+
+    async fn console_fetch(&self, _: ConsoleFetch) -> Result<Console, Problem> {
+        Ok(console_sample())
     }
 }
 
