@@ -145,6 +145,9 @@ impl Registry {
         if let Err(problem) = self.unpublished_look().await {
             tracing::warn!(%problem, "names that are not published could not be looked for");
         }
+        if let Err(problem) = self.directory_fill().await {
+            tracing::warn!(%problem, "nodes that the directory does not know could not be looked for");
+        }
         loop {
             if let Err(problem) = self.directory_sign().await {
                 tracing::warn!(%problem, "the directory could not be signed");
@@ -166,8 +169,16 @@ impl Registry {
     /// # Errors
     /// When the database does not answer, or another process has signed in this moment.
     pub async fn directory_sign(&self) -> Result<usize, Problem> {
-        self.directory_step(directory::missing_note).await?;
         self.directory_step(directory::head_sign).await
+    }
+
+    /// Notes nodes that the directory does not know, because they registered before there was one; returns how many.
+    /// It looks at every node: the background task calls it when it starts.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn directory_fill(&self) -> Result<usize, Problem> {
+        self.directory_step(directory::missing_note).await
     }
 
     async fn directory_step(
@@ -337,11 +348,10 @@ impl Registry {
             .read(move |conn, context| heartbeat::beat_check(conn, context, &checked))
             .await?;
         count(&self.heartbeats, key.to_bytes(), now)?;
-        let tells_addresses = beat.tells_addresses();
         let taken = self
             .write(move |conn, context| heartbeat::node_heartbeat(conn, context, &beat))
             .await?;
-        if tells_addresses {
+        if taken.is_moved {
             self.wake.notify_one();
         }
         Ok(taken)

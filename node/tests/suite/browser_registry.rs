@@ -14,7 +14,16 @@ fn nodes_register(home: &Home, url: &str, names: &[&str]) -> Vec<String> {
         let data = text(&data);
         let did = imajin(&["node", "init", "--data", data]).expect_success()["did"].clone();
         let registry = format!("{url}/registry");
-        let args = ["node", "register", "--data", data, "--registry", &registry, "--name", name];
+        let args = [
+            "node",
+            "register",
+            "--data",
+            data,
+            "--registry",
+            &registry,
+            "--name",
+            name,
+        ];
         imajin(&args).expect_success();
         did.as_str().unwrap().to_owned()
     };
@@ -65,7 +74,10 @@ async fn browser_the_directory_is_read_and_the_operator_takes_a_node_off_and_bac
     browser.click_away("#revoke button").await.unwrap();
     browser.wait_for("#revoked form.act").await.unwrap();
     let revoked = browser.text("#revoked").await.unwrap();
-    assert!(revoked.contains("linden") && revoked.contains("it was sold"), "{revoked}");
+    assert!(
+        revoked.contains("linden") && revoked.contains("it was sold"),
+        "{revoked}"
+    );
     browser.screenshot("registry-5-revoked").await.unwrap();
     browser.click_away("#revoked form.act button").await.unwrap();
     browser.wait_for_text("Nodes that were taken off").await.unwrap();

@@ -21,7 +21,16 @@ async fn the_operator_looks_after_the_registry(backend: Backend) {
     let did = did.as_str().unwrap();
     let registry = format!("{url}/registry");
     let register = || {
-        let args = ["node", "register", "--data", data, "--registry", &registry, "--name", "alice"];
+        let args = [
+            "node",
+            "register",
+            "--data",
+            data,
+            "--registry",
+            &registry,
+            "--name",
+            "alice",
+        ];
         imajin(&args)
     };
     assert_eq!(register().expect_success()["status"], "pending");
@@ -36,7 +45,16 @@ async fn the_operator_looks_after_the_registry(backend: Backend) {
 
     // The makers release the program that this test runs.
     let program = format!("here={}", env!("CARGO_BIN_EXE_imajin"));
-    let sign = ["registry", "release", "sign", "--version", env!("CARGO_PKG_VERSION"), "--key", text(&makers), &program];
+    let sign = [
+        "registry",
+        "release",
+        "sign",
+        "--version",
+        env!("CARGO_PKG_VERSION"),
+        "--key",
+        text(&makers),
+        &program,
+    ];
     let release = imajin(&sign).expect_success();
     let file = home.path("release.json");
     std::fs::write(&file, release.to_string()).unwrap();
@@ -44,7 +62,11 @@ async fn the_operator_looks_after_the_registry(backend: Backend) {
     assert!(imajin(&add).refusal().to_string().contains("release key"));
     let multikey = imajin(&["key", "show", text(&makers)]).expect_success()["publicKeyMultibase"].clone();
     let multikey = multikey.as_str().unwrap();
-    run(&["registry", "release-key", "add", multikey, "--name", "makers"], &operator).expect_success();
+    run(
+        &["registry", "release-key", "add", multikey, "--name", "makers"],
+        &operator,
+    )
+    .expect_success();
     imajin(&add).expect_success();
     assert_eq!(register().expect_success()["status"], "verified");
     let hash = release["payload"]["builds"][0]["buildHash"].as_str().unwrap();
@@ -53,7 +75,10 @@ async fn the_operator_looks_after_the_registry(backend: Backend) {
     run(&retire, &operator).expect_success();
     let console: Value = run(&["registry", "status"], &operator).expect_success();
     let build = &console["builds"][0];
-    assert_eq!((&build["status"], &build["standing"]), (&json!("reported"), &json!("deprecated")));
+    assert_eq!(
+        (&build["status"], &build["standing"]),
+        (&json!("reported"), &json!("deprecated"))
+    );
     run(&["registry", "build", "approve", hash, "--reason", "ours"], &operator).expect_success();
     for command in ["sweep", "republish", "retry"] {
         let done = run(&["registry", "names", command], &operator).expect_success();

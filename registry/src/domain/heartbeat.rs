@@ -45,6 +45,8 @@ pub(crate) struct Acknowledged {
     pub(crate) actions: Vec<Action>,
     /// The addresses that stand in DNS, or will in a moment, for a node that tells its own.
     pub(crate) addresses: Option<Vec<IpAddr>>,
+    /// Whether those are others than before.
+    pub(crate) is_moved: bool,
 }
 
 /// A well-formed heartbeat; nothing is proven yet.
@@ -83,11 +85,6 @@ impl Beat {
             did: said.node_id.canonical(),
             document,
         })
-    }
-
-    /// Whether it says where the node is reached.
-    pub(crate) fn tells_addresses(&self) -> bool {
-        self.document.value.addresses.is_some()
     }
 
     fn replay_refuse(&self, last_ms: Option<i64>) -> Result<(), RegistryError> {
@@ -148,26 +145,22 @@ pub(crate) fn node_heartbeat(conn: &mut Conn, context: &Context, beat: &Beat) ->
     } else {
         NEXT_HEARTBEAT
     };
-    let addresses = match &said.addresses {
-        None => None,
+    let (addresses, is_moved) = match &said.addresses {
+        None => (None, false),
         Some(told) => {
             let publishable = told
                 .iter()
                 .copied()
                 .filter(|address| context.dns.is_publishable(*address));
             let wanted: Vec<IpAddr> = publishable.collect();
-            Some(publication::addresses_set(
-                conn,
-                context,
-                &node.node_did,
-                &node.hostname,
-                &wanted,
-            )?)
+            let moved = publication::addresses_set(conn, context, &node.node_did, &node.hostname, &wanted)?;
+            (Some(moved.addresses), moved.is_moved)
         }
     };
     let rule = releases::rule_find(conn, context, &said.build_hash)?;
     Ok(Acknowledged {
         addresses,
+        is_moved,
         next_heartbeat_at: now.plus(pause),
         actions: actions(&node, said, rule.as_ref(), now),
     })

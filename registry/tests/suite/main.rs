@@ -13,6 +13,7 @@ mod heartbeats;
 mod keys;
 mod names;
 mod operator;
+mod plans;
 mod registrations;
 mod remote;
 mod signed_directory;

@@ -1,3 +1,4 @@
+DROP INDEX nodes_expiry;
 DROP TABLE release_builds;
 DROP TABLE releases;
 DROP TABLE release_keys;
