@@ -54,7 +54,8 @@ struct Line {
     text: String,
 }
 
-/// How Postgres would run a statement on a table that is too large to be read whole, whatever its parameters are.
+/// How Postgres would run a statement on a table that is too large to be read or sorted whole, whatever its parameters
+/// are.
 ///
 /// # Errors
 /// Diesel's; on SQLite there is no such plan.
@@ -72,7 +73,7 @@ pub fn plan_of(conn: &mut Conn, statement: &str) -> QueryResult<String> {
         format!("({nulls})")
     };
     conn.transaction(|conn| {
-        for setting in ["plan_cache_mode = force_generic_plan", "enable_seqscan = off"] {
+        for setting in ["plan_cache_mode = force_generic_plan", "enable_seqscan = off", "enable_sort = off"] {
             diesel::sql_query(format!("SET LOCAL {setting}")).execute(conn)?;
         }
         diesel::sql_query(format!("PREPARE probe AS {statement}")).execute(conn)?;

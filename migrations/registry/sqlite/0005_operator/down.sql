@@ -1,4 +1,3 @@
-DROP INDEX nodes_expiry;
 DROP TABLE release_builds;
 DROP TABLE releases;
 DROP TABLE release_keys;

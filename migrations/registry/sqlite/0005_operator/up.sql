@@ -39,6 +39,3 @@ CREATE TABLE release_builds (
     row_seal BLOB NOT NULL,
     PRIMARY KEY (build_hash, digest)
 );
-
--- The sweeper looks for registrations that ran out.
-CREATE INDEX nodes_expiry ON nodes (expires_at);
