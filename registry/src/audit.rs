@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::SERVICE;
 use crate::audit_directory::directory_audit;
+use crate::audit_mirrors::{mirrors_audit, seals_audit};
 use crate::audit_operator::{orders_audit, revocation_fits};
 use crate::document::SignedDocument;
 use crate::domain::register::{NODE_REGISTER, NODE_REKEY, NODE_RENAME, NODE_RENEW, list_text};
@@ -42,6 +43,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Result<Vec<F
     EntryRow::audit(conn, &sealer, &mut findings)?;
     BucketRow::audit(conn, &sealer, &mut findings)?;
     HeadRow::audit(conn, &sealer, &mut findings)?;
+    seals_audit(conn, &sealer, &mut findings)?;
     BuildRuleRow::audit(conn, &sealer, &mut findings)?;
     ReleaseKeyRow::audit(conn, &sealer, &mut findings)?;
     ReleaseRow::audit(conn, &sealer, &mut findings)?;
@@ -54,6 +56,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Result<Vec<F
         nodes_audit(conn, keys, &mut findings)?;
         publications_audit(conn, &mut findings)?;
         directory_audit(conn, keyring, &mut findings)?;
+        mirrors_audit(conn, &mut findings)?;
         orders_audit(conn, &mut findings)?;
     }
     Ok(findings)

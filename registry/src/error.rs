@@ -113,6 +113,9 @@ pub enum RegistryError {
     /// It is stored, and not yet in DNS.
     #[error("It is stored, and will be in DNS as soon as the DNS provider answers.")]
     Unpublished,
+    /// What a source shows as a registry's directory is not what that registry has signed.
+    #[error("{0}.")]
+    Untrue(DirectoryError),
     /// A fault of ours; the text goes to the log only.
     #[error("{0}")]
     Fault(String),
@@ -152,17 +155,16 @@ impl RegistryError {
             Self::Unsigned | Self::Credentials => Code::Unauthenticated,
             Self::Unpublished => Code::Unavailable,
             Self::Proof(error) => error.code(),
-            Self::KeyReplaced => Code::BadSignature,
+            Self::KeyReplaced | Self::Untrue(_) => Code::BadSignature,
             Self::KeyLog(problem) => problem.code,
             Self::Replayed { .. } => Code::Replayed,
-            Self::Taken { .. } | Self::LooksTaken { .. } | Self::InGrace { .. } => Code::Conflict,
+            Self::Taken { .. } | Self::LooksTaken { .. } | Self::InGrace { .. } | Self::NotRevoked => Code::Conflict,
             Self::Unknown => Code::NotFound,
             Self::Expired(_)
             | Self::Revoked { .. }
             | Self::BuildRefused { .. }
             | Self::NoReleaseKey
             | Self::NotOperator => Code::Forbidden,
-            Self::NotRevoked => Code::Conflict,
             Self::Limited { .. } | Self::TooManyNames { .. } => Code::RateLimited,
             Self::Fault(_) => Code::Internal,
         }
@@ -196,6 +198,7 @@ impl RegistryError {
             Self::Credentials => {
                 "Use those that the registry gave out with the name, or let the node ask for new ones."
             }
+            Self::Untrue(_) => "Ask another source, or the registry itself.",
             Self::Store(_) | Self::Fault(_) | Self::Unpublished => "Try again in a moment.",
         }
     }

@@ -16,7 +16,7 @@ use imajin_profile::Profile;
 use imajin_profile_api::{ConnectionsClient, ProfileClient};
 use imajin_publisher::Publisher;
 use imajin_publisher_api::{KeeperClient, PublisherClient};
-use imajin_registry::Registry;
+use imajin_registry::{Mirrors, Registry};
 use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
 use imajin_web::{Readiness, RpcClient, RpcConfig, ServiceRoutes, Site};
@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::profiles::ProfilesSwitch;
-use super::resolvers::{KeyLogSwitch, foreign_resolver, reach, witnesses};
+use super::resolvers::{CopiesSwitch, KeyLogSwitch, foreign_resolver, reach, witnesses};
 use super::sellers::SellerSwitch;
 use super::{Databases, PublicAddress, StartError};
 use crate::acme::certificate_source;
@@ -45,6 +45,7 @@ pub(crate) struct Services {
     pub(super) profile: Option<Arc<Profile>>,
     pub(super) publisher: Option<Arc<Publisher>>,
     pub(super) registry: Option<Arc<Registry>>,
+    mirrors: Option<Mirrors>,
     pub(super) www: Option<Arc<Www>>,
     sellers: Arc<SellerSwitch>,
 }
@@ -93,7 +94,8 @@ impl Services {
     ) -> Result<Self, StartError> {
         let remotes = Remotes { config, keyring, env };
         let profiles = Arc::new(ProfilesSwitch::default());
-        let (auth, auth_client) = start_auth(&remotes, databases, public, &profiles, agent).await?;
+        let copies = Arc::new(CopiesSwitch::default());
+        let (auth, auth_client) = start_auth(&remotes, databases, public, (&profiles, &copies), agent).await?;
         let site = Site {
             env: env.clone(),
             public: public.base(),
@@ -116,6 +118,8 @@ impl Services {
             .start_profile(others, publisher_client.clone(), (&trust, &profiles))
             .await?;
         let (registry, registry_client) = common.start_registry().await?;
+        copies.plug(registry.as_ref(), registry_client.as_ref());
+        let mirrors = registry.as_ref().map(|registry| common.mirrors(registry)).transpose()?;
         let www = if config.services.contains(&ServiceName::Www) {
             let deps = WwwDeps {
                 site: site.clone(),
@@ -144,6 +148,7 @@ impl Services {
             profile,
             publisher,
             registry,
+            mirrors,
             www,
             sellers,
         })
@@ -171,6 +176,9 @@ impl Services {
         }
         if let Some(registry) = &self.registry {
             registry.background(tasks, stop);
+        }
+        if let Some(mirrors) = &self.mirrors {
+            mirrors.background(tasks, stop);
         }
     }
 
@@ -268,7 +276,7 @@ async fn start_auth(
     remotes: &Remotes<'_>,
     databases: &Databases,
     public: &PublicAddress,
-    profiles: &Arc<ProfilesSwitch>,
+    (profiles, copies): (&Arc<ProfilesSwitch>, &Arc<CopiesSwitch>),
     agent: &AgentState,
 ) -> Result<(Option<Arc<Auth>>, AuthClient), StartError> {
     let Some(db) = databases.get(ServiceName::Auth) else {
@@ -276,7 +284,7 @@ async fn start_auth(
     };
     let config = remotes.config;
     let key_logs = Arc::new(KeyLogSwitch::default());
-    let resolver = foreign_resolver(config, remotes.env, &key_logs).map_err(failed(ServiceName::Auth))?;
+    let resolver = foreign_resolver(config, remotes.env, &key_logs, copies).map_err(failed(ServiceName::Auth))?;
     let deps = AuthDeps {
         env: remotes.env.clone(),
         public: public.base(),

@@ -8,6 +8,10 @@
 //!     assert!(!plan.contains("Seq Scan on nodes"), "{statement}\n{plan}");
 //! }
 //! ```
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a plan is asked for in SQL, about statements that were built elsewhere"
+)]
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -25,10 +29,10 @@ static STATEMENTS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// # Errors
 /// Diesel's.
 pub fn record() -> QueryResult<()> {
-    set_default_instrumentation(|| Some(Box::new(note)))
+    set_default_instrumentation(|| Some(Box::new(|event: InstrumentationEvent<'_>| note(&event))))
 }
 
-fn note(event: InstrumentationEvent<'_>) {
+fn note(event: &InstrumentationEvent<'_>) {
     if let InstrumentationEvent::StartQuery { query, .. } = event {
         let text = query.to_string();
         let statement = text.split(" -- binds").next().unwrap_or_default().trim();
@@ -48,6 +52,9 @@ pub fn recorded() -> Vec<String> {
     std::mem::take(&mut *statements).into_iter().filter(looks).collect()
 }
 
+/// Parameters that a statement has at most.
+const PARAMETERS_MAX: usize = 64;
+
 #[derive(QueryableByName)]
 struct Line {
     #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
@@ -63,7 +70,7 @@ pub fn plan_of(conn: &mut Conn, statement: &str) -> QueryResult<String> {
     let Conn::Postgres(conn) = conn else {
         return Err(diesel::result::Error::NotFound);
     };
-    let parameters = (1..)
+    let parameters = (1..=PARAMETERS_MAX)
         .take_while(|number| statement.contains(&format!("${number}")))
         .count();
     let nulls = vec!["NULL"; parameters].join(", ");
@@ -73,7 +80,11 @@ pub fn plan_of(conn: &mut Conn, statement: &str) -> QueryResult<String> {
         format!("({nulls})")
     };
     conn.transaction(|conn| {
-        for setting in ["plan_cache_mode = force_generic_plan", "enable_seqscan = off", "enable_sort = off"] {
+        for setting in [
+            "plan_cache_mode = force_generic_plan",
+            "enable_seqscan = off",
+            "enable_sort = off",
+        ] {
             diesel::sql_query(format!("SET LOCAL {setting}")).execute(conn)?;
         }
         diesel::sql_query(format!("PREPARE probe AS {statement}")).execute(conn)?;

@@ -3,6 +3,8 @@
 mod attestation;
 mod console;
 pub mod directory;
+mod directory_source;
+mod mirror;
 mod registration;
 
 use imajin_did::Did;
@@ -19,6 +21,8 @@ pub use console::{
     BuildStanding, BuildView, Console, ConsoleFetch, HeldSweep, RELEASE_KIND, ReleaseBody, ReleaseBuild,
     ReleaseKeyView, SignedRelease, StatusList, UnpublishedName,
 };
+pub use directory_source::{DirectorySource, SourceError};
+pub use mirror::{Lie, MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode};
 pub use registration::{Registration, Registrations, UpgradeNotice};
 
 service_api! {
@@ -35,6 +39,14 @@ service_api! {
 
         /// What the registry's operator has to see.
         async fn console_fetch(ConsoleFetch) -> Console;
+        /// The directories of other registries of which this node keeps a copy.
+        async fn mirror_list(MirrorList) -> Vec<MirrorView>;
+
+        /// A page of the kept copy of a registry's directory; none when no copy is kept.
+        async fn mirror_page(MirrorPageAsk) -> Option<directory::DirectoryPage>;
+
+        /// What the kept copies say of a node, the one that was looked at last first.
+        async fn mirror_lookup(MirrorLookup) -> Vec<MirroredNode>;
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod directory;
 pub(crate) mod heartbeat;
 pub(crate) mod list;
 mod locks;
+pub(crate) mod mirror;
 pub(crate) mod naming;
 pub(crate) mod order;
 pub(crate) mod publication;

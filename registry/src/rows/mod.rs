@@ -4,6 +4,7 @@ mod build;
 mod directory;
 mod dns;
 mod liveness;
+mod mirror;
 mod name;
 mod node;
 
@@ -11,5 +12,6 @@ pub(crate) use build::{BuildRuleRow, ReleaseBuildRow, ReleaseKeyRow, ReleaseRow}
 pub(crate) use directory::{BucketRow, EntryRow, HeadRow};
 pub(crate) use dns::DnsNameRow;
 pub(crate) use liveness::{LivenessRow, StatusChangeRow};
+pub(crate) use mirror::{MirrorEntryRow, MirrorHeadRow, MirrorLieRow, MirrorRow};
 pub(crate) use name::NameRow;
 pub(crate) use node::NodeRow;

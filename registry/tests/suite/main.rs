@@ -11,6 +11,7 @@ mod dns_failures;
 mod dns_sweeps;
 mod heartbeats;
 mod keys;
+mod mirrors;
 mod names;
 mod operator;
 mod plans;

@@ -30,7 +30,9 @@ fn operator_key() -> SecretKey {
 
 /// What key logs say; of a DID without one, the key that it is.
 #[derive(Clone, Default)]
-pub(crate) struct KeyLogs(Arc<Mutex<BTreeMap<Did, Result<Vec<PublicKey>, Problem>>>>);
+pub(crate) struct KeyLogs(Arc<Mutex<Known>>);
+
+type Known = BTreeMap<Did, Result<Vec<PublicKey>, Problem>>;
 
 #[async_trait]
 impl Identities for KeyLogs {
@@ -137,10 +139,15 @@ impl World {
     }
 
     pub(crate) async fn with_dns(backend: Backend, dns: Option<DnsSettings>) -> Self {
+        Self::with_seed(backend, dns, 7).await
+    }
+
+    /// Another seed gives another node, with other keys.
+    pub(crate) async fn with_seed(backend: Backend, dns: Option<DnsSettings>, seed: u64) -> Self {
         let database = TestDatabase::new(backend);
         let db = open(&database);
         let clock = ManualClock::at(START);
-        let env = Env::fixed(clock.clone(), 7);
+        let env = Env::fixed(clock.clone(), seed);
         let keyring = Keyring::generate(&env);
         let key_logs = KeyLogs::default();
         let registry = registry_with(&db, &env, &keyring, dns, &key_logs, false).await;
