@@ -66,9 +66,7 @@ impl Nodes {
             source_commit: "unknown".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             // Letters and digits that are taken for no others.
-            hostname: format!("node-{number:06x}-{}", if number % 2 == 0 { "ash" } else { "elm" })
-                .replace('0', "g")
-                .replace('1', "h"),
+            hostname: format!("node-{number:06x}").replace('0', "g").replace('1', "h"),
             services: vec!["auth".to_owned(), "pay".to_owned()],
             capabilities: Vec::new(),
             timestamp: self.env.now().as_millis(),
