@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use imajin_imagxp::{AgentId, AgentManifest, Claim, ClaimExpectation, ClaimHeaders};
+use imajin_imagxp::{AgentId, AgentManifest, Claim, ClaimExpectation, ClaimHeaders, Names};
 use serde_json::Value;
 
 const NAMES: [&str; 3] = ["x-imagxp-payload", "x-imagxp-signature", "x-imagxp-public-key"];
@@ -36,7 +36,7 @@ fn known() -> Option<&'static Known> {
         let signed = signed.filter(|vector| !text(vector, "name").starts_with("tampered"));
         let signed = signed.filter_map(|vector| {
             let payload = STANDARD.decode(text(vector, "payload")).ok()?;
-            Claim::parse(&payload).ok()?.canonical_bytes().ok()
+            Claim::parse(&payload, Names::Public).ok()?.canonical_bytes().ok()
         });
         Some(Known {
             manifest: AgentManifest::parse(&agent, manifest.as_bytes()).ok()?,
@@ -72,9 +72,11 @@ pub(crate) fn run(data: &[u8]) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
-    let Ok(read) = ClaimHeaders::read(&headers) else { return };
+    let Ok(read) = ClaimHeaders::read(&headers, Names::Public) else {
+        return;
+    };
     let canonical = read.claim.canonical_bytes();
-    let again = canonical.clone().and_then(|bytes| Claim::parse(&bytes));
+    let again = canonical.clone().and_then(|bytes| Claim::parse(&bytes, Names::Public));
     assert_eq!(
         again.and_then(|claim| claim.canonical_bytes()),
         canonical,

@@ -14,6 +14,10 @@ mod containers;
 mod did;
 mod document;
 mod imagxp_claim;
+mod imagxp_payment;
+mod imagxp_policy;
+mod imagxp_robots;
+mod imagxp_visa;
 mod jwt;
 mod key_log;
 mod manifest;
@@ -21,6 +25,7 @@ mod mjn;
 mod passages;
 mod signature_headers;
 mod signed_message;
+mod web_bot_auth;
 mod work;
 
 use imajin_kernel::Timestamp;
@@ -37,7 +42,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 23] = [
+pub const TARGETS: [Target; 28] = [
     Target {
         name: "consent",
         run: consent::run,
@@ -57,6 +62,26 @@ pub const TARGETS: [Target; 23] = [
         name: "imagxp_claim",
         run: imagxp_claim::run,
         seeds: imagxp_claim::seeds,
+    },
+    Target {
+        name: "imagxp_payment",
+        run: imagxp_payment::run,
+        seeds: imagxp_payment::seeds,
+    },
+    Target {
+        name: "imagxp_policy",
+        run: imagxp_policy::run,
+        seeds: imagxp_policy::seeds,
+    },
+    Target {
+        name: "imagxp_robots",
+        run: imagxp_robots::run,
+        seeds: imagxp_robots::seeds,
+    },
+    Target {
+        name: "imagxp_visa",
+        run: imagxp_visa::run,
+        seeds: imagxp_visa::seeds,
     },
     Target {
         name: "jwt",
@@ -92,6 +117,11 @@ pub const TARGETS: [Target; 23] = [
         name: "signed_message",
         run: signed_message::run,
         seeds: signed_message::seeds,
+    },
+    Target {
+        name: "web_bot_auth",
+        run: web_bot_auth::run,
+        seeds: web_bot_auth::seeds,
     },
     Target {
         name: "work_flac",

@@ -111,6 +111,7 @@ macro_rules! smoke {
 }
 
 smoke!(
-    consent did document imagxp_claim jwt key_log manifest mjn passages signature_headers signed_message
+    consent did document imagxp_claim imagxp_payment imagxp_policy imagxp_robots imagxp_visa jwt key_log manifest mjn
+    passages signature_headers signed_message web_bot_auth
     work_flac work_html work_jpeg work_mp3 work_mp4 work_ogg work_pdf work_png work_svg work_text work_webp work_zip
 );

@@ -17,6 +17,16 @@ const RESERVED: [&str; 10] = [
     "onion",
 ];
 
+/// Which names of agents are believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Names {
+    /// Public domains only.
+    #[default]
+    Public,
+    /// Those of this machine as well, with a port if need be: for development.
+    Development,
+}
+
 /// The domain of an agent, in lower case: whoever holds it publishes the agent's keys there.
 ///
 /// Never an address, never a name of a private network: the manifest is fetched from it.
@@ -29,9 +39,32 @@ impl AgentId {
         &self.0
     }
 
+    /// Reads a name as far as it is believed.
+    ///
+    /// # Errors
+    /// [`ClaimError::AgentName`].
+    pub fn parse(text: &str, names: Names) -> Result<Self, ClaimError> {
+        let local = || Self(text.to_ascii_lowercase());
+        match text.parse() {
+            Err(_) if names == Names::Development && local().is_of_this_machine() => Ok(local()),
+            public => public,
+        }
+    }
+
+    /// The origin of the agent: over TLS, except on this machine.
+    pub fn origin(&self) -> String {
+        let scheme = if self.is_of_this_machine() { "http" } else { "https" };
+        format!("{scheme}://{}", self.0)
+    }
+
     /// Where the agent's manifest is.
     pub fn manifest_url(&self) -> String {
-        format!("https://{}/.well-known/imagxp-agent.json", self.0)
+        format!("{}/.well-known/imagxp-agent.json", self.origin())
+    }
+
+    fn is_of_this_machine(&self) -> bool {
+        let (host, port) = self.0.split_once(':').unwrap_or((&self.0, "80"));
+        matches!(host, "localhost" | "127.0.0.1") && port.parse::<u16>().is_ok()
     }
 }
 

@@ -4,7 +4,7 @@ use imajin_proof::jcs;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{AgentId, ClaimError};
+use crate::{AgentId, ClaimError, Names};
 
 const NONCE_LENGTH_MAX: usize = 128;
 const RESOURCE_LENGTH_MAX: usize = 4 * 1024;
@@ -26,6 +26,26 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::CrawlTraining,
+        Self::RagRetrieval,
+        Self::Summary,
+        Self::Quotation,
+        Self::Embedding,
+    ];
+
+    /// The word of the protocol.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CrawlTraining => "CRAWL_TRAINING",
+            Self::RagRetrieval => "RAG_RETRIEVAL",
+            Self::Summary => "SUMMARY",
+            Self::Quotation => "QUOTATION",
+            Self::Embedding => "EMBEDDING",
+        }
+    }
+
     /// Whose term of a manifest it falls under.
     pub const fn action(self) -> Action {
         match self {
@@ -93,21 +113,22 @@ impl Claim {
             "v": "1.1", "ts": moment, "nonce": nonce, "agent_id": agent.as_str(), "resource": resource,
             "purpose": purpose, "context": {"ads_displayed": ads_displayed},
         });
-        Self::from_value(document)
+        // The name was believed when it was read.
+        Self::from_value(document, Names::Development)
     }
 
     /// Reads a claim from its JSON, in whichever order its members are.
     ///
     /// # Errors
     /// [`ClaimError::Malformed`] or [`ClaimError::AgentName`].
-    pub fn parse(json: &[u8]) -> Result<Self, ClaimError> {
+    pub fn parse(json: &[u8], names: Names) -> Result<Self, ClaimError> {
         // Not every JSON has one meaning only: this reader refuses repeated members.
         let document =
             jcs::from_slice(json).map_err(|_error| ClaimError::Malformed("the payload is no JSON object"))?;
-        Self::from_value(document)
+        Self::from_value(document, names)
     }
 
-    fn from_value(document: Value) -> Result<Self, ClaimError> {
+    fn from_value(document: Value, names: Names) -> Result<Self, ClaimError> {
         if !document.is_object() {
             return Err(ClaimError::Malformed("the payload is no JSON object"));
         }
@@ -139,7 +160,7 @@ impl Claim {
             return Err(ClaimError::TooLong("the resource"));
         }
         Ok(Self {
-            agent: wire.agent_id.parse()?,
+            agent: AgentId::parse(&wire.agent_id, names)?,
             made_at,
             nonce,
             resource: wire.resource,

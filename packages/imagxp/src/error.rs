@@ -1,6 +1,6 @@
-use imajin_kernel::Code;
+use crate::Refusal;
 
-/// Why a claim does not count. [`ClaimError::name`] is the word that agents know.
+/// Why a claim does not count. [`ClaimError::refusal`] is the word that agents know.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClaimError {
     /// The request has no claim at all.
@@ -33,25 +33,15 @@ pub enum ClaimError {
 }
 
 impl ClaimError {
-    /// The word of the protocol, as agents and their libraries know it.
-    pub const fn name(&self) -> &'static str {
+    /// Which of the protocol's refusals it is.
+    pub const fn refusal(&self) -> Refusal {
         match self {
-            Self::Missing => "IDENTITY_REQUIRED",
-            Self::Malformed(_) | Self::TooLong(_) => "MALFORMED",
-            Self::NoNonce => "REPLAY_ATTACK",
-            Self::AgentName | Self::ForeignKey => "IDENTITY_FAIL",
-            Self::BadSignature | Self::OtherResource => "CRYPTO_FAIL",
-            Self::OutsideWindow => "TIMESTAMP_INVALID",
-        }
-    }
-
-    /// What this refusal is called inside the node.
-    pub const fn code(&self) -> Code {
-        match self {
-            Self::Missing => Code::Unauthenticated,
-            Self::Malformed(_) | Self::TooLong(_) => Code::InvalidRequest,
-            // The protocol answers 403 where we would answer 401.
-            _ => Code::Forbidden,
+            Self::Missing => Refusal::IdentityRequired,
+            Self::Malformed(_) | Self::TooLong(_) => Refusal::Malformed,
+            Self::NoNonce => Refusal::ReplayAttack,
+            Self::AgentName | Self::ForeignKey => Refusal::IdentityFail,
+            Self::BadSignature | Self::OtherResource => Refusal::CryptoFail,
+            Self::OutsideWindow => Refusal::TimestampInvalid,
         }
     }
 }

@@ -3,7 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName};
 use imajin_did::{P256Key, Signature};
 
-use crate::{AgentKey, Claim, ClaimError, key_from_spki, key_to_spki};
+use crate::{AgentKey, Claim, ClaimError, Names, key_from_spki, key_to_spki};
 
 /// The claim: base64 of its JSON.
 pub const PAYLOAD: HeaderName = HeaderName::from_static("x-imagxp-payload");
@@ -39,7 +39,7 @@ impl ClaimHeaders {
     ///
     /// # Errors
     /// [`ClaimError::Missing`] when there is no claim, [`ClaimError::Malformed`] when there is half of one.
-    pub fn read(headers: &HeaderMap) -> Result<Self, ClaimError> {
+    pub fn read(headers: &HeaderMap, names: Names) -> Result<Self, ClaimError> {
         let payload = single(headers, &PAYLOAD, PAYLOAD_LENGTH_MAX)?;
         let signature = single(headers, &SIGNATURE, SIGNATURE_LENGTH_MAX)?;
         let (payload, signature) = match (payload, signature) {
@@ -51,7 +51,7 @@ impl ClaimHeaders {
         let json = json.map_err(|_error| ClaimError::Malformed("the payload is no base64"))?;
         let key = single(headers, &PUBLIC_KEY, KEY_LENGTH_MAX)?;
         Ok(Self {
-            claim: Claim::parse(&json)?,
+            claim: Claim::parse(&json, names)?,
             key: key.map(key_from_spki).transpose()?,
             payload: payload.to_owned(),
             signature: signature_read(signature)?,
@@ -81,7 +81,11 @@ impl ClaimHeaders {
     }
 }
 
-fn single<'a>(headers: &'a HeaderMap, name: &HeaderName, length_max: usize) -> Result<Option<&'a str>, ClaimError> {
+pub(crate) fn single<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+    length_max: usize,
+) -> Result<Option<&'a str>, ClaimError> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else {
         return Ok(None);

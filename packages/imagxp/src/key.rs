@@ -2,7 +2,10 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use imajin_did::P256Key;
+use imajin_did::{KeyKind, P256Key, Signature, Zeroizing};
+use imajin_proof::ProofError;
+use imajin_proof::http_sig::Signer;
+use imajin_proof::jose::Jwk;
 
 use crate::ClaimError;
 
@@ -51,6 +54,29 @@ impl AgentKey {
         Ok(Self { pair, public })
     }
 
+    /// A fresh key. ECDSA keys take the randomness of the cryptographic library.
+    ///
+    /// # Errors
+    /// [`NoAgentKey`] when the library has none.
+    pub fn generate() -> Result<Self, NoAgentKey> {
+        let der = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
+        Self::from_pkcs8(der.or(Err(NoAgentKey))?.as_ref())
+    }
+
+    /// The key in PKCS #8, to be kept secret.
+    ///
+    /// # Errors
+    /// [`NoAgentKey`] when the library cannot write it.
+    pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, NoAgentKey> {
+        let der = self.pair.to_pkcs8v1().or(Err(NoAgentKey))?;
+        Ok(Zeroizing::new(der.as_ref().to_vec()))
+    }
+
+    /// The name of the key in key sets and visas (RFC 7638).
+    pub fn thumbprint(&self) -> String {
+        Jwk::from_key(self.public.clone()).thumbprint()
+    }
+
     /// The public key.
     pub const fn public(&self) -> &P256Key {
         &self.public
@@ -62,5 +88,16 @@ impl AgentKey {
         let signature =
             signature.map_err(|_error| ClaimError::Malformed("the machine has no randomness to sign with"))?;
         Ok(signature.as_ref().to_vec())
+    }
+}
+
+impl Signer for AgentKey {
+    fn kind(&self) -> KeyKind {
+        KeyKind::P256
+    }
+
+    fn sign_bytes(&self, message: &[u8]) -> Result<Signature, ProofError> {
+        let signature = self.sign(message).or(Err(ProofError::Algorithm))?;
+        Signature::from_slice(&signature).ok_or(ProofError::Algorithm)
     }
 }

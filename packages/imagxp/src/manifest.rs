@@ -1,8 +1,9 @@
 use imajin_did::P256Key;
 use imajin_proof::jcs;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
-use crate::{AgentId, ClaimError, key_from_spki};
+use crate::{AgentId, ClaimError, Names, key_from_spki, key_to_spki};
 
 /// The most bytes of an agent's manifest.
 pub const MANIFEST_BYTES_MAX: usize = 64 * 1024;
@@ -40,7 +41,7 @@ impl AgentManifest {
             return Err(ClaimError::TooLong("the agent's manifest"));
         }
         let wire: Wire = jcs::from_slice(json).map_err(|_error| ClaimError::Malformed("the manifest is not valid"))?;
-        if wire.agent_id.parse::<AgentId>()? != *agent {
+        if AgentId::parse(&wire.agent_id, Names::Development)? != *agent {
             return Err(ClaimError::AgentName);
         }
         let texts: Vec<String> = wire.public_key.into_iter().chain(wire.keys).collect();
@@ -53,5 +54,18 @@ impl AgentManifest {
             keys: keys?,
             contact: wire.contact.or(wire.contact_email),
         })
+    }
+
+    /// The manifest as it is published; the first key is the one that the agent signs with.
+    pub fn to_document(&self) -> Value {
+        let keys: Vec<String> = self.keys.iter().map(key_to_spki).collect();
+        let mut document = json!({
+            "agent_id": self.agent.as_str(), "public_key": keys.first(), "keys": keys, "version": "1.1",
+        });
+        if let (Some(contact), Some(members)) = (&self.contact, document.as_object_mut()) {
+            members.insert("contact".to_owned(), json!(contact));
+            members.insert("contact_email".to_owned(), json!(contact));
+        }
+        document
     }
 }

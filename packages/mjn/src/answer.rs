@@ -88,8 +88,9 @@ pub(crate) fn finish(
     identifiers.push(RequestBinding::COVERED.identifier);
     let params = MessageParams {
         label: LABEL,
-        keyid: by.did,
+        keyid: by.did.as_str(),
         created: by.now,
+        expires: None,
         nonce: None,
         tag: Some(LABEL),
     };

@@ -70,8 +70,9 @@ pub fn request_sign(
     }
     let signing = MessageParams {
         label: LABEL,
-        keyid: &params.keyid,
+        keyid: params.keyid.as_str(),
         created: params.created,
+        expires: None,
         nonce: Some(&params.nonce),
         tag: Some(LABEL),
     };

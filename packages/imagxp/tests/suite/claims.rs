@@ -2,7 +2,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use imajin_imagxp::{
-    AgentManifest, Binding, Claim, ClaimError, ClaimExpectation, ClaimHeaders, MANIFEST_BYTES_MAX, Purpose,
+    AgentManifest, Binding, Claim, ClaimError, ClaimExpectation, ClaimHeaders, MANIFEST_BYTES_MAX, Names, Purpose,
     VerifiedClaim, key_from_spki, key_to_spki,
 };
 use imajin_kernel::{Code, Span};
@@ -15,7 +15,7 @@ fn check(
     manifest: &AgentManifest,
     expect: &ClaimExpectation<'_>,
 ) -> Result<VerifiedClaim, ClaimError> {
-    ClaimHeaders::read(headers)?.verify(manifest, expect)
+    ClaimHeaders::read(headers, Names::Public)?.verify(manifest, expect)
 }
 
 #[test]
@@ -126,22 +126,40 @@ fn signatures_in_base64_and_der_are_read_too() {
 
 #[test]
 fn half_a_claim_is_no_claim() {
-    assert_eq!(ClaimHeaders::read(&HeaderMap::new()), Err(ClaimError::Missing));
     assert_eq!(
-        (ClaimError::Missing.name(), ClaimError::Missing.code()),
+        ClaimHeaders::read(&HeaderMap::new(), Names::Public),
+        Err(ClaimError::Missing)
+    );
+    assert_eq!(
+        (
+            ClaimError::Missing.refusal().as_str(),
+            ClaimError::Missing.refusal().code()
+        ),
         ("IDENTITY_REQUIRED", Code::Unauthenticated)
     );
     let headers = ClaimHeaders::sign(&key(), &claim(URL)).unwrap();
     for name in ["x-imagxp-payload", "x-imagxp-signature"] {
         let mut half = headers.clone();
         half.remove(name);
-        assert_eq!(ClaimHeaders::read(&half).unwrap_err().name(), "MALFORMED");
+        assert_eq!(
+            ClaimHeaders::read(&half, Names::Public).unwrap_err().refusal().as_str(),
+            "MALFORMED"
+        );
         let mut twice = headers.clone();
         twice.append(name, headers[name].clone());
-        assert_eq!(ClaimHeaders::read(&twice).unwrap_err().name(), "MALFORMED");
+        assert_eq!(
+            ClaimHeaders::read(&twice, Names::Public)
+                .unwrap_err()
+                .refusal()
+                .as_str(),
+            "MALFORMED"
+        );
         let mut long = headers.clone();
         long.insert(name, "A".repeat(9_000).parse().unwrap());
-        assert_eq!(ClaimHeaders::read(&long), Err(ClaimError::TooLong("a header")));
+        assert_eq!(
+            ClaimHeaders::read(&long, Names::Public),
+            Err(ClaimError::TooLong("a header"))
+        );
     }
 }
 
@@ -151,7 +169,7 @@ fn a_claim_of_the_wrong_form_is_refused() {
         "v": "1.1", "ts": "2026-03-01T00:00:00.250Z", "nonce": "n", "agent_id": "bot.example.org", "resource": "/",
         "purpose": "SUMMARY", "context": {"ads_displayed": false},
     });
-    assert!(Claim::parse(good.to_string().as_bytes()).is_ok());
+    assert!(Claim::parse(good.to_string().as_bytes(), Names::Public).is_ok());
     for (name, value) in [
         ("v", json!("2.0")),
         ("ts", json!("now")),
@@ -165,11 +183,14 @@ fn a_claim_of_the_wrong_form_is_refused() {
     ] {
         let mut bad = good.clone();
         bad[name] = value;
-        assert!(Claim::parse(bad.to_string().as_bytes()).is_err(), "{bad}");
+        assert!(
+            Claim::parse(bad.to_string().as_bytes(), Names::Public).is_err(),
+            "{bad}"
+        );
     }
     let twice = good.to_string().replacen('{', r#"{"purpose":"CRAWL_TRAINING","#, 1);
     assert!(
-        Claim::parse(twice.as_bytes()).is_err(),
+        Claim::parse(twice.as_bytes(), Names::Public).is_err(),
         "two readers could read it differently"
     );
 }
@@ -184,6 +205,8 @@ fn a_manifest_is_its_own_agents_and_bounded() {
     let both = both.unwrap();
     assert_eq!((both.keys.len(), both.contact.as_deref()), (2, Some("a@b.c")));
     assert_eq!(key_from_spki(&one).unwrap(), both.keys[0]);
+    assert_eq!(parse(both.to_document()).unwrap().contact, both.contact);
+    assert_eq!(parse(both.to_document()).unwrap().keys[0], both.keys[0]);
     assert_eq!(
         parse(json!({"agent_id": "other.example.org", "public_key": one})),
         Err(ClaimError::AgentName)

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use imajin_imagxp::{AgentKey, Claim, ClaimHeaders, Purpose};
+use imajin_imagxp::{AgentKey, Claim, ClaimHeaders, Names, Purpose};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 
@@ -33,7 +33,7 @@ proptest! {
     ) {
         let claim = Claim::new(&agent(), NOW, &nonce, URL, purpose, ads).unwrap();
         let headers = ClaimHeaders::sign(&KEY, &claim).unwrap();
-        let read = ClaimHeaders::read(&headers).unwrap();
+        let read = ClaimHeaders::read(&headers, Names::Public).unwrap();
         prop_assert_eq!(&read.claim, &claim);
         let manifest = manifest(&[&KEY]);
         let verified = read.verify(&manifest, &EXPECT).unwrap();
@@ -45,7 +45,7 @@ proptest! {
         let Ok(value) = http::HeaderValue::from_bytes(&bytes) else { return Ok(()) };
         changed.insert(header, value);
         // Hex in the other case is the same signature, and a space at an end is none.
-        if let Ok(other) = ClaimHeaders::read(&changed)
+        if let Ok(other) = ClaimHeaders::read(&changed, Names::Public)
             && let Ok(other) = other.verify(&manifest, &EXPECT)
         {
             prop_assert_eq!(other, verified, "another claim than the one that was signed");
@@ -57,6 +57,6 @@ proptest! {
         let mut headers = http::HeaderMap::new();
         headers.insert("x-imagxp-payload", payload.parse().unwrap());
         headers.insert("x-imagxp-signature", signature.parse().unwrap());
-        prop_assert!(ClaimHeaders::read(&headers).is_err());
+        prop_assert!(ClaimHeaders::read(&headers, Names::Public).is_err());
     }
 }

@@ -1,13 +1,17 @@
 //! The public behaviour of `imajin-imagxp`.
 #![cfg(test)]
 
+mod bots;
 mod claims;
+mod doors;
+mod feedback;
 mod laws;
 mod names;
+mod policies;
+mod robots;
 mod vectors;
+mod visas;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use imajin_imagxp::{AgentId, AgentKey, AgentManifest, Claim, ClaimExpectation, Purpose};
 use imajin_kernel::Timestamp;
 
@@ -28,8 +32,8 @@ fn agent() -> AgentId {
 
 /// A key of its own for each call.
 fn key() -> AgentKey {
-    let der = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
-    AgentKey::from_pkcs8(der.as_ref()).unwrap()
+    let key = AgentKey::generate().unwrap();
+    AgentKey::from_pkcs8(&key.to_pkcs8().unwrap()).unwrap()
 }
 
 fn manifest(keys: &[&AgentKey]) -> AgentManifest {

@@ -1,4 +1,4 @@
-use imajin_imagxp::{AgentId, ClaimError};
+use imajin_imagxp::{AgentId, ClaimError, Names};
 
 #[test]
 fn a_public_domain_is_an_agents_name() {
@@ -54,4 +54,23 @@ fn what_is_no_public_domain_is_no_name() {
     ] {
         assert_eq!(text.parse::<AgentId>(), Err(ClaimError::AgentName), "{text}");
     }
+}
+
+#[test]
+fn a_name_of_this_machine_is_one_for_development_only() {
+    for name in ["localhost:3000", "127.0.0.1:80", "localhost"] {
+        assert_eq!(AgentId::parse(name, Names::Public), Err(ClaimError::AgentName));
+        let agent = AgentId::parse(name, Names::Development).unwrap();
+        assert_eq!(agent.origin(), format!("http://{name}"));
+    }
+    for name in [
+        "10.0.0.1",
+        "127.0.0.2",
+        "localhost:x",
+        "localhost:99999",
+        "printer.local",
+    ] {
+        assert!(AgentId::parse(name, Names::Development).is_err(), "{name}");
+    }
+    assert!(AgentId::parse("bot.example.org", Names::Development).is_ok());
 }

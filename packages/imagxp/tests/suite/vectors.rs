@@ -1,7 +1,9 @@
 //! Claims that the public SDK has signed.
 
 use http::HeaderMap;
-use imajin_imagxp::{AgentId, AgentManifest, Binding, ClaimError, ClaimExpectation, ClaimHeaders, VerifiedClaim};
+use imajin_imagxp::{
+    AgentId, AgentManifest, Binding, ClaimError, ClaimExpectation, ClaimHeaders, Names, VerifiedClaim,
+};
 use serde_json::{Value, json};
 
 fn vectors() -> Value {
@@ -20,7 +22,7 @@ fn verify(vectors: &Value, vector: &Value, is_v10_allowed: bool) -> Result<Verif
     ] {
         headers.insert(name, vector[member].as_str().unwrap().parse().unwrap());
     }
-    let read = ClaimHeaders::read(&headers)?;
+    let read = ClaimHeaders::read(&headers, Names::Public)?;
     let resource = read.claim.resource.clone().unwrap_or_default();
     let expect = ClaimExpectation {
         now: vector["now"].as_str().unwrap().parse().unwrap(),
@@ -72,7 +74,7 @@ fn each_changed_claim_is_refused_for_its_own_reason() {
         let vector = all.iter().find(|vector| vector["name"] == name).unwrap();
         assert_eq!(vector["valid"], json!(false));
         let refused = verify(&vectors, vector, true).unwrap_err();
-        assert_eq!(refused.name(), expected, "{name}: {refused}");
+        assert_eq!(refused.refusal().as_str(), expected, "{name}: {refused}");
     }
 }
 

@@ -162,8 +162,9 @@ fn resign(headers: &mut HeaderMap, seed: u8, covered: [&str; 7], tag: Option<&st
     let did = key(seed).did();
     let params = MessageParams {
         label: "mjn",
-        keyid: &did,
+        keyid: did.as_str(),
         created: NOW,
+        expires: None,
         nonce: Some("n"),
         tag,
     };

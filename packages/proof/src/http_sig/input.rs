@@ -209,8 +209,9 @@ fn serialize_list(list: &InnerList) -> String {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Statement<'a> {
     pub(super) label: &'a str,
-    pub(super) keyid: &'a Did,
+    pub(super) keyid: &'a str,
     pub(super) created: Timestamp,
+    pub(super) expires: Option<Timestamp>,
     pub(super) nonce: Option<&'a str>,
     pub(super) kind: KeyKind,
     pub(super) tag: Option<&'a str>,
@@ -230,8 +231,14 @@ pub(super) fn write(components: &[Component], statement: &Statement<'_>) -> Resu
     let mut params = format!(
         "({});created={created};keyid={}",
         identifiers.join(" "),
-        quoted(statement.keyid.as_str(), "the keyid")?
+        quoted(statement.keyid, "the keyid")?
     );
+    if let Some(expires) = statement.expires {
+        let expires = Integer::try_from(expires.as_seconds());
+        let expires = expires.or(Err(header(INPUT, "the time expires is out of range")))?;
+        params.push_str(";expires=");
+        params.push_str(&expires.to_string());
+    }
     let texts = [
         ("nonce", statement.nonce, "the nonce"),
         ("alg", Some(algorithm_name(statement.kind)), "the algorithm"),

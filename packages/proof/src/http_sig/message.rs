@@ -1,7 +1,7 @@
 use std::fmt;
 
 use http::HeaderMap;
-use imajin_did::{Did, KeyKind, SecretKey, Signature, Verify};
+use imajin_did::{Did, KeyKind, Signature, Verify};
 use imajin_kernel::Timestamp;
 
 use super::base::signature_base;
@@ -9,7 +9,7 @@ use super::component::{Component, Source};
 use super::input::{self, Input, Statement, header};
 use super::request::joined;
 use super::verify::time_check;
-use super::{FIELD_LENGTH_MAX, LABELS_MAX};
+use super::{FIELD_LENGTH_MAX, LABELS_MAX, Signer};
 use crate::ProofError;
 
 /// Any HTTP message, as a signature can cover it.
@@ -84,7 +84,7 @@ impl<'a> MessageView<'a> {
     /// cannot.
     pub fn sign(
         &self,
-        key: &SecretKey,
+        key: &dyn Signer,
         covered: &[&str],
         params: &MessageParams<'_>,
     ) -> Result<SignatureFields, ProofError> {
@@ -94,13 +94,14 @@ impl<'a> MessageView<'a> {
             label: params.label,
             keyid: params.keyid,
             created: params.created,
+            expires: params.expires,
             nonce: params.nonce,
-            kind: KeyKind::Ed25519,
+            kind: key.kind(),
             tag: params.tag,
         };
         let (signature_params, signature_input) = input::write(&components, &statement)?;
         let base = signature_base(self, &components, &signature_params)?;
-        let value = key.sign(base.as_bytes());
+        let value = key.sign_bytes(base.as_bytes())?;
         Ok(SignatureFields {
             signature_input,
             signature: input::write_signature(params.label, &value)?,
@@ -123,10 +124,12 @@ impl<'a> MessageView<'a> {
 pub struct MessageParams<'a> {
     /// The name of the signature in its message.
     pub label: &'a str,
-    /// Who signs.
-    pub keyid: &'a Did,
+    /// Which key signs, in whichever way the protocol names keys.
+    pub keyid: &'a str,
     /// When; the wire has whole seconds.
     pub created: Timestamp,
+    /// From when on it counts no more, where a protocol asks for it.
+    pub expires: Option<Timestamp>,
     /// What makes it good only once, where a protocol asks for it.
     pub nonce: Option<&'a str>,
     /// What it is for.

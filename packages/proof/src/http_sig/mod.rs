@@ -23,6 +23,7 @@ mod message;
 mod request;
 mod response;
 mod sign;
+mod signer;
 mod verify;
 
 use imajin_did::KeyKind;
@@ -34,6 +35,7 @@ pub use response::{
     AnsweredRequest, ResponseExpectation, ResponseParams, SignedResponse, VerifiedResponse, sign_response,
 };
 pub use sign::{RequestToSign, SignatureParams, sign};
+pub use signer::Signer;
 pub use verify::{Audited, Expectation, VerifiedRequest, audit};
 
 /// How long a nonce must be remembered: as long as its signature could be used.

@@ -175,8 +175,9 @@ pub fn sign_response<'a>(
     let components = required(&request)?;
     let statement = Statement {
         label: LABEL,
-        keyid: &params.keyid,
+        keyid: params.keyid.as_str(),
         created: params.created,
+        expires: None,
         nonce: None,
         kind: KeyKind::Ed25519,
         tag: params.tag.as_deref(),

@@ -78,8 +78,9 @@ pub fn sign(
     let components = required(&signed);
     let statement = Statement {
         label: LABEL,
-        keyid: &params.keyid,
+        keyid: params.keyid.as_str(),
         created: params.created,
+        expires: None,
         nonce: Some(&params.nonce),
         kind: KeyKind::Ed25519,
         tag: params.tag.as_deref(),

@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use imajin_did::{Did, DidDocument, Keyring};
+use imajin_imagxp::visa::visa_keys;
 use imajin_kernel::{Code, Env, Problem, Span, Timestamp};
 use imajin_money::Money;
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, sign};
-use imajin_proof::jose::{Algorithm, Jwks};
+use imajin_proof::jose::Jwks;
 use imajin_web::{GuardError, GuardedAnswer, GuardedClient, Reach};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -111,9 +112,7 @@ impl Brokers {
         let url = address(issuer, "/.well-known/jwks.json")?;
         let answer = self.http.get(url, "application/json", KEYS_BYTES_MAX).await;
         let all: Jwks = answer_read(issuer, answer)?;
-        // A visa is signed by ES256, and by no key that is published for something else.
-        let keys = all.keys().iter().filter(|key| key.algorithm() == Algorithm::ES256);
-        Jwks::new(keys.cloned().collect()).map_err(|_unusable| away(issuer).into())
+        Ok(visa_keys(&all))
     }
 
     /// Asks a broker to pay what it has promised, many promises at once. The same question has the same answer.
