@@ -24,6 +24,7 @@ mod login;
 mod master_key;
 mod move_home;
 mod node;
+mod node_key;
 mod node_registry;
 mod oidc;
 mod output;
@@ -34,6 +35,7 @@ mod rail;
 mod receipt;
 mod reconcile;
 mod refund;
+mod registry;
 mod session;
 mod share;
 mod spend;
@@ -142,6 +144,9 @@ enum Command {
     /// The signed directories of registries, and the copies that nodes keep of them.
     #[command(subcommand)]
     Directory(directory::DirectoryCommand),
+    /// The registry of a node: revocations, builds, release keys, names in DNS; for its operator.
+    #[command(subcommand)]
+    Registry(registry::RegistryCommand),
     /// Sign-in at other applications through the node (OpenID Connect).
     #[command(subcommand)]
     Oidc(oidc::OidcCommand),
@@ -288,6 +293,7 @@ impl Command {
             Self::Reconcile(args) => args.run(output).await,
             Self::Node(command) => command.run(output).await,
             Self::Directory(command) => command.run(output).await,
+            Self::Registry(command) => Box::pin(command.run(output)).await,
             Self::Oidc(command) => command.run(output).await,
             Self::Session(command) => command.run(output).await,
             Self::Grant(command) => command.run(output).await,

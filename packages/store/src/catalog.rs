@@ -86,7 +86,8 @@ pub fn tables(conn: &mut Conn) -> QueryResult<Vec<String>> {
     Ok(names)
 }
 
-/// The columns of one table, in the order of the table.
+/// The columns of one table that hold something of their own, in the order of the table: what the database computes from
+/// other columns cannot be changed by itself.
 ///
 /// # Errors
 /// Diesel's.
@@ -100,7 +101,7 @@ pub fn columns(conn: &mut Conn, table: &str) -> QueryResult<Vec<Column>> {
             "SELECT attname::text AS name, format_type(atttypid, NULL) AS declared, \
              CASE WHEN attnotnull THEN 0::bigint ELSE 1::bigint END AS nullable \
              FROM pg_attribute WHERE attrelid = to_regclass(quote_ident($1)) AND attnum > 0 AND NOT attisdropped \
-             ORDER BY attnum"
+             AND attgenerated = '' ORDER BY attnum"
         }
     };
     let described: Vec<Described> = per_backend!(conn, c => diesel::sql_query(query).bind::<Text, _>(table).load(c))?;

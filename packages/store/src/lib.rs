@@ -19,6 +19,7 @@ pub mod mutation;
 pub mod nonce;
 pub mod outbox;
 pub mod parity;
+pub mod plans;
 mod purge;
 mod readers;
 mod schema;

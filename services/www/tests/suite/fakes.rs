@@ -19,8 +19,8 @@ use imajin_profile_api::{ProfileApi, ProfileDeleted, ProfileFetch, ProfilePage, 
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
 use imajin_registry_api::directory::DirectoryPage;
 use imajin_registry_api::{
-    MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode, NodeFetch, NodeList, NodePage, NodeView,
-    Registration, Registrations, RegistryApi,
+    Console, ConsoleFetch, MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode, NodeFetch, NodeList,
+    NodePage, NodeStatus, NodeView, Registration, Registrations, RegistryApi, StatusChange, StatusList,
 };
 use imajin_web::{CallerKeys, Custody, PeerAsked, SessionView, SignerAsked, SignerKeys, Tier};
 
@@ -344,6 +344,15 @@ impl RegistryApi for Fakes {
         let node = node_sample();
         let keys = [node.node_id.to_string(), node.hostname.clone(), node.subdomain.clone()];
         Ok(Some(node).filter(|_node| keys.contains(&request.key)))
+    }
+
+    async fn status_list(&self, _: StatusList) -> Result<Vec<StatusChange>, Problem> {
+        let (status, since) = (NodeStatus::Active, now());
+        Ok(vec![StatusChange { status, since }])
+    }
+
+    async fn console_fetch(&self, _: ConsoleFetch) -> Result<Console, Problem> {
+        Ok(console_sample())
     }
 
     async fn mirror_list(&self, _all: MirrorList) -> Result<Vec<MirrorView>, Problem> {
