@@ -150,7 +150,7 @@ impl Mirrors {
             did: Some(source.registry().clone()),
             host: PeerAsked::host(source.base()).host,
         };
-        self.registry.identities.peer_check(&asked).await
+        self.registry.site.identities.peer_check(&asked).await
     }
 
     async fn take(&self, source: &DirectorySource, standing: &Standing) -> Result<Followed, SourceError> {

@@ -289,6 +289,9 @@ impl RegistryAgentConfig {
 pub struct RegistryServiceConfig {
     /// The DNS zone beneath which names are given out.
     pub zone: String,
+    /// Whether only builds may register that are in a release which a trusted key has signed, or that the operator
+    /// approves.
+    pub known_builds: bool,
     /// Who serves that zone.
     pub dns: RegistryDnsSettings,
 }
@@ -340,6 +343,7 @@ api_url = "https://api.stripe.com"
 
 [rails.solana]
 price_microlamports = 10000
+rpc_agree = 1
 payout_limits = {}
 
 [brokers]
@@ -357,6 +361,7 @@ address = "auto"
 
 [registry_service]
 zone = "nodes.localhost"
+known_builds = false
 
 [registry_service.dns]
 provider = "none"

@@ -33,7 +33,7 @@ function fields(form) {
   const written = {};
   for (const [name, value] of new FormData(form)) {
     if (typeof value === 'string' && value.trim() !== '') {
-      written[name] = value;
+      written[name] = value.trim();
     }
   }
   return written;

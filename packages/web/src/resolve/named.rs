@@ -26,8 +26,8 @@ pub trait NodeNames: Send + Sync {
     async fn node_name(&self, node: &Did) -> Option<String>;
 }
 
-/// Resolves nodes by the names that are known here, also while their registry is away. A name is a hint and no more: the
-/// node itself is asked for its document, and believed as far as its own key and key log go.
+/// Resolves nodes by the names that are known here, also while their registry is away. A name is a hint and no more:
+/// the node itself is asked for its document, and believed as far as its own key and key log go.
 pub struct NamedResolver {
     names: Arc<dyn NodeNames>,
     key_logs: Arc<dyn KeyLogs>,

@@ -17,6 +17,7 @@ fn own_paths() -> Vec<String> {
     vec![
         "/me".to_owned(),
         "/operator".to_owned(),
+        "/operator/registry".to_owned(),
         format!("/orders/{order}"),
         format!("/tickets/{ticket}"),
         format!("/tickets/{ticket}/document.json"),
@@ -172,6 +173,28 @@ async fn the_operators_page_is_for_the_operator() {
             "Ada Lindqvist",
             "linden.nodes.example",
             did(8).as_str(),
+        ],
+    );
+}
+
+#[tokio::test]
+async fn the_console_of_the_registry_is_for_the_operator() {
+    let world = World::new();
+    world
+        .ask(get("/operator/registry").as_("buyer"))
+        .await
+        .shows(StatusCode::FORBIDDEN, &["Only the operator"]);
+    let page = world.ask(get("/operator/registry").as_("operator")).await;
+    page.shows(
+        StatusCode::OK,
+        &[
+            "4 of 20 nodes fell silent together",
+            "no route to host",
+            "it loses receipts",
+            "the-makers",
+            "it was sold",
+            "data-path=\"/registry/api/operator/nodes/reinstate\"",
+            "name=\"targetVersion\"",
         ],
     );
 }
