@@ -30,7 +30,8 @@ for (const form of document.querySelectorAll('form.act')) {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     const written = [...new FormData(form)].map(([name, value]) => [name, String(value).trim()]);
-    const body = { ...JSON.parse(form.dataset['body'] ?? '{}'), ...Object.fromEntries(written.filter(([, value]) => value !== '')) };
+    const given = Object.fromEntries(written.filter(([, value]) => value !== ''));
+    const body = { ...JSON.parse(form.dataset['body'] ?? '{}'), ...given };
     void formRun(form, part(form, '.status', HTMLElement), 'Signing…', () => send(form.dataset['path'] ?? '', body));
   });
 }
