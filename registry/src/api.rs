@@ -8,6 +8,7 @@ use imajin_registry_api::{
     NodePage, NodeView, RegistryApi, StatusChange, StatusList,
 };
 
+use crate::domain::directory::Asked;
 use crate::domain::{console, list, mirror};
 use crate::registry::Registry;
 

@@ -14,10 +14,9 @@ use tokio_util::task::TaskTracker;
 use crate::context::{Context, DnsFacts};
 use crate::dns::{Credentials, DnsSettings, Publisher};
 use crate::domain::application::Application;
-use crate::domain::directory::Asked;
 use crate::domain::heartbeat::{Acknowledged, Beat};
 use crate::domain::register::Registered;
-use crate::domain::{console, directory, heartbeat, list, mirror, publication, register, releases, sweep};
+use crate::domain::{console, directory, heartbeat, list, publication, register, releases, sweep};
 use crate::limits::{ATTESTATIONS, CallLimit, GENERATION_LENGTH, HEARTBEATS, UPDATES};
 use crate::{NamesSwept, RegistryError, SERVICE, routes};
 

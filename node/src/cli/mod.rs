@@ -19,8 +19,10 @@ mod key_devices;
 mod key_file;
 mod key_log;
 mod key_mirror;
+mod limits;
 mod login;
 mod master_key;
+mod move_home;
 mod node;
 mod node_key;
 mod node_registry;
@@ -98,6 +100,9 @@ enum Command {
     Refund(refund::RefundArgs),
     /// Show your balances at a node.
     Balance(balance::BalanceArgs),
+    /// Move to another node with what is yours.
+    #[command(subcommand)]
+    Move(move_home::MoveCommand),
     /// Put money into your balance.
     Topup(spend::TopupArgs),
     /// Give somebody money from your balance.
@@ -116,7 +121,7 @@ enum Command {
     /// Say where you are paid.
     #[command(subcommand)]
     Payout(payout_address::PayoutCommand),
-    /// Money between nodes.
+    /// Other nodes: allow and block them; money between nodes.
     #[command(subcommand)]
     Peers(peers::PeersCommand),
     /// The ways to pay at a node.
@@ -130,6 +135,9 @@ enum Command {
     /// Show a node's fees; announce others, as its operator.
     #[command(subcommand)]
     Fees(fees::FeesCommand),
+    /// What accounts may do at most, as the operator.
+    #[command(subcommand)]
+    Limits(limits::LimitsCommand),
     /// Prepare a node, register it with a registry, see how it stands there.
     #[command(subcommand)]
     Node(node::NodeCommand),
@@ -269,6 +277,7 @@ impl Command {
             Self::Receipt(command) => command.run(output).await,
             Self::Refund(args) => args.run(output).await,
             Self::Balance(args) => args.run(output).await,
+            Self::Move(command) => command.run(output).await,
             Self::Topup(args) => args.run(output).await,
             Self::Tip(args) => args.run(output).await,
             Self::Content(command) => command.run(output).await,
@@ -277,6 +286,7 @@ impl Command {
             Self::Contract(command) => command.run(output).await,
             Self::Fair(command) => command.run(output).await,
             Self::Fees(command) => command.run(output).await,
+            Self::Limits(command) => command.run(output).await,
             Self::Payout(command) => command.run(output).await,
             Self::Peers(command) => command.run(output).await,
             Self::Rail(command) => command.run(output).await,

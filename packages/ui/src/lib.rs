@@ -54,6 +54,7 @@ pub use pages::{
     passkeys::{PasskeyItem, PasskeysPage},
     pay::{PayState, SandboxPayPage},
     pay_solana::{SolanaPayPage, SolanaPayState, StrayPayment},
+    peers::{PeerItem, PeersPage},
     profile::{
         ContactInput, ContactRow, PeoplePage, Person, ProfileEditPage, ProfileLinkRow, ProfilePage, SaidRow, WorkRow,
     },

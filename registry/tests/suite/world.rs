@@ -14,7 +14,9 @@ use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign
 use imajin_registry::{DnsSettings, MIGRATIONS, Registry, RegistryConfig, RegistryDeps};
 use imajin_store::{Db, Location, Options};
 use imajin_testkit::{Backend, Place, TestDatabase};
-use imajin_web::{CallerKeys, Custody, Identities, Limits, PublicBase, SessionView, ShellOptions, Site, Tier, shell};
+use imajin_web::{
+    CallerKeys, Custody, Identities, Limits, PeerAsked, PublicBase, SessionView, ShellOptions, Site, Tier, shell,
+};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -28,16 +30,19 @@ fn operator_key() -> SecretKey {
     SecretKey::from_seed([9; 32])
 }
 
-/// What key logs say; of a DID without one, the key that it is.
+/// What key logs say, of a DID without one the key that it is; and the hosts that the registry does not talk to.
 #[derive(Clone, Default)]
-pub(crate) struct KeyLogs(Arc<Mutex<Known>>);
+pub(crate) struct KeyLogs {
+    known: Arc<Mutex<Known>>,
+    pub(crate) blocked: Arc<Mutex<Vec<String>>>,
+}
 
 type Known = BTreeMap<Did, Result<Vec<PublicKey>, Problem>>;
 
 #[async_trait]
 impl Identities for KeyLogs {
     async fn caller_keys(&self, did: &Did) -> Result<CallerKeys, Problem> {
-        let known = self.0.lock().unwrap().get(did).cloned();
+        let known = self.known.lock().unwrap().get(did).cloned();
         let implicit = || did.public_key().into_iter().collect();
         Ok(CallerKeys {
             did: did.clone(),
@@ -49,6 +54,17 @@ impl Identities for KeyLogs {
             },
             custody: Custody::Own,
         })
+    }
+
+    async fn peer_check(&self, peer: &PeerAsked) -> Result<(), Problem> {
+        let blocked = self.blocked.lock().unwrap();
+        if peer.host.as_ref().is_some_and(|host| blocked.contains(host)) {
+            return Err(Problem::new(
+                Code::Forbidden,
+                "The operator of this node has blocked that one.",
+            ));
+        }
+        Ok(())
     }
 
     /// The token `operator` is the operator's, `stranger` somebody else's.
@@ -78,7 +94,7 @@ pub(crate) struct World {
     pub(crate) registry: Arc<Registry>,
     pub(crate) router: Router,
     pub(crate) operator: SecretKey,
-    key_logs: KeyLogs,
+    pub(crate) key_logs: KeyLogs,
 }
 
 pub(crate) fn location(database: &TestDatabase) -> Location {
@@ -177,7 +193,7 @@ impl World {
 
     /// Lets somebody's key log list these keys, or be refused.
     pub(crate) fn key_log_set(&self, did: &Did, keys: Result<Vec<PublicKey>, Problem>) {
-        self.key_logs.0.lock().unwrap().insert(did.clone(), keys);
+        self.key_logs.known.lock().unwrap().insert(did.clone(), keys);
     }
 
     pub(crate) fn node(&self) -> Node {

@@ -110,7 +110,7 @@ impl Pay {
         };
         let rails = Rails::new(&config.rails, sandbox.clone(), solana.clone(), &env);
         let rails = rails.map_err(|error| Problem::invalid(format!("{error}.")))?.with(more);
-        let brokers = Brokers::new(&config.brokers, &env, &keyring, &site.public.0)?;
+        let brokers = Brokers::new(&config.brokers, &site, &keyring)?;
         let config = Arc::new(config);
         let splits = Arc::default();
         let context = Context {

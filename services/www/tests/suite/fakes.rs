@@ -12,7 +12,8 @@ use imajin_events_api::{
 use imajin_kernel::{Code, Problem, Span};
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, PayApi,
-    ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest,
+    ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest, VisaCapture,
+    VisaCaptured,
 };
 use imajin_profile_api::{ProfileApi, ProfileDeleted, ProfileFetch, ProfilePage, ProfileSearch, ProfileView};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
@@ -21,7 +22,7 @@ use imajin_registry_api::{
     Console, ConsoleFetch, MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode, NodeFetch, NodeList,
     NodePage, NodeStatus, NodeView, Registration, Registrations, RegistryApi, StatusChange, StatusList,
 };
-use imajin_web::{CallerKeys, Custody, SessionView, SignerAsked, SignerKeys, Tier};
+use imajin_web::{CallerKeys, Custody, PeerAsked, SessionView, SignerAsked, SignerKeys, Tier};
 
 use crate::mirrors::{mirror_page_sample, mirror_sample};
 use crate::samples::*;
@@ -133,6 +134,10 @@ impl AuthApi for Fakes {
             custody: Custody::Own,
             created_at: now(),
         }))
+    }
+
+    async fn peer_check(&self, _peer: PeerAsked) -> Result<(), Problem> {
+        Ok(())
     }
 
     async fn holdings_fetch(&self, request: HoldingsFetch) -> Result<Vec<Did>, Problem> {
@@ -273,6 +278,10 @@ impl PayApi for Fakes {
 
     async fn checkout_cancel(&self, _: CheckoutFetch) -> Result<CheckoutView, Problem> {
         Ok(self.checkout.clone())
+    }
+
+    async fn visa_capture(&self, _: VisaCapture) -> Result<VisaCaptured, Problem> {
+        Err(Problem::unavailable("Paying by visa"))
     }
 
     async fn receipt_fetch(&self, request: ReceiptFetch) -> Result<Option<ReceiptView>, Problem> {
