@@ -10,9 +10,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::SERVICE;
-use crate::domain::releases::{
-    BUILD_RULE, KEY_ADD, KEY_RETIRE, KeyWish, Release, RetireWish, RuleWish, build_object, key_object, standing_text,
-};
+use crate::domain::build_rules::{BUILD_RULE, RuleWish, build_object, standing_text};
+use crate::domain::releases::{KEY_ADD, KEY_RETIRE, KeyWish, Release, RetireWish, key_object};
 use crate::domain::revocation::{NODE_REINSTATE, NODE_REVOKE, revocation_object};
 use crate::rows::{BuildRuleRow, NodeRow, ReleaseBuildRow, ReleaseKeyRow, ReleaseRow};
 use crate::schema::{build_rules, release_builds, release_keys, releases};

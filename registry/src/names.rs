@@ -42,8 +42,8 @@ pub(crate) fn name_check(name: &str) -> Result<(), NameError> {
     Ok(())
 }
 
-/// What a name looks like, after the skeletons of UTS 39 for the few characters that a name can have. Host names are the
-/// same in either case, and whoever shows one chooses: `ALlCE` is `allce`, and with a capital `i` `alice` is that, too.
+/// What a name looks like, after the skeletons of UTS 39 for the few characters that a name can have. Host names are
+/// the same in either case, and whoever shows one chooses: `ALlCE` is `allce`, and with a capital `i` `alice` is that, too.
 /// The database computes the same in `node_names.skeleton`.
 pub(crate) fn skeleton(name: &str) -> String {
     let mut skeleton = name.to_owned();

@@ -106,8 +106,8 @@ impl Nodes {
         .await
     }
 
-    /// Heartbeats of so many nodes a second, whether or not the last ones were answered; latencies are from the moment at
-    /// which each was due.
+    /// Heartbeats of so many nodes a second, whether or not the last ones were answered; latencies are from the
+    /// moment at which each was due.
     pub(crate) async fn beat_all(self: &Arc<Self>, per_second: usize, seconds: usize) -> Result<Measured, Failed> {
         let started = tokio::time::Instant::now();
         let pause = Duration::from_secs(1) / u32::try_from(per_second)?;

@@ -129,7 +129,8 @@ pub(super) enum ReleaseCommand {
         /// The version, as `imajin --version` of the binaries says it.
         #[arg(long)]
         version: String,
-        /// A binary with the machines that it is for: `x86_64-unknown-linux-gnu=target/release/imajin`. May be repeated.
+        /// A binary with the machines that it is for: `x86_64-unknown-linux-gnu=target/release/imajin`. May be
+        /// repeated.
         #[arg(value_name = "TARGET=FILE", required = true)]
         builds: Vec<String>,
     },

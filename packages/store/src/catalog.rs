@@ -86,8 +86,8 @@ pub fn tables(conn: &mut Conn) -> QueryResult<Vec<String>> {
     Ok(names)
 }
 
-/// The columns of one table that hold something of their own, in the order of the table: what the database computes from
-/// other columns cannot be changed by itself.
+/// The columns of one table that hold something of their own, in the order of the table: what the database
+/// computes from other columns cannot be changed by itself.
 ///
 /// # Errors
 /// Diesel's.

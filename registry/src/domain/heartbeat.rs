@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::application::{build_hash_check, text_check};
 use super::locks::liveness_lock;
-use super::{publication, releases};
+use super::{build_rules, publication};
 use crate::RegistryError;
 use crate::context::Context;
 use crate::document::SignedDocument;
@@ -157,7 +157,7 @@ pub(crate) fn node_heartbeat(conn: &mut Conn, context: &Context, beat: &Beat) ->
             (Some(moved.addresses), moved.is_moved)
         }
     };
-    let rule = releases::rule_find(conn, context, &said.build_hash)?;
+    let rule = build_rules::rule_find(conn, context, &said.build_hash)?;
     Ok(Acknowledged {
         addresses,
         is_moved,

@@ -1,6 +1,7 @@
 //! What the registry does: sync functions over a connection, without HTTP.
 
 pub(crate) mod application;
+pub(crate) mod build_rules;
 pub(crate) mod builds;
 pub(crate) mod console;
 pub(crate) mod credentials;

@@ -13,12 +13,12 @@ use crate::domain::{console, releases};
 use crate::registry::Registry;
 
 /// Why a build is not more than reported.
-const REPORTED: &str = "No key that this registry trusts has signed this build: its hash is what a node says of itself. It \
-                        proves a version, not honesty.";
+const REPORTED: &str = "No key that this registry trusts has signed this build: its hash is what a node says of itself. \
+                        It proves a version, not honesty.";
 
 /// What a release proves.
-const VERIFIED: &str = "A key that this registry trusts has signed a release with this build: it is what its makers have \
-                        released. That a node runs it is still what the node says of itself.";
+const VERIFIED: &str = "A key that this registry trusts has signed a release with this build: it is what its makers \
+                        have released. That a node runs it is still what the node says of itself.";
 
 /// A question about a build.
 #[derive(Debug, Deserialize, ToSchema)]

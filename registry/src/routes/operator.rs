@@ -12,9 +12,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::dns::Credentials;
+use crate::domain::build_rules::{self, RuleWish};
 use crate::domain::console::{NAMES_REPUBLISH, NAMES_RETRY, NAMES_SWEEP, names_order};
 use crate::domain::order::Order;
-use crate::domain::releases::{self, KeyWish, Release, RetireWish, RuleWish};
+use crate::domain::releases::{self, KeyWish, Release, RetireWish};
 use crate::domain::revocation;
 use crate::registry::Registry;
 use crate::{NamesSwept, RegistryError};
@@ -51,7 +52,8 @@ const DONE: Json<Done> = Json(Done { done: true });
 
 /// See the registry as its operator
 ///
-/// Builds, release keys, nodes that were taken off, names that are not published yet, and whether the sweeper holds back.
+/// Builds, release keys, nodes that were taken off, names that are not published yet, and whether the sweeper holds
+/// back.
 #[utoipa::path(
     get, path = "/api/operator", tag = "operator",
     responses(
@@ -175,7 +177,7 @@ pub(super) async fn build_rule(
 ) -> Result<Json<Done>, Failure> {
     let (wish, order) = (signed.value.clone(), Order::from(signed));
     registry
-        .write(move |conn, context| releases::rule_set(conn, context, &order, &wish))
+        .write(move |conn, context| build_rules::rule_set(conn, context, &order, &wish))
         .await?;
     Ok(DONE)
 }
@@ -250,7 +252,8 @@ pub(super) async fn release_key_retire(
 
 /// Bring a release
 ///
-/// Anybody may: it is signed by its makers (a signed message of the type `release`), with a key that this registry trusts.
+/// Anybody may: it is signed by its makers (a signed message of the type `release`), with a key that this registry
+/// trusts.
 #[utoipa::path(
     post, path = "/api/builds/releases", tag = "builds", request_body(content = Object, description = "SignedRelease"),
     responses(

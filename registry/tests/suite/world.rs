@@ -14,7 +14,9 @@ use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign
 use imajin_registry::{DnsSettings, MIGRATIONS, Registry, RegistryConfig, RegistryDeps};
 use imajin_store::{Db, Location, Options};
 use imajin_testkit::{Backend, Place, TestDatabase};
-use imajin_web::{CallerKeys, Custody, Identities, Limits, PeerAsked, PublicBase, SessionView, ShellOptions, Site, Tier, shell};
+use imajin_web::{
+    CallerKeys, Custody, Identities, Limits, PeerAsked, PublicBase, SessionView, ShellOptions, Site, Tier, shell,
+};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 

@@ -41,8 +41,8 @@ fn blocks(console: &Console) -> Vec<Block> {
     let mut blocks = vec![figures(console)];
     if let Some(held) = console.held {
         let text = format!(
-            "No name leaves DNS: {} of {} nodes fell silent together, so the network of this registry is the suspect. If \
-             they really are gone, say so.",
+            "No name leaves DNS: {} of {} nodes fell silent together, so the network of this registry is the suspect. \
+             If they really are gone, say so.",
             held.silent_together, held.named
         );
         blocks.push(Block::Notice("warn", text));
