@@ -33,7 +33,9 @@ pub(crate) fn name_parse(text: &str) -> Result<String, Problem> {
     let (wild, host) = text.strip_prefix("*.").map_or(("", text), |host| ("*.", host));
     let url: Url = format!("https://{host}/").parse().map_err(|_error| wrong())?;
     let is_host = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    let host = PeerAsked::host(&url).host.filter(|host| is_host && !host.is_empty());
+    let host = PeerAsked::host(&url)
+        .host
+        .filter(|host| is_host && !host.is_empty() && !host.contains('*'));
     let host = host.filter(|host| wild.is_empty() || host.contains(|letter: char| letter.is_ascii_alphabetic()));
     host.map(|host| format!("{wild}{host}")).ok_or_else(wrong)
 }

@@ -78,12 +78,48 @@ fn key(data: &str, args: &[&str]) -> serde_json::Value {
     imajin(&[&all[..], &["--data", data]].concat()).expect_success()
 }
 
+/// The data directory is gone; the words are not.
+async fn recover(
+    home: &Home,
+    new_data: &str,
+    url: &str,
+    [next, words]: [&str; 2],
+    lookup: &impl AsyncFn() -> (serde_json::Value, serde_json::Value),
+) {
+    let first = lookup().await;
+    imajin(&["node", "init", "--data", new_data]).expect_success();
+    let did = first.0.as_str().unwrap();
+    let recover = [
+        "recover",
+        "--identity",
+        did,
+        "--registry",
+        url,
+        "--next",
+        next,
+        "--words",
+        words,
+    ];
+    let recovered = key(new_data, &recover);
+    assert_eq!(recovered["did"], first.0);
+    assert_eq!(recovered["registries"][0]["hostname"], "alice");
+    assert_eq!(recovered["registries"][0]["lastError"], serde_json::Value::Null);
+    assert_eq!(lookup().await, first);
+    assert_eq!(key(new_data, &["show"])["publicKey"], recovered["publicKey"]);
+    let before = refused(home, url, "alice-b");
+    assert!(before.contains("does not list that key"), "{before}");
+    imajin(&["node", "register", "--data", new_data, "--name", "alice-c"]).expect_success();
+    // The words have done their work, and new ones were given out.
+    let used = imajin(&[&["node", "key"][..], &recover, &["--data", new_data]].concat());
+    assert!(used.refusal().to_string().contains("exists already"), "{}", used.stderr);
+}
+
 async fn a_name_outlives_the_keys_of_its_node(backend: Backend) {
     let (registry_home, home, new_home) = (Home::new(backend), Home::new(backend), Home::new(backend));
     let registry = registry_home.up(&[]);
     let url = format!("{}/registry", registry.url());
-    let (data, new_data) = (home.data(), new_home.data());
-    let (data, new_data) = (text(&data), text(&new_data));
+    let data = home.data();
+    let data = text(&data);
     let folder = tempfile::tempdir().unwrap();
     let [next, next_two, words] = ["next.key", "next-two.key", "words"].map(|name| folder.path().join(name));
     let (next, next_two) = (text(&next), text(&next_two));
@@ -133,33 +169,8 @@ async fn a_name_outlives_the_keys_of_its_node(backend: Backend) {
     assert!(thief.contains("replaced"), "{thief}");
     std::fs::write(home.data().join("registration.key"), stolen).unwrap();
 
-    // The data directory is gone; the words are not.
-    imajin(&["node", "init", "--data", new_data]).expect_success();
-    let did = first.0.as_str().unwrap();
-    let words = text(&words);
-    let recover = [
-        "recover",
-        "--identity",
-        did,
-        "--registry",
-        &url,
-        "--next",
-        next_two,
-        "--words",
-        words,
-    ];
-    let recovered = key(new_data, &recover);
-    assert_eq!(recovered["did"], first.0);
-    assert_eq!(recovered["registries"][0]["hostname"], "alice");
-    assert_eq!(recovered["registries"][0]["lastError"], serde_json::Value::Null);
-    assert_eq!(lookup().await, first);
-    assert_eq!(key(new_data, &["show"])["publicKey"], recovered["publicKey"]);
-    let before = refused(&home, &url, "alice-b");
-    assert!(before.contains("does not list that key"), "{before}");
-    imajin(&["node", "register", "--data", new_data, "--name", "alice-c"]).expect_success();
-    // The words have done their work, and new ones were given out.
-    let used = imajin(&[&["node", "key"][..], &recover, &["--data", new_data]].concat());
-    assert!(used.refusal().to_string().contains("exists already"), "{}", used.stderr);
+    let new_data = new_home.data();
+    recover(&home, text(&new_data), &url, [next_two, text(&words)], &lookup).await;
     registry.stop();
     let verified = imajin(&["verify", "--data", text(&registry_home.data())]).expect_success();
     assert_eq!(verified["findings"], serde_json::json!([]));
