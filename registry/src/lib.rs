@@ -2,9 +2,9 @@
 //!
 //! A node registers with a document that it signs itself; no session and no account is needed, the signature is the
 //! proof, and it is kept in the mutation log. A name belongs to the DID that registered it: an attestation must be
-//! signed by a key that the DID's key log lists now (by the key that the DID is, where there is no log), and a name that
-//! runs out stays reserved for its holder for a while. Heartbeats are not logged, only
-//! the latest one and each change of status are kept. Statuses are computed when they are read.
+//! signed by a key that the DID's key log lists now (by the key that the DID is, where there is no log), and a name
+//! that runs out stays reserved for its holder for a while. Heartbeats are not logged, only the latest one and each
+//! change of status are kept. Statuses are computed when they are read.
 //!
 //! | what | where |
 //! |---|---|

@@ -43,8 +43,8 @@ pub(crate) fn name_check(name: &str) -> Result<(), NameError> {
 }
 
 /// What a name looks like, after the skeletons of UTS 39 for the few characters that a name can have. Host names are
-/// the same in either case, and whoever shows one chooses: `ALlCE` is `allce`, and with a capital `i` `alice` is that, too.
-/// The database computes the same in `node_names.skeleton`.
+/// the same in either case, and whoever shows one chooses: `ALlCE` is `allce`, and with a capital `i` `alice` is that,
+/// too. The database computes the same in `node_names.skeleton`.
 pub(crate) fn skeleton(name: &str) -> String {
     let mut skeleton = name.to_owned();
     for (shape, looks_like) in [("0", "o"), ("1", "l"), ("i", "l"), ("rn", "m"), ("vv", "w")] {

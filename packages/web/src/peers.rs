@@ -52,7 +52,8 @@ pub trait PeerPolicy: Send + Sync {
     async fn peer_check(&self, peer: &PeerAsked) -> Result<(), Problem>;
 }
 
-/// Whether a host may be asked. One that is not known to be welcome is not: an operator's word that cannot be read stands.
+/// Whether a host may be asked. One that is not known to be welcome is not: an operator's word that cannot be read
+/// stands.
 pub(crate) async fn admit(policy: Option<&dyn PeerPolicy>, url: &Url) -> Result<(), GuardError> {
     let Some(policy) = policy else { return Ok(()) };
     match policy.peer_check(&PeerAsked::host(url)).await {

@@ -13,8 +13,8 @@ use crate::domain::{console, releases};
 use crate::registry::Registry;
 
 /// Why a build is not more than reported.
-const REPORTED: &str = "No key that this registry trusts has signed this build: its hash is what a node says of itself. \
-                        It proves a version, not honesty.";
+const REPORTED: &str = "No key that this registry trusts has signed this build: its hash is what a node says of \
+                        itself. It proves a version, not honesty.";
 
 /// What a release proves.
 const VERIFIED: &str = "A key that this registry trusts has signed a release with this build: it is what its makers \

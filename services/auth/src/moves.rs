@@ -1,8 +1,9 @@
 //! Moving to another node: the old home says where somebody went, by their own signed word.
 //!
-//! The DID stays, because it is a key and not a place. What the old home does from then on: its document of the DID names
-//! the new home, its pages lead there, and it signs nobody in elsewhere. A node where somebody was known as a visitor of
-//! the old home takes them from the new one as soon as the old one confirms it: a stolen key alone moves nobody.
+//! The DID stays, because it is a key and not a place. What the old home does from then on: its document of the DID
+//! names the new home, its pages lead there, and it signs nobody in elsewhere. A node where somebody was known as a
+//! visitor of the old home takes them from the new one as soon as the old one confirms it: a stolen key alone moves
+//! nobody.
 
 use diesel::prelude::*;
 use imajin_did::{Did, DidDocument, Service};

@@ -53,7 +53,12 @@ const INVITATION: &str = concat!(
 );
 
 /// The word of nobody: its signer is asked for before what is in it.
-const MOVE: &str = r#"{"from":"did:mjn:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK","type":"move","timestamp":0,"payload":{},"signature":"00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"}"#;
+const MOVE: &str = concat!(
+    r#"{"from":"did:mjn:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK","#,
+    r#""type":"move","timestamp":0,"payload":{},"signature":""#,
+    r#"0000000000000000000000000000000000000000000000000000000000000000"#,
+    r#"0000000000000000000000000000000000000000000000000000000000000000"}"#,
+);
 
 /// What an author says about a work.
 const WORK: &str = r#"{"manifest":"fair_x","format":"markdown","size":1,

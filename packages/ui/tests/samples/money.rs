@@ -62,7 +62,7 @@ fn revocation(ink: &Ink) -> Block {
     Block::Form(ActForm {
         id: "revoke".to_owned(),
         title: ink.text("Take a node off"),
-        label: ink.text("Take it off"),
+        label: "Take it off".to_owned(),
         path: "/registry/api/operator/nodes/revoke".to_owned(),
         body: "{}".to_owned(),
         fields: vec![ActField {
@@ -122,6 +122,7 @@ pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
             path: "/pay/api/reconciliation".to_owned(),
             body: "{}".to_owned(),
         }]),
+        Block::Heading(ink.text("Nodes")),
         revocation(ink),
         Block::FeesForm(FeesForm {
             currency: ink.text("any currency"),
