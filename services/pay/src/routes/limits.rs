@@ -64,12 +64,5 @@ pub(super) async fn limits_set(
     State(PayRoutes(pay)): State<PayRoutes>,
     signed: SignedBody<LimitsWish, Authorised<OperatorTier>>,
 ) -> Result<Json<LimitsView>, Failure> {
-    let SignedBody {
-        verified,
-        value,
-        request,
-    } = signed;
-    let body = request.body;
-    let set = pay.write(move |conn, context| limits::limits_set(conn, context, &verified, &value, &body));
-    Ok(Json(set.await?))
+    Ok(Json(pay.write_signed(signed, limits::limits_set).await?))
 }

@@ -109,14 +109,7 @@ pub(super) async fn refund_by_hand(
     State(PayRoutes(pay)): State<PayRoutes>,
     signed: SignedBody<ByHand, Authorised<OperatorTier>>,
 ) -> Result<Json<ByHandNoted>, Failure> {
-    let SignedBody {
-        verified,
-        value,
-        request,
-    } = signed;
-    let body = request.body;
-    let noted = pay.write(move |conn, context| by_hand_note(conn, context, &verified, &value, &body));
-    let noted = noted.await?;
+    let noted = pay.write_signed(signed, by_hand_note).await?;
     // The seller is told next.
     pay.wake.notify_one();
     Ok(Json(noted))
