@@ -44,7 +44,7 @@ pub use client::{HttpAnswer, HttpClient};
 pub use conditional::{conditional, json_cached};
 pub use csrf::same_origin_require;
 pub use description::Description;
-pub use extract::{JsonBody, PathParams, QueryParams, SignedBody, Viewer};
+pub use extract::{JsonBody, PathParams, QueryParams, SignedBody, Viewer, path_sent, target_uri};
 pub use failure::{Failure, ProblemDocument, status_of};
 pub use forward::{Duplex, Forwarded, Forwarder};
 pub use guard::{GuardError, GuardedAnswer, GuardedClient, Reach, is_public};
