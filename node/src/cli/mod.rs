@@ -22,9 +22,11 @@ mod key_file;
 mod key_log;
 mod key_mirror;
 mod leader;
+mod limits;
 mod login;
 mod master_key;
 mod node;
+mod node_key;
 mod node_registry;
 mod oidc;
 mod output;
@@ -35,6 +37,7 @@ mod rail;
 mod receipt;
 mod reconcile;
 mod refund;
+mod registry;
 mod session;
 mod share;
 mod spend;
@@ -125,7 +128,7 @@ enum Command {
     /// Say where you are paid.
     #[command(subcommand)]
     Payout(payout_address::PayoutCommand),
-    /// Money between nodes.
+    /// Other nodes: allow and block them; money between nodes.
     #[command(subcommand)]
     Peers(peers::PeersCommand),
     /// The ways to pay at a node.
@@ -139,12 +142,18 @@ enum Command {
     /// Show a node's fees; announce others, as its operator.
     #[command(subcommand)]
     Fees(fees::FeesCommand),
+    /// What accounts may do at most, as the operator.
+    #[command(subcommand)]
+    Limits(limits::LimitsCommand),
     /// Prepare a node, register it with a registry, see how it stands there.
     #[command(subcommand)]
     Node(node::NodeCommand),
     /// The signed directories of registries, and the copies that nodes keep of them.
     #[command(subcommand)]
     Directory(directory::DirectoryCommand),
+    /// The registry of a node: revocations, builds, release keys, names in DNS; for its operator.
+    #[command(subcommand)]
+    Registry(registry::RegistryCommand),
     /// Sign-in at other applications through the node (OpenID Connect).
     #[command(subcommand)]
     Oidc(oidc::OidcCommand),
@@ -286,12 +295,14 @@ impl Command {
             Self::Contract(command) => command.run(output).await,
             Self::Fair(command) => command.run(output).await,
             Self::Fees(command) => command.run(output).await,
+            Self::Limits(command) => command.run(output).await,
             Self::Payout(command) => command.run(output).await,
             Self::Peers(command) => command.run(output).await,
             Self::Rail(command) => command.run(output).await,
             Self::Reconcile(args) => args.run(output).await,
             Self::Node(command) => command.run(output).await,
             Self::Directory(command) => command.run(output).await,
+            Self::Registry(command) => Box::pin(command.run(output)).await,
             Self::Oidc(command) => command.run(output).await,
             Self::Session(command) => command.run(output).await,
             Self::Grant(command) => command.run(output).await,

@@ -132,6 +132,51 @@ fn a_question_is_asked_answered_and_paid_for_on_postgres() {
     a_question_is_asked_answered_and_paid_for(Backend::Postgres);
 }
 
+/// The demo has a baker who answers. Whoever takes her invitation up is near enough to ask.
+#[test]
+fn the_demo_answers_from_the_right_passages() {
+    let home = Home::new(Backend::Sqlite);
+    let node = home.up(&["--demo"]);
+    let join = node.banner()["demoLeader"]["join"].as_str().unwrap().to_owned();
+    assert!(
+        node.banner()["demoLeader"]["ask"]
+            .as_str()
+            .unwrap()
+            .ends_with("/ask/demo_ines"),
+        "{}",
+        node.banner()
+    );
+    let ben = member(&home, &node, "ben");
+    run(&node, &ben, &["topup"], &["1.00 TEST-USD"]).expect_success();
+    let (_, code) = join.split_once('#').unwrap();
+    let connected = run(&node, &ben, &["trust", "join"], &[code]).expect_success();
+    let baker = connected["from"].as_str().unwrap().to_owned();
+    for (question, title, said) in [
+        (
+            "How often does a starter need food?",
+            "Keeping a sourdough starter",
+            "once a day",
+        ),
+        (
+            "How long does the loaf stay in the oven?",
+            "Baking the loaf",
+            "for 20 minutes",
+        ),
+        ("How much water does rye flour take?", "Flours", "rye about 85"),
+    ] {
+        let answer = run(&node, &ben, &["ask"], &[&baker, question, "--max", "0.05"]).expect_success();
+        assert_eq!(answer["passages"][0]["title"], title, "{question}: {answer}");
+        assert!(answer["text"].as_str().unwrap().contains(said), "{question}: {answer}");
+    }
+    node.stop();
+    let again = home.up(&["--demo"]);
+    assert_eq!(again.banner()["demoLeader"]["join"], join.as_str(), "it is made once");
+    let listed = imajin(&["docs", "list", "--node", &again.url(), &baker]).expect_success();
+    assert_eq!(listed.as_array().map(Vec::len), Some(3));
+    again.stop();
+    home.verify_clean();
+}
+
 /// ben is at home on another node. What pays is the promise of a broker, and a model answers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_question_crosses_nodes_with_a_visa_and_a_model_answers() {

@@ -184,19 +184,20 @@ pub fn is_pending(conn: &mut Conn, topic: &str, key: &str) -> QueryResult<bool> 
     Ok(waiting > 0)
 }
 
-/// What of a topic and key is to be delivered next, due or not.
+/// The first of a topic and key that has not arrived yet.
 ///
 /// # Errors
-/// Diesel's.
-pub fn pending_find(conn: &mut Conn, topic: &str, key: &str) -> QueryResult<Option<OutboxRow>> {
-    outbox::table
+/// [`StoreError::Damaged`] when it was changed outside the node; diesel's.
+pub fn pending_find(conn: &mut Conn, sealer: &Sealer, topic: &str, key: &str) -> Result<Option<OutboxRow>, StoreError> {
+    let row: Option<OutboxRow> = outbox::table
         .filter(outbox::topic.eq(topic))
         .filter(outbox::key.eq(key))
         .filter(outbox::done_at.is_null())
         .order_by(outbox::position)
         .select(OutboxRow::as_select())
         .first(conn)
-        .optional()
+        .optional()?;
+    row.map(|row| row.intact(sealer)).transpose()
 }
 
 /// Marks an item as arrived. Call it in the transaction that records the outcome. Doing it twice is harmless.

@@ -19,6 +19,7 @@ mod internal;
 mod layers;
 mod limits;
 mod metrics;
+mod peers;
 mod ranges;
 pub mod resolve;
 mod rpc;
@@ -39,11 +40,11 @@ pub mod macro_support {
 }
 
 pub use authority::{Authorised, KeyTier, OperatorTier, Signer, SoftTier, TierLeast};
-pub use client::{HttpAnswer, HttpClient};
+pub use client::{HttpAnswer, HttpClient, signed_headers};
 pub use conditional::{conditional, json_cached};
 pub use csrf::same_origin_require;
 pub use description::Description;
-pub use extract::{JsonBody, PathParams, QueryParams, SignedBody, Viewer};
+pub use extract::{JsonBody, PathParams, QueryParams, SignedBody, Viewer, path_sent, target_uri};
 pub use failure::{Failure, ProblemDocument, status_of};
 pub use forward::{Duplex, Forwarded, Forwarder};
 pub use guard::{GuardError, GuardedAnswer, GuardedClient, Reach, is_public};
@@ -51,6 +52,7 @@ pub use internal::{InternalAccess, internal_listener_router, internal_route};
 pub use layers::{ErrorPage, ShellOptions, shell};
 pub use limits::{Limits, PeerAddress};
 pub use metrics::{metrics_install, metrics_render};
+pub use peers::{PeerAsked, PeerPolicy, PeersOf};
 pub use ranges::{Ranged, ranged};
 pub use rpc::{RpcClient, RpcConfig};
 pub use serve::{Listener, TlsMode, serve};

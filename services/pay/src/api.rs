@@ -5,7 +5,7 @@ use imajin_kernel::Problem;
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, GoodsHold,
     HeldGoods, PayApi, Reader, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary,
-    SalesSummaryRequest,
+    SalesSummaryRequest, VisaCapture, VisaCaptured,
 };
 
 use crate::Pay;
@@ -56,6 +56,10 @@ impl PayApi for Pay {
 
     async fn goods_finish(&self, request: CheckoutFetch) -> Result<CheckoutView, Problem> {
         self.measured_finish(request).await
+    }
+
+    async fn visa_capture(&self, request: VisaCapture) -> Result<VisaCaptured, Problem> {
+        Ok(self.claim_capture(request).await?)
     }
 
     async fn receipt_fetch(&self, request: ReceiptFetch) -> Result<Option<ReceiptView>, Problem> {

@@ -29,10 +29,10 @@ impl Pay {
         let visa = match means {
             HoldMeans::Balance => None,
             HoldMeans::Visa(token) => {
-                let keys = self.site.identities.caller_keys(&buyer).await?.keys;
+                let holder = self.thumbprints(&buyer).await?;
                 let asked = VisaAsked {
                     token: &token,
-                    holder: &keys,
+                    holder: &holder,
                 };
                 Some(self.brokers.visa_verify(&asked).await?)
             }
@@ -63,7 +63,7 @@ impl Pay {
 
     pub(crate) async fn measured_finish(&self, request: CheckoutFetch) -> Result<CheckoutView, Problem> {
         let id = request.id;
-        let item = self.read(move |conn, _context| delivery_find(conn, id)).await?;
+        let item = self.read(move |conn, context| delivery_find(conn, context, id)).await?;
         if let Some(item) = item {
             self.item_handle(item).await;
         }

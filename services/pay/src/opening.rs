@@ -13,6 +13,7 @@ use crate::domain::balance::BALANCE;
 use crate::domain::checkout::{BuyerRequest, NewCheckout, checkout_open};
 use crate::domain::direct::shares_of_plan;
 use crate::domain::fees::fees_in_force;
+use crate::domain::free::FREE;
 use crate::domain::plan::Split;
 use crate::own_goods::TOPUP;
 use crate::{Pay, PayError};
@@ -94,9 +95,10 @@ impl Pay {
         // A top-up has to arrive here to be a balance.
         let split_now = (wish.goods.kind != TOPUP).then(|| plan.clone());
         let (rail, opened) = Box::pin(self.rail_open(wish.means, &checkout, split_now)).await?;
+        let in_place_of_rail = if quote.price.is_zero() { FREE } else { BALANCE };
         let new = NewCheckout {
             id: checkout.id,
-            rail: rail.map_or(BALANCE, |rail| rail.name()).to_owned(),
+            rail: rail.map_or(in_place_of_rail, |rail| rail.name()).to_owned(),
             goods: wish.goods,
             buyer: checkout.payer,
             title: quote.title.clone(),
@@ -115,6 +117,9 @@ impl Pay {
             .await?;
         if let Some((reference, rail)) = reference.zip(rail).filter(|_| row.id != checkout.id) {
             rail_abandon(rail.as_ref(), &reference).await;
+        }
+        if row.rail == FREE {
+            self.wake.notify_one();
         }
         Ok(Opening {
             view: row.view(self.context.now())?,
@@ -142,6 +147,18 @@ impl Pay {
         checkout: &RailCheckout,
         split_now: Option<Plan>,
     ) -> Result<(Option<&Arc<dyn Rail>>, Opened), PayError> {
+        if checkout.price.is_zero() && means == Means::Balance {
+            let detail = "These goods cost nothing, so there is nothing to pay from a balance.".to_owned();
+            return Err(PayError::State {
+                detail,
+                hint: "POST /pay/api/checkout gets them, with a receipt.",
+            });
+        }
+        if checkout.price.is_zero() {
+            // Nothing to pay, so nowhere to go for it.
+            let url = self.site.public.absolute(&checkout.success_url);
+            return Ok((None, Opened { url, reference: None }));
+        }
         if means == Means::Balance {
             let url = self.site.public.absolute("/pay/api/settle");
             return Ok((None, Opened { url, reference: None }));
@@ -165,13 +182,6 @@ impl Pay {
         if quote.expires_at <= self.context.now() {
             let problem = Problem::new(Code::HoldExpired, "The reservation of these goods has expired.");
             return Err(problem.hint("Start again at the seller.").into());
-        }
-        if quote.price.is_zero() {
-            let detail = "These goods cost nothing, so there is nothing to pay.".to_owned();
-            return Err(PayError::State {
-                detail,
-                hint: "Get them from their seller without a checkout.",
-            });
         }
         let signer = quote.manifest.signer();
         let signer = signer.ok_or_else(|| unsigned("the manifest of these goods is not signed"))?;

@@ -20,6 +20,8 @@ pub struct QueryConfig {
     pub passages_max: usize,
     /// How many documents a leader may have.
     pub documents_max: u64,
+    /// How many bytes of text they may have together: whoever answers has all of it in memory as an index.
+    pub documents_bytes_max: i64,
     /// Where a test cuts the power.
     pub interrupt: Interrupt,
 }
@@ -34,6 +36,7 @@ impl Default for QueryConfig {
             answer_within: Span::minutes(3),
             passages_max: 5,
             documents_max: 1_000,
+            documents_bytes_max: 8 * 1024 * 1024,
             interrupt: Interrupt::default(),
         }
     }

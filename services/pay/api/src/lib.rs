@@ -7,6 +7,7 @@ mod credit_note;
 mod measured;
 mod receipt;
 mod remittance;
+mod visa;
 
 use imajin_did::Did;
 use imajin_fair::Manifest;
@@ -26,6 +27,7 @@ pub use receipt::{
     ReceiptRelease, ReceiptView,
 };
 pub use remittance::{REMITTANCE_LEGS_MAX, RemittanceBody, RemittanceLeg, RemittanceReceipt};
+pub use visa::{VisaCapture, VisaCaptured};
 
 service_api! {
     /// What a selling service answers to pay. Every method may be called again with the same request.
@@ -63,6 +65,10 @@ service_api! {
         /// Has held goods handed over now: takes what they have cost and gives the rest back, or all of it. Answers
         /// with the state after the call.
         async fn goods_finish(CheckoutFetch) -> CheckoutView;
+
+        /// Pays goods with the visa of an agent whose claim the caller has checked: the goods are delivered, the visa
+        /// is spent and the price is split, once for each claim. What the visa does not pay is refused (402).
+        async fn visa_capture(VisaCapture) -> VisaCaptured;
 
         /// A receipt, for its payer, its payees and the operator only; for everyone else there is none.
         async fn receipt_fetch(ReceiptFetch) -> Option<ReceiptView>;

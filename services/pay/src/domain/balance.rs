@@ -10,8 +10,8 @@ use imajin_store::outbox::{self, OutboxRow};
 use imajin_store::{Conn, SealedRow};
 
 use super::checkout_lock;
-use super::holds::MoneyRequest;
 use super::message::DELIVER;
+use super::payer::Payer;
 use super::visa::{VISA, visa_free};
 use crate::PayError;
 use crate::context::Context;
@@ -50,15 +50,15 @@ pub(crate) struct Spent {
 pub(crate) fn balance_pay(
     conn: &mut Conn,
     context: &Context,
-    request: &MoneyRequest,
+    payer: &Payer,
     id: CheckoutId,
 ) -> Result<Spent, PayError> {
-    if let Some(spent) = replayed(conn, context, request)? {
+    if let Some(spent) = replayed(conn, context, payer)? {
         return Ok(spent);
     }
-    let row = quote_lock(conn, context, request.verified.did(), id)?;
-    let held = balance_hold(conn, context, request.verified.did(), row)?;
-    paid(conn, context, request, held)
+    let row = quote_lock(conn, context, payer.did(), id)?;
+    let held = balance_hold(conn, context, payer.did(), row)?;
+    paid(conn, context, payer, held)
 }
 
 /// A quote whose money is set aside; nothing of it is written yet.
@@ -97,11 +97,11 @@ pub(crate) fn balance_hold(
 }
 
 /// The earlier answer to this request, if there is one.
-pub(crate) fn replayed(conn: &mut Conn, context: &Context, request: &MoneyRequest) -> Result<Option<Spent>, PayError> {
-    let Some(body) = request.key.replayed(conn, context, request.verified.did())? else {
+pub(crate) fn replayed(conn: &mut Conn, context: &Context, payer: &Payer) -> Result<Option<Spent>, PayError> {
+    let Some(body) = payer.key().replayed(conn, context, payer.did())? else {
         return Ok(None);
     };
-    context.nonce_spend(conn, &request.verified)?;
+    payer.again(conn, context)?;
     let known = std::str::from_utf8(&body).ok().and_then(|text| text.parse().ok());
     let row = known.map(|id| checkout_lock(conn, context, id)).transpose()?.flatten();
     Ok(Some(Spent {
@@ -112,18 +112,12 @@ pub(crate) fn replayed(conn: &mut Conn, context: &Context, request: &MoneyReques
 }
 
 /// The money of a quote is held: the goods are handed over next.
-pub(crate) fn paid(
-    conn: &mut Conn,
-    context: &Context,
-    request: &MoneyRequest,
-    held: HeldQuote,
-) -> Result<Spent, PayError> {
-    let (owner, id) = (request.verified.did(), held.row.id);
+pub(crate) fn paid(conn: &mut Conn, context: &Context, payer: &Payer, held: HeldQuote) -> Result<Spent, PayError> {
+    let (owner, id) = (payer.did(), held.row.id);
     let (row, item) = held_write(conn, context, held, context.now())?;
-    let object = format!("{id}/settle");
-    context.signed_append(conn, &request.verified, QUOTE_SETTLE, &object, &request.body)?;
-    request
-        .key
+    payer.log(conn, context, &format!("{id}/settle"))?;
+    payer
+        .key()
         .store(conn, context, owner, 200, id.to_string().as_bytes())?;
     Ok(Spent {
         row,
@@ -159,7 +153,7 @@ pub(crate) fn quote_lock(
     id: CheckoutId,
 ) -> Result<CheckoutRow, PayError> {
     let row = checkout_lock(conn, context, id)?;
-    let is_own = |row: &CheckoutRow| row.rail == BALANCE && row.owner_did == owner.canonical().as_str();
+    let is_own = |row: &CheckoutRow| is_paid_here(&row.rail) && row.owner_did == owner.canonical().as_str();
     let row = row.filter(is_own).ok_or(PayError::NotFound("quote"))?;
     match row.state_at(context.now())? {
         CheckoutState::Open => Ok(row),

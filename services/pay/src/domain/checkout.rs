@@ -1,6 +1,5 @@
 //! The life of a checkout before the money.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use diesel::prelude::*;
@@ -14,8 +13,8 @@ use imajin_web::Verified;
 use serde::{Deserialize, Serialize};
 
 use super::checkout_lock;
+use super::free::{free_find, free_open};
 use super::plan::Split;
-use super::settle::KEYS_PER_QUERY;
 use crate::PayError;
 use crate::context::{Context, IdempotencyKey};
 use crate::rows::{CheckoutRow, json_text, state_text};
@@ -118,6 +117,11 @@ pub(crate) fn checkout_open(
 
 fn open_or_find(conn: &mut Conn, context: &Context, new: &NewCheckout) -> Result<CheckoutRow, PayError> {
     let now = context.now();
+    if new.price.is_zero()
+        && let Some(row) = free_find(conn, context, new)?
+    {
+        return Ok(row);
+    }
     if let Some(mut row) = open_find(conn, context, &new.goods, &new.buyer)? {
         if row.expires_at > now && row.price()? == new.price && row.rail == new.rail {
             return Ok(row);
@@ -146,6 +150,9 @@ fn open_or_find(conn: &mut Conn, context: &Context, new: &NewCheckout) -> Result
     let row = row_of(context, new, split, now);
     let body = json_text(&CheckoutOpened::of(&row, new.price))?.into_bytes();
     context.node_append(conn, &new.buyer.canonical(), CHECKOUT_OPEN, &new.id.to_string(), body)?;
+    if new.price.is_zero() {
+        return free_open(conn, context, row);
+    }
     Ok(row.insert(conn, &context.sealer)?)
 }
 
@@ -271,30 +278,4 @@ pub(crate) fn checkout_expire_all(conn: &mut Conn, context: &Context) -> Result<
         rail_close(conn, context, &row)?;
     }
     Ok(count)
-}
-
-/// Checkouts by their ids, locked until the transaction ends, always in the same order.
-pub(crate) fn checkouts_lock(
-    conn: &mut Conn,
-    context: &Context,
-    ids: impl Iterator<Item = CheckoutId>,
-) -> Result<HashMap<CheckoutId, CheckoutRow>, PayError> {
-    let mut ids: Vec<String> = ids.map(|id| id.to_string()).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let mut rows = HashMap::with_capacity(ids.len());
-    for chunk in ids.chunks(KEYS_PER_QUERY) {
-        let loaded: Vec<CheckoutRow> = for_update!(
-            &mut *conn,
-            checkouts::table
-                .filter(checkouts::id.eq_any(chunk))
-                .order_by(checkouts::id)
-                .select(CheckoutRow::as_select()) => load
-        )?;
-        for row in loaded {
-            let row = row.intact(&context.sealer)?;
-            rows.insert(row.id, row);
-        }
-    }
-    Ok(rows)
 }

@@ -53,7 +53,7 @@ pub(crate) struct HoldOrder {
 pub(crate) fn goods_hold(conn: &mut Conn, context: &Context, order: &HoldOrder) -> Result<CheckoutRow, PayError> {
     let row = quote_lock(conn, context, &order.buyer, order.checkout)?;
     let held: HeldQuote = match &order.visa {
-        Some(visa) => visa_hold(conn, context, &order.buyer, row, visa)?,
+        Some(visa) => visa_hold(conn, context, &order.buyer, row, visa, visa.digest.clone())?,
         None => balance_hold(conn, context, &order.buyer, row)?,
     };
     let (row, _item) = held_write(conn, context, held, order.due_at)?;
@@ -83,8 +83,8 @@ pub(crate) fn held_find(
 }
 
 /// The delivery of a checkout that has not ended.
-pub(crate) fn delivery_find(conn: &mut Conn, id: CheckoutId) -> Result<Option<OutboxRow>, PayError> {
-    Ok(outbox::pending_find(conn, DELIVER, &id.to_string())?)
+pub(crate) fn delivery_find(conn: &mut Conn, context: &Context, id: CheckoutId) -> Result<Option<OutboxRow>, PayError> {
+    Ok(outbox::pending_find(conn, &context.sealer, DELIVER, &id.to_string())?)
 }
 
 /// Whether goods are of the kind that is measured.
@@ -110,19 +110,27 @@ pub(crate) fn rest_command(row: &CheckoutRow, used: Money) -> Result<Option<Comm
     Ok((used.amount.micros() < row.price).then_some(Command::Release(release)))
 }
 
-/// Writes down what goods have cost: from now on this is their price, and how it is split.
+impl Measured {
+    /// From now on this is the price of a checkout, and how it is split.
+    pub(crate) fn apply(&self, row: &mut CheckoutRow) -> Result<(), PayError> {
+        row.price = self.price.amount.micros();
+        row.split_id = self.split.name()?;
+        Ok(())
+    }
+}
+
+/// Writes down what goods have cost, of which `held` units were set aside.
 pub(crate) fn measured_write(
     conn: &mut Conn,
     context: &Context,
-    row: &mut CheckoutRow,
+    row: &CheckoutRow,
+    held: i64,
     measured: &Measured,
 ) -> Result<(), PayError> {
-    let used = measured.price.amount.micros();
-    if row.rail == VISA && used < row.price {
-        visa_rest(conn, context, row.id, used)?;
+    if row.rail == VISA && row.price < held {
+        visa_rest(conn, context, row.id, row.price)?;
     }
-    row.price = used;
-    row.split_id = measured.split.store(conn, context)?;
+    measured.split.store(conn, context)?;
     let body = json_text(&CheckoutOpened::of(row, measured.price))?.into_bytes();
     context.node_append(
         conn,

@@ -15,7 +15,7 @@ use imajin_store::{Conn, SealedRow, for_update, is_unique_violation, outbox};
 use serde::{Deserialize, Serialize};
 
 use super::balance::{HeldQuote, Spent, paid, paid_key, quote_lock, replayed};
-use super::holds::MoneyRequest;
+use super::payer::Payer;
 use crate::PayError;
 use crate::brokers::Visa;
 use crate::context::Context;
@@ -54,26 +54,31 @@ pub(crate) fn receivable(issuer: &str, asset: Asset) -> AccountKey {
 pub(crate) fn visa_pay(
     conn: &mut Conn,
     context: &Context,
-    request: &MoneyRequest,
+    payer: &Payer,
     id: CheckoutId,
     visa: &Visa,
 ) -> Result<Spent, PayError> {
     // Two requests with one key may have come at the same moment.
-    if let Some(spent) = replayed(conn, context, request)? {
+    if let Some(spent) = replayed(conn, context, payer)? {
         return Ok(spent);
     }
-    let row = quote_lock(conn, context, request.verified.did(), id)?;
-    let held = visa_hold(conn, context, request.verified.did(), row, visa)?;
-    paid(conn, context, request, held)
+    let row = quote_lock(conn, context, payer.did(), id)?;
+    let claim = match payer {
+        Payer::Signed(_) => visa.digest.clone(),
+        Payer::Claim(claim) => claim.digest.clone(),
+    };
+    let held = visa_hold(conn, context, payer.did(), row, visa, claim)?;
+    paid(conn, context, payer, held)
 }
 
-/// Sets the price of a quote aside as a debt of the broker.
+/// Sets the price of a quote aside as a debt of the broker. `claim_digest` names what the broker gets as evidence.
 pub(crate) fn visa_hold(
     conn: &mut Conn,
     context: &Context,
     owner: &Did,
     mut row: CheckoutRow,
     visa: &Visa,
+    claim_digest: String,
 ) -> Result<HeldQuote, PayError> {
     let (id, price) = (row.id, row.price()?);
     visa_spend(conn, context, visa, price)?;
@@ -98,7 +103,7 @@ pub(crate) fn visa_hold(
         receipt_id: receipt,
         asset: price.asset.to_string(),
         amount: price.amount.micros(),
-        claim_digest: visa.digest.clone(),
+        claim_digest,
         state: CaptureState::Held.as_str().to_owned(),
         reference: None,
         problem: None,

@@ -20,13 +20,13 @@ use imajin_kernel::{Problem, Timestamp};
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, GoodsHold,
     HeldGoods, PayApi, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary,
-    SalesSummaryRequest,
+    SalesSummaryRequest, VisaCapture, VisaCaptured,
 };
 use imajin_profile_api::{Connected, ConnectionCheck, ConnectionsApi};
 use imajin_proof::attestation::{Attestation, Confidence, Statement};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_web::macro_support::async_trait;
-use imajin_web::{CallerKeys, Custody, SessionView, SignerAsked, SignerKeys, Tier};
+use imajin_web::{CallerKeys, Custody, PeerAsked, SessionView, SignerAsked, SignerKeys, Tier};
 use serde_json::json;
 
 fn unasked<T>() -> Result<T, Problem> {
@@ -156,6 +156,10 @@ impl AuthApi for FakeAuth {
         Ok(None)
     }
 
+    async fn peer_check(&self, _peer: PeerAsked) -> Result<(), Problem> {
+        Ok(())
+    }
+
     async fn holdings_fetch(&self, request: HoldingsFetch) -> Result<Vec<Did>, Problem> {
         Ok(vec![request.did])
     }
@@ -207,6 +211,10 @@ impl PayApi for FakePay {
 
     async fn goods_finish(&self, _request: CheckoutFetch) -> Result<CheckoutView, Problem> {
         Err(Problem::internal())
+    }
+
+    async fn visa_capture(&self, _: VisaCapture) -> Result<VisaCaptured, Problem> {
+        unasked()
     }
 
     async fn receipt_fetch(&self, _: ReceiptFetch) -> Result<Option<ReceiptView>, Problem> {

@@ -28,6 +28,8 @@ pub(crate) struct NewDocument {
     pub(crate) sha256: String,
     /// How many documents its owner may have.
     pub(crate) documents_max: u64,
+    /// How many bytes they may have together.
+    pub(crate) documents_bytes_max: i64,
 }
 
 /// Adds a document; the same text a second time is the one that is there.
@@ -49,21 +51,30 @@ pub(crate) fn document_add(conn: &mut Conn, context: &Context, new: &NewDocument
     if same > 0 {
         return Err(QueryError::Conflict("This document is there already."));
     }
-    let count: i64 = of_owner().count().get_result(conn)?;
-    if u64::try_from(count).unwrap_or(u64::MAX) >= new.documents_max {
+    let body = &new.body;
+    let size = i64::try_from(body.text.len()).unwrap_or(i64::MAX);
+    let sizes: Vec<i64> = of_owner().select(documents::size).load(conn)?;
+    if u64::try_from(sizes.len()).unwrap_or(u64::MAX) >= new.documents_max {
         return Err(QueryError::Limit(format!(
-            "You have {count} documents here, and {} are the most.",
+            "You have {} documents here, and {} are the most.",
+            sizes.len(),
             new.documents_max
         )));
     }
-    let body = &new.body;
+    let all = sizes.into_iter().fold(size, i64::saturating_add);
+    if all > new.documents_bytes_max {
+        return Err(QueryError::Limit(format!(
+            "Your documents would have {all} bytes with this one, and {} are the most.",
+            new.documents_bytes_max
+        )));
+    }
     let row = DocumentRow {
         id,
         owner_did: owner,
         title: body.title.trim().to_owned(),
         media_type: body.media_type.clone(),
         sha256: new.sha256.clone(),
-        size: i64::try_from(body.text.len()).unwrap_or(i64::MAX),
+        size,
         content: body.text.clone().into_bytes(),
         manifest_id: body.manifest.id.to_string(),
         manifest: json_text(&body.manifest)?,

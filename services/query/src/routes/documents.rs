@@ -110,6 +110,7 @@ pub(super) async fn document_add(
         body: signed.value,
         sha256,
         documents_max: query.config.documents_max,
+        documents_bytes_max: query.config.documents_bytes_max,
     };
     let row = query.write(move |conn, context| add(conn, context, &new)).await?;
     Ok((StatusCode::CREATED, Json(row.view()?)))

@@ -10,8 +10,9 @@ mod terms;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::middleware::from_fn_with_state;
 use futures::FutureExt;
-use imajin_mjn::{MjnLayer, MjnOptions};
+use imajin_mjn::{Exchanges, MjnOptions, exchanged};
 use imajin_web::{ServiceRoutes, Site};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -39,7 +40,7 @@ impl FromRef<QueryRoutes> for Site {
 pub(crate) fn routes(query: &Arc<Query>) -> ServiceRoutes {
     let state = QueryRoutes(Arc::clone(query));
     let keyring = &query.context.keyring;
-    let exchanges = MjnLayer::new(
+    let exchanges = Exchanges::new(
         query.site.clone(),
         MjnOptions {
             did: keyring.node_did().clone(),
@@ -52,7 +53,9 @@ pub(crate) fn routes(query: &Arc<Query>) -> ServiceRoutes {
             answer_bytes_max: ANSWER_BYTES_MAX,
         },
     );
-    let asked = OpenApiRouter::new().routes(routes!(ask::ask)).layer(exchanges);
+    let asked = OpenApiRouter::new()
+        .routes(routes!(ask::ask))
+        .layer(from_fn_with_state(exchanges, exchanged));
     let documents = OpenApiRouter::new()
         .routes(routes!(documents::document_list, documents::document_add))
         .layer(DefaultBodyLimit::max(DOCUMENT_BODY_BYTES_MAX));

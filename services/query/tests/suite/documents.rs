@@ -1,6 +1,7 @@
 //! The documents that questions are answered from.
 
 use axum::http::StatusCode;
+use imajin_query::QueryConfig;
 use imajin_query_api::DocumentView;
 use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ on_both!(
     an_answer_stays_when_its_document_goes,
     documents_that_are_not_their_owners_word_are_refused,
     documents_beyond_the_limits_are_refused,
+    more_documents_than_a_leader_may_have_are_refused,
 );
 
 async fn a_document_counts_at_once_and_no_more_when_it_is_removed(backend: Backend) {
@@ -87,4 +89,22 @@ async fn documents_beyond_the_limits_are_refused(backend: Backend) {
     assert_eq!(refused(&title).await, "invalid_request");
     let empty = world.document_body(&ada, "Empty", " \n");
     assert_eq!(refused(&empty).await, "invalid_request");
+}
+
+async fn more_documents_than_a_leader_may_have_are_refused(backend: Backend) {
+    let config = QueryConfig {
+        documents_max: 4,
+        documents_bytes_max: i64::try_from(HOLDS.len() + BEES.len() + 20).unwrap(),
+        ..QueryConfig::default()
+    };
+    let world = World::with(backend, config, Vec::new()).await;
+    let ada = key("ada");
+    let add = async |text: &str| {
+        let body = world.document_body(&ada, "More", text);
+        world.change(&ada, "POST", "/documents", &body).await
+    };
+    assert_eq!(add("This does not fit beside them.\n").await.code(), "rate_limited");
+    add("One more.\n").await.expect(StatusCode::CREATED);
+    add("Two.\n").await.expect(StatusCode::CREATED);
+    assert_eq!(add("Five").await.code(), "rate_limited", "there are four already");
 }

@@ -17,7 +17,7 @@ use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutState, CheckoutView, CreditNoteFetch,
     CreditNoteView, Delivery, DeliveryOutcome, GoodsHold, GoodsQuote, HeldGoods, PayApi, ReceiptBody, ReceiptFetch,
     ReceiptLedgerEntry, ReceiptList, ReceiptManifest, ReceiptView, RefundList, RefundSheet, SalesSummary,
-    SalesSummaryRequest, SellerClient,
+    SalesSummaryRequest, SellerClient, VisaCapture, VisaCaptured,
 };
 use imajin_proof::SignedMessage;
 use imajin_web::macro_support::async_trait;
@@ -232,6 +232,10 @@ impl FakePay {
 
 #[async_trait]
 impl PayApi for FakePay {
+    async fn visa_capture(&self, _: VisaCapture) -> Result<VisaCaptured, Problem> {
+        Err(Problem::unavailable("Paying by visa"))
+    }
+
     async fn goods_hold(&self, request: GoodsHold) -> Result<HeldGoods, Problem> {
         let seller = self.here()?;
         let same = |held: &Held| held.hold.goods == request.goods && held.hold.buyer == request.buyer;
