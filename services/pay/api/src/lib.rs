@@ -4,6 +4,7 @@
 //! the price, and tells it when the money is there.
 
 mod credit_note;
+mod purse;
 mod receipt;
 mod remittance;
 
@@ -18,6 +19,10 @@ use serde::{Deserialize, Serialize};
 pub use credit_note::{
     CreditNoteBody, CreditNoteClaims, CreditNoteFetch, CreditNoteLeg, CreditNoteView, GoodsReturn, RefundList,
     RefundSheet, RefundView, Returned,
+};
+pub use purse::{
+    DEPOSIT, PurseApi, PurseBalances, PurseCapture, PurseClient, PurseDone, PurseLine, PurseReserve, PurseReturn,
+    PurseReturned, PurseStatement, PurseTransfer,
 };
 pub use receipt::{
     ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptHop, ReceiptLedgerEntry, ReceiptLeg, ReceiptManifest,
