@@ -19,6 +19,7 @@ pub mod mutation;
 pub mod nonce;
 pub mod outbox;
 pub mod parity;
+mod purge;
 mod readers;
 mod schema;
 mod seal;
@@ -39,6 +40,7 @@ pub use error::{StoreError, is_unique_violation};
 pub use finding::Finding;
 pub use location::Location;
 pub use migrate::{Migrations, revert_all};
+pub use purge::purge;
 pub use seal::{SealedRow, Sealer, sealed_all};
 #[doc(hidden)]
 pub use seal::{audit_begin, audit_rows, name_unreadable};

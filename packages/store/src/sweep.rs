@@ -1,4 +1,4 @@
-use crate::{Conn, Finding, StoreError, tamper};
+use crate::{Conn, Db, Finding, StoreError, tamper};
 
 /// Which rows of a table are changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,28 @@ pub struct Swept {
     pub unnoticed: Vec<String>,
     /// Columns that the database itself lets nobody change.
     pub refused: Vec<String>,
+}
+
+impl Sweep<'static> {
+    /// A sweep over the first row of every table of a database, which belongs to `service` alone: what nobody noticed.
+    ///
+    /// # Errors
+    /// The database's and the audit's.
+    pub async fn whole<A>(db: &Db, service: &'static str, audit: A) -> Result<Vec<String>, StoreError>
+    where
+        A: Fn(&mut Conn) -> Result<Vec<Finding>, StoreError> + Send + 'static,
+    {
+        db.write(move |conn| {
+            let sweep = Sweep {
+                service,
+                tables: &|_table| true,
+                rows: SweptRows::First,
+                audit: &audit,
+            };
+            sweep.run(conn).map(|swept| swept.unnoticed)
+        })
+        .await
+    }
 }
 
 impl Sweep<'_> {

@@ -16,6 +16,8 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::served::{Port, Served};
+
 /// How a request goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CloudflareFault {
@@ -42,7 +44,7 @@ struct Refused(StatusCode, i64, &'static str);
 pub struct CloudflarePeer {
     state: Arc<Mutex<State>>,
     base: String,
-    task: tokio::task::JoinHandle<()>,
+    _served: Served,
 }
 
 impl CloudflarePeer {
@@ -56,21 +58,16 @@ impl CloudflarePeer {
     /// # Panics
     /// When there is no free port.
     pub async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
-        let listener = listener.unwrap_or_else(|error| panic!("no port for the peer: {error}"));
-        let address = listener.local_addr().map(|address| address.to_string());
-        let base = format!("http://{}/client/v4", address.unwrap_or_default());
+        let port = Port::free().await;
+        let base = format!("{}/client/v4", port.origin());
         let state = Arc::new(Mutex::new(State::default()));
         let router = Router::new().fallback(answer).with_state(Arc::clone(&state));
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the peer ends with the test, which owns its handle"
-        )]
-        let task = tokio::spawn(async move {
-            // A server that ends early shows in the test, which finds nobody.
-            let _ended = axum::serve(listener, router).await;
-        });
-        Self { state, base, task }
+        let served = port.serve(router);
+        Self {
+            state,
+            base,
+            _served: served,
+        }
     }
 
     /// Where its API is.
@@ -109,12 +106,6 @@ impl CloudflarePeer {
         let mut records: Vec<String> = state.records.iter().map(text).collect();
         records.sort();
         records
-    }
-}
-
-impl Drop for CloudflarePeer {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

@@ -35,6 +35,8 @@ mod openai_peer;
 mod pebble;
 #[cfg(feature = "router")]
 mod router;
+#[cfg(feature = "served")]
+mod served;
 pub mod simulation;
 #[cfg(feature = "solana-peer")]
 mod solana_peer;

@@ -17,6 +17,8 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use crate::served::{Port, Served};
+
 /// What the peer does with a question.
 #[derive(Debug, Clone)]
 pub enum OpenAiReply {
@@ -57,7 +59,7 @@ struct Shared {
 pub struct OpenAiPeer {
     shared: Arc<Shared>,
     url: String,
-    task: tokio::task::JoinHandle<()>,
+    _served: Served,
 }
 
 impl OpenAiPeer {
@@ -66,12 +68,8 @@ impl OpenAiPeer {
     /// # Panics
     /// When there is no free port.
     pub async fn start(reply: OpenAiReply) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
-        let listener = listener.unwrap_or_else(|error| panic!("no port for the peer: {error}"));
-        let address = listener
-            .local_addr()
-            .map(|address| address.to_string())
-            .unwrap_or_default();
+        let port = Port::free().await;
+        let url = format!("{}/v1", port.origin());
         let shared = Arc::new(Shared {
             reply: Mutex::new(reply),
             seen: Mutex::default(),
@@ -80,18 +78,11 @@ impl OpenAiPeer {
         let router = Router::new()
             .route("/v1/chat/completions", post(answer))
             .with_state(Arc::clone(&shared));
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the peer ends with the test, which owns its handle"
-        )]
-        let task = tokio::spawn(async move {
-            // A server that ends early shows in the test, which finds nobody.
-            let _ended = axum::serve(listener, router).await;
-        });
+        let served = port.serve(router);
         Self {
             shared,
-            url: format!("http://{address}/v1"),
-            task,
+            url,
+            _served: served,
         }
     }
 
@@ -115,12 +106,6 @@ impl OpenAiPeer {
         if let Ok(permit) = self.shared.left.acquire().await {
             permit.forget();
         }
-    }
-}
-
-impl Drop for OpenAiPeer {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

@@ -15,7 +15,7 @@ use imajin_kernel::Timestamp;
 
 use crate::edge::{Arc, Heading, Kind};
 use crate::people::People;
-use crate::{Graph, Severity, Tie};
+use crate::{Graph, Severity, Tie, Weight};
 
 /// Sweeps over all people before a rank is taken as it is; a damping of 0.99 needs fewer.
 const SWEEPS_MAX: usize = 1_000;
@@ -27,16 +27,16 @@ pub struct RankOptions {
     pub damping: f64,
     /// How far the sum of all ranks may be off.
     pub precision: f64,
-    /// What it is worth to have been at the same event, where a connection is worth 1; 0 for nothing.
-    pub co_presence: f64,
+    /// What it is worth to have been at the same event; `None` for nothing.
+    pub co_presence: Option<Weight>,
 }
 
 impl Default for RankOptions {
     fn default() -> Self {
         Self {
             damping: 0.85,
-            precision: 1e-8,
-            co_presence: 0.0,
+            precision: 1e-7,
+            co_presence: None,
         }
     }
 }
@@ -55,8 +55,12 @@ pub struct Opinion {
 impl Opinion {
     /// Trust less distrust, at least 0.
     pub fn net(&self) -> f64 {
-        (self.trust - self.distrust).max(0.0)
+        net(self.trust, self.distrust)
     }
+}
+
+fn net(trust: f64, distrust: f64) -> f64 {
+    (trust - distrust).max(0.0)
 }
 
 /// The graph at one version, laid out for ranking. Makes no use of the graph any more: rank on another thread while
@@ -68,8 +72,10 @@ pub struct RankIndex {
     version: u64,
     /// Where the sources of each person begin, and the end.
     starts: Vec<usize>,
-    /// Who gives to the person, and which part of what they give.
-    sources: Vec<(u32, f64)>,
+    /// Who gives to the person, and how much, in millionths: as small as can be, because a sweep waits for memory.
+    sources: Vec<(u32, u32)>,
+    /// All that each person gives, in millionths.
+    given: Vec<f64>,
     /// Who has flagged whom, and how bad it is, 0 to 1.
     flags: Vec<(u32, u32, f64)>,
 }
@@ -84,9 +90,9 @@ impl Graph {
             version: self.version(),
             starts: Vec::with_capacity(self.people.len().saturating_add(1)),
             sources: Vec::new(),
+            given: (0..count).map(|person| self.given(person, now, &options)).collect(),
             flags: Vec::new(),
         };
-        let given: Vec<f64> = (0..count).map(|person| self.given(person, now, &options)).collect();
         for person in 0..count {
             index.starts.push(index.sources.len());
             for arc in self.arcs(person) {
@@ -95,9 +101,8 @@ impl Graph {
                     continue;
                 }
                 let worth = self.worth(*arc, Heading::Out, now, &options);
-                let all = at(&given, arc.peer);
-                if worth > 0.0 && all > 0.0 {
-                    index.sources.push((arc.peer, worth / all));
+                if worth > 0 {
+                    index.sources.push((arc.peer, worth));
                 }
             }
         }
@@ -108,19 +113,20 @@ impl Graph {
     /// All that somebody gives.
     fn given(&self, person: u32, now: Timestamp, options: &RankOptions) -> f64 {
         let arcs = self.arcs(person).iter();
-        arcs.map(|arc| self.worth(*arc, Heading::In, now, options)).sum()
+        arcs.map(|arc| f64::from(self.worth(*arc, Heading::In, now, options)))
+            .sum()
     }
 
-    /// What a tie is worth, unless it heads the other way.
-    fn worth(&self, arc: Arc, against: Heading, now: Timestamp, options: &RankOptions) -> f64 {
+    /// What a tie is worth in millionths, unless it heads the other way.
+    fn worth(&self, arc: Arc, against: Heading, now: Timestamp, options: &RankOptions) -> u32 {
         if arc.heading() == against || !self.is_current(arc, now) {
-            return 0.0;
+            return 0;
         }
         match arc.kind() {
-            Kind::Connection => 1.0,
-            Kind::CoPresence => options.co_presence,
-            Kind::Flag => 0.0,
-            Kind::Vouch => self.slot(arc).map_or(0.0, |slot| f64::from(slot.number) / 1e6),
+            Kind::Connection => Weight::FULL.millionths(),
+            Kind::CoPresence => options.co_presence.map_or(0, Weight::millionths),
+            Kind::Flag => 0,
+            Kind::Vouch => self.slot(arc).map_or(0, |slot| slot.number),
         }
     }
 
@@ -158,20 +164,20 @@ impl RankIndex {
                 *sum += at(&trust, *by) * badness;
             }
         }
-        let mut opinions: Vec<Opinion> = (0_u32..)
+        let mut known: Vec<Standing<'_>> = (0_u32..)
             .zip(trust.into_iter().zip(distrust))
             .filter(|(_, (trust, distrust))| *trust > 0.0 || *distrust > 0.0)
             .filter_map(|(person, (trust, distrust))| {
-                let did = self.people.did(person)?.clone();
-                Some(Opinion { did, trust, distrust })
+                let did = self.people.did(person)?;
+                Some(Standing { did, trust, distrust })
             })
             .collect();
-        opinions.sort_unstable_by(|one, other| {
-            let by_trust = other.net().total_cmp(&one.net());
-            by_trust.then_with(|| one.did.cmp(&other.did))
-        });
-        opinions.truncate(limit);
-        opinions
+        if limit < known.len() {
+            known.select_nth_unstable_by(limit, Standing::order);
+            known.truncate(limit);
+        }
+        known.sort_unstable_by(Standing::order);
+        known.iter().map(Standing::opinion).collect()
     }
 
     /// Gauss and Seidel's iteration: each sweep uses what it has found itself already, and needs half as many sweeps as
@@ -180,12 +186,16 @@ impl RankIndex {
     fn solve(&self, start: u32) -> Vec<f64> {
         let damping = self.options.damping.clamp(0.0, 0.999);
         let enough = self.options.precision * (1.0 - damping);
-        let mut ranks = vec![0.0; self.people.len()];
+        let mut walk = Walk {
+            ranks: vec![0.0; self.people.len()],
+            shares: vec![0.0; self.people.len()],
+        };
         for _sweep in 0..SWEEPS_MAX {
-            if self.sweep(start, damping, &mut ranks) <= enough {
+            if self.sweep(start, damping, &mut walk) <= enough {
                 break;
             }
         }
+        let Walk { mut ranks, .. } = walk;
         let all: f64 = ranks.iter().sum();
         if all > 0.0 {
             for rank in &mut ranks {
@@ -196,21 +206,53 @@ impl RankIndex {
     }
 
     /// One sweep; how much changed.
-    fn sweep(&self, start: u32, damping: f64, ranks: &mut [f64]) -> f64 {
+    fn sweep(&self, start: u32, damping: f64, walk: &mut Walk) -> f64 {
         let mut changed = 0.0;
         let bounds = self.starts.iter().zip(self.starts.iter().skip(1));
-        for (person, (first, end)) in (0_u32..).zip(bounds) {
+        for (person, ((first, end), given)) in (0_u32..).zip(bounds.zip(&self.given)) {
             let sources = self.sources.get(*first..*end).unwrap_or_default();
-            let flow: f64 = sources.iter().map(|(peer, part)| at(ranks, *peer) * part).sum();
+            let worths = sources
+                .iter()
+                .map(|(peer, worth)| at(&walk.shares, *peer) * f64::from(*worth));
             let back = if person == start { 1.0 - damping } else { 0.0 };
-            let rank = damping.mul_add(flow, back);
-            if let Some(old) = place(ranks, person) {
+            let rank = back + damping * worths.sum::<f64>();
+            if let Some((old, share)) = place(&mut walk.ranks, person).zip(place(&mut walk.shares, person)) {
                 changed += (rank - *old).abs();
                 *old = rank;
+                *share = if *given > 0.0 { rank / given } else { 0.0 };
             }
         }
         changed
     }
+}
+
+/// An opinion that borrows the name, because most of them are dropped.
+struct Standing<'a> {
+    did: &'a Did,
+    trust: f64,
+    distrust: f64,
+}
+
+impl Standing<'_> {
+    fn order(one: &Self, other: &Self) -> std::cmp::Ordering {
+        let by_trust = net(other.trust, other.distrust).total_cmp(&net(one.trust, one.distrust));
+        by_trust.then_with(|| one.did.cmp(other.did))
+    }
+
+    fn opinion(&self) -> Opinion {
+        Opinion {
+            did: self.did.clone(),
+            trust: self.trust,
+            distrust: self.distrust,
+        }
+    }
+}
+
+/// How far the ranks are found.
+struct Walk {
+    ranks: Vec<f64>,
+    /// What somebody's rank carries along a tie that is worth a millionth.
+    shares: Vec<f64>,
 }
 
 fn at(values: &[f64], person: u32) -> f64 {

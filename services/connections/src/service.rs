@@ -6,7 +6,7 @@ use imajin_did::{Did, Keyring};
 use imajin_kernel::{Problem, Timestamp};
 use imajin_proof::SignedMessage;
 use imajin_proof::http_sig::SignedRequest;
-use imajin_store::{Conn, Db, Sealer, StoreError, mutation, nonce};
+use imajin_store::{Conn, Db, Sealer, mutation};
 use imajin_web::{Authorised, KeyTier, ServiceRoutes, SignerAsked, Site};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -118,17 +118,7 @@ impl Connections {
     }
 
     async fn sweep(&self) {
-        let context = self.context.clone();
-        let purged: Result<(), StoreError> = self
-            .db
-            .write(move |conn| {
-                nonce::purge(conn, context.env.now())?;
-                Ok(())
-            })
-            .await;
-        if let Err(error) = purged {
-            tracing::warn!(%error, "old nonces were not forgotten");
-        }
+        imajin_store::purge(&self.db, self.context.env.now()).await;
     }
 
     /// One transaction over the domain; the graph has followed it when this answers.

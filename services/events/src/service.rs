@@ -7,7 +7,7 @@ use imajin_kernel::id::{EventId, OrderId};
 use imajin_kernel::{Problem, Timestamp};
 use imajin_pay_api::{Delivery, DeliveryOutcome, PayClient};
 use imajin_publisher_api::PublisherClient;
-use imajin_store::{Conn, Db, Sealer, StoreError, mutation, nonce};
+use imajin_store::{Conn, Db, Sealer, mutation};
 use imajin_web::{Authorised, KeyTier, ServiceRoutes, SignerAsked, SignerKeys, Site, SoftTier};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -125,19 +125,7 @@ impl Events {
             Ok(released) => tracing::info!(released, "lapsed reservations were released"),
             Err(problem) => tracing::warn!(%problem, "lapsed reservations were not released"),
         }
-        let context = self.context.clone();
-        let purged: Result<(), StoreError> = self
-            .db
-            .write(move |conn| {
-                let now = context.env.now();
-                nonce::purge(conn, now)?;
-                imajin_store::idempotency::purge(conn, now)?;
-                Ok(())
-            })
-            .await;
-        if let Err(error) = purged {
-            tracing::warn!(%error, "old nonces were not forgotten");
-        }
+        imajin_store::purge(&self.db, self.context.env.now()).await;
     }
 
     /// Releases every reservation that has lapsed by now; returns how many. The background task calls it.

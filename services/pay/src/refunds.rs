@@ -4,7 +4,7 @@ use imajin_kernel::id::RefundId;
 use imajin_pay_api::{Reader, RefundView};
 use imajin_rails::{RailError, RailRefund, Refunded};
 use imajin_store::Conn;
-use imajin_store::outbox::{self, OutboxRow};
+use imajin_store::outbox::OutboxRow;
 use imajin_web::Tier;
 
 use crate::context::Context;
@@ -105,9 +105,6 @@ impl Pay {
             Err(problem) if !is_final(problem.code) => return Err(Handling::Failed(problem)),
             Ok(()) | Err(_) => {}
         }
-        let item = item.id;
-        let done =
-            move |conn: &mut Conn, context: &Context| Ok(outbox::done(conn, &context.sealer, &item, context.now())?);
-        Ok(self.write(done).await?)
+        self.item_done(item).await
     }
 }

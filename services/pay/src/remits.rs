@@ -5,7 +5,7 @@ use imajin_kernel::id::RemittanceId;
 use imajin_kernel::{Code, Problem};
 use imajin_pay_api::{RemittanceBody, RemittanceReceipt};
 use imajin_proof::SignedMessage;
-use imajin_store::outbox::{self, OutboxRow};
+use imajin_store::outbox::OutboxRow;
 use imajin_web::{Tier, Verified};
 
 use crate::brokers::wire::{RemittanceAnswer, TransferAsked};
@@ -52,12 +52,7 @@ impl Pay {
                 SentState::Offered => self.remit_offer(item, &row).await,
                 SentState::Agreed => self.remit_transfer(&row).await.map(|()| false),
                 SentState::Transferred => self.remit_deliver(item, &row).await,
-                SentState::Delivered | SentState::Refused => {
-                    let item = item.id;
-                    let done =
-                        self.write(move |conn, context| Ok(outbox::done(conn, &context.sealer, &item, context.now())?));
-                    done.await.map(|()| true).map_err(Handling::from)
-                }
+                SentState::Delivered | SentState::Refused => self.item_done(item).await.map(|()| true),
             };
             match done {
                 Ok(true) => return Ok(()),
@@ -246,9 +241,7 @@ impl Pay {
         if !self.remittance_confirm(&name).await? {
             return Err(Handling::Waits("The broker has not confirmed it."));
         }
-        let item = item.id;
-        let done = self.write(move |conn, context| Ok(outbox::done(conn, &context.sealer, &item, context.now())?));
-        Ok(done.await?)
+        self.item_done(item).await
     }
 }
 

@@ -197,6 +197,13 @@ impl Pay {
         }
     }
 
+    /// Notes that nothing is left to do about an item.
+    pub(crate) async fn item_done(&self, item: &OutboxRow) -> Result<(), Handling> {
+        let id = item.id;
+        let done = self.write(move |conn, context| Ok(outbox::done(conn, &context.sealer, &id, context.now())?));
+        Ok(done.await?)
+    }
+
     /// Asks the seller to hand the goods over, and books what follows from the answer.
     async fn deliver(&self, item: &OutboxRow) -> Result<(), Handling> {
         let interrupt = &self.context.config.interrupt;
@@ -207,11 +214,7 @@ impl Pay {
         let row = self.read(move |conn, context| checkout_find(conn, context, id)).await?;
         let row = row.ok_or(PayError::NotFound("checkout"))?;
         if row.state()? != CheckoutState::Paid {
-            let item = item.id;
-            let done = move |conn: &mut imajin_store::Conn, context: &crate::context::Context| {
-                Ok(outbox::done(conn, &context.sealer, &item, context.now())?)
-            };
-            return Ok(self.write(done).await?);
+            return self.item_done(item).await;
         }
         let broken = || PayError::damaged("checkouts", &id.to_string(), "it is paid, and has no receipt reserved");
         let delivery = Delivery {
@@ -300,11 +303,7 @@ impl Pay {
             Err(problem) if !is_final(problem.code) => return Err(Handling::Failed(problem)),
             Ok(()) | Err(_) => {}
         }
-        let item = item.id;
-        let done = move |conn: &mut imajin_store::Conn, context: &crate::context::Context| {
-            Ok(outbox::done(conn, &context.sealer, &item, context.now())?)
-        };
-        Ok(self.write(done).await?)
+        self.item_done(item).await
     }
 
     /// Ends a checkout at its rail. A rail that is not configured any more cannot be asked.
@@ -315,11 +314,7 @@ impl Pay {
         if let Ok(rail) = self.context.rail(&order.rail) {
             rail.close(&order.reference).await.map_err(PayError::from)?;
         }
-        let item = item.id;
-        let done = move |conn: &mut imajin_store::Conn, context: &crate::context::Context| {
-            Ok(outbox::done(conn, &context.sealer, &item, context.now())?)
-        };
-        Ok(self.write(done).await?)
+        self.item_done(item).await
     }
 
     /// Ends checkouts and holds whose time has passed. The background calls it.

@@ -9,7 +9,7 @@ use imajin_pay_api::PayClient;
 use imajin_profile_api::{AvatarSet, ConnectionsClient, ProfilePage, ProfileSearch, ProfileSet, ProfileView};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_publisher_api::PublisherClient;
-use imajin_store::{Conn, Db, Sealer, StoreError, mutation, nonce};
+use imajin_store::{Conn, Db, Sealer, mutation};
 use imajin_web::{Authorised, Custody, ServiceRoutes, Site, SoftTier};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -129,19 +129,7 @@ impl Profile {
     }
 
     async fn sweep(&self) {
-        let context = self.context.clone();
-        let purged: Result<(), StoreError> = self
-            .db
-            .write(move |conn| {
-                let now = context.env.now();
-                nonce::purge(conn, now)?;
-                imajin_store::idempotency::purge(conn, now)?;
-                Ok(())
-            })
-            .await;
-        if let Err(error) = purged {
-            tracing::warn!(%error, "old nonces were not forgotten");
-        }
+        imajin_store::purge(&self.db, self.context.env.now()).await;
     }
 
     /// One transaction over the domain.

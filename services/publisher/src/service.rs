@@ -8,7 +8,7 @@ use imajin_publisher_api::{
     AcceptanceKeep, ChainFetch, ChainGather, ChainOf, ChainWork, KeeperClient, KeptWhere, ManifestPage, ManifestsKept,
     Published, RecordKept, SignatureFinding,
 };
-use imajin_store::{Conn, Db, Sealer, StoreError, mutation, nonce};
+use imajin_store::{Conn, Db, Sealer, mutation};
 use imajin_web::{Authorised, OperatorTier, ServiceRoutes, Site, SoftTier};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -133,17 +133,7 @@ impl Publisher {
         {
             tracing::warn!(%error, "files that no work wants were not removed");
         }
-        let context = self.context.clone();
-        let purged: Result<(), StoreError> = self
-            .db
-            .write(move |conn| {
-                nonce::purge(conn, context.env.now())?;
-                Ok(())
-            })
-            .await;
-        if let Err(error) = purged {
-            tracing::warn!(%error, "old nonces were not forgotten");
-        }
+        imajin_store::purge(&self.db, self.context.env.now()).await;
         if let Err(error) = self.copies_refresh().await {
             tracing::warn!(%error, "copies of other nodes' manifests were not looked at");
         }

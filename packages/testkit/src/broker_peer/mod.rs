@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use state::State;
 
+use crate::served::{Port, Served};
+
 pub use state::{BrokerFault, Redemption, Transfer};
 
 /// The claims of a visa beside the standard ones.
@@ -79,7 +81,7 @@ pub struct BrokerPeer {
     state: Arc<Mutex<State>>,
     env: Env,
     issuer: String,
-    task: tokio::task::JoinHandle<()>,
+    _served: Served,
 }
 
 impl BrokerPeer {
@@ -88,29 +90,17 @@ impl BrokerPeer {
     /// # Panics
     /// When there is no free port.
     pub async fn start(env: Env) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
-        let listener = listener.unwrap_or_else(|error| panic!("no port for the broker: {error}"));
-        let address = listener
-            .local_addr()
-            .map(|address| address.to_string())
-            .unwrap_or_default();
-        let origin = format!("http://{address}");
+        let port = Port::free().await;
+        let origin = port.origin();
         let issuer = format!("{origin}/broker");
         let state = Arc::new(Mutex::new(State::new(env.clone(), origin, key_make(&env))));
         let router = http::router(Arc::clone(&state));
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the broker ends with the test, which owns its handle"
-        )]
-        let task = tokio::spawn(async move {
-            // A server that ends early shows in the test, which finds nobody.
-            let _ended = axum::serve(listener, router).await;
-        });
+        let served = port.serve(router);
         Self {
             state,
             env,
             issuer,
-            task,
+            _served: served,
         }
     }
 
@@ -235,12 +225,6 @@ impl BrokerPeer {
     pub fn balance(&self, node: &Did, currency: &str) -> i64 {
         let key = (node.canonical().to_string(), currency.to_owned());
         self.state().balances.get(&key).copied().unwrap_or(0)
-    }
-}
-
-impl Drop for BrokerPeer {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

@@ -28,6 +28,8 @@ use serde_json::Value;
 
 use state::State;
 
+use crate::served::{Port, Served};
+
 pub use state::SeenRequest;
 pub use webhook::{WebhookMessage, webhook_sign};
 
@@ -119,7 +121,7 @@ impl From<error::ApiError> for PeerRefused {
 pub struct StripePeer {
     state: Arc<Mutex<State>>,
     base: String,
-    task: tokio::task::JoinHandle<()>,
+    _served: Served,
 }
 
 impl StripePeer {
@@ -128,25 +130,17 @@ impl StripePeer {
     /// # Panics
     /// When there is no free port.
     pub async fn start(mut options: PeerOptions) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
-        let listener = listener.unwrap_or_else(|error| panic!("no port for the peer: {error}"));
-        let address = listener
-            .local_addr()
-            .map(|address| address.to_string())
-            .unwrap_or_default();
-        options.base = format!("http://{address}");
+        let port = Port::free().await;
+        options.base = port.origin();
         let base = options.base.clone();
         let state = Arc::new(Mutex::new(State::new(options)));
         let router = http::router(Arc::clone(&state));
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the peer ends with the test, which owns its handle"
-        )]
-        let task = tokio::spawn(async move {
-            // A server that ends early shows in the test, which finds nobody.
-            let _ended = axum::serve(listener, router).await;
-        });
-        Self { state, base, task }
+        let served = port.serve(router);
+        Self {
+            state,
+            base,
+            _served: served,
+        }
     }
 
     /// Where it listens, without a slash at the end.
@@ -369,11 +363,5 @@ impl StripePeer {
             }
         }
         arrived
-    }
-}
-
-impl Drop for StripePeer {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use imajin_connections_api::statement::{ACCEPT, AcceptTerms, invite_key, invite_prove};
 use imajin_kernel::Span;
-use imajin_store::{StoreError, Sweep, Swept, SweptRows, parity};
+use imajin_store::{StoreError, Sweep, parity};
 use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
 
@@ -80,19 +80,8 @@ async fn every_single_column_is_covered(backend: Backend) {
     fill(&world).await;
     assert_eq!(world.audit().await, []);
     let (keyring, env) = (world.keyring.clone(), world.env.clone());
-    let swept: Result<Swept, StoreError> = world
-        .db
-        .write(move |conn| {
-            let sweep = Sweep {
-                service: "connections",
-                tables: &|_table| true,
-                rows: SweptRows::First,
-                audit: &|conn| audit_all(conn, &keyring, &env),
-            };
-            sweep.run(conn)
-        })
-        .await;
-    assert_eq!(swept.unwrap().unnoticed, Vec::<String>::new());
+    let unnoticed = Sweep::whole(&world.db, "connections", move |conn| audit_all(conn, &keyring, &env)).await;
+    assert_eq!(unnoticed.unwrap(), Vec::<String>::new());
 }
 
 async fn what_is_deleted_by_hand_is_missed(backend: Backend) {

@@ -2,7 +2,7 @@
 
 use imajin_fair::Acceptance;
 use imajin_kernel::Span;
-use imajin_store::{StoreError, Sweep, Swept, SweptRows, parity};
+use imajin_store::{StoreError, Sweep, parity};
 use imajin_testkit::{Backend, on_both};
 use serde_json::json;
 
@@ -56,19 +56,8 @@ async fn every_single_column_is_covered(backend: Backend) {
     fill(&world).await;
     assert_eq!(world.audit().await, []);
     let (keyring, env) = (world.keyring.clone(), world.env.clone());
-    let swept: Result<Swept, StoreError> = world
-        .db
-        .write(move |conn| {
-            let sweep = Sweep {
-                service: "events",
-                tables: &|_table| true,
-                rows: SweptRows::First,
-                audit: &|conn| audit_all(conn, &keyring, &env),
-            };
-            sweep.run(conn)
-        })
-        .await;
-    assert_eq!(swept.unwrap().unnoticed, Vec::<String>::new());
+    let unnoticed = Sweep::whole(&world.db, "events", move |conn| audit_all(conn, &keyring, &env)).await;
+    assert_eq!(unnoticed.unwrap(), Vec::<String>::new());
 }
 
 async fn a_deleted_ticket_is_missed(backend: Backend) {

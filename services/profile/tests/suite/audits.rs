@@ -1,7 +1,7 @@
 //! Change any one column of any table by SQL: the audit names the row.
 
 use axum::http::StatusCode;
-use imajin_store::{StoreError, Sweep, Swept, SweptRows, parity};
+use imajin_store::{StoreError, Sweep, parity};
 use imajin_testkit::{Backend, on_both};
 use serde_json::json;
 
@@ -61,19 +61,8 @@ async fn every_single_column_is_covered(backend: Backend) {
     fill(&world).await;
     assert_eq!(world.audit().await, []);
     let (keyring, env) = (world.keyring.clone(), world.env.clone());
-    let swept: Result<Swept, StoreError> = world
-        .db
-        .write(move |conn| {
-            let sweep = Sweep {
-                service: "profile",
-                tables: &|_table| true,
-                rows: SweptRows::First,
-                audit: &|conn| audit_all(conn, &keyring, &env),
-            };
-            sweep.run(conn)
-        })
-        .await;
-    assert_eq!(swept.unwrap().unnoticed, Vec::<String>::new());
+    let unnoticed = Sweep::whole(&world.db, "profile", move |conn| audit_all(conn, &keyring, &env)).await;
+    assert_eq!(unnoticed.unwrap(), Vec::<String>::new());
 }
 
 async fn what_is_deleted_by_hand_is_missed(backend: Backend) {

@@ -1,6 +1,6 @@
 //! Change any one column of any table by SQL: the audit names the row.
 
-use imajin_store::{StoreError, Sweep, Swept, SweptRows, parity};
+use imajin_store::{StoreError, Sweep, parity};
 use imajin_testkit::{Backend, on_both};
 use imajin_web::Tier;
 use serde_json::json;
@@ -57,19 +57,8 @@ async fn every_single_column_is_covered(backend: Backend) {
     fill(&world).await;
     assert_eq!(world.audit().await, []);
     let (keyring, env) = (world.keyring.clone(), world.env.clone());
-    let swept: Result<Swept, StoreError> = world
-        .db
-        .write(move |conn| {
-            let sweep = Sweep {
-                service: "publisher",
-                tables: &|_table| true,
-                rows: SweptRows::First,
-                audit: &|conn| audit_all(conn, &keyring, &env),
-            };
-            sweep.run(conn)
-        })
-        .await;
-    assert_eq!(swept.unwrap().unnoticed, Vec::<String>::new());
+    let unnoticed = Sweep::whole(&world.db, "publisher", move |conn| audit_all(conn, &keyring, &env)).await;
+    assert_eq!(unnoticed.unwrap(), Vec::<String>::new());
 }
 
 async fn what_is_deleted_by_hand_is_missed(backend: Backend) {
