@@ -3,6 +3,7 @@
 
 mod attestation;
 mod balance;
+mod broker;
 mod client;
 mod config;
 mod content;
@@ -113,6 +114,9 @@ enum Command {
     /// Say where you are paid.
     #[command(subcommand)]
     Payout(payout_address::PayoutCommand),
+    /// A broker: its accounts, visas and redemptions, and money for agents.
+    #[command(subcommand)]
+    Broker(broker::BrokerCommand),
     /// Money between nodes.
     #[command(subcommand)]
     Peers(peers::PeersCommand),
@@ -269,6 +273,7 @@ impl Command {
             Self::Fair(command) => command.run(output).await,
             Self::Fees(command) => command.run(output).await,
             Self::Payout(command) => command.run(output).await,
+            Self::Broker(command) => command.run(output).await,
             Self::Peers(command) => command.run(output).await,
             Self::Rail(command) => command.run(output).await,
             Self::Reconcile(args) => args.run(output).await,

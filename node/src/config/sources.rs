@@ -56,7 +56,7 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 20] = [
+const TOP_LEVEL_KEYS: [&str; 21] = [
     "listen",
     "public_url",
     "node_name",
@@ -75,6 +75,7 @@ const TOP_LEVEL_KEYS: [&str; 20] = [
     "brokers",
     "events",
     "publisher",
+    "broker",
     "registry",
     "registry_service",
 ];
@@ -192,6 +193,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         && service != super::ServiceName::Connections
         && service != super::ServiceName::Profile
         && service != super::ServiceName::Publisher
+        && service != super::ServiceName::Broker
         && service != super::ServiceName::Registry
         && service != super::ServiceName::Www
     {

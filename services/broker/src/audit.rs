@@ -1,7 +1,7 @@
 //! What `imajin verify` checks in the database of the broker.
 
 use diesel::prelude::*;
-use imajin_did::{Did, Keyring};
+use imajin_did::{Did, Keyring, Method};
 use imajin_imagxp::broker::{RedemptionState, TransferAsked, VisaOrder};
 use imajin_imagxp::key_from_spki;
 use imajin_kernel::Env;
@@ -62,6 +62,14 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, known: Keys<'_>) -> 
 
 fn find(findings: &mut Vec<Finding>, table: &str, row: &impl ToString, problem: &str) {
     findings.push(Finding::new(SERVICE, table, row.to_string(), problem));
+}
+
+/// What the buyer of a visa has signed: an agent, or a DID whose proof the log has checked itself.
+fn buyer_said(logged: &Logged, buyer: &Did) -> Option<Vec<u8>> {
+    if buyer.method() == Method::Web {
+        return agent_said(logged, buyer);
+    }
+    logged.body.clone().filter(|_| logged.owner_did == buyer.as_str())
 }
 
 /// What an agent has signed, if it has: with the key that the log names, over this body.
@@ -132,7 +140,7 @@ fn visas_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), Store
         after = Some(last.jti);
         for row in rows {
             let logged = mutation::last_body(conn, &visa::object(row.jti))?;
-            let said = logged.and_then(|logged| agent_said(&logged, &row.agent_did));
+            let said = logged.and_then(|logged| buyer_said(&logged, &row.agent_did));
             if !said.is_some_and(|body| visa_agrees(&row, &body)) {
                 find(findings, VisaRow::TABLE, &row.jti, "the agent has signed something else");
             }

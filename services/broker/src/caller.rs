@@ -1,7 +1,7 @@
 //! Who calls: an agent, which signs with a key that its domain publishes, or a DID that proves itself.
 
 use axum::extract::{FromRef, FromRequest, Request};
-use imajin_did::{Did, Method, P256Key};
+use imajin_did::{Did, Method, P256Key, PublicKey};
 use imajin_imagxp::{AgentId, Names};
 use imajin_kernel::{Code, Problem};
 use imajin_proof::http_sig::{Expectation, SignedRequest, VerifiedRequest};
@@ -31,19 +31,20 @@ pub(crate) struct AgentCaller {
     pub(crate) proof: VerifiedRequest,
 }
 
-impl AgentCaller {
-    /// The thumbprint of its key (RFC 7638).
-    pub(crate) fn thumbprint(&self) -> String {
-        Jwk::from_key(self.key.clone()).thumbprint()
-    }
-}
-
 impl Caller {
     /// Who.
     pub(crate) fn did(&self) -> &Did {
         match self {
             Self::Agent(agent) => &agent.did,
             Self::Did(verified) => verified.did(),
+        }
+    }
+
+    /// What a visa calls them: the domain of an agent, the DID of everybody else.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Agent(agent) => agent.agent.to_string(),
+            Self::Did(verified) => verified.did().canonical().to_string(),
         }
     }
 
@@ -131,6 +132,30 @@ impl FromRef<BrokerState> for Site {
 }
 
 impl Broker {
+    /// The thumbprint of the key that has signed a request which was checked (RFC 7638).
+    pub(crate) async fn holder_of(&self, caller: &Caller, request: &SignedRequest) -> Result<String, BrokerError> {
+        let verified = match caller {
+            Caller::Agent(agent) => return Ok(Jwk::from_key(agent.key.clone()).thumbprint()),
+            Caller::Did(verified) => verified,
+        };
+        let keys = self.site.identities.caller_keys(verified.did()).await?.keys;
+        let expect = self.expectation(request);
+        let signed = |key: &&PublicKey| request.verify(std::slice::from_ref(*key), &expect).is_ok();
+        let key = keys.iter().find(signed);
+        let key = key.ok_or_else(|| Problem::new(Code::BadSignature, "The key was replaced just now."))?;
+        Ok(Jwk::from_key(*key).thumbprint())
+    }
+
+    /// A request is for the method and the URL with which it was called.
+    fn expectation<'a>(&self, request: &'a SignedRequest) -> Expectation<'a> {
+        Expectation {
+            now: self.context.now(),
+            target_uri: &request.target_uri,
+            method: &request.method,
+            tag: None,
+        }
+    }
+
     /// Checks who has signed a request: its method and URL are those that were called.
     pub(crate) async fn caller_of(&self, request: &SignedRequest) -> Result<Caller, BrokerError> {
         let refused = |error: imajin_proof::ProofError| Problem::new(error.code(), error.to_string());
@@ -139,12 +164,7 @@ impl Broker {
             let verified = self.site.verify(request, &request.method, &request.target_uri).await?;
             return Ok(Caller::Did(verified));
         };
-        let expect = Expectation {
-            now: self.context.now(),
-            target_uri: &request.target_uri,
-            method: &request.method,
-            tag: None,
-        };
+        let expect = self.expectation(request);
         let try_keys = |keys: &[P256Key]| {
             let mut last = imajin_proof::ProofError::NoKey;
             for key in keys {

@@ -5,7 +5,7 @@
 
 use diesel::prelude::*;
 use imajin_did::{Keyring, Sealed};
-use imajin_kernel::{Env, Span, Timestamp};
+use imajin_kernel::{Env, Problem, Span, Timestamp};
 use imajin_proof::jose::{Algorithm, Jwks, SigningKey};
 use imajin_store::{Conn, SealedRow, Sealer};
 
@@ -107,6 +107,14 @@ impl Broker {
             Err(BrokerError::Store(error)) if error.is_unique_violation() => Ok(()),
             stored => stored,
         }
+    }
+
+    /// The keys that sign visas, as they are published.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn published_keys(&self) -> Result<Jwks, Problem> {
+        Ok(self.key_set().await?)
     }
 
     /// The published keys.

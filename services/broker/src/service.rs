@@ -10,7 +10,7 @@ use imajin_pay_api::{
     CheckoutCreate, CheckoutFetch, CheckoutState, DEPOSIT, GoodsRef, PayClient, PurseBalances, PurseClient, PurseLine,
     PurseStatement,
 };
-use imajin_store::{Conn, Db, Sealer, StoreError, idempotency, mutation, nonce};
+use imajin_store::{Conn, Db, Sealer, mutation};
 use imajin_web::{ServiceRoutes, Site};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -131,18 +131,7 @@ impl Broker {
         if let Err(error) = self.keys_rotate(None).await {
             tracing::warn!(%error, "the keys for visas were not looked at");
         }
-        let context = self.context.clone();
-        let purged: Result<(), StoreError> = self
-            .db
-            .write(move |conn| {
-                nonce::purge(conn, context.now())?;
-                idempotency::purge(conn, context.now())?;
-                Ok(())
-            })
-            .await;
-        if let Err(error) = purged {
-            tracing::warn!(%error, "old nonces were not forgotten");
-        }
+        imajin_store::purge(&self.db, self.context.now()).await;
     }
 
     /// Does what is due now: publishers are paid, and what is left of visas goes back. Answers how many steps it took.

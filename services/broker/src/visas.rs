@@ -17,10 +17,14 @@ const BATCH: i64 = 100;
 impl Broker {
     /// Sets the amount aside and signs the visa. The same request, by its idempotency key, gets a visa of the same name,
     /// and nothing is set aside twice.
-    pub(crate) async fn visa_issue(&self, change: Change, order: VisaOrder) -> Result<VisaIssued, BrokerError> {
-        let agent = change.caller.agent()?.agent.to_string();
+    pub(crate) async fn visa_issue(
+        &self,
+        change: Change,
+        (order, holder): (VisaOrder, String),
+    ) -> Result<VisaIssued, BrokerError> {
+        let agent = change.caller.name();
         let row = self
-            .write(move |conn, context| visa::visa_begin(conn, context, &change, &order))
+            .write(move |conn, context| visa::visa_begin(conn, context, &change, (&order, &holder)))
             .await?;
         let row = self.visa_reserve(row).await?;
         let key = self.signing_key().await?;

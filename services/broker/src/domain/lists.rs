@@ -87,7 +87,8 @@ pub(crate) fn visa_list(
         .load(conn)?;
     let rows = intact(context, rows)?;
     let names = names_of(conn, &rows)?;
-    let name = |row: &VisaRow| names.get(&row.agent_did).cloned().unwrap_or_default();
+    // Who is no agent has no account row, and is called by the DID.
+    let name = |row: &VisaRow| names.get(&row.agent_did).cloned().unwrap_or_else(|| row.agent_did.to_string());
     page(rows, wanted.limit(), |row| row.jti.to_string(), |row| row.view(&name(row)))
 }
 

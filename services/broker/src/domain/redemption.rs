@@ -4,7 +4,6 @@
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_imagxp::broker::{Redeemed, Redemption, RedemptionState};
-use imajin_kernel::Timestamp;
 use imajin_kernel::id::{RedemptionId, VisaId};
 use imajin_store::{Conn, SealedRow, for_update};
 

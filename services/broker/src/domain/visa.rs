@@ -12,6 +12,7 @@ use imajin_proof::digest::sha256_hex;
 use imajin_store::{Conn, SealedRow, for_update};
 
 use super::account::account_require;
+use crate::caller::Caller;
 use crate::context::{Change, Context};
 use crate::rows::{VisaRow, VisaState};
 use crate::schema::{redemptions, visas};
@@ -58,18 +59,19 @@ fn order_check(order: &VisaOrder) -> Result<(), BrokerError> {
     Ok(())
 }
 
-/// Keeps what an agent wants; a request that is repeated with its idempotency key finds the first one.
+/// Keeps what somebody wants, for the holder of the key with this thumbprint; a request that is repeated with its
+/// idempotency key finds the first one.
 pub(crate) fn visa_begin(
     conn: &mut Conn,
     context: &Context,
     change: &Change,
-    order: &VisaOrder,
+    (order, holder): (&VisaOrder, &str),
 ) -> Result<VisaRow, BrokerError> {
-    let agent = change.caller.agent()?;
+    let buyer = change.caller.did().canonical();
     let (digest, key) = (sha256_hex(&change.body), change.key.as_ref().map(|key| key.as_str().to_owned()));
     if let Some(key) = &key {
         let known: Option<VisaRow> = visas::table
-            .filter(visas::agent_did.eq(&agent.did))
+            .filter(visas::agent_did.eq(&buyer))
             .filter(visas::request_key.eq(key))
             .select(VisaRow::as_select())
             .first(conn)
@@ -84,9 +86,11 @@ pub(crate) fn visa_begin(
         }
     }
     order_check(order)?;
-    account_require(conn, context, &agent.did)?;
+    if let Caller::Agent(agent) = &change.caller {
+        account_require(conn, context, &agent.did)?;
+    }
     let open: i64 = visas::table
-        .filter(visas::agent_did.eq(&agent.did))
+        .filter(visas::agent_did.eq(&buyer))
         .filter(visas::closed_at.is_null())
         .count()
         .get_result(conn)?;
@@ -100,9 +104,9 @@ pub(crate) fn visa_begin(
     let now = Timestamp::from_seconds(context.now().as_seconds());
     let row = VisaRow {
         jti: context.env.new_id(),
-        agent_did: agent.did.clone(),
+        agent_did: buyer,
         publisher: order.publisher.clone(),
-        holder: agent.thumbprint(),
+        holder: holder.to_owned(),
         asset: order.max_amount.asset.to_string(),
         max_micros: order.max_amount.amount.micros(),
         uses: i64::from(order.uses.unwrap_or(1)),

@@ -8,7 +8,7 @@ use imajin_kernel::id::DepositId;
 use imajin_pay_api::PurseStatement;
 use imajin_web::{Failure, PathParams, ProblemDocument, QueryParams};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::BrokerState;
 use super::reader::OwnReader;
@@ -67,11 +67,11 @@ pub(super) async fn account_own(
 }
 
 /// Which part of a statement, and how.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StatementParams {
-    /// The currency.
-    currency: String,
+    /// The currency; it must be there.
+    currency: Option<String>,
     /// Only lines before this one.
     before: Option<i64>,
     /// At most so many: 100 by default, 500 at most.
@@ -94,7 +94,13 @@ pub(super) struct StatementDocument {
 ///
 /// What came in and went out in one currency, newest first.
 #[utoipa::path(
-    get, path = "/api/statements", tag = "accounts", params(StatementParams),
+    get, path = "/api/statements", tag = "accounts", 
+    params(
+        ("currency" = String, Query, description = "The currency"),
+        ("before" = Option<i64>, Query, description = "Only lines before this one"),
+        ("limit" = Option<u32>, Query, description = "At most so many: 100 by default, 500 at most"),
+        ("format" = Option<String>, Query, description = "`json` or `csv`"),
+    ),
     responses(
         (status = 200, description = "The lines, as JSON or CSV", body = StatementDocument),
         (status = 400, description = "A parameter is wrong", body = ProblemDocument),
@@ -107,9 +113,11 @@ pub(super) async fn statement(
     OwnReader { did, .. }: OwnReader,
 ) -> Result<Response, Failure> {
     let limit = params.limit.unwrap_or(LINES_DEFAULT).clamp(1, LINES_MAX);
+    // Who asks is looked at before what is asked.
+    let missing = || Problem::from(BrokerError::invalid("currency", "is missing: USD, for example"));
     let request = PurseStatement {
         owner: did,
-        currency: params.currency,
+        currency: params.currency.ok_or_else(missing)?,
         before: params.before,
         limit,
     };

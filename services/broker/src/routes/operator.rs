@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 
 use super::BrokerState;
 use super::reader::OwnReader;
-use crate::BrokerError;
 use crate::caller::Signed;
 use crate::context::Change;
 use crate::domain::lists::Wanted;

@@ -16,8 +16,8 @@ use crate::domain::lists::Wanted;
 
 /// Buy a visa
 ///
-/// Signed by RFC 9421 with a key of the agent's manifest; the visa is for that key. The amount is set aside until
-/// publishers have redeemed it, and what is left goes back. With an `Idempotency-Key`, a request that is repeated after
+/// Signed by RFC 9421 with a key of the agent's manifest, or by a DID that has a balance here; the visa is for the key
+/// that has signed. The amount is set aside until publishers have redeemed it, and what is left goes back. With an `Idempotency-Key`, a request that is repeated after
 /// a lost answer gets a visa of the same name. The same as `POST /issue-visa`.
 #[utoipa::path(
     post, path = "/api/visas", tag = "visas",
@@ -31,7 +31,6 @@ use crate::domain::lists::Wanted;
         (status = 401, description = "The signature is missing, wrong or used, or the manifest cannot be read",
             body = ProblemDocument),
         (status = 402, description = "The account has less than that", body = ProblemDocument),
-        (status = 403, description = "The caller is no agent", body = ProblemDocument),
         (status = 409, description = "The agent has no account or too many visas, or the key belongs to another request",
             body = ProblemDocument),
     )
@@ -40,8 +39,11 @@ pub(super) async fn visa_issue(
     State(BrokerState(broker)): State<BrokerState>,
     signed: Signed<VisaOrder>,
 ) -> Result<Response, Failure> {
+    let holder = broker.holder_of(&signed.caller, &signed.request).await;
+    let holder = holder.map_err(Problem::from)?;
     let change = Change::of(signed.caller, &signed.request).map_err(Problem::from)?;
-    let issued = broker.visa_issue(change, signed.value).await.map_err(Problem::from)?;
+    let issued = broker.visa_issue(change, (signed.value, holder)).await;
+    let issued = issued.map_err(Problem::from)?;
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(issued)).into_response())
 }
 
