@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::SERVICE;
 use crate::audit_directory::directory_audit;
+use crate::audit_mirrors::{mirrors_audit, seals_audit};
 use crate::document::SignedDocument;
 use crate::domain::register::{NODE_REGISTER, NODE_RENAME, NODE_RENEW, list_text};
 use crate::rows::{BucketRow, DnsNameRow, EntryRow, HeadRow, LivenessRow, NameRow, NodeRow, StatusChangeRow};
@@ -38,6 +39,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Result<Vec<F
     EntryRow::audit(conn, &sealer, &mut findings)?;
     BucketRow::audit(conn, &sealer, &mut findings)?;
     HeadRow::audit(conn, &sealer, &mut findings)?;
+    seals_audit(conn, &sealer, &mut findings)?;
     // Nothing is written, so it does not matter which clock the log's writer has.
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, Env::system());
     imajin_store::audit(conn, &writer, keys, &mut findings)?;
@@ -46,6 +48,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Result<Vec<F
         nodes_audit(conn, &mut findings)?;
         publications_audit(conn, &mut findings)?;
         directory_audit(conn, keyring, &mut findings)?;
+        mirrors_audit(conn, &mut findings)?;
     }
     Ok(findings)
 }

@@ -87,6 +87,9 @@ pub enum RegistryError {
     /// It is stored, and not yet in DNS.
     #[error("It is stored, and will be in DNS as soon as the DNS provider answers.")]
     Unpublished,
+    /// What a source shows as a registry's directory is not what that registry has signed.
+    #[error("{0}.")]
+    Untrue(DirectoryError),
     /// A fault of ours; the text goes to the log only.
     #[error("{0}")]
     Fault(String),
@@ -126,7 +129,7 @@ impl RegistryError {
             Self::Unsigned | Self::Credentials => Code::Unauthenticated,
             Self::Unpublished => Code::Unavailable,
             Self::Proof(error) => error.code(),
-            Self::OtherKey => Code::BadSignature,
+            Self::OtherKey | Self::Untrue(_) => Code::BadSignature,
             Self::Replayed { .. } => Code::Replayed,
             Self::Taken { .. } | Self::InGrace { .. } => Code::Conflict,
             Self::Unknown => Code::NotFound,
@@ -155,6 +158,7 @@ impl RegistryError {
             Self::Credentials => {
                 "Use those that the registry gave out with the name, or let the node ask for new ones."
             }
+            Self::Untrue(_) => "Ask another source, or the registry itself.",
             Self::Store(_) | Self::Fault(_) | Self::Unpublished => "Try again in a moment.",
         }
     }

@@ -12,6 +12,7 @@
 //! | statuses and their bounds in time | `status` |
 //! | changes and queries, sync, over a connection | `domain` |
 //! | names in DNS, and who publishes them | `dns` |
+//! | copies of other registries' directories | `mirrors` |
 //! | HTTP | `routes` |
 //! | what `imajin verify` checks | `audit` |
 //!
@@ -19,12 +20,14 @@
 
 mod audit;
 mod audit_directory;
+mod audit_mirrors;
 mod context;
 mod dns;
 mod document;
 mod domain;
 mod error;
 mod limits;
+mod mirrors;
 mod names;
 mod registry;
 mod routes;
@@ -38,6 +41,7 @@ pub use audit::audit;
 pub use dns::{DnsSettings, TTL_SECONDS_DEFAULT};
 pub use domain::sweep::NamesSwept;
 pub use error::RegistryError;
+pub use mirrors::{Followed, MirrorSource, Mirrors};
 pub use names::NameError;
 pub use registry::{Registry, RegistryConfig, RegistryDeps};
 pub use status::{GRACE, REGISTERED_FOR, RENEW_WITHIN, STALE_AFTER, UNREACHABLE_AFTER};

@@ -3,9 +3,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use diesel::Connection;
-use imajin_did::Keyring;
+use imajin_did::{Did, Keyring};
 use imajin_kernel::Problem;
-use imajin_registry_api::{NodeFetch, NodeList, NodePage, NodeView, RegistryApi};
+use imajin_registry_api::directory::DirectoryPage;
+use imajin_registry_api::{
+    MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode, NodeFetch, NodeList, NodePage, NodeView,
+    RegistryApi,
+};
 use imajin_store::{Conn, Db, Sealer, mutation};
 use imajin_web::{PublicBase, ServiceRoutes, Site};
 use serde_json::Value;
@@ -16,9 +20,10 @@ use tokio_util::task::TaskTracker;
 use crate::context::{Context, DnsFacts};
 use crate::dns::{Credentials, DnsSettings, Publisher};
 use crate::domain::application::Application;
+use crate::domain::directory::Asked;
 use crate::domain::heartbeat::{Acknowledged, Beat};
 use crate::domain::register::Registered;
-use crate::domain::{directory, heartbeat, list, publication, register, sweep};
+use crate::domain::{directory, heartbeat, list, mirror, publication, register, sweep};
 use crate::limits::{ATTESTATIONS, CallLimit, GENERATION_LENGTH, HEARTBEATS, UPDATES};
 use crate::{NamesSwept, RegistryError, SERVICE, routes};
 
@@ -102,6 +107,11 @@ impl Registry {
         };
         registry.ready_check().await?;
         Ok(Arc::new(registry))
+    }
+
+    /// The DID of the node, whose key signs the directory.
+    pub fn did(&self) -> &Did {
+        self.context.keyring.node_did()
     }
 
     /// The public routes.
@@ -345,6 +355,28 @@ impl RegistryApi for Registry {
     async fn node_fetch(&self, request: NodeFetch) -> Result<Option<NodeView>, Problem> {
         Ok(self
             .read(move |conn, context| list::node_fetch(conn, context, &request.key))
+            .await?)
+    }
+
+    async fn mirror_list(&self, _all: MirrorList) -> Result<Vec<MirrorView>, Problem> {
+        Ok(self.read(|conn, _context| mirror::mirror_list(conn)).await?)
+    }
+
+    async fn mirror_page(&self, request: MirrorPageAsk) -> Result<Option<DirectoryPage>, Problem> {
+        let asked = Asked {
+            since: 0,
+            limit: Some(request.limit),
+            cursor: request.cursor,
+        };
+        let registry = request.registry.canonical();
+        Ok(self
+            .read(move |conn, context| mirror::page(conn, context, &registry, &asked))
+            .await?)
+    }
+
+    async fn mirror_lookup(&self, request: MirrorLookup) -> Result<Vec<MirroredNode>, Problem> {
+        Ok(self
+            .read(move |conn, _context| mirror::mirror_lookup(conn, &request.node))
             .await?)
     }
 }

@@ -109,7 +109,53 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    mirrors (registry_did) {
+        registry_did -> Text,
+        url -> Text,
+        head -> Nullable<Text>,
+        seq -> BigInt,
+        checked_at -> BigInt,
+        problem -> Nullable<Text>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    mirror_entries (registry_did, node_did) {
+        registry_did -> Text,
+        node_did -> Text,
+        bucket -> BigInt,
+        entry -> Nullable<Text>,
+        digest -> Binary,
+        seq -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    mirror_heads (registry_did, seq) {
+        registry_did -> Text,
+        seq -> BigInt,
+        head -> Text,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    mirror_lies (registry_did, seq) {
+        registry_did -> Text,
+        seq -> BigInt,
+        proof -> Text,
+        source -> Text,
+        found_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
 diesel::joinable!(directory_entries -> nodes (node_did));
 diesel::joinable!(dns_names -> nodes (node_did));
 diesel::joinable!(node_liveness -> nodes (node_did));
+diesel::joinable!(mirror_entries -> mirrors (registry_did));
+diesel::allow_tables_to_appear_in_same_query!(mirrors, mirror_entries);
 diesel::allow_tables_to_appear_in_same_query!(nodes, node_liveness, node_names, dns_names, directory_entries);

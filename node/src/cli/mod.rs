@@ -8,6 +8,7 @@ mod client;
 mod config;
 mod content;
 mod contract;
+mod directory;
 mod event;
 mod fair;
 mod fees;
@@ -134,6 +135,9 @@ enum Command {
     /// Prepare a node, register it with a registry, see how it stands there.
     #[command(subcommand)]
     Node(node::NodeCommand),
+    /// The signed directories of registries, and the copies that nodes keep of them.
+    #[command(subcommand)]
+    Directory(directory::DirectoryCommand),
     /// Sign-in at other applications through the node (OpenID Connect).
     #[command(subcommand)]
     Oidc(oidc::OidcCommand),
@@ -278,6 +282,7 @@ impl Command {
             Self::Rail(command) => command.run(output).await,
             Self::Reconcile(args) => args.run(output).await,
             Self::Node(command) => command.run(output).await,
+            Self::Directory(command) => command.run(output).await,
             Self::Oidc(command) => command.run(output).await,
             Self::Session(command) => command.run(output).await,
             Self::Grant(command) => command.run(output).await,

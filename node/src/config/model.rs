@@ -124,6 +124,8 @@ pub struct Config {
     /// Other nodes whose receipts for entries of key logs count here, under names of one's own: the node of the
     /// registry, or peers.
     pub witnesses: BTreeMap<String, WitnessConfig>,
+    /// Registries whose signed directories are kept here and served, under names of one's own.
+    pub mirrors: BTreeMap<String, MirrorConfig>,
     /// HTTPS of the main listener.
     pub tls: TlsConfig,
     /// The mail server for login links.
@@ -179,6 +181,20 @@ pub struct WitnessConfig {
     /// Its address, `https://node.example/`: it is asked to witness what is new here, and what it has seen of others.
     /// Empty: its receipts count where they come along.
     pub url: Option<Url>,
+}
+
+/// A registry whose signed directory is kept here.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MirrorConfig {
+    /// The DID of the node that runs the registry: its key has signed the directory.
+    pub did: Did,
+    /// The registry service that is followed, `https://registry.example/registry`: that registry's own, or that of a
+    /// node that keeps a copy.
+    pub url: Url,
+    /// Others that keep a copy: what the registry has told them is compared.
+    #[serde(default)]
+    pub compare: Vec<Url>,
 }
 
 /// HTTPS of the main listener.
@@ -316,6 +332,7 @@ dev = false
 internal_listen = "127.0.0.1:17000"
 remote = {}
 witnesses = {}
+mirrors = {}
 
 [database]
 url = "sqlite"

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use config::{Environment, File, FileFormat, Value, ValueKind};
 use serde::Serialize;
+use url::Url;
 
 use super::Config;
 use super::model::DEFAULTS;
@@ -67,6 +68,7 @@ const TOP_LEVEL_KEYS: [&str; 21] = [
     "internal_listen",
     "remote",
     "witnesses",
+    "mirrors",
     "tls",
     "mail",
     "oidc",
@@ -213,7 +215,8 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if config.registry.heartbeat_seconds < 60 {
         return refuse("`registry.heartbeat_seconds` must be at least 60");
     }
-    witnesses_check(config)
+    witnesses_check(config)?;
+    mirrors_check(config)
 }
 
 fn tls_check(tls: &super::TlsConfig) -> Option<String> {
@@ -236,14 +239,33 @@ fn witnesses_check(config: &Config) -> Result<(), ConfigError> {
                 "the DID of the witness `{name}` is no key: write the node's did:mjn"
             )));
         }
-        let url = witness.url.as_ref();
-        if url.is_some_and(|url| !matches!(url.scheme(), "http" | "https") || url.host().is_none()) {
+        if witness.url.as_ref().is_some_and(|url| !is_web(url)) {
             return Err(ConfigError::Contradiction(format!(
                 "the address of the witness `{name}` must be http:// or https:// with a host"
             )));
         }
     }
     Ok(())
+}
+
+fn mirrors_check(config: &Config) -> Result<(), ConfigError> {
+    for (name, mirror) in &config.mirrors {
+        if mirror.did.public_key().is_none() {
+            return Err(ConfigError::Contradiction(format!(
+                "the DID of the registry in `mirrors.{name}` is no key: write the did:mjn of the node that runs it"
+            )));
+        }
+        if !std::iter::once(&mirror.url).chain(&mirror.compare).all(is_web) {
+            return Err(ConfigError::Contradiction(format!(
+                "the addresses in `mirrors.{name}` must be http:// or https:// with a host, and end in /registry"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.host().is_some()
 }
 
 #[cfg(test)]
@@ -304,6 +326,23 @@ mod tests {
         write("did:web:registry.example");
         let error = load(dir.path(), &Overrides::default()).unwrap_err().to_string();
         assert!(error.contains("registry") && error.contains("did:mjn"), "{error}");
+    }
+
+    #[test]
+    fn mirrors_must_be_of_keys_and_at_addresses() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |did: &str, url: &str| {
+            let text = format!("[mirrors.central]\ndid = \"{did}\"\nurl = \"{url}\"\n");
+            std::fs::write(dir.path().join(FILE_NAME), text).unwrap();
+            load(dir.path(), &Overrides::default())
+        };
+        let did = "did:mjn:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK";
+        let loaded = write(did, "https://registry.example/registry").unwrap();
+        assert!(loaded.config.mirrors["central"].compare.is_empty());
+        let error = write("did:web:registry.example", "https://registry.example/registry").unwrap_err();
+        assert!(error.to_string().contains("did:mjn"), "{error}");
+        let error = write(did, "file:///etc/passwd").unwrap_err();
+        assert!(error.to_string().contains("mirrors.central"), "{error}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use imajin_profile::Profile;
 use imajin_profile_api::{ConnectionsClient, ProfileClient};
 use imajin_publisher::Publisher;
 use imajin_publisher_api::{KeeperClient, PublisherClient};
-use imajin_registry::Registry;
+use imajin_registry::{Mirrors, Registry};
 use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
 use imajin_web::{Readiness, RpcClient, RpcConfig, ServiceRoutes, Site};
@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::profiles::ProfilesSwitch;
-use super::resolvers::{KeyLogSwitch, foreign_resolver, reach, witnesses};
+use super::resolvers::{CopiesSwitch, KeyLogSwitch, foreign_resolver, reach, witnesses};
 use super::sellers::SellerSwitch;
 use super::{Databases, PublicAddress, StartError};
 use crate::acme::certificate_source;
@@ -47,6 +47,7 @@ pub(crate) struct Services {
     pub(super) publisher: Option<Arc<Publisher>>,
     pub(super) broker: Option<Arc<Broker>>,
     pub(super) registry: Option<Arc<Registry>>,
+    mirrors: Option<Mirrors>,
     pub(super) www: Option<Arc<Www>>,
     sellers: Arc<SellerSwitch>,
 }
@@ -95,7 +96,8 @@ impl Services {
     ) -> Result<Self, StartError> {
         let remotes = Remotes { config, keyring, env };
         let profiles = Arc::new(ProfilesSwitch::default());
-        let (auth, auth_client) = start_auth(&remotes, databases, public, &profiles, agent).await?;
+        let copies = Arc::new(CopiesSwitch::default());
+        let (auth, auth_client) = start_auth(&remotes, databases, public, (&profiles, &copies), agent).await?;
         let site = Site {
             env: env.clone(),
             public: public.base(),
@@ -119,6 +121,8 @@ impl Services {
             .await?;
         let broker = common.start_broker((pay.as_ref(), &pay_client), auth.as_ref(), &sellers).await?;
         let (registry, registry_client) = common.start_registry().await?;
+        copies.plug(registry.as_ref(), registry_client.as_ref());
+        let mirrors = registry.as_ref().map(|registry| common.mirrors(registry)).transpose()?;
         let www = if config.services.contains(&ServiceName::Www) {
             let deps = WwwDeps {
                 site: site.clone(),
@@ -148,6 +152,7 @@ impl Services {
             publisher,
             broker,
             registry,
+            mirrors,
             www,
             sellers,
         })
@@ -178,6 +183,9 @@ impl Services {
         }
         if let Some(registry) = &self.registry {
             registry.background(tasks, stop);
+        }
+        if let Some(mirrors) = &self.mirrors {
+            mirrors.background(tasks, stop);
         }
     }
 
@@ -279,7 +287,7 @@ async fn start_auth(
     remotes: &Remotes<'_>,
     databases: &Databases,
     public: &PublicAddress,
-    profiles: &Arc<ProfilesSwitch>,
+    (profiles, copies): (&Arc<ProfilesSwitch>, &Arc<CopiesSwitch>),
     agent: &AgentState,
 ) -> Result<(Option<Arc<Auth>>, AuthClient), StartError> {
     let Some(db) = databases.get(ServiceName::Auth) else {
@@ -287,7 +295,7 @@ async fn start_auth(
     };
     let config = remotes.config;
     let key_logs = Arc::new(KeyLogSwitch::default());
-    let resolver = foreign_resolver(config, remotes.env, &key_logs).map_err(failed(ServiceName::Auth))?;
+    let resolver = foreign_resolver(config, remotes.env, &key_logs, copies).map_err(failed(ServiceName::Auth))?;
     let deps = AuthDeps {
         env: remotes.env.clone(),
         public: public.base(),

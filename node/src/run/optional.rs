@@ -12,7 +12,7 @@ use imajin_profile::{Profile, ProfileConfig, ProfileDeps};
 use imajin_profile_api::{ConnectionsClient, ProfileClient};
 use imajin_publisher::{CONTENT_GOODS, Publisher, PublisherConfig, PublisherDeps, WorksConfig};
 use imajin_publisher_api::{KeeperClient, PublisherClient};
-use imajin_registry::{Registry, RegistryDeps};
+use imajin_registry::{MirrorSource, Mirrors, Registry, RegistryDeps};
 use imajin_registry_api::RegistryClient;
 
 use super::StartError;
@@ -20,6 +20,7 @@ use super::compose::{Common, failed};
 use super::profiles::ProfilesSwitch;
 use super::resolvers::reach;
 use super::sellers::SellerSwitch;
+use crate::agent::registry_http;
 use crate::config::ServiceName;
 
 /// Who trusts whom, for the others to ask.
@@ -157,5 +158,17 @@ impl Common<'_> {
         };
         let registry = Registry::start(deps).await.map_err(failed(ServiceName::Registry))?;
         Ok((Some(Arc::clone(&registry)), Some(RegistryClient::local(registry))))
+    }
+
+    /// The directories of other registries that are kept here.
+    pub(super) fn mirrors(&self, registry: &Arc<Registry>) -> Result<Mirrors, StartError> {
+        let wanted = self.config.mirrors.values().map(|mirror| MirrorSource {
+            registry: mirror.did.clone(),
+            url: mirror.url.clone(),
+            compare: mirror.compare.clone(),
+        });
+        let http = registry_http(self.config)?;
+        Mirrors::new(Arc::clone(registry), wanted.collect(), &http)
+            .map_err(|problem| StartError::Configuration(format!("`mirrors`: {}", problem.detail)))
     }
 }

@@ -44,6 +44,7 @@ pub use pages::{
     keys::{EnrolPage, KeysPage, RecoverPage},
     landing::{EventCard, LandingPage, NodeCard},
     message::{ErrorPage, Link, MessagePage},
+    mirrors::{LieItem, MirrorItem, MirrorNode, MirrorPage, MirrorsPage},
     money::{Act, Block, Cell, FeesForm, Figure, MoneyPage, Search, Table},
     oidc::{ConsentPage, ConsentScope, LogoutPage},
     operator::{AccountRow, CertificateCard, OperatorPage, RegistryCard, SaleRow, ServiceRow},

@@ -62,6 +62,14 @@ pub struct DirectoryPage {
     pub cursor: Option<String>,
 }
 
+/// Heads that follow each other, in the order of their numbers.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct DirectoryHeads {
+    /// The heads.
+    #[schema(value_type = Vec<Object>)]
+    pub heads: Vec<SignedHead>,
+}
+
 /// Why a directory is not believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DirectoryError {
@@ -81,6 +89,12 @@ pub enum DirectoryError {
         seen: u64,
         /// What is shown now.
         shown: u64,
+    },
+    /// A head is missing between one that was seen and a later one.
+    #[error("the head with the number {seq} is not shown, so the directory cannot be followed")]
+    Gap {
+        /// The first that is missing.
+        seq: u64,
     },
     /// The registry said something else under the same number.
     #[error("the registry has signed two different directories under number {}", .0.seq())]
@@ -192,6 +206,12 @@ impl DirectoryCopy {
         self.head.as_ref().map_or(0, |head| head.payload.seq)
     }
 
+    /// The nodes that are there, in the order of their DIDs, and what the registry says of them.
+    pub fn nodes(&self) -> impl Iterator<Item = (&Did, &Value)> {
+        let there = self.entries.values();
+        there.filter_map(|entry| Some((&entry.node_id, entry.entry.as_ref()?)))
+    }
+
     /// What the registry says of a node.
     pub fn entry(&self, node: &Did) -> Option<&Value> {
         self.entries.get(node)?.entry.as_ref()
@@ -250,17 +270,48 @@ impl DirectoryCopy {
 
 /// The root over entries that come in the order of their nodes' DIDs, and how many nodes are there.
 fn root_and_count<'e>(entries: impl Iterator<Item = &'e DirectoryEntry>) -> Result<(String, u64), DirectoryError> {
-    let mut buckets: Vec<Vec<[u8; 32]>> = vec![Vec::new(); BUCKETS];
+    let mut digests = Vec::new();
     let mut nodes = 0_u64;
     for entry in entries {
         nodes = nodes.saturating_add(u64::from(entry.entry.is_some()));
-        if let Some(bucket) = buckets.get_mut(bucket_of(&entry.node_id)) {
-            bucket.push(entry_digest(entry)?);
+        digests.push((bucket_of(&entry.node_id), entry_digest(entry)?));
+    }
+    Ok((
+        root_of_entries(digests.iter().map(|(bucket, digest)| (*bucket, digest.as_slice()))),
+        nodes,
+    ))
+}
+
+/// The root over the digests of entries with their buckets, in the order of their nodes' DIDs.
+pub fn root_of_entries<'d>(entries: impl Iterator<Item = (usize, &'d [u8])>) -> String {
+    let mut buckets: Vec<Vec<&[u8]>> = vec![Vec::new(); BUCKETS];
+    for (bucket, digest) in entries {
+        if let Some(bucket) = buckets.get_mut(bucket) {
+            bucket.push(digest);
         }
     }
-    let digests: Vec<[u8; 32]> = buckets
-        .iter()
-        .map(|bucket| bucket_digest(bucket.iter().map(<[u8; 32]>::as_slice)))
-        .collect();
-    Ok((root_of(&digests), nodes))
+    let digests: Vec<[u8; 32]> = buckets.into_iter().map(bucket_digest).collect();
+    root_of(&digests)
+}
+
+/// Checks that heads follow each other from one that was seen: each is signed, has the next number, and names the one
+/// before.
+///
+/// # Errors
+/// [`DirectoryError::Head`] for one that is not signed, [`DirectoryError::Equivocation`] with the proof when the
+/// registry has told another story before, [`DirectoryError::Gap`] when some are left out.
+pub fn chain_check(seen: &SignedHead, heads: &[SignedHead], key: &PublicKey) -> Result<(), DirectoryError> {
+    let mut before = seen;
+    for head in heads {
+        if let Some(proof) = Equivocation::of(before, head, key)? {
+            return Err(DirectoryError::Equivocation(Box::new(proof)));
+        }
+        if head.payload.seq.checked_sub(1) != Some(before.payload.seq) {
+            return Err(DirectoryError::Gap {
+                seq: before.payload.seq.saturating_add(1),
+            });
+        }
+        before = head;
+    }
+    Ok(())
 }

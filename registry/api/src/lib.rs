@@ -2,6 +2,8 @@
 
 mod attestation;
 pub mod directory;
+mod directory_source;
+mod mirror;
 mod registration;
 
 use imajin_did::Did;
@@ -14,6 +16,8 @@ pub use attestation::{
     CREDENTIALS_PURPOSE, CredentialsRequest, DocumentError, Health, Heartbeat, NameCredentials, NodeAttestation,
     Unsigned,
 };
+pub use directory_source::{DirectorySource, SourceError};
+pub use mirror::{Lie, MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode};
 pub use registration::{Registration, Registrations, UpgradeNotice};
 
 service_api! {
@@ -24,6 +28,15 @@ service_api! {
 
         /// One node by DID, name or full host name.
         async fn node_fetch(NodeFetch) -> Option<NodeView>;
+
+        /// The directories of other registries of which this node keeps a copy.
+        async fn mirror_list(MirrorList) -> Vec<MirrorView>;
+
+        /// A page of the kept copy of a registry's directory; none when no copy is kept.
+        async fn mirror_page(MirrorPageAsk) -> Option<directory::DirectoryPage>;
+
+        /// What the kept copies say of a node, the one that was looked at last first.
+        async fn mirror_lookup(MirrorLookup) -> Vec<MirroredNode>;
     }
 }
 

@@ -229,12 +229,53 @@ pub(crate) fn head_fetch(conn: &mut Conn, seq: u64) -> Result<Option<SignedHead>
     row.as_ref().map(HeadRow::signed).transpose()
 }
 
-/// What is asked of the directory.
+/// The heads after a number.
+pub(crate) fn heads_after(conn: &mut Conn, after: i64, limit: i64) -> Result<Vec<SignedHead>, RegistryError> {
+    let rows: Vec<HeadRow> = directory_heads::table
+        .filter(directory_heads::seq.gt(after))
+        .order_by(directory_heads::seq)
+        .limit(limit)
+        .select(HeadRow::as_select())
+        .load(conn)?;
+    rows.iter().map(HeadRow::signed).collect()
+}
+
+/// What is asked of a directory.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Asked {
     pub(crate) since: u64,
     pub(crate) limit: Option<u32>,
     pub(crate) cursor: Option<String>,
+}
+
+impl Asked {
+    /// The number after which entries are wanted.
+    pub(crate) fn after(&self) -> i64 {
+        i64::try_from(self.since).unwrap_or(i64::MAX)
+    }
+
+    fn limit(&self) -> u32 {
+        self.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
+    }
+
+    /// How many rows are loaded: one more than are shown.
+    pub(crate) fn rows(&self) -> i64 {
+        i64::from(self.limit()).saturating_add(1)
+    }
+
+    /// The entry behind which the page begins.
+    pub(crate) fn begin(&self) -> Result<Option<(i64, String)>, RegistryError> {
+        self.cursor.as_deref().map(cursor_parse).transpose()
+    }
+}
+
+/// Cuts the row off that was loaded only to see whether there are more; where the next page begins, if there are.
+pub(crate) fn cut<R>(rows: &mut Vec<R>, asked: &Asked, place: impl Fn(&R) -> (i64, &Did)) -> Option<String> {
+    let limit = usize::try_from(asked.limit()).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let (seq, did) = place(rows.last().filter(|_| more)?);
+    Some(format!("{seq}.{did}"))
 }
 
 /// A page of what changed since a number, in the order of numbers: what changes meanwhile comes later, so all pages up
@@ -243,16 +284,13 @@ pub(crate) fn page(conn: &mut Conn, asked: &Asked) -> Result<Option<DirectoryPag
     let Some(head) = head_newest(conn)? else {
         return Ok(None);
     };
-    let since = i64::try_from(asked.since).unwrap_or(i64::MAX);
-    let limit = asked.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
     let mut query = directory_entries::table
-        .filter(directory_entries::seq.gt(since))
+        .filter(directory_entries::seq.gt(asked.after()))
         .order_by((directory_entries::seq, directory_entries::node_did))
-        .limit(i64::from(limit).saturating_add(1))
+        .limit(asked.rows())
         .select(EntryRow::as_select())
         .into_boxed();
-    if let Some(cursor) = &asked.cursor {
-        let (seq, did) = cursor_parse(cursor)?;
+    if let Some((seq, did)) = asked.begin()? {
         query = query.filter(
             directory_entries::seq
                 .gt(seq)
@@ -260,11 +298,7 @@ pub(crate) fn page(conn: &mut Conn, asked: &Asked) -> Result<Option<DirectoryPag
         );
     }
     let mut rows: Vec<EntryRow> = query.load(conn)?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let last = rows.last().filter(|_| more);
-    let cursor = last.map(|row| format!("{}.{}", row.seq, row.node_did));
+    let cursor = cut(&mut rows, asked, |row| (row.seq, &row.node_did));
     let entries: Result<Vec<DirectoryEntry>, RegistryError> = rows.iter().map(EntryRow::view).collect();
     Ok(Some(DirectoryPage {
         head: head.signed()?,

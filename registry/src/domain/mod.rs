@@ -7,6 +7,7 @@ pub(crate) mod directory;
 pub(crate) mod heartbeat;
 pub(crate) mod list;
 mod locks;
+pub(crate) mod mirror;
 pub(crate) mod naming;
 pub(crate) mod publication;
 pub(crate) mod register;

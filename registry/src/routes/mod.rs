@@ -30,6 +30,8 @@ pub(crate) fn routes(registry: &Arc<Registry>) -> ServiceRoutes {
         .routes(routes!(directory::stats))
         .routes(routes!(signed_directory::directory))
         .routes(routes!(signed_directory::directory_head))
+        .routes(routes!(signed_directory::directory_heads))
+        .routes(routes!(signed_directory::mirrors))
         .routes(routes!(builds::build_list))
         .routes(routes!(builds::build_verify))
         .routes(routes!(credentials::node_credentials))

@@ -3,11 +3,13 @@
 mod directory;
 mod dns;
 mod liveness;
+mod mirror;
 mod name;
 mod node;
 
 pub(crate) use directory::{BucketRow, EntryRow, HeadRow};
 pub(crate) use dns::DnsNameRow;
 pub(crate) use liveness::{LivenessRow, StatusChangeRow};
+pub(crate) use mirror::{MirrorEntryRow, MirrorHeadRow, MirrorLieRow, MirrorRow};
 pub(crate) use name::NameRow;
 pub(crate) use node::NodeRow;

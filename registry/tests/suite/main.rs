@@ -9,6 +9,7 @@ mod dns;
 mod dns_failures;
 mod dns_sweeps;
 mod heartbeats;
+mod mirrors;
 mod names;
 mod registrations;
 mod remote;

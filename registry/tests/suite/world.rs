@@ -90,10 +90,15 @@ impl World {
     }
 
     pub(crate) async fn with_dns(backend: Backend, dns: Option<DnsSettings>) -> Self {
+        Self::with_seed(backend, dns, 7).await
+    }
+
+    /// Another seed gives another node, with other keys.
+    pub(crate) async fn with_seed(backend: Backend, dns: Option<DnsSettings>, seed: u64) -> Self {
         let database = TestDatabase::new(backend);
         let db = open(&database);
         let clock = ManualClock::at(START);
-        let env = Env::fixed(clock.clone(), 7);
+        let env = Env::fixed(clock.clone(), seed);
         let keyring = Keyring::generate(&env);
         let registry = registry_start(&db, &env, &keyring, dns).await;
         let router = router(&registry, &env);

@@ -11,6 +11,7 @@ pub(crate) mod identity;
 pub(crate) mod keys;
 pub(crate) mod landing;
 pub(crate) mod message;
+pub(crate) mod mirrors;
 pub(crate) mod money;
 pub(crate) mod oidc;
 pub(crate) mod operator;

@@ -1,8 +1,8 @@
-//! Signing in at a node with an identity of another one.
+//! Signing in at a node with an identity of another one, and what registries say of nodes.
 
-use imajin_ui::{VisitConsentPage, VisitStartPage};
+use imajin_ui::{LieItem, MirrorItem, MirrorNode, MirrorPage, MirrorsPage, VisitConsentPage, VisitStartPage};
 
-use super::{DID, Ink, Sample, Who, sample};
+use super::{DID, Ink, SHORT_DID, Sample, Who, sample};
 
 pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
     let start = VisitStartPage {
@@ -15,6 +15,8 @@ pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
         sample("visit-start", &start),
         sample("visit-consent", &consent(ink, Who::Key)),
         sample("visit-consent-mailbox", &consent(ink, Who::Mailbox)),
+        sample("mirrors", &mirrors(ink)),
+        sample("mirror", &mirror(ink)),
     ]
 }
 
@@ -28,5 +30,55 @@ fn consent(ink: &Ink, who: Who) -> VisitConsentPage {
         request: ink.text("a.b.c"),
         now_millis: 1_763_000_000_000,
         action: "/auth/federation/consent".to_owned(),
+    }
+}
+
+fn mirrors(ink: &Ink) -> MirrorsPage {
+    let copy = |seq, problem: Option<String>, lies| MirrorItem {
+        did: ink.text(DID),
+        short_did: ink.text(SHORT_DID),
+        url: ink.text("https://registry.example/registry"),
+        seq,
+        nodes: 1284,
+        signed: ink.maybe(ink.now()),
+        checked: ink.now(),
+        problem,
+        lies,
+    };
+    let lie = LieItem {
+        seq: 17,
+        source: ink.text("https://node.example/registry"),
+        found: ink.now(),
+    };
+    MirrorsPage {
+        shell: ink.shell("Copies of directories", "/directory/mirrors", Who::Nobody),
+        copies: ink.list(vec![
+            copy(18, None, Vec::new()),
+            copy(17, ink.maybe(ink.text("The source does not answer.")), Vec::new()),
+            copy(17, ink.maybe(ink.text("It lies.")), vec![lie]),
+            copy(0, None, Vec::new()),
+        ]),
+    }
+}
+
+fn mirror(ink: &Ink) -> MirrorPage {
+    let node = |name: &str, reason| MirrorNode {
+        did: ink.text(DID),
+        short_did: ink.text(SHORT_DID),
+        name: ink.text(name),
+        expires: ink.maybe(ink.soon()),
+        reason,
+    };
+    MirrorPage {
+        shell: ink.shell("A registry’s nodes", "/directory/mirrors/x", Who::Nobody),
+        registry: ink.text(DID),
+        seq: 18,
+        total: 1284,
+        signed: ink.now(),
+        nodes: ink.list(vec![
+            node("linden.nodes.example", None),
+            node("gone", ink.maybe(ink.text("This node pretended to be another one."))),
+        ]),
+        next_url: ink.maybe("/directory/mirrors/x?cursor=abc".to_owned()),
     }
 }

@@ -7,6 +7,7 @@
 mod cache;
 mod chain;
 mod key_log;
+mod named;
 mod peer;
 mod registry;
 mod web;
@@ -18,6 +19,7 @@ use url::Url;
 pub use cache::CachedResolver;
 pub use chain::Chain;
 pub use key_log::{KeyLogs, key_log_fetch, key_log_of, key_log_read, key_log_url};
+pub use named::{NamedResolver, NodeNames};
 pub use peer::PeerResolver;
 pub use registry::RegistryResolver;
 pub use web::WebResolver;

@@ -7,7 +7,8 @@ use imajin_kernel::Problem;
 use serde::Deserialize;
 use url::Url;
 
-use super::{DOCUMENT_BYTES_MAX, KeyLogs, PeerResolver, reachable, status_check};
+use super::named::named_base;
+use super::{DOCUMENT_BYTES_MAX, KeyLogs, PeerResolver, status_check};
 use crate::{GuardedClient, Reach};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,10 +62,7 @@ impl RegistryResolver {
         if !entry.node_id.is_equivalent(did) || matches!(entry.status.as_str(), "expired" | "revoked") {
             return Err(ResolveError::NotFound);
         }
-        // A name as a did:web has it is a host and a port, and nothing that could bend a URL.
-        let host = Did::from_web_authority(&entry.subdomain).or(Err(ResolveError::Unavailable))?;
-        let url = host.web_document_url().ok_or(ResolveError::Unavailable)?;
-        reachable(&url, self.http.reach())
+        named_base(&entry.subdomain, self.http.reach())
     }
 }
 

@@ -16,6 +16,7 @@ mod landing;
 mod login;
 mod mailbox;
 mod me;
+mod mirrors;
 mod operator;
 mod order;
 mod people;
@@ -93,6 +94,8 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/setup", get(identity::setup))
         .route("/directory", get(directory::directory))
         .route("/directory/{key}", get(directory::node))
+        .route("/directory/mirrors", get(mirrors::mirrors))
+        .route("/directory/mirrors/{registry}", get(mirrors::mirror))
         .route("/mailbox", get(mailbox::mailbox))
         .route("/mailbox/{id}", get(mailbox::mail))
         .route("/schemas/fair-1.0.json", get(plain::fair_schema))

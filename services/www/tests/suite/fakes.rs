@@ -16,9 +16,14 @@ use imajin_pay_api::{
 };
 use imajin_profile_api::{ProfileApi, ProfileDeleted, ProfileFetch, ProfilePage, ProfileSearch, ProfileView};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
-use imajin_registry_api::{NodeFetch, NodeList, NodePage, NodeView, Registration, Registrations, RegistryApi};
+use imajin_registry_api::directory::DirectoryPage;
+use imajin_registry_api::{
+    MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode, NodeFetch, NodeList, NodePage, NodeView,
+    Registration, Registrations, RegistryApi,
+};
 use imajin_web::{CallerKeys, Custody, SessionView, SignerAsked, SignerKeys, Tier};
 
+use crate::mirrors::{mirror_page_sample, mirror_sample};
 use crate::samples::*;
 
 /// What the services know, and what they were asked.
@@ -330,6 +335,18 @@ impl RegistryApi for Fakes {
         let node = node_sample();
         let keys = [node.node_id.to_string(), node.hostname.clone(), node.subdomain.clone()];
         Ok(Some(node).filter(|_node| keys.contains(&request.key)))
+    }
+
+    async fn mirror_list(&self, _all: MirrorList) -> Result<Vec<MirrorView>, Problem> {
+        Ok(vec![mirror_sample()])
+    }
+
+    async fn mirror_page(&self, request: MirrorPageAsk) -> Result<Option<DirectoryPage>, Problem> {
+        Ok((request.registry == did(8)).then(|| mirror_page_sample(request.cursor.is_none())))
+    }
+
+    async fn mirror_lookup(&self, _asked: MirrorLookup) -> Result<Vec<MirroredNode>, Problem> {
+        Ok(Vec::new())
     }
 }
 

@@ -5,6 +5,7 @@ mod buying;
 mod fakes;
 mod forms;
 mod library;
+mod mirrors;
 mod own_pages;
 mod people;
 mod public_pages;

@@ -1,0 +1,213 @@
+//! Reading a signed directory: from the registry itself, or from a node that keeps a copy.
+
+use http::{HeaderMap, HeaderValue, Method, header};
+use imajin_did::{Did, PublicKey};
+use imajin_kernel::{Code, Problem};
+use imajin_web::HttpClient;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::directory::{
+    DIRECTORY_KIND, DirectoryError, DirectoryHeads, DirectoryPage, Equivocation, SignedHead, chain_check,
+};
+
+/// Entries that are asked for at once: a page stays well below what a client reads.
+const PAGE_ENTRIES: u32 = 500;
+/// Pages that are read at most, one after another.
+const PAGES_MAX: usize = 2_000;
+/// Heads that are asked for at once, and how many are read at most.
+const PAGE_HEADS: u32 = 1_000;
+const HEADS_MAX: usize = 200_000;
+
+/// Why a directory was not read, or is not believed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SourceError {
+    /// The source does not answer, or with something else.
+    #[error("{}", .0.detail)]
+    Problem(Problem),
+    /// What it shows is not what the registry has signed.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+}
+
+impl From<Problem> for SourceError {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+/// Where the directory of a registry is read. Nothing of it is believed but for the registry's signature.
+#[derive(Clone)]
+pub struct DirectorySource {
+    http: HttpClient,
+    base: Url,
+    registry: Did,
+    key: PublicKey,
+}
+
+impl DirectorySource {
+    /// `base` is the address of a registry service, `https://node.example/registry`; `registry` whose directory is
+    /// wanted: of that service itself, or one of which it keeps a copy.
+    ///
+    /// # Errors
+    /// When the registry's DID is not that of a key.
+    pub fn new(http: HttpClient, base: Url, registry: &Did) -> Result<Self, Problem> {
+        let registry = registry.canonical();
+        let key = registry.public_key().ok_or_else(|| {
+            Problem::invalid(format!(
+                "{registry} is no DID of a key, so nothing that it signs can be checked."
+            ))
+            .hint("Write the did:mjn of the node that runs the registry.")
+        })?;
+        Ok(Self {
+            http,
+            base,
+            registry,
+            key,
+        })
+    }
+
+    /// Where it is read.
+    pub const fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// Whose directory it is.
+    pub const fn registry(&self) -> &Did {
+        &self.registry
+    }
+
+    /// The key that has signed it.
+    pub const fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    /// Everything that has changed since a number, page by page. Of what is signed only the last head is checked here;
+    /// the entries with it, by whoever has those from before.
+    ///
+    /// # Errors
+    /// [`SourceError`].
+    pub async fn changes(&self, since: u64) -> Result<Vec<DirectoryPage>, SourceError> {
+        let mut pages: Vec<DirectoryPage> = Vec::new();
+        let mut cursor = None::<String>;
+        while pages.len() < PAGES_MAX {
+            let query = [
+                ("since", since.to_string()),
+                ("limit", PAGE_ENTRIES.to_string()),
+                ("cursor", cursor.take().unwrap_or_default()),
+            ];
+            let page: DirectoryPage = self.get("api/directory", &query).await?;
+            cursor.clone_from(&page.cursor);
+            let is_last = cursor.is_none();
+            if is_last {
+                self.head_check(&page.head)?;
+            }
+            pages.push(page);
+            if is_last {
+                return Ok(pages);
+            }
+        }
+        Err(self.too_long())
+    }
+
+    /// The newest head.
+    ///
+    /// # Errors
+    /// [`SourceError`].
+    pub async fn head(&self) -> Result<SignedHead, SourceError> {
+        let query = [("since", i64::MAX.to_string()), ("limit", "1".to_owned())];
+        let page: DirectoryPage = self.get("api/directory", &query).await?;
+        self.head_check(&page.head)?;
+        Ok(page.head)
+    }
+
+    /// The head of a number; none when the source does not have it, or not any more.
+    ///
+    /// # Errors
+    /// [`SourceError`].
+    pub async fn head_of(&self, seq: u64) -> Result<Option<SignedHead>, SourceError> {
+        let head: SignedHead = match self.get(&format!("api/directory/heads/{seq}"), &[]).await {
+            Err(SourceError::Problem(problem)) if problem.code == Code::NotFound => return Ok(None),
+            head => head?,
+        };
+        self.head_check(&head)?;
+        Ok((head.payload.seq == seq).then_some(head))
+    }
+
+    /// The heads between two, the second with them, each checked against the one before.
+    ///
+    /// # Errors
+    /// [`SourceError`]; with [`DirectoryError::Equivocation`] comes the proof that the registry lies.
+    pub async fn chain(&self, from: &SignedHead, to: &SignedHead) -> Result<Vec<SignedHead>, SourceError> {
+        let (mut chain, mut last): (Vec<SignedHead>, SignedHead) = (Vec::new(), from.clone());
+        while last.payload.seq < to.payload.seq {
+            if chain.len() >= HEADS_MAX {
+                return Err(self.too_long());
+            }
+            let query = [
+                ("after", last.payload.seq.to_string()),
+                ("limit", PAGE_HEADS.to_string()),
+            ];
+            let DirectoryHeads { mut heads } = self.get("api/directory/heads", &query).await?;
+            // What was signed meanwhile is for the next time.
+            heads.retain(|head| head.payload.seq <= to.payload.seq);
+            chain_check(&last, &heads, &self.key)?;
+            let Some(newest) = heads.last() else {
+                let seq = last.payload.seq.saturating_add(1);
+                return Err(DirectoryError::Gap { seq }.into());
+            };
+            last = newest.clone();
+            chain.append(&mut heads);
+        }
+        if let Some(proof) = Equivocation::of(&last, to, &self.key)? {
+            return Err(DirectoryError::Equivocation(Box::new(proof)).into());
+        }
+        Ok(chain)
+    }
+
+    /// Compares a head that was seen elsewhere with what this source shows under the same number, or under the one
+    /// after it: a proof, if the registry has signed two stories.
+    ///
+    /// # Errors
+    /// [`SourceError`].
+    pub async fn compare(&self, seen: &SignedHead) -> Result<Option<Equivocation>, SourceError> {
+        for seq in [seen.payload.seq, seen.payload.seq.saturating_add(1)] {
+            let Some(shown) = self.head_of(seq).await? else {
+                continue;
+            };
+            if let Some(proof) = Equivocation::of(seen, &shown, &self.key)? {
+                return Ok(Some(proof));
+            }
+        }
+        Ok(None)
+    }
+
+    fn head_check(&self, head: &SignedHead) -> Result<(), DirectoryError> {
+        head.verify(DIRECTORY_KIND, &self.key).map_err(DirectoryError::Head)
+    }
+
+    fn too_long(&self) -> SourceError {
+        Problem::new(
+            Code::Unavailable,
+            format!("{} sends more than is ever read at once.", self.base),
+        )
+        .into()
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, SourceError> {
+        let base = format!("{}/", self.base.as_str().trim_end_matches('/'));
+        let mut url = Url::parse(&base)
+            .and_then(|base| base.join(path))
+            .map_err(|error| Problem::invalid(format!("{} is no address of a directory: {error}.", self.base)))?;
+        {
+            let mut pairs = url.query_pairs_mut();
+            pairs.append_pair("of", self.registry.as_str());
+            for (name, value) in query.iter().filter(|(_name, value)| !value.is_empty()) {
+                pairs.append_pair(name, value);
+            }
+        }
+        let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
+        let answer = self.http.send(Method::GET, url, headers, Vec::new()).await?;
+        Ok(answer.json()?)
+    }
+}

@@ -1,0 +1,270 @@
+//! Following the directories of other registries.
+//!
+//! A copy is taken over by its changes, and only when its entries are those under a head that the registry has signed,
+//! and each head since the last one names the one before it. What a registry has told others is compared: two heads of
+//! one number prove that it lies, whoever showed them, and the proof is kept.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use imajin_did::Did;
+use imajin_kernel::Problem;
+use imajin_registry_api::directory::{DirectoryError, Equivocation, SignedHead};
+use imajin_registry_api::{DirectorySource, SourceError};
+use imajin_web::HttpClient;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use crate::RegistryError;
+use crate::domain::mirror::{self, Shown, Standing};
+use crate::registry::Registry;
+
+/// How often a source is asked.
+const FOLLOW_EVERY: Duration = Duration::from_mins(1);
+
+/// Whose directory is kept, and where it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MirrorSource {
+    /// The registry: the DID of the node that runs it, which is its key.
+    pub registry: Did,
+    /// The registry service that is followed: of the registry itself, or of a node that keeps a copy.
+    pub url: Url,
+    /// Others that keep a copy: what the registry has told them is compared.
+    pub compare: Vec<Url>,
+}
+
+/// What became of asking a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Followed {
+    /// Nothing is new.
+    Same,
+    /// The copy has this number now.
+    Updated(u64),
+    /// The registry has signed two stories; the copy stays as it was.
+    Lies,
+}
+
+struct Kept {
+    source: DirectorySource,
+    compare: Vec<DirectorySource>,
+}
+
+/// The directories that a node keeps copies of; cheap to clone.
+#[derive(Clone)]
+pub struct Mirrors {
+    registry: Arc<Registry>,
+    kept: Arc<[Kept]>,
+}
+
+impl Mirrors {
+    /// Prepares to follow; nothing is asked yet.
+    ///
+    /// # Errors
+    /// When a source's registry is no DID of a key.
+    pub fn new(registry: Arc<Registry>, sources: Vec<MirrorSource>, http: &HttpClient) -> Result<Self, Problem> {
+        let own = registry.did().clone();
+        let mut kept = Vec::new();
+        for wanted in sources {
+            if wanted.registry.canonical() == own {
+                return Err(Problem::invalid("A registry keeps no copy of its own directory."));
+            }
+            let source = |url| DirectorySource::new(http.clone(), url, &wanted.registry);
+            let compare: Result<Vec<_>, Problem> = wanted.compare.into_iter().map(source).collect();
+            kept.push(Kept {
+                compare: compare?,
+                source: source(wanted.url)?,
+            });
+        }
+        Ok(Self {
+            registry,
+            kept: kept.into(),
+        })
+    }
+
+    /// Follows until `stop`.
+    pub fn background(&self, tasks: &TaskTracker, stop: &CancellationToken) {
+        if self.kept.is_empty() {
+            return;
+        }
+        let (mirrors, stop) = (self.clone(), stop.clone());
+        tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    _followed = mirrors.follow_all() => {}
+                }
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(FOLLOW_EVERY) => {}
+                }
+            }
+        });
+    }
+
+    /// Asks each source once; the background task calls it. A source that is away, or not believed, is said in the log
+    /// and with the copy.
+    pub async fn follow_all(&self) -> Vec<Result<Followed, Problem>> {
+        let mut all = Vec::new();
+        for kept in self.kept.iter() {
+            let followed = self.follow(kept).await;
+            if let Err(problem) = &followed {
+                tracing::warn!(registry = %kept.source.registry(), source = %kept.source.base(), %problem,
+                    "the directory was not followed");
+            }
+            all.push(followed);
+        }
+        all
+    }
+
+    async fn follow(&self, kept: &Kept) -> Result<Followed, Problem> {
+        let source = &kept.source;
+        let (did, url) = (source.registry().clone(), source.base().clone());
+        let standing = self
+            .registry
+            .write(move |conn, context| mirror::mirror_open(conn, context, &did, &url))
+            .await?;
+        let taken = self.take(source, &standing).await;
+        let followed = match taken {
+            Ok(followed) => followed,
+            Err(SourceError::Directory(DirectoryError::Equivocation(proof))) => {
+                self.lie_found(source, *proof).await?;
+                Followed::Lies
+            }
+            Err(error) => {
+                let problem = problem_of(error);
+                self.checked(source.registry(), Some(problem.detail.clone())).await?;
+                return Err(problem);
+            }
+        };
+        let lies = self.compare_all(kept).await?;
+        Ok(if lies { Followed::Lies } else { followed })
+    }
+
+    async fn take(&self, source: &DirectorySource, standing: &Standing) -> Result<Followed, SourceError> {
+        let registry = source.registry().clone();
+        let pages = source.changes(standing.seq()).await?;
+        let Some(head) = pages.last().map(|page| page.head.clone()) else {
+            return Ok(Followed::Same);
+        };
+        let chain = match &standing.head {
+            None => vec![head.clone()],
+            Some(seen) => self.chain(source, seen, &head).await?,
+        };
+        if chain.is_empty() {
+            self.checked(&registry, None).await?;
+            return Ok(Followed::Same);
+        }
+        let shown = Shown {
+            head,
+            chain,
+            entries: pages.into_iter().flat_map(|page| page.entries).collect(),
+        };
+        let seq = shown.head.payload.seq;
+        self.registry
+            .write(move |conn, context| mirror::mirror_update(conn, context, &registry, &shown))
+            .await
+            .map_err(|error| SourceError::Problem(error.into()))?;
+        Ok(Followed::Updated(seq))
+    }
+
+    /// The heads from the one that was seen to the one that is shown; none when it is the same.
+    async fn chain(
+        &self,
+        source: &DirectorySource,
+        seen: &SignedHead,
+        head: &SignedHead,
+    ) -> Result<Vec<SignedHead>, SourceError> {
+        let (before, shown) = (seen.payload.seq, head.payload.seq);
+        if shown < before {
+            // An old story must be the one that was seen then; told again, it is only late.
+            let then = self.head_seen(source.registry(), shown).await?;
+            if let Some(proof) = then
+                .map(|then| Equivocation::of(&then, head, source.key()))
+                .transpose()?
+                .flatten()
+            {
+                return Err(DirectoryError::Equivocation(Box::new(proof)).into());
+            }
+            return Err(DirectoryError::Backwards { seen: before, shown }.into());
+        }
+        if let Some(proof) = Equivocation::of(seen, head, source.key())? {
+            return Err(DirectoryError::Equivocation(Box::new(proof)).into());
+        }
+        source.chain(seen, head).await
+    }
+
+    async fn head_seen(&self, registry: &Did, seq: u64) -> Result<Option<SignedHead>, SourceError> {
+        let registry = registry.clone();
+        let seen = self
+            .registry
+            .read(move |conn, _context| mirror::head_fetch(conn, &registry, seq));
+        seen.await.map_err(|error| SourceError::Problem(error.into()))
+    }
+
+    /// Compares with what the registry has told others; whether it lies. Who does not answer is asked next time.
+    async fn compare_all(&self, kept: &Kept) -> Result<bool, Problem> {
+        let mut lies = false;
+        for other in &kept.compare {
+            match self.compare(other).await {
+                Ok(None) => {}
+                Ok(Some(proof)) => {
+                    self.lie_found(other, proof).await?;
+                    lies = true;
+                }
+                Err(error) => {
+                    tracing::info!(registry = %other.registry(), source = %other.base(), %error,
+                        "what a registry has told others could not be compared");
+                }
+            }
+        }
+        Ok(lies)
+    }
+
+    /// The newest number that both have is compared.
+    async fn compare(&self, other: &DirectorySource) -> Result<Option<Equivocation>, SourceError> {
+        let told = other.head().await?;
+        if let Some(seen) = self.head_seen(other.registry(), told.payload.seq).await? {
+            return Ok(Equivocation::of(&seen, &told, other.key())?);
+        }
+        let registry = other.registry().clone();
+        let newest = self
+            .registry
+            .read(move |conn, context| mirror::newest(conn, context, &registry))
+            .await
+            .map_err(|error| SourceError::Problem(error.into()))?;
+        match newest {
+            Some(seen) if seen.payload.seq < told.payload.seq => other.compare(&seen).await,
+            _ => Ok(None),
+        }
+    }
+
+    async fn lie_found(&self, source: &DirectorySource, proof: Equivocation) -> Result<(), Problem> {
+        let (registry, url, seq) = (source.registry().clone(), source.base().clone(), proof.seq());
+        let (did, shown_by) = (registry.clone(), url.clone());
+        let is_new = self
+            .registry
+            .write(move |conn, context| mirror::lie_keep(conn, context, &did, (&proof, &shown_by)))
+            .await?;
+        if is_new {
+            tracing::error!(%registry, source = %url, seq, "a registry has signed two different directories: it lies");
+        }
+        let text = format!("The registry has signed two different stories about number {seq}: it lies to somebody.");
+        self.checked(&registry, Some(text)).await
+    }
+
+    async fn checked(&self, registry: &Did, problem: Option<String>) -> Result<(), Problem> {
+        let registry = registry.clone();
+        self.registry
+            .write(move |conn, context| mirror::mirror_checked(conn, context, &registry, problem.as_deref()))
+            .await?;
+        Ok(())
+    }
+}
+
+fn problem_of(error: SourceError) -> Problem {
+    match error {
+        SourceError::Problem(problem) => problem,
+        SourceError::Directory(error) => RegistryError::Untrue(error).into(),
+    }
+}
