@@ -134,7 +134,10 @@ impl PageArgs {
     ) -> Result<(), CommandError> {
         let client = self.who.node.signing(&self.who.key)?;
         let session = client.login().await?;
-        let cursor = self.cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        let cursor = self
+            .cursor
+            .map(|cursor| format!("&cursor={cursor}"))
+            .unwrap_or_default();
         let path = format!("{path}limit={}{cursor}", self.limit);
         let page: Page<T> = client.get_own(&session, &path).await?;
         output.result(&page, |page| {

@@ -119,7 +119,9 @@ impl Services {
         let (profile, profile_client) = common
             .start_profile(others, publisher_client.clone(), (&trust, &profiles))
             .await?;
-        let broker = common.start_broker((pay.as_ref(), &pay_client), auth.as_ref(), &sellers).await?;
+        let broker = common
+            .start_broker((pay.as_ref(), &pay_client), auth.as_ref(), &sellers)
+            .await?;
         let (registry, registry_client) = common.start_registry().await?;
         copies.plug(registry.as_ref(), registry_client.as_ref());
         let mirrors = registry.as_ref().map(|registry| common.mirrors(registry)).transpose()?;

@@ -126,7 +126,10 @@ async fn waited(ask: impl AsyncFn() -> Option<String>) -> String {
 }
 
 fn host_of(node: &Node) -> String {
-    node.url().trim_start_matches("http://").trim_end_matches('/').to_owned()
+    node.url()
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .to_owned()
 }
 
 async fn a_visa_of_one_node_pays_an_author_at_another(backend: Backend) {
@@ -152,7 +155,17 @@ async fn a_visa_of_one_node_pays_an_author_at_another(backend: Backend) {
     let issued = signed(&at_broker, "/issue-visa", &order).await;
     let work = home.path("work.txt");
     std::fs::write(&work, "A page that is worth something.").unwrap();
-    let add = ["content", "add", text(&work), "--price", "0.50 TEST-USD", "--node", &node.url(), "--key", text(&ada)];
+    let add = [
+        "content",
+        "add",
+        text(&work),
+        "--price",
+        "0.50 TEST-USD",
+        "--node",
+        &node.url(),
+        "--key",
+        text(&ada),
+    ];
     let work = imajin(&add).expect_success();
     let reader = Buyer::from_file(&node, &home, "ben.key");
     let goods = json!({"goods": {"type": "content", "id": work["id"]}});
@@ -177,7 +190,10 @@ async fn a_visa_of_one_node_pays_an_author_at_another(backend: Backend) {
     let root: Value = reqwest_json(&at_broker, "/.well-known/jwks.json").await;
     let own: Value = reqwest_json(&at_broker, "/broker/.well-known/jwks.json").await;
     let all = root["keys"].as_array().unwrap();
-    assert!(own["keys"].as_array().unwrap().iter().all(|key| all.contains(key)), "{root}");
+    assert!(
+        own["keys"].as_array().unwrap().iter().all(|key| all.contains(key)),
+        "{root}"
+    );
     node.stop();
     far_node.stop();
     home.verify_clean();
@@ -185,5 +201,13 @@ async fn a_visa_of_one_node_pays_an_author_at_another(backend: Backend) {
 }
 
 async fn reqwest_json(buyer: &Buyer, path: &str) -> Value {
-    buyer.http.get(buyer.url(path)).send().await.unwrap().json().await.unwrap()
+    buyer
+        .http
+        .get(buyer.url(path))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap()
 }

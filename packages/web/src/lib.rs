@@ -20,8 +20,8 @@ mod layers;
 mod limits;
 mod metrics;
 mod ranges;
-pub mod resolve;
 mod raw;
+pub mod resolve;
 mod rpc;
 mod serve;
 mod service;
@@ -61,4 +61,3 @@ pub use signed::{Asker, Reader, SignedBytes};
 pub use signers::{SignerAsked, SignerError, SignerKeys};
 pub use site::{CallerKeys, Custody, Identities, PublicBase, RowProof, SessionView, Site, Tier, Verified};
 pub use streaming::StreamedResponse;
-

@@ -46,7 +46,11 @@ impl Agents {
         let now = self.env.now();
         let known = self.known.get(agent.as_str()).await;
         if let Some(known) = known {
-            let fresh_for = if again || known.manifest.is_err() { ASK_EVERY } else { FRESH_FOR };
+            let fresh_for = if again || known.manifest.is_err() {
+                ASK_EVERY
+            } else {
+                FRESH_FOR
+            };
             if known.at.plus(fresh_for) > now {
                 return Ok(known.manifest?);
             }

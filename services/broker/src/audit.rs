@@ -102,7 +102,10 @@ fn accounts_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), St
         }
     }
     logged_check(conn, log::ACCOUNT_PREFIX, findings, |conn, name| {
-        accounts::table.filter(accounts::agent_id.eq(name)).count().get_result(conn)
+        accounts::table
+            .filter(accounts::agent_id.eq(name))
+            .count()
+            .get_result(conn)
     })
 }
 
@@ -142,10 +145,20 @@ fn visas_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), Store
             let logged = mutation::last_body(conn, &visa::object(row.jti))?;
             let said = logged.and_then(|logged| buyer_said(&logged, &row.agent_did));
             if !said.is_some_and(|body| visa_agrees(&row, &body)) {
-                find(findings, VisaRow::TABLE, &row.jti, "the agent has signed something else");
+                find(
+                    findings,
+                    VisaRow::TABLE,
+                    &row.jti,
+                    "the agent has signed something else",
+                );
             }
             if !sums_agree(conn, &row)? {
-                find(findings, VisaRow::TABLE, &row.jti, "its redemptions sum up to something else");
+                find(
+                    findings,
+                    VisaRow::TABLE,
+                    &row.jti,
+                    "its redemptions sum up to something else",
+                );
             }
         }
     }
@@ -202,14 +215,21 @@ fn transfers_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), S
         for row in rows {
             let logged = mutation::last_body(conn, &transfer::object(&row.reference))?;
             let agrees = logged.is_some_and(|logged| {
-                let asked = logged.body.and_then(|body| serde_json::from_slice::<TransferAsked>(&body).ok());
+                let asked = logged
+                    .body
+                    .and_then(|body| serde_json::from_slice::<TransferAsked>(&body).ok());
                 logged.owner_did == row.from_did.as_str()
                     && asked.is_some_and(|asked| {
                         asked.to.canonical() == row.to_did && row.money().is_ok_and(|money| money == asked.amount)
                     })
             });
             if !agrees {
-                find(findings, TransferRow::TABLE, &row.reference, "its sender has signed something else");
+                find(
+                    findings,
+                    TransferRow::TABLE,
+                    &row.reference,
+                    "its sender has signed something else",
+                );
             }
         }
     }
@@ -228,12 +248,17 @@ fn deposits_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), St
         after = last.id.to_string();
         for row in rows {
             let history = mutation::history(conn, &deposit::object(row.id))?;
-            let asked = history.first().is_some_and(|logged| {
-                logged.action == log::DEPOSIT_ASK && logged.owner_did == row.owner_did.as_str()
-            });
+            let asked = history
+                .first()
+                .is_some_and(|logged| logged.action == log::DEPOSIT_ASK && logged.owner_did == row.owner_did.as_str());
             let paid = history.iter().any(|logged| logged.action == log::DEPOSIT_PAID);
             if !asked || paid != row.receipt_id.is_some() {
-                find(findings, DepositRow::TABLE, &row.id, "the log says something else about it");
+                find(
+                    findings,
+                    DepositRow::TABLE,
+                    &row.id,
+                    "the log says something else about it",
+                );
             }
         }
     }

@@ -39,8 +39,7 @@ pub(crate) struct Change {
 
 impl Change {
     pub(crate) fn of(caller: Caller, request: &SignedRequest) -> Result<Self, BrokerError> {
-        let key =
-            Key::of(request).map_err(|invalid| BrokerError::invalid("Idempotency-Key", invalid.to_string()))?;
+        let key = Key::of(request).map_err(|invalid| BrokerError::invalid("Idempotency-Key", invalid.to_string()))?;
         Ok(Self {
             caller,
             body: request.body.clone(),

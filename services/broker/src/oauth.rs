@@ -183,19 +183,27 @@ impl Broker {
 
     async fn assertion_check(&self, text: &str, client_id: Option<&str>) -> Result<Did, OauthError> {
         let wrong = |problem: &str| OauthError::client(format!("The client_assertion: {problem}."));
-        let jwt = jwt_read(text).ok_or_else(|| wrong("it is no JWT by ES256 or EdDSA with iss, sub, aud, jti and exp"))?;
+        let jwt =
+            jwt_read(text).ok_or_else(|| wrong("it is no JWT by ES256 or EdDSA with iss, sub, aud, jti and exp"))?;
         let claims = &jwt.claims;
         if claims.iss != claims.sub || client_id.is_some_and(|named| named != claims.sub) {
             return Err(wrong("iss, sub and client_id must be the same"));
         }
         let issuer = &self.context.issuer;
-        let own = [issuer.to_string(), format!("{issuer}/oauth/token"), format!("{issuer}/oauth/introspect")];
+        let own = [
+            issuer.to_string(),
+            format!("{issuer}/oauth/token"),
+            format!("{issuer}/oauth/introspect"),
+        ];
         if !claims.aud.holds(&own) {
             return Err(wrong("aud must be this broker"));
         }
         let now = self.context.now();
         let (ends, soon) = (Timestamp::from_seconds(claims.exp), now.plus(AHEAD_MAX));
-        let begins = [claims.iat, claims.nbf].into_iter().flatten().map(Timestamp::from_seconds);
+        let begins = [claims.iat, claims.nbf]
+            .into_iter()
+            .flatten()
+            .map(Timestamp::from_seconds);
         if ends <= now || ends > now.plus(ASSERTION_LASTS_MAX) || begins.into_iter().any(|at| at > soon) {
             return Err(wrong("it must be made now, and last at most ten minutes"));
         }
@@ -211,12 +219,21 @@ impl Broker {
         };
         if keys.iter().find(fits).is_none() {
             let of = named.map(|kid| format!(" {kid}")).unwrap_or_default();
-            return Err(wrong(&format!("the key{of} is none of the client's, or the signature does not fit")));
+            return Err(wrong(&format!(
+                "the key{of} is none of the client's, or the signature does not fit"
+            )));
         }
-        let spent = format!("assertion/{}", sha256_hex(claims.jti.as_bytes()));
+        let nonce_text = format!("assertion/{}", sha256_hex(claims.jti.as_bytes()));
         let owner = did.clone();
         let spend = self.write(move |conn, context| {
-            Ok(nonce::spend(conn, &context.sealer, &owner, &spent, context.now(), ASSERTION_LASTS_MAX)?)
+            Ok(nonce::spend(
+                conn,
+                &context.sealer,
+                &owner,
+                &nonce_text,
+                context.now(),
+                ASSERTION_LASTS_MAX,
+            )?)
         });
         spend.await?;
         Ok(did)
@@ -229,7 +246,12 @@ impl Broker {
             let did: Did = name
                 .parse()
                 .map_err(|_error| OauthError::client("The client is neither a domain nor a DID."))?;
-            let caller = self.site.identities.caller_keys(&did).await.map_err(BrokerError::from)?;
+            let caller = self
+                .site
+                .identities
+                .caller_keys(&did)
+                .await
+                .map_err(BrokerError::from)?;
             return Ok((caller.did, caller.keys.into_iter().map(VerifyingKey::from).collect()));
         };
         let manifest = self.agents.manifest(&agent, false).await?;
@@ -244,7 +266,10 @@ impl Broker {
             return Err(OauthError::new("unsupported_grant_type", text));
         }
         if form.get("scope").is_some_and(|scope| scope != SCOPE) {
-            return Err(OauthError::new("invalid_scope", format!("The scope can be {SCOPE}, and nothing else.")));
+            return Err(OauthError::new(
+                "invalid_scope",
+                format!("The scope can be {SCOPE}, and nothing else."),
+            ));
         }
         let now = self.context.now();
         let issuer = self.context.issuer.to_string();
@@ -297,10 +322,18 @@ impl Broker {
         let Ok(jti) = standard.jti.parse::<VisaId>() else {
             return Ok(inactive);
         };
-        let row = self.read(move |conn, context: &Context| visa_lock(conn, context, jti)).await?;
+        let row = self
+            .read(move |conn, context: &Context| visa_lock(conn, context, jti))
+            .await?;
         let Some(row) = row else { return Ok(inactive) };
         let is_agent = row.agent_did == *client;
-        if !is_agent && !self.hosts_of(client, vec![row.publisher.clone()]).await?.own.contains(&row.publisher) {
+        if !is_agent
+            && !self
+                .hosts_of(client, vec![row.publisher.clone()])
+                .await?
+                .own
+                .contains(&row.publisher)
+        {
             return Ok(inactive);
         }
         if row.closed_at.is_some() || row.expires_at <= self.context.now() {

@@ -112,6 +112,8 @@ impl Broker {
     fn own_host(&self) -> String {
         let public = &self.site.public.0;
         let host = public.host_str().unwrap_or_default();
-        public.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+        public
+            .port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 }

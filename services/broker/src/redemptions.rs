@@ -65,9 +65,7 @@ impl Broker {
             reference: format!("visa {} receipt {}", row.jti, row.receipt),
         };
         self.purse.purse_capture(capture).await?;
-        self.write(move |conn, context| {
-            redemption::redemption_credited(conn, context, (row.jti, row.receipt.as_str()))
-        })
-        .await
+        self.write(move |conn, context| redemption::redemption_credited(conn, context, (row.jti, row.receipt.as_str())))
+            .await
     }
 }

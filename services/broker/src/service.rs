@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use imajin_broker_api::{AccountView, BalancesView, DepositAsk, DepositView, Page, RedemptionView, StatementLine, VisaView};
+use imajin_broker_api::{
+    AccountView, BalancesView, DepositAsk, DepositView, Page, RedemptionView, StatementLine, VisaView,
+};
 use imajin_did::{Did, Keyring};
 use imajin_imagxp::AgentId;
 use imajin_kernel::Problem;

@@ -142,13 +142,18 @@ impl PurseApi for Pay {
     }
 
     async fn purse_return(&self, request: PurseReturn) -> Result<PurseReturned, Problem> {
-        let returned = self.write(move |conn, context| give_back(conn, context, &request)).await;
+        let returned = self
+            .write(move |conn, context| give_back(conn, context, &request))
+            .await;
         Ok(returned?)
     }
 
     async fn purse_transfer(&self, request: PurseTransfer) -> Result<PurseDone, Problem> {
         if request.from.canonical() == request.to.canonical() {
-            return Err(Problem::new(Code::InvalidRequest, "Nobody passes money on to themselves."));
+            return Err(Problem::new(
+                Code::InvalidRequest,
+                "Nobody passes money on to themselves.",
+            ));
         }
         let moved = self.write(move |conn, context| transfer(conn, context, &request)).await;
         Ok(moved?)

@@ -208,7 +208,10 @@ impl People {
 #[tokio::test]
 async fn every_operation_refuses_those_who_may_not() {
     let home = Home::new(Backend::Sqlite);
-    home.configure(&format!("services = {:?}", SERVICES.iter().chain(["www"].iter()).collect::<Vec<_>>()));
+    home.configure(&format!(
+        "services = {:?}",
+        SERVICES.iter().chain(["www"].iter()).collect::<Vec<_>>()
+    ));
     let node = home.up(&[]);
     let people = People::new(&node).await;
     let listed: BTreeSet<_> = OPERATIONS

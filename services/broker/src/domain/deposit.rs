@@ -125,7 +125,13 @@ pub(crate) fn deposit_deliver(
     row.receipt_id = Some(receipt);
     row.ended_at = Some(context.now());
     let logged = serde_json::json!({"deposit": row.id, "receipt": row.receipt_id, "gross": delivery.gross});
-    log::node_append(conn, context, &row.owner_did, (log::DEPOSIT_PAID, object(row.id)), &logged)?;
+    log::node_append(
+        conn,
+        context,
+        &row.owner_did,
+        (log::DEPOSIT_PAID, object(row.id)),
+        &logged,
+    )?;
     let row = row.save(conn, &context.sealer)?;
     Ok(delivered(&row))
 }

@@ -33,7 +33,10 @@ impl Wanted {
     }
 
     fn after<T: std::str::FromStr>(&self) -> Result<Option<T>, BrokerError> {
-        let read = |text: &String| text.parse().map_err(|_unreadable| BrokerError::invalid("cursor", "is none"));
+        let read = |text: &String| {
+            text.parse()
+                .map_err(|_unreadable| BrokerError::invalid("cursor", "is none"))
+        };
         self.cursor.as_ref().map(read).transpose()
     }
 }
@@ -55,7 +58,11 @@ fn page<R, T>(
 }
 
 /// All accounts, by the name of the agent.
-pub(crate) fn account_list(conn: &mut Conn, context: &Context, wanted: &Wanted) -> Result<Page<AccountView>, BrokerError> {
+pub(crate) fn account_list(
+    conn: &mut Conn,
+    context: &Context,
+    wanted: &Wanted,
+) -> Result<Page<AccountView>, BrokerError> {
     let rows: Vec<AccountRow> = accounts::table
         .filter(accounts::agent_id.gt(wanted.cursor.clone().unwrap_or_default()))
         .order_by(accounts::agent_id)
@@ -88,8 +95,18 @@ pub(crate) fn visa_list(
     let rows = intact(context, rows)?;
     let names = names_of(conn, &rows)?;
     // Who is no agent has no account row, and is called by the DID.
-    let name = |row: &VisaRow| names.get(&row.agent_did).cloned().unwrap_or_else(|| row.agent_did.to_string());
-    page(rows, wanted.limit(), |row| row.jti.to_string(), |row| row.view(&name(row)))
+    let name = |row: &VisaRow| {
+        names
+            .get(&row.agent_did)
+            .cloned()
+            .unwrap_or_else(|| row.agent_did.to_string())
+    };
+    page(
+        rows,
+        wanted.limit(),
+        |row| row.jti.to_string(),
+        |row| row.view(&name(row)),
+    )
 }
 
 /// The redemptions of a node, or of everybody.

@@ -85,7 +85,10 @@ fn redemption_take(
     };
     let is_text = |text: &str, most: usize| (1..=most).contains(&text.len()) && !text.chars().any(char::is_control);
     if !is_text(&asked.receipt, RECEIPT_BYTES_MAX) || !is_text(&asked.claim_digest, DIGEST_BYTES_MAX) {
-        return Ok(refused(asked, "The receipt and the digest of the claim must have 1 to 128 characters."));
+        return Ok(refused(
+            asked,
+            "The receipt and the digest of the claim must have 1 to 128 characters.",
+        ));
     }
     let Some(mut visa) = visa_lock(conn, context, jti)? else {
         return Ok(refused(asked, "There is no such visa."));
@@ -187,9 +190,8 @@ pub(crate) fn redemptions_due(
         .limit(limit)
         .select((RedemptionRow::as_select(), VisaRow::as_select()))
         .load(conn)?;
-    let intact = |(row, visa): (RedemptionRow, VisaRow)| {
-        Ok((row.intact(&context.sealer)?, visa.intact(&context.sealer)?))
-    };
+    let intact =
+        |(row, visa): (RedemptionRow, VisaRow)| Ok((row.intact(&context.sealer)?, visa.intact(&context.sealer)?));
     rows.into_iter().map(intact).collect()
 }
 
@@ -236,4 +238,3 @@ pub(crate) fn answers_again(
     };
     answers.into_iter().map(again).collect()
 }
-

@@ -37,10 +37,16 @@ pub(crate) fn object(jti: VisaId) -> String {
 fn order_check(order: &VisaOrder) -> Result<(), BrokerError> {
     let Money { amount, asset } = order.max_amount;
     if asset.scale() != MICRO_DIGITS {
-        return Err(BrokerError::invalid("max_amount", "must be in a currency that counts in millionths"));
+        return Err(BrokerError::invalid(
+            "max_amount",
+            "must be in a currency that counts in millionths",
+        ));
     }
     if amount.is_zero() || amount.micros() > AMOUNT_MICROS_MAX {
-        return Err(BrokerError::invalid("max_amount", "must be more than 0 and at most 10000"));
+        return Err(BrokerError::invalid(
+            "max_amount",
+            "must be more than 0 and at most 10000",
+        ));
     }
     let longest = LIFETIME_MAX.as_seconds();
     if order.ttl == 0 || i64::from(order.ttl) > longest {
@@ -52,7 +58,9 @@ fn order_check(order: &VisaOrder) -> Result<(), BrokerError> {
     let wrong = || BrokerError::invalid("publisher", "must be a host, with its port if it has one: news.example");
     let url = url::Url::parse(&format!("https://{}/", order.publisher)).map_err(|_unreadable| wrong())?;
     let host = url.host_str().unwrap_or_default();
-    let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let authority = url
+        .port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     if authority != order.publisher || order.publisher.len() > HOST_BYTES_MAX {
         return Err(wrong());
     }
@@ -68,7 +76,10 @@ pub(crate) fn visa_begin(
     (order, holder): (&VisaOrder, &str),
 ) -> Result<VisaRow, BrokerError> {
     let buyer = change.caller.did().canonical();
-    let (digest, key) = (sha256_hex(&change.body), change.key.as_ref().map(|key| key.as_str().to_owned()));
+    let (digest, key) = (
+        sha256_hex(&change.body),
+        change.key.as_ref().map(|key| key.as_str().to_owned()),
+    );
     if let Some(key) = &key {
         let known: Option<VisaRow> = visas::table
             .filter(visas::agent_did.eq(&buyer))

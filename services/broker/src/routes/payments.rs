@@ -84,7 +84,9 @@ pub(super) async fn transfer(
     signed: Signed<TransferAsked>,
 ) -> Result<Json<Transferred>, Failure> {
     let change = Change::of(signed.caller, &signed.request).map_err(Problem::from)?;
-    Ok(Json(broker.transfer(change, signed.value).await.map_err(Problem::from)?))
+    Ok(Json(
+        broker.transfer(change, signed.value).await.map_err(Problem::from)?,
+    ))
 }
 
 /// Look at a transfer

@@ -7,8 +7,8 @@ mod transfer;
 mod visa;
 
 pub(crate) use account::{AccountRow, DepositRow, DepositState};
-pub(crate) use key::{KeyRow, seal_label};
 pub use key::SEALED_COLUMNS;
+pub(crate) use key::{KeyRow, seal_label};
 pub(crate) use redemption::{PublisherRow, RedemptionRow, redemption_state};
 pub(crate) use transfer::TransferRow;
 pub(crate) use visa::{VisaRow, VisaState};

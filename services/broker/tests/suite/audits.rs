@@ -20,7 +20,10 @@ async fn fill(world: &World) {
         .expect(StatusCode::CREATED);
     let visa = world.visa("1.00", 2).await;
     let body = world.order("0.50", 1);
-    world.agent_post("/issue-visa", &body, Some("k")).await.expect(StatusCode::CREATED);
+    world
+        .agent_post("/issue-visa", &body, Some("k"))
+        .await
+        .expect(StatusCode::CREATED);
     assert_eq!(world.redeem(&[(&visa.jti, "r1", "0.40")]).await, ["credited"]);
     let to = key("other").did();
     let transfer = json!({"reference": "rmt_1", "to": to, "amount": {"amount": "0.10", "currency": "TEST-USD"}});
@@ -63,7 +66,10 @@ async fn what_is_deleted_by_hand_is_missed(backend: Backend) {
         let deleted: Result<(), StoreError> = world.db.write(move |conn| Ok(conn.batch_execute(sql)?)).await;
         deleted.unwrap();
         let findings = world.audit().await;
-        assert!(findings.iter().any(|finding| finding.problem == said), "{sql}: {findings:?}");
+        assert!(
+            findings.iter().any(|finding| finding.problem == said),
+            "{sql}: {findings:?}"
+        );
     }
 }
 

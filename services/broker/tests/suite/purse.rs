@@ -131,7 +131,10 @@ impl PurseApi for FakePurse {
             let micros = asked.amount.amount.micros();
             let hold = book.holds.get_mut(&asked.hold).unwrap();
             assert_eq!(hold.returned, None, "paid from what was returned");
-            assert!(hold.captured + micros <= hold.amount.amount.micros(), "more than was set aside");
+            assert!(
+                hold.captured + micros <= hold.amount.amount.micros(),
+                "more than was set aside"
+            );
             hold.captured += micros;
             book.add(&asked.payee, asked.amount.asset.as_str(), micros).unwrap();
         }
@@ -167,7 +170,10 @@ impl PurseApi for FakePurse {
 
     async fn purse_balances(&self, asked: PurseBalances) -> Result<Vec<Money>, Problem> {
         let book = self.0.lock().unwrap();
-        let own = book.balances.iter().filter(|((did, _), _)| *did == asked.owner.canonical());
+        let own = book
+            .balances
+            .iter()
+            .filter(|((did, _), _)| *did == asked.owner.canonical());
         let money = |((_, asset), micros): (&(Did, String), &i64)| {
             Money::new(Amount::from_micros(*micros).unwrap(), asset.parse().unwrap())
         };

@@ -22,20 +22,37 @@ async fn a_visa_is_redeemed_once_per_receipt_and_never_for_more(backend: Backend
     world.funded("10.00 TEST-USD").await;
     let visa = world.visa("1.00", 3).await;
     let jti = visa.jti.as_str();
-    assert_eq!(world.redeem(&[(jti, "r1", "0.40"), (jti, "r1", "0.40")]).await, ["credited", "credited"]);
+    assert_eq!(
+        world.redeem(&[(jti, "r1", "0.40"), (jti, "r1", "0.40")]).await,
+        ["credited", "credited"]
+    );
     assert_eq!(world.redeem(&[(jti, "r1", "0.40")]).await, ["credited"]);
     // The same receipt with something else, more than is left, nothing at all, a visa of nobody.
-    let batch = [(jti, "r1", "0.50"), (jti, "r2", "0.61"), (jti, "r2", "0.00"), ("vis_00000000000000000000000000", "r", "0.10")];
+    let batch = [
+        (jti, "r1", "0.50"),
+        (jti, "r2", "0.61"),
+        (jti, "r2", "0.00"),
+        ("vis_00000000000000000000000000", "r", "0.10"),
+    ];
     assert_eq!(world.redeem(&batch).await, ["refused"; 4]);
-    assert_eq!(world.redeem(&[("nonsense", "r", "0.10"), (jti, "", "0.10")]).await, ["refused"; 2]);
-    assert_eq!(world.redeem(&[(jti, "r2", "0.10"), (jti, "r3", "0.10")]).await, ["credited"; 2]);
+    assert_eq!(
+        world.redeem(&[("nonsense", "r", "0.10"), (jti, "", "0.10")]).await,
+        ["refused"; 2]
+    );
+    assert_eq!(
+        world.redeem(&[(jti, "r2", "0.10"), (jti, "r3", "0.10")]).await,
+        ["credited"; 2]
+    );
     // It pays three times.
     assert_eq!(world.redeem(&[(jti, "r4", "0.10")]).await, ["refused"]);
     assert_eq!(world.purse.has(&key("publisher").did()), 600_000);
     // It is used up, so the rest goes back without waiting.
     world.broker.due_work().await.unwrap();
     assert_eq!(world.purse.has(&world.agent()), 9_400_000);
-    assert_eq!(world.redeem(&[(jti, "r3", "0.10"), (jti, "r5", "0.10")]).await, ["credited", "refused"]);
+    assert_eq!(
+        world.redeem(&[(jti, "r3", "0.10"), (jti, "r5", "0.10")]).await,
+        ["credited", "refused"]
+    );
     assert_eq!(world.audit().await, []);
 }
 
@@ -51,11 +68,17 @@ async fn a_publisher_is_paid_when_the_time_for_disputes_is_over(backend: Backend
     world.broker.due_work().await.unwrap();
     assert_eq!(world.redeem(&[(&visa.jti, "r1", "0.40")]).await, ["credited"]);
     assert_eq!(world.purse.has(&key("publisher").did()), 400_000);
-    let own = world.ask(&key("publisher"), "GET", "/broker/api/redemptions", None).await;
+    let own = world
+        .ask(&key("publisher"), "GET", "/broker/api/redemptions", None)
+        .await;
     assert_eq!(own.expect(StatusCode::OK).json()["items"][0]["state"], "credited");
-    let all = world.ask(&key("operator"), "GET", "/broker/api/redemptions?all=true", None).await;
+    let all = world
+        .ask(&key("operator"), "GET", "/broker/api/redemptions?all=true", None)
+        .await;
     assert_eq!(all.json(), own.json());
-    let all = world.ask(&key("publisher"), "GET", "/broker/api/redemptions?all=true", None).await;
+    let all = world
+        .ask(&key("publisher"), "GET", "/broker/api/redemptions?all=true", None)
+        .await;
     all.expect(StatusCode::FORBIDDEN);
     assert_eq!(world.audit().await, []);
 }
@@ -129,7 +152,9 @@ async fn what_no_batch_can_be_is_refused(backend: Backend) {
         "claimDigest": "00"});
     for batch in [Vec::new(), vec![one.clone(); 101]] {
         let body = json!({"redemptions": batch});
-        let answer = world.ask(&key("publisher"), "POST", "/broker/api/redemptions", Some(&body)).await;
+        let answer = world
+            .ask(&key("publisher"), "POST", "/broker/api/redemptions", Some(&body))
+            .await;
         assert_eq!(answer.json()["member"], "redemptions");
     }
     let unsigned = axum::http::Request::post("/broker/api/redemptions")

@@ -26,9 +26,15 @@ async fn a_transfer_is_made_once_and_shown_to_both_sides(backend: Backend) {
     for _time in 0..2 {
         let answer = world.ask(&node, "POST", PATH, Some(&asked("rmt_1", "0.60"))).await;
         let made = answer.expect(StatusCode::OK).json();
-        assert_eq!((&made["from"], &made["amount"]["amount"]), (&json!(node.did()), &json!("0.60")));
+        assert_eq!(
+            (&made["from"], &made["amount"]["amount"]),
+            (&json!(node.did()), &json!("0.60"))
+        );
     }
-    assert_eq!((world.purse.has(&node.did()), world.purse.has(&other.did())), (400_000, 600_000));
+    assert_eq!(
+        (world.purse.has(&node.did()), world.purse.has(&other.did())),
+        (400_000, 600_000)
+    );
     for side in [&node, &other] {
         let found = world.ask(side, "GET", &format!("{PATH}/rmt_1"), None).await;
         assert_eq!(found.expect(StatusCode::OK).json()["reference"], "rmt_1");
@@ -37,7 +43,11 @@ async fn a_transfer_is_made_once_and_shown_to_both_sides(backend: Backend) {
     third.expect(StatusCode::NOT_FOUND);
     for (who, body) in [(&node, asked("rmt_1", "0.10")), (&other, asked("rmt_1", "0.60"))] {
         let answer = world.ask(who, "POST", PATH, Some(&body)).await;
-        assert!(matches!(answer.code().as_str(), "conflict" | "invalid_request"), "{}", answer.text());
+        assert!(
+            matches!(answer.code().as_str(), "conflict" | "invalid_request"),
+            "{}",
+            answer.text()
+        );
     }
     assert_eq!(world.audit().await, []);
 }
@@ -46,7 +56,10 @@ async fn a_lost_answer_passes_nothing_on_twice(backend: Backend) {
     let world = World::new(backend).await;
     let (node, other) = (key("publisher"), key("other"));
     let short = world.ask(&node, "POST", PATH, Some(&asked("rmt_1", "0.60"))).await;
-    assert_eq!((short.status, short.code().as_str()), (StatusCode::PAYMENT_REQUIRED, "payment_required"));
+    assert_eq!(
+        (short.status, short.code().as_str()),
+        (StatusCode::PAYMENT_REQUIRED, "payment_required")
+    );
     world.purse.put(&node.did(), "1.00 TEST-USD");
     world.purse.lose(1);
     let lost = world.ask(&node, "POST", PATH, Some(&asked("rmt_1", "0.60"))).await;
@@ -60,7 +73,10 @@ async fn a_lost_answer_passes_nothing_on_twice(backend: Backend) {
         .ask(&node, "POST", PATH, Some(&asked("rmt_1", "0.60")))
         .await
         .expect(StatusCode::OK);
-    assert_eq!((world.purse.has(&node.did()), world.purse.has(&other.did())), (400_000, 600_000));
+    assert_eq!(
+        (world.purse.has(&node.did()), world.purse.has(&other.did())),
+        (400_000, 600_000)
+    );
     assert_eq!(world.audit().await, []);
 }
 
@@ -78,7 +94,10 @@ async fn what_no_transfer_can_be_is_refused(backend: Backend) {
         ("to", to_self),
     ] {
         let answer = world.ask(&node, "POST", PATH, Some(&body)).await;
-        assert_eq!((answer.status, &answer.json()["member"]), (StatusCode::BAD_REQUEST, &json!(member)));
+        assert_eq!(
+            (answer.status, &answer.json()["member"]),
+            (StatusCode::BAD_REQUEST, &json!(member))
+        );
     }
     let agent = world.agent_post(PATH, &asked("r", "0.10"), None).await;
     assert_eq!(agent.code(), "forbidden");

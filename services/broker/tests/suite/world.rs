@@ -201,7 +201,7 @@ impl World {
     /// A request that an agent signs with this key.
     pub(crate) fn agent_request(
         &self,
-        (key, agent): (&AgentKey, &Did),
+        (key, keyid): (&AgentKey, &str),
         (method, path): (&str, &str),
         (kind, body): (&str, &[u8]),
         idempotency: Option<&str>,
@@ -217,7 +217,7 @@ impl World {
         let nonce = hex::encode(self.env.random_bytes::<16>());
         let params = MessageParams {
             label: "sig1",
-            keyid: agent.as_str(),
+            keyid,
             created: self.env.now(),
             expires: None,
             nonce: Some(&nonce),
@@ -238,13 +238,15 @@ impl World {
     /// The agent asks.
     pub(crate) async fn agent_post(&self, path: &str, body: &Value, idempotency: Option<&str>) -> Answer {
         let body = serde_json::to_vec(body).unwrap();
-        let who = (&self.agent_key, &self.agent());
+        let did = self.agent();
+        let who = (&self.agent_key, did.as_str());
         let request = self.agent_request(who, ("POST", path), ("application/json", &body), idempotency);
         self.send(request).await
     }
 
     pub(crate) async fn agent_get(&self, path: &str) -> Answer {
-        let who = (&self.agent_key, &self.agent());
+        let did = self.agent();
+        let who = (&self.agent_key, did.as_str());
         let request = self.agent_request(who, ("GET", path), ("application/json", b""), None);
         self.send(request).await
     }
@@ -301,7 +303,10 @@ impl World {
     }
 
     pub(crate) async fn keys(&self) -> Jwks {
-        self.get("/broker/.well-known/jwks.json").await.expect(StatusCode::OK).parse()
+        self.get("/broker/.well-known/jwks.json")
+            .await
+            .expect(StatusCode::OK)
+            .parse()
     }
 
     pub(crate) async fn read(&self, token: &str) -> Visa {
