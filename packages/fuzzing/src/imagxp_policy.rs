@@ -13,7 +13,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         b"version = 1\nbrokers = [\"https://broker.example/broker\"]\n[default]\nprice = \"free\"\n\
             [[rules]]\npath = \"/posts/*\"\npurposes = [\"RAG_RETRIEVAL\"]\nprice = \"0.01 USD\"\nattribution = true\n",
         b"version = 1\nallow_v10 = true\norigin = \"HUMAN\"\n[[rules]]\npath = \"/a*b$\"\nallow = false\n",
-        b"version = 1\n[[rules]]\npath = \"*\"\nstrategy = \"strict\"\nrequires_payment = true\nallow_ads = true\n",
+        b"version = 1\nads = { issuer = \"a\", jwks = \"https://a.example/k\" }\n[[rules]]\npath = \"*\"\nstrategy = \"strict\"\nrequires_payment = true\nallow_ads = true\n",
     ];
     seeds.map(<[u8]>::to_vec).to_vec()
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod ads;
 mod agent;
 pub mod broker;
 mod claim;
@@ -21,6 +22,7 @@ pub mod visa;
 pub mod web_bot_auth;
 pub mod x402;
 
+pub use ads::{AD_PROOF, ad_proof_read, ad_proof_verify};
 pub use agent::{AgentId, Names};
 pub use claim::{Claim, Purpose};
 pub use dispute::{FEEDBACK, Feedback};

@@ -62,6 +62,28 @@ impl VerifiedClaim {
 }
 
 impl ClaimHeaders {
+    /// What can be said of a claim without its agent's keys: whether it is of now, and for what is asked. It proves
+    /// nothing; whoever fetches keys asks this first.
+    ///
+    /// # Errors
+    /// [`ClaimError`].
+    pub fn check(&self, expect: &ClaimExpectation<'_>) -> Result<Binding, ClaimError> {
+        let claim = &self.claim;
+        if claim.nonce.is_none() && !expect.is_v10_allowed {
+            return Err(ClaimError::NoNonce);
+        }
+        let away = expect.now.since(claim.made_at);
+        if away > WINDOW || expect.now < claim.made_at.minus(WINDOW) {
+            return Err(ClaimError::OutsideWindow);
+        }
+        match claim.resource.as_deref() {
+            None => Ok(Binding::Unbound),
+            Some(resource) if resource == expect.url => Ok(Binding::Url),
+            Some(resource) if resource == expect.path_and_query => Ok(Binding::PathOnly),
+            Some(_) => Err(ClaimError::OtherResource),
+        }
+    }
+
     /// Checks a claim against the manifest of its agent: the cheap checks first, then the arithmetic.
     ///
     /// # Errors
@@ -71,19 +93,7 @@ impl ClaimHeaders {
         if claim.agent != manifest.agent {
             return Err(ClaimError::AgentName);
         }
-        if claim.nonce.is_none() && !expect.is_v10_allowed {
-            return Err(ClaimError::NoNonce);
-        }
-        let away = expect.now.since(claim.made_at);
-        if away > WINDOW || expect.now < claim.made_at.minus(WINDOW) {
-            return Err(ClaimError::OutsideWindow);
-        }
-        let binding = match claim.resource.as_deref() {
-            None => Binding::Unbound,
-            Some(resource) if resource == expect.url => Binding::Url,
-            Some(resource) if resource == expect.path_and_query => Binding::PathOnly,
-            Some(_) => return Err(ClaimError::OtherResource),
-        };
+        let binding = self.check(expect)?;
         let keys: Vec<&P256Key> = match &self.key {
             Some(named) => manifest.keys.iter().filter(|key| *key == named).collect(),
             None => manifest.keys.iter().collect(),

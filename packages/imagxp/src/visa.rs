@@ -31,7 +31,7 @@ const MICRO_DIGITS: u32 = 6;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct VisaClaims {
     cnf: Confirmation,
-    cur: Asset,
+    cur: String,
     max_micros: i64,
     #[serde(default = "once")]
     uses: u32,
@@ -115,7 +115,7 @@ impl VisaDraft<'_> {
             cnf: Confirmation {
                 jkt: self.holder.to_owned(),
             },
-            cur: self.max.asset,
+            cur: self.max.asset.to_string(),
             max_micros: self.max.amount.micros(),
             uses: self.uses,
             purpose: self.purpose,
@@ -182,6 +182,9 @@ pub enum VisaError {
     /// Promised for something else.
     #[error("it was promised for another purpose")]
     OtherPurpose,
+    /// Nobody knows what it counts.
+    #[error("its currency is unknown")]
+    Currency,
     /// It pays nothing.
     #[error("it is a promise of nothing")]
     Nothing,
@@ -244,14 +247,15 @@ pub fn visa_verify(token: &str, keys: &Jwks, expect: &VisaExpectation<'_>) -> Re
     if claims.purpose.is_some() && claims.purpose != expect.purpose {
         return Err(VisaError::OtherPurpose);
     }
+    let asset: Asset = claims.cur.parse().or(Err(VisaError::Currency))?;
     let max = Amount::from_micros(claims.max_micros).ok();
-    let max = max.filter(|max| !max.is_zero() && claims.cur.scale() == MICRO_DIGITS && claims.uses > 0);
+    let max = max.filter(|max| !max.is_zero() && asset.scale() == MICRO_DIGITS && claims.uses > 0);
     Ok(Visa {
         issuer: standard.iss,
         jti: standard.jti,
         agent: standard.sub,
         holder: claims.cnf.jkt,
-        max: Money::new(max.ok_or(VisaError::Nothing)?, claims.cur),
+        max: Money::new(max.ok_or(VisaError::Nothing)?, asset),
         uses: claims.uses,
         expires_at: standard.exp,
         digest: sha256_hex(token.as_bytes()),

@@ -297,11 +297,8 @@ impl BotDraft<'_> {
     /// [`ProofError`] when the URL is none, or something does not fit into a header.
     pub fn sign(&self, key: &dyn Signer) -> Result<HeaderMap, ProofError> {
         let mut headers = HeaderMap::new();
-        set(
-            &mut headers,
-            SIGNATURE_AGENT,
-            &format!("{LABEL}=\"{}\"", self.agent.origin()),
-        )?;
+        // One address, and not one for each label: the form that the public libraries verify.
+        set(&mut headers, SIGNATURE_AGENT, &format!("\"{}\"", self.agent.origin()))?;
         let params = MessageParams {
             label: LABEL,
             keyid: self.thumbprint,
@@ -310,8 +307,12 @@ impl BotDraft<'_> {
             nonce: Some(self.nonce),
             tag: Some(TAG),
         };
-        let agent = format!("\"signature-agent\";key=\"{LABEL}\"");
-        let covered = ["\"@method\"", "\"@authority\"", "\"@target-uri\"", agent.as_str()];
+        let covered = [
+            "\"@method\"",
+            "\"@authority\"",
+            "\"@target-uri\"",
+            "\"signature-agent\"",
+        ];
         let signed = MessageView::request(self.method, self.url, &headers).sign(key, &covered, &params)?;
         set(
             &mut headers,

@@ -46,7 +46,7 @@ pub use csrf::same_origin_require;
 pub use description::Description;
 pub use extract::{JsonBody, PathParams, QueryParams, SignedBody, Viewer};
 pub use failure::{Failure, ProblemDocument, status_of};
-pub use forward::Forwarder;
+pub use forward::{Duplex, Forwarded, Forwarder};
 pub use guard::{GuardError, GuardedAnswer, GuardedClient, Reach, is_public};
 pub use internal::{InternalAccess, internal_listener_router, internal_route};
 pub use layers::{ErrorPage, ShellOptions, shell};

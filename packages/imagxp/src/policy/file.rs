@@ -3,7 +3,7 @@ use imajin_money::{Asset, Money};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{AccessTerms, ContentOrigin, Policy, PriceRule, Rule, Strategy};
+use super::{AccessTerms, AdNetwork, ContentOrigin, Policy, PriceRule, Rule, Strategy};
 use crate::{PathPattern, Purpose};
 
 /// A longer file is none that a person has written.
@@ -34,6 +34,7 @@ struct File {
     contact: Option<String>,
     #[serde(default)]
     brokers: Vec<String>,
+    ads: Option<AdNetwork>,
     #[serde(default)]
     allow_v10: bool,
     bot_purpose: Option<Purpose>,
@@ -106,6 +107,9 @@ impl Policy {
         if file.brokers.len() > BROKERS_MAX || file.rules.len() > RULES_MAX {
             return Err(wrong("rules", &"at most 1000 of them, and 32 brokers"));
         }
+        if let Some(ads) = &file.ads {
+            broker_read(&ads.jwks).map_err(|_error| wrong("ads", &"jwks must be the address of the network's keys"))?;
+        }
         let brokers = file.brokers.iter().map(|broker| broker_read(broker));
         let brokers = brokers.collect::<Result<Vec<String>, PolicyError>>()?;
         let open = AccessTerms {
@@ -135,6 +139,7 @@ impl Policy {
         let policy = Self {
             contact: file.contact,
             brokers,
+            ads: file.ads,
             is_v10_allowed: file.allow_v10,
             bot_purpose: file.bot_purpose.unwrap_or(Purpose::RagRetrieval),
             origin: file.origin.unwrap_or(ContentOrigin::Human),
@@ -147,13 +152,15 @@ impl Policy {
 
     /// A price that nobody can pay is a mistake.
     fn payable(&self) -> Result<(), PolicyError> {
+        let all = || self.rules.iter().map(|rule| &rule.terms).chain([&self.defaults]);
         let is_priced = |terms: &AccessTerms| matches!(terms.price, PriceRule::Fixed(_)) && terms.allow;
-        let priced = self.rules.iter().map(|rule| &rule.terms).find(|terms| is_priced(terms));
-        if self.brokers.is_empty() && (priced.is_some() || is_priced(&self.defaults)) {
-            return Err(wrong(
-                "brokers",
-                &"there are prices, and no broker whose visas could pay them",
-            ));
+        if self.brokers.is_empty() && all().any(is_priced) {
+            let problem = "there are prices, and no broker whose visas could pay them";
+            return Err(wrong("brokers", &problem));
+        }
+        if self.ads.is_none() && all().any(|terms| terms.allow_ads) {
+            let problem = "advertisements pay somewhere, and no network is named that vouches for them";
+            return Err(wrong("ads", &problem));
         }
         Ok(())
     }

@@ -96,6 +96,16 @@ pub struct AccessTerms {
     pub rule: Option<PathPattern>,
 }
 
+/// A network of advertisers, which vouches for agents that show the publisher's advertisements.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdNetwork {
+    /// What its proofs name as issuer.
+    pub issuer: String,
+    /// Where its keys are.
+    pub jwks: String,
+}
+
 /// A publisher's policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -103,6 +113,8 @@ pub struct Policy {
     pub contact: Option<String>,
     /// The brokers whose visas are taken, as the visas name them.
     pub brokers: Vec<String>,
+    /// The network whose word about advertisements counts, if one's does.
+    pub ads: Option<AdNetwork>,
     /// Whether claims of the version 1.0 are taken.
     pub is_v10_allowed: bool,
     /// What an agent wants that says who it is by Web Bot Auth, which knows no purposes.

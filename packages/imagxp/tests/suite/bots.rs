@@ -115,10 +115,7 @@ fn a_signature_for_one_page_or_site_or_agent_is_none_for_another() {
         assert_eq!(refused.refusal(), Refusal::CryptoFail, "{url}");
     }
     let mut other = headers.clone();
-    other.insert(
-        "signature-agent",
-        HeaderValue::from_static("sig1=\"https://evil.example\""),
-    );
+    other.insert("signature-agent", HeaderValue::from_static("\"https://evil.example\""));
     assert_eq!(
         verify(URL, &other, &keys, false).unwrap_err().refusal(),
         Refusal::CryptoFail
@@ -229,4 +226,68 @@ fn a_directory_is_read_with_and_without_names_of_keys_and_is_signed_by_them() {
     let request = MessageView::request("GET", url, &none);
     let answer = MessageView::response(200, &headers, Some(&request));
     assert!(answer.signature("sig1").unwrap().verify(&answer, &own.public()).is_ok());
+}
+
+const OTHERS: &str = include_str!("../vectors/web-bot-auth-npm.json");
+/// What we sign; the npm library has taken it.
+const OURS: &str = include_str!("../vectors/web-bot-auth-ours.json");
+
+fn headers_of(value: &Value) -> HeaderMap {
+    let fields = value.as_object().unwrap().iter();
+    let field = |(name, value): (&String, &Value)| {
+        let name: http::HeaderName = name.parse().unwrap();
+        (name, HeaderValue::from_str(value.as_str().unwrap()).unwrap())
+    };
+    fields.map(field).collect()
+}
+
+#[test]
+fn what_the_public_client_library_signs_counts() {
+    let vectors: Value = serde_json::from_str(OTHERS).unwrap();
+    let keys = directory_parse(json!({"keys": [vectors["key"]]}).to_string().as_bytes()).unwrap();
+    let now = Timestamp::from_millis(vectors["created"].as_i64().unwrap());
+    let url = vectors["url"].as_str().unwrap();
+    for request in vectors["requests"].as_array().unwrap() {
+        let headers = headers_of(&request["headers"]);
+        let message = MessageView::request("GET", url, &headers);
+        let read = BotSignature::read(&message, &headers, Names::Public).unwrap().unwrap();
+        let is_whole = request["name"] == "whole";
+        for is_priced in [false, true] {
+            let expect = BotExpectation {
+                now,
+                lifetime_max: LIFETIME_MAX,
+                is_priced,
+            };
+            let verified = read.verify(&message, &keys, &expect);
+            assert_eq!(
+                verified.is_ok(),
+                is_whole || !is_priced,
+                "{} {verified:?}",
+                request["name"]
+            );
+        }
+        let is_named = request["name"] != "authority";
+        assert_eq!(read.agent, is_named.then(agent));
+    }
+}
+
+#[test]
+fn what_we_sign_is_what_the_public_library_has_taken() {
+    let vectors: Value = serde_json::from_str(OTHERS).unwrap();
+    // The published secret of RFC 9421, appendix B.1.4.
+    let seed = "9f8362f87a484a954e6e740c5b4c0e84229139a20aa8ab56ff66586f6a7d29c5";
+    let key = SecretKey::from_seed_hex(seed).unwrap();
+    let draft = BotDraft {
+        method: "GET",
+        url: vectors["url"].as_str().unwrap(),
+        agent: &agent(),
+        thumbprint: &Jwk::from_key(key.public()).thumbprint(),
+        now: Timestamp::from_millis(vectors["created"].as_i64().unwrap()),
+        nonce: "JojDFWJ90jf+gZhdKeTyJYsu1XvNPZSFAGhvYq5SuV3gneOEUAhq+xl792WGuD1W+Dr6NRmx+m+t06NsYnL4iA==",
+    };
+    let signed = draft.sign(&key).unwrap();
+    let named =
+        |(name, value): (&http::HeaderName, &HeaderValue)| (name.to_string(), Value::from(value.to_str().unwrap()));
+    let signed = Value::Object(signed.iter().map(named).collect());
+    assert_eq!(signed, serde_json::from_str::<Value>(OURS).unwrap(), "{signed}");
 }

@@ -13,6 +13,7 @@ version = 1
 contact = "rights@site.example"
 brokers = ["https://broker.example/broker/"]
 origin = "HUMAN"
+ads = { issuer = "https://ads.example", jwks = "https://ads.example/jwks.json" }
 
 [default]
 price = "free"
@@ -242,6 +243,8 @@ fn a_wrong_file_says_where() {
         "version = 1\n[[rules]]\npath = \"/\"\npurposes = [\"STEAL\"]",
         "version = 1\n[[rules]]\npath = \"/\"\nprise = \"1 USD\"",
         "version = 1\n[[rules]]\npath = \"/\"\nprice = \"1 USD\"",
+        "version = 1\n[default]\nallow_ads = true",
+        "version = 1\nads = { issuer = \"x\", jwks = \"no address\" }",
         "version = 1\nbrokers = [\"broker.example\"]",
         "version = 1\nbrokers = [\"https://u@broker.example/\"]",
     ] {

@@ -32,8 +32,9 @@ fn the_examples_of_the_rfc_hold() {
 
 #[test]
 fn the_longest_match_counts_in_whichever_encoding() {
-    let text = "user-agent:*\nallow: /example/page/\ndisallow: /example/page/disallowed.gif\nallow: /same\ndisallow: /same\n\
-        disallow: /foo/bar/\u{30c4}\ndisallow: /foo/bar/%62%61%7A\ndisallow: /a*b*c$\n# disallow: /\nDisallow:\n";
+    let text = "user-agent:*\nallow: /example/page/\ndisallow: /example/page/disallowed.gif\n\
+        allow: /same\ndisallow: /same\ndisallow: /foo/bar/\u{30c4}\n\
+        disallow: /foo/bar/%62%61%7A\ndisallow: /a*b*c$\n# disallow: /\nDisallow:\n";
     let robots = Robots::parse(text.as_bytes());
     for (path, allowed) in [
         ("/example/page/", true),
@@ -142,7 +143,10 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_some_robots_txt(text in "((User-agent|Allow|Disallow|Content-Usage|License)?[: */a$#\n]{0,6}){0,20}", path in "/[a*$%/]{0,9}") {
+    fn any_text_is_some_robots_txt(
+        text in "((User-agent|Allow|Disallow|Content-Usage|License)?[: */a$#\n]{0,6}){0,20}",
+        path in "/[a*$%/]{0,9}",
+    ) {
         let robots = Robots::parse(text.as_bytes());
         let _allowed = (robots.is_allowed("a", &path), robots.usage("a", &path));
         prop_assert!(robots.is_allowed("a", "/robots.txt"));

@@ -199,6 +199,11 @@ fn a_promise_of_nothing_or_for_ever_is_none() {
         ),
         (
             Span::minutes(1),
+            json!({"max_micros": 5, "cur": "gold!"}),
+            VisaError::Currency,
+        ),
+        (
+            Span::minutes(1),
             json!({"max_micros": 0.5}),
             VisaError::Token(TokenError::Claims),
         ),
@@ -230,6 +235,11 @@ fn a_promise_of_nothing_or_for_ever_is_none() {
     )
     .unwrap();
     assert_eq!(verify(&token, &keys, &holders, None).unwrap().uses, 1);
+}
+
+#[test]
+fn a_broker_issues_no_visa_that_nobody_would_take() {
+    let (broker, holder) = (signing(Algorithm::ES256), key().thumbprint());
     for bad in [
         VisaDraft {
             uses: 0,
@@ -269,7 +279,8 @@ fn either_header_carries_the_visa_and_two_different_ones_are_none() {
 #[test]
 fn an_order_is_read_strictly_and_the_answer_names_the_header() {
     let order = json!({
-        "publisher": HOST, "max_amount": {"amount": "0.05", "currency": "USD"}, "purpose": "SUMMARY", "ttl": 600, "uses": 3,
+        "publisher": HOST, "max_amount": {"amount": "0.05", "currency": "USD"}, "purpose": "SUMMARY",
+        "ttl": 600, "uses": 3,
     });
     let read: VisaOrder = serde_json::from_value(order.clone()).unwrap();
     assert_eq!(serde_json::to_value(&read).unwrap(), order);

@@ -1,0 +1,183 @@
+//! What visitors are told: refusals, and the headers of what is let through.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use imajin_imagxp::policy::ContentOrigin;
+use imajin_imagxp::x402::{PAYMENT_RESPONSE, Paid};
+use imajin_imagxp::{
+    CONTENT_ORIGIN, PROVENANCE, Provenance, RECEIPT, Refusal, VisitorType, pay_per_crawl, refusal_document,
+};
+use imajin_kernel::Timestamp;
+use serde_json::Value;
+
+use crate::{AccessRecord, Admitted, Charged, Gate, Refused};
+
+/// What would have happened, in an answer of a gate that only says so.
+const DRY: HeaderName = HeaderName::from_static("x-imagxp-dry-run");
+const USAGE: HeaderName = HeaderName::from_static("content-usage");
+const CONTENT_DIGEST: &str = "content-digest";
+const AWAY_SECONDS: u16 = 5;
+
+impl Gate {
+    /// The answer to a request that does not get in.
+    pub(crate) fn refuse(&self, refused: &Refused) -> Response {
+        let mut document = match &refused.required {
+            Some(required) => required.to_document(refused.visitor, &refused.detail),
+            None => refusal_document(refused.refusal, refused.visitor, &refused.detail),
+        };
+        let status = status_of(refused);
+        if let Some(members) = document.as_object_mut() {
+            members.insert("status".to_owned(), Value::from(status.as_u16()));
+        }
+        let mut response = Response::new(Body::from(document.to_string()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        if let Some(required) = &refused.required {
+            match required.headers(&self.links()) {
+                Ok(more) => headers.extend(more),
+                Err(error) => tracing::error!(%error, "what has to be paid does not fit into headers"),
+            }
+        }
+        if let Some(error) = refused.crawler {
+            headers.insert(pay_per_crawl::ERROR, HeaderValue::from_static(error.name()));
+        }
+        if refused.is_away {
+            headers.insert(RETRY_AFTER, HeaderValue::from(AWAY_SECONDS));
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+
+    /// Adds to an answer what an agent is told about it.
+    pub(crate) fn mark(&self, response: &mut Response, url: &str, admitted: &Admitted, charged: Option<&Charged>) {
+        let policy = self.policy();
+        let headers = response.headers_mut();
+        set(headers, &USAGE, policy.content_usage(url_path(url)));
+        // What an agent gets is not what a browser gets: no cache between may mix them up.
+        headers.append(VARY, HeaderValue::from_static("x-imagxp-payload, signature-input"));
+        if admitted.visitor != VisitorType::VerifiedAgent {
+            return;
+        }
+        set(headers, &CONTENT_ORIGIN, policy.origin.as_str());
+        if let Some(text) = self.provenance(headers, url, policy.origin) {
+            set(headers, &PROVENANCE, &text);
+        }
+        if let Ok(link) = HeaderValue::from_str(&self.links().link_header()) {
+            headers.append(http::header::LINK, link);
+        }
+        let (Some(charge), Some(charged)) = (&admitted.charge, charged) else {
+            return;
+        };
+        set(headers, &RECEIPT, &charged.receipt);
+        set(
+            headers,
+            &pay_per_crawl::CHARGED,
+            &pay_per_crawl::price_text(charge.price),
+        );
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        if let Some(network) = &admitted.x402_network {
+            let paid = Paid {
+                success: true,
+                error_reason: None,
+                transaction: charged.receipt.clone(),
+                network: network.clone(),
+                payer: Some(charge.agent.clone()),
+                amount: Some(charge.price.amount.micros().to_string()),
+            };
+            if let Ok(text) = paid.to_header() {
+                set(headers, &PAYMENT_RESPONSE, &text);
+            }
+        }
+    }
+
+    /// The publisher's signature under the answer. The body is not read for it: where its digest is not known before,
+    /// the signature names the URL, the time and the origin.
+    fn provenance(&self, headers: &HeaderMap, url: &str, origin: ContentOrigin) -> Option<String> {
+        let digest = headers.get(CONTENT_DIGEST).and_then(|value| value.to_str().ok());
+        let provenance = Provenance {
+            origin,
+            url: url.to_owned(),
+            content_digest: digest.map(ToOwned::to_owned),
+            at: Timestamp::from_seconds(self.now().as_seconds()),
+        };
+        let signed = provenance.sign(self.key(), self.origin());
+        signed
+            .inspect_err(|error| tracing::error!(%error, "an answer could not be signed"))
+            .ok()
+    }
+
+    /// Says what would have happened.
+    pub(crate) fn mark_dry(response: &mut Response, refused: Option<&Refused>) {
+        let verdict = refused.map_or("PASS", |refused| refused.refusal.as_str());
+        response.headers_mut().insert(DRY, HeaderValue::from_static(verdict));
+    }
+
+    pub(crate) async fn record_admitted(&self, url: &str, admitted: &Admitted, charged: Option<&Charged>, status: u16) {
+        let identity = admitted.identity.as_ref();
+        let price = admitted.charge.as_ref().map(|charge| charge.price);
+        self.records()
+            .record(AccessRecord {
+                at: self.now(),
+                agent: identity.map(|identity| identity.agent.to_string()),
+                thumbprint: identity.map(|identity| identity.thumbprint.clone()),
+                url: url.to_owned(),
+                purpose: identity.map(|identity| identity.purpose),
+                visitor: admitted.visitor,
+                refusal: None,
+                reason: admitted.reason.clone(),
+                claim_digest: identity.map(|identity| identity.digest.clone()),
+                paid: charged.filter(|charged| !charged.is_repeated).and(price),
+                receipt: charged.map(|charged| charged.receipt.clone()),
+                status,
+                is_dry: self.is_dry(),
+            })
+            .await;
+    }
+
+    pub(crate) async fn record_refused(&self, url: &str, refused: &Refused, status: u16) {
+        let identity = refused.identity.as_ref();
+        let refusal: Option<Refusal> = Some(refused.refusal);
+        self.records()
+            .record(AccessRecord {
+                at: self.now(),
+                agent: identity.map(|identity| identity.agent.to_string()),
+                thumbprint: identity.map(|identity| identity.thumbprint.clone()),
+                url: url.to_owned(),
+                purpose: identity.map(|identity| identity.purpose),
+                visitor: refused.visitor,
+                refusal,
+                reason: refused.detail.clone(),
+                claim_digest: identity.map(|identity| identity.digest.clone()),
+                paid: None,
+                receipt: None,
+                status,
+                is_dry: self.is_dry(),
+            })
+            .await;
+    }
+}
+
+fn status_of(refused: &Refused) -> StatusCode {
+    if refused.is_away {
+        return StatusCode::SERVICE_UNAVAILABLE;
+    }
+    let status = refused
+        .crawler
+        .map_or(refused.refusal.status(), pay_per_crawl::CrawlerError::status);
+    StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN)
+}
+
+fn set(headers: &mut HeaderMap, name: &HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// The path of a URL of ours.
+fn url_path(url: &str) -> &str {
+    let after = url.split_once("://").map_or(url, |(_scheme, rest)| rest);
+    after.find('/').and_then(|at| after.get(at..)).unwrap_or("/")
+}

@@ -1,0 +1,303 @@
+//! The order of a decision: identity, replay, purpose, payment, access.
+
+use http::HeaderMap;
+use imajin_imagxp::pay_per_crawl::{CrawlerError, Offer};
+use imajin_imagxp::policy::{AccessTerms, Decision, Due, Visitor, looks_like_a_browser};
+use imajin_imagxp::rsl::license_read;
+use imajin_imagxp::visa::visa_read;
+use imajin_imagxp::x402::Payment;
+use imajin_imagxp::{ClaimError, PaymentRequired, Refusal, VisitorType, ad_proof_read, ad_proof_verify};
+use imajin_kernel::{Code, Problem};
+use imajin_money::Money;
+use imajin_proof::token::TokenError;
+
+use crate::identity::{Unproven, x402_payment};
+use crate::{Asked, Charge, Gate, Identified};
+
+const RETRY_KEY_LENGTH_MAX: usize = 128;
+
+/// A request that gets in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted {
+    /// Who, if anybody says so and proves it.
+    pub identity: Option<Identified>,
+    /// What the visitor turned out to be.
+    pub visitor: VisitorType,
+    /// What holds for it.
+    pub terms: AccessTerms,
+    /// What is charged once the answer is a good one.
+    pub charge: Option<Charge>,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// The broker's network, when the client pays by x402.
+    pub(crate) x402_network: Option<String>,
+}
+
+/// A request that does not get in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// How.
+    pub refusal: Refusal,
+    /// Who, if it is proven.
+    pub identity: Option<Identified>,
+    /// What the visitor turned out to be.
+    pub visitor: VisitorType,
+    /// Why, in one sentence.
+    pub detail: String,
+    /// What has to be paid.
+    pub required: Option<PaymentRequired>,
+    /// What is wrong with what a crawler offers.
+    pub crawler: Option<CrawlerError>,
+    /// Something here is away: the visitor is not to blame, and comes again.
+    pub is_away: bool,
+}
+
+/// What is decided about a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// It gets in.
+    Admitted(Box<Admitted>),
+    /// It does not.
+    Refused(Box<Refused>),
+}
+
+impl Refused {
+    fn new(refusal: Refusal, visitor: VisitorType, detail: impl Into<String>) -> Self {
+        Self {
+            refusal,
+            identity: None,
+            visitor,
+            detail: detail.into(),
+            required: None,
+            crawler: None,
+            is_away: false,
+        }
+    }
+
+    /// Something here did not answer.
+    pub(crate) fn of_problem(problem: &Problem, visitor: VisitorType) -> Self {
+        let is_away = matches!(problem.code, Code::Unavailable | Code::Internal | Code::RateLimited);
+        Self {
+            is_away,
+            ..Self::new(Refusal::PaymentDenied, visitor, problem.detail.clone())
+        }
+    }
+
+    fn by(self, identity: Identified) -> Self {
+        Self {
+            identity: Some(identity),
+            ..self
+        }
+    }
+}
+
+impl From<Unproven> for Refused {
+    fn from(unproven: Unproven) -> Self {
+        Self::new(unproven.refusal, VisitorType::UnidentifiedBot, unproven.detail)
+    }
+}
+
+impl From<ClaimError> for Refused {
+    fn from(error: ClaimError) -> Self {
+        Unproven::from(error).into()
+    }
+}
+
+impl Gate {
+    /// Decides about a request. A claim that counts is spent; nothing is charged yet.
+    pub async fn judge(&self, asked: &Asked<'_>) -> Judgement {
+        match self.try_admit(asked).await {
+            Ok(admitted) => Judgement::Admitted(Box::new(admitted)),
+            Err(refused) => Judgement::Refused(refused),
+        }
+    }
+
+    async fn try_admit(&self, asked: &Asked<'_>) -> Result<Admitted, Box<Refused>> {
+        let payment = x402_payment(asked.headers).map_err(Refused::from)?;
+        let identity = self.identify(asked, payment.as_ref()).await.map_err(Refused::from)?;
+        if let Some(identity) = &identity {
+            self.spend(identity).await?;
+        }
+        let visitor = match &identity {
+            Some(identity) => Visitor::Agent {
+                purpose: identity.purpose,
+                binding: identity.binding,
+                is_ad_proven: self.ad_is_proven(asked, identity).await,
+            },
+            None => Visitor::Silent {
+                is_browser: looks_like_a_browser(asked.headers),
+            },
+        };
+        let decision = self.decide(asked, visitor).await?;
+        let charge = match (decision.due, identity.as_ref()) {
+            (Due::Pass, _) => None,
+            (Due::Pay(price), Some(identity)) => {
+                let payable = self.payable(asked, payment.as_ref(), identity, &decision, price).await;
+                Some(payable.map_err(|refused| refused.by(identity.clone()))?)
+            }
+            (Due::Pay(_), None) => {
+                let refused = Refused::new(Refusal::IdentityRequired, decision.visitor, decision.reason.to_string());
+                return Err(refused.into());
+            }
+            (Due::Refuse(refusal), identity) => {
+                let mut refused = Refused::new(refusal, decision.visitor, decision.reason.to_string());
+                refused.identity = identity.cloned();
+                return Err(refused.into());
+            }
+        };
+        let x402_network = charge
+            .is_some()
+            .then(|| payment.map(|payment| payment.accepted.network));
+        Ok(Admitted {
+            identity,
+            visitor: decision.visitor,
+            terms: decision.terms,
+            charge,
+            reason: decision.reason.to_string(),
+            x402_network: x402_network.flatten(),
+        })
+    }
+
+    /// After the signature was checked: a flood of signatures that do not fit fills no memory.
+    async fn spend(&self, identity: &Identified) -> Result<(), Box<Refused>> {
+        if self.is_dry() {
+            return Ok(());
+        }
+        let spent = self.replays().spend(
+            identity.agent.as_str(),
+            &identity.replay_key,
+            identity.kept_until,
+            self.now(),
+        );
+        match spent.await {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let detail = "this claim was used before: sign a new one, with another nonce";
+                let refused = Refused::new(Refusal::ReplayAttack, VisitorType::VerifiedAgent, detail);
+                Err(refused.by(identity.clone()).into())
+            }
+            Err(problem) => Err(Refused::of_problem(&problem, VisitorType::VerifiedAgent).into()),
+        }
+    }
+
+    /// Whether the network of the policy vouches for the agent, where that pays.
+    async fn ad_is_proven(&self, asked: &Asked<'_>, identity: &Identified) -> bool {
+        let policy = self.policy();
+        let terms = policy.terms(asked.path_and_query, Some(identity.purpose));
+        let proof = ad_proof_read(asked.headers).ok().flatten();
+        let (Some(proof), Some(ads)) = (proof, policy.ads.as_ref().filter(|_| terms.allow_ads)) else {
+            return false;
+        };
+        for again in [false, true] {
+            let Some(keys) = self.directory().network_keys(&ads.jwks, again).await else {
+                return false;
+            };
+            let (audience, agent) = (self.audience(), &identity.agent);
+            match ad_proof_verify(proof, &keys, &ads.issuer, audience, agent, self.now()) {
+                Ok(()) => return true,
+                // The network may have changed its keys.
+                Err(TokenError::UnknownKey) => {}
+                Err(error) => {
+                    tracing::debug!(%agent, %error, "a proof of advertisements does not count");
+                    return false;
+                }
+            }
+        }
+        false
+    }
+
+    async fn decide(&self, asked: &Asked<'_>, visitor: Visitor) -> Result<Decision, Box<Refused>> {
+        let policy = self.policy();
+        let Visitor::Agent { purpose, .. } = visitor else {
+            return Ok(policy.decide(asked.path_and_query, visitor, None));
+        };
+        let fair = policy.terms(asked.path_and_query, Some(purpose)).fair.clone();
+        let work = self.till().terms(asked.path_and_query, fair.as_ref()).await;
+        let work = work.map_err(|problem| Refused::of_problem(&problem, VisitorType::VerifiedAgent))?;
+        Ok(policy.decide(asked.path_and_query, visitor, work.as_ref()))
+    }
+
+    /// Whether a request pays what is due.
+    async fn payable(
+        &self,
+        asked: &Asked<'_>,
+        payment: Option<&Payment>,
+        identity: &Identified,
+        decision: &Decision,
+        price: Money,
+    ) -> Result<Charge, Refused> {
+        let required = |refusal, detail: String| Refused {
+            required: Some(PaymentRequired {
+                resource: asked.url.to_owned(),
+                purpose: identity.purpose,
+                price,
+                brokers: self.policy().brokers.clone(),
+                audience: self.audience().to_owned(),
+                policy: self.links().policy(),
+            }),
+            ..Refused::new(refusal, decision.visitor, detail)
+        };
+        let offer = Offer::read(asked.headers).and_then(|offer| offer.map_or(Ok(()), |offer| offer.agrees(price)));
+        if let Err(error) = offer {
+            return Err(Refused {
+                crawler: Some(error),
+                ..required(Refusal::PaymentRequired, error.to_string())
+            });
+        }
+        if payment.is_some_and(|payment| payment.accepted.price() != Some(price)) {
+            let detail = format!("the price is {price}, and the payment is for another one");
+            return Err(required(Refusal::PaymentRequired, detail));
+        }
+        let visa = match payment {
+            Some(payment) => Some(payment.payload.visa.as_str()),
+            None => visa_of(asked.headers)?,
+        };
+        let Some(visa) = visa else {
+            let detail = format!(
+                "it costs {price}: send a visa of one of the brokers, for {}",
+                self.audience()
+            );
+            return Err(required(Refusal::PaymentRequired, detail));
+        };
+        let charge = Charge {
+            visa: visa.to_owned(),
+            holder: identity.thumbprint.clone(),
+            agent: identity.agent.to_string(),
+            purpose: identity.purpose,
+            price,
+            url: asked.url.to_owned(),
+            claim_digest: identity.digest.clone(),
+            fair: decision.terms.fair.clone(),
+            retry_key: retry_key(asked.headers, payment)?,
+        };
+        if self.is_dry() {
+            return Ok(charge);
+        }
+        match self.till().check(&charge).await {
+            Ok(()) => Ok(charge),
+            Err(problem) => Err(Refused::of_problem(&problem, decision.visitor)),
+        }
+    }
+}
+
+/// The visa of a request, at whichever door.
+fn visa_of(headers: &HeaderMap) -> Result<Option<&str>, ClaimError> {
+    match visa_read(headers)? {
+        Some(visa) => Ok(Some(visa)),
+        None => license_read(headers),
+    }
+}
+
+/// What makes the request safe to repeat.
+fn retry_key(headers: &HeaderMap, payment: Option<&Payment>) -> Result<Option<String>, ClaimError> {
+    if let Some(id) = payment.and_then(Payment::identifier) {
+        return Ok(Some(id.to_owned()));
+    }
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let text = value.to_str().ok().map(str::trim);
+    let text = text.filter(|text| (1..=RETRY_KEY_LENGTH_MAX).contains(&text.len()));
+    let wrong = ClaimError::Malformed("the Idempotency-Key has 1 to 128 visible characters");
+    Ok(Some(text.ok_or(wrong)?.to_owned()))
+}

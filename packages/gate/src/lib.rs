@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod decide;
+mod directory;
+mod documents;
+mod gate;
+mod identity;
+mod judge;
+mod layer;
+mod memory;
+mod proxy;
+mod seams;
+
+pub use directory::{AgentDirectory, Documents, GuardedDocuments};
+pub use documents::documents;
+pub use gate::{Gate, GateDeps, GateOptions};
+pub use identity::{Asked, Identified};
+pub use judge::{Admitted, Judgement, Refused};
+pub use layer::{GateLayer, GateService};
+pub use memory::{MemoryRecords, MemoryReplays};
+pub use proxy::{Proxy, ProxyOptions};
+pub use seams::{AccessRecord, Charge, Charged, Records, Replays, Till};

@@ -1,0 +1,109 @@
+use async_trait::async_trait;
+use imajin_fair::{ManifestId, Terms};
+use imajin_imagxp::{Purpose, Refusal, VisitorType};
+use imajin_kernel::{Problem, Timestamp};
+use imajin_money::Money;
+use serde::Serialize;
+
+/// Where claims are spent, so that each is good once.
+#[async_trait]
+pub trait Replays: Send + Sync {
+    /// Spends what makes a claim of an agent good only once; `false` when it was spent before.
+    ///
+    /// # Errors
+    /// When it cannot be said: then the claim does not count.
+    async fn spend(&self, agent: &str, key: &str, kept_until: Timestamp, now: Timestamp) -> Result<bool, Problem>;
+}
+
+/// What an agent wants to pay for one answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge {
+    /// The visa, as it was sent.
+    pub visa: String,
+    /// The thumbprint of the key that has signed the claim: the visa must be promised to it.
+    pub holder: String,
+    /// The agent.
+    pub agent: String,
+    /// What for.
+    pub purpose: Purpose,
+    /// How much.
+    pub price: Money,
+    /// The whole URL.
+    pub url: String,
+    /// What the agent has signed: SHA-256, in hex.
+    pub claim_digest: String,
+    /// Along which manifest the money is split; the publisher's own when nothing is said.
+    pub fair: Option<ManifestId>,
+    /// What makes the request safe to repeat: the same agent, URL and key are charged once.
+    pub retry_key: Option<String>,
+}
+
+/// What was paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charged {
+    /// The receipt.
+    pub receipt: String,
+    /// Whether it had been paid by an earlier request.
+    pub is_repeated: bool,
+}
+
+/// Where the money goes, and what the works say about it.
+#[async_trait]
+pub trait Till: Send + Sync {
+    /// The terms of the work behind a path, where they are known.
+    ///
+    /// # Errors
+    /// When they cannot be looked up.
+    async fn terms(&self, path: &str, fair: Option<&ManifestId>) -> Result<Option<Terms>, Problem>;
+
+    /// Whether a charge would succeed now. Nothing moves.
+    ///
+    /// # Errors
+    /// Why not.
+    async fn check(&self, charge: &Charge) -> Result<(), Problem>;
+
+    /// Charges, durably, before it returns.
+    ///
+    /// # Errors
+    /// Why nothing was charged.
+    async fn charge(&self, charge: &Charge) -> Result<Charged, Problem>;
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessRecord {
+    /// When.
+    pub at: Timestamp,
+    /// Who, as far as it is proven.
+    pub agent: Option<String>,
+    /// The key that has signed.
+    pub thumbprint: Option<String>,
+    /// The whole URL.
+    pub url: String,
+    /// What for.
+    pub purpose: Option<Purpose>,
+    /// What the visitor turned out to be.
+    pub visitor: VisitorType,
+    /// How it was refused; nothing when it passed.
+    pub refusal: Option<Refusal>,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// What the agent has signed: SHA-256, in hex.
+    pub claim_digest: Option<String>,
+    /// What was paid.
+    pub paid: Option<Money>,
+    /// The receipt for it.
+    pub receipt: Option<String>,
+    /// The status of the answer.
+    pub status: u16,
+    /// Whether it was only said what would have happened.
+    pub is_dry: bool,
+}
+
+/// Where decisions are written down.
+#[async_trait]
+pub trait Records: Send + Sync {
+    /// Writes one down. The request was answered: an error is the keeper's own to report.
+    async fn record(&self, record: AccessRecord);
+}
