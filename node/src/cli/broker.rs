@@ -98,9 +98,10 @@ impl WhoArgs {
         let client = self.node.signing(&self.key)?;
         let rotated: Rotated = client.send("POST", "/broker/api/keys/rotate", &json!({}), None).await?;
         output.result(&rotated, |rotated| {
-            let text = match rotated.rotated {
-                true => "Another key is published, and signs visas in an hour.",
-                false => "There is no key that another could follow now: none has signed yet, or the next one waits.",
+            let text = if rotated.rotated {
+                "Another key is published, and signs visas in an hour."
+            } else {
+                "There is no key that another could follow now: none has signed yet, or the next one waits."
             };
             text.to_owned()
         });
