@@ -22,7 +22,7 @@ use url::form_urlencoded;
 
 use crate::caller::{agent_did, names};
 use crate::context::Context;
-use crate::domain::visa::visa_lock;
+use crate::domain::visa::visa_find;
 use crate::{Broker, BrokerError};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -323,7 +323,7 @@ impl Broker {
             return Ok(inactive);
         };
         let row = self
-            .read(move |conn, context: &Context| visa_lock(conn, context, jti))
+            .read(move |conn, context: &Context| visa_find(conn, context, jti))
             .await?;
         let Some(row) = row else { return Ok(inactive) };
         let is_agent = row.agent_did == *client;

@@ -147,6 +147,13 @@ pub(crate) fn purpose_text(order: &VisaOrder) -> Result<Option<String>, BrokerEr
     Ok(written.and_then(|value| value.as_str().map(str::to_owned)))
 }
 
+/// A visa, its seal checked; for readers, which lock nothing.
+pub(crate) fn visa_find(conn: &mut Conn, context: &Context, jti: VisaId) -> Result<Option<VisaRow>, BrokerError> {
+    let query = visas::table.find(jti).select(VisaRow::as_select());
+    let row: Option<VisaRow> = query.first(conn).optional()?;
+    Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
+}
+
 /// A visa, locked until the transaction ends, its seal checked.
 pub(crate) fn visa_lock(conn: &mut Conn, context: &Context, jti: VisaId) -> Result<Option<VisaRow>, BrokerError> {
     let row: Option<VisaRow> = for_update!(
