@@ -1,7 +1,7 @@
 //! What `imajin verify` checks in the registry's database.
 
 use diesel::prelude::*;
-use imajin_did::Keyring;
+use imajin_did::{Keyring, PublicKey};
 use imajin_kernel::Env;
 use imajin_registry_api::{Heartbeat, NodeAttestation, Unsigned};
 use imajin_store::mutation::{self, Keys, Logged, Writer};
@@ -11,9 +11,13 @@ use serde::de::DeserializeOwned;
 use crate::SERVICE;
 use crate::audit_directory::directory_audit;
 use crate::audit_mirrors::{mirrors_audit, seals_audit};
+use crate::audit_operator::{orders_audit, revocation_fits};
 use crate::document::SignedDocument;
-use crate::domain::register::{NODE_REGISTER, NODE_RENAME, NODE_RENEW, list_text};
-use crate::rows::{BucketRow, DnsNameRow, EntryRow, HeadRow, LivenessRow, NameRow, NodeRow, StatusChangeRow};
+use crate::domain::register::{NODE_REGISTER, NODE_REKEY, NODE_RENAME, NODE_RENEW, list_text};
+use crate::rows::{
+    BucketRow, BuildRuleRow, DnsNameRow, EntryRow, HeadRow, LivenessRow, NameRow, NodeRow, ReleaseBuildRow,
+    ReleaseKeyRow, ReleaseRow, StatusChangeRow,
+};
 use crate::schema::{dns_names, node_liveness, node_names, node_status_changes, nodes};
 use crate::status::GRACE;
 
@@ -40,20 +44,25 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Result<Vec<F
     BucketRow::audit(conn, &sealer, &mut findings)?;
     HeadRow::audit(conn, &sealer, &mut findings)?;
     seals_audit(conn, &sealer, &mut findings)?;
+    BuildRuleRow::audit(conn, &sealer, &mut findings)?;
+    ReleaseKeyRow::audit(conn, &sealer, &mut findings)?;
+    ReleaseRow::audit(conn, &sealer, &mut findings)?;
+    ReleaseBuildRow::audit(conn, &sealer, &mut findings)?;
     // Nothing is written, so it does not matter which clock the log's writer has.
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, Env::system());
     imajin_store::audit(conn, &writer, keys, &mut findings)?;
     // A row that cannot be read was named above, and would stop the checks below.
     if findings.is_empty() {
-        nodes_audit(conn, &mut findings)?;
+        nodes_audit(conn, keys, &mut findings)?;
         publications_audit(conn, &mut findings)?;
         directory_audit(conn, keyring, &mut findings)?;
         mirrors_audit(conn, &mut findings)?;
+        orders_audit(conn, &mut findings)?;
     }
     Ok(findings)
 }
 
-fn nodes_audit(conn: &mut Conn, findings: &mut Vec<Finding>) -> QueryResult<()> {
+fn nodes_audit(conn: &mut Conn, keys: Keys<'_>, findings: &mut Vec<Finding>) -> QueryResult<()> {
     let mut after = String::new();
     loop {
         let rows: Vec<NodeRow> = nodes::table
@@ -70,6 +79,9 @@ fn nodes_audit(conn: &mut Conn, findings: &mut Vec<Finding>) -> QueryResult<()> 
             if !is_as_logged(conn, &node)? {
                 report("nodes", did, "it is not what the node has signed last");
             }
+            if !revocation_fits(conn, &node)? {
+                report("nodes", did, "it is not off, or on, as the operator has signed last");
+            }
             if !name_fits(conn, &node)? {
                 report(
                     "node_names",
@@ -77,7 +89,7 @@ fn nodes_audit(conn: &mut Conn, findings: &mut Vec<Finding>) -> QueryResult<()> 
                     "it does not belong to the node that registered it",
                 );
             }
-            if !liveness_fits(conn, &node)? {
+            if !liveness_fits(conn, &node, keys)? {
                 report(
                     "node_liveness",
                     did,
@@ -113,10 +125,10 @@ fn publications_audit(conn: &mut Conn, findings: &mut Vec<Finding>) -> QueryResu
     }
 }
 
-/// A document that verifies with the node's own key.
-fn signed_by<T: Unsigned + DeserializeOwned>(node: &NodeRow, text: &str) -> Option<T> {
+/// A document that verifies with one of these keys and is the node's.
+fn signed_by<T: Unsigned + DeserializeOwned>(node: &NodeRow, keys: &[PublicKey], text: &str) -> Option<T> {
     let document = SignedDocument::<T>::parse("document", serde_json::from_str(text).ok()?).ok()?;
-    document.verify(&node.key().ok()?).ok()?;
+    keys.iter().find(|key| document.verify(key).is_ok())?;
     (document.value.node_id().canonical() == node.node_did).then_some(document.value)
 }
 
@@ -124,14 +136,14 @@ fn is_as_logged(conn: &mut Conn, node: &NodeRow) -> QueryResult<bool> {
     let Some(logged) = mutation::last_body(conn, node.node_did.as_str())? else {
         return Ok(false);
     };
-    let Some(said) = signed_by::<NodeAttestation>(node, &node.proof) else {
+    let Some(said) = signed_by::<NodeAttestation>(node, &own_key(node), &node.proof) else {
         return Ok(false);
     };
     Ok(log_fits(&logged, node) && columns_fit(node, &said))
 }
 
 fn log_fits(logged: &Logged, node: &NodeRow) -> bool {
-    let known = [NODE_REGISTER, NODE_RENEW, NODE_RENAME].contains(&logged.action.as_str());
+    let known = [NODE_REGISTER, NODE_RENEW, NODE_RENAME, NODE_REKEY].contains(&logged.action.as_str());
     // An erased body leaves nothing to compare with; that it was erased is in the log itself.
     let body_fits = logged.body.as_ref().is_none_or(|body| body == node.proof.as_bytes());
     known && body_fits && logged.owner_did == node.owner_did.as_str() && node.owner_did == node.node_did
@@ -166,7 +178,12 @@ fn name_fits(conn: &mut Conn, node: &NodeRow) -> QueryResult<bool> {
     }))
 }
 
-fn liveness_fits(conn: &mut Conn, node: &NodeRow) -> QueryResult<bool> {
+/// The key that signs for a node now.
+fn own_key(node: &NodeRow) -> Vec<PublicKey> {
+    node.key().into_iter().collect()
+}
+
+fn liveness_fits(conn: &mut Conn, node: &NodeRow, keys: Keys<'_>) -> QueryResult<bool> {
     let row: Option<LivenessRow> = node_liveness::table
         .find(&node.node_did)
         .select(LivenessRow::as_select())
@@ -181,9 +198,15 @@ fn liveness_fits(conn: &mut Conn, node: &NodeRow) -> QueryResult<bool> {
     let (Some(row), Some(change)) = (row, change) else {
         return Ok(false);
     };
+    // The last heartbeat may be from before the node's key was replaced.
+    let mut signers = own_key(node);
+    signers.extend(node.node_did.public_key());
+    signers.extend(keys(&node.node_did));
     let heard = match &row.heartbeat {
         None => row.heartbeat_ms.is_none() && row.last_heartbeat_at.is_none(),
-        Some(text) => signed_by::<Heartbeat>(node, text).is_some_and(|said| row.heartbeat_ms == Some(said.timestamp)),
+        Some(text) => {
+            signed_by::<Heartbeat>(node, &signers, text).is_some_and(|said| row.heartbeat_ms == Some(said.timestamp))
+        }
     };
     let noted = change.seq == row.status_seq && change.status == row.status && change.changed_at == row.status_since;
     Ok(heard && noted)

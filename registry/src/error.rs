@@ -23,18 +23,21 @@ pub enum RegistryError {
     /// The name cannot be given to anybody.
     #[error("hostname: {0}.")]
     Name(#[from] NameError),
-    /// The DID is not that of the key.
-    #[error("nodeId: it is not the DID of publicKey.")]
-    NotDerived,
+    /// The DID is not that of the key, and its key log does not list the key.
+    #[error("nodeId: it is not the DID of publicKey, and its key log does not list that key.")]
+    NotItsKey,
     /// The document carries no signature.
     #[error("The document carries no signature.")]
     Unsigned,
     /// The signature or its age is wrong.
     #[error("{0}.")]
     Proof(#[from] ProofError),
-    /// The node is registered with another key than the one that signed.
-    #[error("This node is registered with another key than the one that signed.")]
-    OtherKey,
+    /// The key was the node's, and its key log has replaced it.
+    #[error("This key does not count any more: the node's key log has replaced it.")]
+    KeyReplaced,
+    /// The node's key log says that nobody signs for it now, or it could not be asked.
+    #[error("{}", .0.detail)]
+    KeyLog(Problem),
     /// Not newer than what was accepted last.
     #[error("{what} with this or a later timestamp was accepted before.")]
     Replayed {
@@ -46,6 +49,14 @@ pub enum RegistryError {
     Taken {
         /// The name.
         name: String,
+    },
+    /// People would take it for a name that somebody else has.
+    #[error("The name `{name}` looks like `{other}`, which somebody else has.")]
+    LooksTaken {
+        /// The name.
+        name: String,
+        /// What it looks like.
+        other: String,
     },
     /// Somebody else had the name until recently and may come back to it.
     #[error("The name `{name}` is reserved for its former holder until {until}.")]
@@ -75,6 +86,21 @@ pub enum RegistryError {
         /// The published reason.
         reason: String,
     },
+    /// The node was not taken off.
+    #[error("This node was not taken off the registry.")]
+    NotRevoked,
+    /// The registry does not take this build.
+    #[error("This registry does not take this build: {reason}.")]
+    BuildRefused {
+        /// Why.
+        reason: String,
+    },
+    /// Not one of the release keys that are trusted.
+    #[error("This registry does not trust that release key.")]
+    NoReleaseKey,
+    /// Only the operator may.
+    #[error("Only the operator of this registry sees this.")]
+    NotOperator,
     /// The node calls too often.
     #[error("This node calls too often.")]
     Limited {
@@ -125,15 +151,20 @@ impl RegistryError {
     pub fn code(&self) -> Code {
         match self {
             Self::Store(error) => error.code(),
-            Self::Shape { .. } | Self::Name(_) | Self::NotDerived => Code::InvalidRequest,
+            Self::Shape { .. } | Self::Name(_) | Self::NotItsKey => Code::InvalidRequest,
             Self::Unsigned | Self::Credentials => Code::Unauthenticated,
             Self::Unpublished => Code::Unavailable,
             Self::Proof(error) => error.code(),
-            Self::OtherKey | Self::Untrue(_) => Code::BadSignature,
+            Self::KeyReplaced | Self::Untrue(_) => Code::BadSignature,
+            Self::KeyLog(problem) => problem.code,
             Self::Replayed { .. } => Code::Replayed,
-            Self::Taken { .. } | Self::InGrace { .. } => Code::Conflict,
+            Self::Taken { .. } | Self::LooksTaken { .. } | Self::InGrace { .. } | Self::NotRevoked => Code::Conflict,
             Self::Unknown => Code::NotFound,
-            Self::Expired(_) | Self::Revoked { .. } => Code::Forbidden,
+            Self::Expired(_)
+            | Self::Revoked { .. }
+            | Self::BuildRefused { .. }
+            | Self::NoReleaseKey
+            | Self::NotOperator => Code::Forbidden,
             Self::Limited { .. } | Self::TooManyNames { .. } => Code::RateLimited,
             Self::Fault(_) => Code::Internal,
         }
@@ -143,17 +174,26 @@ impl RegistryError {
         match self {
             Self::Shape { .. } => "Correct this member, sign the document again and send it.",
             Self::Name(_) => "Choose another name, for example `alice` or `blue-note`.",
-            Self::NotDerived => "Use did:mjn, did:key or did:imajin of exactly the key in publicKey.",
+            Self::NotItsKey => {
+                "Use did:mjn, did:key or did:imajin of the key in publicKey, or show the key log to this node first: \
+                 POST /auth/api/mirror."
+            }
+            Self::KeyReplaced => "Sign with a key that the node's key log lists now.",
+            Self::KeyLog(_) => "Settle the node's key log, show it to this node, and sign again.",
             Self::Unsigned => "Sign the envelope {from, type, timestamp, payload} and put the signature in.",
             Self::Proof(ProofError::TooOld | ProofError::FromTheFuture) => "Check the node's clock, and sign again.",
-            Self::Proof(_) | Self::OtherKey => "Sign with the key that the node was registered with.",
+            Self::Proof(_) => "Sign with the key that the node was registered with.",
             Self::Replayed { .. } => "Sign a new document with the current time.",
-            Self::Taken { .. } => "Choose another name.",
+            Self::Taken { .. } | Self::LooksTaken { .. } => "Choose another name.",
             Self::InGrace { .. } => "Choose another name, or wait until it is free.",
             Self::TooManyNames { .. } => "Keep the present name until one of the others is free.",
             Self::Unknown => "Register the node first: POST /api/node/register.",
             Self::Expired(_) => "Register again: POST /api/node/register.",
             Self::Revoked { .. } => "Ask the operator of this registry.",
+            Self::NotRevoked => "Look at the list of nodes that were taken off.",
+            Self::BuildRefused { .. } => "Run a release of those that GET /api/builds calls verified or approved.",
+            Self::NoReleaseKey => "Use a key of those that GET /api/builds lists, or have the operator add it.",
+            Self::NotOperator => "Log in as the operator.",
             Self::Limited { .. } => "Come back after the time in Retry-After.",
             Self::Credentials => {
                 "Use those that the registry gave out with the name, or let the node ask for new ones."
@@ -177,6 +217,7 @@ impl From<RegistryError> for Problem {
         let problem = Self::new(error.code(), error.to_string()).hint(error.hint());
         match error {
             RegistryError::Store(error) => error.into(),
+            RegistryError::KeyLog(cause) => cause,
             RegistryError::Fault(cause) => {
                 tracing::error!(%cause, "the registry met a fault");
                 Self::internal()

@@ -1,9 +1,10 @@
 //! The directory of nodes: who is registered under which name, and who is alive.
 //!
 //! A node registers with a document that it signs itself; no session and no account is needed, the signature is the
-//! proof, and it is kept in the mutation log. A name belongs to the key that registered it: a renewal must be signed by
-//! the stored key, and a name that runs out stays reserved for its holder for a while. Heartbeats are not logged, only
-//! the latest one and each change of status are kept. Statuses are computed when they are read.
+//! proof, and it is kept in the mutation log. A name belongs to the DID that registered it: an attestation must be
+//! signed by a key that the DID's key log lists now (by the key that the DID is, where there is no log), and a name
+//! that runs out stays reserved for its holder for a while. Heartbeats are not logged, only the latest one and each
+//! change of status are kept. Statuses are computed when they are read.
 //!
 //! | what | where |
 //! |---|---|
@@ -18,9 +19,11 @@
 //!
 //! Architecture Invariant: nothing here asks who is logged in, and nothing reads a header to learn who calls.
 
+mod api;
 mod audit;
 mod audit_directory;
 mod audit_mirrors;
+mod audit_operator;
 mod context;
 mod dns;
 mod document;

@@ -11,7 +11,7 @@ use imajin_did::Did;
 use imajin_kernel::Problem;
 use imajin_registry_api::directory::{DirectoryError, Equivocation, SignedHead};
 use imajin_registry_api::{DirectorySource, SourceError};
-use imajin_web::HttpClient;
+use imajin_web::{HttpClient, PeerAsked};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -124,7 +124,10 @@ impl Mirrors {
             .registry
             .write(move |conn, context| mirror::mirror_open(conn, context, &did, &url))
             .await?;
-        let taken = self.take(source, &standing).await;
+        let taken = match self.talks(source).await {
+            Ok(()) => self.take(source, &standing).await,
+            Err(problem) => Err(problem.into()),
+        };
         let followed = match taken {
             Ok(followed) => followed,
             Err(SourceError::Directory(DirectoryError::Equivocation(proof))) => {
@@ -139,6 +142,15 @@ impl Mirrors {
         };
         let lies = self.compare_all(kept).await?;
         Ok(if lies { Followed::Lies } else { followed })
+    }
+
+    /// Whether this node talks to the source, and to the registry, at all.
+    async fn talks(&self, source: &DirectorySource) -> Result<(), Problem> {
+        let asked = PeerAsked {
+            did: Some(source.registry().clone()),
+            host: PeerAsked::host(source.base()).host,
+        };
+        self.registry.site.identities.peer_check(&asked).await
     }
 
     async fn take(&self, source: &DirectorySource, standing: &Standing) -> Result<Followed, SourceError> {
@@ -206,7 +218,11 @@ impl Mirrors {
     async fn compare_all(&self, kept: &Kept) -> Result<bool, Problem> {
         let mut lies = false;
         for other in &kept.compare {
-            match self.compare(other).await {
+            let compared = match self.talks(other).await {
+                Ok(()) => self.compare(other).await,
+                Err(problem) => Err(problem.into()),
+            };
+            match compared {
                 Ok(None) => {}
                 Ok(Some(proof)) => {
                     self.lie_found(other, proof).await?;

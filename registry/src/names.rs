@@ -20,6 +20,9 @@ pub enum NameError {
     /// It means something in the zone.
     #[error("this name is reserved")]
     Reserved,
+    /// It looks like a name that means something in the zone.
+    #[error("this name looks like `{0}`, which is reserved")]
+    LooksReserved(&'static str),
 }
 
 /// Accepts the names that a node may register.
@@ -37,6 +40,29 @@ pub(crate) fn name_check(name: &str) -> Result<(), NameError> {
         return Err(NameError::Reserved);
     }
     Ok(())
+}
+
+/// What a name looks like, after the skeletons of UTS 39 for the few characters that a name can have. Host names are
+/// the same in either case, and whoever shows one chooses: `ALlCE` is `allce`, and with a capital `i` `alice` is that,
+/// too. The database computes the same in `node_names.skeleton`.
+pub(crate) fn skeleton(name: &str) -> String {
+    let mut skeleton = name.to_owned();
+    for (shape, looks_like) in [("0", "o"), ("1", "l"), ("i", "l"), ("rn", "m"), ("vv", "w")] {
+        skeleton = skeleton.replace(shape, looks_like);
+    }
+    // Enough for as many hyphens as a name can have.
+    for _pass in 0..5 {
+        skeleton = skeleton.replace("--", "-");
+    }
+    skeleton
+}
+
+/// Refuses a name that somebody would take for one that means something in the zone. Not for names that are given out
+/// already: a name does not end because it is refused to others.
+pub(crate) fn reserved_look_check(name: &str) -> Result<(), NameError> {
+    let looks = skeleton(name);
+    let reserved = RESERVED.into_iter().find(|reserved| skeleton(reserved) == looks);
+    reserved.map_or(Ok(()), |reserved| Err(NameError::LooksReserved(reserved)))
 }
 
 /// The full host name of a name.
@@ -107,6 +133,29 @@ mod tests {
         for reserved in RESERVED {
             assert_eq!(name_check(reserved), Err(NameError::Reserved), "{reserved}");
         }
+    }
+
+    #[test]
+    fn names_that_look_alike_have_one_skeleton() {
+        for (one, other) in [
+            ("alice", "a1ice"),
+            ("alice", "allce"),
+            ("google", "g00gle"),
+            ("modern", "rnodem"),
+            ("wave", "vvave"),
+            ("blue-note", "b1ue--note"),
+            ("0l1", "oil"),
+        ] {
+            assert_eq!(skeleton(one), skeleton(other), "{one} {other}");
+        }
+        for (one, other) in [("alice", "alica"), ("blue-note", "bluenote"), ("anna", "arma")] {
+            assert_ne!(skeleton(one), skeleton(other), "{one} {other}");
+        }
+        let hyphens = format!("a{}b", "-".repeat(30));
+        assert_eq!(skeleton(&hyphens), "a-b");
+        assert_eq!(reserved_look_check("adm1n"), Err(NameError::LooksReserved("admin")));
+        assert_eq!(reserved_look_check("vvvvw"), Err(NameError::LooksReserved("www")));
+        assert_eq!(reserved_look_check("mary"), Ok(()));
     }
 
     #[test]

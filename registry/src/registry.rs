@@ -1,17 +1,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use diesel::Connection;
 use imajin_did::{Did, Keyring};
 use imajin_kernel::Problem;
-use imajin_registry_api::directory::DirectoryPage;
-use imajin_registry_api::{
-    MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode, NodeFetch, NodeList, NodePage, NodeView,
-    RegistryApi,
-};
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{PublicBase, ServiceRoutes, Site};
+use imajin_web::{ServiceRoutes, Site};
 use serde_json::Value;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -20,10 +14,9 @@ use tokio_util::task::TaskTracker;
 use crate::context::{Context, DnsFacts};
 use crate::dns::{Credentials, DnsSettings, Publisher};
 use crate::domain::application::Application;
-use crate::domain::directory::Asked;
 use crate::domain::heartbeat::{Acknowledged, Beat};
 use crate::domain::register::Registered;
-use crate::domain::{directory, heartbeat, list, mirror, publication, register, sweep};
+use crate::domain::{console, directory, heartbeat, list, publication, register, releases, sweep};
 use crate::limits::{ATTESTATIONS, CallLimit, GENERATION_LENGTH, HEARTBEATS, UPDATES};
 use crate::{NamesSwept, RegistryError, SERVICE, routes};
 
@@ -40,6 +33,9 @@ pub struct RegistryConfig {
     pub zone: String,
     /// Who serves that zone; nobody: names are given out and not published.
     pub dns: Option<DnsSettings>,
+    /// Whether only builds may register that are in a release which a trusted key has signed, or that the operator
+    /// approves.
+    pub known_builds: bool,
 }
 
 /// What the registry needs.
@@ -66,7 +62,10 @@ pub struct Registry {
     pub(crate) wake: Notify,
     /// Rung when names were published.
     pub(crate) published: Notify,
-    pub(crate) public: PublicBase,
+    /// Time, the public URL, and who knows the key logs of nodes.
+    pub(crate) site: Site,
+    /// Whether only builds that are verified or approved may register.
+    pub(crate) known_builds: bool,
 }
 
 impl Registry {
@@ -89,7 +88,7 @@ impl Registry {
         };
         let registry = Self {
             context: Context {
-                env: site.env,
+                env: site.env.clone(),
                 sealer,
                 writer,
                 keyring,
@@ -103,7 +102,8 @@ impl Registry {
             publisher,
             wake: Notify::new(),
             published: Notify::new(),
-            public: site.public,
+            site,
+            known_builds: config.known_builds,
         };
         registry.ready_check().await?;
         Ok(Arc::new(registry))
@@ -146,6 +146,9 @@ impl Registry {
         if let Err(problem) = self.unpublished_look().await {
             tracing::warn!(%problem, "names that are not published could not be looked for");
         }
+        if let Err(problem) = self.directory_fill().await {
+            tracing::warn!(%problem, "nodes that the directory does not know could not be looked for");
+        }
         loop {
             if let Err(problem) = self.directory_sign().await {
                 tracing::warn!(%problem, "the directory could not be signed");
@@ -167,8 +170,16 @@ impl Registry {
     /// # Errors
     /// When the database does not answer, or another process has signed in this moment.
     pub async fn directory_sign(&self) -> Result<usize, Problem> {
-        self.directory_step(directory::missing_note).await?;
         self.directory_step(directory::head_sign).await
+    }
+
+    /// Notes nodes that the directory does not know, because they registered before there was one; returns how many.
+    /// It looks at every node: the background task calls it when it starts.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn directory_fill(&self) -> Result<usize, Problem> {
+        self.directory_step(directory::missing_note).await
     }
 
     async fn directory_step(
@@ -200,6 +211,16 @@ impl Registry {
     /// When the database does not answer.
     pub async fn names_republish(&self) -> Result<usize, Problem> {
         let names = self.all_names(publication::all_unpublish).await?;
+        self.wake.notify_one();
+        Ok(names)
+    }
+
+    /// Tries names that are not published at once; returns how many.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn names_retry(&self) -> Result<usize, Problem> {
+        let names = self.all_names(console::unpublished_expedite).await?;
         self.wake.notify_one();
         Ok(names)
     }
@@ -303,9 +324,17 @@ impl Registry {
             .await?;
         register::replay_refuse(last_ms, application.said.timestamp)?;
         count(&self.attestations, application.key.to_bytes(), now)?;
-        let fresh = Credentials::generate(&self.context.env);
+        let caller = self.site.identities.caller_keys(&application.did).await;
+        application.key_check(&caller.map_err(RegistryError::KeyLog)?.keys)?;
+        let (fresh, known_builds) = (Credentials::generate(&self.context.env), self.known_builds);
         let registered = self
-            .write(move |conn, context| register::node_register(conn, context, &application, &fresh))
+            .write(move |conn, context| {
+                let said = &application.said;
+                if known_builds {
+                    releases::build_require(conn, context, &said.build_hash, &said.version)?;
+                }
+                register::node_register(conn, context, &application, &fresh)
+            })
             .await?;
         self.wake.notify_one();
         Ok(registered)
@@ -320,11 +349,10 @@ impl Registry {
             .read(move |conn, context| heartbeat::beat_check(conn, context, &checked))
             .await?;
         count(&self.heartbeats, key.to_bytes(), now)?;
-        let tells_addresses = beat.tells_addresses();
         let taken = self
             .write(move |conn, context| heartbeat::node_heartbeat(conn, context, &beat))
             .await?;
-        if tells_addresses {
+        if taken.is_moved {
             self.wake.notify_one();
         }
         Ok(taken)
@@ -342,41 +370,4 @@ pub(crate) fn count(limit: &CallLimit, key: [u8; 32], now: imajin_kernel::Timest
     limit
         .count(key, now)
         .map_err(|retry_after_seconds| RegistryError::Limited { retry_after_seconds })
-}
-
-#[async_trait]
-impl RegistryApi for Registry {
-    async fn node_list(&self, request: NodeList) -> Result<NodePage, Problem> {
-        Ok(self
-            .read(move |conn, context| list::node_list(conn, context, &request))
-            .await?)
-    }
-
-    async fn node_fetch(&self, request: NodeFetch) -> Result<Option<NodeView>, Problem> {
-        Ok(self
-            .read(move |conn, context| list::node_fetch(conn, context, &request.key))
-            .await?)
-    }
-
-    async fn mirror_list(&self, _all: MirrorList) -> Result<Vec<MirrorView>, Problem> {
-        Ok(self.read(|conn, _context| mirror::mirror_list(conn)).await?)
-    }
-
-    async fn mirror_page(&self, request: MirrorPageAsk) -> Result<Option<DirectoryPage>, Problem> {
-        let asked = Asked {
-            since: 0,
-            limit: Some(request.limit),
-            cursor: request.cursor,
-        };
-        let registry = request.registry.canonical();
-        Ok(self
-            .read(move |conn, context| mirror::page(conn, context, &registry, &asked))
-            .await?)
-    }
-
-    async fn mirror_lookup(&self, request: MirrorLookup) -> Result<Vec<MirroredNode>, Problem> {
-        Ok(self
-            .read(move |conn, _context| mirror::mirror_lookup(conn, &request.node))
-            .await?)
-    }
 }

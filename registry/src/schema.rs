@@ -29,6 +29,7 @@ diesel::table! {
         node_did -> Text,
         claimed_at -> BigInt,
         held_until -> BigInt,
+        skeleton -> Text,
         row_seal -> Binary,
     }
 }
@@ -153,6 +154,54 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    build_rules (build_hash) {
+        build_hash -> Text,
+        standing -> Text,
+        target_version -> Nullable<Text>,
+        reason -> Text,
+        owner_did -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    release_keys (public_key) {
+        public_key -> Text,
+        name -> Text,
+        owner_did -> Text,
+        created_at -> BigInt,
+        retired_at -> Nullable<BigInt>,
+        retired_reason -> Nullable<Text>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    releases (digest) {
+        digest -> Text,
+        release_key -> Text,
+        version -> Text,
+        document -> Text,
+        created_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    release_builds (build_hash, digest) {
+        build_hash -> Text,
+        digest -> Text,
+        target -> Text,
+        row_seal -> Binary,
+    }
+}
+
+diesel::joinable!(release_builds -> releases (digest));
+diesel::joinable!(releases -> release_keys (release_key));
+diesel::allow_tables_to_appear_in_same_query!(release_builds, releases, release_keys);
 diesel::joinable!(directory_entries -> nodes (node_did));
 diesel::joinable!(dns_names -> nodes (node_did));
 diesel::joinable!(node_liveness -> nodes (node_did));

@@ -82,6 +82,19 @@ pub(crate) const fn status_text(status: NodeStatus) -> &'static str {
     }
 }
 
+/// The status that a column holds.
+pub(crate) fn status_parse(text: &str) -> Option<NodeStatus> {
+    let all = [
+        NodeStatus::Pending,
+        NodeStatus::Active,
+        NodeStatus::Stale,
+        NodeStatus::Unreachable,
+        NodeStatus::Expired,
+        NodeStatus::Revoked,
+    ];
+    all.into_iter().find(|status| status_text(*status) == text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

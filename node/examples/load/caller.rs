@@ -21,6 +21,16 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
+    /// What was seen, in any order.
+    pub(crate) fn of(mut latencies: Vec<Duration>, refused: usize, elapsed: Duration) -> Self {
+        latencies.sort_unstable();
+        Self {
+            latencies,
+            refused,
+            elapsed,
+        }
+    }
+
     pub(crate) fn per_second(&self) -> f64 {
         let done = u32::try_from(self.latencies.len()).unwrap_or(u32::MAX);
         f64::from(done) / self.elapsed.as_secs_f64()
@@ -154,7 +164,7 @@ impl Caller {
     }
 }
 
-fn client() -> Result<Client, Failed> {
+pub(crate) fn client() -> Result<Client, Failed> {
     #[expect(clippy::disallowed_methods, reason = "a measuring client, on loopback only")]
     Ok(Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -162,7 +172,12 @@ fn client() -> Result<Client, Failed> {
         .build()?)
 }
 
-async fn run<F, Fut>(callers: usize, requests: usize, work: F) -> Result<Measured, Box<dyn std::error::Error>>
+/// Does the work so many times, as many at once as there are callers.
+pub(crate) async fn run<F, Fut>(
+    callers: usize,
+    requests: usize,
+    work: F,
+) -> Result<Measured, Box<dyn std::error::Error>>
 where
     F: Fn(usize) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<bool, Failed>> + Send,
@@ -194,13 +209,7 @@ where
         latencies.extend(some);
         refused += few;
     }
-    let elapsed = started.elapsed();
-    latencies.sort_unstable();
-    Ok(Measured {
-        latencies,
-        refused,
-        elapsed,
-    })
+    Ok(Measured::of(latencies, refused, started.elapsed()))
 }
 
 fn callers_make(url: &str, event: &Value, count: usize) -> Result<Vec<Caller>, Failed> {

@@ -14,8 +14,10 @@
 mod caller;
 mod node;
 mod pgbench;
+mod registry;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
@@ -33,7 +35,14 @@ struct Options {
     /// Callers at the same time.
     #[arg(long, default_value_t = 64)]
     callers: usize,
-    /// Only these measurements: idle, identity, holds, purchases.
+    /// Nodes of the registry that is measured.
+    #[arg(long, default_value_t = 100_000)]
+    nodes: usize,
+    /// For so many seconds their heartbeats come.
+    #[arg(long, default_value_t = 60)]
+    seconds: usize,
+    /// Only these measurements: idle, identity, holds, purchases, registry. The last one takes minutes, and is made
+    /// only when it is named.
     #[arg(value_name = "MEASUREMENT")]
     only: Vec<String>,
 }
@@ -66,6 +75,9 @@ async fn main() -> Outcome {
     for storage in storages {
         if options.wants("identity") {
             identity(&options, &storage, baseline).await?;
+        }
+        if options.only.iter().any(|only| only == "registry") {
+            registry(&options, &storage, baseline).await?;
         }
         if options.wants("holds") {
             holds(&options, &storage, baseline).await?;
@@ -124,6 +136,39 @@ async fn identity(options: &Options, storage: &Storage, baseline: Option<f64>) -
         );
     }
     Ok(())
+}
+
+/// A heartbeat every five minutes from each of many nodes, and what others read meanwhile.
+async fn registry(options: &Options, storage: &Storage, baseline: Option<f64>) -> Outcome {
+    let node = NodeProcess::start(&options.binary, storage).await?;
+    let nodes = Arc::new(registry::Nodes::new(&node.url, options.nodes).map_err(outer)?);
+    let measured = nodes.register_all(options.callers).await?;
+    report(&format!("registrations, {storage}"), &measured, baseline);
+    nodes.directory_whole().await.map_err(outer)?;
+    println!("  memory after it: {} KiB resident", node.resident_kib()?);
+    let per_second = options.nodes.div_ceil(300);
+    let (cpu, began) = (node.cpu()?, std::time::Instant::now());
+    let beats = nodes.beat_all(per_second, options.seconds).await.map_err(outer)?;
+    let cores = (node.cpu()?.saturating_sub(cpu)).as_secs_f64() / began.elapsed().as_secs_f64();
+    report(
+        &format!("heartbeats of {} nodes, one in 5 min each, {storage}", options.nodes),
+        &beats,
+        None,
+    );
+    println!(
+        "  the node: {cores:.2} of a core, {} KiB resident",
+        node.resident_kib()?
+    );
+    let list = nodes.asked("node/list").await.map_err(outer)?;
+    report(&format!("the list's first page (100 nodes), {storage}"), &list, None);
+    let before = nodes.directory_move(100.min(options.nodes)).await.map_err(outer)?;
+    let delta = nodes.asked(&format!("directory?since={before}")).await.map_err(outer)?;
+    report(&format!("a directory delta of 100 entries, {storage}"), &delta, None);
+    Ok(())
+}
+
+fn outer(error: Box<dyn std::error::Error + Send + Sync>) -> Box<dyn std::error::Error> {
+    error
 }
 
 async fn holds(options: &Options, storage: &Storage, baseline: Option<f64>) -> Outcome {

@@ -105,6 +105,15 @@ impl NodeProcess {
         Ok(line.split_whitespace().nth(1).ok_or("no number")?.parse()?)
     }
 
+    /// The time that the processors have worked for it. Linux counts in hundredths of a second.
+    pub(crate) fn cpu(&self) -> Result<Duration, Failed> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let (_name, rest) = stat.rsplit_once(')').ok_or("no stat")?;
+        let ticks = |place: usize| rest.split_whitespace().nth(place).ok_or("no number");
+        let (user, system): (u64, u64) = (ticks(11)?.parse()?, ticks(12)?.parse()?);
+        Ok(Duration::from_millis((user + system) * 10))
+    }
+
     fn imajin(&self, args: &[&str]) -> Result<Value, Failed> {
         let output = Command::new(&self.binary).arg("--json").args(args).output()?;
         if !output.status.success() {

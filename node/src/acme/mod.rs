@@ -8,4 +8,5 @@ mod store;
 pub use keeper::{CertificateKeeper, KeeperParts};
 pub use page::certificate_source;
 pub use settings::{AcmeChallenge, AcmeConfig, AcmeDnsConfig};
+pub(crate) use store::SealedDocument;
 pub use store::{AcmeStore, CertificateStatus, DnsAccounts};

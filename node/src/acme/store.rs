@@ -34,7 +34,7 @@ pub struct CertificateStatus {
 
 /// A document in a file that is sealed as a whole.
 #[derive(Clone)]
-struct SealedDocument {
+pub(crate) struct SealedDocument {
     folder: PathBuf,
     file: SealedFile,
     keyring: Keyring,
@@ -42,7 +42,7 @@ struct SealedDocument {
 }
 
 impl SealedDocument {
-    fn new(data: &DataDir, file: SealedFile, keyring: &Keyring, env: &Env) -> Self {
+    pub(crate) fn new(data: &DataDir, file: SealedFile, keyring: &Keyring, env: &Env) -> Self {
         Self {
             folder: data.path().to_owned(),
             file,
@@ -55,7 +55,7 @@ impl SealedDocument {
         self.folder.join(self.file.name)
     }
 
-    fn load<T: DeserializeOwned>(&self) -> Result<Option<T>, DataDirError> {
+    pub(crate) fn load<T: DeserializeOwned>(&self) -> Result<Option<T>, DataDirError> {
         let path = self.path();
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
@@ -63,18 +63,20 @@ impl SealedDocument {
             Err(source) => return Err(DataDirError::Io { path, source }),
         };
         let opened = self.keyring.open(self.file.label, &Sealed::from_bytes(bytes));
-        let opened = opened.map_err(|source| VaultError::SealedFile {
-            path: path.clone(),
-            source,
-        })?;
+        let opened = opened.map_err(|source| VaultError::SealedFile { path, source })?;
         let document = serde_json::from_slice(&opened);
-        document.map(Some).map_err(|error| DataDirError::Io {
-            path,
-            source: error.into(),
-        })
+        document.map(Some).map_err(|error| self.unreadable(error))
     }
 
-    fn store<T: Serialize>(&self, document: &T) -> Result<(), DataDirError> {
+    /// What is in the file is not what was written.
+    pub(crate) fn unreadable(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> DataDirError {
+        DataDirError::Io {
+            path: self.path(),
+            source: std::io::Error::new(std::io::ErrorKind::InvalidData, error),
+        }
+    }
+
+    pub(crate) fn store<T: Serialize>(&self, document: &T) -> Result<(), DataDirError> {
         let path = self.path();
         let bytes = serde_json::to_vec(document).map_err(|error| DataDirError::Io {
             path: path.clone(),

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use imajin_did::Keyring;
 use imajin_kernel::{Problem, Timestamp};
 use imajin_registry_api::{Health, Heartbeat, NodeAttestation, Unsigned};
 use imajin_web::Readiness;
+
+use super::Registrant;
 
 /// What this process can say about itself.
 #[derive(Debug, Clone)]
@@ -39,10 +40,15 @@ impl NodeFacts {
     }
 
     /// The attestation that a registry asks for.
-    pub fn attestation(&self, keyring: &Keyring, hostname: &str, now: Timestamp) -> Result<NodeAttestation, Problem> {
+    pub fn attestation(
+        &self,
+        registrant: &Registrant,
+        hostname: &str,
+        now: Timestamp,
+    ) -> Result<NodeAttestation, Problem> {
         let unsigned = NodeAttestation {
-            node_id: keyring.node_did().clone(),
-            public_key: keyring.node_key().public().to_hex(),
+            node_id: registrant.did.clone(),
+            public_key: registrant.key.public().to_hex(),
             build_hash: self.build_hash.clone(),
             source_commit: option_env!("IMAJIN_SOURCE_COMMIT").unwrap_or("unknown").to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -53,14 +59,14 @@ impl NodeFacts {
             signature: None,
         };
         unsigned
-            .sign(keyring.node_key())
+            .sign(&registrant.key)
             .map_err(|error| Problem::new(error.code(), error.to_string()))
     }
 
     /// A sign of life. Each service is asked whether it can answer.
     pub async fn heartbeat(
         &self,
-        keyring: &Keyring,
+        registrant: &Registrant,
         now: Timestamp,
         checks: &[(String, Readiness)],
         addresses: &[IpAddr],
@@ -72,7 +78,7 @@ impl NodeFacts {
         }
         let healthy = services.values().all(|standing| standing == "up");
         let unsigned = Heartbeat {
-            node_id: keyring.node_did().clone(),
+            node_id: registrant.did.clone(),
             timestamp: now.as_millis(),
             build_hash: self.build_hash.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -86,7 +92,7 @@ impl NodeFacts {
             signature: None,
         };
         unsigned
-            .sign(keyring.node_key())
+            .sign(&registrant.key)
             .map_err(|error| Problem::new(error.code(), error.to_string()))
     }
 }

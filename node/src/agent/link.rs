@@ -2,16 +2,16 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use imajin_acme::DnsAccount;
-use imajin_did::{Did, Keyring};
+use imajin_did::Did;
 use imajin_kernel::{Code, Env, Problem, Span, Timestamp};
 use imajin_registry_api::{
-    CREDENTIALS_PURPOSE, CredentialsRequest, Heartbeat, NodeAttestation, Registration, Unsigned,
+    CREDENTIALS_PURPOSE, CredentialsRequest, Heartbeat, NodeAttestation, NodeView, Registration, Unsigned,
 };
 use imajin_web::{HttpAnswer, HttpClient, Readiness};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::NodeFacts;
+use super::{NodeFacts, NodeIdentity, Registrant};
 use crate::acme::DnsAccounts;
 
 /// A clock that differs by less is not worth a word.
@@ -50,7 +50,7 @@ pub(super) struct Action {
 /// Talks to registries on behalf of one node.
 pub struct RegistryLink {
     http: HttpClient,
-    keyring: Keyring,
+    identity: NodeIdentity,
     pub(super) env: Env,
     pub(super) facts: NodeFacts,
     checks: Vec<(String, Readiness)>,
@@ -82,7 +82,7 @@ impl RegistryLink {
     /// Prepares the link; nothing is sent yet. `checks` say for each service whether it can answer.
     pub fn new(
         http: HttpClient,
-        keyring: Keyring,
+        identity: NodeIdentity,
         env: Env,
         facts: NodeFacts,
         checks: Vec<(String, Readiness)>,
@@ -90,7 +90,7 @@ impl RegistryLink {
     ) -> Self {
         Self {
             http,
-            keyring,
+            identity,
             env,
             facts,
             checks,
@@ -100,7 +100,8 @@ impl RegistryLink {
 
     /// What is sent to register under a name, signed now.
     pub fn attestation(&self, hostname: &str) -> Result<NodeAttestation, Problem> {
-        self.facts.attestation(&self.keyring, hostname, self.env.now())
+        self.facts
+            .attestation(&self.identity.speak()?, hostname, self.env.now())
     }
 
     /// Registers or renews, and gives back what is now on record.
@@ -108,7 +109,9 @@ impl RegistryLink {
     /// # Errors
     /// What the registry says, or that it cannot be reached.
     pub async fn register(&self, wanted: &Registration) -> Result<Registration, Problem> {
-        let attestation = self.attestation(&wanted.hostname)?;
+        let registrant = self.identity.speak()?;
+        let shown = self.log_show(&wanted.registry, &registrant).await;
+        let attestation = self.facts.attestation(&registrant, &wanted.hostname, self.env.now())?;
         let request = RegisterRequest {
             attestation: &attestation,
         };
@@ -120,7 +123,9 @@ impl RegistryLink {
                 let answer = self.post(&inner, "api/node/register", &request).await?;
                 (inner, answer)
             }
-            sent => (wanted.registry.clone(), sent?),
+            // Without the log a registry cannot know that the key is the node's: that is the reason to tell.
+            Err(problem) => return Err(shown.err().unwrap_or(problem)),
+            Ok(answer) => (wanted.registry.clone(), answer),
         };
         if let Some(account) = answer.credentials
             && let Err(error) = self.accounts.keep(account)
@@ -146,19 +151,41 @@ impl RegistryLink {
         })
     }
 
+    /// Shows the node's key log, if it has one, to the node that runs a registry: it says whose key signs.
+    async fn log_show(&self, registry: &Url, registrant: &Registrant) -> Result<(), Problem> {
+        if registrant.log.entries.is_empty() {
+            return Ok(());
+        }
+        let url = registry.join("/auth/api/mirror");
+        let url = url.map_err(|error| Problem::invalid(format!("The registry's URL is not usable: {error}.")))?;
+        let _what_is_known: serde_json::Value = self.post_to(url, &registrant.log).await?;
+        Ok(())
+    }
+
+    /// The name under which a registry knows a DID.
+    ///
+    /// # Errors
+    /// What the registry says, or that it cannot be reached.
+    pub async fn name_of(&self, registry: &Url, did: &Did) -> Result<String, Problem> {
+        let url = beneath(registry, &format!("api/node/lookup/{did}"))?;
+        let answer = self.http.send(Method::GET, url, HeaderMap::new(), Vec::new()).await?;
+        Ok(answer.json::<NodeView>()?.hostname)
+    }
+
     /// Asks for what changes the records of the node's name; what it had before ends. For names that were registered
     /// before the registry gave it.
     ///
     /// # Errors
     /// What the registry says, or that it cannot be reached.
     pub async fn credentials(&self, registry: &Url) -> Result<DnsAccount, Problem> {
+        let registrant = self.identity.speak()?;
         let request = CredentialsRequest {
-            node_id: self.keyring.node_did().clone(),
+            node_id: registrant.did.clone(),
             purpose: CREDENTIALS_PURPOSE.to_owned(),
             timestamp: self.env.now().as_millis(),
             signature: None,
         };
-        let signed = request.sign(self.keyring.node_key());
+        let signed = request.sign(&registrant.key);
         let signed = signed.map_err(|error| Problem::new(error.code(), error.to_string()))?;
         let account: DnsAccount = self.post(registry, "api/node/credentials", &signed).await?;
         let kept = self.accounts.keep(account.clone());
@@ -181,8 +208,8 @@ impl RegistryLink {
     }
 
     pub(super) async fn heartbeat(&self, registry: &Url, addresses: &[IpAddr]) -> Result<HeartbeatAnswer, Problem> {
-        let now = self.env.now();
-        let beat = self.facts.heartbeat(&self.keyring, now, &self.checks, addresses);
+        let (now, registrant) = (self.env.now(), self.identity.speak()?);
+        let beat = self.facts.heartbeat(&registrant, now, &self.checks, addresses);
         let beat: Heartbeat = beat.await?;
         self.post(registry, "api/node/heartbeat", &beat).await
     }
@@ -193,7 +220,10 @@ impl RegistryLink {
         path: &str,
         body: &T,
     ) -> Result<A, Problem> {
-        let url = beneath(registry, path)?;
+        self.post_to(beneath(registry, path)?, body).await
+    }
+
+    async fn post_to<T: Serialize, A: serde::de::DeserializeOwned>(&self, url: Url, body: &T) -> Result<A, Problem> {
         let body = serde_json::to_vec(body).map_err(|error| Problem::invalid(error.to_string()))?;
         let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let headers = HeaderMap::from_iter([json]);

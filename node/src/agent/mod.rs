@@ -4,6 +4,7 @@
 mod addresses;
 mod attend;
 mod documents;
+mod identity;
 mod link;
 mod state;
 
@@ -26,6 +27,7 @@ use crate::run::StartError;
 
 pub use addresses::{AddressProbe, AddressSource, SystemProbe};
 pub use documents::NodeFacts;
+pub use identity::{NodeIdentity, Registrant};
 pub use link::RegistryLink;
 pub use state::AgentState;
 
@@ -127,7 +129,7 @@ pub fn start(parts: AgentParts<'_>, tasks: &TaskTracker, stop: &CancellationToke
         probe: Arc::new(SystemProbe::new(http.clone(), env.clone())),
         link: RegistryLink::new(
             http,
-            keyring.clone(),
+            NodeIdentity::new(data, keyring, env),
             env.clone(),
             facts,
             checks,

@@ -207,7 +207,7 @@ fn files_move(path: &Path, facts: &Facts) -> Result<(), CommandError> {
 impl RecoverArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         absent(&self.out)?;
-        let paper = words_read(&self.words_text(output)?)?;
+        let paper = words_read(&words_text(self.words.as_deref(), output)?)?;
         let client = self.node.client()?;
         let published = PublishedLog::fetch(&client, &self.identity).await?;
         let now = client.env().now();
@@ -247,25 +247,30 @@ impl RecoverArgs {
         });
         Ok(())
     }
+}
 
-    fn words_text(&self, output: Output) -> Result<Zeroizing<String>, CommandError> {
-        if let Some(path) = &self.words {
-            let text = std::fs::read_to_string(path);
-            return text
-                .map(Zeroizing::new)
-                .map_err(|error| local(format!("{} cannot be read: {error}", path.display())));
-        }
-        output.note("Type the 24 words, then end the input (Ctrl-D):");
-        let mut text = Zeroizing::new(String::new());
-        // Longer than any 24 words.
-        let mut input = std::io::stdin().take(4_096);
-        input.read_to_string(&mut text).map_err(local)?;
-        Ok(text)
+/// The words of a recovery key: from a file, else typed in.
+pub(super) fn words_text(path: Option<&Path>, output: Output) -> Result<Zeroizing<String>, CommandError> {
+    if let Some(path) = path {
+        let text = std::fs::read_to_string(path);
+        return text
+            .map(Zeroizing::new)
+            .map_err(|error| local(format!("{} cannot be read: {error}", path.display())));
     }
+    output.note("Type the 24 words, then end the input (Ctrl-D):");
+    let mut text = Zeroizing::new(String::new());
+    // Longer than any 24 words.
+    let mut input = std::io::stdin().take(4_096);
+    input.read_to_string(&mut text).map_err(local)?;
+    Ok(text)
 }
 
 /// The newest state that names this recovery key: where the thief has changed it, everything since is displaced.
-fn recoverable(published: &PublishedLog, state: &KeyState, paper: &PublicKey) -> Result<KeyState, CommandError> {
+pub(super) fn recoverable(
+    published: &PublishedLog,
+    state: &KeyState,
+    paper: &PublicKey,
+) -> Result<KeyState, CommandError> {
     if state.recovery.as_ref() == Some(paper) {
         return Ok(state.clone());
     }

@@ -20,9 +20,11 @@ mod key_devices;
 mod key_file;
 mod key_log;
 mod key_mirror;
+mod limits;
 mod login;
 mod master_key;
 mod node;
+mod node_key;
 mod node_registry;
 mod oidc;
 mod output;
@@ -33,6 +35,7 @@ mod rail;
 mod receipt;
 mod reconcile;
 mod refund;
+mod registry;
 mod session;
 mod share;
 mod spend;
@@ -118,7 +121,7 @@ enum Command {
     /// A broker: its accounts, visas and redemptions, and money for agents.
     #[command(subcommand)]
     Broker(broker::BrokerCommand),
-    /// Money between nodes.
+    /// Other nodes: allow and block them; money between nodes.
     #[command(subcommand)]
     Peers(peers::PeersCommand),
     /// The ways to pay at a node.
@@ -132,12 +135,18 @@ enum Command {
     /// Show a node's fees; announce others, as its operator.
     #[command(subcommand)]
     Fees(fees::FeesCommand),
+    /// What accounts may do at most, as the operator.
+    #[command(subcommand)]
+    Limits(limits::LimitsCommand),
     /// Prepare a node, register it with a registry, see how it stands there.
     #[command(subcommand)]
     Node(node::NodeCommand),
     /// The signed directories of registries, and the copies that nodes keep of them.
     #[command(subcommand)]
     Directory(directory::DirectoryCommand),
+    /// The registry of a node: revocations, builds, release keys, names in DNS; for its operator.
+    #[command(subcommand)]
+    Registry(registry::RegistryCommand),
     /// Sign-in at other applications through the node (OpenID Connect).
     #[command(subcommand)]
     Oidc(oidc::OidcCommand),
@@ -276,6 +285,7 @@ impl Command {
             Self::Contract(command) => command.run(output).await,
             Self::Fair(command) => command.run(output).await,
             Self::Fees(command) => command.run(output).await,
+            Self::Limits(command) => command.run(output).await,
             Self::Payout(command) => command.run(output).await,
             Self::Broker(command) => command.run(output).await,
             Self::Peers(command) => command.run(output).await,
@@ -283,6 +293,7 @@ impl Command {
             Self::Reconcile(args) => args.run(output).await,
             Self::Node(command) => command.run(output).await,
             Self::Directory(command) => command.run(output).await,
+            Self::Registry(command) => Box::pin(command.run(output)).await,
             Self::Oidc(command) => command.run(output).await,
             Self::Session(command) => command.run(output).await,
             Self::Grant(command) => command.run(output).await,

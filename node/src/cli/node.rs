@@ -3,6 +3,7 @@ use imajin_kernel::Env;
 use url::Url;
 
 use super::master_key::MasterKeyCommand;
+use super::node_key::NodeKeyCommand;
 use super::node_registry::{Status, attest, leave, register, status};
 use super::{CommandError, DataArg, Output};
 use crate::config::{Overrides, ServiceName, load};
@@ -59,6 +60,9 @@ pub(super) enum NodeCommand {
         #[arg(long, value_name = "URL")]
         database: Option<String>,
     },
+    /// Keep the node's names when its key is stolen or lost: a key log, replacement, recovery.
+    #[command(subcommand)]
+    Key(NodeKeyCommand),
     /// Show or change the key that opens the vault with the node's secrets.
     #[command(subcommand)]
     MasterKey(MasterKeyCommand),
@@ -73,6 +77,7 @@ impl NodeCommand {
             Self::Attest { data, name } => attest(&data, name, output),
             Self::Status { data } => status(&data, output),
             Self::SessionKeysRotate { data, database } => session_keys_rotate(&data, database, output).await,
+            Self::Key(command) => command.run(output).await,
             Self::MasterKey(command) => command.run(output).await,
         }
     }

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{CommandError, DataArg, Output};
 use crate::acme::{CertificateStatus, DnsAccounts};
-use crate::agent::{AgentState, NodeFacts, RegistryLink, registry_http};
+use crate::agent::{AgentState, NodeFacts, NodeIdentity, RegistryLink, registry_http};
 use crate::config::{Config, Overrides, load};
 use crate::data_dir::DataDir;
 
@@ -34,14 +34,15 @@ impl Status {
     }
 }
 
-fn link(data: &DataDir, config: &Config) -> Result<RegistryLink, CommandError> {
+pub(super) fn link(data: &DataDir, config: &Config) -> Result<RegistryLink, CommandError> {
     let env = Env::system();
     let services = config.services.iter().map(ToString::to_string).collect();
     let facts = NodeFacts::of_this_process(services, env.now());
     let http = registry_http(config)?;
     let keyring = data.keyring_open()?;
     let accounts = DnsAccounts::new(data, &keyring, &env);
-    Ok(RegistryLink::new(http, keyring, env, facts, Vec::new(), accounts))
+    let identity = NodeIdentity::new(data, &keyring, &env);
+    Ok(RegistryLink::new(http, identity, env, facts, Vec::new(), accounts))
 }
 
 /// The registry that is meant: the one that was named, that of the configuration, or the only one that is known.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use imajin_kernel::id::{CheckoutId, ReceiptId};
+use imajin_kernel::id::{CheckoutId, RailMessageId, ReceiptId, RefundId};
 use imajin_money::Money;
 use imajin_pay_api::{RefundSheet, RefundView};
 use serde_json::{Value, json};
@@ -15,7 +15,8 @@ const POLLS_MAX: u32 = 40;
 /// Send a payment back, whole or in part, as its seller or as the operator of the node.
 #[derive(Debug, Args)]
 pub(super) struct RefundArgs {
-    /// The receipt (`rcp_…`) or the checkout (`chk_…`) of the sale.
+    /// The receipt (`rcp_…`) or the checkout (`chk_…`) of the sale; with `--by-hand`, what the reconciliation names:
+    /// the refund (`rfd_…`) or the message (`rlm_…`).
     sale: String,
     #[command(flatten)]
     node: NodeArg,
@@ -30,11 +31,22 @@ pub(super) struct RefundArgs {
     /// Makes the request safe to repeat: the same key refunds once.
     #[arg(long)]
     idempotency_key: Option<String>,
+    /// As the operator: the rail could not do it, and the money was sent in another way, which this proves.
+    #[arg(long, value_name = "REFERENCE", conflicts_with_all = ["amount", "reason", "idempotency_key"])]
+    by_hand: Option<String>,
 }
 
 impl RefundArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let client = self.node.signing(&self.key)?;
+        if let Some(reference) = &self.by_hand {
+            let body = self.made_by_hand(reference)?;
+            let noted: Value = client.send("POST", "/pay/api/refund/by-hand", &body, None).await?;
+            output.result(&noted, |_noted| {
+                format!("{} counts as sent back: {reference}", self.sale)
+            });
+            return Ok(());
+        }
         let mut body = self.sale_named()?;
         if let Value::Object(members) = &mut body {
             members.extend(self.amount.map(|amount| ("amount".to_owned(), json!(amount))));
@@ -59,6 +71,20 @@ impl RefundArgs {
         }
         output.result(&refund, text);
         Ok(())
+    }
+
+    fn made_by_hand(&self, reference: &str) -> Result<Value, CommandError> {
+        // As the reconciliation writes it, too.
+        let name = self.sale.rsplit('/').next().unwrap_or_default();
+        if let Ok(refund) = name.parse::<RefundId>() {
+            return Ok(json!({"refund": refund, "reference": reference}));
+        }
+        if let Ok(message) = name.parse::<RailMessageId>() {
+            return Ok(json!({"message": message, "reference": reference}));
+        }
+        Err(CommandError::Local(format!(
+            "{name} is neither a refund nor a message: `imajin reconcile` names those that hang"
+        )))
     }
 
     fn sale_named(&self) -> Result<Value, CommandError> {

@@ -75,6 +75,7 @@ impl RegistryServiceConfig {
         Ok(RegistryConfig {
             zone: self.zone.clone(),
             dns: self.dns.resolve(&self.zone, env)?,
+            known_builds: self.known_builds,
         })
     }
 }

@@ -1,12 +1,14 @@
 //! The configuration: one TOML file with defaults beneath it, environment variables and flags above it.
 
 mod dns;
+mod federation;
 mod model;
 mod rails;
 mod solana;
 mod sources;
 
 pub use dns::{DnsChoice, RegistryDnsSettings};
+pub use federation::{MirrorConfig, PeersConfig};
 pub use model::{
     Config, DatabaseConfig, EventsConfig, FeesConfig, MailConfig, RegistryAgentConfig, RegistryServiceConfig, Remote,
     ServiceName, TlsChoice, TlsConfig,

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{RailsSettings, RegistryDnsSettings};
+use super::{MirrorConfig, PeersConfig, RailsSettings, RegistryDnsSettings};
 use crate::acme::AcmeConfig;
 use crate::agent::AddressSource;
 
@@ -126,6 +126,8 @@ pub struct Config {
     pub witnesses: BTreeMap<String, WitnessConfig>,
     /// Registries whose signed directories are kept here and served, under names of one's own.
     pub mirrors: BTreeMap<String, MirrorConfig>,
+    /// Which other nodes this one talks to.
+    pub peers: PeersConfig,
     /// HTTPS of the main listener.
     pub tls: TlsConfig,
     /// The mail server for login links.
@@ -181,20 +183,6 @@ pub struct WitnessConfig {
     /// Its address, `https://node.example/`: it is asked to witness what is new here, and what it has seen of others.
     /// Empty: its receipts count where they come along.
     pub url: Option<Url>,
-}
-
-/// A registry whose signed directory is kept here.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MirrorConfig {
-    /// The DID of the node that runs the registry: its key has signed the directory.
-    pub did: Did,
-    /// The registry service that is followed, `https://registry.example/registry`: that registry's own, or that of a
-    /// node that keeps a copy.
-    pub url: Url,
-    /// Others that keep a copy: what the registry has told them is compared.
-    #[serde(default)]
-    pub compare: Vec<Url>,
 }
 
 /// HTTPS of the main listener.
@@ -318,6 +306,9 @@ impl RegistryAgentConfig {
 pub struct RegistryServiceConfig {
     /// The DNS zone beneath which names are given out.
     pub zone: String,
+    /// Whether only builds may register that are in a release which a trusted key has signed, or that the operator
+    /// approves.
+    pub known_builds: bool,
     /// Who serves that zone.
     pub dns: RegistryDnsSettings,
 }
@@ -337,6 +328,11 @@ mirrors = {}
 [database]
 url = "sqlite"
 schema_prefix = "imajin_"
+
+[peers]
+only_listed = false
+allow = []
+block = []
 
 [tls]
 mode = "auto"
@@ -364,6 +360,7 @@ api_url = "https://api.stripe.com"
 
 [rails.solana]
 price_microlamports = 10000
+rpc_agree = 1
 payout_limits = {}
 
 [brokers]
@@ -385,6 +382,7 @@ address = "auto"
 
 [registry_service]
 zone = "nodes.localhost"
+known_builds = false
 
 [registry_service.dns]
 provider = "none"

@@ -20,10 +20,13 @@ pub struct SolanaSettings {
     pub network: Option<String>,
     /// On `local` only: the token that stands for USDC.
     pub usdc_mint: Option<String>,
-    /// The RPC server; providers put a secret into the address.
+    /// The RPC servers, in the order in which they are asked, with spaces or line ends between them; providers put a
+    /// secret into the address.
     pub rpc_url: Option<SecretString>,
-    /// A file with the address in it, instead.
+    /// A file with the addresses in it, instead.
     pub rpc_url_file: Option<PathBuf>,
+    /// How many of the servers must show the same transaction before money counts as paid.
+    pub rpc_agree: usize,
     /// The key of the wallet, as `solana-keygen` writes it; without one the node makes a wallet at the first start.
     pub wallet_key: Option<SecretString>,
     /// A file with the key in it, instead.
@@ -85,6 +88,7 @@ impl SolanaSettings {
             network,
             usdc_mint: self.usdc_mint.clone().filter(|mint| !mint.is_empty()),
             rpc_url: rpc_url.expose_secret().trim().into(),
+            rpc_agree: self.rpc_agree,
             pay_url: format!("{node}/pay"),
             label: node_name.to_owned(),
             icon_url: format!("{node}/assets/icon.svg"),
@@ -92,7 +96,9 @@ impl SolanaSettings {
             wallet_key,
             payout_limits: self.limits()?,
         };
-        config.rpc_address().map_err(|error| contradiction(error.to_string()))?;
+        config
+            .rpc_addresses()
+            .map_err(|error| contradiction(error.to_string()))?;
         Ok(Some(config))
     }
 
@@ -132,6 +138,7 @@ mod tests {
             usdc_mint: None,
             rpc_url: Some("https://rpc.example/?key=hunter2".into()),
             rpc_url_file: None,
+            rpc_agree: 1,
             wallet_key: None,
             wallet_key_file: None,
             price_microlamports: 10_000,
@@ -184,6 +191,7 @@ mod tests {
         assert!(refusal(|solana| solana.network = Some("testnet".to_owned())).contains("mainnet, devnet or local"));
         assert!(refusal(|solana| solana.rpc_url = None).contains("rails.solana.rpc_url"));
         assert!(refusal(|solana| solana.rpc_url = Some("http://rpc.example/hunter2".into())).contains("https"));
+        assert!(refusal(|solana| solana.rpc_agree = 2).contains("rails.solana.rpc_agree"));
         assert!(refusal(|solana| solana.rpc_url_file = Some("/nowhere".into())).contains("choose one"));
         assert!(refusal(|solana| solana.wallet_key_file = Some("/nowhere/key".into())).contains("/nowhere/key"));
         let limit = |per_transaction: &str, per_day: &str| LimitSettings {

@@ -57,7 +57,7 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 21] = [
+const TOP_LEVEL_KEYS: [&str; 23] = [
     "listen",
     "public_url",
     "node_name",
@@ -69,6 +69,7 @@ const TOP_LEVEL_KEYS: [&str; 21] = [
     "remote",
     "witnesses",
     "mirrors",
+    "peers",
     "tls",
     "mail",
     "oidc",
@@ -216,6 +217,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         return refuse("`registry.heartbeat_seconds` must be at least 60");
     }
     witnesses_check(config)?;
+    if let Err(text) = config.peers_options().check() {
+        return refuse(&format!("`peers`: {text}"));
+    }
     mirrors_check(config)
 }
 
@@ -326,6 +330,19 @@ mod tests {
         write("did:web:registry.example");
         let error = load(dir.path(), &Overrides::default()).unwrap_err().to_string();
         assert!(error.contains("registry") && error.contains("did:mjn"), "{error}");
+    }
+
+    #[test]
+    fn peers_are_hosts_or_dids() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |names: &str| {
+            std::fs::write(dir.path().join(FILE_NAME), format!("[peers]\nblock = [{names}]\n")).unwrap();
+            load(dir.path(), &Overrides::default())
+        };
+        let loaded = write("\"*.spam.example\", \"did:web:liar.example\"").unwrap();
+        assert_eq!(loaded.config.peers.block.len(), 2);
+        let error = write("\"https://liar.example\"").unwrap_err().to_string();
+        assert!(error.contains("https://liar.example"), "{error}");
     }
 
     #[test]

@@ -315,6 +315,7 @@ async fn start_auth(
             test_money: config.rails.is_test(&public.base().0)?,
             dynamic_clients: config.oidc.dynamic_clients,
             reach: reach(config),
+            peers: config.peers_options(),
         },
     };
     let auth = Auth::start(deps).await.map_err(failed(ServiceName::Auth))?;

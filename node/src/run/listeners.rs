@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{PublicAddress, Services, StartError, gateway, pages};
 use crate::acme::{AcmeStore, CertificateKeeper, DnsAccounts, KeeperParts};
-use crate::agent::{AgentState, NodeFacts, RegistryLink, operator_http, registry_http};
+use crate::agent::{AgentState, NodeFacts, NodeIdentity, RegistryLink, operator_http, registry_http};
 use crate::config::{Config, ServiceName, TlsChoice};
 use crate::data_dir::DataDir;
 use crate::tls::{Certificate, certificate_generate, certificate_issued, certificate_load};
@@ -180,7 +180,7 @@ impl Bound {
             store: authority.store.clone(),
             link: RegistryLink::new(
                 registry.clone(),
-                keyring.clone(),
+                NodeIdentity::new(data, keyring, env),
                 env.clone(),
                 facts,
                 Vec::new(),

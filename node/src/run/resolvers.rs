@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock, Weak};
 use async_trait::async_trait;
 use imajin_auth::{Auth, Witness};
 use imajin_did::{Did, ResolveError, Resolver};
-use imajin_kernel::{Env, Problem};
+use imajin_kernel::{Code, Env, Problem};
 use imajin_key_log::{KeyLog, KeyState};
 use imajin_registry::Registry;
 use imajin_registry_api::{MirrorLookup, RegistryApi, RegistryClient};
-use imajin_web::Reach;
 use imajin_web::resolve::{CachedResolver, Chain, KeyLogs, NamedResolver, NodeNames, RegistryResolver, WebResolver};
+use imajin_web::{PeerAsked, PeerPolicy, Reach};
 use url::Url;
 
 use crate::agent::AgentState;
@@ -31,6 +31,16 @@ impl KeyLogs for KeyLogSwitch {
     async fn version_take(&self, did: &Did, version: Option<KeyLog>, source: &Url) -> Result<KeyState, ResolveError> {
         let auth = self.0.get().and_then(Weak::upgrade).ok_or(ResolveError::Unavailable)?;
         auth.version_take(did, version, source).await
+    }
+}
+
+/// Auth's word about other nodes. Before it is there, nothing is asked.
+#[async_trait]
+impl PeerPolicy for KeyLogSwitch {
+    async fn peer_check(&self, peer: &PeerAsked) -> Result<(), Problem> {
+        let starting = || Problem::new(Code::Unavailable, "The node is starting.");
+        let auth = self.0.get().and_then(Weak::upgrade).ok_or_else(starting)?;
+        auth.peer_policy().peer_check(peer).await
     }
 }
 
@@ -98,14 +108,17 @@ pub(super) fn foreign_resolver(
     copies: &Arc<CopiesSwitch>,
 ) -> Result<Arc<dyn Resolver>, Problem> {
     let reach = reach(config);
-    let mut resolvers: Vec<Arc<dyn Resolver>> = vec![Arc::new(WebResolver::new(env.clone(), reach)?)];
+    let policy: Arc<dyn PeerPolicy> = Arc::<KeyLogSwitch>::clone(key_logs);
+    let mut resolvers: Vec<Arc<dyn Resolver>> =
+        vec![Arc::new(WebResolver::new(env.clone(), reach, Arc::clone(&policy))?)];
     let key_logs: Arc<dyn KeyLogs> = Arc::<KeyLogSwitch>::clone(key_logs);
     if let Some(url) = &config.registry.url {
-        let registry = RegistryResolver::new(url.clone(), reach)?.with_key_logs(Arc::clone(&key_logs));
+        let registry =
+            RegistryResolver::new(url.clone(), reach, Arc::clone(&policy))?.with_key_logs(Arc::clone(&key_logs));
         resolvers.push(Arc::new(CachedResolver::new(Arc::new(registry), env.clone())));
     }
     let hosts: Arc<dyn NodeNames> = Arc::<CopiesSwitch>::clone(copies);
-    let named = NamedResolver::new(hosts, key_logs, reach)?;
+    let named = NamedResolver::new(hosts, key_logs, reach, policy)?;
     resolvers.push(Arc::new(CachedResolver::new(Arc::new(named), env.clone())));
     Ok(Arc::new(Chain::new(resolvers)))
 }

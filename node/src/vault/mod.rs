@@ -21,8 +21,8 @@ pub use change::{Changed, NewMasterKey, ResealedPlace, Step, change};
 pub use means::{Means, Sources};
 pub use passphrase::{Kdf, PassphraseSource};
 pub use places::{
-    ACME_ACCOUNT, ACME_CERTIFICATE, DNS_ACCOUNTS, NODE_KEY, SealedFile, TLS_KEY, database_services, sealed_columns,
-    sealed_files,
+    ACME_ACCOUNT, ACME_CERTIFICATE, DNS_ACCOUNTS, NODE_KEY, REGISTRATION_KEY, SealedFile, TLS_KEY, database_services,
+    sealed_columns, sealed_files,
 };
 
 use crate::data_dir::{DataDirError, write_private};

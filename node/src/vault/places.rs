@@ -51,9 +51,23 @@ pub const DNS_ACCOUNTS: SealedFile = SealedFile {
     holds: "the passwords for the records of the node's names",
 };
 
+/// The key that speaks for the node at registries since its own was replaced there.
+pub const REGISTRATION_KEY: SealedFile = SealedFile {
+    name: "registration.key",
+    label: "registration",
+    holds: "the key that speaks for the node at registries",
+};
+
 /// Every file that is sealed. With [`sealed_columns`] the whole list of what the node keeps secret.
-pub const fn sealed_files() -> [SealedFile; 5] {
-    [NODE_KEY, TLS_KEY, ACME_ACCOUNT, ACME_CERTIFICATE, DNS_ACCOUNTS]
+pub const fn sealed_files() -> [SealedFile; 6] {
+    [
+        NODE_KEY,
+        TLS_KEY,
+        ACME_ACCOUNT,
+        ACME_CERTIFICATE,
+        DNS_ACCOUNTS,
+        REGISTRATION_KEY,
+    ]
 }
 
 /// Every column of a service that is sealed.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::{Buyer, Home, Node, event_find, imajin, text};
 
 /// What an operator writes to take cards.
-fn configure(home: &Home, peer: &StripePeer) {
+pub(crate) fn configure(home: &Home, peer: &StripePeer) {
     let key = home.path("stripe.key");
     std::fs::write(&key, format!("{}\n", peer.secret_key())).unwrap();
     home.configure(&format!(
@@ -19,11 +19,11 @@ fn configure(home: &Home, peer: &StripePeer) {
     ));
 }
 
-fn webhook(node: &Node) -> String {
+pub(crate) fn webhook(node: &Node) -> String {
     format!("{}/pay/api/webhook/stripe", node.url())
 }
 
-fn session_newest(peer: &StripePeer) -> Value {
+pub(crate) fn session_newest(peer: &StripePeer) -> Value {
     peer.objects("checkout.session").remove(0)
 }
 

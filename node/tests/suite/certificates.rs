@@ -10,7 +10,7 @@ use imajin_acme::Http01;
 use imajin_dns::{Change, DnsProvider, RecordSet, Records, Rfc2136, Rfc2136Settings, TsigAlgorithm, TsigKey, Zone};
 use imajin_kernel::{Env, ManualClock, Span, Timestamp};
 use imajin_node::acme::{AcmeStore, CertificateKeeper, CertificateStatus, DnsAccounts, KeeperParts};
-use imajin_node::agent::{AgentState, NodeFacts, RegistryLink, operator_http};
+use imajin_node::agent::{AgentState, NodeFacts, NodeIdentity, RegistryLink, operator_http};
 use imajin_node::config::{Overrides, load};
 use imajin_node::data_dir::DataDir;
 use imajin_node::tls::{certificate_generate, certificate_issued};
@@ -101,7 +101,7 @@ impl Subject {
             store,
             link: RegistryLink::new(
                 operator_http(None, "registry.ca").unwrap(),
-                keyring.clone(),
+                NodeIdentity::new(data, &keyring, env),
                 env.clone(),
                 NodeFacts::of_this_process(Vec::new(), env.now()),
                 Vec::new(),

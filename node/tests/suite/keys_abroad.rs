@@ -15,14 +15,14 @@ use crate::processes::{Ports, node_did};
 use crate::support::{Buyer, Home, Node, imajin, text};
 
 /// A node that is reached by a name, as a did:web needs one.
-struct Place {
-    home: Home,
+pub(crate) struct Place {
+    pub(crate) home: Home,
     port: u16,
     did: String,
 }
 
 impl Place {
-    fn new(backend: Backend) -> Self {
+    pub(crate) fn new(backend: Backend) -> Self {
         let home = Home::new(backend);
         let port = Ports::free().public;
         home.configure(&format!("public_url = \"http://localhost:{port}/\"\ndev = true"));
@@ -30,7 +30,7 @@ impl Place {
         Self { home, port, did }
     }
 
-    fn origin(&self) -> String {
+    pub(crate) fn origin(&self) -> String {
         format!("http://localhost:{}", self.port)
     }
 
@@ -38,7 +38,7 @@ impl Place {
         format!("did:web:localhost%3A{}", self.port).parse().unwrap()
     }
 
-    fn up(&self) -> Node {
+    pub(crate) fn up(&self) -> Node {
         self.home.up(&["--listen", &format!("127.0.0.1:{}", self.port)])
     }
 }

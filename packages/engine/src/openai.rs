@@ -113,7 +113,7 @@ impl OpenAi {
             Connection::Leader(client) => {
                 let sent = client.stream(Method::POST, url, headers, body, ANSWER_BYTES_MAX).await;
                 sent.map_err(|error| match error {
-                    GuardError::Refused => EngineError::Refused,
+                    GuardError::Refused | GuardError::Blocked => EngineError::Refused,
                     GuardError::Away | GuardError::TooLarge => EngineError::Unavailable,
                 })
             }

@@ -6,13 +6,11 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use imajin_imagxp::policy::ContentOrigin;
 use imajin_imagxp::x402::{PAYMENT_RESPONSE, Paid};
-use imajin_imagxp::{
-    CONTENT_ORIGIN, PROVENANCE, Provenance, RECEIPT, Refusal, VisitorType, pay_per_crawl, refusal_document,
-};
+use imajin_imagxp::{CONTENT_ORIGIN, PROVENANCE, Provenance, RECEIPT, VisitorType, pay_per_crawl, refusal_document};
 use imajin_kernel::Timestamp;
 use serde_json::Value;
 
-use crate::{AccessRecord, Admitted, Charged, Gate, Refused};
+use crate::{AccessRecord, Admitted, Charged, Gate, Identified, Refused};
 
 /// What would have happened, in an answer of a gate that only says so.
 const DRY: HeaderName = HeaderName::from_static("x-imagxp-dry-run");
@@ -115,48 +113,43 @@ impl Gate {
         response.headers_mut().insert(DRY, HeaderValue::from_static(verdict));
     }
 
+    /// What is written down of every request; the rest says how it ended.
+    fn record_of(&self, url: &str, identity: Option<&Identified>, visitor: VisitorType, status: u16) -> AccessRecord {
+        AccessRecord {
+            at: self.now(),
+            agent: identity.map(|identity| identity.agent.to_string()),
+            thumbprint: identity.map(|identity| identity.thumbprint.clone()),
+            url: url.to_owned(),
+            purpose: identity.map(|identity| identity.purpose),
+            visitor,
+            refusal: None,
+            reason: String::new(),
+            claim_digest: identity.map(|identity| identity.digest.clone()),
+            paid: None,
+            receipt: None,
+            status,
+            is_dry: self.is_dry(),
+        }
+    }
+
     pub(crate) async fn record_admitted(&self, url: &str, admitted: &Admitted, charged: Option<&Charged>, status: u16) {
-        let identity = admitted.identity.as_ref();
         let price = admitted.charge.as_ref().map(|charge| charge.price);
-        self.records()
-            .record(AccessRecord {
-                at: self.now(),
-                agent: identity.map(|identity| identity.agent.to_string()),
-                thumbprint: identity.map(|identity| identity.thumbprint.clone()),
-                url: url.to_owned(),
-                purpose: identity.map(|identity| identity.purpose),
-                visitor: admitted.visitor,
-                refusal: None,
-                reason: admitted.reason.clone(),
-                claim_digest: identity.map(|identity| identity.digest.clone()),
-                paid: charged.filter(|charged| !charged.is_repeated).and(price),
-                receipt: charged.map(|charged| charged.receipt.clone()),
-                status,
-                is_dry: self.is_dry(),
-            })
-            .await;
+        let record = AccessRecord {
+            reason: admitted.reason.clone(),
+            paid: charged.filter(|charged| !charged.is_repeated).and(price),
+            receipt: charged.map(|charged| charged.receipt.clone()),
+            ..self.record_of(url, admitted.identity.as_ref(), admitted.visitor, status)
+        };
+        self.records().record(record).await;
     }
 
     pub(crate) async fn record_refused(&self, url: &str, refused: &Refused, status: u16) {
-        let identity = refused.identity.as_ref();
-        let refusal: Option<Refusal> = Some(refused.refusal);
-        self.records()
-            .record(AccessRecord {
-                at: self.now(),
-                agent: identity.map(|identity| identity.agent.to_string()),
-                thumbprint: identity.map(|identity| identity.thumbprint.clone()),
-                url: url.to_owned(),
-                purpose: identity.map(|identity| identity.purpose),
-                visitor: refused.visitor,
-                refusal,
-                reason: refused.detail.clone(),
-                claim_digest: identity.map(|identity| identity.digest.clone()),
-                paid: None,
-                receipt: None,
-                status,
-                is_dry: self.is_dry(),
-            })
-            .await;
+        let record = AccessRecord {
+            refusal: Some(refused.refusal),
+            reason: refused.detail.clone(),
+            ..self.record_of(url, refused.identity.as_ref(), refused.visitor, status)
+        };
+        self.records().record(record).await;
     }
 }
 

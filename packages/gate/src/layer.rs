@@ -1,96 +1,39 @@
-use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use axum::extract::{OriginalUri, Request};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::Response;
-use tower::{Layer, Service};
+use imajin_web::path_sent;
 
 use crate::{Admitted, Asked, Charged, Gate, Judgement, Refused};
 
-/// A layer for the routes of one's own axum application: what is inside is reached as the policy says.
+/// Middleware for the routes of one's own axum application: what is inside is reached as the policy says.
+/// `axum::middleware::from_fn_with_state(gate, gated)` makes a layer of it.
 ///
 /// The handler finds who asks as an `Arc<`[`Admitted`]`>` in the extensions. What has a price is charged once the
 /// handler has answered with 2xx, and before the answer leaves; another answer costs nothing.
-#[derive(Clone)]
-pub struct GateLayer(Arc<Gate>);
-
-impl GateLayer {
-    /// The layer of a gate.
-    pub const fn new(gate: Arc<Gate>) -> Self {
-        Self(gate)
-    }
-}
-
-impl<S> Layer<S> for GateLayer {
-    type Service = GateService<S>;
-
-    fn layer(&self, inner: S) -> GateService<S> {
-        GateService {
-            inner,
-            gate: Arc::clone(&self.0),
+pub async fn gated(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+    let path = path_sent(request.uri(), request.extensions()).to_owned();
+    let url = gate.url(&path);
+    let asked = Asked {
+        method: request.method().as_str(),
+        url: &url,
+        path_and_query: &path,
+        headers: request.headers(),
+    };
+    match gate.judge(&asked).await {
+        Judgement::Admitted(admitted) => {
+            let admitted = Arc::new(*admitted);
+            request.extensions_mut().insert(Arc::clone(&admitted));
+            gate.settle(&url, &admitted, next.run(request).await).await
         }
-    }
-}
-
-/// A service within a [`GateLayer`].
-#[derive(Clone)]
-pub struct GateService<S> {
-    inner: S,
-    gate: Arc<Gate>,
-}
-
-type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-impl<S> Service<Request> for GateService<S>
-where
-    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Answering;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request) -> Answering {
-        let spare = self.inner.clone();
-        // The one that was polled is ready, its clone need not be.
-        let mut inner = std::mem::replace(&mut self.inner, spare);
-        let gate = Arc::clone(&self.gate);
-        Box::pin(async move {
-            let path = path_of(&request);
-            let url = gate.url(&path);
-            let judgement = {
-                let asked = Asked {
-                    method: request.method().as_str(),
-                    url: &url,
-                    path_and_query: &path,
-                    headers: request.headers(),
-                };
-                gate.judge(&asked).await
-            };
-            match judgement {
-                Judgement::Admitted(admitted) => {
-                    let admitted = Arc::new(*admitted);
-                    let mut request = request;
-                    request.extensions_mut().insert(Arc::clone(&admitted));
-                    let response = inner.call(request).await?;
-                    Ok(gate.settle(&url, &admitted, response).await)
-                }
-                Judgement::Refused(refused) if gate.is_dry() => {
-                    let mut response = inner.call(request).await?;
-                    Gate::mark_dry(&mut response, Some(&refused));
-                    gate.record_refused(&url, &refused, response.status().as_u16()).await;
-                    Ok(response)
-                }
-                Judgement::Refused(refused) => Ok(gate.refuse_and_record(&url, &refused).await),
-            }
-        })
+        Judgement::Refused(refused) if gate.is_dry() => {
+            let mut response = next.run(request).await;
+            Gate::mark_dry(&mut response, Some(&refused));
+            gate.record_refused(&url, &refused, response.status().as_u16()).await;
+            response
+        }
+        Judgement::Refused(refused) => gate.refuse_and_record(&url, &refused).await,
     }
 }
 
@@ -124,13 +67,4 @@ impl Gate {
         self.record_refused(url, refused, response.status().as_u16()).await;
         response
     }
-}
-
-/// The path and query as they were sent, also where the application is nested in another.
-fn path_of(request: &Request) -> String {
-    let original = request.extensions().get::<OriginalUri>();
-    let uri = original.map_or(request.uri(), |original| &original.0);
-    uri.path_and_query()
-        .map_or("/", http::uri::PathAndQuery::as_str)
-        .to_owned()
 }

@@ -17,7 +17,7 @@ pub use documents::documents;
 pub use gate::{Gate, GateDeps, GateOptions};
 pub use identity::{Asked, Identified};
 pub use judge::{Admitted, Judgement, Refused};
-pub use layer::{GateLayer, GateService};
+pub use layer::gated;
 pub use memory::{MemoryRecords, MemoryReplays};
 pub use proxy::{Proxy, ProxyOptions};
 pub use seams::{AccessRecord, Charge, Charged, Records, Replays, Till};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{
@@ -23,7 +24,7 @@ use imajin_web::{Failure, Forwarded, Forwarder, PeerAddress};
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::{Admitted, Gate, GateLayer, documents};
+use crate::{Admitted, Gate, documents, gated};
 
 /// How long the site may pause within an answer.
 const PAUSE: Duration = Duration::from_mins(5);
@@ -97,7 +98,7 @@ impl Proxy {
         let site = Router::new()
             .fallback(pass)
             .with_state(Arc::clone(self))
-            .layer(GateLayer::new(Arc::clone(&self.gate)));
+            .layer(from_fn_with_state(Arc::clone(&self.gate), gated));
         let robots = Router::new()
             .route("/robots.txt", get(robots))
             .with_state(Arc::clone(self));

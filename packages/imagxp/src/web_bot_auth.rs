@@ -8,7 +8,7 @@ use imajin_did::VerifyingKey;
 use imajin_kernel::{Span, Timestamp};
 use imajin_proof::ProofError;
 use imajin_proof::digest::sha256_hex;
-use imajin_proof::http_sig::{FIELD_LENGTH_MAX, MessageParams, MessageSignature, MessageView, Signer};
+use imajin_proof::http_sig::{FIELD_LENGTH_MAX, MessageParams, MessageSignature, MessageView, SignatureFields, Signer};
 use imajin_proof::jose::Jwks;
 use serde_json::Value;
 use sfv::{BareItem, Dictionary, Item, ListEntry, Parser};
@@ -314,12 +314,7 @@ impl BotDraft<'_> {
             "\"signature-agent\"",
         ];
         let signed = MessageView::request(self.method, self.url, &headers).sign(key, &covered, &params)?;
-        set(
-            &mut headers,
-            HeaderName::from_static("signature-input"),
-            &signed.signature_input,
-        )?;
-        set(&mut headers, HeaderName::from_static("signature"), &signed.signature)?;
+        signature_set(&mut headers, &signed)?;
         Ok(headers)
     }
 }
@@ -342,12 +337,7 @@ pub fn directory_sign(key: &dyn Signer, thumbprint: &str, url: &str, now: Timest
     };
     let signed = MessageView::response(200, &none, Some(&request)).sign(key, &["\"@authority\";req"], &params)?;
     let mut headers = HeaderMap::new();
-    set(
-        &mut headers,
-        HeaderName::from_static("signature-input"),
-        &signed.signature_input,
-    )?;
-    set(&mut headers, HeaderName::from_static("signature"), &signed.signature)?;
+    signature_set(&mut headers, &signed)?;
     Ok(headers)
 }
 
@@ -373,6 +363,15 @@ pub fn directory_parse(json: &[u8]) -> Result<Jwks, ClaimError> {
         }
     }
     serde_json::from_value(document).or(Err(wrong))
+}
+
+fn signature_set(headers: &mut HeaderMap, signed: &SignatureFields) -> Result<(), ProofError> {
+    set(
+        headers,
+        HeaderName::from_static("signature-input"),
+        &signed.signature_input,
+    )?;
+    set(headers, HeaderName::from_static("signature"), &signed.signature)
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) -> Result<(), ProofError> {

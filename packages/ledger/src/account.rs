@@ -18,7 +18,7 @@ pub enum Owner {
     Node,
 }
 
-const RAIL_PREFIX: &str = "rail:";
+pub(crate) const RAIL_PREFIX: &str = "rail:";
 const NODE_TEXT: &str = "node";
 
 impl Owner {

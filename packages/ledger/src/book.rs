@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use diesel::prelude::*;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::HoldId;
-use imajin_store::{Conn, Finding, SealedRow, for_update, row_insert_missing, rows_insert, rows_upsert, sealed_all};
+use imajin_store::{Conn, Finding, SealedRow, for_update, row_insert_missing, rows_insert, rows_update, sealed_all};
 
 use crate::entry::GENESIS;
 use crate::rows::{AccountRow, EntryRow, HeadRow, HoldRow, LineRow};
@@ -28,6 +28,8 @@ pub(crate) struct AccountState {
 #[derive(Clone)]
 pub(crate) struct HoldSlot {
     pub(crate) row: HoldRow,
+    /// Whether the row is in the database already.
+    pub(crate) stored: bool,
     pub(crate) dirty: bool,
 }
 
@@ -81,7 +83,12 @@ impl<'a> Book<'a> {
         )?;
         for row in rows {
             let row = row.intact(&self.ledger.sealer)?;
-            self.holds.insert(row.id.clone(), HoldSlot { row, dirty: false });
+            let slot = HoldSlot {
+                row,
+                stored: true,
+                dirty: false,
+            };
+            self.holds.insert(slot.row.id.clone(), slot);
         }
         Ok(())
     }
@@ -124,7 +131,7 @@ impl<'a> Book<'a> {
                 want(&AccountKey::new(place.owner.clone(), place.source.asset, Purpose::Held));
             }
             Command::Capture(capture) => capture.credits.iter().for_each(|credit| want(&credit.account)),
-            Command::Release(_) => {}
+            Command::Note(_) | Command::Release(_) => {}
         }
         let hold = hold_of(command).and_then(|id| self.holds.get(&id.to_string()));
         for id in hold
@@ -156,17 +163,7 @@ impl<'a> Book<'a> {
     }
 
     fn insert_new(&mut self, id: AccountId, key: &AccountKey) {
-        let row = AccountRow {
-            id: id.to_string(),
-            owner: key.owner.to_string(),
-            asset: key.asset.to_string(),
-            purpose: key.purpose.to_string(),
-            balance: 0,
-            legs: 0,
-            created_at: self.now,
-            updated_at: self.now,
-            row_seal: Vec::new(),
-        };
+        let row = AccountRow::empty(key, self.now);
         let may_be_negative = key.may_be_negative();
         self.accounts.insert(
             id,
@@ -199,28 +196,52 @@ impl<'a> Book<'a> {
                 return Ok(false);
             }
         }
-        rows_upsert!(
+        rows_update!(
             conn,
             ledger_accounts,
             key = id,
-            set = (balance, legs, updated_at, row_seal),
+            set = (balance, legs, updated_at, day, day_out, row_seal),
             &sealed_all(rows(stored), sealer)?
         )?;
-        let holds = self
+        let (stored, new): (Vec<_>, Vec<_>) = self
             .holds
             .into_values()
             .filter(|hold| hold.dirty)
-            .map(|hold| hold.row)
-            .collect();
-        rows_upsert!(
+            .partition(|hold| hold.stored);
+        let rows = |holds: Vec<HoldSlot>| holds.into_iter().map(|hold| hold.row).collect();
+        HoldRow::insert_all(rows(new), conn, sealer)?;
+        rows_update!(
             conn,
             ledger_holds,
             key = id,
             set = (captured, released, state, updated_at, row_seal),
-            &sealed_all(holds, sealer)?
+            &sealed_all(rows(stored), sealer)?
         )?;
-        rows_insert!(conn, ledger_entries, &self.entries)?;
-        rows_insert!(conn, ledger_lines, &self.lines)?;
+        rows_insert!(
+            conn,
+            ledger_entries,
+            columns = (
+                chain,
+                seq,
+                id,
+                kind,
+                key,
+                reference,
+                hold_id,
+                legs,
+                content_digest,
+                posted_at,
+                prev_hash,
+                hash
+            ),
+            &self.entries
+        )?;
+        rows_insert!(
+            conn,
+            ledger_lines,
+            columns = (account_id, account_seq, chain, entry_seq, leg),
+            &self.lines
+        )?;
         self.head.save(conn, sealer)?;
         Ok(true)
     }
@@ -229,7 +250,7 @@ impl<'a> Book<'a> {
 /// The hold that a command names.
 fn hold_of(command: &Command) -> Option<HoldId> {
     match command {
-        Command::Post(_) | Command::Place(_) => None,
+        Command::Post(_) | Command::Note(_) | Command::Place(_) => None,
         Command::Capture(capture) => Some(capture.hold),
         Command::Release(release) => Some(release.hold),
     }

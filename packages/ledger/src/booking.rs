@@ -1,5 +1,7 @@
 //! From a decided command to its entry, its lines and the new balances.
 
+use std::collections::BTreeMap;
+
 use imajin_kernel::id::{EntryId, HoldId};
 use imajin_money::{Amount, Asset, AssetError, Money};
 use imajin_store::Finding;
@@ -7,6 +9,7 @@ use imajin_store::Finding;
 use crate::book::Book;
 use crate::evaluate::No;
 use crate::ledger::TEXT_BYTES_MAX;
+use crate::limits::Chosen;
 use crate::rows::{EntryRow, LineRow};
 use crate::{AccountId, EntryKind, LedgerError, Leg, MOVEMENTS_MAX, Outcome, Posted, Refusal};
 
@@ -23,14 +26,19 @@ pub(crate) struct Draft<'a> {
 impl Book<'_> {
     /// Applies the movements and appends the entry; a refusal leaves no trace.
     pub(crate) fn book(&mut self, draft: &Draft<'_>) -> Result<Outcome, No> {
-        check_texts(&[draft.key, draft.reference])?;
         if draft.moves.len() < 2 || draft.moves.iter().any(|(_, units)| *units == 0) {
             return Err(Refusal::Empty.into());
         }
         if draft.moves.len() > MOVEMENTS_MAX {
             return Err(Refusal::TooManyMovements { max: MOVEMENTS_MAX }.into());
         }
-        let legs = self.legs_of(&draft.moves)?;
+        self.enter(draft)
+    }
+
+    /// As [`Book::book`], also for an entry that moves nothing.
+    pub(crate) fn enter(&mut self, draft: &Draft<'_>) -> Result<Outcome, No> {
+        check_texts(&[draft.key, draft.reference])?;
+        let legs = self.legs_of(draft.kind, &draft.moves)?;
         let seq = self.head.seq.saturating_add(1);
         let text = serde_json::to_string(&legs)
             .map_err(|error| LedgerError::from(diesel::result::Error::SerializationError(Box::new(error))))?;
@@ -51,7 +59,7 @@ impl Book<'_> {
         };
         let hash = entry.computed_hash();
         entry.hash = hash.to_vec();
-        self.append(&legs, seq)?;
+        self.append(draft.kind, &legs, seq)?;
         self.head.seq = seq;
         self.head.hash.clone_from(&entry.hash);
         let posted = Posted {
@@ -71,10 +79,12 @@ impl Book<'_> {
     }
 
     /// What the legs would be; nothing is changed yet.
-    fn legs_of(&self, moves: &[(AccountId, i64)]) -> Result<Vec<Leg>, No> {
+    fn legs_of(&self, kind: EntryKind, moves: &[(AccountId, i64)]) -> Result<Vec<Leg>, No> {
         let mut legs: Vec<Leg> = Vec::with_capacity(moves.len());
         // The accounts that this entry has touched already; few, except for very long splits.
-        let mut touched: std::collections::BTreeMap<AccountId, (i64, i64)> = std::collections::BTreeMap::new();
+        let mut touched: BTreeMap<AccountId, (i64, i64)> = BTreeMap::new();
+        // Nearly always empty.
+        let mut limited: BTreeMap<AccountId, Chosen> = BTreeMap::new();
         for (id, units) in moves {
             let account = self.accounts.get(id).ok_or_else(|| self.account_missing(*id))?;
             let (seq, balance) = touched
@@ -94,6 +104,14 @@ impl Book<'_> {
             let seq = seq.saturating_add(1);
             touched.insert(*id, (seq, after));
             legs.push(Leg(*id, seq, *units, after));
+            if account.row.limited_at.is_some() {
+                limited.entry(*id).or_default().add(&account.row, kind, *units);
+            }
+        }
+        for (id, chosen) in limited {
+            let account = self.accounts.get(&id).ok_or_else(|| self.account_missing(id))?;
+            let after = touched.get(&id).map_or(account.row.balance, |(_, after)| *after);
+            account.row.limits_check(chosen, after, self.now)?;
         }
         Ok(legs)
     }
@@ -109,13 +127,14 @@ impl Book<'_> {
         ))
     }
 
-    fn append(&mut self, legs: &[Leg], entry_seq: i64) -> Result<(), LedgerError> {
+    fn append(&mut self, kind: EntryKind, legs: &[Leg], entry_seq: i64) -> Result<(), LedgerError> {
         for (index, leg) in legs.iter().enumerate() {
             let missing = self.account_missing(leg.account());
             let account = self.accounts.get_mut(&leg.account()).ok_or(missing)?;
             account.row.balance = leg.balance_after();
             account.row.legs = leg.account_seq();
             account.row.updated_at = self.now;
+            account.row.day_count(kind, leg.units(), self.now);
             account.dirty = true;
             self.lines.push(LineRow {
                 account_id: account.row.id.clone(),

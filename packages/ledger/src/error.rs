@@ -2,7 +2,7 @@ use imajin_kernel::{Code, Problem};
 use imajin_money::Money;
 use imajin_store::{Finding, StoreError};
 
-use crate::HoldState;
+use crate::{HoldState, Limit};
 
 /// The ledger could not work at all. Nothing of the whole batch was booked.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,22 @@ pub enum Refusal {
         /// What should leave.
         wanted: Money,
     },
+    /// A limit that the operator has set for the account does not allow it.
+    #[error("{} {allowed}, and it would be {would_be}", limit.says())]
+    Limited {
+        /// Which one.
+        limit: Limit,
+        /// What it allows.
+        allowed: Money,
+        /// What it would have come to.
+        would_be: Money,
+    },
+    /// Only an account that its owner spends from, and a rail's own, can have limits; and they must leave something.
+    #[error(
+        "limits are for available accounts and for rails, are not below zero, and a floor lies below its ceiling; a \
+         rail has no floor"
+    )]
+    NoLimits,
     /// The movements of one asset do not sum to zero.
     #[error("the movements do not sum to zero")]
     Unbalanced,
@@ -109,6 +125,7 @@ impl Refusal {
         match self {
             Self::Insufficient { .. } => Code::PaymentRequired,
             Self::Unbalanced
+            | Self::NoLimits
             | Self::Empty
             | Self::TooManyMovements { .. }
             | Self::BadText
@@ -117,9 +134,11 @@ impl Refusal {
             Self::KeyReused => Code::IdempotencyMismatch,
             Self::HoldUnknown => Code::NotFound,
             Self::HoldExpired => Code::HoldExpired,
-            Self::HoldEnded { .. } | Self::HoldNotExpired | Self::HoldTooSmall { .. } | Self::HoldOtherAsset => {
-                Code::Conflict
-            }
+            Self::Limited { .. }
+            | Self::HoldEnded { .. }
+            | Self::HoldNotExpired
+            | Self::HoldTooSmall { .. }
+            | Self::HoldOtherAsset => Code::Conflict,
         }
     }
 }
@@ -131,6 +150,13 @@ impl From<Refusal> for Problem {
         let sentence = letters.next().map_or_else(String::new, |first| {
             format!("{}{}.", first.to_uppercase(), letters.as_str())
         });
-        Self::new(refusal.code(), sentence)
+        let problem = Self::new(refusal.code(), sentence);
+        match refusal {
+            Refusal::Limited { limit, allowed, .. } => problem
+                .with("limit", limit.as_str())
+                .with("allowed", serde_json::to_value(allowed).unwrap_or_default())
+                .hint("Move less, wait for the next day (UTC), or ask the operator of the node."),
+            _ => problem,
+        }
     }
 }

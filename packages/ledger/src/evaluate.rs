@@ -10,8 +10,8 @@ use crate::entry::content_digest;
 use crate::hold::credits_total;
 use crate::rows::HoldRow;
 use crate::{
-    AccountId, AccountKey, Command, EntryKind, HoldCapture, HoldPlace, HoldRelease, HoldState, LedgerError, Outcome,
-    Posted, Posting, Purpose, Refusal, Release,
+    AccountId, AccountKey, Command, EntryKind, HoldCapture, HoldPlace, HoldRelease, HoldState, LedgerError, Note,
+    Outcome, Posted, Posting, Purpose, Refusal, Release,
 };
 
 /// Either kind of no, so that `?` works on both.
@@ -37,6 +37,7 @@ impl Book<'_> {
     pub(crate) fn evaluate(&mut self, command: &Command) -> Result<Result<Outcome, Refusal>, LedgerError> {
         let answer = match command {
             Command::Post(posting) => self.post(posting),
+            Command::Note(note) => self.note(note),
             Command::Place(place) => self.place(place),
             Command::Capture(capture) => self.capture(capture),
             Command::Release(release) => self.release(release),
@@ -77,6 +78,21 @@ impl Book<'_> {
             hold: None,
             digest,
             moves,
+        })
+    }
+
+    fn note(&mut self, note: &Note) -> Result<Outcome, No> {
+        let digest = content_digest(note.kind, &note.reference, None, &[]);
+        if let Some(outcome) = self.replay(&note.key, &digest)? {
+            return Ok(outcome);
+        }
+        self.enter(&Draft {
+            key: &note.key,
+            kind: note.kind,
+            reference: &note.reference,
+            hold: None,
+            digest,
+            moves: Vec::new(),
         })
     }
 
@@ -122,7 +138,12 @@ impl Book<'_> {
             row_seal: Vec::new(),
         };
         outcome.hold = Some(row.view(self.ledger.sealer.service())?);
-        self.holds.insert(row.id.clone(), HoldSlot { row, dirty: true });
+        let slot = HoldSlot {
+            row,
+            stored: false,
+            dirty: true,
+        };
+        self.holds.insert(slot.row.id.clone(), slot);
         Ok(outcome)
     }
 

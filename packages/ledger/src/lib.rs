@@ -22,6 +22,7 @@ mod error;
 mod evaluate;
 mod hold;
 mod ledger;
+mod limits;
 mod linked;
 mod periods;
 mod queries;
@@ -36,7 +37,8 @@ pub use checkpoint::checkpoint_sign;
 pub use entry::{EntryKind, Leg, Movement, Posted};
 pub use error::{LedgerError, Refusal};
 pub use hold::{Hold, HoldCapture, HoldPlace, HoldRelease, HoldState, Release};
-pub use ledger::{Command, Ledger, MOVEMENTS_MAX, Outcome, Posting};
+pub use ledger::{Command, GroupAnswer, Ledger, MOVEMENTS_MAX, Note, Outcome, Posting};
+pub use limits::{Limit, LimitedAccount, Limits, limited_page, limits_fetch};
 pub use periods::{balance_at, statement_between};
 pub use queries::{
     Account, Entry, StatementLine, account_fetch, account_find, account_list, account_lock, account_page,

@@ -7,7 +7,7 @@ use imajin_store::{Conn, Finding, SealedRow, Sealer, for_update};
 
 use crate::rows::{AccountRow, EntryRow, HoldRow, LineRow};
 use crate::schema::{ledger_accounts, ledger_entries, ledger_holds, ledger_lines};
-use crate::{AccountKey, EntryKind, Hold, LedgerError, Leg, Owner};
+use crate::{AccountKey, EntryKind, Hold, LedgerError, Leg, Limits, Owner};
 
 /// More accounts than anyone has: one per asset and purpose.
 const ACCOUNTS_MAX: i64 = 500;
@@ -25,6 +25,8 @@ pub struct Account {
     pub legs: i64,
     /// When something was last posted to it.
     pub updated_at: Timestamp,
+    /// What it may do at most.
+    pub limits: Limits,
 }
 
 /// An entry as it was booked.
@@ -69,7 +71,7 @@ pub struct StatementLine {
     pub balance_after: i64,
 }
 
-fn account_of(row: AccountRow, sealer: &Sealer) -> Result<Account, LedgerError> {
+pub(crate) fn account_of(row: AccountRow, sealer: &Sealer) -> Result<Account, LedgerError> {
     let row = row.intact(sealer)?;
     let damaged = || LedgerError::Damaged(Finding::changed(sealer.service(), AccountRow::TABLE, row.id.clone()));
     let key = row.key().map_err(|_unknown| damaged())?;
@@ -78,6 +80,7 @@ fn account_of(row: AccountRow, sealer: &Sealer) -> Result<Account, LedgerError> 
         balance_units: row.balance,
         legs: row.legs,
         updated_at: row.updated_at,
+        limits: row.limits(),
     })
 }
 

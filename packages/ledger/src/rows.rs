@@ -22,12 +22,44 @@ pub(crate) struct AccountRow {
     pub(crate) legs: i64,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+    /// When its limits were last set; none where there are none.
+    pub(crate) limited_at: Option<Timestamp>,
+    pub(crate) balance_min: Option<i64>,
+    pub(crate) balance_max: Option<i64>,
+    pub(crate) entry_max: Option<i64>,
+    pub(crate) day_max: Option<i64>,
+    /// The day, counted from 1970 in UTC, of `day_out`.
+    pub(crate) day: Option<i64>,
+    /// What has left by choice on that day; counted only where a day has a limit.
+    pub(crate) day_out: Option<i64>,
     pub(crate) row_seal: Vec<u8>,
 }
 
 sealed_row!(AccountRow, ledger_accounts, "ledger_accounts", key = (id));
 
 impl AccountRow {
+    /// An account that nothing was posted to.
+    pub(crate) fn empty(key: &AccountKey, now: Timestamp) -> Self {
+        Self {
+            id: key.id().to_string(),
+            owner: key.owner.to_string(),
+            asset: key.asset.to_string(),
+            purpose: key.purpose.to_string(),
+            balance: 0,
+            legs: 0,
+            created_at: now,
+            updated_at: now,
+            limited_at: None,
+            balance_min: None,
+            balance_max: None,
+            entry_max: None,
+            day_max: None,
+            day: None,
+            day_out: None,
+            row_seal: Vec::new(),
+        }
+    }
+
     pub(crate) fn key(&self) -> Result<AccountKey, UnknownText> {
         let asset: Result<Asset, _> = self.asset.parse();
         Ok(AccountKey {

@@ -8,6 +8,13 @@ diesel::table! {
         legs -> BigInt,
         created_at -> BigInt,
         updated_at -> BigInt,
+        limited_at -> Nullable<BigInt>,
+        balance_min -> Nullable<BigInt>,
+        balance_max -> Nullable<BigInt>,
+        entry_max -> Nullable<BigInt>,
+        day_max -> Nullable<BigInt>,
+        day -> Nullable<BigInt>,
+        day_out -> Nullable<BigInt>,
         row_seal -> Binary,
     }
 }

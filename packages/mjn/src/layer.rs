@@ -1,12 +1,9 @@
-use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
-use axum::extract::{OriginalUri, Request};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -16,8 +13,7 @@ use imajin_did::{Did, SecretKey};
 use imajin_fair::ManifestId;
 use imajin_kernel::id::ReceiptId;
 use imajin_kernel::{Code, Env, Problem, Timestamp};
-use imajin_web::{Failure, PublicBase, Site};
-use tower::{Layer, Service};
+use imajin_web::{Failure, Site, target_uri};
 
 use crate::{
     AnswerDraft, AnswerSigner, MjnError, MjnRequest, RequestBinding, StreamSigner, StreamedAnswer, VerifiedMjnRequest,
@@ -95,80 +91,39 @@ pub struct Attribution {
     pub receipt: Option<ReceiptId>,
 }
 
-/// A layer for routes on which something of value is exchanged.
-///
-/// A request gets through only signed, fresh, with the asker's consent, and once; the handler finds it as an
-/// `Arc<VerifiedMjnRequest>` in the extensions. Every answer, also a refusal by the handler or by this layer, is signed
-/// and bound to its request, as soon as the request has a signature that can be read.
-#[derive(Clone)]
-pub struct MjnLayer(Arc<Shared>);
-
-struct Shared {
+/// What [`exchanged`] works with.
+pub struct Exchanges {
     site: Site,
     options: MjnOptions,
 }
 
-impl MjnLayer {
+impl Exchanges {
     /// Looks keys and time up at `site`.
-    pub fn new(site: Site, options: MjnOptions) -> Self {
-        Self(Arc::new(Shared { site, options }))
+    pub fn new(site: Site, options: MjnOptions) -> Arc<Self> {
+        Arc::new(Self { site, options })
     }
 }
 
-impl<S> Layer<S> for MjnLayer {
-    type Service = MjnService<S>;
-
-    fn layer(&self, inner: S) -> MjnService<S> {
-        MjnService {
-            inner,
-            shared: Arc::clone(&self.0),
-        }
-    }
+/// Middleware for routes on which something of value is exchanged. `axum::middleware::from_fn_with_state(exchanges,
+/// exchanged)` makes a layer of it.
+///
+/// A request gets through only signed, fresh, with the asker's consent, and once; the handler finds it as an
+/// `Arc<VerifiedMjnRequest>` in the extensions. Every answer, also a refusal by the handler or by this layer, is signed
+/// and bound to its request, as soon as the request has a signature that can be read.
+pub async fn exchanged(State(exchanges): State<Arc<Exchanges>>, request: Request, next: Next) -> Response {
+    let binding = RequestBinding::of_request(request.headers()).ok();
+    let response = match exchanges.admit(request).await {
+        Ok(request) => next.run(request).await,
+        Err(problem) => Failure(problem).into_response(),
+    };
+    let Some(binding) = binding else {
+        return response;
+    };
+    let signed = exchanges.sign(&binding, response).await;
+    signed.unwrap_or_else(|problem| Failure(problem).into_response())
 }
 
-/// A service within an [`MjnLayer`].
-#[derive(Clone)]
-pub struct MjnService<S> {
-    inner: S,
-    shared: Arc<Shared>,
-}
-
-type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-impl<S> Service<Request> for MjnService<S>
-where
-    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Answering;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request) -> Answering {
-        let spare = self.inner.clone();
-        // The one that was polled is ready, its clone need not be.
-        let mut inner = std::mem::replace(&mut self.inner, spare);
-        let shared = Arc::clone(&self.shared);
-        Box::pin(async move {
-            let binding = RequestBinding::of_request(request.headers()).ok();
-            let response = match shared.admit(request).await {
-                Ok(request) => inner.call(request).await?,
-                Err(problem) => Failure(problem).into_response(),
-            };
-            let Some(binding) = binding else {
-                return Ok(response);
-            };
-            let signed = shared.sign(&binding, response).await;
-            Ok(signed.unwrap_or_else(|problem| Failure(problem).into_response()))
-        })
-    }
-}
-
-impl Shared {
+impl Exchanges {
     /// Checks a request and leaves what was checked in its extensions.
     async fn admit(&self, request: Request) -> Result<Request, Problem> {
         let (mut parts, body) = request.into_parts();
@@ -178,14 +133,7 @@ impl Shared {
                 "The body is larger than this route accepts, or did not arrive.",
             )
         })?;
-        let target_uri = {
-            let base = parts.extensions.get::<PublicBase>().unwrap_or(&self.site.public);
-            let original = parts
-                .extensions
-                .get::<OriginalUri>()
-                .map_or(&parts.uri, |original| &original.0);
-            base.absolute(original.path_and_query().map_or("/", http::uri::PathAndQuery::as_str))
-        };
+        let target_uri = target_uri(&parts, &self.site);
         let read = MjnRequest::read(parts.method.as_str(), &target_uri, &parts.headers, &body)?;
         let caller = self.site.identities.caller_keys(read.did()).await?;
         let now = self.site.env.now();

@@ -17,7 +17,7 @@ pub use client::{Client, Pending, Prepared};
 pub use error::MjnError;
 pub use headers::{CONSENT, DID, FAIR, RECEIPT, RequestBinding, SETTLEMENT, SIGNATURE, TIMESTAMP};
 #[cfg(feature = "layer")]
-pub use layer::{Attribution, MemoryNonces, MjnLayer, MjnOptions, MjnService, NonceUse, Nonces};
+pub use layer::{Attribution, Exchanges, MemoryNonces, MjnOptions, NonceUse, Nonces, exchanged};
 pub use request::{MjnRequest, RequestDraft, VerifiedMjnRequest, request_sign};
 pub use settlement::{Means, SettlementInstruction};
 pub use stream::{

@@ -91,6 +91,44 @@ impl<P: Serialize> SignedMessage<P> {
         })
     }
 
+    /// As [`SignedMessage::sign`], with the [canonical bytes](SignedMessage::canonical_bytes) of the signed document:
+    /// half the work of asking for them afterwards.
+    ///
+    /// # Errors
+    /// As [`SignedMessage::sign`].
+    pub fn sign_to_bytes(
+        key: &SecretKey,
+        from: Did,
+        kind: &str,
+        to: Option<Did>,
+        now: Timestamp,
+        payload: P,
+    ) -> Result<(Self, Vec<u8>), ProofError> {
+        let timestamp = now.as_millis();
+        let envelope = Envelope {
+            from: &from,
+            kind,
+            to: to.as_ref(),
+            timestamp,
+            payload: &payload,
+        };
+        let mut document = serde_json::to_value(&envelope).or(Err(jcs::JcsError::NotJson))?;
+        let signature = key.sign(&jcs::value_to_bytes(&document)?);
+        if let Value::Object(members) = &mut document {
+            members.insert("signature".to_owned(), Value::String(signature.to_hex()));
+        }
+        let bytes = jcs::value_to_bytes(&document)?;
+        let message = Self {
+            from,
+            kind: kind.to_owned(),
+            to,
+            timestamp,
+            payload,
+            signature,
+        };
+        Ok((message, bytes))
+    }
+
     /// The bytes that the signature covers.
     ///
     /// # Errors

@@ -14,6 +14,9 @@ pub const SOLANA: &str = "solana";
 /// Whether this program was built with Solana.
 pub const SOLANA_BUILT: bool = cfg!(feature = "solana");
 
+/// The most RPC servers.
+const RPC_SERVERS_MAX: usize = 8;
+
 /// How a node speaks with Solana.
 #[derive(Clone)]
 pub struct SolanaConfig {
@@ -21,8 +24,11 @@ pub struct SolanaConfig {
     pub network: String,
     /// On `local` only: the token that stands for USDC.
     pub usdc_mint: Option<String>,
-    /// The RPC server, one's own or a provider's; providers put a secret into it.
+    /// The RPC servers, one's own or providers', in the order in which they are asked, with spaces or line ends between
+    /// them; providers put a secret into the address.
     pub rpc_url: SecretString,
+    /// How many of the servers must show the same transaction before money counts as paid.
+    pub rpc_agree: usize,
     /// Under which URL the node's pay service is reached, without a slash at the end.
     pub pay_url: String,
     /// What wallets call the node.
@@ -48,23 +54,38 @@ pub struct PayoutLimit {
 }
 
 impl SolanaConfig {
-    /// The address of the RPC server: HTTPS, or HTTP to this machine.
+    /// The addresses of the RPC servers: HTTPS, or HTTP to this machine.
     ///
     /// # Errors
-    /// [`RailSetupError::Setting`], which does not hold the address.
-    pub fn rpc_address(&self) -> Result<Url, RailSetupError> {
-        let wrong = || {
-            let text = "`rails.solana.rpc_url` must be an https:// address, or an http:// address of this machine";
-            RailSetupError::Setting(text.to_owned())
-        };
-        let url: Url = self.rpc_url.expose_secret().parse().map_err(|_error| wrong())?;
-        let is_here = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-        match url.scheme() {
-            "https" => Ok(url),
-            "http" if is_here => Ok(url),
-            _ => Err(wrong()),
+    /// [`RailSetupError::Setting`], which holds no address.
+    pub fn rpc_addresses(&self) -> Result<Vec<Url>, RailSetupError> {
+        let wrong = |text: &str| RailSetupError::Setting(text.to_owned());
+        let addresses = self.rpc_url.expose_secret().split_whitespace().map(|text| {
+            let url: Option<Url> = text.parse().ok();
+            url.filter(is_allowed).ok_or_else(|| {
+                wrong("`rails.solana.rpc_url` must be https:// addresses, or http:// addresses of this machine")
+            })
+        });
+        let mut addresses = addresses.collect::<Result<Vec<_>, _>>()?;
+        let mut seen = std::collections::HashSet::new();
+        addresses.retain(|url| seen.insert(url.clone()));
+        if addresses.is_empty() || addresses.len() > RPC_SERVERS_MAX {
+            let text = format!("`rails.solana.rpc_url` must name between one and {RPC_SERVERS_MAX} servers");
+            return Err(wrong(&text));
         }
+        if self.rpc_agree == 0 || self.rpc_agree > addresses.len() {
+            return Err(wrong(
+                "`rails.solana.rpc_agree` must be at least 1, and not more than there are servers in \
+                 `rails.solana.rpc_url`",
+            ));
+        }
+        Ok(addresses)
     }
+}
+
+fn is_allowed(url: &Url) -> bool {
+    let is_here = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
+    url.scheme() == "https" || (url.scheme() == "http" && is_here)
 }
 
 impl fmt::Debug for SolanaConfig {
@@ -85,6 +106,7 @@ mod tests {
             network: "mainnet".to_owned(),
             usdc_mint: None,
             rpc_url: SecretString::from(rpc_url),
+            rpc_agree: 1,
             pay_url: "https://node.example/pay".to_owned(),
             label: String::new(),
             icon_url: String::new(),
@@ -100,8 +122,9 @@ mod tests {
             "https://rpc.example/?api-key=hush",
             "http://127.0.0.1:8899",
             "http://localhost:8899/",
+            "https://rpc.example/hush\n https://other.example/hush\n",
         ] {
-            assert!(config(url).rpc_address().is_ok(), "{url}");
+            assert!(config(url).rpc_addresses().is_ok(), "{url}");
         }
         for url in [
             "http://rpc.example/hush",
@@ -109,10 +132,23 @@ mod tests {
             "file:///hush",
             "hush",
             "",
+            "https://rpc.example/ http://other.example/hush",
         ] {
-            let error = config(url).rpc_address().unwrap_err();
+            let error = config(url).rpc_addresses().unwrap_err();
             assert!(!error.to_string().contains("hush"));
         }
         assert!(!format!("{:?}", config("https://rpc.example/hush")).contains("hush"));
+    }
+    #[test]
+    fn servers_are_counted_once_and_so_many_can_agree() {
+        let both = |agree: usize| SolanaConfig {
+            rpc_agree: agree,
+            ..config("https://one.example/ https://two.example/ https://one.example/")
+        };
+        assert_eq!(both(2).rpc_addresses().unwrap().len(), 2);
+        for agree in [0, 3] {
+            let error = both(agree).rpc_addresses().unwrap_err();
+            assert!(error.to_string().contains("rpc_agree"), "{error}");
+        }
     }
 }

@@ -76,8 +76,8 @@ pub fn tables(conn: &mut Conn) -> QueryResult<Vec<String>> {
              AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
         }
         Conn::Postgres(_) => {
-            "SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = current_schema() \
-             AND table_type = 'BASE TABLE'"
+            "SELECT relname::text AS name FROM pg_class WHERE relnamespace = current_schema()::regnamespace \
+             AND relkind = 'r'"
         }
     };
     let mut names = texts(conn, query)?;
@@ -86,7 +86,8 @@ pub fn tables(conn: &mut Conn) -> QueryResult<Vec<String>> {
     Ok(names)
 }
 
-/// The columns of one table, in the order of the table.
+/// The columns of one table that hold something of their own, in the order of the table: what the database
+/// computes from other columns cannot be changed by itself.
 ///
 /// # Errors
 /// Diesel's.
@@ -97,10 +98,10 @@ pub fn columns(conn: &mut Conn, table: &str) -> QueryResult<Vec<Column>> {
              FROM pragma_table_info(?) ORDER BY cid"
         }
         Conn::Postgres(_) => {
-            "SELECT column_name::text AS name, data_type::text AS declared, \
-             CASE WHEN is_nullable = 'YES' THEN 1::bigint ELSE 0::bigint END AS nullable \
-             FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = $1 \
-             ORDER BY ordinal_position"
+            "SELECT attname::text AS name, format_type(atttypid, NULL) AS declared, \
+             CASE WHEN attnotnull THEN 0::bigint ELSE 1::bigint END AS nullable \
+             FROM pg_attribute WHERE attrelid = to_regclass(quote_ident($1)) AND attnum > 0 AND NOT attisdropped \
+             AND attgenerated = '' ORDER BY attnum"
         }
     };
     let described: Vec<Described> = per_backend!(conn, c => diesel::sql_query(query).bind::<Text, _>(table).load(c))?;

@@ -43,3 +43,29 @@ macro_rules! for_update {
         }
     };
 }
+
+/// A sum of integers that is an integer, which it has to be told by a cast: Postgres would answer with a `NUMERIC`.
+#[doc(hidden)]
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// Only ever asked for within a cast.
+    #[aggregate]
+    #[sql_name = "SUM"]
+    fn sum_to_cast<ST: diesel::sql_types::SingleValue>(
+        units: ST,
+    ) -> diesel::sql_types::Nullable<diesel::sql_types::Double>;
+}
+
+/// The sum of an integer column over the rows of a query, made by the database: `units_sum!(conn, query, column)`. Zero
+/// without rows; an error when it does not fit.
+#[macro_export]
+macro_rules! units_sum {
+    ($conn:expr, $query:expr, $column:expr) => {
+        $crate::per_backend!($conn, c => {
+            use diesel::{ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _};
+            type Units = diesel::sql_types::Nullable<diesel::sql_types::BigInt>;
+            let sum = $query.select($crate::sum_to_cast($column).cast::<Units>()).first::<Option<i64>>(c);
+            sum.map(Option::unwrap_or_default)
+        })
+    };
+}

@@ -38,7 +38,8 @@ impl Default for Options {
             batch_length: 256,
             readers: 4,
             busy_timeout: Duration::from_secs(5),
-            writer_cache_kib: 2048,
+            // A large batch fits, and need not be spilled to the log before its commit; given back at rest.
+            writer_cache_kib: 8192,
             reader_cache_kib: 512,
         }
     }

@@ -78,14 +78,22 @@ impl Key {
         let Some(key) = &request.idempotency_key else {
             return Ok(None);
         };
+        let head = format!("{} {}\n", request.method, request.target_uri);
+        Self::named(key, &[head.as_bytes(), &request.body].concat()).map(Some)
+    }
+
+    /// A key with another name than that of a header; `content` is everything that decides about the answer.
+    ///
+    /// # Errors
+    /// [`InvalidKey`].
+    pub fn named(key: &str, content: &[u8]) -> Result<Self, InvalidKey> {
         if key.is_empty() || key.len() > KEY_LENGTH_MAX {
             return Err(InvalidKey);
         }
-        let head = format!("{} {}\n", request.method, request.target_uri);
-        Ok(Some(Self {
-            key: key.clone(),
-            digest: sha256(&[head.as_bytes(), &request.body].concat()),
-        }))
+        Ok(Self {
+            key: key.to_owned(),
+            digest: sha256(content),
+        })
     }
 
     /// The `Idempotency-Key` header.

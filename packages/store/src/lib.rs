@@ -19,6 +19,7 @@ pub mod mutation;
 pub mod nonce;
 pub mod outbox;
 pub mod parity;
+pub mod plans;
 mod purge;
 mod readers;
 mod schema;
@@ -31,9 +32,9 @@ mod writer;
 
 pub use audit::audit;
 #[doc(hidden)]
-pub use bulk::in_chunks;
+pub use bulk::{ArrayInsert, ArrayUpdate, all_there, in_chunks};
 pub use bytes::{as_bytes, as_optional_bytes};
-pub use conn::{Conn, MultiBackend};
+pub use conn::{Conn, MultiBackend, sum_to_cast};
 pub use db::{Db, Options};
 pub use diesel_migrations::embed_migrations;
 pub use error::{StoreError, is_unique_violation};

@@ -184,6 +184,22 @@ pub fn is_pending(conn: &mut Conn, topic: &str, key: &str) -> QueryResult<bool> 
     Ok(waiting > 0)
 }
 
+/// The first of a topic and key that has not arrived yet.
+///
+/// # Errors
+/// [`StoreError::Damaged`] when it was changed outside the node; diesel's.
+pub fn pending_find(conn: &mut Conn, sealer: &Sealer, topic: &str, key: &str) -> Result<Option<OutboxRow>, StoreError> {
+    let row: Option<OutboxRow> = outbox::table
+        .filter(outbox::topic.eq(topic))
+        .filter(outbox::key.eq(key))
+        .filter(outbox::done_at.is_null())
+        .order_by(outbox::position)
+        .select(OutboxRow::as_select())
+        .first(conn)
+        .optional()?;
+    row.map(|row| row.intact(sealer)).transpose()
+}
+
 /// Marks an item as arrived. Call it in the transaction that records the outcome. Doing it twice is harmless.
 ///
 /// # Errors

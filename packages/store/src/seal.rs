@@ -36,16 +36,13 @@ impl Sealer {
         self.service
     }
 
-    fn context<R: SealedRow>(&self, row: &R) -> Result<hmac::Context, Error> {
-        let mut context = hmac::Context::with_key(&self.key);
-        context.update(R::TABLE.as_bytes());
-        context.update(&[0]);
-        canon::feed(row, |piece| context.update(piece)).map_err(|error| Error::SerializationError(Box::new(error)))?;
-        Ok(context)
-    }
-
     fn seal<R: SealedRow>(&self, row: &R) -> Result<Vec<u8>, Error> {
-        Ok(self.context(row)?.sign().as_ref().to_vec())
+        let mut bytes = Vec::with_capacity(1024);
+        bytes.extend_from_slice(R::TABLE.as_bytes());
+        bytes.push(0);
+        canon::feed(row, |piece| bytes.extend_from_slice(piece))
+            .map_err(|error| Error::SerializationError(Box::new(error)))?;
+        Ok(hmac::sign(&self.key, &bytes).as_ref().to_vec())
     }
 
     fn fits<R: SealedRow>(&self, row: &R) -> bool {

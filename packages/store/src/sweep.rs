@@ -1,3 +1,5 @@
+use diesel::Connection;
+
 use crate::{Conn, Db, Finding, StoreError, tamper};
 
 /// Which rows of a table are changed.
@@ -72,7 +74,22 @@ impl Sweep<'_> {
             };
             for column in tamper::columns(conn, table)? {
                 for row in &rows {
-                    self.column(conn, (table, &column.name, *row), &mut swept)?;
+                    let place = (table.as_str(), column.name.as_str(), *row);
+                    // Each change in a savepoint of its own, which takes it back.
+                    let looked = conn.transaction(|conn| match self.column(conn, place) {
+                        Ok(seen) => Err(Undone::Seen(seen)),
+                        Err(error) => Err::<(), _>(Undone::Failed(error)),
+                    });
+                    match looked {
+                        Err(Undone::Seen(Seen::Noticed)) | Ok(()) => {}
+                        Err(Undone::Seen(Seen::Unnoticed)) => {
+                            swept.unnoticed.push(format!("{table}.{} row {row}", column.name));
+                        }
+                        Err(Undone::Seen(Seen::Refused)) => {
+                            swept.refused.push(format!("{table}.{} row {row}", column.name));
+                        }
+                        Err(Undone::Failed(error)) => return Err(error),
+                    }
                 }
             }
         }
@@ -83,25 +100,36 @@ impl Sweep<'_> {
         Ok(swept)
     }
 
-    fn column(
-        &self,
-        conn: &mut Conn,
-        (table, column, row): (&str, &str, usize),
-        swept: &mut Swept,
-    ) -> Result<(), StoreError> {
-        // Places move with every change on Postgres, so they are asked for anew.
-        let Some(place) = tamper::rows(conn, table)?.into_iter().nth(row) else {
-            swept.unnoticed.push(format!("{table} has lost its row {row}"));
-            return Ok(());
+    fn column(&self, conn: &mut Conn, (table, column, row): (&str, &str, usize)) -> Result<Seen, StoreError> {
+        let places = tamper::rows(conn, table)?;
+        let Some(place) = places.get(row) else {
+            return Ok(Seen::Unnoticed);
         };
-        let Some(change) = tamper::tamper(conn, table, column, &place)? else {
-            swept.refused.push(format!("{table}.{column} row {row}"));
-            return Ok(());
-        };
-        let is_named = |finding: &Finding| finding.service == self.service && finding.table == table;
-        if !(self.audit)(conn)?.iter().any(is_named) {
-            swept.unnoticed.push(format!("{table}.{column} row {row}"));
+        if tamper::tamper(conn, table, column, place)?.is_none() {
+            return Ok(Seen::Refused);
         }
-        Ok(change.undo(conn)?)
+        let is_named = |finding: &Finding| finding.service == self.service && finding.table == table;
+        let is_seen = (self.audit)(conn)?.iter().any(is_named);
+        Ok(if is_seen { Seen::Noticed } else { Seen::Unnoticed })
+    }
+}
+
+/// What became of a change.
+enum Seen {
+    Noticed,
+    Unnoticed,
+    /// The database did not take it.
+    Refused,
+}
+
+/// Takes back what a savepoint has, whatever came of it.
+enum Undone {
+    Seen(Seen),
+    Failed(StoreError),
+}
+
+impl From<diesel::result::Error> for Undone {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Failed(error.into())
     }
 }

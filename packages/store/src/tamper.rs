@@ -164,8 +164,8 @@ fn declared(conn: &mut Conn, table: &str, column: &str) -> QueryResult<String> {
             value(column)
         ),
         Conn::Postgres(_) => format!(
-            "SELECT data_type::text AS name FROM information_schema.columns WHERE table_schema = current_schema() \
-             AND table_name = {} AND column_name = {}",
+            "SELECT format_type(atttypid, NULL) AS name FROM pg_attribute \
+             WHERE attrelid = to_regclass(quote_ident({})) AND attname = {} AND attnum > 0 AND NOT attisdropped",
             value(table),
             value(column)
         ),

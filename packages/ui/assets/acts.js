@@ -23,13 +23,29 @@ async function send(path, body) {
   location.reload();
 }
 
+/**
+ * What was written into a form; what was left empty is left out.
+ * @param {HTMLFormElement} form
+ * @returns {Record<string, string>}
+ */
+function fields(form) {
+  /** @type {Record<string, string>} */
+  const written = {};
+  for (const [name, value] of new FormData(form)) {
+    if (typeof value === 'string' && value.trim() !== '') {
+      written[name] = value.trim();
+    }
+  }
+  return written;
+}
+
 for (const form of document.querySelectorAll('form.act')) {
   if (!(form instanceof HTMLFormElement)) {
     continue;
   }
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    const body = JSON.parse(form.dataset['body'] ?? '{}');
+    const body = { ...JSON.parse(form.dataset['body'] ?? '{}'), ...fields(form) };
     void formRun(form, part(form, '.status', HTMLElement), 'Signing…', () => send(form.dataset['path'] ?? '', body));
   });
 }

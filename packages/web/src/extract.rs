@@ -1,9 +1,9 @@
-use axum::RequestPartsExt;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, OriginalUri, Path, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::uri::PathAndQuery;
+use axum::http::{Extensions, HeaderMap, Uri, header};
 use imajin_kernel::{Code, Problem};
 use imajin_proof::http_sig::SignedRequest;
 use serde::de::DeserializeOwned;
@@ -50,8 +50,8 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let site = Site::from_ref(state);
-        let (mut parts, body) = request.into_parts();
-        let target_uri = target_uri(&mut parts, &site).await;
+        let (parts, body) = request.into_parts();
+        let target_uri = target_uri(&parts, &site);
         let method = parts.method.as_str().to_owned();
         let headers = parts.headers.clone();
         let body = body_read(Request::from_parts(parts, body), state).await?;
@@ -67,17 +67,17 @@ where
     }
 }
 
-pub(crate) async fn target_uri(parts: &mut Parts, site: &Site) -> String {
-    let base = parts
-        .extensions
-        .get::<PublicBase>()
-        .cloned()
-        .unwrap_or_else(|| site.public.clone());
-    let uri = match parts.extract::<OriginalUri>().await {
-        Ok(OriginalUri(uri)) => uri,
-        Err(never) => match never {},
-    };
-    base.absolute(uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str))
+/// The URL that a request was sent to, as its signature must cover it (RFC 9421 section 2.2.2).
+pub fn target_uri(parts: &Parts, site: &Site) -> String {
+    let base = parts.extensions.get::<PublicBase>().unwrap_or(&site.public);
+    base.absolute(path_sent(&parts.uri, &parts.extensions))
+}
+
+/// The path and query of a request as they were sent, also where routes are nested in others.
+pub fn path_sent<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a str {
+    let original = extensions.get::<OriginalUri>();
+    let uri = original.map_or(uri, |original| &original.0);
+    uri.path_and_query().map_or("/", PathAndQuery::as_str)
 }
 
 pub(crate) fn signed_request(

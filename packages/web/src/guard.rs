@@ -14,6 +14,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 use url::{Host, Url};
 
+use crate::peers::{PeerPolicy, admit};
 use crate::trust::tls_config;
 
 /// How many such requests run at once: strangers decide how many are wanted.
@@ -63,6 +64,9 @@ pub enum GuardError {
     /// The answer is larger than the caller reads.
     #[error("the answer is too large")]
     TooLarge,
+    /// The operator of this node does not talk to that node.
+    #[error("this node does not talk to that one: its operator has said so")]
+    Blocked,
 }
 
 /// An HTTP client for addresses that come from strangers: public ones only, no redirects, no proxy, bounded in time,
@@ -72,6 +76,7 @@ pub struct GuardedClient {
     pub(crate) http: reqwest::Client,
     reach: Reach,
     pub(crate) permits: Arc<Semaphore>,
+    policy: Option<Arc<dyn PeerPolicy>>,
 }
 
 /// An answer of a stranger.
@@ -111,7 +116,15 @@ impl GuardedClient {
             http,
             reach,
             permits: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            policy: None,
         })
+    }
+
+    /// Asks before each request whether the node talks to that host at all.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Arc<dyn PeerPolicy>) -> Self {
+        self.policy = Some(policy);
+        self
     }
 
     /// How far it reaches.
@@ -125,6 +138,7 @@ impl GuardedClient {
     /// [`GuardError`]; the cause is in the log, because the answer to a stranger must not describe our network.
     pub async fn get(&self, url: Url, accept: &'static str, bytes_max: usize) -> Result<GuardedAnswer, GuardError> {
         self.url_check(&url)?;
+        admit(self.policy.as_deref(), &url).await?;
         let request = self
             .http
             .get(url)
@@ -139,6 +153,7 @@ impl GuardedClient {
     pub async fn send_signed(&self, signed: &SignedRequest, bytes_max: usize) -> Result<GuardedAnswer, GuardError> {
         let url = Url::parse(&signed.target_uri).or(Err(GuardError::Refused))?;
         self.url_check(&url)?;
+        admit(self.policy.as_deref(), &url).await?;
         let method = Method::from_bytes(signed.method.as_bytes()).or(Err(GuardError::Refused))?;
         let mut request = self.http.request(method, url);
         for (name, value) in signed.headers() {

@@ -57,8 +57,8 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let site = Site::from_ref(state);
-        let (mut parts, body) = request.into_parts();
-        let target_uri = target_uri(&mut parts, &site).await;
+        let (parts, body) = request.into_parts();
+        let target_uri = target_uri(&parts, &site);
         let method = parts.method.as_str().to_owned();
         let headers = parts.headers.clone();
         let body = body_read(Request::from_parts(parts, body), state).await?;

@@ -30,8 +30,8 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         let site = Site::from_ref(state);
-        let (mut parts, body) = request.into_parts();
-        let target_uri = target_uri(&mut parts, &site).await;
+        let (parts, body) = request.into_parts();
+        let target_uri = target_uri(&parts, &site);
         let method = parts.method.as_str().to_owned();
         let headers = parts.headers.clone();
         let body = body_read(Request::from_parts(parts, body), state).await?;
@@ -111,7 +111,7 @@ where
         let site = Site::from_ref(state);
         let viewer = Viewer::from_request_parts(parts, state).await?;
         let verified = if is_signed(&parts.headers) {
-            let target_uri = target_uri(parts, &site).await;
+            let target_uri = target_uri(parts, &site);
             // Nothing of the body of a question counts; a signature covers that there is none.
             let request = signed_request(&parts.headers, parts.method.as_str(), &target_uri, &Bytes::new())?;
             Some(site.verify(&request, &request.method, &request.target_uri).await?)

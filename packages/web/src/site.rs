@@ -7,6 +7,7 @@ use imajin_proof::http_sig::{Expectation, SignedRequest, VerifiedRequest};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::peers::PeerAsked;
 use crate::signers::{SignerAsked, SignerKeys};
 
 /// What an identity may do, from least to most.
@@ -82,6 +83,14 @@ pub trait Identities: Send + Sync {
     /// The DID itself, and the soft identities that it has claimed: whose things are its own, the DID first.
     async fn holdings(&self, did: &Did) -> Result<Vec<Did>, Problem> {
         Ok(vec![did.clone()])
+    }
+
+    /// Whether this node talks to another one. By default it talks to all.
+    ///
+    /// # Errors
+    /// [`Forbidden`](imajin_kernel::Code::Forbidden) when its operator has said that it does not.
+    async fn peer_check(&self, _peer: &PeerAsked) -> Result<(), Problem> {
+        Ok(())
     }
 
     /// The session behind a cookie or bearer token; `None` when it is unknown, ended or revoked.

@@ -1,6 +1,7 @@
 //! What the other services may ask of the registry, and the documents that nodes send to it.
 
 mod attestation;
+mod console;
 pub mod directory;
 mod directory_source;
 mod mirror;
@@ -16,6 +17,10 @@ pub use attestation::{
     CREDENTIALS_PURPOSE, CredentialsRequest, DocumentError, Health, Heartbeat, NameCredentials, NodeAttestation,
     Unsigned,
 };
+pub use console::{
+    BuildStanding, BuildView, Console, ConsoleFetch, HeldSweep, RELEASE_KIND, ReleaseBody, ReleaseBuild,
+    ReleaseKeyView, SignedRelease, StatusList, UnpublishedName,
+};
 pub use directory_source::{DirectorySource, SourceError};
 pub use mirror::{Lie, MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode};
 pub use registration::{Registration, Registrations, UpgradeNotice};
@@ -29,6 +34,11 @@ service_api! {
         /// One node by DID, name or full host name.
         async fn node_fetch(NodeFetch) -> Option<NodeView>;
 
+        /// How a node's status has changed, the last change first; nothing for a node that is not known.
+        async fn status_list(StatusList) -> Vec<StatusChange>;
+
+        /// What the registry's operator has to see.
+        async fn console_fetch(ConsoleFetch) -> Console;
         /// The directories of other registries of which this node keeps a copy.
         async fn mirror_list(MirrorList) -> Vec<MirrorView>;
 
@@ -58,6 +68,17 @@ pub enum NodeStatus {
     Revoked,
 }
 
+/// A change of a node's status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusChange {
+    /// Where it stood from then on.
+    pub status: NodeStatus,
+    /// Since when.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+}
+
 /// See [`RegistryApi::node_list`].
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -66,6 +87,9 @@ pub struct NodeList {
     pub status: Option<NodeStatus>,
     /// Only nodes that offer this service.
     pub service: Option<String>,
+    /// Only nodes with this in their names.
+    #[serde(default)]
+    pub search: Option<String>,
     /// At most so many: 100 by default, 500 at most.
     pub limit: Option<u32>,
     /// Where the last page ended.
@@ -73,7 +97,7 @@ pub struct NodeList {
 }
 
 /// A page of the directory.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodePage {
     /// The nodes.
@@ -109,6 +133,9 @@ pub struct NodeView {
     pub version: String,
     /// The hash of its binary, as it reports it.
     pub build_hash: String,
+    /// `reported`, or `verified` when the build is in a release that a trusted key has signed.
+    #[serde(default = "reported")]
+    pub build_status: String,
     /// Where it stands.
     pub status: NodeStatus,
     /// When it registered first.
@@ -122,4 +149,9 @@ pub struct NodeView {
     pub expires_at: Timestamp,
     /// Why it was revoked, if it was.
     pub revoked_reason: Option<String>,
+}
+
+/// What is known of a build that no trusted key has signed.
+fn reported() -> String {
+    "reported".to_owned()
 }

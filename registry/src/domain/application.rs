@@ -14,7 +14,7 @@ const TEXT_LENGTH_MAX: usize = 64;
 /// Bytes of a whole attestation at most: each accepted one is kept for ever.
 const DOCUMENT_BYTES_MAX: usize = 8 * 1024;
 
-/// A well-formed, freshly signed attestation of a key that is the node's own.
+/// A well-formed, freshly signed attestation; [`Application::key_check`] says whether the key is the node's.
 #[derive(Debug, Clone)]
 pub(crate) struct Application {
     /// The node, in the native form.
@@ -41,9 +41,10 @@ impl Application {
         name_check(&said.hostname)?;
         let key = PublicKey::from_hex(&said.public_key)
             .map_err(|error| RegistryError::shape("publicKey", error.to_string()))?;
-        let did = Did::from_key(&key);
-        if said.node_id.canonical() != did {
-            return Err(RegistryError::NotDerived);
+        let did = said.node_id.canonical();
+        // Whether the key is one of the node's is for its key log to say; but it must have been a key once.
+        if did.public_key().is_none() {
+            return Err(RegistryError::NotItsKey);
         }
         let proven = document.verify_fresh(&key, now)?;
         Ok(Self {
@@ -53,6 +54,19 @@ impl Application {
             document: document.canonical,
             proven,
         })
+    }
+}
+
+impl Application {
+    /// Refuses a key that is none of those that the node's key log lists now.
+    pub(crate) fn key_check(&self, keys: &[PublicKey]) -> Result<(), RegistryError> {
+        if keys.contains(&self.key) {
+            return Ok(());
+        }
+        if self.did.public_key() == Some(self.key) {
+            return Err(RegistryError::KeyReplaced);
+        }
+        Err(RegistryError::NotItsKey)
     }
 }
 

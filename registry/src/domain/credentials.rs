@@ -81,9 +81,7 @@ pub(crate) fn credentials_issue(
         return Err(RegistryError::Replayed { what: "A request" });
     }
     row.asked_ms = wish.document.value.timestamp;
-    row.username.clone_from(&fresh.username);
-    row.password_digest = fresh.digest();
-    row.issued_at = context.env.now();
+    row.credentials_set(fresh, context.env.now());
     row.save(conn, &context.sealer)?;
     let mutation = Mutation {
         owner: node.node_did.clone(),

@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use super::application::{build_hash_check, text_check};
 use super::locks::liveness_lock;
-use super::publication;
+use super::{build_rules, publication};
 use crate::RegistryError;
 use crate::context::Context;
 use crate::document::SignedDocument;
-use crate::rows::NodeRow;
+use crate::rows::{BuildRuleRow, NodeRow};
 use crate::schema::{node_liveness, nodes};
 use crate::status::RENEW_WITHIN;
 
@@ -34,6 +34,8 @@ pub(crate) enum Action {
     Renew { expires_in_seconds: i64 },
     /// Register again; what runs is not what was attested.
     Reattest { reason: String },
+    /// Run something else.
+    Upgrade { target_version: String, reason: String },
 }
 
 /// What a node learns from its heartbeat.
@@ -43,6 +45,8 @@ pub(crate) struct Acknowledged {
     pub(crate) actions: Vec<Action>,
     /// The addresses that stand in DNS, or will in a moment, for a node that tells its own.
     pub(crate) addresses: Option<Vec<IpAddr>>,
+    /// Whether those are others than before.
+    pub(crate) is_moved: bool,
 }
 
 /// A well-formed heartbeat; nothing is proven yet.
@@ -81,11 +85,6 @@ impl Beat {
             did: said.node_id.canonical(),
             document,
         })
-    }
-
-    /// Whether it says where the node is reached.
-    pub(crate) fn tells_addresses(&self) -> bool {
-        self.document.value.addresses.is_some()
     }
 
     fn replay_refuse(&self, last_ms: Option<i64>) -> Result<(), RegistryError> {
@@ -146,31 +145,28 @@ pub(crate) fn node_heartbeat(conn: &mut Conn, context: &Context, beat: &Beat) ->
     } else {
         NEXT_HEARTBEAT
     };
-    let addresses = match &said.addresses {
-        None => None,
+    let (addresses, is_moved) = match &said.addresses {
+        None => (None, false),
         Some(told) => {
             let publishable = told
                 .iter()
                 .copied()
                 .filter(|address| context.dns.is_publishable(*address));
             let wanted: Vec<IpAddr> = publishable.collect();
-            Some(publication::addresses_set(
-                conn,
-                context,
-                &node.node_did,
-                &node.hostname,
-                &wanted,
-            )?)
+            let moved = publication::addresses_set(conn, context, &node.node_did, &node.hostname, &wanted)?;
+            (Some(moved.addresses), moved.is_moved)
         }
     };
+    let rule = build_rules::rule_find(conn, context, &said.build_hash)?;
     Ok(Acknowledged {
         addresses,
+        is_moved,
         next_heartbeat_at: now.plus(pause),
-        actions: actions(&node, said, now),
+        actions: actions(&node, said, rule.as_ref(), now),
     })
 }
 
-fn actions(node: &NodeRow, said: &Heartbeat, now: Timestamp) -> Vec<Action> {
+fn actions(node: &NodeRow, said: &Heartbeat, rule: Option<&BuildRuleRow>, now: Timestamp) -> Vec<Action> {
     let mut actions = Vec::new();
     let left = node.expires_at.since(now);
     if left < RENEW_WITHIN {
@@ -181,6 +177,12 @@ fn actions(node: &NodeRow, said: &Heartbeat, now: Timestamp) -> Vec<Action> {
     if said.build_hash != node.build_hash || said.version != node.version {
         let reason = "The running build is not the one that was attested; register again.".to_owned();
         actions.push(Action::Reattest { reason });
+    }
+    if let Some(rule) = rule.filter(|rule| rule.is_deprecated()) {
+        actions.push(Action::Upgrade {
+            target_version: rule.target_version.clone().unwrap_or_else(|| "newer".to_owned()),
+            reason: rule.reason.clone(),
+        });
     }
     actions
 }

@@ -8,6 +8,7 @@ use imajin_registry_api::{NodeList, NodePage, NodeStatus, NodeView};
 use imajin_store::{Conn, MultiBackend};
 
 use super::application::is_list_entry;
+use super::releases;
 use crate::RegistryError;
 use crate::context::Context;
 use crate::names::{LookupKey, lookup_key, name_check};
@@ -87,6 +88,13 @@ pub(crate) fn node_list(conn: &mut Conn, context: &Context, asked: &NodeList) ->
         // The column is a JSON list, and such a name needs no escape in JSON or in the pattern.
         query = query.filter(nodes::services.like(format!("%\"{service}\"%")));
     }
+    if let Some(search) = &asked.search {
+        // The characters of names, which mean nothing in a pattern.
+        if !is_list_entry(search) {
+            return Err(RegistryError::shape("search", "no name has that in it"));
+        }
+        query = query.filter(nodes::hostname.like(format!("%{search}%")));
+    }
     if let Some(cursor) = &asked.cursor {
         let Cursor { hostname, node_did } = Cursor::parse(cursor)?;
         query = query.filter(
@@ -106,11 +114,8 @@ pub(crate) fn node_list(conn: &mut Conn, context: &Context, asked: &NodeList) ->
     rows.truncate(limit);
     let last = rows.last().filter(|_| more);
     let cursor = last.map(|(node, _)| format!("{}.{}", node.hostname, node.node_did));
-    let views = rows
-        .into_iter()
-        .map(|(node, liveness)| node.view(&liveness, &context.zone, now));
     Ok(NodePage {
-        nodes: views.collect::<Result<_, _>>()?,
+        nodes: views(conn, context, rows)?,
         cursor,
     })
 }
@@ -139,8 +144,25 @@ pub(crate) fn node_fetch(conn: &mut Conn, context: &Context, key: &str) -> Resul
         .first(conn)
         .optional()?;
     let row = row.filter(|(node, _)| name.is_none_or(|name| node.hostname == name));
-    row.map(|(node, liveness)| node.view(&liveness, &context.zone, now))
-        .transpose()
+    Ok(views(conn, context, row.into_iter().collect())?.pop())
+}
+
+/// The nodes as anyone may see them, with what is known of their builds.
+fn views(
+    conn: &mut Conn,
+    context: &Context,
+    rows: Vec<(NodeRow, LivenessRow)>,
+) -> Result<Vec<NodeView>, RegistryError> {
+    let mut hashes: Vec<&str> = rows.iter().map(|(node, _)| node.build_hash.as_str()).collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    let known = releases::known(conn, context, &hashes)?;
+    let now = context.env.now();
+    let view = |(node, liveness): (NodeRow, LivenessRow)| {
+        let status = known.status(&node.build_hash, &node.version);
+        node.view(&liveness, &context.zone, status, now)
+    };
+    rows.into_iter().map(view).collect()
 }
 
 /// How many nodes there are.

@@ -8,6 +8,7 @@ use imajin_store::{Conn, SealedRow, for_update, is_unique_violation};
 use super::publication;
 use crate::RegistryError;
 use crate::context::Context;
+use crate::names::{reserved_look_check, skeleton};
 use crate::rows::{NameRow, NodeRow};
 use crate::schema::{node_names, nodes};
 use crate::status::GRACE;
@@ -45,13 +46,17 @@ pub(crate) fn name_claim(
         held_until,
         row_seal: Vec::new(),
     };
+    let found = found.map(|found| found.intact(&context.sealer)).transpose()?;
+    let is_held = |found: &NameRow| found.node_did == *did && found.held_until > now;
+    if !found.as_ref().is_some_and(is_held) {
+        look_check(conn, did, name, now)?;
+    }
     let Some(found) = found else {
         return Ok(NameClaim {
             row: fresh,
             exists: false,
         });
     };
-    let found = found.intact(&context.sealer)?;
     if found.node_did == *did {
         return Ok(NameClaim {
             row: NameRow { held_until, ..found },
@@ -72,6 +77,27 @@ pub(crate) fn name_claim(
         });
     }
     Err(refusal(conn, found, now)?)
+}
+
+/// Refuses a name that people would take for one that somebody else has, or still reserves.
+fn look_check(conn: &mut Conn, did: &Did, name: &str, now: Timestamp) -> Result<(), RegistryError> {
+    reserved_look_check(name)?;
+    let alike: Vec<(String, Timestamp)> = node_names::table
+        .filter(node_names::skeleton.eq(skeleton(name)))
+        .filter(node_names::name.ne(name))
+        .filter(node_names::node_did.ne(did))
+        .order_by(node_names::name)
+        .select((node_names::name, node_names::held_until))
+        .load(conn)?;
+    for (other, held_until) in alike {
+        if held_until > now || !publication::is_withdrawn(conn, &other)? {
+            return Err(RegistryError::LooksTaken {
+                name: name.to_owned(),
+                other,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// A holder whose registration runs has the name; one that ran out or moved away only reserves it.

@@ -108,13 +108,26 @@ pub(crate) fn name_publish(
     row.updated_at = now;
     if !is_theirs {
         row.node_did = did.clone();
-        row.username.clone_from(&fresh.username);
-        row.password_digest = fresh.digest();
-        row.issued_at = now;
+        row.credentials_set(fresh, now);
         row.asked_ms = 0;
     }
     row.save(conn, &context.sealer)?;
     Ok(Some(NewlyWanted { are_new: !is_theirs }))
+}
+
+/// Gives a node new credentials for a name that it has; the old ones end. `None`: it has no such name.
+pub(crate) fn credentials_replace(
+    conn: &mut Conn,
+    context: &Context,
+    did: &Did,
+    name: &str,
+    fresh: &Credentials,
+) -> Result<Option<Credentials>, RegistryError> {
+    let found = name_lock(conn, context, name)?.filter(|row| row.node_did == *did);
+    let Some(mut row) = found else { return Ok(None) };
+    row.credentials_set(fresh, context.env.now());
+    row.save(conn, &context.sealer)?;
+    Ok(Some(fresh.clone()))
 }
 
 /// Nothing is published about a name any more; what was there is gone for good. Returns its addresses, if there was
@@ -142,6 +155,14 @@ pub(crate) fn name_withdraw(
     Ok(Some(addresses))
 }
 
+/// What is wanted of a name's addresses.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Moved {
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Whether that is something else than before.
+    pub(crate) is_moved: bool,
+}
+
 /// Sets the addresses of a name. An empty list changes nothing. Returns what is wanted afterwards.
 pub(crate) fn addresses_set(
     conn: &mut Conn,
@@ -149,21 +170,27 @@ pub(crate) fn addresses_set(
     did: &Did,
     name: &str,
     addresses: &[IpAddr],
-) -> Result<Vec<IpAddr>, RegistryError> {
+) -> Result<Moved, RegistryError> {
     let found = name_lock(conn, context, name)?;
     let Some(row) = found.filter(|row| row.node_did == *did && row.withdrawn_at.is_none()) else {
-        return Ok(Vec::new());
+        return Ok(Moved::default());
     };
     let before = row.addresses()?;
     let addresses = tidied(addresses);
     if addresses.is_empty() || addresses == before {
-        return Ok(before);
+        return Ok(Moved {
+            addresses: before,
+            is_moved: false,
+        });
     }
     changed(conn, context, row, |row| {
         row.addresses = json(&addresses)?;
         Ok(())
     })?;
-    Ok(addresses)
+    Ok(Moved {
+        addresses,
+        is_moved: true,
+    })
 }
 
 /// Adds a text for a certificate authority; the oldest one goes when there are too many. Returns the revision that has

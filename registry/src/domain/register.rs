@@ -8,7 +8,7 @@ use super::application::Application;
 use super::directory;
 use super::locks::{liveness_lock, node_lock};
 use super::naming::{name_claim, name_leave, names_count_check};
-use super::publication;
+use super::{publication, releases};
 use crate::RegistryError;
 use crate::context::Context;
 use crate::dns::Credentials;
@@ -20,6 +20,8 @@ use crate::status::{GRACE, REGISTERED_FOR};
 pub(crate) const NODE_REGISTER: &str = "node.register";
 pub(crate) const NODE_RENEW: &str = "node.renew";
 pub(crate) const NODE_RENAME: &str = "node.rename";
+/// A renewal by another key than the one before, which the node's key log lists.
+pub(crate) const NODE_REKEY: &str = "node.rekey";
 
 /// What an accepted attestation leads to.
 #[derive(Debug, Clone)]
@@ -28,6 +30,8 @@ pub(crate) struct Registered {
     pub(crate) expires_at: Timestamp,
     /// Whether the node was registered already, its grace included.
     pub(crate) renewed: bool,
+    /// Whether a trusted key has signed a release with the node's build.
+    pub(crate) is_verified: bool,
     /// What the name's records are changed with, when it is new to the node.
     pub(crate) credentials: Option<Credentials>,
 }
@@ -46,7 +50,7 @@ pub(crate) fn replay_refuse(last_ms: Option<i64>, sent_ms: i64) -> Result<(), Re
     Ok(())
 }
 
-/// Registers a node, renews its registration, or gives it another name.
+/// Registers a node, renews its registration, or gives it another name. The key is one that its key log lists now.
 pub(crate) fn node_register(
     conn: &mut Conn,
     context: &Context,
@@ -57,9 +61,6 @@ pub(crate) fn node_register(
     let known = node_lock(conn, context, &application.did)?;
     if let Some(node) = &known {
         node.revoked_refuse()?;
-        if node.public_key != application.key.as_bytes() {
-            return Err(RegistryError::OtherKey);
-        }
         replay_refuse(Some(node.attested_ms), application.said.timestamp)?;
     }
     let row = node_row(application, known.as_ref(), now)?;
@@ -75,16 +76,25 @@ pub(crate) fn node_register(
         names_count_check(conn, context, &row.node_did, &row.hostname)?;
     }
     directory::entry_change(conn, context, &row.node_did)?;
-    let credentials = names_publish(conn, context, &row, left, fresh)?;
+    let issued = names_publish(conn, context, &row, left, fresh)?;
+    let is_rekeyed = known.as_ref().is_some_and(|before| before.public_key != row.public_key);
+    // Whoever had the key before has what the name's records are changed with.
+    let credentials = match issued {
+        None if is_rekeyed => publication::credentials_replace(conn, context, &row.node_did, &row.hostname, fresh)?,
+        issued => issued,
+    };
     let renewed = known.as_ref().is_some_and(|before| before.expires_at.plus(GRACE) > now);
     liveness_note(conn, context, known.as_ref(), &row, renewed)?;
-    let action = match (renewed, left) {
-        (false, _) => NODE_REGISTER,
-        (true, Some(_)) => NODE_RENAME,
-        (true, None) => NODE_RENEW,
+    let action = match (is_rekeyed, renewed, left) {
+        (true, ..) => NODE_REKEY,
+        (_, false, _) => NODE_REGISTER,
+        (_, true, Some(_)) => NODE_RENAME,
+        (_, true, None) => NODE_RENEW,
     };
     log_append(conn, context, application, action)?;
+    let known = releases::known(conn, context, &[&row.build_hash])?;
     Ok(Registered {
+        is_verified: known.is_verified(&row.build_hash, &row.version),
         hostname: row.hostname,
         expires_at: row.expires_at,
         renewed,
@@ -197,111 +207,4 @@ fn log_append(
     };
     mutation::append(conn, &context.writer, &mutation)?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use imajin_did::{Keyring, SecretKey};
-    use imajin_kernel::{Code, Env, ManualClock, Problem, Span};
-    use imajin_registry_api::{Health, Heartbeat, NodeAttestation, NodeList, NodeStatus, Unsigned};
-    use imajin_store::{Db, Location, Options, Sealer};
-    use imajin_testkit::{Place, TestDatabase};
-
-    use super::*;
-    use crate::domain::heartbeat::{Beat, beat_check};
-    use crate::domain::list::node_list;
-    use crate::{MIGRATIONS, SERVICE};
-
-    fn attestation(key: &SecretKey, now: Timestamp) -> Application {
-        let said = NodeAttestation {
-            node_id: key.did(),
-            public_key: key.public().to_hex(),
-            build_hash: "ab".repeat(32),
-            source_commit: "unknown".to_owned(),
-            version: "0.1.0".to_owned(),
-            hostname: "alice".to_owned(),
-            services: Vec::new(),
-            capabilities: Vec::new(),
-            timestamp: now.as_millis(),
-            signature: None,
-        };
-        Application::parse(serde_json::to_value(said.sign(key).unwrap()).unwrap(), now).unwrap()
-    }
-
-    fn heartbeat(key: &SecretKey, now: Timestamp) -> Beat {
-        let health = Health {
-            status: "healthy".to_owned(),
-            services: std::collections::BTreeMap::new(),
-            uptime: 1,
-            metrics: serde_json::Map::new(),
-        };
-        let said = Heartbeat {
-            node_id: key.did(),
-            timestamp: now.as_millis(),
-            build_hash: "ab".repeat(32),
-            version: "0.1.0".to_owned(),
-            health,
-            addresses: None,
-            signature: None,
-        };
-        Beat::parse(serde_json::to_value(said.sign(key).unwrap()).unwrap()).unwrap()
-    }
-
-    fn revoke(conn: &mut Conn, context: &Context, did: &Did) -> Result<(), RegistryError> {
-        let mut node = node_lock(conn, context, did)?.ok_or(RegistryError::Unknown)?;
-        node.revoked_at = Some(context.env.now());
-        node.revoked_reason = Some("it sold what it had not".to_owned());
-        node.save(conn, &context.sealer)?;
-        Ok(())
-    }
-
-    #[tokio::test]
-    async fn a_revoked_node_neither_renews_nor_beats() {
-        let database = TestDatabase::sqlite();
-        let Place::SqliteFile(path) = database.place() else {
-            panic!("a file was asked for")
-        };
-        let db = Db::open(Location::sqlite(path), SERVICE, MIGRATIONS, Options::default()).unwrap();
-        let clock = ManualClock::at(Timestamp::from_seconds(1_900_000_000));
-        let env = Env::fixed(clock.clone(), 3);
-        let keyring = Keyring::generate(&env);
-        let sealer = Sealer::for_service(&keyring, SERVICE);
-        let writer = mutation::Writer::new(SERVICE, keyring.clone(), sealer.clone(), env.clone());
-        let context = Context {
-            env: env.clone(),
-            sealer,
-            writer,
-            keyring,
-            zone: "nodes.example".into(),
-            dns: crate::context::DnsFacts {
-                is_served: false,
-                private_addresses: false,
-                label_key: [0; 32],
-            },
-        };
-        let fresh = Credentials::generate(&env);
-        let key = SecretKey::generate(&env);
-        let done: Result<(), RegistryError> = db
-            .write(move |conn| {
-                node_register(conn, &context, &attestation(&key, env.now()), &fresh)?;
-                revoke(conn, &context, &key.did())?;
-                clock.advance(Span::seconds(1));
-                let renewed = node_register(conn, &context, &attestation(&key, env.now()), &fresh).unwrap_err();
-                assert_eq!(renewed.code(), Code::Forbidden);
-                let beaten = beat_check(conn, &context, &heartbeat(&key, env.now())).unwrap_err();
-                assert!(Problem::from(beaten).detail.contains("it sold what it had not"));
-                let asked = NodeList {
-                    status: Some(NodeStatus::Revoked),
-                    ..NodeList::default()
-                };
-                let listed = node_list(conn, &context, &asked)?.nodes;
-                assert_eq!(listed.len(), 1);
-                assert!(listed.iter().all(|node| node.status == NodeStatus::Revoked));
-                assert_eq!(node_list(conn, &context, &NodeList::default())?.nodes, []);
-                Ok(())
-            })
-            .await;
-        done.unwrap();
-        db.close().await;
-    }
 }

@@ -94,6 +94,21 @@ pub(crate) fn names_withdraw(conn: &mut Conn, context: &Context, are_gone: bool)
     Ok(NamesSwept::Withdrawn(due.len()))
 }
 
+/// Why names that are due stay in DNS; nothing when none is due, or nothing holds them.
+pub(crate) fn held(conn: &mut Conn, now: Timestamp) -> QueryResult<Option<NamesSwept>> {
+    let due: Option<String> = dns_names::table
+        .inner_join(nodes::table)
+        .filter(dns_names::withdrawn_at.is_null())
+        .filter(nodes::expires_at.le(now))
+        .select(dns_names::name)
+        .first(conn)
+        .optional()?;
+    if due.is_none() {
+        return Ok(None);
+    }
+    loss_check(conn, now)
+}
+
 /// Whether too many of the nodes with a name fell silent together. One alone is never too many.
 fn loss_check(conn: &mut Conn, now: Timestamp) -> QueryResult<Option<NamesSwept>> {
     let seen: Vec<(Timestamp, Option<Timestamp>)> = dns_names::table

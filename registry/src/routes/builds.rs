@@ -2,20 +2,23 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use imajin_registry_api::{BuildView, ReleaseKeyView};
 use imajin_web::{Failure, JsonBody, ProblemDocument};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::application::{build_hash_check, text_check};
 use crate::domain::builds::{self, ReportedBuild};
+use crate::domain::{console, releases};
 use crate::registry::Registry;
 
-/// What is known of every build while no release key is trusted.
-const REPORTED: &str = "reported";
+/// Why a build is not more than reported.
+const REPORTED: &str = "No key that this registry trusts has signed this build: its hash is what a node says of \
+                        itself. It proves a version, not honesty.";
 
-/// Why no build is more than reported.
-const REASON: &str = "This registry trusts no release keys, so a build hash is what a node says of itself. \
-                      It proves a version, not honesty.";
+/// What a release proves.
+const VERIFIED: &str = "A key that this registry trusts has signed a release with this build: it is what its makers \
+                        have released. That a node runs it is still what the node says of itself.";
 
 /// A question about a build.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -27,38 +30,13 @@ pub(crate) struct BuildVerifyRequest {
     version: String,
 }
 
-/// What the registry knows of a build.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct BuildView {
-    /// SHA-256 of the binary.
-    build_hash: String,
-    /// The version.
-    version: String,
-    /// `reported`, or `verified` for a release that a trusted key has signed.
-    status: &'static str,
-    /// How many nodes with a current registration report it.
-    nodes: i64,
-}
-
-impl From<ReportedBuild> for BuildView {
-    fn from(build: ReportedBuild) -> Self {
-        Self {
-            build_hash: build.build_hash,
-            version: build.version,
-            status: REPORTED,
-            nodes: build.nodes,
-        }
-    }
-}
-
 /// The answer about a build.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BuildVerifyAnswer {
     /// Whether a trusted release key has signed this build.
     valid: bool,
-    /// Where the knowledge comes from; `unknown` while no release key is trusted.
+    /// Where the knowledge comes from: `release`, `operator` or `unknown`.
     source: &'static str,
     /// Why.
     reason: &'static str,
@@ -71,11 +49,12 @@ pub(crate) struct BuildVerifyAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BuildList {
-    /// The keys whose signed releases count.
-    release_keys: Vec<String>,
+    /// The keys whose signed releases count, or counted until they were retired.
+    release_keys: Vec<ReleaseKeyView>,
     /// What `reported` means here.
     reason: &'static str,
-    /// The builds that registered nodes report, the most used first, at most 100.
+    /// The builds that registered nodes report, the most used first, at most 100, and those that the operator has said
+    /// something of.
     builds: Vec<BuildView>,
 }
 
@@ -85,11 +64,12 @@ pub(crate) struct BuildList {
     responses((status = 200, description = "the builds", body = BuildList))
 )]
 pub(super) async fn build_list(State(registry): State<Arc<Registry>>) -> Result<Json<BuildList>, Failure> {
-    let reported = registry.read(builds::build_list).await?;
-    let builds = reported.into_iter().map(BuildView::from).collect();
+    let (builds, release_keys) = registry
+        .read(|conn, context| Ok((console::build_views(conn, context)?, releases::key_list(conn, context)?)))
+        .await?;
     Ok(Json(BuildList {
-        release_keys: Vec::new(),
-        reason: REASON,
+        release_keys,
+        reason: REPORTED,
         builds,
     }))
 }
@@ -109,20 +89,27 @@ pub(super) async fn build_verify(
     build_hash_check(&asked.build_hash)?;
     text_check("version", &asked.version)?;
     let BuildVerifyRequest { build_hash, version } = asked;
-    let (hash, number) = (build_hash.clone(), version.clone());
-    let nodes = registry
-        .read(move |conn, context| builds::build_count(conn, context, &hash, &number))
+    let build = registry
+        .read(move |conn, context| {
+            let nodes = builds::build_count(conn, context, &build_hash, &version)?;
+            let known = releases::known(conn, context, &[&build_hash])?;
+            known.view(ReportedBuild {
+                build_hash,
+                version,
+                nodes,
+            })
+        })
         .await?;
-    let build = BuildView {
-        build_hash,
-        version,
-        status: REPORTED,
-        nodes,
+    let valid = build.status == "verified";
+    let source = match (valid, build.standing) {
+        (true, _) => "release",
+        (false, Some(_)) => "operator",
+        (false, None) => "unknown",
     };
     Ok(Json(BuildVerifyAnswer {
-        valid: false,
-        source: "unknown",
-        reason: REASON,
+        valid,
+        source,
+        reason: if valid { VERIFIED } else { REPORTED },
         build,
     }))
 }

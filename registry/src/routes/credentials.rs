@@ -28,8 +28,8 @@ impl Registry {
             fulldomain: format!("{label}._acme.{zone}"),
             subdomain: label,
             allowfrom: Vec::new(),
-            update_url: self.public.absolute("/registry/nic/update"),
-            acme_url: self.public.absolute("/registry/api/acme-dns"),
+            update_url: self.site.public.absolute("/registry/nic/update"),
+            acme_url: self.site.public.absolute("/registry/api/acme-dns"),
         }
     }
 

@@ -143,17 +143,15 @@ impl Registry {
         if !told.iter().all(|address| self.context.dns.is_publishable(*address)) {
             return Ok(Word::BadAddress);
         }
-        let (before, after) = self
+        let moved = self
             .write(move |conn, context| {
                 let row = publication::name_lock(conn, context, &name)?.ok_or(RegistryError::Credentials)?;
-                let before = row.addresses()?;
-                let merged = merged(&before, &told);
-                let after = publication::addresses_set(conn, context, &row.node_did, &name, &merged)?;
-                Ok((before, after))
+                let merged = merged(&row.addresses()?, &told);
+                publication::addresses_set(conn, context, &row.node_did, &name, &merged)
             })
             .await?;
-        let texts: Vec<String> = after.iter().map(ToString::to_string).collect();
-        if before == after {
+        let texts: Vec<String> = moved.addresses.iter().map(ToString::to_string).collect();
+        if !moved.is_moved {
             return Ok(Word::NoChange(texts.join(",")));
         }
         self.wake.notify_one();

@@ -43,6 +43,13 @@ pub(crate) enum ActionView {
         /// Why, for the operator.
         reason: String,
     },
+    /// Run something else: the operator of the registry has deprecated this build. Nothing happens by itself.
+    Upgrade {
+        /// The version to run; `newer` when none is named.
+        target_version: String,
+        /// Why, for the operator.
+        reason: String,
+    },
 }
 
 impl From<Action> for ActionView {
@@ -52,6 +59,7 @@ impl From<Action> for ActionView {
                 expires_in: expires_in_seconds,
             },
             Action::Reattest { reason } => Self::Reattest { reason },
+            Action::Upgrade { target_version, reason } => Self::Upgrade { target_version, reason },
         }
     }
 }

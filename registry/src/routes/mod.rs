@@ -7,6 +7,8 @@ mod credentials;
 mod directory;
 mod dyndns;
 mod heartbeat;
+mod history;
+mod operator;
 mod register;
 mod signed_directory;
 
@@ -15,6 +17,8 @@ use std::sync::Arc;
 use imajin_web::{Readiness, ServiceRoutes};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use self::operator::RegistryRoutes;
 
 use crate::SERVICE;
 use crate::registry::Registry;
@@ -38,11 +42,29 @@ pub(crate) fn routes(registry: &Arc<Registry>) -> ServiceRoutes {
         .routes(routes!(acme_dns::acme_register))
         .routes(routes!(acme_dns::acme_update))
         .routes(routes!(dyndns::dyndns_update))
-        .with_state(Arc::clone(registry));
+        .routes(routes!(history::status_list))
+        .with_state(Arc::clone(registry))
+        .merge(ordered(registry));
     let registry = Arc::clone(registry);
     let readiness: Readiness = Arc::new(move || {
         let registry = Arc::clone(&registry);
         Box::pin(async move { registry.ready_check().await })
     });
     ServiceRoutes::new(SERVICE, "imajin registry", router, readiness)
+}
+
+/// What the operator orders and sees, and what its makers say of the software.
+fn ordered(registry: &Arc<Registry>) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(operator::console))
+        .routes(routes!(operator::node_revoke))
+        .routes(routes!(operator::node_reinstate))
+        .routes(routes!(operator::build_rule))
+        .routes(routes!(operator::release_key_add))
+        .routes(routes!(operator::release_key_retire))
+        .routes(routes!(operator::release_add))
+        .routes(routes!(operator::names_sweep))
+        .routes(routes!(operator::names_republish))
+        .routes(routes!(operator::names_retry))
+        .with_state(RegistryRoutes(Arc::clone(registry)))
 }

@@ -54,7 +54,7 @@ pub(crate) struct RegisterAnswer {
         (status = 200, description = "renewed", body = RegisterAnswer),
         (status = 400, description = "shape, name or reserved name", body = RejectedDocument),
         (status = 401, description = "signature missing, wrong, stale or used before", body = RejectedDocument),
-        (status = 403, description = "the node was taken off the registry", body = RejectedDocument),
+        (status = 403, description = "the node was taken off, or its build is not taken", body = RejectedDocument),
         (status = 409, description = "the name is taken, or reserved for its former holder", body = RejectedDocument),
         (status = 429, description = "too many; see Retry-After", body = RejectedDocument),
     )
@@ -75,8 +75,7 @@ pub(super) async fn node_register(
         StatusCode::CREATED
     };
     let answer = RegisterAnswer {
-        // No release keys are trusted yet, so no build can be more than reported.
-        status: "pending",
+        status: if registered.is_verified { "verified" } else { "pending" },
         subdomain: host_of(&registered.hostname, &registry.context.zone),
         expires_at: registered.expires_at.as_millis(),
         renewed: registered.renewed,

@@ -7,7 +7,7 @@ use imajin_store::sealed_row;
 use serde::Serialize;
 
 use crate::RegistryError;
-use crate::dns::Snapshot;
+use crate::dns::{Credentials, Snapshot};
 use crate::schema::dns_names;
 
 /// What is to be published about a name, what was published last, and the credentials with which it is changed.
@@ -74,6 +74,13 @@ impl DnsNameRow {
     /// The texts for a certificate authority.
     pub(crate) fn challenges(&self) -> Result<Vec<String>, RegistryError> {
         serde_json::from_str(&self.challenges).map_err(|_error| self.damaged("the list of texts"))
+    }
+
+    /// From now on the records are changed with these, and with no others.
+    pub(crate) fn credentials_set(&mut self, fresh: &Credentials, now: Timestamp) {
+        self.username.clone_from(&fresh.username);
+        self.password_digest = fresh.digest();
+        self.issued_at = now;
     }
 
     /// Whether what is wanted is published.

@@ -1,5 +1,6 @@
 //! The rows of the tables, and what they mean.
 
+mod build;
 mod directory;
 mod dns;
 mod liveness;
@@ -7,6 +8,7 @@ mod mirror;
 mod name;
 mod node;
 
+pub(crate) use build::{BuildRuleRow, ReleaseBuildRow, ReleaseKeyRow, ReleaseRow};
 pub(crate) use directory::{BucketRow, EntryRow, HeadRow};
 pub(crate) use dns::DnsNameRow;
 pub(crate) use liveness::{LivenessRow, StatusChangeRow};

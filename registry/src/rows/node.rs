@@ -91,7 +91,13 @@ impl NodeRow {
     }
 
     /// As anyone may see it now.
-    pub(crate) fn view(self, liveness: &LivenessRow, zone: &str, now: Timestamp) -> Result<NodeView, RegistryError> {
+    pub(crate) fn view(
+        self,
+        liveness: &LivenessRow,
+        zone: &str,
+        build_status: &str,
+        now: Timestamp,
+    ) -> Result<NodeView, RegistryError> {
         Ok(NodeView {
             status: self.facts(liveness).status_at(now),
             subdomain: host_of(&self.hostname, zone),
@@ -101,6 +107,7 @@ impl NodeRow {
             hostname: self.hostname,
             version: self.version,
             build_hash: self.build_hash,
+            build_status: build_status.to_owned(),
             registered_at: self.created_at,
             last_heartbeat_at: liveness.last_heartbeat_at,
             expires_at: self.expires_at,

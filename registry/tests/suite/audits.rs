@@ -2,6 +2,7 @@ use diesel::prelude::*;
 use imajin_kernel::Span;
 use imajin_store::{Conn, Finding, StoreError, parity, tamper};
 use imajin_testkit::{Backend, TestDatabase};
+use serde_json::json;
 
 use crate::on_both;
 use crate::world::{World, open};
@@ -22,6 +23,22 @@ pub(crate) async fn findings(world: &World) -> Vec<Finding> {
     found.unwrap()
 }
 
+/// A node that was taken off, builds of which something was said, and a release.
+async fn ordered(world: &World) {
+    let dave = world.node();
+    world.register(&dave, "dave").await.expect(201);
+    world
+        .order(
+            "/api/operator/nodes/revoke",
+            &json!({"nodeId": dave.did(), "reason": "it was sold"}),
+        )
+        .await
+        .expect(200);
+    let rule = json!({"buildHash": "ef".repeat(32), "standing": "deprecated", "reason": "old", "targetVersion": "2"});
+    world.order("/api/operator/builds", &rule).await.expect(200);
+    crate::builds::released(world).await;
+}
+
 /// Nodes in every condition: renamed, heard of, silent, expired, with a name that changed hands.
 async fn lived_in(world: &World) {
     let (alice, bob, carol) = (world.node(), world.node(), world.node());
@@ -39,6 +56,7 @@ async fn lived_in(world: &World) {
     world.pass(Span::days(4));
     world.registry.sweep().await.unwrap();
     world.beat(&carol).await.expect(200);
+    ordered(world).await;
     world.registry.directory_sign().await.unwrap();
 }
 

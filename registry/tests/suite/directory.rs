@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 
 use axum::http::header;
-use imajin_kernel::Span;
 use serde_json::json;
 
 use crate::on_both;
@@ -13,7 +12,7 @@ on_both![
     lists_are_filtered_by_service,
     impossible_questions_are_refused,
     a_node_is_found_by_did_name_and_host,
-    builds_are_reported_and_never_more,
+    nodes_are_searched_by_name,
     the_service_describes_itself,
 ];
 
@@ -99,6 +98,9 @@ async fn impossible_questions_are_refused(world: World) {
         "service=%25",
         "service=p_y",
         "service=",
+        "search=",
+        "search=%25",
+        "search=a_b",
         "cursor=",
         "cursor=abc",
         "cursor=alice.nobody",
@@ -155,42 +157,28 @@ async fn a_node_is_found_by_did_name_and_host(world: World) {
     }
 }
 
-async fn builds_are_reported_and_never_more(world: World) {
-    for name in ["one", "two", "three"] {
-        let node = world.node();
-        let mut attestation = node.attestation(name, world.now_ms());
-        if name == "three" {
-            attestation["version"] = "0.2.0".into();
-            attestation["buildHash"] = "cd".repeat(32).into();
-        }
-        world.register_raw(node.signed(attestation)).await.expect(201);
+async fn nodes_are_searched_by_name(world: World) {
+    for name in ["blue-note", "blues", "alice"] {
+        world.register(&world.node(), name).await.expect(201);
     }
-    let builds = world.get("/api/builds").await.expect(200).json;
-    assert_eq!(builds["releaseKeys"], json!([]));
-    assert_eq!(
-        builds["builds"],
-        json!([
-            {"buildHash": "ab".repeat(32), "version": "0.1.0", "status": "reported", "nodes": 2},
-            {"buildHash": "cd".repeat(32), "version": "0.2.0", "status": "reported", "nodes": 1},
-        ])
-    );
-    for (hash, version, nodes) in [("ab", "0.1.0", 2), ("cd", "0.1.0", 0), ("ef", "9", 0)] {
-        let asked = json!({"buildHash": hash.repeat(32), "version": version});
-        let answer = world.post("/api/builds/verify", &asked).await.expect(200).json;
-        assert_eq!(answer["status"], "reported");
-        assert_eq!(answer["valid"], false);
-        assert_eq!(answer["nodes"], nodes);
-        assert!(answer["reason"].as_str().unwrap().contains("no release keys"));
-    }
-    for bad in [
-        json!({}),
-        json!({"buildHash": "x", "version": "1"}),
-        json!({"buildHash": "ab".repeat(32), "version": ""}),
+    for (search, names) in [
+        ("blue", vec!["blue-note", "blues"]),
+        ("note", vec!["blue-note"]),
+        ("x", vec![]),
     ] {
-        world.post("/api/builds/verify", &bad).await.expect(400);
+        let found = world
+            .get(&format!("/api/node/list?search={search}"))
+            .await
+            .expect(200)
+            .json;
+        let found: Vec<&str> = found["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| node["hostname"].as_str().unwrap())
+            .collect();
+        assert_eq!(found, names, "{search}");
     }
-    world.pass(Span::days(30));
-    assert_eq!(world.get("/api/builds").await.json["builds"], json!([]));
 }
 
 async fn the_service_describes_itself(world: World) {
@@ -200,15 +188,28 @@ async fn the_service_describes_itself(world: World) {
         "/api/acme-dns/register",
         "/api/acme-dns/update",
         "/api/builds",
+        "/api/builds/releases",
         "/api/builds/verify",
         "/api/directory",
+        "/api/directory/heads",
         "/api/directory/heads/{seq}",
+        "/api/mirrors",
         "/api/node/address",
         "/api/node/credentials",
         "/api/node/heartbeat",
         "/api/node/list",
         "/api/node/lookup/{key}",
+        "/api/node/lookup/{key}/statuses",
         "/api/node/register",
+        "/api/operator",
+        "/api/operator/builds",
+        "/api/operator/names/republish",
+        "/api/operator/names/retry",
+        "/api/operator/names/sweep",
+        "/api/operator/nodes/reinstate",
+        "/api/operator/nodes/revoke",
+        "/api/operator/release-keys",
+        "/api/operator/release-keys/retire",
         "/api/stats",
         "/nic/update",
     ];

@@ -227,6 +227,47 @@ async fn agreed_after_an_outage(backend: Backend) {
     assert_eq!(findings, [], "{findings:?}");
 }
 
+async fn tried_at_once(backend: Backend) {
+    let knot = KnotPeer::start(ZONE).unwrap();
+    let real = knot_provider(&knot);
+    let provider = Arc::new(Cut {
+        real: real.clone(),
+        is_cut: true.into(),
+    });
+    let served = Served { knot, provider: real };
+    let world = World::with_dns(backend, Some(settings(provider.clone()))).await;
+    let alice = world.node();
+    world.register(&alice, "alice").await.expect(201);
+    world.registry.dns_drive().await.unwrap();
+    let console = world.get_as("operator", "/api/operator").await.expect(200).json;
+    assert_eq!(console["unpublishedTotal"], 1);
+    let name = &console["unpublished"][0];
+    assert_eq!((&name["name"], &name["nodeId"]), (&json!("alice"), &json!(alice.did())));
+    assert!(
+        name["lastError"].as_str().unwrap().contains("no route to host"),
+        "{name}"
+    );
+    provider.is_cut.store(false, std::sync::atomic::Ordering::Relaxed);
+    world.registry.dns_drive().await.unwrap();
+    assert_eq!(served.all_of("alice").await, NOTHING, "its turn has not come");
+    let tried = world.order("/api/operator/names/retry", &json!({})).await.expect(200);
+    assert_eq!(tried.json, json!({"names": 1}));
+    world.registry.dns_drive().await.unwrap();
+    assert_ne!(served.all_of("alice").await, NOTHING);
+    let console = world.get_as("operator", "/api/operator").await.expect(200).json;
+    assert_eq!(console["unpublished"], json!([]));
+}
+
+#[tokio::test]
+async fn a_name_that_could_not_be_published_is_tried_at_once_sqlite() {
+    tried_at_once(Backend::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_name_that_could_not_be_published_is_tried_at_once_postgres() {
+    tried_at_once(Backend::Postgres).await;
+}
+
 #[tokio::test]
 async fn they_agree_after_an_hour_without_the_provider_sqlite() {
     agreed_after_an_outage(Backend::Sqlite).await;

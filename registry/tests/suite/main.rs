@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod audits;
+mod builds;
 mod clients;
 mod credentials;
 mod directory;
@@ -9,8 +10,11 @@ mod dns;
 mod dns_failures;
 mod dns_sweeps;
 mod heartbeats;
+mod keys;
 mod mirrors;
 mod names;
+mod operator;
+mod plans;
 mod registrations;
 mod remote;
 mod signed_directory;

@@ -349,6 +349,11 @@ async fn a_source_that_is_away_leaves_the_copy_as_it_was(pair: Pair) {
         Some("alice.nodes.example"),
         "after forty days it is still known"
     );
+    // Whom the operator has blocked is not asked any more.
+    let host = format!("127.0.0.1:{}", pair.source.url.port().unwrap());
+    pair.mirror.key_logs.blocked.lock().unwrap().push(host);
+    let problem = pair.follow(vec![]).await.unwrap_err();
+    assert!(problem.detail.contains("has blocked that one"), "{}", problem.detail);
     let own = MirrorSource {
         registry: pair.mirror.keyring.node_did().clone(),
         ..pair.wanted(vec![])

@@ -7,6 +7,9 @@ use crate::world::{World, answer, json_request, open, registry_start, router};
 on_both![
     names_of_the_wrong_form_are_refused,
     reserved_names_are_refused,
+    confusable_names_are_refused,
+    a_confusable_name_is_refused_while_the_other_is_in_grace,
+    a_node_may_have_a_name_that_looks_like_its_own,
     a_taken_name_is_refused,
     a_name_in_grace_is_refused_to_a_stranger,
     a_name_in_grace_comes_back_to_its_holder,
@@ -52,6 +55,66 @@ async fn reserved_names_are_refused(world: World) {
             .rejected(400, "invalid_request")
             .says("reserved");
     }
+}
+
+async fn confusable_names_are_refused(world: World) {
+    let (alice, modern, mallory) = (world.node(), world.node(), world.node());
+    world.register(&alice, "alice-wave").await.expect(201);
+    world.register(&modern, "modern").await.expect(201);
+    for (name, looks_like) in [
+        ("a1ice-wave", "alice-wave"),
+        ("allce-wave", "alice-wave"),
+        ("alice-vvave", "alice-wave"),
+        ("alice--wave", "alice-wave"),
+        ("rn0dern", "modern"),
+    ] {
+        world
+            .register(&mallory, name)
+            .await
+            .rejected(409, "conflict")
+            .says(&format!("looks like `{looks_like}`"));
+        world.pass(Span::minutes(10));
+    }
+    for (name, looks_like) in [
+        ("adm1n", "admin"),
+        ("rnail", "mail"),
+        ("vvvvvv", "www"),
+        ("gatevvay", "gateway"),
+    ] {
+        world
+            .register(&mallory, name)
+            .await
+            .rejected(400, "invalid_request")
+            .says(&format!("looks like `{looks_like}`, which is reserved"));
+        world.pass(Span::minutes(10));
+    }
+    world.register(&mallory, "mallory").await.expect(201);
+}
+
+async fn a_confusable_name_is_refused_while_the_other_is_in_grace(world: World) {
+    let (alice, mallory) = (world.node(), world.node());
+    world.register(&alice, "alice").await.expect(201);
+    world.beat(&alice).await.expect(200);
+    world.pass(Span::days(36));
+    world.register(&mallory, "a1ice").await.rejected(409, "conflict");
+    world.pass(Span::days(2));
+    // Its grace is over, and it has not left DNS yet.
+    world.register(&mallory, "a1ice").await.rejected(409, "conflict");
+    world.registry.sweep().await.unwrap();
+    world.register(&mallory, "a1ice").await.expect(201);
+    // Now the other way round.
+    world
+        .register(&alice, "alice")
+        .await
+        .rejected(409, "conflict")
+        .says("looks like `a1ice`");
+}
+
+async fn a_node_may_have_a_name_that_looks_like_its_own(world: World) {
+    let alice = world.node();
+    world.register(&alice, "alice").await.expect(201);
+    world.register(&alice, "a1ice").await.expect(200);
+    world.register(&alice, "alice").await.expect(200);
 }
 
 async fn a_taken_name_is_refused(world: World) {

@@ -167,7 +167,8 @@ async fn nodes_from_before_the_directory_are_in_it(world: World) {
         })
         .await;
     assert_eq!(removed.unwrap(), 1);
-    assert_eq!(world.registry.directory_sign().await.unwrap(), 1, "noted, and signed");
+    assert_eq!(world.registry.directory_fill().await.unwrap(), 1);
+    assert_eq!(world.registry.directory_sign().await.unwrap(), 1);
     assert_eq!(page(&world, "").await.head.payload.nodes, 1);
 }
 

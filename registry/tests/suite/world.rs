@@ -1,36 +1,87 @@
 //! A registry with a clock that stands still, and nodes that talk to it.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use imajin_did::{Did, Keyring, SecretKey};
+use imajin_did::{Did, Keyring, PublicKey, SecretKey};
 use imajin_kernel::{Code, Env, ManualClock, Problem, Span, Timestamp};
 use imajin_proof::SignedMessage;
+use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
 use imajin_registry::{DnsSettings, MIGRATIONS, Registry, RegistryConfig, RegistryDeps};
 use imajin_store::{Db, Location, Options};
 use imajin_testkit::{Backend, Place, TestDatabase};
-use imajin_web::{CallerKeys, Identities, Limits, PublicBase, SessionView, ShellOptions, Site, shell};
+use imajin_web::{
+    CallerKeys, Custody, Identities, Limits, PeerAsked, PublicBase, SessionView, ShellOptions, Site, Tier, shell,
+};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 /// When the vectors were signed.
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_772_323_200_000);
 pub(crate) const ZONE: &str = "nodes.example";
+const PUBLIC: &str = "https://registry.example";
 
-/// The registry asks nobody who is logged in.
-struct Nobody;
+/// The operator of the registry.
+fn operator_key() -> SecretKey {
+    SecretKey::from_seed([9; 32])
+}
+
+/// What key logs say, of a DID without one the key that it is; and the hosts that the registry does not talk to.
+#[derive(Clone, Default)]
+pub(crate) struct KeyLogs {
+    known: Arc<Mutex<Known>>,
+    pub(crate) blocked: Arc<Mutex<Vec<String>>>,
+}
+
+type Known = BTreeMap<Did, Result<Vec<PublicKey>, Problem>>;
 
 #[async_trait]
-impl Identities for Nobody {
-    async fn caller_keys(&self, _did: &Did) -> Result<CallerKeys, Problem> {
-        Err(Problem::new(Code::Internal, "the registry asked for an identity"))
+impl Identities for KeyLogs {
+    async fn caller_keys(&self, did: &Did) -> Result<CallerKeys, Problem> {
+        let known = self.known.lock().unwrap().get(did).cloned();
+        let implicit = || did.public_key().into_iter().collect();
+        Ok(CallerKeys {
+            did: did.clone(),
+            keys: known.transpose()?.unwrap_or_else(implicit),
+            tier: if *did == operator_key().did() {
+                Tier::Operator
+            } else {
+                Tier::Key
+            },
+            custody: Custody::Own,
+        })
     }
 
-    async fn session_view(&self, _token: &str) -> Result<Option<SessionView>, Problem> {
-        Err(Problem::new(Code::Internal, "the registry asked for a session"))
+    async fn peer_check(&self, peer: &PeerAsked) -> Result<(), Problem> {
+        let blocked = self.blocked.lock().unwrap();
+        if peer.host.as_ref().is_some_and(|host| blocked.contains(host)) {
+            return Err(Problem::new(
+                Code::Forbidden,
+                "The operator of this node has blocked that one.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The token `operator` is the operator's, `stranger` somebody else's.
+    async fn session_view(&self, token: &str) -> Result<Option<SessionView>, Problem> {
+        let tier = match token {
+            "operator" => Tier::Operator,
+            "stranger" => Tier::Key,
+            _ => return Ok(None),
+        };
+        Ok(Some(SessionView {
+            did: operator_key().did(),
+            handle: None,
+            name: None,
+            tier,
+            custody: Custody::Own,
+            expires_at: START.plus(Span::days(1000)),
+        }))
     }
 }
 
@@ -42,6 +93,8 @@ pub(crate) struct World {
     pub(crate) keyring: Keyring,
     pub(crate) registry: Arc<Registry>,
     pub(crate) router: Router,
+    pub(crate) operator: SecretKey,
+    pub(crate) key_logs: KeyLogs,
 }
 
 pub(crate) fn location(database: &TestDatabase) -> Location {
@@ -56,14 +109,26 @@ pub(crate) fn open(database: &TestDatabase) -> Db {
 }
 
 pub(crate) async fn registry_start(db: &Db, env: &Env, keyring: &Keyring, dns: Option<DnsSettings>) -> Arc<Registry> {
+    registry_with(db, env, keyring, dns, &KeyLogs::default(), false).await
+}
+
+async fn registry_with(
+    db: &Db,
+    env: &Env,
+    keyring: &Keyring,
+    dns: Option<DnsSettings>,
+    key_logs: &KeyLogs,
+    known_builds: bool,
+) -> Arc<Registry> {
     let site = Site {
         env: env.clone(),
-        public: PublicBase("https://registry.example/".parse().unwrap()),
-        identities: Arc::new(Nobody),
+        public: PublicBase(PUBLIC.parse().unwrap()),
+        identities: Arc::new(key_logs.clone()),
     };
     let config = RegistryConfig {
         zone: ZONE.to_owned(),
         dns,
+        known_builds,
     };
     let deps = RegistryDeps {
         site,
@@ -77,7 +142,7 @@ pub(crate) async fn registry_start(db: &Db, env: &Env, keyring: &Keyring, dns: O
 pub(crate) fn router(registry: &Arc<Registry>, env: &Env) -> Router {
     let options = ShellOptions {
         env: env.clone(),
-        public: PublicBase("https://registry.example/".parse().unwrap()),
+        public: PublicBase(PUBLIC.parse().unwrap()),
         limits: Limits::default(),
         error_page: None,
     };
@@ -100,7 +165,8 @@ impl World {
         let clock = ManualClock::at(START);
         let env = Env::fixed(clock.clone(), seed);
         let keyring = Keyring::generate(&env);
-        let registry = registry_start(&db, &env, &keyring, dns).await;
+        let key_logs = KeyLogs::default();
+        let registry = registry_with(&db, &env, &keyring, dns, &key_logs, false).await;
         let router = router(&registry, &env);
         Self {
             database,
@@ -110,7 +176,24 @@ impl World {
             keyring,
             registry,
             router,
+            operator: operator_key(),
+            key_logs,
         }
+    }
+
+    /// The same world, whose registry takes known builds only.
+    pub(crate) async fn with_known_builds(self) -> Self {
+        let registry = registry_with(&self.db, &self.env, &self.keyring, None, &self.key_logs, true).await;
+        Self {
+            router: router(&registry, &self.env),
+            registry,
+            ..self
+        }
+    }
+
+    /// Lets somebody's key log list these keys, or be refused.
+    pub(crate) fn key_log_set(&self, did: &Did, keys: Result<Vec<PublicKey>, Problem>) {
+        self.key_logs.known.lock().unwrap().insert(did.clone(), keys);
     }
 
     pub(crate) fn node(&self) -> Node {
@@ -141,6 +224,41 @@ impl World {
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.send(json_request(path, body)).await
+    }
+
+    /// An order that somebody has signed.
+    pub(crate) fn order_sign(&self, key: &SecretKey, path: &str, body: &Value) -> SignedRequest {
+        let to_sign = RequestToSign {
+            method: "POST",
+            target_uri: &format!("{PUBLIC}{path}"),
+            idempotency_key: None,
+            body: &serde_json::to_vec(body).unwrap(),
+        };
+        sign(key, &to_sign, &SignatureParams::now(key.did(), &self.env)).unwrap()
+    }
+
+    pub(crate) async fn send_signed(&self, signed: &SignedRequest) -> Answer {
+        let path = signed.target_uri.strip_prefix(PUBLIC).unwrap();
+        let mut request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+        for (name, value) in signed.headers() {
+            request = request.header(name, value);
+        }
+        self.send(request.body(Body::from(signed.body.clone())).unwrap()).await
+    }
+
+    pub(crate) async fn order_as(&self, key: &SecretKey, path: &str, body: &Value) -> Answer {
+        self.send_signed(&self.order_sign(key, path, body)).await
+    }
+
+    /// An order of the operator.
+    pub(crate) async fn order(&self, path: &str, body: &Value) -> Answer {
+        self.order_as(&self.operator, path, body).await
+    }
+
+    /// What somebody who is logged in sees.
+    pub(crate) async fn get_as(&self, token: &str, path: &str) -> Answer {
+        let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {token}"));
+        self.send(request.body(Body::empty()).unwrap()).await
     }
 
     /// Sends an attestation as it is.

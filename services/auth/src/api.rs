@@ -10,7 +10,7 @@ use imajin_auth_api::{
 use imajin_did::{Did, Method};
 use imajin_kernel::Problem;
 use imajin_proof::http_sig::SignedRequest;
-use imajin_web::{CallerKeys, SessionView, SignerAsked, SignerKeys};
+use imajin_web::{CallerKeys, PeerAsked, PeerPolicy as _, SessionView, SignerAsked, SignerKeys};
 
 use crate::auth::Auth;
 use crate::identities::{Identity, identity_find};
@@ -20,6 +20,7 @@ use crate::sessions::Living;
 #[async_trait]
 impl AuthApi for Auth {
     async fn caller_keys(&self, request: CallerKeysRequest) -> Result<CallerKeys, Problem> {
+        self.peer_rules.caller_check(&request.did).await?;
         if request.did.method() == Method::Web {
             return Ok(self.foreign_caller(&request.did).await?);
         }
@@ -66,6 +67,10 @@ impl AuthApi for Auth {
         };
         let list = self.device_list_of(living.identity).await?;
         Ok(Some(list.view(living.opened_by.as_deref())))
+    }
+
+    async fn peer_check(&self, peer: PeerAsked) -> Result<(), Problem> {
+        self.peer_rules.peer_check(&peer).await
     }
 
     async fn holdings_fetch(&self, request: HoldingsFetch) -> Result<Vec<Did>, Problem> {

@@ -61,6 +61,8 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
     DeviceRequestRow::audit(conn, &sealer, &mut findings)?;
     AttestationRow::audit(conn, &sealer, &mut findings)?;
     IdentityClaimRow::audit(conn, &sealer, &mut findings)?;
+    crate::rows::PeerRuleRow::audit(conn, &sealer, &mut findings)?;
+    crate::rows::MoveRow::audit(conn, &sealer, &mut findings)?;
     crate::oidc::audit::rows_audit(conn, &sealer, &mut findings)?;
     crate::passkeys::rows::PasskeyRow::audit(conn, &sealer, &mut findings)?;
     federation::rows::FederationLinkRow::audit(conn, &sealer, &mut findings)?;
@@ -79,6 +81,8 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
         attestations_audit(conn, &mut findings)?;
         claims_audit(conn, &mut findings)?;
         handles_audit(conn, &mut findings)?;
+        crate::peers::peer_rules_audit(conn, &mut findings)?;
+        crate::moves::moves_audit(conn, &mut findings)?;
         crate::oidc::audit::content_audit(conn, keyring, &mut findings)?;
         federation::audit::links_audit(conn, &mut findings)?;
         crate::passkeys::audit::passkeys_audit(conn, &mut findings)?;

@@ -10,7 +10,7 @@ use imajin_kernel::{Env, Problem, Span};
 use imajin_proof::jose::Jwks;
 use imajin_store::mutation::Writer;
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{GuardedClient, HttpClient, PublicBase, Reach};
+use imajin_web::{GuardedClient, HttpClient, PeerPolicy, PublicBase, Reach};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,6 +18,7 @@ use url::Url;
 
 use crate::key_log::{Followed, Wanted};
 use crate::mailer::{MailConfig, Outbound, Postman, mail_route};
+use crate::peers::{PeerRules, PeersOptions};
 use crate::purge::purge;
 use crate::session_keys::SessionKeys;
 use crate::{AuthError, SERVICE};
@@ -76,6 +77,8 @@ pub struct AuthOptions {
     pub dynamic_clients: bool,
     /// How far other nodes may be: in development their people may come from this very machine or network.
     pub reach: Reach,
+    /// Which other nodes this one talks to.
+    pub peers: PeersOptions,
 }
 
 /// Identities, challenge login, sessions and mailbox proofs.
@@ -92,6 +95,8 @@ pub struct Auth {
     pub(crate) options: AuthOptions,
     /// Asks other nodes, whoever named them.
     pub(crate) peers: GuardedClient,
+    /// Which nodes this one talks to.
+    pub(crate) peer_rules: Arc<PeerRules>,
     /// Keys of another service that stand in the key set at the root.
     pub(crate) more_keys: OnceLock<Arc<dyn MoreKeys>>,
     pub(crate) witnesses: Arc<[Witness]>,
@@ -143,7 +148,13 @@ impl Auth {
         let (outbound, postman) = mail.as_ref().map(mail_route).transpose()?.unzip();
         let writer = Arc::new(Writer::new(SERVICE, keyring.clone(), sealer.clone(), env.clone()));
         let postman = Mutex::new(postman);
-        let peers = GuardedClient::new(options.reach, PEER_TIMEOUT)?;
+        let peer_rules = Arc::new(PeerRules {
+            db: db.clone(),
+            sealer: sealer.clone(),
+            options: options.peers.clone(),
+        });
+        let policy: Arc<dyn PeerPolicy> = Arc::<PeerRules>::clone(&peer_rules);
+        let peers = GuardedClient::new(options.reach, PEER_TIMEOUT)?.with_policy(policy);
         Ok(Arc::new(Self {
             env,
             public,
@@ -156,6 +167,7 @@ impl Auth {
             profiles,
             options,
             peers,
+            peer_rules,
             more_keys: OnceLock::new(),
             witnesses: witnesses.into(),
             witness_http: HttpClient::new(PEER_TIMEOUT, None)?,

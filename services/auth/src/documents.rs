@@ -128,10 +128,12 @@ impl Auth {
         }
         Ok(match (identity, did.method()) {
             (Some(identity), _) if identity.deactivated => Resolved::Deactivated,
-            (Some(identity), _) => Resolved::Document {
-                metadata: metadata_with_log(metadata(&did, Some(&identity)), state.as_ref(), &witnesses),
-                document: Box::new(self.identity_document_as(did, &identity)),
-            },
+            (Some(identity), _) => {
+                let metadata = metadata_with_log(metadata(&did, Some(&identity)), state.as_ref(), &witnesses);
+                let mut document = Box::new(self.identity_document_as(did, &identity));
+                self.document_moved(&identity.did, &mut document).await?;
+                Resolved::Document { document, metadata }
+            }
             (None, Method::Web) => match self.foreign_resolve(&did).await {
                 Ok(resolution) => Resolved::Foreign(Box::new(resolution)),
                 Err(error) => Resolved::Refused(error),

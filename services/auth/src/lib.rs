@@ -47,9 +47,12 @@ mod log;
 mod login;
 mod mailbox;
 mod mailer;
+mod moves;
 mod names;
 mod oidc;
 mod passkeys;
+mod peer_names;
+mod peers;
 mod profiles;
 mod purge;
 mod registration;
@@ -72,6 +75,7 @@ pub use error::AuthError;
 pub use key_log::{KeyRefusal, MirrorOutcome, key_histories, keys_ever};
 pub use key_rotation::session_keys_rotate;
 pub use mailer::MailConfig;
+pub use peers::PeersOptions;
 pub use vault::SEALED_COLUMNS;
 
 /// The service's name: its prefix, its database, its chain in the mutation log.

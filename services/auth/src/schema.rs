@@ -343,6 +343,33 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    moves (did) {
+        did -> Text,
+        to_did -> Text,
+        to_url -> Text,
+        message -> Text,
+        owner_did -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    peer_rules (name) {
+        name -> Text,
+        verdict -> Text,
+        reason -> Nullable<Text>,
+        owner_did -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(identities, identity_aliases);
 diesel::allow_tables_to_appear_in_same_query!(identities, mailbox_aliases);
 diesel::allow_tables_to_appear_in_same_query!(identities, sessions);

@@ -5,6 +5,7 @@ use imajin_kernel::Problem;
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, PayApi,
     Reader, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest,
+    VisaCapture, VisaCaptured,
 };
 
 use crate::Pay;
@@ -47,6 +48,10 @@ impl PayApi for Pay {
             row.view(context.now())
         });
         Ok(cancelled.await?)
+    }
+
+    async fn visa_capture(&self, request: VisaCapture) -> Result<VisaCaptured, Problem> {
+        Ok(self.claim_capture(request).await?)
     }
 
     async fn receipt_fetch(&self, request: ReceiptFetch) -> Result<Option<ReceiptView>, Problem> {

@@ -122,6 +122,12 @@ impl IdempotencyKey {
         Ok(Key::of(request).map_err(invalid)?.map(Self))
     }
 
+    /// A key that another service names; `content` is everything in its request that decides about the answer.
+    pub(crate) fn named(member: &str, key: &str, content: &[u8]) -> Result<Self, PayError> {
+        let invalid = |error: InvalidKey| PayError::invalid(member, error.to_string());
+        Ok(Self(Key::named(key, content).map_err(invalid)?))
+    }
+
     /// The key of a request that moves money and therefore must have one.
     pub(crate) fn demanded(request: &SignedRequest) -> Result<Self, PayError> {
         Self::of(request)?.ok_or(PayError::IdempotencyKeyMissing)

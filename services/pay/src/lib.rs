@@ -39,7 +39,7 @@ mod worker;
 
 use imajin_store::{Migrations, embed_migrations};
 
-pub use audit::{PaidGoods, audit, audit_with_keys, paid_goods_list};
+pub use audit::{PaidGoods, audit, audit_until, audit_with_keys, paid_goods_list};
 pub use brokers::BrokersConfig;
 pub use config::{Interrupt, PayConfig, Step};
 pub use error::PayError;

@@ -13,6 +13,7 @@ use crate::domain::balance::BALANCE;
 use crate::domain::checkout::{BuyerRequest, NewCheckout, checkout_open};
 use crate::domain::direct::shares_of_plan;
 use crate::domain::fees::fees_in_force;
+use crate::domain::free::FREE;
 use crate::domain::plan::Split;
 use crate::own_goods::TOPUP;
 use crate::{Pay, PayError};
@@ -72,7 +73,7 @@ impl Pay {
         let success_url = self.own_path("successUrl", &wish.success_url)?;
         let cancel_url = self.own_path("cancelUrl", &wish.cancel_url)?;
         let quote = self.goods_quoted(&wish.goods, &wish.buyer, wish.amount).await?;
-        self.quote_check(&quote, &wish.buyer).await?;
+        self.quote_check(&quote, &wish).await?;
         let fees = self.fees_for(&wish.goods).await?;
         let split = Split::of(&quote, &fees)?;
         // Whatever cannot be split must not be paid for.
@@ -94,9 +95,10 @@ impl Pay {
         // It has to arrive here to be a balance.
         let split_now = (!is_balance(&wish.goods)).then(|| plan.clone());
         let (rail, opened) = Box::pin(self.rail_open(wish.means, &checkout, split_now)).await?;
+        let in_place_of_rail = if quote.price.is_zero() { FREE } else { BALANCE };
         let new = NewCheckout {
             id: checkout.id,
-            rail: rail.map_or(BALANCE, |rail| rail.name()).to_owned(),
+            rail: rail.map_or(in_place_of_rail, |rail| rail.name()).to_owned(),
             goods: wish.goods,
             buyer: checkout.payer,
             title: quote.title.clone(),
@@ -115,6 +117,9 @@ impl Pay {
             .await?;
         if let Some((reference, rail)) = reference.zip(rail).filter(|_| row.id != checkout.id) {
             rail_abandon(rail.as_ref(), &reference).await;
+        }
+        if row.rail == FREE {
+            self.wake.notify_one();
         }
         Ok(Opening {
             view: row.view(self.context.now())?,
@@ -142,6 +147,11 @@ impl Pay {
         checkout: &RailCheckout,
         split_now: Option<Plan>,
     ) -> Result<(Option<&Arc<dyn Rail>>, Opened), PayError> {
+        if checkout.price.is_zero() {
+            // Nothing to pay, so nowhere to go for it.
+            let url = self.site.public.absolute(&checkout.success_url);
+            return Ok((None, Opened { url, reference: None }));
+        }
         if means == Means::Balance {
             let url = self.site.public.absolute("/pay/api/settle");
             return Ok((None, Opened { url, reference: None }));
@@ -157,8 +167,8 @@ impl Pay {
     }
 
     /// Refuses goods that this buyer cannot pay for now.
-    async fn quote_check(&self, quote: &GoodsQuote, buyer: &Did) -> Result<(), PayError> {
-        let is_for = |owner: &Did| owner.canonical() == buyer.canonical();
+    async fn quote_check(&self, quote: &GoodsQuote, wish: &OpeningWish) -> Result<(), PayError> {
+        let is_for = |owner: &Did| owner.canonical() == wish.buyer.canonical();
         if !quote.buyer.as_ref().is_none_or(is_for) {
             return Err(PayError::Forbidden("These goods are reserved for somebody else."));
         }
@@ -166,11 +176,11 @@ impl Pay {
             let problem = Problem::new(Code::HoldExpired, "The reservation of these goods has expired.");
             return Err(problem.hint("Start again at the seller.").into());
         }
-        if quote.price.is_zero() {
-            let detail = "These goods cost nothing, so there is nothing to pay.".to_owned();
+        if quote.price.is_zero() && wish.means == Means::Balance {
+            let detail = "These goods cost nothing, so there is nothing to pay from a balance.".to_owned();
             return Err(PayError::State {
                 detail,
-                hint: "Get them from their seller without a checkout.",
+                hint: "POST /pay/api/checkout gets them, with a receipt.",
             });
         }
         let signer = quote.manifest.signer();

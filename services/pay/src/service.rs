@@ -8,7 +8,7 @@ use imajin_ledger::Ledger;
 use imajin_pay_api::{CheckoutState, SellerClient};
 use imajin_rails::{Headers, Rail, RailEvent, RailOutcome, SandboxRail, SolanaDesk};
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{ServiceRoutes, Site};
+use imajin_web::{ServiceRoutes, SignedBody, Site};
 use serde::Serialize;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -72,6 +72,9 @@ pub struct WebhookReceipt {
     pub received: bool,
 }
 
+/// A mutation: the database, who signed, what the body says, and the bytes that the log keeps.
+type SignedWrite<B, W, T> = fn(&mut Conn, &Context, &W, &B, &[u8]) -> Result<T, PayError>;
+
 impl Pay {
     /// Starts the service. It answers at once; payments that were under way go on in the background.
     ///
@@ -110,7 +113,7 @@ impl Pay {
         };
         let rails = Rails::new(&config.rails, sandbox.clone(), solana.clone(), &env);
         let rails = rails.map_err(|error| Problem::invalid(format!("{error}.")))?.with(more);
-        let brokers = Brokers::new(&config.brokers, &env, &keyring, &site.public.0)?;
+        let brokers = Brokers::new(&config.brokers, &site, &keyring)?;
         let config = Arc::new(config);
         let splits = Arc::default();
         let context = Context {
@@ -167,6 +170,26 @@ impl Pay {
     {
         let context = self.context.clone();
         self.db.write(move |conn| write(conn, &context)).await
+    }
+
+    /// One transaction over what somebody has signed: who, what it says, and its bytes.
+    pub(crate) async fn write_signed<B, W, T>(
+        &self,
+        signed: SignedBody<B, W>,
+        write: SignedWrite<B, W, T>,
+    ) -> Result<T, PayError>
+    where
+        B: Send + 'static,
+        W: Send + 'static,
+        T: Send + 'static,
+    {
+        let SignedBody {
+            verified,
+            value,
+            request,
+        } = signed;
+        self.write(move |conn, context| write(conn, context, &verified, &value, &request.body))
+            .await
     }
 
     /// Queries over the domain that see one moment.

@@ -8,7 +8,8 @@ use tokio::sync::oneshot;
 
 use crate::PayError;
 use crate::context::Context;
-use crate::domain::settle::{SettleJob, SettleWish, Settled, settle_batch, settle_prepare};
+use crate::domain::settle::{Settled, settle_batch};
+use crate::domain::settle_prepare::{SettleJob, SettleWish, settle_prepare};
 
 /// Settlements that share their statements; more wait for the next batch.
 const BATCH_MAX: usize = 256;

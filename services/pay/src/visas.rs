@@ -2,38 +2,106 @@
 
 use std::collections::BTreeMap;
 
+use imajin_did::Did;
 use imajin_kernel::Problem;
 use imajin_kernel::id::CheckoutId;
+use imajin_pay_api::{GoodsRef, VisaCapture, VisaCaptured};
+use imajin_proof::jose::Jwk;
 use imajin_store::outbox::{self, OutboxRow};
 
 use crate::brokers::VisaAsked;
 use crate::brokers::wire::{REDEMPTIONS_MAX, Redeemed, Redemption, RedemptionBatch};
+use crate::context::IdempotencyKey;
 use crate::domain::balance::{Spent, replayed};
 use crate::domain::collect::redeemed_apply;
-use crate::domain::holds::MoneyRequest;
+use crate::domain::payer::{Claim, Payer};
 use crate::domain::visa::{RedeemOrder, capture_find, visa_pay};
+use crate::opening::{Means, OpeningWish};
 use crate::rows::{CaptureRow, CaptureState};
 use crate::{Pay, PayError, Step};
 
+/// How often another quote is taken, because somebody was faster with the one before.
+const QUOTES_MAX: u32 = 16;
+
 impl Pay {
     /// Pays a quote with a visa of a broker that this node trusts.
-    pub(crate) async fn visa_settle(
-        &self,
-        request: MoneyRequest,
-        quote: CheckoutId,
-        token: &str,
-    ) -> Result<Spent, PayError> {
+    pub(crate) async fn visa_settle(&self, payer: Payer, quote: CheckoutId, token: &str) -> Result<Spent, PayError> {
         // What was answered before is answered so again, whatever has become of the visa.
-        let again = request.clone();
+        let again = payer.clone();
         let before = self.write(move |conn, context| replayed(conn, context, &again)).await?;
         if let Some(spent) = before {
             return Ok(spent);
         }
-        let keys = self.site.identities.caller_keys(request.verified.did()).await?.keys;
-        let asked = VisaAsked { token, holder: &keys };
+        let holder = match &payer {
+            Payer::Signed(request) => {
+                let keys = self.site.identities.caller_keys(request.verified.did()).await?.keys;
+                keys.into_iter().map(|key| Jwk::from_key(key).thumbprint()).collect()
+            }
+            Payer::Claim(claim) => vec![claim.holder.clone()],
+        };
+        let asked = VisaAsked { token, holder: &holder };
         let visa = self.brokers.visa_verify(&asked).await?;
-        self.write(move |conn, context| visa_pay(conn, context, &request, quote, &visa))
+        self.write(move |conn, context| visa_pay(conn, context, &payer, quote, &visa))
             .await
+    }
+
+    /// Pays goods with a visa, on the word of a service that has checked the claim of whoever pays; once for each
+    /// claim.
+    pub(crate) async fn claim_capture(&self, asked: VisaCapture) -> Result<VisaCaptured, PayError> {
+        let VisaCapture {
+            goods,
+            payer,
+            visa,
+            holder,
+            claim_digest,
+        } = asked;
+        let named = [&goods.kind, &goods.id, &visa, &holder];
+        let content = serde_json::to_vec(&named).map_err(|error| PayError::Fault(error.to_string()))?;
+        let key = IdempotencyKey::named("claimDigest", &claim_digest, &content)?;
+        let claim = Payer::Claim(Claim {
+            payer: payer.clone(),
+            key,
+            digest: claim_digest,
+            holder,
+        });
+        let again = claim.clone();
+        let before = self.write(move |conn, context| replayed(conn, context, &again)).await?;
+        let spent = match before {
+            Some(spent) => spent,
+            None => Box::pin(self.claim_pay(&goods, &payer, claim, &visa)).await?,
+        };
+        if let Some(item) = spent.item {
+            Box::pin(self.item_handle(item)).await;
+        }
+        let view = self.checkout_row(spent.row.id).await?.view(self.context.now())?;
+        Ok(VisaCaptured {
+            checkout: view.id,
+            price: view.price,
+            state: view.state,
+            receipt: view.receipt,
+            reason: view.reason,
+        })
+    }
+
+    /// Two claims of one agent for the same goods may get the same quote at one moment: the slower one takes another.
+    async fn claim_pay(&self, goods: &GoodsRef, payer: &Did, claim: Payer, visa: &str) -> Result<Spent, PayError> {
+        let mut tries: u32 = 0;
+        loop {
+            let wish = OpeningWish {
+                goods: goods.clone(),
+                buyer: payer.clone(),
+                success_url: "/".to_owned(),
+                cancel_url: "/".to_owned(),
+                request: None,
+                means: Means::Balance,
+                amount: None,
+            };
+            let quote = Box::pin(self.checkout_begin(wish)).await?.view.id;
+            match self.visa_settle(claim.clone(), quote, visa).await {
+                Err(PayError::State { .. }) if tries < QUOTES_MAX => tries = tries.saturating_add(1),
+                paid => return paid,
+            }
+        }
     }
 
     /// Asks the brokers to pay what they have promised, in as few questions as there are brokers, more or less.

@@ -21,7 +21,7 @@ use crate::domain::refund::{RAIL_REFUND, checkout_refund};
 use crate::domain::remit_in::REMIT_CONFIRM;
 use crate::domain::remit_out::REMIT;
 use crate::domain::sale_refund::GOODS_RETURN;
-use crate::domain::settle::SettleWish;
+use crate::domain::settle_prepare::SettleWish;
 use crate::domain::visa::VISA_REDEEM;
 use crate::domain::{checkout, checkout_find, holds};
 use crate::rows::CheckoutRow;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use imajin_kernel::{Env, Span, Timestamp};
 use imajin_node::acme::DnsAccounts;
-use imajin_node::agent::{AddressProbe, AddressSource, Agent, AgentState, NodeFacts, RegistryLink};
+use imajin_node::agent::{AddressProbe, AddressSource, Agent, AgentState, NodeFacts, NodeIdentity, RegistryLink};
 use imajin_node::data_dir::DataDir;
 use imajin_registry_api::Registration;
 use imajin_web::HttpClient;
@@ -61,10 +61,11 @@ impl Subject {
         let data = DataDir::create(folder).unwrap();
         let keyring = data.keyring_ensure(env).unwrap();
         let accounts = DnsAccounts::new(&data, &keyring, env);
+        let identity = NodeIdentity::new(&data, &keyring, env);
         let probe = Arc::new(Probe::default());
         let agent = Agent {
             state: AgentState::new(&data),
-            link: RegistryLink::new(http(), keyring, env.clone(), facts, Vec::new(), accounts),
+            link: RegistryLink::new(http(), identity, env.clone(), facts, Vec::new(), accounts),
             source: AddressSource::Interface,
             probe: probe.clone(),
             heartbeat: Span::hours(1),

@@ -52,6 +52,14 @@ const INVITATION: &str = concat!(
     r#"000000000000000000000000000000000000000000000000000000000000000000"}}"#,
 );
 
+/// The word of nobody: its signer is asked for before what is in it.
+const MOVE: &str = concat!(
+    r#"{"from":"did:mjn:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK","#,
+    r#""type":"move","timestamp":0,"payload":{},"signature":""#,
+    r#"0000000000000000000000000000000000000000000000000000000000000000"#,
+    r#"0000000000000000000000000000000000000000000000000000000000000000"}"#,
+);
+
 /// What an author says about a work.
 const WORK: &str = r#"{"manifest":"fair_x","format":"markdown","size":1,
     "sha256":"0000000000000000000000000000000000000000000000000000000000000000"}"#;
@@ -87,6 +95,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Public,
         r#"{"handle":"nobody_here"}"#,
     ),
+    operation("GET", "/auth/api/identity/{did}/move", Public),
+    operation_with("POST", "/auth/api/identity/{did}/move", Key, MOVE),
     operation("GET", "/auth/api/identity/{did}/log", Public),
     operation("POST", "/auth/api/identity/{did}/log", Proof),
     operation("POST", "/auth/api/identity/{did}/recover", Proof),
@@ -128,6 +138,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/auth/api/oidc/grants", Session),
     operation_with("DELETE", "/auth/api/oidc/grants/{client_id}", Signed, "null"),
     operation_with("POST", "/auth/api/oidc/keys/rotate", Operator, "null"),
+    operation("GET", "/auth/peers", Public),
+    operation("GET", "/auth/api/peers", OperatorSession),
+    operation_with(
+        "POST",
+        "/auth/api/peers",
+        Operator,
+        r#"{"name":"node.example","verdict":"block"}"#,
+    ),
+    operation_with("POST", "/auth/api/peers/forget", Operator, r#"{"name":"node.example"}"#),
     operation("GET", "/auth/api/passkeys", Session),
     operation("POST", "/auth/api/passkeys", Signed),
     operation_with("DELETE", "/auth/api/passkeys/{id}", Signed, "null"),
@@ -255,6 +274,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/pay/api/export", Session),
     operation("GET", "/pay/api/fees", Public),
     operation_with("POST", "/pay/api/fees", Operator, r#"{"lines":[]}"#),
+    operation("GET", "/pay/api/limits", OperatorSession),
+    operation_with(
+        "POST",
+        "/pay/api/limits",
+        Operator,
+        r#"{"owner":"rail:sandbox","currency":"TEST-USD"}"#,
+    ),
     operation("POST", "/pay/api/messages/{id}/retry", Operator),
     operation("GET", "/pay/api/reconciliation", OperatorSession),
     operation("POST", "/pay/api/reconciliation", Operator),
@@ -273,6 +299,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         r#"{"goods":{"type":"content","id":"x"}}"#,
     ),
     operation("POST", "/pay/api/refund", Signed),
+    operation_with("POST", "/pay/api/refund/by-hand", Operator, r#"{"reference":"x"}"#),
     operation("GET", "/pay/api/refunds/{receipt}", Session),
     operation("GET", "/pay/api/credit-notes/{id}", Session),
     operation("GET", "/pay/api/rails", Public),
@@ -319,6 +346,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         Public,
         r#"{"hash":"44575cf5b28512d75644bf54a517dcef304ff809fd511747621b4d64f19aac66"}"#,
     ),
+    operation("POST", "/registry/api/builds/releases", Proof),
     operation("GET", "/registry/api/directory", Public),
     operation("GET", "/registry/api/directory/heads", Public),
     operation("GET", "/registry/api/directory/heads/{seq}", Public),
@@ -330,6 +358,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("HEAD", "/registry/api/node/list", Public),
     operation("GET", "/registry/api/node/lookup/{key}", Public),
     operation("POST", "/registry/api/node/register", Proof),
+    operation("GET", "/registry/api/node/lookup/{key}/statuses", Public),
+    operation("GET", "/registry/api/operator", OperatorSession),
+    operation("POST", "/registry/api/operator/builds", Operator),
+    operation("POST", "/registry/api/operator/names/republish", Operator),
+    operation("POST", "/registry/api/operator/names/retry", Operator),
+    operation("POST", "/registry/api/operator/names/sweep", Operator),
+    operation("POST", "/registry/api/operator/nodes/reinstate", Operator),
+    operation("POST", "/registry/api/operator/nodes/revoke", Operator),
+    operation("POST", "/registry/api/operator/release-keys", Operator),
+    operation("POST", "/registry/api/operator/release-keys/retire", Operator),
     operation("GET", "/registry/api/stats", Public),
     operation("GET", "/registry/nic/update", Proof),
 ];

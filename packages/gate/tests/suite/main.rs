@@ -17,9 +17,10 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use imajin_gate::{
-    AgentDirectory, Documents, Gate, GateDeps, GateLayer, GateOptions, MemoryRecords, MemoryReplays, documents,
+    AgentDirectory, Documents, Gate, GateDeps, GateOptions, MemoryRecords, MemoryReplays, documents, gated,
 };
 use imajin_imagxp::policy::Policy;
 use imajin_imagxp::{AgentId, AgentKey, AgentManifest, Claim, ClaimHeaders, Names, Purpose};
@@ -159,7 +160,7 @@ impl World {
         let site = Router::new()
             .route("/paid/broken", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }))
             .fallback(get(|| async { "content" }))
-            .layer(GateLayer::new(Arc::clone(&self.gate)));
+            .layer(from_fn_with_state(Arc::clone(&self.gate), gated));
         documents(Arc::clone(&self.gate)).fallback_service(site)
     }
 

@@ -3,6 +3,7 @@
 
 mod histories;
 mod holds;
+mod limits;
 mod linked;
 mod postings;
 mod tampering;

@@ -7,13 +7,14 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Extension;
 use axum::http::{Request, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use imajin_did::Did;
 use imajin_kernel::{Code, Env, ManualClock, Problem};
 use imajin_mjn::{
-    Attribution, Client, MemoryNonces, MjnError, MjnLayer, MjnOptions, Prepared, RequestDraft, StreamCloser,
-    StreamedAnswer, VerifiedAnswer, VerifiedMjnRequest,
+    Attribution, Client, Exchanges, MemoryNonces, MjnError, MjnOptions, Prepared, RequestDraft, StreamCloser,
+    StreamedAnswer, VerifiedAnswer, VerifiedMjnRequest, exchanged,
 };
 use imajin_web::{CallerKeys, Custody, Failure, Identities, PublicBase, SessionView, Site, Tier};
 use tower::ServiceExt;
@@ -86,7 +87,7 @@ fn router(nonces: Arc<MemoryNonces>, closer: &Closer) -> Router {
         .route("/unpaid", post(unpaid))
         .route("/stream", post(stream))
         .layer(Extension(Arc::clone(closer)))
-        .layer(MjnLayer::new(site, options));
+        .layer(from_fn_with_state(Exchanges::new(site, options), exchanged));
     // Nested, as in a node: the URL that is signed is the whole one.
     Router::new().nest("/api", routes)
 }

@@ -178,7 +178,13 @@ fn a_typed_payload_signs_the_same_bytes() {
     assert_eq!(generic.verify("order", &key(1).public()), Ok(()));
     assert_eq!(generic.payload_as::<Order>().unwrap(), order);
     assert_eq!(generic.canonical_bytes(), typed.canonical_bytes());
+    let (again, bytes) =
+        SignedMessage::sign_to_bytes(&key(1), key(1).did(), "order", None, NOW, order.clone()).unwrap();
+    assert_eq!(again, typed);
+    assert_eq!(Ok(bytes), typed.canonical_bytes());
     assert!(generic.payload_as::<String>().is_err());
     let unsafe_number = SignedMessage::sign(&key(1), key(1).did(), "order", None, NOW, json!(u64::MAX));
+    assert_eq!(unsafe_number.unwrap_err().code(), Code::InvalidRequest);
+    let unsafe_number = SignedMessage::sign_to_bytes(&key(1), key(1).did(), "order", None, NOW, json!(u64::MAX));
     assert_eq!(unsafe_number.unwrap_err().code(), Code::InvalidRequest);
 }

@@ -87,6 +87,12 @@ impl SolanaRail {
         if !self.config.pay_url.starts_with("https://") {
             missing.push("Wallets ask by https only: give the node a public https address.".to_owned());
         }
+        let (servers, away) = self.rpc.away();
+        if away > 0 {
+            missing.push(format!(
+                "{away} of {servers} RPC servers did not answer when they were asked last."
+            ));
+        }
         let sol = self.network.tokens().into_iter().find(|token| token.mint.is_none());
         if let Some(asset) = sol.and_then(|token| token.settles_as) {
             let coin = self.network.coin(asset)?;

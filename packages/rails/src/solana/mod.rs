@@ -30,6 +30,7 @@ mod rail;
 mod records;
 mod request;
 mod rpc;
+mod servers;
 mod split;
 mod transfers;
 mod wallet;

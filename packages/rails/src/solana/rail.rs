@@ -91,7 +91,7 @@ impl SolanaRail {
                 )));
             }
         }
-        let rpc = Rpc::new(config.rpc_address()?).map_err(|error| wrong(error.to_string()))?;
+        let rpc = Rpc::new(config.rpc_addresses()?, config.rpc_agree).map_err(|error| wrong(error.to_string()))?;
         Ok(Self {
             messages: SolanaMessages::new(&keyring, env.clone()),
             config,
@@ -118,13 +118,14 @@ impl SolanaRail {
         &self.network
     }
 
-    /// Asks the RPC server which chain it is on.
+    /// Asks an RPC server which chain it is on; another one is only used once it has said the same.
     ///
     /// # Errors
     /// [`RailError::Refused`] on another chain than the configured one; [`RailError::Unavailable`].
     pub async fn chain_check(&self) -> Result<(), RailError> {
         let genesis = self.rpc.genesis().await.map_err(SolanaError::from)?;
         self.network.genesis_check(&genesis)?;
+        self.rpc.chain_expect(genesis);
         self.chain_known.store(true, Ordering::Release);
         Ok(())
     }

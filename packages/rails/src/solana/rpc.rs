@@ -1,12 +1,9 @@
 //! A typed client for the few methods of a Solana node's JSON-RPC that payments need.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, HeaderValue, Method, header};
-use imajin_web::HttpClient;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -14,17 +11,16 @@ use url::Url;
 
 use super::landed::Landed;
 use super::program::{SYSTEM_PROGRAM, TOKEN_PROGRAM};
+use super::servers::{Servers, unreadable};
 use super::wire::Blockhash;
 use super::{Address, Coin, SolanaError, Standing};
 
-const TIMEOUT: Duration = Duration::from_secs(15);
 /// So many accounts are asked for at once; servers take no more.
 const ACCOUNTS_PER_CALL: usize = 100;
 /// So many signatures come in one answer; servers give no more.
 const SIGNATURES_PER_CALL: usize = 1000;
 /// So many answers are read for one address.
 const SIGNATURE_CALLS_MAX: usize = 10;
-const MESSAGE_CHARS_MAX: usize = 200;
 
 /// Why the server's answer does not help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,11 +46,11 @@ pub enum RpcError {
     },
 }
 
-/// A connection to a Solana node, one's own or a provider's. Its address may hold a secret and is never shown.
+/// A connection to Solana nodes, one's own or providers'. Their addresses may hold secrets and are never shown.
 #[derive(Clone)]
 pub struct Rpc {
-    http: HttpClient,
-    url: Url,
+    servers: Servers,
+    agree: usize,
 }
 
 /// How far a transaction got.
@@ -136,18 +132,6 @@ pub struct ListQuery<'a> {
 }
 
 #[derive(Deserialize)]
-struct Answer<T> {
-    result: Option<T>,
-    error: Option<Refusal>,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    code: i64,
-    message: String,
-}
-
-#[derive(Deserialize)]
 struct InContext<T> {
     value: T,
 }
@@ -167,18 +151,29 @@ impl RpcError {
 }
 
 impl Rpc {
-    /// A connection to the server at `url`; asks nobody.
+    /// A connection to servers of one chain, in the order in which they are asked; asks nobody. `agree` of them must
+    /// show the same transaction before [`Rpc::landed`] gives it.
     ///
     /// # Errors
     /// [`RpcError::Away`] when the TLS set-up of the machine is broken.
-    pub fn new(url: Url) -> Result<Self, RpcError> {
-        let http = HttpClient::new(TIMEOUT, None).map_err(|problem| RpcError::Away(problem.to_string()))?;
-        Ok(Self { http, url })
+    pub fn new(urls: impl IntoIterator<Item = Url>, agree: usize) -> Result<Self, RpcError> {
+        let servers = Servers::new(urls)?;
+        Ok(Self { servers, agree })
     }
 
     /// The first block of the chain, its name.
     pub async fn genesis(&self) -> Result<Address, RpcError> {
         self.call("getGenesisHash", json!([])).await
+    }
+
+    /// From now on only servers on the chain with this first block are asked.
+    pub fn chain_expect(&self, genesis: Address) {
+        self.servers.chain_expect(genesis);
+    }
+
+    /// How many servers there are, and how many of them did not answer when they were asked last.
+    pub fn away(&self) -> (usize, usize) {
+        self.servers.away()
     }
 
     /// A blockhash to build on.
@@ -276,58 +271,28 @@ impl Rpc {
         })
     }
 
-    /// A finalised transaction; `None` if the server has none of that name, or not yet.
+    /// A finalised transaction; `None` if the servers have none of that name, or not yet.
+    ///
+    /// # Errors
+    /// [`RpcError::Away`] also when fewer servers than must agree have it; [`RpcError::Unreadable`] when two of them
+    /// differ.
     pub async fn landed(&self, signature: &str) -> Result<Option<Landed>, RpcError> {
         const METHOD: &str = "getTransaction";
         let options = json!({"encoding": "json", "commitment": "finalized", "maxSupportedTransactionVersion": 0});
-        let found: Option<Value> = self.call_or_none(METHOD, json!([signature, options])).await?;
-        let landed = found.map(|value| Landed::read(value).map_err(|detail| unreadable(METHOD, &detail)));
-        let landed = landed.transpose()?;
-        if landed.as_ref().is_some_and(|landed| landed.signature != signature) {
-            return Err(unreadable(METHOD, "another transaction than asked for"));
-        }
-        Ok(landed)
+        let read = |value: Value| {
+            let landed = Landed::read(value).map_err(|detail| unreadable(METHOD, &detail))?;
+            if landed.signature != signature {
+                return Err(unreadable(METHOD, "another transaction than asked for"));
+            }
+            Ok(landed)
+        };
+        let params = json!([signature, options]);
+        self.servers.ask_agreed(METHOD, &params, self.agree, read).await
     }
 
     async fn call<T: DeserializeOwned>(&self, method: &'static str, params: Value) -> Result<T, RpcError> {
-        let found = self.call_or_none(method, params).await?;
+        let found = self.servers.ask(method, &params).await?;
         found.ok_or_else(|| unreadable(method, "neither a result nor an error"))
-    }
-
-    async fn call_or_none<T: DeserializeOwned>(
-        &self,
-        method: &'static str,
-        params: Value,
-    ) -> Result<Option<T>, RpcError> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        let sent = self.http.send(
-            Method::POST,
-            self.url.clone(),
-            headers,
-            request.to_string().into_bytes(),
-        );
-        let answer = sent.await.map_err(|problem| RpcError::Away(problem.to_string()))?;
-        if !answer.status.is_success() {
-            return Err(RpcError::Away(format!("it answered {}", answer.status)));
-        }
-        let answer: Answer<T> =
-            serde_json::from_slice(&answer.body).map_err(|error| unreadable(method, &error.to_string()))?;
-        match answer.error {
-            Some(Refusal { code, message }) => Err(RpcError::Refused {
-                code,
-                message: message.chars().take(MESSAGE_CHARS_MAX).collect(),
-            }),
-            None => Ok(answer.result),
-        }
-    }
-}
-
-fn unreadable(method: &'static str, detail: &str) -> RpcError {
-    RpcError::Unreadable {
-        method,
-        detail: detail.to_owned(),
     }
 }
 

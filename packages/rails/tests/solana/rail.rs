@@ -32,6 +32,7 @@ pub(crate) fn config(world: &World) -> SolanaConfig {
         network: "mainnet".to_owned(),
         usdc_mint: None,
         rpc_url: world.peer.url().into(),
+        rpc_agree: 1,
         pay_url: "https://node.example/pay".to_owned(),
         label: "A node".to_owned(),
         icon_url: "https://node.example/icon.svg".to_owned(),

@@ -71,7 +71,7 @@ impl World {
         assert_eq!(Wallet::open(&keyring, &sealed).unwrap().address(), wallet.address());
         let network = Network::Mainnet;
         let world = Self {
-            rpc: Rpc::new(peer.url().parse().unwrap()).unwrap(),
+            rpc: Rpc::new([peer.url().parse().unwrap()], 1).unwrap(),
             peer,
             env,
             keyring,

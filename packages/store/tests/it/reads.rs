@@ -2,17 +2,39 @@
 
 use diesel::connection::TransactionManager;
 use diesel::prelude::*;
-use imajin_store::{Conn, SealedRow, StoreError};
+use imajin_store::{Conn, SealedRow, StoreError, units_sum};
 use imajin_testkit::{Backend, on_both};
 
-use crate::world::{World, thing_fetch, things};
+use crate::world::{Thing, World, thing_fetch, things};
 
 on_both!(
     a_reader_cannot_write,
     a_panic_costs_a_connection_and_nothing_else,
     a_transaction_sees_one_moment,
     a_missing_row_is_not_found,
+    a_sum_is_exact_or_none,
 );
+
+async fn a_sum_is_exact_or_none(backend: Backend) {
+    let world = World::new(backend);
+    let sum = async || {
+        let positive = || things::table.filter(things::places.ge(0));
+        world
+            .read(move |conn| Ok(units_sum!(conn, positive(), things::amount_micros)?))
+            .await
+    };
+    assert_eq!(sum().await.unwrap(), 0, "of nothing");
+    for amount_micros in [i64::MAX, -2, 1] {
+        let thing = Thing {
+            amount_micros,
+            ..world.thing()
+        };
+        world.insert(thing).await;
+    }
+    assert_eq!(sum().await.unwrap(), i64::MAX - 1);
+    world.insert(world.thing()).await;
+    assert!(sum().await.is_err(), "it does not fit");
+}
 
 async fn a_reader_cannot_write(backend: Backend) {
     let world = World::new(backend);

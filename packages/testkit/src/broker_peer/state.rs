@@ -27,6 +27,8 @@ pub struct Redemption {
     pub jti: String,
     /// The receipt of it.
     pub receipt: String,
+    /// What names the consent of the agent.
+    pub claim_digest: String,
     /// How much, as the node wrote it.
     pub amount: Value,
     /// How much, in millionths.
@@ -183,6 +185,7 @@ impl State {
             node: node.to_owned(),
             jti: asked.jti.clone(),
             receipt: asked.receipt.clone(),
+            claim_digest: asked.claim_digest.clone(),
             amount: asked.amount.clone(),
             micros,
             state: match (pays, self.window) {

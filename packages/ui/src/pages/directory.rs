@@ -14,10 +14,62 @@ pub struct DirectoryPage {
     pub registry_url: String,
     /// How many nodes there are in which state.
     pub counts: DirectoryCounts,
+    /// What the list shows now.
+    pub filter: DirectoryFilter,
+    /// How many nodes offer which service, the most offered first.
+    pub services: Vec<ServiceCount>,
     /// This page of nodes.
     pub nodes: Vec<NodeRow>,
     /// Path of the next page, if there is one.
     pub next_url: Option<String>,
+}
+
+/// What the list is narrowed down to; empty texts narrow nothing.
+#[derive(Debug, Clone, Default)]
+pub struct DirectoryFilter {
+    /// A part of the name.
+    pub search: String,
+    /// A status, in lower case.
+    pub status: String,
+    /// A service.
+    pub service: String,
+    /// Why nothing could be looked for.
+    pub problem: Option<String>,
+}
+
+impl DirectoryFilter {
+    /// Whether anything is narrowed down.
+    pub(crate) fn is_on(&self) -> bool {
+        !(self.search.is_empty() && self.status.is_empty() && self.service.is_empty())
+    }
+
+    /// The statuses that can be chosen, and whether each is.
+    pub(crate) fn statuses(&self) -> Vec<(&'static str, bool)> {
+        ["pending", "active", "stale", "unreachable", "expired", "revoked"]
+            .into_iter()
+            .map(|status| (status, status == self.status))
+            .collect()
+    }
+}
+
+/// How many nodes offer a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceCount {
+    /// The service.
+    pub name: String,
+    /// How many nodes.
+    pub nodes: u64,
+    /// How many of a hundred that is.
+    pub percent: u64,
+}
+
+/// How a node's status changed.
+#[derive(Debug, Clone)]
+pub struct StateChange {
+    /// Where it stood from then on.
+    pub state: NodeState,
+    /// Since when.
+    pub since: When,
 }
 
 /// How many nodes there are.
@@ -122,4 +174,6 @@ pub struct NodePage {
     pub expires: When,
     /// Why it was revoked, if it was.
     pub reason: Option<String>,
+    /// How its status changed, the last change first.
+    pub history: Vec<StateChange>,
 }

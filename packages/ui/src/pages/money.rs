@@ -43,6 +43,8 @@ pub enum Block {
     Search(Search),
     /// Buttons that change something: the browser signs with the reader's key.
     Acts(Vec<Act>),
+    /// A form that changes something with what is written into it: the browser signs with the reader's key.
+    Form(ActForm),
     /// Links to go on with.
     Links(Vec<(String, String)>),
     /// The operator's form for the fees.
@@ -120,6 +122,36 @@ pub struct Act {
     pub path: String,
     /// Its body: JSON.
     pub body: String,
+}
+
+/// A form that has the browser send a signed request with what is written into it.
+#[derive(Debug, Clone, Default)]
+pub struct ActForm {
+    /// Identifier on its page.
+    pub id: String,
+    /// What it is for.
+    pub title: String,
+    /// What its button says.
+    pub label: String,
+    /// The path of the request.
+    pub path: String,
+    /// What the body has besides the fields: JSON.
+    pub body: String,
+    /// What is to be written.
+    pub fields: Vec<ActField>,
+}
+
+/// A field of an [`ActForm`].
+#[derive(Debug, Clone, Default)]
+pub struct ActField {
+    /// The member of the body; left out while nothing is written.
+    pub name: String,
+    /// What stands beside it.
+    pub label: String,
+    /// What it starts with.
+    pub value: String,
+    /// Whether the form is sent without it.
+    pub is_optional: bool,
 }
 
 /// The form for the fees.
@@ -201,7 +233,7 @@ impl MoneyPage {
     /// Whether something on the page signs a request.
     pub(crate) fn has_acts(&self) -> bool {
         self.blocks.iter().any(|block| match block {
-            Block::Acts(_) | Block::FeesForm(_) => true,
+            Block::Acts(_) | Block::FeesForm(_) | Block::Form(_) => true,
             Block::Table(table) => table.rows.iter().flatten().any(|cell| cell.act.is_some()),
             _ => false,
         })

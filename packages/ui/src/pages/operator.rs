@@ -33,6 +33,8 @@ pub struct OperatorPage {
     pub receipts: Vec<ReceiptRow>,
     /// Whether there is a development mailbox to link to.
     pub has_dev_mailbox: bool,
+    /// Whether there is a registry to look after.
+    pub has_registry: bool,
 }
 
 impl OperatorPage {

@@ -1,6 +1,8 @@
 //! Signing in at a node with an identity of another one, and what registries say of nodes.
 
-use imajin_ui::{LieItem, MirrorItem, MirrorNode, MirrorPage, MirrorsPage, VisitConsentPage, VisitStartPage};
+use imajin_ui::{
+    LieItem, MirrorItem, MirrorNode, MirrorPage, MirrorsPage, PeerItem, PeersPage, VisitConsentPage, VisitStartPage,
+};
 
 use super::{DID, Ink, SHORT_DID, Sample, Who, sample};
 
@@ -15,6 +17,7 @@ pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
         sample("visit-start", &start),
         sample("visit-consent", &consent(ink, Who::Key)),
         sample("visit-consent-mailbox", &consent(ink, Who::Mailbox)),
+        sample("peers", &peers(ink)),
         sample("mirrors", &mirrors(ink)),
         sample("mirror", &mirror(ink)),
     ]
@@ -30,6 +33,31 @@ fn consent(ink: &Ink, who: Who) -> VisitConsentPage {
         request: ink.text("a.b.c"),
         now_millis: 1_763_000_000_000,
         action: "/auth/federation/consent".to_owned(),
+    }
+}
+
+fn peers(ink: &Ink) -> PeersPage {
+    let rule = |name: &str, is_blocked, reason: Option<&str>, since| PeerItem {
+        name: ink.text(name),
+        is_blocked,
+        reason: reason.and_then(|reason| ink.maybe(ink.text(reason))),
+        since,
+        forget: ink.text("{\"name\":\"node.example\"}"),
+    };
+    PeersPage {
+        shell: ink.shell("Other nodes", "/auth/peers", Who::Operator),
+        did: DID.to_owned(),
+        only_listed: false,
+        rules: ink.list(vec![
+            rule("*.spam.example", true, None, None),
+            rule(
+                "liar.example",
+                true,
+                Some("It made up a transfer."),
+                ink.maybe(ink.now()),
+            ),
+            rule("friend.example", false, None, ink.maybe(ink.now())),
+        ]),
     }
 }
 

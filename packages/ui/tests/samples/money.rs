@@ -1,6 +1,6 @@
 //! The operator's pages about money, and the page of the fees.
 
-use imajin_ui::{Act, Bar, BarPart, Block, Cell, Chart, FeesForm, Figure, MoneyPage, Search, Table};
+use imajin_ui::{Act, ActField, ActForm, Bar, BarPart, Block, Cell, Chart, FeesForm, Figure, MoneyPage, Search, Table};
 
 use super::{Ink, Sample, Who, sample};
 
@@ -57,6 +57,23 @@ fn table(ink: &Ink) -> Table {
     }
 }
 
+/// What the operator of a registry fills in.
+fn revocation(ink: &Ink) -> Block {
+    Block::Form(ActForm {
+        id: "revoke".to_owned(),
+        title: ink.text("Take a node off"),
+        label: "Take it off".to_owned(),
+        path: "/registry/api/operator/nodes/revoke".to_owned(),
+        body: "{}".to_owned(),
+        fields: vec![ActField {
+            name: "reason".to_owned(),
+            label: ink.text("Why"),
+            value: ink.text("it was sold"),
+            is_optional: false,
+        }],
+    })
+}
+
 pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
     let figure = |value: &str, label: &str, tone: &'static str, href: &str| Figure {
         value: ink.text(value),
@@ -105,6 +122,8 @@ pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
             path: "/pay/api/reconciliation".to_owned(),
             body: "{}".to_owned(),
         }]),
+        Block::Heading(ink.text("Nodes")),
+        revocation(ink),
         Block::FeesForm(FeesForm {
             currency: ink.text("any currency"),
             lines: vec![

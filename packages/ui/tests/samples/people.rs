@@ -1,10 +1,11 @@
 //! Signing in, the person's own page, the operator, the directory, and plain messages.
 
 use imajin_ui::{
-    AccountRow, BalanceRow, CertificateCard, CheckMailboxPage, ContractPage, DirectoryCounts, DirectoryPage,
-    EarningsPage, EnrolPage, ErrorPage, EventState, JoinPage, KeysPage, Link, LoginPage, MailPage, MailRow,
-    MailboxPage, MePage, MessagePage, MoneyText, NodePage, NodeRow, NodeState, OnboardConfirmPage, OperatorPage,
-    ReceiptDirection, ReceiptRow, RecoverPage, RegistryCard, SaleRow, ServiceRow, SetupPage, TicketState,
+    AccountRow, BalanceRow, CertificateCard, CheckMailboxPage, ContractPage, DirectoryCounts, DirectoryFilter,
+    DirectoryPage, EarningsPage, EnrolPage, ErrorPage, EventState, JoinPage, KeysPage, Link, LoginPage, MailPage,
+    MailRow, MailboxPage, MePage, MessagePage, MoneyText, NodePage, NodeRow, NodeState, OnboardConfirmPage,
+    OperatorPage, ReceiptDirection, ReceiptRow, RecoverPage, RegistryCard, SaleRow, ServiceCount, ServiceRow,
+    SetupPage, StateChange, TicketState,
 };
 
 use super::trade::{node, ticket_card};
@@ -174,6 +175,7 @@ fn operator(ink: &Ink) -> OperatorPage {
         ]),
         receipts: receipts(ink),
         has_dev_mailbox: !ink.bare,
+        has_registry: !ink.bare,
     }
 }
 
@@ -201,6 +203,17 @@ fn directory(ink: &Ink) -> DirectoryPage {
             stale: 61,
             unreachable: 22,
         },
+        filter: DirectoryFilter {
+            search: ink.text("linden"),
+            status: ink.text("active"),
+            service: ink.text("auth"),
+            problem: ink.maybe(ink.text("No name has that in it.")),
+        },
+        services: ink.list(vec![ServiceCount {
+            name: ink.text("auth"),
+            nodes: 1201,
+            percent: 93,
+        }]),
         nodes: ink.list(vec![
             node_row(ink, "linden.nodes.example", NodeState::Active),
             node_row(ink, "south-pier.nodes.example", NodeState::Stale),
@@ -225,6 +238,10 @@ fn node_page(ink: &Ink) -> NodePage {
         registered: ink.now(),
         expires: ink.soon(),
         reason: ink.maybe(ink.text("This node pretended to be another one.")),
+        history: ink.list(vec![StateChange {
+            state: NodeState::Active,
+            since: ink.now(),
+        }]),
     }
 }
 

@@ -44,7 +44,7 @@ pub const fn resolve_status(error: &ResolveError) -> StatusCode {
 impl From<GuardError> for ResolveError {
     fn from(error: GuardError) -> Self {
         match error {
-            GuardError::Refused => Self::Refused,
+            GuardError::Refused | GuardError::Blocked => Self::Refused,
             GuardError::Away | GuardError::TooLarge => Self::Unavailable,
         }
     }

@@ -7,7 +7,7 @@ use imajin_kernel::Problem;
 use url::Url;
 
 use super::{KeyLogs, PeerResolver, reachable};
-use crate::{GuardedClient, Reach};
+use crate::{GuardedClient, PeerPolicy, Reach};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -26,8 +26,8 @@ pub trait NodeNames: Send + Sync {
     async fn node_name(&self, node: &Did) -> Option<String>;
 }
 
-/// Resolves nodes by the names that are known here, also while their registry is away. A name is a hint and no more: the
-/// node itself is asked for its document, and believed as far as its own key and key log go.
+/// Resolves nodes by the names that are known here, also while their registry is away. A name is a hint and no more:
+/// the node itself is asked for its document, and believed as far as its own key and key log go.
 pub struct NamedResolver {
     names: Arc<dyn NodeNames>,
     key_logs: Arc<dyn KeyLogs>,
@@ -39,11 +39,16 @@ impl NamedResolver {
     ///
     /// # Errors
     /// When the TLS set-up of the machine is broken.
-    pub fn new(names: Arc<dyn NodeNames>, key_logs: Arc<dyn KeyLogs>, reach: Reach) -> Result<Self, Problem> {
+    pub fn new(
+        names: Arc<dyn NodeNames>,
+        key_logs: Arc<dyn KeyLogs>,
+        reach: Reach,
+        policy: Arc<dyn PeerPolicy>,
+    ) -> Result<Self, Problem> {
         Ok(Self {
             names,
             key_logs,
-            http: GuardedClient::new(reach, TIMEOUT)?,
+            http: GuardedClient::new(reach, TIMEOUT)?.with_policy(policy),
         })
     }
 }

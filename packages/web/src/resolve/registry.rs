@@ -9,7 +9,7 @@ use url::Url;
 
 use super::named::named_base;
 use super::{DOCUMENT_BYTES_MAX, KeyLogs, PeerResolver, status_check};
-use crate::{GuardedClient, Reach};
+use crate::{GuardedClient, PeerPolicy, Reach};
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -36,8 +36,8 @@ impl RegistryResolver {
     ///
     /// # Errors
     /// When the TLS set-up of the machine is broken.
-    pub fn new(base: Url, reach: Reach) -> Result<Self, Problem> {
-        let http = GuardedClient::new(reach, TIMEOUT)?;
+    pub fn new(base: Url, reach: Reach, policy: Arc<dyn PeerPolicy>) -> Result<Self, Problem> {
+        let http = GuardedClient::new(reach, TIMEOUT)?.with_policy(policy);
         Ok(Self {
             base,
             http,

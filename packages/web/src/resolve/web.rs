@@ -6,7 +6,7 @@ use imajin_did::{Did, Method, Resolution, ResolveError, Resolver};
 use imajin_kernel::{Env, Problem};
 
 use super::{CachedResolver, DOCUMENT_BYTES_MAX, document_of, reachable};
-use crate::{GuardedClient, Reach};
+use crate::{GuardedClient, PeerPolicy, Reach};
 
 /// How long a host has to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,8 +25,8 @@ impl WebResolver {
     ///
     /// # Errors
     /// When the TLS set-up of the machine is broken.
-    pub fn new(env: Env, reach: Reach) -> Result<Self, Problem> {
-        let http = GuardedClient::new(reach, TIMEOUT)?;
+    pub fn new(env: Env, reach: Reach, policy: Arc<dyn PeerPolicy>) -> Result<Self, Problem> {
+        let http = GuardedClient::new(reach, TIMEOUT)?.with_policy(policy);
         let cached = CachedResolver::new(Arc::new(Fetch { http }), env);
         Ok(Self { cached })
     }

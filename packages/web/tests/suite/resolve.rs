@@ -9,9 +9,9 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use imajin_did::{Did, DidDocument, PublicKey, Resolution, ResolveError, Resolver, SecretKey};
-use imajin_kernel::{Env, ManualClock, Span};
-use imajin_web::Reach;
+use imajin_kernel::{Code, Env, ManualClock, Problem, Span};
 use imajin_web::resolve::{Chain, PeerResolver, RegistryResolver, WebResolver, resolve_status};
+use imajin_web::{GuardError, GuardedClient, PeerAsked, PeerPolicy, Reach};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -110,7 +110,7 @@ pub(crate) fn document(did: Did, key: PublicKey) -> Value {
 }
 
 fn web(clock: &ManualClock, reach: Reach) -> WebResolver {
-    WebResolver::new(Env::fixed(clock.clone(), 1), reach).unwrap()
+    WebResolver::new(Env::fixed(clock.clone(), 1), reach, Arc::new(Everybody)).unwrap()
 }
 
 #[tokio::test]
@@ -337,7 +337,7 @@ async fn a_registry_says_where_a_node_is_and_the_node_who_it_is() {
     let (registry, node) = (Host::start().await, Host::start().await);
     let did = key(1).did();
     let base = registry.url().join("registry/").unwrap();
-    let resolver = RegistryResolver::new(base, Reach::Development).unwrap();
+    let resolver = RegistryResolver::new(base, Reach::Development, Arc::new(Everybody)).unwrap();
     let entry = |node: &Did, host: &str, status: &str| json!({"nodeId": node, "subdomain": host, "status": status});
     node.says(Reply::json(&result_of(&document(did.clone(), key(1)))));
     registry.says(Reply::json(&entry(&did, &node.authority, "active")));
@@ -445,5 +445,42 @@ fn every_refusal_has_its_code_and_status() {
     ];
     for (error, code, status) in cases {
         assert_eq!((error.code(), resolve_status(&error).as_u16()), (code, status));
+    }
+}
+
+/// Talks to every node.
+struct Everybody;
+
+#[async_trait]
+impl PeerPolicy for Everybody {
+    async fn peer_check(&self, _peer: &PeerAsked) -> Result<(), Problem> {
+        Ok(())
+    }
+}
+
+/// Talks to none.
+struct NobodyAtAll(Code);
+
+#[async_trait]
+impl PeerPolicy for NobodyAtAll {
+    async fn peer_check(&self, peer: &PeerAsked) -> Result<(), Problem> {
+        assert_eq!(peer.host.as_deref(), Some("localhost:1"));
+        Err(Problem::new(self.0, "no"))
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_the_operator_has_blocked_is_not_asked() {
+    for (code, expected) in [
+        (Code::Forbidden, GuardError::Blocked),
+        // Whether somebody is welcome is not known: they are not asked, either.
+        (Code::Internal, GuardError::Away),
+    ] {
+        let client = GuardedClient::new(Reach::Development, std::time::Duration::from_secs(1)).unwrap();
+        let client = client.with_policy(Arc::new(NobodyAtAll(code)));
+        let answer = client
+            .get("http://localhost:1/".parse().unwrap(), "application/json", 10)
+            .await;
+        assert_eq!(answer.unwrap_err(), expected);
     }
 }

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use imajin_did::{Did, PublicKey};
 use imajin_kernel::{Problem, Timestamp};
 use imajin_proof::http_sig::SignedRequest;
-use imajin_web::{CallerKeys, Custody, Identities, SessionView, SignerAsked, SignerKeys, Tier, service_api};
+use imajin_web::{CallerKeys, Custody, Identities, PeerAsked, SessionView, SignerAsked, SignerKeys, Tier, service_api};
 use serde::{Deserialize, Serialize};
 
 pub use account::{AccountExport, AccountRecord, GrantRecord, PasskeyRecord, SessionRecord};
@@ -47,6 +47,9 @@ service_api! {
         /// The keys of whoever has the session, with their names, and the devices that ask to be let in; `None` when
         /// the session has ended.
         async fn device_list(DeviceListRequest) -> Option<DeviceListView>;
+
+        /// Whether this node talks to another one: forbidden, and why, when it does not.
+        async fn peer_check(PeerAsked) -> ();
 
         /// An identity and the soft ones that it has claimed: whose tickets and balances are its own.
         async fn holdings_fetch(HoldingsFetch) -> Vec<Did>;
@@ -201,6 +204,10 @@ impl Identities for AuthClient {
 
     async fn holdings(&self, did: &Did) -> Result<Vec<Did>, Problem> {
         AuthApi::holdings_fetch(&**self, HoldingsFetch { did: did.clone() }).await
+    }
+
+    async fn peer_check(&self, peer: &PeerAsked) -> Result<(), Problem> {
+        AuthApi::peer_check(&**self, peer.clone()).await
     }
 
     async fn session_view(&self, token: &str) -> Result<Option<SessionView>, Problem> {

@@ -59,7 +59,8 @@ struct Vouched {
 fn refused(error: TokenError) -> Problem {
     let text = match error {
         TokenError::WrongAudience => "Your home node's answer is for another node.",
-        TokenError::Expired => "Your home node's answer has expired.",
+        TokenError::Expired => "Your home node's answer has expired, or its clock is slow.",
+        TokenError::NotYetValid => "Your home node's answer is from the future: its clock, or this node's, is wrong.",
         _ => "This is no answer of your home node.",
     };
     Problem::new(Code::BadSignature, text).hint("Sign in once more.")
@@ -81,6 +82,7 @@ impl Auth {
         let mut session = self.session_row(&vouched.did, METHOD_FEDERATED, client);
         let peer = Arc::new(peer);
         self.witnesses_ask(&vouched.did).await;
+        self.home_follow(&vouched.did, &peer).await?;
         for _attempt in 0..ATTEMPTS {
             let seen = self.home_log(&vouched.did, &peer).await?;
             let key = self.signer_find(&vouched, seen.as_ref()).await?;
@@ -199,7 +201,7 @@ fn standing_check(conn: &mut Conn, sealer: &Sealer, did: &Did, home: &Did) -> Re
         (None, _) => Ok(None),
         (Some(identity), Some(link)) if link.home_did == *home => Ok(Some(identity)),
         (Some(_), Some(_)) => Err(Problem::new(Code::Forbidden, "This identity comes from another node.")
-            .hint("Sign in with the node that you came from first.")
+            .hint("Sign in with the node that you came from first. If you have moved, tell it so.")
             .into()),
         (Some(_), None) => Err(Problem::new(Code::Forbidden, "This identity is registered here.")
             .hint("Sign in with its key at /login.")

@@ -48,7 +48,8 @@ impl Asking {
 fn refused(error: TokenError) -> Problem {
     let text = match error {
         TokenError::WrongAudience => "The request was made for another node.",
-        TokenError::Expired => "The request has expired.",
+        TokenError::Expired => "The request has expired, or the other node's clock is slow.",
+        TokenError::NotYetValid => "The request is from the future: the other node's clock, or this one's, is wrong.",
         _ => "The request was not signed by the node that it names.",
     };
     Problem::new(Code::BadSignature, text).hint("Go back to the other node and sign in there once more.")
@@ -91,6 +92,12 @@ impl Auth {
         let did = verified.did().clone();
         if living.identity.did != did {
             return Err(Problem::invalid("The answer is signed by somebody else than who is logged in.").into());
+        }
+        if let Some(moved) = self.move_find(&did).await? {
+            let text = format!("You have moved to {}.", moved.to_url);
+            return Err(Problem::new(Code::Conflict, text)
+                .hint("Sign in with that node.")
+                .into());
         }
         let asking = self.asking_read(&body.request).await?;
         self.message_check(&living.identity, &asking, &body.message)?;

@@ -103,10 +103,15 @@ impl Auth {
         if document.id != *did {
             return Err(Problem::new(Code::Unavailable, "The other node's document is about somebody else.").into());
         }
+        let keys = document.assertion_keys();
+        // Under another name, it is still who it is.
+        for key in &keys {
+            self.peer_rules.caller_check(&Did::from_key(key)).await?;
+        }
         Ok(Peer {
             did: did.clone(),
             origin,
-            keys: document.assertion_keys(),
+            keys,
         })
     }
 }
@@ -116,6 +121,11 @@ fn unreachable(origin: &str, error: GuardError) -> Problem {
     match error {
         GuardError::Refused => Problem::invalid(format!("Nothing is fetched from {origin}."))
             .hint("The address must be public and use https."),
+        GuardError::Blocked => Problem::new(
+            Code::Forbidden,
+            format!("Nobody comes here from {origin}, or goes there."),
+        )
+        .hint("The operator of this node has said that it does not talk to that one: ask them."),
         GuardError::Away => {
             Problem::new(Code::Unavailable, format!("{origin} does not answer.")).retry_after_seconds(5)
         }

@@ -10,13 +10,13 @@ use imajin_did::{Did, Method, ResolveError};
 use imajin_kernel::{Code, Problem, Span, Timestamp};
 use imajin_key_log::{KeyLog, KeyState};
 use imajin_store::{Conn, Sealer};
-use imajin_web::CallerKeys;
 use imajin_web::resolve::{KeyLogs, key_log_fetch, key_log_read, key_log_url};
+use imajin_web::{CallerKeys, PeerAsked, PeerPolicy as _};
 use url::Url;
 
 use super::{KeyRefusal, implicit_state, mirrored_find};
 use crate::AuthError;
-use crate::auth::Auth;
+use crate::auth::{Auth, Witness};
 use crate::federation::arrive::link_find;
 use crate::identities::{Identity, caller_find, caller_keys, identity_find};
 use crate::names::Name;
@@ -178,6 +178,10 @@ impl Auth {
                 .as_ref()
                 .filter(|url| url.origin() != self.public.0.origin());
             let Some(url) = url else { continue };
+            if let Err(problem) = self.witness_check(witness).await {
+                tracing::info!(%problem, witness = %witness.did, "a witness is not asked");
+                continue;
+            }
             let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
             let answer = self
                 .witness_http
@@ -190,6 +194,15 @@ impl Auth {
             changed |= self.version_follow(did, url, fetched).await;
         }
         changed
+    }
+
+    /// Whether this node talks to a witness: a block counts for it, too.
+    pub(super) async fn witness_check(&self, witness: &Witness) -> Result<(), Problem> {
+        let asked = PeerAsked {
+            did: Some(witness.did.clone()),
+            host: witness.url.as_ref().and_then(|url| PeerAsked::host(url).host),
+        };
+        self.peer_rules.peer_check(&asked).await
     }
 
     /// Puts what a node shows to what was seen before; whether anything has changed.

@@ -82,5 +82,7 @@ pub(super) async fn did_document(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let identity = known(&auth, &did).await?;
-    document_answer(&auth.identity_document(&identity), &headers)
+    let mut document = auth.identity_document(&identity);
+    auth.document_moved(&identity.did, &mut document).await?;
+    document_answer(&document, &headers)
 }

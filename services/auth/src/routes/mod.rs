@@ -12,9 +12,11 @@ mod identity;
 mod key_log;
 mod login;
 mod mirror;
+mod moves;
 mod oidc;
 mod onboard;
 mod passkeys;
+mod peers;
 mod register;
 mod root;
 mod session;
@@ -96,6 +98,8 @@ impl Auth {
             .merge(federation::routes())
             .merge(passkeys::routes())
             .merge(access::routes())
+            .merge(peers::routes())
+            .merge(moves::routes())
             .merge(mirror::routes(&state))
             .with_state(state);
         ServiceRoutes::new(SERVICE, "Identities, login and sessions", routes, self.readiness())

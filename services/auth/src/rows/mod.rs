@@ -6,7 +6,9 @@ mod handle;
 mod identity;
 mod key_log;
 mod mailbox;
+mod moved;
 mod node;
+mod peer_rule;
 mod session;
 
 pub(crate) use attestation::AttestationRow;
@@ -15,5 +17,7 @@ pub(crate) use handle::HandleRow;
 pub(crate) use identity::{CustodialKeyRow, IdentityAliasRow, IdentityRow, MailboxAliasRow};
 pub(crate) use key_log::{DeviceRequestRow, DeviceRow, KeyLogEntryRow, KeyLogReceiptRow, MirroredLogRow};
 pub(crate) use mailbox::{DevelopmentMailRow, MailboxProofRow};
+pub(crate) use moved::MoveRow;
 pub(crate) use node::{NodeRoleRow, SetupTokenRow};
+pub(crate) use peer_rule::PeerRuleRow;
 pub(crate) use session::{ChallengeUseRow, SessionKeyRow, SessionRow};

@@ -30,6 +30,8 @@ async fn filled(backend: Backend) -> World {
     crate::claims::claimed(&world, &ada, "ada.l@example.org").await;
     world.mailbox_login("eve.l@example.org").await;
     crate::oidc::fill(&world, &ada).await;
+    crate::peers::fill(&world, &ada).await;
+    crate::moves::fill(&world).await;
     crate::federation::fill(&world).await;
     crate::passkeys::fill(&world, &ada).await;
     // Signs the end of the log, as a node does before it stops.
@@ -147,7 +149,7 @@ async fn both_databases_have_the_same_columns() {
     assert_eq!(found, columns(&two).await);
     let mut tables: Vec<&str> = found.iter().map(|column| column.table.as_str()).collect();
     tables.dedup();
-    assert_eq!(tables.len(), 32);
+    assert_eq!(tables.len(), 34);
     for table in tables {
         let is_seal = |column: &&parity::Column| column.table == table && column.name == "row_seal";
         assert!(found.iter().any(|column| is_seal(&column)), "{table} is sealed");

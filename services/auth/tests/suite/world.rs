@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use imajin_auth::{Auth, AuthDeps, AuthOptions, MIGRATIONS, MailConfig, Witness};
+use imajin_auth::{Auth, AuthDeps, AuthOptions, MIGRATIONS, MailConfig, PeersOptions, Witness};
 use imajin_auth_api::ProfilesClient;
 use imajin_did::{Did, Keyring, SecretKey};
 use imajin_kernel::{Env, ManualClock, Problem, Span, Timestamp};
@@ -29,6 +29,11 @@ const EVERYTHING: AuthOptions = AuthOptions {
     test_money: false,
     dynamic_clients: true,
     reach: Reach::Development,
+    peers: PeersOptions {
+        only_listed: false,
+        allow: Vec::new(),
+        block: Vec::new(),
+    },
 };
 
 pub(crate) struct World {

@@ -10,7 +10,7 @@ use imajin_kernel::{Code, Env, ManualClock, Problem, Span, Timestamp};
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutState, CheckoutView, CreditNoteFetch,
     CreditNoteView, DEPOSIT, Delivery, DeliveryOutcome, GoodsRef, PayApi, ReceiptFetch, ReceiptList, ReceiptView,
-    RefundList, RefundSheet, SalesSummary, SalesSummaryRequest, SellerApi,
+    RefundList, RefundSheet, SalesSummary, SalesSummaryRequest, SellerApi, VisaCapture, VisaCaptured,
 };
 use imajin_testkit::{Backend, on_both};
 use imajin_web::macro_support::async_trait;
@@ -87,6 +87,10 @@ impl PayApi for FakePay {
     }
 
     async fn balance_list(&self, _request: BalanceList) -> Result<Vec<BalanceView>, Problem> {
+        unasked()
+    }
+
+    async fn visa_capture(&self, _request: VisaCapture) -> Result<VisaCaptured, Problem> {
         unasked()
     }
 

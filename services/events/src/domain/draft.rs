@@ -190,14 +190,9 @@ impl TierDraft {
     }
 }
 
-/// A price can be paid by any rail: more than nothing, in whole minor units, and small enough for every sum of it.
+/// A price can be paid by any rail: in whole minor units, and small enough for every sum of it. A ticket that costs
+/// nothing is had without a payment.
 fn price_check(member: &str, price: Money) -> Result<(), EventsError> {
-    if price.is_zero() {
-        return Err(EventsError::invalid(
-            member,
-            "must be more than zero: free tickets are not sold through a checkout",
-        ));
-    }
     let digits = price.asset.scale().saturating_sub(price.asset.minor_digits());
     let unit = 10_i64.checked_pow(digits).unwrap_or(i64::MAX);
     if price.amount.micros() % unit != 0 {

@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 
 use crate::world::{World, key};
 
-on_both!(each_impossible_member_is_named, the_manifest_is_the_callers_own);
+on_both!(
+    a_ticket_may_cost_nothing,
+    each_impossible_member_is_named,
+    the_manifest_is_the_callers_own
+);
 
 /// Which member a refusal names, and what is put where in a good body to get it.
 fn changes(world: &World) -> Vec<(&'static str, Vec<(&'static str, Value)>)> {
@@ -30,7 +34,6 @@ fn changes(world: &World) -> Vec<(&'static str, Vec<(&'static str, Value)>)> {
         ("tiers", vec![("/tiers", json!([]))]),
         ("tiers", vec![("/tiers", json!(vec![tier.clone(); 51]))]),
         ("tiers[1].name", vec![("/tiers", json!(vec![tier; 2]))]),
-        ("tiers[0].price", vec![("/tiers/0/price/amount", json!("0.00"))]),
         ("tiers[0].price", vec![("/tiers/0/price/amount", json!("0.001"))]),
         (
             "tiers[0].price",
@@ -64,6 +67,14 @@ async fn each_impossible_member_is_named(backend: Backend) {
     let answer = world.post(&world.owner, "/events/api/events", &body).await;
     assert_eq!(answer.code(), "invalid_request");
     assert!(answer.detail().contains("color"));
+}
+
+async fn a_ticket_may_cost_nothing(backend: Backend) {
+    let world = World::new(backend).await;
+    let mut body = world.event_body(Some(5));
+    body["tiers"][0]["price"]["amount"] = json!("0.00");
+    let answer = world.post(&world.owner, "/events/api/events", &body).await;
+    assert_eq!(answer.json()["tiers"][0]["price"]["amount"], "0.00");
 }
 
 async fn refusal(world: &World, manifest: &Manifest) -> (String, String) {

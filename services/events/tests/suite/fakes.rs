@@ -10,7 +10,7 @@ use imajin_kernel::{Code, Env, Problem, Span, Timestamp};
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutState, CheckoutView, CreditNoteFetch,
     CreditNoteView, Delivery, DeliveryOutcome, PayApi, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet,
-    SalesSummary, SalesSummaryRequest, SellerClient,
+    SalesSummary, SalesSummaryRequest, SellerClient, VisaCapture, VisaCaptured,
 };
 use imajin_web::macro_support::async_trait;
 use imajin_web::{CallerKeys, Custody, Identities, SessionView, SignerAsked, SignerKeys, Tier};
@@ -169,6 +169,10 @@ impl PayApi for FakePay {
             view.state = CheckoutState::Cancelled;
         }
         Ok(view.clone())
+    }
+
+    async fn visa_capture(&self, _: VisaCapture) -> Result<VisaCaptured, Problem> {
+        Err(Problem::unavailable("Paying by visa"))
     }
 
     async fn receipt_fetch(&self, _request: ReceiptFetch) -> Result<Option<ReceiptView>, Problem> {

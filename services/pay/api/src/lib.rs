@@ -7,6 +7,7 @@ mod credit_note;
 mod purse;
 mod receipt;
 mod remittance;
+mod visa;
 
 use imajin_did::Did;
 use imajin_fair::Manifest;
@@ -29,6 +30,7 @@ pub use receipt::{
     ReceiptRelease, ReceiptView,
 };
 pub use remittance::{REMITTANCE_LEGS_MAX, RemittanceBody, RemittanceLeg, RemittanceReceipt};
+pub use visa::{VisaCapture, VisaCaptured};
 
 service_api! {
     /// What a selling service answers to pay. Every method may be called again with the same request.
@@ -58,6 +60,10 @@ service_api! {
 
         /// Ends an open checkout; one that is paid stays as it is. Answers with the state after the call.
         async fn checkout_cancel(CheckoutFetch) -> CheckoutView;
+
+        /// Pays goods with the visa of an agent whose claim the caller has checked: the goods are delivered, the visa
+        /// is spent and the price is split, once for each claim. What the visa does not pay is refused (402).
+        async fn visa_capture(VisaCapture) -> VisaCaptured;
 
         /// A receipt, for its payer, its payees and the operator only; for everyone else there is none.
         async fn receipt_fetch(ReceiptFetch) -> Option<ReceiptView>;

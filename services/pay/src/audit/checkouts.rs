@@ -10,6 +10,7 @@ use imajin_store::{Conn, SealedRow, StoreError, mutation, outbox};
 use super::{Auditor, PAGE, from_ledger};
 use crate::domain::balance::{is_paid_here, paid_key, returned_key};
 use crate::domain::checkout::{CHECKOUT_OPEN, CheckoutOpened};
+use crate::domain::free::FREE;
 use crate::domain::message::DELIVER;
 use crate::rows::{CheckoutRow, MessageResult, MessageRow, SplitRow, state_parse};
 use crate::schema::{checkouts, rail_messages, receipts, splits};
@@ -58,9 +59,16 @@ impl Auditor {
         };
         let message = self.message_result(conn, row)?;
         self.balance_check(conn, row, state)?;
+        if (row.rail == FREE) != (row.price == 0) || (row.rail == FREE && row.hold_id.is_some()) {
+            self.find(
+                CheckoutRow::TABLE,
+                &id,
+                "what costs nothing is not paid, and all else is",
+            );
+        }
         match state {
             CheckoutState::Paid => {
-                if row.hold_id.is_none() || row.receipt_id.is_none() {
+                if (row.hold_id.is_none() && row.rail != FREE) || row.receipt_id.is_none() {
                     self.find(CheckoutRow::TABLE, &id, "it is paid, and names no payment");
                 }
                 if deliveries.is_some_and(|waiting| !waiting.contains(&id)) {
@@ -75,7 +83,8 @@ impl Auditor {
                 if receipt != 1 {
                     self.find(CheckoutRow::TABLE, &id, "it is settled, and has no receipt");
                 }
-                if !is_paid_here(&row.rail) && message.as_deref() != Some(MessageResult::Booked.as_str()) {
+                let has_message = !is_paid_here(&row.rail) && row.rail != FREE;
+                if has_message && message.as_deref() != Some(MessageResult::Booked.as_str()) {
                     self.find(CheckoutRow::TABLE, &id, "it is settled without a payment");
                 }
             }

@@ -5,6 +5,7 @@ mod contracts;
 mod days;
 mod fees;
 mod goods;
+mod limits;
 mod messages;
 mod payments;
 mod payouts;
@@ -55,6 +56,27 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring) -> Result<Vec<Finding>, StoreEr
 /// # Errors
 /// As [`audit`].
 pub fn audit_with_keys(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Result<Vec<Finding>, StoreError> {
+    run(conn, keyring, keys, &|_finding| false)
+}
+
+/// As [`audit`], and ends as soon as it has found what is sought: for whoever asks whether one change is noticed.
+///
+/// # Errors
+/// As [`audit`].
+pub fn audit_until(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    is_sought: &dyn Fn(&Finding) -> bool,
+) -> Result<Vec<Finding>, StoreError> {
+    run(conn, keyring, &|_did| Vec::new(), is_sought)
+}
+
+fn run(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    keys: Keys<'_>,
+    is_sought: &dyn Fn(&Finding) -> bool,
+) -> Result<Vec<Finding>, StoreError> {
     let sealer = Sealer::for_service(keyring, SERVICE);
     let writer = Writer::new(
         PayConfig::default().chain,
@@ -75,12 +97,49 @@ pub fn audit_with_keys(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Re
         money_messages: 0,
         payout_parts: 0,
     };
-    conn.transaction(|conn| auditor.run(conn, &writer, keys))?;
+    conn.transaction(|conn| {
+        for step in STEPS {
+            step(&mut auditor, conn, &writer, keys)?;
+            if auditor.findings.iter().any(is_sought) {
+                break;
+            }
+        }
+        Ok::<_, StoreError>(())
+    })?;
     let mut findings = auditor.findings;
     findings.sort();
     findings.dedup();
     Ok(findings)
 }
+
+type Step = fn(&mut Auditor, &mut Conn, &Writer, Keys<'_>) -> Result<(), StoreError>;
+
+/// What is cheap first: the seals. Some of the later steps count on what the earlier ones have gathered.
+const STEPS: [Step; 23] = [
+    |auditor, conn, _, _| auditor.sale_seals(conn),
+    |auditor, conn, _, _| auditor.other_seals(conn),
+    |auditor, conn, _, _| imajin_ledger::audit(conn, &auditor.sealer, &mut auditor.findings),
+    |auditor, conn, writer, keys| Ok(imajin_store::audit(conn, writer, keys, &mut auditor.findings).map(drop)?),
+    |auditor, conn, _, _| auditor.checkouts_check(conn),
+    |auditor, conn, _, _| auditor.visas_check(conn),
+    |auditor, conn, _, keys| auditor.remittances_check(conn, keys),
+    |auditor, conn, _, _| auditor.messages_check(conn),
+    |auditor, conn, _, _| auditor.payments_check(conn),
+    |auditor, conn, _, _| auditor.disputes_check(conn),
+    |auditor, conn, _, _| auditor.sums_check(conn),
+    |auditor, conn, _, _| auditor.payouts_check(conn),
+    |auditor, conn, _, _| auditor.solana_check(conn),
+    |auditor, conn, _, _| auditor.receipts_check(conn),
+    |auditor, conn, _, _| auditor.refunds_check(conn),
+    |auditor, conn, _, _| auditor.reversals_check(conn),
+    |auditor, conn, _, _| auditor.sales_check(conn),
+    |auditor, conn, _, _| auditor.days_check(conn),
+    |auditor, conn, _, keys| auditor.contracts_check(conn, keys),
+    |auditor, conn, _, _| auditor.shares_check(conn),
+    |auditor, conn, _, _| auditor.fees_check(conn),
+    |auditor, conn, _, _| auditor.limits_check(conn),
+    |auditor, conn, _, _| auditor.flows_check(conn),
+];
 
 /// What receipts and refunds of one asset sum up to.
 #[derive(Default, PartialEq, Eq)]
@@ -110,15 +169,10 @@ struct Auditor {
 }
 
 impl Auditor {
-    fn run(&mut self, conn: &mut Conn, writer: &Writer, keys: Keys<'_>) -> Result<(), StoreError> {
-        imajin_store::audit(conn, writer, keys, &mut self.findings)?;
+    fn sale_seals(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
         CheckoutRow::audit(conn, &self.sealer, &mut self.findings)?;
         SplitRow::audit(conn, &self.sealer, &mut self.findings)?;
         MessageRow::audit(conn, &self.sealer, &mut self.findings)?;
-        PayeeRow::audit(conn, &self.sealer, &mut self.findings)?;
-        PayoutRow::audit(conn, &self.sealer, &mut self.findings)?;
-        PartRow::audit(conn, &self.sealer, &mut self.findings)?;
-        DisputeRow::audit(conn, &self.sealer, &mut self.findings)?;
         PaymentRow::audit(conn, &self.sealer, &mut self.findings)?;
         ReceiptRow::audit(conn, &self.sealer, &mut self.findings)?;
         SalesRow::audit(conn, &self.sealer, &mut self.findings)?;
@@ -127,6 +181,15 @@ impl Auditor {
         FlowRow::audit(conn, &self.sealer, &mut self.findings)?;
         FeesRow::audit(conn, &self.sealer, &mut self.findings)?;
         ShareRow::audit(conn, &self.sealer, &mut self.findings)?;
+        RefundRow::audit(conn, &self.sealer, &mut self.findings)?;
+        Ok(ReversalRow::audit(conn, &self.sealer, &mut self.findings)?)
+    }
+
+    fn other_seals(&mut self, conn: &mut Conn) -> Result<(), StoreError> {
+        PayeeRow::audit(conn, &self.sealer, &mut self.findings)?;
+        PayoutRow::audit(conn, &self.sealer, &mut self.findings)?;
+        PartRow::audit(conn, &self.sealer, &mut self.findings)?;
+        DisputeRow::audit(conn, &self.sealer, &mut self.findings)?;
         WalletRow::audit(conn, &self.sealer, &mut self.findings)?;
         RecordRow::audit(conn, &self.sealer, &mut self.findings)?;
         AddressRow::audit(conn, &self.sealer, &mut self.findings)?;
@@ -134,34 +197,13 @@ impl Auditor {
         SumRow::audit(conn, &self.sealer, &mut self.findings)?;
         RoundRow::audit(conn, &self.sealer, &mut self.findings)?;
         DifferenceRow::audit(conn, &self.sealer, &mut self.findings)?;
-        RefundRow::audit(conn, &self.sealer, &mut self.findings)?;
-        ReversalRow::audit(conn, &self.sealer, &mut self.findings)?;
         VisaRow::audit(conn, &self.sealer, &mut self.findings)?;
         CaptureRow::audit(conn, &self.sealer, &mut self.findings)?;
         PledgeRow::audit(conn, &self.sealer, &mut self.findings)?;
         HomeRow::audit(conn, &self.sealer, &mut self.findings)?;
         SentRow::audit(conn, &self.sealer, &mut self.findings)?;
         ReceivedRow::audit(conn, &self.sealer, &mut self.findings)?;
-        RemittanceLegRow::audit(conn, &self.sealer, &mut self.findings)?;
-        imajin_ledger::audit(conn, &self.sealer, &mut self.findings)?;
-        self.checkouts_check(conn)?;
-        self.visas_check(conn)?;
-        self.remittances_check(conn, keys)?;
-        self.messages_check(conn)?;
-        self.payments_check(conn)?;
-        self.disputes_check(conn)?;
-        self.sums_check(conn)?;
-        self.payouts_check(conn)?;
-        self.solana_check(conn)?;
-        self.receipts_check(conn)?;
-        self.refunds_check(conn)?;
-        self.reversals_check(conn)?;
-        self.sales_check(conn)?;
-        self.days_check(conn)?;
-        self.contracts_check(conn, keys)?;
-        self.shares_check(conn)?;
-        self.fees_check(conn)?;
-        self.flows_check(conn)
+        Ok(RemittanceLegRow::audit(conn, &self.sealer, &mut self.findings)?)
     }
 
     fn find(&mut self, table: &str, row: impl Into<String>, problem: impl Into<String>) {

@@ -7,6 +7,7 @@ mod visa;
 pub(crate) mod wire;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -16,7 +17,7 @@ use imajin_kernel::{Code, Env, Problem, Span, Timestamp};
 use imajin_money::Money;
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, sign};
 use imajin_proof::jose::Jwks;
-use imajin_web::{GuardError, GuardedAnswer, GuardedClient, Reach};
+use imajin_web::{GuardError, GuardedAnswer, GuardedClient, PeersOf, Reach, Site};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -66,7 +67,9 @@ pub(crate) struct Brokers {
 }
 
 impl Brokers {
-    pub(crate) fn new(config: &BrokersConfig, env: &Env, keyring: &Keyring, public: &Url) -> Result<Self, Problem> {
+    pub(crate) fn new(config: &BrokersConfig, site: &Site, keyring: &Keyring) -> Result<Self, Problem> {
+        let public = &site.public.0;
+        let policy = Arc::new(PeersOf(Arc::clone(&site.identities)));
         let issuers = config.trusted.iter().map(issuer_text);
         let host = public.host_str().unwrap_or_default();
         let audience = public
@@ -74,8 +77,8 @@ impl Brokers {
             .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         Ok(Self {
             known: issuers.map(|issuer| (issuer, Mutex::default())).collect(),
-            http: GuardedClient::new(config.reach, TIMEOUT)?,
-            env: env.clone(),
+            http: GuardedClient::new(config.reach, TIMEOUT)?.with_policy(policy),
+            env: site.env.clone(),
             keyring: keyring.clone(),
             audience,
             test_money: config.test_money,

@@ -1,6 +1,4 @@
-use imajin_did::PublicKey;
 use imajin_imagxp::visa::{VisaError, VisaExpectation, visa_issuer, visa_verify};
-use imajin_proof::jose::Jwk;
 use imajin_proof::token::TokenError;
 
 pub(crate) use imajin_imagxp::visa::Visa;
@@ -11,8 +9,8 @@ use crate::PayError;
 /// What a visa is asked for.
 pub(crate) struct VisaAsked<'a> {
     pub(crate) token: &'a str,
-    /// The keys of whoever wants to pay with it.
-    pub(crate) holder: &'a [PublicKey],
+    /// The keys of whoever wants to pay with it, by their thumbprints.
+    pub(crate) holder: &'a [String],
 }
 
 impl Brokers {
@@ -22,12 +20,10 @@ impl Brokers {
         if !self.known.contains_key(&issuer) {
             return Err(untrusted());
         }
-        let holders = asked.holder.iter().map(|key| Jwk::from_key(*key).thumbprint());
-        let holders: Vec<String> = holders.collect();
         let expect = VisaExpectation {
             issuer: &issuer,
             audience: &self.audience,
-            holders: &holders,
+            holders: asked.holder,
             purpose: None,
             now: self.env.now(),
         };

@@ -10,8 +10,8 @@ use imajin_store::outbox::{self, OutboxRow};
 use imajin_store::{Conn, SealedRow};
 
 use super::checkout_lock;
-use super::holds::MoneyRequest;
 use super::message::DELIVER;
+use super::payer::Payer;
 use super::visa::{VISA, visa_free};
 use crate::PayError;
 use crate::context::Context;
@@ -50,13 +50,13 @@ pub(crate) struct Spent {
 pub(crate) fn balance_pay(
     conn: &mut Conn,
     context: &Context,
-    request: &MoneyRequest,
+    payer: &Payer,
     id: CheckoutId,
 ) -> Result<Spent, PayError> {
-    if let Some(spent) = replayed(conn, context, request)? {
+    if let Some(spent) = replayed(conn, context, payer)? {
         return Ok(spent);
     }
-    let owner = request.verified.did();
+    let owner = payer.did();
     let mut row = quote_lock(conn, context, owner, id)?;
     let price = row.price()?;
     let place = HoldPlace {
@@ -76,15 +76,15 @@ pub(crate) fn balance_pay(
     let hold = hold.ok_or_else(|| PayError::Fault("a hold without a hold".to_owned()))?;
     row.rail_reference = Some(hold.to_string());
     let receipt = context.env.new_id();
-    paid(conn, context, request, row, hold, receipt)
+    paid(conn, context, payer, row, hold, receipt)
 }
 
 /// The earlier answer to this request, if there is one.
-pub(crate) fn replayed(conn: &mut Conn, context: &Context, request: &MoneyRequest) -> Result<Option<Spent>, PayError> {
-    let Some(body) = request.key.replayed(conn, context, request.verified.did())? else {
+pub(crate) fn replayed(conn: &mut Conn, context: &Context, payer: &Payer) -> Result<Option<Spent>, PayError> {
+    let Some(body) = payer.key().replayed(conn, context, payer.did())? else {
         return Ok(None);
     };
-    context.nonce_spend(conn, &request.verified)?;
+    payer.again(conn, context)?;
     let known = std::str::from_utf8(&body).ok().and_then(|text| text.parse().ok());
     let row = known.map(|id| checkout_lock(conn, context, id)).transpose()?.flatten();
     Ok(Some(Spent {
@@ -98,22 +98,21 @@ pub(crate) fn replayed(conn: &mut Conn, context: &Context, request: &MoneyReques
 pub(crate) fn paid(
     conn: &mut Conn,
     context: &Context,
-    request: &MoneyRequest,
+    payer: &Payer,
     mut row: CheckoutRow,
     hold: HoldId,
     receipt: ReceiptId,
 ) -> Result<Spent, PayError> {
-    let (owner, id, now) = (request.verified.did(), row.id, context.now());
+    let (owner, id, now) = (payer.did(), row.id, context.now());
     row.state_set(CheckoutState::Paid, now);
     row.hold_id = Some(hold);
     row.receipt_id = Some(receipt);
     row.paid_at = Some(now);
     let row = row.save(conn, &context.sealer)?;
     let item = outbox::enqueue(conn, &context.sealer, &context.env, DELIVER, &id.to_string(), &id)?;
-    let object = format!("{id}/settle");
-    context.signed_append(conn, &request.verified, QUOTE_SETTLE, &object, &request.body)?;
-    request
-        .key
+    payer.log(conn, context, &format!("{id}/settle"))?;
+    payer
+        .key()
         .store(conn, context, owner, 200, id.to_string().as_bytes())?;
     Ok(Spent {
         row,
@@ -130,7 +129,7 @@ pub(crate) fn quote_lock(
     id: CheckoutId,
 ) -> Result<CheckoutRow, PayError> {
     let row = checkout_lock(conn, context, id)?;
-    let is_own = |row: &CheckoutRow| row.rail == BALANCE && row.owner_did == owner.canonical().as_str();
+    let is_own = |row: &CheckoutRow| is_paid_here(&row.rail) && row.owner_did == owner.canonical().as_str();
     let row = row.filter(is_own).ok_or(PayError::NotFound("quote"))?;
     match row.state_at(context.now())? {
         CheckoutState::Open => Ok(row),

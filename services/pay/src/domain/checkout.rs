@@ -13,6 +13,7 @@ use imajin_web::Verified;
 use serde::{Deserialize, Serialize};
 
 use super::checkout_lock;
+use super::free::{free_find, free_open};
 use super::plan::Split;
 use crate::PayError;
 use crate::context::{Context, IdempotencyKey};
@@ -116,6 +117,11 @@ pub(crate) fn checkout_open(
 
 fn open_or_find(conn: &mut Conn, context: &Context, new: &NewCheckout) -> Result<CheckoutRow, PayError> {
     let now = context.now();
+    if new.price.is_zero()
+        && let Some(row) = free_find(conn, context, new)?
+    {
+        return Ok(row);
+    }
     if let Some(mut row) = open_find(conn, context, &new.goods, &new.buyer)? {
         if row.expires_at > now && row.price()? == new.price && row.rail == new.rail {
             return Ok(row);
@@ -144,6 +150,9 @@ fn open_or_find(conn: &mut Conn, context: &Context, new: &NewCheckout) -> Result
     let row = row_of(context, new, split, now);
     let body = json_text(&CheckoutOpened::of(&row, new.price))?.into_bytes();
     context.node_append(conn, &new.buyer.canonical(), CHECKOUT_OPEN, &new.id.to_string(), body)?;
+    if new.price.is_zero() {
+        return free_open(conn, context, row);
+    }
     Ok(row.insert(conn, &context.sealer)?)
 }
 

@@ -6,7 +6,9 @@
 
 use imajin_did::Did;
 use imajin_kernel::Problem;
-use imajin_ledger::{AccountKey, Command, EntryKind, Movement, Owner, Posting, Purpose, account_fetch, account_list};
+use imajin_ledger::{
+    AccountKey, Command, EntryKind, Movement, Owner, Posting, Purpose, Refusal, account_fetch, account_list,
+};
 use imajin_store::Conn;
 use serde_json::json;
 
@@ -84,7 +86,11 @@ fn transfer(
         reference: reference.clone(),
         movements: vec![Movement::new(from, units.saturating_neg()), Movement::new(to, units)],
     };
-    context.ledger.execute_one(conn, &Command::Post(posting))??;
+    match context.ledger.execute_one(conn, &Command::Post(posting))? {
+        // A limit of either account: it stays where it is, and is tried again when somebody asks.
+        Err(Refusal::Limited { .. }) => return Ok(()),
+        booked => booked?,
+    };
     context.node_append(conn, owner, ACTION, &reference, body.to_string().into_bytes())?;
     Ok(())
 }

@@ -42,8 +42,9 @@ pub(crate) fn note_make(
     let body = note_body(sale, row, reversal, &entry, total)?;
     let keyring = &context.keyring;
     let (node, payer, now) = (keyring.node_did().clone(), sale.checkout.buyer()?, context.now());
-    let message = SignedMessage::sign(keyring.node_key(), node, CREDIT_NOTE_KIND, Some(payer), now, body)?;
-    Ok(String::from_utf8(message.canonical_bytes()?).or(Err(ProofError::Jcs(JcsError::NotJson)))?)
+    let (_message, document) =
+        SignedMessage::sign_to_bytes(keyring.node_key(), node, CREDIT_NOTE_KIND, Some(payer), now, body)?;
+    Ok(String::from_utf8(document).or(Err(ProofError::Jcs(JcsError::NotJson)))?)
 }
 
 fn note_body(

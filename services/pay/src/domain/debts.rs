@@ -107,7 +107,7 @@ pub(crate) fn income_of(commands: &[Command]) -> impl Iterator<Item = &Movement>
     commands.iter().flat_map(|command| match command {
         Command::Post(posting) => posting.movements.iter(),
         Command::Capture(capture) => capture.credits.iter(),
-        Command::Place(_) | Command::Release(_) => [].iter(),
+        Command::Note(_) | Command::Place(_) | Command::Release(_) => [].iter(),
     })
 }
 

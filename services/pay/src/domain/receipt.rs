@@ -132,7 +132,8 @@ pub(crate) fn receipt_make(
     };
     let (node, payer) = (keyring.node_did().clone(), parts.recipients.payer.clone());
     let now = parts.entry.posted_at;
-    let message = SignedMessage::sign(keyring.node_key(), node, RECEIPT_KIND, Some(payer), now, body)?;
+    let (message, document) =
+        SignedMessage::sign_to_bytes(keyring.node_key(), node, RECEIPT_KIND, Some(payer), now, body)?;
     let row = ReceiptRow {
         id: parts.id,
         checkout_id: checkout.id,
@@ -142,7 +143,7 @@ pub(crate) fn receipt_make(
         gross: gross.amount.micros(),
         issued_at: now,
         // The canonical bytes are the document's text: whoever hashes the column gets what the JWT says.
-        document: String::from_utf8(message.canonical_bytes()?).or(Err(ProofError::Jcs(JcsError::NotJson)))?,
+        document: String::from_utf8(document).or(Err(ProofError::Jcs(JcsError::NotJson)))?,
         row_seal: Vec::new(),
     };
     Ok((row, message))

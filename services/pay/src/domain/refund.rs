@@ -10,6 +10,7 @@ use imajin_store::{Conn, SealedRow, outbox};
 use serde::{Deserialize, Serialize};
 
 use super::balance::{balance_return, is_paid_here};
+use super::free::{FREE, free_end};
 use super::message::message_lock;
 use super::sale_refund::returned_book;
 use super::{checkout_find, checkout_lock, direct, sales};
@@ -90,6 +91,8 @@ pub(crate) fn checkout_refund(
     let mut checkout = checkout_lock(conn, context, id)?.ok_or(PayError::NotFound("checkout"))?;
     if checkout.state()? == CheckoutState::Paid && is_paid_here(&checkout.rail) {
         balance_return(conn, context, checkout, reason)?;
+    } else if checkout.state()? == CheckoutState::Paid && checkout.rail == FREE {
+        free_end(conn, context, checkout, reason)?;
     } else if checkout.state()? == CheckoutState::Paid {
         let missing = || PayError::damaged(CheckoutRow::TABLE, &id.to_string(), "it is paid, and names no payment");
         let (hold, message) = checkout.hold_id.zip(checkout.message_id).ok_or_else(missing)?;
@@ -111,7 +114,7 @@ pub(crate) fn checkout_refund(
     Ok(())
 }
 
-/// Notes that the rail has sent the money back.
+/// Notes that the rail has sent the money back, unless somebody has done so by hand.
 pub(crate) fn refund_note(
     conn: &mut Conn,
     context: &Context,
@@ -120,8 +123,12 @@ pub(crate) fn refund_note(
     item: OutboxId,
 ) -> Result<(), PayError> {
     let mut message = message_lock(conn, context, message)?;
-    message.refund_reference = Some(reference.to_owned());
-    message.save(conn, &context.sealer)?;
+    if let Some(by_hand) = &message.refund_reference {
+        tracing::error!(message = %message.id, by_hand, reference, "it went back twice: by hand, and through its rail");
+    } else {
+        message.refund_reference = Some(reference.to_owned());
+        message.save(conn, &context.sealer)?;
+    }
     outbox::done(conn, &context.sealer, &item, context.now())?;
     Ok(())
 }

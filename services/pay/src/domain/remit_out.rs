@@ -13,7 +13,7 @@ use imajin_ledger::{AccountKey, Command, EntryKind, Movement, Posting, Purpose, 
 use imajin_money::{Amount, Asset, Money};
 use imajin_pay_api::{REMITTANCE_LEGS_MAX, RemittanceBody, RemittanceLeg, RemittanceReceipt};
 use imajin_proof::SignedMessage;
-use imajin_store::{Conn, SealedRow, for_update, outbox};
+use imajin_store::{Conn, SealedRow, for_update, outbox, units_sum};
 
 use super::debts::{Moves, debt_repay};
 use super::home::home_list;
@@ -44,19 +44,17 @@ pub(crate) fn funds(conn: &mut Conn, context: &Context, issuer: &str, asset: Ass
     let account = account_fetch(conn, &context.sealer, &receivable(issuer, asset))?;
     let owed = account.map_or(0, |account| account.balance_units.saturating_neg());
     let open = [CaptureState::Held, CaptureState::Owed, CaptureState::Accepted].map(CaptureState::as_str);
-    let promised: Vec<i64> = visa_captures::table
+    let promised = visa_captures::table
         .filter(visa_captures::issuer.eq(issuer))
         .filter(visa_captures::asset.eq(asset.as_str()))
-        .filter(visa_captures::state.eq_any(open))
-        .select(visa_captures::amount)
-        .load(conn)?;
-    let leaving: Vec<i64> = remittances_out::table
+        .filter(visa_captures::state.eq_any(open));
+    let promised = units_sum!(conn, promised, visa_captures::amount)?;
+    let leaving = remittances_out::table
         .filter(remittances_out::issuer.eq(issuer))
         .filter(remittances_out::asset.eq(asset.as_str()))
-        .filter(remittances_out::state.eq_any([SentState::Offered.as_str(), SentState::Agreed.as_str()]))
-        .select(remittances_out::amount)
-        .load(conn)?;
-    let taken = promised.into_iter().chain(leaving).fold(0, i64::saturating_add);
+        .filter(remittances_out::state.eq_any([SentState::Offered.as_str(), SentState::Agreed.as_str()]));
+    let leaving = units_sum!(conn, leaving, remittances_out::amount)?;
+    let taken = promised.saturating_add(leaving);
     Ok(owed.saturating_sub(taken).max(0))
 }
 

@@ -1,64 +1,32 @@
 //! Settlements: many at once, in a few statements, each of them all or nothing.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use diesel::prelude::*;
-use imajin_did::Did;
 use imajin_fair::distribution::Distribution;
-use imajin_fair::plan::Plan;
-use imajin_kernel::id::{CheckoutId, OutboxId, ReceiptId};
-use imajin_ledger::{Command, EntryKind, HoldCapture, Outcome, credits};
-use imajin_money::{Amount, Money};
+use imajin_kernel::id::{CheckoutId, ReceiptId};
+use imajin_ledger::{Command, EntryKind, GroupAnswer, HoldCapture, Outcome, credits};
 use imajin_pay_api::CheckoutState;
-use imajin_rails::RailDirect;
-use imajin_store::{Conn, SealedRow, for_update, outbox, rows_insert, rows_upsert, sealed_all};
+use imajin_store::{Conn, SealedRow, StoreError, for_update, outbox, rows_insert, rows_update, sealed_all};
 
-use super::contract::{contract_in_effect, contract_owners};
+use super::contract::contract_in_effect;
 use super::debts::debts_add;
-use super::direct::{direct_command, direct_of_row, fits};
-use super::distribute::{Contracts, Flows, flow_changes, release_command};
-use super::payment::{fee_movement, fee_of, net_of};
-use super::plan::Split;
+use super::direct::direct_command;
+use super::distribute::{Flows, flow_changes, release_command};
+use super::free::{FREE, free_command};
+use super::payment::fee_movement;
 use super::receipt::{ReceiptParts, parties_of, receipt_make};
 use super::sales;
+use super::settle_prepare::{KEYS_PER_QUERY, SettleJob};
 use super::shares::shares_of;
 use super::visa::{VISA, captures_owe, pledge_command, pledges_of};
 use crate::PayError;
 use crate::context::Context;
 use crate::own_goods::TOPUP;
 use crate::rows::{CheckoutRow, PartyRow, PledgeRow, ReceiptRow, SalesDayRow, ShareRow};
-use crate::schema::{checkouts, receipt_parties};
-
-/// How many keys one query asks for.
-const KEYS_PER_QUERY: usize = 500;
-
-/// A settlement that is asked for.
-#[derive(Debug, Clone)]
-pub(crate) struct SettleWish {
-    pub(crate) checkout: CheckoutId,
-    /// What the seller has handed over.
-    pub(crate) delivered: Vec<String>,
-    /// The delivery that is done with it.
-    pub(crate) item: Option<OutboxId>,
-}
-
-/// A settlement that is planned: everything that does not need the transaction.
-#[derive(Debug)]
-pub(crate) struct SettleJob {
-    pub(crate) wish: SettleWish,
-    pub(crate) split: Arc<Split>,
-    pub(crate) plan: Plan,
-    /// What the buyer paid: the plan splits what the rail left of it.
-    pub(crate) price: Money,
-    /// What the rail has taken, of a rail that takes something.
-    pub(crate) rail_fee: Option<Amount>,
-    pub(crate) payer: Did,
-    /// What the payees have received at the rail already.
-    pub(crate) direct: Vec<RailDirect>,
-    /// What the payees do with it.
-    pub(crate) contracts: Contracts,
-}
+use crate::schema::{checkouts, receipt_parties, receipts};
 
 /// What became of a settlement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,95 +37,6 @@ pub(crate) enum Settled {
     Before,
 }
 
-/// Plans settlements from what was stored with their checkouts. One that cannot be planned has its own answer.
-pub(crate) fn settle_prepare(
-    conn: &mut Conn,
-    context: &Context,
-    wishes: Vec<SettleWish>,
-) -> Result<Vec<Result<SettleJob, PayError>>, PayError> {
-    let ids = wishes.iter().map(|wish| wish.checkout.to_string()).collect::<Vec<_>>();
-    let mut rows: HashMap<CheckoutId, CheckoutRow> = HashMap::with_capacity(ids.len());
-    for chunk in ids.chunks(KEYS_PER_QUERY) {
-        let loaded: Vec<CheckoutRow> = checkouts::table
-            .filter(checkouts::id.eq_any(chunk))
-            .select(CheckoutRow::as_select())
-            .load(conn)?;
-        rows.extend(loaded.into_iter().map(|row| (row.id, row)));
-    }
-    let mut jobs: Vec<Result<SettleJob, PayError>> = wishes
-        .into_iter()
-        .map(|wish| job_of(conn, context, rows.get(&wish.checkout), wish))
-        .collect();
-    let planned = jobs.iter().flatten();
-    let payees: BTreeSet<Did> = planned
-        .flat_map(|job| job.plan.legs.iter().map(|leg| leg.did.clone()))
-        .collect();
-    let owners = contract_owners(conn, &payees)?;
-    if !owners.is_empty() {
-        for job in &mut jobs {
-            contracts_of(conn, context, job, &rows, &owners);
-        }
-    }
-    Ok(jobs)
-}
-
-/// Adds the contracts in effect when it was paid.
-fn contracts_of(
-    conn: &mut Conn,
-    context: &Context,
-    job: &mut Result<SettleJob, PayError>,
-    rows: &HashMap<CheckoutId, CheckoutRow>,
-    owners: &BTreeSet<Did>,
-) {
-    let Ok(planned) = job else { return };
-    let row = rows.get(&planned.wish.checkout);
-    // What somebody puts in is no income.
-    if row.is_some_and(|row| row.goods_kind == TOPUP) {
-        return;
-    }
-    let at = row.and_then(|row| row.paid_at);
-    match Contracts::gather(
-        conn,
-        &context.sealer,
-        &planned.plan,
-        at.unwrap_or(context.now()),
-        owners,
-        planned.direct.iter().map(|part| part.did.clone()).collect(),
-    ) {
-        Ok(contracts) => planned.contracts = contracts,
-        Err(error) => *job = Err(error),
-    }
-}
-
-/// The row is looked at without a lock; what decides is read again in the transaction, price included.
-fn job_of(
-    conn: &mut Conn,
-    context: &Context,
-    row: Option<&CheckoutRow>,
-    wish: SettleWish,
-) -> Result<SettleJob, PayError> {
-    let row = row.ok_or(PayError::NotFound("checkout"))?;
-    let split = context.splits.fetch(conn, context, &row.split_id)?;
-    let price = row.price()?;
-    let (net, rail_fee) = net_of(price, fee_of(conn, context, row)?)?;
-    let plan = split.plan(net)?;
-    let direct = direct_of_row(conn, context, row)?;
-    if !fits(&direct, &plan) {
-        let problem = "what was paid on the chain is not what is to be split".to_owned();
-        return Err(PayError::Fault(format!("{id}: {problem}", id = row.id)));
-    }
-    Ok(SettleJob {
-        wish,
-        split,
-        plan,
-        price,
-        rail_fee,
-        payer: row.buyer()?,
-        direct,
-        contracts: Contracts::none(),
-    })
-}
-
 /// Books settlements. One that cannot be booked has its own answer and leaves the others alone.
 pub(crate) fn settle_batch(
     conn: &mut Conn,
@@ -165,7 +44,8 @@ pub(crate) fn settle_batch(
     jobs: &[Arc<SettleJob>],
 ) -> Result<Vec<Result<Settled, PayError>>, PayError> {
     let mut rows = checkouts_lock(conn, context, jobs)?;
-    let known: HashSet<CheckoutId> = rows.keys().copied().collect();
+    let mut taken: HashMap<CheckoutId, usize> = HashMap::new();
+    let mut repeats = Vec::new();
     let mut answers: Vec<Result<Settled, PayError>> = Vec::with_capacity(jobs.len());
     let mut commands = Vec::with_capacity(jobs.len());
     let mut booked = Vec::with_capacity(jobs.len());
@@ -173,38 +53,57 @@ pub(crate) fn settle_batch(
     for (index, job) in jobs.iter().enumerate() {
         let distribution = distribution_of(conn, context, job, &mut flows)?;
         // Taken out: the same checkout twice in one batch is settled once.
-        match commands_of(context, job, &distribution, rows.get(&job.wish.checkout)) {
-            Ok(Some(group)) => {
+        let Some(row) = rows.remove(&job.wish.checkout) else {
+            let first = taken.get(&job.wish.checkout);
+            repeats.extend(first.map(|first| (index, *first)));
+            answers.push(first.map_or(Err(PayError::NotFound("checkout")), |_| Ok(Settled::Before)));
+            continue;
+        };
+        match commands_of(context, job, &distribution, &row) {
+            Ok(Some((receipt, group))) => {
                 flows.apply(flow_changes(&distribution, job.plan.gross.asset))?;
+                taken.insert(job.wish.checkout, index);
                 commands.push(group);
-                booked.push((index, job, distribution, rows.remove(&job.wish.checkout)));
+                booked.push(Booked {
+                    index,
+                    job,
+                    distribution,
+                    row,
+                    receipt,
+                });
                 answers.push(Ok(Settled::Before));
             }
-            Ok(None) if known.contains(&job.wish.checkout) => answers.push(Ok(Settled::Before)),
-            Ok(None) => answers.push(Err(PayError::NotFound("checkout"))),
-            Err(error) => answers.push(Err(error)),
+            other => {
+                rows.insert(job.wish.checkout, row);
+                answers.push(other.map(|_none| Settled::Before));
+            }
         }
     }
     debts_add(conn, context, &mut commands)?;
-    let outcomes = context.ledger.execute_linked(conn, &commands)?;
-    let mut batch = Batch::default();
-    for ((index, job, distribution, row), outcome) in booked.into_iter().zip(outcomes) {
-        let answer = match (outcome.map(|all| all.into_iter().next()), row) {
-            // What the ledger has booked gets its receipt in this transaction, or nothing of the batch stands.
-            (Ok(Some(outcome)), Some(row)) => {
-                Ok(Settled::Now(batch.add(context, job, &distribution, row, &outcome)?))
-            }
-            (Ok(_), _) => Ok(Settled::Before),
+    // What the ledger has booked gets its receipt in this transaction, or nothing of the batch stands.
+    let (outcomes, batch) = context
+        .ledger
+        .execute_linked_beside(conn, &commands, |outcomes| Batch::of(context, &booked, outcomes))?;
+    for (booked, outcome) in booked.iter().zip(outcomes) {
+        let answer = match outcome {
+            Ok(_entries) => Ok(Settled::Now(booked.receipt)),
             // Later ones of the batch may have counted on what this one leaves waiting: each on its own then.
-            (Err(refusal), _) if !flows.is_empty() => return Err(refusal.into()),
-            (Err(refusal), _) => Err(refusal.into()),
+            Err(refusal) if !flows.is_empty() => return Err(refusal.into()),
+            Err(refusal) => Err(refusal.into()),
         };
-        if let Some(place) = answers.get_mut(index) {
+        if let Some(place) = answers.get_mut(booked.index) {
             *place = answer;
         }
     }
+    for (repeat, first) in repeats {
+        if answers.get(first).is_some_and(Result::is_err)
+            && let Some(place) = answers.get_mut(repeat)
+        {
+            *place = Err(StoreError::Busy.into());
+        }
+    }
     flows.write(conn, context)?;
-    batch.write(conn, context)?;
+    batch?.write(conn, context)?;
     for item in jobs
         .iter()
         .zip(&answers)
@@ -216,26 +115,42 @@ pub(crate) fn settle_batch(
     Ok(answers)
 }
 
-fn checkouts_lock(
+/// A settlement that the ledger is asked to book.
+struct Booked<'a> {
+    /// Its place among the answers.
+    index: usize,
+    job: &'a SettleJob,
+    distribution: Distribution,
+    row: Cow<'a, CheckoutRow>,
+    receipt: ReceiptId,
+}
+
+/// The checkouts as they are now, locked. Nearly all are as they were planned, and only those that are not are read.
+fn checkouts_lock<'a>(
     conn: &mut Conn,
     context: &Context,
-    jobs: &[Arc<SettleJob>],
-) -> Result<HashMap<CheckoutId, CheckoutRow>, PayError> {
-    let mut ids: Vec<String> = jobs.iter().map(|job| job.wish.checkout.to_string()).collect();
-    ids.sort_unstable();
-    ids.dedup();
+    jobs: &'a [Arc<SettleJob>],
+) -> Result<HashMap<CheckoutId, Cow<'a, CheckoutRow>>, PayError> {
+    let planned: BTreeMap<CheckoutId, &CheckoutRow> = jobs.iter().map(|job| (job.wish.checkout, &job.row)).collect();
+    let ids: Vec<CheckoutId> = planned.keys().copied().collect();
     let mut rows = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(KEYS_PER_QUERY) {
-        let loaded: Vec<CheckoutRow> = for_update!(
+        let seals: Vec<(CheckoutId, Vec<u8>)> = for_update!(
             &mut *conn,
             checkouts::table
                 .filter(checkouts::id.eq_any(chunk))
                 .order_by(checkouts::id)
-                .select(CheckoutRow::as_select()) => load
+                .select((checkouts::id, checkouts::row_seal)) => load
         )?;
-        for row in loaded {
-            let row = row.intact(&context.sealer)?;
-            rows.insert(row.id, row);
+        for (id, seal) in seals {
+            let row = match planned.get(&id) {
+                Some(row) if row.row_seal == seal => Cow::Borrowed(*row),
+                _ => {
+                    let row: CheckoutRow = checkouts::table.find(id).select(CheckoutRow::as_select()).first(conn)?;
+                    Cow::Owned(row.intact(&context.sealer)?)
+                }
+            };
+            rows.insert(id, row);
         }
     }
     Ok(rows)
@@ -260,15 +175,14 @@ fn distribution_of(
     })
 }
 
-/// The ledger commands of a settlement, all or none of them; `None` when it is settled already, or being settled by an
-/// earlier job.
+/// The ledger commands of a settlement, all or none of them, and the receipt it will have; `None` when it is settled
+/// already.
 fn commands_of(
     context: &Context,
     job: &SettleJob,
     distribution: &Distribution,
-    row: Option<&CheckoutRow>,
-) -> Result<Option<Vec<Command>>, PayError> {
-    let Some(row) = row else { return Ok(None) };
+    row: &CheckoutRow,
+) -> Result<Option<(ReceiptId, Vec<Command>)>, PayError> {
     match row.state()? {
         CheckoutState::Paid => {}
         CheckoutState::Settled => return Ok(None),
@@ -287,13 +201,17 @@ fn commands_of(
             "it is not what was planned",
         ));
     }
+    let key = format!("settle/{}", row.id);
+    if let (FREE, Some(receipt)) = (row.rail.as_str(), row.receipt_id) {
+        return Ok(Some((receipt, vec![free_command(row, key)])));
+    }
     let missing = || PayError::damaged("checkouts", &row.id.to_string(), "it is paid, and names no payment");
-    let (hold, _receipt) = row.hold_id.zip(row.receipt_id).ok_or_else(missing)?;
+    let (hold, receipt) = row.hold_id.zip(row.receipt_id).ok_or_else(missing)?;
     let mut credits = credits(&job.plan, distribution, &context.recipients(&job.payer));
     credits.extend(fee_movement(&row.rail, job.price, job.rail_fee));
     let capture = HoldCapture {
         hold,
-        key: format!("settle/{}", row.id),
+        key,
         kind: EntryKind::Settlement,
         reference: row.id.to_string(),
         credits,
@@ -308,7 +226,7 @@ fn commands_of(
         .chain(release)
         .chain(direct)
         .chain(pledge);
-    Ok(Some(commands.collect()))
+    Ok(Some((receipt, commands.collect())))
 }
 
 /// The rows of a batch of settlements.
@@ -324,27 +242,32 @@ struct Batch {
 }
 
 impl Batch {
-    fn add(
-        &mut self,
-        context: &Context,
-        job: &SettleJob,
-        distribution: &Distribution,
-        mut row: CheckoutRow,
-        outcome: &Outcome,
-    ) -> Result<ReceiptId, PayError> {
-        let missing = || {
-            PayError::damaged(
-                "checkouts",
-                &row.id.to_string(),
-                "it is paid, and has no receipt reserved",
-            )
-        };
-        let id = row.receipt_id.ok_or_else(missing)?;
+    /// Makes the receipts of what the ledger has booked: signed and sealed, ready to be written.
+    fn of(context: &Context, booked: &[Booked<'_>], outcomes: &[GroupAnswer]) -> Result<Self, PayError> {
+        let mut batch = Self::default();
+        for (booked, outcome) in booked.iter().zip(outcomes) {
+            if let Ok([capture, ..]) = outcome.as_deref() {
+                batch.add(context, booked, capture)?;
+            }
+        }
+        batch.receipts = sealed_all(batch.receipts, &context.sealer)?;
+        batch.checkouts = sealed_all(batch.checkouts, &context.sealer)?;
+        Ok(batch)
+    }
+
+    fn add(&mut self, context: &Context, booked: &Booked<'_>, outcome: &Outcome) -> Result<(), PayError> {
+        let Booked {
+            job,
+            distribution,
+            row,
+            receipt,
+            ..
+        } = booked;
         let test_money = context
             .rail(&row.rail)
             .map_or_else(|_| job.plan.gross.asset.is_test(), |rail| rail.is_test());
         let parts = ReceiptParts {
-            id,
+            id: *receipt,
             plan: &job.plan,
             distribution,
             direct: &job.direct,
@@ -356,7 +279,7 @@ impl Batch {
             entry: &outcome.entry,
             test_money,
         };
-        let (receipt, message) = receipt_make(&context.keyring, &row, &parts)?;
+        let (receipt, message) = receipt_make(&context.keyring, row, &parts)?;
         self.parties.append(&mut parties_of(&message));
         self.shares.append(&mut shares_of(&message.payload, &job.split));
         if row.goods_kind != TOPUP {
@@ -371,25 +294,41 @@ impl Batch {
             self.captures.push((row.id, pledges_of(row.id, &credits)));
         }
         self.receipts.push(receipt);
+        let mut row = CheckoutRow::clone(row);
         row.state_set(CheckoutState::Settled, outcome.entry.posted_at);
         row.reason = None;
         self.checkouts.push(row);
-        Ok(id)
+        Ok(())
     }
 
     fn write(self, conn: &mut Conn, context: &Context) -> Result<(), PayError> {
         if self.receipts.is_empty() {
             return Ok(());
         }
-        ReceiptRow::insert_all(self.receipts, conn, &context.sealer)?;
-        rows_insert!(conn, receipt_parties, &self.parties)?;
+        rows_insert!(
+            conn,
+            receipts,
+            columns = (
+                id,
+                checkout_id,
+                entry_id,
+                payer_did,
+                asset,
+                gross,
+                issued_at,
+                document,
+                row_seal
+            ),
+            &self.receipts
+        )?;
+        rows_insert!(conn, receipt_parties, columns = (did, receipt_id), &self.parties)?;
         ShareRow::insert_all(self.shares, conn, &context.sealer)?;
-        rows_upsert!(
+        rows_update!(
             conn,
             checkouts,
             key = id,
             set = (state, reason, updated_at, row_seal),
-            &sealed_all(self.checkouts, &context.sealer)?
+            &self.checkouts
         )?;
         captures_owe(conn, context, self.captures)?;
         sales::days_add(conn, context, &self.days)?;

@@ -15,7 +15,7 @@ use imajin_store::{Conn, SealedRow, for_update, is_unique_violation, outbox};
 use serde::{Deserialize, Serialize};
 
 use super::balance::{Spent, paid, paid_key, quote_lock, replayed};
-use super::holds::MoneyRequest;
+use super::payer::Payer;
 use crate::PayError;
 use crate::brokers::Visa;
 use crate::context::Context;
@@ -54,15 +54,15 @@ pub(crate) fn receivable(issuer: &str, asset: Asset) -> AccountKey {
 pub(crate) fn visa_pay(
     conn: &mut Conn,
     context: &Context,
-    request: &MoneyRequest,
+    payer: &Payer,
     id: CheckoutId,
     visa: &Visa,
 ) -> Result<Spent, PayError> {
     // Two requests with one key may have come at the same moment.
-    if let Some(spent) = replayed(conn, context, request)? {
+    if let Some(spent) = replayed(conn, context, payer)? {
         return Ok(spent);
     }
-    let owner = request.verified.did();
+    let owner = payer.did();
     let mut row = quote_lock(conn, context, owner, id)?;
     let price = row.price()?;
     visa_spend(conn, context, visa, price)?;
@@ -87,7 +87,10 @@ pub(crate) fn visa_pay(
         receipt_id: receipt,
         asset: price.asset.to_string(),
         amount: price.amount.micros(),
-        claim_digest: visa.digest.clone(),
+        claim_digest: match payer {
+            Payer::Signed(_) => visa.digest.clone(),
+            Payer::Claim(claim) => claim.digest.clone(),
+        },
         state: CaptureState::Held.as_str().to_owned(),
         reference: None,
         problem: None,
@@ -98,7 +101,7 @@ pub(crate) fn visa_pay(
     };
     capture.insert(conn, &context.sealer)?;
     let hold = hold.ok_or_else(|| PayError::Fault("a hold without a hold".to_owned()))?;
-    paid(conn, context, request, row, hold, receipt)
+    paid(conn, context, payer, row, hold, receipt)
 }
 
 /// Takes a price out of a visa, which pays no more than it says and no more often.

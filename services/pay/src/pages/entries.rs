@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::{ROOT, amount, decimal, entry_cell, operator_page, operator_require, order_cell, receipt_cell};
 use crate::PayError;
+use crate::domain::limits::{LimitsView, limits_of};
 use crate::domain::look::{self, Order};
 use crate::routes::PayRoutes;
 
@@ -31,24 +32,35 @@ pub(super) async fn account(
 ) -> Result<Response, Failure> {
     operator_require(&viewer)?;
     let id: AccountId = id.parse().map_err(|_unreadable| PayError::NotFound("account"))?;
-    let found = pay.read(move |conn, context| look::account(conn, context, id, query.before, PAGE));
-    let (account, lines) = found.await?.ok_or(PayError::NotFound("account"))?;
+    let found = pay.read(move |conn, context| {
+        let found = look::account(conn, context, id, query.before, PAGE)?;
+        let limits = match &found {
+            Some((account, _)) => limits_of(conn, context, &account.key)?,
+            None => None,
+        };
+        Ok(found.map(|(account, lines)| (account, lines, limits)))
+    });
+    let (account, lines, limits) = found.await?.ok_or(PayError::NotFound("account"))?;
     let path = format!("{ROOT}/accounts/{id}");
     let blocks = vec![
-        Block::Facts(account_facts(&account)),
+        Block::Facts(account_facts(&account, limits.as_ref())),
         statement_table(&account, &lines, &path),
     ];
     let title = format!("{} in {}", account.key.purpose, account.key.asset);
     Ok(render(&operator_page(&pay, &viewer, "/search", &title, "", blocks)))
 }
 
-fn account_facts(account: &Account) -> Vec<(String, Cell)> {
+fn account_facts(account: &Account, limits: Option<&LimitsView>) -> Vec<(String, Cell)> {
     let fact = |name: &str, cell| (name.to_owned(), cell);
     let asset = account.key.asset.to_string();
     vec![
         fact("Owner", Cell::mono(account.key.owner.to_string())),
         fact("Purpose", Cell::text(account.key.purpose.to_string())),
         fact("Balance", Cell::text(amount(account.balance_units, &asset))),
+        fact(
+            "Limits",
+            Cell::text(limits.map_or_else(|| "none".to_owned(), LimitsView::text)),
+        ),
         fact("Entries", Cell::text(account.legs.to_string())),
         fact("Changed", Cell::text(moment(account.updated_at).text)),
     ]

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::{ROOT, amount, operator_page, operator_require, order_cell, receipt_cell};
 use crate::PayError;
 use crate::context::Context;
+use crate::domain::limits::LimitsView;
 use crate::domain::look::{self, ReceiptsOf};
 use crate::routes::PayRoutes;
 use crate::rows::ReceiptRow;
@@ -135,7 +136,8 @@ fn accounts_table(accounts: &[Account]) -> Block {
         let asset = account.key.asset.to_string();
         vec![
             Cell::text(account.key.purpose.to_string()).to(format!("{ROOT}/accounts/{}", account.key.id())),
-            Cell::number(amount(account.balance_units, &asset)),
+            Cell::number(amount(account.balance_units, &asset))
+                .fine(LimitsView::of(&account.key, account.limits, None).text()),
             Cell::number(account.legs.to_string()),
         ]
     };

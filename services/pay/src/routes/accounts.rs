@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::PayRoutes;
 use crate::PayError;
+use crate::domain::limits::{self, LimitsView};
 use crate::domain::lists::{self, EntryPage, EntryWish};
 use crate::domain::statements;
 
@@ -21,6 +22,9 @@ pub(crate) struct Balances {
     /// One line per currency and purpose.
     #[schema(value_type = Vec<Object>)]
     balances: Vec<BalanceView>,
+    /// What the node's operator allows you at most; nothing is limited that is not here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    limits: Vec<LimitsView>,
 }
 
 /// As of when.
@@ -50,13 +54,17 @@ pub(super) async fn balance(
 ) -> Result<Json<Balances>, Failure> {
     let owner = viewer.session_require()?.did.clone();
     let owners = pay.holdings_collect(&owner).await?;
-    let balances = pay
-        .read(move |conn, context| match query.at {
-            None => lists::balances_of(conn, context, &owners),
-            Some(at) => statements::balances_at(conn, context, &owners, at),
-        })
-        .await?;
-    Ok(Json(Balances { balances }))
+    let asked = pay.read(move |conn, context| match query.at {
+        None => Ok(Balances {
+            balances: lists::balances_of(conn, context, &owners)?,
+            limits: limits::limits_of_owner(conn, context, &owner)?,
+        }),
+        Some(at) => Ok(Balances {
+            balances: statements::balances_at(conn, context, &owners, at)?,
+            limits: Vec::new(),
+        }),
+    });
+    Ok(Json(asked.await?))
 }
 
 /// Which entries.

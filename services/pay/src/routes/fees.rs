@@ -128,12 +128,5 @@ pub(super) async fn fees_set(
     State(PayRoutes(pay)): State<PayRoutes>,
     signed: SignedBody<FeesWish, Authorised<OperatorTier>>,
 ) -> Result<Json<ScheduleDocument>, Failure> {
-    let SignedBody {
-        verified,
-        value,
-        request,
-    } = signed;
-    let body = request.body;
-    let announced = pay.write(move |conn, context| fees::fees_set(conn, context, &verified, &value, &body));
-    Ok(Json(announced.await?.into()))
+    Ok(Json(pay.write_signed(signed, fees::fees_set).await?.into()))
 }

@@ -8,6 +8,7 @@ mod contracts;
 mod fees;
 mod holds;
 mod home;
+mod limits;
 mod messages;
 pub(crate) mod page;
 mod payouts;
@@ -125,6 +126,7 @@ fn documented() -> OpenApiRouter<PayRoutes> {
         .routes(routes!(accounts::entries))
         .routes(routes!(receipts::receipt_fetch))
         .routes(routes!(fees::fees, fees::fees_set))
+        .routes(routes!(limits::limits, limits::limits_set))
         .routes(routes!(contracts::contract_list, contracts::contract_set))
         .routes(routes!(contracts::contract_preview))
         .routes(routes!(contracts::contract_aggregates))
@@ -142,6 +144,7 @@ fn documented() -> OpenApiRouter<PayRoutes> {
             address::address_unbind
         ))
         .routes(routes!(refunds::refund))
+        .routes(routes!(refunds::refund_by_hand))
         .routes(routes!(refunds::refunds))
         .routes(routes!(refunds::credit_note))
         .routes(routes!(rails::rails))

@@ -5,7 +5,9 @@ use axum::response::{IntoResponse, Response};
 use imajin_kernel::id::{CheckoutId, ReceiptId, RefundId};
 use imajin_money::Money;
 use imajin_pay_api::{CreditNoteFetch, PayApi, Reader, RefundList};
-use imajin_web::{Failure, PathParams, ProblemDocument, QueryParams, SessionView, SignedBody, Tier, Viewer};
+use imajin_web::{
+    Authorised, Failure, OperatorTier, PathParams, ProblemDocument, QueryParams, SessionView, SignedBody, Tier, Viewer,
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -14,6 +16,7 @@ use super::{PayRoutes, replayed_headers};
 use crate::PayError;
 use crate::context::IdempotencyKey;
 use crate::domain::holds::{MoneyRequest, positive};
+use crate::domain::refund_by_hand::{ByHand, ByHandNoted, refund_by_hand as by_hand_note};
 use crate::domain::sale_refund::{REASON_BYTES_MAX, RefundWish, SaleRef};
 
 /// The body of `POST /api/refund`.
@@ -84,6 +87,32 @@ pub(super) async fn refund(
     let wish = RefundWish { sale, amount, reason };
     let (view, replayed) = pay.refund_request(request, wish).await?;
     Ok((StatusCode::CREATED, replayed_headers(replayed), Json(view)).into_response())
+}
+
+/// A refund made by hand
+///
+/// By the operator, when the rail refuses a refund that is under way, or cannot make it: the money was sent in another
+/// way, `reference` proves it, and the rail is not asked again. Look at the rail first: an answer that was lost may
+/// have been a refund.
+#[utoipa::path(
+    post, path = "/api/refund/by-hand", tag = "refunds", request_body = ByHand,
+    responses(
+        (status = 200, description = "It counts as sent", body = ByHandNoted),
+        (status = 400, description = "A member is wrong", body = ProblemDocument),
+        (status = 401, description = "The signature is missing, wrong or used", body = ProblemDocument),
+        (status = 403, description = "Only the operator says so", body = ProblemDocument),
+        (status = 404, description = "No such refund is under way", body = ProblemDocument),
+        (status = 409, description = "The rail was not asked yet", body = ProblemDocument),
+    )
+)]
+pub(super) async fn refund_by_hand(
+    State(PayRoutes(pay)): State<PayRoutes>,
+    signed: SignedBody<ByHand, Authorised<OperatorTier>>,
+) -> Result<Json<ByHandNoted>, Failure> {
+    let noted = pay.write_signed(signed, by_hand_note).await?;
+    // The seller is told next.
+    pay.wake.notify_one();
+    Ok(Json(noted))
 }
 
 fn reader_of(session: &SessionView) -> Reader {

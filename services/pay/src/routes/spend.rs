@@ -18,6 +18,7 @@ use crate::PayError;
 use crate::context::IdempotencyKey;
 use crate::domain::balance::balance_pay;
 use crate::domain::checkout::BuyerRequest;
+use crate::domain::payer::Payer;
 use crate::domain::receipt::{fees_of, legs_of};
 use crate::opening::{Means, OpeningWish};
 use crate::own_goods::TOPUP;
@@ -201,14 +202,15 @@ pub(super) async fn settle(
     signed: SignedBody<SettleBody>,
 ) -> Result<Response, Failure> {
     let (request, body) = money_request(signed)?;
+    let payer = Payer::Signed(request);
     let SettleBody { quote_id, means } = body;
     let spent = match means {
         SettleMeans::Balance => {
-            pay.holdings_collect(request.verified.did()).await?;
-            pay.write(move |conn, context| balance_pay(conn, context, &request, quote_id))
+            pay.holdings_collect(payer.did()).await?;
+            pay.write(move |conn, context| balance_pay(conn, context, &payer, quote_id))
                 .await?
         }
-        SettleMeans::Visa(token) => pay.visa_settle(request, quote_id, &token).await?,
+        SettleMeans::Visa(token) => pay.visa_settle(payer, quote_id, &token).await?,
     };
     if let Some(item) = spent.item {
         pay.item_handle(item).await;

@@ -116,13 +116,13 @@ pub(crate) fn told(world: &World, rows: &[Checkout], back: &[Back], stock: &Shel
     }
 }
 
-/// Nothing is different between the rails and the ledger, but what has been lost to the processor's fees, and what
-/// somebody owes.
+/// Nothing is different between the rails and the ledger, but what has been lost to the processor's fees, what somebody
+/// owes, and what the processor refuses to send back.
 pub(crate) fn differences_check(world: &World, rows: &[Checkout], books: &Books) {
     let found: Vec<(String, String, String)> = read(world, |conn| {
         Ok(differences::table
             .filter(differences::resolved_at.is_null())
-            .filter(differences::kind.ne("debt_open"))
+            .filter(differences::kind.ne_all(["debt_open", "refund_refused"]))
             .order_by((differences::scope, differences::subject, differences::kind))
             .select((differences::subject, differences::kind, differences::detail))
             .load(conn)?)

@@ -146,7 +146,7 @@ async fn that_a_refund_failed_may_be_told_before_its_answer_is_heard(backend: Ba
         (&json!("failed"), &json!("10.00")),
         "this processor says at once that it failed: the split is as it was"
     );
-    assert_eq!(kinds(&compared(&cards.world, "ledger").await), [""; 0]);
+    assert_eq!(kinds(&compared(&cards.world, "ledger").await), ["refund_refused"]);
     assert_eq!(kinds(&compared(&cards.world, "rail:stripe").await), [""; 0]);
     cards.world.audit_clean().await;
 }

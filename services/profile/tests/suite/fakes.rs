@@ -19,13 +19,14 @@ use imajin_kernel::id::OrderId;
 use imajin_kernel::{Problem, Timestamp};
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, PayApi,
-    ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest,
+    ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest, VisaCapture,
+    VisaCaptured,
 };
 use imajin_profile_api::{Connected, ConnectionCheck, ConnectionsApi};
 use imajin_proof::attestation::{Attestation, Confidence, Statement};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_web::macro_support::async_trait;
-use imajin_web::{CallerKeys, Custody, SessionView, SignerAsked, SignerKeys, Tier};
+use imajin_web::{CallerKeys, Custody, PeerAsked, SessionView, SignerAsked, SignerKeys, Tier};
 use serde_json::json;
 
 fn unasked<T>() -> Result<T, Problem> {
@@ -155,6 +156,10 @@ impl AuthApi for FakeAuth {
         Ok(None)
     }
 
+    async fn peer_check(&self, _peer: PeerAsked) -> Result<(), Problem> {
+        Ok(())
+    }
+
     async fn holdings_fetch(&self, request: HoldingsFetch) -> Result<Vec<Did>, Problem> {
         Ok(vec![request.did])
     }
@@ -197,6 +202,10 @@ impl PayApi for FakePay {
     }
 
     async fn checkout_cancel(&self, _: CheckoutFetch) -> Result<CheckoutView, Problem> {
+        unasked()
+    }
+
+    async fn visa_capture(&self, _: VisaCapture) -> Result<VisaCaptured, Problem> {
         unasked()
     }
 

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use imajin_fair::{Manifest, ManifestId, ManifestRecord};
 use imajin_kernel::{Code, Problem};
 use imajin_registry_api::{NodeStatus, NodeView};
-use imajin_web::{GuardError, GuardedAnswer, GuardedClient, Identities, Reach};
+use imajin_web::{GuardError, GuardedAnswer, GuardedClient, Identities, PeersOf, Reach};
 use moka::future::Cache;
 use url::Url;
 
@@ -63,7 +63,7 @@ impl Fetcher {
             .time_to_live(REMEMBERED_FOR)
             .build();
         Ok(Self {
-            http: GuardedClient::new(config.reach, TIMEOUT)?,
+            http: GuardedClient::new(config.reach, TIMEOUT)?.with_policy(Arc::new(PeersOf(Arc::clone(&identities)))),
             identities,
             peers: config.peers.clone(),
             registry: config.registry.clone(),
@@ -147,6 +147,7 @@ impl Fetcher {
         let origin = url.origin().ascii_serialization();
         let failed = |error: GuardError| match error {
             GuardError::Refused => Problem::invalid(format!("Nothing is fetched from {origin}: {error}.")),
+            GuardError::Blocked => Problem::new(Code::Forbidden, format!("Nothing is fetched from {origin}: {error}.")),
             GuardError::TooLarge => Problem::invalid(format!("{origin} sends more than a manifest can be.")),
             GuardError::Away => Problem::new(Code::Unavailable, format!("{origin} gives no answer.")),
         };

@@ -1,8 +1,15 @@
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::response::Response;
-use imajin_kernel::{Problem, Span, Timestamp};
-use imajin_registry_api::{NodeFetch, NodeList, NodeStatus, NodeView, RegistryClient};
-use imajin_ui::{DirectoryCounts, DirectoryPage, Link, MessagePage, NodePage, NodeRow, NodeState, Shell, render};
+use imajin_kernel::{Code, Problem, Span, Timestamp};
+use imajin_registry_api::{
+    NodeFetch, NodeList, NodePage as RegistryPage, NodeStatus, NodeView, RegistryClient, StatusChange, StatusList,
+};
+use imajin_ui::{
+    DirectoryCounts, DirectoryFilter, DirectoryPage, Link, MessagePage, NodePage, NodeRow, NodeState, ServiceCount,
+    Shell, StateChange, render,
+};
 use imajin_web::{Failure, PathParams, QueryParams, Viewer};
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -20,14 +27,55 @@ const CENSUS_PAGES_MAX: u32 = 200;
 /// How long a count is good for.
 const CENSUS_GOOD_FOR: Span = Span::minutes(1);
 
+/// Services that the map shows.
+const SERVICES_SHOWN: usize = 12;
+
 /// How many nodes there are, counted now and then.
 #[derive(Debug, Default)]
-pub(crate) struct Census(Mutex<Option<(Timestamp, DirectoryCounts)>>);
+pub(crate) struct Census(Mutex<Option<(Timestamp, Counted)>>);
+
+/// What one look at all nodes gives.
+#[derive(Debug, Clone, Default)]
+struct Counted {
+    counts: DirectoryCounts,
+    services: BTreeMap<String, u64>,
+}
 
 /// Where a page of the directory starts.
 #[derive(Debug, Deserialize)]
 pub(super) struct DirectoryQuery {
     cursor: Option<String>,
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    service: String,
+}
+
+impl DirectoryQuery {
+    fn wanted(&self) -> Result<NodeList, Problem> {
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let status = given(&self.status).map(serde_json::Value::String);
+        let status = status.map(serde_json::from_value).transpose();
+        Ok(NodeList {
+            status: status.map_err(|_error| Problem::invalid("There is no such status."))?,
+            service: given(&self.service),
+            search: given(&self.q.trim().to_ascii_lowercase()),
+            limit: Some(PAGE_NODES),
+            cursor: self.cursor.clone(),
+        })
+    }
+
+    fn next_url(&self, cursor: &str) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [("q", &self.q), ("status", &self.status), ("service", &self.service)] {
+            if !value.is_empty() {
+                query.append_pair(name, value);
+            }
+        }
+        format!("/directory?{}", query.append_pair("cursor", cursor).finish())
+    }
 }
 
 /// `/directory`: the nodes that the registry knows.
@@ -40,18 +88,28 @@ pub(super) async fn directory(
     let Some(registry) = &www.deps.registry else {
         return Ok(render(&no_registry(shell)));
     };
-    let wanted = NodeList {
-        limit: Some(PAGE_NODES),
-        cursor: query.cursor,
-        ..NodeList::default()
+    let counted = www.census(registry).await?;
+    let (page, problem) = match registry.node_list(query.wanted()?).await {
+        Ok(page) => (page, None),
+        // What somebody typed is no name: the page says so, and stays.
+        Err(problem) if problem.code == Code::InvalidRequest && query.cursor.is_none() => {
+            (RegistryPage::default(), Some(problem.detail))
+        }
+        Err(problem) => return Err(problem.into()),
     };
-    let page = registry.node_list(wanted).await?;
     Ok(render(&DirectoryPage {
         shell,
         registry_url: www.registry_url(),
-        counts: www.census(registry).await?,
+        counts: counted.counts,
+        services: counted.services_shown(),
         nodes: page.nodes.iter().map(node_row).collect(),
-        next_url: page.cursor.as_deref().map(next_url),
+        next_url: page.cursor.as_deref().map(|cursor| query.next_url(cursor)),
+        filter: DirectoryFilter {
+            search: query.q,
+            status: query.status,
+            service: query.service,
+            problem,
+        },
     }))
 }
 
@@ -66,11 +124,11 @@ pub(super) async fn node(
         .node_fetch(NodeFetch { key })
         .await?
         .ok_or_else(|| Problem::not_found("node"))?;
+    let key = node.node_id.to_string();
+    let history = registry.status_list(StatusList { key }).await?;
     let path = format!("/directory/{}", node.node_id);
-    Ok(render(&node_page(
-        &node,
-        www.frame(&node.hostname, &path, viewer.session.as_ref()),
-    )))
+    let shell = www.frame(&node.hostname, &path, viewer.session.as_ref());
+    Ok(render(&node_page(&node, &history, shell)))
 }
 
 impl Www {
@@ -80,22 +138,22 @@ impl Www {
     }
 
     /// How many nodes there are in which state. One request counts, the others wait for it or use the last count.
-    async fn census(&self, registry: &RegistryClient) -> Result<DirectoryCounts, Problem> {
+    async fn census(&self, registry: &RegistryClient) -> Result<Counted, Problem> {
         let now = self.now();
         let mut last = self.census.0.lock().await;
-        if let Some((at, counts)) = *last
-            && now.since(at) < CENSUS_GOOD_FOR
+        if let Some((at, counted)) = &*last
+            && now.since(*at) < CENSUS_GOOD_FOR
         {
-            return Ok(counts);
+            return Ok(counted.clone());
         }
-        let counts = count(registry).await?;
-        *last = Some((now, counts));
-        Ok(counts)
+        let counted = count(registry).await?;
+        *last = Some((now, counted.clone()));
+        Ok(counted)
     }
 }
 
-async fn count(registry: &RegistryClient) -> Result<DirectoryCounts, Problem> {
-    let mut counts = DirectoryCounts::default();
+async fn count(registry: &RegistryClient) -> Result<Counted, Problem> {
+    let mut counted = Counted::default();
     let mut cursor = None;
     for _page in 0..CENSUS_PAGES_MAX {
         let wanted = NodeList {
@@ -104,13 +162,36 @@ async fn count(registry: &RegistryClient) -> Result<DirectoryCounts, Problem> {
             ..NodeList::default()
         };
         let page = registry.node_list(wanted).await?;
-        page.nodes.iter().for_each(|node| count_one(&mut counts, node.status));
+        for node in &page.nodes {
+            count_one(&mut counted.counts, node.status);
+            for service in &node.services {
+                let place = counted.services.entry(service.clone()).or_default();
+                *place = place.saturating_add(1);
+            }
+        }
         cursor = page.cursor;
         if cursor.is_none() {
             break;
         }
     }
-    Ok(counts)
+    Ok(counted)
+}
+
+impl Counted {
+    /// The services that most nodes offer.
+    fn services_shown(&self) -> Vec<ServiceCount> {
+        let mut all: Vec<(&String, &u64)> = self.services.iter().collect();
+        all.sort_by_key(|(name, nodes)| (std::cmp::Reverse(**nodes), *name));
+        let all_nodes = self.counts.total.max(1);
+        let shown = all.into_iter().take(SERVICES_SHOWN);
+        shown
+            .map(|(name, nodes)| ServiceCount {
+                name: name.clone(),
+                nodes: *nodes,
+                percent: nodes.saturating_mul(100).checked_div(all_nodes).unwrap_or_default(),
+            })
+            .collect()
+    }
 }
 
 fn count_one(counts: &mut DirectoryCounts, status: NodeStatus) {
@@ -122,11 +203,6 @@ fn count_one(counts: &mut DirectoryCounts, status: NodeStatus) {
         NodeStatus::Unreachable => one(&mut counts.unreachable),
         NodeStatus::Pending | NodeStatus::Expired | NodeStatus::Revoked => {}
     }
-}
-
-fn next_url(cursor: &str) -> String {
-    let cursor: String = form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
-    format!("/directory?cursor={cursor}")
 }
 
 fn no_registry(shell: Shell) -> MessagePage {
@@ -158,7 +234,7 @@ fn node_row(node: &NodeView) -> NodeRow {
         did: node.node_id.to_string(),
         short_did: did_short(&node.node_id),
         hostname: node.subdomain.clone(),
-        // A name in the directory is no address yet: the registry does not publish DNS records.
+        // Whether the name leads anywhere is for DNS to say.
         url: String::new(),
         kind: "Imajin".to_owned(),
         state: node_state(node.status),
@@ -168,18 +244,25 @@ fn node_row(node: &NodeView) -> NodeRow {
     }
 }
 
-fn node_page(node: &NodeView, shell: Shell) -> NodePage {
+fn node_page(node: &NodeView, history: &[StatusChange], shell: Shell) -> NodePage {
     NodePage {
         shell,
         node: node_row(node),
         public_key: node.node_id.public_key().map(|key| key.to_hex()).unwrap_or_default(),
         build_hash: node.build_hash.clone(),
-        build_status: "reported".to_owned(),
+        build_status: node.build_status.clone(),
         source_commit: String::new(),
         capabilities: node.capabilities.clone(),
         registered: moment(node.registered_at),
         expires: moment(node.expires_at),
         reason: node.revoked_reason.clone(),
+        history: history
+            .iter()
+            .map(|change| StateChange {
+                state: node_state(change.status),
+                since: moment(change.since),
+            })
+            .collect(),
     }
 }
 
@@ -208,9 +291,47 @@ mod tests {
     #[test]
     fn a_node_shows_the_key_of_its_did() {
         let node = node_sample();
-        let page = node_page(&node, Shell::default());
+        let history = [StatusChange {
+            status: NodeStatus::Active,
+            since: node.registered_at,
+        }];
+        let page = node_page(&node, &history, Shell::default());
+        assert_eq!(page.history.len(), 1);
         assert_eq!(page.public_key, node.node_id.public_key().unwrap().to_hex());
         assert_eq!(page.node.state, NodeState::Active);
-        assert_eq!(next_url("a b&c"), "/directory?cursor=a+b%26c");
+    }
+
+    #[test]
+    fn the_next_page_shows_what_this_one_was_narrowed_down_to() {
+        let query = DirectoryQuery {
+            cursor: None,
+            q: "blue".to_owned(),
+            status: String::new(),
+            service: "auth".to_owned(),
+        };
+        assert_eq!(query.next_url("a b&c"), "/directory?q=blue&service=auth&cursor=a+b%26c");
+        assert_eq!(query.wanted().unwrap().search.as_deref(), Some("blue"));
+        let wrong = DirectoryQuery {
+            status: "lost".to_owned(),
+            ..query
+        };
+        assert!(wrong.wanted().is_err());
+    }
+
+    #[test]
+    fn the_services_that_most_offer_come_first() {
+        let counted = Counted {
+            counts: DirectoryCounts {
+                total: 4,
+                ..DirectoryCounts::default()
+            },
+            services: BTreeMap::from([("auth".to_owned(), 1), ("pay".to_owned(), 4)]),
+        };
+        let shown: Vec<(String, u64)> = counted
+            .services_shown()
+            .into_iter()
+            .map(|service| (service.name, service.percent))
+            .collect();
+        assert_eq!(shown, [("pay".to_owned(), 100), ("auth".to_owned(), 25)]);
     }
 }

@@ -25,6 +25,7 @@ mod profile;
 mod profile_edit;
 mod read;
 mod receipt;
+mod registry_console;
 mod ticket;
 mod trust;
 
@@ -80,6 +81,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/credit-notes/{id}/document.json", get(credit_note::document_json))
         .route("/credit-notes/{id}/document.jwt", get(credit_note::document_jwt))
         .route("/operator", get(operator::operator))
+        .route("/operator/registry", get(registry_console::console))
         .route("/login", get(login::login))
         .route("/login/mailbox", post(login::mailbox_link))
         .route("/logout", post(login::logout))

@@ -12,16 +12,17 @@ use imajin_events_api::{
 use imajin_kernel::{Code, Problem, Span};
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, PayApi,
-    ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest,
+    ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest, VisaCapture,
+    VisaCaptured,
 };
 use imajin_profile_api::{ProfileApi, ProfileDeleted, ProfileFetch, ProfilePage, ProfileSearch, ProfileView};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
 use imajin_registry_api::directory::DirectoryPage;
 use imajin_registry_api::{
-    MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode, NodeFetch, NodeList, NodePage, NodeView,
-    Registration, Registrations, RegistryApi,
+    Console, ConsoleFetch, MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode, NodeFetch, NodeList,
+    NodePage, NodeStatus, NodeView, Registration, Registrations, RegistryApi, StatusChange, StatusList,
 };
-use imajin_web::{CallerKeys, Custody, SessionView, SignerAsked, SignerKeys, Tier};
+use imajin_web::{CallerKeys, Custody, PeerAsked, SessionView, SignerAsked, SignerKeys, Tier};
 
 use crate::mirrors::{mirror_page_sample, mirror_sample};
 use crate::samples::*;
@@ -133,6 +134,10 @@ impl AuthApi for Fakes {
             custody: Custody::Own,
             created_at: now(),
         }))
+    }
+
+    async fn peer_check(&self, _peer: PeerAsked) -> Result<(), Problem> {
+        Ok(())
     }
 
     async fn holdings_fetch(&self, request: HoldingsFetch) -> Result<Vec<Did>, Problem> {
@@ -275,6 +280,10 @@ impl PayApi for Fakes {
         Ok(self.checkout.clone())
     }
 
+    async fn visa_capture(&self, _: VisaCapture) -> Result<VisaCaptured, Problem> {
+        Err(Problem::unavailable("Paying by visa"))
+    }
+
     async fn receipt_fetch(&self, request: ReceiptFetch) -> Result<Option<ReceiptView>, Problem> {
         self.pay()?;
         let (message, reader) = (&self.receipt.message, request.reader);
@@ -335,6 +344,15 @@ impl RegistryApi for Fakes {
         let node = node_sample();
         let keys = [node.node_id.to_string(), node.hostname.clone(), node.subdomain.clone()];
         Ok(Some(node).filter(|_node| keys.contains(&request.key)))
+    }
+
+    async fn status_list(&self, _: StatusList) -> Result<Vec<StatusChange>, Problem> {
+        let (status, since) = (NodeStatus::Active, now());
+        Ok(vec![StatusChange { status, since }])
+    }
+
+    async fn console_fetch(&self, _: ConsoleFetch) -> Result<Console, Problem> {
+        Ok(console_sample())
     }
 
     async fn mirror_list(&self, _all: MirrorList) -> Result<Vec<MirrorView>, Problem> {

@@ -17,6 +17,7 @@ fn own_paths() -> Vec<String> {
     vec![
         "/me".to_owned(),
         "/operator".to_owned(),
+        "/operator/registry".to_owned(),
         format!("/orders/{order}"),
         format!("/tickets/{ticket}"),
         format!("/tickets/{ticket}/document.json"),
@@ -43,7 +44,7 @@ async fn a_stranger_is_sent_to_sign_in_and_a_program_is_told() {
 #[tokio::test]
 async fn somebody_else_finds_nothing() {
     let world = World::new();
-    for path in own_paths().iter().skip(2) {
+    for path in own_paths().iter().skip(3) {
         let answer = world.ask(get(path).as_("other")).await;
         answer.shows(StatusCode::NOT_FOUND, &["not_found"]);
         assert!(!answer.body.contains("Two voices"), "{path}");
@@ -53,7 +54,7 @@ async fn somebody_else_finds_nothing() {
 #[tokio::test]
 async fn the_buyer_and_the_operator_see_them() {
     let world = World::new();
-    for path in own_paths().iter().skip(2) {
+    for path in own_paths().iter().skip(3) {
         for who in ["buyer", "soft", "operator"] {
             assert_eq!(
                 world.ask(get(path).as_(who)).await.status,
@@ -172,6 +173,28 @@ async fn the_operators_page_is_for_the_operator() {
             "Ada Lindqvist",
             "linden.nodes.example",
             did(8).as_str(),
+        ],
+    );
+}
+
+#[tokio::test]
+async fn the_console_of_the_registry_is_for_the_operator() {
+    let world = World::new();
+    world
+        .ask(get("/operator/registry").as_("buyer"))
+        .await
+        .shows(StatusCode::FORBIDDEN, &["Only the operator"]);
+    let page = world.ask(get("/operator/registry").as_("operator")).await;
+    page.shows(
+        StatusCode::OK,
+        &[
+            "4 of 20 nodes fell silent together",
+            "no route to host",
+            "it loses receipts",
+            "the-makers",
+            "it was sold",
+            "data-path=\"/registry/api/operator/nodes/reinstate\"",
+            "name=\"targetVersion\"",
         ],
     );
 }

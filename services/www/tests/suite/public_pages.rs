@@ -154,13 +154,25 @@ async fn the_directory_lists_and_counts_the_nodes() {
             "linden.nodes.example",
             "/directory?cursor=next+page",
             "<dt>in all</dt><dd>1</dd>",
+            "<a href=\"/directory?service=events\">events</a>",
         ],
     );
+    let narrowed = world.ask(get("/directory?q=linden&status=active&service=events")).await;
+    narrowed.shows(
+        StatusCode::OK,
+        &[
+            "value=\"linden\"",
+            "value=\"active\" selected",
+            "/directory?q=linden&#38;status=active&#38;service=events&#38;cursor=next+page",
+        ],
+    );
+    let wrong = world.ask(get("/directory?status=lost")).await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
     for key in ["linden", "linden.nodes.example", did(8).as_str()] {
         world
             .ask(get(format!("/directory/{key}")))
             .await
-            .shows(StatusCode::OK, &[&"ef".repeat(32), "Active"]);
+            .shows(StatusCode::OK, &[&"ef".repeat(32), "verified", "How it was", "Active"]);
     }
     let alone = World::with(
         Fakes {

@@ -12,7 +12,9 @@ use imajin_pay_api::{
     CheckoutState, CheckoutView, GoodsRef, ReceiptBody, ReceiptLedgerEntry, ReceiptLeg, ReceiptManifest, ReceiptView,
 };
 use imajin_proof::SignedMessage;
-use imajin_registry_api::{NodeStatus, NodeView};
+use imajin_registry_api::{
+    BuildStanding, BuildView, Console, HeldSweep, NodeStatus, NodeView, ReleaseKeyView, UnpublishedName,
+};
 
 pub(crate) fn key(number: u8) -> SecretKey {
     SecretKey::from_seed([number; 32])
@@ -189,10 +191,52 @@ pub(crate) fn node_sample() -> NodeView {
         capabilities: vec!["tickets".to_owned()],
         version: "0.1.0".to_owned(),
         build_hash: "ef".repeat(32),
+        build_status: "verified".to_owned(),
         status: NodeStatus::Active,
         registered_at: now(),
         last_heartbeat_at: Some(now()),
         expires_at: "2027-11-21T13:00:00Z".parse().unwrap(),
         revoked_reason: None,
+    }
+}
+
+pub(crate) fn console_sample() -> Console {
+    let node = node_sample();
+    Console {
+        zone: "nodes.example".to_owned(),
+        is_served: true,
+        known_builds: false,
+        builds: vec![BuildView {
+            build_hash: node.build_hash.clone(),
+            version: node.version.clone(),
+            status: "reported".to_owned(),
+            standing: Some(BuildStanding::Deprecated),
+            standing_reason: Some("it loses receipts".to_owned()),
+            target_version: None,
+            nodes: 3,
+        }],
+        release_keys: vec![ReleaseKeyView {
+            public_key: key(7).public(),
+            name: "the-makers".to_owned(),
+            added_at: now(),
+            retired_at: None,
+            retired_reason: None,
+        }],
+        unpublished: vec![UnpublishedName {
+            name: "linden".to_owned(),
+            node_id: node.node_id.clone(),
+            since: now(),
+            last_error: Some("no route to host".to_owned()),
+            is_withdrawn: false,
+        }],
+        unpublished_total: 1,
+        held: Some(HeldSweep {
+            silent_together: 4,
+            named: 20,
+        }),
+        revoked: vec![NodeView {
+            revoked_reason: Some("it was sold".to_owned()),
+            ..node
+        }],
     }
 }

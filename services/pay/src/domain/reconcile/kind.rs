@@ -25,6 +25,7 @@ pub(crate) enum Kind {
     CheckoutOverdue,
     MessageOverdue,
     RefundOverdue,
+    RefundRefused,
     TransferOverdue,
     BrokerDiffers,
     PromiseOverdue,
@@ -60,6 +61,7 @@ impl Kind {
             Self::CheckoutOverdue => "checkout_overdue",
             Self::MessageOverdue => "message_overdue",
             Self::RefundOverdue => "refund_overdue",
+            Self::RefundRefused => "refund_refused",
             Self::TransferOverdue => "transfer_overdue",
             Self::BrokerDiffers => "broker_differs",
             Self::PromiseOverdue => "promise_overdue",
@@ -68,7 +70,7 @@ impl Kind {
         }
     }
 
-    const ALL: [Self; 29] = [
+    const ALL: [Self; 30] = [
         Self::PaymentUnknownHere,
         Self::PaymentMissingAtRail,
         Self::PaymentAmountDiffers,
@@ -93,6 +95,7 @@ impl Kind {
         Self::CheckoutOverdue,
         Self::MessageOverdue,
         Self::RefundOverdue,
+        Self::RefundRefused,
         Self::TransferOverdue,
         Self::BrokerDiffers,
         Self::PromiseOverdue,
@@ -169,8 +172,23 @@ impl Kind {
                  itself once that is there."
             }
             Self::MessageOverdue => "Press Retry on its page; the reason is shown there and in the log.",
-            Self::RefundOverdue => "See whether the rail works: it is asked again and again until it has sent it back.",
             Self::TransferOverdue => "See whether the rail works: it is asked again and again until it answers.",
+            other => other.advice_about_refunds(),
+        }
+    }
+
+    /// What to do about a refund that a rail does not make.
+    const fn advice_about_refunds(self) -> &'static str {
+        match self {
+            Self::RefundOverdue => {
+                "The rail is asked again and again until it has sent it back. If it refuses, or its wallet or limit \
+                 does not allow it, remove the cause, or send the money by hand and say so: imajin refund ID \
+                 --by-hand REFERENCE."
+            }
+            Self::RefundRefused => {
+                "Nothing went back, and the payees have their parts again. Remove the cause and refund the receipt \
+                 again, or agree with the buyer on another way. It is shown for 30 days."
+            }
             other => other.advice_about_nodes(),
         }
     }

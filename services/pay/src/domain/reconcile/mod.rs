@@ -5,6 +5,7 @@
 //! alone, as both sides have it: looking again writes nothing new, and a difference ends when the thing is looked at
 //! and is in order.
 
+mod back;
 mod balance;
 mod broker;
 pub(crate) mod facts;
@@ -174,15 +175,37 @@ fn page_compare(
         }
         (_, OPEN, _) => open_subjects(conn, round, cursor)?,
         (Some(rail), phase, _) => rail_pages::own_subjects(conn, round, rail, phase, cursor)?,
-        (None, phase, _) => match peers::subjects(conn, context, phase, cursor)? {
-            Some(subjects) => subjects,
-            None => own::subjects(conn, context, phase, cursor)?,
-        },
+        (None, phase, _) => ledger_subjects(conn, context, phase, cursor)?,
     };
     for subject in &page.subjects {
         subject_check(conn, context, round, subject)?;
     }
     Ok((page.subjects.len(), page.next))
+}
+
+/// A page of what the ledger is compared with.
+fn ledger_subjects(conn: &mut Conn, context: &Context, phase: &str, cursor: &str) -> Result<Subjects, PayError> {
+    if let Some(subjects) = peers::subjects(conn, context, phase, cursor)? {
+        return Ok(subjects);
+    }
+    if let Some(subjects) = back::subjects(conn, context, phase, cursor)? {
+        return Ok(subjects);
+    }
+    own::subjects(conn, context, phase, cursor)
+}
+
+fn ledger_differences(
+    conn: &mut Conn,
+    context: &Context,
+    subject: (&str, &str),
+) -> Result<Vec<note::Difference>, PayError> {
+    if let Some(found) = peers::differences_of(conn, context, subject)? {
+        return Ok(found);
+    }
+    if let Some(found) = back::differences_of(conn, context, subject)? {
+        return Ok(found);
+    }
+    own::differences_of(conn, context, subject)
 }
 
 fn subject_check(conn: &mut Conn, context: &Context, round: &RoundRow, subject: &str) -> Result<(), PayError> {
@@ -193,10 +216,7 @@ fn subject_check(conn: &mut Conn, context: &Context, round: &RoundRow, subject: 
         Some(rail) => rail::differences_of(conn, context, round, rail, parts)?,
         // What a broker holds is compared as a whole, or not at all.
         None if broker_of(&round.scope).is_some() => None,
-        None => Some(match peers::differences_of(conn, context, parts)? {
-            Some(found) => found,
-            None => own::differences_of(conn, context, parts)?,
-        }),
+        None => Some(ledger_differences(conn, context, parts)?),
     };
     found.map_or(Ok(()), |found| subject_note(conn, context, round, subject, found))
 }

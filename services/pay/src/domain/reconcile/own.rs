@@ -20,13 +20,11 @@ use crate::context::Context;
 use crate::domain::checkout_find;
 use crate::domain::payout::part_find;
 use crate::domain::share_list::shares_waiting;
-use crate::rows::{MessageResult, MessageRow, PLEDGE_OPEN, ShareState, WAITING};
+use crate::rows::{MessageRow, PLEDGE_OPEN, ShareState, WAITING};
 use crate::schema::{checkouts, contract_flows, held_shares, payout_parts, pledges, rail_messages, rail_payments};
 
 /// How long goods may take to be handed over and split.
 const DELIVERY_WAIT: Span = Span::hours(1);
-/// How long a rail may take to send money back.
-const REFUND_WAIT: Span = Span::hours(1);
 /// How long a rail may take to send money to a payee.
 const TRANSFER_WAIT: Span = Span::days(1);
 
@@ -133,14 +131,6 @@ fn overdue(conn: &mut Conn, context: &Context, phase: &str, cursor: &str) -> Res
             .limit(PAGE)
             .select(rail_messages::id)
             .load(conn)?,
-        "refunds" => rail_messages::table
-            .filter(rail_messages::result.eq(MessageResult::Refunded.as_str()))
-            .filter(rail_messages::refund_reference.is_null())
-            .filter(rail_messages::id.gt(cursor))
-            .order_by(rail_messages::id)
-            .limit(PAGE)
-            .select(rail_messages::id)
-            .load(conn)?,
         _ => payout_parts::table
             .filter(payout_parts::state.eq(WAITING))
             .filter(payout_parts::updated_at.lt(now.minus(TRANSFER_WAIT)))
@@ -170,7 +160,6 @@ pub(super) fn differences_of(
         ("transfer", _) => transfer(conn, context, name),
         ("checkout", _) => checkout(conn, context, name),
         ("message", _) => message(conn, context, name),
-        ("refund", _) => refund(conn, context, name),
         _ => Ok(Vec::new()),
     }
 }
@@ -273,7 +262,8 @@ fn checkout(conn: &mut Conn, context: &Context, name: &str) -> Result<Vec<Differ
     Ok(vec![Difference::plain(Kind::CheckoutOverdue, detail)])
 }
 
-fn message_row(conn: &mut Conn, context: &Context, name: &str) -> Result<Option<MessageRow>, PayError> {
+/// A message of a rail, its seal checked.
+pub(super) fn message_row(conn: &mut Conn, context: &Context, name: &str) -> Result<Option<MessageRow>, PayError> {
     let Ok(id) = name.parse::<RailMessageId>() else {
         return Ok(None);
     };
@@ -294,25 +284,6 @@ fn message(conn: &mut Conn, context: &Context, name: &str) -> Result<Vec<Differe
             row.rail, row.outcome, row.reference
         );
         Difference::plain(Kind::MessageOverdue, detail)
-    });
-    Ok(found.into_iter().collect())
-}
-
-fn refund(conn: &mut Conn, context: &Context, name: &str) -> Result<Vec<Difference>, PayError> {
-    let row = message_row(conn, context, name)?;
-    let late = row.filter(|row| {
-        let booked_at = row.processed_at.unwrap_or(row.received_at);
-        row.result == MessageResult::Refunded.as_str()
-            && row.refund_reference.is_none()
-            && booked_at.plus(REFUND_WAIT) < context.now()
-    });
-    let found = late.map(|row| {
-        let money = amount_text(row.amount, &row.asset);
-        let detail = format!(
-            "{money} went back in the ledger, and {} has not sent it back.",
-            row.rail
-        );
-        Difference::between(Kind::RefundOverdue, &row.asset, Some(row.amount), None, detail)
     });
     Ok(found.into_iter().collect())
 }

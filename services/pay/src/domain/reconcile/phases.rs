@@ -6,7 +6,7 @@ use super::PAGE;
 /// before and was not looked at.
 const OF_A_RAIL: [&str; 7] = [FACTS, "payments", "refunds", "disputes", "transfers", BALANCE, OPEN];
 /// What the round of the ledger compares.
-const OF_THE_LEDGER: [&str; 14] = [
+const OF_THE_LEDGER: [&str; 15] = [
     "pending",
     "shares",
     "accrued",
@@ -16,6 +16,7 @@ const OF_THE_LEDGER: [&str; 14] = [
     "checkouts",
     "messages",
     "refunds",
+    "sale_refunds",
     "transfers",
     "promises",
     "remittances",

@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::domain::checkout_find;
 use crate::domain::payment::payment_find;
 use crate::domain::refund::returned_key;
+use crate::domain::refund_by_hand::BY_HAND;
 use crate::rows::{
     DisputeRow, FactRow, MessageResult, MessageRow, PartRow, PaymentRow, RefundRow, RefundState, RoundRow,
 };
@@ -333,6 +334,10 @@ fn refund_booked(
     rail: &str,
     reference: &str,
 ) -> Result<Option<(String, i64, Timestamp, bool)>, PayError> {
+    // The rail does not know of it.
+    if reference.starts_with(BY_HAND) {
+        return Ok(None);
+    }
     let sale: Option<RefundRow> = refunds::table
         .filter(refunds::reference.eq(reference))
         .filter(refunds::rail.eq(rail))

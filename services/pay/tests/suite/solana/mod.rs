@@ -46,6 +46,7 @@ pub(crate) fn solana_config(url: &str) -> SolanaConfig {
         network: "mainnet".to_owned(),
         usdc_mint: None,
         rpc_url: url.into(),
+        rpc_agree: 1,
         pay_url: format!("{PUBLIC}/pay"),
         label: "A node".to_owned(),
         icon_url: format!("{PUBLIC}/assets/icon.svg"),
@@ -112,7 +113,7 @@ impl Coins {
         let keyring = Keyring::generate(&env);
         let config = config(&peer);
         let world = World::assemble(TestDatabase::new(backend), clock, env, keyring, Arc::default(), config).await;
-        let rpc = Rpc::new(peer.url().parse().unwrap()).unwrap();
+        let rpc = Rpc::new([peer.url().parse().unwrap()], 1).unwrap();
         let coins = Self { world, peer, rpc };
         coins.test("test_clock", json!([NOW]));
         coins.test("test_mint", json!([USDC_MINT, 6]));

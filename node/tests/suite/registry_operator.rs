@@ -1,0 +1,94 @@
+//! What the operator of a registry does at the command line.
+
+use std::path::Path;
+
+use imajin_testkit::{Backend, on_both};
+use serde_json::{Value, json};
+
+use crate::support::{Home, Outcome, imajin, text};
+
+/// The makers release the program that this test runs, and the registry trusts them from then on. Gives the release and
+/// the makers' key.
+fn released(home: &Home, url: &str, run: impl Fn(&[&str]) -> Outcome) -> (Value, String) {
+    let makers = home.key("makers.key");
+    let program = format!("here={}", env!("CARGO_BIN_EXE_imajin"));
+    let sign = [
+        "registry",
+        "release",
+        "sign",
+        "--version",
+        env!("CARGO_PKG_VERSION"),
+        "--key",
+        text(&makers),
+        &program,
+    ];
+    let release = imajin(&sign).expect_success();
+    let file = home.path("release.json");
+    std::fs::write(&file, release.to_string()).unwrap();
+    let add = ["registry", "release", "add", "--node", url, text(&file)];
+    assert!(imajin(&add).refusal().to_string().contains("release key"));
+    let multikey = imajin(&["key", "show", text(&makers)]).expect_success()["publicKeyMultibase"].clone();
+    let multikey = multikey.as_str().unwrap();
+    run(&["registry", "release-key", "add", multikey, "--name", "makers"]).expect_success();
+    imajin(&add).expect_success();
+    (release, multikey.to_owned())
+}
+
+async fn the_operator_looks_after_the_registry(backend: Backend) {
+    let (home, other) = (Home::new(backend), Home::new(Backend::Sqlite));
+    let node = home.up(&[]);
+    let url = node.url();
+    let [operator, stranger] = ["operator", "stranger"].map(|name| home.key(&format!("{name}.key")));
+    let run = |arguments: &[&str], key: &Path| imajin(&[arguments, &["--node", &url, "--key", text(key)]].concat());
+    run(&["login", "--setup", &node.setup_token()], &operator).expect_success();
+    run(&["login"], &stranger).expect_success();
+    let data = other.data();
+    let data = text(&data);
+    let did = imajin(&["node", "init", "--data", data]).expect_success()["did"].clone();
+    let did = did.as_str().unwrap();
+    let registry = format!("{url}/registry");
+    let register = || {
+        let args = [
+            "node",
+            "register",
+            "--data",
+            data,
+            "--registry",
+            &registry,
+            "--name",
+            "alice",
+        ];
+        imajin(&args)
+    };
+    assert_eq!(register().expect_success()["status"], "pending");
+
+    let refused = run(&["registry", "revoke", did, "--reason", "why not"], &stranger);
+    assert!(refused.refusal().to_string().contains("perator"), "{}", refused.stderr);
+    run(&["registry", "revoke", did, "--reason", "it was sold"], &operator).expect_success();
+    assert!(register().refusal().to_string().contains("it was sold"));
+    let console = run(&["registry", "status"], &operator).expect_success();
+    assert_eq!(console["revoked"][0]["revokedReason"], "it was sold");
+    run(&["registry", "reinstate", did], &operator).expect_success();
+
+    let (release, multikey) = released(&home, &url, |arguments| run(arguments, &operator));
+    assert_eq!(register().expect_success()["status"], "verified");
+    let hash = release["payload"]["builds"][0]["buildHash"].as_str().unwrap();
+    run(&["registry", "build", "deprecate", hash, "--reason", "old"], &operator).expect_success();
+    let retire = ["registry", "release-key", "retire", &multikey, "--reason", "lost"];
+    run(&retire, &operator).expect_success();
+    let console: Value = run(&["registry", "status"], &operator).expect_success();
+    let build = &console["builds"][0];
+    assert_eq!(
+        (&build["status"], &build["standing"]),
+        (&json!("reported"), &json!("deprecated"))
+    );
+    run(&["registry", "build", "approve", hash, "--reason", "ours"], &operator).expect_success();
+    for command in ["sweep", "republish", "retry"] {
+        let done = run(&["registry", "names", command], &operator).expect_success();
+        assert!(done["names"].is_u64(), "{done}");
+    }
+    node.stop();
+    home.verify_clean();
+}
+
+on_both!(the_operator_looks_after_the_registry);

@@ -1,0 +1,86 @@
+//! Taking a node off the registry, with a reason that anybody may read, and taking it back.
+
+use diesel::prelude::*;
+use imajin_did::Did;
+use imajin_store::{Conn, SealedRow};
+
+use super::locks::{liveness_lock, node_lock};
+use super::order::{Order, reason_check};
+use super::{directory, publication};
+use crate::RegistryError;
+use crate::context::Context;
+use crate::rows::NodeRow;
+use crate::schema::node_names;
+
+/// The actions of the mutation log; the object is [`revocation_object`].
+pub(crate) const NODE_REVOKE: &str = "node.revoke";
+pub(crate) const NODE_REINSTATE: &str = "node.reinstate";
+
+/// What is logged under: apart from the node's own attestations, whose last one its row must agree with.
+pub(crate) fn revocation_object(did: &Did) -> String {
+    format!("revocation/{did}")
+}
+
+/// Takes a node off: it neither renews nor says that it lives, its name leaves DNS, and the reason is published.
+pub(crate) fn node_revoke(
+    conn: &mut Conn,
+    context: &Context,
+    order: &Order,
+    did: &Did,
+    reason: &str,
+) -> Result<(), RegistryError> {
+    reason_check(reason)?;
+    let mut node = node_lock(conn, context, did)?.ok_or(RegistryError::Unknown)?;
+    node.revoked_refuse()?;
+    let before = node.clone();
+    node.revoked_at = Some(context.env.now());
+    node.revoked_reason = Some(reason.to_owned());
+    let node = node.save(conn, &context.sealer)?;
+    if publication::name_withdraw(conn, context, did, &node.hostname)?.is_some() {
+        publication::publish_enqueue(conn, context, did, vec![node.hostname.clone()])?;
+    }
+    standing_note(conn, context, &before, &node)?;
+    order.append(conn, context, NODE_REVOKE, &revocation_object(did))
+}
+
+/// Takes a node back. Its addresses come with its next heartbeat.
+pub(crate) fn node_reinstate(
+    conn: &mut Conn,
+    context: &Context,
+    order: &Order,
+    did: &Did,
+    fresh: &crate::dns::Credentials,
+) -> Result<(), RegistryError> {
+    let mut node = node_lock(conn, context, did)?.ok_or(RegistryError::Unknown)?;
+    if node.revoked_at.is_none() {
+        return Err(RegistryError::NotRevoked);
+    }
+    let before = node.clone();
+    node.revoked_at = None;
+    node.revoked_reason = None;
+    let node = node.save(conn, &context.sealer)?;
+    let is_theirs: i64 = node_names::table
+        .find(&node.hostname)
+        .filter(node_names::node_did.eq(did))
+        .count()
+        .get_result(conn)?;
+    let is_current = node.expires_at > context.env.now();
+    if is_theirs > 0
+        && is_current
+        && publication::name_publish(conn, context, did, &node.hostname, &[], fresh)?.is_some()
+    {
+        publication::publish_enqueue(conn, context, did, vec![node.hostname.clone()])?;
+    }
+    standing_note(conn, context, &before, &node)?;
+    order.append(conn, context, NODE_REINSTATE, &revocation_object(did))
+}
+
+fn standing_note(conn: &mut Conn, context: &Context, before: &NodeRow, after: &NodeRow) -> Result<(), RegistryError> {
+    let now = context.env.now();
+    directory::entry_change(conn, context, &after.node_did)?;
+    let mut liveness = liveness_lock(conn, context, &after.node_did)?;
+    liveness.passed_note(conn, &context.sealer, &before.facts(&liveness), now)?;
+    liveness.status_note(conn, &context.sealer, &after.facts(&liveness), now)?;
+    liveness.save(conn, &context.sealer)?;
+    Ok(())
+}
