@@ -103,8 +103,8 @@ impl From<BrokerError> for Problem {
                 .hint("Put money in first: POST /broker/api/deposits."),
             BrokerError::IdempotencyMismatch => problem.hint("Use a new key for a new request."),
             BrokerError::Agent(_) => problem.hint(
-                "Sign by RFC 9421 with the agent's P-256 key and keyid=\"did:web:<agent's domain>\", and publish the key \
-                 at https://<agent's domain>/.well-known/imagxp-agent.json.",
+                "Sign by RFC 9421 with the agent's P-256 key and keyid=\"did:web:<agent's domain>\", and publish the \
+                 key at https://<agent's domain>/.well-known/imagxp-agent.json.",
             ),
             _ => problem,
         }

@@ -15,8 +15,8 @@ use crate::{Broker, BrokerError};
 const BATCH: i64 = 100;
 
 impl Broker {
-    /// Sets the amount aside and signs the visa. The same request, by its idempotency key, gets a visa of the same name,
-    /// and nothing is set aside twice.
+    /// Sets the amount aside and signs the visa. The same request, by its idempotency key, gets a visa of the same
+    /// name, and nothing is set aside twice.
     pub(crate) async fn visa_issue(
         &self,
         change: Change,

@@ -94,7 +94,7 @@ pub(super) struct StatementDocument {
 ///
 /// What came in and went out in one currency, newest first.
 #[utoipa::path(
-    get, path = "/api/statements", tag = "accounts", 
+    get, path = "/api/statements", tag = "accounts",
     params(
         ("currency" = String, Query, description = "The currency"),
         ("before" = Option<i64>, Query, description = "Only lines before this one"),
@@ -185,8 +185,8 @@ fn cell(text: &str) -> String {
         (status = 201, description = "The deposit, with the address where it is paid", body = DepositView),
         (status = 400, description = "A member is wrong; `member` names it", body = ProblemDocument),
         (status = 401, description = "The signature is missing, wrong or used", body = ProblemDocument),
-        (status = 409, description = "The agent has no account, no rail takes the currency, or the key belongs to another request",
-            body = ProblemDocument),
+        (status = 409, description = "The agent has no account, no rail takes the currency, or the key is of another \
+            request", body = ProblemDocument),
     )
 )]
 pub(super) async fn deposit_ask(

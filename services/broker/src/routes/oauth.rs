@@ -51,8 +51,8 @@ pub(super) async fn token(
 
 /// Ask what a token is worth
 ///
-/// RFC 7662, for visas and for tokens to read with. The client proves itself as at `/oauth/token`; a visa is shown to its
-/// agent and to its publisher.
+/// RFC 7662, for visas and for tokens to read with. The client proves itself as at `/oauth/token`; a visa is shown to
+/// its agent and to its publisher.
 #[utoipa::path(
     post, path = "/oauth/introspect", tag = "oauth",
     request_body(content = String, content_type = "application/x-www-form-urlencoded",

@@ -75,8 +75,8 @@ pub(super) struct Rotated {
 
 /// Have another key sign visas
 ///
-/// For the operator. The new key is published at once and signs an hour later; the old one stays published until nothing
-/// is left of what it has signed.
+/// For the operator. The new key is published at once and signs an hour later; the old one stays published until
+/// nothing is left of what it has signed.
 #[utoipa::path(
     post, path = "/api/keys/rotate", tag = "operator", request_body = RotateAsk,
     responses(

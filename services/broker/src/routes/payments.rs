@@ -48,7 +48,8 @@ pub(super) async fn redeem(
         ("all" = Option<bool>, Query, description = "Those of all publishers: for the operator"),
     ),
     responses(
-        (status = 200, description = "A page of `items`, with a `cursor` if there are more", body = Vec<RedemptionView>),
+        (status = 200, description = "A page of `items`, with a `cursor` if there are more",
+            body = Vec<RedemptionView>),
         (status = 401, description = "Nobody says who asks", body = ProblemDocument),
         (status = 403, description = "Only the operator sees all", body = ProblemDocument),
     )

@@ -17,13 +17,14 @@ use crate::domain::lists::Wanted;
 /// Buy a visa
 ///
 /// Signed by RFC 9421 with a key of the agent's manifest, or by a DID that has a balance here; the visa is for the key
-/// that has signed. The amount is set aside until publishers have redeemed it, and what is left goes back. With an `Idempotency-Key`, a request that is repeated after
-/// a lost answer gets a visa of the same name. The same as `POST /issue-visa`.
+/// that has signed. The amount is set aside until publishers have redeemed it, and what is left goes back. With an
+/// `Idempotency-Key`, a request that is repeated after a lost answer gets a visa of the same name. The same as
+/// `POST /issue-visa`.
 #[utoipa::path(
     post, path = "/api/visas", tag = "visas",
     request_body(content = Object, content_type = "application/json",
-        description = "`publisher` (its host), `max_amount` ({amount, currency}), `ttl` (seconds, at most 3600), and if \
-                       need be `uses` and `purpose`"),
+        description = "`publisher` (its host), `max_amount` ({amount, currency}), `ttl` (seconds, at most 3600), and \
+                       if need be `uses` and `purpose`"),
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes the request safe to repeat")),
     responses(
         (status = 201, description = "`token`, and `header_name`, the header that carries it", body = Object),
@@ -31,7 +32,7 @@ use crate::domain::lists::Wanted;
         (status = 401, description = "The signature is missing, wrong or used, or the manifest cannot be read",
             body = ProblemDocument),
         (status = 402, description = "The account has less than that", body = ProblemDocument),
-        (status = 409, description = "The agent has no account or too many visas, or the key belongs to another request",
+        (status = 409, description = "The agent has no account or too many visas, or the key is of another request",
             body = ProblemDocument),
     )
 )]

@@ -1,5 +1,5 @@
-//! The broker as agents, publishers and its operator see it, on SQLite and on Postgres; pay's ledger is played by a purse
-//! that loses answers when a test wants it to.
+//! The broker as agents, publishers and its operator see it, on SQLite and on Postgres; pay's ledger is played by a
+//! purse that loses answers when a test wants it to.
 #![cfg(test)]
 
 mod accounts;

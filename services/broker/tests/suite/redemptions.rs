@@ -93,8 +93,9 @@ async fn another_publishers_visa_pays_nothing(backend: Backend) {
     assert_eq!(world.redeem(&[(&visa.jti, "r1", "0.40")]).await, ["credited"]);
     assert_eq!(world.redeem_by(&thief, &[(&visa.jti, "r1", "0.40")]).await, ["refused"]);
     assert_eq!(world.purse.has(&thief.did()), 0);
-    let body = json!({"redemptions": [{"jti": visa.jti, "receipt": "r", "amount": {"amount": "0.10", "currency": "TEST-USD"},
-        "claimDigest": "00"}]});
+    let amount = json!({"amount": "0.10", "currency": "TEST-USD"});
+    let one = json!({"jti": visa.jti, "receipt": "r", "amount": amount, "claimDigest": "00"});
+    let body = json!({"redemptions": [one]});
     let agent = world.agent_post("/broker/api/redemptions", &body, None).await;
     assert_eq!(agent.code(), "forbidden");
 }
@@ -148,8 +149,8 @@ async fn what_is_left_of_a_visa_goes_back_after_its_time(backend: Backend) {
 
 async fn what_no_batch_can_be_is_refused(backend: Backend) {
     let world = World::new(backend).await;
-    let one = json!({"jti": "vis_00000000000000000000000000", "receipt": "r", "amount": {"amount": "0.10", "currency": "USD"},
-        "claimDigest": "00"});
+    let amount = json!({"amount": "0.10", "currency": "USD"});
+    let one = json!({"jti": "vis_00000000000000000000000000", "receipt": "r", "amount": amount, "claimDigest": "00"});
     for batch in [Vec::new(), vec![one.clone(); 101]] {
         let body = json!({"redemptions": batch});
         let answer = world
