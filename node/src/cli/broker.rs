@@ -145,11 +145,11 @@ impl PageArgs {
             if page.items.is_empty() {
                 return "There are none.".to_owned();
             }
-            let mut text = table(&page.items.iter().map(row).collect::<Vec<_>>());
-            if let Some(cursor) = &page.cursor {
-                text.push_str(&format!("\nMore: --cursor {cursor}"));
+            let text = table(&page.items.iter().map(row).collect::<Vec<_>>());
+            match &page.cursor {
+                Some(cursor) => format!("{text}\nMore: --cursor {cursor}"),
+                None => text,
             }
-            text
         });
         Ok(())
     }
