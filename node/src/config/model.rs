@@ -29,6 +29,8 @@ pub enum ServiceName {
     Publisher,
     /// Questions that are paid for.
     Query,
+    /// Accounts and visas of agents.
+    Broker,
     /// The directory of nodes.
     Registry,
     /// The pages.
@@ -37,7 +39,7 @@ pub enum ServiceName {
 
 impl ServiceName {
     /// Every service, in the order in which they start.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Auth,
         Self::Pay,
         Self::Events,
@@ -45,9 +47,15 @@ impl ServiceName {
         Self::Profile,
         Self::Publisher,
         Self::Query,
+        Self::Broker,
         Self::Registry,
         Self::Www,
     ];
+
+    /// Whether a node works without it.
+    pub const fn is_optional(self) -> bool {
+        !matches!(self, Self::Auth | Self::Pay | Self::Events)
+    }
 
     /// Its name in URLs, in the configuration and for its database.
     pub const fn as_str(self) -> &'static str {
@@ -59,6 +67,7 @@ impl ServiceName {
             Self::Profile => "profile",
             Self::Publisher => "publisher",
             Self::Query => "query",
+            Self::Broker => "broker",
             Self::Registry => "registry",
             Self::Www => "www",
         }
@@ -76,6 +85,7 @@ impl ServiceName {
             Self::Events => 6,
             Self::Publisher => 8,
             Self::Query => 10,
+            Self::Broker => 9,
         };
         if development { 3000 + offset } else { 7000 + offset }
     }
@@ -146,6 +156,8 @@ pub struct Config {
     pub publisher: PublisherConfig,
     /// What answers questions.
     pub query: QueryConfig,
+    /// The broker that this node runs itself, if `services` names it.
+    pub broker: BrokerServiceConfig,
     /// The registry that this node announces itself to.
     pub registry: RegistryAgentConfig,
     /// The registry that this node runs itself.
@@ -261,6 +273,16 @@ pub struct PublisherConfig {
     pub peers: Vec<Url>,
 }
 
+/// The broker that this node runs itself.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerServiceConfig {
+    /// How long an agent can object before a publisher is paid, in seconds.
+    pub dispute_window_seconds: u32,
+    /// How long after its end a visa can still be redeemed, in seconds; then the agent has back what is left.
+    pub redeem_seconds: u32,
+}
+
 /// The registry that this node announces itself to.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -363,6 +385,10 @@ hold_seconds = 900
 peers = []
 
 [query.engine]
+
+[broker]
+dispute_window_seconds = 86400
+redeem_seconds = 604800
 
 [registry]
 heartbeat_seconds = 3600

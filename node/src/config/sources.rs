@@ -57,7 +57,7 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 23] = [
+const TOP_LEVEL_KEYS: [&str; 24] = [
     "listen",
     "public_url",
     "node_name",
@@ -79,6 +79,7 @@ const TOP_LEVEL_KEYS: [&str; 23] = [
     "events",
     "publisher",
     "query",
+    "broker",
     "registry",
     "registry_service",
 ];
@@ -189,17 +190,10 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         return refuse("`public_url` must be http:// or https:// with a host and nothing behind it");
     }
     tls_check(&config.tls).map_or(Ok(()), |text| refuse(&text))?;
-    let missing = super::ServiceName::ALL
-        .into_iter()
-        .find(|service| !config.services.contains(service) && !config.remote.contains_key(service));
-    if let Some(service) = missing
-        && service != super::ServiceName::Connections
-        && service != super::ServiceName::Profile
-        && service != super::ServiceName::Publisher
-        && service != super::ServiceName::Query
-        && service != super::ServiceName::Registry
-        && service != super::ServiceName::Www
-    {
+    let missing = super::ServiceName::ALL.into_iter().find(|service| {
+        !service.is_optional() && !config.services.contains(service) && !config.remote.contains_key(service)
+    });
+    if let Some(service) = missing {
         return refuse(&format!(
             "the service `{service}` neither runs in this process nor has an address: add it to `services`, or add a \
              table [remote.{service}] with `internal`, `public` and `did`"

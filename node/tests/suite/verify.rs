@@ -139,6 +139,7 @@ async fn every_change_is_named(backend: Backend) {
         ServiceName::Profile,
         ServiceName::Publisher,
         ServiceName::Query,
+        ServiceName::Broker,
         ServiceName::Registry,
     ] {
         let only = Config {

@@ -226,6 +226,8 @@ id_kinds! {
     Content, ContentId, "cnt";
     /// A document that questions are answered from.
     Document, DocumentId, "doc";
+    /// Money that somebody puts into an agent's account at a broker.
+    Deposit, DepositId, "dep";
     /// An entry of the ledger.
     Entry, EntryId, "ent";
     /// An event that sells tickets.
@@ -256,6 +258,8 @@ id_kinds! {
     Quote, QuoteId, "quo";
     /// A receipt of pay.
     Receipt, ReceiptId, "rcp";
+    /// What a publisher has asked a broker to pay of a visa.
+    Redemption, RedemptionId, "rdm";
     /// Money that one node sends to another for people who are at home there.
     Remittance, RemittanceId, "rmt";
     /// A request, for logs and problem documents.
@@ -270,6 +274,8 @@ id_kinds! {
     Ticket, TicketId, "tkt";
     /// A tier of an event.
     Tier, TierId, "tir";
+    /// A promise of a broker to pay for an agent.
+    Visa, VisaId, "vis";
 }
 
 #[cfg(test)]

@@ -15,13 +15,14 @@ use crate::support::{Buyer, Home, Node};
 use table::{Access, OPERATIONS, Operation};
 
 /// Services that have operations.
-const SERVICES: [&str; 8] = [
+const SERVICES: [&str; 9] = [
     "auth",
     "pay",
     "connections",
     "profile",
     "publisher",
     "query",
+    "broker",
     "events",
     "registry",
 ];
@@ -39,6 +40,7 @@ fn concrete(path: &str) -> String {
             "{hash}" => "0".repeat(64),
             "{file}" => "256.jpg".to_owned(),
             "{receipt}" => "rcp_00000000000000000000000000".to_owned(),
+            "{reference}" => "rmt_nobodys".to_owned(),
             "{id}" => format!("{}_00000000000000000000000000", prefix(before)),
             fixed => fixed.to_owned(),
         };
@@ -53,6 +55,7 @@ fn prefix(collection: &str) -> &'static str {
     match collection {
         "checkout" => "chk",
         "content" => "cnt",
+        "deposits" => "dep",
         "credit-notes" => "rfd",
         "documents" => "doc",
         "entries" => "ent",
@@ -207,6 +210,10 @@ impl People {
 #[tokio::test]
 async fn every_operation_refuses_those_who_may_not() {
     let home = Home::new(Backend::Sqlite);
+    home.configure(&format!(
+        "services = {:?}",
+        SERVICES.iter().chain(["www"].iter()).collect::<Vec<_>>()
+    ));
     let node = home.up(&[]);
     let people = People::new(&node).await;
     let listed: BTreeSet<_> = OPERATIONS

@@ -5,6 +5,7 @@
 
 mod credit_note;
 mod measured;
+mod purse;
 mod receipt;
 mod remittance;
 mod visa;
@@ -22,6 +23,10 @@ pub use credit_note::{
     RefundSheet, RefundView, Returned,
 };
 pub use measured::{ANSWER_GOODS, GoodsHold, HeldGoods, HoldMeans};
+pub use purse::{
+    DEPOSIT, PurseApi, PurseBalances, PurseCapture, PurseClient, PurseDone, PurseLine, PurseReserve, PurseReturn,
+    PurseReturned, PurseStatement, PurseTransfer,
+};
 pub use receipt::{
     ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptHop, ReceiptLedgerEntry, ReceiptLeg, ReceiptManifest,
     ReceiptRelease, ReceiptView,
