@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
+use url::form_urlencoded::byte_serialize;
 
 use super::key_file::Facts;
 use super::key_log::PublishedLog;
@@ -112,6 +113,18 @@ fn header(name: &'static str, value: &str) -> Result<(HeaderName, HeaderValue), 
 }
 
 impl NodeClient {
+    /// The DID of whom is named: a DID, or a handle of the node.
+    pub(super) async fn did_of(&self, who: &str) -> Result<Did, CommandError> {
+        if let Ok(did) = who.parse() {
+            return Ok(did);
+        }
+        let handle: String = byte_serialize(who.trim_start_matches('@').as_bytes()).collect();
+        let found: Value = self.get(&format!("/auth/api/lookup/{handle}")).await?;
+        let did = found.get("did").and_then(Value::as_str);
+        let did = did.and_then(|did| did.parse().ok());
+        did.ok_or_else(|| CommandError::Local(format!("the node knows nobody called `{who}`")))
+    }
+
     /// Time and randomness of this command.
     pub(super) fn env(&self) -> &Env {
         &self.env

@@ -10,16 +10,14 @@ use imajin_connections_api::statement::{ConnectionTerms, INVITE_USES_MAX, Invite
 use imajin_consent::IntendedUse;
 use imajin_did::{Keyring, SecretKey};
 use imajin_events::DemoIdentity;
-use imajin_fair::{Content, Contributor, Manifest, Payee};
 use imajin_kernel::{Code, Env, Problem, Span};
-use imajin_money::{Amount, Asset, Money, Share};
+use imajin_money::{Amount, Asset, Money};
 use imajin_proof::SignedMessage;
-use imajin_proof::digest::sha256_hex;
 use imajin_proof::http_sig::{self, RequestToSign, SignatureParams};
 use imajin_query_api::{DocumentBody, LeaderTerms};
 use imajin_web::{PublicBase, signed_headers};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::exchange;
 
@@ -80,7 +78,9 @@ impl Leader<'_> {
             return Ok(links);
         }
         for (title, media_type, text) in DOCUMENTS {
-            let body = self.document(&key, title, media_type, text)?;
+            let author = (&key, &key.did());
+            let body = DocumentBody::own(author, title, media_type, text.to_owned(), self.env.now());
+            let body = body.map_err(|_error| Problem::internal())?;
             self.send(&self.query, &key, ("POST", "/query/api/documents"), &body)
                 .await?;
         }
@@ -124,30 +124,6 @@ impl Leader<'_> {
     fn message<T: Serialize>(&self, key: &SecretKey, kind: &str, payload: &T) -> Result<SignedMessage<Value>, Problem> {
         let payload = serde_json::to_value(payload).map_err(|_error| Problem::internal())?;
         SignedMessage::sign(key, key.did(), kind, None, self.env.now(), payload).map_err(|_error| Problem::internal())
-    }
-
-    fn document(&self, key: &SecretKey, title: &str, media_type: &str, text: &str) -> Result<DocumentBody, Problem> {
-        let did = key.did();
-        let entry = Contributor::new(Payee::Did(did.clone()), "author", Share::ONE);
-        let mut manifest = Manifest::new(vec![entry]).map_err(|_error| Problem::internal())?;
-        manifest.title = Some(title.to_owned());
-        manifest.kind = Some("document".to_owned());
-        manifest.author = Some(did.clone());
-        manifest.content = Some(Content {
-            sha256: sha256_hex(text.as_bytes()),
-            size: u64::try_from(text.len()).ok(),
-            media_type: Some(media_type.to_owned()),
-            extra: Map::new(),
-        });
-        let manifest = manifest
-            .sign(key, did, self.env.now())
-            .map_err(|_error| Problem::internal())?;
-        Ok(DocumentBody {
-            title: title.to_owned(),
-            media_type: media_type.to_owned(),
-            text: text.to_owned(),
-            manifest,
-        })
     }
 
     fn invite(&self, key: &SecretKey, code: &str) -> Result<Value, Problem> {
