@@ -104,8 +104,8 @@ fn pdf_text(path: &Path) -> Result<String, CommandError> {
         .stdin(Stdio::null());
     let output = command.output().map_err(|error| {
         local(format!(
-            "pdftotext, which reads PDF files, cannot be run ({error}): install it (Debian: apt install poppler-utils), or \
-             add the text"
+            "pdftotext, which reads PDF files, cannot be run ({error}): install it (Debian: apt install \
+             poppler-utils), or add the text"
         ))
     })?;
     if !output.status.success() {

@@ -71,6 +71,20 @@ pub(crate) fn leader(home: &Home, node: &Node, more: &[&str]) -> String {
     ada
 }
 
+/// A document is removed, and no question is answered any more.
+fn leader_leaves(node: &Node, ada: &str, leader: &str) {
+    let listed = imajin(&["docs", "list", "--node", &node.url(), leader]).expect_success();
+    assert_eq!(listed.as_array().map(Vec::len), Some(2));
+    let first = listed[0]["id"].as_str().unwrap();
+    run(node, ada, &["docs", "remove"], &[first]).expect_success();
+    run(node, ada, &["leader", "close"], &[]).expect_success();
+    let terms: Value = imajin(&["leader", "show", "--node", &node.url(), leader]).expect_success();
+    assert_eq!(
+        (&terms["terms"]["payload"]["open"], &terms["documents"]),
+        (&json!(false), &json!(1))
+    );
+}
+
 fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
     let home = Home::new(backend);
     let node = home.up(&[]);
@@ -135,16 +149,7 @@ fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
     assert_eq!(available(&node, &ben), left, "nothing was charged");
     run(&node, &ada, &["trust", "revoke"], &["@ben", "--what", "vouch"]).expect_success();
     assert_eq!(ask("What is a hold?", "0.05").refusal()["error"], "forbidden");
-    let listed = imajin(&["docs", "list", "--node", &node.url(), &leader]).expect_success();
-    assert_eq!(listed.as_array().map(Vec::len), Some(2));
-    let first = listed[0]["id"].as_str().unwrap();
-    run(&node, &ada, &["docs", "remove"], &[first]).expect_success();
-    run(&node, &ada, &["leader", "close"], &[]).expect_success();
-    let terms: Value = imajin(&["leader", "show", "--node", &node.url(), &leader]).expect_success();
-    assert_eq!(
-        (&terms["terms"]["payload"]["open"], &terms["documents"]),
-        (&json!(false), &json!(1))
-    );
+    leader_leaves(&node, &ada, &leader);
     node.stop();
     home.verify_clean();
 }

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use imajin_connections_api::StatementKind;
-use imajin_connections_api::statement::{ConnectionTerms, INVITE_USES_MAX, InviteTerms, invite_key};
+use imajin_connections_api::statement::{ConnectionTerms, InviteTerms, invite_key};
 use imajin_consent::IntendedUse;
 use imajin_did::{Keyring, SecretKey};
 use imajin_events::DemoIdentity;
@@ -22,6 +22,8 @@ use serde_json::{Value, json};
 use super::exchange;
 
 const HANDLE: &str = "demo_ines";
+/// How many people can join her trust graph: as many as somebody may invite whom nobody has vouched for.
+const INVITED: u32 = 5;
 /// How long people can join her trust graph: as long as an invitation may last.
 const INVITED_FOR: Span = Span::days(90);
 const DOCUMENTS: [(&str, &str, &str); 3] = [
@@ -46,7 +48,7 @@ pub(super) fn leader_identity(keyring: &Keyring) -> DemoIdentity {
 /// Where the leader is found.
 #[derive(Debug, Clone, Serialize)]
 pub struct LeaderLinks {
-    /// Joins her trust graph; good for a hundred people and ninety days.
+    /// Joins her trust graph; good for five people and ninety days.
     pub join: String,
     /// Asks her.
     pub ask: String,
@@ -130,7 +132,7 @@ impl Leader<'_> {
         let terms = ConnectionTerms {
             invite: Some(InviteTerms {
                 key: invite_key(code).public(),
-                max_uses: INVITE_USES_MAX,
+                max_uses: INVITED,
                 expires: self.env.now().plus(INVITED_FOR).as_millis(),
             }),
         };
