@@ -4,6 +4,7 @@
 mod attestation;
 mod balance;
 mod broker;
+mod broker_dispute;
 mod client;
 mod config;
 mod content;

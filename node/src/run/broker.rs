@@ -54,6 +54,9 @@ impl Common<'_> {
             config: BrokerConfig {
                 reach: reach(self.config),
                 dispute_window: Span::seconds(i64::from(settings.dispute_window_seconds)),
+                answer_for: Span::seconds(i64::from(settings.dispute_answer_seconds)),
+                arbiter_for: Span::seconds(i64::from(settings.dispute_arbiter_seconds)),
+                arbiter: settings.arbiter.clone(),
                 redeem_for: Span::seconds(i64::from(settings.redeem_seconds)),
                 ..BrokerConfig::default()
             },

@@ -226,6 +226,8 @@ id_kinds! {
     Content, ContentId, "cnt";
     /// Money that somebody puts into an agent's account at a broker.
     Deposit, DepositId, "dep";
+    /// What an agent has against a payment.
+    Dispute, DisputeId, "dsp";
     /// An entry of the ledger.
     Entry, EntryId, "ent";
     /// An event that sells tickets.

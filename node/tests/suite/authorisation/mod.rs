@@ -55,6 +55,7 @@ fn prefix(collection: &str) -> &'static str {
         "checkout" => "chk",
         "content" => "cnt",
         "deposits" => "dep",
+        "disputes" => "dsp",
         "credit-notes" => "rfd",
         "entries" => "ent",
         "fair" => "fair",

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod audits;
+mod disputes;
 mod laws;
 mod oauth;
 mod purse;

@@ -327,10 +327,20 @@ impl World {
     }
 
     pub(crate) async fn redeem_by(&self, who: &SecretKey, batch: &[(&str, &str, &str)]) -> Vec<String> {
+        self.redeem_claim(who, batch, &"00".repeat(32)).await
+    }
+
+    /// The publisher redeems what was paid by this claim.
+    pub(crate) async fn redeem_claim(
+        &self,
+        who: &SecretKey,
+        batch: &[(&str, &str, &str)],
+        digest: &str,
+    ) -> Vec<String> {
         let one = |(jti, receipt, amount): &(&str, &str, &str)| {
             json!({
                 "jti": jti, "receipt": receipt, "amount": {"amount": amount, "currency": "TEST-USD"},
-                "claimDigest": "00".repeat(32),
+                "claimDigest": digest,
             })
         };
         let body = json!({"redemptions": batch.iter().map(one).collect::<Vec<_>>()});
