@@ -52,6 +52,7 @@ impl Common<'_> {
             pay: pay_client.clone(),
             purse,
             config: BrokerConfig {
+                node_name: self.config.node_name.clone(),
                 reach: reach(self.config),
                 dispute_window: Span::seconds(i64::from(settings.dispute_window_seconds)),
                 answer_for: Span::seconds(i64::from(settings.dispute_answer_seconds)),

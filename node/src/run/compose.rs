@@ -128,6 +128,8 @@ impl Services {
         let www = if config.services.contains(&ServiceName::Www) {
             let deps = WwwDeps {
                 site: site.clone(),
+                has_broker: config.services.contains(&ServiceName::Broker)
+                    || config.remote.contains_key(&ServiceName::Broker),
                 node_name: config.node_name.clone(),
                 node_did: keyring.node_did().clone(),
                 test_money: config.rails.is_test(&site.public.0)?,

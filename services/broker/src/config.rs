@@ -7,6 +7,8 @@ use imajin_web::Reach;
 pub struct BrokerConfig {
     /// The name of this process' chain in the mutation log: processes that share one database need different names.
     pub chain: String,
+    /// What the node calls itself; empty: the host of its address.
+    pub node_name: String,
     /// How far it reaches for the documents of agents and publishers.
     pub reach: Reach,
     /// How long an agent can object before a publisher is paid.
@@ -30,6 +32,7 @@ impl Default for BrokerConfig {
     fn default() -> Self {
         Self {
             chain: "broker".to_owned(),
+            node_name: String::new(),
             reach: Reach::Public,
             dispute_window: Span::days(1),
             answer_for: Span::days(3),

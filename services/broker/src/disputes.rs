@@ -11,6 +11,7 @@ use url::Url;
 use crate::caller::{Caller, agent_of};
 use crate::context::Change;
 use crate::domain::dispute::{self, Said};
+use crate::domain::dispute_find;
 use crate::{Broker, BrokerError};
 
 /// So many disputes are looked at in one go.
@@ -29,7 +30,7 @@ impl Broker {
         let publisher = authority_of(&feedback.url)?;
         let (about, host) = (feedback.clone(), publisher.clone());
         let found = self
-            .read(move |conn, context| dispute::payments_of(conn, context, (&about, &host)))
+            .read(move |conn, context| dispute_find::payments_of(conn, context, (&about, &host)))
             .await?;
         let mut agents: Vec<Did> = found.into_iter().map(|(_, visa)| visa.agent_did).collect();
         agents.dedup();
@@ -128,7 +129,7 @@ impl Broker {
         (reader, sees_all): (&Did, bool),
     ) -> Result<DisputeView, BrokerError> {
         let row = self
-            .read(move |conn, context| dispute::dispute_find(conn, context, id))
+            .read(move |conn, context| dispute_find::dispute_find(conn, context, id))
             .await?;
         let is_own = |row: &crate::rows::DisputeRow| sees_all || [&row.agent_did, &row.node_did].contains(&reader);
         row.filter(is_own).ok_or(BrokerError::NotFound("dispute"))?.view()
@@ -137,7 +138,7 @@ impl Broker {
     /// Ends the disputes whose time is over.
     pub(crate) async fn disputes_expire(&self) -> Result<usize, Problem> {
         let due = self
-            .read(|conn, context| dispute::disputes_due(conn, context.now(), BATCH))
+            .read(|conn, context| dispute_find::disputes_due(conn, context.now(), BATCH))
             .await?;
         let count = due.len();
         for id in due {

@@ -9,14 +9,15 @@
 //! | what agents object to, and how it ends | `domain::dispute`, `domain::rules`, `disputes` |
 //! | money passed on between nodes | `domain::transfer`, `transfers` |
 //! | OAuth: tokens to read with, and what a token is worth | `oauth` |
+//! | the operator's console, and the page of an account | `pages` |
 //! | what `imajin verify` checks | `audit` |
 //!
 //! **Architecture Invariant:** no money is here. Balances and what is set aside are in pay's ledger, and every movement
 //! has a name, so that a step that is repeated after a lost answer moves nothing twice. A row here says what is wanted
 //! before pay is asked, and what has happened after pay has answered; the background goes on where a process ended.
 //!
-//! **Architecture Invariant:** of each visa, what is paid, what went back after disputes, and what is returned are together
-//! what was set aside.
+//! **Architecture Invariant:** of each visa, what is paid, what went back after disputes, and what is returned are
+//! together what was set aside.
 
 mod agents;
 mod audit;
@@ -29,6 +30,7 @@ mod error;
 mod keys;
 mod log;
 mod oauth;
+mod pages;
 mod publishers;
 mod redemptions;
 mod routes;

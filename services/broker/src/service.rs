@@ -136,8 +136,8 @@ impl Broker {
         imajin_store::purge(&self.db, self.context.now()).await;
     }
 
-    /// Does what is due now: disputes end, publishers are paid, and what is left of visas goes back. Answers how many steps it took.
-    /// The background calls it.
+    /// Does what is due now: disputes end, publishers are paid, and what is left of visas goes back. Answers how
+    /// many steps it took. The background calls it.
     ///
     /// # Errors
     /// When the database or pay does not answer.

@@ -9,7 +9,7 @@ use imajin_kernel::id::{DisputeId, RedemptionId, VisaId};
 use imajin_store::{Conn, SealedRow};
 use serde::Deserialize;
 
-use super::dispute::disputes_about;
+use super::dispute_find::disputes_about;
 use crate::BrokerError;
 use crate::context::Context;
 use crate::rows::{AccountRow, DisputeRow, RedemptionRow, VisaRow};

@@ -13,6 +13,9 @@ const LOST_MIN: i64 = 3;
 /// And one that has lost at most one for so many payments.
 const PAYMENTS_PER_LOSS: i64 = 10;
 
+/// The same in words.
+pub(crate) const OBJECTIONS_TEXT: &str = "3, or one for 20 payments if that is more";
+
 /// What somebody has done lately.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Record {

@@ -15,8 +15,8 @@ use crate::context::Change;
 
 /// Say something about what was paid for
 ///
-/// By the agent whose visa has paid, while the publisher is not paid yet: signed in itself, so that a publisher can pass
-/// it on, or with the request. A score above 0.5 lets the money go at once. A lower one keeps it where it is: the
+/// By the agent whose visa has paid, while the publisher is not paid yet: signed in itself, so that a publisher can
+/// pass it on, or with the request. A score above 0.5 lets the money go at once. A lower one keeps it where it is: the
 /// publisher answers, and rules or the arbiter decide. One for each payment; said again, it is answered as it stands.
 #[utoipa::path(
     post, path = "/api/disputes", tag = "disputes",
@@ -28,7 +28,7 @@ use crate::context::Change;
         (status = 400, description = "A member is wrong; `member` names it", body = ProblemDocument),
         (status = 401, description = "It is not signed by the agent that has paid", body = ProblemDocument),
         (status = 404, description = "Nothing was redeemed by this claim at this publisher", body = ProblemDocument),
-        (status = 409, description = "The time is over, the payment was disputed already, or the agent objects too often",
+        (status = 409, description = "It is too late, the payment was disputed already, or the agent objects too often",
             body = ProblemDocument),
     )
 )]
@@ -91,8 +91,8 @@ pub(super) async fn dispute_fetch(
 /// Answer a dispute
 ///
 /// By the node that is to be paid, once: it gives in, shows the agent's own claim with what was answered, or says
-/// something to the arbiter. A claim that does not fit the payment is refused, and another can be shown until the time is
-/// over. Where the rules decide, they do at once.
+/// something to the arbiter. A claim that does not fit the payment is refused, and another can be shown until the time
+/// is over. Where the rules decide, they do at once.
 #[utoipa::path(
     post, path = "/api/disputes/{id}/answer", tag = "disputes", request_body = DisputeAnswer,
     params(("id" = String, Path, description = "The dispute")),

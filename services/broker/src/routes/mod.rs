@@ -52,6 +52,7 @@ pub(crate) fn routes(broker: &Arc<Broker>) -> ServiceRoutes {
         .routes(routes!(discovery::keys))
         .routes(routes!(discovery::configuration))
         .route("/issue-visa", post(visas::visa_issue))
+        .merge(OpenApiRouter::from(crate::pages::routes()))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(state);
     let ready = Arc::clone(broker);
