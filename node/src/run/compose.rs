@@ -7,10 +7,10 @@ use imajin_broker::Broker;
 use imajin_connections::Connections;
 use imajin_connections_api::TrustClient;
 use imajin_did::Keyring;
-use imajin_events::{Events, EventsConfig, EventsDeps};
+use imajin_events::Events;
 use imajin_events_api::EventsClient;
 use imajin_fair::plan::FeeSchedule;
-use imajin_kernel::{Env, Problem, Span};
+use imajin_kernel::{Env, Problem};
 use imajin_pay::{BrokersConfig, Pay, PayConfig, PayDeps};
 use imajin_pay_api::{PayClient, PurseClient, SellerClient};
 use imajin_profile::Profile;
@@ -34,9 +34,6 @@ use super::{Databases, PublicAddress, StartError};
 use crate::acme::certificate_source;
 use crate::agent::AgentState;
 use crate::config::{Config, ServiceName};
-
-/// The goods that events sells.
-const ORDER_GOODS: &str = "order";
 
 /// The services of this process, and clients of the rest.
 pub(crate) struct Services {
@@ -382,30 +379,5 @@ impl Common<'_> {
         };
         let pay = Pay::start(deps).await.map_err(failed(ServiceName::Pay))?;
         Ok((Some(Arc::clone(&pay)), PayClient::local(pay)))
-    }
-
-    async fn start_events(
-        &self,
-        pay: &PayClient,
-        sellers: &SellerSwitch,
-    ) -> Result<(Option<Arc<Events>>, EventsClient), StartError> {
-        let Some(db) = self.db(ServiceName::Events) else {
-            let rpc = self.remotes.rpc(ServiceName::Events)?;
-            sellers.plug(ORDER_GOODS, SellerClient::http(rpc.clone()));
-            return Ok((None, EventsClient::http(rpc)));
-        };
-        let deps = EventsDeps {
-            site: self.site.clone(),
-            keyring: self.keyring.clone(),
-            db,
-            pay: Some(pay.clone()),
-            config: EventsConfig {
-                hold: Span::seconds(i64::from(self.config.events.hold_seconds)),
-                ..EventsConfig::default()
-            },
-        };
-        let events = Events::start(deps).await.map_err(failed(ServiceName::Events))?;
-        sellers.plug(ORDER_GOODS, SellerClient::local(events.clone()));
-        Ok((Some(Arc::clone(&events)), EventsClient::local(events)))
     }
 }
