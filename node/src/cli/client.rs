@@ -15,7 +15,8 @@ use url::form_urlencoded::byte_serialize;
 
 use super::key_file::Facts;
 use super::key_log::PublishedLog;
-use super::{CommandError, KeyArg, NodeArg};
+use super::{CommandError, DataArg, KeyArg, NodeArg};
+use crate::data_dir::DataDir;
 
 /// Speaks to a node over its public routes, as any other client would.
 pub(super) struct NodeClient {
@@ -96,6 +97,23 @@ impl NodeArg {
             did: facts.did.clone(),
             facts,
             key: secret,
+        })
+    }
+
+    /// A client that signs as the node of a data directory.
+    pub(super) fn signing_as_node(&self, data: &DataArg) -> Result<IdentityClient, CommandError> {
+        let keyring = DataDir::open(&data.path())?.keyring_open()?;
+        let did = keyring.node_did().clone();
+        let facts = Facts {
+            did: did.clone(),
+            recovery: None,
+            next_key_hash: None,
+        };
+        Ok(IdentityClient {
+            node: self.client()?,
+            did,
+            facts,
+            key: keyring.node_key().clone(),
         })
     }
 

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{MirrorConfig, PeersConfig, QueryConfig, RailsSettings, RegistryDnsSettings};
+use super::{BrokerServiceConfig, MirrorConfig, PeersConfig, QueryConfig, RailsSettings, RegistryDnsSettings};
 use crate::acme::AcmeConfig;
 use crate::agent::AddressSource;
 
@@ -271,16 +271,6 @@ pub struct EventsConfig {
 pub struct PublisherConfig {
     /// Nodes that are asked for manifests that are not here, `https://node.example`.
     pub peers: Vec<Url>,
-}
-
-/// The broker that this node runs itself.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BrokerServiceConfig {
-    /// How long an agent can object before a publisher is paid, in seconds.
-    pub dispute_window_seconds: u32,
-    /// How long after its end a visa can still be redeemed, in seconds; then the agent has back what is left.
-    pub redeem_seconds: u32,
 }
 
 /// The registry that this node announces itself to.

@@ -5,10 +5,10 @@ use imajin_auth_api::{AuthClient, ProfilesClient};
 use imajin_broker::Broker;
 use imajin_connections::Connections;
 use imajin_did::Keyring;
-use imajin_events::{Events, EventsConfig, EventsDeps};
+use imajin_events::Events;
 use imajin_events_api::EventsClient;
 use imajin_fair::plan::FeeSchedule;
-use imajin_kernel::{Env, Problem, Span};
+use imajin_kernel::{Env, Problem};
 use imajin_pay::{BrokersConfig, Pay, PayConfig, PayDeps};
 use imajin_pay_api::{PayClient, SellerClient};
 use imajin_profile::Profile;
@@ -27,9 +27,6 @@ use super::{Databases, PublicAddress, StartError};
 use crate::acme::certificate_source;
 use crate::agent::AgentState;
 use crate::config::{Config, ServiceName};
-
-/// The goods that events sells.
-const ORDER_GOODS: &str = "order";
 
 /// The services of this process, and clients of the rest.
 pub(crate) struct Services {
@@ -124,6 +121,8 @@ impl Services {
         let www = if config.services.contains(&ServiceName::Www) {
             let deps = WwwDeps {
                 site: site.clone(),
+                has_broker: config.services.contains(&ServiceName::Broker)
+                    || config.remote.contains_key(&ServiceName::Broker),
                 node_name: config.node_name.clone(),
                 node_did: keyring.node_did().clone(),
                 test_money: config.rails.is_test(&site.public.0)?,
@@ -242,30 +241,5 @@ impl Common<'_> {
         };
         let pay = Pay::start(deps).await.map_err(failed(ServiceName::Pay))?;
         Ok((Some(Arc::clone(&pay)), PayClient::local(pay)))
-    }
-
-    async fn start_events(
-        &self,
-        pay: &PayClient,
-        sellers: &SellerSwitch,
-    ) -> Result<(Option<Arc<Events>>, EventsClient), StartError> {
-        let Some(db) = self.db(ServiceName::Events) else {
-            let rpc = self.remotes.rpc(ServiceName::Events)?;
-            sellers.plug(ORDER_GOODS, SellerClient::http(rpc.clone()));
-            return Ok((None, EventsClient::http(rpc)));
-        };
-        let deps = EventsDeps {
-            site: self.site.clone(),
-            keyring: self.keyring.clone(),
-            db,
-            pay: Some(pay.clone()),
-            config: EventsConfig {
-                hold: Span::seconds(i64::from(self.config.events.hold_seconds)),
-                ..EventsConfig::default()
-            },
-        };
-        let events = Events::start(deps).await.map_err(failed(ServiceName::Events))?;
-        sellers.plug(ORDER_GOODS, SellerClient::local(events.clone()));
-        Ok((Some(Arc::clone(&events)), EventsClient::local(events)))
     }
 }
