@@ -370,6 +370,37 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    notices (id) {
+        id -> Text,
+        source -> Text,
+        did -> Text,
+        mailbox -> Text,
+        subject -> Text,
+        body -> Text,
+        link -> Text,
+        state -> Text,
+        attempts -> Integer,
+        problem -> Nullable<Text>,
+        created_at -> BigInt,
+        due_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    notice_settings (did) {
+        did -> Text,
+        mail -> Text,
+        owner_did -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(identities, identity_aliases);
 diesel::allow_tables_to_appear_in_same_query!(identities, mailbox_aliases);
 diesel::allow_tables_to_appear_in_same_query!(identities, sessions);

@@ -11,6 +11,7 @@ use imajin_store::{Conn, SealedRow};
 
 use super::checkout_lock;
 use super::message::DELIVER;
+use super::notices::{News, sale_owe};
 use super::payer::Payer;
 use super::visa::{VISA, visa_free};
 use crate::PayError;
@@ -110,6 +111,7 @@ pub(crate) fn paid(
     row.paid_at = Some(now);
     let row = row.save(conn, &context.sealer)?;
     let item = outbox::enqueue(conn, &context.sealer, &context.env, DELIVER, &id.to_string(), &id)?;
+    sale_owe(conn, context, &row)?;
     payer.log(conn, context, &format!("{id}/settle"))?;
     payer
         .key()
@@ -192,6 +194,14 @@ pub(crate) fn balance_return(
     context.ledger.execute_one(conn, &Command::Release(release))??;
     if checkout.rail == VISA {
         visa_free(conn, context, &checkout)?;
+    } else {
+        let (amount, reason) = (checkout.price()?, reason.to_owned());
+        let news = News::Back {
+            checkout: id,
+            amount,
+            reason,
+        };
+        news.owe(conn, context)?;
     }
     checkout.state_set(CheckoutState::Refunded, context.now());
     checkout.reason = Some(reason.to_owned());

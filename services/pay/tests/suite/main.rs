@@ -20,6 +20,7 @@ mod holds;
 mod limits;
 mod messages;
 mod nodes;
+mod notices;
 mod operator;
 mod pages;
 mod path;
