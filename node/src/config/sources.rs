@@ -57,7 +57,7 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 22] = [
+const TOP_LEVEL_KEYS: [&str; 23] = [
     "listen",
     "public_url",
     "node_name",
@@ -78,6 +78,7 @@ const TOP_LEVEL_KEYS: [&str; 22] = [
     "brokers",
     "events",
     "publisher",
+    "broker",
     "registry",
     "registry_service",
 ];
@@ -195,6 +196,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         && service != super::ServiceName::Connections
         && service != super::ServiceName::Profile
         && service != super::ServiceName::Publisher
+        && service != super::ServiceName::Broker
         && service != super::ServiceName::Registry
         && service != super::ServiceName::Www
     {

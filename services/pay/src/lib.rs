@@ -22,6 +22,7 @@ mod opening;
 mod own_goods;
 mod pages;
 mod payouts;
+mod purse;
 mod rails;
 mod reconcile;
 mod refunds;
