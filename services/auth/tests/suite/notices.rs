@@ -40,8 +40,8 @@ fn to(did: &Did) -> Addressee {
 pub(crate) async fn fill(world: &World, key: &SecretKey) {
     let sent = world.auth.notice_send(notice("test/1", to(&key.did()))).await.unwrap();
     assert_eq!(sent.mailboxes, 1);
-    let set = signed(world, key, "POST", SETTING, &json!({"mail": false})).await;
-    assert_eq!(set.json(), json!({"mail": false, "mailboxes": 1}), "{set:?}");
+    let chosen = signed(world, key, "POST", SETTING, &json!({"mail": false})).await;
+    assert_eq!(chosen.json(), json!({"mail": false, "mailboxes": 1}), "{chosen:?}");
 }
 
 /// What was told: not the links that log somebody in.

@@ -163,7 +163,7 @@ impl AuthApi for Fakes {
         Ok(sign(&key(1), &to_sign, &params).unwrap())
     }
 
-    async fn mailbox_proof_send(&self, request: MailboxProofSend) -> Result<MailboxProofSent, NoticeTaken, Problem> {
+    async fn mailbox_proof_send(&self, request: MailboxProofSend) -> Result<MailboxProofSent, Problem> {
         if !request.email.contains('@') {
             return Err(Problem::invalid("This is no e-mail address."));
         }
