@@ -1,7 +1,7 @@
 //! Messages on their way to a mail server.
 //!
-//! A login link waits in memory, not in a table: of such a link only the hash is stored. If the node stops before it was
-//! sent, the person asks for another one. Notices wait in a table (`notices`), and go the same way.
+//! A login link waits in memory, not in a table: of such a link only the hash is stored. If the node stops before it
+//! was sent, the person asks for another one. Notices wait in a table (`notices`), and go the same way.
 
 use std::time::Duration;
 

@@ -1,5 +1,9 @@
 //! The tables of auth; what each is for is said in the migration.
 
+mod notices;
+
+pub(crate) use notices::{notice_settings, notices};
+
 diesel::table! {
     identities (did) {
         did -> Text,
@@ -362,37 +366,6 @@ diesel::table! {
         name -> Text,
         verdict -> Text,
         reason -> Nullable<Text>,
-        owner_did -> Text,
-        proof -> Text,
-        created_at -> BigInt,
-        deleted_at -> Nullable<BigInt>,
-        row_seal -> Binary,
-    }
-}
-
-diesel::table! {
-    notices (id) {
-        id -> Text,
-        source -> Text,
-        did -> Text,
-        mailbox -> Text,
-        subject -> Text,
-        body -> Text,
-        link -> Text,
-        state -> Text,
-        attempts -> Integer,
-        problem -> Nullable<Text>,
-        created_at -> BigInt,
-        due_at -> BigInt,
-        ended_at -> Nullable<BigInt>,
-        row_seal -> Binary,
-    }
-}
-
-diesel::table! {
-    notice_settings (did) {
-        did -> Text,
-        mail -> Text,
         owner_did -> Text,
         proof -> Text,
         created_at -> BigInt,

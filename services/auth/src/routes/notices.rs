@@ -94,7 +94,7 @@ struct UnsentNotices {
 #[utoipa::path(
     get, path = "/api/notices/setting", tag = "notices",
     responses(
-        (status = 200, description = "What the caller wants, and how many mailboxes they have proven", body = NoticeSetting),
+        (status = 200, description = "What the caller wants, and their mailboxes", body = NoticeSetting),
         (status = 401, description = "Not logged in", body = ProblemDocument),
     )
 )]
@@ -172,7 +172,7 @@ struct AfterQuery {
 #[utoipa::path(
     get, path = "/notices", tag = "notices",
     responses(
-        (status = 200, description = "A page with the setting, and for the operator what was not sent", content_type = "text/html"),
+        (status = 200, description = "A page; the operator sees what was not sent", content_type = "text/html"),
         (status = 303, description = "To the login page first"),
     )
 )]

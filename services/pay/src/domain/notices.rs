@@ -309,7 +309,7 @@ fn dispute(checkout: &CheckoutRow, amount: Money, news: DisputeNews, to: &Did) -
         (DisputeNews::Won, false) => (
             "Dispute won",
             format!(
-                "The dispute about “{title}” is decided: the bank has given the {amount} back, and they are split again."
+                "The dispute about “{title}” is decided: the bank gave the {amount} back, and they are split again."
             ),
         ),
         (DisputeNews::Lost, false) => (

@@ -1,5 +1,5 @@
-//! What people are told: receipts, money that goes back, payouts, debts, disputes, differences; once, again while nobody
-//! takes it, and nothing about anybody else.
+//! What people are told: receipts, money that goes back, payouts, debts, disputes, differences; once, again while
+//! nobody takes it, and nothing about anybody else.
 
 use std::sync::atomic::Ordering;
 
