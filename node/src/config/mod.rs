@@ -3,6 +3,7 @@
 mod dns;
 mod federation;
 mod model;
+mod query;
 mod rails;
 mod solana;
 mod sources;
@@ -13,6 +14,7 @@ pub use model::{
     Config, DatabaseConfig, EventsConfig, FeesConfig, MailConfig, RegistryAgentConfig, RegistryServiceConfig, Remote,
     ServiceName, TlsChoice, TlsConfig,
 };
+pub use query::{EngineConfig, QueryConfig};
 pub use rails::{RailsSettings, SandboxChoice, StripeSettings};
 pub use solana::{LimitSettings, SolanaSettings};
 pub use sources::{ConfigError, EffectiveValue, Loaded, Overrides, load};

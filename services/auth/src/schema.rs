@@ -1,8 +1,8 @@
 //! The tables of auth; what each is for is said in the migration.
 
-mod notices;
+mod notice;
 
-pub(crate) use notices::{notice_settings, notices};
+pub(crate) use notice::{notice_settings, notices};
 
 diesel::table! {
     identities (did) {
