@@ -30,6 +30,7 @@ mod master_key;
 mod node;
 mod node_key;
 mod node_registry;
+mod notice;
 mod oidc;
 mod output;
 mod payout_address;
@@ -165,6 +166,9 @@ enum Command {
     /// Where you are signed in; end it.
     #[command(subcommand)]
     Session(session::SessionCommand),
+    /// Be told by mail what happens to your money, or not; as the operator: what was not sent.
+    #[command(subcommand)]
+    Notice(notice::NoticeCommand),
     /// The applications that you signed in to through a node; take it back.
     #[command(subcommand)]
     Grant(grant::GrantCommand),
@@ -311,6 +315,7 @@ impl Command {
             Self::Registry(command) => Box::pin(command.run(output)).await,
             Self::Oidc(command) => command.run(output).await,
             Self::Session(command) => command.run(output).await,
+            Self::Notice(command) => command.run(output).await,
             Self::Grant(command) => command.run(output).await,
             Self::Verify(args) => args.run(output).await,
             Self::Completions { .. } => Ok(()),

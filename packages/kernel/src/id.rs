@@ -240,6 +240,8 @@ id_kinds! {
     Invite, InviteId, "inv";
     /// A proof of a mailbox that is on its way.
     MailboxProof, MailboxProofId, "mbx";
+    /// A message to somebody's mailbox about what has happened.
+    Notice, NoticeId, "ntc";
     /// Somebody's consent to what an OpenID client may know.
     OidcGrant, OidcGrantId, "ogr";
     /// An OpenID client of auth.

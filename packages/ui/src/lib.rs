@@ -49,6 +49,7 @@ pub use pages::{
     message::{ErrorPage, Link, MessagePage},
     mirrors::{LieItem, MirrorItem, MirrorNode, MirrorPage, MirrorsPage},
     money::{Act, ActField, ActForm, Block, Cell, FeesForm, Figure, MoneyPage, Search, Table},
+    notices::{NoticeItem, NoticesPage},
     oidc::{ConsentPage, ConsentScope, LogoutPage},
     operator::{AccountRow, CertificateCard, OperatorPage, RegistryCard, SaleRow, ServiceRow},
     order::{OrderPage, OrderState, TicketLink},

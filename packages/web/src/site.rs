@@ -7,6 +7,7 @@ use imajin_proof::http_sig::{Expectation, SignedRequest, VerifiedRequest};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::notice::Notice;
 use crate::peers::PeerAsked;
 use crate::signers::{SignerAsked, SignerKeys};
 
@@ -90,6 +91,12 @@ pub trait Identities: Send + Sync {
     /// # Errors
     /// [`Forbidden`](imajin_kernel::Code::Forbidden) when its operator has said that it does not.
     async fn peer_check(&self, _peer: &PeerAsked) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// Takes a notice, to be written to the mailboxes that its addressee has proven; it is kept when this returns. By
+    /// default, where nobody knows mailboxes, it goes nowhere.
+    async fn notice_send(&self, _notice: &Notice) -> Result<(), Problem> {
         Ok(())
     }
 

@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use imajin_auth_api::{
     AccountExport, AccountRecord, AttestationExport, AttestationExported, AttestationView, AttestationsAbout, AuthApi,
     CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList, DeviceListRequest, DeviceListView,
-    HoldingsFetch, IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent, SessionViewRequest, SetupState,
-    SetupStateRequest,
+    HoldingsFetch, IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent, NoticeTaken, SessionViewRequest,
+    SetupState, SetupStateRequest,
 };
 use imajin_did::{Did, Method};
 use imajin_kernel::Problem;
 use imajin_proof::http_sig::SignedRequest;
-use imajin_web::{CallerKeys, PeerAsked, PeerPolicy as _, SessionView, SignerAsked, SignerKeys};
+use imajin_web::{CallerKeys, Notice, PeerAsked, PeerPolicy as _, SessionView, SignerAsked, SignerKeys};
 
 use crate::auth::Auth;
 use crate::identities::{Identity, identity_find};
@@ -51,6 +51,10 @@ impl AuthApi for Auth {
 
     async fn mailbox_proof_send(&self, request: MailboxProofSend) -> Result<MailboxProofSent, Problem> {
         Ok(self.mailbox_link_send(&request.email, request.next).await?)
+    }
+
+    async fn notice_send(&self, notice: Notice) -> Result<NoticeTaken, Problem> {
+        Ok(self.notice_take(&notice).await?)
     }
 
     async fn development_mail_list(&self, _request: DevelopmentMailList) -> Result<Vec<DevelopmentMail>, Problem> {

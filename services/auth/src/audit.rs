@@ -62,6 +62,8 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
     AttestationRow::audit(conn, &sealer, &mut findings)?;
     IdentityClaimRow::audit(conn, &sealer, &mut findings)?;
     crate::rows::PeerRuleRow::audit(conn, &sealer, &mut findings)?;
+    crate::rows::NoticeRow::audit(conn, &sealer, &mut findings)?;
+    crate::rows::NoticeSettingRow::audit(conn, &sealer, &mut findings)?;
     crate::rows::MoveRow::audit(conn, &sealer, &mut findings)?;
     crate::oidc::audit::rows_audit(conn, &sealer, &mut findings)?;
     crate::passkeys::rows::PasskeyRow::audit(conn, &sealer, &mut findings)?;
@@ -82,6 +84,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env) -> Result<Vec<Findin
         claims_audit(conn, &mut findings)?;
         handles_audit(conn, &mut findings)?;
         crate::peers::peer_rules_audit(conn, &mut findings)?;
+        crate::notices::settings_audit(conn, &mut findings)?;
         crate::moves::moves_audit(conn, &mut findings)?;
         crate::oidc::audit::content_audit(conn, keyring, &mut findings)?;
         federation::audit::links_audit(conn, &mut findings)?;

@@ -11,7 +11,7 @@ use imajin_proof::jose::Jwks;
 use imajin_store::mutation::Writer;
 use imajin_store::{Conn, Db, Sealer, mutation};
 use imajin_web::{GuardedClient, HttpClient, PeerPolicy, PublicBase, Reach};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -90,6 +90,8 @@ pub struct Auth {
     pub(crate) sealer: Sealer,
     pub(crate) keys: SessionKeys,
     pub(crate) outbound: Option<Outbound>,
+    /// There is a notice to send.
+    pub(crate) notices_wake: Notify,
     pub(crate) resolver: Option<Arc<dyn Resolver>>,
     pub(crate) profiles: Option<ProfilesClient>,
     pub(crate) options: AuthOptions,
@@ -163,6 +165,7 @@ impl Auth {
             sealer,
             keys,
             outbound,
+            notices_wake: Notify::new(),
             resolver,
             profiles,
             options,
@@ -196,6 +199,8 @@ impl Auth {
         if self.witnesses.iter().any(|witness| witness.url.is_some()) {
             tasks.spawn(Arc::clone(self).witnesses_keep(stop.clone()));
         }
+        let (notices, notices_stop) = (Arc::clone(self), stop.clone());
+        tasks.spawn(async move { notices.notices_run(notices_stop).await });
         let (auth, stop) = (Arc::clone(self), stop.clone());
         tasks.spawn(async move {
             let mut timer = tokio::time::interval(PURGE_EVERY.to_std());

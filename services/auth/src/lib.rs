@@ -15,6 +15,7 @@
 //! | one identity says something about another, and takes it back | `attestations` |
 //! | people of other nodes sign in here, and ours there | `federation` |
 //! | a visitor registers here as well | `residents` |
+//! | people are told by mail what has happened | `notices` |
 //! | passkeys open sessions (WebAuthn) | `passkeys` |
 //! | applications learn who somebody is (OpenID Connect) | `oidc` |
 //! | somebody becomes the operator | `setup` |
@@ -49,6 +50,7 @@ mod mailbox;
 mod mailer;
 mod moves;
 mod names;
+mod notices;
 mod oidc;
 mod passkeys;
 mod peer_names;

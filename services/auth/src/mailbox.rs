@@ -67,7 +67,9 @@ impl Auth {
         let mail = self.link_mail(&mailbox, &token);
         let row = self.link_row(mailbox, next, &token);
         let expires_at = row.expires_at;
-        let kept = permit.is_none().then(|| self.development_mail(&row, &mail));
+        let kept = permit
+            .is_none()
+            .then(|| self.development_mail(row.id, &mail.mail, &mail.link));
         let auth = self.writing();
         self.db
             .write(move |conn| {
@@ -186,25 +188,24 @@ impl Auth {
                 to: mailbox.to_owned(),
                 subject: format!("Sign in at {host}"),
                 body,
+                message_id: None,
             },
             link,
         }
     }
 
-    fn development_mail(&self, row: &MailboxProofRow, mail: &LinkMail) -> DevelopmentMailRow {
+    /// A message as the development mailbox keeps it.
+    pub(crate) fn development_mail(&self, id: MailboxProofId, mail: &Mail, link: &str) -> DevelopmentMailRow {
         let message = SealedMail {
-            subject: mail.mail.subject.clone(),
-            body: mail.mail.body.clone(),
-            link: mail.link.clone(),
+            subject: mail.subject.clone(),
+            body: mail.body.clone(),
+            link: link.to_owned(),
         };
         let message = Zeroizing::new(serde_json::to_vec(&message).unwrap_or_default());
         DevelopmentMailRow {
-            id: row.id,
-            recipient: mail.mail.to.clone(),
-            sealed_message: self
-                .keyring
-                .seal(&mail_label(&row.id), &message, &self.env)
-                .into_bytes(),
+            id,
+            recipient: mail.to.clone(),
+            sealed_message: self.keyring.seal(&mail_label(&id), &message, &self.env).into_bytes(),
             created_at: self.env.now(),
             row_seal: Vec::new(),
         }
@@ -244,7 +245,7 @@ fn mailbox_parse(email: &str) -> Result<String, AuthError> {
 
 /// Whether `next` stays on this node: one slash, then neither a slash nor a backslash, and no control characters
 /// (browsers drop those and would see `//host`).
-fn is_local_path(next: &str) -> bool {
+pub(crate) fn is_local_path(next: &str) -> bool {
     let second = next.chars().nth(1);
     next.starts_with('/')
         && !matches!(second, Some('/' | '\\'))
@@ -294,7 +295,8 @@ fn limits_check(conn: &mut Conn, row: &MailboxProofRow) -> Result<(), AuthError>
     Err(AuthError::MailboxLimit { retry_after_seconds })
 }
 
-fn development_mail_keep(conn: &mut Conn, auth: &Writing, row: DevelopmentMailRow) -> Result<(), AuthError> {
+/// Adds a message; the oldest ones make room.
+pub(crate) fn development_mail_keep(conn: &mut Conn, auth: &Writing, row: DevelopmentMailRow) -> Result<(), AuthError> {
     row.insert(conn, &auth.sealer)?;
     let surplus: Vec<DevelopmentMailRow> = development_mails::table
         .order((development_mails::created_at.desc(), development_mails::id.desc()))

@@ -1,7 +1,7 @@
 //! Messages on their way to a mail server.
 //!
-//! A message waits in memory, not in a table: it holds a link that logs somebody in, and of such a link only the hash
-//! is stored. If the node stops before it was sent, the person asks for another one.
+//! A login link waits in memory, not in a table: of such a link only the hash is stored. If the node stops before it
+//! was sent, the person asks for another one. Notices wait in a table (`notices`), and go the same way.
 
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ pub(crate) struct Mail {
     pub(crate) to: String,
     pub(crate) subject: String,
     pub(crate) body: String,
+    /// The same for the same message: what is sent twice can be told from two messages.
+    pub(crate) message_id: Option<String>,
 }
 
 /// So many messages may wait for the mail server.
@@ -52,20 +54,41 @@ type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
 /// The sending half: where the domain puts a message.
 #[derive(Debug, Clone)]
-pub(crate) struct Outbound(mpsc::Sender<Mail>);
+pub(crate) struct Outbound {
+    links: mpsc::Sender<Mail>,
+    /// For those who keep their messages, and try again, themselves.
+    pub(crate) carrier: Carrier,
+}
 
 impl Outbound {
     /// A place in the queue, taken before the database is changed.
     pub(crate) fn reserve(&self) -> Result<mpsc::OwnedPermit<Mail>, AuthError> {
-        self.0.clone().try_reserve_owned().or(Err(AuthError::MailQueueFull))
+        self.links.clone().try_reserve_owned().or(Err(AuthError::MailQueueFull))
     }
 }
 
 /// The receiving half: talks to the mail server.
 pub(crate) struct Postman {
     queue: mpsc::Receiver<Mail>,
+    carrier: Carrier,
+}
+
+/// Hands messages to the mail server.
+#[derive(Debug, Clone)]
+pub(crate) struct Carrier {
     transport: Transport,
     from: Mailbox,
+}
+
+/// What the mail server makes of a message. Neither the recipient nor the server's text is in it: both are personal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Posted {
+    /// It has it.
+    Taken,
+    /// It will never take it, because of this.
+    Refused(String),
+    /// It does not take it now.
+    Away(String),
 }
 
 /// Prepares the way to a mail server; no connection is made yet.
@@ -87,8 +110,13 @@ pub(crate) fn mail_route(config: &MailConfig) -> Result<(Outbound, Postman), Pro
         "The sender of the node's mail cannot be understood.",
     )
     .hint("Write it like Our node <node@example.org>.")))?;
-    let (sender, queue) = mpsc::channel(QUEUE_LENGTH);
-    Ok((Outbound(sender), Postman { queue, transport, from }))
+    let (links, queue) = mpsc::channel(QUEUE_LENGTH);
+    let carrier = Carrier { transport, from };
+    let postman = Postman {
+        queue,
+        carrier: carrier.clone(),
+    };
+    Ok((Outbound { links, carrier }, postman))
 }
 
 impl Postman {
@@ -108,23 +136,15 @@ impl Postman {
     }
 
     async fn deliver(&self, mail: &Mail) {
-        let Some(message) = self.message(mail) else {
-            tracing::warn!("a message was dropped: its recipient is no address for a mail server");
-            return;
-        };
         let mut pause = RETRY_AFTER;
         for attempt in 1..=ATTEMPTS_MAX {
-            match self.transport.send(message.clone()).await {
-                Ok(_accepted) => return,
-                Err(error) if error.is_permanent() => {
-                    // Neither the recipient nor the server's text: both are personal data.
-                    tracing::warn!(status = ?error.status(), "the mail server refused a message");
+            match self.carrier.send(mail).await {
+                Posted::Taken => return,
+                Posted::Refused(problem) => {
+                    tracing::warn!(problem, "the mail server refused a message");
                     return;
                 }
-                Err(error) => {
-                    let (status, timeout) = (error.status(), error.is_timeout());
-                    tracing::warn!(attempt, ?status, timeout, "a message was not sent");
-                }
+                Posted::Away(problem) => tracing::warn!(attempt, problem, "a message was not sent"),
             }
             if attempt < ATTEMPTS_MAX {
                 tokio::time::sleep(pause).await;
@@ -133,10 +153,34 @@ impl Postman {
         }
         tracing::error!("a message was given up: the mail server could not be reached");
     }
+}
+
+impl Carrier {
+    /// Hands one message over, once.
+    pub(crate) async fn send(&self, mail: &Mail) -> Posted {
+        let Some(message) = self.message(mail) else {
+            return Posted::Refused("The mailbox is no address for a mail server.".to_owned());
+        };
+        match self.transport.send(message).await {
+            Ok(_accepted) => Posted::Taken,
+            Err(error) => {
+                let code = error.status().map_or(String::new(), |status| format!(" ({status})"));
+                if error.is_permanent() {
+                    Posted::Refused(format!("The mail server refused it{code}."))
+                } else {
+                    Posted::Away(format!("The mail server did not take it{code}."))
+                }
+            }
+        }
+    }
 
     fn message(&self, mail: &Mail) -> Option<Message> {
         let to: Mailbox = mail.to.parse().ok()?;
         let builder = Message::builder().from(self.from.clone()).to(to).subject(&mail.subject);
+        let builder = match &mail.message_id {
+            Some(id) => builder.message_id(Some(id.clone())),
+            None => builder,
+        };
         builder.header(ContentType::TEXT_PLAIN).body(mail.body.clone()).ok()
     }
 }

@@ -6,10 +6,13 @@ use imajin_store::{Conn, idempotency, nonce};
 
 use crate::AuthError;
 use crate::mailbox::LIMIT_WINDOW;
-use crate::schema::{challenge_uses, development_mails, device_requests, mailbox_proofs, sessions};
+use crate::schema::{challenge_uses, development_mails, device_requests, mailbox_proofs, notices, sessions};
 
 /// How long the development mailbox keeps a message.
 const DEVELOPMENT_MAIL_KEPT: Span = Span::hours(24);
+
+/// How long a notice is kept that was sent or given up: its sender may hand it over again.
+const NOTICE_KEPT: Span = Span::days(30);
 
 /// Returns how many rows are gone.
 pub(crate) fn purge(conn: &mut Conn, now: Timestamp) -> Result<usize, AuthError> {
@@ -24,6 +27,7 @@ pub(crate) fn purge(conn: &mut Conn, now: Timestamp) -> Result<usize, AuthError>
             development_mails::table.filter(development_mails::created_at.le(now.minus(DEVELOPMENT_MAIL_KEPT))),
         )
         .execute(conn)?,
+        diesel::delete(notices::table.filter(notices::ended_at.le(now.minus(NOTICE_KEPT)))).execute(conn)?,
         crate::oidc::purge(conn, now)?,
         nonce::purge(conn, now)?,
         idempotency::purge(conn, now)?,

@@ -1,5 +1,9 @@
 //! The tables of auth; what each is for is said in the migration.
 
+mod notice;
+
+pub(crate) use notice::{notice_settings, notices};
+
 diesel::table! {
     identities (did) {
         did -> Text,

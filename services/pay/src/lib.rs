@@ -18,6 +18,7 @@ mod domain;
 mod error;
 mod later;
 mod measured;
+mod notices;
 mod opening;
 mod own_goods;
 mod pages;

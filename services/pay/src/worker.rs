@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::checkout::{CloseOrder, RAIL_CLOSE};
 use crate::domain::message::{self, DELIVER, RELEASE};
+use crate::domain::notices::NOTICE;
 use crate::domain::payment;
 use crate::domain::payout::RAIL_TRANSFER;
 use crate::domain::refund::{RAIL_REFUND, checkout_refund};
@@ -171,6 +172,7 @@ impl Pay {
             GOODS_RETURN => self.goods_return(&item).await,
             RAIL_TRANSFER => self.transfer_send(&item).await.map_err(Handling::from),
             RAIL_CLOSE => self.rail_close(&item).await,
+            NOTICE => self.news_tell(&item).await,
             REMIT => self.remit(&item).await,
             REMIT_CONFIRM => self.remit_confirm(&item).await,
             _ => Err(Handling::Failed(Problem::internal())),

@@ -63,6 +63,7 @@ fn prefix(collection: &str) -> &'static str {
         "fair" => "fair",
         "holds" => "hld",
         "messages" => "rlm",
+        "notices" => "ntc",
         "orders" => "ord",
         "receipts" => "rcp",
         "sessions" => "ses",

@@ -144,6 +144,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/auth/api/oidc/grants", Session),
     operation_with("DELETE", "/auth/api/oidc/grants/{client_id}", Signed, "null"),
     operation_with("POST", "/auth/api/oidc/keys/rotate", Operator, "null"),
+    operation("GET", "/auth/notices", Public),
+    operation("POST", "/auth/notices", Proof),
+    operation("GET", "/auth/api/notices", OperatorSession),
+    operation("GET", "/auth/api/notices/setting", Session),
+    operation_with("POST", "/auth/api/notices/setting", Soft, r#"{"mail":false}"#),
+    operation("POST", "/auth/api/notices/{id}/retry", Operator),
     operation("GET", "/auth/peers", Public),
     operation("GET", "/auth/api/peers", OperatorSession),
     operation_with(

@@ -14,6 +14,7 @@ pub(crate) mod landing;
 pub(crate) mod message;
 pub(crate) mod mirrors;
 pub(crate) mod money;
+pub(crate) mod notices;
 pub(crate) mod oidc;
 pub(crate) mod operator;
 pub(crate) mod order;

@@ -1,8 +1,8 @@
 //! Where somebody is signed in, and at which applications.
 
-use imajin_ui::{GrantItem, GrantsPage, SessionItem, SessionsPage};
+use imajin_ui::{GrantItem, GrantsPage, NoticeItem, NoticesPage, SessionItem, SessionsPage};
 
-use super::{Ink, Sample, Who, sample};
+use super::{Ink, SHORT_DID, Sample, Who, sample};
 
 pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
     vec![
@@ -10,6 +10,9 @@ pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
         sample("sessions-mailbox", &sessions(ink, Who::Mailbox, Some(2))),
         sample("grants", &grants(ink, Who::Key, false)),
         sample("grants-mailbox", &grants(ink, Who::Mailbox, true)),
+        sample("notices", &notices(ink, Who::Operator, true, 1)),
+        sample("notices-off", &notices(ink, Who::Key, false, 0)),
+        sample("notices-mailbox", &notices(ink, Who::Mailbox, true, 2)),
     ]
 }
 
@@ -60,5 +63,32 @@ fn grants(ink: &Ink, who: Who, is_revoked: bool) -> GrantsPage {
             ),
         ]),
         is_revoked,
+    }
+}
+
+fn notices(ink: &Ink, who: Who, mail: bool, mailboxes: usize) -> NoticesPage {
+    let item = |subject: &str, problem: &str, next| NoticeItem {
+        id: ink.text("ntc_1"),
+        subject: ink.text(subject),
+        short_did: ink.text(SHORT_DID),
+        problem: ink.text(problem),
+        attempts: 3,
+        next,
+        created: ink.now(),
+    };
+    let unsent = vec![
+        item("Receipt: An evening", "The mail server refused it (550).", None),
+        item(
+            "Paid out: 6.58 USD",
+            "The mail server did not take it.",
+            Some(ink.soon()),
+        ),
+    ];
+    NoticesPage {
+        shell: ink.shell("Mail to you", "/auth/notices", who),
+        mail,
+        mailboxes,
+        is_saved: matches!(who, Who::Mailbox),
+        unsent: matches!(who, Who::Operator).then(|| ink.list(unsent)),
     }
 }

@@ -12,7 +12,9 @@ use async_trait::async_trait;
 use imajin_did::{Did, PublicKey};
 use imajin_kernel::{Problem, Timestamp};
 use imajin_proof::http_sig::SignedRequest;
-use imajin_web::{CallerKeys, Custody, Identities, PeerAsked, SessionView, SignerAsked, SignerKeys, Tier, service_api};
+use imajin_web::{
+    CallerKeys, Custody, Identities, Notice, PeerAsked, SessionView, SignerAsked, SignerKeys, Tier, service_api,
+};
 use serde::{Deserialize, Serialize};
 
 pub use account::{AccountExport, AccountRecord, GrantRecord, PasskeyRecord, SessionRecord};
@@ -40,6 +42,9 @@ service_api! {
 
         /// Sends a login link to a mailbox; answers the same whether or not the mailbox is known.
         async fn mailbox_proof_send(MailboxProofSend) -> MailboxProofSent;
+
+        /// Takes a notice, to be written to the mailboxes that its addressee has proven; it is kept when this returns.
+        async fn notice_send(Notice) -> NoticeTaken;
 
         /// The messages that the development mailbox keeps; empty when a mail server is configured.
         async fn development_mail_list(DevelopmentMailList) -> Vec<DevelopmentMail>;
@@ -152,6 +157,14 @@ pub struct MailboxProofSent {
     pub development_mailbox: bool,
 }
 
+/// What becomes of a notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NoticeTaken {
+    /// To how many mailboxes it goes; to none when nobody has proven one, or wants no mail.
+    pub mailboxes: usize,
+}
+
 /// See [`AuthApi::development_mail_list`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DevelopmentMailList {}
@@ -208,6 +221,10 @@ impl Identities for AuthClient {
 
     async fn peer_check(&self, peer: &PeerAsked) -> Result<(), Problem> {
         AuthApi::peer_check(&**self, peer.clone()).await
+    }
+
+    async fn notice_send(&self, notice: &Notice) -> Result<(), Problem> {
+        AuthApi::notice_send(&**self, notice.clone()).await.map(drop)
     }
 
     async fn session_view(&self, token: &str) -> Result<Option<SessionView>, Problem> {

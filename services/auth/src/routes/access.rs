@@ -95,7 +95,7 @@ async fn sessions_page(
 }
 
 /// Whoever holds a key signs; for them these forms do nothing.
-async fn soft_require(auth: &Auth, caller: &Caller, viewer: &Viewer) -> Result<SessionId, Failure> {
+pub(super) async fn soft_require(auth: &Auth, caller: &Caller, viewer: &Viewer) -> Result<SessionId, Failure> {
     caller.own_page_require()?;
     let living = living_require(auth, viewer).await?;
     if living.identity.custody == Custody::Own {

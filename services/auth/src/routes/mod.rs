@@ -13,6 +13,7 @@ mod key_log;
 mod login;
 mod mirror;
 mod moves;
+mod notices;
 mod oidc;
 mod onboard;
 mod passkeys;
@@ -100,6 +101,7 @@ impl Auth {
             .merge(access::routes())
             .merge(peers::routes())
             .merge(moves::routes())
+            .merge(notices::routes())
             .merge(mirror::routes(&state))
             .with_state(state);
         ServiceRoutes::new(SERVICE, "Identities, login and sessions", routes, self.readiness())

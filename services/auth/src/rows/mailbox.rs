@@ -29,7 +29,7 @@ sealed_row!(MailboxProofRow, mailbox_proofs, "mailbox_proofs", key = (id));
 #[diesel(table_name = development_mails)]
 #[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
 pub(crate) struct DevelopmentMailRow {
-    /// The id of the mailbox proof in it.
+    /// The id of the mailbox proof in it; a new one for a notice.
     pub(crate) id: MailboxProofId,
     pub(crate) recipient: String,
     /// Subject, text and link, sealed: who reads the database must not log in with what is in it.

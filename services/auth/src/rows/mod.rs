@@ -8,6 +8,7 @@ mod key_log;
 mod mailbox;
 mod moved;
 mod node;
+mod notice;
 mod peer_rule;
 mod session;
 
@@ -19,5 +20,6 @@ pub(crate) use key_log::{DeviceRequestRow, DeviceRow, KeyLogEntryRow, KeyLogRece
 pub(crate) use mailbox::{DevelopmentMailRow, MailboxProofRow};
 pub(crate) use moved::MoveRow;
 pub(crate) use node::{NodeRoleRow, SetupTokenRow};
+pub(crate) use notice::{NoticeRow, NoticeSettingRow};
 pub(crate) use peer_rule::PeerRuleRow;
 pub(crate) use session::{ChallengeUseRow, SessionKeyRow, SessionRow};

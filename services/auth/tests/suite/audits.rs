@@ -31,6 +31,7 @@ async fn filled(backend: Backend) -> World {
     world.mailbox_login("eve.l@example.org").await;
     crate::oidc::fill(&world, &ada).await;
     crate::peers::fill(&world, &ada).await;
+    crate::notices::fill(&world, &ada).await;
     crate::moves::fill(&world).await;
     crate::federation::fill(&world).await;
     crate::passkeys::fill(&world, &ada).await;
@@ -149,7 +150,7 @@ async fn both_databases_have_the_same_columns() {
     assert_eq!(found, columns(&two).await);
     let mut tables: Vec<&str> = found.iter().map(|column| column.table.as_str()).collect();
     tables.dedup();
-    assert_eq!(tables.len(), 34);
+    assert_eq!(tables.len(), 36);
     for table in tables {
         let is_seal = |column: &&parity::Column| column.table == table && column.name == "row_seal";
         assert!(found.iter().any(|column| is_seal(&column)), "{table} is sealed");

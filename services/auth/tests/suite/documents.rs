@@ -159,7 +159,7 @@ async fn every_route_is_described(backend: Backend) {
     let world = World::new(backend).await;
     let spec = world.get("/auth/api/spec", &[]).await.json();
     let paths: Vec<&String> = spec["paths"].as_object().unwrap().keys().collect();
-    assert_eq!(paths.len(), 70, "{paths:?}");
+    assert_eq!(paths.len(), 74, "{paths:?}");
     assert_eq!(world.get("/auth/ready", &[]).await.status, StatusCode::OK);
 }
 

@@ -20,6 +20,7 @@ mod mailbox;
 mod mailing;
 mod mirrors;
 mod moves;
+mod notices;
 mod oidc;
 mod origins;
 mod passkeys;

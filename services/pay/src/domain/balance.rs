@@ -10,7 +10,9 @@ use imajin_store::outbox::{self, OutboxRow};
 use imajin_store::{Conn, SealedRow};
 
 use super::checkout_lock;
+use super::measured::is_measured;
 use super::message::DELIVER;
+use super::notices::{News, sale_owe};
 use super::payer::Payer;
 use super::visa::{VISA, visa_free};
 use crate::PayError;
@@ -115,6 +117,7 @@ pub(crate) fn replayed(conn: &mut Conn, context: &Context, payer: &Payer) -> Res
 pub(crate) fn paid(conn: &mut Conn, context: &Context, payer: &Payer, held: HeldQuote) -> Result<Spent, PayError> {
     let (owner, id) = (payer.did(), held.row.id);
     let (row, item) = held_write(conn, context, held, context.now())?;
+    sale_owe(conn, context, &row)?;
     payer.log(conn, context, &format!("{id}/settle"))?;
     payer
         .key()
@@ -216,6 +219,14 @@ pub(crate) fn balance_return(
     context.ledger.execute_one(conn, &Command::Release(release))??;
     if checkout.rail == VISA {
         visa_free(conn, context, &checkout)?;
+    } else if !is_measured(&checkout) {
+        let (amount, reason) = (checkout.price()?, reason.to_owned());
+        let news = News::Back {
+            checkout: id,
+            amount,
+            reason,
+        };
+        news.owe(conn, context)?;
     }
     checkout.state_set(CheckoutState::Refunded, context.now());
     checkout.reason = Some(reason.to_owned());

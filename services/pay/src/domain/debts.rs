@@ -84,6 +84,24 @@ impl Moves {
         AccountKey::new(owner.clone(), self.asset, Purpose::Debt)
     }
 
+    /// What all of it is in.
+    pub(crate) const fn asset(&self) -> Asset {
+        self.asset
+    }
+
+    /// Who gets into debt, or deeper, and by how much.
+    pub(crate) fn indebted(&self) -> Vec<(Did, i64)> {
+        let debts = self
+            .sums
+            .iter()
+            .filter(|(key, units)| key.purpose == Purpose::Debt && **units < 0);
+        let owed = debts.filter_map(|(key, units)| match &key.owner {
+            Owner::Did(did) => Some((did.clone(), units.saturating_neg())),
+            _ => None,
+        });
+        owed.collect()
+    }
+
     /// The movements; none of nothing.
     pub(crate) fn finish(self) -> Vec<Movement> {
         let moved = self.sums.into_iter().filter(|(_, units)| *units != 0);

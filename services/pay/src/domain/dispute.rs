@@ -6,12 +6,15 @@
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_ledger::{AccountKey, Command, EntryKind, Posting, Purpose};
+use imajin_money::Money;
 use imajin_pay_api::CheckoutState;
 use imajin_rails::{Confirmed, DisputeState, RailDispute};
 use imajin_store::{Conn, SealedRow, for_update};
 
 use super::checkout_find;
 use super::debts::Moves;
+use super::notices::{DisputeNews, debts_owe, dispute_owe};
+use super::payout::amount;
 use super::refund_list::refund_is_under_way;
 use super::reversal::{Walk, sale_give, sale_take};
 use super::sale::{Sale, apportion};
@@ -94,6 +97,8 @@ fn dispute_open(
         row_seal: Vec::new(),
     };
     let row = row.insert(conn, &context.sealer)?;
+    let disputed = Money::new(amount(row.amount)?, checkout.price()?.asset);
+    dispute_owe(conn, context, checkout, disputed, DisputeNews::Opened)?;
     if row.taken == 0 {
         return Ok(row);
     }
@@ -149,7 +154,14 @@ fn dispute_close(
     said.state.as_str().clone_into(&mut row.state);
     row.given_back = Some(given_back);
     row.closed_at = Some(context.now());
-    row.save(conn, &context.sealer)?;
+    let row = row.save(conn, &context.sealer)?;
+    let news = if said.state == DisputeState::Won {
+        DisputeNews::Won
+    } else {
+        DisputeNews::Lost
+    };
+    let disputed = Money::new(amount(row.amount)?, checkout.price()?.asset);
+    dispute_owe(conn, context, checkout, disputed, news)?;
     Ok(())
 }
 
@@ -209,6 +221,7 @@ fn post(
     mut moves: Moves,
 ) -> Result<(), PayError> {
     moves.add(walk.with, units);
+    debts_owe(conn, context, moves.asset(), &moves.indebted())?;
     let posting = Posting {
         key: walk.key,
         kind: walk.kind,

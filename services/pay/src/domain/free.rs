@@ -8,6 +8,7 @@ use imajin_store::{Conn, SealedRow, outbox};
 
 use super::checkout::NewCheckout;
 use super::message::DELIVER;
+use super::notices::sale_owe;
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::{CheckoutRow, state_text};
@@ -60,6 +61,7 @@ pub(crate) fn free_open(conn: &mut Conn, context: &Context, mut row: CheckoutRow
         &row.id.to_string(),
         &row.id,
     )?;
+    sale_owe(conn, context, &row)?;
     Ok(row)
 }
 

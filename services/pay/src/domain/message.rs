@@ -10,6 +10,7 @@ use imajin_store::{Conn, SealedRow, Sealer, for_update, is_unique_violation, out
 
 use super::checkout_lock;
 use super::dispute::dispute_apply;
+use super::notices::sale_owe;
 use super::payee::payee_note;
 use super::payment::{fee_note, payment_is_booked, payment_keep};
 use super::payout::{transfer_is_awaited, transfer_reversed};
@@ -316,6 +317,7 @@ fn paid(
         &checkout.id.to_string(),
         &checkout.id,
     )?;
+    sale_owe(conn, context, &checkout)?;
     Ok(MessageResult::Booked)
 }
 

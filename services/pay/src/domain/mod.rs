@@ -20,6 +20,7 @@ pub(crate) mod lists;
 pub(crate) mod look;
 pub(crate) mod measured;
 pub(crate) mod message;
+pub(crate) mod notices;
 pub(crate) mod overview;
 pub(crate) mod payee;
 pub(crate) mod payer;

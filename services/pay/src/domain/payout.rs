@@ -16,14 +16,15 @@ use serde::{Deserialize, Serialize};
 use super::address::address_find;
 use super::checkout_find;
 use super::debts::{Moves, debt_repay};
+use super::notices::News;
 use super::payee::payee_find;
 use super::payment::payment_lock;
-use super::payout_list::{PayoutView, payout_view};
+use super::payout_list::{PayoutView, payout_find, payout_view};
 use super::refund_list::{refunded_units, refunds_of};
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::{FAILED, PartRow, PaymentRow, PayoutRow, SENT, WAITING};
-use crate::schema::{disputes, payout_parts, payouts, rail_payments};
+use crate::schema::{disputes, payout_parts, rail_payments};
 
 /// The outbox topic of transfers that the rail has not made.
 pub(crate) const RAIL_TRANSFER: &str = "rail_transfer";
@@ -246,8 +247,7 @@ pub(crate) fn part_find(
         .find((id, part))
         .select(PartRow::as_select())
         .first(conn)?;
-    let payout: PayoutRow = payouts::table.find(id).select(PayoutRow::as_select()).first(conn)?;
-    Ok((payout.intact(&context.sealer)?, row.intact(&context.sealer)?))
+    Ok((payout_find(conn, context, id)?, row.intact(&context.sealer)?))
 }
 
 /// The same, with the part locked until the transaction ends.
@@ -285,6 +285,14 @@ pub(crate) fn part_end(
     }
     part.updated_at = context.now();
     part.save(conn, &context.sealer)?;
+    let waiting: i64 = payout_parts::table
+        .filter(payout_parts::payout_id.eq(payout.id))
+        .filter(payout_parts::state.eq(WAITING))
+        .count()
+        .get_result(conn)?;
+    if waiting == 0 {
+        News::Payout(payout.id).owe(conn, context)?;
+    }
     Ok(())
 }
 
@@ -325,6 +333,7 @@ pub(crate) fn transfer_reversed(
         back_book(conn, context, &payout, &mut part, units)?;
         part.updated_at = context.now();
         part.save(conn, &context.sealer)?;
+        News::Payout(id).owe(conn, context)?;
     }
     Ok(true)
 }

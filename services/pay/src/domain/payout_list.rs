@@ -69,10 +69,15 @@ pub(crate) fn payout_view(conn: &mut Conn, context: &Context, row: &PayoutRow) -
     })
 }
 
+/// A payout, its seal checked.
+pub(crate) fn payout_find(conn: &mut Conn, context: &Context, id: PayoutId) -> Result<PayoutRow, PayError> {
+    let row: PayoutRow = payouts::table.find(id).select(PayoutRow::as_select()).first(conn)?;
+    Ok(row.intact(&context.sealer)?)
+}
+
 /// A payout as it stands.
 pub(crate) fn payout_fetch(conn: &mut Conn, context: &Context, id: PayoutId) -> Result<PayoutView, PayError> {
-    let row: PayoutRow = payouts::table.find(id).select(PayoutRow::as_select()).first(conn)?;
-    let row = row.intact(&context.sealer)?;
+    let row = payout_find(conn, context, id)?;
     payout_view(conn, context, &row)
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::balance::{balance_return, is_paid_here};
 use super::free::{FREE, free_end};
 use super::message::message_lock;
+use super::notices::News;
 use super::sale_refund::returned_book;
 use super::{checkout_find, checkout_lock, direct, sales};
 use crate::PayError;
@@ -76,6 +77,12 @@ pub(crate) fn payment_refund(
         outbox::enqueue(conn, &context.sealer, &context.env, RAIL_REFUND, &key, &order)?;
     }
     sales::refund_count(conn, context, &message.asset)?;
+    let news = News::Back {
+        checkout: checkout.id,
+        amount: message.money()?,
+        reason: refund.reason.clone(),
+    };
+    news.owe(conn, context)?;
     tracing::info!(checkout = %checkout.id, reason = refund.reason, "a payment goes back");
     Ok(())
 }

@@ -16,6 +16,7 @@ use super::balance::BALANCE;
 use super::credit_note::note_make;
 use super::debts::{Moves, debt_repay};
 use super::dispute::dispute_standing;
+use super::notices::News;
 use super::payout::amount;
 use super::receipt::parties_of;
 use super::refund::{RAIL_REFUND, RefundOrder};
@@ -244,6 +245,12 @@ pub(crate) fn refund_lock(conn: &mut Conn, context: &Context, id: RefundId) -> R
     Ok(row.ok_or(PayError::NotFound("refund"))?.intact(&context.sealer)?)
 }
 
+/// A refund, its seal checked.
+pub(crate) fn refund_find(conn: &mut Conn, context: &Context, id: RefundId) -> Result<RefundRow, PayError> {
+    let row: RefundRow = refunds::table.find(id).select(RefundRow::as_select()).first(conn)?;
+    Ok(row.intact(&context.sealer)?)
+}
+
 /// The rail has taken a refund: the credit note is signed, and the selling service will be told.
 pub(crate) fn refund_sent(
     conn: &mut Conn,
@@ -278,6 +285,7 @@ pub(crate) fn refund_sent(
         outbox::enqueue(conn, &context.sealer, &context.env, GOODS_RETURN, &key, &told)?;
         sales::refund_count(conn, context, &row.asset)?;
         row.save(conn, &context.sealer)?;
+        News::Refund(id).owe(conn, context)?;
     }
     outbox::done(conn, &context.sealer, &item, context.now())?;
     Ok(())
@@ -364,6 +372,7 @@ pub(crate) fn refund_returned(
     row.problem = Some("The buyer's bank did not take it: the money is in the buyer's balance here.".to_owned());
     tracing::error!(refund = %id, "the buyer's bank did not take a refund; the money is in the buyer's balance");
     row.save(conn, &context.sealer)?;
+    News::RefundReturned(id).owe(conn, context)?;
     Ok(true)
 }
 

@@ -8,7 +8,7 @@ use imajin_did::Did;
 use imajin_kernel::{Code, Problem, Timestamp};
 use imajin_pay_api::{Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, GoodsReturn, Released, Returned, SellerApi};
 use imajin_web::macro_support::async_trait;
-use imajin_web::{CallerKeys, Custody, Identities, SessionView, Tier};
+use imajin_web::{CallerKeys, Custody, Identities, Notice, SessionView, Tier};
 
 /// Everybody with a key in their DID is registered. A session's token is the DID.
 #[derive(Default)]
@@ -18,6 +18,10 @@ pub(crate) struct FakeIdentities {
     pub(crate) visitors: Mutex<Vec<Did>>,
     /// Mailbox identities, and who has claimed them.
     pub(crate) claimed: Mutex<Vec<(Did, Did)>>,
+    /// What people were told.
+    pub(crate) told: Mutex<Vec<Notice>>,
+    /// Whether nothing can be told.
+    pub(crate) mail_away: AtomicBool,
 }
 
 impl FakeIdentities {
@@ -53,6 +57,14 @@ impl Identities for FakeIdentities {
             .filter(|(_, owner)| owner == did)
             .map(|(soft, _)| soft.clone());
         Ok([did.clone()].into_iter().chain(soft).collect())
+    }
+
+    async fn notice_send(&self, notice: &Notice) -> Result<(), Problem> {
+        if self.mail_away.load(Ordering::SeqCst) {
+            return Err(Problem::unavailable("The mail server"));
+        }
+        self.told.lock().unwrap().push(notice.clone());
+        Ok(())
     }
 
     async fn session_view(&self, token: &str) -> Result<Option<SessionView>, Problem> {

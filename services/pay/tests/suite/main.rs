@@ -21,6 +21,7 @@ mod limits;
 mod measured;
 mod messages;
 mod nodes;
+mod notices;
 mod operator;
 mod pages;
 mod path;

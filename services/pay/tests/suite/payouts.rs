@@ -149,6 +149,8 @@ async fn a_payout_that_the_rail_refuses_comes_back(backend: Backend) {
     // Opened again, it goes.
     cards.peer.account_change(&account, true).unwrap();
     cards.follow().await;
+    // The list is by time.
+    cards.world.clock.advance(Span::seconds(1));
     assert_eq!(pay_out(&cards, "mira", "k2", &all()).await.status.as_u16(), 201);
     assert_eq!(payouts(&cards, "mira").await["payouts"][0]["state"], "paid");
     cards.world.audit_clean().await;

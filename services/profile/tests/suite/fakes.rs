@@ -8,7 +8,7 @@ use imajin_auth_api::{
     AccountExport, AccountRecord, AttestationExport, AttestationExported, AttestationRecord, AttestationView,
     AttestationsAbout, AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList,
     DeviceListRequest, DeviceListView, HoldingsFetch, IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent,
-    SessionRecord, SessionViewRequest, SetupState, SetupStateRequest,
+    NoticeTaken, SessionRecord, SessionViewRequest, SetupState, SetupStateRequest,
 };
 use imajin_did::Did;
 use imajin_events_api::{
@@ -26,7 +26,7 @@ use imajin_profile_api::{Connected, ConnectionCheck, ConnectionsApi};
 use imajin_proof::attestation::{Attestation, Confidence, Statement};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_web::macro_support::async_trait;
-use imajin_web::{CallerKeys, Custody, PeerAsked, SessionView, SignerAsked, SignerKeys, Tier};
+use imajin_web::{CallerKeys, Custody, Notice, PeerAsked, SessionView, SignerAsked, SignerKeys, Tier};
 use serde_json::json;
 
 fn unasked<T>() -> Result<T, Problem> {
@@ -88,6 +88,10 @@ impl AuthApi for FakeAuth {
     }
 
     async fn mailbox_proof_send(&self, _: MailboxProofSend) -> Result<MailboxProofSent, Problem> {
+        unasked()
+    }
+
+    async fn notice_send(&self, _: Notice) -> Result<NoticeTaken, Problem> {
         unasked()
     }
 

@@ -22,7 +22,7 @@ use imajin_registry_api::{
     Console, ConsoleFetch, MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode, NodeFetch, NodeList,
     NodePage, NodeStatus, NodeView, Registration, Registrations, RegistryApi, StatusChange, StatusList,
 };
-use imajin_web::{CallerKeys, Custody, PeerAsked, SessionView, SignerAsked, SignerKeys, Tier};
+use imajin_web::{CallerKeys, Custody, Notice, PeerAsked, SessionView, SignerAsked, SignerKeys, Tier};
 
 use crate::mirrors::{mirror_page_sample, mirror_sample};
 use crate::samples::*;
@@ -172,6 +172,10 @@ impl AuthApi for Fakes {
             expires_at: now().plus(Span::minutes(15)),
             development_mailbox: true,
         })
+    }
+
+    async fn notice_send(&self, _: Notice) -> Result<NoticeTaken, Problem> {
+        Ok(NoticeTaken { mailboxes: 0 })
     }
 
     async fn development_mail_list(&self, _: DevelopmentMailList) -> Result<Vec<DevelopmentMail>, Problem> {

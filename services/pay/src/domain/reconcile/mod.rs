@@ -9,7 +9,7 @@ mod back;
 mod balance;
 mod broker;
 pub(crate) mod facts;
-mod kind;
+pub(crate) mod kind;
 pub(crate) mod list;
 mod note;
 mod own;
@@ -23,6 +23,7 @@ use imajin_kernel::{Span, Timestamp};
 use imajin_rails::{FactPage, RailBalance};
 use imajin_store::{Conn, SealedRow, for_update};
 
+use super::notices::differences_owe;
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::RoundRow;
@@ -118,6 +119,7 @@ pub(crate) fn round_step(conn: &mut Conn, context: &Context, asked: &RoundRow, s
     let goes_on = round.phase != DONE;
     if !goes_on {
         round.finished_at = Some(context.now());
+        differences_owe(conn, context, &round)?;
     }
     round.save(conn, &context.sealer)?;
     Ok(goes_on)

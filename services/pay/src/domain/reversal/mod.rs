@@ -17,6 +17,7 @@ use imajin_store::{Conn, SealedRow};
 use self::shares::{ended_at, outcome_of};
 use super::debts::Moves;
 use super::distribute::Flows;
+use super::notices::debts_owe;
 use super::sale::{Line, PartKey, Sale, apportion, profiles_of};
 use crate::PayError;
 use crate::context::Context;
@@ -290,6 +291,7 @@ impl<'a> Draft<'a> {
     fn book(self, conn: &mut Conn) -> Result<Outcome, PayError> {
         let lines = self.reversal.lines.iter().map(|back| back.units);
         let units = lines.fold(self.reversal.extra, i64::saturating_add);
+        debts_owe(conn, self.context, self.sale.asset(), &self.moves.indebted())?;
         let mut movements = self.moves.finish();
         if units != 0 {
             // A leg of its own, also when it is the account of somebody who gives something back: the audit finds it.

@@ -83,6 +83,8 @@ async fn no_more_leaves_than_the_limits_allow(backend: Backend) {
     assert!(refused.detail().contains("At most 50.00 USDC"), "{}", refused.text());
     // Of everything, so much as may leave at once.
     assert_eq!(ask(&coins, "k1", &all()).await.json()["amount"]["amount"], "50.00");
+    // The list is by time.
+    coins.world.clock.advance(Span::seconds(1));
     assert_eq!(ask(&coins, "k2", &all()).await.json()["amount"]["amount"], "50.00");
     for _round in 0..4 {
         coins.test("test_finalise", json!([]));

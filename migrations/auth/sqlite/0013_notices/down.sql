@@ -1,0 +1,2 @@
+DROP TABLE notice_settings;
+DROP TABLE notices;
