@@ -1,32 +1,16 @@
-// Asking a leader: the price before, the answer while it comes, receipt and sources after.
+// Asking a leader, with a key: the price before, the answer while it comes, receipt and sources after.
 
 import { sha256, toHex, utf8 } from './bytes.js';
 import { signedFetch } from './http-signature.js';
 import { events, mjnSign } from './mjn.js';
+import { shown } from './ask-terms.js';
 import { element, fromTemplate, part } from './page.js';
-import { formRun, jsonGet, ProblemError, problemRead } from './problem.js';
-import { holdsKey, ownIdentity } from './signing.js';
+import { formRun, ProblemError, problemRead } from './problem.js';
+import { ownIdentity } from './signing.js';
 
 const main = element('main', HTMLElement);
 const leader = main.dataset['leader'] ?? '';
 const API = '/query/api';
-
-/** @param {{ amount: string, currency: string }} money */
-const shown = (money) => `${money.amount} ${money.currency}`;
-
-async function termsShow() {
-  const lead = element('terms', HTMLElement);
-  try {
-    const view = await jsonGet(`${API}/query/terms?leader=${encodeURIComponent(leader)}`);
-    const terms = view.terms.payload;
-    lead.textContent = terms.open
-      ? `Answers come from ${view.documents} documents. One costs ${shown(terms.perAnswer)} and ` +
-        `${shown(terms.perThousandTokens)} for a thousand tokens, at most ${shown(terms.ceiling)}.`
-      : 'No questions are answered here now.';
-  } catch {
-    lead.textContent = 'No questions are answered here.';
-  }
-}
 
 /** What was quoted for the question that stands in the form. @type {{ question: string, quote: any } | undefined} */
 let quoted;
@@ -125,27 +109,24 @@ async function ask(asked) {
   }
 }
 
-if (holdsKey()) {
-  const form = element('ask', HTMLFormElement);
-  const question = element('question', HTMLTextAreaElement);
-  const reset = () => {
-    quoted = undefined;
-    element('price', HTMLElement).hidden = true;
-    element('ask-button', HTMLButtonElement).textContent = 'See what it costs';
-  };
-  question.addEventListener('input', reset);
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
-    const asked = quoted;
-    const doing = asked === undefined ? 'Asking what it costs…' : 'Asking…';
-    void formRun(form, element('status', HTMLElement), doing, async () => {
-      if (asked === undefined) {
-        await quoteFetch(question.value.trim());
-        return;
-      }
-      reset();
-      await ask(asked);
-    });
+const form = element('ask', HTMLFormElement);
+const question = element('question', HTMLTextAreaElement);
+const reset = () => {
+  quoted = undefined;
+  element('price', HTMLElement).hidden = true;
+  element('ask-button', HTMLButtonElement).textContent = 'See what it costs';
+};
+question.addEventListener('input', reset);
+form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  const asked = quoted;
+  const doing = asked === undefined ? 'Asking what it costs…' : 'Asking…';
+  void formRun(form, element('status', HTMLElement), doing, async () => {
+    if (asked === undefined) {
+      await quoteFetch(question.value.trim());
+      return;
+    }
+    reset();
+    await ask(asked);
   });
-}
-void termsShow();
+});
