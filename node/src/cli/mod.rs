@@ -11,6 +11,7 @@ mod directory;
 mod event;
 mod fair;
 mod fees;
+mod gate;
 mod grant;
 mod handle;
 mod key;
@@ -70,6 +71,8 @@ pub struct Cli {
 enum Command {
     /// Start the node. The first start makes its data directory, key and DID, and prints what to open.
     Up(up::UpArgs),
+    /// Stand in front of a site: agents identify themselves and pay as its policy says.
+    Gate(gate::GateArgs),
     /// Show the configuration in force and where each value came from.
     Config(config::ConfigArgs),
     /// Make, show, replace and recover keys: an identity of your own.
@@ -262,6 +265,7 @@ impl Command {
     async fn run(self, output: Output) -> Result<(), CommandError> {
         match self {
             Self::Up(args) => Box::pin(args.run(output)).await,
+            Self::Gate(args) => Box::pin(args.run(output)).await,
             Self::Config(args) => args.run(output),
             Self::Key(command) => command.run(output).await,
             Self::Login(args) => args.run(output).await,

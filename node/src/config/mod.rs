@@ -2,6 +2,7 @@
 
 mod dns;
 mod federation;
+mod gate;
 mod model;
 mod rails;
 mod solana;
@@ -9,6 +10,7 @@ mod sources;
 
 pub use dns::{DnsChoice, RegistryDnsSettings};
 pub use federation::{MirrorConfig, PeersConfig};
+pub use gate::GateConfig;
 pub use model::{
     Config, DatabaseConfig, EventsConfig, FeesConfig, MailConfig, RegistryAgentConfig, RegistryServiceConfig, Remote,
     ServiceName, TlsChoice, TlsConfig,

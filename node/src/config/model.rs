@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{MirrorConfig, PeersConfig, RailsSettings, RegistryDnsSettings};
+use super::{GateConfig, MirrorConfig, PeersConfig, RailsSettings, RegistryDnsSettings};
 use crate::acme::AcmeConfig;
 use crate::agent::AddressSource;
 
@@ -139,6 +139,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// The library of manifests.
     pub publisher: PublisherConfig,
+    /// Sites that gates stand in front of, under names of one's own.
+    pub gate: BTreeMap<String, GateConfig>,
     /// The registry that this node announces itself to.
     pub registry: RegistryAgentConfig,
     /// The registry that this node runs itself.
@@ -307,6 +309,7 @@ internal_listen = "127.0.0.1:17000"
 remote = {}
 witnesses = {}
 mirrors = {}
+gate = {}
 
 [database]
 url = "sqlite"

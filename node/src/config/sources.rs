@@ -57,7 +57,7 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 22] = [
+const TOP_LEVEL_KEYS: [&str; 23] = [
     "listen",
     "public_url",
     "node_name",
@@ -78,6 +78,7 @@ const TOP_LEVEL_KEYS: [&str; 22] = [
     "brokers",
     "events",
     "publisher",
+    "gate",
     "registry",
     "registry_service",
 ];
@@ -217,6 +218,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     witnesses_check(config)?;
     if let Err(text) = config.peers_options().check() {
         return refuse(&format!("`peers`: {text}"));
+    }
+    if let Some(text) = super::gate::contradiction(config) {
+        return refuse(&text);
     }
     mirrors_check(config)
 }

@@ -44,6 +44,8 @@ pub(crate) struct Services {
     pub(super) connections: Option<Arc<Connections>>,
     pub(super) profile: Option<Arc<Profile>>,
     pub(super) publisher: Option<Arc<Publisher>>,
+    /// Who charges for gates.
+    pub(super) gate_pay: PayClient,
     pub(super) registry: Option<Arc<Registry>>,
     mirrors: Option<Mirrors>,
     pub(super) www: Option<Arc<Www>>,
@@ -119,6 +121,7 @@ impl Services {
             .await?;
         let (registry, registry_client) = common.start_registry().await?;
         copies.plug(registry.as_ref(), registry_client.as_ref());
+        let gate_pay = pay_client.clone();
         let mirrors = registry.as_ref().map(|registry| common.mirrors(registry)).transpose()?;
         let www = if config.services.contains(&ServiceName::Www) {
             let deps = WwwDeps {
@@ -147,6 +150,7 @@ impl Services {
             connections,
             profile,
             publisher,
+            gate_pay,
             registry,
             mirrors,
             www,

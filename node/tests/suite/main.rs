@@ -32,6 +32,7 @@ mod fair_library;
 mod fair_plans;
 mod fair_rotated;
 mod federation;
+mod gates;
 mod interop;
 mod keys;
 mod keys_abroad;
