@@ -3,6 +3,7 @@
 
 mod attestation;
 mod balance;
+mod broker;
 mod client;
 mod config;
 mod content;
@@ -120,6 +121,9 @@ enum Command {
     /// Say where you are paid.
     #[command(subcommand)]
     Payout(payout_address::PayoutCommand),
+    /// A broker: its accounts, visas and redemptions, and money for agents.
+    #[command(subcommand)]
+    Broker(broker::BrokerCommand),
     /// Other nodes: allow and block them; money between nodes.
     #[command(subcommand)]
     Peers(peers::PeersCommand),
@@ -287,6 +291,7 @@ impl Command {
             Self::Fees(command) => command.run(output).await,
             Self::Limits(command) => command.run(output).await,
             Self::Payout(command) => command.run(output).await,
+            Self::Broker(command) => command.run(output).await,
             Self::Peers(command) => command.run(output).await,
             Self::Rail(command) => command.run(output).await,
             Self::Reconcile(args) => args.run(output).await,

@@ -98,7 +98,7 @@ pub(super) async fn node_run(
     let data = DataDir::create(&data.path())?;
     let loaded = load(data.path(), overrides)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| CommandError::Local(error.to_string()))?;
-    let node = RunningNode::start(&data, &loaded, Env::system(), demo).await?;
+    let node = Box::pin(RunningNode::start(&data, &loaded, Env::system(), demo)).await?;
     let guessed_url = loaded.config.public_url.is_none() && loaded.config.listen.ip().is_unspecified();
     output.result(&started(node.banner()), |_| {
         banner_text(node.banner(), &data, guessed_url)

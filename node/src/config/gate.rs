@@ -53,7 +53,9 @@ pub(super) fn contradiction(config: &Config) -> Option<String> {
     for (name, gate) in &config.gate {
         let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if name.is_empty() || name.len() > NAME_LENGTH_MAX || !name.bytes().all(is_word) {
-            return Some(format!("`gate.{name}`: a site's name has 1 to 40 small letters, digits and hyphens"));
+            return Some(format!(
+                "`gate.{name}`: a site's name has 1 to 40 small letters, digits and hyphens"
+            ));
         }
         if gate.public_url.as_ref().is_some_and(|url| !is_origin(url)) {
             return Some(format!(
@@ -69,7 +71,9 @@ pub(super) fn contradiction(config: &Config) -> Option<String> {
             return Some(format!("`gate.{name}.keep_days` must be at least 1"));
         }
         if !config.services.contains(&ServiceName::Publisher) {
-            return Some(format!("`gate.{name}` needs the service `publisher` in the same process"));
+            return Some(format!(
+                "`gate.{name}` needs the service `publisher` in the same process"
+            ));
         }
     }
     None

@@ -27,6 +27,8 @@ pub enum ServiceName {
     Profile,
     /// The library of manifests.
     Publisher,
+    /// Accounts and visas of agents.
+    Broker,
     /// The directory of nodes.
     Registry,
     /// The pages.
@@ -35,13 +37,14 @@ pub enum ServiceName {
 
 impl ServiceName {
     /// Every service, in the order in which they start.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Auth,
         Self::Pay,
         Self::Events,
         Self::Connections,
         Self::Profile,
         Self::Publisher,
+        Self::Broker,
         Self::Registry,
         Self::Www,
     ];
@@ -55,6 +58,7 @@ impl ServiceName {
             Self::Connections => "connections",
             Self::Profile => "profile",
             Self::Publisher => "publisher",
+            Self::Broker => "broker",
             Self::Registry => "registry",
             Self::Www => "www",
         }
@@ -71,6 +75,7 @@ impl ServiceName {
             Self::Profile => 5,
             Self::Events => 6,
             Self::Publisher => 8,
+            Self::Broker => 9,
         };
         if development { 3000 + offset } else { 7000 + offset }
     }
@@ -141,6 +146,8 @@ pub struct Config {
     pub publisher: PublisherConfig,
     /// Sites that gates stand in front of, under names of one's own.
     pub gate: BTreeMap<String, GateConfig>,
+    /// The broker that this node runs itself, if `services` names it.
+    pub broker: BrokerServiceConfig,
     /// The registry that this node announces itself to.
     pub registry: RegistryAgentConfig,
     /// The registry that this node runs itself.
@@ -256,6 +263,16 @@ pub struct PublisherConfig {
     pub peers: Vec<Url>,
 }
 
+/// The broker that this node runs itself.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerServiceConfig {
+    /// How long an agent can object before a publisher is paid, in seconds.
+    pub dispute_window_seconds: u32,
+    /// How long after its end a visa can still be redeemed, in seconds; then the agent has back what is left.
+    pub redeem_seconds: u32,
+}
+
 /// The registry that this node announces itself to.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -357,6 +374,10 @@ hold_seconds = 900
 
 [publisher]
 peers = []
+
+[broker]
+dispute_window_seconds = 86400
+redeem_seconds = 604800
 
 [registry]
 heartbeat_seconds = 3600

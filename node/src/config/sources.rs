@@ -57,7 +57,7 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 23] = [
+const TOP_LEVEL_KEYS: [&str; 24] = [
     "listen",
     "public_url",
     "node_name",
@@ -79,6 +79,7 @@ const TOP_LEVEL_KEYS: [&str; 23] = [
     "events",
     "publisher",
     "gate",
+    "broker",
     "registry",
     "registry_service",
 ];
@@ -196,6 +197,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         && service != super::ServiceName::Connections
         && service != super::ServiceName::Profile
         && service != super::ServiceName::Publisher
+        && service != super::ServiceName::Broker
         && service != super::ServiceName::Registry
         && service != super::ServiceName::Www
     {

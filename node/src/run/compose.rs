@@ -3,6 +3,7 @@ use std::sync::Arc;
 use axum::Router;
 use imajin_auth::{Auth, AuthDeps, AuthOptions, MailConfig};
 use imajin_auth_api::{AuthClient, ProfilesClient};
+use imajin_broker::Broker;
 use imajin_connections::Connections;
 use imajin_connections_api::TrustClient;
 use imajin_did::Keyring;
@@ -11,7 +12,7 @@ use imajin_events_api::EventsClient;
 use imajin_fair::plan::FeeSchedule;
 use imajin_kernel::{Env, Problem, Span};
 use imajin_pay::{BrokersConfig, Pay, PayConfig, PayDeps};
-use imajin_pay_api::{PayClient, SellerClient};
+use imajin_pay_api::{PayClient, PurseClient, SellerClient};
 use imajin_profile::Profile;
 use imajin_profile_api::{ConnectionsClient, ProfileClient};
 use imajin_publisher::Publisher;
@@ -46,6 +47,7 @@ pub(crate) struct Services {
     pub(super) publisher: Option<Arc<Publisher>>,
     /// Who charges for gates.
     pub(super) gate_pay: PayClient,
+    pub(super) broker: Option<Arc<Broker>>,
     pub(super) registry: Option<Arc<Registry>>,
     mirrors: Option<Mirrors>,
     pub(super) www: Option<Arc<Www>>,
@@ -119,6 +121,9 @@ impl Services {
         let (profile, profile_client) = common
             .start_profile(others, publisher_client.clone(), (&trust, &profiles))
             .await?;
+        let broker = common
+            .start_broker((pay.as_ref(), &pay_client), auth.as_ref(), &sellers)
+            .await?;
         let (registry, registry_client) = common.start_registry().await?;
         copies.plug(registry.as_ref(), registry_client.as_ref());
         let gate_pay = pay_client.clone();
@@ -151,6 +156,7 @@ impl Services {
             profile,
             publisher,
             gate_pay,
+            broker,
             registry,
             mirrors,
             www,
@@ -178,6 +184,9 @@ impl Services {
         if let Some(publisher) = &self.publisher {
             publisher.background(tasks, stop);
         }
+        if let Some(broker) = &self.broker {
+            broker.background(tasks, stop);
+        }
         if let Some(registry) = &self.registry {
             registry.background(tasks, stop);
         }
@@ -194,6 +203,7 @@ impl Services {
         }
         if let Some(pay) = &self.pay {
             router = router.merge(PayClient::internal_router(pay.clone()));
+            router = router.merge(PurseClient::internal_router(pay.clone()));
         }
         if let Some(events) = &self.events {
             router = router.merge(EventsClient::internal_router(events.clone()));
@@ -210,7 +220,7 @@ impl Services {
         if let Some(publisher) = &self.publisher {
             router = router.merge(PublisherClient::internal_router(publisher.clone()));
         }
-        if self.events.is_some() || self.publisher.is_some() {
+        if self.events.is_some() || self.publisher.is_some() || self.broker.is_some() {
             // More than one service may sell here; what the goods are decides which is asked.
             router = router.merge(SellerClient::internal_router(self.sellers.clone()));
         }
@@ -240,6 +250,9 @@ impl Services {
         }
         if let Some(publisher) = &self.publisher {
             routes.push((ServiceName::Publisher, publisher.routes()));
+        }
+        if let Some(broker) = &self.broker {
+            routes.push((ServiceName::Broker, broker.routes()));
         }
         if let Some(registry) = &self.registry {
             routes.push((ServiceName::Registry, registry.routes()));

@@ -188,7 +188,9 @@ impl PolicyFile {
         let trusted = ground.config.brokers.trusted.iter();
         let mut file = Self {
             path: ground.data.path().join(&config.policy),
-            trusted: trusted.map(|url| url.as_str().trim_end_matches('/').to_owned()).collect(),
+            trusted: trusted
+                .map(|url| url.as_str().trim_end_matches('/').to_owned())
+                .collect(),
             seen: [0; 32],
         };
         let text = file.text()?;

@@ -49,6 +49,7 @@ pub(super) fn paths(service: ServiceName) -> Vec<String> {
     let pages: &[&str] = match service {
         ServiceName::Auth => &["onboard", "oidc", "federation", "passkeys", ".well-known"],
         ServiceName::Pay => &["checkout"],
+        ServiceName::Broker => &["issue-visa", "oauth", ".well-known"],
         ServiceName::Events
         | ServiceName::Connections
         | ServiceName::Profile
@@ -74,6 +75,7 @@ pub(super) fn root_routes(service: ServiceName, base: &Url) -> Result<Router, St
             "/.well-known/oauth-authorization-server/auth",
             "/1.0/identifiers/{did}",
         ],
+        ServiceName::Broker => &["/issue-visa", "/.well-known/oauth-authorization-server/broker"],
         _ => &[],
     };
     let routes = paths

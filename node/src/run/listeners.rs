@@ -256,6 +256,9 @@ fn one_port_routes(
     if let Some(auth) = &services.auth {
         router = router.merge(auth.root_routes());
     }
+    if let Some(broker) = &services.broker {
+        router = router.merge(broker.root_routes());
+    }
     if let Some(www) = &services.www {
         router = router.merge(www.routes());
     }

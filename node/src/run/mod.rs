@@ -1,6 +1,7 @@
 //! A running node: its databases, services, listeners and background work, from start to clean end.
 
 mod addresses;
+mod broker;
 mod compose;
 mod databases;
 mod demo;

@@ -76,6 +76,7 @@ pub const fn sealed_columns(service: ServiceName) -> &'static [SealedColumn] {
         ServiceName::Auth => &imajin_auth::SEALED_COLUMNS,
         ServiceName::Events => &imajin_events::SEALED_COLUMNS,
         ServiceName::Pay => &imajin_pay::SEALED_COLUMNS,
+        ServiceName::Broker => &imajin_broker::SEALED_COLUMNS,
         ServiceName::Connections
         | ServiceName::Profile
         | ServiceName::Publisher

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::get;
-use imajin_imagxp::{AgentId, AgentKey, AgentManifest, Claim, ClaimHeaders, Names, PaymentRequired, Provenance, Purpose};
+use imajin_imagxp::{
+    AgentId, AgentKey, AgentManifest, Claim, ClaimHeaders, Names, PaymentRequired, Provenance, Purpose,
+};
 use imajin_kernel::{Env, Span, Timestamp};
 use imajin_proof::jose::{Jwk, Jwks};
 use imajin_testkit::broker_peer::{BrokerPeer, VisaWish};
@@ -37,7 +39,10 @@ impl Server {
     async fn start(router: Router) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = socket.local_addr().unwrap().to_string();
-        #[expect(clippy::disallowed_methods, reason = "the server ends with the test, which owns its handle")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the server ends with the test, which owns its handle"
+        )]
         let task = tokio::spawn(async move {
             let _ended = axum::serve(socket, router).await;
         });
@@ -222,8 +227,14 @@ async fn an_agent_pays_for_a_page_and_the_authors_have_their_shares(backend: Bac
     assert_eq!(answer.headers()["crawler-price"], "TEST-USD 0.10");
     let required = PaymentRequired::parse(&answer.bytes().await.unwrap()).unwrap();
     assert_eq!(required.brokers, [scene.broker.issuer()]);
-    assert_eq!((required.audience.as_str(), required.price.to_string()), (scene.host().as_str(), "0.10 TEST-USD".into()));
-    assert_eq!(scene.get("/about", scene.claim("/about")).await.text().await.unwrap(), format!("a page for {}", scene.agent));
+    assert_eq!(
+        (required.audience.as_str(), required.price.to_string()),
+        (scene.host().as_str(), "0.10 TEST-USD".into())
+    );
+    assert_eq!(
+        scene.get("/about", scene.claim("/about")).await.text().await.unwrap(),
+        format!("a page for {}", scene.agent)
+    );
 
     let visa = scene.visa(100_000);
     let mut headers = scene.paid("/posts/1", &visa);
@@ -238,14 +249,30 @@ async fn an_agent_pays_for_a_page_and_the_authors_have_their_shares(backend: Bac
     let mut headers = scene.paid("/posts/1", &visa);
     headers.insert("idempotency-key", "once".parse().unwrap());
     let again = scene.get("/posts/1", headers).await;
-    assert_eq!((again.status().as_u16(), &again.headers()["x-imagxp-receipt"]), (200, &receipt));
+    assert_eq!(
+        (again.status().as_u16(), &again.headers()["x-imagxp-receipt"]),
+        (200, &receipt)
+    );
     // What is not there costs nothing.
-    let missing = scene.get("/cheap/missing", scene.paid("/cheap/missing", &scene.visa(10_000))).await;
-    assert_eq!((missing.status().as_u16(), missing.headers().get("x-imagxp-receipt")), (404, None));
+    let missing = scene
+        .get("/cheap/missing", scene.paid("/cheap/missing", &scene.visa(10_000)))
+        .await;
+    assert_eq!(
+        (missing.status().as_u16(), missing.headers().get("x-imagxp-receipt")),
+        (404, None)
+    );
 
     balance_wait(&scene.node, &ada, "0.07");
     balance_wait(&scene.node, &ben, "0.03");
-    let shown = imajin(&["receipt", "show", receipt.to_str().unwrap(), "--node", &scene.node.url(), "--key", text(&ada)]);
+    let shown = imajin(&[
+        "receipt",
+        "show",
+        receipt.to_str().unwrap(),
+        "--node",
+        &scene.node.url(),
+        "--key",
+        text(&ada),
+    ]);
     let shown = shown.expect_success();
     assert!(shown.to_string().contains("Reading http://"), "{shown}");
     assert_eq!(scene.broker.redemptions().len(), 1);
@@ -256,7 +283,12 @@ async fn an_agent_pays_for_a_page_and_the_authors_have_their_shares(backend: Bac
 
 /// The node that the site names has signed where the answer is from.
 async fn provenance_check(scene: &Scene, text: &str) {
-    let document: Value = scene.get("/.well-known/did.json", HeaderMap::new()).await.json().await.unwrap();
+    let document: Value = scene
+        .get("/.well-known/did.json", HeaderMap::new())
+        .await
+        .json()
+        .await
+        .unwrap();
     let document: imajin_did::DidDocument = serde_json::from_value(document).unwrap();
     let keys = document.assertion_keys().into_iter().map(Jwk::from_key).collect();
     let origin = format!("http://{}", scene.host());
@@ -274,17 +306,41 @@ async fn what_agents_try_instead_of_paying_is_refused(backend: Backend) {
     payments_of_others(&scene).await;
     claims_that_do_not_count(&scene).await;
     // The same claim, at the same moment, and after a restart.
-    let twice = scene.paid("/cheap", &scene.broker.visa(&VisaWish { uses: 5, ..scene.wish(50_000) }));
+    let twice = scene.paid(
+        "/cheap",
+        &scene.broker.visa(&VisaWish {
+            uses: 5,
+            ..scene.wish(50_000)
+        }),
+    );
     let (one, two) = tokio::join!(scene.get("/cheap", twice.clone()), scene.get("/cheap", twice.clone()));
     let mut statuses = [one.status().as_u16(), two.status().as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 403]);
-    let Scene { node, home, broker, agent, key, http, nonces, _servers } = scene;
+    let Scene {
+        node,
+        home,
+        broker,
+        agent,
+        key,
+        http,
+        nonces,
+        _servers,
+    } = scene;
     let host = node.banner()["ports"]["gate blog"].as_str().unwrap().to_owned();
     home.configure_replace("listen = \"127.0.0.1:0\"", &format!("listen = \"{host}\""));
     node.kill();
     let node = home.up(&[]);
-    let scene = Scene { home, node, broker, agent, key, http, nonces, _servers };
+    let scene = Scene {
+        home,
+        node,
+        broker,
+        agent,
+        key,
+        http,
+        nonces,
+        _servers,
+    };
     assert_eq!(scene.refused("/cheap", twice).await, denied(403, "REPLAY_ATTACK"));
     let deadline = Instant::now() + Duration::from_secs(20);
     while scene.broker.redemptions().len() < 2 {
@@ -300,7 +356,13 @@ async fn no_payment(scene: &Scene) {
     let required = denied(402, "PAYMENT_REQUIRED");
     assert_eq!(scene.refused("/cheap", scene.claim("/cheap")).await, required);
     let mut headers = HeaderMap::new();
-    for name in ["cf-ray", "x-vercel-id", "x-forwarded-for", "x-imagxp-visitor", "x-imagxp-agent-id"] {
+    for name in [
+        "cf-ray",
+        "x-vercel-id",
+        "x-forwarded-for",
+        "x-imagxp-visitor",
+        "x-imagxp-agent-id",
+    ] {
         headers.insert(name, "127.0.0.1".parse().unwrap());
     }
     assert_eq!(scene.refused("/cheap", headers).await, denied(403, "IDENTITY_FAIL"));
@@ -314,18 +376,50 @@ async fn no_payment(scene: &Scene) {
 async fn payments_of_others(scene: &Scene) {
     let payment = denied(403, "PAYMENT_DENIED");
     let refused = async |path: &str, visa: &str| scene.refused(path, scene.paid(path, visa)).await;
-    let elsewhere = VisaWish { audience: "elsewhere.example".to_owned(), ..scene.wish(10_000) };
-    assert_eq!(refused("/cheap", &scene.broker.visa(&elsewhere)).await, payment, "another site's visa");
-    let of_node = VisaWish { audience: scene.node.url().replace("http://", ""), ..scene.wish(10_000) };
-    assert_eq!(refused("/cheap", &scene.broker.visa(&of_node)).await, payment, "the node's own visa");
+    let elsewhere = VisaWish {
+        audience: "elsewhere.example".to_owned(),
+        ..scene.wish(10_000)
+    };
+    assert_eq!(
+        refused("/cheap", &scene.broker.visa(&elsewhere)).await,
+        payment,
+        "another site's visa"
+    );
+    let of_node = VisaWish {
+        audience: scene.node.url().replace("http://", ""),
+        ..scene.wish(10_000)
+    };
+    assert_eq!(
+        refused("/cheap", &scene.broker.visa(&of_node)).await,
+        payment,
+        "the node's own visa"
+    );
     let other = AgentKey::generate().unwrap();
-    let stolen = VisaWish { holder: other.public().clone().into(), ..scene.wish(10_000) };
-    assert_eq!(refused("/cheap", &scene.broker.visa(&stolen)).await, payment, "another agent's visa");
-    assert_eq!(refused("/cheap", &scene.broker.visa_forged(&scene.wish(10_000))).await, payment, "a forged visa");
+    let stolen = VisaWish {
+        holder: other.public().clone().into(),
+        ..scene.wish(10_000)
+    };
+    assert_eq!(
+        refused("/cheap", &scene.broker.visa(&stolen)).await,
+        payment,
+        "another agent's visa"
+    );
+    assert_eq!(
+        refused("/cheap", &scene.broker.visa_forged(&scene.wish(10_000))).await,
+        payment,
+        "a forged visa"
+    );
     assert_eq!(refused("/cheap", "none").await, payment, "no visa at all");
     assert_eq!(refused("/dear", &scene.visa(499_999)).await, payment, "past its amount");
-    let late = VisaWish { lifetime: Span::seconds(0), ..scene.wish(10_000) };
-    assert_eq!(refused("/cheap", &scene.broker.visa(&late)).await, payment, "a visa that has expired");
+    let late = VisaWish {
+        lifetime: Span::seconds(0),
+        ..scene.wish(10_000)
+    };
+    assert_eq!(
+        refused("/cheap", &scene.broker.visa(&late)).await,
+        payment,
+        "a visa that has expired"
+    );
     let once = scene.visa(500_000);
     assert_eq!(scene.get("/cheap", scene.paid("/cheap", &once)).await.status(), 200);
     assert_eq!(refused("/cheap", &once).await, payment, "past its count");
@@ -334,7 +428,11 @@ async fn payments_of_others(scene: &Scene) {
 async fn claims_that_do_not_count(scene: &Scene) {
     let now = Env::system().now();
     let swap = scene.claim("/cheap");
-    assert_eq!(scene.refused("/dear", swap).await, denied(403, "CRYPTO_FAIL"), "a signature for /cheap on /dear");
+    assert_eq!(
+        scene.refused("/dear", swap).await,
+        denied(403, "CRYPTO_FAIL"),
+        "a signature for /cheap on /dear"
+    );
     for at in [now.minus(Span::minutes(6)), now.plus(Span::minutes(6))] {
         let stale = scene.claim_at(&scene.url("/cheap"), at);
         assert_eq!(scene.refused("/cheap", stale).await, denied(403, "TIMESTAMP_INVALID"));
@@ -347,7 +445,11 @@ async fn claims_that_do_not_count(scene: &Scene) {
     assert_eq!(status, 403, "a key swapped in the header");
     let mut twice = scene.claim("/cheap");
     twice.append("x-imagxp-payload", "e30=".parse().unwrap());
-    assert_eq!(scene.refused("/cheap", twice).await, denied(400, "MALFORMED"), "a header smuggled");
+    assert_eq!(
+        scene.refused("/cheap", twice).await,
+        denied(400, "MALFORMED"),
+        "a header smuggled"
+    );
     let mut two_visas = scene.paid("/cheap", &scene.visa(10_000));
     two_visas.insert("x-imagxp-payment", scene.visa(10_000).parse().unwrap());
     assert_eq!(scene.refused("/cheap", two_visas).await, denied(400, "MALFORMED"));
@@ -369,19 +471,31 @@ async fn a_changed_policy_is_in_force_and_a_wrong_one_changes_nothing(backend: B
     policy_wait(&scene, "/closed", 200).await;
     scene.node.stop();
     let refused = scene.home.up_refused(&["--services", "auth,pay,events"]);
-    assert!(refused.contains("`gate.blog` needs the service `publisher`"), "{refused}");
+    assert!(
+        refused.contains("`gate.blog` needs the service `publisher`"),
+        "{refused}"
+    );
     std::fs::write(&file, "version = 7").unwrap();
     let refused = scene.home.up_refused(&[]);
-    assert!(refused.contains("`gate.blog`") && refused.contains("policy.toml"), "{refused}");
+    assert!(
+        refused.contains("`gate.blog`") && refused.contains("policy.toml"),
+        "{refused}"
+    );
 }
 
 async fn a_dry_run_refuses_nothing_and_writes_it_down(backend: Backend) {
     let scene = Scene::new(backend, "", "dry_run = true").await;
     let answer = scene.get("/dear", scene.claim("/dear")).await;
-    assert_eq!((answer.status().as_u16(), &answer.headers()["x-imagxp-dry-run"]), (200, &"PAYMENT_REQUIRED".parse().unwrap()));
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["x-imagxp-dry-run"]),
+        (200, &"PAYMENT_REQUIRED".parse().unwrap())
+    );
     let visa = scene.visa(500_000);
     let answer = scene.get("/dear", scene.paid("/dear", &visa)).await;
-    assert_eq!((answer.status().as_u16(), answer.headers().get("x-imagxp-receipt")), (200, None));
+    assert_eq!(
+        (answer.status().as_u16(), answer.headers().get("x-imagxp-receipt")),
+        (200, None)
+    );
     assert!(scene.broker.redemptions().is_empty());
     scene.node.stop();
     scene.home.verify_clean();

@@ -4,6 +4,7 @@
 mod access;
 mod agent;
 mod authorisation;
+mod broker;
 mod browser;
 mod browser_access;
 mod browser_claim;

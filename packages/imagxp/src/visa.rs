@@ -262,6 +262,16 @@ pub fn visa_verify(token: &str, keys: &Jwks, expect: &VisaExpectation<'_>) -> Re
     })
 }
 
+/// Reads a visa that this broker has signed once, for anybody and however long ago. It names a promise, and must never
+/// pay for anything.
+///
+/// # Errors
+/// [`VisaError::Token`].
+pub fn visa_recognise(token: &str, keys: &Jwks, issuer: &str) -> Result<Standard, VisaError> {
+    let read = jose::recognise::<VisaClaims>(token, &visa_keys(keys), issuer);
+    read.map(|token| token.standard).map_err(VisaError::Token)
+}
+
 fn names_fit(names: [&str; 2]) -> bool {
     names.iter().all(|name| (1..=NAME_BYTES_MAX).contains(&name.len()))
 }

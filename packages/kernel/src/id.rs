@@ -226,6 +226,8 @@ id_kinds! {
     Checkout, CheckoutId, "chk";
     /// A work of publisher that is read for money or for free.
     Content, ContentId, "cnt";
+    /// Money that somebody puts into an agent's account at a broker.
+    Deposit, DepositId, "dep";
     /// An entry of the ledger.
     Entry, EntryId, "ent";
     /// An event that sells tickets.
@@ -252,6 +254,8 @@ id_kinds! {
     Pod, PodId, "pod";
     /// A receipt of pay.
     Receipt, ReceiptId, "rcp";
+    /// What a publisher has asked a broker to pay of a visa.
+    Redemption, RedemptionId, "rdm";
     /// Money that one node sends to another for people who are at home there.
     Remittance, RemittanceId, "rmt";
     /// A request, for logs and problem documents.
@@ -266,6 +270,8 @@ id_kinds! {
     Ticket, TicketId, "tkt";
     /// A tier of an event.
     Tier, TierId, "tir";
+    /// A promise of a broker to pay for an agent.
+    Visa, VisaId, "vis";
 }
 
 #[cfg(test)]

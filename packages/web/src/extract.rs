@@ -108,7 +108,7 @@ pub(crate) async fn body_read<S: Send + Sync>(request: Request, state: &S) -> Re
         })
 }
 
-fn json_parse<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Result<T, Problem> {
+pub(crate) fn json_parse<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes) -> Result<T, Problem> {
     let media_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())

@@ -1,11 +1,13 @@
 //! The service itself: what it holds, how it starts, what it does in the background.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use imajin_auth_api::ProfilesClient;
 use imajin_did::{Did, Keyring, Resolver};
 use imajin_kernel::{Env, Problem, Span};
+use imajin_proof::jose::Jwks;
 use imajin_store::mutation::Writer;
 use imajin_store::{Conn, Db, Sealer, mutation};
 use imajin_web::{GuardedClient, HttpClient, PeerPolicy, PublicBase, Reach};
@@ -95,6 +97,8 @@ pub struct Auth {
     pub(crate) peers: GuardedClient,
     /// Which nodes this one talks to.
     pub(crate) peer_rules: Arc<PeerRules>,
+    /// Keys of another service that stand in the key set at the root.
+    pub(crate) more_keys: OnceLock<Arc<dyn MoreKeys>>,
     pub(crate) witnesses: Arc<[Witness]>,
     pub(crate) witness_http: HttpClient,
     pub(crate) wanted: Wanted,
@@ -105,6 +109,13 @@ pub struct Auth {
     pub(crate) mirror_slots: Semaphore,
     writer: Arc<Writer>,
     postman: Mutex<Option<Postman>>,
+}
+
+/// A service of this node that publishes keys of its own.
+#[async_trait]
+pub trait MoreKeys: Send + Sync {
+    /// Its keys as they are now.
+    async fn more_keys(&self) -> Result<Jwks, Problem>;
 }
 
 /// What a write transaction needs besides its connection; cheap to clone.
@@ -157,6 +168,7 @@ impl Auth {
             options,
             peers,
             peer_rules,
+            more_keys: OnceLock::new(),
             witnesses: witnesses.into(),
             witness_http: HttpClient::new(PEER_TIMEOUT, None)?,
             wanted: Wanted::default(),
@@ -166,6 +178,11 @@ impl Auth {
             writer,
             postman,
         }))
+    }
+
+    /// Adds the keys of another service to the key set at the root of the node. There is one such service at most.
+    pub fn more_keys_plug(&self, keys: Arc<dyn MoreKeys>) {
+        let _first = self.more_keys.set(keys);
     }
 
     /// Starts the work that nobody waits for: throwing away what has expired, and sending mail.

@@ -70,7 +70,7 @@ mod vault;
 use imajin_store::{Migrations, embed_migrations};
 
 pub use audit::audit;
-pub use auth::{Auth, AuthDeps, AuthOptions, Witness};
+pub use auth::{Auth, AuthDeps, AuthOptions, MoreKeys, Witness};
 pub use error::AuthError;
 pub use key_log::{KeyRefusal, MirrorOutcome, key_histories, keys_ever};
 pub use key_rotation::session_keys_rotate;

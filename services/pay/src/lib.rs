@@ -21,6 +21,7 @@ mod opening;
 mod own_goods;
 mod pages;
 mod payouts;
+mod purse;
 mod rails;
 mod reconcile;
 mod refunds;

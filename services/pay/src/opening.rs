@@ -6,7 +6,7 @@ use imajin_did::Did;
 use imajin_fair::plan::{FeeSchedule, Plan};
 use imajin_kernel::{Code, Problem};
 use imajin_money::Money;
-use imajin_pay_api::{CheckoutView, GoodsQuote, GoodsRef};
+use imajin_pay_api::{CheckoutView, DEPOSIT, GoodsQuote, GoodsRef};
 use imajin_rails::{Opened, Rail, RailCheckout};
 
 use crate::domain::balance::BALANCE;
@@ -92,8 +92,8 @@ impl Pay {
             success_url: success_url.clone(),
             cancel_url: cancel_url.clone(),
         };
-        // A top-up has to arrive here to be a balance.
-        let split_now = (wish.goods.kind != TOPUP).then(|| plan.clone());
+        // It has to arrive here to be a balance.
+        let split_now = (!is_balance(&wish.goods)).then(|| plan.clone());
         let (rail, opened) = Box::pin(self.rail_open(wish.means, &checkout, split_now)).await?;
         let in_place_of_rail = if quote.price.is_zero() { FREE } else { BALANCE };
         let new = NewCheckout {
@@ -132,7 +132,7 @@ impl Pay {
     /// What comes off the price.
     async fn fees_for(&self, goods: &GoodsRef) -> Result<FeeSchedule, PayError> {
         // What somebody tops up stays their own money.
-        if goods.kind == TOPUP {
+        if is_balance(goods) {
             return Ok(FeeSchedule::none());
         }
         self.read(|conn, context| fees_in_force(conn, context, context.now()))
@@ -207,6 +207,11 @@ impl Pay {
         let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
         Ok(format!("{}{query}", url.path()))
     }
+}
+
+/// Whether the goods are nothing but money in somebody's balance here.
+fn is_balance(goods: &GoodsRef) -> bool {
+    goods.kind == TOPUP || goods.kind == DEPOSIT
 }
 
 /// There was a checkout already: nobody learns of the new one, and it ends by itself if this does not end it.

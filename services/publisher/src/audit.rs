@@ -7,7 +7,9 @@ use imajin_kernel::Env;
 use imajin_store::mutation::{self, Keys, Logged, Writer, unproven_text};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
-use crate::rows::{AccessRow, ChainRow, ChargeRow, ManifestRow, RecordRow, StatementKind, StatementRow, VersionRow, WorkRow};
+use crate::rows::{
+    AccessRow, ChainRow, ChargeRow, ManifestRow, RecordRow, StatementKind, StatementRow, VersionRow, WorkRow,
+};
 use crate::schema::{manifests, statements};
 use crate::{PublisherError, SERVICE, audit_gate, audit_works, log};
 

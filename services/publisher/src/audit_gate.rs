@@ -14,11 +14,7 @@ use crate::schema::{gate_chains, gate_charges, gate_records};
 const PAGE: i64 = 256;
 
 /// Each chain is whole, from where it begins to what the node has signed; each receipt in it is that of a charge.
-pub(crate) fn gates_check(
-    conn: &mut Conn,
-    keyring: &Keyring,
-    findings: &mut Vec<Finding>,
-) -> Result<(), StoreError> {
+pub(crate) fn gates_check(conn: &mut Conn, keyring: &Keyring, findings: &mut Vec<Finding>) -> Result<(), StoreError> {
     let chains: Vec<ChainRow> = gate_chains::table.select(ChainRow::as_select()).load(conn)?;
     for chain in &chains {
         chain_check(conn, keyring, chain, findings)?;
@@ -61,7 +57,11 @@ fn chain_check(
             if row.seq != seq.saturating_add(1) {
                 findings.push(finding("gate_records", &name, "a record before it is missing"));
             } else if record_hash(&hash, &row).ok().as_ref() != Some(&row.hash) {
-                findings.push(finding("gate_records", &name, "its hash does not follow from the record"));
+                findings.push(finding(
+                    "gate_records",
+                    &name,
+                    "its hash does not follow from the record",
+                ));
             }
             receipt_check(conn, &row, findings)?;
             (seq, hash) = (row.seq, row.hash);

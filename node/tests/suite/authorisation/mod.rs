@@ -15,12 +15,13 @@ use crate::support::{Buyer, Home, Node};
 use table::{Access, OPERATIONS, Operation};
 
 /// Services that have operations.
-const SERVICES: [&str; 7] = [
+const SERVICES: [&str; 8] = [
     "auth",
     "pay",
     "connections",
     "profile",
     "publisher",
+    "broker",
     "events",
     "registry",
 ];
@@ -38,6 +39,7 @@ fn concrete(path: &str) -> String {
             "{hash}" => "0".repeat(64),
             "{file}" => "256.jpg".to_owned(),
             "{receipt}" => "rcp_00000000000000000000000000".to_owned(),
+            "{reference}" => "rmt_nobodys".to_owned(),
             "{id}" => format!("{}_00000000000000000000000000", prefix(before)),
             fixed => fixed.to_owned(),
         };
@@ -52,6 +54,7 @@ fn prefix(collection: &str) -> &'static str {
     match collection {
         "checkout" => "chk",
         "content" => "cnt",
+        "deposits" => "dep",
         "credit-notes" => "rfd",
         "entries" => "ent",
         "fair" => "fair",
@@ -205,6 +208,10 @@ impl People {
 #[tokio::test]
 async fn every_operation_refuses_those_who_may_not() {
     let home = Home::new(Backend::Sqlite);
+    home.configure(&format!(
+        "services = {:?}",
+        SERVICES.iter().chain(["www"].iter()).collect::<Vec<_>>()
+    ));
     let node = home.up(&[]);
     let people = People::new(&node).await;
     let listed: BTreeSet<_> = OPERATIONS

@@ -98,7 +98,11 @@ async fn haystacks(home: &Home, log: String) -> Vec<(String, Vec<u8>)> {
         // Nobody has registered a node, written a profile, or signed that they know somebody.
         let may_be_empty = matches!(
             service,
-            ServiceName::Connections | ServiceName::Profile | ServiceName::Publisher | ServiceName::Registry
+            ServiceName::Broker
+                | ServiceName::Connections
+                | ServiceName::Profile
+                | ServiceName::Publisher
+                | ServiceName::Registry
         );
         assert!(rows.len() > 3 || may_be_empty, "{service}");
         all.push((format!("the database of {service}"), rows.join("\n").into_bytes()));

@@ -170,12 +170,15 @@ impl Auth {
         key_set(rows.iter().filter(|row| is_published(row, now)))
     }
 
-    /// The union for the root of the node: session keys, the node's own, and these.
+    /// The union for the root of the node: session keys, the node's own, these, and those of the service that has more.
     pub(crate) async fn key_set_union(&self) -> Result<Value, AuthError> {
         let mut set = self.key_set();
         let own = self.oidc_public_keys().await?;
         if let Some(keys) = set.get_mut("keys").and_then(Value::as_array_mut) {
             keys.extend(own.keys().iter().map(|key| json!(key)));
+            if let Some(more) = self.more_keys.get() {
+                keys.extend(more.more_keys().await?.keys().iter().map(|key| json!(key)));
+            }
         }
         Ok(set)
     }

@@ -4,6 +4,7 @@
 //! the price, and tells it when the money is there.
 
 mod credit_note;
+mod purse;
 mod receipt;
 mod remittance;
 mod visa;
@@ -19,6 +20,10 @@ use serde::{Deserialize, Serialize};
 pub use credit_note::{
     CreditNoteBody, CreditNoteClaims, CreditNoteFetch, CreditNoteLeg, CreditNoteView, GoodsReturn, RefundList,
     RefundSheet, RefundView, Returned,
+};
+pub use purse::{
+    DEPOSIT, PurseApi, PurseBalances, PurseCapture, PurseClient, PurseDone, PurseLine, PurseReserve, PurseReturn,
+    PurseReturned, PurseStatement, PurseTransfer,
 };
 pub use receipt::{
     ReceiptBody, ReceiptClaims, ReceiptFee, ReceiptHop, ReceiptLedgerEntry, ReceiptLeg, ReceiptManifest,

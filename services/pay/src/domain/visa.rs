@@ -123,7 +123,9 @@ pub(crate) fn visa_would_pay(
     price: Money,
 ) -> Result<VisaChecked, PayError> {
     promise_check(context, visa, price)?;
-    let query = visas::table.find((&visa.issuer, &visa.jti)).select(VisaRow::as_select());
+    let query = visas::table
+        .find((&visa.issuer, &visa.jti))
+        .select(VisaRow::as_select());
     let row: Option<VisaRow> = query.first(conn).optional()?;
     let row = row.map(|row| row.intact(&context.sealer)).transpose()?;
     let row = row.unwrap_or_else(|| visa_row(context, visa));

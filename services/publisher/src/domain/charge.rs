@@ -143,9 +143,7 @@ pub(crate) fn is_begun(conn: &mut Conn, charge: &Charge) -> Result<bool, Publish
 pub(crate) fn charge_find(conn: &mut Conn, context: &Context, id: AccessId) -> Result<ChargeRow, PublisherError> {
     let query = gate_charges::table.find(id).select(ChargeRow::as_select());
     let row: Option<ChargeRow> = query.first(conn).optional()?;
-    Ok(row
-        .ok_or(PublisherError::NotFound("access"))?
-        .intact(&context.sealer)?)
+    Ok(row.ok_or(PublisherError::NotFound("access"))?.intact(&context.sealer)?)
 }
 
 fn charge_lock(conn: &mut Conn, context: &Context, id: AccessId) -> Result<Option<ChargeRow>, PublisherError> {
@@ -232,5 +230,7 @@ pub(crate) fn charges_purge(
         .filter(gate_charges::site.eq(site))
         .filter(gate_charges::created_at.lt(open_since))
         .filter(gate_charges::state.eq_any(came_to_nothing));
-    Ok(diesel::delete(old).execute(conn)?.saturating_add(diesel::delete(open).execute(conn)?))
+    Ok(diesel::delete(old)
+        .execute(conn)?
+        .saturating_add(diesel::delete(open).execute(conn)?))
 }

@@ -29,9 +29,7 @@ pub(crate) fn access_of(goods: &GoodsRef) -> Option<AccessId> {
 impl Publisher {
     /// What an access costs, and whom the money belongs to.
     pub(crate) async fn access_quote(&self, id: AccessId) -> Result<GoodsQuote, Problem> {
-        let row = self
-            .read(move |conn, context| charge_find(conn, context, id))
-            .await?;
+        let row = self.read(move |conn, context| charge_find(conn, context, id)).await?;
         let price = row.price()?;
         let title: String = format!("Reading {}", row.url).chars().take(TITLE_CHARS_MAX).collect();
         let (manifest, accepted, sources) = match row.fair()? {
@@ -50,7 +48,11 @@ impl Publisher {
                 let sources = sources.collect();
                 (chain.work.record.manifest, chain.work.accepted, sources)
             }
-            None => (self.own_manifest(&row, &title)?, vec![row.seller_did.clone()], Vec::new()),
+            None => (
+                self.own_manifest(&row, &title)?,
+                vec![row.seller_did.clone()],
+                Vec::new(),
+            ),
         };
         Ok(GoodsQuote {
             title,

@@ -4,8 +4,8 @@
 //! what has a price is charged at pay and split along the manifest of the work, and decisions go into a chain.
 
 mod goods;
-mod replays;
 mod records;
+mod replays;
 mod till;
 
 use std::sync::Arc;

@@ -21,7 +21,11 @@ impl Till for GateBooks {
 
     async fn check(&self, charge: &Charge) -> Result<(), Problem> {
         let asked = charge.clone();
-        if self.publisher.read(move |conn, _context| is_begun(conn, &asked)).await? {
+        if self
+            .publisher
+            .read(move |conn, _context| is_begun(conn, &asked))
+            .await?
+        {
             return Ok(());
         }
         let check = VisaCheck {

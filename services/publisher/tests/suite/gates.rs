@@ -333,6 +333,9 @@ async fn a_second_payment_for_one_access_goes_back(backend: Backend) {
     let back = GoodsReturn {
         goods: capture.goods.clone(),
         checkout: captured.checkout,
+        receipt: captured.receipt.unwrap(),
+        refund: gated.world.env.new_id(),
+        refunded: captured.price,
         whole: true,
     };
     gated.world.publisher.goods_return(back).await.unwrap();
@@ -386,7 +389,12 @@ async fn a_manifest_splits_what_an_access_costs(backend: Backend) {
     let mut both = vec![did("ada"), did("ben")];
     both.sort();
     assert_eq!(accepted, both);
-    let terms = gated.books.terms("/posts/1", Some(&manifest.id)).await.unwrap().unwrap();
+    let terms = gated
+        .books
+        .terms("/posts/1", Some(&manifest.id))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(terms, manifest.terms);
     assert_eq!(gated.books.terms("/posts/1", None).await.unwrap(), None);
     let unknown: ManifestId = "fair_unknown".parse().unwrap();
@@ -416,7 +424,10 @@ fn record(gated: &Gated, url: &str, charged: Option<&Charged>) -> AccessRecord {
 async fn records_form_a_chain_and_are_forgotten_after_their_time(backend: Backend) {
     let gated = Gated::new(backend).await;
     let charged = gated.pays(&charge("c1", None)).await;
-    gated.books.record(record(&gated, "https://site.example/1", Some(&charged))).await;
+    gated
+        .books
+        .record(record(&gated, "https://site.example/1", Some(&charged)))
+        .await;
     gated.books.record(record(&gated, "https://site.example/2", None)).await;
     assert_eq!(gated.books.records_write().await.unwrap(), 2);
     assert_eq!(gated.books.records_write().await.unwrap(), 0);
@@ -435,8 +446,14 @@ async fn records_form_a_chain_and_are_forgotten_after_their_time(backend: Backen
 
 async fn a_record_that_is_taken_out_is_missed(backend: Backend) {
     for (sql, said) in [
-        ("DELETE FROM gate_records WHERE seq = 2", "a record before it is missing"),
-        ("DELETE FROM gate_records WHERE seq = 3", "its newest records are missing"),
+        (
+            "DELETE FROM gate_records WHERE seq = 2",
+            "a record before it is missing",
+        ),
+        (
+            "DELETE FROM gate_records WHERE seq = 3",
+            "its newest records are missing",
+        ),
         ("DELETE FROM gate_chains", "the row is missing"),
         ("DELETE FROM gate_charges", "what was paid for it is missing"),
     ] {
@@ -458,7 +475,11 @@ async fn a_record_that_is_taken_out_is_missed(backend: Backend) {
 
 async fn fill(gated: &Gated) {
     let charged = gated.pays(&charge("c1", Some("k"))).await;
-    for url in ["https://site.example/1", "https://site.example/2", "https://site.example/3"] {
+    for url in [
+        "https://site.example/1",
+        "https://site.example/2",
+        "https://site.example/3",
+    ] {
         gated.books.record(record(gated, url, Some(&charged))).await;
     }
     gated.books.records_write().await.unwrap();

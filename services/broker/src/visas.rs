@@ -1,0 +1,111 @@
+//! Visas, over the domain and pay.
+
+use imajin_imagxp::broker::{VisaIssued, VisaOrder};
+use imajin_imagxp::visa::VisaDraft;
+use imajin_kernel::id::VisaId;
+use imajin_kernel::{Code, Problem};
+use imajin_pay_api::{PurseReserve, PurseReturn};
+
+use crate::context::Change;
+use crate::domain::visa::{self, Due};
+use crate::rows::{VisaRow, VisaState};
+use crate::{Broker, BrokerError};
+
+/// So many visas are looked at in one go.
+const BATCH: i64 = 100;
+
+impl Broker {
+    /// Sets the amount aside and signs the visa. The same request, by its idempotency key, gets a visa of the same
+    /// name, and nothing is set aside twice.
+    pub(crate) async fn visa_issue(
+        &self,
+        change: Change,
+        (order, holder): (VisaOrder, String),
+    ) -> Result<VisaIssued, BrokerError> {
+        let agent = change.caller.name();
+        let row = self
+            .write(move |conn, context| visa::visa_begin(conn, context, &change, (&order, &holder)))
+            .await?;
+        let row = self.visa_reserve(row).await?;
+        let key = self.signing_key().await?;
+        let draft = VisaDraft {
+            issuer: &self.context.issuer,
+            publisher: &row.publisher,
+            agent: &agent,
+            holder: &row.holder,
+            jti: row.jti.as_str(),
+            now: row.created_at,
+            lifetime: row.expires_at.since(row.created_at),
+            max: row.max()?,
+            uses: row.uses()?,
+            purpose: row.purpose()?,
+        };
+        let token = draft.issue(&key);
+        let token = token.map_err(|error| BrokerError::Fault(format!("a visa could not be signed: {error}")))?;
+        Ok(VisaIssued::new(token))
+    }
+
+    /// Has pay set the amount aside, unless it has.
+    async fn visa_reserve(&self, row: VisaRow) -> Result<VisaRow, BrokerError> {
+        match row.state()? {
+            VisaState::Reserving => {}
+            VisaState::Refused => return Err(BrokerError::Short(row.max()?)),
+            VisaState::Open | VisaState::Closing | VisaState::Closed => return Ok(row),
+        }
+        let (jti, max) = (row.jti, row.max()?);
+        let reserve = PurseReserve {
+            hold: row.hold_id,
+            owner: row.agent_did,
+            amount: max,
+            reference: format!("visa {jti} for {}", row.publisher),
+        };
+        match self.purse.purse_reserve(reserve).await {
+            Ok(_reserved) => {
+                self.write(move |conn, context| visa::visa_opened(conn, context, jti))
+                    .await
+            }
+            Err(problem) if problem.code == Code::PaymentRequired => {
+                self.write(move |conn, context| visa::visa_refused(conn, context, jti))
+                    .await?;
+                Err(BrokerError::Short(max))
+            }
+            Err(problem) => Err(problem.into()),
+        }
+    }
+
+    /// Gives back what is left of visas whose time is over, and goes on with those whose agents got no answer.
+    pub(crate) async fn visas_close(&self) -> Result<usize, Problem> {
+        let due = self
+            .read(|conn, context| visa::visas_due(conn, context.now(), BATCH))
+            .await?;
+        let mut closed: usize = 0;
+        for jti in due {
+            match self.visa_close(jti).await {
+                Ok(()) => closed = closed.saturating_add(1),
+                Err(BrokerError::Short(_)) => {}
+                Err(error) => tracing::warn!(%jti, %error, "what is left of a visa was not returned"),
+            }
+        }
+        Ok(closed)
+    }
+
+    async fn visa_close(&self, jti: VisaId) -> Result<(), BrokerError> {
+        let due = self
+            .write(move |conn, context| visa::visa_close_begin(conn, context, jti))
+            .await?;
+        match due {
+            Due::Nothing => Ok(()),
+            Due::Resume(row) => self.visa_reserve(row).await.map(drop),
+            Due::Return(row) => {
+                let give_back = PurseReturn {
+                    hold: row.hold_id,
+                    reference: format!("rest of visa {jti}"),
+                };
+                let returned = self.purse.purse_return(give_back).await?.returned;
+                self.write(move |conn, context| visa::visa_closed(conn, context, jti, returned))
+                    .await
+                    .map(drop)
+            }
+        }
+    }
+}

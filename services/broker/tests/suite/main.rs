@@ -1,0 +1,13 @@
+//! The broker as agents, publishers and its operator see it, on SQLite and on Postgres; pay's ledger is played by a
+//! purse that loses answers when a test wants it to.
+#![cfg(test)]
+
+mod accounts;
+mod audits;
+mod laws;
+mod oauth;
+mod purse;
+mod redemptions;
+mod transfers;
+mod visas;
+mod world;
