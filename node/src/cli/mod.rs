@@ -1,6 +1,7 @@
 //! The command line. One file per command; every command has `--json` and `--help`, says what it did in one line, and
 //! ends with an exit code that is not 0 when it did not.
 
+mod agent;
 mod attestation;
 mod balance;
 mod broker;
@@ -74,6 +75,9 @@ enum Command {
     Up(up::UpArgs),
     /// Stand in front of a site: agents identify themselves and pay as its policy says.
     Gate(gate::GateArgs),
+    /// Read the web as an agent that says who it is, and pays within its budget.
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
     /// Show the configuration in force and where each value came from.
     Config(config::ConfigArgs),
     /// Make, show, replace and recover keys: an identity of your own.
@@ -270,6 +274,7 @@ impl Command {
         match self {
             Self::Up(args) => Box::pin(args.run(output)).await,
             Self::Gate(args) => Box::pin(args.run(output)).await,
+            Self::Agent(command) => Box::pin(command.run(output)).await,
             Self::Config(args) => args.run(output),
             Self::Key(command) => command.run(output).await,
             Self::Login(args) => args.run(output).await,

@@ -1,6 +1,6 @@
 //! Gates in front of other sites: each on a listener, and an origin, of its own.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +67,7 @@ pub(super) async fn bind(config: &Config) -> Result<BoundGates, StartError> {
         let (socket, address) = bind_one(gate.listen).await?;
         let public = match &gate.public_url {
             Some(url) => url.clone(),
-            None => Url::parse(&format!("http://{address}/"))
+            None => Url::parse(&format!("http://{}:{}/", host_of(address), address.port()))
                 .map_err(|error| StartError::Configuration(format!("`gate.{name}.listen`: {error}")))?,
         };
         gates.push(BoundGate {
@@ -79,6 +79,15 @@ pub(super) async fn bind(config: &Config) -> Result<BoundGates, StartError> {
         });
     }
     Ok(BoundGates(gates))
+}
+
+/// What visas call a gate without a public URL: an address is no name.
+fn host_of(address: SocketAddr) -> String {
+    match address.ip() {
+        ip if ip.is_loopback() => "localhost".to_owned(),
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
 }
 
 impl BoundGates {
@@ -165,7 +174,10 @@ impl BoundGate {
 /// Who the publisher of a site is: the node, by its key. Brokers pay the node that a visa's host names, and agents check
 /// with this key where an answer is from.
 fn identity_routes(audience: &str, keyring: &Keyring) -> Result<Router, Problem> {
-    let wrong = |_error| Problem::invalid("The host of the public URL is no name of a DID.");
+    let wrong = |_error| {
+        let problem = Problem::invalid(format!("{audience} is no name that visas could be for."));
+        problem.hint("Set `public_url` to the address under which the site is reached.")
+    };
     let did = Did::from_web_authority(audience).map_err(wrong)?;
     let document = DidDocument::for_key(did, &keyring.node_public(), Vec::new()).with_alias(keyring.node_did());
     let headers = [

@@ -18,7 +18,7 @@ use crate::support::{Buyer, Home, Node, imajin, text};
 
 on_both!(a_visa_of_one_node_pays_an_author_at_another);
 
-const SERVICES: &str = r#"services = [
+pub(crate) const SERVICES: &str = r#"services = [
     "auth", "pay", "events", "connections", "profile", "publisher", "broker", "registry", "www",
 ]
 dev = true
@@ -89,7 +89,7 @@ impl Agent {
     }
 }
 
-async fn signed(buyer: &Buyer, path: &str, body: &Value) -> Value {
+pub(crate) async fn signed(buyer: &Buyer, path: &str, body: &Value) -> Value {
     let body = serde_json::to_vec(body).unwrap();
     let key = path.rsplit('/').next();
     let response = buyer.send(&buyer.signed("POST", path, &body, key)).await;
@@ -118,7 +118,7 @@ async fn agent_is_funded(agent: &Agent, buyer: &Buyer) {
 }
 
 /// Asks until there is an answer.
-async fn waited(ask: impl AsyncFn() -> Option<String>) -> String {
+pub(crate) async fn waited(ask: impl AsyncFn() -> Option<String>) -> String {
     for _time in 0..200 {
         if let Some(answer) = ask().await {
             return answer;

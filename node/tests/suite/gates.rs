@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 use imajin_imagxp::{
     AgentId, AgentKey, AgentManifest, Claim, ClaimHeaders, Names, PaymentRequired, Provenance, Purpose,
@@ -30,15 +30,15 @@ on_both!(
 );
 
 /// A server of the test, until it is dropped.
-struct Server {
-    host: String,
+pub(crate) struct Server {
+    pub(crate) host: String,
     task: JoinHandle<()>,
 }
 
 impl Server {
-    async fn start(router: Router) -> Self {
+    pub(crate) async fn start(router: Router) -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let host = socket.local_addr().unwrap().to_string();
+        let host = format!("localhost:{}", socket.local_addr().unwrap().port());
         #[expect(
             clippy::disallowed_methods,
             reason = "the server ends with the test, which owns its handle"
@@ -95,7 +95,7 @@ fn site() -> Router {
         let agent = headers.get("x-imagxp-agent-id").and_then(|value| value.to_str().ok());
         format!("a page for {}", agent.unwrap_or("nobody"))
     };
-    let missing = || async { axum::http::StatusCode::NOT_FOUND };
+    let missing = || async { StatusCode::NOT_FOUND };
     Router::new().route("/cheap/missing", get(missing)).fallback(get(page))
 }
 
@@ -132,7 +132,7 @@ impl Scene {
 
     /// The gate's host, with its port.
     fn host(&self) -> String {
-        self.node.banner()["ports"]["gate blog"].as_str().unwrap().to_owned()
+        gate_host(&self.node)
     }
 
     fn url(&self, path: &str) -> String {
@@ -178,8 +178,14 @@ impl Scene {
     }
 }
 
+/// What visas call the gate of a node.
+pub(crate) fn gate_host(node: &Node) -> String {
+    let address = node.banner()["ports"]["gate blog"].as_str().unwrap();
+    address.replace("127.0.0.1", "localhost")
+}
+
 /// What somebody has, once it is there.
-fn balance_wait(node: &Node, key: &std::path::Path, amount: &str) {
+pub(crate) fn balance_wait(node: &Node, key: &std::path::Path, amount: &str) {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let balances = imajin(&["balance", "--node", &node.url(), "--key", text(key)]).expect_success();

@@ -76,7 +76,9 @@ impl Refused {
 
     /// Something here did not answer.
     pub(crate) fn of_problem(problem: &Problem, visitor: VisitorType) -> Self {
-        let is_away = matches!(problem.code, Code::Unavailable | Code::Internal | Code::RateLimited);
+        // A conflict: it is not decided yet what an earlier request has paid.
+        let away = [Code::Unavailable, Code::Internal, Code::RateLimited, Code::Conflict];
+        let is_away = away.contains(&problem.code);
         Self {
             is_away,
             ..Self::new(Refusal::PaymentDenied, visitor, problem.detail.clone())
