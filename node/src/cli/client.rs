@@ -6,7 +6,7 @@ use imajin_did::{Did, SecretKey};
 use imajin_kernel::{Env, Problem};
 use imajin_key_log::{Entry, EntryDraft};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, sign};
-use imajin_web::{HttpAnswer, HttpClient};
+use imajin_web::{HttpAnswer, HttpClient, StreamedResponse};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -141,6 +141,20 @@ impl NodeClient {
         body: &B,
     ) -> Result<T, CommandError> {
         Ok(self.post(path, body).await?.json()?)
+    }
+
+    /// Sends a request that is signed already, and gives the answer while it comes.
+    pub(super) async fn stream(
+        &self,
+        request: http::Request<bytes::Bytes>,
+        bytes_max: usize,
+    ) -> Result<StreamedResponse, CommandError> {
+        let (parts, body) = request.into_parts();
+        let url = Url::parse(&parts.uri.to_string()).map_err(|error| CommandError::Local(error.to_string()))?;
+        let sent = self
+            .http
+            .stream(parts.method, url, parts.headers, body.to_vec(), bytes_max);
+        Ok(sent.await?)
     }
 
     /// Asks with a body; changes nothing, so nobody signs.

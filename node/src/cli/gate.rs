@@ -21,7 +21,7 @@ pub(super) struct GateArgs {
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
     /// Where the gate listens.
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:7010")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:7020")]
     listen: SocketAddr,
     /// The address under which people and agents reach the site.
     #[arg(long, value_name = "URL")]

@@ -2,6 +2,7 @@
 //! ends with an exit code that is not 0 when it did not.
 
 mod agent;
+mod ask;
 mod attestation;
 mod balance;
 mod broker;
@@ -10,6 +11,7 @@ mod config;
 mod content;
 mod contract;
 mod directory;
+mod docs;
 mod event;
 mod fair;
 mod fees;
@@ -22,6 +24,7 @@ mod key_devices;
 mod key_file;
 mod key_log;
 mod key_mirror;
+mod leader;
 mod limits;
 mod login;
 mod master_key;
@@ -97,6 +100,14 @@ enum Command {
     /// Who you are connected with and vouch for, and what follows.
     #[command(subcommand)]
     Trust(trust::TrustCommand),
+    /// Ask a leader a question, and pay for the answer.
+    Ask(ask::AskArgs),
+    /// Say under which terms your own questions are answered.
+    #[command(subcommand)]
+    Leader(leader::LeaderCommand),
+    /// The documents that your questions are answered from.
+    #[command(subcommand)]
+    Docs(docs::DocsCommand),
     /// Show, write and search profiles; export all of your data.
     #[command(subcommand)]
     Profile(profile::ProfileCommand),
@@ -282,6 +293,9 @@ impl Command {
             Self::Event(command) => command.run(output).await,
             Self::Ticket(command) => command.run(output).await,
             Self::Trust(command) => command.run(output).await,
+            Self::Ask(args) => Box::pin(args.run(output)).await,
+            Self::Leader(command) => command.run(output).await,
+            Self::Docs(command) => command.run(output).await,
             Self::Profile(command) => command.run(output).await,
             Self::Receipt(command) => command.run(output).await,
             Self::Refund(args) => args.run(output).await,

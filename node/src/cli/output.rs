@@ -26,6 +26,11 @@ impl Output {
         let _closed_pipe = writeln!(std::io::stdout(), "{line}");
     }
 
+    /// Whether a program reads it.
+    pub(super) const fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Tells what is going on, on the error stream, where it does not mix with the result.
     pub(super) fn note(self, text: &str) {
         if !self.json {

@@ -10,21 +10,21 @@ use tracing_subscriber::EnvFilter;
 use super::{CommandError, DataArg, Output};
 use crate::config::{Overrides, ServiceName, load};
 use crate::data_dir::DataDir;
-use crate::run::{Banner, RunningNode};
+use crate::run::{Banner, LeaderLinks, RunningNode};
 
 /// Start the node.
 #[derive(Debug, Args)]
 pub(super) struct UpArgs {
     #[command(flatten)]
     node: NodeArgs,
-    /// Put demo events there, once.
+    /// Put demo events there, and somebody who answers questions, once.
     #[arg(long)]
     demo: bool,
     /// Where to listen. Not on loopback, the node serves HTTPS with a certificate that it makes.
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
     /// Also open one port for each service (www 7000, auth 7001, registry 7002, connections 7003,
-    /// pay 7004, profile 7005, events 7006, publisher 7008).
+    /// pay 7004, profile 7005, events 7006, publisher 7008, query 7010).
     #[arg(long)]
     service_ports: bool,
 }
@@ -35,7 +35,7 @@ pub(super) struct NodeArgs {
     #[command(flatten)]
     data: DataArg,
     /// The services to run in this process, separated by commas: auth, pay, events,
-    /// connections, profile, publisher, registry, www.
+    /// connections, profile, publisher, query, registry, www.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     services: Option<Vec<ServiceName>>,
     /// `sqlite` (the default) or a `postgres://` URL.
@@ -54,6 +54,8 @@ struct Started {
     setup_url: Option<String>,
     certificate_sha256: Option<String>,
     ports: std::collections::BTreeMap<String, SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    demo_leader: Option<LeaderLinks>,
 }
 
 impl NodeArgs {
@@ -119,6 +121,7 @@ fn started(banner: &Banner) -> Started {
         setup_url: banner.setup_url.clone(),
         certificate_sha256: banner.fingerprint.clone(),
         ports: banner.ports.iter().cloned().collect(),
+        demo_leader: banner.demo_leader.clone(),
     }
 }
 
@@ -140,6 +143,10 @@ fn banner_text(banner: &Banner, data: &DataDir, guessed_url: bool) -> String {
             banner.url,
             data.path().join("imajin.toml").display()
         ));
+    }
+    if let Some(leader) = &banner.demo_leader {
+        lines.push(format!("Join the demo's baker: {}", leader.join));
+        lines.push(format!("Then ask her about bread: {}", leader.ask));
     }
     match &banner.setup_url {
         Some(setup) => {

@@ -41,7 +41,7 @@ pub struct GateConfig {
 }
 
 fn listen_default() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 7010))
+    SocketAddr::from(([127, 0, 0, 1], 7020))
 }
 
 const fn days_default() -> u16 {

@@ -4,6 +4,7 @@ mod dns;
 mod federation;
 mod gate;
 mod model;
+mod query;
 mod rails;
 mod solana;
 mod sources;
@@ -15,6 +16,7 @@ pub use model::{
     Config, DatabaseConfig, EventsConfig, FeesConfig, MailConfig, RegistryAgentConfig, RegistryServiceConfig, Remote,
     ServiceName, TlsChoice, TlsConfig,
 };
+pub use query::{EngineConfig, QueryConfig};
 pub use rails::{RailsSettings, SandboxChoice, StripeSettings};
 pub use solana::{LimitSettings, SolanaSettings};
 pub use sources::{ConfigError, EffectiveValue, Loaded, Overrides, load};

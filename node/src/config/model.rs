@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{GateConfig, MirrorConfig, PeersConfig, RailsSettings, RegistryDnsSettings};
+use super::{GateConfig, MirrorConfig, PeersConfig, QueryConfig, RailsSettings, RegistryDnsSettings};
 use crate::acme::AcmeConfig;
 use crate::agent::AddressSource;
 
@@ -27,6 +27,8 @@ pub enum ServiceName {
     Profile,
     /// The library of manifests.
     Publisher,
+    /// Questions that are paid for.
+    Query,
     /// Accounts and visas of agents.
     Broker,
     /// The directory of nodes.
@@ -37,17 +39,23 @@ pub enum ServiceName {
 
 impl ServiceName {
     /// Every service, in the order in which they start.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Auth,
         Self::Pay,
         Self::Events,
         Self::Connections,
         Self::Profile,
         Self::Publisher,
+        Self::Query,
         Self::Broker,
         Self::Registry,
         Self::Www,
     ];
+
+    /// Whether a node works without it.
+    pub const fn is_optional(self) -> bool {
+        !matches!(self, Self::Auth | Self::Pay | Self::Events)
+    }
 
     /// Its name in URLs, in the configuration and for its database.
     pub const fn as_str(self) -> &'static str {
@@ -58,6 +66,7 @@ impl ServiceName {
             Self::Connections => "connections",
             Self::Profile => "profile",
             Self::Publisher => "publisher",
+            Self::Query => "query",
             Self::Broker => "broker",
             Self::Registry => "registry",
             Self::Www => "www",
@@ -75,6 +84,7 @@ impl ServiceName {
             Self::Profile => 5,
             Self::Events => 6,
             Self::Publisher => 8,
+            Self::Query => 10,
             Self::Broker => 9,
         };
         if development { 3000 + offset } else { 7000 + offset }
@@ -146,6 +156,8 @@ pub struct Config {
     pub publisher: PublisherConfig,
     /// Sites that gates stand in front of, under names of one's own.
     pub gate: BTreeMap<String, GateConfig>,
+    /// What answers questions.
+    pub query: QueryConfig,
     /// The broker that this node runs itself, if `services` names it.
     pub broker: BrokerServiceConfig,
     /// The registry that this node announces itself to.
@@ -319,7 +331,7 @@ pub struct RegistryServiceConfig {
 pub(super) const DEFAULTS: &str = r#"
 listen = "127.0.0.1:7000"
 node_name = "imajin"
-services = ["auth", "pay", "events", "connections", "profile", "publisher", "registry", "www"]
+services = ["auth", "pay", "events", "connections", "profile", "publisher", "query", "registry", "www"]
 service_ports = false
 dev = false
 internal_listen = "127.0.0.1:17000"
@@ -374,6 +386,8 @@ hold_seconds = 900
 
 [publisher]
 peers = []
+
+[query.engine]
 
 [broker]
 dispute_window_seconds = 86400

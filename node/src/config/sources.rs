@@ -57,7 +57,7 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 24] = [
+const TOP_LEVEL_KEYS: [&str; 25] = [
     "listen",
     "public_url",
     "node_name",
@@ -79,13 +79,14 @@ const TOP_LEVEL_KEYS: [&str; 24] = [
     "events",
     "publisher",
     "gate",
+    "query",
     "broker",
     "registry",
     "registry_service",
 ];
 
 /// Secrets are in these keys.
-const SECRET_KEYS: [&str; 2] = ["database.url", "mail.smtp_url"];
+const SECRET_KEYS: [&str; 3] = ["database.url", "mail.smtp_url", "query.engine.key"];
 
 /// Reads defaults, the file in the data directory, `IMAJIN_…` variables (`__` between tables) and the command line.
 pub fn load(data_dir: &Path, overrides: &Overrides) -> Result<Loaded, ConfigError> {
@@ -190,17 +191,10 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         return refuse("`public_url` must be http:// or https:// with a host and nothing behind it");
     }
     tls_check(&config.tls).map_or(Ok(()), |text| refuse(&text))?;
-    let missing = super::ServiceName::ALL
-        .into_iter()
-        .find(|service| !config.services.contains(service) && !config.remote.contains_key(service));
-    if let Some(service) = missing
-        && service != super::ServiceName::Connections
-        && service != super::ServiceName::Profile
-        && service != super::ServiceName::Publisher
-        && service != super::ServiceName::Broker
-        && service != super::ServiceName::Registry
-        && service != super::ServiceName::Www
-    {
+    let missing = super::ServiceName::ALL.into_iter().find(|service| {
+        !service.is_optional() && !config.services.contains(service) && !config.remote.contains_key(service)
+    });
+    if let Some(service) = missing {
         return refuse(&format!(
             "the service `{service}` neither runs in this process nor has an address: add it to `services`, or add a \
              table [remote.{service}] with `internal`, `public` and `did`"
@@ -216,6 +210,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     }
     if config.registry.heartbeat_seconds < 60 {
         return refuse("`registry.heartbeat_seconds` must be at least 60");
+    }
+    if config.query.engine.url.is_some() != config.query.engine.model.is_some() {
+        return refuse("`query.engine.url` and `query.engine.model` belong together: set both or none");
     }
     witnesses_check(config)?;
     if let Err(text) = config.peers_options().check() {

@@ -17,6 +17,7 @@ use imajin_profile::Profile;
 use imajin_profile_api::{ConnectionsClient, ProfileClient};
 use imajin_publisher::Publisher;
 use imajin_publisher_api::{KeeperClient, PublisherClient};
+use imajin_query::Query;
 use imajin_registry::{Mirrors, Registry};
 use imajin_registry_api::RegistryClient;
 use imajin_store::Db;
@@ -47,6 +48,7 @@ pub(crate) struct Services {
     pub(super) publisher: Option<Arc<Publisher>>,
     /// Who charges for gates.
     pub(super) gate_pay: PayClient,
+    pub(super) query: Option<Arc<Query>>,
     pub(super) broker: Option<Arc<Broker>>,
     pub(super) registry: Option<Arc<Registry>>,
     mirrors: Option<Mirrors>,
@@ -117,6 +119,7 @@ impl Services {
         let (events, events_client) = common.start_events(&pay_client, &sellers).await?;
         let (publisher, publisher_client) = common.start_publisher(events.as_ref(), &sellers).await?;
         let (connections, trust) = common.start_connections().await?;
+        let query = common.start_query(&pay_client, trust.as_ref(), &sellers).await?;
         let others = (auth_client.clone(), pay_client.clone(), events_client.clone());
         let (profile, profile_client) = common
             .start_profile(others, publisher_client.clone(), (&trust, &profiles))
@@ -156,6 +159,7 @@ impl Services {
             profile,
             publisher,
             gate_pay,
+            query,
             broker,
             registry,
             mirrors,
@@ -183,6 +187,9 @@ impl Services {
         }
         if let Some(publisher) = &self.publisher {
             publisher.background(tasks, stop);
+        }
+        if let Some(query) = &self.query {
+            query.background(tasks, stop);
         }
         if let Some(broker) = &self.broker {
             broker.background(tasks, stop);
@@ -220,7 +227,8 @@ impl Services {
         if let Some(publisher) = &self.publisher {
             router = router.merge(PublisherClient::internal_router(publisher.clone()));
         }
-        if self.events.is_some() || self.publisher.is_some() || self.broker.is_some() {
+        let has_sellers = self.events.is_some() || self.publisher.is_some();
+        if has_sellers || self.query.is_some() || self.broker.is_some() {
             // More than one service may sell here; what the goods are decides which is asked.
             router = router.merge(SellerClient::internal_router(self.sellers.clone()));
         }
@@ -250,6 +258,9 @@ impl Services {
         }
         if let Some(publisher) = &self.publisher {
             routes.push((ServiceName::Publisher, publisher.routes()));
+        }
+        if let Some(query) = &self.query {
+            routes.push((ServiceName::Query, query.routes()));
         }
         if let Some(broker) = &self.broker {
             routes.push((ServiceName::Broker, broker.routes()));

@@ -20,6 +20,7 @@ fn migrations(service: ServiceName) -> Option<Migrations> {
         ServiceName::Connections => Some(imajin_connections::MIGRATIONS),
         ServiceName::Profile => Some(imajin_profile::MIGRATIONS),
         ServiceName::Publisher => Some(imajin_publisher::MIGRATIONS),
+        ServiceName::Query => Some(imajin_query::MIGRATIONS),
         ServiceName::Broker => Some(imajin_broker::MIGRATIONS),
         ServiceName::Registry => Some(imajin_registry::MIGRATIONS),
         ServiceName::Www => None,

@@ -54,6 +54,7 @@ pub(super) fn paths(service: ServiceName) -> Vec<String> {
         | ServiceName::Connections
         | ServiceName::Profile
         | ServiceName::Publisher
+        | ServiceName::Query
         | ServiceName::Registry
         | ServiceName::Www => &[],
     };

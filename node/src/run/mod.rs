@@ -11,6 +11,7 @@ mod listeners;
 mod optional;
 mod pages;
 mod profiles;
+mod questions;
 mod resolvers;
 mod sellers;
 
@@ -30,6 +31,7 @@ use crate::tls::TlsError;
 pub use addresses::PublicAddress;
 pub(crate) use compose::Services;
 pub use databases::{Databases, database_open};
+pub use demo::LeaderLinks;
 
 /// Why a node does not start. Each text is one line for the person who started it.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +90,8 @@ pub struct Banner {
     pub fingerprint: Option<String>,
     /// Other listeners: a service's name and its address.
     pub ports: Vec<(String, std::net::SocketAddr)>,
+    /// Where the leader of the demo is found.
+    pub demo_leader: Option<LeaderLinks>,
 }
 
 /// A node that answers requests.
@@ -127,9 +131,12 @@ impl RunningNode {
             &AgentState::new(data),
         )
         .await?;
-        if demo {
-            services.demo_seed(config, &keyring).await?;
-        }
+        let demo_leader = if demo {
+            let public = bound.public().base();
+            services.demo_seed(config, &keyring, &env, &public).await?
+        } else {
+            None
+        };
         let setup_url = services.setup_url(bound.public()).await?;
         let banner = Banner {
             url: bound.public().url().clone(),
@@ -137,6 +144,7 @@ impl RunningNode {
             setup_url,
             fingerprint: bound.fingerprint(),
             ports: bound.ports().into_iter().chain(gates.ports()).collect(),
+            demo_leader,
         };
         services.background(&background, &stop);
         if let Some(keeper) = bound.keeper(data, config, &keyring, &env)? {

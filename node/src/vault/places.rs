@@ -80,6 +80,7 @@ pub const fn sealed_columns(service: ServiceName) -> &'static [SealedColumn] {
         ServiceName::Connections
         | ServiceName::Profile
         | ServiceName::Publisher
+        | ServiceName::Query
         | ServiceName::Registry
         | ServiceName::Www => &[],
     }

@@ -217,6 +217,7 @@ fn service_audit(
         ServiceName::Connections => imajin_connections::audit(conn, keyring, &env, &keys),
         ServiceName::Profile => imajin_profile::audit(conn, keyring, &env, &keys),
         ServiceName::Publisher => imajin_publisher::audit(conn, keyring, &env, &keys),
+        ServiceName::Query => imajin_query::audit(conn, keyring, &env, &keys),
         ServiceName::Broker => imajin_broker::audit(conn, keyring, &env, &keys),
         ServiceName::Registry => imajin_registry::audit(conn, keyring, &keys),
         ServiceName::Www => Ok(Vec::new()),

@@ -203,6 +203,7 @@ async fn the_root_describes_every_service_with_its_prefix() {
         "profile",
         "events",
         "publisher",
+        "query",
         "registry",
     ] {
         let own = spec(&format!("/{service}/api/spec")).await;

@@ -138,6 +138,7 @@ async fn every_change_is_named(backend: Backend) {
         ServiceName::Connections,
         ServiceName::Profile,
         ServiceName::Publisher,
+        ServiceName::Query,
         ServiceName::Broker,
         ServiceName::Registry,
     ] {

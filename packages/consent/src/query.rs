@@ -29,6 +29,17 @@ pub struct QueryTerms {
     pub model: Option<String>,
 }
 
+impl QueryTerms {
+    /// Whether somebody whom the trust graph knows so may ask at all: the first of the terms, which decides before
+    /// anything of a question is looked at.
+    ///
+    /// # Errors
+    /// [`Refusal::Unmet`] with `maxHops` or `vouchesMin`.
+    pub fn admit(&self, facts: AskerFacts) -> Result<(), Refusal> {
+        trust_check(self, facts)
+    }
+}
+
 /// What the trust graph says of an asker. If it cannot be asked, there are no facts, and nobody is let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AskerFacts {

@@ -226,6 +226,8 @@ id_kinds! {
     Checkout, CheckoutId, "chk";
     /// A work of publisher that is read for money or for free.
     Content, ContentId, "cnt";
+    /// A document that questions are answered from.
+    Document, DocumentId, "doc";
     /// Money that somebody puts into an agent's account at a broker.
     Deposit, DepositId, "dep";
     /// An entry of the ledger.
@@ -252,6 +254,10 @@ id_kinds! {
     RailMessage, RailMessageId, "rlm";
     /// A named group of people.
     Pod, PodId, "pod";
+    /// A question that is to be paid for.
+    Question, QuestionId, "qst";
+    /// What an answer would cost at most.
+    Quote, QuoteId, "quo";
     /// A receipt of pay.
     Receipt, ReceiptId, "rcp";
     /// What a publisher has asked a broker to pay of a visa.

@@ -195,6 +195,8 @@ impl Exchanges {
             body: &body,
         };
         extend(&mut parts.headers, answer_sign(&self.signer(), binding, &draft)?);
+        // Whoever is around this layer must not write the refusal anew: what was signed is what is sent.
+        parts.extensions.remove::<Problem>();
         Ok(Response::from_parts(parts, Body::from(body)))
     }
 

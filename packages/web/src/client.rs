@@ -145,28 +145,37 @@ impl HttpClient {
 
     /// Sends a request that was signed with [`imajin_proof::http_sig::sign`]; the body is JSON.
     pub async fn send_signed(&self, signed: SignedRequest) -> Result<HttpAnswer, Problem> {
-        let impossible = |_error| Problem::invalid("The signed request cannot be sent as HTTP.");
         let url = Url::parse(&signed.target_uri).map_err(|error| Problem::invalid(error.to_string()))?;
         let method =
             Method::from_bytes(signed.method.as_bytes()).map_err(|error| Problem::invalid(error.to_string()))?;
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let pairs = [
-            ("content-digest", signed.content_digest),
-            ("idempotency-key", signed.idempotency_key),
-            ("signature-input", Some(signed.signature_input)),
-            ("signature", Some(signed.signature)),
-        ];
-        for (name, value) in pairs {
-            if let Some(value) = value {
-                headers.insert(
-                    HeaderName::from_static(name),
-                    HeaderValue::try_from(value).map_err(impossible)?,
-                );
-            }
-        }
+        let headers = signed_headers(&signed)?;
         self.send(method, url, headers, signed.body).await
     }
+}
+
+/// The header fields of a signed request whose body is JSON.
+///
+/// # Errors
+/// [`Code::Invalid`] when one of them cannot be a header field.
+pub fn signed_headers(signed: &SignedRequest) -> Result<HeaderMap, Problem> {
+    let impossible = |_error| Problem::invalid("The signed request cannot be sent as HTTP.");
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let pairs = [
+        ("content-digest", signed.content_digest.as_deref()),
+        ("idempotency-key", signed.idempotency_key.as_deref()),
+        ("signature-input", Some(signed.signature_input.as_str())),
+        ("signature", Some(signed.signature.as_str())),
+    ];
+    for (name, value) in pairs {
+        if let Some(value) = value {
+            headers.insert(
+                HeaderName::from_static(name),
+                HeaderValue::try_from(value).map_err(impossible)?,
+            );
+        }
+    }
+    Ok(headers)
 }
 
 pub(crate) fn away(origin: &str, error: &reqwest::Error) -> Problem {

@@ -41,7 +41,7 @@ pub mod macro_support {
 }
 
 pub use authority::{Authorised, KeyTier, OperatorTier, Signer, SoftTier, TierLeast};
-pub use client::{HttpAnswer, HttpClient};
+pub use client::{HttpAnswer, HttpClient, signed_headers};
 pub use conditional::{conditional, json_cached};
 pub use csrf::same_origin_require;
 pub use description::Description;

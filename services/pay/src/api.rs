@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use imajin_kernel::Problem;
 use imajin_pay_api::{
-    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, PayApi,
-    Reader, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest,
-    VisaCapture, VisaCaptured, VisaCheck, VisaChecked,
+    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, GoodsHold,
+    HeldGoods, PayApi, Reader, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary,
+    SalesSummaryRequest, VisaCapture, VisaCaptured, VisaCheck, VisaChecked,
 };
 
 use crate::Pay;
@@ -48,6 +48,14 @@ impl PayApi for Pay {
             row.view(context.now())
         });
         Ok(cancelled.await?)
+    }
+
+    async fn goods_hold(&self, request: GoodsHold) -> Result<HeldGoods, Problem> {
+        Ok(Box::pin(self.measured_hold(request)).await?)
+    }
+
+    async fn goods_finish(&self, request: CheckoutFetch) -> Result<CheckoutView, Problem> {
+        self.measured_finish(request).await
     }
 
     async fn visa_capture(&self, request: VisaCapture) -> Result<VisaCaptured, Problem> {

@@ -17,6 +17,7 @@ mod csv;
 mod domain;
 mod error;
 mod later;
+mod measured;
 mod opening;
 mod own_goods;
 mod pages;

@@ -73,7 +73,7 @@ impl Pay {
         let success_url = self.own_path("successUrl", &wish.success_url)?;
         let cancel_url = self.own_path("cancelUrl", &wish.cancel_url)?;
         let quote = self.goods_quoted(&wish.goods, &wish.buyer, wish.amount).await?;
-        self.quote_check(&quote, &wish).await?;
+        self.quote_check(&quote, &wish.buyer).await?;
         let fees = self.fees_for(&wish.goods).await?;
         let split = Split::of(&quote, &fees)?;
         // Whatever cannot be split must not be paid for.
@@ -147,6 +147,13 @@ impl Pay {
         checkout: &RailCheckout,
         split_now: Option<Plan>,
     ) -> Result<(Option<&Arc<dyn Rail>>, Opened), PayError> {
+        if checkout.price.is_zero() && means == Means::Balance {
+            let detail = "These goods cost nothing, so there is nothing to pay from a balance.".to_owned();
+            return Err(PayError::State {
+                detail,
+                hint: "POST /pay/api/checkout gets them, with a receipt.",
+            });
+        }
         if checkout.price.is_zero() {
             // Nothing to pay, so nowhere to go for it.
             let url = self.site.public.absolute(&checkout.success_url);
@@ -167,21 +174,14 @@ impl Pay {
     }
 
     /// Refuses goods that this buyer cannot pay for now.
-    async fn quote_check(&self, quote: &GoodsQuote, wish: &OpeningWish) -> Result<(), PayError> {
-        let is_for = |owner: &Did| owner.canonical() == wish.buyer.canonical();
+    pub(crate) async fn quote_check(&self, quote: &GoodsQuote, buyer: &Did) -> Result<(), PayError> {
+        let is_for = |owner: &Did| owner.canonical() == buyer.canonical();
         if !quote.buyer.as_ref().is_none_or(is_for) {
             return Err(PayError::Forbidden("These goods are reserved for somebody else."));
         }
         if quote.expires_at <= self.context.now() {
             let problem = Problem::new(Code::HoldExpired, "The reservation of these goods has expired.");
             return Err(problem.hint("Start again at the seller.").into());
-        }
-        if quote.price.is_zero() && wish.means == Means::Balance {
-            let detail = "These goods cost nothing, so there is nothing to pay from a balance.".to_owned();
-            return Err(PayError::State {
-                detail,
-                hint: "POST /pay/api/checkout gets them, with a receipt.",
-            });
         }
         let signer = quote.manifest.signer();
         let signer = signer.ok_or_else(|| unsigned("the manifest of these goods is not signed"))?;

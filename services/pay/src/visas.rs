@@ -33,10 +33,7 @@ impl Pay {
             return Ok(spent);
         }
         let holder = match &payer {
-            Payer::Signed(request) => {
-                let keys = self.site.identities.caller_keys(request.verified.did()).await?.keys;
-                keys.into_iter().map(|key| Jwk::from_key(key).thumbprint()).collect()
-            }
+            Payer::Signed(request) => self.thumbprints(request.verified.did()).await?,
             Payer::Claim(claim) => vec![claim.holder.clone()],
         };
         let (audience, purpose) = match &payer {
@@ -52,6 +49,12 @@ impl Pay {
         let visa = self.brokers.visa_verify(&asked).await?;
         self.write(move |conn, context| visa_pay(conn, context, &payer, quote, &visa))
             .await
+    }
+
+    /// The keys of somebody, as visas name them.
+    pub(crate) async fn thumbprints(&self, did: &Did) -> Result<Vec<String>, PayError> {
+        let keys = self.site.identities.caller_keys(did).await?.keys;
+        Ok(keys.into_iter().map(|key| Jwk::from_key(key).thumbprint()).collect())
     }
 
     /// Pays goods with a visa, on the word of a service that has checked the claim of whoever pays; once for each

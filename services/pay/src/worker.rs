@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
-use imajin_kernel::id::{CheckoutId, OutboxId};
+use imajin_kernel::id::CheckoutId;
 use imajin_kernel::{Code, Problem};
 use imajin_ledger::{checkpoint_sign, tree_sign};
 use imajin_pay_api::{CheckoutState, Delivery, DeliveryOutcome};
@@ -235,9 +235,13 @@ impl Pay {
         match outcome {
             DeliveryOutcome::Delivered { references } => {
                 self.fee_require(&row).await?;
-                self.settle_item(id, references, Some(item))
-                    .await
-                    .map_err(Handling::Failed)?;
+                let wish = SettleWish {
+                    checkout: id,
+                    delivered: references,
+                    measured: self.goods_measured(&row).await?,
+                    item: Some(item),
+                };
+                self.settler.settle(wish).await.map_err(Handling::Failed)?;
                 // What was told about the payment since may have waited for this.
                 self.later.clear();
                 interrupt.at(Step::Settled).map_err(|_cut| Handling::Cut)
@@ -280,18 +284,13 @@ impl Pay {
     /// # Errors
     /// When there is no such checkout, or it is not paid; the database's.
     pub async fn settle(&self, checkout: CheckoutId, delivered: Vec<String>) -> Result<(), Problem> {
-        self.settle_item(checkout, delivered, None).await
-    }
-
-    async fn settle_item(&self, id: CheckoutId, delivered: Vec<String>, item: Option<OutboxId>) -> Result<(), Problem> {
-        self.settler
-            .settle(SettleWish {
-                checkout: id,
-                delivered,
-                item,
-            })
-            .await
-            .map(drop)
+        let wish = SettleWish {
+            checkout,
+            delivered,
+            measured: None,
+            item: None,
+        };
+        self.settler.settle(wish).await.map(drop)
     }
 
     /// Tells the seller that nobody pays for the goods any more. A seller that does not know them has nothing to free.

@@ -15,12 +15,13 @@ use crate::support::{Buyer, Home, Node};
 use table::{Access, OPERATIONS, Operation};
 
 /// Services that have operations.
-const SERVICES: [&str; 8] = [
+const SERVICES: [&str; 9] = [
     "auth",
     "pay",
     "connections",
     "profile",
     "publisher",
+    "query",
     "broker",
     "events",
     "registry",
@@ -56,6 +57,7 @@ fn prefix(collection: &str) -> &'static str {
         "content" => "cnt",
         "deposits" => "dep",
         "credit-notes" => "rfd",
+        "documents" => "doc",
         "entries" => "ent",
         "fair" => "fair",
         "holds" => "hld",

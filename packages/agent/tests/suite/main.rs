@@ -56,7 +56,8 @@ fn what_is_written_is_there_after_the_process_ends() {
     assert_eq!(found.state, promised());
     assert_eq!(one.open_find("https://site.example/a", Purpose::Quotation), None);
     let receipt = "rcp_1".to_owned();
-    one.write(&purchase("a", "0.10", PurchaseState::Paid { receipt })).unwrap();
+    one.write(&purchase("a", "0.10", PurchaseState::Paid { receipt }))
+        .unwrap();
     let one = journal(folder.path());
     assert_eq!(one.open_find("https://site.example/a", Purpose::Summary), None);
     assert_eq!(one.list().len(), 1);
@@ -120,7 +121,10 @@ fn one_process_at_a_time_has_the_folder_and_keys_take_each_others_place() {
     assert_eq!(home.manifest().unwrap().keys.len(), 2);
     drop(home);
     assert_eq!(
-        AgentHome::create(folder.path(), "bot.example.org", None).err().unwrap().code,
+        AgentHome::create(folder.path(), "bot.example.org", None)
+            .err()
+            .unwrap()
+            .code,
         Code::Conflict
     );
     let mut home = AgentHome::open(folder.path()).unwrap();

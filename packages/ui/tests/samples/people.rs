@@ -1,11 +1,11 @@
 //! Signing in, the person's own page, the operator, the directory, and plain messages.
 
 use imajin_ui::{
-    AccountRow, BalanceRow, CertificateCard, CheckMailboxPage, ContractPage, DirectoryCounts, DirectoryFilter,
-    DirectoryPage, EarningsPage, EnrolPage, ErrorPage, EventState, JoinPage, KeysPage, Link, LoginPage, MailPage,
-    MailRow, MailboxPage, MePage, MessagePage, MoneyText, NodePage, NodeRow, NodeState, OnboardConfirmPage,
-    OperatorPage, ReceiptDirection, ReceiptRow, RecoverPage, RegistryCard, SaleRow, ServiceCount, ServiceRow,
-    SetupPage, StateChange, TicketState,
+    AccountRow, AnswersPage, AskPage, BalanceRow, CertificateCard, CheckMailboxPage, ContractPage, DirectoryCounts,
+    DirectoryFilter, DirectoryPage, EarningsPage, EnrolPage, ErrorPage, EventState, JoinPage, KeysPage, Link,
+    LoginPage, MailPage, MailRow, MailboxPage, MePage, MessagePage, MoneyText, NodePage, NodeRow, NodeState,
+    OnboardConfirmPage, OperatorPage, ReceiptDirection, ReceiptRow, RecoverPage, RegistryCard, SaleRow, ServiceCount,
+    ServiceRow, SetupPage, StateChange, TicketState,
 };
 
 use super::trade::{node, ticket_card};
@@ -37,6 +37,10 @@ pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
         sample("keys", &keys(ink, Who::Key)),
         sample("keys-mailbox", &keys(ink, Who::Mailbox)),
         sample("earnings", &earnings(ink)),
+        sample("ask", &ask(ink, Who::Key)),
+        sample("ask-stranger", &ask(ink, Who::Nobody)),
+        sample("answers", &answers(ink, Who::Key)),
+        sample("answers-mailbox", &answers(ink, Who::Mailbox)),
         sample("contract", &contract(ink, Who::Key)),
         sample("contract-mailbox", &contract(ink, Who::Mailbox)),
         sample(
@@ -257,6 +261,21 @@ fn login(ink: &Ink) -> LoginPage {
 fn earnings(ink: &Ink) -> EarningsPage {
     EarningsPage {
         shell: ink.shell("What you have earned", "/earnings", Who::Key),
+    }
+}
+
+fn ask(ink: &Ink, who: Who) -> AskPage {
+    AskPage {
+        shell: ink.shell("Ask Mira Okonkwo", "/ask", who),
+        name: ink.text("Mira Okonkwo"),
+        did: ink.text(DID),
+    }
+}
+
+fn answers(ink: &Ink, who: Who) -> AnswersPage {
+    AnswersPage {
+        shell: ink.shell("Your answers", "/answers", who),
+        node: ink.text(DID),
     }
 }
 

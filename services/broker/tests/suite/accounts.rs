@@ -9,9 +9,9 @@ use imajin_kernel::id::CheckoutId;
 use imajin_kernel::{Code, Env, ManualClock, Problem, Span, Timestamp};
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutState, CheckoutView, CreditNoteFetch,
-    CreditNoteView, DEPOSIT, Delivery, DeliveryOutcome, GoodsRef, PayApi, ReceiptFetch, ReceiptList, ReceiptView,
-    RefundList, RefundSheet, SalesSummary, SalesSummaryRequest, SellerApi, VisaCapture, VisaCaptured, VisaCheck,
-    VisaChecked,
+    CreditNoteView, DEPOSIT, Delivery, DeliveryOutcome, GoodsHold, GoodsRef, HeldGoods, PayApi, ReceiptFetch,
+    ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest, SellerApi, VisaCapture,
+    VisaCaptured, VisaCheck, VisaChecked,
 };
 use imajin_testkit::{Backend, on_both};
 use imajin_web::macro_support::async_trait;
@@ -41,6 +41,14 @@ pub(crate) struct FakePay {
 
 #[async_trait]
 impl PayApi for FakePay {
+    async fn goods_hold(&self, _: GoodsHold) -> Result<HeldGoods, Problem> {
+        unasked()
+    }
+
+    async fn goods_finish(&self, _: CheckoutFetch) -> Result<CheckoutView, Problem> {
+        unasked()
+    }
+
     async fn checkout_create(&self, request: CheckoutCreate) -> Result<CheckoutView, Problem> {
         let mut checkouts = self.checkouts.lock().unwrap();
         if let Some(known) = checkouts.iter().find(|one| one.goods == request.goods) {

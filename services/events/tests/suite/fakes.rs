@@ -9,8 +9,9 @@ use imajin_kernel::id::{Checkout, Id, ReceiptId};
 use imajin_kernel::{Code, Env, Problem, Span, Timestamp};
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutState, CheckoutView, CreditNoteFetch,
-    CreditNoteView, Delivery, DeliveryOutcome, PayApi, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet,
-    SalesSummary, SalesSummaryRequest, SellerClient, VisaCapture, VisaCaptured, VisaCheck, VisaChecked,
+    CreditNoteView, Delivery, DeliveryOutcome, GoodsHold, HeldGoods, PayApi, ReceiptFetch, ReceiptList, ReceiptView,
+    RefundList, RefundSheet, SalesSummary, SalesSummaryRequest, SellerClient, VisaCapture, VisaCaptured, VisaCheck,
+    VisaChecked,
 };
 use imajin_web::macro_support::async_trait;
 use imajin_web::{CallerKeys, Custody, Identities, SessionView, SignerAsked, SignerKeys, Tier};
@@ -169,6 +170,14 @@ impl PayApi for FakePay {
             view.state = CheckoutState::Cancelled;
         }
         Ok(view.clone())
+    }
+
+    async fn goods_hold(&self, _request: GoodsHold) -> Result<HeldGoods, Problem> {
+        Err(Problem::internal())
+    }
+
+    async fn goods_finish(&self, _request: CheckoutFetch) -> Result<CheckoutView, Problem> {
+        Err(Problem::internal())
     }
 
     async fn visa_capture(&self, _: VisaCapture) -> Result<VisaCaptured, Problem> {

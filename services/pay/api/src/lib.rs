@@ -4,6 +4,7 @@
 //! the price, and tells it when the money is there.
 
 mod credit_note;
+mod measured;
 mod purse;
 mod receipt;
 mod remittance;
@@ -21,6 +22,7 @@ pub use credit_note::{
     CreditNoteBody, CreditNoteClaims, CreditNoteFetch, CreditNoteLeg, CreditNoteView, GoodsReturn, RefundList,
     RefundSheet, RefundView, Returned,
 };
+pub use measured::{ANSWER_GOODS, GoodsHold, HeldGoods, HoldMeans};
 pub use purse::{
     DEPOSIT, PurseApi, PurseBalances, PurseCapture, PurseClient, PurseDone, PurseLine, PurseReserve, PurseReturn,
     PurseReturned, PurseStatement, PurseTransfer,
@@ -60,6 +62,14 @@ service_api! {
 
         /// Ends an open checkout; one that is paid stays as it is. Answers with the state after the call.
         async fn checkout_cancel(CheckoutFetch) -> CheckoutView;
+
+        /// Sets money aside for goods whose price is known only once they are handed over. The same goods and buyer get
+        /// the same hold.
+        async fn goods_hold(GoodsHold) -> HeldGoods;
+
+        /// Has held goods handed over now: takes what they have cost and gives the rest back, or all of it. Answers
+        /// with the state after the call.
+        async fn goods_finish(CheckoutFetch) -> CheckoutView;
 
         /// Pays goods with the visa of an agent whose claim the caller has checked: the goods are delivered, the visa
         /// is spent and the price is split, once for each claim. What the visa does not pay is refused (402).

@@ -11,6 +11,7 @@ use super::{Auditor, PAGE, from_ledger};
 use crate::domain::balance::{is_paid_here, paid_key, returned_key};
 use crate::domain::checkout::{CHECKOUT_OPEN, CheckoutOpened};
 use crate::domain::free::FREE;
+use crate::domain::measured::{is_measured, rest_key};
 use crate::domain::message::DELIVER;
 use crate::rows::{CheckoutRow, MessageResult, MessageRow, SplitRow, state_parse};
 use crate::schema::{checkouts, rail_messages, receipts, splits};
@@ -117,7 +118,19 @@ impl Auditor {
                 .filter(|units| *units > 0);
             (entry.hold, units.sum::<i64>())
         });
-        let due = row.hold_id.map(|hold| (Some(hold), row.price));
+        // What was held and not used went back when the rest was split.
+        let rest = from_ledger(entry_find(conn, &self.sealer, &rest_key(row.id)))?;
+        let rest =
+            rest.filter(|entry| entry.hold == row.hold_id && is_measured(row) && state == CheckoutState::Settled);
+        let unused = rest.map_or(0, |entry| {
+            entry
+                .legs
+                .iter()
+                .map(imajin_ledger::Leg::units)
+                .filter(|units| *units > 0)
+                .sum()
+        });
+        let due = row.hold_id.map(|hold| (Some(hold), row.price.saturating_add(unused)));
         if held != due || row.message_id.is_some() {
             self.find(
                 CheckoutRow::TABLE,

@@ -2,7 +2,7 @@
 
 use imajin_did::Did;
 use imajin_kernel::id::{CheckoutId, HoldId, ReceiptId};
-use imajin_kernel::{Code, Problem};
+use imajin_kernel::{Code, Problem, Timestamp};
 use imajin_ledger::{AccountKey, Command, Hold, HoldPlace, HoldRelease, Owner, Purpose, Refusal, Release};
 use imajin_money::Money;
 use imajin_pay_api::CheckoutState;
@@ -56,9 +56,26 @@ pub(crate) fn balance_pay(
     if let Some(spent) = replayed(conn, context, payer)? {
         return Ok(spent);
     }
-    let owner = payer.did();
-    let mut row = quote_lock(conn, context, owner, id)?;
-    let price = row.price()?;
+    let row = quote_lock(conn, context, payer.did(), id)?;
+    let held = balance_hold(conn, context, payer.did(), row)?;
+    paid(conn, context, payer, held)
+}
+
+/// A quote whose money is set aside; nothing of it is written yet.
+pub(crate) struct HeldQuote {
+    pub(crate) row: CheckoutRow,
+    pub(crate) hold: HoldId,
+    pub(crate) receipt: ReceiptId,
+}
+
+/// Sets the price of a quote aside from its owner's balance.
+pub(crate) fn balance_hold(
+    conn: &mut Conn,
+    context: &Context,
+    owner: &Did,
+    mut row: CheckoutRow,
+) -> Result<HeldQuote, PayError> {
+    let (id, price) = (row.id, row.price()?);
     let place = HoldPlace {
         id: context.env.new_id(),
         key: paid_key(BALANCE, id),
@@ -76,7 +93,7 @@ pub(crate) fn balance_pay(
     let hold = hold.ok_or_else(|| PayError::Fault("a hold without a hold".to_owned()))?;
     row.rail_reference = Some(hold.to_string());
     let receipt = context.env.new_id();
-    paid(conn, context, payer, row, hold, receipt)
+    Ok(HeldQuote { row, hold, receipt })
 }
 
 /// The earlier answer to this request, if there is one.
@@ -95,21 +112,9 @@ pub(crate) fn replayed(conn: &mut Conn, context: &Context, payer: &Payer) -> Res
 }
 
 /// The money of a quote is held: the goods are handed over next.
-pub(crate) fn paid(
-    conn: &mut Conn,
-    context: &Context,
-    payer: &Payer,
-    mut row: CheckoutRow,
-    hold: HoldId,
-    receipt: ReceiptId,
-) -> Result<Spent, PayError> {
-    let (owner, id, now) = (payer.did(), row.id, context.now());
-    row.state_set(CheckoutState::Paid, now);
-    row.hold_id = Some(hold);
-    row.receipt_id = Some(receipt);
-    row.paid_at = Some(now);
-    let row = row.save(conn, &context.sealer)?;
-    let item = outbox::enqueue(conn, &context.sealer, &context.env, DELIVER, &id.to_string(), &id)?;
+pub(crate) fn paid(conn: &mut Conn, context: &Context, payer: &Payer, held: HeldQuote) -> Result<Spent, PayError> {
+    let (owner, id) = (payer.did(), held.row.id);
+    let (row, item) = held_write(conn, context, held, context.now())?;
     payer.log(conn, context, &format!("{id}/settle"))?;
     payer
         .key()
@@ -119,6 +124,25 @@ pub(crate) fn paid(
         item: Some(item),
         replayed: false,
     })
+}
+
+/// Writes down that the money of a quote is held, and that the goods are handed over from `due_at` on.
+pub(crate) fn held_write(
+    conn: &mut Conn,
+    context: &Context,
+    held: HeldQuote,
+    due_at: Timestamp,
+) -> Result<(CheckoutRow, OutboxRow), PayError> {
+    let HeldQuote { mut row, hold, receipt } = held;
+    let (id, now) = (row.id, context.now());
+    row.state_set(CheckoutState::Paid, now);
+    row.hold_id = Some(hold);
+    row.receipt_id = Some(receipt);
+    row.paid_at = Some(now);
+    let row = row.save(conn, &context.sealer)?;
+    let (sealer, env) = (&context.sealer, &context.env);
+    let item = outbox::enqueue_at(conn, sealer, env, DELIVER, &id.to_string(), &id, due_at)?;
+    Ok((row, item))
 }
 
 /// A quote that its owner may pay now.

@@ -18,6 +18,7 @@ pub(crate) mod home;
 pub(crate) mod limits;
 pub(crate) mod lists;
 pub(crate) mod look;
+pub(crate) mod measured;
 pub(crate) mod message;
 pub(crate) mod overview;
 pub(crate) mod payee;

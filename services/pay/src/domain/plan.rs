@@ -121,15 +121,23 @@ impl Split {
 
     /// Stores the split, unless it is there; answers with its name.
     pub(crate) fn store(&self, conn: &mut Conn, context: &Context) -> Result<String, PayError> {
+        let row = self.row()?.sealed(&context.sealer)?;
+        row_insert_missing!(conn, splits, &row)?;
+        Ok(row.id)
+    }
+
+    /// The name under which it is stored: of its content.
+    pub(crate) fn name(&self) -> Result<String, PayError> {
+        Ok(self.row()?.id)
+    }
+
+    fn row(&self) -> Result<SplitRow, PayError> {
         let document = json_text(&self.document)?;
-        let row = SplitRow {
+        Ok(SplitRow {
             id: sha256_hex(document.as_bytes()),
             document,
             row_seal: Vec::new(),
-        };
-        let row = row.sealed(&context.sealer)?;
-        row_insert_missing!(conn, splits, &row)?;
-        Ok(row.id)
+        })
     }
 }
 

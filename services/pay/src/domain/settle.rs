@@ -16,6 +16,7 @@ use super::debts::debts_add;
 use super::direct::direct_command;
 use super::distribute::{Flows, flow_changes, release_command};
 use super::free::{FREE, free_command};
+use super::measured::{Measured, measured_write, rest_command};
 use super::payment::fee_movement;
 use super::receipt::{ReceiptParts, parties_of, receipt_make};
 use super::sales;
@@ -194,7 +195,12 @@ fn commands_of(
             });
         }
     }
-    if row.price()? != job.price || row.owner_did != job.payer.as_str() {
+    let most = row.price()?;
+    let is_priced = match &job.wish.measured {
+        Some(_) => most.asset == job.price.asset && job.price.amount <= most.amount,
+        None => most == job.price,
+    };
+    if !is_priced || row.owner_did != job.payer.as_str() {
         return Err(PayError::damaged(
             "checkouts",
             &row.id.to_string(),
@@ -221,8 +227,10 @@ fn commands_of(
     let release = release_command(&distribution.releases, asset, &capture.key, &capture.reference);
     let direct = direct_command(&job.direct, &row.rail, asset, &capture.key, &capture.reference);
     let pledge = pledge_command(row, &capture.credits)?;
+    let rest = rest_command(row, job.price)?;
     let commands = [Command::Capture(capture)]
         .into_iter()
+        .chain(rest)
         .chain(release)
         .chain(direct)
         .chain(pledge);
@@ -239,6 +247,8 @@ struct Batch {
     sums: BTreeMap<String, (i64, i64)>,
     days: BTreeMap<(i64, String), SalesDayRow>,
     captures: Vec<(CheckoutId, Vec<PledgeRow>)>,
+    /// Goods that were measured: their checkout from now on, what was held for it, and what they have cost.
+    measured: Vec<(CheckoutRow, i64, Measured)>,
 }
 
 impl Batch {
@@ -297,6 +307,11 @@ impl Batch {
         let mut row = CheckoutRow::clone(row);
         row.state_set(CheckoutState::Settled, outcome.entry.posted_at);
         row.reason = None;
+        if let Some(measured) = &job.wish.measured {
+            let held = row.price;
+            measured.apply(&mut row)?;
+            self.measured.push((row.clone(), held, measured.clone()));
+        }
         self.checkouts.push(row);
         Ok(())
     }
@@ -323,11 +338,14 @@ impl Batch {
         )?;
         rows_insert!(conn, receipt_parties, columns = (did, receipt_id), &self.parties)?;
         ShareRow::insert_all(self.shares, conn, &context.sealer)?;
+        for (row, held, measured) in &self.measured {
+            measured_write(conn, context, row, *held, measured)?;
+        }
         rows_update!(
             conn,
             checkouts,
             key = id,
-            set = (state, reason, updated_at, row_seal),
+            set = (state, reason, price, split_id, updated_at, row_seal),
             &self.checkouts
         )?;
         captures_owe(conn, context, self.captures)?;

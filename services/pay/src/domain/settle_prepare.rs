@@ -14,6 +14,7 @@ use imajin_store::{Conn, SealedRow};
 use super::contract::contract_owners;
 use super::direct::{direct_of_row, fits};
 use super::distribute::Contracts;
+use super::measured::Measured;
 use super::payment::{fee_of, net_of};
 use super::plan::Split;
 use crate::PayError;
@@ -31,6 +32,8 @@ pub(crate) struct SettleWish {
     pub(crate) checkout: CheckoutId,
     /// What the seller has handed over.
     pub(crate) delivered: Vec<String>,
+    /// What it has cost, of goods that are measured; else its price.
+    pub(crate) measured: Option<Measured>,
     /// The delivery that is done with it.
     pub(crate) item: Option<OutboxId>,
 }
@@ -125,8 +128,10 @@ fn job_of(
         .ok_or(PayError::NotFound("checkout"))?
         .clone()
         .intact(&context.sealer)?;
-    let split = context.splits.fetch(conn, context, &row.split_id)?;
-    let price = row.price()?;
+    let (price, split) = match &wish.measured {
+        Some(measured) => (measured.price, Arc::clone(&measured.split)),
+        None => (row.price()?, context.splits.fetch(conn, context, &row.split_id)?),
+    };
     let (net, rail_fee) = net_of(price, fee_of(conn, context, &row)?)?;
     let plan = split.plan(net)?;
     let direct = direct_of_row(conn, context, &row)?;

@@ -15,7 +15,7 @@ use imajin_pay_api::VisaChecked;
 use imajin_store::{Conn, SealedRow, for_update, is_unique_violation, outbox};
 use serde::{Deserialize, Serialize};
 
-use super::balance::{Spent, paid, paid_key, quote_lock, replayed};
+use super::balance::{HeldQuote, Spent, paid, paid_key, quote_lock, replayed};
 use super::payer::Payer;
 use crate::PayError;
 use crate::brokers::Visa;
@@ -63,9 +63,25 @@ pub(crate) fn visa_pay(
     if let Some(spent) = replayed(conn, context, payer)? {
         return Ok(spent);
     }
-    let owner = payer.did();
-    let mut row = quote_lock(conn, context, owner, id)?;
-    let price = row.price()?;
+    let row = quote_lock(conn, context, payer.did(), id)?;
+    let claim = match payer {
+        Payer::Signed(_) => visa.digest.clone(),
+        Payer::Claim(claim) => claim.digest.clone(),
+    };
+    let held = visa_hold(conn, context, payer.did(), row, visa, claim)?;
+    paid(conn, context, payer, held)
+}
+
+/// Sets the price of a quote aside as a debt of the broker. `claim_digest` names what the broker gets as evidence.
+pub(crate) fn visa_hold(
+    conn: &mut Conn,
+    context: &Context,
+    owner: &Did,
+    mut row: CheckoutRow,
+    visa: &Visa,
+    claim_digest: String,
+) -> Result<HeldQuote, PayError> {
+    let (id, price) = (row.id, row.price()?);
     visa_spend(conn, context, visa, price)?;
     let place = HoldPlace {
         id: context.env.new_id(),
@@ -88,10 +104,7 @@ pub(crate) fn visa_pay(
         receipt_id: receipt,
         asset: price.asset.to_string(),
         amount: price.amount.micros(),
-        claim_digest: match payer {
-            Payer::Signed(_) => visa.digest.clone(),
-            Payer::Claim(claim) => claim.digest.clone(),
-        },
+        claim_digest,
         state: CaptureState::Held.as_str().to_owned(),
         reference: None,
         problem: None,
@@ -102,7 +115,7 @@ pub(crate) fn visa_pay(
     };
     capture.insert(conn, &context.sealer)?;
     let hold = hold.ok_or_else(|| PayError::Fault("a hold without a hold".to_owned()))?;
-    paid(conn, context, payer, row, hold, receipt)
+    Ok(HeldQuote { row, hold, receipt })
 }
 
 /// Takes a price out of a visa, which pays no more than it says and no more often.
@@ -240,6 +253,19 @@ pub(crate) fn visa_free(conn: &mut Conn, context: &Context, checkout: &CheckoutR
     visa.save(conn, &context.sealer)?;
     capture.state_set(CaptureState::Freed);
     capture.ended_at = Some(context.now());
+    capture.save(conn, &context.sealer)?;
+    Ok(())
+}
+
+/// Less was used than was promised: the visa pays the rest for something else.
+pub(crate) fn visa_rest(conn: &mut Conn, context: &Context, id: CheckoutId, used: i64) -> Result<(), PayError> {
+    let mut capture = capture_lock(conn, context, id)?;
+    let visa = visa_lock(conn, context, &capture.issuer, &capture.jti)?;
+    let missing = || PayError::damaged(VisaRow::TABLE, &capture.jti, "the row is missing");
+    let mut visa = visa.ok_or_else(missing)?;
+    visa.units = visa.units.saturating_sub(capture.amount.saturating_sub(used));
+    visa.save(conn, &context.sealer)?;
+    capture.amount = used;
     capture.save(conn, &context.sealer)?;
     Ok(())
 }

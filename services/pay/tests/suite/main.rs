@@ -18,6 +18,7 @@ mod fees;
 mod free;
 mod holds;
 mod limits;
+mod measured;
 mod messages;
 mod nodes;
 mod operator;

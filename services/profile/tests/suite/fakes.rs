@@ -18,9 +18,9 @@ use imajin_events_api::{
 use imajin_kernel::id::OrderId;
 use imajin_kernel::{Problem, Timestamp};
 use imajin_pay_api::{
-    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, PayApi,
-    ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest, VisaCapture,
-    VisaCaptured, VisaCheck, VisaChecked,
+    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, GoodsHold,
+    HeldGoods, PayApi, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary,
+    SalesSummaryRequest, VisaCapture, VisaCaptured, VisaCheck, VisaChecked,
 };
 use imajin_profile_api::{Connected, ConnectionCheck, ConnectionsApi};
 use imajin_proof::attestation::{Attestation, Confidence, Statement};
@@ -203,6 +203,14 @@ impl PayApi for FakePay {
 
     async fn checkout_cancel(&self, _: CheckoutFetch) -> Result<CheckoutView, Problem> {
         unasked()
+    }
+
+    async fn goods_hold(&self, _request: GoodsHold) -> Result<HeldGoods, Problem> {
+        Err(Problem::internal())
+    }
+
+    async fn goods_finish(&self, _request: CheckoutFetch) -> Result<CheckoutView, Problem> {
+        Err(Problem::internal())
     }
 
     async fn visa_capture(&self, _: VisaCapture) -> Result<VisaCaptured, Problem> {

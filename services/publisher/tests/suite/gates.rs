@@ -10,9 +10,9 @@ use imajin_imagxp::{Purpose, Refusal, VisitorType};
 use imajin_kernel::{Code, Env, Problem, Span};
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutState, CheckoutView, CreditNoteFetch,
-    CreditNoteView, Delivery, DeliveryOutcome, GoodsQuote, GoodsRef, GoodsReturn, PayApi, PayClient, ReceiptFetch,
-    ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest, SellerApi, VisaCapture,
-    VisaCaptured, VisaCheck, VisaChecked,
+    CreditNoteView, Delivery, DeliveryOutcome, GoodsHold, GoodsQuote, GoodsRef, GoodsReturn, HeldGoods, PayApi,
+    PayClient, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest,
+    SellerApi, VisaCapture, VisaCaptured, VisaCheck, VisaChecked,
 };
 use imajin_publisher::{ACCESS_GOODS, GateBooks, GateSite, Publisher};
 use imajin_testkit::{Backend, on_both};
@@ -129,6 +129,14 @@ impl PayApi for FakePay {
             return Err(Problem::new(Code::PaymentFailed, "It was spent already."));
         }
         Ok(VisaChecked { uses_left: 0 })
+    }
+
+    async fn goods_hold(&self, _: GoodsHold) -> Result<HeldGoods, Problem> {
+        unasked()
+    }
+
+    async fn goods_finish(&self, _: CheckoutFetch) -> Result<CheckoutView, Problem> {
+        unasked()
     }
 
     async fn checkout_create(&self, _: CheckoutCreate) -> Result<CheckoutView, Problem> {

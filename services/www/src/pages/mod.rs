@@ -1,5 +1,6 @@
 //! One page, one file: the handler, and the pure function that turns answers into the page's view model.
 
+mod ask;
 mod buy;
 mod contract;
 mod credit_note;
@@ -88,6 +89,8 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/join", get(identity::join))
         .route("/contract", get(contract::contract))
         .route("/earnings", get(earnings::earnings))
+        .route("/ask/{id}", get(ask::ask))
+        .route("/answers", get(ask::answers))
         .route("/keys", get(keys::keys))
         .route("/enrol", get(keys::enrol))
         .route("/recover", get(keys::recover))

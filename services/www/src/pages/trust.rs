@@ -253,7 +253,7 @@ impl Www {
     }
 
     /// Whom a page is about: `me`, a DID, or a handle.
-    async fn did_of(&self, id: &str, reader: &Did) -> Result<Did, Problem> {
+    pub(super) async fn did_of(&self, id: &str, reader: &Did) -> Result<Did, Problem> {
         if id == "me" {
             return Ok(reader.canonical());
         }

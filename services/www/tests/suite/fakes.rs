@@ -11,9 +11,9 @@ use imajin_events_api::{
 };
 use imajin_kernel::{Code, Problem, Span};
 use imajin_pay_api::{
-    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, PayApi,
-    ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest, VisaCapture,
-    VisaCaptured, VisaCheck, VisaChecked,
+    BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, GoodsHold,
+    HeldGoods, PayApi, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary,
+    SalesSummaryRequest, VisaCapture, VisaCaptured, VisaCheck, VisaChecked,
 };
 use imajin_profile_api::{ProfileApi, ProfileDeleted, ProfileFetch, ProfilePage, ProfileSearch, ProfileView};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
@@ -278,6 +278,14 @@ impl PayApi for Fakes {
 
     async fn checkout_cancel(&self, _: CheckoutFetch) -> Result<CheckoutView, Problem> {
         Ok(self.checkout.clone())
+    }
+
+    async fn goods_hold(&self, _request: GoodsHold) -> Result<HeldGoods, Problem> {
+        Err(Problem::internal())
+    }
+
+    async fn goods_finish(&self, _request: CheckoutFetch) -> Result<CheckoutView, Problem> {
+        Err(Problem::internal())
     }
 
     async fn visa_capture(&self, _: VisaCapture) -> Result<VisaCaptured, Problem> {

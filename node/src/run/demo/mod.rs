@@ -1,22 +1,36 @@
+//! Demonstration content: events with their artists, and a leader who answers questions.
+
+mod leader;
+
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, Response, header};
+use axum::http::request::Builder;
+use axum::http::{Request, header};
 use imajin_did::{Keyring, SecretKey};
 use imajin_events::DemoIdentity;
-use imajin_kernel::Problem;
+use imajin_kernel::{Env, Problem};
+use imajin_web::{HttpAnswer, PublicBase};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+pub use self::leader::LeaderLinks;
+use self::leader::{Leader, leader_identity};
 use super::compose::failed;
 use super::{Services, StartError, gateway};
 use crate::config::{Config, ServiceName};
 
-/// The largest answer of auth that is read.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// The largest answer that is read.
+const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
 impl Services {
-    /// Puts the demo content there, once.
-    pub(super) async fn demo_seed(&self, config: &Config, keyring: &Keyring) -> Result<(), StartError> {
+    /// Puts the demo content there, once. Gives where the leader is found, on a node that answers questions.
+    pub(super) async fn demo_seed(
+        &self,
+        config: &Config,
+        keyring: &Keyring,
+        env: &Env,
+        public: &PublicBase,
+    ) -> Result<Option<LeaderLinks>, StartError> {
         let Some(events) = &self.events else {
             return Err(StartError::Configuration(
                 "--demo needs the service `events` in this process".to_owned(),
@@ -27,13 +41,25 @@ impl Services {
             (None, Some(remote)) => gateway::forward_to(&remote.public)?,
             (None, None) => Router::new(),
         };
-        identities_register(&auth, &imajin_events::demo_identities(keyring))
+        let mut people = imajin_events::demo_identities(keyring);
+        people.push(leader_identity(keyring));
+        identities_register(&auth, &people)
             .await
             .map_err(failed(ServiceName::Auth))?;
         imajin_events::demo_seed(events)
             .await
-            .map_err(failed(ServiceName::Events))
-            .map(drop)
+            .map_err(failed(ServiceName::Events))?;
+        let (Some(query), Some(connections)) = (&self.query, &self.connections) else {
+            return Ok(None);
+        };
+        let leader = Leader {
+            keyring,
+            env,
+            public,
+            query: Router::new().nest("/query", query.routes().into_router()),
+            connections: Router::new().nest("/connections", connections.routes().into_router()),
+        };
+        leader.seed().await.map(Some).map_err(failed(ServiceName::Query))
     }
 }
 
@@ -61,25 +87,27 @@ async fn challenge_answer(routes: &Router, key: &SecretKey) -> Result<(Value, St
 }
 
 async fn post(routes: &Router, path: &str, body: &Value) -> Result<Value, Problem> {
+    let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+    exchange(routes, request, Body::from(body.to_string())).await
+}
+
+/// The answer of a route in this process.
+///
+/// # Errors
+/// The route's.
+async fn exchange(routes: &Router, request: Builder, body: Body) -> Result<Value, Problem> {
     let failed = |cause: &dyn std::fmt::Display| {
-        tracing::error!(path, %cause, "the people of the demo could not be registered");
+        tracing::error!(%cause, "a part of the demo could not be made");
         Problem::internal()
     };
-    let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
-    let request = request
-        .body(Body::from(body.to_string()))
-        .map_err(|error| failed(&error))?;
-    let response: Response<Body> = routes
+    let request = request.body(body).map_err(|error| failed(&error))?;
+    let response = routes
         .clone()
         .oneshot(request)
         .await
         .unwrap_or_else(|never| match never {});
-    let status = response.status();
-    let bytes = axum::body::to_bytes(response.into_body(), ANSWER_BYTES_MAX)
-        .await
-        .map_err(|error| failed(&error))?;
-    if !status.is_success() {
-        return Err(failed(&String::from_utf8_lossy(&bytes)));
-    }
-    serde_json::from_slice(&bytes).map_err(|error| failed(&error))
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = axum::body::to_bytes(response.into_body(), ANSWER_BYTES_MAX).await;
+    let body = body.map_err(|error| failed(&error))?;
+    HttpAnswer { status, headers, body }.json()
 }

@@ -1,0 +1,4 @@
+DROP TABLE questions;
+DROP TABLE quotes;
+DROP TABLE documents;
+DROP TABLE leaders;

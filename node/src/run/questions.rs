@@ -1,0 +1,67 @@
+//! Questions that are paid for: the service, and what answers them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use imajin_engine::{Embedded, Endpoint, Engine, OpenAi, OpenAiOptions};
+use imajin_kernel::Problem;
+use imajin_pay_api::{ANSWER_GOODS, PayClient, SellerClient};
+use imajin_query::{Query, QueryConfig, QueryDeps};
+
+use super::StartError;
+use super::compose::{Common, failed};
+use super::optional::Trust;
+use super::sellers::SellerSwitch;
+use crate::config::{Config, ServiceName};
+
+/// How long a model may take for an answer, and be silent.
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+/// The passages that a model is given.
+const CONTEXT_BYTES_MAX: usize = 16 * 1024;
+
+/// The engine without a model, and the one that the configuration names.
+fn engines(config: &Config) -> Result<Vec<Arc<dyn Engine>>, Problem> {
+    let mut engines: Vec<Arc<dyn Engine>> = vec![Arc::new(Embedded)];
+    if let (Some(url), Some(model)) = (&config.query.engine.url, &config.query.engine.model) {
+        let options = OpenAiOptions {
+            endpoint: Endpoint::Operator(url.clone()),
+            model: model.clone(),
+            api_key: config.query.engine.key.clone(),
+            answer_timeout: ANSWER_TIMEOUT,
+            idle_timeout: IDLE_TIMEOUT,
+            context_bytes_max: CONTEXT_BYTES_MAX,
+        };
+        engines.push(Arc::new(OpenAi::new(options)?));
+    }
+    Ok(engines)
+}
+
+impl Common<'_> {
+    /// A node without it answers no questions. Elsewhere it is asked by pay alone.
+    pub(super) async fn start_query(
+        &self,
+        pay: &PayClient,
+        trust: Option<&Trust>,
+        sellers: &SellerSwitch,
+    ) -> Result<Option<Arc<Query>>, StartError> {
+        let Some(db) = self.db(ServiceName::Query) else {
+            if self.config.remote.contains_key(&ServiceName::Query) {
+                sellers.plug(ANSWER_GOODS, SellerClient::http(self.remotes.rpc(ServiceName::Query)?));
+            }
+            return Ok(None);
+        };
+        let deps = QueryDeps {
+            site: self.site.clone(),
+            keyring: self.keyring.clone(),
+            db,
+            pay: pay.clone(),
+            trust: trust.map(|known| known.trust.clone()),
+            engines: engines(self.config).map_err(failed(ServiceName::Query))?,
+            config: QueryConfig::default(),
+        };
+        let query = Query::start(deps).await.map_err(failed(ServiceName::Query))?;
+        sellers.plug(ANSWER_GOODS, SellerClient::local(query.clone()));
+        Ok(Some(query))
+    }
+}

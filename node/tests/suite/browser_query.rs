@@ -1,0 +1,60 @@
+//! Asking on a phone: the price before, the answer while it comes, receipt and sources after; and a leader's own page.
+
+use imajin_testkit::Backend;
+use imajin_testkit::browser::{Browser, BrowserOptions};
+
+use crate::browser::{join, no_complaints};
+use crate::browser_profile::fits_a_phone;
+use crate::query::{did, leader, run};
+use crate::support::Home;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_a_person_asks_and_answers_on_a_phone() {
+    let home = Home::new(Backend::Sqlite);
+    let node = home.up(&[]);
+    let ada = leader(&home, &node, &[]);
+    let page = format!("/ask/{}", did(&ada));
+    let browser = Browser::start(&BrowserOptions::phone()).await.unwrap();
+    join(&browser, &node, &page, "Ben").await;
+    browser.wait_for_text("at most 0.05 TEST-USD").await.unwrap();
+    let ben = browser
+        .evaluate("return document.querySelector('main').dataset.did")
+        .await
+        .unwrap();
+    run(&node, &ada, &["trust", "vouch"], &[ben.as_str().unwrap()]).expect_success();
+    run(&node, &ada, &["topup"], &["1.00 TEST-USD"]).expect_success();
+    run(&node, &ada, &["tip"], &[ben.as_str().unwrap(), "0.50 TEST-USD"]).expect_success();
+    browser.fill("#question", "What is a hold?").await.unwrap();
+    browser.click("#ask-button").await.unwrap();
+    browser.wait_for_text("Ask for at most 0.05 TEST-USD").await.unwrap();
+    fits_a_phone(&browser).await;
+    browser.screenshot("ask-1-price").await.unwrap();
+    browser.click("#ask-button").await.unwrap();
+    browser.wait_for("#receipt-link").await.unwrap();
+    let shown = browser.text("#answer").await.unwrap();
+    assert!(shown.contains("A hold is money that waits"), "{shown}");
+    assert!(shown.contains("Answered by embedded"), "{shown}");
+    fits_a_phone(&browser).await;
+    browser.screenshot("ask-2-answer").await.unwrap();
+    no_complaints(&browser).await;
+
+    // He answers questions himself from now on.
+    browser.goto(&format!("{}/answers", node.url())).await.unwrap();
+    browser.wait_for("#asked li").await.unwrap();
+    browser.fill("#title", "Bread").await.unwrap();
+    browser.fill("#text", "Bread rises overnight.").await.unwrap();
+    browser.click("#add-button").await.unwrap();
+    browser.wait_for("#documents li").await.unwrap();
+    browser.click("#terms-button").await.unwrap();
+    browser
+        .wait_for_text("You answer questions for at most 0.05")
+        .await
+        .unwrap();
+    browser.wait_for("#documents li").await.unwrap();
+    fits_a_phone(&browser).await;
+    browser.screenshot("ask-3-own-page").await.unwrap();
+    no_complaints(&browser).await;
+    browser.close().await.unwrap();
+    node.stop();
+    home.verify_clean();
+}

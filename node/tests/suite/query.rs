@@ -1,0 +1,235 @@
+//! A question that is paid for, by command line, on both databases: the leader's terms and documents, the price before,
+//! the answer with its sources, the receipt, and where the money went.
+
+use imajin_did::Did;
+use imajin_kernel::Env;
+use imajin_money::Money;
+use imajin_testkit::broker_peer::{BrokerPeer, VisaWish};
+use imajin_testkit::{Backend, OpenAiPeer, OpenAiReply};
+use serde_json::{Value, json};
+
+use crate::support::{Home, Node, Outcome, imajin, text};
+
+/// Runs a command of somebody: `args` are those before and behind the node and the key.
+pub(crate) fn run(node: &Node, key: &str, command: &[&str], args: &[&str]) -> Outcome {
+    let url = node.url();
+    imajin(&[command, &["--node", &url, "--key", key], args].concat())
+}
+
+pub(crate) fn did(key: &str) -> String {
+    let shown = imajin(&["key", "show", key]).expect_success();
+    shown["did"].as_str().unwrap().to_owned()
+}
+
+fn member(home: &Home, node: &Node, name: &str) -> String {
+    let key = text(&home.key(&format!("{name}.key"))).to_owned();
+    imajin(&["login", "--node", &node.url(), "--key", &key, "--handle", name]).expect_success();
+    key
+}
+
+fn available(node: &Node, key: &str) -> String {
+    let balances = run(node, key, &["balance"], &[]).expect_success();
+    let all = balances.to_string();
+    let list = balances
+        .as_array()
+        .cloned()
+        .or_else(|| balances["balances"].as_array().cloned());
+    let own = list.into_iter().flatten().find(|one| one["purpose"] == "available");
+    own.map_or(all, |own| own["balance"]["amount"].as_str().unwrap().to_owned())
+}
+
+/// ada answers questions about bees and holds.
+pub(crate) fn leader(home: &Home, node: &Node, more: &[&str]) -> String {
+    let ada = member(home, node, "ada");
+    for (name, said) in [
+        (
+            "holds.md",
+            "# Holds\n\nA hold is money that waits until the goods are handed over.\n",
+        ),
+        ("bees.txt", "Bees dance to say where the flowers are.\n"),
+    ] {
+        let path = home.path(name);
+        std::fs::write(&path, said).unwrap();
+        run(node, &ada, &["docs", "add"], &[text(&path)]).expect_success();
+    }
+    let terms = [
+        "--per-answer",
+        "0.01 TEST-USD",
+        "--per-thousand-tokens",
+        "1.00 TEST-USD",
+        "--ceiling",
+        "0.05 TEST-USD",
+    ];
+    run(node, &ada, &["leader", "set"], &[&terms, more].concat()).expect_success();
+    ada
+}
+
+fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
+    let home = Home::new(backend);
+    let node = home.up(&[]);
+    let (ada, ben) = (leader(&home, &node, &[]), member(&home, &node, "ben"));
+    let leader = did(&ada);
+    run(&node, &ben, &["topup"], &["1.00 TEST-USD"]).expect_success();
+    let ask = |question: &str, max: &str| run(&node, &ben, &["ask"], &[&leader, question, "--max", max]);
+    let refused = ask("What is a hold?", "0.05").refusal();
+    assert_eq!(refused["error"], "forbidden", "he is a stranger to her: {refused}");
+
+    run(&node, &ada, &["trust", "vouch"], &["@ben"]).expect_success();
+    let refused = ask("What is a hold?", "0.04").refusal();
+    assert!(
+        refused["detail"].as_str().unwrap().contains("nothing was asked"),
+        "{refused}"
+    );
+    let answer = ask("What is a hold?", "0.05").expect_success();
+    assert!(
+        answer["text"].as_str().unwrap().contains("money that waits"),
+        "{answer}"
+    );
+    assert_eq!(answer["passages"][0]["title"], "holds");
+    assert_eq!(answer["engine"]["engine"], "embedded");
+    let receipt = &answer["receipt"]["payload"];
+    assert_eq!(receipt["gross"], answer["fee"]);
+    assert_eq!(receipt["goods"]["type"], "answer");
+    let money = |text: &str| -> Money { format!("{text} TEST-USD").parse().unwrap() };
+    let fee = money(answer["fee"]["amount"].as_str().unwrap());
+    assert!(
+        fee.amount > money("0.01").amount && fee.amount < money("0.05").amount,
+        "{fee}"
+    );
+    // She gets all of it: as the leader, and as the author of what is quoted.
+    assert_eq!(available(&node, &ada), answer["fee"]["amount"].as_str().unwrap());
+    let left = available(&node, &ben);
+    assert_eq!(money(&left).checked_add(fee).unwrap(), money("1.00"));
+    let shown = run(&node, &ben, &["receipt", "show"], &[receipt["id"].as_str().unwrap()]).expect_success();
+    assert!(shown.to_string().contains("\"answer\""), "{shown}");
+
+    let nothing = ask("Quantum chromodynamics?", "0.05").refusal();
+    assert_eq!(nothing["error"], "not_found");
+    assert_eq!(available(&node, &ben), left, "nothing was charged");
+    run(&node, &ada, &["trust", "revoke"], &["@ben", "--what", "vouch"]).expect_success();
+    assert_eq!(ask("What is a hold?", "0.05").refusal()["error"], "forbidden");
+    let listed = imajin(&["docs", "list", "--node", &node.url(), &leader]).expect_success();
+    assert_eq!(listed.as_array().map(Vec::len), Some(2));
+    let first = listed[0]["id"].as_str().unwrap();
+    run(&node, &ada, &["docs", "remove"], &[first]).expect_success();
+    run(&node, &ada, &["leader", "close"], &[]).expect_success();
+    let terms: Value = imajin(&["leader", "show", "--node", &node.url(), &leader]).expect_success();
+    assert_eq!(
+        (&terms["terms"]["payload"]["open"], &terms["documents"]),
+        (&json!(false), &json!(1))
+    );
+    node.stop();
+    home.verify_clean();
+}
+
+#[test]
+fn a_question_is_asked_answered_and_paid_for_on_sqlite() {
+    a_question_is_asked_answered_and_paid_for(Backend::Sqlite);
+}
+
+#[test]
+fn a_question_is_asked_answered_and_paid_for_on_postgres() {
+    a_question_is_asked_answered_and_paid_for(Backend::Postgres);
+}
+
+/// The demo has a baker who answers. Whoever takes her invitation up is near enough to ask.
+#[test]
+fn the_demo_answers_from_the_right_passages() {
+    let home = Home::new(Backend::Sqlite);
+    let node = home.up(&["--demo"]);
+    let join = node.banner()["demoLeader"]["join"].as_str().unwrap().to_owned();
+    assert!(
+        node.banner()["demoLeader"]["ask"]
+            .as_str()
+            .unwrap()
+            .ends_with("/ask/demo_ines"),
+        "{}",
+        node.banner()
+    );
+    let ben = member(&home, &node, "ben");
+    run(&node, &ben, &["topup"], &["1.00 TEST-USD"]).expect_success();
+    let (_, code) = join.split_once('#').unwrap();
+    let connected = run(&node, &ben, &["trust", "join"], &[code]).expect_success();
+    let baker = connected["from"].as_str().unwrap().to_owned();
+    for (question, title, said) in [
+        (
+            "How often does a starter need food?",
+            "Keeping a sourdough starter",
+            "once a day",
+        ),
+        (
+            "How long does the loaf stay in the oven?",
+            "Baking the loaf",
+            "for 20 minutes",
+        ),
+        ("How much water does rye flour take?", "Flours", "rye about 85"),
+    ] {
+        let answer = run(&node, &ben, &["ask"], &[&baker, question, "--max", "0.05"]).expect_success();
+        assert_eq!(answer["passages"][0]["title"], title, "{question}: {answer}");
+        assert!(answer["text"].as_str().unwrap().contains(said), "{question}: {answer}");
+    }
+    node.stop();
+    let again = home.up(&["--demo"]);
+    assert_eq!(again.banner()["demoLeader"]["join"], join.as_str(), "it is made once");
+    let listed = imajin(&["docs", "list", "--node", &again.url(), &baker]).expect_success();
+    assert_eq!(listed.as_array().map(Vec::len), Some(3));
+    again.stop();
+    home.verify_clean();
+}
+
+/// ben is at home on another node. What pays is the promise of a broker, and a model answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_question_crosses_nodes_with_a_visa_and_a_model_answers() {
+    let pieces = ["Money ", "that ", "waits ", "[1]."].map(str::to_owned).to_vec();
+    let model = OpenAiPeer::start(OpenAiReply::Stream(pieces)).await;
+    let broker = BrokerPeer::start(Env::system()).await;
+    let (his_home, her_home) = (Home::new(Backend::Sqlite), Home::new(Backend::Sqlite));
+    her_home.configure(&format!(
+        "dev = true\n[brokers]\ntrusted = [\"{}\"]\n[query.engine]\nurl = \"{}\"\nmodel = \"tiny\"",
+        broker.issuer(),
+        model.url()
+    ));
+    let (his, hers) = (his_home.up(&[]), her_home.up(&[]));
+    let ben = member(&his_home, &his, "ben");
+    let ada = leader(&her_home, &hers, &["--engine", "openai-compatible", "--model", "tiny"]);
+    let (leader, asker): (String, Did) = (did(&ada), did(&ben).parse().unwrap());
+    let authority = hers
+        .url()
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .to_owned();
+    let wish = |max| VisaWish::once(&authority, asker.public_key().unwrap(), "TEST-USD", max);
+    let visa = broker.visa(&wish(50_000));
+    let ask = |visa: &str| {
+        let args = [leader.as_str(), "What is a hold?", "--max", "0.05", "--visa", visa];
+        run(&hers, &ben, &["ask"], &args)
+    };
+    assert_eq!(ask(&visa).refusal()["error"], "forbidden");
+    run(&hers, &ada, &["trust", "vouch"], &[asker.as_str()]).expect_success();
+    let forged = ask(&broker.visa_forged(&wish(50_000))).refusal();
+    assert_eq!(forged["error"], "payment_failed", "{forged}");
+    let answer = ask(&visa).expect_success();
+    assert_eq!(answer["text"], "Money that waits [1].");
+    assert_eq!(
+        answer["engine"],
+        json!({"engine": "openai-compatible", "model": "tiny"})
+    );
+    assert_eq!(answer["passages"][0]["title"], "holds");
+    // 0.01, and four tokens.
+    assert_eq!(answer["fee"]["amount"], "0.014");
+    let receipt = &answer["receipt"]["payload"];
+    assert_eq!(
+        (&receipt["rail"], &receipt["gross"]["amount"]),
+        (&json!("visa"), &json!("0.014"))
+    );
+    model.reply(OpenAiReply::Status(500));
+    let second = broker.visa(&wish(50_000));
+    assert_eq!(ask(&second).refusal()["error"], "unavailable");
+    model.reply(OpenAiReply::Stream(vec!["Again [1].".to_owned()]));
+    // What was not answered has not spent the promise.
+    ask(&second).expect_success();
+    his.stop();
+    hers.stop();
+    his_home.verify_clean();
+    her_home.verify_clean();
+}

@@ -1,0 +1,136 @@
+// A leader's own page: signs terms and documents, and shows what was asked.
+
+import { utf8 } from './bytes.js';
+import { decimalOf, micros } from './earnings-sum.js';
+import { nodeNow } from './clock.js';
+import { signedFetch } from './http-signature.js';
+import { manifestSign } from './manifest.js';
+import { element, fromTemplate, part } from './page.js';
+import { jsonGet } from './problem.js';
+import { messageSign } from './signed-message.js';
+import { hiddenValue, holdsKey, ownIdentity, signedDelete, takeOver } from './signing.js';
+
+const API = '/query/api';
+const main = element('main', HTMLElement);
+const did = main.dataset['did'] ?? '';
+
+/** @param {{ amount: string, currency: string }} money */
+const shown = (money) => `${money.amount} ${money.currency}`;
+
+/** @param {HTMLFormElement} form @param {boolean} open */
+function termsOf(form, open) {
+  const currency = hiddenValue(form, 'currency').trim().toUpperCase();
+  const money = (/** @type {string} */ name) => ({ amount: hiddenValue(form, name).trim(), currency });
+  return {
+    node: main.dataset['node'],
+    open,
+    maxHops: Number.parseInt(hiddenValue(form, 'maxHops'), 10),
+    vouchesMin: 0,
+    uses: ['query'],
+    engine: 'embedded',
+    perAnswer: money('perAnswer'),
+    perThousandTokens: money('perThousandTokens'),
+    ceiling: money('ceiling'),
+    worksShareMillionths: Number.parseInt(hiddenValue(form, 'works'), 10) * 10_000,
+    tokensMax: 400,
+    askerDailyMax: 20,
+    dailyMax: 500,
+  };
+}
+
+/** @param {HTMLFormElement} form @param {boolean} open */
+async function termsSave(form, open) {
+  const identity = await ownIdentity();
+  const body = await messageSign(identity, 'query-terms', undefined, termsOf(form, open), nodeNow());
+  await signedFetch(identity, { method: 'PUT', path: `${API}/query/terms`, body });
+  location.reload();
+}
+
+async function termsLoad() {
+  let view;
+  try {
+    view = await jsonGet(`${API}/query/terms?leader=${encodeURIComponent(did)}`);
+  } catch {
+    return;
+  }
+  const terms = view.terms.payload;
+  /** @type {[string, string][]} */
+  const values = [
+    ['currency', terms.ceiling.currency],
+    ['per-answer', terms.perAnswer.amount],
+    ['per-thousand', terms.perThousandTokens.amount],
+    ['ceiling', terms.ceiling.amount],
+    ['works', String(terms.worksShareMillionths / 10_000)],
+    ['hops', String(terms.maxHops)],
+  ];
+  values.forEach(([id, value]) => { element(id, HTMLInputElement).value = value; });
+  if (terms.open) {
+    element('terms-state', HTMLElement).textContent =
+      `You answer questions for at most ${shown(terms.ceiling)} each, with the engine ${terms.engine}.`;
+  }
+}
+
+/** @param {HTMLFormElement} form */
+async function documentAdd(form) {
+  const identity = await ownIdentity();
+  const [title, text] = [hiddenValue(form, 'title').trim(), hiddenValue(form, 'text')];
+  const wish = { title, kind: 'document', bytes: utf8(text), mediaType: 'text/markdown' };
+  const manifest = await manifestSign(identity, wish);
+  const body = { title, mediaType: 'text/markdown', text, manifest };
+  await signedFetch(identity, { method: 'POST', path: `${API}/documents`, body });
+  location.reload();
+}
+
+async function documentsLoad() {
+  const documents = await jsonGet(`${API}/documents?owner=${encodeURIComponent(did)}`);
+  element('no-documents', HTMLElement).hidden = documents.length > 0;
+  for (const entry of documents) {
+    const line = fromTemplate('document-line');
+    part(line, '.document-title', HTMLElement).textContent = entry.title;
+    part(line, '.document-fair', HTMLElement).textContent = entry.manifest.id;
+    takeOver(part(line, '.document-remove', HTMLFormElement), 'Signing…', async () => {
+      await signedDelete(`${API}/documents/${encodeURIComponent(entry.id)}`, null);
+      location.reload();
+    });
+    element('documents', HTMLElement).append(line);
+  }
+}
+
+/** @param {string} list @param {string} empty @param {any[]} questions @param {string} other */
+function questionsShow(list, empty, questions, other) {
+  element(empty, HTMLElement).hidden = questions.length > 0;
+  for (const question of questions) {
+    const line = fromTemplate('question-line');
+    part(line, '.amount', HTMLElement).textContent = question.fee === null ? 'Nothing' : shown(question.fee);
+    part(line, '.tag', HTMLElement).textContent = question.state;
+    const when = new Date(question.createdAt).toLocaleString();
+    part(line, '.fine', HTMLElement).textContent = `${question[other]}, ${when}`;
+    element(list, HTMLElement).append(line);
+  }
+}
+
+async function questionsLoad() {
+  const { asked, answered } = await jsonGet(`${API}/questions`);
+  questionsShow('asked', 'none-asked', asked, 'leader');
+  questionsShow('answered', 'none-answered', answered, 'asker');
+  /** @type {Map<string, bigint>} */
+  const sums = new Map();
+  for (const { fee } of answered.filter((/** @type {any} */ one) => one.fee !== null)) {
+    sums.set(fee.currency, (sums.get(fee.currency) ?? 0n) + micros(fee.amount));
+  }
+  const lines = [...sums].map(([currency, sum]) => `${decimalOf(sum)} ${currency}`);
+  const earned = lines.length === 0 ? '' : `Your last answers have cost ${lines.join(' and ')}.`;
+  element('earned', HTMLElement).textContent = earned;
+}
+
+if (holdsKey()) {
+  const form = element('terms', HTMLFormElement);
+  form.addEventListener('submit', (event) => {
+    form.dataset['open'] = String(!(event.submitter instanceof HTMLButtonElement && event.submitter.name === 'close'));
+  }, { capture: true });
+  takeOver(form, 'Signing…', () => termsSave(form, form.dataset['open'] !== 'false'));
+  takeOver(element('add', HTMLFormElement), 'Signing…', documentAdd);
+  void termsLoad();
+  void documentsLoad();
+}
+void questionsLoad();

@@ -1,0 +1,99 @@
+use std::fmt;
+use std::sync::Arc;
+
+use imajin_kernel::{Problem, Span};
+
+/// How paid questions behave. The defaults are what a node runs with.
+#[derive(Debug, Clone)]
+pub struct QueryConfig {
+    /// The name of this process' chain in the mutation log: processes that share one database need different names.
+    pub chain: String,
+    /// How often what was left is looked for, and used nonces are forgotten.
+    pub sweep_every: Span,
+    /// How long a quote is good.
+    pub quote_good_for: Span,
+    /// How long an engine may take for an answer.
+    pub engine_timeout: Span,
+    /// After how long a question without an answer is given up: longer than an engine may take.
+    pub answer_within: Span,
+    /// How many passages are found for a question.
+    pub passages_max: usize,
+    /// How many documents a leader may have.
+    pub documents_max: u64,
+    /// How many bytes of text they may have together: whoever answers has all of it in memory as an index.
+    pub documents_bytes_max: i64,
+    /// Where a test cuts the power.
+    pub interrupt: Interrupt,
+}
+
+impl Default for QueryConfig {
+    fn default() -> Self {
+        Self {
+            chain: "query".to_owned(),
+            sweep_every: Span::seconds(5),
+            quote_good_for: Span::minutes(10),
+            engine_timeout: Span::seconds(60),
+            answer_within: Span::minutes(3),
+            passages_max: 5,
+            documents_max: 1_000,
+            documents_bytes_max: 8 * 1024 * 1024,
+            interrupt: Interrupt::default(),
+        }
+    }
+}
+
+/// The places between two durable steps of a question, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// The question is written down; pay was not asked.
+    Placed,
+    /// Pay holds the money; nothing of it is noted here.
+    HoldAnswered,
+    /// The hold is noted; the engine was not asked.
+    Held,
+    /// The engine has answered; nothing of it is written down.
+    EngineAnswered,
+    /// The answer is written down; pay was not told.
+    Answered,
+    /// Pay has taken what it cost; the receipt is not noted here.
+    Captured,
+}
+
+impl Step {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Placed,
+        Self::HoldAnswered,
+        Self::Held,
+        Self::EngineAnswered,
+        Self::Answered,
+        Self::Captured,
+    ];
+}
+
+type Hook = Arc<dyn Fn(Step) -> Result<(), Problem> + Send + Sync>;
+
+/// Stops the work on a question between two durable steps, as a power cut would. Never set outside tests.
+#[derive(Clone, Default)]
+pub struct Interrupt(Option<Hook>);
+
+impl Interrupt {
+    /// Asks `hook` at each step; when it refuses, the work stops there.
+    pub fn new(hook: impl Fn(Step) -> Result<(), Problem> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(hook)))
+    }
+
+    pub(crate) fn at(&self, step: Step) -> Result<(), Problem> {
+        self.0.as_ref().map_or(Ok(()), |hook| hook(step))
+    }
+}
+
+impl fmt::Debug for Interrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() {
+            "Interrupt(set)"
+        } else {
+            "Interrupt(none)"
+        })
+    }
+}

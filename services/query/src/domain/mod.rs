@@ -1,0 +1,6 @@
+//! What paid questions do, as synchronous functions over one connection; the caller holds the transaction.
+
+pub(crate) mod documents;
+pub(crate) mod leaders;
+pub(crate) mod questions;
+pub(crate) mod quotes;

@@ -1,0 +1,19 @@
+//! The rows of the tables, and what they mean.
+
+mod document;
+mod leader;
+mod question;
+mod quote;
+
+pub(crate) use document::DocumentRow;
+pub(crate) use leader::LeaderRow;
+pub(crate) use question::{QuestionRow, QuestionState};
+pub(crate) use quote::QuoteRow;
+
+use imajin_money::{Amount, Asset, Money};
+
+/// The money that two columns say.
+fn money(asset: &str, units: i64) -> Option<Money> {
+    let asset: Asset = asset.parse().ok()?;
+    Some(Money::new(Amount::from_micros(units).ok()?, asset))
+}

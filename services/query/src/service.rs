@@ -1,0 +1,152 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use imajin_connections_api::TrustClient;
+use imajin_did::Keyring;
+use imajin_engine::Engine;
+use imajin_kernel::Problem;
+use imajin_pay_api::PayClient;
+use imajin_store::{Conn, Db, Sealer, mutation};
+use imajin_web::{ServiceRoutes, Site};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::context::Context;
+use crate::library::Library;
+use crate::{QueryConfig, QueryError, SERVICE, routes};
+
+/// How long a node that stops waits for questions on their way.
+const STOP_WAIT: Duration = Duration::from_secs(2);
+
+/// What paid questions need.
+pub struct QueryDeps {
+    /// Time, randomness, the public URL, and who is who.
+    pub site: Site,
+    /// The node's secrets: its key signs the answers.
+    pub keyring: Keyring,
+    /// The service's own database.
+    pub db: Db,
+    /// Who holds and moves the money.
+    pub pay: PayClient,
+    /// Who knows who trusts whom; without it nobody is let through.
+    pub trust: Option<TrustClient>,
+    /// What answers.
+    pub engines: Vec<Arc<dyn Engine>>,
+    /// How it behaves.
+    pub config: QueryConfig,
+}
+
+/// The running service.
+pub struct Query {
+    pub(crate) site: Site,
+    pub(crate) db: Db,
+    pub(crate) context: Context,
+    pub(crate) pay: PayClient,
+    pub(crate) trust: Option<TrustClient>,
+    pub(crate) engines: Vec<Arc<dyn Engine>>,
+    pub(crate) library: Library,
+    pub(crate) config: QueryConfig,
+    /// Questions on their way: they go on when whoever asked has gone, and the node waits for them when it stops.
+    pub(crate) jobs: TaskTracker,
+}
+
+impl Query {
+    /// Starts the service. Questions that were on their way go on in the background.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn start(deps: QueryDeps) -> Result<Arc<Self>, Problem> {
+        let QueryDeps {
+            site,
+            keyring,
+            db,
+            pay,
+            trust,
+            engines,
+            config,
+        } = deps;
+        let sealer = Sealer::for_service(&keyring, SERVICE);
+        let writer = mutation::Writer::new(config.chain.clone(), keyring.clone(), sealer.clone(), site.env.clone());
+        let context = Context {
+            env: site.env.clone(),
+            keyring,
+            sealer,
+            writer,
+        };
+        let query = Self {
+            site,
+            db,
+            context,
+            pay,
+            trust,
+            engines,
+            library: Library::default(),
+            config,
+            jobs: TaskTracker::new(),
+        };
+        query.ready().await?;
+        Ok(Arc::new(query))
+    }
+
+    /// The public routes.
+    pub fn routes(self: &Arc<Self>) -> ServiceRoutes {
+        routes::routes(self)
+    }
+
+    /// Starts what runs beside the requests, until `stop`.
+    pub fn background(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
+        let (query, stop) = (Arc::clone(self), stop.clone());
+        tasks.spawn(async move {
+            loop {
+                if let Err(problem) = query.drive().await {
+                    tracing::warn!(%problem, "questions on their way could not be looked for");
+                }
+                imajin_store::purge(&query.db, query.context.now()).await;
+                let pause = tokio::time::sleep(query.config.sweep_every.to_std());
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    () = pause => {}
+                }
+            }
+            // A question is cut off between two durable steps at worst, and goes on after the next start.
+            let _ended = tokio::time::timeout(STOP_WAIT, query.quiet()).await;
+            mutation::head_sign(&query.db, &query.context.writer).await;
+        });
+    }
+
+    /// Waits until no question is on its way in this process.
+    pub async fn quiet(&self) {
+        self.jobs.close();
+        self.jobs.wait().await;
+        self.jobs.reopen();
+    }
+
+    /// Whether the service can answer.
+    pub(crate) async fn ready(&self) -> Result<(), Problem> {
+        let did = self.context.keyring.node_did().clone();
+        let read = self.read(move |conn, context| crate::domain::leaders::leader_find(conn, context, &did));
+        Ok(read.await.map(drop)?)
+    }
+
+    /// One transaction over the domain.
+    pub(crate) async fn write<T, F>(&self, write: F) -> Result<T, QueryError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn, &Context) -> Result<T, QueryError> + Send + 'static,
+    {
+        let context = self.context.clone();
+        self.db.write(move |conn| write(conn, &context)).await
+    }
+
+    /// Queries over the domain that see one moment.
+    pub(crate) async fn read<T, F>(&self, read: F) -> Result<T, QueryError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn, &Context) -> Result<T, QueryError> + Send + 'static,
+    {
+        let context = self.context.clone();
+        self.db
+            .read(move |conn| diesel::Connection::transaction(conn, |conn| read(conn, &context)))
+            .await
+    }
+}
