@@ -237,20 +237,20 @@ impl FetchArgs {
 }
 
 fn fetched_text(fetched: &Fetched, out: &Path) -> String {
-    let mut text = format!("{} bytes are in {}.", fetched.bytes, out.display());
-    match &fetched.paid {
-        Some(paid) => {
-            text.push_str(&format!(
-                "\nPaid {} to {} with a visa of {}, receipt {}.",
+    let read = format!("{} bytes are in {}.", fetched.bytes, out.display());
+    let paid = fetched.paid.as_ref().map_or_else(
+        || "It cost nothing.".to_owned(),
+        |paid| {
+            format!(
+                "Paid {} to {} with a visa of {}, receipt {}.",
                 paid.price, paid.publisher, paid.broker, paid.receipt
-            ));
-        }
-        None => text.push_str("\nIt cost nothing."),
-    }
-    if let Some(origin) = &fetched.origin {
-        text.push_str(&format!("\nThe publisher has signed that it is {origin}."));
-    }
-    text
+            )
+        },
+    );
+    let origin = fetched.origin.as_ref();
+    let origin = origin.map(|origin| format!("The publisher has signed that it is {origin}."));
+    let lines: Vec<String> = [read, paid].into_iter().chain(origin).collect();
+    lines.join("\n")
 }
 
 impl SpendArgs {

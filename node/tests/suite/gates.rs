@@ -65,7 +65,7 @@ struct Scene {
     key: AgentKey,
     http: Client,
     nonces: AtomicUsize,
-    _servers: [Server; 2],
+    servers: [Server; 2],
 }
 
 fn policy(broker: &str, rules: &str) -> String {
@@ -126,7 +126,7 @@ impl Scene {
             key,
             http,
             nonces: AtomicUsize::new(0),
-            _servers: [site, agents],
+            servers: [site, agents],
         }
     }
 
@@ -331,7 +331,7 @@ async fn what_agents_try_instead_of_paying_is_refused(backend: Backend) {
         key,
         http,
         nonces,
-        _servers,
+        servers,
     } = scene;
     let host = node.banner()["ports"]["gate blog"].as_str().unwrap().to_owned();
     home.configure_replace("listen = \"127.0.0.1:0\"", &format!("listen = \"{host}\""));
@@ -345,7 +345,7 @@ async fn what_agents_try_instead_of_paying_is_refused(backend: Backend) {
         key,
         http,
         nonces,
-        _servers,
+        servers,
     };
     assert_eq!(scene.refused("/cheap", twice).await, denied(403, "REPLAY_ATTACK"));
     let deadline = Instant::now() + Duration::from_secs(20);

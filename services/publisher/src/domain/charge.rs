@@ -30,7 +30,7 @@ pub(crate) enum Begun {
     /// It was paid before.
     Paid(Charged),
     /// Pay is asked, again if need be.
-    Ask(ChargeRow),
+    Ask(Box<ChargeRow>),
 }
 
 /// Writes down that pay is about to be asked, unless it was paid already.
@@ -63,7 +63,7 @@ pub(crate) fn charge_begin(conn: &mut Conn, context: &Context, wish: &ChargeWish
     };
     // The same request may have come twice at this moment, here or at another process.
     match conn.transaction(|conn| row.insert(conn, &context.sealer)) {
-        Ok(row) => Ok(Begun::Ask(row)),
+        Ok(row) => Ok(Begun::Ask(Box::new(row))),
         Err(error) if is_unique_violation(&error) => match retry_lock(conn, context, charge)? {
             Some(row) => charge_again(conn, context, wish, row),
             None => Err(in_use("this claim")),
@@ -82,7 +82,7 @@ fn charge_again(
     let visa_digest = sha256_hex(wish.charge.visa.as_bytes());
     match row.state()? {
         ChargeState::Paid => paid_of(&row).map(Begun::Paid),
-        ChargeState::Asked if row.visa_digest == visa_digest => Ok(Begun::Ask(row)),
+        ChargeState::Asked if row.visa_digest == visa_digest => Ok(Begun::Ask(Box::new(row))),
         // Whether the first visa pays is not known yet: another one could pay a second time.
         ChargeState::Asked => Err(in_use("another visa")),
         ChargeState::Refused | ChargeState::Returned => {
@@ -92,7 +92,7 @@ fn charge_again(
             row.price = wish.charge.price.amount.micros();
             row.state_set(ChargeState::Asked);
             (row.refusal, row.checkout_id, row.receipt_id, row.paid_at) = (None, None, None, None);
-            Ok(Begun::Ask(row.save(conn, &context.sealer)?))
+            Ok(Begun::Ask(Box::new(row.save(conn, &context.sealer)?)))
         }
     }
 }

@@ -50,14 +50,14 @@ impl Till for GateBooks {
             .write(move |conn, context| charge_begin(conn, context, &wish));
         match begun.await? {
             Begun::Paid(charged) => Ok(charged),
-            Begun::Ask(row) => self.capture(row, charge).await,
+            Begun::Ask(row) => self.capture(&row, charge).await,
         }
     }
 }
 
 impl GateBooks {
     /// Asks pay for the money of a charge. The same charge asked again is the same capture.
-    async fn capture(&self, row: ChargeRow, charge: &Charge) -> Result<Charged, Problem> {
+    async fn capture(&self, row: &ChargeRow, charge: &Charge) -> Result<Charged, Problem> {
         let capture = VisaCapture {
             goods: GoodsRef {
                 kind: ACCESS_GOODS.to_owned(),
@@ -78,10 +78,10 @@ impl GateBooks {
             }
         };
         match captured {
-            Ok(captured) => self.captured(&row, &captured, charge).await,
+            Ok(captured) => self.captured(row, &captured, charge).await,
             Err(problem) => {
                 if !is_open(&problem) {
-                    self.refuse(&row, problem.detail.clone()).await?;
+                    self.refuse(row, problem.detail.clone()).await?;
                 }
                 Err(problem)
             }
