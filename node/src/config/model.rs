@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::federation::{BrokersSettings, PublisherConfig};
 use super::{GateConfig, MirrorConfig, PeersConfig, QueryConfig, RailsSettings, RegistryDnsSettings};
 use crate::acme::AcmeConfig;
 use crate::agent::AddressSource;
@@ -251,28 +252,12 @@ pub struct FeesConfig {
     pub preset: String,
 }
 
-/// The brokers whose visas pay here.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BrokersSettings {
-    /// Their addresses, exactly as their visas name them: `https://broker.example/broker`.
-    pub trusted: Vec<Url>,
-}
-
 /// Reservations.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventsConfig {
     /// How long places stay reserved while nobody has paid, in seconds.
     pub hold_seconds: u32,
-}
-
-/// The library of manifests.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PublisherConfig {
-    /// Nodes that are asked for manifests that are not here, `https://node.example`.
-    pub peers: Vec<Url>,
 }
 
 /// The broker that this node runs itself.

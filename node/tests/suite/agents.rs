@@ -10,8 +10,8 @@ use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
 
 use crate::broker::{SERVICES, signed, waited};
-use crate::gates::{Server, balance_wait, gate_host};
-use crate::support::{Buyer, Home, IMAJIN, Node, Outcome, imajin, text};
+use crate::gates::{balance_wait, gate_host};
+use crate::support::{Buyer, Home, IMAJIN, Node, Outcome, Server, imajin, text};
 
 on_both!(an_agent_of_the_command_line_pays_once_and_within_its_budget,);
 

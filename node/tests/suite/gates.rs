@@ -16,11 +16,9 @@ use imajin_testkit::broker_peer::{BrokerPeer, VisaWish};
 use imajin_testkit::{Backend, on_both};
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 use crate::fair_library::{fair, key_of, register, work};
-use crate::support::{Home, Node, imajin, text};
+use crate::support::{Home, Node, Server, imajin, text};
 
 on_both!(
     an_agent_pays_for_a_page_and_the_authors_have_their_shares,
@@ -28,33 +26,6 @@ on_both!(
     a_changed_policy_is_in_force_and_a_wrong_one_changes_nothing,
     a_dry_run_refuses_nothing_and_writes_it_down,
 );
-
-/// A server of the test, until it is dropped.
-pub(crate) struct Server {
-    pub(crate) host: String,
-    task: JoinHandle<()>,
-}
-
-impl Server {
-    pub(crate) async fn start(router: Router) -> Self {
-        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let host = format!("localhost:{}", socket.local_addr().unwrap().port());
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the server ends with the test, which owns its handle"
-        )]
-        let task = tokio::spawn(async move {
-            let _ended = axum::serve(socket, router).await;
-        });
-        Self { host, task }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
 
 /// A site, a node with a gate in front of it, a broker, and an agent.
 struct Scene {

@@ -137,15 +137,14 @@ impl Agent {
 
     /// Goes through with a purchase, from wherever it stands.
     async fn buy(&mut self, wish: &FetchWish, mut purchase: Purchase, is_resumed: bool) -> Result<Fetched, Problem> {
-        let visa = match &purchase.state {
-            PurchaseState::Promised { visa } => visa.clone(),
-            _ => {
-                let bought = self.visa_buy(&purchase).await;
-                let visa = self.decided(&mut purchase, bought)?;
-                purchase.state = PurchaseState::Promised { visa: visa.clone() };
-                self.journal_mut().write(&purchase)?;
-                visa
-            }
+        let visa = if let PurchaseState::Promised { visa } = &purchase.state {
+            visa.clone()
+        } else {
+            let bought = self.visa_buy(&purchase).await;
+            let visa = self.decided(&mut purchase, bought)?;
+            purchase.state = PurchaseState::Promised { visa: visa.clone() };
+            self.journal_mut().write(&purchase)?;
+            visa
         };
         let page = self.page_get(wish, paid_headers(&purchase, &visa)?).await?;
         let status = page.answer.status;
