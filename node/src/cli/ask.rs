@@ -25,8 +25,8 @@ const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub(super) struct AskArgs {
     #[command(flatten)]
     caller: Caller,
-    /// Whom: a DID.
-    leader: Did,
+    /// Whom: a DID, or a handle of the node.
+    leader: String,
     /// What you want to know.
     question: String,
     /// The most that you pay, in the leader's currency: nothing is asked when it costs more.
@@ -52,11 +52,12 @@ struct TextEvent {
 impl AskArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let client = self.caller.node.signing(&self.caller.key)?;
-        let (_view, terms) = terms_fetch(client.node(), &self.leader).await?;
+        let leader = client.node().did_of(&self.leader).await?;
+        let (_view, terms) = terms_fetch(client.node(), &leader).await?;
         let max = Money::parse_decimal(&self.max, terms.ceiling.asset).map_err(local)?;
         let key = terms.node.public_key();
         let key = key.ok_or_else(|| local("the terms name a node that is not its key"))?;
-        let quote = self.quote(&client, &key).await?;
+        let quote = self.quote(&client, &leader, &key).await?;
         if quote.ceiling.amount > max.amount {
             let text = format!(
                 "it costs up to {}, and you pay at most {max}: nothing was asked",
@@ -68,15 +69,15 @@ impl AskArgs {
             "At most {}; only what the answer has cost is taken.",
             quote.ceiling
         ));
-        let (answer, streamed) = self.ask(&client, &terms.node, &key, &quote, output).await?;
+        let (answer, streamed) = self.ask(&client, (&leader, &terms.node), &key, &quote, output).await?;
         output.result(&answer, |answer| text(answer, streamed));
         Ok(())
     }
 
     /// What it costs at most, in the node's own word.
-    async fn quote(&self, client: &IdentityClient, key: &PublicKey) -> Result<QuoteTerms, CommandError> {
+    async fn quote(&self, client: &IdentityClient, leader: &Did, key: &PublicKey) -> Result<QuoteTerms, CommandError> {
         let body = QuoteBody {
-            leader: self.leader.clone(),
+            leader: leader.clone(),
             query_sha256: sha256_hex(self.question.as_bytes()),
             max_tokens: self.tokens,
         };
@@ -89,13 +90,13 @@ impl AskArgs {
     async fn ask(
         &self,
         client: &IdentityClient,
-        node: &Did,
+        (leader, node): (&Did, &Did),
         key: &PublicKey,
         quote: &QuoteTerms,
         output: Output,
     ) -> Result<(AnswerBody, bool), CommandError> {
         let env = client.node().env().clone();
-        let whom = ContentRef::Did(self.leader.clone());
+        let whom = ContentRef::Did(leader.clone());
         let mut consent = DeclarationDraft::now(client.did().clone(), whom, IntendedUse::Query, &env);
         consent.scope = Some(quote.query_sha256.clone());
         let consent = consent.sign(client.key()).map_err(local)?;
@@ -109,10 +110,11 @@ impl AskArgs {
             means,
         };
         let body = AskBody {
-            leader: Some(self.leader.clone()),
+            leader: Some(leader.clone()),
             query: self.question.clone(),
-            quote_id: Some(quote.quote_id),
-            max_tokens: None,
+            // A quote is good once, and its name would make every repetition another question.
+            quote_id: self.idempotency_key.is_none().then_some(quote.quote_id),
+            max_tokens: self.idempotency_key.as_ref().and(self.tokens),
         };
         let body = serde_json::to_vec(&body).map_err(local)?;
         let url = client.node().url("/query/api/query")?;
@@ -120,7 +122,6 @@ impl AskArgs {
         let draft = RequestDraft {
             method: "POST",
             target_uri: url.as_str(),
-            // The quote is good once: its own name makes the question safe to repeat.
             idempotency_key: Some(self.idempotency_key.as_deref().unwrap_or(&own)),
             consent: &consent,
             settlement: &settlement,

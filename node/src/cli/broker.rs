@@ -1,10 +1,13 @@
 use clap::{Args, Subcommand};
-use imajin_broker_api::{AccountView, BalancesView, DepositAsk, DepositView, Page, RedemptionView, VisaView};
+use imajin_broker_api::{
+    AccountView, BalancesView, DepositAsk, DepositView, DisputeView, Page, RedemptionView, VisaView,
+};
 use imajin_money::Money;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::broker_dispute::{DisputeCommand, word};
 use super::output::table;
 use super::{CommandError, KeyArg, NodeArg, Output};
 
@@ -21,6 +24,11 @@ pub(super) enum BrokerCommand {
     Visas(PageArgs),
     /// Show what publishers have redeemed, as the operator, newest first.
     Redemptions(PageArgs),
+    /// Show what agents object to, as the operator or the arbiter, newest first.
+    Disputes(PageArgs),
+    /// Look at a dispute, answer it, decide it.
+    #[command(subcommand)]
+    Dispute(DisputeCommand),
     /// Have another key sign visas, as the operator: it is published now and signs in an hour.
     RotateKeys(WhoArgs),
 }
@@ -74,6 +82,8 @@ impl BrokerCommand {
                 let path = "/broker/api/redemptions?all=true&";
                 args.list(output, path, redemption_row).await
             }
+            Self::Disputes(args) => args.list(output, "/broker/api/disputes?all=true&", dispute_row).await,
+            Self::Dispute(command) => command.run(output).await,
             Self::RotateKeys(args) => args.rotate(output).await,
         }
     }
@@ -172,13 +182,21 @@ fn visa_row(visa: &VisaView) -> Vec<String> {
 }
 
 fn redemption_row(redemption: &RedemptionView) -> Vec<String> {
-    let state = serde_json::to_value(redemption.state).ok();
-    let state = state.and_then(|state| state.as_str().map(str::to_owned));
     vec![
         redemption.id.to_string(),
         redemption.jti.to_string(),
         redemption.amount.to_string(),
-        state.unwrap_or_default(),
+        word(&redemption.state),
         redemption.node.to_string(),
+    ]
+}
+
+fn dispute_row(dispute: &DisputeView) -> Vec<String> {
+    vec![
+        dispute.id.to_string(),
+        word(&dispute.state),
+        dispute.amount.to_string(),
+        dispute.url.clone(),
+        dispute.reason.clone(),
     ]
 }

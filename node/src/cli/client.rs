@@ -11,10 +11,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
+use url::form_urlencoded::byte_serialize;
 
 use super::key_file::Facts;
 use super::key_log::PublishedLog;
-use super::{CommandError, KeyArg, NodeArg};
+use super::{CommandError, DataArg, KeyArg, NodeArg};
+use crate::data_dir::DataDir;
 
 /// Speaks to a node over its public routes, as any other client would.
 pub(super) struct NodeClient {
@@ -98,6 +100,23 @@ impl NodeArg {
         })
     }
 
+    /// A client that signs as the node of a data directory.
+    pub(super) fn signing_as_node(&self, data: &DataArg) -> Result<IdentityClient, CommandError> {
+        let keyring = DataDir::open(&data.path())?.keyring_open()?;
+        let did = keyring.node_did().clone();
+        let facts = Facts {
+            did: did.clone(),
+            recovery: None,
+            next_key_hash: None,
+        };
+        Ok(IdentityClient {
+            node: self.client()?,
+            did,
+            facts,
+            key: keyring.node_key().clone(),
+        })
+    }
+
     /// A client that signs with the named key as the DID that this key is, whomever it speaks for.
     pub(super) fn signing_alone(&self, key: &KeyArg) -> Result<IdentityClient, CommandError> {
         let mut client = self.signing(key)?;
@@ -112,6 +131,18 @@ fn header(name: &'static str, value: &str) -> Result<(HeaderName, HeaderValue), 
 }
 
 impl NodeClient {
+    /// The DID of whom is named: a DID, or a handle of the node.
+    pub(super) async fn did_of(&self, who: &str) -> Result<Did, CommandError> {
+        if let Ok(did) = who.parse() {
+            return Ok(did);
+        }
+        let handle: String = byte_serialize(who.trim_start_matches('@').as_bytes()).collect();
+        let found: Value = self.get(&format!("/auth/api/lookup/{handle}")).await?;
+        let did = found.get("did").and_then(Value::as_str);
+        let did = did.and_then(|did| did.parse().ok());
+        did.ok_or_else(|| CommandError::Local(format!("the node knows nobody called `{who}`")))
+    }
+
     /// Time and randomness of this command.
     pub(super) fn env(&self) -> &Env {
         &self.env

@@ -1,25 +1,22 @@
 //! The documents that one's questions are answered from.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use clap::{Args, Subcommand};
-use imajin_did::Did;
-use imajin_fair::{Content, Contributor, Manifest, Payee};
+use imajin_fair::Manifest;
 use imajin_kernel::id::DocumentId;
-use imajin_money::Share;
-use imajin_proof::digest::sha256_hex;
 use imajin_query_api::{DocumentBody, DocumentView};
-use serde_json::Map;
 use url::form_urlencoded::byte_serialize;
 
-use super::client::{Caller, IdentityClient};
+use super::client::Caller;
 use super::output::table;
 use super::{CommandError, NodeArg, Output};
 
 /// See [`super::Command::Docs`].
 #[derive(Debug, Subcommand)]
 pub(super) enum DocsCommand {
-    /// Add a text, Markdown or HTML file, with its manifest.
+    /// Add a text, Markdown, HTML or PDF file, with its manifest.
     Add(AddArgs),
     /// List somebody's documents.
     List(ListArgs),
@@ -36,12 +33,13 @@ pub(super) enum DocsCommand {
 pub(super) struct AddArgs {
     #[command(flatten)]
     caller: Caller,
-    /// The file, in UTF-8: `.md`, `.html`, or anything else as plain text.
+    /// The file: `.md`, `.html` or plain text in UTF-8, or a `.pdf`, of which the text is added (by `pdftotext`, which
+    /// must be installed).
     file: PathBuf,
     /// What it is called; the file's name, if not said.
     #[arg(long)]
     title: Option<String>,
-    /// Its manifest, signed with your key and with the SHA-256 of the file in it; without one, it is all yours.
+    /// Its manifest, signed with your key and with the SHA-256 of the text in it; without one, it is all yours.
     #[arg(long, value_name = "FILE")]
     fair: Option<PathBuf>,
 }
@@ -50,8 +48,8 @@ pub(super) struct AddArgs {
 pub(super) struct ListArgs {
     #[command(flatten)]
     node: NodeArg,
-    /// Whose.
-    owner: Did,
+    /// Whose: a DID, or a handle of the node.
+    owner: String,
 }
 
 fn local(error: impl std::fmt::Display) -> CommandError {
@@ -62,35 +60,67 @@ fn read(path: &Path) -> Result<String, CommandError> {
     std::fs::read_to_string(path).map_err(|error| local(format!("{} cannot be read: {error}", path.display())))
 }
 
-fn media_type(path: &Path) -> &'static str {
-    let extension = path
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .unwrap_or_default();
-    match extension.to_ascii_lowercase().as_str() {
-        "md" | "markdown" => "text/markdown",
-        "html" | "htm" | "xhtml" => "text/html",
-        _ => "text/plain",
+/// What a file is, by its name.
+enum FileKind {
+    /// Text that is added as it is.
+    Text(&'static str),
+    Pdf,
+}
+
+impl FileKind {
+    fn of(path: &Path) -> Self {
+        let extension = path
+            .extension()
+            .and_then(|extension| extension.to_str())
+            .unwrap_or_default();
+        match extension.to_ascii_lowercase().as_str() {
+            "md" | "markdown" => Self::Text("text/markdown"),
+            "html" | "htm" | "xhtml" => Self::Text("text/html"),
+            "pdf" => Self::Pdf,
+            _ => Self::Text("text/plain"),
+        }
+    }
+
+    /// The text of a file, and its media type.
+    fn text(&self, path: &Path) -> Result<(String, &'static str), CommandError> {
+        match self {
+            Self::Text(media_type) => Ok((read(path)?, media_type)),
+            Self::Pdf => Ok((pdf_text(path)?, "text/plain")),
+        }
     }
 }
 
-/// A manifest that says that a text is the caller's own.
-fn own_manifest(client: &IdentityClient, title: &str, text: &str, media_type: &str) -> Result<Manifest, CommandError> {
-    let did = client.did().clone();
-    let entry = Contributor::new(Payee::Did(did.clone()), "author", Share::ONE);
-    let mut manifest = Manifest::new(vec![entry]).map_err(local)?;
-    manifest.title = Some(title.to_owned());
-    manifest.kind = Some("document".to_owned());
-    manifest.author = Some(did.clone());
-    manifest.content = Some(Content {
-        sha256: sha256_hex(text.as_bytes()),
-        size: u64::try_from(text.len()).ok(),
-        media_type: Some(media_type.to_owned()),
-        extra: Map::new(),
-    });
-    manifest
-        .sign(client.key(), did, client.node().env().now())
-        .map_err(local)
+/// The text of a PDF, as another program reads it: it is the author's own file on the author's own machine, and no node
+/// ever has to open a stranger's.
+fn pdf_text(path: &Path) -> Result<String, CommandError> {
+    let shown = path.display();
+    // From its root, a name is no option.
+    let path = std::fs::canonicalize(path).map_err(|error| local(format!("{shown} cannot be read: {error}")))?;
+    let mut command = Command::new("pdftotext");
+    command
+        .args(["-enc", "UTF-8", "-eol", "unix"])
+        .arg(path)
+        .arg("-")
+        .stdin(Stdio::null());
+    let output = command.output().map_err(|error| {
+        local(format!(
+            "pdftotext, which reads PDF files, cannot be run ({error}): install it (Debian: apt install \
+             poppler-utils), or add the text"
+        ))
+    })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let why = said.lines().last().unwrap_or("pdftotext does not say why");
+        return Err(local(format!("{shown} cannot be read as a PDF: {why}")));
+    }
+    // Pages end with a form feed: a page ends a paragraph, too.
+    let text = String::from_utf8_lossy(&output.stdout).replace('\u{c}', "\n\n");
+    if text.trim().is_empty() {
+        return Err(local(format!(
+            "{shown} has no text: it may be a scan, which a program for text recognition can read"
+        )));
+    }
+    Ok(text)
 }
 
 impl DocsCommand {
@@ -113,24 +143,18 @@ impl DocsCommand {
 impl AddArgs {
     async fn run(self, output: Output) -> Result<(), CommandError> {
         let client = self.caller.node.signing(&self.caller.key)?;
-        let text = read(&self.file)?;
+        let (text, kind) = FileKind::of(&self.file).text(&self.file)?;
         let name = self
             .file
             .file_stem()
             .and_then(|name| name.to_str())
             .unwrap_or("Document");
         let title = self.title.unwrap_or_else(|| name.to_owned());
-        let kind = media_type(&self.file);
-        let manifest = match &self.fair {
-            Some(path) => Manifest::parse(read(path)?.as_bytes()).map_err(local)?,
-            None => own_manifest(&client, &title, &text, kind)?,
-        };
-        let body = DocumentBody {
-            title,
-            media_type: kind.to_owned(),
-            text,
-            manifest,
-        };
+        let (author, now) = ((client.key(), client.did()), client.node().env().now());
+        let mut body = DocumentBody::own(author, &title, kind, text, now).map_err(local)?;
+        if let Some(path) = &self.fair {
+            body.manifest = Manifest::parse(read(path)?.as_bytes()).map_err(local)?;
+        }
         let view: DocumentView = client.send("POST", "/query/api/documents", &body, None).await?;
         output.result(&view, |view| {
             format!("{}\nQuestions are answered from \"{}\" now.", view.id, view.title)
@@ -141,9 +165,10 @@ impl AddArgs {
 
 impl ListArgs {
     async fn run(self, output: Output) -> Result<(), CommandError> {
-        let owner: String = byte_serialize(self.owner.as_str().as_bytes()).collect();
-        let path = format!("/query/api/documents?owner={owner}");
-        let views: Vec<DocumentView> = self.node.client()?.get(&path).await?;
+        let node = self.node.client()?;
+        let owner = node.did_of(&self.owner).await?;
+        let owner: String = byte_serialize(owner.as_str().as_bytes()).collect();
+        let views: Vec<DocumentView> = node.get(&format!("/query/api/documents?owner={owner}")).await?;
         output.result(&views, |views| {
             if views.is_empty() {
                 return "There are no documents.".to_owned();

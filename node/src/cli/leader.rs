@@ -25,8 +25,8 @@ pub(super) enum LeaderCommand {
     Show {
         #[command(flatten)]
         node: NodeArg,
-        /// Whose.
-        leader: Did,
+        /// Whose: a DID, or a handle of the node.
+        leader: String,
     },
 }
 
@@ -140,7 +140,11 @@ impl LeaderCommand {
                 terms.open = false;
                 submit(&client, &terms).await?
             }
-            Self::Show { node, leader } => terms_fetch(&node.client()?, &leader).await?.0,
+            Self::Show { node, leader } => {
+                let node = node.client()?;
+                let leader = node.did_of(&leader).await?;
+                terms_fetch(&node, &leader).await?.0
+            }
         };
         let terms: LeaderTerms = view.terms.payload_as().map_err(local)?;
         output.result(&view, |view| shown(view, &terms));

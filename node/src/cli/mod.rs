@@ -6,6 +6,7 @@ mod ask;
 mod attestation;
 mod balance;
 mod broker;
+mod broker_dispute;
 mod client;
 mod config;
 mod content;

@@ -1,5 +1,6 @@
 //! The configuration: one TOML file with defaults beneath it, environment variables and flags above it.
 
+mod broker;
 mod dns;
 mod federation;
 mod gate;
@@ -9,6 +10,7 @@ mod rails;
 mod solana;
 mod sources;
 
+pub use broker::BrokerServiceConfig;
 pub use dns::{DnsChoice, RegistryDnsSettings};
 pub use federation::{MirrorConfig, PeersConfig};
 pub use gate::GateConfig;

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::federation::{BrokersSettings, PublisherConfig};
-use super::{GateConfig, MirrorConfig, PeersConfig, QueryConfig, RailsSettings, RegistryDnsSettings};
+use super::{
+    BrokerServiceConfig, GateConfig, MirrorConfig, PeersConfig, QueryConfig, RailsSettings, RegistryDnsSettings,
+};
 use crate::acme::AcmeConfig;
 use crate::agent::AddressSource;
 
@@ -260,16 +262,6 @@ pub struct EventsConfig {
     pub hold_seconds: u32,
 }
 
-/// The broker that this node runs itself.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BrokerServiceConfig {
-    /// How long an agent can object before a publisher is paid, in seconds.
-    pub dispute_window_seconds: u32,
-    /// How long after its end a visa can still be redeemed, in seconds; then the agent has back what is left.
-    pub redeem_seconds: u32,
-}
-
 /// The registry that this node announces itself to.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -313,83 +305,4 @@ pub struct RegistryServiceConfig {
 }
 
 /// The defaults, in the form of the file that an operator would write.
-pub(super) const DEFAULTS: &str = r#"
-listen = "127.0.0.1:7000"
-node_name = "imajin"
-services = ["auth", "pay", "events", "connections", "profile", "publisher", "query", "registry", "www"]
-service_ports = false
-dev = false
-internal_listen = "127.0.0.1:17000"
-remote = {}
-witnesses = {}
-mirrors = {}
-gate = {}
-
-[database]
-url = "sqlite"
-schema_prefix = "imajin_"
-
-[peers]
-only_listed = false
-allow = []
-block = []
-
-[tls]
-mode = "auto"
-
-[tls.acme]
-challenge = "off"
-directory = "https://acme-v02.api.letsencrypt.org/directory"
-names = []
-http_listen = "0.0.0.0:80"
-
-[mail]
-from = "imajin@localhost"
-
-[oidc]
-dynamic_clients = false
-
-[fees]
-preset = "none"
-
-[rails]
-sandbox = "auto"
-
-[rails.stripe]
-api_url = "https://api.stripe.com"
-
-[rails.solana]
-price_microlamports = 10000
-rpc_agree = 1
-payout_limits = {}
-
-[brokers]
-trusted = []
-
-[events]
-hold_seconds = 900
-
-[publisher]
-peers = []
-
-[query.engine]
-
-[broker]
-dispute_window_seconds = 86400
-redeem_seconds = 604800
-
-[registry]
-heartbeat_seconds = 3600
-address = "auto"
-
-[registry_service]
-zone = "nodes.localhost"
-known_builds = false
-
-[registry_service.dns]
-provider = "none"
-ttl_seconds = 60
-private_addresses = false
-key_algorithm = "hmac-sha256"
-api_url = "https://api.cloudflare.com/client/v4"
-"#;
+pub(super) const DEFAULTS: &str = include_str!("defaults.toml");

@@ -52,8 +52,12 @@ impl Common<'_> {
             pay: pay_client.clone(),
             purse,
             config: BrokerConfig {
+                node_name: self.config.node_name.clone(),
                 reach: reach(self.config),
                 dispute_window: Span::seconds(i64::from(settings.dispute_window_seconds)),
+                answer_for: Span::seconds(i64::from(settings.dispute_answer_seconds)),
+                arbiter_for: Span::seconds(i64::from(settings.dispute_arbiter_seconds)),
+                arbiter: settings.arbiter.clone(),
                 redeem_for: Span::seconds(i64::from(settings.redeem_seconds)),
                 ..BrokerConfig::default()
             },

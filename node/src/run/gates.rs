@@ -171,8 +171,8 @@ impl BoundGate {
     }
 }
 
-/// Who the publisher of a site is: the node, by its key. Brokers pay the node that a visa's host names, and agents check
-/// with this key where an answer is from.
+/// Who the publisher of a site is: the node, by its key. Brokers pay the node that a visa's host names, and agents
+/// check with this key where an answer is from.
 fn identity_routes(audience: &str, keyring: &Keyring) -> Result<Router, Problem> {
     let wrong = |_error| {
         let problem = Problem::invalid(format!("{audience} is no name that visas could be for."));

@@ -49,7 +49,7 @@ pub(super) fn paths(service: ServiceName) -> Vec<String> {
     let pages: &[&str] = match service {
         ServiceName::Auth => &["onboard", "oidc", "federation", "passkeys", ".well-known"],
         ServiceName::Pay => &["checkout"],
-        ServiceName::Broker => &["issue-visa", "oauth", ".well-known"],
+        ServiceName::Broker => &["issue-visa", "oauth", "operator", "account", ".well-known"],
         ServiceName::Events
         | ServiceName::Connections
         | ServiceName::Profile

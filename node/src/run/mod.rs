@@ -13,6 +13,7 @@ mod pages;
 mod profiles;
 mod questions;
 mod resolvers;
+mod running;
 mod sellers;
 
 use std::time::Duration;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use imajin_auth_api::{AuthClient, ProfilesClient};
 use imajin_connections::{Connections, ConnectionsConfig, ConnectionsDeps};
 use imajin_connections_api::TrustClient;
-use imajin_events::Events;
+use imajin_events::{Events, EventsConfig, EventsDeps};
 use imajin_events_api::EventsClient;
+use imajin_kernel::Span;
 use imajin_pay_api::{PayClient, SellerClient};
 use imajin_profile::{Profile, ProfileConfig, ProfileDeps};
 use imajin_profile_api::{ConnectionsClient, ProfileClient};
@@ -23,6 +24,9 @@ use super::sellers::SellerSwitch;
 use crate::agent::registry_http;
 use crate::config::ServiceName;
 
+/// The goods that events sells.
+const ORDER_GOODS: &str = "order";
+
 /// Who trusts whom, for the others to ask.
 pub(super) struct Trust {
     pub(super) trust: TrustClient,
@@ -30,6 +34,31 @@ pub(super) struct Trust {
 }
 
 impl Common<'_> {
+    pub(super) async fn start_events(
+        &self,
+        pay: &PayClient,
+        sellers: &SellerSwitch,
+    ) -> Result<(Option<Arc<Events>>, EventsClient), StartError> {
+        let Some(db) = self.db(ServiceName::Events) else {
+            let rpc = self.remotes.rpc(ServiceName::Events)?;
+            sellers.plug(ORDER_GOODS, SellerClient::http(rpc.clone()));
+            return Ok((None, EventsClient::http(rpc)));
+        };
+        let deps = EventsDeps {
+            site: self.site.clone(),
+            keyring: self.keyring.clone(),
+            db,
+            pay: Some(pay.clone()),
+            config: EventsConfig {
+                hold: Span::seconds(i64::from(self.config.events.hold_seconds)),
+                ..EventsConfig::default()
+            },
+        };
+        let events = Events::start(deps).await.map_err(failed(ServiceName::Events))?;
+        sellers.plug(ORDER_GOODS, SellerClient::local(events.clone()));
+        Ok((Some(Arc::clone(&events)), EventsClient::local(events)))
+    }
+
     /// The trust graph. Without it nobody is connected with anybody: what is for connections is shown to nobody.
     pub(super) async fn start_connections(&self) -> Result<(Option<Arc<Connections>>, Option<Trust>), StartError> {
         let Some(db) = self.db(ServiceName::Connections) else {

@@ -7,7 +7,7 @@ use axum::routing::get;
 use imajin_did::Did;
 use imajin_imagxp::{AgentId, AgentKey, AgentManifest, Names};
 use imajin_kernel::Env;
-use imajin_proof::digest::content_digest;
+use imajin_proof::digest::{content_digest, sha256_hex};
 use imajin_proof::http_sig::{MessageParams, MessageView};
 use imajin_testkit::{Backend, on_both};
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -16,7 +16,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Buyer, Home, Node, imajin, text};
 
-on_both!(a_visa_of_one_node_pays_an_author_at_another);
+on_both!(
+    a_visa_of_one_node_pays_an_author_at_another,
+    who_wins_a_dispute_has_the_money_back_and_the_statement_says_so,
+);
 
 pub(crate) const SERVICES: &str = r#"services = [
     "auth", "pay", "events", "connections", "profile", "publisher", "broker", "registry", "www",
@@ -24,7 +27,6 @@ pub(crate) const SERVICES: &str = r#"services = [
 dev = true
 
 [broker]
-dispute_window_seconds = 0
 "#;
 
 /// An agent whose domain is a port of this machine.
@@ -135,9 +137,22 @@ fn host_of(node: &Node) -> String {
         .to_owned()
 }
 
-async fn a_visa_of_one_node_pays_an_author_at_another(backend: Backend) {
+/// A broker's node, and one where Ben has read a work of Ada's for 0.50 with a visa of the first.
+struct Sale {
+    far: Home,
+    home: Home,
+    far_node: Node,
+    node: Node,
+    at_broker: Buyer,
+    /// SHA-256 of the visa, in hex: what a payment by a DID is called.
+    digest: String,
+}
+
+async fn sale(backend: Backend, dispute_window_seconds: u32) -> Sale {
     let (far, home) = (Home::new(backend), Home::new(backend));
-    far.configure(SERVICES);
+    far.configure(&format!(
+        "{SERVICES}dispute_window_seconds = {dispute_window_seconds}\n"
+    ));
     let far_node = far.up(&[]);
     let broker = format!("{}/broker", far_node.url().trim_end_matches('/'));
     home.configure(&format!("dev = true\n\n[brokers]\ntrusted = [\"{broker}\"]"));
@@ -147,8 +162,6 @@ async fn a_visa_of_one_node_pays_an_author_at_another(backend: Backend) {
         imajin(&["login", "--node", &place.url(), "--key", text(key), "--handle", handle]).expect_success();
     }
     let at_broker = Buyer::from_file(&far_node, &home, "ben.key");
-    let agent = Agent::new().await;
-    agent_is_funded(&agent, &at_broker).await;
     // Ben has money at the broker's node, and reads at the other.
     let topup = ["topup", "5.00 TEST-USD", "--node", &far_node.url(), "--key", text(&ben)];
     imajin(&topup).expect_success();
@@ -158,14 +171,15 @@ async fn a_visa_of_one_node_pays_an_author_at_another(backend: Backend) {
     let issued = signed(&at_broker, "/issue-visa", &order).await;
     let work = home.path("work.txt");
     std::fs::write(&work, "A page that is worth something.").unwrap();
+    let (work, url) = (text(&work).to_owned(), node.url());
     let add = [
         "content",
         "add",
-        text(&work),
+        &work,
         "--price",
         "0.50 TEST-USD",
         "--node",
-        &node.url(),
+        &url,
         "--key",
         text(&ada),
     ];
@@ -176,8 +190,32 @@ async fn a_visa_of_one_node_pays_an_author_at_another(backend: Backend) {
     let means = json!({"quoteId": quote["id"], "means": {"visa": issued["token"]}});
     let settled = signed(&reader, "/pay/api/settle", &means).await;
     assert_eq!(settled["state"], "settled");
+    Sale {
+        digest: sha256_hex(issued["token"].as_str().unwrap().as_bytes()),
+        far,
+        home,
+        far_node,
+        node,
+        at_broker,
+    }
+}
+
+impl Sale {
+    fn end(self) {
+        self.node.stop();
+        self.far_node.stop();
+        self.home.verify_clean();
+        self.far.verify_clean();
+    }
+}
+
+async fn a_visa_of_one_node_pays_an_author_at_another(backend: Backend) {
+    let sale = sale(backend, 0).await;
+    let (at_broker, node) = (&sale.at_broker, &sale.node);
+    let agent = Agent::new().await;
+    agent_is_funded(&agent, at_broker).await;
     // The broker has paid the publisher's node, so the author can spend it.
-    let ada_token = Buyer::from_file(&node, &home, "ada.key");
+    let ada_token = Buyer::from_file(node, &sale.home, "ada.key");
     let session = ada_token.login().await;
     let available = waited(async || {
         let (_, balances) = ada_token.get(&session, "/pay/api/balance").await;
@@ -191,17 +229,82 @@ async fn a_visa_of_one_node_pays_an_author_at_another(backend: Backend) {
     let (_, visas) = at_broker.get(&session, "/broker/api/visas").await;
     assert_eq!(visas["items"][0]["credited"]["amount"], "0.50", "{visas}");
     // All keys stand together at the root, and beneath the issuer are the broker's own.
-    let root: Value = reqwest_json(&at_broker, "/.well-known/jwks.json").await;
-    let own: Value = reqwest_json(&at_broker, "/broker/.well-known/jwks.json").await;
+    let root: Value = reqwest_json(at_broker, "/.well-known/jwks.json").await;
+    let own: Value = reqwest_json(at_broker, "/broker/.well-known/jwks.json").await;
     let all = root["keys"].as_array().unwrap();
     assert!(
         own["keys"].as_array().unwrap().iter().all(|key| all.contains(key)),
         "{root}"
     );
-    node.stop();
-    far_node.stop();
-    home.verify_clean();
-    far.verify_clean();
+    sale.end();
+}
+
+async fn who_wins_a_dispute_has_the_money_back_and_the_statement_says_so(backend: Backend) {
+    let sale = sale(backend, 3_600).await;
+    let session = sale.at_broker.login().await;
+    let redeemed = waited(async || {
+        let (_, visas) = sale.at_broker.get(&session, "/broker/api/visas").await;
+        let redeemed = visas["items"][0]["redeemed"]["amount"].as_str();
+        redeemed.filter(|amount| *amount != "0.00").map(str::to_owned)
+    });
+    assert_eq!(redeemed.await, "0.50");
+    let feedback = json!({
+        "url": format!("https://{}/a", host_of(&sale.node)), "quality_score": 0.2, "reason": "There is nothing on it.",
+        "claim_digest": sale.digest,
+    });
+    let dispute = signed(&sale.at_broker, "/broker/api/disputes", &feedback).await;
+    assert_eq!(dispute["state"], "open");
+    let id = dispute["id"].as_str().unwrap();
+    let (url, data, ben) = (sale.far_node.url(), sale.home.data(), sale.home.path("ben.key"));
+    let shown = ["broker", "dispute", "show", id, "--node", &url, "--key", text(&ben)];
+    assert_eq!(imajin(&shown).expect_success()["state"], "open");
+    // Nobody but the publisher's node answers, and nobody but the operator decides.
+    let far_data = sale.far.data();
+    let give_in = |data| {
+        [
+            "broker",
+            "dispute",
+            "answer",
+            id,
+            "--concede",
+            "--node",
+            &url,
+            "--data",
+            data,
+        ]
+    };
+    assert_eq!(imajin(&give_in(text(&far_data))).refusal()["error"], "not_found");
+    let decide = [
+        "broker",
+        "dispute",
+        "decide",
+        id,
+        "agent",
+        "--reason",
+        "r",
+        "--node",
+        &url,
+        "--key",
+        text(&ben),
+    ];
+    assert_eq!(imajin(&decide).refusal()["error"], "forbidden");
+    assert_eq!(imajin(&give_in(text(&data))).expect_success()["state"], "reversed");
+    let statement = async |part: &str| {
+        let path = "/broker/api/statements?currency=TEST-USD";
+        let (_, statement) = sale.at_broker.get(&session, path).await;
+        let lines = statement["lines"].as_array().unwrap().clone();
+        let of = |line: &&Value| line["reference"].as_str().unwrap().contains(part);
+        lines
+            .iter()
+            .filter(of)
+            .map(|line| line["credit"]["amount"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(statement("won dispute").await, [json!("0.50")]);
+    // The visa was for one use: the rest of it is back as well.
+    let rest = waited(async || statement("rest of visa").await[..].first().map(ToString::to_string));
+    assert_eq!(rest.await, "\"1.50\"");
+    sale.end();
 }
 
 async fn reqwest_json(buyer: &Buyer, path: &str) -> Value {

@@ -38,6 +38,13 @@ fn available(node: &Node, key: &str) -> String {
     own.map_or(all, |own| own["balance"]["amount"].as_str().unwrap().to_owned())
 }
 
+/// The balance, which is that of `wanted`.
+fn available_is(node: &Node, key: &str, wanted: Money) -> String {
+    let shown = available(node, key);
+    assert_eq!(format!("{shown} TEST-USD").parse::<Money>().unwrap(), wanted);
+    shown
+}
+
 /// ada answers questions about bees and holds.
 pub(crate) fn leader(home: &Home, node: &Node, more: &[&str]) -> String {
     let ada = member(home, node, "ada");
@@ -62,6 +69,20 @@ pub(crate) fn leader(home: &Home, node: &Node, more: &[&str]) -> String {
     ];
     run(node, &ada, &["leader", "set"], &[&terms, more].concat()).expect_success();
     ada
+}
+
+/// A document is removed, and no question is answered any more.
+fn leader_leaves(node: &Node, ada: &str, leader: &str) {
+    let listed = imajin(&["docs", "list", "--node", &node.url(), leader]).expect_success();
+    assert_eq!(listed.as_array().map(Vec::len), Some(2));
+    let first = listed[0]["id"].as_str().unwrap();
+    run(node, ada, &["docs", "remove"], &[first]).expect_success();
+    run(node, ada, &["leader", "close"], &[]).expect_success();
+    let terms: Value = imajin(&["leader", "show", "--node", &node.url(), leader]).expect_success();
+    assert_eq!(
+        (&terms["terms"]["payload"]["open"], &terms["documents"]),
+        (&json!(false), &json!(1))
+    );
 }
 
 fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
@@ -103,21 +124,32 @@ fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
     let shown = run(&node, &ben, &["receipt", "show"], &[receipt["id"].as_str().unwrap()]).expect_success();
     assert!(shown.to_string().contains("\"answer\""), "{shown}");
 
+    let again = ["--max", "0.05", "--idempotency-key", "dance"];
+    let again = || {
+        run(
+            &node,
+            &ben,
+            &["ask"],
+            &[&["@ada", "Why do bees dance?"], &again[..]].concat(),
+        )
+        .expect_success()
+    };
+    let (once, twice) = (again(), again());
+    assert_eq!(
+        once["receipt"], twice["receipt"],
+        "asked twice with one key, it is one question"
+    );
+    let left = money(&left)
+        .checked_sub(money(once["fee"]["amount"].as_str().unwrap()))
+        .unwrap();
+    let left = available_is(&node, &ben, left);
+
     let nothing = ask("Quantum chromodynamics?", "0.05").refusal();
     assert_eq!(nothing["error"], "not_found");
     assert_eq!(available(&node, &ben), left, "nothing was charged");
     run(&node, &ada, &["trust", "revoke"], &["@ben", "--what", "vouch"]).expect_success();
     assert_eq!(ask("What is a hold?", "0.05").refusal()["error"], "forbidden");
-    let listed = imajin(&["docs", "list", "--node", &node.url(), &leader]).expect_success();
-    assert_eq!(listed.as_array().map(Vec::len), Some(2));
-    let first = listed[0]["id"].as_str().unwrap();
-    run(&node, &ada, &["docs", "remove"], &[first]).expect_success();
-    run(&node, &ada, &["leader", "close"], &[]).expect_success();
-    let terms: Value = imajin(&["leader", "show", "--node", &node.url(), &leader]).expect_success();
-    assert_eq!(
-        (&terms["terms"]["payload"]["open"], &terms["documents"]),
-        (&json!(false), &json!(1))
-    );
+    leader_leaves(&node, &ada, &leader);
     node.stop();
     home.verify_clean();
 }
@@ -130,6 +162,47 @@ fn a_question_is_asked_answered_and_paid_for_on_sqlite() {
 #[test]
 fn a_question_is_asked_answered_and_paid_for_on_postgres() {
     a_question_is_asked_answered_and_paid_for(Backend::Postgres);
+}
+
+/// A page of a PDF with two lines of text.
+const PDF: &str = "%PDF-1.4
+1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
+2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj
+3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]/Contents 4 0 R/Resources<</Font<</F1 5 0 R>>>>>>endobj
+4 0 obj<</Length 86>>stream
+BT /F1 12 Tf 20 150 Td (Swifts sleep on the wing.) Tj 0 -20 Td (They land to breed.) Tj ET
+endstream endobj
+5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj
+trailer<</Root 1 0 R>>
+%%EOF
+";
+
+#[test]
+fn the_text_of_a_pdf_is_added() {
+    let home = Home::new(Backend::Sqlite);
+    let node = home.up(&[]);
+    let ada = member(&home, &node, "ada");
+    let path = home.path("swifts.pdf");
+    std::fs::write(&path, PDF).unwrap();
+    let added = run(&node, &ada, &["docs", "add"], &[text(&path)]).expect_success();
+    assert_eq!(
+        (&added["title"], &added["mediaType"]),
+        (&json!("swifts"), &json!("text/plain"))
+    );
+    let said = "Swifts sleep on the wing.\nThey land to breed.\n\n\n\n";
+    assert_eq!(
+        added["manifest"]["content"]["sha256"],
+        imajin_proof::digest::sha256_hex(said.as_bytes()),
+        "{added}"
+    );
+    std::fs::write(&path, "no PDF").unwrap();
+    let refused = run(&node, &ada, &["docs", "add"], &[text(&path)]).refusal();
+    assert!(
+        refused["detail"].as_str().unwrap().contains("cannot be read as a PDF"),
+        "{refused}"
+    );
+    node.stop();
+    home.verify_clean();
 }
 
 /// The demo has a baker who answers. Whoever takes her invitation up is near enough to ask.
@@ -164,7 +237,7 @@ fn the_demo_answers_from_the_right_passages() {
         ),
         ("How much water does rye flour take?", "Flours", "rye about 85"),
     ] {
-        let answer = run(&node, &ben, &["ask"], &[&baker, question, "--max", "0.05"]).expect_success();
+        let answer = run(&node, &ben, &["ask"], &["@demo_ines", question, "--max", "0.05"]).expect_success();
         assert_eq!(answer["passages"][0]["title"], title, "{question}: {answer}");
         assert!(answer["text"].as_str().unwrap().contains(said), "{question}: {answer}");
     }

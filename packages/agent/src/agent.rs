@@ -23,7 +23,8 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Goes to work with what is in a folder. `extra_root` is a certificate in PEM form to trust besides the usual ones.
+    /// Goes to work with what is in a folder. `extra_root` is a certificate in PEM form to trust besides the
+    /// usual ones.
     ///
     /// # Errors
     /// When a file of the folder is missing or damaged, or the TLS set-up of the machine is broken.

@@ -2,6 +2,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderName;
 use imajin_did::{P256Key, Signature};
+use imajin_proof::digest::sha256_hex;
 use imajin_proof::jcs;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
@@ -101,6 +102,14 @@ impl Feedback {
     /// Whether the money may go to the publisher.
     pub fn is_release(&self) -> bool {
         self.quality_score.as_f64().is_some_and(|score| score > HALF)
+    }
+
+    /// SHA-256 of what the agent signs, in hex: its name.
+    ///
+    /// # Errors
+    /// [`ClaimError::Malformed`] when it has no canonical form.
+    pub fn digest(&self) -> Result<String, ClaimError> {
+        Ok(sha256_hex(&self.signed_bytes()?))
     }
 
     fn check(&self) -> Result<(), ClaimError> {

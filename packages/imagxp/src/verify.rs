@@ -6,7 +6,7 @@ use crate::headers::Written;
 use crate::{AgentManifest, Claim, ClaimError, ClaimHeaders};
 
 /// How far the agent's clock may be from ours, either way.
-const WINDOW: Span = Span::seconds(300);
+pub(crate) const WINDOW: Span = Span::seconds(300);
 
 /// What the publisher knows of a request without its claim.
 #[derive(Debug, Clone, Copy)]

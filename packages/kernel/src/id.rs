@@ -230,6 +230,8 @@ id_kinds! {
     Document, DocumentId, "doc";
     /// Money that somebody puts into an agent's account at a broker.
     Deposit, DepositId, "dep";
+    /// What an agent has against a payment.
+    Dispute, DisputeId, "dsp";
     /// An entry of the ledger.
     Entry, EntryId, "ent";
     /// An event that sells tickets.

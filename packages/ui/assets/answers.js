@@ -46,14 +46,8 @@ async function termsSave(form, open) {
   location.reload();
 }
 
-async function termsLoad() {
-  let view;
-  try {
-    view = await jsonGet(`${API}/query/terms?leader=${encodeURIComponent(did)}`);
-  } catch {
-    return;
-  }
-  const terms = view.terms.payload;
+/** @param {any} terms */
+function termsShow(terms) {
   /** @type {[string, string][]} */
   const values = [
     ['currency', terms.ceiling.currency],
@@ -110,7 +104,10 @@ function questionsShow(list, empty, questions, other) {
 }
 
 async function questionsLoad() {
-  const { asked, answered } = await jsonGet(`${API}/questions`);
+  const { terms, asked, answered } = await jsonGet(`${API}/questions`);
+  if (terms !== null && holdsKey()) {
+    termsShow(terms.terms.payload);
+  }
   questionsShow('asked', 'none-asked', asked, 'leader');
   questionsShow('answered', 'none-answered', answered, 'asker');
   /** @type {Map<string, bigint>} */
@@ -130,7 +127,6 @@ if (holdsKey()) {
   }, { capture: true });
   takeOver(form, 'Signing…', () => termsSave(form, form.dataset['open'] !== 'false'));
   takeOver(element('add', HTMLFormElement), 'Signing…', documentAdd);
-  void termsLoad();
   void documentsLoad();
 }
 void questionsLoad();

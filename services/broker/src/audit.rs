@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use imajin_did::{Did, Keyring, Method};
-use imajin_imagxp::broker::{RedemptionState, TransferAsked, VisaOrder};
+use imajin_imagxp::broker::{TransferAsked, VisaOrder};
 use imajin_imagxp::key_from_spki;
 use imajin_kernel::Env;
 use imajin_kernel::id::VisaId;
@@ -15,10 +15,12 @@ use crate::domain::visa::purpose_text;
 use crate::domain::{deposit, transfer, visa};
 use crate::log::AgentSigned;
 use crate::rows::{
-    AccountRow, DepositRow, KeyRow, PublisherRow, RedemptionRow, TransferRow, VisaRow, VisaState, redemption_state,
+    AccountRow, DepositRow, DisputeRow, KeyRow, PublisherRow, RedemptionRow, Standing, TransferRow, VisaRow, VisaState,
 };
 use crate::schema::{accounts, deposits, redemptions, signing_keys, transfers, visas};
 use crate::{SERVICE, keys, log};
+
+mod disputes;
 
 /// How many rows are looked at together: the memory does not grow with the tables.
 const PAGE: i64 = 256;
@@ -27,8 +29,9 @@ const PAGE: i64 = 256;
 ///
 /// - the seal of every row, and the mutation log with its proofs, those of agents among them;
 /// - each visa, deposit and transfer against what somebody has signed for it;
-/// - of each visa, that what was redeemed and paid is what its redemptions say, and that paid and returned are together
-///   what was set aside;
+/// - of each visa, that what was redeemed, paid and given back is what its redemptions say, and that all of it together
+///   is what was set aside;
+/// - of each dispute, that every step was signed by whoever took it, and that its money went the way that it ended;
 /// - that the keys for visas open, and are those that are published.
 ///
 /// # Errors
@@ -40,6 +43,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, known: Keys<'_>) -> 
     DepositRow::audit(conn, &sealer, &mut findings)?;
     VisaRow::audit(conn, &sealer, &mut findings)?;
     RedemptionRow::audit(conn, &sealer, &mut findings)?;
+    DisputeRow::audit(conn, &sealer, &mut findings)?;
     TransferRow::audit(conn, &sealer, &mut findings)?;
     PublisherRow::audit(conn, &sealer, &mut findings)?;
     KeyRow::audit(conn, &sealer, &mut findings)?;
@@ -49,6 +53,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, known: Keys<'_>) -> 
     if findings.is_empty() {
         accounts_check(conn, &mut findings)?;
         visas_check(conn, &mut findings)?;
+        disputes::disputes_check(conn, &mut findings)?;
         transfers_check(conn, &mut findings)?;
         deposits_check(conn, &mut findings)?;
         let rows: Vec<KeyRow> = signing_keys::table.select(KeyRow::as_select()).load(conn)?;
@@ -185,19 +190,22 @@ fn sums_agree(conn: &mut Conn, row: &VisaRow) -> Result<bool, StoreError> {
         .filter(redemptions::jti.eq(row.jti))
         .select((redemptions::state, redemptions::amount, redemptions::asset))
         .load(conn)?;
-    let sum = |wanted: &[RedemptionState]| {
-        let of = |(state, ..): &&(String, i64, String)| wanted.iter().any(|one| redemption_state(*one) == state);
+    let sum = |wanted: &[Standing]| {
+        let of = |(state, ..): &&(String, i64, String)| wanted.iter().any(|one| one.as_str() == state);
         all.iter().filter(of).map(|(_, amount, _)| *amount).sum::<i64>()
     };
-    let credited = sum(&[RedemptionState::Credited]);
-    let redeemed = sum(&[RedemptionState::Credited, RedemptionState::Accepted]);
+    let credited = sum(&[Standing::Credited]);
+    let reversed = sum(&[Standing::Reversed]);
+    let waits = sum(&[Standing::Accepted, Standing::Disputed, Standing::Reversing]);
+    let redeemed = credited.saturating_add(reversed).saturating_add(waits);
     let closed = row.state == VisaState::Closed.as_str();
     Ok(row.credited_micros == credited
+        && row.reversed_micros.unwrap_or(0) == reversed
         && row.redeemed_micros == redeemed
         && redeemed <= row.max_micros
         && i64::try_from(all.len()).is_ok_and(|uses| uses == row.redeemed_uses && uses <= row.uses)
         && all.iter().all(|(.., asset)| *asset == row.asset)
-        && row.returned_micros == closed.then(|| row.max_micros.saturating_sub(credited)))
+        && row.returned_micros == closed.then(|| row.left_micros()))
 }
 
 /// Transfers are named by their senders, so each is logged once.

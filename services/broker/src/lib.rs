@@ -6,26 +6,31 @@
 //! | accounts, and money that comes in through a checkout of pay | `domain::account`, `domain::deposit`, `seller` |
 //! | visas: money set aside, a token signed | `domain::visa`, `visas`, `keys` |
 //! | what publishers ask to be paid, and when they are | `domain::redemption`, `redemptions`, `publishers` |
+//! | what agents object to, and how it ends | `domain::dispute`, `domain::rules`, `disputes` |
 //! | money passed on between nodes | `domain::transfer`, `transfers` |
 //! | OAuth: tokens to read with, and what a token is worth | `oauth` |
+//! | the operator's console, and the page of an account | `pages` |
 //! | what `imajin verify` checks | `audit` |
 //!
 //! **Architecture Invariant:** no money is here. Balances and what is set aside are in pay's ledger, and every movement
 //! has a name, so that a step that is repeated after a lost answer moves nothing twice. A row here says what is wanted
 //! before pay is asked, and what has happened after pay has answered; the background goes on where a process ended.
 //!
-//! **Architecture Invariant:** of each visa, what is paid and what is returned are together what was set aside.
+//! **Architecture Invariant:** of each visa, what is paid, what went back after disputes, and what is returned are
+//! together what was set aside.
 
 mod agents;
 mod audit;
 mod caller;
 mod config;
 mod context;
+mod disputes;
 mod domain;
 mod error;
 mod keys;
 mod log;
 mod oauth;
+mod pages;
 mod publishers;
 mod redemptions;
 mod routes;

@@ -1,7 +1,7 @@
 //! What the broker writes to the mutation log.
 
 use imajin_did::Signature;
-use imajin_imagxp::key_to_spki;
+use imajin_imagxp::{Feedback, key_to_spki};
 use imajin_store::mutation::{self, Mutation, Proof};
 use imajin_store::{Conn, nonce};
 use serde::{Deserialize, Serialize};
@@ -16,12 +16,18 @@ pub(crate) const DEPOSIT_PAID: &str = "deposit.paid";
 pub(crate) const VISA_ISSUE: &str = "visa.issue";
 pub(crate) const REDEMPTIONS_ASK: &str = "redemptions.ask";
 pub(crate) const TRANSFER_ASK: &str = "transfer.ask";
+pub(crate) const DISPUTE_SAY: &str = "dispute.say";
+pub(crate) const DISPUTE_ANSWER: &str = "dispute.answer";
+pub(crate) const DISPUTE_DECIDE: &str = "dispute.decide";
+pub(crate) const DISPUTE_RULE: &str = "dispute.rule";
 pub(crate) const KEYS_ROTATE: &str = "keys.rotate";
 
 /// What the names of all accounts in the log begin with.
 pub(crate) const ACCOUNT_PREFIX: &str = "account/";
 /// What the names of all visas in the log begin with.
 pub(crate) const VISA_PREFIX: &str = "visa/";
+/// What the names of all disputes in the log begin with.
+pub(crate) const DISPUTE_PREFIX: &str = "dispute/";
 /// What the names of all transfers in the log begin with.
 pub(crate) const TRANSFER_PREFIX: &str = "transfer/";
 
@@ -36,6 +42,14 @@ pub(crate) struct AgentSigned {
     pub(crate) base: String,
     pub(crate) signature: Signature,
     pub(crate) body: String,
+}
+
+/// Feedback with a signature of its own, and the key of the agent that it was checked with: base64 of its SPKI.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct FeedbackSigned {
+    pub(crate) key: String,
+    pub(crate) feedback: Feedback,
 }
 
 /// Logs a change by the caller's own signature, and spends its nonce.

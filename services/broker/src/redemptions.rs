@@ -6,7 +6,7 @@ use imajin_pay_api::PurseCapture;
 
 use crate::context::Change;
 use crate::domain::redemption;
-use crate::rows::{RedemptionRow, VisaRow};
+use crate::rows::{RedemptionRow, Standing, VisaRow};
 use crate::{Broker, BrokerError};
 
 /// So many redemptions are paid in one go.
@@ -30,42 +30,50 @@ impl Broker {
             .write(move |conn, context| redemption::batch_take(conn, context, &change, (&batch, &hosts)))
             .await?;
         // Where agents have no time to object, it is paid at once.
-        self.redemptions_credit().await?;
+        self.redemptions_book().await?;
         let redemptions = self
             .read(move |conn, context| redemption::answers_again(conn, context, taken))
             .await?;
         Ok(RedemptionList { redemptions })
     }
 
-    /// Pays what nobody has objected to in time.
-    pub(crate) async fn redemptions_credit(&self) -> Result<usize, Problem> {
+    /// Pays what nobody has objected to in time, or was right about, and gives the rest back.
+    pub(crate) async fn redemptions_book(&self) -> Result<usize, Problem> {
         let due = self
             .read(|conn, context| redemption::redemptions_due(conn, context, BATCH))
             .await?;
-        let mut credited: usize = 0;
+        let mut booked: usize = 0;
         for (row, visa) in due {
             let id = row.id;
-            match self.redemption_credit(row, &visa).await {
-                Ok(()) => credited = credited.saturating_add(1),
-                Err(error) => tracing::warn!(redemption = %id, %error, "a publisher was not paid"),
+            match self.redemption_book(row, &visa).await {
+                Ok(()) => booked = booked.saturating_add(1),
+                Err(error) => tracing::warn!(redemption = %id, %error, "a redemption was not booked"),
             }
         }
-        if credited > 0 {
+        if booked > 0 {
             self.wake.notify_one();
         }
-        Ok(credited)
+        Ok(booked)
     }
 
-    async fn redemption_credit(&self, row: RedemptionRow, visa: &VisaRow) -> Result<(), BrokerError> {
+    /// Pays the publisher, or the agent that was right. Either has the name of the redemption, so only one of them
+    /// happens.
+    async fn redemption_book(&self, row: RedemptionRow, visa: &VisaRow) -> Result<(), BrokerError> {
+        let is_back = row.standing()? == Standing::Reversing;
+        let (payee, why) = if is_back {
+            (&visa.agent_did, "won dispute about visa")
+        } else {
+            (&row.node_did, "visa")
+        };
         let capture = PurseCapture {
             hold: visa.hold_id,
             key: row.id.to_string(),
-            payee: row.node_did.clone(),
+            payee: payee.clone(),
             amount: row.money()?,
-            reference: format!("visa {} receipt {}", row.jti, row.receipt),
+            reference: format!("{why} {} receipt {}", row.jti, row.receipt),
         };
         self.purse.purse_capture(capture).await?;
-        self.write(move |conn, context| redemption::redemption_credited(conn, context, (row.jti, row.receipt.as_str())))
+        self.write(move |conn, context| redemption::redemption_booked(conn, context, (row.jti, row.receipt.as_str())))
             .await
     }
 }

@@ -50,6 +50,7 @@ diesel::table! {
         expires_at -> BigInt,
         closes_at -> BigInt,
         closed_at -> Nullable<BigInt>,
+        reversed_micros -> Nullable<BigInt>,
         row_seal -> Binary,
     }
 }
@@ -65,6 +66,33 @@ diesel::table! {
         claim_digest -> Text,
         state -> Text,
         created_at -> BigInt,
+        due_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    disputes (id) {
+        id -> Text,
+        jti -> Text,
+        receipt -> Text,
+        agent_did -> Text,
+        node_did -> Text,
+        asset -> Text,
+        amount -> BigInt,
+        url -> Text,
+        score -> Text,
+        reason -> Text,
+        said_digest -> Text,
+        state -> Text,
+        answer -> Nullable<Text>,
+        answer_digest -> Nullable<Text>,
+        is_shown -> Bool,
+        ruled_by -> Nullable<Text>,
+        ruling -> Nullable<Text>,
+        created_at -> BigInt,
+        answered_at -> Nullable<BigInt>,
         due_at -> BigInt,
         ended_at -> Nullable<BigInt>,
         row_seal -> Binary,
@@ -106,4 +134,4 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(redemptions, visas);
+diesel::allow_tables_to_appear_in_same_query!(disputes, redemptions, visas);

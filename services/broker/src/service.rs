@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use imajin_broker_api::{
-    AccountView, BalancesView, DepositAsk, DepositView, Page, RedemptionView, StatementLine, VisaView,
+    AccountView, BalancesView, DepositAsk, DepositView, DisputeView, Page, RedemptionView, StatementLine, VisaView,
 };
 use imajin_did::{Did, Keyring};
 use imajin_imagxp::AgentId;
@@ -136,15 +136,16 @@ impl Broker {
         imajin_store::purge(&self.db, self.context.now()).await;
     }
 
-    /// Does what is due now: publishers are paid, and what is left of visas goes back. Answers how many steps it took.
-    /// The background calls it.
+    /// Does what is due now: disputes end, publishers are paid, and what is left of visas goes back. Answers how
+    /// many steps it took. The background calls it.
     ///
     /// # Errors
     /// When the database or pay does not answer.
     pub async fn due_work(&self) -> Result<usize, Problem> {
-        let credited = self.redemptions_credit().await?;
+        let ended = self.disputes_expire().await?;
+        let booked = self.redemptions_book().await?;
         let closed = self.visas_close().await?;
-        Ok(credited.saturating_add(closed))
+        Ok(ended.saturating_add(booked).saturating_add(closed))
     }
 
     /// One transaction over the domain.
@@ -268,6 +269,16 @@ impl Broker {
         wanted: Wanted,
     ) -> Result<Page<RedemptionView>, BrokerError> {
         self.read(move |conn, context| lists::redemption_list(conn, context, node.as_ref(), &wanted))
+            .await
+    }
+
+    /// The disputes of an agent or a node, or of everybody.
+    pub(crate) async fn dispute_list(
+        &self,
+        side: Option<Did>,
+        wanted: Wanted,
+    ) -> Result<Page<DisputeView>, BrokerError> {
+        self.read(move |conn, context| lists::dispute_list(conn, context, side.as_ref(), &wanted))
             .await
     }
 }

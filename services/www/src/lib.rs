@@ -66,6 +66,8 @@ pub struct WwwDeps {
     pub publisher: Option<PublisherClient>,
     /// Registered nodes, if this node can ask a registry.
     pub registry: Option<RegistryClient>,
+    /// Whether this node is a broker.
+    pub has_broker: bool,
     /// How this node stands with the registries that it announces itself to.
     pub registrations: Arc<dyn Registrations>,
     /// How it stands with a certificate authority; `None` when none is asked.

@@ -4,7 +4,7 @@ use imajin_did::Did;
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::{API, did_of};
+use super::API;
 use crate::cli::client::Caller;
 use crate::cli::output::table;
 use crate::cli::{CommandError, Output};
@@ -44,7 +44,7 @@ pub(in crate::cli) struct NearArgs {
 impl AskArgs {
     async fn ask<T: serde::de::DeserializeOwned>(&self, question: &str) -> Result<(T, Did), CommandError> {
         let (client, session) = self.caller.client().await?;
-        let to = did_of(&client, &self.who).await?;
+        let to = client.node().did_of(&self.who).await?;
         let mut query = form_urlencoded::Serializer::new(String::new());
         query
             .append_pair("to", to.as_str())

@@ -7,11 +7,10 @@ mod say;
 
 use clap::{Subcommand, ValueEnum};
 use imajin_connections_api::Audience;
-use imajin_did::Did;
 use serde_json::{Value, json};
 use url::form_urlencoded::byte_serialize;
 
-use super::client::{Caller, IdentityClient};
+use super::client::Caller;
 use super::{CommandError, Output};
 
 /// Where the service is.
@@ -125,23 +124,6 @@ fn encoded(text: &str) -> String {
     byte_serialize(text.as_bytes()).collect()
 }
 
-/// The DID of whom is named: a DID, or a handle of the node.
-async fn did_of(client: &IdentityClient, who: &str) -> Result<Did, CommandError> {
-    if let Ok(did) = who.parse() {
-        return Ok(did);
-    }
-    let handle = who.trim_start_matches('@');
-    let found: Value = client
-        .node()
-        .get(&format!("/auth/api/lookup/{}", encoded(handle)))
-        .await?;
-    let did = found
-        .get("did")
-        .and_then(Value::as_str)
-        .and_then(|did| did.parse().ok());
-    did.ok_or_else(|| local(format!("the node knows nobody called `{who}`")))
-}
-
 async fn audience_set(caller: &Caller, audience: Audience, output: Output) -> Result<(), CommandError> {
     let client = caller.node.signing(&caller.key)?;
     let body = json!({"audience": audience});
@@ -154,7 +136,7 @@ async fn audience_set(caller: &Caller, audience: Audience, output: Output) -> Re
 
 async fn block_set(caller: &Caller, who: &str, undo: bool, output: Output) -> Result<(), CommandError> {
     let client = caller.node.signing(&caller.key)?;
-    let did = did_of(&client, who).await?;
+    let did = client.node().did_of(who).await?;
     let path = format!("{API}/blocks/{}", encoded(did.as_str()));
     let method = if undo { "DELETE" } else { "PUT" };
     let answer: Value = client.send(method, &path, &Value::Null, None).await?;

@@ -9,7 +9,7 @@ use imajin_proof::SignedMessage;
 use imajin_proof::attestation::Confidence;
 use serde::Serialize;
 
-use super::{API, did_of, local};
+use super::{API, local};
 use crate::cli::client::{Caller, IdentityClient};
 use crate::cli::output::table;
 use crate::cli::{CommandError, Output};
@@ -109,7 +109,7 @@ fn ends(client: &IdentityClient, days: Option<i64>) -> Option<i64> {
 impl ConnectArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let client = self.caller.node.signing(&self.caller.key)?;
-        let to = did_of(&client, &self.who).await?;
+        let to = client.node().did_of(&self.who).await?;
         let kind = StatementKind::Connection.message_type();
         let view = submit(&client, kind, Some(to), &ConnectionTerms::default()).await?;
         output.result(&view, |view| {
@@ -122,7 +122,7 @@ impl ConnectArgs {
 impl AcceptArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let (client, session) = self.caller.client().await?;
-        let from = did_of(&client, &self.who).await?.canonical();
+        let from = client.node().did_of(&self.who).await?.canonical();
         let own: OwnConnections = client.get_own(&session, &format!("{API}/connections")).await?;
         let asked = own.requests_received.into_iter().find(|asked| asked.from == from);
         let asked = asked.ok_or_else(|| local(format!("{} has not asked you anything", self.who)))?;
@@ -141,7 +141,7 @@ impl AcceptArgs {
 impl VouchArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let client = self.caller.node.signing(&self.caller.key)?;
-        let to = did_of(&client, &self.who).await?;
+        let to = client.node().did_of(&self.who).await?;
         let terms = VouchTerms {
             weight_millionths: self.weight.millionths(),
             expires: ends(&client, self.days),
@@ -157,7 +157,7 @@ impl VouchArgs {
 impl FlagArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let client = self.caller.node.signing(&self.caller.key)?;
-        let to = did_of(&client, &self.who).await?;
+        let to = client.node().did_of(&self.who).await?;
         let terms = FlagTerms {
             level: match self.level {
                 LevelArg::Yellow => FlagLevel::Yellow,
@@ -178,7 +178,7 @@ impl FlagArgs {
 impl RevokeArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let (client, session) = self.caller.client().await?;
-        let other = did_of(&client, &self.who).await?.canonical();
+        let other = client.node().did_of(&self.who).await?.canonical();
         let own: OwnConnections = client.get_own(&session, &format!("{API}/connections")).await?;
         let digest = self.digest(own, &other);
         let digest =

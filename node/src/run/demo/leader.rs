@@ -6,24 +6,24 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use imajin_connections_api::StatementKind;
-use imajin_connections_api::statement::{ConnectionTerms, INVITE_USES_MAX, InviteTerms, invite_key};
+use imajin_connections_api::statement::{ConnectionTerms, InviteTerms, invite_key};
 use imajin_consent::IntendedUse;
 use imajin_did::{Keyring, SecretKey};
 use imajin_events::DemoIdentity;
-use imajin_fair::{Content, Contributor, Manifest, Payee};
 use imajin_kernel::{Code, Env, Problem, Span};
-use imajin_money::{Amount, Asset, Money, Share};
+use imajin_money::{Amount, Asset, Money};
 use imajin_proof::SignedMessage;
-use imajin_proof::digest::sha256_hex;
 use imajin_proof::http_sig::{self, RequestToSign, SignatureParams};
 use imajin_query_api::{DocumentBody, LeaderTerms};
 use imajin_web::{PublicBase, signed_headers};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::exchange;
 
 const HANDLE: &str = "demo_ines";
+/// How many people can join her trust graph: as many as somebody may invite whom nobody has vouched for.
+const INVITED: u32 = 5;
 /// How long people can join her trust graph: as long as an invitation may last.
 const INVITED_FOR: Span = Span::days(90);
 const DOCUMENTS: [(&str, &str, &str); 3] = [
@@ -48,7 +48,7 @@ pub(super) fn leader_identity(keyring: &Keyring) -> DemoIdentity {
 /// Where the leader is found.
 #[derive(Debug, Clone, Serialize)]
 pub struct LeaderLinks {
-    /// Joins her trust graph; good for a hundred people and ninety days.
+    /// Joins her trust graph; good for five people and ninety days.
     pub join: String,
     /// Asks her.
     pub ask: String,
@@ -80,7 +80,9 @@ impl Leader<'_> {
             return Ok(links);
         }
         for (title, media_type, text) in DOCUMENTS {
-            let body = self.document(&key, title, media_type, text)?;
+            let author = (&key, &key.did());
+            let body = DocumentBody::own(author, title, media_type, text.to_owned(), self.env.now());
+            let body = body.map_err(|_error| Problem::internal())?;
             self.send(&self.query, &key, ("POST", "/query/api/documents"), &body)
                 .await?;
         }
@@ -126,35 +128,11 @@ impl Leader<'_> {
         SignedMessage::sign(key, key.did(), kind, None, self.env.now(), payload).map_err(|_error| Problem::internal())
     }
 
-    fn document(&self, key: &SecretKey, title: &str, media_type: &str, text: &str) -> Result<DocumentBody, Problem> {
-        let did = key.did();
-        let entry = Contributor::new(Payee::Did(did.clone()), "author", Share::ONE);
-        let mut manifest = Manifest::new(vec![entry]).map_err(|_error| Problem::internal())?;
-        manifest.title = Some(title.to_owned());
-        manifest.kind = Some("document".to_owned());
-        manifest.author = Some(did.clone());
-        manifest.content = Some(Content {
-            sha256: sha256_hex(text.as_bytes()),
-            size: u64::try_from(text.len()).ok(),
-            media_type: Some(media_type.to_owned()),
-            extra: Map::new(),
-        });
-        let manifest = manifest
-            .sign(key, did, self.env.now())
-            .map_err(|_error| Problem::internal())?;
-        Ok(DocumentBody {
-            title: title.to_owned(),
-            media_type: media_type.to_owned(),
-            text: text.to_owned(),
-            manifest,
-        })
-    }
-
     fn invite(&self, key: &SecretKey, code: &str) -> Result<Value, Problem> {
         let terms = ConnectionTerms {
             invite: Some(InviteTerms {
                 key: invite_key(code).public(),
-                max_uses: INVITE_USES_MAX,
+                max_uses: INVITED,
                 expires: self.env.now().plus(INVITED_FOR).as_millis(),
             }),
         };

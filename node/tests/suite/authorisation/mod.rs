@@ -56,6 +56,7 @@ fn prefix(collection: &str) -> &'static str {
         "checkout" => "chk",
         "content" => "cnt",
         "deposits" => "dep",
+        "disputes" => "dsp",
         "credit-notes" => "rfd",
         "documents" => "doc",
         "entries" => "ent",

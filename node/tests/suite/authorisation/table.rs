@@ -52,6 +52,12 @@ const INVITATION: &str = concat!(
     r#"000000000000000000000000000000000000000000000000000000000000000000"}}"#,
 );
 
+/// What nobody has paid for.
+const FEEDBACK: &str = concat!(
+    r#"{"url":"https://news.example/a","quality_score":0.1,"reason":"r","claim_digest":""#,
+    r#"0000000000000000000000000000000000000000000000000000000000000000"}"#,
+);
+
 /// The word of nobody: its signer is asked for before what is in it.
 const MOVE: &str = concat!(
     r#"{"from":"did:mjn:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK","#,
@@ -184,6 +190,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("POST", "/broker/api/agents", Signed),
     operation("POST", "/broker/api/deposits", Signed),
     operation("GET", "/broker/api/deposits/{id}", Session),
+    operation("GET", "/broker/api/disputes", Session),
+    operation_with("POST", "/broker/api/disputes", Proof, FEEDBACK),
+    operation("GET", "/broker/api/disputes/{id}", Session),
+    operation("POST", "/broker/api/disputes/{id}/answer", Signed),
+    operation_with(
+        "POST",
+        "/broker/api/disputes/{id}/decide",
+        Operator,
+        r#"{"outcome":"agent","reason":"r"}"#,
+    ),
     operation("POST", "/broker/api/keys/rotate", Operator),
     operation("GET", "/broker/api/redemptions", Session),
     operation("POST", "/broker/api/redemptions", Signed),

@@ -35,6 +35,8 @@ pub struct OperatorPage {
     pub has_dev_mailbox: bool,
     /// Whether there is a registry to look after.
     pub has_registry: bool,
+    /// Whether this node is a broker.
+    pub has_broker: bool,
 }
 
 impl OperatorPage {

@@ -180,6 +180,7 @@ fn operator(ink: &Ink) -> OperatorPage {
         receipts: receipts(ink),
         has_dev_mailbox: !ink.bare,
         has_registry: !ink.bare,
+        has_broker: !ink.bare,
     }
 }
 

@@ -1,13 +1,17 @@
 //! What a broker shows to agents, publishers and its operator.
 
+mod dispute;
+
 use imajin_did::Did;
 use imajin_imagxp::Purpose;
 use imajin_imagxp::broker::RedemptionState;
 use imajin_kernel::Timestamp;
-use imajin_kernel::id::{DepositId, RedemptionId, VisaId};
+use imajin_kernel::id::{DepositId, DisputeId, RedemptionId, VisaId};
 use imajin_money::Money;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use dispute::{DisputeAnswer, DisputeDecision, DisputeOutcome, DisputeState, DisputeView, RuledBy};
 
 /// An agent's account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -99,7 +103,11 @@ pub struct VisaView {
     /// What publishers have been paid.
     #[schema(value_type = Object)]
     pub credited: Money,
-    /// What the agent has back.
+    /// What the agent has back because it was right in a dispute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub reversed: Option<Money>,
+    /// What the agent has back because nobody has asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub returned: Option<Money>,
@@ -136,6 +144,10 @@ pub struct RedemptionView {
     /// Where it stands.
     #[schema(value_type = String)]
     pub state: RedemptionState,
+    /// The dispute about it, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub dispute: Option<DisputeId>,
     /// When it was asked for.
     #[schema(value_type = String)]
     pub created_at: Timestamp,

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use imajin_broker_api::{AccountView, Page, RedemptionView, VisaView};
+use imajin_broker_api::{AccountView, DisputeView, Page, RedemptionView, VisaView};
 use imajin_did::Did;
-use imajin_kernel::id::{RedemptionId, VisaId};
+use imajin_kernel::id::{DisputeId, RedemptionId, VisaId};
 use imajin_store::{Conn, SealedRow};
 use serde::Deserialize;
 
+use super::dispute_find::disputes_about;
 use crate::BrokerError;
 use crate::context::Context;
-use crate::rows::{AccountRow, RedemptionRow, VisaRow};
-use crate::schema::{accounts, redemptions, visas};
+use crate::rows::{AccountRow, DisputeRow, RedemptionRow, VisaRow};
+use crate::schema::{accounts, disputes, redemptions, visas};
 
 const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 200;
@@ -129,7 +130,41 @@ pub(crate) fn redemption_list(
         .select(RedemptionRow::as_select())
         .load(conn)?;
     let rows = intact(context, rows)?;
-    page(rows, wanted.limit(), |row| row.id.to_string(), RedemptionRow::view)
+    let jtis: Vec<VisaId> = rows.iter().map(|row| row.jti).collect();
+    let disputes = disputes_about(conn, &jtis)?;
+    let dispute = |row: &RedemptionRow| disputes.get(&(row.jti, row.receipt.clone())).copied();
+    page(
+        rows,
+        wanted.limit(),
+        |row| row.id.to_string(),
+        |row| row.view(dispute(row)),
+    )
+}
+
+/// The disputes of an agent or a node, or of everybody.
+pub(crate) fn dispute_list(
+    conn: &mut Conn,
+    context: &Context,
+    side: Option<&Did>,
+    wanted: &Wanted,
+) -> Result<Page<DisputeView>, BrokerError> {
+    let mut query = disputes::table.into_boxed();
+    if let Some(side) = side {
+        let is_side = disputes::agent_did
+            .eq(side.clone())
+            .or(disputes::node_did.eq(side.clone()));
+        query = query.filter(is_side);
+    }
+    if let Some(after) = wanted.after::<DisputeId>()? {
+        query = query.filter(disputes::id.lt(after));
+    }
+    let rows: Vec<DisputeRow> = query
+        .order_by(disputes::id.desc())
+        .limit(wanted.limit().saturating_add(1))
+        .select(DisputeRow::as_select())
+        .load(conn)?;
+    let rows = intact(context, rows)?;
+    page(rows, wanted.limit(), |row| row.id.to_string(), DisputeRow::view)
 }
 
 fn intact<R: SealedRow>(context: &Context, rows: Vec<R>) -> Result<Vec<R>, BrokerError> {

@@ -9,7 +9,7 @@ use imajin_store::{Conn, SealedRow, for_update};
 
 use super::visa::visa_lock;
 use crate::context::{Change, Context};
-use crate::rows::{RedemptionRow, VisaRow, VisaState, redemption_state};
+use crate::rows::{RedemptionRow, Standing, VisaRow, VisaState};
 use crate::schema::{redemptions, visas};
 use crate::{BrokerError, log};
 
@@ -115,7 +115,7 @@ fn redemption_take(
         asset: visa.asset.clone(),
         amount: asked.amount.amount.micros(),
         claim_digest: asked.claim_digest.clone(),
-        state: redemption_state(RedemptionState::Accepted).to_owned(),
+        state: Standing::Accepted.as_str().to_owned(),
         created_at: context.now(),
         due_at: context.now().plus(context.config.dispute_window),
         ended_at: None,
@@ -152,7 +152,7 @@ fn refusal_of(
     Ok(None)
 }
 
-fn redemption_lock(
+pub(crate) fn redemption_lock(
     conn: &mut Conn,
     context: &Context,
     jti: VisaId,
@@ -176,7 +176,7 @@ pub(crate) fn publishers_of(conn: &mut Conn, batch: &[Redemption]) -> Result<Vec
         .load(conn)?)
 }
 
-/// The redemptions that are to be paid now, the oldest first, each with what was set aside for it.
+/// The redemptions that are to be paid or given back now, the oldest first, each with what was set aside for it.
 pub(crate) fn redemptions_due(
     conn: &mut Conn,
     context: &Context,
@@ -185,6 +185,7 @@ pub(crate) fn redemptions_due(
     let rows: Vec<(RedemptionRow, VisaRow)> = redemptions::table
         .inner_join(visas::table.on(visas::jti.eq(redemptions::jti)))
         .filter(redemptions::ended_at.is_null())
+        .filter(redemptions::state.ne(Standing::Disputed.as_str()))
         .filter(redemptions::due_at.le(context.now()))
         .order_by(redemptions::due_at)
         .limit(limit)
@@ -195,8 +196,8 @@ pub(crate) fn redemptions_due(
     rows.into_iter().map(intact).collect()
 }
 
-/// Pay has paid it.
-pub(crate) fn redemption_credited(
+/// Pay has paid it, or given it back.
+pub(crate) fn redemption_booked(
     conn: &mut Conn,
     context: &Context,
     (jti, receipt): (VisaId, &str),
@@ -205,13 +206,23 @@ pub(crate) fn redemption_credited(
     let row = redemption_lock(conn, context, jti, receipt)?;
     let missing = || BrokerError::damaged(RedemptionRow::TABLE, &jti, "the row is missing");
     let (mut visa, mut row) = visa.zip(row).ok_or_else(missing)?;
-    if row.state()? != RedemptionState::Accepted {
-        return Ok(());
+    match row.standing()? {
+        Standing::Accepted => {
+            row.standing_set(Standing::Credited);
+            visa.credited_micros = visa.credited_micros.saturating_add(row.amount);
+        }
+        Standing::Reversing => {
+            row.standing_set(Standing::Reversed);
+            visa.reversed_micros = Some(visa.reversed_micros.unwrap_or(0).saturating_add(row.amount));
+        }
+        Standing::Disputed => {
+            let problem = "pay has moved what is disputed";
+            return Err(BrokerError::damaged(RedemptionRow::TABLE, &row.id, problem));
+        }
+        Standing::Credited | Standing::Reversed => return Ok(()),
     }
     let now = context.now();
-    redemption_state(RedemptionState::Credited).clone_into(&mut row.state);
     row.ended_at = Some(now);
-    visa.credited_micros = visa.credited_micros.saturating_add(row.amount);
     if visa.is_used_up() {
         // Nothing more can be redeemed: what is left goes back as soon as nothing waits.
         visa.closes_at = now;

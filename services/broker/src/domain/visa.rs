@@ -134,6 +134,7 @@ pub(crate) fn visa_begin(
         expires_at: now.plus(Span::seconds(i64::from(order.ttl))),
         closes_at: now.plus(RESUMED_AFTER),
         closed_at: None,
+        reversed_micros: None,
         row_seal: Vec::new(),
     };
     log::append(conn, context, change, log::VISA_ISSUE, &object(row.jti))?;
@@ -247,15 +248,15 @@ pub(crate) fn visa_closed(
     if row.state()? != VisaState::Closing {
         return Ok(row);
     }
-    let due = row.max_micros.checked_sub(row.credited_micros);
-    if due != Some(returned.amount.micros()) {
+    let due = row.left_micros();
+    if due != returned.amount.micros() {
         return Err(BrokerError::damaged(
             VisaRow::TABLE,
             &jti,
             "pay has given back something else than what was not paid",
         ));
     }
-    row.returned_micros = due;
+    row.returned_micros = Some(due);
     row.state_set(VisaState::Closed);
     row.closed_at = Some(context.now());
     Ok(row.save(conn, &context.sealer)?)
@@ -273,7 +274,7 @@ pub(crate) fn reserved_of(conn: &mut Conn, context: &Context, agent: &Did) -> Re
     for row in rows {
         let row = row.intact(&context.sealer)?;
         let sum = sums.entry(row.asset.clone()).or_default();
-        *sum = sum.saturating_add(row.max_micros.saturating_sub(row.credited_micros));
+        *sum = sum.saturating_add(row.left_micros());
     }
     let money = |(asset, micros): (String, i64)| crate::rows::money(VisaRow::TABLE, agent, micros, &asset);
     sums.into_iter().map(money).collect()

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod discovery;
+mod disputes;
 mod oauth;
 mod operator;
 mod payments;
@@ -41,12 +42,17 @@ pub(crate) fn routes(broker: &Arc<Broker>) -> ServiceRoutes {
         .routes(routes!(payments::redeem, payments::redemption_list))
         .routes(routes!(payments::transfer))
         .routes(routes!(payments::transfer_fetch))
+        .routes(routes!(disputes::dispute_say, disputes::dispute_list))
+        .routes(routes!(disputes::dispute_fetch))
+        .routes(routes!(disputes::dispute_answer))
+        .routes(routes!(disputes::dispute_decide))
         .routes(routes!(operator::keys_rotate))
         .routes(routes!(oauth::token))
         .routes(routes!(oauth::introspect))
         .routes(routes!(discovery::keys))
         .routes(routes!(discovery::configuration))
         .route("/issue-visa", post(visas::visa_issue))
+        .merge(OpenApiRouter::from(crate::pages::routes()))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(state);
     let ready = Arc::clone(broker);

@@ -26,7 +26,12 @@ pub(super) struct Whose {
 impl Whose {
     /// Whose things the reader may see: their own, or nobody's in particular.
     pub(super) fn of(self, reader: &OwnReader) -> Result<(Option<Did>, Wanted), Problem> {
-        if self.all {
+        self.seen_by(reader, false)
+    }
+
+    /// The same, where somebody else than the operator may see all as well.
+    pub(super) fn seen_by(self, reader: &OwnReader, sees_all: bool) -> Result<(Option<Did>, Wanted), Problem> {
+        if self.all && !sees_all {
             reader.operator()?;
         }
         let wanted = Wanted {

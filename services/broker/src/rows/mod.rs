@@ -1,15 +1,17 @@
 //! The rows of the tables, and what they mean.
 
 mod account;
+mod dispute;
 mod key;
 mod redemption;
 mod transfer;
 mod visa;
 
 pub(crate) use account::{AccountRow, DepositRow, DepositState};
+pub(crate) use dispute::{DisputeRow, dispute_state, ruled_by};
 pub use key::SEALED_COLUMNS;
 pub(crate) use key::{KeyRow, seal_label};
-pub(crate) use redemption::{PublisherRow, RedemptionRow, redemption_state};
+pub(crate) use redemption::{PublisherRow, RedemptionRow, Standing};
 pub(crate) use transfer::TransferRow;
 pub(crate) use visa::{VisaRow, VisaState};
 

@@ -3,7 +3,7 @@ use imajin_broker_api::RedemptionView;
 use imajin_did::Did;
 use imajin_imagxp::broker::{Redeemed, RedemptionState};
 use imajin_kernel::Timestamp;
-use imajin_kernel::id::{RedemptionId, VisaId};
+use imajin_kernel::id::{DisputeId, RedemptionId, VisaId};
 use imajin_money::Money;
 use imajin_store::sealed_row;
 use serde::Serialize;
@@ -27,7 +27,7 @@ pub(crate) struct RedemptionRow {
     pub(crate) amount: i64,
     /// What the agent has signed: SHA-256, in hex.
     pub(crate) claim_digest: String,
-    /// See [`redemption_state`].
+    /// See [`Standing`].
     pub(crate) state: String,
     pub(crate) created_at: Timestamp,
     /// From when on it is paid, unless the agent objects.
@@ -38,13 +38,47 @@ pub(crate) struct RedemptionRow {
 
 sealed_row!(RedemptionRow, redemptions, "redemptions", key = (jti, receipt));
 
-/// The state of a redemption, as it is stored: the word of the wire.
-pub(crate) const fn redemption_state(state: RedemptionState) -> &'static str {
-    match state {
-        RedemptionState::Accepted => "accepted",
-        RedemptionState::Credited => "credited",
-        RedemptionState::Reversed => "reversed",
-        RedemptionState::Refused => "refused",
+/// Where a redemption stands. The wire knows less: what is not decided is accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is paid when its time has come.
+    Accepted,
+    /// The agent objects: it waits.
+    Disputed,
+    /// The agent is right: pay is being asked to give its money back.
+    Reversing,
+    /// It is paid.
+    Credited,
+    /// The agent has its money back.
+    Reversed,
+}
+
+impl Standing {
+    const ALL: [Self; 5] = [
+        Self::Accepted,
+        Self::Disputed,
+        Self::Reversing,
+        Self::Credited,
+        Self::Reversed,
+    ];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Disputed => "disputed",
+            Self::Reversing => "reversing",
+            Self::Credited => "credited",
+            Self::Reversed => "reversed",
+        }
+    }
+
+    /// What the publisher is told.
+    const fn wire(self) -> RedemptionState {
+        match self {
+            Self::Accepted | Self::Disputed | Self::Reversing => RedemptionState::Accepted,
+            Self::Credited => RedemptionState::Credited,
+            Self::Reversed => RedemptionState::Reversed,
+        }
     }
 }
 
@@ -53,38 +87,45 @@ impl RedemptionRow {
         money("redemptions", &self.id, self.amount, &self.asset)
     }
 
-    pub(crate) fn state(&self) -> Result<RedemptionState, BrokerError> {
-        let all = [
-            RedemptionState::Accepted,
-            RedemptionState::Credited,
-            RedemptionState::Reversed,
-        ];
-        let known = all.into_iter().find(|state| redemption_state(*state) == self.state);
+    pub(crate) fn standing(&self) -> Result<Standing, BrokerError> {
+        let known = Standing::ALL
+            .into_iter()
+            .find(|standing| standing.as_str() == self.state);
         known.ok_or_else(|| BrokerError::damaged("redemptions", &self.id, "its state is impossible"))
+    }
+
+    pub(crate) fn standing_set(&mut self, standing: Standing) {
+        standing.as_str().clone_into(&mut self.state);
     }
 
     /// What the publisher is told.
     pub(crate) fn answer(&self) -> Result<Redeemed, BrokerError> {
-        let state = self.state()?;
-        let reversed = state == RedemptionState::Reversed;
+        let standing = self.standing()?;
+        let reason = match standing {
+            Standing::Disputed => Some("The agent objects: answer the dispute."),
+            Standing::Reversing | Standing::Reversed => Some("The agent has won a dispute."),
+            Standing::Accepted | Standing::Credited => None,
+        };
         Ok(Redeemed {
             jti: self.jti.to_string(),
             receipt: self.receipt.clone(),
             amount: self.money()?,
-            state,
+            state: standing.wire(),
             reference: Some(self.id.to_string()),
-            reason: reversed.then(|| "The agent has won a dispute.".to_owned()),
+            reason: reason.map(str::to_owned),
         })
     }
 
-    pub(crate) fn view(&self) -> Result<RedemptionView, BrokerError> {
+    /// With the dispute about it, if there is one.
+    pub(crate) fn view(&self, dispute: Option<DisputeId>) -> Result<RedemptionView, BrokerError> {
         Ok(RedemptionView {
             id: self.id,
             jti: self.jti,
             receipt: self.receipt.clone(),
             node: self.node_did.clone(),
             amount: self.money()?,
-            state: self.state()?,
+            state: self.standing()?.wire(),
+            dispute,
             created_at: self.created_at,
             due_at: self.due_at,
         })

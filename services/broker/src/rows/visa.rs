@@ -35,7 +35,7 @@ pub(crate) struct VisaRow {
     pub(crate) request_key: Option<String>,
     /// SHA-256 of the request's body, in hex.
     pub(crate) request_digest: String,
-    /// What publishers have asked for, without what was reversed.
+    /// What publishers have asked for, with what was reversed.
     pub(crate) redeemed_micros: i64,
     pub(crate) redeemed_uses: i64,
     /// What publishers have been paid.
@@ -47,6 +47,8 @@ pub(crate) struct VisaRow {
     /// When it is to be looked at next: to be closed, or to be gone on with.
     pub(crate) closes_at: Timestamp,
     pub(crate) closed_at: Option<Timestamp>,
+    /// What went back to the agent because it has won disputes.
+    pub(crate) reversed_micros: Option<i64>,
     pub(crate) row_seal: Vec<u8>,
 }
 
@@ -109,6 +111,12 @@ impl VisaRow {
         purpose.map_err(|_error| self.damaged("its purpose is impossible"))
     }
 
+    /// What is neither paid nor back.
+    pub(crate) fn left_micros(&self) -> i64 {
+        let gone = self.credited_micros.saturating_add(self.reversed_micros.unwrap_or(0));
+        self.max_micros.saturating_sub(gone)
+    }
+
     /// Whether it has paid as often or as much as it may.
     pub(crate) const fn is_used_up(&self) -> bool {
         self.redeemed_uses >= self.uses || self.redeemed_micros >= self.max_micros
@@ -123,6 +131,7 @@ impl VisaRow {
             max_amount: self.max()?,
             redeemed: self.money(self.redeemed_micros)?,
             credited: self.money(self.credited_micros)?,
+            reversed: self.reversed_micros.map(|micros| self.money(micros)).transpose()?,
             returned: self.returned_micros.map(|micros| self.money(micros)).transpose()?,
             uses: self.uses()?,
             state: self.state.clone(),

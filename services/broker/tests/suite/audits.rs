@@ -6,6 +6,7 @@ use imajin_store::{StoreError, Sweep, parity};
 use imajin_testkit::{Backend, on_both};
 use serde_json::json;
 
+use crate::disputes::evidence;
 use crate::world::{World, audit_all, key};
 
 on_both!(every_single_column_is_covered, what_is_deleted_by_hand_is_missed);
@@ -24,11 +25,19 @@ async fn fill(world: &World) {
         .agent_post("/issue-visa", &body, Some("k"))
         .await
         .expect(StatusCode::CREATED);
-    assert_eq!(world.redeem(&[(&visa.jti, "r1", "0.40")]).await, ["credited"]);
+    assert_eq!(world.redeem(&[(&visa.jti, "r1", "0.40")]).await, ["accepted"]);
+    world.later(Span::days(1));
+    world.broker.due_work().await.unwrap();
     let to = key("other").did();
     let transfer = json!({"reference": "rmt_1", "to": to, "amount": {"amount": "0.10", "currency": "TEST-USD"}});
     world
         .ask(&key("publisher"), "POST", "/broker/api/transfers", Some(&transfer))
+        .await
+        .expect(StatusCode::OK);
+    let read = world.reads("page").await;
+    let id = world.objects(&read).await;
+    world
+        .answers(&key("publisher"), &id, &evidence(&read))
         .await
         .expect(StatusCode::OK);
     let context = (world.keyring.clone(), world.env.clone());
@@ -46,7 +55,7 @@ async fn fill(world: &World) {
 }
 
 async fn every_single_column_is_covered(backend: Backend) {
-    let world = World::with(backend, Span::ZERO).await;
+    let world = World::new(backend).await;
     fill(&world).await;
     assert_eq!(world.audit().await, []);
     let (keyring, env) = (world.keyring.clone(), world.env.clone());
@@ -61,7 +70,7 @@ async fn what_is_deleted_by_hand_is_missed(backend: Backend) {
         ("DELETE FROM visas WHERE redeemed_uses = 0", "the row is missing"),
         ("DELETE FROM redemptions", "its redemptions sum up to something else"),
     ] {
-        let world = World::with(backend, Span::ZERO).await;
+        let world = World::new(backend).await;
         fill(&world).await;
         let deleted: Result<(), StoreError> = world.db.write(move |conn| Ok(conn.batch_execute(sql)?)).await;
         deleted.unwrap();

@@ -5,8 +5,10 @@ use imajin_kernel::Span;
 use imajin_testkit::{Backend, on_both};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::disputes::evidence;
+use crate::world::{World, key};
 
 on_both!(paid_and_returned_are_what_was_set_aside);
 
@@ -16,6 +18,10 @@ enum Step {
     Buy(u8, u8),
     /// Redeem so many cents of one of the visas, under one of a few receipts.
     Redeem(u8, u8, u8),
+    /// Read a page with a visa of its own, and object to it or not.
+    Read(bool),
+    /// Answer one of the disputes: give in, or show the claim.
+    Answer(u8, bool),
     /// Let hours pass, and the background work.
     Wait(u8),
     /// The next answer of the ledger is lost.
@@ -28,6 +34,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (1_u8..50, 1_u8..4).prop_map(|(cents, uses)| Step::Buy(cents, uses)),
         6 => (0_u8..4, 0_u8..4, 1_u8..40).prop_map(|(visa, receipt, cents)| Step::Redeem(visa, receipt, cents)),
+        2 => any::<bool>().prop_map(Step::Read),
+        2 => (0_u8..3, any::<bool>()).prop_map(|(dispute, concede)| Step::Answer(dispute, concede)),
         3 => (1_u8..120).prop_map(Step::Wait),
         1 => Just(Step::Lose),
         1 => Just(Step::Away),
@@ -38,6 +46,7 @@ async fn history(backend: Backend, steps: Vec<Step>) {
     let world = World::new(backend).await;
     world.funded("5.00 TEST-USD").await;
     let mut visas: Vec<String> = Vec::new();
+    let mut disputes: Vec<(String, Value)> = Vec::new();
     for step in steps {
         match step {
             Step::Buy(cents, uses) => {
@@ -52,6 +61,25 @@ async fn history(backend: Backend, steps: Vec<Step>) {
                 if let Some(jti) = visas.get(usize::from(visa)) {
                     let (receipt, amount) = (format!("r{receipt}"), format!("0.{cents:02}"));
                     world.redeem(&[(jti, &receipt, &amount)]).await;
+                }
+            }
+            Step::Read(objects) => {
+                let page = format!("page{}", disputes.len());
+                if let Some(read) = world.reads_if(&page).await
+                    && objects
+                    && let Some(id) = world.objects_if(&read).await
+                {
+                    disputes.push((id, evidence(&read)));
+                }
+            }
+            Step::Answer(dispute, concede) => {
+                if let Some((id, shown)) = disputes.get(usize::from(dispute)) {
+                    let body = if concede {
+                        json!({"concede": true})
+                    } else {
+                        shown.clone()
+                    };
+                    world.answers(&key("publisher"), id, &body).await;
                 }
             }
             Step::Wait(hours) => {
@@ -73,7 +101,10 @@ async fn history(backend: Backend, steps: Vec<Step>) {
     }
     let (reserved, paid, returned) = world.purse.holds();
     assert_eq!(paid + returned, reserved);
-    assert_eq!(world.purse.has(&world.agent()), 5_000_000 - paid);
+    assert_eq!(
+        world.purse.has(&world.agent()),
+        5_000_000 - world.purse.has(&key("publisher").did())
+    );
     assert_eq!(world.audit().await, []);
 }
 

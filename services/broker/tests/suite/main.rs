@@ -4,8 +4,11 @@
 
 mod accounts;
 mod audits;
+mod dispute_refusals;
+mod disputes;
 mod laws;
 mod oauth;
+mod pages;
 mod purse;
 mod redemptions;
 mod transfers;

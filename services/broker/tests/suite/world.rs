@@ -48,8 +48,18 @@ impl Identities for People {
         })
     }
 
-    async fn session_view(&self, _token: &str) -> Result<Option<SessionView>, Problem> {
-        Ok(None)
+    /// The session of somebody is their name.
+    async fn session_view(&self, token: &str) -> Result<Option<SessionView>, Problem> {
+        let did = key(token).did();
+        let caller = self.caller_keys(&did).await?;
+        Ok(Some(SessionView {
+            did,
+            handle: Some(token.to_owned()),
+            name: None,
+            tier: caller.tier,
+            custody: Custody::Own,
+            expires_at: Timestamp::from_seconds(2_000_000_000),
+        }))
     }
 }
 
@@ -276,6 +286,12 @@ impl World {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
+    /// What somebody who is signed in sees.
+    pub(crate) async fn page(&self, who: &str, path: &str) -> Answer {
+        let request = Request::get(path).header("authorization", format!("Bearer {who}"));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         Answer::of(&self.router, request).await
     }
@@ -327,10 +343,20 @@ impl World {
     }
 
     pub(crate) async fn redeem_by(&self, who: &SecretKey, batch: &[(&str, &str, &str)]) -> Vec<String> {
+        self.redeem_claim(who, batch, &"00".repeat(32)).await
+    }
+
+    /// The publisher redeems what was paid by this claim.
+    pub(crate) async fn redeem_claim(
+        &self,
+        who: &SecretKey,
+        batch: &[(&str, &str, &str)],
+        digest: &str,
+    ) -> Vec<String> {
         let one = |(jti, receipt, amount): &(&str, &str, &str)| {
             json!({
                 "jti": jti, "receipt": receipt, "amount": {"amount": amount, "currency": "TEST-USD"},
-                "claimDigest": "00".repeat(32),
+                "claimDigest": digest,
             })
         };
         let body = json!({"redemptions": batch.iter().map(one).collect::<Vec<_>>()});

@@ -1,8 +1,11 @@
-use imajin_did::Did;
-use imajin_fair::Manifest;
+use imajin_did::{Did, SecretKey};
+use imajin_fair::{Content, Contributor, Manifest, Payee, SignatureError};
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::DocumentId;
+use imajin_money::Share;
+use imajin_proof::digest::sha256_hex;
 use serde::{Deserialize, Serialize};
+use serde_json::Map;
 use utoipa::ToSchema;
 
 /// A document that is added, with its manifest.
@@ -18,6 +21,38 @@ pub struct DocumentBody {
     /// Who made it: signed by whoever adds it, with the SHA-256 of the text.
     #[schema(value_type = Object)]
     pub manifest: Manifest,
+}
+
+impl DocumentBody {
+    /// A text that is all its author's own, with the manifest that says so.
+    ///
+    /// # Errors
+    /// [`SignatureError`] when the manifest cannot be signed.
+    pub fn own(
+        (key, author): (&SecretKey, &Did),
+        title: &str,
+        media_type: &str,
+        text: String,
+        now: Timestamp,
+    ) -> Result<Self, SignatureError> {
+        let entry = Contributor::new(Payee::Did(author.clone()), "author", Share::ONE);
+        let mut manifest = Manifest::new(vec![entry]).map_err(|error| SignatureError::Invalid(Box::new(error)))?;
+        manifest.title = Some(title.to_owned());
+        manifest.kind = Some("document".to_owned());
+        manifest.author = Some(author.clone());
+        manifest.content = Some(Content {
+            sha256: sha256_hex(text.as_bytes()),
+            size: u64::try_from(text.len()).ok(),
+            media_type: Some(media_type.to_owned()),
+            extra: Map::new(),
+        });
+        Ok(Self {
+            title: title.to_owned(),
+            media_type: media_type.to_owned(),
+            text,
+            manifest: manifest.sign(key, author.clone(), now)?,
+        })
+    }
 }
 
 /// A document as anybody may know of it: what it says is in the answers.

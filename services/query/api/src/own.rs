@@ -5,6 +5,8 @@ use imajin_money::Money;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::TermsView;
+
 /// A question as its asker and its leader see it in a list. What was asked is not kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -31,10 +33,12 @@ pub struct QuestionView {
     pub created_at: Timestamp,
 }
 
-/// The questions of one person, the newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// The questions of one person, the newest first, and under which terms theirs are answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnQuestions {
+    /// Their terms, `null` when they have never said any.
+    pub terms: Option<TermsView>,
     /// What they have asked.
     pub asked: Vec<QuestionView>,
     /// What was asked of them.

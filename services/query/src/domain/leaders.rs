@@ -2,8 +2,10 @@
 
 use diesel::prelude::*;
 use imajin_did::Did;
+use imajin_query_api::TermsView;
 use imajin_store::{Conn, SealedRow, for_update};
 
+use super::documents::document_count;
 use crate::QueryError;
 use crate::context::{Change, Context};
 use crate::rows::LeaderRow;
@@ -25,6 +27,18 @@ pub(crate) fn leader_find(conn: &mut Conn, context: &Context, did: &Did) -> Resu
         .first(conn)
         .optional()?;
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
+}
+
+/// Somebody's terms as anybody reads them.
+pub(crate) fn terms_of(conn: &mut Conn, context: &Context, did: &Did) -> Result<Option<TermsView>, QueryError> {
+    let Some(row) = leader_find(conn, context, did)? else {
+        return Ok(None);
+    };
+    Ok(Some(TermsView {
+        terms: row.message()?,
+        documents: document_count(conn, &row.owner_did)?,
+        leader: row.owner_did,
+    }))
 }
 
 /// Says under which terms the signer's questions are answered from now on. The document is the body of the change.

@@ -10,6 +10,7 @@ use imajin_store::{Conn, SealedRow, for_update};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::leaders::terms_of;
 use super::quotes::{QuoteWanted, quote_use};
 use crate::QueryError;
 use crate::context::{Context, json_text};
@@ -309,6 +310,7 @@ pub(crate) fn questions_of(conn: &mut Conn, context: &Context, did: &Did) -> Res
             .collect()
     };
     Ok(OwnQuestions {
+        terms: terms_of(conn, context, did)?,
         asked: views(asked)?,
         answered: views(answered)?,
     })

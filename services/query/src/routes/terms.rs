@@ -9,8 +9,7 @@ use serde_json::Value;
 
 use super::QueryRoutes;
 use crate::context::Change;
-use crate::domain::documents::document_count;
-use crate::domain::leaders::{leader_find, terms_set as set};
+use crate::domain::leaders::{terms_of, terms_set as set};
 use crate::{Query, QueryError};
 
 /// Whose terms.
@@ -24,18 +23,7 @@ impl Query {
     /// Somebody's terms, open or not.
     pub(crate) async fn terms_view(&self, leader: &Did) -> Result<Option<TermsView>, QueryError> {
         let leader = leader.canonical();
-        self.read(move |conn, context| {
-            let Some(row) = leader_find(conn, context, &leader)? else {
-                return Ok(None);
-            };
-            let documents = document_count(conn, &leader)?;
-            Ok(Some(TermsView {
-                terms: row.message()?,
-                leader: row.owner_did,
-                documents,
-            }))
-        })
-        .await
+        self.read(move |conn, context| terms_of(conn, context, &leader)).await
     }
 
     /// Terms that came just now from their leader, for this node and one of its engines.

@@ -61,6 +61,7 @@ pub(super) async fn operator(State(www): State<AppState>, Operator(person): Oper
             .map(|receipt| receipt_row(receipt, &person.0.did))
             .collect(),
         has_registry: deps.registry.is_some(),
+        has_broker: deps.has_broker,
         has_dev_mailbox: mails.is_ok_and(|mails| !mails.is_empty()),
     };
     render(&page)

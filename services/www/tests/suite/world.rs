@@ -134,6 +134,7 @@ impl World {
             connections: None,
             profile: fakes.profile.is_some().then(|| ProfileClient::local(fakes.clone())),
             publisher: fakes.library.clone(),
+            has_broker: false,
             registry: fakes.has_registry.then(|| RegistryClient::local(fakes.clone())),
             registrations: fakes.clone(),
         };

@@ -1,0 +1,3 @@
+ALTER TABLE visas DROP COLUMN reversed_micros;
+DROP INDEX redemptions_claim;
+DROP TABLE disputes;

@@ -1,0 +1,131 @@
+use http::{HeaderMap, HeaderName, HeaderValue};
+use imajin_kernel::Timestamp;
+use imajin_proof::jose::Jwk;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{
+    AgentId, AgentManifest, Binding, ClaimError, ClaimExpectation, ClaimHeaders, Names, PAYLOAD, PUBLIC_KEY, SIGNATURE,
+};
+
+/// What a publisher shows about something that an agent has paid for: the agent's own claim as it came, and what the
+/// publisher has answered. The publisher signs it with the request that carries it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AccessEvidence {
+    /// The text of `x-imagxp-payload`.
+    pub payload: String,
+    /// The text of `x-imagxp-signature`.
+    pub signature: String,
+    /// The key that it was verified with: base64 of its SPKI.
+    pub public_key: String,
+    /// The status that was answered.
+    pub status: u16,
+    /// When it was answered.
+    pub served_at: Timestamp,
+    /// `Content-Digest` of what was answered (RFC 9530), where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_digest: Option<String>,
+}
+
+/// What a broker knows about a payment without the publisher's word.
+#[derive(Debug, Clone, Copy)]
+pub struct EvidenceExpectation<'a> {
+    /// Whose visa it was.
+    pub agent: &'a AgentId,
+    /// The thumbprint of the key that the visa is for (RFC 7638).
+    pub holder: &'a str,
+    /// What the payment names: SHA-256 of the claim, in hex.
+    pub claim_digest: &'a str,
+    /// What the agent says that it has read.
+    pub url: &'a str,
+    /// When the visa was issued.
+    pub from: Timestamp,
+    /// When it ended.
+    pub until: Timestamp,
+    /// Which names are believed.
+    pub names: Names,
+}
+
+/// Why something shows nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoEvidence {
+    /// The claim does not hold.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// The claim is not the one that was paid by.
+    #[error("it is another claim than the one that was redeemed")]
+    OtherClaim,
+    /// The claim is signed by another key than the visa's.
+    #[error("the claim is signed by another key than the one that the visa is for")]
+    OtherKey,
+    /// Made or answered outside the time of the visa.
+    #[error("the claim or the answer is not of the time of the visa")]
+    OtherTime,
+    /// Nothing was handed over.
+    #[error("the answer was no success, so there was nothing to pay for")]
+    NotServed,
+}
+
+impl AccessEvidence {
+    /// Checks that the agent has asked for exactly this with the key of its visa, and that it was answered.
+    ///
+    /// # Errors
+    /// [`NoEvidence`].
+    pub fn verify(&self, expect: &EvidenceExpectation<'_>) -> Result<(), NoEvidence> {
+        let headers = ClaimHeaders::read(&self.headers()?, expect.names)?;
+        let key = headers.key.clone().ok_or(ClaimError::ForeignKey)?;
+        if Jwk::from_key(key.clone()).thumbprint() != expect.holder {
+            return Err(NoEvidence::OtherKey);
+        }
+        let manifest = AgentManifest {
+            agent: expect.agent.clone(),
+            keys: vec![key],
+            contact: None,
+        };
+        let url = Url::parse(expect.url).or(Err(ClaimError::OtherResource))?;
+        let path = url
+            .query()
+            .map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        let made_at = headers.claim.made_at;
+        let seen = ClaimExpectation {
+            now: made_at,
+            url: expect.url,
+            path_and_query: &path,
+            is_v10_allowed: false,
+        };
+        let claim = headers.verify(&manifest, &seen)?;
+        if claim.binding == Binding::Unbound {
+            return Err(ClaimError::OtherResource.into());
+        }
+        if claim.digest != expect.claim_digest.to_ascii_lowercase() {
+            return Err(NoEvidence::OtherClaim);
+        }
+        let during = |moment: Timestamp| {
+            let slack = crate::verify::WINDOW;
+            moment >= expect.from.minus(slack) && moment <= expect.until.plus(slack)
+        };
+        if !during(made_at) || !during(self.served_at) {
+            return Err(NoEvidence::OtherTime);
+        }
+        if (200..300).contains(&self.status) {
+            return Ok(());
+        }
+        Err(NoEvidence::NotServed)
+    }
+
+    fn headers(&self) -> Result<HeaderMap, ClaimError> {
+        let fields: [(HeaderName, &str); 3] = [
+            (PAYLOAD, &self.payload),
+            (SIGNATURE, &self.signature),
+            (PUBLIC_KEY, &self.public_key),
+        ];
+        let value = |(name, text): (HeaderName, &str)| {
+            let value = HeaderValue::from_str(text);
+            value
+                .map(|value| (name, value))
+                .or(Err(ClaimError::Malformed("it does not fit into a header")))
+        };
+        fields.into_iter().map(value).collect()
+    }
+}
