@@ -6,7 +6,6 @@ use imajin_broker::Broker;
 use imajin_connections::Connections;
 use imajin_did::Keyring;
 use imajin_events::Events;
-use imajin_events_api::EventsClient;
 use imajin_fair::plan::FeeSchedule;
 use imajin_kernel::{Env, Problem};
 use imajin_pay::{BrokersConfig, Pay, PayConfig, PayDeps};
