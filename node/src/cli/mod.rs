@@ -1,6 +1,7 @@
 //! The command line. One file per command; every command has `--json` and `--help`, says what it did in one line, and
 //! ends with an exit code that is not 0 when it did not.
 
+mod agent;
 mod ask;
 mod attestation;
 mod balance;
@@ -15,6 +16,7 @@ mod docs;
 mod event;
 mod fair;
 mod fees;
+mod gate;
 mod grant;
 mod handle;
 mod key;
@@ -76,6 +78,11 @@ pub struct Cli {
 enum Command {
     /// Start the node. The first start makes its data directory, key and DID, and prints what to open.
     Up(up::UpArgs),
+    /// Stand in front of a site: agents identify themselves and pay as its policy says.
+    Gate(gate::GateArgs),
+    /// Read the web as an agent that says who it is, and pays within its budget.
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
     /// Show the configuration in force and where each value came from.
     Config(config::ConfigArgs),
     /// Make, show, replace and recover keys: an identity of your own.
@@ -282,6 +289,8 @@ impl Command {
     async fn run(self, output: Output) -> Result<(), CommandError> {
         match self {
             Self::Up(args) => Box::pin(args.run(output)).await,
+            Self::Gate(args) => Box::pin(args.run(output)).await,
+            Self::Agent(command) => Box::pin(command.run(output)).await,
             Self::Config(args) => args.run(output),
             Self::Key(command) => command.run(output).await,
             Self::Login(args) => args.run(output).await,

@@ -16,21 +16,28 @@ use crate::run::{Banner, LeaderLinks, RunningNode};
 #[derive(Debug, Args)]
 pub(super) struct UpArgs {
     #[command(flatten)]
-    data: DataArg,
+    node: NodeArgs,
     /// Put demo events there, and somebody who answers questions, once.
     #[arg(long)]
     demo: bool,
     /// Where to listen. Not on loopback, the node serves HTTPS with a certificate that it makes.
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
-    /// The services to run in this process, separated by commas: auth, pay, events,
-    /// connections, profile, publisher, query, registry, www.
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    services: Option<Vec<ServiceName>>,
     /// Also open one port for each service (www 7000, auth 7001, registry 7002, connections 7003,
     /// pay 7004, profile 7005, events 7006, publisher 7008, query 7010).
     #[arg(long)]
     service_ports: bool,
+}
+
+/// Which node is run, and which part of it.
+#[derive(Debug, Args)]
+pub(super) struct NodeArgs {
+    #[command(flatten)]
+    data: DataArg,
+    /// The services to run in this process, separated by commas: auth, pay, events,
+    /// connections, profile, publisher, query, registry, www.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    services: Option<Vec<ServiceName>>,
     /// `sqlite` (the default) or a `postgres://` URL.
     #[arg(long, value_name = "URL")]
     database: Option<String>,
@@ -51,12 +58,14 @@ struct Started {
     demo_leader: Option<LeaderLinks>,
 }
 
-impl UpArgs {
-    fn overrides(&self) -> Overrides {
+impl NodeArgs {
+    pub(super) fn data(&self) -> &DataArg {
+        &self.data
+    }
+
+    pub(super) fn overrides(&self) -> Overrides {
         let mut overrides = Overrides::default();
-        overrides.set("listen", self.listen.map(|address| address.to_string()));
         overrides.set("database.url", self.database.clone());
-        overrides.set("service_ports", self.service_ports.then_some(true));
         overrides.set("dev", self.dev.then_some(true));
         let services: Option<BTreeSet<&str>> = self
             .services
@@ -68,26 +77,41 @@ impl UpArgs {
         );
         overrides
     }
+}
 
+impl UpArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
-        log_to_stderr();
-        imajin_web::metrics_install();
-        let data = DataDir::create(&self.data.path())?;
-        let loaded = load(data.path(), &self.overrides())?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(|error| CommandError::Local(error.to_string()))?;
-        let node = Box::pin(RunningNode::start(&data, &loaded, Env::system(), self.demo)).await?;
-        let guessed_url = loaded.config.public_url.is_none() && loaded.config.listen.ip().is_unspecified();
-        output.result(&started(node.banner()), |_| {
-            banner_text(node.banner(), &data, guessed_url)
-        });
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        output.note("Stopping…");
-        node.stop().await;
-        Ok(())
+        let mut overrides = self.node.overrides();
+        overrides.set("listen", self.listen.map(|address| address.to_string()));
+        overrides.set("service_ports", self.service_ports.then_some(true));
+        node_run(self.node.data(), &overrides, self.demo, output).await
     }
+}
+
+/// Runs a node until somebody stops it.
+pub(super) async fn node_run(
+    data: &DataArg,
+    overrides: &Overrides,
+    demo: bool,
+    output: Output,
+) -> Result<(), CommandError> {
+    log_to_stderr();
+    imajin_web::metrics_install();
+    let data = DataDir::create(&data.path())?;
+    let loaded = load(data.path(), overrides)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| CommandError::Local(error.to_string()))?;
+    let node = Box::pin(RunningNode::start(&data, &loaded, Env::system(), demo)).await?;
+    let guessed_url = loaded.config.public_url.is_none() && loaded.config.listen.ip().is_unspecified();
+    output.result(&started(node.banner()), |_| {
+        banner_text(node.banner(), &data, guessed_url)
+    });
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    output.note("Stopping…");
+    node.stop().await;
+    Ok(())
 }
 
 fn started(banner: &Banner) -> Started {

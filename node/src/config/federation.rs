@@ -32,6 +32,22 @@ pub struct PeersConfig {
     pub block: Vec<String>,
 }
 
+/// The brokers whose visas pay here.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokersSettings {
+    /// Their addresses, exactly as their visas name them: `https://broker.example/broker`.
+    pub trusted: Vec<Url>,
+}
+
+/// The library of manifests.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublisherConfig {
+    /// Nodes that are asked for manifests that are not here, `https://node.example`.
+    pub peers: Vec<Url>,
+}
+
 impl Config {
     /// Which other nodes this one talks to. Whom the operator has named for something is allowed.
     pub fn peers_options(&self) -> PeersOptions {

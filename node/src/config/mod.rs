@@ -3,6 +3,7 @@
 mod broker;
 mod dns;
 mod federation;
+mod gate;
 mod model;
 mod query;
 mod rails;
@@ -12,6 +13,7 @@ mod sources;
 pub use broker::BrokerServiceConfig;
 pub use dns::{DnsChoice, RegistryDnsSettings};
 pub use federation::{MirrorConfig, PeersConfig};
+pub use gate::GateConfig;
 pub use model::{
     Config, DatabaseConfig, EventsConfig, FeesConfig, MailConfig, RegistryAgentConfig, RegistryServiceConfig, Remote,
     ServiceName, TlsChoice, TlsConfig,

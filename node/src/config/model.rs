@@ -7,7 +7,10 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{BrokerServiceConfig, MirrorConfig, PeersConfig, QueryConfig, RailsSettings, RegistryDnsSettings};
+use super::federation::{BrokersSettings, PublisherConfig};
+use super::{
+    BrokerServiceConfig, GateConfig, MirrorConfig, PeersConfig, QueryConfig, RailsSettings, RegistryDnsSettings,
+};
 use crate::acme::AcmeConfig;
 use crate::agent::AddressSource;
 
@@ -154,6 +157,8 @@ pub struct Config {
     pub events: EventsConfig,
     /// The library of manifests.
     pub publisher: PublisherConfig,
+    /// Sites that gates stand in front of, under names of one's own.
+    pub gate: BTreeMap<String, GateConfig>,
     /// What answers questions.
     pub query: QueryConfig,
     /// The broker that this node runs itself, if `services` names it.
@@ -249,28 +254,12 @@ pub struct FeesConfig {
     pub preset: String,
 }
 
-/// The brokers whose visas pay here.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BrokersSettings {
-    /// Their addresses, exactly as their visas name them: `https://broker.example/broker`.
-    pub trusted: Vec<Url>,
-}
-
 /// Reservations.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventsConfig {
     /// How long places stay reserved while nobody has paid, in seconds.
     pub hold_seconds: u32,
-}
-
-/// The library of manifests.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PublisherConfig {
-    /// Nodes that are asked for manifests that are not here, `https://node.example`.
-    pub peers: Vec<Url>,
 }
 
 /// The registry that this node announces itself to.

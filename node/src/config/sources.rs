@@ -57,7 +57,7 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 24] = [
+const TOP_LEVEL_KEYS: [&str; 25] = [
     "listen",
     "public_url",
     "node_name",
@@ -78,6 +78,7 @@ const TOP_LEVEL_KEYS: [&str; 24] = [
     "brokers",
     "events",
     "publisher",
+    "gate",
     "query",
     "broker",
     "registry",
@@ -216,6 +217,9 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     witnesses_check(config)?;
     if let Err(text) = config.peers_options().check() {
         return refuse(&format!("`peers`: {text}"));
+    }
+    if let Some(text) = super::gate::contradiction(config) {
+        return refuse(&text);
     }
     mirrors_check(config)
 }

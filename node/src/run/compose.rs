@@ -6,7 +6,6 @@ use imajin_broker::Broker;
 use imajin_connections::Connections;
 use imajin_did::Keyring;
 use imajin_events::Events;
-use imajin_events_api::EventsClient;
 use imajin_fair::plan::FeeSchedule;
 use imajin_kernel::{Env, Problem};
 use imajin_pay::{BrokersConfig, Pay, PayConfig, PayDeps};
@@ -36,6 +35,8 @@ pub(crate) struct Services {
     pub(super) connections: Option<Arc<Connections>>,
     pub(super) profile: Option<Arc<Profile>>,
     pub(super) publisher: Option<Arc<Publisher>>,
+    /// Who charges for gates.
+    pub(super) gate_pay: PayClient,
     pub(super) query: Option<Arc<Query>>,
     pub(super) broker: Option<Arc<Broker>>,
     pub(super) registry: Option<Arc<Registry>>,
@@ -117,6 +118,7 @@ impl Services {
             .await?;
         let (registry, registry_client) = common.start_registry().await?;
         copies.plug(registry.as_ref(), registry_client.as_ref());
+        let gate_pay = pay_client.clone();
         let mirrors = registry.as_ref().map(|registry| common.mirrors(registry)).transpose()?;
         let www = if config.services.contains(&ServiceName::Www) {
             let deps = WwwDeps {
@@ -147,6 +149,7 @@ impl Services {
             connections,
             profile,
             publisher,
+            gate_pay,
             query,
             broker,
             registry,

@@ -42,7 +42,7 @@ struct Authority {
     socket: Option<TcpListener>,
 }
 
-async fn bind_one(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+pub(super) async fn bind_one(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let refused = |source| StartError::Listen { address, source };
     let socket = TcpListener::bind(address).await.map_err(refused)?;
     let bound = socket.local_addr().map_err(refused)?;

@@ -5,6 +5,7 @@ mod broker;
 mod compose;
 mod databases;
 mod demo;
+mod gates;
 mod gateway;
 mod listeners;
 mod optional;
@@ -120,6 +121,7 @@ impl RunningNode {
         let background = TaskTracker::new();
 
         let bound = listeners::bind(data, config, &keyring, &env).await?;
+        let gates = gates::bind(config).await?;
         let databases = Databases::open(data, config).await?;
         let services = Services::start(
             config,
@@ -142,12 +144,29 @@ impl RunningNode {
             did: keyring.node_did().clone(),
             setup_url,
             fingerprint: bound.fingerprint(),
-            ports: bound.ports(),
+            ports: bound.ports().into_iter().chain(gates.ports()).collect(),
             demo_leader,
         };
         services.background(&background, &stop);
         if let Some(keeper) = bound.keeper(data, config, &keyring, &env)? {
             background.spawn(keeper.run(stop.clone()));
+        }
+        if let Some(publisher) = &services.publisher {
+            let ground = gates::GateGround {
+                config,
+                data,
+                keyring: &keyring,
+                env: &env,
+                node: &banner.url,
+                publisher,
+                pay: &services.gate_pay,
+            };
+            let tasks = gates::GateTasks {
+                listeners: &listeners,
+                background: &background,
+                stop: &stop,
+            };
+            gates.serve(&ground, &tasks)?;
         }
         bound.serve(config, &services, &env, &listeners, &stop)?;
         let agent = AgentParts {

@@ -11,7 +11,7 @@ use imajin_kernel::Span;
 use imajin_pay_api::{PayClient, SellerClient};
 use imajin_profile::{Profile, ProfileConfig, ProfileDeps};
 use imajin_profile_api::{ConnectionsClient, ProfileClient};
-use imajin_publisher::{CONTENT_GOODS, Publisher, PublisherConfig, PublisherDeps, WorksConfig};
+use imajin_publisher::{ACCESS_GOODS, CONTENT_GOODS, Publisher, PublisherConfig, PublisherDeps, WorksConfig};
 use imajin_publisher_api::{KeeperClient, PublisherClient};
 use imajin_registry::{MirrorSource, Mirrors, Registry, RegistryDeps};
 use imajin_registry_api::RegistryClient;
@@ -152,11 +152,13 @@ impl Common<'_> {
                 };
                 let publisher = Publisher::start(deps).await.map_err(failed(ServiceName::Publisher))?;
                 sellers.plug(CONTENT_GOODS, SellerClient::local(publisher.clone()));
+                sellers.plug(ACCESS_GOODS, SellerClient::local(publisher.clone()));
                 (Some(Arc::clone(&publisher)), Some(PublisherClient::local(publisher)))
             }
             None if is_remote(ServiceName::Publisher) => {
                 let rpc = self.remotes.rpc(ServiceName::Publisher)?;
                 sellers.plug(CONTENT_GOODS, SellerClient::http(rpc.clone()));
+                sellers.plug(ACCESS_GOODS, SellerClient::http(rpc.clone()));
                 (None, Some(PublisherClient::http(rpc)))
             }
             None => (None, None),

@@ -21,7 +21,7 @@ on_both!(
     who_wins_a_dispute_has_the_money_back_and_the_statement_says_so,
 );
 
-const SERVICES: &str = r#"services = [
+pub(crate) const SERVICES: &str = r#"services = [
     "auth", "pay", "events", "connections", "profile", "publisher", "broker", "registry", "www",
 ]
 dev = true
@@ -91,7 +91,7 @@ impl Agent {
     }
 }
 
-async fn signed(buyer: &Buyer, path: &str, body: &Value) -> Value {
+pub(crate) async fn signed(buyer: &Buyer, path: &str, body: &Value) -> Value {
     let body = serde_json::to_vec(body).unwrap();
     let key = path.rsplit('/').next();
     let response = buyer.send(&buyer.signed("POST", path, &body, key)).await;
@@ -120,7 +120,7 @@ async fn agent_is_funded(agent: &Agent, buyer: &Buyer) {
 }
 
 /// Asks until there is an answer.
-async fn waited(ask: impl AsyncFn() -> Option<String>) -> String {
+pub(crate) async fn waited(ask: impl AsyncFn() -> Option<String>) -> String {
     for _time in 0..200 {
         if let Some(answer) = ask().await {
             return answer;

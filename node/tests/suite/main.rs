@@ -3,6 +3,7 @@
 
 mod access;
 mod agent;
+mod agents;
 mod authorisation;
 mod broker;
 mod browser;
@@ -34,6 +35,7 @@ mod fair_library;
 mod fair_plans;
 mod fair_rotated;
 mod federation;
+mod gates;
 mod interop;
 mod keys;
 mod keys_abroad;

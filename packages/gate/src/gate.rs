@@ -47,12 +47,9 @@ pub struct Gate {
 impl Gate {
     /// A gate with its first policy.
     pub fn new(options: GateOptions, deps: GateDeps, policy: Policy) -> Self {
-        let url = &options.public.0;
-        let host = url.host_str().unwrap_or_default();
-        let port = url.port();
         Self {
             origin: options.public.origin(),
-            audience: port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
+            audience: options.public.audience(),
             policy: RwLock::new(Arc::new(policy)),
             options,
             deps,

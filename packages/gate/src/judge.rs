@@ -4,7 +4,7 @@ use http::HeaderMap;
 use imajin_imagxp::pay_per_crawl::{CrawlerError, Offer};
 use imajin_imagxp::policy::{AccessTerms, Decision, Due, Visitor, looks_like_a_browser};
 use imajin_imagxp::rsl::license_read;
-use imajin_imagxp::visa::visa_read;
+use imajin_imagxp::visa::{visa_issuer, visa_read};
 use imajin_imagxp::x402::Payment;
 use imajin_imagxp::{ClaimError, PaymentRequired, Refusal, VisitorType, ad_proof_read, ad_proof_verify};
 use imajin_kernel::{Code, Problem};
@@ -76,7 +76,9 @@ impl Refused {
 
     /// Something here did not answer.
     pub(crate) fn of_problem(problem: &Problem, visitor: VisitorType) -> Self {
-        let is_away = matches!(problem.code, Code::Unavailable | Code::Internal | Code::RateLimited);
+        // A conflict: it is not decided yet what an earlier request has paid.
+        let away = [Code::Unavailable, Code::Internal, Code::RateLimited, Code::Conflict];
+        let is_away = away.contains(&problem.code);
         Self {
             is_away,
             ..Self::new(Refusal::PaymentDenied, visitor, problem.detail.clone())
@@ -259,6 +261,10 @@ impl Gate {
             );
             return Err(required(Refusal::PaymentRequired, detail));
         };
+        if !visa_issuer(visa).is_ok_and(|issuer| self.policy().trusts(&issuer)) {
+            let detail = "the visa is from none of the brokers whose visas are taken here";
+            return Err(Refused::new(Refusal::PaymentDenied, decision.visitor, detail));
+        }
         let charge = Charge {
             visa: visa.to_owned(),
             holder: identity.thumbprint.clone(),

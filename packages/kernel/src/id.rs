@@ -218,6 +218,8 @@ macro_rules! id_kinds {
 
 // Append only, in alphabetical order of the prefix: a prefix once used is never used for something else.
 id_kinds! {
+    /// An access of an agent to a site behind a gate, which is paid for.
+    Access, AccessId, "acc";
     /// A login challenge of auth.
     Challenge, ChallengeId, "chl";
     /// A checkout of pay.

@@ -104,22 +104,43 @@ impl HttpClient {
         headers: HeaderMap,
         sink: &mut (dyn std::io::Write + Send),
     ) -> Result<u64, Problem> {
+        let (answer, length) = self.fetch(url, headers, sink).await?;
+        answer.success()?;
+        Ok(length)
+    }
+
+    /// Reads a page: a success goes into `sink` piece by piece, however long it is, and its answer has no body; of any
+    /// other answer the body is read. Says how many bytes were written.
+    ///
+    /// # Errors
+    /// As for [`HttpClient::download`].
+    pub async fn fetch(
+        &self,
+        url: Url,
+        headers: HeaderMap,
+        sink: &mut (dyn std::io::Write + Send),
+    ) -> Result<(HttpAnswer, u64), Problem> {
         let origin = url.origin().ascii_serialization();
         let away = |error| away(&origin, &error);
         let response = self.0.get(url).headers(headers).send().await.map_err(away)?;
-        if !response.status().is_success() {
-            let (status, headers) = (response.status(), response.headers().clone());
-            let body = response.bytes().await.map_err(away)?;
-            return Err(HttpAnswer { status, headers, body }.problem());
-        }
-        let (mut stream, mut length) = (response.bytes_stream(), 0_u64);
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut stream = response.bytes_stream();
+        let (mut body, mut length) = (BytesMut::new(), 0_u64);
         while let Some(chunk) = stream.next().await {
             let chunk = chunk.map_err(away)?;
-            sink.write_all(&chunk)
-                .map_err(|error| Problem::new(Code::Internal, format!("What came cannot be saved: {error}.")))?;
-            length = length.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+            if status.is_success() {
+                sink.write_all(&chunk)
+                    .map_err(|error| Problem::new(Code::Internal, format!("What came cannot be saved: {error}.")))?;
+                length = length.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+            } else if body.len().saturating_add(chunk.len()) <= ANSWER_BYTES_MAX {
+                body.extend_from_slice(&chunk);
+            } else {
+                let detail = format!("{origin} sent too large an answer.");
+                return Err(Problem::new(Code::Unavailable, detail));
+            }
         }
-        Ok(length)
+        let body = body.freeze();
+        Ok((HttpAnswer { status, headers, body }, length))
     }
 
     /// Sends a request that was signed with [`imajin_proof::http_sig::sign`]; the body is JSON.

@@ -119,6 +119,13 @@ impl PublicBase {
     pub fn origin(&self) -> String {
         self.0.origin().ascii_serialization()
     }
+
+    /// The host, with its port if it is not the usual one: what visas name.
+    pub fn audience(&self) -> String {
+        let host = self.0.host_str().unwrap_or_default();
+        let port = self.0.port();
+        port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
 }
 
 /// What every handler may ask of its surroundings.

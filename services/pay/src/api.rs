@@ -5,7 +5,7 @@ use imajin_kernel::Problem;
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, GoodsHold,
     HeldGoods, PayApi, Reader, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary,
-    SalesSummaryRequest, VisaCapture, VisaCaptured,
+    SalesSummaryRequest, VisaCapture, VisaCaptured, VisaCheck, VisaChecked,
 };
 
 use crate::Pay;
@@ -60,6 +60,10 @@ impl PayApi for Pay {
 
     async fn visa_capture(&self, request: VisaCapture) -> Result<VisaCaptured, Problem> {
         Ok(self.claim_capture(request).await?)
+    }
+
+    async fn visa_check(&self, request: VisaCheck) -> Result<VisaChecked, Problem> {
+        Ok(self.visa_look(request).await?)
     }
 
     async fn receipt_fetch(&self, request: ReceiptFetch) -> Result<Option<ReceiptView>, Problem> {

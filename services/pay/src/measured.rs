@@ -33,6 +33,8 @@ impl Pay {
                 let asked = VisaAsked {
                     token: &token,
                     holder: &holder,
+                    audience: None,
+                    purpose: None,
                 };
                 Some(self.brokers.visa_verify(&asked).await?)
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use imajin_did::Did;
 use imajin_kernel::Problem;
 use imajin_kernel::id::CheckoutId;
-use imajin_pay_api::{GoodsRef, VisaCapture, VisaCaptured};
+use imajin_pay_api::{GoodsRef, VisaCapture, VisaCaptured, VisaCheck, VisaChecked};
 use imajin_proof::jose::Jwk;
 use imajin_store::outbox::{self, OutboxRow};
 
@@ -15,7 +15,7 @@ use crate::context::IdempotencyKey;
 use crate::domain::balance::{Spent, replayed};
 use crate::domain::collect::redeemed_apply;
 use crate::domain::payer::{Claim, Payer};
-use crate::domain::visa::{RedeemOrder, capture_find, visa_pay};
+use crate::domain::visa::{RedeemOrder, capture_find, visa_pay, visa_would_pay};
 use crate::opening::{Means, OpeningWish};
 use crate::rows::{CaptureRow, CaptureState};
 use crate::{Pay, PayError, Step};
@@ -36,7 +36,16 @@ impl Pay {
             Payer::Signed(request) => self.thumbprints(request.verified.did()).await?,
             Payer::Claim(claim) => vec![claim.holder.clone()],
         };
-        let asked = VisaAsked { token, holder: &holder };
+        let (audience, purpose) = match &payer {
+            Payer::Signed(_) => (None, None),
+            Payer::Claim(claim) => (claim.audience.as_deref(), claim.purpose),
+        };
+        let asked = VisaAsked {
+            token,
+            holder: &holder,
+            audience,
+            purpose,
+        };
         let visa = self.brokers.visa_verify(&asked).await?;
         self.write(move |conn, context| visa_pay(conn, context, &payer, quote, &visa))
             .await
@@ -57,6 +66,8 @@ impl Pay {
             visa,
             holder,
             claim_digest,
+            audience,
+            purpose,
         } = asked;
         let named = [&goods.kind, &goods.id, &visa, &holder];
         let content = serde_json::to_vec(&named).map_err(|error| PayError::Fault(error.to_string()))?;
@@ -66,6 +77,8 @@ impl Pay {
             key,
             digest: claim_digest,
             holder,
+            audience,
+            purpose,
         });
         let again = claim.clone();
         let before = self.write(move |conn, context| replayed(conn, context, &again)).await?;
@@ -84,6 +97,19 @@ impl Pay {
             receipt: view.receipt,
             reason: view.reason,
         })
+    }
+
+    /// Whether a visa would pay a price now.
+    pub(crate) async fn visa_look(&self, asked: VisaCheck) -> Result<VisaChecked, PayError> {
+        let wanted = VisaAsked {
+            token: &asked.visa,
+            holder: std::slice::from_ref(&asked.holder),
+            audience: asked.audience.as_deref(),
+            purpose: asked.purpose,
+        };
+        let (visa, price) = (self.brokers.visa_verify(&wanted).await?, asked.price);
+        self.read(move |conn, context| visa_would_pay(conn, context, &visa, price))
+            .await
     }
 
     /// Two claims of one agent for the same goods may get the same quote at one moment: the slower one takes another.

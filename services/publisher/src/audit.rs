@@ -7,9 +7,11 @@ use imajin_kernel::Env;
 use imajin_store::mutation::{self, Keys, Logged, Writer, unproven_text};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
-use crate::rows::{AccessRow, ManifestRow, StatementKind, StatementRow, VersionRow, WorkRow};
+use crate::rows::{
+    AccessRow, ChainRow, ChargeRow, ManifestRow, RecordRow, StatementKind, StatementRow, VersionRow, WorkRow,
+};
 use crate::schema::{manifests, statements};
-use crate::{PublisherError, SERVICE, audit_works, log};
+use crate::{PublisherError, SERVICE, audit_gate, audit_works, log};
 
 /// How many rows are looked at together: the memory does not grow with the tables.
 const PAGE: i64 = 64;
@@ -20,6 +22,7 @@ const PAGE: i64 = 64;
 /// - each manifest against its id, its digest, its author's signature, and who brought it;
 /// - each countersignature and endorsement against the manifest that it is for;
 /// - that every manifest that somebody published is there;
+/// - the records of each gate, against their hashes and what the node has signed, and what was paid there;
 /// - each work, each of its versions and each payment for it against the log. The bytes of works are in files:
 ///   [`crate::files_audit`].
 ///
@@ -37,6 +40,9 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, keys: Keys<'_>) -> R
     WorkRow::audit(conn, &sealer, &mut findings)?;
     VersionRow::audit(conn, &sealer, &mut findings)?;
     AccessRow::audit(conn, &sealer, &mut findings)?;
+    ChargeRow::audit(conn, &sealer, &mut findings)?;
+    ChainRow::audit(conn, &sealer, &mut findings)?;
+    RecordRow::audit(conn, &sealer, &mut findings)?;
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, env.clone());
     imajin_store::audit(conn, &writer, keys, &mut findings)?;
     // A row that was changed is named above; one that cannot be read would stop what follows.
@@ -44,6 +50,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, keys: Keys<'_>) -> R
         manifests_check(conn, keys, &mut findings)?;
         log_check(conn, &mut findings)?;
         audit_works::works_check(conn, &mut findings)?;
+        audit_gate::gates_check(conn, keyring, &mut findings)?;
     }
     Ok(findings)
 }

@@ -8,7 +8,8 @@
 //! | finding a manifest elsewhere | `fetch` |
 //! | a work with everything behind it | `chain` |
 //! | works that are read for money: their bytes, versions, and who has paid | `works`, `content`, `seller` |
-//! | what `imajin verify` checks | `audit`, `audit_works` |
+//! | gates in front of sites: claims, charges, records | `gate` |
+//! | what `imajin verify` checks | `audit`, `audit_works`, `audit_gate` |
 //!
 //! A manifest has one place: with the service that keeps it for its goods ([`imajin_publisher_api::KeeperApi`]), or
 //! here. Both are asked for under one address.
@@ -24,6 +25,7 @@
 
 mod api;
 mod audit;
+mod audit_gate;
 mod audit_works;
 mod chain;
 mod check;
@@ -33,6 +35,7 @@ mod context;
 mod domain;
 mod error;
 mod fetch;
+mod gate;
 mod log;
 mod routes;
 mod rows;
@@ -48,6 +51,7 @@ pub use audit::audit;
 pub use audit_works::{FilesAudit, files_audit};
 pub use config::{PublisherConfig, WorksConfig};
 pub use error::PublisherError;
+pub use gate::{ACCESS_GOODS, GateBooks, GateSite};
 pub use service::{Publisher, PublisherDeps};
 pub use works::CONTENT_GOODS;
 

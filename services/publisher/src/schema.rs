@@ -84,6 +84,67 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    gate_charges (id) {
+        id -> Text,
+        site -> Text,
+        agent -> Text,
+        agent_did -> Text,
+        url -> Text,
+        purpose -> Text,
+        fair_id -> Nullable<Text>,
+        seller_did -> Text,
+        asset -> Text,
+        price -> BigInt,
+        claim_digest -> Text,
+        visa_digest -> Text,
+        retry_key -> Nullable<Text>,
+        state -> Text,
+        refusal -> Nullable<Text>,
+        checkout_id -> Nullable<Text>,
+        receipt_id -> Nullable<Text>,
+        paid_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    gate_chains (site) {
+        site -> Text,
+        base_seq -> BigInt,
+        base_hash -> Text,
+        seq -> BigInt,
+        hash -> Text,
+        head -> Text,
+        updated_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    gate_records (site, seq) {
+        site -> Text,
+        seq -> BigInt,
+        at -> BigInt,
+        agent -> Nullable<Text>,
+        thumbprint -> Nullable<Text>,
+        url -> Text,
+        purpose -> Nullable<Text>,
+        visitor -> Text,
+        refusal -> Nullable<Text>,
+        reason -> Text,
+        claim_digest -> Nullable<Text>,
+        asset -> Nullable<Text>,
+        paid -> Nullable<BigInt>,
+        receipt -> Nullable<Text>,
+        status -> BigInt,
+        is_dry -> Bool,
+        hash -> Text,
+        row_seal -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(works, work_versions, work_accesses);
 diesel::joinable!(work_versions -> works (content_id));
 diesel::joinable!(work_accesses -> works (content_id));

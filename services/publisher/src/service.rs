@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use imajin_did::Keyring;
 use imajin_fair::{Acceptance, ManifestId, ManifestRecord};
-use imajin_kernel::{Code, Problem};
+use imajin_kernel::{Code, Problem, Span};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_publisher_api::{
     AcceptanceKeep, ChainFetch, ChainGather, ChainOf, ChainWork, KeeperClient, KeptWhere, ManifestPage, ManifestsKept,
@@ -60,6 +60,10 @@ pub struct Publisher {
 impl Publisher {
     pub(crate) const fn works_config(&self) -> &WorksConfig {
         &self.config.works
+    }
+
+    pub(crate) const fn sweep_every(&self) -> Span {
+        self.config.sweep_every
     }
 
     /// Starts the service.

@@ -1,6 +1,7 @@
 //! A node as a user has it: the program in a process of its own.
 
 mod buyer;
+mod server;
 
 use std::ffi::OsString;
 use std::io::Read;
@@ -12,6 +13,7 @@ use imajin_testkit::{Backend, TestDatabase};
 use serde_json::Value;
 
 pub(crate) use buyer::Buyer;
+pub(crate) use server::Server;
 
 /// The program under test.
 pub(crate) const IMAJIN: &str = env!("CARGO_BIN_EXE_imajin");

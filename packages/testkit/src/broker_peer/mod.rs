@@ -9,7 +9,7 @@ mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use imajin_did::{Did, PublicKey};
+use imajin_did::{Did, VerifyingKey};
 use imajin_kernel::{Env, Span};
 use imajin_proof::jose::{Algorithm, Jwk, SigningKey, issue};
 use imajin_proof::token::{Standard, TokenKind};
@@ -51,7 +51,7 @@ pub struct VisaWish {
     /// The publisher's host.
     pub audience: String,
     /// Whose key may spend it.
-    pub holder: PublicKey,
+    pub holder: VerifyingKey,
     /// The currency.
     pub currency: String,
     /// How much, in millionths.
@@ -64,10 +64,10 @@ pub struct VisaWish {
 
 impl VisaWish {
     /// For one payment, for ten minutes.
-    pub fn once(audience: &str, holder: PublicKey, currency: &str, max_micros: i64) -> Self {
+    pub fn once(audience: &str, holder: impl Into<VerifyingKey>, currency: &str, max_micros: i64) -> Self {
         Self {
             audience: audience.to_owned(),
-            holder,
+            holder: holder.into(),
             currency: currency.to_owned(),
             max_micros,
             uses: 1,
@@ -152,7 +152,7 @@ impl BrokerPeer {
         };
         let claims = VisaClaims {
             cnf: Confirmation {
-                jkt: Jwk::from_key(wish.holder).thumbprint(),
+                jkt: Jwk::from_key(wish.holder.clone()).thumbprint(),
             },
             cur: wish.currency.clone(),
             max_micros: wish.max_micros,

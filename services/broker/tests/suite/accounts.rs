@@ -11,7 +11,7 @@ use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutState, CheckoutView, CreditNoteFetch,
     CreditNoteView, DEPOSIT, Delivery, DeliveryOutcome, GoodsHold, GoodsRef, HeldGoods, PayApi, ReceiptFetch,
     ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary, SalesSummaryRequest, SellerApi, VisaCapture,
-    VisaCaptured,
+    VisaCaptured, VisaCheck, VisaChecked,
 };
 use imajin_testkit::{Backend, on_both};
 use imajin_web::macro_support::async_trait;
@@ -100,6 +100,10 @@ impl PayApi for FakePay {
     }
 
     async fn visa_capture(&self, _request: VisaCapture) -> Result<VisaCaptured, Problem> {
+        unasked()
+    }
+
+    async fn visa_check(&self, _request: VisaCheck) -> Result<VisaChecked, Problem> {
         unasked()
     }
 

@@ -10,7 +10,8 @@ use imajin_kernel::{Code, Env, Problem, Span, Timestamp};
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutState, CheckoutView, CreditNoteFetch,
     CreditNoteView, Delivery, DeliveryOutcome, GoodsHold, HeldGoods, PayApi, ReceiptFetch, ReceiptList, ReceiptView,
-    RefundList, RefundSheet, SalesSummary, SalesSummaryRequest, SellerClient, VisaCapture, VisaCaptured,
+    RefundList, RefundSheet, SalesSummary, SalesSummaryRequest, SellerClient, VisaCapture, VisaCaptured, VisaCheck,
+    VisaChecked,
 };
 use imajin_web::macro_support::async_trait;
 use imajin_web::{CallerKeys, Custody, Identities, SessionView, SignerAsked, SignerKeys, Tier};
@@ -180,6 +181,10 @@ impl PayApi for FakePay {
     }
 
     async fn visa_capture(&self, _: VisaCapture) -> Result<VisaCaptured, Problem> {
+        Err(Problem::unavailable("Paying by visa"))
+    }
+
+    async fn visa_check(&self, _: VisaCheck) -> Result<VisaChecked, Problem> {
         Err(Problem::unavailable("Paying by visa"))
     }
 

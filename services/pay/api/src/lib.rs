@@ -32,7 +32,7 @@ pub use receipt::{
     ReceiptRelease, ReceiptView,
 };
 pub use remittance::{REMITTANCE_LEGS_MAX, RemittanceBody, RemittanceLeg, RemittanceReceipt};
-pub use visa::{VisaCapture, VisaCaptured};
+pub use visa::{VisaCapture, VisaCaptured, VisaCheck, VisaChecked};
 
 service_api! {
     /// What a selling service answers to pay. Every method may be called again with the same request.
@@ -74,6 +74,9 @@ service_api! {
         /// Pays goods with the visa of an agent whose claim the caller has checked: the goods are delivered, the visa
         /// is spent and the price is split, once for each claim. What the visa does not pay is refused (402).
         async fn visa_capture(VisaCapture) -> VisaCaptured;
+
+        /// Whether a visa would pay a price now. Nothing is spent, and the visa is not reserved.
+        async fn visa_check(VisaCheck) -> VisaChecked;
 
         /// A receipt, for its payer, its payees and the operator only; for everyone else there is none.
         async fn receipt_fetch(ReceiptFetch) -> Option<ReceiptView>;

@@ -1,4 +1,5 @@
 use imajin_did::Did;
+use imajin_imagxp::Purpose;
 use imajin_kernel::id::{CheckoutId, ReceiptId};
 use imajin_money::Money;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,45 @@ pub struct VisaCapture {
     pub holder: String,
     /// Names the claim, in at most 200 characters: its SHA-256, in hex. The same claim asked again is the same capture.
     pub claim_digest: String,
+    /// Whom the visa must name: the host of a site of this node, with its port if it has one. The node's own when
+    /// nothing is said.
+    #[serde(default)]
+    pub audience: Option<String>,
+    /// What the agent wants: a visa for one purpose pays for that one only.
+    #[serde(default)]
+    pub purpose: Option<Purpose>,
+}
+
+/// See [`PayApi::visa_check`](crate::PayApi::visa_check).
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VisaCheck {
+    /// What is to be paid.
+    pub price: Money,
+    /// The broker's promise, as it came.
+    pub visa: String,
+    /// The key that signed the claim, by its thumbprint.
+    pub holder: String,
+    /// Whom the visa must name; the node itself when nothing is said.
+    pub audience: Option<String>,
+    /// What the agent wants.
+    pub purpose: Option<Purpose>,
+}
+
+impl std::fmt::Debug for VisaCheck {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VisaCheck")
+            .field("price", &self.price)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A visa would pay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VisaChecked {
+    /// How often it pays after this.
+    pub uses_left: u32,
 }
 
 impl std::fmt::Debug for VisaCapture {

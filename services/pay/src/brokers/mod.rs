@@ -68,19 +68,14 @@ pub(crate) struct Brokers {
 
 impl Brokers {
     pub(crate) fn new(config: &BrokersConfig, site: &Site, keyring: &Keyring) -> Result<Self, Problem> {
-        let public = &site.public.0;
         let policy = Arc::new(PeersOf(Arc::clone(&site.identities)));
         let issuers = config.trusted.iter().map(issuer_text);
-        let host = public.host_str().unwrap_or_default();
-        let audience = public
-            .port()
-            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         Ok(Self {
             known: issuers.map(|issuer| (issuer, Mutex::default())).collect(),
             http: GuardedClient::new(config.reach, TIMEOUT)?.with_policy(policy),
             env: site.env.clone(),
             keyring: keyring.clone(),
-            audience,
+            audience: site.public.audience(),
             test_money: config.test_money,
         })
     }

@@ -1,3 +1,4 @@
+use imajin_imagxp::Purpose;
 use imajin_imagxp::visa::{VisaError, VisaExpectation, visa_issuer, visa_verify};
 use imajin_proof::token::TokenError;
 
@@ -11,6 +12,10 @@ pub(crate) struct VisaAsked<'a> {
     pub(crate) token: &'a str,
     /// The keys of whoever wants to pay with it, by their thumbprints.
     pub(crate) holder: &'a [String],
+    /// Whom it must name; this node when nothing is said.
+    pub(crate) audience: Option<&'a str>,
+    /// What it is to pay for.
+    pub(crate) purpose: Option<Purpose>,
 }
 
 impl Brokers {
@@ -22,9 +27,9 @@ impl Brokers {
         }
         let expect = VisaExpectation {
             issuer: &issuer,
-            audience: &self.audience,
+            audience: asked.audience.unwrap_or(&self.audience),
             holders: asked.holder,
-            purpose: None,
+            purpose: asked.purpose,
             now: self.env.now(),
         };
         let keys = self.keys(&issuer, false).await?;

@@ -1,6 +1,7 @@
 //! Who pays a quote, and how that is known.
 
 use imajin_did::Did;
+use imajin_imagxp::Purpose;
 use imajin_store::Conn;
 use serde_json::json;
 
@@ -30,6 +31,10 @@ pub(crate) struct Claim {
     pub(crate) digest: String,
     /// The thumbprint of the key that signed it.
     pub(crate) holder: String,
+    /// Whom the visa must name; this node when nothing is said.
+    pub(crate) audience: Option<String>,
+    /// What the agent wants.
+    pub(crate) purpose: Option<Purpose>,
 }
 
 impl Payer {

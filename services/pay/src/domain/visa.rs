@@ -11,6 +11,7 @@ use imajin_did::Did;
 use imajin_kernel::id::CheckoutId;
 use imajin_ledger::{AccountKey, Command, EntryKind, HoldPlace, Movement, Owner, Posting, Purpose};
 use imajin_money::{Asset, Money};
+use imajin_pay_api::VisaChecked;
 use imajin_store::{Conn, SealedRow, for_update, is_unique_violation, outbox};
 use serde::{Deserialize, Serialize};
 
@@ -119,15 +120,52 @@ pub(crate) fn visa_hold(
 
 /// Takes a price out of a visa, which pays no more than it says and no more often.
 fn visa_spend(conn: &mut Conn, context: &Context, visa: &Visa, price: Money) -> Result<(), PayError> {
-    let refused = |problem: String| Err(PayError::Visa(problem));
+    promise_check(context, visa, price)?;
+    let mut row = visa_keep(conn, context, visa)?;
+    row.units = left_check(visa, &row, price)?;
+    row.uses = row.uses.saturating_add(1);
+    row.save(conn, &context.sealer)?;
+    Ok(())
+}
+
+/// Whether a visa would pay a price; nothing is written.
+pub(crate) fn visa_would_pay(
+    conn: &mut Conn,
+    context: &Context,
+    visa: &Visa,
+    price: Money,
+) -> Result<VisaChecked, PayError> {
+    promise_check(context, visa, price)?;
+    let query = visas::table
+        .find((&visa.issuer, &visa.jti))
+        .select(VisaRow::as_select());
+    let row: Option<VisaRow> = query.first(conn).optional()?;
+    let row = row.map(|row| row.intact(&context.sealer)).transpose()?;
+    let row = row.unwrap_or_else(|| visa_row(context, visa));
+    left_check(visa, &row, price)?;
+    let uses = row.uses_max.saturating_sub(row.uses).saturating_sub(1);
+    Ok(VisaChecked {
+        uses_left: u32::try_from(uses).unwrap_or(0),
+    })
+}
+
+/// What can be said of a promise without knowing what was spent of it.
+fn promise_check(context: &Context, visa: &Visa, price: Money) -> Result<(), PayError> {
     if price.asset != visa.max.asset {
         let (asset, promised) = (price.asset, visa.max.asset);
-        return refused(format!("It is a promise in {promised}, and this costs {asset}."));
+        let problem = format!("It is a promise in {promised}, and this costs {asset}.");
+        return Err(PayError::Visa(problem));
     }
     if visa.expires_at <= context.now() {
-        return refused("It has expired; ask the broker for a new one.".to_owned());
+        let problem = "It has expired; ask the broker for a new one.";
+        return Err(PayError::Visa(problem.to_owned()));
     }
-    let mut row = visa_keep(conn, context, visa)?;
+    Ok(())
+}
+
+/// What is spent of a visa once it has paid a price, if it still does.
+fn left_check(visa: &Visa, row: &VisaRow, price: Money) -> Result<i64, PayError> {
+    let refused = |problem: String| Err(PayError::Visa(problem));
     if row.holder != visa.holder || row.units_max != visa.max.amount.micros() || row.uses_max != i64::from(visa.uses) {
         return refused("Its broker has given the same name to two promises.".to_owned());
     }
@@ -135,13 +173,10 @@ fn visa_spend(conn: &mut Conn, context: &Context, visa: &Visa, price: Money) -> 
         return refused(format!("It was spent already: it pays {} times.", row.uses_max));
     }
     let units = row.units.checked_add(price.amount.micros());
-    let Some(units) = units.filter(|units| *units <= row.units_max) else {
-        return refused(format!("Less than {price} is left of it."));
-    };
-    row.units = units;
-    row.uses = row.uses.saturating_add(1);
-    row.save(conn, &context.sealer)?;
-    Ok(())
+    match units.filter(|units| *units <= row.units_max) {
+        Some(units) => Ok(units),
+        None => refused(format!("Less than {price} is left of it.")),
+    }
 }
 
 /// The row of a visa, made when it is seen first; locked until the transaction ends.
@@ -149,7 +184,19 @@ fn visa_keep(conn: &mut Conn, context: &Context, visa: &Visa) -> Result<VisaRow,
     if let Some(row) = visa_lock(conn, context, &visa.issuer, &visa.jti)? {
         return Ok(row);
     }
-    let row = VisaRow {
+    let row = visa_row(context, visa);
+    // Another process may see it first at this moment.
+    match conn.transaction(|conn| row.insert(conn, &context.sealer)) {
+        Ok(row) => Ok(row),
+        Err(error) if is_unique_violation(&error) => {
+            visa_lock(conn, context, &visa.issuer, &visa.jti)?.ok_or_else(|| error.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn visa_row(context: &Context, visa: &Visa) -> VisaRow {
+    VisaRow {
         issuer: visa.issuer.clone(),
         jti: visa.jti.clone(),
         agent: visa.agent.clone(),
@@ -162,14 +209,6 @@ fn visa_keep(conn: &mut Conn, context: &Context, visa: &Visa) -> Result<VisaRow,
         expires_at: visa.expires_at,
         created_at: context.now(),
         row_seal: Vec::new(),
-    };
-    // Another process may see it first at this moment.
-    match conn.transaction(|conn| row.insert(conn, &context.sealer)) {
-        Ok(row) => Ok(row),
-        Err(error) if is_unique_violation(&error) => {
-            visa_lock(conn, context, &visa.issuer, &visa.jti)?.ok_or_else(|| error.into())
-        }
-        Err(error) => Err(error.into()),
     }
 }
 

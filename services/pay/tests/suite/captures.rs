@@ -24,6 +24,8 @@ fn capture(agent: &str, goods: &GoodsRef, visa: &str, claim: &str) -> VisaCaptur
         visa: visa.to_owned(),
         holder: Jwk::from_key(key(agent).public()).thumbprint(),
         claim_digest: claim.to_owned(),
+        audience: None,
+        purpose: None,
     }
 }
 

@@ -20,7 +20,7 @@ use imajin_kernel::{Problem, Timestamp};
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, GoodsHold,
     HeldGoods, PayApi, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary,
-    SalesSummaryRequest, VisaCapture, VisaCaptured,
+    SalesSummaryRequest, VisaCapture, VisaCaptured, VisaCheck, VisaChecked,
 };
 use imajin_profile_api::{Connected, ConnectionCheck, ConnectionsApi};
 use imajin_proof::attestation::{Attestation, Confidence, Statement};
@@ -218,6 +218,10 @@ impl PayApi for FakePay {
     }
 
     async fn visa_capture(&self, _: VisaCapture) -> Result<VisaCaptured, Problem> {
+        unasked()
+    }
+
+    async fn visa_check(&self, _: VisaCheck) -> Result<VisaChecked, Problem> {
         unasked()
     }
 

@@ -1,8 +1,10 @@
 //! What is done with the rows: synchronous functions over a connection, in one transaction.
 
 pub(crate) mod access;
+pub(crate) mod charge;
 pub(crate) mod find;
 pub(crate) mod list;
+pub(crate) mod record;
 pub(crate) mod state;
 pub(crate) mod store;
 pub(crate) mod work;

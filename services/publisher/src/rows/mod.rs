@@ -1,9 +1,11 @@
 //! The rows of the tables, and what they mean.
 
+mod gate;
 mod manifest;
 mod statement;
 mod work;
 
+pub(crate) use gate::{ChainRow, ChargeRow, ChargeState, RecordRow};
 pub(crate) use manifest::ManifestRow;
 pub(crate) use statement::{StatementKind, StatementRow};
 pub(crate) use work::{AccessRow, VersionRow, WorkRow};

@@ -3,6 +3,7 @@
 
 mod audits;
 mod chains;
+mod gates;
 mod library;
 mod nodes;
 mod rotated;

@@ -17,7 +17,7 @@ use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutState, CheckoutView, CreditNoteFetch,
     CreditNoteView, Delivery, DeliveryOutcome, GoodsHold, GoodsQuote, HeldGoods, PayApi, ReceiptBody, ReceiptFetch,
     ReceiptLedgerEntry, ReceiptList, ReceiptManifest, ReceiptView, RefundList, RefundSheet, SalesSummary,
-    SalesSummaryRequest, SellerClient, VisaCapture, VisaCaptured,
+    SalesSummaryRequest, SellerClient, VisaCapture, VisaCaptured, VisaCheck, VisaChecked,
 };
 use imajin_proof::SignedMessage;
 use imajin_web::macro_support::async_trait;
@@ -233,6 +233,10 @@ impl FakePay {
 #[async_trait]
 impl PayApi for FakePay {
     async fn visa_capture(&self, _: VisaCapture) -> Result<VisaCaptured, Problem> {
+        Err(Problem::unavailable("Paying by visa"))
+    }
+
+    async fn visa_check(&self, _: VisaCheck) -> Result<VisaChecked, Problem> {
         Err(Problem::unavailable("Paying by visa"))
     }
 

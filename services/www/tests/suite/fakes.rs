@@ -13,7 +13,7 @@ use imajin_kernel::{Code, Problem, Span};
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutView, CreditNoteFetch, CreditNoteView, GoodsHold,
     HeldGoods, PayApi, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary,
-    SalesSummaryRequest, VisaCapture, VisaCaptured,
+    SalesSummaryRequest, VisaCapture, VisaCaptured, VisaCheck, VisaChecked,
 };
 use imajin_profile_api::{ProfileApi, ProfileDeleted, ProfileFetch, ProfilePage, ProfileSearch, ProfileView};
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
@@ -293,6 +293,10 @@ impl PayApi for Fakes {
     }
 
     async fn visa_capture(&self, _: VisaCapture) -> Result<VisaCaptured, Problem> {
+        Err(Problem::unavailable("Paying by visa"))
+    }
+
+    async fn visa_check(&self, _: VisaCheck) -> Result<VisaChecked, Problem> {
         Err(Problem::unavailable("Paying by visa"))
     }
 

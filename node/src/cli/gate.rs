@@ -1,0 +1,71 @@
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::Args;
+use url::Url;
+
+use super::up::{NodeArgs, node_run};
+use super::{CommandError, Output};
+use crate::config::Overrides;
+
+/// What the site of the command line is called.
+const SITE: &str = "site";
+
+/// Stand in front of a site, and let agents in as its policy says.
+#[derive(Debug, Args)]
+pub(super) struct GateArgs {
+    /// The site, for example `http://127.0.0.1:8080`.
+    #[arg(long, value_name = "URL")]
+    upstream: Url,
+    /// The policy; it is read again when it changes.
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    /// Where the gate listens.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:7020")]
+    listen: SocketAddr,
+    /// The address under which people and agents reach the site.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<Url>,
+    /// A proxy in front of the gate, which is believed about its visitors. May be repeated.
+    #[arg(long = "proxy", value_name = "IP")]
+    proxies: Vec<IpAddr>,
+    /// Pass nothing on: only answer the proxy in front, which asks by `forward_auth` or `auth_request`.
+    #[arg(long, requires = "proxies")]
+    decide: bool,
+    /// Let everything pass, and write down what would have been refused.
+    #[arg(long)]
+    dry_run: bool,
+    /// Whose is what is paid where no manifest says otherwise.
+    #[arg(long, value_name = "DID")]
+    payee: Option<String>,
+    /// Where the node itself listens.
+    #[arg(long, value_name = "ADDR:PORT")]
+    node_listen: Option<SocketAddr>,
+    #[command(flatten)]
+    node: NodeArgs,
+}
+
+impl GateArgs {
+    fn overrides(&self) -> Result<Overrides, CommandError> {
+        let policy = std::path::absolute(&self.policy);
+        let policy = policy.map_err(|error| CommandError::Local(format!("{}: {error}", self.policy.display())))?;
+        let mut overrides = self.node.overrides();
+        overrides.set("listen", self.node_listen.map(|address| address.to_string()));
+        let mut set = |key: &str, value: Option<String>| overrides.set(&format!("gate.{SITE}.{key}"), value);
+        set("upstream", Some(self.upstream.to_string()));
+        set("policy", Some(policy.display().to_string()));
+        set("listen", Some(self.listen.to_string()));
+        set("public_url", self.public_url.as_ref().map(Url::to_string));
+        set("payee", self.payee.clone());
+        let proxies: Vec<String> = self.proxies.iter().map(IpAddr::to_string).collect();
+        overrides.set(&format!("gate.{SITE}.proxies"), Some(proxies));
+        overrides.set(&format!("gate.{SITE}.decide"), Some(self.decide));
+        overrides.set(&format!("gate.{SITE}.dry_run"), Some(self.dry_run));
+        Ok(overrides)
+    }
+
+    pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
+        let overrides = self.overrides()?;
+        node_run(self.node.data(), &overrides, false, output).await
+    }
+}

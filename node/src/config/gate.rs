@@ -1,0 +1,84 @@
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use imajin_did::Did;
+use serde::Deserialize;
+use url::Url;
+
+use super::{Config, ServiceName};
+
+/// The longest name of a site.
+const NAME_LENGTH_MAX: usize = 40;
+
+/// A site that a gate stands in front of.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateConfig {
+    /// The site, `http://127.0.0.1:8080`.
+    pub upstream: Url,
+    /// The file with its policy; it is read again when it changes.
+    pub policy: PathBuf,
+    /// Where the gate listens.
+    #[serde(default = "listen_default")]
+    pub listen: SocketAddr,
+    /// The address under which people and agents reach the site; empty: made from `listen`.
+    pub public_url: Option<Url>,
+    /// The proxies in front of the gate: only they are believed about a visitor's address, and only they are answered
+    /// with `decide`.
+    #[serde(default)]
+    pub proxies: Vec<IpAddr>,
+    /// Whether it only answers a proxy that asks (forward_auth, auth_request), and passes nothing on itself.
+    #[serde(default)]
+    pub decide: bool,
+    /// Whether everything passes and it is only written down what would have happened.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Whose is what is paid where no manifest says otherwise; the node's when nothing is said.
+    pub payee: Option<Did>,
+    /// How long decisions are kept, in days.
+    #[serde(default = "days_default")]
+    pub keep_days: u16,
+}
+
+fn listen_default() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 7020))
+}
+
+const fn days_default() -> u16 {
+    90
+}
+
+/// What is wrong with the gates of a configuration, if anything is.
+pub(super) fn contradiction(config: &Config) -> Option<String> {
+    for (name, gate) in &config.gate {
+        let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if name.is_empty() || name.len() > NAME_LENGTH_MAX || !name.bytes().all(is_word) {
+            return Some(format!(
+                "`gate.{name}`: a site's name has 1 to 40 small letters, digits and hyphens"
+            ));
+        }
+        if gate.public_url.as_ref().is_some_and(|url| !is_origin(url)) {
+            return Some(format!(
+                "`gate.{name}.public_url` must be http:// or https:// with a host and nothing behind it"
+            ));
+        }
+        if gate.decide && gate.proxies.is_empty() {
+            return Some(format!(
+                "`gate.{name}`: with `decide`, `proxies` names the addresses of those who ask"
+            ));
+        }
+        if gate.keep_days == 0 {
+            return Some(format!("`gate.{name}.keep_days` must be at least 1"));
+        }
+        if !config.services.contains(&ServiceName::Publisher) {
+            return Some(format!(
+                "`gate.{name}` needs the service `publisher` in the same process"
+            ));
+        }
+    }
+    None
+}
+
+fn is_origin(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.has_host() && url.path() == "/" && url.query().is_none()
+}

@@ -1,0 +1,248 @@
+//! Gates in front of other sites: each on a listener, and an origin, of its own.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use imajin_did::{Did, DidDocument, Keyring};
+use imajin_gate::{AgentDirectory, Gate, GateDeps, GateOptions, GuardedDocuments, Proxy, ProxyOptions};
+use imajin_imagxp::Names;
+use imajin_imagxp::policy::Policy;
+use imajin_kernel::{Env, Problem, Span};
+use imajin_pay_api::PayClient;
+use imajin_proof::digest::sha256;
+use imajin_proof::jose::SigningKey;
+use imajin_publisher::{GateBooks, GateSite, Publisher};
+use imajin_web::{Limits, Listener, PublicBase, TlsMode, serve};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use super::StartError;
+use super::listeners::bind_one;
+use crate::config::{Config, GateConfig};
+use crate::data_dir::DataDir;
+
+/// How often the policy files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// The listeners of gates, bound and not served yet.
+pub(super) struct BoundGates(Vec<BoundGate>);
+
+struct BoundGate {
+    name: String,
+    config: GateConfig,
+    socket: TcpListener,
+    address: SocketAddr,
+    public: PublicBase,
+}
+
+/// What gates stand on.
+pub(super) struct GateGround<'a> {
+    pub(super) config: &'a Config,
+    pub(super) data: &'a DataDir,
+    pub(super) keyring: &'a Keyring,
+    pub(super) env: &'a Env,
+    /// The node's own address.
+    pub(super) node: &'a Url,
+    pub(super) publisher: &'a Arc<Publisher>,
+    pub(super) pay: &'a PayClient,
+}
+
+/// What runs beside the requests.
+pub(super) struct GateTasks<'a> {
+    pub(super) listeners: &'a TaskTracker,
+    pub(super) background: &'a TaskTracker,
+    pub(super) stop: &'a CancellationToken,
+}
+
+pub(super) async fn bind(config: &Config) -> Result<BoundGates, StartError> {
+    let mut gates = Vec::new();
+    for (name, gate) in &config.gate {
+        let (socket, address) = bind_one(gate.listen).await?;
+        let public = match &gate.public_url {
+            Some(url) => url.clone(),
+            None => Url::parse(&format!("http://{}:{}/", host_of(address), address.port()))
+                .map_err(|error| StartError::Configuration(format!("`gate.{name}.listen`: {error}")))?,
+        };
+        gates.push(BoundGate {
+            name: name.clone(),
+            config: gate.clone(),
+            socket,
+            address,
+            public: PublicBase(public),
+        });
+    }
+    Ok(BoundGates(gates))
+}
+
+/// What visas call a gate without a public URL: an address is no name.
+fn host_of(address: SocketAddr) -> String {
+    match address.ip() {
+        ip if ip.is_loopback() => "localhost".to_owned(),
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+impl BoundGates {
+    pub(super) fn ports(&self) -> impl Iterator<Item = (String, SocketAddr)> {
+        self.0.iter().map(|gate| (format!("gate {}", gate.name), gate.address))
+    }
+
+    /// Starts to answer at all gates.
+    pub(super) fn serve(self, ground: &GateGround<'_>, tasks: &GateTasks<'_>) -> Result<(), StartError> {
+        for bound in self.0 {
+            let name = bound.name.clone();
+            let failed = |problem: Problem| StartError::Configuration(format!("`gate.{name}`: {problem}"));
+            bound.serve(ground, tasks).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+impl BoundGate {
+    fn serve(self, ground: &GateGround<'_>, tasks: &GateTasks<'_>) -> Result<(), Problem> {
+        let (mut file, policy) = PolicyFile::open(ground, &self.config)?;
+        let names = if ground.config.dev {
+            Names::Development
+        } else {
+            Names::Public
+        };
+        let audience = self.public.audience();
+        let site = GateSite {
+            name: self.name.clone(),
+            audience: audience.clone(),
+            payee: self
+                .config
+                .payee
+                .clone()
+                .unwrap_or_else(|| ground.keyring.node_did().clone()),
+            kept: Span::days(i64::from(self.config.keep_days)),
+        };
+        let books = GateBooks::new(Arc::clone(ground.publisher), ground.pay.clone(), site);
+        books.background(tasks.background, tasks.stop);
+        let options = GateOptions {
+            public: self.public.clone(),
+            names,
+            is_dry: self.config.dry_run,
+        };
+        let deps = GateDeps {
+            env: ground.env.clone(),
+            directory: AgentDirectory::new(Arc::new(GuardedDocuments::new(names)?), ground.env.clone()),
+            replays: books.clone(),
+            till: books.clone(),
+            records: books,
+            key: SigningKey::from_ed25519(ground.keyring.node_key().clone()),
+        };
+        let gate = Arc::new(Gate::new(options, deps, policy));
+        let options = ProxyOptions {
+            upstream: self.config.upstream,
+            proxies: self.config.proxies,
+            node: Some(ground.node.clone()),
+        };
+        let proxy = Proxy::new(Arc::clone(&gate), options, tasks.listeners.clone())?;
+        let routes = if self.config.decide {
+            proxy.decider()
+        } else {
+            proxy.router()
+        };
+        let router = routes.merge(identity_routes(&audience, ground.keyring)?);
+        let listener = Listener {
+            socket: self.socket,
+            router,
+            public: self.public,
+            tls: TlsMode::Off,
+            connections_max: Limits::default().connections_max,
+        };
+        tasks.listeners.spawn(serve(listener, tasks.stop.clone()));
+        let stop = tasks.stop.clone();
+        tasks.background.spawn(async move {
+            while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
+                file.look(&gate);
+            }
+        });
+        Ok(())
+    }
+}
+
+/// Who the publisher of a site is: the node, by its key. Brokers pay the node that a visa's host names, and agents
+/// check with this key where an answer is from.
+fn identity_routes(audience: &str, keyring: &Keyring) -> Result<Router, Problem> {
+    let wrong = |_error| {
+        let problem = Problem::invalid(format!("{audience} is no name that visas could be for."));
+        problem.hint("Set `public_url` to the address under which the site is reached.")
+    };
+    let did = Did::from_web_authority(audience).map_err(wrong)?;
+    let document = DidDocument::for_key(did, &keyring.node_public(), Vec::new()).with_alias(keyring.node_did());
+    let headers = [
+        (CONTENT_TYPE, "application/did+json"),
+        (CACHE_CONTROL, "public, max-age=300"),
+    ];
+    let answer = move || async move { (headers, Json(document)) };
+    Ok(Router::new().route("/.well-known/did.json", get(answer)))
+}
+
+/// The file of a policy, and which of its contents is in force or was refused.
+struct PolicyFile {
+    path: PathBuf,
+    trusted: Vec<String>,
+    seen: [u8; 32],
+}
+
+impl PolicyFile {
+    fn open(ground: &GateGround<'_>, config: &GateConfig) -> Result<(Self, Policy), Problem> {
+        let trusted = ground.config.brokers.trusted.iter();
+        let mut file = Self {
+            path: ground.data.path().join(&config.policy),
+            trusted: trusted
+                .map(|url| url.as_str().trim_end_matches('/').to_owned())
+                .collect(),
+            seen: [0; 32],
+        };
+        let text = file.text()?;
+        file.seen = sha256(text.as_bytes());
+        let policy = file.parse(&text)?;
+        Ok((file, policy))
+    }
+
+    fn text(&self) -> Result<String, Problem> {
+        let shown = self.path.display();
+        std::fs::read_to_string(&self.path)
+            .map_err(|error| Problem::invalid(format!("The policy {shown} cannot be read: {error}.")))
+    }
+
+    fn parse(&self, text: &str) -> Result<Policy, Problem> {
+        let shown = self.path.display();
+        let policy = Policy::parse(text).map_err(|error| Problem::invalid(format!("The policy {shown}: {error}.")))?;
+        match policy.brokers.iter().find(|broker| !self.trusted.contains(broker)) {
+            None => Ok(policy),
+            Some(broker) => {
+                let detail = format!("The policy {shown} names a broker that the node does not trust: {broker}.");
+                Err(Problem::invalid(detail).hint("Add it to `brokers.trusted`."))
+            }
+        }
+    }
+
+    /// Puts a changed policy in force; one with a mistake changes nothing, and is said once.
+    fn look(&mut self, gate: &Gate) {
+        let changed = self.text().and_then(|text| {
+            let digest = sha256(text.as_bytes());
+            let is_new = std::mem::replace(&mut self.seen, digest) != digest;
+            is_new.then(|| self.parse(&text)).transpose()
+        });
+        match changed {
+            Ok(None) => {}
+            Ok(Some(policy)) => {
+                gate.policy_set(policy);
+                tracing::info!(policy = %self.path.display(), "a changed policy is in force");
+            }
+            Err(problem) => tracing::warn!(%problem, "the policy before stays in force"),
+        }
+    }
+}

@@ -1,0 +1,479 @@
+//! A site behind a gate, with the real program: agents that pay, and what they try instead.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::get;
+use imajin_imagxp::{
+    AgentId, AgentKey, AgentManifest, Claim, ClaimHeaders, Names, PaymentRequired, Provenance, Purpose,
+};
+use imajin_kernel::{Env, Span, Timestamp};
+use imajin_proof::jose::{Jwk, Jwks};
+use imajin_testkit::broker_peer::{BrokerPeer, VisaWish};
+use imajin_testkit::{Backend, on_both};
+use reqwest::{Client, Response};
+use serde_json::{Value, json};
+
+use crate::fair_library::{fair, key_of, register, work};
+use crate::support::{Home, Node, Server, imajin, text};
+
+on_both!(
+    an_agent_pays_for_a_page_and_the_authors_have_their_shares,
+    what_agents_try_instead_of_paying_is_refused,
+    a_changed_policy_is_in_force_and_a_wrong_one_changes_nothing,
+    a_dry_run_refuses_nothing_and_writes_it_down,
+);
+
+/// A site, a node with a gate in front of it, a broker, and an agent.
+struct Scene {
+    home: Home,
+    node: Node,
+    broker: BrokerPeer,
+    agent: AgentId,
+    key: AgentKey,
+    http: Client,
+    nonces: AtomicUsize,
+    servers: [Server; 2],
+}
+
+fn policy(broker: &str, rules: &str) -> String {
+    format!(
+        "version = 1\nbrokers = [\"{broker}\"]\n[default]\nprice = \"free\"\n\
+         [[rules]]\npath = \"/cheap\"\nprice = \"0.01 TEST-USD\"\n\
+         [[rules]]\npath = \"/dear\"\nprice = \"0.50 TEST-USD\"\n{rules}"
+    )
+}
+
+async fn agent_server(key: &AgentKey) -> Server {
+    let public = key.public().clone();
+    let manifest = get(move |headers: HeaderMap| async move {
+        let host = headers["host"].to_str().unwrap();
+        let manifest = AgentManifest {
+            agent: AgentId::parse(host, Names::Development).unwrap(),
+            keys: vec![public],
+            contact: None,
+        };
+        axum::Json(manifest.to_document())
+    });
+    Server::start(Router::new().route("/.well-known/imagxp-agent.json", manifest)).await
+}
+
+fn site() -> Router {
+    let page = |headers: HeaderMap| async move {
+        let agent = headers.get("x-imagxp-agent-id").and_then(|value| value.to_str().ok());
+        format!("a page for {}", agent.unwrap_or("nobody"))
+    };
+    let missing = || async { StatusCode::NOT_FOUND };
+    Router::new().route("/cheap/missing", get(missing)).fallback(get(page))
+}
+
+impl Scene {
+    async fn new(backend: Backend, rules: &str, more: &str) -> Self {
+        let home = Home::new(backend);
+        let broker = BrokerPeer::start(Env::system()).await;
+        let site = Server::start(site()).await;
+        let key = AgentKey::generate().unwrap();
+        let agents = agent_server(&key).await;
+        let agent = AgentId::parse(&agents.host, Names::Development).unwrap();
+        std::fs::write(home.path("policy.toml"), policy(broker.issuer(), rules)).unwrap();
+        home.configure(&format!(
+            "dev = true\n[brokers]\ntrusted = [\"{}\"]\n[gate.blog]\nupstream = \"http://{}\"\npolicy = \"{}\"\n\
+             listen = \"127.0.0.1:0\"\n{more}",
+            broker.issuer(),
+            site.host,
+            text(&home.path("policy.toml"))
+        ));
+        let node = home.up(&[]);
+        #[expect(clippy::disallowed_methods, reason = "a client that may do what ours refuses to do")]
+        let http = Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
+        Self {
+            home,
+            node,
+            broker,
+            agent,
+            key,
+            http,
+            nonces: AtomicUsize::new(0),
+            servers: [site, agents],
+        }
+    }
+
+    /// The gate's host, with its port.
+    fn host(&self) -> String {
+        gate_host(&self.node)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.host())
+    }
+
+    /// The headers of a claim for a URL, made at a moment.
+    fn claim_at(&self, url: &str, at: Timestamp) -> HeaderMap {
+        let nonce = format!("n-{}", self.nonces.fetch_add(1, Ordering::SeqCst));
+        let claim = Claim::new(&self.agent, at, &nonce, url, Purpose::RagRetrieval, false).unwrap();
+        ClaimHeaders::sign(&self.key, &claim).unwrap()
+    }
+
+    fn claim(&self, path: &str) -> HeaderMap {
+        self.claim_at(&self.url(path), Env::system().now())
+    }
+
+    fn wish(&self, max_micros: i64) -> VisaWish {
+        VisaWish::once(&self.host(), self.key.public().clone(), "TEST-USD", max_micros)
+    }
+
+    fn visa(&self, max_micros: i64) -> String {
+        self.broker.visa(&self.wish(max_micros))
+    }
+
+    /// A fresh claim with a visa.
+    fn paid(&self, path: &str, visa: &str) -> HeaderMap {
+        let mut headers = self.claim(path);
+        headers.insert("x-imagxp-credential", visa.parse().unwrap());
+        headers
+    }
+
+    async fn get(&self, path: &str, headers: HeaderMap) -> Response {
+        self.http.get(self.url(path)).headers(headers).send().await.unwrap()
+    }
+
+    /// The status and the protocol's word of a refusal.
+    async fn refused(&self, path: &str, headers: HeaderMap) -> (u16, String) {
+        let answer = self.get(path, headers).await;
+        let status = answer.status().as_u16();
+        let document: Value = answer.json().await.unwrap();
+        (status, document["error"].as_str().unwrap().to_owned())
+    }
+}
+
+/// What visas call the gate of a node.
+pub(crate) fn gate_host(node: &Node) -> String {
+    let address = node.banner()["ports"]["gate blog"].as_str().unwrap();
+    address.replace("127.0.0.1", "localhost")
+}
+
+/// What somebody has, once it is there.
+pub(crate) fn balance_wait(node: &Node, key: &std::path::Path, amount: &str) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let balances = imajin(&["balance", "--node", &node.url(), "--key", text(key)]).expect_success();
+        let has = balances["balances"].as_array().unwrap().iter();
+        let mut has = has.filter(|line| line["purpose"] == "available");
+        if has.any(|line| line["balance"]["amount"] == amount) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{amount}: {balances}");
+        std::thread::yield_now();
+    }
+}
+
+/// A work of two authors in the library of the node.
+fn post_publish(scene: &Scene) -> (PathBuf, PathBuf, String) {
+    let (ada, ben) = (scene.home.key("ada.key"), scene.home.key("ben.key"));
+    register(&scene.node, &ada, "ada");
+    register(&scene.node, &ben, "ben");
+    let draft = json!({"title": "A post", "type": "article", "contributors": [
+        {"did": key_of(&ada).did(), "role": "author", "share": 0.7},
+        {"did": key_of(&ben).did(), "role": "editor", "share": 0.3},
+    ]});
+    let (file, manifest) = work(&scene.home, "post.fair.json", &ada, draft);
+    fair(&scene.node, &["publish", &file, "--key", text(&ada)]).expect_success();
+    fair(&scene.node, &["accept", manifest.id.as_str(), "--key", text(&ben)]).expect_success();
+    (ada, ben, manifest.id.to_string())
+}
+
+async fn policy_wait(scene: &Scene, path: &str, status: u16) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while scene.get(path, scene.claim(path)).await.status().as_u16() != status {
+        assert!(Instant::now() < deadline, "the policy is not in force");
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn an_agent_pays_for_a_page_and_the_authors_have_their_shares(backend: Backend) {
+    let scene = Scene::new(backend, "", "").await;
+    let (ada, ben, work) = post_publish(&scene);
+    let rules = format!("[[rules]]\npath = \"/posts/\"\nprice = \"0.10 TEST-USD\"\nfair = \"{work}\"\n");
+    std::fs::write(scene.home.path("policy.toml"), policy(scene.broker.issuer(), &rules)).unwrap();
+    policy_wait(&scene, "/posts/1", 402).await;
+
+    let answer = scene.get("/posts/1", scene.claim("/posts/1")).await;
+    assert_eq!(answer.headers()["crawler-price"], "TEST-USD 0.10");
+    let required = PaymentRequired::parse(&answer.bytes().await.unwrap()).unwrap();
+    assert_eq!(required.brokers, [scene.broker.issuer()]);
+    assert_eq!(
+        (required.audience.as_str(), required.price.to_string()),
+        (scene.host().as_str(), "0.10 TEST-USD".into())
+    );
+    assert_eq!(
+        scene.get("/about", scene.claim("/about")).await.text().await.unwrap(),
+        format!("a page for {}", scene.agent)
+    );
+
+    let visa = scene.visa(100_000);
+    let mut headers = scene.paid("/posts/1", &visa);
+    headers.insert("idempotency-key", "once".parse().unwrap());
+    let answer = scene.get("/posts/1", headers).await;
+    assert_eq!(answer.status(), 200);
+    let receipt = answer.headers()["x-imagxp-receipt"].clone();
+    let provenance = answer.headers()["x-imagxp-provenance-sig"].to_str().unwrap().to_owned();
+    assert_eq!(answer.text().await.unwrap(), format!("a page for {}", scene.agent));
+    provenance_check(&scene, &provenance).await;
+    // The answer was lost: asked again, it costs nothing more.
+    let mut headers = scene.paid("/posts/1", &visa);
+    headers.insert("idempotency-key", "once".parse().unwrap());
+    let again = scene.get("/posts/1", headers).await;
+    assert_eq!(
+        (again.status().as_u16(), &again.headers()["x-imagxp-receipt"]),
+        (200, &receipt)
+    );
+    // What is not there costs nothing.
+    let missing = scene
+        .get("/cheap/missing", scene.paid("/cheap/missing", &scene.visa(10_000)))
+        .await;
+    assert_eq!(
+        (missing.status().as_u16(), missing.headers().get("x-imagxp-receipt")),
+        (404, None)
+    );
+
+    balance_wait(&scene.node, &ada, "0.07");
+    balance_wait(&scene.node, &ben, "0.03");
+    let shown = imajin(&[
+        "receipt",
+        "show",
+        receipt.to_str().unwrap(),
+        "--node",
+        &scene.node.url(),
+        "--key",
+        text(&ada),
+    ]);
+    let shown = shown.expect_success();
+    assert!(shown.to_string().contains("Reading http://"), "{shown}");
+    assert_eq!(scene.broker.redemptions().len(), 1);
+    let Scene { node, home, .. } = scene;
+    node.stop();
+    home.verify_clean();
+}
+
+/// The node that the site names has signed where the answer is from.
+async fn provenance_check(scene: &Scene, text: &str) {
+    let document: Value = scene
+        .get("/.well-known/did.json", HeaderMap::new())
+        .await
+        .json()
+        .await
+        .unwrap();
+    let document: imajin_did::DidDocument = serde_json::from_value(document).unwrap();
+    let keys = document.assertion_keys().into_iter().map(Jwk::from_key).collect();
+    let origin = format!("http://{}", scene.host());
+    let said = Provenance::verify(text, &Jwks::new(keys).unwrap(), &origin, Env::system().now()).unwrap();
+    assert_eq!(said.url, scene.url("/posts/1"));
+}
+
+fn denied(status: u16, error: &str) -> (u16, String) {
+    (status, error.to_owned())
+}
+
+async fn what_agents_try_instead_of_paying_is_refused(backend: Backend) {
+    let scene = Scene::new(backend, "", "").await;
+    no_payment(&scene).await;
+    payments_of_others(&scene).await;
+    claims_that_do_not_count(&scene).await;
+    // The same claim, at the same moment, and after a restart.
+    let twice = scene.paid(
+        "/cheap",
+        &scene.broker.visa(&VisaWish {
+            uses: 5,
+            ..scene.wish(50_000)
+        }),
+    );
+    let (one, two) = tokio::join!(scene.get("/cheap", twice.clone()), scene.get("/cheap", twice.clone()));
+    let mut statuses = [one.status().as_u16(), two.status().as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 403]);
+    let Scene {
+        node,
+        home,
+        broker,
+        agent,
+        key,
+        http,
+        nonces,
+        servers,
+    } = scene;
+    let host = node.banner()["ports"]["gate blog"].as_str().unwrap().to_owned();
+    home.configure_replace("listen = \"127.0.0.1:0\"", &format!("listen = \"{host}\""));
+    node.kill();
+    let node = home.up(&[]);
+    let scene = Scene {
+        home,
+        node,
+        broker,
+        agent,
+        key,
+        http,
+        nonces,
+        servers,
+    };
+    assert_eq!(scene.refused("/cheap", twice).await, denied(403, "REPLAY_ATTACK"));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while scene.broker.redemptions().len() < 2 {
+        assert!(Instant::now() < deadline, "what was paid is redeemed");
+        tokio::task::yield_now().await;
+    }
+    scene.node.stop();
+    scene.home.verify_clean();
+    assert_eq!(scene.broker.redemptions().len(), 2);
+}
+
+async fn no_payment(scene: &Scene) {
+    let required = denied(402, "PAYMENT_REQUIRED");
+    assert_eq!(scene.refused("/cheap", scene.claim("/cheap")).await, required);
+    let mut headers = HeaderMap::new();
+    for name in [
+        "cf-ray",
+        "x-vercel-id",
+        "x-forwarded-for",
+        "x-imagxp-visitor",
+        "x-imagxp-agent-id",
+    ] {
+        headers.insert(name, "127.0.0.1".parse().unwrap());
+    }
+    assert_eq!(scene.refused("/cheap", headers).await, denied(403, "IDENTITY_FAIL"));
+    // Encoded another way, the dear page is still the dear page.
+    for path in ["/%64ear", "//dear", "/x/../dear"] {
+        let answer = scene.get(path, scene.paid(path, &scene.visa(10_000))).await;
+        assert_eq!(answer.status(), 403, "{path}");
+    }
+}
+
+async fn payments_of_others(scene: &Scene) {
+    let payment = denied(403, "PAYMENT_DENIED");
+    let refused = async |path: &str, visa: &str| scene.refused(path, scene.paid(path, visa)).await;
+    let elsewhere = VisaWish {
+        audience: "elsewhere.example".to_owned(),
+        ..scene.wish(10_000)
+    };
+    assert_eq!(
+        refused("/cheap", &scene.broker.visa(&elsewhere)).await,
+        payment,
+        "another site's visa"
+    );
+    let of_node = VisaWish {
+        audience: scene.node.url().replace("http://", ""),
+        ..scene.wish(10_000)
+    };
+    assert_eq!(
+        refused("/cheap", &scene.broker.visa(&of_node)).await,
+        payment,
+        "the node's own visa"
+    );
+    let other = AgentKey::generate().unwrap();
+    let stolen = VisaWish {
+        holder: other.public().clone().into(),
+        ..scene.wish(10_000)
+    };
+    assert_eq!(
+        refused("/cheap", &scene.broker.visa(&stolen)).await,
+        payment,
+        "another agent's visa"
+    );
+    assert_eq!(
+        refused("/cheap", &scene.broker.visa_forged(&scene.wish(10_000))).await,
+        payment,
+        "a forged visa"
+    );
+    assert_eq!(refused("/cheap", "none").await, payment, "no visa at all");
+    assert_eq!(refused("/dear", &scene.visa(499_999)).await, payment, "past its amount");
+    let late = VisaWish {
+        lifetime: Span::seconds(0),
+        ..scene.wish(10_000)
+    };
+    assert_eq!(
+        refused("/cheap", &scene.broker.visa(&late)).await,
+        payment,
+        "a visa that has expired"
+    );
+    let once = scene.visa(500_000);
+    assert_eq!(scene.get("/cheap", scene.paid("/cheap", &once)).await.status(), 200);
+    assert_eq!(refused("/cheap", &once).await, payment, "past its count");
+}
+
+async fn claims_that_do_not_count(scene: &Scene) {
+    let now = Env::system().now();
+    let swap = scene.claim("/cheap");
+    assert_eq!(
+        scene.refused("/dear", swap).await,
+        denied(403, "CRYPTO_FAIL"),
+        "a signature for /cheap on /dear"
+    );
+    for at in [now.minus(Span::minutes(6)), now.plus(Span::minutes(6))] {
+        let stale = scene.claim_at(&scene.url("/cheap"), at);
+        assert_eq!(scene.refused("/cheap", stale).await, denied(403, "TIMESTAMP_INVALID"));
+    }
+    let mut swapped = scene.claim("/cheap");
+    let other = AgentKey::generate().unwrap();
+    let key = imajin_imagxp::key_to_spki(other.public());
+    swapped.insert("x-imagxp-public-key", key.parse().unwrap());
+    let (status, _word) = scene.refused("/cheap", swapped).await;
+    assert_eq!(status, 403, "a key swapped in the header");
+    let mut twice = scene.claim("/cheap");
+    twice.append("x-imagxp-payload", "e30=".parse().unwrap());
+    assert_eq!(
+        scene.refused("/cheap", twice).await,
+        denied(400, "MALFORMED"),
+        "a header smuggled"
+    );
+    let mut two_visas = scene.paid("/cheap", &scene.visa(10_000));
+    two_visas.insert("x-imagxp-payment", scene.visa(10_000).parse().unwrap());
+    assert_eq!(scene.refused("/cheap", two_visas).await, denied(400, "MALFORMED"));
+}
+
+async fn a_changed_policy_is_in_force_and_a_wrong_one_changes_nothing(backend: Backend) {
+    let scene = Scene::new(backend, "", "").await;
+    assert_eq!(scene.get("/closed", scene.claim("/closed")).await.status(), 200);
+    let file = scene.home.path("policy.toml");
+    let closed = policy(scene.broker.issuer(), "[[rules]]\npath = \"/closed\"\nallow = false\n");
+    std::fs::write(&file, &closed).unwrap();
+    policy_wait(&scene, "/closed", 403).await;
+    // First a file with a mistake, then one with another broker, then a good one: only the last changes anything.
+    std::fs::write(&file, closed.replace("allow = false", "allow = 7")).unwrap();
+    assert_eq!(scene.get("/closed", scene.claim("/closed")).await.status(), 403);
+    std::fs::write(&file, policy("https://elsewhere.example/broker", "")).unwrap();
+    assert_eq!(scene.get("/closed", scene.claim("/closed")).await.status(), 403);
+    std::fs::write(&file, policy(scene.broker.issuer(), "")).unwrap();
+    policy_wait(&scene, "/closed", 200).await;
+    scene.node.stop();
+    let refused = scene.home.up_refused(&["--services", "auth,pay,events"]);
+    assert!(
+        refused.contains("`gate.blog` needs the service `publisher`"),
+        "{refused}"
+    );
+    std::fs::write(&file, "version = 7").unwrap();
+    let refused = scene.home.up_refused(&[]);
+    assert!(
+        refused.contains("`gate.blog`") && refused.contains("policy.toml"),
+        "{refused}"
+    );
+}
+
+async fn a_dry_run_refuses_nothing_and_writes_it_down(backend: Backend) {
+    let scene = Scene::new(backend, "", "dry_run = true").await;
+    let answer = scene.get("/dear", scene.claim("/dear")).await;
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["x-imagxp-dry-run"]),
+        (200, &"PAYMENT_REQUIRED".parse().unwrap())
+    );
+    let visa = scene.visa(500_000);
+    let answer = scene.get("/dear", scene.paid("/dear", &visa)).await;
+    assert_eq!(
+        (answer.status().as_u16(), answer.headers().get("x-imagxp-receipt")),
+        (200, None)
+    );
+    assert!(scene.broker.redemptions().is_empty());
+    scene.node.stop();
+    scene.home.verify_clean();
+}

@@ -1,0 +1,93 @@
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use imajin_imagxp::AgentKey;
+use imajin_kernel::{Env, Problem, Timestamp};
+use imajin_web::{HttpAnswer, HttpClient};
+use url::Url;
+
+use crate::{AgentHome, Journal};
+
+/// What stands in `User-Agent`, after the agent's own name.
+const USER_AGENT: &str = "IMAGXP/1.0 IMAGXP/1.1";
+const JOURNAL: &str = "spent.jsonl";
+const TIMEOUT: Duration = Duration::from_mins(2);
+
+/// An agent at work.
+pub struct Agent {
+    home: AgentHome,
+    journal: Journal,
+    key: AgentKey,
+    http: HttpClient,
+    env: Env,
+}
+
+impl Agent {
+    /// Goes to work with what is in a folder. `extra_root` is a certificate in PEM form to trust besides the
+    /// usual ones.
+    ///
+    /// # Errors
+    /// When a file of the folder is missing or damaged, or the TLS set-up of the machine is broken.
+    pub fn new(home: AgentHome, extra_root: Option<&[u8]>, env: Env) -> Result<Self, Problem> {
+        Ok(Self {
+            journal: Journal::open(home.path(JOURNAL))?,
+            key: home.key()?,
+            http: HttpClient::new(TIMEOUT, extra_root)?,
+            home,
+            env,
+        })
+    }
+
+    /// Its folder.
+    pub const fn home(&self) -> &AgentHome {
+        &self.home
+    }
+
+    /// Its folder, to change what is in it.
+    pub const fn home_mut(&mut self) -> &mut AgentHome {
+        &mut self.home
+    }
+
+    /// What it has bought.
+    pub const fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    pub(crate) const fn journal_mut(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
+
+    pub(crate) const fn key(&self) -> &AgentKey {
+        &self.key
+    }
+
+    pub(crate) const fn http(&self) -> &HttpClient {
+        &self.http
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.env.now()
+    }
+
+    /// A name that nobody has used.
+    pub(crate) fn fresh_name(&self) -> String {
+        hex::encode(self.env.random_bytes::<16>())
+    }
+
+    /// The headers that every request of the agent has.
+    pub(crate) fn plain_headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let name = format!("{} {USER_AGENT}", self.home.id().as_str().replace(':', "-"));
+        if let Ok(value) = HeaderValue::from_str(&name) {
+            headers.insert(header::USER_AGENT, value);
+        }
+        headers
+    }
+
+    /// A document that everybody may read.
+    pub(crate) async fn get_plain(&self, url: &Url) -> Result<HttpAnswer, Problem> {
+        let headers = self.plain_headers();
+        self.http.send(Method::GET, url.clone(), headers, Vec::new()).await
+    }
+}

@@ -1,0 +1,318 @@
+//! Reading a page, and paying for it if need be.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use imajin_imagxp::pay_per_crawl::{EXACT_PRICE, price_text};
+use imajin_imagxp::visa::{CREDENTIAL, PAYMENT};
+use imajin_imagxp::{Claim, ClaimHeaders, PaymentRequired, Provenance, Purpose, RECEIPT, ROBOTS_BYTES_MAX, Robots};
+use imajin_kernel::{Code, Problem};
+use imajin_money::Money;
+use imajin_web::{HttpAnswer, PublicBase};
+use serde::Serialize;
+use serde_json::Value;
+use url::Url;
+
+use crate::broker::url_of;
+use crate::files::failed;
+use crate::{Agent, Purchase, PurchaseState};
+
+/// How often a page is asked for whose answer was lost.
+const TRIES_MAX: u32 = 3;
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// What is to be read.
+#[derive(Debug, Clone)]
+pub struct FetchWish {
+    /// The page.
+    pub url: Url,
+    /// What for.
+    pub purpose: Purpose,
+    /// The most that it may cost; nothing, when nothing is said.
+    pub max: Option<Money>,
+    /// Where the page is put.
+    pub out: PathBuf,
+}
+
+/// What was paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Payment {
+    /// How much.
+    pub price: Money,
+    /// To whom: the publisher's host.
+    pub publisher: String,
+    /// Whose visa has paid.
+    pub broker: String,
+    /// The publisher's receipt.
+    pub receipt: String,
+    /// Whether an earlier, interrupted run had begun to pay.
+    pub is_resumed: bool,
+}
+
+/// A page that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fetched {
+    /// The page.
+    pub url: Url,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// What kind of document it is.
+    pub content_type: Option<String>,
+    /// What it cost.
+    pub paid: Option<Payment>,
+    /// Where the publisher has signed that it is from: `HUMAN`, `SYNTHETIC` or `HYBRID`.
+    pub origin: Option<String>,
+}
+
+struct Page {
+    answer: HttpAnswer,
+    bytes: u64,
+}
+
+impl Agent {
+    /// Reads a page; pays for it if it costs no more than the wish and the agent's limits allow, and never twice.
+    ///
+    /// # Errors
+    /// Why it was not read. [`Code::Unavailable`] means that it is not known how it ended: the same wish goes on.
+    pub async fn fetch(&mut self, wish: &FetchWish) -> Result<Fetched, Problem> {
+        let mut wish = wish.clone();
+        wish.url.set_fragment(None);
+        self.robots_ask(&wish.url).await?;
+        let begun = self.journal().open_find(wish.url.as_str(), wish.purpose).cloned();
+        if let Some(purchase) = begun {
+            return self.buy(&wish, purchase, true).await;
+        }
+        let page = self.page_get(&wish, HeaderMap::new()).await?;
+        if page.answer.status != StatusCode::PAYMENT_REQUIRED {
+            return self.fetched(&wish, page, None).await;
+        }
+        let required = PaymentRequired::parse(&page.answer.body);
+        let required = required.map_err(|error| Problem::new(Code::PaymentRequired, format!("{error}.")))?;
+        let purchase = self.intend(&wish, &required)?;
+        self.buy(&wish, purchase, false).await
+    }
+
+    /// Decides whether a page is bought, and writes the intention down.
+    fn intend(&mut self, wish: &FetchWish, required: &PaymentRequired) -> Result<Purchase, Problem> {
+        let (price, publisher) = (required.price, PublicBase(wish.url.clone()).audience());
+        if required.audience != publisher || required.resource != wish.url.as_str() {
+            return Err(Problem::new(
+                Code::PaymentRequired,
+                "What is to be paid there is for another page.",
+            ));
+        }
+        let allowed = wish
+            .max
+            .is_some_and(|max| max.asset == price.asset && price.amount <= max.amount);
+        if !allowed {
+            let max = wish.max.map_or_else(|| "nothing".to_owned(), |max| max.to_string());
+            let detail = format!("It costs {price}, and at most {max} was to be paid.");
+            return Err(Problem::new(Code::PaymentRequired, detail).hint("Allow more with --max."));
+        }
+        self.journal()
+            .allow(price, &self.home().settings().limits, self.now())?;
+        let own = &self.home().settings().brokers;
+        let broker = required.brokers.iter().find(|broker| own.contains(broker));
+        let Some(broker) = broker.cloned() else {
+            let detail = format!("It takes visas of {}.", required.brokers.join(", "));
+            return Err(Problem::new(Code::PaymentRequired, detail)
+                .hint("Open an account at one of them: imajin agent account --broker URL."));
+        };
+        let purchase = Purchase {
+            id: self.fresh_name(),
+            at: self.now(),
+            url: wish.url.to_string(),
+            purpose: wish.purpose,
+            publisher,
+            broker,
+            price,
+            state: PurchaseState::Intended,
+        };
+        self.journal_mut().write(&purchase)?;
+        Ok(purchase)
+    }
+
+    /// Goes through with a purchase, from wherever it stands.
+    async fn buy(&mut self, wish: &FetchWish, mut purchase: Purchase, is_resumed: bool) -> Result<Fetched, Problem> {
+        let visa = if let PurchaseState::Promised { visa } = &purchase.state {
+            visa.clone()
+        } else {
+            let bought = self.visa_buy(&purchase).await;
+            let visa = self.decided(&mut purchase, bought)?;
+            purchase.state = PurchaseState::Promised { visa: visa.clone() };
+            self.journal_mut().write(&purchase)?;
+            visa
+        };
+        let page = self.page_get(wish, paid_headers(&purchase, &visa)?).await?;
+        let status = page.answer.status;
+        if status.is_server_error() {
+            return Err(go_on(&page.answer));
+        }
+        let receipt = page.answer.headers.get(RECEIPT).and_then(|value| value.to_str().ok());
+        let Some(receipt) = receipt.filter(|_| status.is_success()).map(ToOwned::to_owned) else {
+            // What is not a good answer costs nothing, and neither does one without a receipt.
+            let reason = if status.is_success() {
+                "it cost nothing".to_owned()
+            } else {
+                detail_of(&page.answer)
+            };
+            purchase.state = PurchaseState::Unspent { reason };
+            self.journal_mut().write(&purchase)?;
+            return self.fetched(wish, page, None).await;
+        };
+        purchase.state = PurchaseState::Paid {
+            receipt: receipt.clone(),
+        };
+        self.journal_mut().write(&purchase)?;
+        let payment = Payment {
+            price: purchase.price,
+            publisher: purchase.publisher,
+            broker: purchase.broker,
+            receipt,
+            is_resumed,
+        };
+        self.fetched(wish, page, Some(payment)).await
+    }
+
+    /// What a broker has decided for good ends the purchase; what is not known leaves it open.
+    fn decided<T>(&mut self, purchase: &mut Purchase, outcome: Result<T, Problem>) -> Result<T, Problem> {
+        outcome.map_err(|problem| {
+            if matches!(problem.code, Code::Unavailable | Code::Internal | Code::Timeout) {
+                return problem.hint("Run the command again: it goes on where it was.");
+            }
+            purchase.state = PurchaseState::Unspent {
+                reason: problem.detail.clone(),
+            };
+            match self.journal_mut().write(purchase) {
+                Ok(()) => problem,
+                Err(unwritten) => unwritten,
+            }
+        })
+    }
+
+    async fn fetched(&self, wish: &FetchWish, page: Page, paid: Option<Payment>) -> Result<Fetched, Problem> {
+        let status = page.answer.status;
+        if !status.is_success() {
+            let code = if status == StatusCode::NOT_FOUND {
+                Code::NotFound
+            } else {
+                Code::Forbidden
+            };
+            let detail = format!("{}: {} ({status}).", wish.url, detail_of(&page.answer));
+            return Err(Problem::new(code, detail));
+        }
+        let said: Option<Provenance> = self.provenance(&wish.url, &page.answer, &wish.out).await?;
+        let kind = page.answer.headers.get(header::CONTENT_TYPE);
+        Ok(Fetched {
+            url: wish.url.clone(),
+            bytes: page.bytes,
+            content_type: kind.and_then(|value| value.to_str().ok()).map(ToOwned::to_owned),
+            paid,
+            origin: said.map(|said| said.origin.as_str().to_owned()),
+        })
+    }
+
+    /// Asks for a page, with a claim of its own each time; again, when the answer was lost.
+    async fn page_get(&self, wish: &FetchWish, more: HeaderMap) -> Result<Page, Problem> {
+        let mut tries: u32 = 1;
+        loop {
+            let page = self.page_try(wish, &more).await;
+            let is_lost = match &page {
+                Ok(page) => page.answer.status.is_server_error(),
+                Err(problem) => problem.code == Code::Unavailable,
+            };
+            if !is_lost || tries >= TRIES_MAX {
+                return page;
+            }
+            tries = tries.saturating_add(1);
+        }
+    }
+
+    async fn page_try(&self, wish: &FetchWish, more: &HeaderMap) -> Result<Page, Problem> {
+        let nonce = self.fresh_name();
+        let claim = Claim::new(
+            self.home().id(),
+            self.now(),
+            &nonce,
+            wish.url.as_str(),
+            wish.purpose,
+            false,
+        );
+        let signed = claim.and_then(|claim| ClaimHeaders::sign(self.key(), &claim));
+        let signed = signed.map_err(|error| Problem::invalid(format!("A claim for {}: {error}.", wish.url)))?;
+        let mut headers = self.plain_headers();
+        headers.extend(signed);
+        headers.extend(more.clone());
+        let mut file = File::create(&wish.out).map_err(failed(&wish.out))?;
+        let (answer, bytes) = self.http().fetch(wish.url.clone(), headers, &mut file).await?;
+        Ok(Page { answer, bytes })
+    }
+
+    /// Refuses what the site's robots.txt does not want read.
+    async fn robots_ask(&self, url: &Url) -> Result<(), Problem> {
+        let origin = url.origin().ascii_serialization();
+        let answer = self.get_plain(&url_of(&format!("{origin}/robots.txt"))?).await?;
+        if answer.status.is_server_error() {
+            return Err(Problem::new(
+                Code::Unavailable,
+                format!("{origin} does not say what may be read."),
+            ));
+        }
+        if !answer.status.is_success() {
+            return Ok(());
+        }
+        let text = answer.body.get(..ROBOTS_BYTES_MAX).unwrap_or(&answer.body);
+        let path = url
+            .query()
+            .map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        if Robots::parse(text).is_allowed(self.home().id().as_str(), &path) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Code::Forbidden,
+            format!("The robots.txt of {origin} does not want {path} read."),
+        ))
+    }
+}
+
+fn paid_headers(purchase: &Purchase, visa: &str) -> Result<HeaderMap, Problem> {
+    let mut headers = HeaderMap::new();
+    let price = price_text(purchase.price);
+    for (name, text) in [
+        (CREDENTIAL, visa),
+        (PAYMENT, visa),
+        (IDEMPOTENCY_KEY, &purchase.id),
+        (EXACT_PRICE, &price),
+    ] {
+        let value = HeaderValue::from_str(text);
+        headers.insert(
+            name,
+            value.map_err(|_error| Problem::invalid("The visa does not fit into a header."))?,
+        );
+    }
+    Ok(headers)
+}
+
+/// Why a page was not given, in one sentence.
+fn detail_of(answer: &HttpAnswer) -> String {
+    let document: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    let detail = document.as_ref().and_then(|document| document.get("detail")?.as_str());
+    detail.map_or_else(
+        || "it was not given".to_owned(),
+        |text| text.trim_end_matches('.').to_owned(),
+    )
+}
+
+fn go_on(answer: &HttpAnswer) -> Problem {
+    let problem = Problem::new(Code::Unavailable, format!("{}.", detail_of(answer)));
+    problem.hint("Run the command again: it goes on where it was.")
+}
+
+/// The digest of what was written, as `Content-Digest` has it.
+pub(crate) fn digest_of(path: &Path) -> Result<String, Problem> {
+    let bytes = std::fs::read(path).map_err(failed(path))?;
+    Ok(imajin_proof::digest::content_digest(&bytes))
+}

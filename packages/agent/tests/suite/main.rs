@@ -1,0 +1,134 @@
+//! The public behaviour of `imajin-agent` without a network: its folder and its journal.
+#![cfg(test)]
+
+use std::io::Write;
+use std::path::Path;
+
+use imajin_agent::{AgentHome, Journal, Limits, Purchase, PurchaseState};
+use imajin_imagxp::Purpose;
+use imajin_kernel::{Code, Span, Timestamp};
+use imajin_money::Money;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_900_000_000);
+
+fn usd(text: &str) -> Money {
+    format!("{text} USD").parse().unwrap()
+}
+
+fn purchase(id: &str, price: &str, state: PurchaseState) -> Purchase {
+    Purchase {
+        id: id.to_owned(),
+        at: NOW,
+        url: format!("https://site.example/{id}"),
+        purpose: Purpose::Summary,
+        publisher: "site.example".to_owned(),
+        broker: "https://broker.example/broker".to_owned(),
+        price: usd(price),
+        state,
+    }
+}
+
+fn journal(folder: &Path) -> Journal {
+    Journal::open(folder.join("spent.jsonl")).unwrap()
+}
+
+fn promised() -> PurchaseState {
+    PurchaseState::Promised {
+        visa: "visa".to_owned(),
+    }
+}
+
+fn unspent() -> PurchaseState {
+    PurchaseState::Unspent {
+        reason: "it is not there".to_owned(),
+    }
+}
+
+#[test]
+fn what_is_written_is_there_after_the_process_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut one = journal(folder.path());
+    one.write(&purchase("a", "0.10", PurchaseState::Intended)).unwrap();
+    one.write(&purchase("a", "0.10", promised())).unwrap();
+    drop(one);
+    let mut one = journal(folder.path());
+    let found = one.open_find("https://site.example/a", Purpose::Summary).unwrap();
+    assert_eq!(found.state, promised());
+    assert_eq!(one.open_find("https://site.example/a", Purpose::Quotation), None);
+    let receipt = "rcp_1".to_owned();
+    one.write(&purchase("a", "0.10", PurchaseState::Paid { receipt }))
+        .unwrap();
+    let one = journal(folder.path());
+    assert_eq!(one.open_find("https://site.example/a", Purpose::Summary), None);
+    assert_eq!(one.list().len(), 1);
+}
+
+#[test]
+fn a_line_that_a_power_cut_has_broken_off_is_forgotten_and_the_next_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    journal(folder.path())
+        .write(&purchase("a", "0.10", PurchaseState::Intended))
+        .unwrap();
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(folder.path().join("spent.jsonl"))
+        .unwrap();
+    file.write_all(br#"{"id":"b","at":"#).unwrap();
+    let mut one = journal(folder.path());
+    assert_eq!(one.list().len(), 1);
+    one.write(&purchase("c", "0.10", unspent())).unwrap();
+    assert_eq!(journal(folder.path()).list().len(), 2);
+    std::fs::write(folder.path().join("spent.jsonl"), "no line\n{}\n").unwrap();
+    let damaged = Journal::open(folder.path().join("spent.jsonl")).err().unwrap();
+    assert!(damaged.detail.contains("line 1"), "{damaged}");
+}
+
+#[test]
+fn what_is_on_its_way_counts_as_spent_and_what_came_to_nothing_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut one = journal(folder.path());
+    one.write(&purchase("a", "0.10", PurchaseState::Intended)).unwrap();
+    one.write(&purchase("b", "0.20", promised())).unwrap();
+    one.write(&purchase("c", "0.40", unspent())).unwrap();
+    let limits = Limits {
+        per_day: vec![usd("0.50")],
+        total: vec![usd("0.60")],
+    };
+    assert_eq!(one.spent(usd("0").asset, None), usd("0.30").amount);
+    one.allow(usd("0.20"), &limits, NOW).unwrap();
+    let refused = one.allow(usd("0.21"), &limits, NOW).unwrap_err();
+    assert_eq!(refused.code, Code::Forbidden);
+    assert!(refused.detail.contains("the limit of a day is 0.50 USD"), "{refused}");
+    // A day later only the limit of all times counts.
+    let later = NOW.plus(Span::hours(25));
+    one.allow(usd("0.30"), &limits, later).unwrap();
+    let refused = one.allow(usd("0.31"), &limits, later).unwrap_err();
+    assert!(refused.detail.contains("the limit of all times"), "{refused}");
+    one.allow("9.00 EUR".parse().unwrap(), &limits, NOW).unwrap();
+}
+
+#[test]
+fn one_process_at_a_time_has_the_folder_and_keys_take_each_others_place() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(AgentHome::open(folder.path()).err().unwrap().code, Code::NotFound);
+    assert!(AgentHome::create(folder.path(), "10.0.0.1", None).is_err());
+    let mut home = AgentHome::create(folder.path(), "bot.example.org", None).unwrap();
+    assert_eq!(AgentHome::open(folder.path()).err().unwrap().code, Code::Conflict);
+    let first = home.key().unwrap().thumbprint();
+    home.key_add().unwrap();
+    let second = home.key().unwrap().thumbprint();
+    assert_ne!(first, second);
+    assert_eq!(home.manifest().unwrap().keys.len(), 2);
+    drop(home);
+    assert_eq!(
+        AgentHome::create(folder.path(), "bot.example.org", None)
+            .err()
+            .unwrap()
+            .code,
+        Code::Conflict
+    );
+    let mut home = AgentHome::open(folder.path()).unwrap();
+    assert_eq!(home.keys_drop().unwrap(), 1);
+    assert_eq!(home.key().unwrap().thumbprint(), second);
+    assert_eq!(home.manifest().unwrap().keys.len(), 1);
+}

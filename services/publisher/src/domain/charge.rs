@@ -1,0 +1,236 @@
+//! What agents pay for accesses to sites behind a gate: each once, whatever is asked again.
+
+use diesel::prelude::*;
+use imajin_did::Did;
+use imajin_gate::{Charge, Charged};
+use imajin_kernel::Timestamp;
+use imajin_kernel::id::AccessId;
+use imajin_pay_api::{Delivery, DeliveryOutcome};
+use imajin_proof::digest::sha256_hex;
+use imajin_store::{Conn, SealedRow, for_update, is_unique_violation};
+
+use super::access::refused;
+use crate::PublisherError;
+use crate::context::Context;
+use crate::rows::{ChargeRow, ChargeState};
+use crate::schema::gate_charges;
+
+/// What is to be charged, and at which site.
+#[derive(Debug, Clone)]
+pub(crate) struct ChargeWish {
+    pub(crate) site: String,
+    pub(crate) agent_did: Did,
+    pub(crate) seller: Did,
+    pub(crate) charge: Charge,
+}
+
+/// What is to be done about a charge.
+#[derive(Debug, Clone)]
+pub(crate) enum Begun {
+    /// It was paid before.
+    Paid(Charged),
+    /// Pay is asked, again if need be.
+    Ask(Box<ChargeRow>),
+}
+
+/// Writes down that pay is about to be asked, unless it was paid already.
+pub(crate) fn charge_begin(conn: &mut Conn, context: &Context, wish: &ChargeWish) -> Result<Begun, PublisherError> {
+    if let Some(row) = retry_lock(conn, context, &wish.charge)? {
+        return charge_again(conn, context, wish, row);
+    }
+    let charge = &wish.charge;
+    let row = ChargeRow {
+        id: context.env.new_id(),
+        site: wish.site.clone(),
+        agent: charge.agent.clone(),
+        agent_did: wish.agent_did.clone(),
+        url: charge.url.clone(),
+        purpose: charge.purpose.as_str().to_owned(),
+        fair_id: charge.fair.as_ref().map(ToString::to_string),
+        seller_did: wish.seller.canonical(),
+        asset: charge.price.asset.to_string(),
+        price: charge.price.amount.micros(),
+        claim_digest: charge.claim_digest.clone(),
+        visa_digest: sha256_hex(charge.visa.as_bytes()),
+        retry_key: charge.retry_key.clone(),
+        state: ChargeState::Asked.as_str().to_owned(),
+        refusal: None,
+        checkout_id: None,
+        receipt_id: None,
+        paid_at: None,
+        created_at: context.env.now(),
+        row_seal: Vec::new(),
+    };
+    // The same request may have come twice at this moment, here or at another process.
+    match conn.transaction(|conn| row.insert(conn, &context.sealer)) {
+        Ok(row) => Ok(Begun::Ask(Box::new(row))),
+        Err(error) if is_unique_violation(&error) => match retry_lock(conn, context, charge)? {
+            Some(row) => charge_again(conn, context, wish, row),
+            None => Err(in_use("this claim")),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A charge that was begun before.
+fn charge_again(
+    conn: &mut Conn,
+    context: &Context,
+    wish: &ChargeWish,
+    mut row: ChargeRow,
+) -> Result<Begun, PublisherError> {
+    let visa_digest = sha256_hex(wish.charge.visa.as_bytes());
+    match row.state()? {
+        ChargeState::Paid => paid_of(&row).map(Begun::Paid),
+        ChargeState::Asked if row.visa_digest == visa_digest => Ok(Begun::Ask(Box::new(row))),
+        // Whether the first visa pays is not known yet: another one could pay a second time.
+        ChargeState::Asked => Err(in_use("another visa")),
+        ChargeState::Refused | ChargeState::Returned => {
+            row.visa_digest = visa_digest;
+            row.claim_digest.clone_from(&wish.charge.claim_digest);
+            row.asset = wish.charge.price.asset.to_string();
+            row.price = wish.charge.price.amount.micros();
+            row.state_set(ChargeState::Asked);
+            (row.refusal, row.checkout_id, row.receipt_id, row.paid_at) = (None, None, None, None);
+            Ok(Begun::Ask(Box::new(row.save(conn, &context.sealer)?)))
+        }
+    }
+}
+
+fn in_use(with: &str) -> PublisherError {
+    PublisherError::State {
+        detail: format!("A payment for this with {with} was begun and is not decided yet."),
+        hint: "Ask again in a moment, with the same visa and the same key.",
+    }
+}
+
+fn paid_of(row: &ChargeRow) -> Result<Charged, PublisherError> {
+    let missing = || PublisherError::damaged(ChargeRow::TABLE, &row.id, "it is paid and has no receipt");
+    Ok(Charged {
+        receipt: row.receipt_id.ok_or_else(missing)?.to_string(),
+        is_repeated: true,
+    })
+}
+
+/// A charge that the same request has made before.
+fn retry_lock(conn: &mut Conn, context: &Context, charge: &Charge) -> Result<Option<ChargeRow>, PublisherError> {
+    let Some(key) = &charge.retry_key else { return Ok(None) };
+    let row: Option<ChargeRow> = for_update!(
+        conn,
+        gate_charges::table
+            .filter(gate_charges::agent.eq(&charge.agent))
+            .filter(gate_charges::url.eq(&charge.url))
+            .filter(gate_charges::retry_key.eq(key))
+            .select(ChargeRow::as_select()) => first
+    )
+    .optional()?;
+    Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
+}
+
+/// Whether a request needs no visa that pays: it is one that has paid, or has begun to.
+pub(crate) fn is_begun(conn: &mut Conn, charge: &Charge) -> Result<bool, PublisherError> {
+    let Some(key) = &charge.retry_key else { return Ok(false) };
+    let open = [ChargeState::Asked.as_str(), ChargeState::Paid.as_str()];
+    let query = gate_charges::table
+        .filter(gate_charges::agent.eq(&charge.agent))
+        .filter(gate_charges::url.eq(&charge.url))
+        .filter(gate_charges::retry_key.eq(key))
+        .filter(gate_charges::state.eq_any(open));
+    Ok(diesel::select(diesel::dsl::exists(query)).get_result(conn)?)
+}
+
+/// A charge, its seal checked.
+pub(crate) fn charge_find(conn: &mut Conn, context: &Context, id: AccessId) -> Result<ChargeRow, PublisherError> {
+    let query = gate_charges::table.find(id).select(ChargeRow::as_select());
+    let row: Option<ChargeRow> = query.first(conn).optional()?;
+    Ok(row.ok_or(PublisherError::NotFound("access"))?.intact(&context.sealer)?)
+}
+
+fn charge_lock(conn: &mut Conn, context: &Context, id: AccessId) -> Result<Option<ChargeRow>, PublisherError> {
+    let row: Option<ChargeRow> = for_update!(
+        conn,
+        gate_charges::table.find(id).select(ChargeRow::as_select()) => first
+    )
+    .optional()?;
+    Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
+}
+
+/// Pay took nothing: the same request may try again.
+pub(crate) fn charge_refuse(
+    conn: &mut Conn,
+    context: &Context,
+    id: AccessId,
+    reason: &str,
+) -> Result<(), PublisherError> {
+    let Some(mut row) = charge_lock(conn, context, id)? else {
+        return Ok(());
+    };
+    if row.state()? == ChargeState::Asked {
+        row.state_set(ChargeState::Refused);
+        row.refusal = Some(reason.to_owned());
+        row.save(conn, &context.sealer)?;
+    }
+    Ok(())
+}
+
+/// The money for an access is held: it is the agent's, once. A second payment for it goes back.
+pub(crate) fn charge_deliver(
+    conn: &mut Conn,
+    context: &Context,
+    id: AccessId,
+    delivery: &Delivery,
+) -> Result<DeliveryOutcome, PublisherError> {
+    let Some(mut row) = charge_lock(conn, context, id)? else {
+        return Ok(refused("Nobody waits for this access any more."));
+    };
+    let is_this = row.checkout_id == Some(delivery.checkout);
+    match row.state()? {
+        ChargeState::Paid | ChargeState::Returned if is_this => {}
+        ChargeState::Paid | ChargeState::Returned => return Ok(refused("This access was paid already.")),
+        ChargeState::Refused => return Ok(refused("Nobody waits for this access any more.")),
+        ChargeState::Asked if row.price()? != delivery.gross => {
+            return Ok(refused("The amount paid is not the price of the access."));
+        }
+        ChargeState::Asked => {
+            row.state_set(ChargeState::Paid);
+            row.checkout_id = Some(delivery.checkout);
+            row.receipt_id = Some(delivery.receipt);
+            row.paid_at = Some(delivery.paid_at);
+            row.save(conn, &context.sealer)?;
+        }
+    }
+    Ok(DeliveryOutcome::Delivered {
+        references: vec![id.to_string()],
+    })
+}
+
+/// The money went back.
+pub(crate) fn charge_return(conn: &mut Conn, context: &Context, id: AccessId) -> Result<(), PublisherError> {
+    let row = charge_lock(conn, context, id)?;
+    let mut row = row.ok_or(PublisherError::NotFound("access"))?;
+    if row.state()? == ChargeState::Paid {
+        row.state_set(ChargeState::Returned);
+        row.save(conn, &context.sealer)?;
+    }
+    Ok(())
+}
+
+/// Forgets charges that are older than the records of them are kept, and those that came to nothing a week ago.
+pub(crate) fn charges_purge(
+    conn: &mut Conn,
+    site: &str,
+    kept_since: Timestamp,
+    open_since: Timestamp,
+) -> Result<usize, PublisherError> {
+    let came_to_nothing = [ChargeState::Asked.as_str(), ChargeState::Refused.as_str()];
+    let old = gate_charges::table
+        .filter(gate_charges::site.eq(site))
+        .filter(gate_charges::created_at.lt(kept_since));
+    let open = gate_charges::table
+        .filter(gate_charges::site.eq(site))
+        .filter(gate_charges::created_at.lt(open_since))
+        .filter(gate_charges::state.eq_any(came_to_nothing));
+    Ok(diesel::delete(old)
+        .execute(conn)?
+        .saturating_add(diesel::delete(open).execute(conn)?))
+}

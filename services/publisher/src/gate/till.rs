@@ -1,0 +1,137 @@
+use async_trait::async_trait;
+use imajin_fair::{ManifestId, Terms};
+use imajin_gate::{Charge, Charged, Till};
+use imajin_kernel::{Code, Problem};
+use imajin_pay_api::{CheckoutState, GoodsRef, VisaCapture, VisaCaptured, VisaCheck};
+
+use super::replays::agent_did;
+use super::{ACCESS_GOODS, GateBooks};
+use crate::domain::charge::{Begun, ChargeWish, charge_begin, charge_find, charge_refuse, is_begun};
+use crate::rows::ChargeRow;
+
+/// How often pay is asked about one charge: its answer may be lost once.
+const ASKED_MAX: u32 = 2;
+
+#[async_trait]
+impl Till for GateBooks {
+    async fn terms(&self, _path: &str, fair: Option<&ManifestId>) -> Result<Option<Terms>, Problem> {
+        let Some(id) = fair else { return Ok(None) };
+        Ok(Some(self.chain(id).await?.work.record.manifest.terms.clone()))
+    }
+
+    async fn check(&self, charge: &Charge) -> Result<(), Problem> {
+        let asked = charge.clone();
+        if self
+            .publisher
+            .read(move |conn, _context| is_begun(conn, &asked))
+            .await?
+        {
+            return Ok(());
+        }
+        let check = VisaCheck {
+            price: charge.price,
+            visa: charge.visa.clone(),
+            holder: charge.holder.clone(),
+            audience: Some(self.site.audience.clone()),
+            purpose: Some(charge.purpose),
+        };
+        self.pay.visa_check(check).await.map(drop)
+    }
+
+    async fn charge(&self, charge: &Charge) -> Result<Charged, Problem> {
+        let wish = ChargeWish {
+            site: self.site.name.clone(),
+            agent_did: agent_did(&charge.agent)?,
+            seller: self.site.payee.clone(),
+            charge: charge.clone(),
+        };
+        let begun = self
+            .publisher
+            .write(move |conn, context| charge_begin(conn, context, &wish));
+        match begun.await? {
+            Begun::Paid(charged) => Ok(charged),
+            Begun::Ask(row) => self.capture(&row, charge).await,
+        }
+    }
+}
+
+impl GateBooks {
+    /// Asks pay for the money of a charge. The same charge asked again is the same capture.
+    async fn capture(&self, row: &ChargeRow, charge: &Charge) -> Result<Charged, Problem> {
+        let capture = VisaCapture {
+            goods: GoodsRef {
+                kind: ACCESS_GOODS.to_owned(),
+                id: row.id.to_string(),
+            },
+            payer: row.agent_did.clone(),
+            visa: charge.visa.clone(),
+            holder: charge.holder.clone(),
+            claim_digest: row.claim_digest.clone(),
+            audience: Some(self.site.audience.clone()),
+            purpose: Some(charge.purpose),
+        };
+        let mut tries: u32 = 1;
+        let captured = loop {
+            match self.pay.visa_capture(capture.clone()).await {
+                Err(problem) if is_open(&problem) && tries < ASKED_MAX => tries = tries.saturating_add(1),
+                decided => break decided,
+            }
+        };
+        match captured {
+            Ok(captured) => self.captured(row, &captured, charge).await,
+            Err(problem) => {
+                if !is_open(&problem) {
+                    self.refuse(row, problem.detail.clone()).await?;
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    async fn captured(&self, row: &ChargeRow, captured: &VisaCaptured, charge: &Charge) -> Result<Charged, Problem> {
+        let reason = captured.reason.clone();
+        match captured.state {
+            CheckoutState::Settled | CheckoutState::Paid | CheckoutState::Open => {}
+            CheckoutState::Refunded | CheckoutState::Cancelled | CheckoutState::Expired => {
+                let reason = reason.unwrap_or_else(|| "Pay took nothing.".to_owned());
+                self.refuse(row, reason.clone()).await?;
+                return Err(Problem::new(Code::PaymentFailed, reason));
+            }
+        }
+        let id = row.id;
+        let row = self
+            .publisher
+            .read(move |conn, context| charge_find(conn, context, id))
+            .await?;
+        match row.receipt_id {
+            Some(receipt) => Ok(Charged {
+                receipt: receipt.to_string(),
+                // Another claim with the same key was the one that counts.
+                is_repeated: row.claim_digest != charge.claim_digest,
+            }),
+            // The money is held; what is sent again with the same key finds it paid.
+            None => Err(Problem::unavailable("The ledger")),
+        }
+    }
+
+    async fn refuse(&self, row: &ChargeRow, reason: String) -> Result<(), Problem> {
+        let id = row.id;
+        let refused = self
+            .publisher
+            .write(move |conn, context| charge_refuse(conn, context, id, &reason));
+        Ok(refused.await?)
+    }
+}
+
+/// Whether it is not known what pay has done.
+fn is_open(problem: &Problem) -> bool {
+    matches!(
+        problem.code,
+        Code::Unavailable
+            | Code::Internal
+            | Code::RateLimited
+            | Code::IdempotencyInFlight
+            | Code::IdempotencyMismatch
+            | Code::Conflict
+    )
+}
