@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
+use base64::Engine;
 use imajin_did::Did;
 use imajin_imagxp::{AgentId, AgentKey, AgentManifest, Names};
 use imajin_kernel::Env;
@@ -14,6 +15,7 @@ use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
+use crate::interop::Script;
 use crate::support::{Buyer, Home, Node, imajin, text};
 
 on_both!(
@@ -59,6 +61,13 @@ impl Agent {
             host,
             _tasks: tasks,
         }
+    }
+
+    /// Its key, as programs keep it.
+    fn pem(&self) -> String {
+        let der = self.key.to_pkcs8().unwrap();
+        let text = base64::engine::general_purpose::STANDARD.encode(&*der);
+        format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
     }
 
     async fn ask(&self, buyer: &Buyer, method: Method, path: &str, body: &[u8]) -> Response {
@@ -138,17 +147,21 @@ fn host_of(node: &Node) -> String {
 }
 
 /// A broker's node, and one where Ben has read a work of Ada's for 0.50 with a visa of the first.
-struct Sale {
-    far: Home,
-    home: Home,
-    far_node: Node,
-    node: Node,
-    at_broker: Buyer,
+pub(crate) struct Sale {
+    pub(crate) far: Home,
+    pub(crate) home: Home,
+    pub(crate) far_node: Node,
+    pub(crate) node: Node,
+    pub(crate) at_broker: Buyer,
+    /// What visa Ben has bought.
+    pub(crate) order: Value,
+    /// What he has paid for.
+    pub(crate) goods: Value,
     /// SHA-256 of the visa, in hex: what a payment by a DID is called.
     digest: String,
 }
 
-async fn sale(backend: Backend, dispute_window_seconds: u32) -> Sale {
+pub(crate) async fn sale(backend: Backend, dispute_window_seconds: u32) -> Sale {
     let (far, home) = (Home::new(backend), Home::new(backend));
     far.configure(&format!(
         "{SERVICES}dispute_window_seconds = {dispute_window_seconds}\n"
@@ -191,6 +204,8 @@ async fn sale(backend: Backend, dispute_window_seconds: u32) -> Sale {
     let settled = signed(&reader, "/pay/api/settle", &means).await;
     assert_eq!(settled["state"], "settled");
     Sale {
+        order,
+        goods,
         digest: sha256_hex(issued["token"].as_str().unwrap().as_bytes()),
         far,
         home,
@@ -201,7 +216,31 @@ async fn sale(backend: Backend, dispute_window_seconds: u32) -> Sale {
 }
 
 impl Sale {
-    fn end(self) {
+    /// What Ben has against what he has paid for.
+    pub(crate) fn feedback(&self) -> Value {
+        json!({
+            "url": format!("https://{}/a", host_of(&self.node)), "quality_score": 0.2,
+            "reason": "There is nothing on it.", "claim_digest": self.digest,
+        })
+    }
+
+    /// SIGKILL of the broker's node, which starts again.
+    pub(crate) fn broker_killed(self) -> Self {
+        let listen = host_of(&self.far_node);
+        self.far_node.kill();
+        let far_node = self.far.up(&["--listen", &listen]);
+        Self { far_node, ..self }
+    }
+
+    /// The same of the publisher's.
+    pub(crate) fn publisher_killed(self) -> Self {
+        let listen = host_of(&self.node);
+        self.node.kill();
+        let node = self.home.up(&["--listen", &listen]);
+        Self { node, ..self }
+    }
+
+    pub(crate) fn end(self) {
         self.node.stop();
         self.far_node.stop();
         self.home.verify_clean();
@@ -239,8 +278,8 @@ async fn a_visa_of_one_node_pays_an_author_at_another(backend: Backend) {
     sale.end();
 }
 
-async fn who_wins_a_dispute_has_the_money_back_and_the_statement_says_so(backend: Backend) {
-    let sale = sale(backend, 3_600).await;
+/// Waits until the publisher has asked for its money; a session of Ben's.
+pub(crate) async fn redeemed(sale: &Sale) -> String {
     let session = sale.at_broker.login().await;
     let redeemed = waited(async || {
         let (_, visas) = sale.at_broker.get(&session, "/broker/api/visas").await;
@@ -248,11 +287,13 @@ async fn who_wins_a_dispute_has_the_money_back_and_the_statement_says_so(backend
         redeemed.filter(|amount| *amount != "0.00").map(str::to_owned)
     });
     assert_eq!(redeemed.await, "0.50");
-    let feedback = json!({
-        "url": format!("https://{}/a", host_of(&sale.node)), "quality_score": 0.2, "reason": "There is nothing on it.",
-        "claim_digest": sale.digest,
-    });
-    let dispute = signed(&sale.at_broker, "/broker/api/disputes", &feedback).await;
+    session
+}
+
+async fn who_wins_a_dispute_has_the_money_back_and_the_statement_says_so(backend: Backend) {
+    let sale = sale(backend, 3_600).await;
+    let session = redeemed(&sale).await;
+    let dispute = signed(&sale.at_broker, "/broker/api/disputes", &sale.feedback()).await;
     assert_eq!(dispute["state"], "open");
     let id = dispute["id"].as_str().unwrap();
     let (url, data, ben) = (sale.far_node.url(), sale.home.data(), sale.home.path("ben.key"));
@@ -317,4 +358,45 @@ async fn reqwest_json(buyer: &Buyer, path: &str) -> Value {
         .json()
         .await
         .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unmodified_jose_verifies_a_visa_and_an_unmodified_openid_client_gets_a_token() {
+    let home = Home::new(Backend::Sqlite);
+    home.configure(SERVICES);
+    let node = home.up(&[]);
+    let key = home.key("ben.key");
+    imajin(&["login", "--node", &node.url(), "--key", text(&key), "--handle", "ben"]).expect_success();
+    let at_broker = Buyer::from_file(&node, &home, "ben.key");
+    let agent = Agent::new().await;
+    agent_is_funded(&agent, &at_broker).await;
+    let order = json!({
+        "publisher": "news.example", "max_amount": {"amount": "0.50", "currency": "TEST-USD"}, "ttl": 600,
+    })
+    .to_string();
+    let bought = agent.ask(&at_broker, Method::POST, "/issue-visa", order.as_bytes());
+    let bought: Value = bought.await.json().await.unwrap();
+    let visa = bought["token"].as_str().unwrap();
+    let issuer = format!("{}/broker", node.url());
+    let pem = agent.pem();
+    let mut script = Script::start("broker.mjs", &[&issuer, &agent.host, &pem, visa, "news.example"]);
+    let said = script.read();
+    assert_eq!(
+        (&said["alg"], &said["payload"]["max_micros"]),
+        (&json!("ES256"), &json!(500_000)),
+        "{said}"
+    );
+    assert_eq!(said["payload"]["cnf"]["jkt"], json!(agent.key.thumbprint()));
+    let refused = (&said["elsewhere"], &said["forged"]);
+    assert_eq!(
+        refused,
+        (
+            &json!("ERR_JWT_CLAIM_VALIDATION_FAILED"),
+            &json!("ERR_JWS_SIGNATURE_VERIFICATION_FAILED")
+        )
+    );
+    assert_eq!(said["own"]["balances"][0]["amount"], "1.50");
+    assert_eq!(said["own"]["reserved"][0]["amount"], "0.50");
+    assert_eq!(said["inspected"]["active"], true);
+    node.stop();
 }

@@ -20,13 +20,13 @@ fn libraries() -> (PathBuf, String) {
     (root.join("target/tools/interop"), node)
 }
 
-struct Script {
+pub(crate) struct Script {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
 }
 
 impl Script {
-    fn start(name: &str, args: &[&str]) -> Self {
+    pub(crate) fn start(name: &str, args: &[&str]) -> Self {
         let (folder, node) = libraries();
         let mut child = Command::new(node)
             .arg(folder.join(name))
@@ -39,7 +39,7 @@ impl Script {
         Self { child, lines }
     }
 
-    fn read(&mut self) -> Value {
+    pub(crate) fn read(&mut self) -> Value {
         let line = self
             .lines
             .next()
