@@ -27,7 +27,7 @@ pub struct GateConfig {
     /// with `decide`.
     #[serde(default)]
     pub proxies: Vec<IpAddr>,
-    /// Whether it only answers a proxy that asks (forward_auth, auth_request), and passes nothing on itself.
+    /// Whether it only answers a proxy that asks (`forward_auth`, `auth_request`), and passes nothing on itself.
     #[serde(default)]
     pub decide: bool,
     /// Whether everything passes and it is only written down what would have happened.

@@ -304,5 +304,12 @@ pub struct RegistryServiceConfig {
     pub dns: RegistryDnsSettings,
 }
 
+impl Config {
+    /// Whether a service runs in this process, or in another that this one knows.
+    pub fn has(&self, service: ServiceName) -> bool {
+        self.services.contains(&service) || self.remote.contains_key(&service)
+    }
+}
+
 /// The defaults, in the form of the file that an operator would write.
 pub(super) const DEFAULTS: &str = include_str!("defaults.toml");

@@ -191,9 +191,8 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         return refuse("`public_url` must be http:// or https:// with a host and nothing behind it");
     }
     tls_check(&config.tls).map_or(Ok(()), |text| refuse(&text))?;
-    let missing = super::ServiceName::ALL.into_iter().find(|service| {
-        !service.is_optional() && !config.services.contains(service) && !config.remote.contains_key(service)
-    });
+    let mut services = super::ServiceName::ALL.into_iter();
+    let missing = services.find(|service| !service.is_optional() && !config.has(*service));
     if let Some(service) = missing {
         return refuse(&format!(
             "the service `{service}` neither runs in this process nor has an address: add it to `services`, or add a \

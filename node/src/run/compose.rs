@@ -118,18 +118,16 @@ impl Services {
             .await?;
         let (registry, registry_client) = common.start_registry().await?;
         copies.plug(registry.as_ref(), registry_client.as_ref());
-        let gate_pay = pay_client.clone();
         let mirrors = registry.as_ref().map(|registry| common.mirrors(registry)).transpose()?;
         let www = if config.services.contains(&ServiceName::Www) {
             let deps = WwwDeps {
                 site: site.clone(),
-                has_broker: config.services.contains(&ServiceName::Broker)
-                    || config.remote.contains_key(&ServiceName::Broker),
+                has_broker: config.has(ServiceName::Broker),
                 node_name: config.node_name.clone(),
                 node_did: keyring.node_did().clone(),
                 test_money: config.rails.is_test(&site.public.0)?,
                 auth: auth_client,
-                pay: pay_client,
+                pay: pay_client.clone(),
                 events: events_client,
                 connections: trust.map(|known| known.trust),
                 profile: profile_client,
@@ -149,7 +147,7 @@ impl Services {
             connections,
             profile,
             publisher,
-            gate_pay,
+            gate_pay: pay_client,
             query,
             broker,
             registry,

@@ -23,8 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use super::StartError;
 use super::listeners::bind_one;
+use super::{Services, StartError};
 use crate::config::{Config, GateConfig};
 use crate::data_dir::DataDir;
 
@@ -50,9 +50,10 @@ pub(super) struct GateGround<'a> {
     pub(super) env: &'a Env,
     /// The node's own address.
     pub(super) node: &'a Url,
-    pub(super) publisher: &'a Arc<Publisher>,
-    pub(super) pay: &'a PayClient,
 }
+
+/// Who writes down what gates charge, and who takes the money.
+type Books<'a> = (&'a Arc<Publisher>, &'a PayClient);
 
 /// What runs beside the requests.
 pub(super) struct GateTasks<'a> {
@@ -96,18 +97,28 @@ impl BoundGates {
     }
 
     /// Starts to answer at all gates.
-    pub(super) fn serve(self, ground: &GateGround<'_>, tasks: &GateTasks<'_>) -> Result<(), StartError> {
+    pub(super) fn serve(
+        self,
+        services: &Services,
+        ground: &GateGround<'_>,
+        tasks: &GateTasks<'_>,
+    ) -> Result<(), StartError> {
         for bound in self.0 {
+            let publisher = services.publisher.as_ref().ok_or_else(|| {
+                let problem = "`gate` needs the service `publisher` in this process: add it to `services`";
+                StartError::Configuration(problem.to_owned())
+            })?;
+            let books = (publisher, &services.gate_pay);
             let name = bound.name.clone();
             let failed = |problem: Problem| StartError::Configuration(format!("`gate.{name}`: {problem}"));
-            bound.serve(ground, tasks).map_err(failed)?;
+            bound.serve(books, ground, tasks).map_err(failed)?;
         }
         Ok(())
     }
 }
 
 impl BoundGate {
-    fn serve(self, ground: &GateGround<'_>, tasks: &GateTasks<'_>) -> Result<(), Problem> {
+    fn serve(self, (publisher, pay): Books<'_>, ground: &GateGround<'_>, tasks: &GateTasks<'_>) -> Result<(), Problem> {
         let (mut file, policy) = PolicyFile::open(ground, &self.config)?;
         let names = if ground.config.dev {
             Names::Development
@@ -125,7 +136,7 @@ impl BoundGate {
                 .unwrap_or_else(|| ground.keyring.node_did().clone()),
             kept: Span::days(i64::from(self.config.keep_days)),
         };
-        let books = GateBooks::new(Arc::clone(ground.publisher), ground.pay.clone(), site);
+        let books = GateBooks::new(Arc::clone(publisher), pay.clone(), site);
         books.background(tasks.background, tasks.stop);
         let options = GateOptions {
             public: self.public.clone(),
@@ -147,12 +158,12 @@ impl BoundGate {
             node: Some(ground.node.clone()),
         };
         let proxy = Proxy::new(Arc::clone(&gate), options, tasks.listeners.clone())?;
-        let routes = if self.config.decide {
+        let answers = if self.config.decide {
             proxy.decider()
         } else {
             proxy.router()
         };
-        let router = routes.merge(identity_routes(&audience, ground.keyring)?);
+        let router = answers.merge(identity_routes(&audience, ground.keyring)?);
         let listener = Listener {
             socket: self.socket,
             router,

@@ -123,15 +123,9 @@ impl RunningNode {
         let bound = listeners::bind(data, config, &keyring, &env).await?;
         let gates = gates::bind(config).await?;
         let databases = Databases::open(data, config).await?;
-        let services = Services::start(
-            config,
-            &keyring,
-            &env,
-            &databases,
-            bound.public(),
-            &AgentState::new(data),
-        )
-        .await?;
+        let registrations = AgentState::new(data);
+        let public = bound.public();
+        let services = Services::start(config, &keyring, &env, &databases, public, &registrations).await?;
         let demo_leader = if demo {
             let public = bound.public().base();
             services.demo_seed(config, &keyring, &env, &public).await?
@@ -151,23 +145,19 @@ impl RunningNode {
         if let Some(keeper) = bound.keeper(data, config, &keyring, &env)? {
             background.spawn(keeper.run(stop.clone()));
         }
-        if let Some(publisher) = &services.publisher {
-            let ground = gates::GateGround {
-                config,
-                data,
-                keyring: &keyring,
-                env: &env,
-                node: &banner.url,
-                publisher,
-                pay: &services.gate_pay,
-            };
-            let tasks = gates::GateTasks {
-                listeners: &listeners,
-                background: &background,
-                stop: &stop,
-            };
-            gates.serve(&ground, &tasks)?;
-        }
+        let ground = gates::GateGround {
+            config,
+            data,
+            keyring: &keyring,
+            env: &env,
+            node: &banner.url,
+        };
+        let tasks = gates::GateTasks {
+            listeners: &listeners,
+            background: &background,
+            stop: &stop,
+        };
+        gates.serve(&services, &ground, &tasks)?;
         bound.serve(config, &services, &env, &listeners, &stop)?;
         let agent = AgentParts {
             data,

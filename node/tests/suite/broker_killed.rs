@@ -58,6 +58,10 @@ async fn heavy_brokers_and_publishers_that_are_killed_lose_and_double_nothing(ba
     let reader = Buyer::from_file(&sale.node, &sale.home, "ben.key");
     let at_broker = Buyer::from_file(&sale.far_node, &sale.home, "ben.key");
     let (order, goods) = (sale.order.clone(), sale.goods.clone());
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "whoever buys goes on beside the kills, and is waited for"
+    )]
     let buying = tokio::spawn(async move {
         for number in 0..BOUGHT {
             buys(&at_broker, &reader, (&order, &goods), &format!("b{number}")).await;
