@@ -53,6 +53,7 @@ impl Common<'_> {
             purse,
             config: BrokerConfig {
                 node_name: self.config.node_name.clone(),
+                test_money: self.config.rails.is_test(&self.site.public.0)?,
                 reach: reach(self.config),
                 dispute_window: Span::seconds(i64::from(settings.dispute_window_seconds)),
                 answer_for: Span::seconds(i64::from(settings.dispute_answer_seconds)),

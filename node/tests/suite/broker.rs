@@ -224,22 +224,6 @@ impl Sale {
         })
     }
 
-    /// SIGKILL of the broker's node, which starts again.
-    pub(crate) fn broker_killed(self) -> Self {
-        let listen = host_of(&self.far_node);
-        self.far_node.kill();
-        let far_node = self.far.up(&["--listen", &listen]);
-        Self { far_node, ..self }
-    }
-
-    /// The same of the publisher's.
-    pub(crate) fn publisher_killed(self) -> Self {
-        let listen = host_of(&self.node);
-        self.node.kill();
-        let node = self.home.up(&["--listen", &listen]);
-        Self { node, ..self }
-    }
-
     pub(crate) fn end(self) {
         self.node.stop();
         self.far_node.stop();

@@ -6,7 +6,6 @@ mod agent;
 mod agents;
 mod authorisation;
 mod broker;
-mod broker_killed;
 mod browser;
 mod browser_access;
 mod browser_broker;

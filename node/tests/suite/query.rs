@@ -243,7 +243,8 @@ fn the_demo_answers_from_the_right_passages() {
     }
     node.stop();
     let again = home.up(&["--demo"]);
-    assert_eq!(again.banner()["demoLeader"]["join"], join.as_str(), "it is made once");
+    let still = again.banner()["demoLeader"]["join"].as_str().unwrap().to_owned();
+    assert!(still.ends_with(code), "it is made once: {still}");
     let listed = imajin(&["docs", "list", "--node", &again.url(), &baker]).expect_success();
     assert_eq!(listed.as_array().map(Vec::len), Some(3));
     again.stop();

@@ -1,21 +1,18 @@
-// A leader's own page: signs terms and documents, and shows what was asked.
+// A leader's own page, with a key: signs terms and documents.
 
 import { utf8 } from './bytes.js';
-import { decimalOf, micros } from './earnings-sum.js';
+import { own, shown } from './questions-own.js';
 import { nodeNow } from './clock.js';
 import { signedFetch } from './http-signature.js';
 import { manifestSign } from './manifest.js';
 import { element, fromTemplate, part } from './page.js';
 import { jsonGet } from './problem.js';
 import { messageSign } from './signed-message.js';
-import { hiddenValue, holdsKey, ownIdentity, signedDelete, takeOver } from './signing.js';
+import { hiddenValue, ownIdentity, signedDelete, takeOver } from './signing.js';
 
 const API = '/query/api';
 const main = element('main', HTMLElement);
 const did = main.dataset['did'] ?? '';
-
-/** @param {{ amount: string, currency: string }} money */
-const shown = (money) => `${money.amount} ${money.currency}`;
 
 /** @param {HTMLFormElement} form @param {boolean} open */
 function termsOf(form, open) {
@@ -90,43 +87,15 @@ async function documentsLoad() {
   }
 }
 
-/** @param {string} list @param {string} empty @param {any[]} questions @param {string} other */
-function questionsShow(list, empty, questions, other) {
-  element(empty, HTMLElement).hidden = questions.length > 0;
-  for (const question of questions) {
-    const line = fromTemplate('question-line');
-    part(line, '.amount', HTMLElement).textContent = question.fee === null ? 'Nothing' : shown(question.fee);
-    part(line, '.tag', HTMLElement).textContent = question.state;
-    const when = new Date(question.createdAt).toLocaleString();
-    part(line, '.fine', HTMLElement).textContent = `${question[other]}, ${when}`;
-    element(list, HTMLElement).append(line);
-  }
-}
-
-async function questionsLoad() {
-  const { terms, asked, answered } = await jsonGet(`${API}/questions`);
-  if (terms !== null && holdsKey()) {
+const form = element('terms', HTMLFormElement);
+form.addEventListener('submit', (event) => {
+  form.dataset['open'] = String(!(event.submitter instanceof HTMLButtonElement && event.submitter.name === 'close'));
+}, { capture: true });
+takeOver(form, 'Signing…', () => termsSave(form, form.dataset['open'] !== 'false'));
+takeOver(element('add', HTMLFormElement), 'Signing…', documentAdd);
+void documentsLoad();
+void own.then(({ terms }) => {
+  if (terms !== null) {
     termsShow(terms.terms.payload);
   }
-  questionsShow('asked', 'none-asked', asked, 'leader');
-  questionsShow('answered', 'none-answered', answered, 'asker');
-  /** @type {Map<string, bigint>} */
-  const sums = new Map();
-  for (const { fee } of answered.filter((/** @type {any} */ one) => one.fee !== null)) {
-    sums.set(fee.currency, (sums.get(fee.currency) ?? 0n) + micros(fee.amount));
-  }
-  const lines = [...sums].map(([currency, sum]) => `${decimalOf(sum)} ${currency}`);
-  const earned = lines.length === 0 ? '' : `Your last answers have cost ${lines.join(' and ')}.`;
-  element('earned', HTMLElement).textContent = earned;
-}
-
-if (holdsKey()) {
-  const form = element('terms', HTMLFormElement);
-  form.addEventListener('submit', (event) => {
-    form.dataset['open'] = String(!(event.submitter instanceof HTMLButtonElement && event.submitter.name === 'close'));
-  }, { capture: true });
-  takeOver(form, 'Signing…', () => termsSave(form, form.dataset['open'] !== 'false'));
-  takeOver(element('add', HTMLFormElement), 'Signing…', documentAdd);
-  void documentsLoad();
-}
-void questionsLoad();
+});

@@ -9,6 +9,8 @@ pub struct BrokerConfig {
     pub chain: String,
     /// What the node calls itself; empty: the host of its address.
     pub node_name: String,
+    /// Whether the node takes nothing but test money: its pages say so.
+    pub test_money: bool,
     /// How far it reaches for the documents of agents and publishers.
     pub reach: Reach,
     /// How long an agent can object before a publisher is paid.
@@ -33,6 +35,7 @@ impl Default for BrokerConfig {
         Self {
             chain: "broker".to_owned(),
             node_name: String::new(),
+            test_money: false,
             reach: Reach::Public,
             dispute_window: Span::days(1),
             answer_for: Span::days(3),

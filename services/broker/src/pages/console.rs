@@ -89,12 +89,11 @@ fn limits(config: &BrokerConfig) -> Vec<(String, Cell)> {
 /// The largest unit that it is whole in.
 fn span_text(span: Span) -> String {
     let seconds = span.as_seconds();
-    let units = [(86_400, "days"), (3_600, "hours"), (60, "minutes")];
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
     let fits = units.into_iter().find(|(size, _)| seconds > 0 && seconds % size == 0);
-    fits.map_or_else(
-        || format!("{seconds} seconds"),
-        |(size, name)| format!("{} {name}", seconds / size),
-    )
+    let (count, unit) = fits.map_or((seconds, "second"), |(size, name)| (seconds / size, name));
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
 }
 
 /// The accounts, by the name of the agent.
@@ -205,6 +204,6 @@ mod tests {
     #[test]
     fn times_are_said_in_the_largest_unit_that_fits() {
         let texts = [0, 90, 3_600, 5_400, 86_400].map(|seconds| span_text(Span::seconds(seconds)));
-        assert_eq!(texts, ["0 seconds", "90 seconds", "1 hours", "90 minutes", "1 days"]);
+        assert_eq!(texts, ["0 seconds", "90 seconds", "1 hour", "90 minutes", "1 day"]);
     }
 }

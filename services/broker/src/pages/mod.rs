@@ -56,7 +56,7 @@ fn shell_of(broker: &Broker, path: &str, title: &str, viewer: &Viewer) -> Shell 
         title: title.to_owned(),
         viewer,
         path: path.to_owned(),
-        test_money: false,
+        test_money: broker.context.config.test_money,
         node_name: if named.is_empty() { host } else { named }.to_owned(),
     }
 }
