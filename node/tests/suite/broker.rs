@@ -153,10 +153,6 @@ pub(crate) struct Sale {
     pub(crate) far_node: Node,
     pub(crate) node: Node,
     pub(crate) at_broker: Buyer,
-    /// What visa Ben has bought.
-    pub(crate) order: Value,
-    /// What he has paid for.
-    pub(crate) goods: Value,
     /// SHA-256 of the visa, in hex: what a payment by a DID is called.
     digest: String,
 }
@@ -204,8 +200,6 @@ pub(crate) async fn sale(backend: Backend, dispute_window_seconds: u32) -> Sale 
     let settled = signed(&reader, "/pay/api/settle", &means).await;
     assert_eq!(settled["state"], "settled");
     Sale {
-        order,
-        goods,
         digest: sha256_hex(issued["token"].as_str().unwrap().as_bytes()),
         far,
         home,
