@@ -156,7 +156,7 @@ impl HttpClient {
 /// The header fields of a signed request whose body is JSON.
 ///
 /// # Errors
-/// [`Code::Invalid`] when one of them cannot be a header field.
+/// [`Code::InvalidRequest`] when one of them cannot be a header field.
 pub fn signed_headers(signed: &SignedRequest) -> Result<HeaderMap, Problem> {
     let impossible = |_error| Problem::invalid("The signed request cannot be sent as HTTP.");
     let mut headers = HeaderMap::new();
