@@ -1,7 +1,8 @@
 // A leader's own page, with a key: signs terms and documents.
 
 import { utf8 } from './bytes.js';
-import { own, shown } from './questions-own.js';
+import { own } from './questions-own.js';
+import { moneyText } from './money.js';
 import { nodeNow } from './clock.js';
 import { signedFetch } from './http-signature.js';
 import { manifestSign } from './manifest.js';
@@ -57,7 +58,7 @@ function termsShow(terms) {
   values.forEach(([id, value]) => { element(id, HTMLInputElement).value = value; });
   if (terms.open) {
     element('terms-state', HTMLElement).textContent =
-      `You answer questions for at most ${shown(terms.ceiling)} each, with the engine ${terms.engine}.`;
+      `You answer questions for at most ${moneyText(terms.ceiling)} each, with the engine ${terms.engine}.`;
   }
 }
 

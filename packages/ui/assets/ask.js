@@ -3,7 +3,7 @@
 import { sha256, toHex, utf8 } from './bytes.js';
 import { signedFetch } from './http-signature.js';
 import { events, mjnSign } from './mjn.js';
-import { shown } from './ask-terms.js';
+import { moneyText } from './money.js';
 import { element, fromTemplate, part } from './page.js';
 import { formRun, ProblemError, problemRead } from './problem.js';
 import { ownIdentity } from './signing.js';
@@ -22,9 +22,9 @@ async function quoteFetch(question) {
   const message = await signedFetch(identity, { method: 'POST', path: `${API}/query/quote`, body });
   quoted = { question, quote: message.payload };
   const price = element('price', HTMLElement);
-  price.textContent = `At most ${shown(quoted.quote.ceiling)}. Only what the answer has cost is taken.`;
+  price.textContent = `At most ${moneyText(quoted.quote.ceiling)}. Only what the answer has cost is taken.`;
   price.hidden = false;
-  element('ask-button', HTMLButtonElement).textContent = `Ask for at most ${shown(quoted.quote.ceiling)}`;
+  element('ask-button', HTMLButtonElement).textContent = `Ask for at most ${moneyText(quoted.quote.ceiling)}`;
   element('status', HTMLElement).replaceChildren();
 }
 
@@ -50,7 +50,7 @@ function afterShow(answer) {
     link.href = `/receipts/${encodeURIComponent(answer.receipt.payload.id)}`;
     link.id = 'receipt-link';
     link.textContent = 'Receipt';
-    paid.replaceChildren(`It has cost ${shown(answer.fee)}. `, link);
+    paid.replaceChildren(`It has cost ${moneyText(answer.fee)}. `, link);
   }
   element('passages', HTMLElement).replaceChildren();
   answer.passages.forEach(passageShow);

@@ -5,6 +5,7 @@ import { chartOf, monthsOf } from './earnings-chart.js';
 import { decimalOf, worksOf } from './earnings-sum.js';
 import { signedFetch } from './http-signature.js';
 import { identityFetch } from './identity.js';
+import { moneyText } from './money.js';
 import { element, fromTemplate, part } from './page.js';
 import { payoutsLoad } from './payouts.js';
 import { formRun, jsonGet, ProblemError, problemShow } from './problem.js';
@@ -36,7 +37,7 @@ async function accept(manifest) {
 /** @param {any} share */
 function waitingCard(share) {
   const card = fromTemplate('waiting-card');
-  part(card, '.share-amount', HTMLElement).textContent = `${share.amount.amount} ${share.amount.currency}`;
+  part(card, '.share-amount', HTMLElement).textContent = moneyText(share.amount);
   part(card, '.share-notice', HTMLElement).textContent = `Until ${new Date(share.heldUntil).toLocaleDateString()}.`;
   part(card, '.share-manifest', HTMLElement).textContent = share.manifest;
   const form = part(card, 'form', HTMLFormElement);

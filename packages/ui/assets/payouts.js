@@ -1,6 +1,7 @@
 // Where somebody is paid, what they have and owe, and what was paid out.
 
 import { signedFetch } from './http-signature.js';
+import { moneyText } from './money.js';
 import { element, fromTemplate, part } from './page.js';
 import { formRun, jsonGet } from './problem.js';
 
@@ -22,7 +23,7 @@ const STATES = new Map([
 function balanceFigure({ purpose, balance }) {
   const figure = fromTemplate('balance-figure');
   figure.classList.add(purpose === 'debt' ? 'figure-bad' : purpose === 'available' ? 'figure-good' : 'figure-calm');
-  part(figure, '.figure-value', HTMLElement).textContent = `${balance.amount} ${balance.currency}`;
+  part(figure, '.figure-value', HTMLElement).textContent = moneyText(balance);
   part(figure, '.figure-label', HTMLElement).textContent = PURPOSES.get(purpose) ?? purpose;
   return figure;
 }
@@ -31,7 +32,7 @@ function balanceFigure({ purpose, balance }) {
 function payoutLine(payout) {
   const line = fromTemplate('payout-line');
   const [name = payout.state, tone = ''] = STATES.get(payout.state) ?? [];
-  part(line, '.amount', HTMLElement).textContent = `${payout.amount.amount} ${payout.amount.currency}`;
+  part(line, '.amount', HTMLElement).textContent = moneyText(payout.amount);
   const tag = part(line, '.tag', HTMLElement);
   tag.textContent = name;
   tag.classList.add(...tone === '' ? [] : [tone]);
@@ -51,7 +52,7 @@ function payoutForm({ balance }, ownKey) {
   if (!(form instanceof HTMLFormElement)) {
     throw new Error('The page lacks a form.');
   }
-  part(form, 'button', HTMLButtonElement).textContent = `Pay out ${balance.amount} ${balance.currency}`;
+  part(form, 'button', HTMLButtonElement).textContent = `Pay out ${moneyText(balance)}`;
   // The same key until it is answered: pressing twice pays once.
   const idempotencyKey = crypto.randomUUID();
   form.addEventListener('submit', (event) => {

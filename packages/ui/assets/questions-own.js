@@ -1,11 +1,9 @@
 // What one has asked and was asked, for whoever is signed in.
 
 import { decimalOf, micros } from './earnings-sum.js';
+import { moneyText } from './money.js';
 import { element, fromTemplate, part } from './page.js';
 import { jsonGet } from './problem.js';
-
-/** @param {{ amount: string, currency: string }} money */
-export const shown = (money) => `${money.amount} ${money.currency}`;
 
 /** One's own questions and terms. @type {Promise<any>} */
 export const own = jsonGet('/query/api/questions');
@@ -15,7 +13,7 @@ function questionsShow(list, empty, questions, other) {
   element(empty, HTMLElement).hidden = questions.length > 0;
   for (const question of questions) {
     const line = fromTemplate('question-line');
-    part(line, '.amount', HTMLElement).textContent = question.fee === null ? 'Nothing' : shown(question.fee);
+    part(line, '.amount', HTMLElement).textContent = question.fee === null ? 'Nothing' : moneyText(question.fee);
     part(line, '.tag', HTMLElement).textContent = question.state;
     const when = new Date(question.createdAt).toLocaleString();
     part(line, '.fine', HTMLElement).textContent = `${question[other]}, ${when}`;
