@@ -8,7 +8,7 @@ use imajin_kernel::{Code, Problem};
 use imajin_proof::http_sig::SignedRequest;
 use serde::de::DeserializeOwned;
 
-use crate::{Failure, PublicBase, SessionView, Signer, Site, Verified};
+use crate::{Failure, PublicBase, RawRequest, SessionView, Signer, Site, Verified};
 
 /// A JSON body of the type `T`; refusals name the member and the place.
 #[derive(Debug)]
@@ -49,16 +49,12 @@ where
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let raw = RawRequest::from_request(request, state).await?;
+        let request = raw.signed()?;
         let site = Site::from_ref(state);
-        let (parts, body) = request.into_parts();
-        let target_uri = target_uri(&parts, &site);
-        let method = parts.method.as_str().to_owned();
-        let headers = parts.headers.clone();
-        let body = body_read(Request::from_parts(parts, body), state).await?;
-        let request = signed_request(&headers, &method, &target_uri, &body)?;
         let verified = site.verify(&request, &request.method, &request.target_uri).await?;
         let verified = W::admit(verified)?;
-        let value = json_parse(&headers, &body)?;
+        let value = raw.json()?;
         Ok(Self {
             verified,
             value,

@@ -61,7 +61,7 @@ pub use raw::RawRequest;
 pub use rpc::{RpcClient, RpcConfig};
 pub use serve::{Listener, TlsMode, serve};
 pub use service::{Readiness, ServiceRoutes};
-pub use signed::{Asker, Reader, SignedBytes};
+pub use signed::{Asker, Reader, SignedBytes, bearer, is_signed};
 pub use signers::{SignerAsked, SignerError, SignerKeys};
 pub use site::{CallerKeys, Custody, Identities, PublicBase, RowProof, SessionView, Site, Tier, Verified};
 pub use streaming::StreamedResponse;

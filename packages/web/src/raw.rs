@@ -1,4 +1,5 @@
-//! Requests of callers that no [`crate::Identities`] knows: agents, whose keys are published at their domains.
+//! Requests as they came: what [`crate::SignedBody`] checks, and services whose callers no [`crate::Identities`] knows,
+//! as agents, whose keys are published at their domains.
 
 use axum::extract::{FromRef, FromRequest, Request};
 use axum::http::HeaderMap;
@@ -8,6 +9,7 @@ use imajin_proof::http_sig::SignedRequest;
 use serde::de::DeserializeOwned;
 
 use crate::extract::{body_read, json_parse, signed_request, target_uri};
+use crate::signed::is_signed;
 use crate::{Failure, Site};
 
 /// A request as it was received: nothing of it is proven.
@@ -28,7 +30,7 @@ pub struct RawRequest {
 impl RawRequest {
     /// Whether it says that it is signed.
     pub fn is_signed(&self) -> bool {
-        self.headers.contains_key("signature-input") || self.headers.contains_key("signature")
+        is_signed(&self.headers)
     }
 
     /// The request with its signature, which nobody has checked.

@@ -8,8 +8,8 @@ use imajin_did::Did;
 use imajin_kernel::Problem;
 use imajin_proof::http_sig::SignedRequest;
 
-use crate::extract::{body_read, signed_request, target_uri};
-use crate::{Failure, Signer, Site, Verified, Viewer};
+use crate::extract::{signed_request, target_uri};
+use crate::{Failure, RawRequest, Signer, Site, Verified, Viewer};
 
 /// As [`crate::SignedBody`], for a body of any kind: the signature covers its digest.
 #[derive(Debug)]
@@ -29,13 +29,8 @@ where
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let request = RawRequest::from_request(request, state).await?.signed()?;
         let site = Site::from_ref(state);
-        let (parts, body) = request.into_parts();
-        let target_uri = target_uri(&parts, &site);
-        let method = parts.method.as_str().to_owned();
-        let headers = parts.headers.clone();
-        let body = body_read(Request::from_parts(parts, body), state).await?;
-        let request = signed_request(&headers, &method, &target_uri, &body)?;
         let verified = site.verify(&request, &request.method, &request.target_uri).await?;
         Ok(Self {
             verified: W::admit(verified)?,
@@ -91,11 +86,14 @@ where
     }
 }
 
-fn is_signed(headers: &HeaderMap) -> bool {
+/// Whether a request says that it is signed, which proves nothing. One of the two headers is enough to mean it: half a
+/// signature is refused, not ignored.
+pub fn is_signed(headers: &HeaderMap) -> bool {
     headers.contains_key("signature-input") || headers.contains_key("signature")
 }
 
-fn bearer(headers: &HeaderMap) -> Option<String> {
+/// The token of a request by `Authorization: Bearer` (RFC 6750 section 2.1).
+pub fn bearer(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
     Some(value.strip_prefix("Bearer ")?.trim().to_owned())
 }

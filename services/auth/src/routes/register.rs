@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{FromRef, FromRequest, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use imajin_did::Did;
-use imajin_web::{Failure, JsonBody, ProblemDocument, SignedBody, Site, Verified};
+use imajin_web::{Failure, JsonBody, ProblemDocument, SignedBody, Site, Verified, is_signed};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -77,11 +77,6 @@ where
             verified: None,
         })
     }
-}
-
-/// One of the two headers is enough to mean it: half a signature is refused, not ignored.
-fn is_signed(headers: &HeaderMap) -> bool {
-    headers.contains_key("signature-input") || headers.contains_key("signature")
 }
 
 /// Make an identity known here.

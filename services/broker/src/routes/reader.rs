@@ -1,7 +1,7 @@
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use imajin_did::Did;
 use imajin_kernel::{Code, Problem};
-use imajin_web::{Failure, RawRequest, Tier, Viewer};
+use imajin_web::{Failure, RawRequest, Tier, Viewer, bearer};
 
 use super::BrokerState;
 
@@ -36,10 +36,8 @@ impl FromRequest<BrokerState> for OwnReader {
                 is_operator: caller.operator().is_ok(),
             });
         }
-        let bearer = raw.headers.get(axum::http::header::AUTHORIZATION);
-        let bearer = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        if let Some(token) = bearer.filter(|_token| viewer.session.is_none())
-            && let Some(did) = state.0.token_reader(token.trim()).await.map_err(Problem::from)?
+        if let Some(token) = bearer(&raw.headers).filter(|_token| viewer.session.is_none())
+            && let Some(did) = state.0.token_reader(&token).await.map_err(Problem::from)?
         {
             let is_operator = false;
             return Ok(Self { did, is_operator });
