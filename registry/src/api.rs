@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use imajin_kernel::Problem;
 use imajin_registry_api::directory::DirectoryPage;
 use imajin_registry_api::{
-    Console, ConsoleFetch, MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode, NodeFetch, NodeList,
-    NodePage, NodeView, RegistryApi, StatusChange, StatusList,
+    Census, CensusFetch, Console, ConsoleFetch, MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode,
+    NodeFetch, NodeList, NodePage, NodeView, RegistryApi, StatusChange, StatusList,
 };
 
 use crate::domain::directory::Asked;
@@ -24,6 +24,10 @@ impl RegistryApi for Registry {
         Ok(self
             .read(move |conn, context| list::node_fetch(conn, context, &request.key))
             .await?)
+    }
+
+    async fn census_fetch(&self, _request: CensusFetch) -> Result<Census, Problem> {
+        Ok(self.read(list::census).await?)
     }
 
     async fn status_list(&self, request: StatusList) -> Result<Vec<StatusChange>, Problem> {

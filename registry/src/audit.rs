@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use imajin_did::{Keyring, PublicKey};
 use imajin_kernel::Env;
-use imajin_registry_api::{Heartbeat, NodeAttestation, Unsigned};
+use imajin_registry_api::{Heartbeat, NodeAttestation, NodeType, Unsigned};
 use imajin_store::mutation::{self, Keys, Logged, Writer};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 use serde::de::DeserializeOwned;
@@ -156,6 +156,7 @@ fn columns_fit(node: &NodeRow, said: &NodeAttestation) -> bool {
         && node.version == said.version
         && node.build_hash == said.build_hash
         && node.source_commit == said.source_commit
+        && node.node_type.as_deref() == said.node_type.map(NodeType::as_str)
         && node.attested_ms == said.timestamp
         && list_fits(&node.services, &said.services)
         && list_fits(&node.capabilities, &said.capabilities)

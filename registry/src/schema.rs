@@ -7,6 +7,7 @@ diesel::table! {
         hostname -> Text,
         services -> Text,
         capabilities -> Text,
+        node_type -> Nullable<Text>,
         version -> Text,
         build_hash -> Text,
         source_commit -> Text,

@@ -47,18 +47,29 @@ pub(crate) struct Caller {
     http: Client,
     base: String,
     event: Value,
-    key: SecretKey,
+    pub(crate) key: SecretKey,
     env: Env,
 }
 
 impl Caller {
     /// Sends a request signed with this key.
-    async fn signed(&self, method: Method, path: &str, body: &Value) -> Result<Response, Failed> {
+    pub(crate) async fn signed(&self, method: Method, path: &str, body: &Value) -> Result<Response, Failed> {
+        self.signed_as(method, path, body, None).await
+    }
+
+    /// The same, with an idempotency key.
+    pub(crate) async fn signed_as(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+        idempotency_key: Option<&str>,
+    ) -> Result<Response, Failed> {
         let (url, body) = (format!("{}{path}", self.base), serde_json::to_vec(body)?);
         let request = RequestToSign {
             method: method.as_str(),
             target_uri: &url,
-            idempotency_key: None,
+            idempotency_key,
             body: &body,
         };
         let signed = sign(&self.key, &request, &SignatureParams::now(self.key.did(), &self.env))?;
@@ -108,7 +119,7 @@ impl Caller {
         ))
     }
 
-    async fn register(&self) -> Result<(), Failed> {
+    pub(crate) async fn register(&self) -> Result<(), Failed> {
         let (challenge_id, signature) = self.challenge_answer().await?;
         let body = json!({
             "publicKey": self.key.public().to_hex(), "type": "human", "challengeId": challenge_id,
@@ -136,7 +147,11 @@ impl Caller {
         let Some(order) = self.hold().await? else {
             return Ok(false);
         };
-        let checkout = order["checkoutId"].as_str().unwrap_or_default();
+        self.pay(order["checkoutId"].as_str().unwrap_or_default(), token).await
+    }
+
+    /// Pays a checkout with test money, and waits until it is settled.
+    pub(crate) async fn pay(&self, checkout: &str, token: &str) -> Result<bool, Failed> {
         let view = self
             .http
             .get(format!("{}/pay/api/checkout/{checkout}", self.base))
@@ -212,7 +227,34 @@ where
     Ok(Measured::of(latencies, refused, started.elapsed()))
 }
 
-fn callers_make(url: &str, event: &Value, count: usize) -> Result<Vec<Caller>, Failed> {
+/// Does the work so many times a second, whether or not what was begun before has ended; latencies are from the moment
+/// at which each was due.
+pub(crate) async fn paced<F, Fut>(per_second: usize, requests: usize, work: F) -> Result<Measured, Failed>
+where
+    F: Fn(usize) -> Fut,
+    Fut: Future<Output = Result<bool, Failed>> + Send + 'static,
+{
+    let started = tokio::time::Instant::now();
+    let pause = Duration::from_secs(1) / u32::try_from(per_second)?;
+    let mut running = tokio::task::JoinSet::new();
+    let mut due = started;
+    for number in 0..requests {
+        tokio::time::sleep_until(due).await;
+        let (doing, from) = (work(number), due);
+        running.spawn(async move { Ok::<_, Failed>(doing.await?.then(|| from.elapsed())) });
+        due += pause;
+    }
+    let (mut latencies, mut refused) = (Vec::new(), 0);
+    while let Some(done) = running.join_next().await {
+        match done?? {
+            Some(latency) => latencies.push(latency),
+            None => refused += 1,
+        }
+    }
+    Ok(Measured::of(latencies, refused, started.elapsed()))
+}
+
+pub(crate) fn callers_make(url: &str, event: &Value, count: usize) -> Result<Vec<Caller>, Failed> {
     let (http, env) = (client()?, Env::system());
     let caller = |_| Caller {
         http: http.clone(),

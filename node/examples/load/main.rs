@@ -15,6 +15,7 @@ mod caller;
 mod node;
 mod pgbench;
 mod registry;
+mod settle;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ struct Options {
     /// For so many seconds their heartbeats come.
     #[arg(long, default_value_t = 60)]
     seconds: usize,
-    /// Only these measurements: idle, identity, holds, purchases, registry. The last one takes minutes, and is made
+    /// Only these measurements: idle, identity, holds, purchases, settle, registry. The last one takes minutes, and is made
     /// only when it is named.
     #[arg(value_name = "MEASUREMENT")]
     only: Vec<String>,
@@ -78,6 +79,9 @@ async fn main() -> Outcome {
         }
         if options.only.iter().any(|only| only == "registry") {
             registry(&options, &storage, baseline).await?;
+        }
+        if options.wants("settle") {
+            settle(&options, &storage, baseline).await?;
         }
         if options.wants("holds") {
             holds(&options, &storage, baseline).await?;
@@ -169,6 +173,28 @@ async fn registry(options: &Options, storage: &Storage, baseline: Option<f64>) -
 
 fn outer(error: Box<dyn std::error::Error + Send + Sync>) -> Box<dyn std::error::Error> {
     error
+}
+
+/// Settlements out of balances: as many as there can be, and then half as many a second.
+async fn settle(options: &Options, storage: &Storage, baseline: Option<f64>) -> Outcome {
+    let node = NodeProcess::start(&options.binary, storage).await?;
+    let (callers, requests) = (options.callers, options.requests);
+    let payers = settle::Payers::new(&node.url, callers).await.map_err(outer)?;
+    let quotes = payers.quote(callers, requests).await.map_err(outer)?;
+    report(&format!("quotes, {storage}"), &quotes, baseline);
+    let most = payers.settle(callers, requests).await.map_err(outer)?;
+    report(&format!("settlements over signed HTTP, {storage}"), &most, baseline);
+    payers.quote(callers, requests).await.map_err(outer)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate of requests is a small number above zero"
+    )]
+    let half = (most.per_second() / 2.0).max(1.0) as usize;
+    let paced = payers.settle_paced(half, requests).await.map_err(outer)?;
+    report(&format!("the same at half of that load, {storage}"), &paced, None);
+    println!("  memory after it: {} KiB resident", node.resident_kib()?);
+    Ok(())
 }
 
 async fn holds(options: &Options, storage: &Storage, baseline: Option<f64>) -> Outcome {

@@ -9,9 +9,8 @@ use imajin_registry_api::{Health, Heartbeat, NodeAttestation, Unsigned};
 use reqwest::Client;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
-use crate::caller::{Measured, client, run};
+use crate::caller::{Measured, client, paced, run};
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
@@ -67,6 +66,7 @@ impl Nodes {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             // Letters and digits that are taken for no others.
             hostname: format!("node-{number:06x}").replace('0', "g").replace('1', "h"),
+            node_type: None,
             services: vec!["auth".to_owned(), "pay".to_owned()],
             capabilities: Vec::new(),
             timestamp: self.env.now().as_millis(),
@@ -109,27 +109,11 @@ impl Nodes {
     /// Heartbeats of so many nodes a second, whether or not the last ones were answered; latencies are from the
     /// moment at which each was due.
     pub(crate) async fn beat_all(self: &Arc<Self>, per_second: usize, seconds: usize) -> Result<Measured, Failed> {
-        let started = tokio::time::Instant::now();
-        let pause = Duration::from_secs(1) / u32::try_from(per_second)?;
-        let mut running: JoinSet<Result<Option<Duration>, Failed>> = JoinSet::new();
-        let mut due = started;
-        for number in 0..per_second * seconds {
-            tokio::time::sleep_until(due).await;
-            let (nodes, from) = (Arc::clone(self), due);
-            running.spawn(async move {
-                let taken = nodes.beat(number % nodes.count).await?;
-                Ok(taken.then(|| from.elapsed()))
-            });
-            due += pause;
-        }
-        let (mut latencies, mut refused) = (Vec::new(), 0);
-        while let Some(beaten) = running.join_next().await {
-            match beaten?? {
-                Some(latency) => latencies.push(latency),
-                None => refused += 1,
-            }
-        }
-        Ok(Measured::of(latencies, refused, started.elapsed()))
+        paced(per_second, per_second * seconds, |number| {
+            let nodes = Arc::clone(self);
+            async move { nodes.beat(number % nodes.count).await }
+        })
+        .await
     }
 
     async fn ask(&self, path: &str) -> Result<Value, Failed> {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use imajin_kernel::{Problem, Timestamp};
-use imajin_registry_api::{Health, Heartbeat, NodeAttestation, Unsigned};
+use imajin_registry_api::{Health, Heartbeat, NodeAttestation, NodeType, Unsigned};
 use imajin_web::Readiness;
 
 use super::Registrant;
@@ -11,6 +11,7 @@ use super::Registrant;
 #[derive(Debug, Clone)]
 pub struct NodeFacts {
     services: Vec<String>,
+    node_type: Option<NodeType>,
     build_hash: String,
     started: Timestamp,
 }
@@ -20,6 +21,7 @@ impl NodeFacts {
     pub fn of_this_process(services: Vec<String>, started: Timestamp) -> Self {
         Self {
             services,
+            node_type: None,
             build_hash: build_hash(),
             started,
         }
@@ -28,6 +30,12 @@ impl NodeFacts {
     /// SHA-256 of the running binary in hex.
     pub fn build_hash(&self) -> &str {
         &self.build_hash
+    }
+
+    /// Whose node it is, unless a registration says something else.
+    #[must_use]
+    pub fn with_type(self, node_type: Option<NodeType>) -> Self {
+        Self { node_type, ..self }
     }
 
     /// The same process with another binary; for tests.
@@ -43,7 +51,7 @@ impl NodeFacts {
     pub fn attestation(
         &self,
         registrant: &Registrant,
-        hostname: &str,
+        (hostname, node_type): (&str, Option<NodeType>),
         now: Timestamp,
     ) -> Result<NodeAttestation, Problem> {
         let unsigned = NodeAttestation {
@@ -53,6 +61,7 @@ impl NodeFacts {
             source_commit: option_env!("IMAJIN_SOURCE_COMMIT").unwrap_or("unknown").to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             hostname: hostname.to_owned(),
+            node_type: node_type.or(self.node_type),
             services: self.services.clone(),
             capabilities: Vec::new(),
             timestamp: now.as_millis(),

@@ -5,7 +5,7 @@ use imajin_acme::DnsAccount;
 use imajin_did::Did;
 use imajin_kernel::{Code, Env, Problem, Span, Timestamp};
 use imajin_registry_api::{
-    CREDENTIALS_PURPOSE, CredentialsRequest, Heartbeat, NodeAttestation, NodeView, Registration, Unsigned,
+    CREDENTIALS_PURPOSE, CredentialsRequest, Heartbeat, NodeAttestation, NodeType, NodeView, Registration, Unsigned,
 };
 use imajin_web::{HttpAnswer, HttpClient, Readiness};
 use serde::{Deserialize, Serialize};
@@ -99,9 +99,9 @@ impl RegistryLink {
     }
 
     /// What is sent to register under a name, signed now.
-    pub fn attestation(&self, hostname: &str) -> Result<NodeAttestation, Problem> {
+    pub fn attestation(&self, hostname: &str, node_type: Option<NodeType>) -> Result<NodeAttestation, Problem> {
         self.facts
-            .attestation(&self.identity.speak()?, hostname, self.env.now())
+            .attestation(&self.identity.speak()?, (hostname, node_type), self.env.now())
     }
 
     /// Registers or renews, and gives back what is now on record.
@@ -111,7 +111,8 @@ impl RegistryLink {
     pub async fn register(&self, wanted: &Registration) -> Result<Registration, Problem> {
         let registrant = self.identity.speak()?;
         let shown = self.log_show(&wanted.registry, &registrant).await;
-        let attestation = self.facts.attestation(&registrant, &wanted.hostname, self.env.now())?;
+        let asked = (wanted.hostname.as_str(), wanted.node_type);
+        let attestation = self.facts.attestation(&registrant, asked, self.env.now())?;
         let request = RegisterRequest {
             attestation: &attestation,
         };

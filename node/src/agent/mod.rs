@@ -119,7 +119,7 @@ pub fn start(parts: AgentParts<'_>, tasks: &TaskTracker, stop: &CancellationToke
         env,
     } = parts;
     let state = AgentState::new(data);
-    let facts = NodeFacts::of_this_process(services, env.now());
+    let facts = NodeFacts::of_this_process(services, env.now()).with_type(config.registry.node_type);
     let http = registry_http(config)?;
     if let (Some(url), Some(hostname)) = (&config.registry.url, &config.registry.hostname) {
         state.ensure(url, hostname, env.now())?;

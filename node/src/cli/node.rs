@@ -1,5 +1,6 @@
 use clap::Subcommand;
 use imajin_kernel::Env;
+use imajin_registry_api::NodeType;
 use url::Url;
 
 use super::master_key::MasterKeyCommand;
@@ -30,6 +31,9 @@ pub(super) enum NodeCommand {
         /// The name to register.
         #[arg(long)]
         name: String,
+        /// Whose node it is: person, community, operator or infrastructure.
+        #[arg(long = "type", value_name = "TYPE")]
+        node_type: Option<NodeType>,
     },
     /// Leave a registry: the node does not renew there any more, and the name becomes free when its time is over.
     Leave {
@@ -72,7 +76,12 @@ impl NodeCommand {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         match self {
             Self::Init { data } => init(&data, output),
-            Self::Register { data, registry, name } => register(&data, registry, &name, output).await,
+            Self::Register {
+                data,
+                registry,
+                name,
+                node_type,
+            } => register(&data, registry, (&name, node_type), output).await,
             Self::Leave { data, registry } => leave(&data, &registry, output),
             Self::Attest { data, name } => attest(&data, name, output),
             Self::Status { data } => status(&data, output),

@@ -1,6 +1,6 @@
 use imajin_did::Did;
 use imajin_kernel::Env;
-use imajin_registry_api::{NodeAttestation, Registration};
+use imajin_registry_api::{NodeAttestation, NodeType, Registration};
 use serde::Serialize;
 use serde_json::json;
 use url::Url;
@@ -37,7 +37,7 @@ impl Status {
 pub(super) fn link(data: &DataDir, config: &Config) -> Result<RegistryLink, CommandError> {
     let env = Env::system();
     let services = config.services.iter().map(ToString::to_string).collect();
-    let facts = NodeFacts::of_this_process(services, env.now());
+    let facts = NodeFacts::of_this_process(services, env.now()).with_type(config.registry.node_type);
     let http = registry_http(config)?;
     let keyring = data.keyring_open()?;
     let accounts = DnsAccounts::new(data, &keyring, &env);
@@ -69,7 +69,7 @@ fn registry_choose(named: Option<Url>, config: &Config, state: &AgentState) -> R
 pub(super) async fn register(
     data: &DataArg,
     registry: Option<Url>,
-    name: &str,
+    (name, node_type): (&str, Option<NodeType>),
     output: Output,
 ) -> Result<(), CommandError> {
     let data = DataDir::open(&data.path())?;
@@ -80,6 +80,7 @@ pub(super) async fn register(
     let known = state.find(&registry)?;
     let wanted = Registration {
         witness: known.as_ref().and_then(|known| known.witness.clone()),
+        node_type: node_type.or(known.as_ref().and_then(|known| known.node_type)),
         addresses: known.map(|known| known.addresses).unwrap_or_default(),
         ..Registration::wanted(registry, name, Env::system().now())
     };
@@ -136,12 +137,13 @@ pub(super) fn attest(data: &DataArg, name: Option<String>, output: Output) -> Re
         .or_else(|| registrations.first().map(|known| known.hostname.clone()))
         .or_else(|| config.registry.hostname.clone())
         .unwrap_or_default();
+    let node_type = registrations.first().and_then(|known| known.node_type);
     let standing = |known: &Registration| {
         let (build, attested) = (known.build_standing(), &known.attested_build);
         json!({"registry": known.registry, "build": build, "attestedBuild": attested})
     };
     let attested = Attested {
-        attestation: link(&data, &config)?.attestation(&name)?,
+        attestation: link(&data, &config)?.attestation(&name, node_type)?,
         registries: registrations.iter().map(standing).collect(),
     };
     output.result(&attested, |attested| attest_text(&attested.attestation, &registrations));
@@ -153,6 +155,7 @@ fn attest_text(sent: &NodeAttestation, registrations: &[Registration]) -> String
         vec![
         format!("node      {}", sent.node_id),
         format!("name      {}", if sent.hostname.is_empty() { "(none yet)" } else { &sent.hostname }),
+        format!("type      {}", sent.node_type.map_or("(not said)", NodeType::as_str)),
         format!("version   {}, commit {}", sent.version, sent.source_commit),
         format!("build     {} (SHA-256 of this program)", sent.build_hash),
         format!("services  {}", sent.services.join(", ")),

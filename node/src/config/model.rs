@@ -3,6 +3,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use imajin_did::Did;
+use imajin_registry_api::NodeType;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -270,6 +271,8 @@ pub struct RegistryAgentConfig {
     pub url: Option<Url>,
     /// The name that the node wants beneath the registry's zone.
     pub hostname: Option<String>,
+    /// Whose node it is, which registries show: `person`, `community`, `operator` or `infrastructure`.
+    pub node_type: Option<NodeType>,
     /// How often the node says that it lives, in seconds; a registry may want it oftener.
     pub heartbeat_seconds: u32,
     /// The addresses that registries publish: `auto`, `none`, `interface`, `registry` (what it sees), or addresses with

@@ -23,6 +23,8 @@ fn nodes_register(home: &Home, url: &str, names: &[&str]) -> Vec<String> {
             &registry,
             "--name",
             name,
+            "--type",
+            "community",
         ];
         imajin(&args).expect_success();
         did.as_str().unwrap().to_owned()
@@ -34,8 +36,15 @@ async fn reads_the_directory(url: &str) {
     let browser = Browser::start(&BrowserOptions::phone().dark()).await.unwrap();
     browser.goto(&format!("{url}/directory")).await.unwrap();
     browser.wait_for("#map").await.unwrap();
+    let map = browser.text("#map").await.unwrap();
+    assert!(map.contains("community"), "{map}");
     fits_a_phone(&browser).await;
     browser.screenshot("registry-1-directory").await.unwrap();
+    browser.click("#map thead a").await.unwrap();
+    browser
+        .wait_for("#type option[value='community'][selected]")
+        .await
+        .unwrap();
     browser.fill("#q", "blue").await.unwrap();
     browser.click("form.search button").await.unwrap();
     browser.wait_for("a[href='/directory'].button").await.unwrap();

@@ -38,7 +38,8 @@ pub use pages::{
     ask::{AnswersPage, AskPage},
     contract::{ContractPage, EarningsPage},
     directory::{
-        DirectoryCounts, DirectoryFilter, DirectoryPage, NodePage, NodeRow, NodeState, ServiceCount, StateChange,
+        DirectoryCounts, DirectoryFilter, DirectoryMap, DirectoryPage, MapColumn, MapRow, NodePage, NodeRow, NodeState,
+        StateChange,
     },
     event::{EventDetail, EventPage, EventState, SplitPart, SplitView, TierRow, TierState},
     fair::{CheckRow, CheckState, FairAccept, FairActs, FairForm, FairPage, FairView, FairWork},

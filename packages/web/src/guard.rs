@@ -14,6 +14,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::Semaphore;
 use url::{Host, Url};
 
+use crate::carrier::{Carrier, request_of};
 use crate::peers::{PeerPolicy, admit};
 use crate::trust::tls_config;
 
@@ -77,6 +78,7 @@ pub struct GuardedClient {
     reach: Reach,
     pub(crate) permits: Arc<Semaphore>,
     policy: Option<Arc<dyn PeerPolicy>>,
+    carrier: Option<Arc<dyn Carrier>>,
 }
 
 /// An answer of a stranger.
@@ -117,6 +119,7 @@ impl GuardedClient {
             reach,
             permits: Arc::new(Semaphore::new(REQUESTS_MAX)),
             policy: None,
+            carrier: None,
         })
     }
 
@@ -124,6 +127,13 @@ impl GuardedClient {
     #[must_use]
     pub fn with_policy(mut self, policy: Arc<dyn PeerPolicy>) -> Self {
         self.policy = Some(policy);
+        self
+    }
+
+    /// Has somebody else take the requests to their hosts.
+    #[must_use]
+    pub fn with_carrier(mut self, carrier: Arc<dyn Carrier>) -> Self {
+        self.carrier = Some(carrier);
         self
     }
 
@@ -171,6 +181,14 @@ impl GuardedClient {
             return Err(GuardError::Away);
         };
         let away = |error: reqwest::Error| away(&error);
+        if let Some(carrier) = &self.carrier {
+            let answer = carrier.carry(request_of(request.build().map_err(away)?)?).await?;
+            return if answer.body.len() > bytes_max {
+                Err(GuardError::TooLarge)
+            } else {
+                Ok(answer)
+            };
+        }
         let response = request.send().await.map_err(away)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut stream = response.bytes_stream();

@@ -6,6 +6,7 @@
 //! wrong is a [`Failure`], which wraps the one closed list of refusals and becomes an RFC 9457 document here, once.
 
 mod authority;
+mod carrier;
 mod client;
 mod conditional;
 mod csrf;
@@ -42,6 +43,7 @@ pub mod macro_support {
 }
 
 pub use authority::{Authorised, KeyTier, OperatorTier, Signer, SoftTier, TierLeast};
+pub use carrier::Carrier;
 pub use client::{HttpAnswer, HttpClient, signed_headers};
 pub use conditional::{conditional, json_cached};
 pub use csrf::same_origin_require;

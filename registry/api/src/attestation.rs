@@ -4,6 +4,8 @@ use imajin_proof::{ProofError, SignedMessage, jcs};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::NodeType;
+
 /// What a node says about itself when it registers. Signed inside the envelope `{from, type, timestamp, payload}` of a
 /// [`SignedMessage`], whose payload is the document without its signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -22,6 +24,9 @@ pub struct NodeAttestation {
     pub version: String,
     /// The name that it wants.
     pub hostname: String,
+    /// Whose it is, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_type: Option<NodeType>,
     /// The services that it offers.
     pub services: Vec<String>,
     /// What else it can do.

@@ -1,6 +1,7 @@
 //! What the other services may ask of the registry, and the documents that nodes send to it.
 
 mod attestation;
+mod census;
 mod console;
 pub mod directory;
 mod directory_source;
@@ -17,6 +18,7 @@ pub use attestation::{
     CREDENTIALS_PURPOSE, CredentialsRequest, DocumentError, Health, Heartbeat, NameCredentials, NodeAttestation,
     Unsigned,
 };
+pub use census::{Census, CensusFetch, NodeType, ServiceCount, TypeCount};
 pub use console::{
     BuildStanding, BuildView, Console, ConsoleFetch, HeldSweep, RELEASE_KIND, ReleaseBody, ReleaseBuild,
     ReleaseKeyView, SignedRelease, StatusList, UnpublishedName,
@@ -33,6 +35,9 @@ service_api! {
 
         /// One node by DID, name or full host name.
         async fn node_fetch(NodeFetch) -> Option<NodeView>;
+
+        /// How many nodes there are, by status, type and service.
+        async fn census_fetch(CensusFetch) -> Census;
 
         /// How a node's status has changed, the last change first; nothing for a node that is not known.
         async fn status_list(StatusList) -> Vec<StatusChange>;
@@ -87,6 +92,9 @@ pub struct NodeList {
     pub status: Option<NodeStatus>,
     /// Only nodes that offer this service.
     pub service: Option<String>,
+    /// Only nodes that say they are of this type.
+    #[serde(default, rename = "type")]
+    pub node_type: Option<NodeType>,
     /// Only nodes with this in their names.
     #[serde(default)]
     pub search: Option<String>,
@@ -125,6 +133,9 @@ pub struct NodeView {
     pub hostname: String,
     /// The full host name beneath the registry's zone.
     pub subdomain: String,
+    /// Whose it is, if it says so.
+    #[serde(default)]
+    pub node_type: Option<NodeType>,
     /// The services that it offers.
     pub services: Vec<String>,
     /// What else it can do.

@@ -5,6 +5,8 @@ use imajin_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::NodeType;
+
 /// A registration as the node that made it knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,6 +41,9 @@ pub struct Registration {
     /// The key of the node that runs the registry, as it was met first: it witnesses key logs.
     #[serde(default)]
     pub witness: Option<Did>,
+    /// Whose node it is, as the registry is told; else what the configuration says.
+    #[serde(default)]
+    pub node_type: Option<NodeType>,
 }
 
 /// A registry asks for a newer version. Nothing is installed by itself: the operator decides.
@@ -68,6 +73,7 @@ impl Registration {
             addresses: Vec::new(),
             upgrade: None,
             witness: None,
+            node_type: None,
         }
     }
 

@@ -1,10 +1,12 @@
 //! Reading the directory. A status is a condition over times, so the database finds the nodes that have it.
 
-use diesel::dsl::{IntoBoxed, auto_type};
+use std::collections::BTreeMap;
+
+use diesel::dsl::{IntoBoxed, auto_type, count_star};
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::Timestamp;
-use imajin_registry_api::{NodeList, NodePage, NodeStatus, NodeView};
+use imajin_registry_api::{Census, NodeList, NodePage, NodeStatus, NodeType, NodeView, ServiceCount, TypeCount};
 use imajin_store::{Conn, MultiBackend};
 
 use super::application::is_list_entry;
@@ -87,6 +89,9 @@ pub(crate) fn node_list(conn: &mut Conn, context: &Context, asked: &NodeList) ->
         }
         // The column is a JSON list, and such a name needs no escape in JSON or in the pattern.
         query = query.filter(nodes::services.like(format!("%\"{service}\"%")));
+    }
+    if let Some(kind) = asked.node_type {
+        query = query.filter(nodes::node_type.eq(kind.as_str()));
     }
     if let Some(search) = &asked.search {
         // The characters of names, which mean nothing in a pattern.
@@ -197,6 +202,53 @@ pub(crate) fn node_counts(conn: &mut Conn, context: &Context) -> Result<Counts, 
         unreachable: count(NodeStatus::Unreachable)?,
         expired: count(NodeStatus::Expired)?,
         revoked: count(NodeStatus::Revoked)?,
+    })
+}
+
+/// The most groups of nodes alike that are counted: as many as there are sets of services, more or less.
+const GROUPS_MAX: i64 = 1_000;
+
+/// Counts the nodes whose registration is current by status, type and service. The database counts those that are
+/// alike, so this does not read every node.
+pub(crate) fn census(conn: &mut Conn, context: &Context) -> Result<Census, RegistryError> {
+    let counts = node_counts(conn, context)?;
+    let (now, alike) = (context.env.now(), count_star());
+    let groups: Vec<(Option<String>, String, i64)> = nodes::table
+        .filter(nodes::deleted_at.is_null())
+        .filter(nodes::revoked_at.is_null())
+        .filter(nodes::expires_at.gt(now))
+        .group_by((nodes::node_type, nodes::services))
+        .order_by((alike.desc(), nodes::services, nodes::node_type))
+        .limit(GROUPS_MAX)
+        .select((nodes::node_type, nodes::services, alike))
+        .load(conn)?;
+    let number = |count: i64| u64::try_from(count).unwrap_or_default();
+    let (mut types, mut services) = (BTreeMap::new(), BTreeMap::new());
+    for (kind, offered, nodes) in groups {
+        let add = |place: &mut u64| *place = place.saturating_add(number(nodes));
+        let kind: Option<NodeType> = kind.and_then(|kind| kind.parse().ok());
+        add(types.entry(kind).or_default());
+        // A list that cannot be read is found by the audit.
+        let offered: Vec<String> = serde_json::from_str(&offered).unwrap_or_default();
+        for service in offered {
+            add(services.entry((service, kind)).or_default());
+        }
+    }
+    let types = types.into_iter();
+    let services = services.into_iter();
+    Ok(Census {
+        pending: number(counts.pending),
+        active: number(counts.active),
+        stale: number(counts.stale),
+        unreachable: number(counts.unreachable),
+        types: types.map(|(node_type, nodes)| TypeCount { node_type, nodes }).collect(),
+        services: services
+            .map(|((service, node_type), nodes)| ServiceCount {
+                service,
+                node_type,
+                nodes,
+            })
+            .collect(),
     })
 }
 

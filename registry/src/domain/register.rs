@@ -138,6 +138,7 @@ fn node_row(application: &Application, known: Option<&NodeRow>, now: Timestamp) 
         hostname: said.hostname.clone(),
         services: list_text(&said.services)?,
         capabilities: list_text(&said.capabilities)?,
+        node_type: said.node_type.map(|kind| kind.to_string()),
         version: said.version.clone(),
         build_hash: said.build_hash.clone(),
         source_commit: said.source_commit.clone(),

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::{AppendHeaders, IntoResponse};
 use imajin_kernel::{Code, Problem};
-use imajin_registry_api::{NodeFetch, NodeList, NodePage, NodeView, RegistryApi};
+use imajin_registry_api::{Census, NodeFetch, NodeList, NodePage, NodeView, RegistryApi, ServiceCount, TypeCount};
 use imajin_web::{Failure, PathParams, ProblemDocument, QueryParams};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -42,6 +42,7 @@ pub(super) async fn node_lookup(
     params(
         ("status" = Option<String>, Query, description = "pending, active, stale, unreachable, expired or revoked"),
         ("service" = Option<String>, Query, description = "only nodes that offer this service"),
+        ("type" = Option<String>, Query, description = "person, community, operator or infrastructure"),
         ("limit" = Option<u32>, Query, description = "100 by default, 500 at most"),
         ("cursor" = Option<String>, Query, description = "where the last page ended"),
     ),
@@ -99,12 +100,16 @@ pub(crate) struct Stats {
     expired: i64,
     /// Taken off by the registry's operator.
     revoked: i64,
+    /// Of those in `total`, nodes of each type.
+    types: Vec<TypeCount>,
+    /// Of those in `total`, nodes that offer a service.
+    services: Vec<ServiceCount>,
     /// The zone beneath which names are given out.
     zone: String,
 }
 
 impl Stats {
-    fn new(counts: Counts, zone: &str) -> Self {
+    fn new(counts: Counts, census: Census, zone: &str) -> Self {
         let Counts {
             pending,
             active,
@@ -121,17 +126,21 @@ impl Stats {
             unreachable,
             expired,
             revoked,
+            types: census.types,
+            services: census.services,
             zone: zone.to_owned(),
         }
     }
 }
 
-/// How many nodes there are, by status.
+/// How many nodes there are, by status, type and service.
 #[utoipa::path(
     get, path = "/api/stats", tag = "directory",
     responses((status = 200, description = "the numbers", body = Stats))
 )]
 pub(super) async fn stats(State(registry): State<Arc<Registry>>) -> Result<Json<Stats>, Failure> {
-    let counts = registry.read(list::node_counts).await?;
-    Ok(Json(Stats::new(counts, &registry.context.zone)))
+    let (counts, census) = registry
+        .read(|conn, context| Ok((list::node_counts(conn, context)?, list::census(conn, context)?)))
+        .await?;
+    Ok(Json(Stats::new(counts, census, &registry.context.zone)))
 }

@@ -1,7 +1,7 @@
 use diesel::prelude::*;
 use imajin_did::{Did, PublicKey};
 use imajin_kernel::Timestamp;
-use imajin_registry_api::NodeView;
+use imajin_registry_api::{NodeType, NodeView};
 use imajin_store::sealed_row;
 use serde::Serialize;
 
@@ -23,6 +23,8 @@ pub(crate) struct NodeRow {
     pub(crate) services: String,
     /// A JSON list of strings.
     pub(crate) capabilities: String,
+    /// Whose it is, if the node says so.
+    pub(crate) node_type: Option<String>,
     pub(crate) version: String,
     pub(crate) build_hash: String,
     pub(crate) source_commit: String,
@@ -86,6 +88,11 @@ impl NodeRow {
         serde_json::from_str(text).map_err(|_error| self.damaged("a list in it cannot be read"))
     }
 
+    fn node_type(&self) -> Result<Option<NodeType>, RegistryError> {
+        let read = self.node_type.as_deref().map(str::parse).transpose();
+        read.map_err(|_unknown| self.damaged("its type is none"))
+    }
+
     fn damaged(&self, problem: &str) -> RegistryError {
         RegistryError::damaged("nodes", self.node_did.as_str(), problem)
     }
@@ -101,6 +108,7 @@ impl NodeRow {
         Ok(NodeView {
             status: self.facts(liveness).status_at(now),
             subdomain: host_of(&self.hostname, zone),
+            node_type: self.node_type()?,
             services: self.list(&self.services)?,
             capabilities: self.list(&self.capabilities)?,
             node_id: self.node_did,

@@ -10,6 +10,7 @@ on_both![
     a_node_registers_and_renews,
     every_form_of_the_same_key_is_the_same_node,
     unknown_members_stay_under_the_signature,
+    a_node_says_whose_it_is,
     each_missing_member_is_refused,
     impossible_members_are_refused,
     a_node_id_that_the_key_does_not_give_is_refused,
@@ -61,12 +62,39 @@ async fn every_form_of_the_same_key_is_the_same_node(world: World) {
 async fn unknown_members_stay_under_the_signature(world: World) {
     let alice = world.node();
     let mut attestation = alice.attestation("alice", world.now_ms());
-    attestation["nodeType"] = "person".into();
+    attestation["motto"] = "first".into();
     let mut signed = alice.signed(attestation);
     world.register_raw(signed.clone()).await.expect(201);
     world.pass(Span::seconds(1));
-    signed["nodeType"] = "operator".into();
+    signed["motto"] = "second".into();
     world.register_raw(signed).await.rejected(401, "bad_signature");
+}
+
+async fn a_node_says_whose_it_is(world: World) {
+    let (alice, bob) = (world.node(), world.node());
+    for (node, name, kind) in [(&alice, "alice", "person"), (&bob, "bob", "community")] {
+        let mut attestation = node.attestation(name, world.now_ms());
+        attestation["nodeType"] = kind.into();
+        world.register_raw(node.signed(attestation)).await.expect(201);
+    }
+    let found = world.get("/api/node/lookup/bob").await.expect(200);
+    assert_eq!(found.json["nodeType"], "community");
+    let list = world.get("/api/node/list?type=person").await.expect(200);
+    assert_eq!(list.json["nodes"].as_array().unwrap().len(), 1);
+    assert_eq!(list.json["nodes"][0]["hostname"], "alice");
+    world.get("/api/node/list?type=palace").await.expect(400);
+    let stats = world.get("/api/stats").await.expect(200);
+    assert_eq!(
+        stats.json["types"],
+        json!([{"nodeType": "person", "nodes": 1}, {"nodeType": "community", "nodes": 1}])
+    );
+    let mut attestation = alice.attestation("alice", world.now_ms());
+    attestation["nodeType"] = "palace".into();
+    world
+        .register_raw(alice.signed(attestation))
+        .await
+        .rejected(400, "invalid_request")
+        .says("palace");
 }
 
 async fn each_missing_member_is_refused(world: World) {

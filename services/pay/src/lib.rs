@@ -49,7 +49,7 @@ pub use imajin_rails::{PayoutLimit, RailSetupError, SolanaConfig, StripeConfig};
 pub use rails::{RailsConfig, SandboxUse};
 pub use routes::PayRouter;
 pub use rows::SEALED_COLUMNS;
-pub use service::{Pay, PayDeps, WebhookReceipt};
+pub use service::{Pay, PayDeps, Surroundings, WebhookReceipt};
 
 /// The service's name: its prefix, its database, its sealer.
 pub(crate) const SERVICE: &str = "pay";

@@ -8,7 +8,7 @@ use imajin_ledger::Ledger;
 use imajin_pay_api::{CheckoutState, SellerClient};
 use imajin_rails::{Headers, Rail, RailEvent, RailOutcome, SandboxRail, SolanaDesk};
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{ServiceRoutes, SignedBody, Site};
+use imajin_web::{Carrier, ServiceRoutes, SignedBody, Site};
 use serde::Serialize;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -64,6 +64,15 @@ pub struct Pay {
     pub(crate) ended: Notify,
 }
 
+/// What a simulation puts in the place of the world around pay.
+#[derive(Default)]
+pub struct Surroundings {
+    /// Further rails, which are preferred to those of the configuration.
+    pub rails: Vec<Arc<dyn Rail>>,
+    /// Takes what is asked of brokers and of other nodes to them.
+    pub carrier: Option<Arc<dyn Carrier>>,
+}
+
 /// What a rail is told about its message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -81,15 +90,14 @@ impl Pay {
     /// # Errors
     /// When the database does not answer, or a rail cannot be set up as it is configured.
     pub async fn start(deps: PayDeps) -> Result<Arc<Self>, Problem> {
-        Self::start_with(deps, Vec::new()).await
+        Self::start_amid(deps, Surroundings::default()).await
     }
 
-    /// As [`Pay::start`], with further rails, which are preferred to those of the configuration: a simulation brings
-    /// its own.
+    /// As [`Pay::start`], with what a simulation brings along.
     ///
     /// # Errors
     /// As [`Pay::start`].
-    pub async fn start_with(deps: PayDeps, more: Vec<Arc<dyn Rail>>) -> Result<Arc<Self>, Problem> {
+    pub async fn start_amid(deps: PayDeps, amid: Surroundings) -> Result<Arc<Self>, Problem> {
         let PayDeps {
             site,
             keyring,
@@ -112,8 +120,10 @@ impl Pay {
             None => None,
         };
         let rails = Rails::new(&config.rails, sandbox.clone(), solana.clone(), &env);
-        let rails = rails.map_err(|error| Problem::invalid(format!("{error}.")))?.with(more);
-        let brokers = Brokers::new(&config.brokers, &site, &keyring)?;
+        let rails = rails
+            .map_err(|error| Problem::invalid(format!("{error}.")))?
+            .with(amid.rails);
+        let brokers = Brokers::new(&config.brokers, &site, &keyring, amid.carrier)?;
         let config = Arc::new(config);
         let splits = Arc::default();
         let context = Context {

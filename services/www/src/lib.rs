@@ -39,7 +39,7 @@ use imajin_registry_api::{Registrations, RegistryClient};
 use imajin_ui::CertificateCard;
 use imajin_web::Site;
 
-use pages::directory::Census;
+use pages::directory::LastCensus;
 use pages::fair_upload::Uploads;
 
 /// What the pages are made from.
@@ -81,7 +81,7 @@ pub type CertificateSource = Arc<dyn Fn() -> Option<CertificateCard> + Send + Sy
 pub struct Www {
     deps: WwwDeps,
     started: Timestamp,
-    census: Census,
+    census: LastCensus,
     uploads: Uploads,
 }
 
@@ -95,7 +95,7 @@ impl Www {
         Ok(Arc::new(Self {
             deps,
             started,
-            census: Census::default(),
+            census: LastCensus::default(),
             uploads: Uploads::default(),
         }))
     }

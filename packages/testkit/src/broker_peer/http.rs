@@ -70,7 +70,7 @@ impl State {
         Some(fault)
     }
 
-    fn ask(&mut self, method: &Method, path: &str, headers: &HeaderMap, body: &Bytes) -> Said {
+    pub(super) fn ask(&mut self, method: &Method, path: &str, headers: &HeaderMap, body: &Bytes) -> Said {
         if path == "/broker/.well-known/jwks.json" {
             let keys = std::iter::once(&self.key).chain(&self.old_keys);
             let keys: Vec<Value> = keys.map(SigningKey::jwk).map(|key| json!(key)).collect();

@@ -9,13 +9,15 @@ mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use axum::body::Bytes;
+use axum::http::Request;
 use imajin_did::{Did, VerifyingKey};
 use imajin_kernel::{Env, Span};
 use imajin_proof::jose::{Algorithm, Jwk, SigningKey, issue};
 use imajin_proof::token::{Standard, TokenKind};
 use serde::{Deserialize, Serialize};
 
-use state::State;
+use state::{State, micros_of};
 
 use crate::served::{Port, Served};
 
@@ -81,7 +83,7 @@ pub struct BrokerPeer {
     state: Arc<Mutex<State>>,
     env: Env,
     issuer: String,
-    _served: Served,
+    _served: Option<Served>,
 }
 
 impl BrokerPeer {
@@ -100,8 +102,26 @@ impl BrokerPeer {
             state,
             env,
             issuer,
-            _served: served,
+            _served: Some(served),
         }
+    }
+
+    /// A broker that listens nowhere, and is [asked](Self::ask) in memory.
+    pub fn unserved(env: Env, origin: &str) -> Self {
+        let state = State::new(env.clone(), origin.to_owned(), key_make(&env));
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            env,
+            issuer: format!("{origin}/broker"),
+            _served: None,
+        }
+    }
+
+    /// The status and the body of its answer; nothing goes wrong on purpose.
+    pub fn ask(&self, request: &Request<Bytes>) -> (u16, serde_json::Value) {
+        let (path, mut state) = (request.uri().path(), self.state());
+        state.seen.push(path.to_owned());
+        state.ask(request.method(), path, request.headers(), request.body())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -213,6 +233,13 @@ impl BrokerPeer {
             amount: money,
         };
         self.state().transfers.push(transfer);
+    }
+
+    /// Has one node pass money on to another, out of what it has elsewhere.
+    pub fn transfer_pay(&self, from: &Did, to: &Did, reference: &str, money: serde_json::Value) {
+        let (micros, currency) = micros_of(&money).unwrap_or_default();
+        self.state().credit(to.canonical().as_str(), &currency, micros);
+        self.transfer_make(from, to, reference, money);
     }
 
     /// How many requests there were whose path holds `path`.

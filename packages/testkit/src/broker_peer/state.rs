@@ -196,7 +196,7 @@ impl State {
         }
     }
 
-    fn credit(&mut self, node: &str, currency: &str, micros: i64) {
+    pub(super) fn credit(&mut self, node: &str, currency: &str, micros: i64) {
         let balance = self.balances.entry((node.to_owned(), currency.to_owned())).or_default();
         *balance = balance.saturating_add(micros);
     }
@@ -283,7 +283,7 @@ fn shown(transfer: &Transfer) -> Value {
 }
 
 /// The millionths and the currency of an amount on the wire.
-fn micros_of(amount: &Value) -> Option<(i64, String)> {
+pub(super) fn micros_of(amount: &Value) -> Option<(i64, String)> {
     let currency = amount.get("currency")?.as_str()?.to_owned();
     let text = amount.get("amount")?.as_str()?;
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));

@@ -16,8 +16,8 @@ pub struct DirectoryPage {
     pub counts: DirectoryCounts,
     /// What the list shows now.
     pub filter: DirectoryFilter,
-    /// How many nodes offer which service, the most offered first.
-    pub services: Vec<ServiceCount>,
+    /// What kinds of nodes there are, and what they offer.
+    pub map: DirectoryMap,
     /// This page of nodes.
     pub nodes: Vec<NodeRow>,
     /// Path of the next page, if there is one.
@@ -33,6 +33,8 @@ pub struct DirectoryFilter {
     pub status: String,
     /// A service.
     pub service: String,
+    /// A type of nodes.
+    pub node_type: String,
     /// Why nothing could be looked for.
     pub problem: Option<String>,
 }
@@ -40,7 +42,17 @@ pub struct DirectoryFilter {
 impl DirectoryFilter {
     /// Whether anything is narrowed down.
     pub(crate) fn is_on(&self) -> bool {
-        !(self.search.is_empty() && self.status.is_empty() && self.service.is_empty())
+        ![&self.search, &self.status, &self.service, &self.node_type]
+            .iter()
+            .all(|text| text.is_empty())
+    }
+
+    /// The types that can be chosen, and whether each is.
+    pub(crate) fn types(&self) -> Vec<(&'static str, bool)> {
+        ["person", "community", "operator", "infrastructure"]
+            .into_iter()
+            .map(|kind| (kind, kind == self.node_type))
+            .collect()
     }
 
     /// The statuses that can be chosen, and whether each is.
@@ -52,15 +64,42 @@ impl DirectoryFilter {
     }
 }
 
+/// What kinds of nodes there are, and what they offer.
+#[derive(Debug, Clone, Default)]
+pub struct DirectoryMap {
+    /// The types that there are.
+    pub types: Vec<MapColumn>,
+    /// The services, the most offered first.
+    pub services: Vec<MapRow>,
+}
+
+impl DirectoryMap {
+    /// The cells of a row, each with its column.
+    pub(crate) fn cells<'a>(&'a self, row: &'a MapRow) -> impl Iterator<Item = (&'a MapColumn, &'a u64)> {
+        self.types.iter().zip(&row.cells)
+    }
+}
+
+/// A type of nodes.
+#[derive(Debug, Clone)]
+pub struct MapColumn {
+    /// Its name; none for nodes that do not say theirs.
+    pub name: Option<String>,
+    /// How many nodes.
+    pub nodes: u64,
+}
+
 /// How many nodes offer a service.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServiceCount {
+#[derive(Debug, Clone)]
+pub struct MapRow {
     /// The service.
-    pub name: String,
+    pub service: String,
     /// How many nodes.
     pub nodes: u64,
     /// How many of a hundred that is.
     pub percent: u64,
+    /// How many of each type, in the order of the types.
+    pub cells: Vec<u64>,
 }
 
 /// How a node's status changed.
@@ -96,7 +135,7 @@ pub struct NodeRow {
     pub hostname: String,
     /// Where it is; empty when unknown.
     pub url: String,
-    /// Such as "community".
+    /// Such as "community"; empty when the node does not say.
     pub kind: String,
     /// How it is.
     pub state: NodeState,

@@ -2,10 +2,10 @@
 
 use imajin_ui::{
     AccountRow, AnswersPage, AskPage, BalanceRow, CertificateCard, CheckMailboxPage, ContractPage, DirectoryCounts,
-    DirectoryFilter, DirectoryPage, EarningsPage, EnrolPage, ErrorPage, EventState, JoinPage, KeysPage, Link,
-    LoginPage, MailPage, MailRow, MailboxPage, MePage, MessagePage, MoneyText, NodePage, NodeRow, NodeState,
-    OnboardConfirmPage, OperatorPage, ReceiptDirection, ReceiptRow, RecoverPage, RegistryCard, SaleRow, ServiceCount,
-    ServiceRow, SetupPage, StateChange, TicketState,
+    DirectoryFilter, DirectoryMap, DirectoryPage, EarningsPage, EnrolPage, ErrorPage, EventState, JoinPage, KeysPage,
+    Link, LoginPage, MailPage, MailRow, MailboxPage, MapColumn, MapRow, MePage, MessagePage, MoneyText, NodePage,
+    NodeRow, NodeState, OnboardConfirmPage, OperatorPage, ReceiptDirection, ReceiptRow, RecoverPage, RegistryCard,
+    SaleRow, ServiceRow, SetupPage, StateChange, TicketState,
 };
 
 use super::trade::{node, ticket_card};
@@ -212,13 +212,27 @@ fn directory(ink: &Ink) -> DirectoryPage {
             search: ink.text("linden"),
             status: ink.text("active"),
             service: ink.text("auth"),
+            node_type: ink.text("person"),
             problem: ink.maybe(ink.text("No name has that in it.")),
         },
-        services: ink.list(vec![ServiceCount {
-            name: ink.text("auth"),
-            nodes: 1201,
-            percent: 93,
-        }]),
+        map: DirectoryMap {
+            types: ink.list(vec![
+                MapColumn {
+                    name: ink.maybe(ink.text("person")),
+                    nodes: 1100,
+                },
+                MapColumn {
+                    name: ink.maybe(ink.text("infrastructure")),
+                    nodes: 184,
+                },
+            ]),
+            services: ink.list(vec![MapRow {
+                service: ink.text("auth"),
+                nodes: 1201,
+                percent: 93,
+                cells: vec![1100, 101],
+            }]),
+        },
         nodes: ink.list(vec![
             node_row(ink, "linden.nodes.example", NodeState::Active),
             node_row(ink, "south-pier.nodes.example", NodeState::Stale),

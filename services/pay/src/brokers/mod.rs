@@ -17,7 +17,7 @@ use imajin_kernel::{Code, Env, Problem, Span, Timestamp};
 use imajin_money::Money;
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, sign};
 use imajin_proof::jose::Jwks;
-use imajin_web::{GuardError, GuardedAnswer, GuardedClient, PeersOf, Reach, Site};
+use imajin_web::{Carrier, GuardError, GuardedAnswer, GuardedClient, PeersOf, Reach, Site};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -67,12 +67,21 @@ pub(crate) struct Brokers {
 }
 
 impl Brokers {
-    pub(crate) fn new(config: &BrokersConfig, site: &Site, keyring: &Keyring) -> Result<Self, Problem> {
+    pub(crate) fn new(
+        config: &BrokersConfig,
+        site: &Site,
+        keyring: &Keyring,
+        carrier: Option<Arc<dyn Carrier>>,
+    ) -> Result<Self, Problem> {
         let policy = Arc::new(PeersOf(Arc::clone(&site.identities)));
+        let mut http = GuardedClient::new(config.reach, TIMEOUT)?.with_policy(policy);
+        if let Some(carrier) = carrier {
+            http = http.with_carrier(carrier);
+        }
         let issuers = config.trusted.iter().map(issuer_text);
         Ok(Self {
             known: issuers.map(|issuer| (issuer, Mutex::default())).collect(),
-            http: GuardedClient::new(config.reach, TIMEOUT)?.with_policy(policy),
+            http,
             env: site.env.clone(),
             keyring: keyring.clone(),
             audience: site.public.audience(),

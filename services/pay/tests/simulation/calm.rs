@@ -25,6 +25,7 @@ impl World {
         self.rest();
         for round in 0..ROUNDS {
             self.parts.bank.wind_up();
+            self.parts.abroad.wind_up();
             self.parts.seller.sweep();
             self.ether().pass(Span::minutes(16));
             for number in 0..self.nodes.len() {

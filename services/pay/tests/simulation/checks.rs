@@ -10,6 +10,7 @@ use imajin_store::{Conn, Sealer, StoreError};
 
 use crate::back::{self, Back, differences_check, refunds_all, refunds_check, told};
 use crate::bank::{Books, CARDS, Payment};
+use crate::beyond;
 use crate::node::now;
 use crate::seller::{OrderState, Shelf, WorkSale};
 use crate::world::World;
@@ -47,17 +48,18 @@ diesel::table! {
     }
 }
 
-/// The rail of what a balance pays.
+/// The rail of what a balance pays, and of what a promise pays.
 const BALANCE: &str = "balance";
+const VISA: &str = "visa";
 
 /// A checkout: its rail, goods, state, price, and payment.
 #[derive(Debug, Clone, Queryable)]
 pub(crate) struct Checkout {
     pub(crate) id: String,
-    rail: String,
+    pub(crate) rail: String,
     pub(crate) kind: String,
     goods: String,
-    state: String,
+    pub(crate) state: String,
     price: i64,
     payment: Option<String>,
     receipt: Option<String>,
@@ -175,6 +177,10 @@ pub(crate) fn all(world: &mut World) {
     messages(world, &rows);
     balances(world, &rows, &back, &world.parts.bank.books());
     differences_check(world, &rows, &world.parts.bank.books());
+    beyond::promises(world, &rows);
+    beyond::sent(world);
+    beyond::received(world);
+    beyond::receivables(world);
     answers(world, &rows);
     heads(world);
     count(world, &rows, &back);
@@ -333,7 +339,7 @@ fn messages(world: &World, rows: &[Checkout]) {
     }
     let due = rows
         .iter()
-        .filter(|row| row.state == "settled" && row.rail != BALANCE)
+        .filter(|row| row.state == "settled" && row.rail != BALANCE && row.rail != VISA)
         .count();
     if settled != due {
         ether.wrong(format!(
@@ -381,9 +387,10 @@ fn answers(world: &World, rows: &[Checkout]) {
         .answers
         .borrow()
         .iter()
-        .filter(|(key, _)| key.contains(" settle-"))
+        .filter(|(key, _)| key.contains(" settle-") || key.contains(" visa-"))
     {
-        let mut ended = rows.iter().filter(|row| row.id == *id && row.rail == BALANCE);
+        let rail = if key.contains(" visa-") { VISA } else { BALANCE };
+        let mut ended = rows.iter().filter(|row| row.id == *id && row.rail == rail);
         if !ended.any(|row| matches!(row.state.as_str(), "settled" | "refunded")) {
             world.ether().wrong(format!("{key} was answered, and {id} is not paid"));
         }
@@ -426,6 +433,7 @@ fn heads(world: &World) {
 }
 
 fn count(world: &mut World, rows: &[Checkout], back: &[Back]) {
+    beyond::count(world);
     let of = |state: &str| rows.iter().filter(|row| row.state == state).count();
     let tally = &mut world.tally;
     (tally.settled, tally.refunded) = (of("settled"), of("refunded"));

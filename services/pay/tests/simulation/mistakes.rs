@@ -11,6 +11,8 @@ pub(crate) enum Mistake {
     SellerForgets,
     /// A power cut takes half of the log with it, although it was acknowledged.
     DiskLies,
+    /// The broker passes on again what it is asked for again.
+    BrokerForgets,
     /// Nobody drives what is under way any more.
     WorkerSleeps,
 }

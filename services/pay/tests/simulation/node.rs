@@ -10,13 +10,18 @@ use axum::Router;
 use imajin_did::{Did, Keyring};
 use imajin_fair::plan::FeeSchedule;
 use imajin_kernel::{Env, Problem};
-use imajin_pay::{MIGRATIONS, Pay, PayConfig, PayDeps, PayRouter, RailsConfig, SandboxUse};
+use imajin_pay::{
+    BrokersConfig, MIGRATIONS, Pay, PayConfig, PayDeps, PayRouter, RailsConfig, SandboxUse, Surroundings,
+};
 use imajin_pay_api::SellerClient;
 use imajin_store::{Db, Location, Options, Stepper};
 use imajin_testkit::{Backend, Place, TestDatabase};
 use imajin_web::macro_support::async_trait;
-use imajin_web::{CallerKeys, Custody, Identities, Limits, PublicBase, SessionView, ShellOptions, Site, Tier, shell};
+use imajin_web::{
+    CallerKeys, Custody, Identities, Limits, PublicBase, Reach, SessionView, ShellOptions, Site, Tier, shell,
+};
 
+use crate::abroad::Abroad;
 use crate::bank::Bank;
 use crate::cards::CardRail;
 use crate::seller::{OPERATOR, Seller, key};
@@ -182,6 +187,7 @@ pub(crate) struct Parts {
     pub(crate) keyring: Keyring,
     pub(crate) bank: Arc<Bank>,
     pub(crate) seller: Arc<Seller>,
+    pub(crate) abroad: Arc<Abroad>,
     pub(crate) fees: FeeSchedule,
 }
 
@@ -216,7 +222,16 @@ impl Node {
                 sandbox: SandboxUse::On,
                 ..RailsConfig::default()
             },
+            brokers: BrokersConfig {
+                trusted: vec![parts.abroad.broker.issuer().parse().unwrap()],
+                reach: Reach::Public,
+                test_money: true,
+            },
             ..PayConfig::default()
+        };
+        let amid = Surroundings {
+            rails: vec![Arc::new(CardRail(parts.bank))],
+            carrier: Some(parts.abroad),
         };
         let deps = PayDeps {
             site,
@@ -225,7 +240,7 @@ impl Node {
             seller: SellerClient::local(parts.seller),
             config,
         };
-        let pay = now(Pay::start_with(deps, vec![Arc::new(CardRail(parts.bank))])).unwrap();
+        let pay = now(Pay::start_amid(deps, amid)).unwrap();
         Self {
             pay,
             db,

@@ -20,6 +20,7 @@ use imajin_testkit::simulation::pause;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use crate::abroad::Abroad;
 use crate::bank::{Bank, CARDS, Notice};
 use crate::ether::Ether;
 use crate::node::{Node, PUBLIC};
@@ -65,6 +66,7 @@ pub(crate) struct Desk {
     pub(crate) ether: Arc<Ether>,
     pub(crate) bank: Arc<Bank>,
     pub(crate) seller: Arc<Seller>,
+    pub(crate) abroad: Arc<Abroad>,
     pub(crate) sandbox: SandboxRail,
     pub(crate) asks: RefCell<Vec<Ask>>,
     /// Messages that no node has acknowledged.
@@ -97,10 +99,10 @@ impl Desk {
         if deaf { Err(Lost) } else { Ok(answer) }
     }
 
-    fn sign(&self, who: &str, path: &str, idempotency: &str, body: &[u8]) -> SignedRequest {
+    fn sign(&self, method: &str, who: &str, path: &str, idempotency: &str, body: &[u8]) -> SignedRequest {
         let target_uri = format!("{PUBLIC}{path}");
         let to_sign = RequestToSign {
-            method: "POST",
+            method,
             target_uri: &target_uri,
             idempotency_key: Some(idempotency),
             body,
@@ -109,15 +111,31 @@ impl Desk {
         sign(&key, &to_sign, &SignatureParams::now(key.did(), &self.ether.env)).unwrap()
     }
 
-    /// A signed request with an idempotency key, until there is an answer; sometimes once more after it.
     pub(crate) async fn post(&self, who: &str, path: &str, idempotency: &str, body: &Value) -> Option<(u16, Value)> {
+        self.send("POST", who, path, idempotency, body).await
+    }
+
+    pub(crate) async fn put(&self, who: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
+        self.send("PUT", who, path, path, body).await
+    }
+
+    /// A signed request with an idempotency key, until there is an answer; sometimes once more after it.
+    async fn send(
+        &self,
+        method: &'static str,
+        who: &str,
+        path: &str,
+        idempotency: &str,
+        body: &Value,
+    ) -> Option<(u16, Value)> {
         let body = serde_json::to_vec(body).unwrap();
         for _ in 0..PATIENCE {
-            let signed = self.sign(who, path, idempotency, &body);
+            let signed = self.sign(method, who, path, idempotency, &body);
             let path = path.to_owned();
             let asked = self.ask(move |node| {
                 let router = node.router().clone();
-                let mut request = Request::post(path).header("content-type", "application/json");
+                let mut request = Request::builder().method(method).uri(path);
+                request = request.header("content-type", "application/json");
                 for (name, value) in signed.headers() {
                     request = request.header(name, value);
                 }

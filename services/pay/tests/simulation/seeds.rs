@@ -200,6 +200,11 @@ fn a_processor_that_forgets_keys_is_found() {
 }
 
 #[test]
+fn a_broker_that_passes_money_on_twice_is_found() {
+    is_found(Mistake::BrokerForgets, "is passed on 2 times");
+}
+
+#[test]
 fn a_seller_that_issues_twice_is_found() {
     let mistake = Mistake::SellerIssuesTwice;
     is_found(mistake, "has 2 tickets");

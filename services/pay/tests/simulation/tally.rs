@@ -22,6 +22,12 @@ pub(crate) struct Tally {
     pub(crate) works: usize,
     pub(crate) tips: usize,
     pub(crate) compared: usize,
+    pub(crate) promised: usize,
+    pub(crate) unpaid: usize,
+    pub(crate) freed: usize,
+    pub(crate) sent: usize,
+    pub(crate) not_taken: usize,
+    pub(crate) received: usize,
 }
 
 impl Tally {
@@ -32,7 +38,7 @@ impl Tally {
             .for_each(|(sum, (_, more))| *sum += more);
     }
 
-    pub(crate) fn each(&self) -> [(&'static str, usize); 19] {
+    pub(crate) fn each(&self) -> [(&'static str, usize); 25] {
         [
             ("writes", self.writes),
             ("kills", self.kills),
@@ -53,10 +59,16 @@ impl Tally {
             ("works out of a balance", self.works),
             ("tips", self.tips),
             ("reconciliations", self.compared),
+            ("promises paid", self.promised),
+            ("promises not paid", self.unpaid),
+            ("promises freed", self.freed),
+            ("remittances sent", self.sent),
+            ("remittances not taken", self.not_taken),
+            ("remittances received", self.received),
         ]
     }
 
-    fn each_mut(&mut self) -> [&mut usize; 19] {
+    fn each_mut(&mut self) -> [&mut usize; 25] {
         [
             &mut self.writes,
             &mut self.kills,
@@ -77,6 +89,12 @@ impl Tally {
             &mut self.works,
             &mut self.tips,
             &mut self.compared,
+            &mut self.promised,
+            &mut self.unpaid,
+            &mut self.freed,
+            &mut self.sent,
+            &mut self.not_taken,
+            &mut self.received,
         ]
     }
 }

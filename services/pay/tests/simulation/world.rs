@@ -12,6 +12,7 @@ use imajin_store::Fate;
 use imajin_testkit::Backend;
 use imajin_testkit::simulation::Tasks;
 
+use crate::abroad::{Abroad, BROKER, HOME};
 use crate::bank::{Bank, CARDS};
 use crate::checks;
 use crate::ether::Ether;
@@ -20,6 +21,7 @@ use crate::node::{Disk, Node, PUBLIC, Parts};
 use crate::people::{self, Desk, Letter};
 use crate::seller::{OrderState, Seller};
 use crate::shoppers;
+use crate::strangers;
 use crate::tally::Tally;
 
 /// Steps in bad weather.
@@ -65,12 +67,13 @@ pub(crate) enum Tag {
     Drive(usize),
     Sweep(usize),
     Compare(usize),
+    Remit(usize),
     Request(usize),
 }
 
 impl Tag {
     fn is_of(self, node: usize) -> bool {
-        matches!(self, Self::Drive(of) | Self::Sweep(of) | Self::Compare(of) | Self::Request(of) if of == node)
+        matches!(self, Self::Drive(of) | Self::Sweep(of) | Self::Compare(of) | Self::Remit(of) | Self::Request(of) if of == node)
     }
 }
 
@@ -95,6 +98,7 @@ enum Move {
     Drive(usize),
     Sweep(usize),
     Compare(usize),
+    Remit(usize),
     Deliver,
     Again,
     Forge,
@@ -102,6 +106,7 @@ enum Move {
     Clock,
     Jump,
     Bank,
+    Broker,
     Seller,
     Away,
     Kill,
@@ -164,6 +169,8 @@ impl World {
         let seller = Arc::new(Seller::new(Arc::clone(&ether), setting.mistake));
         let env = Env::fixed(ether.clock.clone(), setting.seed.wrapping_add(1 << 33));
         let keyring = Keyring::generate(&env);
+        let node = keyring.node_did().clone();
+        let abroad = Arc::new(Abroad::new(Arc::clone(&ether), node, setting.mistake));
         let sandbox = SandboxRail::new(&keyring, ether.env.clone(), format!("{PUBLIC}/pay"));
         let fees = if ether.dice.chance(500) {
             FeeSchedule::mjn()
@@ -174,6 +181,7 @@ impl World {
             ether,
             bank: Arc::clone(&bank),
             seller: Arc::clone(&seller),
+            abroad: Arc::clone(&abroad),
             sandbox,
             asks: RefCell::default(),
             letters: RefCell::default(),
@@ -185,6 +193,7 @@ impl World {
             keyring,
             bank,
             seller,
+            abroad,
             fees,
         };
         let mut world = Self {
@@ -209,6 +218,10 @@ impl World {
         let desk = || Rc::clone(&world.desk);
         world.tasks.spawn(Tag::People, shoppers::refunder(desk()));
         world.tasks.spawn(Tag::People, shoppers::latecomer(desk()));
+        world.tasks.spawn(Tag::People, strangers::sender(desk()));
+        if world.ether().dice.chance(600) {
+            world.tasks.spawn(Tag::People, strangers::emigrant(desk(), "mira"));
+        }
         world
     }
 
@@ -243,6 +256,11 @@ impl World {
         {
             moves.push((4, Move::Compare(number)));
         }
+        if let Some(number) = self.nodes.iter().position(Option::is_some)
+            && self.tasks.count(|tag| matches!(tag, Tag::Remit(_))) == 0
+        {
+            moves.push((8, Move::Remit(number)));
+        }
         if self.people < 8 {
             moves.push((30, Move::Person));
         }
@@ -250,6 +268,7 @@ impl World {
             (60, Move::Deliver),
             (30, Move::Clock),
             (30, Move::Bank),
+            (12, Move::Broker),
             (5, Move::Seller),
             (weather.again, Move::Again),
             (weather.forged, Move::Forge),
@@ -286,6 +305,7 @@ impl World {
             Move::Drive(number) => self.drive(number),
             Move::Sweep(number) => self.sweep(number),
             Move::Compare(number) => self.compare(number),
+            Move::Remit(number) => self.remit(number),
             Move::Deliver => self.deliver_some(),
             Move::Again => {
                 if let Some(letter) = dice.pick(&self.acknowledged).cloned() {
@@ -296,17 +316,18 @@ impl World {
             Move::Person => {
                 self.people += 1;
                 let (desk, number) = (Rc::clone(&self.desk), self.people);
-                if dice.chance(300) {
-                    self.tasks.spawn(Tag::People, shoppers::reader(desk, number));
-                } else {
-                    self.tasks.spawn(Tag::People, people::buyer(desk, number));
+                match dice.below(10) {
+                    0..=2 => self.tasks.spawn(Tag::People, shoppers::reader(desk, number)),
+                    3..=4 => self.tasks.spawn(Tag::People, strangers::agent(desk, number)),
+                    _ => self.tasks.spawn(Tag::People, people::buyer(desk, number)),
                 }
             }
             Move::Clock => ether.pass(Span::millis(i64::try_from(dice.below(20_000)).unwrap())),
             Move::Jump => ether.pass(Span::minutes(i64::try_from(1 + dice.below(90)).unwrap())),
             Move::Bank => self.bank_moves(),
+            Move::Broker => self.parts.abroad.something(),
             Move::Seller => self.parts.seller.sweep(),
-            Move::Away => ether.away_toggle(if dice.chance(500) { CARDS } else { "seller" }),
+            Move::Away => ether.away_toggle(dice.pick(&[CARDS, "seller", BROKER, HOME]).unwrap()),
             Move::Kill => self.kill(dice.below(self.nodes.len())),
             Move::Power => self.power_cut(self.disk.log_length()),
         }
@@ -428,6 +449,16 @@ impl World {
         self.tasks.spawn(Tag::Compare(number), async move {
             // A rail that is away is asked again next time.
             let _tried = pay.reconcile_now(None).await;
+        });
+    }
+
+    /// Sends what people of the other node have here.
+    fn remit(&mut self, number: usize) {
+        let Some(node) = &self.nodes[number] else { return };
+        let pay = Arc::clone(&node.pay);
+        self.tasks.spawn(Tag::Remit(number), async move {
+            // What does not succeed now is tried again.
+            let _tried = pay.remittances_batch().await;
         });
     }
 

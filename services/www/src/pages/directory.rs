@@ -4,11 +4,12 @@ use axum::extract::State;
 use axum::response::Response;
 use imajin_kernel::{Code, Problem, Span, Timestamp};
 use imajin_registry_api::{
-    NodeFetch, NodeList, NodePage as RegistryPage, NodeStatus, NodeView, RegistryClient, StatusChange, StatusList,
+    Census, CensusFetch, NodeFetch, NodeList, NodePage as RegistryPage, NodeStatus, NodeType, NodeView, RegistryClient,
+    StatusChange, StatusList, TypeCount,
 };
 use imajin_ui::{
-    DirectoryCounts, DirectoryFilter, DirectoryPage, Link, MessagePage, NodePage, NodeRow, NodeState, ServiceCount,
-    Shell, StateChange, render,
+    DirectoryCounts, DirectoryFilter, DirectoryMap, DirectoryPage, Link, MapColumn, MapRow, MessagePage, NodePage,
+    NodeRow, NodeState, Shell, StateChange, render,
 };
 use imajin_web::{Failure, PathParams, QueryParams, Viewer};
 use serde::Deserialize;
@@ -20,10 +21,6 @@ use crate::{AppState, Www};
 
 /// Nodes on one page.
 const PAGE_NODES: u32 = 50;
-/// Nodes that are asked for at once when all are counted: as many as the registry gives.
-const CENSUS_NODES: u32 = 500;
-/// Counting stops after so many pages: 100,000 nodes.
-const CENSUS_PAGES_MAX: u32 = 200;
 /// How long a count is good for.
 const CENSUS_GOOD_FOR: Span = Span::minutes(1);
 
@@ -32,14 +29,7 @@ const SERVICES_SHOWN: usize = 12;
 
 /// How many nodes there are, counted now and then.
 #[derive(Debug, Default)]
-pub(crate) struct Census(Mutex<Option<(Timestamp, Counted)>>);
-
-/// What one look at all nodes gives.
-#[derive(Debug, Clone, Default)]
-struct Counted {
-    counts: DirectoryCounts,
-    services: BTreeMap<String, u64>,
-}
+pub(crate) struct LastCensus(Mutex<Option<(Timestamp, Census)>>);
 
 /// Where a page of the directory starts.
 #[derive(Debug, Deserialize)]
@@ -51,6 +41,8 @@ pub(super) struct DirectoryQuery {
     status: String,
     #[serde(default)]
     service: String,
+    #[serde(default, rename = "type")]
+    node_type: String,
 }
 
 impl DirectoryQuery {
@@ -58,7 +50,9 @@ impl DirectoryQuery {
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let status = given(&self.status).map(serde_json::Value::String);
         let status = status.map(serde_json::from_value).transpose();
+        let node_type = given(&self.node_type).map(|text| text.parse()).transpose();
         Ok(NodeList {
+            node_type: node_type.map_err(Problem::invalid)?,
             status: status.map_err(|_error| Problem::invalid("There is no such status."))?,
             service: given(&self.service),
             search: given(&self.q.trim().to_ascii_lowercase()),
@@ -69,7 +63,13 @@ impl DirectoryQuery {
 
     fn next_url(&self, cursor: &str) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [("q", &self.q), ("status", &self.status), ("service", &self.service)] {
+        let given = [
+            ("q", &self.q),
+            ("status", &self.status),
+            ("service", &self.service),
+            ("type", &self.node_type),
+        ];
+        for (name, value) in given {
             if !value.is_empty() {
                 query.append_pair(name, value);
             }
@@ -88,7 +88,7 @@ pub(super) async fn directory(
     let Some(registry) = &www.deps.registry else {
         return Ok(render(&no_registry(shell)));
     };
-    let counted = www.census(registry).await?;
+    let census = www.census(registry).await?;
     let (page, problem) = match registry.node_list(query.wanted()?).await {
         Ok(page) => (page, None),
         // What somebody typed is no name: the page says so, and stays.
@@ -100,14 +100,15 @@ pub(super) async fn directory(
     Ok(render(&DirectoryPage {
         shell,
         registry_url: www.registry_url(),
-        counts: counted.counts,
-        services: counted.services_shown(),
+        counts: counts_of(&census),
+        map: map_of(&census),
         nodes: page.nodes.iter().map(node_row).collect(),
         next_url: page.cursor.as_deref().map(|cursor| query.next_url(cursor)),
         filter: DirectoryFilter {
             search: query.q,
             status: query.status,
             service: query.service,
+            node_type: query.node_type,
             problem,
         },
     }))
@@ -138,7 +139,7 @@ impl Www {
     }
 
     /// How many nodes there are in which state. One request counts, the others wait for it or use the last count.
-    async fn census(&self, registry: &RegistryClient) -> Result<Counted, Problem> {
+    async fn census(&self, registry: &RegistryClient) -> Result<Census, Problem> {
         let now = self.now();
         let mut last = self.census.0.lock().await;
         if let Some((at, counted)) = &*last
@@ -146,62 +147,55 @@ impl Www {
         {
             return Ok(counted.clone());
         }
-        let counted = count(registry).await?;
+        let counted = registry.census_fetch(CensusFetch {}).await?;
         *last = Some((now, counted.clone()));
         Ok(counted)
     }
 }
 
-async fn count(registry: &RegistryClient) -> Result<Counted, Problem> {
-    let mut counted = Counted::default();
-    let mut cursor = None;
-    for _page in 0..CENSUS_PAGES_MAX {
-        let wanted = NodeList {
-            limit: Some(CENSUS_NODES),
-            cursor,
-            ..NodeList::default()
-        };
-        let page = registry.node_list(wanted).await?;
-        for node in &page.nodes {
-            count_one(&mut counted.counts, node.status);
-            for service in &node.services {
-                let place = counted.services.entry(service.clone()).or_default();
-                *place = place.saturating_add(1);
-            }
-        }
-        cursor = page.cursor;
-        if cursor.is_none() {
-            break;
-        }
+fn counts_of(census: &Census) -> DirectoryCounts {
+    DirectoryCounts {
+        total: census.total(),
+        active: census.active,
+        stale: census.stale,
+        unreachable: census.unreachable,
     }
-    Ok(counted)
 }
 
-impl Counted {
-    /// The services that most nodes offer.
-    fn services_shown(&self) -> Vec<ServiceCount> {
-        let mut all: Vec<(&String, &u64)> = self.services.iter().collect();
-        all.sort_by_key(|(name, nodes)| (std::cmp::Reverse(**nodes), *name));
-        let all_nodes = self.counts.total.max(1);
-        let shown = all.into_iter().take(SERVICES_SHOWN);
-        shown
-            .map(|(name, nodes)| ServiceCount {
-                name: name.clone(),
-                nodes: *nodes,
+/// The types that there are, and for each service how many nodes of which type offer it; the most offered first.
+fn map_of(census: &Census) -> DirectoryMap {
+    let types: Vec<Option<NodeType>> = census.types.iter().map(|counted| counted.node_type).collect();
+    let mut by_service: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    for counted in &census.services {
+        let row = by_service.entry(&counted.service);
+        let row = row.or_insert_with(|| vec![0; types.len()]);
+        let place = types.iter().position(|kind| *kind == counted.node_type);
+        if let Some(cell) = place.and_then(|place| row.get_mut(place)) {
+            *cell = counted.nodes;
+        }
+    }
+    let all_nodes = census.total().max(1);
+    let mut services: Vec<MapRow> = by_service
+        .into_iter()
+        .map(|(service, cells)| {
+            let nodes = cells.iter().copied().fold(0, u64::saturating_add);
+            MapRow {
+                service: service.to_owned(),
+                nodes,
                 percent: nodes.saturating_mul(100).checked_div(all_nodes).unwrap_or_default(),
-            })
-            .collect()
-    }
-}
-
-fn count_one(counts: &mut DirectoryCounts, status: NodeStatus) {
-    let one = |place: &mut u64| *place = place.saturating_add(1);
-    one(&mut counts.total);
-    match status {
-        NodeStatus::Active => one(&mut counts.active),
-        NodeStatus::Stale => one(&mut counts.stale),
-        NodeStatus::Unreachable => one(&mut counts.unreachable),
-        NodeStatus::Pending | NodeStatus::Expired | NodeStatus::Revoked => {}
+                cells,
+            }
+        })
+        .collect();
+    services.sort_by_key(|row| std::cmp::Reverse(row.nodes));
+    services.truncate(SERVICES_SHOWN);
+    let column = |counted: &TypeCount| MapColumn {
+        name: counted.node_type.map(|kind| kind.as_str().to_owned()),
+        nodes: counted.nodes,
+    };
+    DirectoryMap {
+        types: census.types.iter().map(column).collect(),
+        services,
     }
 }
 
@@ -236,7 +230,7 @@ fn node_row(node: &NodeView) -> NodeRow {
         hostname: node.subdomain.clone(),
         // Whether the name leads anywhere is for DNS to say.
         url: String::new(),
-        kind: "Imajin".to_owned(),
+        kind: node.node_type.map(|kind| kind.to_string()).unwrap_or_default(),
         state: node_state(node.status),
         last_seen: node.last_heartbeat_at.map(moment),
         version: node.version.clone(),
@@ -268,24 +262,40 @@ fn node_page(node: &NodeView, history: &[StatusChange], shell: Shell) -> NodePag
 
 #[cfg(test)]
 mod tests {
+    use imajin_registry_api::ServiceCount;
+
     use super::*;
     use crate::samples::node_sample;
 
     #[test]
-    fn nodes_are_counted_by_state() {
-        let mut counts = DirectoryCounts::default();
-        for status in [
-            NodeStatus::Active,
-            NodeStatus::Active,
-            NodeStatus::Stale,
-            NodeStatus::Revoked,
-        ] {
-            count_one(&mut counts, status);
-        }
-        assert_eq!(
-            (counts.total, counts.active, counts.stale, counts.unreachable),
-            (4, 2, 1, 0)
-        );
+    fn services_are_shown_by_how_many_offer_them_and_of_which_type() {
+        let counted = |service: &str, node_type, nodes| ServiceCount {
+            service: service.to_owned(),
+            node_type,
+            nodes,
+        };
+        let person = Some(NodeType::Person);
+        let kind = |node_type, nodes| TypeCount { node_type, nodes };
+        let census = Census {
+            active: 4,
+            stale: 1,
+            types: vec![kind(None, 3), kind(person, 2)],
+            services: vec![
+                counted("auth", person, 1),
+                counted("pay", None, 3),
+                counted("pay", person, 2),
+            ],
+            ..Census::default()
+        };
+        let map = map_of(&census);
+        let names: Vec<Option<&str>> = map.types.iter().map(|column| column.name.as_deref()).collect();
+        assert_eq!(names, [None, Some("person")]);
+        let rows: Vec<(&str, u64, &[u64])> = map
+            .services
+            .iter()
+            .map(|row| (row.service.as_str(), row.percent, row.cells.as_slice()))
+            .collect();
+        assert_eq!(rows, [("pay", 100, &[3, 2][..]), ("auth", 20, &[0, 1][..])]);
     }
 
     #[test]
