@@ -47,15 +47,25 @@ pub(super) fn forward_to(base: &Url) -> Result<Router, StartError> {
 /// What is passed on for a service: its interface, and those of its pages that do not belong to `www`.
 pub(super) fn paths(service: ServiceName) -> Vec<String> {
     let pages: &[&str] = match service {
-        ServiceName::Auth => &["onboard", "oidc", "federation", "passkeys", ".well-known"],
-        ServiceName::Pay => &["checkout"],
+        ServiceName::Auth => &[
+            "onboard",
+            "oidc",
+            "federation",
+            "passkeys",
+            "sessions",
+            "grants",
+            "notices",
+            "peers",
+            ".well-known",
+        ],
+        ServiceName::Pay => &["checkout", "solana", "operator", "fees"],
+        ServiceName::Publisher => &["content"],
+        ServiceName::Registry => &["nic"],
         ServiceName::Broker => &["issue-visa", "oauth", "operator", "account", ".well-known"],
         ServiceName::Events
         | ServiceName::Connections
         | ServiceName::Profile
-        | ServiceName::Publisher
         | ServiceName::Query
-        | ServiceName::Registry
         | ServiceName::Www => &[],
     };
     ["api"]

@@ -171,6 +171,59 @@ async fn an_order_survives_a_seller_that_is_away() {
     two.back_home.verify_clean();
 }
 
+/// The pages know every path of a whole node's description: what is another process's is passed on to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_path_of_a_service_is_passed_on_to_its_process() {
+    let services = [
+        "auth",
+        "pay",
+        "events",
+        "connections",
+        "profile",
+        "publisher",
+        "query",
+        "registry",
+        "broker",
+    ];
+    let (whole_home, front_home) = (Home::new(Backend::Sqlite), Home::new(Backend::Sqlite));
+    whole_home.configure(&format!("services = {:?}\n", [&services[..], &["www"]].concat()));
+    let whole = whole_home.up(&[]);
+    let buyer = Buyer::stranger(&whole);
+    let spec: Value = buyer
+        .http
+        .get(buyer.url("/api/spec"))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    whole.stop();
+    let nobody = Ports::free();
+    let remotes: String = services
+        .map(|service| remote(service, &nobody, &node_did(&whole_home)))
+        .concat();
+    let port = free_port();
+    front_home.configure(&format!(
+        "services = [\"www\"]\npublic_url = \"http://127.0.0.1:{port}/\"\n{remotes}"
+    ));
+    let front = front_home.up(&["--listen", &format!("127.0.0.1:{port}")]);
+    let mut lost = Vec::new();
+    for path in spec["paths"].as_object().unwrap().keys() {
+        let service = path.split('/').nth(1).unwrap_or_default();
+        if !services.contains(&service) {
+            continue;
+        }
+        let path = path.replace(['{', '}'], "");
+        let answer = buyer.http.get(format!("{}{path}", front.url())).send().await.unwrap();
+        if answer.status() != 503 {
+            lost.push(format!("{path}: {}", answer.status()));
+        }
+    }
+    assert_eq!(lost, Vec::<String>::new());
+    front.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_port_map_opens_every_service_alone() {
     let home = Home::new(Backend::Sqlite);

@@ -27,7 +27,7 @@ pub(crate) const HOME_URL: &str = "https://home.test";
 /// What a visa for the node names as its audience.
 const AUDIENCE: &str = "node.test:7000";
 /// How many of a thousand remittances the other node does not take.
-const REFUSED: usize = 120;
+const REFUSED: usize = 300;
 
 /// A remittance that the other node was offered.
 pub(crate) struct Offered {

@@ -10,6 +10,8 @@ use crate::world::World;
 
 /// Rounds of a quarter of an hour each until everything must have ended.
 const ROUNDS: usize = 8;
+/// Rounds in which what has come is also sent on.
+const ROUNDS_WITH_MORE: usize = 3;
 /// More turns than it ever takes until nobody can go on.
 const TURNS_MAX: usize = 20_000;
 
@@ -33,6 +35,9 @@ impl World {
                     self.drive(number);
                 }
                 self.sweep(number);
+                if round < ROUNDS_WITH_MORE {
+                    self.remit(number);
+                }
             }
             self.rest();
             if round > 1 && checks::unfinished(self).is_empty() {

@@ -219,7 +219,7 @@ impl World {
         world.tasks.spawn(Tag::People, shoppers::refunder(desk()));
         world.tasks.spawn(Tag::People, shoppers::latecomer(desk()));
         world.tasks.spawn(Tag::People, strangers::sender(desk()));
-        if world.ether().dice.chance(600) {
+        if world.ether().dice.chance(800) {
             world.tasks.spawn(Tag::People, strangers::emigrant(desk(), "mira"));
         }
         world
@@ -259,7 +259,7 @@ impl World {
         if let Some(number) = self.nodes.iter().position(Option::is_some)
             && self.tasks.count(|tag| matches!(tag, Tag::Remit(_))) == 0
         {
-            moves.push((8, Move::Remit(number)));
+            moves.push((20, Move::Remit(number)));
         }
         if self.people < 8 {
             moves.push((30, Move::Person));
@@ -453,7 +453,7 @@ impl World {
     }
 
     /// Sends what people of the other node have here.
-    fn remit(&mut self, number: usize) {
+    pub(crate) fn remit(&mut self, number: usize) {
         let Some(node) = &self.nodes[number] else { return };
         let pay = Arc::clone(&node.pay);
         self.tasks.spawn(Tag::Remit(number), async move {
