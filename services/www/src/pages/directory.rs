@@ -318,30 +318,17 @@ mod tests {
             q: "blue".to_owned(),
             status: String::new(),
             service: "auth".to_owned(),
+            node_type: "person".to_owned(),
         };
-        assert_eq!(query.next_url("a b&c"), "/directory?q=blue&service=auth&cursor=a+b%26c");
+        assert_eq!(
+            query.next_url("a b&c"),
+            "/directory?q=blue&service=auth&type=person&cursor=a+b%26c"
+        );
         assert_eq!(query.wanted().unwrap().search.as_deref(), Some("blue"));
         let wrong = DirectoryQuery {
             status: "lost".to_owned(),
             ..query
         };
         assert!(wrong.wanted().is_err());
-    }
-
-    #[test]
-    fn the_services_that_most_offer_come_first() {
-        let counted = Counted {
-            counts: DirectoryCounts {
-                total: 4,
-                ..DirectoryCounts::default()
-            },
-            services: BTreeMap::from([("auth".to_owned(), 1), ("pay".to_owned(), 4)]),
-        };
-        let shown: Vec<(String, u64)> = counted
-            .services_shown()
-            .into_iter()
-            .map(|service| (service.name, service.percent))
-            .collect();
-        assert_eq!(shown, [("pay".to_owned(), 100), ("auth".to_owned(), 25)]);
     }
 }

@@ -19,8 +19,9 @@ use imajin_profile_api::{ProfileApi, ProfileDeleted, ProfileFetch, ProfilePage, 
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
 use imajin_registry_api::directory::DirectoryPage;
 use imajin_registry_api::{
-    Console, ConsoleFetch, MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode, NodeFetch, NodeList,
-    NodePage, NodeStatus, NodeView, Registration, Registrations, RegistryApi, StatusChange, StatusList,
+    Census, CensusFetch, Console, ConsoleFetch, MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode,
+    NodeFetch, NodeList, NodePage, NodeStatus, NodeView, Registration, Registrations, RegistryApi, ServiceCount,
+    StatusChange, StatusList, TypeCount,
 };
 use imajin_web::{CallerKeys, Custody, Notice, PeerAsked, SessionView, SignerAsked, SignerKeys, Tier};
 
@@ -360,6 +361,23 @@ impl RegistryApi for Fakes {
         let node = node_sample();
         let keys = [node.node_id.to_string(), node.hostname.clone(), node.subdomain.clone()];
         Ok(Some(node).filter(|_node| keys.contains(&request.key)))
+    }
+
+    async fn census_fetch(&self, _: CensusFetch) -> Result<Census, Problem> {
+        let node = node_sample();
+        Ok(Census {
+            active: 1,
+            types: vec![TypeCount {
+                node_type: node.node_type,
+                nodes: 1,
+            }],
+            services: vec![ServiceCount {
+                service: node.services.concat(),
+                node_type: node.node_type,
+                nodes: 1,
+            }],
+            ..Census::default()
+        })
     }
 
     async fn status_list(&self, _: StatusList) -> Result<Vec<StatusChange>, Problem> {

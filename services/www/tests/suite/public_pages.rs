@@ -155,6 +155,8 @@ async fn the_directory_lists_and_counts_the_nodes() {
             "/directory?cursor=next+page",
             "<dt>in all</dt><dd>1</dd>",
             "<a href=\"/directory?service=events\">events</a>",
+            "<a href=\"/directory?type=community&amp;service=events\">1</a>",
+            "<option value=\"community\">community</option>",
         ],
     );
     let narrowed = world.ask(get("/directory?q=linden&status=active&service=events")).await;

@@ -13,7 +13,7 @@ use imajin_pay_api::{
 };
 use imajin_proof::SignedMessage;
 use imajin_registry_api::{
-    BuildStanding, BuildView, Console, HeldSweep, NodeStatus, NodeView, ReleaseKeyView, UnpublishedName,
+    BuildStanding, BuildView, Console, HeldSweep, NodeStatus, NodeType, NodeView, ReleaseKeyView, UnpublishedName,
 };
 
 pub(crate) fn key(number: u8) -> SecretKey {
@@ -187,6 +187,7 @@ pub(crate) fn node_sample() -> NodeView {
         node_id: did(8),
         hostname: "linden".to_owned(),
         subdomain: "linden.nodes.example".to_owned(),
+        node_type: Some(NodeType::Community),
         services: vec!["events".to_owned()],
         capabilities: vec!["tickets".to_owned()],
         version: "0.1.0".to_owned(),
