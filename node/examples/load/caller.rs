@@ -36,6 +36,13 @@ impl Measured {
         f64::from(done) / self.elapsed.as_secs_f64()
     }
 
+    /// Half of what was done in a second, in whole numbers.
+    pub(crate) fn half_per_second(&self) -> usize {
+        let (done, millis) = (self.latencies.len(), self.elapsed.as_millis());
+        let millis = usize::try_from(millis).unwrap_or(usize::MAX).max(1);
+        (done * 500 / millis).max(1)
+    }
+
     pub(crate) fn percentile(&self, percent: usize) -> Duration {
         let place = self.latencies.len().saturating_sub(1) * percent / 100;
         self.latencies.get(place).copied().unwrap_or_default()

@@ -185,12 +185,7 @@ async fn settle(options: &Options, storage: &Storage, baseline: Option<f64>) -> 
     let most = payers.settle(callers, requests).await.map_err(outer)?;
     report(&format!("settlements over signed HTTP, {storage}"), &most, baseline);
     payers.quote(callers, requests).await.map_err(outer)?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a rate of requests is a small number above zero"
-    )]
-    let half = (most.per_second() / 2.0).max(1.0) as usize;
+    let half = most.half_per_second();
     let paced = payers.settle_paced(half, requests).await.map_err(outer)?;
     report(&format!("the same at half of that load, {storage}"), &paced, None);
     println!("  memory after it: {} KiB resident", node.resident_kib()?);
