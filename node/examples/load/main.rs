@@ -42,8 +42,8 @@ struct Options {
     /// For so many seconds their heartbeats come.
     #[arg(long, default_value_t = 60)]
     seconds: usize,
-    /// Only these measurements: idle, identity, holds, purchases, settle, registry. The last one takes minutes, and is made
-    /// only when it is named.
+    /// Only these measurements: idle, identity, settle, holds, purchases, registry. The last one takes minutes, and is
+    /// made only when it is named.
     #[arg(value_name = "MEASUREMENT")]
     only: Vec<String>,
 }

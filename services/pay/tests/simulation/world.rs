@@ -73,7 +73,10 @@ pub(crate) enum Tag {
 
 impl Tag {
     fn is_of(self, node: usize) -> bool {
-        matches!(self, Self::Drive(of) | Self::Sweep(of) | Self::Compare(of) | Self::Remit(of) | Self::Request(of) if of == node)
+        match self {
+            Self::People => false,
+            Self::Drive(of) | Self::Sweep(of) | Self::Compare(of) | Self::Remit(of) | Self::Request(of) => of == node,
+        }
     }
 }
 
