@@ -97,17 +97,19 @@ pub fn disclose(grants: &[StandingGrant], asked: &DisclosureAsked<'_>) -> Disclo
 }
 
 /// Whether a grant is in force and is about this subject, asker and purpose.
-fn speaks_of(grant: &StandingGrant, asked: &DisclosureAsked<'_>) -> bool {
+pub(crate) fn speaks_of(grant: &StandingGrant, asked: &DisclosureAsked<'_>) -> bool {
+    is_addressed(grant, asked) && grant.payload().purpose == *asked.purpose && !grant.is_over(asked.now)
+}
+
+/// Whether a grant is about this subject and to this asker, whether it holds or not.
+pub(crate) fn is_addressed(grant: &StandingGrant, asked: &DisclosureAsked<'_>) -> bool {
     let payload = grant.payload();
     let to_asker = match &payload.granted_to {
         Grantee::Did(did) => did.is_equivalent(asked.asker),
         Grantee::Class(GranteeClass::Anyone) => true,
         Grantee::Class(class) => asked.classes.contains(class),
     };
-    to_asker
-        && payload.subject.is_equivalent(asked.subject)
-        && payload.purpose == *asked.purpose
-        && !grant.is_over(asked.now)
+    to_asker && payload.subject.is_equivalent(asked.subject)
 }
 
 /// How closely a grant names its asker: a person before the connections, these before the trusted, these before anyone.

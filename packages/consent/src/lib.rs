@@ -10,7 +10,9 @@ mod grant;
 mod members;
 mod nonces;
 mod outcome;
+mod profile;
 mod query;
+mod standing;
 
 pub use content::{ContentRef, IntendedUse};
 pub use declaration::{Declaration, VerifiedDeclaration};
@@ -24,7 +26,9 @@ pub use grant::{
 };
 pub use nonces::{Spending, SpentNonces};
 pub use outcome::{ConsentInForce, Settlement, Void};
+pub use profile::{ConsentProfile, PURPOSES_MAX, ProfilePayload};
 pub use query::{AskerFacts, QueryAsked, QueryTerms, evaluate_query};
+pub use standing::{Standing, evaluate_disclosure};
 
 use imajin_kernel::Span;
 

@@ -280,6 +280,8 @@ id_kinds! {
     Ticket, TicketId, "tkt";
     /// A tier of an event.
     Tier, TierId, "tir";
+    /// A use that was made of what somebody lets others know about them.
+    Use, UseId, "use";
     /// A promise of a broker to pay for an agent.
     Visa, VisaId, "vis";
 }

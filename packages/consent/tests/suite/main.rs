@@ -8,6 +8,7 @@ mod laws;
 mod nonces;
 mod outcome;
 mod query;
+mod standing;
 mod vectors;
 
 use imajin_consent::{ContentRef, DeclarationDraft, IntendedUse, VerifiedDeclaration};
