@@ -9,6 +9,7 @@ mod broker;
 mod broker_dispute;
 mod client;
 mod config;
+mod consent;
 mod content;
 mod contract;
 mod directory;
@@ -107,6 +108,9 @@ enum Command {
     /// Say under which terms your own questions are answered.
     #[command(subcommand)]
     Leader(leader::LeaderCommand),
+    /// Who may do what with yours: standing grants, and what was made of them.
+    #[command(subcommand)]
+    Consent(consent::ConsentCommand),
     /// The documents that your questions are answered from.
     #[command(subcommand)]
     Docs(docs::DocsCommand),
@@ -300,6 +304,7 @@ impl Command {
             Self::Trust(command) => command.run(output).await,
             Self::Ask(args) => Box::pin(args.run(output)).await,
             Self::Leader(command) => command.run(output).await,
+            Self::Consent(command) => command.run(output).await,
             Self::Docs(command) => command.run(output).await,
             Self::Profile(command) => command.run(output).await,
             Self::Receipt(command) => command.run(output).await,

@@ -108,7 +108,7 @@ impl Services {
         let (events, events_client) = common.start_events(&pay_client, &sellers).await?;
         let (publisher, publisher_client) = common.start_publisher(events.as_ref(), &sellers).await?;
         let (connections, trust) = common.start_connections().await?;
-        let query = common.start_query(&pay_client, trust.as_ref(), &sellers).await?;
+        let (query, consent) = common.start_query(&pay_client, trust.as_ref(), &sellers).await?;
         let others = (auth_client.clone(), pay_client.clone(), events_client.clone());
         let (profile, profile_client) = common
             .start_profile(others, publisher_client.clone(), (&trust, &profiles))
@@ -119,27 +119,27 @@ impl Services {
         let (registry, registry_client) = common.start_registry().await?;
         copies.plug(registry.as_ref(), registry_client.as_ref());
         let mirrors = registry.as_ref().map(|registry| common.mirrors(registry)).transpose()?;
-        let www = if config.services.contains(&ServiceName::Www) {
-            let deps = WwwDeps {
+        let test_money = config.rails.is_test(&site.public.0)?;
+        let www = config.services.contains(&ServiceName::Www).then(|| {
+            Www::start(WwwDeps {
                 site: site.clone(),
                 has_broker: config.has(ServiceName::Broker),
                 node_name: config.node_name.clone(),
                 node_did: keyring.node_did().clone(),
-                test_money: config.rails.is_test(&site.public.0)?,
+                test_money,
                 auth: auth_client,
                 pay: pay_client.clone(),
                 events: events_client,
                 connections: trust.map(|known| known.trust),
+                consent,
                 profile: profile_client,
                 publisher: publisher_client,
                 registry: registry_client,
                 registrations: Arc::new(agent.clone()),
                 certificate: certificate_source(agent.folder()),
-            };
-            Some(Www::start(deps).map_err(failed(ServiceName::Www))?)
-        } else {
-            None
-        };
+            })
+        });
+        let www = www.transpose().map_err(failed(ServiceName::Www))?;
         Ok(Self {
             auth,
             pay,

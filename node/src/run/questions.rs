@@ -7,6 +7,7 @@ use imajin_engine::{Embedded, Endpoint, Engine, OpenAi, OpenAiOptions};
 use imajin_kernel::Problem;
 use imajin_pay_api::{ANSWER_GOODS, PayClient, SellerClient};
 use imajin_query::{Query, QueryConfig, QueryDeps};
+use imajin_query_api::ConsentClient;
 
 use super::StartError;
 use super::compose::{Common, failed};
@@ -38,18 +39,21 @@ fn engines(config: &Config) -> Result<Vec<Arc<dyn Engine>>, Problem> {
 }
 
 impl Common<'_> {
-    /// A node without it answers no questions. Elsewhere it is asked by pay alone.
+    /// A node without it answers no questions and keeps no standing consent. Elsewhere it is asked by pay and by the
+    /// pages.
     pub(super) async fn start_query(
         &self,
         pay: &PayClient,
         trust: Option<&Trust>,
         sellers: &SellerSwitch,
-    ) -> Result<Option<Arc<Query>>, StartError> {
+    ) -> Result<(Option<Arc<Query>>, Option<ConsentClient>), StartError> {
         let Some(db) = self.db(ServiceName::Query) else {
-            if self.config.remote.contains_key(&ServiceName::Query) {
-                sellers.plug(ANSWER_GOODS, SellerClient::http(self.remotes.rpc(ServiceName::Query)?));
+            let remote = self.config.remote.contains_key(&ServiceName::Query);
+            let rpc = remote.then(|| self.remotes.rpc(ServiceName::Query)).transpose()?;
+            if let Some(rpc) = &rpc {
+                sellers.plug(ANSWER_GOODS, SellerClient::http(rpc.clone()));
             }
-            return Ok(None);
+            return Ok((None, rpc.map(ConsentClient::http)));
         };
         let deps = QueryDeps {
             site: self.site.clone(),
@@ -62,6 +66,7 @@ impl Common<'_> {
         };
         let query = Query::start(deps).await.map_err(failed(ServiceName::Query))?;
         sellers.plug(ANSWER_GOODS, SellerClient::local(query.clone()));
-        Ok(Some(query))
+        let consent = ConsentClient::local(query.clone());
+        Ok((Some(query), Some(consent)))
     }
 }

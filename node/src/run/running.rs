@@ -7,6 +7,7 @@ use imajin_events_api::EventsClient;
 use imajin_pay_api::{PayClient, PurseClient, SellerClient};
 use imajin_profile_api::{ConnectionsClient, ProfileClient};
 use imajin_publisher_api::{KeeperClient, PublisherClient};
+use imajin_query_api::ConsentClient;
 use imajin_registry_api::RegistryClient;
 use imajin_web::{Readiness, ServiceRoutes};
 use tokio_util::sync::CancellationToken;
@@ -75,6 +76,9 @@ impl Services {
         }
         if let Some(publisher) = &self.publisher {
             router = router.merge(PublisherClient::internal_router(publisher.clone()));
+        }
+        if let Some(query) = &self.query {
+            router = router.merge(ConsentClient::internal_router(query.clone()));
         }
         let has_sellers = self.events.is_some() || self.publisher.is_some();
         if has_sellers || self.query.is_some() || self.broker.is_some() {

@@ -3,8 +3,8 @@
 import { nodeNow } from './clock.js';
 import { signedFetch } from './http-signature.js';
 import { inviteMake } from './invite.js';
+import { didNamed } from './lookup.js';
 import { element } from './page.js';
-import { jsonGet } from './problem.js';
 import { messageSign } from './signed-message.js';
 import { hiddenValue, holdsKey, ownIdentity, signedDelete, takeOver } from './signing.js';
 
@@ -31,12 +31,6 @@ async function submit(type, to, payload) {
   const body = await messageSign(identity, type, to, payload, nodeNow());
   await signedFetch(identity, { method: 'POST', path: `${API}/statements`, body });
   location.reload();
-}
-
-/** @param {string} who @returns {Promise<string>} */
-async function didOf(who) {
-  const name = who.trim().replace(/^@/u, '');
-  return name.startsWith('did:') ? name : (await jsonGet(`/auth/api/lookup/${encodeURIComponent(name)}`)).did;
 }
 
 /** @param {string} selector @param {(form: HTMLFormElement) => Promise<void>} act */
@@ -80,7 +74,7 @@ if (holdsKey()) {
   });
   takeOver(element('say', HTMLFormElement), 'Signing…', async (form) => {
     const [type, payload] = SAYINGS[hiddenValue(form, 'what')] ?? ['', {}];
-    await submit(type, await didOf(hiddenValue(form, 'who')), payload);
+    await submit(type, await didNamed(hiddenValue(form, 'who')), payload);
   });
   takeOver(element('invite', HTMLFormElement), 'Signing…', invite);
   takeOver(element('audience-form', HTMLFormElement), 'Signing…', audienceSave);

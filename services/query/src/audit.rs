@@ -10,20 +10,22 @@ use imajin_store::mutation::{self, Keys, Writer};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
 use crate::SERVICE;
+use crate::audit_consent::grants_check;
 use crate::domain::documents::{DOCUMENT_ADD, DOCUMENT_REMOVE, document_object};
 use crate::domain::leaders::{TERMS_SET, terms_object};
 use crate::domain::questions::{QUESTION_PLACE, QuestionPlaced, question_object};
 use crate::domain::quotes::{QUOTE_ISSUE, quote_object};
-use crate::rows::{DocumentRow, LeaderRow, QuestionRow, QuestionState, QuoteRow};
-use crate::schema::{documents, leaders, questions, quotes};
+use crate::rows::{DocumentRow, GrantRow, LeaderRow, QuestionRow, QuestionState, QuoteRow};
+use crate::schema::{documents, grants, leaders, questions, quotes};
 
 /// How many rows are looked at together: the memory does not grow with the tables.
-const PAGE: i64 = 64;
+pub(crate) const PAGE: i64 = 64;
 
 /// Recomputes everything that the database of paid questions can show about itself:
 ///
 /// - the seal of every row, and the mutation log with its proofs;
 /// - terms against what their leaders last signed, documents against their bytes and their manifests;
+/// - standing grants and revocations against what their subjects have signed;
 /// - quotes and questions against the log, and answers against their signed manifests.
 ///
 /// `keys` gives the keys that a DID has or had; one that the DID itself contains need not be among them. Run it in a
@@ -36,6 +38,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, keys: Keys<'_>) -> R
     let mut findings = Vec::new();
     LeaderRow::audit(conn, &sealer, &mut findings)?;
     DocumentRow::audit(conn, &sealer, &mut findings)?;
+    GrantRow::audit(conn, &sealer, &mut findings)?;
     QuoteRow::audit(conn, &sealer, &mut findings)?;
     QuestionRow::audit(conn, &sealer, &mut findings)?;
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, env.clone());
@@ -44,6 +47,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, keys: Keys<'_>) -> R
     if findings.is_empty() {
         leaders_check(conn, keys, &mut findings)?;
         documents_check(conn, keys, &mut findings)?;
+        grants_check(conn, keys, &mut findings)?;
         quotes_check(conn, &mut findings)?;
         questions_check(conn, &keyring.node_public(), &mut findings)?;
         log_check(conn, &mut findings)?;
@@ -51,12 +55,12 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, keys: Keys<'_>) -> R
     Ok(findings)
 }
 
-fn finding(table: &str, row: &impl ToString, problem: &str) -> Finding {
+pub(crate) fn finding(table: &str, row: &impl ToString, problem: &str) -> Finding {
     Finding::new(SERVICE, table, row.to_string(), problem)
 }
 
 /// The keys of somebody; none where they are not known here, and then nothing can be checked with them.
-fn known(keys: Keys<'_>, did: &Did) -> Vec<PublicKey> {
+pub(crate) fn known(keys: Keys<'_>, did: &Did) -> Vec<PublicKey> {
     let mut known = keys(did);
     known.extend(did.public_key());
     known
@@ -221,6 +225,7 @@ fn log_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), StoreEr
     for (prefix, table) in [
         ("terms/", "leaders"),
         ("document/", "documents"),
+        ("grant/", "grants"),
         ("quote/", "quotes"),
         ("question/", "questions"),
     ] {
@@ -234,6 +239,7 @@ fn log_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), StoreEr
                 let count: i64 = match table {
                     "leaders" => leaders::table.find(key).count().get_result(conn)?,
                     "documents" => documents::table.find(key).count().get_result(conn)?,
+                    "grants" => grants::table.find(key).count().get_result(conn)?,
                     "quotes" => quotes::table.find(key).count().get_result(conn)?,
                     _ => questions::table.find(key).count().get_result(conn)?,
                 };

@@ -1,4 +1,4 @@
-use imajin_consent::Refusal;
+use imajin_consent::{GrantError, Refusal};
 use imajin_engine::{DocumentError, EngineError, IndexFull};
 use imajin_fair::{ManifestError, SignatureError};
 use imajin_kernel::{Code, Problem};
@@ -45,6 +45,9 @@ pub enum QueryError {
     /// A manifest's signature.
     #[error("{0}.")]
     Signature(#[from] SignatureError),
+    /// A standing grant or its revocation is none.
+    #[error("{0}.")]
+    Grant(#[from] GrantError),
     /// Trust, consent or price are not enough.
     #[error(transparent)]
     Refusal(#[from] Refusal),
@@ -110,6 +113,7 @@ impl QueryError {
             Self::Document(error) => error.code(),
             Self::Manifest(error) => error.code(),
             Self::Signature(error) => error.code(),
+            Self::Grant(error) => error.code(),
             Self::Refusal(error) => error.code(),
             Self::Engine(error) => error.code(),
             Self::OtherSigner => Code::Forbidden,

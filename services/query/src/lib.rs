@@ -4,7 +4,7 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | the terms, the documents, quotes and questions | `domain` |
+//! | the terms, the documents, quotes and questions; standing grants | `domain` |
 //! | the documents as they are searched | `library` |
 //! | whether somebody may ask | `admission` |
 //! | a question on its way: hold, inference, capture | `course` |
@@ -21,7 +21,9 @@
 
 mod admission;
 mod answer;
+mod api;
 mod audit;
+mod audit_consent;
 mod config;
 mod context;
 mod course;

@@ -30,6 +30,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    grants (digest) {
+        digest -> Text,
+        owner_did -> Text,
+        document -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        revocation -> Nullable<Text>,
+        revoked_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
     quotes (id) {
         id -> Text,
         owner_did -> Text,

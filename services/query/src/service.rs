@@ -2,12 +2,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imajin_connections_api::TrustClient;
-use imajin_did::Keyring;
+use imajin_did::{Did, Keyring};
 use imajin_engine::Engine;
-use imajin_kernel::Problem;
+use imajin_kernel::{Problem, Timestamp};
 use imajin_pay_api::PayClient;
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{ServiceRoutes, Site};
+use imajin_web::{ServiceRoutes, SignerAsked, SignerKeys, Site};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -119,6 +119,17 @@ impl Query {
         self.jobs.close();
         self.jobs.wait().await;
         self.jobs.reopen();
+    }
+
+    /// The keys that somebody has now, or had when a document was signed.
+    pub(crate) async fn keys_at(&self, did: &Did, at: Option<Timestamp>) -> Result<SignerKeys, QueryError> {
+        let asked = SignerAsked {
+            did: did.clone(),
+            at,
+            follow: false,
+            shown_by: None,
+        };
+        Ok(self.site.identities.signer_keys(&asked).await?)
     }
 
     /// Whether the service can answer.

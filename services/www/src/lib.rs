@@ -35,6 +35,7 @@ use imajin_kernel::{Problem, Timestamp};
 use imajin_pay_api::PayClient;
 use imajin_profile_api::ProfileClient;
 use imajin_publisher_api::PublisherClient;
+use imajin_query_api::ConsentClient;
 use imajin_registry_api::{Registrations, RegistryClient};
 use imajin_ui::CertificateCard;
 use imajin_web::Site;
@@ -60,6 +61,8 @@ pub struct WwwDeps {
     pub events: EventsClient,
     /// Who trusts whom, if this node has such a service.
     pub connections: Option<TrustClient>,
+    /// What people allow others, if this node has such a service.
+    pub consent: Option<ConsentClient>,
     /// What people say about themselves, if this node has such a service.
     pub profile: Option<ProfileClient>,
     /// The library of manifests, if this node has one.

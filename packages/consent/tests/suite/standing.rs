@@ -45,10 +45,10 @@ fn declared() -> VerifiedDeclaration {
 
 /// What the person 2 is told of `fields`: how many grants allow them, or the term that fails.
 fn ask(standing: &Standing<'_>, declared: &VerifiedDeclaration, fields: &[&str]) -> Result<usize, String> {
-    let (subject, asker, node) = (key(1).did(), key(2).did(), key(5).did());
+    let (subject, caller, node) = (key(1).did(), key(2).did(), key(5).did());
     let asked = DisclosureAsked {
         subject: &subject,
-        asker: &asker,
+        asker: &caller,
         classes: &BTreeSet::from([GranteeClass::Connections]),
         purpose: &"directory".parse().unwrap(),
         fields: &paths(fields),

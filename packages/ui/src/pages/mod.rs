@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod account;
+pub(crate) mod allowed;
 pub(crate) mod ask;
 pub(crate) mod contract;
 pub(crate) mod directory;

@@ -1,6 +1,7 @@
 //! Every page, filled with sample data: for the tests and for the gallery.
 
 mod access;
+mod allowed;
 mod federation;
 mod money;
 mod oidc;
@@ -119,6 +120,7 @@ pub(crate) fn all(ink: &Ink) -> Vec<Sample> {
     samples.extend(federation::samples(ink));
     samples.extend(passkeys::samples(ink));
     samples.extend(access::samples(ink));
+    samples.extend(allowed::samples(ink));
     samples.extend(profiles::samples(ink));
     samples.extend(reading::samples(ink));
     samples.extend(solana::samples(ink));

@@ -3,11 +3,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use imajin_did::Did;
 use imajin_engine::{Document, MediaType};
-use imajin_kernel::Timestamp;
 use imajin_kernel::id::DocumentId;
 use imajin_proof::digest::sha256_hex;
 use imajin_query_api::{DocumentBody, DocumentView};
-use imajin_web::{Authorised, Failure, KeyTier, PathParams, ProblemDocument, QueryParams, SignedBody, SignerAsked};
+use imajin_web::{Authorised, Failure, KeyTier, PathParams, ProblemDocument, QueryParams, SignedBody};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -52,13 +51,8 @@ impl Query {
         if !manifest.signer().is_some_and(|signer| signer.is_equivalent(owner)) {
             return Err(QueryError::OtherSigner);
         }
-        let asked = SignerAsked {
-            did: owner.clone(),
-            at: manifest.signed_at().map(|at: Timestamp| at.min(self.context.now())),
-            follow: false,
-            shown_by: None,
-        };
-        let keys = self.site.identities.signer_keys(&asked).await?;
+        let at = manifest.signed_at().map(|at| at.min(self.context.now()));
+        let keys = self.keys_at(owner, at).await?;
         keys.check::<_, QueryError>(|key| manifest.verify_signature(key))?;
         Ok(sha256)
     }

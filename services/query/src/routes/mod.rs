@@ -2,6 +2,7 @@
 
 mod ask;
 mod documents;
+mod grants;
 mod questions;
 mod quote;
 mod streamed;
@@ -64,6 +65,9 @@ pub(crate) fn routes(query: &Arc<Query>) -> ServiceRoutes {
         .routes(routes!(quote::quote))
         .routes(routes!(questions::question_list))
         .routes(routes!(documents::document_remove))
+        .routes(routes!(grants::consent_list))
+        .routes(routes!(grants::grant_give))
+        .routes(routes!(grants::grant_revoke))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .merge(documents)
         .merge(asked)

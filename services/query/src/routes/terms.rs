@@ -3,7 +3,7 @@ use axum::extract::State;
 use imajin_did::Did;
 use imajin_proof::SignedMessage;
 use imajin_query_api::{LeaderTerms, TermsView};
-use imajin_web::{Authorised, Failure, KeyTier, ProblemDocument, QueryParams, SignedBody, SignerAsked};
+use imajin_web::{Authorised, Failure, KeyTier, ProblemDocument, QueryParams, SignedBody};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -32,13 +32,7 @@ impl Query {
         if message.from.canonical() != signer.canonical() {
             return Err(QueryError::OtherSigner);
         }
-        let asked = SignerAsked {
-            did: message.from.clone(),
-            at: None,
-            follow: false,
-            shown_by: None,
-        };
-        let keys = self.site.identities.signer_keys(&asked).await?;
+        let keys = self.keys_at(&message.from, None).await?;
         let now = self.context.now();
         keys.check::<_, QueryError>(|key| message.verify_fresh(LeaderTerms::KIND, key, now))?;
         let terms: LeaderTerms = message

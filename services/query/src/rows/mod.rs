@@ -1,11 +1,13 @@
 //! The rows of the tables, and what they mean.
 
 mod document;
+mod grant;
 mod leader;
 mod question;
 mod quote;
 
 pub(crate) use document::DocumentRow;
+pub(crate) use grant::GrantRow;
 pub(crate) use leader::LeaderRow;
 pub(crate) use question::{QuestionRow, QuestionState};
 pub(crate) use quote::QuoteRow;

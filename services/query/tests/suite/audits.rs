@@ -1,6 +1,7 @@
 //! Change any one column of any table by SQL: the audit names the row.
 
 use diesel::connection::SimpleConnection as _;
+use imajin_consent::{GrantMode, GrantPayload};
 use imajin_store::{StoreError, Sweep, parity};
 use imajin_testkit::{Backend, on_both};
 use serde_json::json;
@@ -17,6 +18,14 @@ async fn fill(world: &World) {
         ..Ask::usual()
     };
     world.answered(&ask).await;
+    world.give(crate::grants::payload()).await;
+    let ended = world
+        .give(GrantPayload {
+            mode: GrantMode::Deny,
+            ..crate::grants::payload()
+        })
+        .await;
+    world.revoke(&ended).await;
     let context = (world.keyring.clone(), world.env.clone());
     let signed: Result<(), StoreError> = world
         .db
@@ -52,11 +61,15 @@ async fn what_is_deleted_by_hand_is_missed(backend: Backend) {
     fill(&world).await;
     let deleted: Result<(), StoreError> = world
         .db
-        .write(|conn| Ok(conn.batch_execute("DELETE FROM documents; DELETE FROM questions; DELETE FROM leaders")?))
+        .write(|conn| {
+            Ok(conn.batch_execute(
+                "DELETE FROM documents; DELETE FROM grants; DELETE FROM questions; DELETE FROM leaders",
+            )?)
+        })
         .await;
     deleted.unwrap();
     let findings = world.audit().await;
-    let tables = ["documents", "questions", "leaders", "quotes"];
+    let tables = ["documents", "grants", "questions", "leaders", "quotes"];
     for table in tables {
         assert!(
             findings

@@ -38,8 +38,15 @@ impl Identities for People {
         })
     }
 
-    async fn session_view(&self, _token: &str) -> Result<Option<SessionView>, Problem> {
-        Ok(None)
+    async fn session_view(&self, token: &str) -> Result<Option<SessionView>, Problem> {
+        Ok(token.parse().ok().map(|did| SessionView {
+            did,
+            handle: None,
+            name: None,
+            tier: Tier::Key,
+            custody: Custody::Own,
+            expires_at: Timestamp::from_seconds(4_000_000_000),
+        }))
     }
 }
 

@@ -7,6 +7,7 @@ mod crashes;
 mod documents;
 mod engines;
 mod fakes;
+mod grants;
 mod refusals;
 mod streams;
 mod world;

@@ -256,6 +256,11 @@ impl World {
         Answer::of(&self.router, request).await
     }
 
+    pub(crate) async fn get_as(&self, key: &SecretKey, path: &str) -> Answer {
+        let request = Request::get(format!("{API}{path}")).header("authorization", format!("Bearer {}", key.did()));
+        Answer::of(&self.router, request.body(Body::empty()).unwrap()).await
+    }
+
     /// Asks for a quote of ben's usual question.
     pub(crate) async fn quote(&self, by: &SecretKey, query: &str) -> Answer {
         let sha256 = sha256_hex(query.as_bytes());

@@ -1,5 +1,6 @@
 //! One page, one file: the handler, and the pure function that turns answers into the page's view model.
 
+mod allowed;
 mod ask;
 mod buy;
 mod contract;
@@ -69,6 +70,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/me/profile/delete", post(profile_edit::delete))
         .route("/p/{id}", get(profile::profile))
         .route("/people", get(people::people))
+        .route("/me/allowed", get(allowed::allowed))
         .route("/me/connections", get(trust::connections))
         .route("/trust", get(trust::find))
         .route("/trust/{id}", get(trust::around))

@@ -132,6 +132,7 @@ impl World {
             pay: PayClient::local(fakes.clone()),
             events: EventsClient::local(fakes.clone()),
             connections: None,
+            consent: None,
             profile: fakes.profile.is_some().then(|| ProfileClient::local(fakes.clone())),
             publisher: fakes.library.clone(),
             has_broker: false,

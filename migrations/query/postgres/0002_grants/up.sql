@@ -1,0 +1,12 @@
+-- What people's nodes may disclose or answer about them without asking each time, as they signed it.
+CREATE TABLE grants (
+    digest TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    owner_did TEXT NOT NULL,
+    document TEXT NOT NULL,
+    proof TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    revocation TEXT,
+    revoked_at BIGINT,
+    row_seal BYTEA NOT NULL
+);
+CREATE INDEX grants_owner ON grants (owner_did, created_at);

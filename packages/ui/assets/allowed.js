@@ -1,0 +1,58 @@
+// Who may do what with mine: signs what the forms of the page ask for.
+
+import { nodeNow } from './clock.js';
+import { signedFetch } from './http-signature.js';
+import { didNamed } from './lookup.js';
+import { element } from './page.js';
+import { messageSign } from './signed-message.js';
+import { hiddenValue, ownIdentity, takeOver } from './signing.js';
+
+const API = '/query/api/consent';
+
+/**
+ * Signs a document about oneself and sends it.
+ * @param {string} method
+ * @param {string} path
+ * @param {string} type
+ * @param {(did: string) => Record<string, unknown> | Promise<Record<string, unknown>>} say
+ */
+async function submit(method, path, type, say) {
+  const identity = await ownIdentity();
+  const body = await messageSign(identity, type, undefined, await say(identity.did), nodeNow());
+  await signedFetch(identity, { method, path: `${API}/${path}`, body });
+  location.reload();
+}
+
+/** @param {ParentNode} root @param {string} name */
+function ticked(root, name) {
+  const boxes = [...root.querySelectorAll(`input[name="${name}"]:checked`)];
+  return boxes.map((box) => (box instanceof HTMLInputElement ? box.value : '')).sort();
+}
+
+/** @param {HTMLFormElement} form @param {string} subject */
+async function grantOf(form, subject) {
+  const to = hiddenValue(form, 'to');
+  const until = hiddenValue(form, 'until');
+  const fields = ticked(form, 'field');
+  if (fields.length === 0) {
+    throw new Error('Choose at least one thing about you.');
+  }
+  return {
+    subject,
+    grantedTo: to === 'did' ? await didNamed(hiddenValue(form, 'who')) : to,
+    purpose: hiddenValue(form, 'purpose').trim(),
+    fields,
+    mode: hiddenValue(form, 'mode'),
+    // The end of that day, wherever one is; in whole seconds, as the canonical form of a moment has it.
+    ...(until === '' ? {} : { expires: new Date(`${until}T23:59:59`).toISOString().replace('.000Z', 'Z') }),
+  };
+}
+
+for (const form of document.querySelectorAll('form.grant-revoke')) {
+  if (form instanceof HTMLFormElement) {
+    const consent = form.closest('li')?.dataset['digest'] ?? '';
+    takeOver(form, 'Taking it back…', () => submit('POST', 'revocations', 'revocation', () => ({ consent })));
+  }
+}
+takeOver(element('give', HTMLFormElement), 'Signing…', (form) =>
+  submit('POST', 'grants', 'consent', (did) => grantOf(form, did)));

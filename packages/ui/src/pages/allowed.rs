@@ -1,0 +1,55 @@
+//! `/me/allowed`: who may do what with mine.
+
+use askama::Template;
+
+use crate::{Shell, When};
+
+/// `/me/allowed`. `allowed.js` signs what its forms ask for; each grant says with `data-digest` which it is.
+#[derive(Debug, Clone, Template)]
+#[template(path = "allowed.html")]
+pub struct AllowedPage {
+    /// The frame; its viewer is whose consents these are.
+    pub shell: Shell,
+    /// The grants that hold, the newest first.
+    pub grants: Vec<GrantRow>,
+    /// Those that have ended.
+    pub ended: Vec<GrantRow>,
+    /// What others have made of it, the newest first.
+    pub uses: Vec<UseRow>,
+    /// What can be disclosed: the name of each field, and what it is.
+    pub fields: Vec<(String, String)>,
+}
+
+/// A standing grant in a list.
+#[derive(Debug, Clone, Default)]
+pub struct GrantRow {
+    /// What a revocation names.
+    pub digest: String,
+    /// Who may.
+    pub who: String,
+    /// `may`, `must ask` or `may not`.
+    pub mode: String,
+    /// What for.
+    pub purpose: String,
+    /// What, in words.
+    pub fields: Vec<String>,
+    /// Since when, and until when.
+    pub note: String,
+}
+
+/// A use in the list.
+#[derive(Debug, Clone, Default)]
+pub struct UseRow {
+    /// Its name.
+    pub id: String,
+    /// Who.
+    pub who: String,
+    /// What it was, in words.
+    pub what: String,
+    /// When.
+    pub at: When,
+    /// The SHA-256 of the declaration of consent that came with it.
+    pub declaration: String,
+    /// The page of the receipt, where there is one.
+    pub receipt: Option<String>,
+}
