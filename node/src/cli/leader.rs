@@ -121,7 +121,7 @@ struct Document {
 }
 
 /// The node's DID that is its key.
-async fn node_did(node: &NodeClient) -> Result<Did, CommandError> {
+pub(super) async fn node_did(node: &NodeClient) -> Result<Did, CommandError> {
     let document: Document = node.get("/.well-known/did.json").await?;
     let names = std::iter::once(document.id).chain(document.also_known_as);
     let mut dids = names.filter_map(|name| name.parse::<Did>().ok());

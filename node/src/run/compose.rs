@@ -108,38 +108,36 @@ impl Services {
         let (events, events_client) = common.start_events(&pay_client, &sellers).await?;
         let (publisher, publisher_client) = common.start_publisher(events.as_ref(), &sellers).await?;
         let (connections, trust) = common.start_connections().await?;
-        let (query, consent) = common.start_query(&pay_client, trust.as_ref(), &sellers).await?;
         let others = (auth_client.clone(), pay_client.clone(), events_client.clone());
         let (profile, profile_client) = common
             .start_profile(others, publisher_client.clone(), (&trust, &profiles))
             .await?;
+        let known = (trust.as_ref(), profile_client.clone());
+        let (query, consent) = common.start_query(&pay_client, known, &sellers).await?;
         let broker = common
             .start_broker((pay.as_ref(), &pay_client), auth.as_ref(), &sellers)
             .await?;
         let (registry, registry_client) = common.start_registry().await?;
         copies.plug(registry.as_ref(), registry_client.as_ref());
         let mirrors = registry.as_ref().map(|registry| common.mirrors(registry)).transpose()?;
-        let test_money = config.rails.is_test(&site.public.0)?;
-        let www = config.services.contains(&ServiceName::Www).then(|| {
-            Www::start(WwwDeps {
-                site: site.clone(),
-                has_broker: config.has(ServiceName::Broker),
-                node_name: config.node_name.clone(),
-                node_did: keyring.node_did().clone(),
-                test_money,
-                auth: auth_client,
-                pay: pay_client.clone(),
-                events: events_client,
-                connections: trust.map(|known| known.trust),
-                consent,
-                profile: profile_client,
-                publisher: publisher_client,
-                registry: registry_client,
-                registrations: Arc::new(agent.clone()),
-                certificate: certificate_source(agent.folder()),
-            })
-        });
-        let www = www.transpose().map_err(failed(ServiceName::Www))?;
+        let deps = WwwDeps {
+            site: site.clone(),
+            has_broker: config.has(ServiceName::Broker),
+            node_name: config.node_name.clone(),
+            node_did: keyring.node_did().clone(),
+            test_money: config.rails.is_test(&site.public.0)?,
+            auth: auth_client,
+            pay: pay_client.clone(),
+            events: events_client,
+            connections: trust.map(|known| known.trust),
+            consent,
+            profile: profile_client,
+            publisher: publisher_client,
+            registry: registry_client,
+            registrations: Arc::new(agent.clone()),
+            certificate: certificate_source(agent.folder()),
+        };
+        let www = start_www(config, deps)?;
         Ok(Self {
             auth,
             pay,
@@ -156,6 +154,13 @@ impl Services {
             sellers,
         })
     }
+}
+
+/// The pages, where this process has them.
+fn start_www(config: &Config, deps: WwwDeps) -> Result<Option<Arc<Www>>, StartError> {
+    let wanted = config.services.contains(&ServiceName::Www);
+    let www = wanted.then(|| Www::start(deps)).transpose();
+    www.map_err(failed(ServiceName::Www))
 }
 
 async fn start_auth(

@@ -6,12 +6,14 @@ use std::time::Duration;
 use imajin_engine::{Embedded, Endpoint, Engine, OpenAi, OpenAiOptions};
 use imajin_kernel::Problem;
 use imajin_pay_api::{ANSWER_GOODS, PayClient, SellerClient};
+use imajin_profile_api::ProfileClient;
 use imajin_query::{Query, QueryConfig, QueryDeps};
 use imajin_query_api::ConsentClient;
 
 use super::StartError;
 use super::compose::{Common, failed};
 use super::optional::Trust;
+use super::resolvers::reach;
 use super::sellers::SellerSwitch;
 use crate::config::{Config, ServiceName};
 
@@ -44,7 +46,7 @@ impl Common<'_> {
     pub(super) async fn start_query(
         &self,
         pay: &PayClient,
-        trust: Option<&Trust>,
+        (trust, profile): (Option<&Trust>, Option<ProfileClient>),
         sellers: &SellerSwitch,
     ) -> Result<(Option<Arc<Query>>, Option<ConsentClient>), StartError> {
         let Some(db) = self.db(ServiceName::Query) else {
@@ -61,8 +63,13 @@ impl Common<'_> {
             db,
             pay: pay.clone(),
             trust: trust.map(|known| known.trust.clone()),
+            connections: trust.map(|known| known.connections.clone()),
+            profile,
             engines: engines(self.config).map_err(failed(ServiceName::Query))?,
-            config: QueryConfig::default(),
+            config: QueryConfig {
+                reach: reach(self.config),
+                ..QueryConfig::default()
+            },
         };
         let query = Query::start(deps).await.map_err(failed(ServiceName::Query))?;
         sellers.plug(ANSWER_GOODS, SellerClient::local(query.clone()));

@@ -12,7 +12,7 @@ async fn attribute(browser: &Browser, css: &str, name: &str) -> String {
     browser.evaluate(&script).await.unwrap().as_str().unwrap().to_owned()
 }
 
-/// Nothing sticks out at the side, and every field can be hit with a thumb.
+/// Nothing sticks out at the side, and every field can be hit with a thumb; of a choice the label is hit as well.
 pub(crate) async fn fits_a_phone(browser: &Browser) {
     let wide = browser
         .evaluate("return document.documentElement.scrollWidth > document.documentElement.clientWidth")
@@ -22,7 +22,8 @@ pub(crate) async fn fits_a_phone(browser: &Browser) {
     let fields = "main input:not([type=hidden]), main select, main button, main textarea";
     let small = format!(
         "return [...document.querySelectorAll({fields:?})]
-             .filter((field) => field.offsetHeight > 0 && field.offsetHeight < 44).map((field) => field.id)"
+             .filter((field) => field.offsetHeight > 0 && (field.closest('.choice') ?? field).offsetHeight < 44)
+             .map((field) => field.id)"
     );
     let small = browser.evaluate(&small).await.unwrap();
     assert_eq!(small, serde_json::json!([]), "too small for a thumb");

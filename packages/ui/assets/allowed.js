@@ -54,5 +54,33 @@ for (const form of document.querySelectorAll('form.grant-revoke')) {
     takeOver(form, 'Taking it back…', () => submit('POST', 'revocations', 'revocation', () => ({ consent })));
   }
 }
+/** @param {HTMLFormElement} form */
+function profileOf(form) {
+  /** @type {Record<string, string[]>} */
+  const purposes = {};
+  for (const set of form.querySelectorAll('fieldset.toggles')) {
+    const [name, on] = [set instanceof HTMLElement ? set.dataset['purpose'] ?? '' : '', ticked(set, 'on')];
+    if (on.length > 0) {
+      purposes[name] = on;
+    }
+  }
+  const added = hiddenValue(form, 'newPurpose').trim();
+  if (added !== '') {
+    purposes[added] = ticked(element('new-toggles', HTMLFieldSetElement), 'on');
+  }
+  return { purposes, trustedHops: Number.parseInt(hiddenValue(form, 'hops'), 10) };
+}
+
+takeOver(element('profile', HTMLFormElement), 'Signing…', (form) =>
+  submit('PUT', 'profile', 'consent-profile', () => profileOf(form)));
+for (const form of document.querySelectorAll('form.log-compare')) {
+  if (form instanceof HTMLFormElement) {
+    const asker = form.closest('li')?.dataset['asker'] ?? '';
+    takeOver(form, 'Reading their log…', async () => {
+      await signedFetch(await ownIdentity(), { method: 'POST', path: `${API}/compare`, body: { asker } });
+      location.reload();
+    });
+  }
+}
 takeOver(element('give', HTMLFormElement), 'Signing…', (form) =>
   submit('POST', 'grants', 'consent', (did) => grantOf(form, did)));

@@ -35,7 +35,7 @@ pub(crate) use pages::pay_solana::wallet_href;
 pub use pages::{
     access::{GrantItem, GrantsPage, SessionItem, SessionsPage},
     account::{BalanceRow, MePage, ReceiptDirection, ReceiptRow},
-    allowed::{AllowedPage, GrantRow, UseRow},
+    allowed::{AllowedPage, ComparisonRow, GrantRow, PurposeRow, UseRow},
     ask::{AnswersPage, AskPage},
     contract::{ContractPage, EarningsPage},
     directory::{

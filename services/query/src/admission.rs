@@ -128,11 +128,7 @@ impl Query {
             quote: wanted,
             tokens_max,
             ceiling,
-            evidence: Evidence {
-                consent: request.consent.declaration().to_value(),
-                base: request.base.clone(),
-                signature: request.signature.to_hex(),
-            },
+            evidence: evidence_of(request),
             answer_within: self.config.answer_within,
             asker_daily_max: leader.terms.asker_daily_max,
             daily_max: leader.terms.daily_max,
@@ -155,6 +151,15 @@ impl Query {
             .write(move |conn, context| quote_usable(conn, context, &wanted))
             .await?;
         Ok((quote.tokens_max()?, quote.ceiling()?))
+    }
+}
+
+/// What an asker has signed, to be kept.
+pub(crate) fn evidence_of(request: &VerifiedMjnRequest) -> Evidence {
+    Evidence {
+        consent: request.consent.declaration().to_value(),
+        base: request.base.clone(),
+        signature: request.signature.to_hex(),
     }
 }
 

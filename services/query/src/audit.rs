@@ -10,13 +10,15 @@ use imajin_store::mutation::{self, Keys, Writer};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
 use crate::SERVICE;
-use crate::audit_consent::grants_check;
+use crate::audit_consent::{grants_check, is_there, profiles_check, readings_check, records_check, uses_check};
 use crate::domain::documents::{DOCUMENT_ADD, DOCUMENT_REMOVE, document_object};
 use crate::domain::leaders::{TERMS_SET, terms_object};
 use crate::domain::questions::{QUESTION_PLACE, QuestionPlaced, question_object};
 use crate::domain::quotes::{QUOTE_ISSUE, quote_object};
-use crate::rows::{DocumentRow, GrantRow, LeaderRow, QuestionRow, QuestionState, QuoteRow};
-use crate::schema::{documents, grants, leaders, questions, quotes};
+use crate::rows::{
+    DocumentRow, GrantRow, LeaderRow, ProfileRow, QuestionRow, QuestionState, QuoteRow, ReadingRow, RecordRow, UseRow,
+};
+use crate::schema::{documents, leaders, questions, quotes};
 
 /// How many rows are looked at together: the memory does not grow with the tables.
 pub(crate) const PAGE: i64 = 64;
@@ -25,7 +27,8 @@ pub(crate) const PAGE: i64 = 64;
 ///
 /// - the seal of every row, and the mutation log with its proofs;
 /// - terms against what their leaders last signed, documents against their bytes and their manifests;
-/// - standing grants and revocations against what their subjects have signed;
+/// - standing grants, revocations, profiles and records of askers against what their signers have signed;
+/// - what was told about people against receipts, declarations and grants;
 /// - quotes and questions against the log, and answers against their signed manifests.
 ///
 /// `keys` gives the keys that a DID has or had; one that the DID itself contains need not be among them. Run it in a
@@ -39,6 +42,10 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, keys: Keys<'_>) -> R
     LeaderRow::audit(conn, &sealer, &mut findings)?;
     DocumentRow::audit(conn, &sealer, &mut findings)?;
     GrantRow::audit(conn, &sealer, &mut findings)?;
+    ProfileRow::audit(conn, &sealer, &mut findings)?;
+    UseRow::audit(conn, &sealer, &mut findings)?;
+    RecordRow::audit(conn, &sealer, &mut findings)?;
+    ReadingRow::audit(conn, &sealer, &mut findings)?;
     QuoteRow::audit(conn, &sealer, &mut findings)?;
     QuestionRow::audit(conn, &sealer, &mut findings)?;
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, env.clone());
@@ -48,6 +55,10 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, keys: Keys<'_>) -> R
         leaders_check(conn, keys, &mut findings)?;
         documents_check(conn, keys, &mut findings)?;
         grants_check(conn, keys, &mut findings)?;
+        profiles_check(conn, keys, &mut findings)?;
+        uses_check(conn, keys, &keyring.node_public(), &mut findings)?;
+        records_check(conn, keys, &mut findings)?;
+        readings_check(conn, &mut findings)?;
         quotes_check(conn, &mut findings)?;
         questions_check(conn, &keyring.node_public(), &mut findings)?;
         log_check(conn, &mut findings)?;
@@ -226,6 +237,10 @@ fn log_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), StoreEr
         ("terms/", "leaders"),
         ("document/", "documents"),
         ("grant/", "grants"),
+        ("profile/", "profiles"),
+        ("use/", "uses"),
+        ("record/", "records"),
+        ("reading/", "readings"),
         ("quote/", "quotes"),
         ("question/", "questions"),
     ] {
@@ -239,9 +254,9 @@ fn log_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), StoreEr
                 let count: i64 = match table {
                     "leaders" => leaders::table.find(key).count().get_result(conn)?,
                     "documents" => documents::table.find(key).count().get_result(conn)?,
-                    "grants" => grants::table.find(key).count().get_result(conn)?,
                     "quotes" => quotes::table.find(key).count().get_result(conn)?,
-                    _ => questions::table.find(key).count().get_result(conn)?,
+                    "questions" => questions::table.find(key).count().get_result(conn)?,
+                    of_consent => i64::from(is_there(conn, of_consent, key)?),
                 };
                 if count == 0 {
                     findings.push(finding(table, &key, "the row is missing"));

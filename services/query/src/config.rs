@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use imajin_kernel::{Problem, Span};
+use imajin_web::Reach;
 
 /// How paid questions behave. The defaults are what a node runs with.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct QueryConfig {
     pub documents_max: u64,
     /// How many bytes of text they may have together: whoever answers has all of it in memory as an index.
     pub documents_bytes_max: i64,
+    /// Which addresses the logs of other nodes are read from.
+    pub reach: Reach,
     /// Where a test cuts the power.
     pub interrupt: Interrupt,
 }
@@ -37,6 +40,7 @@ impl Default for QueryConfig {
             passages_max: 5,
             documents_max: 1_000,
             documents_bytes_max: 8 * 1024 * 1024,
+            reach: Reach::Public,
             interrupt: Interrupt::default(),
         }
     }

@@ -10,6 +10,8 @@
 //! | a question on its way: hold, inference, capture | `course` |
 //! | the answer and its manifest | `answer` |
 //! | what pay asks about it | `seller` |
+//! | what is told about people, by their grants and profiles | `disclosure` |
+//! | what those who were told say themselves | `reading` |
 //! | what `imajin verify` checks | `audit` |
 //!
 //! **Architecture Invariant:** the order is signature, trust, consent, hold, inference, capture. Each step is durable
@@ -27,10 +29,12 @@ mod audit_consent;
 mod config;
 mod context;
 mod course;
+mod disclosure;
 mod domain;
 mod error;
 mod library;
 mod nonces;
+mod reading;
 mod routes;
 mod rows;
 mod schema;

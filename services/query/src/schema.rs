@@ -43,6 +43,56 @@ diesel::table! {
 }
 
 diesel::table! {
+    profiles (owner_did) {
+        owner_did -> Text,
+        document -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    uses (id) {
+        id -> Text,
+        owner_did -> Text,
+        asker_did -> Text,
+        receipt -> Text,
+        evidence -> Text,
+        home -> Nullable<Text>,
+        created_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    records (digest) {
+        digest -> Text,
+        owner_did -> Text,
+        subject_did -> Text,
+        node_did -> Text,
+        read_from -> Nullable<Text>,
+        document -> Text,
+        proof -> Text,
+        created_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    readings (owner_did, asker_did) {
+        owner_did -> Text,
+        asker_did -> Text,
+        home -> Text,
+        read_at -> Nullable<BigInt>,
+        problem -> Nullable<Text>,
+        updated_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
     quotes (id) {
         id -> Text,
         owner_did -> Text,

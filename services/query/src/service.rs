@@ -6,8 +6,9 @@ use imajin_did::{Did, Keyring};
 use imajin_engine::Engine;
 use imajin_kernel::{Problem, Timestamp};
 use imajin_pay_api::PayClient;
+use imajin_profile_api::{ConnectionsClient, ProfileClient};
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{ServiceRoutes, SignerAsked, SignerKeys, Site};
+use imajin_web::{GuardedClient, PeersOf, ServiceRoutes, SignerAsked, SignerKeys, Site};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +18,9 @@ use crate::{QueryConfig, QueryError, SERVICE, routes};
 
 /// How long a node that stops waits for questions on their way.
 const STOP_WAIT: Duration = Duration::from_secs(2);
+
+/// How long another node may take for an answer.
+const PEER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What paid questions need.
 pub struct QueryDeps {
@@ -30,6 +34,10 @@ pub struct QueryDeps {
     pub pay: PayClient,
     /// Who knows who trusts whom; without it nobody is let through.
     pub trust: Option<TrustClient>,
+    /// Who knows who is connected with whom; without it nobody is.
+    pub connections: Option<ConnectionsClient>,
+    /// What people say about themselves; without it nothing of that is told.
+    pub profile: Option<ProfileClient>,
     /// What answers.
     pub engines: Vec<Arc<dyn Engine>>,
     /// How it behaves.
@@ -43,6 +51,10 @@ pub struct Query {
     pub(crate) context: Context,
     pub(crate) pay: PayClient,
     pub(crate) trust: Option<TrustClient>,
+    pub(crate) connections: Option<ConnectionsClient>,
+    pub(crate) profile: Option<ProfileClient>,
+    /// Other nodes, whose addresses come from strangers.
+    pub(crate) peers: GuardedClient,
     pub(crate) engines: Vec<Arc<dyn Engine>>,
     pub(crate) library: Library,
     pub(crate) config: QueryConfig,
@@ -54,7 +66,7 @@ impl Query {
     /// Starts the service. Questions that were on their way go on in the background.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer, or no HTTP client can be made.
     pub async fn start(deps: QueryDeps) -> Result<Arc<Self>, Problem> {
         let QueryDeps {
             site,
@@ -62,9 +74,13 @@ impl Query {
             db,
             pay,
             trust,
+            connections,
+            profile,
             engines,
             config,
         } = deps;
+        let policy = Arc::new(PeersOf(Arc::clone(&site.identities)));
+        let peers = GuardedClient::new(config.reach, PEER_TIMEOUT)?.with_policy(policy);
         let sealer = Sealer::for_service(&keyring, SERVICE);
         let writer = mutation::Writer::new(config.chain.clone(), keyring.clone(), sealer.clone(), site.env.clone());
         let context = Context {
@@ -79,6 +95,9 @@ impl Query {
             context,
             pay,
             trust,
+            connections,
+            profile,
+            peers,
             engines,
             library: Library::default(),
             config,

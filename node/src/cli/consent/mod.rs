@@ -1,6 +1,8 @@
 //! What one allows others, and what they have made of it.
 
+mod ask;
 mod give;
+mod profile;
 
 use clap::{Args, Subcommand};
 use imajin_query_api::{GrantState, GrantView, OwnConsent, UseKind};
@@ -23,6 +25,16 @@ pub(super) enum ConsentCommand {
     Revoke(RevokeArgs),
     /// List what others have made of what you allow, with declarations and receipts.
     Uses(Caller),
+    /// Show what your node may tell about you at all, for each purpose.
+    Profile(Caller),
+    /// Switch on or off what your node may tell about you for a purpose.
+    Toggle(Box<profile::ToggleArgs>),
+    /// Ask a node about somebody, and write down at your own node what you were told.
+    Ask(Box<ask::AskArgs>),
+    /// Your own log: what you were told about others, as you signed it.
+    Log(Caller),
+    /// Compare what your node has told somebody about you with their log.
+    Compare(ask::CompareArgs),
 }
 
 #[derive(Debug, Args)]
@@ -54,6 +66,26 @@ impl ConsentCommand {
             Self::Uses(caller) => {
                 let own = own(&caller).await?;
                 output.result(&own.uses, |_uses| uses(&own));
+            }
+            Self::Profile(caller) => {
+                let own = own(&caller).await?;
+                output.result(&own.profile, |shown| profile::text(shown.as_ref()));
+            }
+            Self::Toggle(args) => {
+                let set = args.run().await?;
+                output.result(&set, |set| profile::text(Some(set)));
+            }
+            Self::Ask(args) => {
+                let told = args.run(output).await?;
+                output.result(&told, ask::text);
+            }
+            Self::Log(caller) => {
+                let own = own(&caller).await?;
+                output.result(&own.records, |records| ask::log_text(records));
+            }
+            Self::Compare(args) => {
+                let compared = args.run().await?;
+                output.result(&compared, ask::compared_text);
             }
             Self::Give(args) => {
                 let given = args.run().await?;
@@ -118,11 +150,12 @@ fn uses(own: &OwnConsent) -> String {
     }
     let rows = own.uses.iter().map(|used| {
         let kind = match used.kind {
-            UseKind::Answer => "answer",
+            UseKind::Answer => "answer".to_owned(),
+            UseKind::Disclosure => used.fields.join(","),
         };
         vec![
             used.at.to_string(),
-            kind.to_owned(),
+            kind,
             used.by.to_string(),
             used.purpose.clone(),
             used.receipt.clone().unwrap_or_default(),

@@ -18,6 +18,38 @@ pub struct AllowedPage {
     pub uses: Vec<UseRow>,
     /// What can be disclosed: the name of each field, and what it is.
     pub fields: Vec<(String, String)>,
+    /// What may be disclosed at all, for each purpose.
+    pub purposes: Vec<PurposeRow>,
+    /// Within how many steps somebody is trusted.
+    pub trusted_hops: u8,
+    /// What those who were told something say themselves.
+    pub comparisons: Vec<ComparisonRow>,
+}
+
+/// What is on for one purpose.
+#[derive(Debug, Clone, Default)]
+pub struct PurposeRow {
+    /// The purpose.
+    pub name: String,
+    /// Each field: its name, what it is, and whether it is on.
+    pub fields: Vec<(String, String, bool)>,
+}
+
+/// What one asker says, against what this node says.
+#[derive(Debug, Clone, Default)]
+pub struct ComparisonRow {
+    /// What to call the asker.
+    pub who: String,
+    /// What a request names them by.
+    pub did: String,
+    /// How it stands, in a sentence.
+    pub state: String,
+    /// Whether both say the same.
+    pub is_same: bool,
+    /// Whether there is a log that can be read.
+    pub has_log: bool,
+    /// Where they differ: the use, how, what is said here and there.
+    pub differences: Vec<(String, String)>,
 }
 
 /// A standing grant in a list.
@@ -52,4 +84,6 @@ pub struct UseRow {
     pub declaration: String,
     /// The page of the receipt, where there is one.
     pub receipt: Option<String>,
+    /// The receipt itself, as the node signed it, where there is no page of it.
+    pub document: Option<String>,
 }

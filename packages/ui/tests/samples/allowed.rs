@@ -1,8 +1,8 @@
 //! Who may do what with mine.
 
-use imajin_ui::{AllowedPage, GrantRow, UseRow};
+use imajin_ui::{AllowedPage, ComparisonRow, GrantRow, PurposeRow, UseRow};
 
-use super::{HASH, Ink, Sample, Who, sample};
+use super::{DID, HASH, Ink, Sample, Who, sample};
 
 pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
     vec![
@@ -30,7 +30,20 @@ fn allowed(ink: &Ink, who: Who) -> AllowedPage {
         at: ink.now(),
         declaration: HASH.to_owned(),
         receipt: ink.maybe("/receipts/rcp_00000000000000000000000000".to_owned()),
+        document: ink.maybe(ink.text("{\"type\":\"use-receipt\"}")),
     }];
+    let compared = |is_same: bool, differences: Vec<(String, String)>| ComparisonRow {
+        who: ink.text("Mira Okonkwo"),
+        did: ink.text(DID),
+        state: ink.text("Both say the same of 3 uses."),
+        is_same,
+        has_log: true,
+        differences,
+    };
+    let difference = (
+        "use_00000000000000000000000000".to_owned(),
+        ink.text("their log says that something else was told (here: profile.name; there: profile.bio)"),
+    );
     AllowedPage {
         shell: ink.shell("Who may do what with mine", "/me/allowed", who),
         grants: ink.list(vec![
@@ -47,5 +60,14 @@ fn allowed(ink: &Ink, who: Who) -> AllowedPage {
             ("profile.name".to_owned(), "name".to_owned()),
             ("profile.contact.location".to_owned(), "location".to_owned()),
         ],
+        purposes: ink.list(vec![PurposeRow {
+            name: ink.text("directory"),
+            fields: vec![
+                ("profile.name".to_owned(), "name".to_owned(), true),
+                ("profile.contact.location".to_owned(), "location".to_owned(), false),
+            ],
+        }]),
+        trusted_hops: 2,
+        comparisons: ink.list(vec![compared(true, Vec::new()), compared(false, vec![difference])]),
     }
 }

@@ -1,6 +1,8 @@
 //! Paid questions and standing consent: what stands on the wire, and what other services may ask.
 
 mod answer;
+mod compare;
+mod disclosure;
 mod document;
 mod grant;
 mod own;
@@ -11,6 +13,10 @@ use imajin_web::service_api;
 use serde::{Deserialize, Serialize};
 
 pub use answer::{AnswerBody, AskBody, Passage, QuoteBody, QuoteTerms};
+pub use compare::{CLOCKS_APART, Comparison, Difference, DifferenceKind, compare};
+pub use disclosure::{
+    CompareBody, Disclosed, DisclosureBody, ProfileView, RecordsBody, RecordsPage, UseReceipt, UseRecord, values_sha256,
+};
 pub use document::{DocumentBody, DocumentView};
 pub use grant::{DISCLOSABLE, GrantState, GrantView, OwnConsent, UseKind, UseView};
 pub use own::{OwnQuestions, QuestionView};

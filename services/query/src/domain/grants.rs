@@ -101,6 +101,29 @@ pub(crate) fn grant_find(conn: &mut Conn, context: &Context, digest: &str) -> Re
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
 }
 
+/// Somebody's grants that were not revoked, and the newest of those that were.
+pub(crate) fn grants_standing(
+    conn: &mut Conn,
+    context: &Context,
+    owner: &Did,
+) -> Result<(Vec<StandingGrant>, Vec<StandingGrant>), QueryError> {
+    let of_owner = || {
+        grants::table
+            .filter(grants::owner_did.eq(owner))
+            .order_by((grants::created_at.desc(), grants::digest))
+            .select(GrantRow::as_select())
+    };
+    let held: Vec<GrantRow> = of_owner().filter(grants::revoked_at.is_null()).load(conn)?;
+    let revoked = of_owner().filter(grants::revoked_at.is_not_null());
+    let revoked: Vec<GrantRow> = revoked.limit(GRANTS_MAX).load(conn)?;
+    let read = |rows: Vec<GrantRow>| -> Result<Vec<StandingGrant>, QueryError> {
+        rows.into_iter()
+            .map(|row| row.intact(&context.sealer)?.grant())
+            .collect()
+    };
+    Ok((read(held)?, read(revoked)?))
+}
+
 /// Somebody's grants, the newest first.
 pub(crate) fn grants_of(conn: &mut Conn, context: &Context, owner: &Did) -> Result<Vec<GrantView>, QueryError> {
     let rows: Vec<GrantRow> = grants::table

@@ -1,8 +1,11 @@
 //! What paid questions do, as synchronous functions over one connection; the caller holds the transaction.
 
+pub(crate) mod disclose;
 pub(crate) mod documents;
 pub(crate) mod grants;
 pub(crate) mod leaders;
+pub(crate) mod profiles;
 pub(crate) mod questions;
 pub(crate) mod quotes;
+pub(crate) mod records;
 pub(crate) mod uses;

@@ -12,17 +12,23 @@ use imajin_web::{Authorised, Failure, KeyTier, ProblemDocument, Reader, SignedBo
 use super::QueryRoutes;
 use crate::context::Change;
 use crate::domain::grants::{grant_find, grant_give as give, grant_revoke as revoke, grants_of};
+use crate::domain::profiles::profile_find;
+use crate::domain::records::{comparisons_of, records_of};
 use crate::domain::uses::uses_of;
 use crate::{Query, QueryError};
 
 impl Query {
     /// What somebody allows, and what was made of it.
     pub(crate) async fn own_consent(&self, did: &Did) -> Result<OwnConsent, QueryError> {
-        let did = did.canonical();
+        let (did, origin) = (did.canonical(), self.origin());
         self.read(move |conn, context| {
+            let profile = profile_find(conn, context, &did)?;
             Ok(OwnConsent {
                 grants: grants_of(conn, context, &did)?,
+                profile: profile.map(|row| row.view()).transpose()?,
                 uses: uses_of(conn, context, &did)?,
+                comparisons: comparisons_of(conn, context, &did, &origin)?,
+                records: records_of(conn, context, &did)?,
             })
         })
         .await
@@ -60,12 +66,13 @@ impl Query {
 
 /// List what one allows, and what was made of it
 ///
-/// The caller's standing grants, also those that have ended, and the uses that others have made of what the caller
-/// allows: when, by whom, for what, by which declaration, with which receipt.
+/// The caller's standing grants, also those that have ended; what may be disclosed about them at all; the uses that
+/// others have made of it: when, by whom, for what, by which grant and declaration, with which receipt; and where what
+/// those others say differs.
 #[utoipa::path(
     get, path = "/api/consent", tag = "consent",
     responses(
-        (status = 200, description = "Grants and uses, the newest first", body = OwnConsent),
+        (status = 200, description = "Grants, profile, uses and comparisons, the newest first", body = OwnConsent),
         (status = 401, description = "Nobody is logged in", body = ProblemDocument),
     )
 )]

@@ -1,6 +1,7 @@
 //! The public routes of paid questions: each handler extracts, calls the domain, answers.
 
 mod ask;
+mod disclosures;
 mod documents;
 mod grants;
 mod questions;
@@ -56,6 +57,7 @@ pub(crate) fn routes(query: &Arc<Query>) -> ServiceRoutes {
     );
     let asked = OpenApiRouter::new()
         .routes(routes!(ask::ask))
+        .routes(routes!(disclosures::disclose))
         .layer(from_fn_with_state(exchanges, exchanged));
     let documents = OpenApiRouter::new()
         .routes(routes!(documents::document_list, documents::document_add))
@@ -68,6 +70,10 @@ pub(crate) fn routes(query: &Arc<Query>) -> ServiceRoutes {
         .routes(routes!(grants::consent_list))
         .routes(routes!(grants::grant_give))
         .routes(routes!(grants::grant_revoke))
+        .routes(routes!(disclosures::profile_set))
+        .routes(routes!(disclosures::record_keep))
+        .routes(routes!(disclosures::log_read))
+        .routes(routes!(disclosures::log_compare))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .merge(documents)
         .merge(asked)

@@ -26,6 +26,7 @@ async fn fill(world: &World) {
         })
         .await;
     world.revoke(&ended).await;
+    world.told_and_compared().await;
     let context = (world.keyring.clone(), world.env.clone());
     let signed: Result<(), StoreError> = world
         .db
@@ -63,13 +64,24 @@ async fn what_is_deleted_by_hand_is_missed(backend: Backend) {
         .db
         .write(|conn| {
             Ok(conn.batch_execute(
-                "DELETE FROM documents; DELETE FROM grants; DELETE FROM questions; DELETE FROM leaders",
+                "DELETE FROM documents; DELETE FROM grants; DELETE FROM questions; DELETE FROM leaders; \
+                 DELETE FROM profiles; DELETE FROM uses; DELETE FROM records; DELETE FROM readings",
             )?)
         })
         .await;
     deleted.unwrap();
     let findings = world.audit().await;
-    let tables = ["documents", "grants", "questions", "leaders", "quotes"];
+    let tables = [
+        "documents",
+        "grants",
+        "questions",
+        "leaders",
+        "quotes",
+        "profiles",
+        "uses",
+        "records",
+        "readings",
+    ];
     for table in tables {
         assert!(
             findings

@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock};
 
 use imajin_connections_api::{
     CheckAnswer, ConnectionsOwn, NeighbourhoodFetch, NeighbourhoodView, OwnConnections, PathAnswer, PathFetch, Proven,
-    StatementKind, StatementStatus, StatementView, TrustApi, TrustAsk, TrustRecord,
+    StandingView, StatementKind, StatementStatus, StatementView, TrustApi, TrustAsk, TrustRecord,
 };
 use imajin_did::{Did, Keyring};
 use imajin_kernel::id::{CheckoutId, ReceiptId, StatementId};
@@ -19,6 +19,7 @@ use imajin_pay_api::{
     ReceiptLedgerEntry, ReceiptList, ReceiptManifest, ReceiptView, RefundList, RefundSheet, SalesSummary,
     SalesSummaryRequest, SellerClient, VisaCapture, VisaCaptured, VisaCheck, VisaChecked,
 };
+use imajin_profile_api::{Connected, ConnectionCheck, ConnectionsApi};
 use imajin_proof::SignedMessage;
 use imajin_web::macro_support::async_trait;
 use imajin_web::{CallerKeys, Custody, Identities, SessionView, Tier};
@@ -56,6 +57,8 @@ pub(crate) struct FakeTrust {
     pub(crate) away: AtomicBool,
     pub(crate) hops: Mutex<BTreeMap<Did, u8>>,
     pub(crate) vouches: Mutex<Vec<(Did, Did, StatementStatus)>>,
+    /// Who is connected with whom.
+    pub(crate) connected: Mutex<Vec<(Did, Did)>>,
 }
 
 impl FakeTrust {
@@ -130,8 +133,37 @@ impl TrustApi for FakeTrust {
         Err(Problem::internal())
     }
 
-    async fn neighbourhood(&self, _ask: NeighbourhoodFetch) -> Result<NeighbourhoodView, Problem> {
-        Err(Problem::internal())
+    async fn neighbourhood(&self, ask: NeighbourhoodFetch) -> Result<NeighbourhoodView, Problem> {
+        self.here()?;
+        assert_eq!(
+            ask.did, ask.reader,
+            "what is told of a person is what they see themselves"
+        );
+        Ok(NeighbourhoodView {
+            did: ask.did,
+            is_shown: true,
+            people: Vec::new(),
+            hops: Some(0),
+            standing: Some(StandingView {
+                connections: 3,
+                vouches: 2,
+                vouched_millionths: 1_500_000,
+                vouching: 1,
+                yellow: 0,
+                amber: 0,
+                red: 0,
+            }),
+            token: String::new(),
+        })
+    }
+}
+
+#[async_trait]
+impl ConnectionsApi for FakeTrust {
+    async fn connection_check(&self, ask: ConnectionCheck) -> Result<Connected, Problem> {
+        self.here()?;
+        let connected = self.connected.lock().unwrap().contains(&(ask.owner, ask.reader));
+        Ok(Connected { connected })
     }
 }
 

@@ -3,11 +3,14 @@
 
 mod answers;
 mod audits;
+mod comparing;
 mod crashes;
+mod disclosures;
 mod documents;
 mod engines;
 mod fakes;
 mod grants;
+mod profiles;
 mod refusals;
 mod streams;
 mod world;

@@ -16,6 +16,7 @@ use imajin_kernel::{Env, ManualClock, Timestamp};
 use imajin_mjn::{Client, Means, Pending, RequestDraft, SettlementInstruction};
 use imajin_money::Share;
 use imajin_pay_api::{PayClient, SellerClient};
+use imajin_profile_api::{ConnectionsClient, ProfileClient};
 use imajin_proof::SignedMessage;
 use imajin_proof::digest::sha256_hex;
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
@@ -23,11 +24,12 @@ use imajin_query::{MIGRATIONS, Query, QueryConfig, QueryDeps, audit};
 use imajin_query_api::{AnswerBody, DocumentView, LeaderTerms, QuoteTerms};
 use imajin_store::{Conn, Db, Finding, Location, Options, StoreError};
 use imajin_testkit::{Answer, Backend, Place, TestDatabase};
-use imajin_web::{Limits, PublicBase, ShellOptions, Site, shell};
+use imajin_web::{Limits, PublicBase, Reach, ShellOptions, Site, shell};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::fakes::{FakePay, FakeTrust, People};
+use crate::profiles::FakeProfiles;
 
 pub(crate) const PUBLIC: &str = "http://node.test:7000";
 pub(crate) const API: &str = "/query/api";
@@ -46,6 +48,7 @@ pub(crate) struct World {
     pub(crate) keyring: Keyring,
     pub(crate) trust: Arc<FakeTrust>,
     pub(crate) pay: Arc<FakePay>,
+    pub(crate) profile: Arc<FakeProfiles>,
     pub(crate) service: Arc<Query>,
     pub(crate) router: Router,
 }
@@ -133,6 +136,7 @@ impl World {
     ) -> Self {
         let db = Db::open(location(&database), "query", MIGRATIONS, Options::default()).unwrap();
         let public = PublicBase(PUBLIC.parse().unwrap());
+        let profile = Arc::new(FakeProfiles::default());
         let deps = QueryDeps {
             site: Site {
                 env: env.clone(),
@@ -143,8 +147,13 @@ impl World {
             db: db.clone(),
             pay: PayClient::local(pay.clone()),
             trust: Some(TrustClient::local(trust.clone())),
+            connections: Some(ConnectionsClient::local(trust.clone())),
+            profile: Some(ProfileClient::local(profile.clone())),
             engines,
-            config,
+            config: QueryConfig {
+                reach: Reach::Development,
+                ..config
+            },
         };
         let service = Query::start(deps).await.unwrap();
         // A node that was killed asks the one that came after it.
@@ -164,6 +173,7 @@ impl World {
             keyring,
             trust,
             pay,
+            profile,
             service,
             router: shell(nested, options),
         }

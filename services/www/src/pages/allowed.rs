@@ -1,9 +1,13 @@
+use std::collections::BTreeSet;
+
 use axum::extract::State;
 use axum::response::Response;
-use imajin_consent::{GrantMode, Grantee, GranteeClass};
+use imajin_consent::{FieldPath, GrantMode, Grantee, GranteeClass, ProfilePayload, Purpose};
 use imajin_kernel::{Code, Problem};
-use imajin_query_api::{ConsentClient, ConsentOwn, DISCLOSABLE, GrantState, GrantView, UseKind, UseView};
-use imajin_ui::{AllowedPage, GrantRow, UseRow, moment, render};
+use imajin_query_api::{
+    Comparison, ConsentClient, ConsentOwn, DISCLOSABLE, Difference, GrantState, GrantView, UseKind, UseView,
+};
+use imajin_ui::{AllowedPage, ComparisonRow, GrantRow, PurposeRow, UseRow, moment, render};
 use imajin_web::Failure;
 
 use crate::names::Names;
@@ -23,7 +27,14 @@ pub(super) async fn allowed(State(www): State<AppState>, person: Person) -> Resu
             Grantee::Did(did) => Some(did),
             Grantee::Class(_) => None,
         });
-    let names = www.names(grantees.chain(own.uses.iter().map(|used| &used.by))).await;
+    let others = own.uses.iter().map(|used| &used.by);
+    let others = others.chain(own.comparisons.iter().map(|compared| &compared.asker));
+    let names = www.names(grantees.chain(others)).await;
+    let said = own
+        .profile
+        .as_ref()
+        .map(|view| view.profile.payload().clone())
+        .unwrap_or_default();
     let (active, ended): (Vec<&GrantView>, Vec<&GrantView>) =
         own.grants.iter().partition(|view| view.state == GrantState::Active);
     let rows = |views: Vec<&GrantView>| views.into_iter().map(|view| grant_row(&names, view)).collect();
@@ -35,7 +46,67 @@ pub(super) async fn allowed(State(www): State<AppState>, person: Person) -> Resu
         fields: DISCLOSABLE
             .map(|(name, words)| (name.to_owned(), words.to_owned()))
             .into(),
+        purposes: purpose_rows(&said, &own.grants),
+        trusted_hops: said.trusted_hops,
+        comparisons: own.comparisons.iter().map(|one| comparison_row(&names, one)).collect(),
     }))
+}
+
+/// Each purpose that the profile or a grant that holds names, with what is on.
+fn purpose_rows(said: &ProfilePayload, grants: &[GrantView]) -> Vec<PurposeRow> {
+    let granted = grants.iter().filter(|view| view.state == GrantState::Active);
+    let granted = granted.map(|view| &view.grant.payload().purpose);
+    let purposes: BTreeSet<&Purpose> = said.purposes.keys().chain(granted).collect();
+    let row = |purpose: &Purpose| PurposeRow {
+        name: purpose.to_string(),
+        fields: DISCLOSABLE
+            .iter()
+            .map(|(name, words)| {
+                let field: Option<FieldPath> = name.parse().ok();
+                let is_on = field.is_some_and(|field| said.permits(purpose, &field));
+                ((*name).to_owned(), (*words).to_owned(), is_on)
+            })
+            .collect(),
+    };
+    purposes.into_iter().map(row).collect()
+}
+
+fn comparison_row(names: &Names, one: &Comparison) -> ComparisonRow {
+    let agreed = match one.agreed {
+        1 => "1 use".to_owned(),
+        many => format!("{many} uses"),
+    };
+    let state = match (&one.problem, one.read_at) {
+        (Some(problem), None) => format!("Their log could not be read: {problem}."),
+        (Some(problem), Some(at)) => format!(
+            "Their log could not be read again: {problem}. On {} both said the same of {agreed}.",
+            moment(at).text
+        ),
+        (None, None) if one.home.is_some() => "Not compared yet.".to_owned(),
+        (None, None) => "They have not said where they keep their log.".to_owned(),
+        (None, Some(at)) => format!("Both say the same of {agreed}, as of {}.", moment(at).text),
+    };
+    ComparisonRow {
+        who: names.of(&one.asker),
+        did: one.asker.to_string(),
+        is_same: one.read_at.is_some() && one.problem.is_none() && one.differences.is_empty(),
+        state,
+        has_log: one.home.is_some() || one.read_at.is_some(),
+        differences: one.differences.iter().map(difference_words).collect(),
+    }
+}
+
+/// The use, and how the two streams differ about it.
+fn difference_words(difference: &Difference) -> (String, String) {
+    let said = match (&difference.here, &difference.there) {
+        (Some(here), Some(there)) => format!(" (here: {here}; there: {there})"),
+        (Some(one), None) | (None, Some(one)) => format!(" ({one})"),
+        (None, None) => String::new(),
+    };
+    (
+        difference.use_id.to_string(),
+        format!("{}{said}", difference.kind.words()),
+    )
 }
 
 impl Www {
@@ -91,6 +162,10 @@ fn grant_row(names: &Names, view: &GrantView) -> GrantRow {
 fn use_row(names: &Names, used: &UseView) -> UseRow {
     let what = match used.kind {
         UseKind::Answer => format!("An answer from your documents, for the use “{}”.", used.purpose),
+        UseKind::Disclosure => {
+            let told: Vec<String> = used.fields.iter().map(|field| field_words(field)).collect();
+            format!("Told for “{}”: {}.", used.purpose, told.join(", "))
+        }
     };
     UseRow {
         id: used.id.clone(),
@@ -98,7 +173,15 @@ fn use_row(names: &Names, used: &UseView) -> UseRow {
         what,
         at: moment(used.at),
         declaration: used.declaration.clone(),
-        receipt: used.receipt.as_ref().map(|receipt| format!("/receipts/{receipt}")),
+        receipt: used
+            .receipt
+            .as_ref()
+            .filter(|_| used.kind == UseKind::Answer)
+            .map(|receipt| format!("/receipts/{receipt}")),
+        document: used
+            .document
+            .as_ref()
+            .and_then(|document| serde_json::to_string_pretty(document).ok()),
     }
 }
 
@@ -159,5 +242,45 @@ mod tests {
             ("Your connections", "may not know")
         );
         assert_eq!(row.note, "taken back 15 January 2027, 08:01 UTC");
+    }
+
+    #[test]
+    fn a_comparison_is_a_sentence() {
+        let asker = SecretKey::from_seed([8; 32]).did();
+        let names = Names::known(&[(&asker, "Mira")]);
+        let mut one = Comparison {
+            asker,
+            home: None,
+            read_at: None,
+            problem: None,
+            agreed: 0,
+            differences: Vec::new(),
+        };
+        let row = comparison_row(&names, &one);
+        assert!(row.state.contains("not said where") && !row.has_log && !row.is_same);
+        one.home = Some("https://node.example".to_owned());
+        assert_eq!(comparison_row(&names, &one).state, "Not compared yet.");
+        one.read_at = Some(Timestamp::from_seconds(1_800_000_000));
+        one.agreed = 1;
+        let row = comparison_row(&names, &one);
+        assert!(
+            row.state.starts_with("Both say the same of 1 use,") && row.is_same,
+            "{}",
+            row.state
+        );
+        one.problem = Some("it does not answer".to_owned());
+        assert!(!comparison_row(&names, &one).is_same);
+        one.differences.push(Difference {
+            use_id: imajin_kernel::id::UseId::from_bytes([7; 16]),
+            kind: imajin_query_api::DifferenceKind::MissingThere,
+            here: Some("profile.name".to_owned()),
+            there: None,
+        });
+        let row = comparison_row(&names, &one);
+        assert!(
+            row.differences[0]
+                .1
+                .ends_with("their log does not have it (profile.name)")
+        );
     }
 }

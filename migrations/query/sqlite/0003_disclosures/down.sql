@@ -1,0 +1,4 @@
+DROP TABLE readings;
+DROP TABLE records;
+DROP TABLE uses;
+DROP TABLE profiles;
