@@ -19,6 +19,7 @@ use imajin_web::{RpcClient, RpcConfig, Site};
 use imajin_www::{Www, WwwDeps};
 use secrecy::ExposeSecret;
 
+use super::optional::Trust;
 use super::profiles::ProfilesSwitch;
 use super::resolvers::{CopiesSwitch, KeyLogSwitch, foreign_resolver, reach, witnesses};
 use super::sellers::SellerSwitch;
@@ -129,7 +130,7 @@ impl Services {
             auth: auth_client,
             pay: pay_client.clone(),
             events: events_client,
-            connections: trust.map(|known| known.trust),
+            connections: trust.map(Trust::for_pages),
             consent,
             profile: profile_client,
             publisher: publisher_client,

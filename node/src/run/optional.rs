@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use imajin_auth_api::{AuthClient, ProfilesClient};
 use imajin_connections::{Connections, ConnectionsConfig, ConnectionsDeps};
-use imajin_connections_api::TrustClient;
+use imajin_connections_api::{PodsClient, TrustClient};
 use imajin_events::{Events, EventsConfig, EventsDeps};
 use imajin_events_api::EventsClient;
 use imajin_kernel::Span;
@@ -15,6 +15,7 @@ use imajin_publisher::{ACCESS_GOODS, CONTENT_GOODS, Publisher, PublisherConfig, 
 use imajin_publisher_api::{KeeperClient, PublisherClient};
 use imajin_registry::{MirrorSource, Mirrors, Registry, RegistryDeps};
 use imajin_registry_api::RegistryClient;
+use imajin_www::KnownPeople;
 
 use super::StartError;
 use super::compose::{Common, failed};
@@ -29,8 +30,19 @@ const ORDER_GOODS: &str = "order";
 
 /// Who trusts whom, for the others to ask.
 pub(super) struct Trust {
-    pub(super) trust: TrustClient,
+    pub(super) graph: TrustClient,
     pub(super) connections: ConnectionsClient,
+    pub(super) pods: PodsClient,
+}
+
+impl Trust {
+    /// What the pages ask.
+    pub(super) fn for_pages(self) -> KnownPeople {
+        KnownPeople {
+            graph: self.graph,
+            pods: self.pods,
+        }
+    }
 }
 
 impl Common<'_> {
@@ -65,8 +77,9 @@ impl Common<'_> {
             let remote = self.config.remote.contains_key(&ServiceName::Connections);
             let rpc = remote.then(|| self.remotes.rpc(ServiceName::Connections)).transpose()?;
             let trust = rpc.map(|rpc| Trust {
-                trust: TrustClient::http(rpc.clone()),
-                connections: ConnectionsClient::http(rpc),
+                graph: TrustClient::http(rpc.clone()),
+                connections: ConnectionsClient::http(rpc.clone()),
+                pods: PodsClient::http(rpc),
             });
             return Ok((None, trust));
         };
@@ -80,8 +93,9 @@ impl Common<'_> {
             .await
             .map_err(failed(ServiceName::Connections))?;
         let trust = Trust {
-            trust: TrustClient::local(connections.clone()),
+            graph: TrustClient::local(connections.clone()),
             connections: ConnectionsClient::local(connections.clone()),
+            pods: PodsClient::local(connections.clone()),
         };
         Ok((Some(connections), Some(trust)))
     }
@@ -110,7 +124,7 @@ impl Common<'_> {
             events: Some(events),
             publisher,
             connections: trust.as_ref().map(|known| known.connections.clone()),
-            trust: trust.as_ref().map(|known| known.trust.clone()),
+            trust: trust.as_ref().map(|known| known.graph.clone()),
             config: ProfileConfig::default(),
         };
         let profile = Profile::start(deps).await.map_err(failed(ServiceName::Profile))?;

@@ -62,7 +62,7 @@ impl Common<'_> {
             keyring: self.keyring.clone(),
             db,
             pay: pay.clone(),
-            trust: trust.map(|known| known.trust.clone()),
+            trust: trust.map(|known| known.graph.clone()),
             connections: trust.map(|known| known.connections.clone()),
             profile,
             engines: engines(self.config).map_err(failed(ServiceName::Query))?,

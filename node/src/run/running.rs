@@ -2,7 +2,7 @@
 
 use axum::Router;
 use imajin_auth_api::{AuthClient, ProfilesClient};
-use imajin_connections_api::TrustClient;
+use imajin_connections_api::{PodsClient, TrustClient};
 use imajin_events_api::EventsClient;
 use imajin_pay_api::{PayClient, PurseClient, SellerClient};
 use imajin_profile_api::{ConnectionsClient, ProfileClient};
@@ -69,6 +69,7 @@ impl Services {
         if let Some(connections) = &self.connections {
             router = router.merge(TrustClient::internal_router(connections.clone()));
             router = router.merge(ConnectionsClient::internal_router(connections.clone()));
+            router = router.merge(PodsClient::internal_router(connections.clone()));
         }
         if let Some(profile) = &self.profile {
             router = router.merge(ProfileClient::internal_router(profile.clone()));

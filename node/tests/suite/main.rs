@@ -18,6 +18,7 @@ mod browser_fair_acts;
 mod browser_identity;
 mod browser_keys;
 mod browser_money;
+mod browser_pods;
 mod browser_profile;
 mod browser_query;
 mod browser_refund;

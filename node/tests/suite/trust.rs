@@ -7,7 +7,7 @@ use crate::support::{Home, Node, Outcome, imajin, text};
 
 fn trust(node: &Node, key: &str, args: &[&str]) -> Outcome {
     let url = node.url();
-    let split = usize::from(args[0] == "invite") + 1;
+    let split = usize::from(["invite", "pod"].contains(&args[0])) + 1;
     let mut all = vec!["trust"];
     all.extend(&args[..split]);
     all.extend(["--node", &url, "--key", key]);
@@ -125,6 +125,77 @@ fn the_life_of_a_graph(backend: Backend) {
     assert!(!trust(&node, ada, &["check", "ben"]).success);
     node.stop();
     home.verify_clean();
+}
+
+fn the_life_of_a_pod(backend: Backend) {
+    let home = Home::new(backend);
+    let node = home.up(&[]);
+    let keys = ["ada", "ben", "cleo"].map(|name| {
+        let key = text(&home.key(&format!("{name}.key"))).to_owned();
+        imajin(&["login", "--node", &node.url(), "--key", &key, "--handle", name]).expect_success();
+        key
+    });
+    let [ada, ben, cleo] = keys.each_ref().map(String::as_str);
+    let made = |args: &[&str]| {
+        let made = trust(&node, ada, args).expect_success();
+        made["id"].as_str().unwrap().to_owned()
+    };
+    let street = made(&["pod", "create", "Street", "--visibility", "trust-bound"]);
+    let club = made(&["pod", "create", "Book club", "--in", &street]);
+    trust(&node, ada, &["pod", "invite", &club, "ben", "--role", "admin"]).expect_success();
+    let listed = trust(&node, ben, &["pod", "list"]).expect_success();
+    assert_eq!(listed[0]["invitation"]["role"], "admin");
+    assert_eq!(
+        trust(&node, ben, &["pod", "accept", &club]).expect_success()["role"],
+        "admin"
+    );
+    trust(&node, ben, &["pod", "invite", &club, "@cleo"]).expect_success();
+    assert!(
+        !trust(&node, cleo, &["pod", "invite", &club, "cleo"]).success,
+        "she has not accepted"
+    );
+    trust(&node, cleo, &["pod", "accept", &club]).expect_success();
+    let shown = trust(&node, cleo, &["pod", "show", &club]).expect_success();
+    assert_eq!(
+        (shown["people"].as_array().unwrap().len(), &shown["parent"]),
+        (3, &Value::Null)
+    );
+    assert!(
+        !trust(&node, cleo, &["pod", "show", &street]).success,
+        "she is no connection of Ada's"
+    );
+    trust(&node, ada, &["pod", "role", &club, "cleo", "admin"]).expect_success();
+    trust(&node, ada, &["pod", "remove", &club, "cleo"]).expect_success();
+    assert!(!trust(&node, cleo, &["pod", "show", &club]).success);
+
+    assert!(!trust(&node, ada, &["pod", "leave", &club]).success, "she owns it");
+    assert!(
+        !trust(&node, ada, &["pod", "hand-over", &club, "ben"]).success,
+        "it stands in another"
+    );
+    trust(&node, ada, &["pod", "set", &club, "--name", "Reading circle", "--out"]).expect_success();
+    trust(&node, ada, &["pod", "hand-over", &club, "ben"]).expect_success();
+    let taken = trust(&node, ben, &["pod", "accept", &club]).expect_success();
+    assert_eq!(
+        (&taken["name"], &taken["role"]),
+        (&json!("Reading circle"), &json!("owner"))
+    );
+    trust(&node, ada, &["pod", "leave", &club]).expect_success();
+    trust(&node, ben, &["pod", "dissolve", &club]).expect_success();
+    assert_eq!(trust(&node, ben, &["pod", "list"]).expect_success(), json!([]));
+    assert!(!trust(&node, ada, &["check", "ben"]).success, "a pod connects nobody");
+    node.stop();
+    home.verify_clean();
+}
+
+#[test]
+fn the_life_of_a_pod_on_sqlite() {
+    the_life_of_a_pod(Backend::Sqlite);
+}
+
+#[test]
+fn the_life_of_a_pod_on_postgres() {
+    the_life_of_a_pod(Backend::Postgres);
 }
 
 #[test]

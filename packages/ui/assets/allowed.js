@@ -2,7 +2,7 @@
 
 import { nodeNow } from './clock.js';
 import { signedFetch } from './http-signature.js';
-import { didNamed } from './lookup.js';
+import { didNamed } from './people.js';
 import { element } from './page.js';
 import { messageSign } from './signed-message.js';
 import { hiddenValue, ownIdentity, takeOver } from './signing.js';

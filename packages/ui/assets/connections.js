@@ -3,10 +3,10 @@
 import { nodeNow } from './clock.js';
 import { signedFetch } from './http-signature.js';
 import { inviteMake } from './invite.js';
-import { didNamed } from './lookup.js';
 import { element } from './page.js';
+import { didNamed } from './people.js';
 import { messageSign } from './signed-message.js';
-import { hiddenValue, holdsKey, ownIdentity, signedDelete, takeOver } from './signing.js';
+import { hiddenValue, holdsKey, ownIdentity, signedDelete, takeOver, takeOverAll } from './signing.js';
 
 const API = '/connections/api';
 
@@ -33,15 +33,6 @@ async function submit(type, to, payload) {
   location.reload();
 }
 
-/** @param {string} selector @param {(form: HTMLFormElement) => Promise<void>} act */
-function each(selector, act) {
-  for (const form of document.querySelectorAll(selector)) {
-    if (form instanceof HTMLFormElement) {
-      takeOver(form, 'Signing…', act);
-    }
-  }
-}
-
 /** @param {HTMLFormElement} form @param {string} name */
 function about(form, name) {
   return form.closest('li')?.dataset[name] ?? '';
@@ -66,9 +57,9 @@ async function invite(form) {
 }
 
 if (holdsKey()) {
-  each('form.tie-accept', (form) => submit('trust.accept', undefined, { statement: about(form, 'digest') }));
-  each('form.tie-revoke', (form) => submit('trust.revoke', undefined, { statement: about(form, 'digest') }));
-  each('form.invite-end', async (form) => {
+  takeOverAll('form.tie-accept', (form) => submit('trust.accept', undefined, { statement: about(form, 'digest') }));
+  takeOverAll('form.tie-revoke', (form) => submit('trust.revoke', undefined, { statement: about(form, 'digest') }));
+  takeOverAll('form.invite-end', async (form) => {
     await signedDelete(`${API}/invites/${encodeURIComponent(about(form, 'invite'))}`, null);
     location.reload();
   });

@@ -45,6 +45,19 @@ export function takeOver(form, doing, act) {
   });
 }
 
+/**
+ * Takes over all forms of a kind; a page may have none of it.
+ * @param {string} selector
+ * @param {(form: HTMLFormElement) => Promise<void>} act
+ */
+export function takeOverAll(selector, act) {
+  for (const form of document.querySelectorAll(selector)) {
+    if (form instanceof HTMLFormElement) {
+      takeOver(form, 'Signing…', act);
+    }
+  }
+}
+
 /** @param {HTMLFormElement} form @param {string} name */
 export function hiddenValue(form, name) {
   const value = new FormData(form).get(name);

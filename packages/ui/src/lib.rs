@@ -59,6 +59,7 @@ pub use pages::{
     pay::{PayState, SandboxPayPage},
     pay_solana::{SolanaPayPage, SolanaPayState, StrayPayment},
     peers::{PeerItem, PeersPage},
+    pods::{PodChoice, PodLine, PodPage, PodPersonRow, PodsPage},
     profile::{
         ContactInput, ContactRow, PeoplePage, Person, ProfileEditPage, ProfileLinkRow, ProfilePage, SaidRow, WorkRow,
     },

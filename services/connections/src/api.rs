@@ -33,6 +33,7 @@ impl TrustApi for Connections {
             let invites = domain::invite::invite_list(conn, context, &did)?;
             Ok(TrustRecord {
                 own: domain::own::connections_own(conn, context, &did)?,
+                pods: domain::pod::list::pods_of(conn, context, &did)?,
                 statements: domain::own::bundle_of(conn, context, &did)?,
                 invites: invites.iter().map(|row| row.view(now)).collect(),
             })

@@ -34,7 +34,13 @@ pub enum ConnectionsError {
     /// An invitation that nobody can take up, for whatever reason.
     #[error("There is no such invitation, or it has ended, or all of its places are taken.")]
     NoInvite,
-    /// The two are joined already, or one of them has asked.
+    /// The caller is known, and may not do this.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// An idempotency key was used for something else, or its first request still runs.
+    #[error("This idempotency key belongs to another request.")]
+    IdempotencyMismatch,
+    /// Things stand otherwise: the two are joined already, one of them has asked, a pod is not as this needs it.
     #[error("{0}")]
     Standing(&'static str),
     /// Too much at once.
@@ -84,9 +90,10 @@ impl ConnectionsError {
             Self::Statement(error) => error.code(),
             Self::Signer(error) => error.code(),
             Self::Invalid { .. } => Code::InvalidRequest,
-            Self::OtherSigner => Code::Forbidden,
+            Self::OtherSigner | Self::Forbidden(_) => Code::Forbidden,
             Self::NotFound(_) | Self::NoInvite => Code::NotFound,
             Self::Standing(_) => Code::Conflict,
+            Self::IdempotencyMismatch => Code::IdempotencyMismatch,
             Self::Limit(_) => Code::RateLimited,
             Self::TokenUnknown => Code::PreconditionFailed,
             Self::Problem(problem) => problem.code,
@@ -107,6 +114,7 @@ impl From<ConnectionsError> for Problem {
             }
             ConnectionsError::Invalid { member, .. } => problem.with("member", member),
             ConnectionsError::TokenUnknown => problem.hint("Ask without a token, or the node that gave it to you."),
+            ConnectionsError::IdempotencyMismatch => problem.hint("Use a new key for a new request."),
             ConnectionsError::NoInvite => problem.hint("Ask whoever invited you for a new one."),
             _ => problem,
         }

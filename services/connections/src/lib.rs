@@ -7,6 +7,7 @@
 //! | keeping, accepting, ending, replacing, bringing them | `domain::{issue, accept, revoke, invite, import}` |
 //! | the graph in memory, which follows the database | `live` |
 //! | questions, and what their readers may see of the answers | `ask`, `sight` |
+//! | pods: named groups, and who is in them | `domain::pod`, `pods` |
 //! | what `imajin verify` checks | `audit` |
 //!
 //! Every change has a number, and every answer says which it had seen last: its token. A question with a token is
@@ -14,6 +15,9 @@
 //!
 //! **Architecture Invariant:** a tie without the signatures of those whom it needs is in no answer: a row is made from
 //! documents, and `imajin verify` makes it again from them.
+//!
+//! **Architecture Invariant:** nobody is in a pod who has not signed to be, and to be in one ties nobody to anybody:
+//! the graph does not know of pods.
 //!
 //! **Architecture Invariant:** who has raised a flag is shown to whoever raised it, and to nobody else.
 
@@ -26,6 +30,7 @@ mod domain;
 mod error;
 mod live;
 mod log;
+mod pods;
 mod routes;
 mod rows;
 mod schema;

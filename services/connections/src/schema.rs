@@ -82,3 +82,35 @@ diesel::table! {
         row_seal -> Binary,
     }
 }
+
+diesel::table! {
+    pods (id) {
+        id -> Text,
+        name -> Text,
+        kind -> Text,
+        visibility -> Text,
+        parent -> Nullable<Text>,
+        owner_did -> Text,
+        successor_did -> Nullable<Text>,
+        proof -> Text,
+        created_at -> BigInt,
+        deleted_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    pod_members (pod, member_did) {
+        pod -> Text,
+        member_did -> Text,
+        role -> Text,
+        invited_by -> Text,
+        proof -> Text,
+        invited_at -> BigInt,
+        joined_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+        row_seal -> Binary,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(pods, pod_members);

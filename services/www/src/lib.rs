@@ -28,7 +28,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use imajin_auth_api::AuthClient;
-use imajin_connections_api::TrustClient;
+use imajin_connections_api::{PodsClient, TrustClient};
 use imajin_did::Did;
 use imajin_events_api::EventsClient;
 use imajin_kernel::{Problem, Timestamp};
@@ -60,7 +60,7 @@ pub struct WwwDeps {
     /// Events, orders and tickets.
     pub events: EventsClient,
     /// Who trusts whom, if this node has such a service.
-    pub connections: Option<TrustClient>,
+    pub connections: Option<KnownPeople>,
     /// What people allow others, if this node has such a service.
     pub consent: Option<ConsentClient>,
     /// What people say about themselves, if this node has such a service.
@@ -75,6 +75,14 @@ pub struct WwwDeps {
     pub registrations: Arc<dyn Registrations>,
     /// How it stands with a certificate authority; `None` when none is asked.
     pub certificate: CertificateSource,
+}
+
+/// Who knows whom: the two sides of one service.
+pub struct KnownPeople {
+    /// Who trusts whom.
+    pub graph: TrustClient,
+    /// Named groups of people.
+    pub pods: PodsClient,
 }
 
 /// Tells how the node stands with its certificate authority.

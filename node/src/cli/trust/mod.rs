@@ -3,6 +3,7 @@
 mod ask;
 mod bundle;
 mod invite;
+mod pod;
 mod say;
 
 use clap::{Subcommand, ValueEnum};
@@ -44,6 +45,9 @@ pub(super) enum TrustCommand {
     /// Make, list and end invitations.
     #[command(subcommand)]
     Invite(invite::InviteCommand),
+    /// Pods: groups of people with roles.
+    #[command(subcommand)]
+    Pod(pod::PodCommand),
     /// Take up an invitation by its code.
     Join(invite::JoinArgs),
     /// Say who may see your ties.
@@ -106,6 +110,7 @@ impl TrustCommand {
             Self::Near(args) => args.near(output).await,
             Self::Rank(args) => args.rank(output).await,
             Self::Invite(command) => command.run(output).await,
+            Self::Pod(command) => command.run(output).await,
             Self::Join(args) => args.run(output).await,
             Self::Audience { caller, audience } => audience_set(&caller, audience.audience(), output).await,
             Self::Block { caller, who, undo } => block_set(&caller, &who, undo, output).await,

@@ -65,6 +65,7 @@ fn prefix(collection: &str) -> &'static str {
         "messages" => "rlm",
         "notices" => "ntc",
         "orders" => "ord",
+        "pods" => "pod",
         "receipts" => "rcp",
         "sessions" => "ses",
         "statements" => "stm",

@@ -52,6 +52,15 @@ const INVITATION: &str = concat!(
     r#"000000000000000000000000000000000000000000000000000000000000000000"}}"#,
 );
 
+/// What an owner changes of a pod.
+const POD: &str = r#"{"name":"Club","visibility":"private"}"#;
+
+/// Somebody who is to be in a pod.
+const POD_PERSON: &str = r#"{"did":"did:key:z6MktwupdmLXVVqTzCw4i46r4uGyosGXRnR3XjN4Zq7oMMsw","role":"member"}"#;
+
+/// Somebody who is to be in a pod no longer.
+const POD_WHO: &str = r#"{"did":"did:key:z6MktwupdmLXVVqTzCw4i46r4uGyosGXRnR3XjN4Zq7oMMsw"}"#;
+
 /// What nobody has paid for.
 const FEEDBACK: &str = concat!(
     r#"{"url":"https://news.example/a","quality_score":0.1,"reason":"r","claim_digest":""#,
@@ -229,6 +238,23 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/connections/api/invites/{code}", Public),
     operation_with("DELETE", "/connections/api/invites/{code}", Key, "null"),
     operation("POST", "/connections/api/invites/{code}/accept", Key),
+    operation("GET", "/connections/api/pods", Session),
+    operation_with(
+        "POST",
+        "/connections/api/pods",
+        Key,
+        r#"{"name":"Club","type":"shared"}"#,
+    ),
+    operation("GET", "/connections/api/pods/{id}", Public),
+    operation_with("PUT", "/connections/api/pods/{id}", Key, POD),
+    operation_with("DELETE", "/connections/api/pods/{id}", Key, "null"),
+    operation_with("POST", "/connections/api/pods/{id}/accept", Key, r#"{"role":"member"}"#),
+    operation_with("POST", "/connections/api/pods/{id}/invite", Key, POD_PERSON),
+    operation_with("POST", "/connections/api/pods/{id}/leave", Key, "null"),
+    operation("GET", "/connections/api/pods/{id}/members", Public),
+    operation_with("POST", "/connections/api/pods/{id}/remove", Key, POD_WHO),
+    operation_with("PUT", "/connections/api/pods/{id}/role", Key, POD_PERSON),
+    operation_with("PUT", "/connections/api/pods/{id}/successor", Key, r#"{"did":null}"#),
     operation("POST", "/connections/api/statements", Key),
     operation("GET", "/connections/api/statements/{id}", Session),
     operation("GET", "/connections/api/trust/check", Session),

@@ -23,6 +23,7 @@ pub(crate) mod passkeys;
 pub(crate) mod pay;
 pub(crate) mod pay_solana;
 pub(crate) mod peers;
+pub(crate) mod pods;
 pub(crate) mod profile;
 pub(crate) mod read;
 pub(crate) mod receipt;

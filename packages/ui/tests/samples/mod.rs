@@ -7,6 +7,7 @@ mod money;
 mod oidc;
 mod passkeys;
 mod people;
+mod pods;
 mod profiles;
 mod reading;
 mod solana;
@@ -126,6 +127,7 @@ pub(crate) fn all(ink: &Ink) -> Vec<Sample> {
     samples.extend(solana::samples(ink));
     samples.extend(money::samples(ink));
     samples.extend(trust::samples(ink));
+    samples.extend(pods::samples(ink));
     samples
 }
 

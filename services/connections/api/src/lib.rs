@@ -1,11 +1,17 @@
 //! What the other services may ask of connections, and the signed statements that the trust graph is made of.
 
+mod pods;
 pub mod statement;
 mod views;
 
 use imajin_did::Did;
 use imajin_web::service_api;
 
+pub use pods::{
+    PodAccept, PodBody, PodCard, PodCheck, PodCheckAnswer, PodFetch, PodInvitation, PodKind, PodMemberPage,
+    PodMemberView, PodMembersFetch, PodOffer, PodPage, PodPageAsk, PodPerson, PodRef, PodRole, PodSettings, PodView,
+    PodVisibility, PodWho, PodsApi, PodsClient, PodsOwn,
+};
 pub use statement::{FlagLevel, Proven, StatementError, StatementKind};
 pub use views::{
     Audience, CheckAnswer, ConnectionRow, InviteView, Neighbour, NeighbourhoodView, OwnConnections, PathAnswer,

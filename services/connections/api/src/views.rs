@@ -4,6 +4,7 @@ use imajin_kernel::id::{InviteId, StatementId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::pods::PodCard;
 use crate::statement::{FlagLevel, Proven, StatementKind};
 
 /// Who may see somebody's ties.
@@ -66,6 +67,8 @@ pub struct TrustRecord {
     pub statements: Vec<Proven>,
     /// Their invitations.
     pub invites: Vec<InviteView>,
+    /// The pods that they are in or invited to.
+    pub pods: Vec<PodCard>,
 }
 
 /// How a statement stands.

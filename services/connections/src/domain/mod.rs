@@ -6,6 +6,7 @@ pub(crate) mod import;
 pub(crate) mod invite;
 pub(crate) mod issue;
 pub(crate) mod own;
+pub(crate) mod pod;
 pub(crate) mod privacy;
 pub(crate) mod revoke;
 pub(crate) mod sequence;

@@ -4,6 +4,8 @@ mod bundle;
 mod graph;
 mod invite;
 mod own;
+mod pod;
+mod pod_member;
 mod privacy;
 mod statement;
 mod watch;
@@ -61,6 +63,15 @@ pub(crate) fn routes(connections: &Arc<Connections>) -> ServiceRoutes {
         .routes(routes!(invite::invite_list, invite::invite_issue))
         .routes(routes!(invite::invite_fetch, invite::invite_revoke))
         .routes(routes!(invite::invite_accept))
+        .routes(routes!(pod::pod_list, pod::pod_create))
+        .routes(routes!(pod::pod_fetch, pod::pod_set, pod::pod_dissolve))
+        .routes(routes!(pod::pod_members))
+        .routes(routes!(pod_member::pod_invite))
+        .routes(routes!(pod_member::pod_accept))
+        .routes(routes!(pod_member::pod_role_set))
+        .routes(routes!(pod_member::pod_remove))
+        .routes(routes!(pod_member::pod_leave))
+        .routes(routes!(pod_member::pod_offer))
         .routes(routes!(bundle::export))
         .routes(routes!(watch::watch))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

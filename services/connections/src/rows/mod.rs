@@ -3,6 +3,8 @@
 mod audience;
 mod block;
 mod invite;
+mod pod;
+mod pod_member;
 mod sequence;
 mod statement;
 mod tie;
@@ -10,6 +12,8 @@ mod tie;
 pub(crate) use audience::AudienceRow;
 pub(crate) use block::BlockRow;
 pub(crate) use invite::InviteRow;
+pub(crate) use pod::PodRow;
+pub(crate) use pod_member::PodMemberRow;
 pub(crate) use sequence::SequenceRow;
 pub(crate) use statement::{StatementRow, tie_name};
 pub(crate) use tie::TieRow;

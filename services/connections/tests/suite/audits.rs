@@ -2,11 +2,13 @@
 
 use axum::http::StatusCode;
 use imajin_connections_api::statement::{ACCEPT, AcceptTerms, invite_key, invite_prove};
+use imajin_did::SecretKey;
 use imajin_kernel::Span;
 use imajin_store::{StoreError, Sweep, parity};
 use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
 
+use crate::pods::{invite, join, offer, pod, shared};
 use crate::world::{World, audit_all, key};
 
 on_both!(every_single_column_is_covered, what_is_deleted_by_hand_is_missed);
@@ -50,6 +52,7 @@ async fn fill(world: &World) {
         .change(&cleo, "POST", "/invites/sesame/accept", &document)
         .await
         .expect(StatusCode::OK);
+    pods_fill(world, [&ada, &ben]).await;
     let context = (world.keyring.clone(), world.env.clone());
     let signed: Result<(), StoreError> = world
         .db
@@ -75,6 +78,18 @@ async fn fill(world: &World) {
     signed.unwrap();
 }
 
+/// A pod within another, with a member, somebody invited, and an offer.
+async fn pods_fill(world: &World, [ada, ben]: [&SecretKey; 2]) {
+    let outer = shared(world, ada).await;
+    pod(world, ada, json!({"name": "Inner", "type": "event", "parent": outer})).await;
+    let club = shared(world, ada).await;
+    join(world, ada, &club, ben, "member").await;
+    invite(world, ada, &club, &key("eve"), "admin")
+        .await
+        .expect(StatusCode::OK);
+    offer(world, ada, &club, Some(ben)).await.expect(StatusCode::OK);
+}
+
 async fn every_single_column_is_covered(backend: Backend) {
     let world = World::new(backend).await;
     fill(&world).await;
@@ -97,6 +112,12 @@ async fn what_is_deleted_by_hand_is_missed(backend: Backend) {
         ("DELETE FROM audiences", "the row is missing"),
         ("DELETE FROM invites", "the row is missing"),
         ("DELETE FROM sequences", "its place is behind the last change"),
+        ("DELETE FROM pods WHERE parent IS NULL", ""),
+        ("DELETE FROM pods WHERE successor_did IS NOT NULL", "the row is missing"),
+        (
+            "DELETE FROM pod_members WHERE joined_at IS NULL",
+            "they are not those who have signed to be in it",
+        ),
     ] {
         let world = World::new(backend).await;
         fill(&world).await;

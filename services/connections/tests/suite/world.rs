@@ -150,10 +150,20 @@ impl World {
     }
 
     pub(crate) fn sign(&self, key: &SecretKey, method: &str, path: &str, body: &impl Serialize) -> SignedRequest {
+        self.sign_with(key, (method, path, None), body)
+    }
+
+    /// As [`World::sign`], with an idempotency key.
+    pub(crate) fn sign_with(
+        &self,
+        key: &SecretKey,
+        (method, path, idempotency_key): (&str, &str, Option<&str>),
+        body: &impl Serialize,
+    ) -> SignedRequest {
         let to_sign = RequestToSign {
             method,
             target_uri: &format!("{PUBLIC}{API}{path}"),
-            idempotency_key: None,
+            idempotency_key,
             body: &serde_json::to_vec(body).unwrap(),
         };
         sign(key, &to_sign, &SignatureParams::now(key.did(), &self.env)).unwrap()

@@ -23,6 +23,7 @@ mod operator;
 mod order;
 mod people;
 mod plain;
+mod pods;
 mod profile;
 mod profile_edit;
 mod read;
@@ -72,6 +73,8 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/people", get(people::people))
         .route("/me/allowed", get(allowed::allowed))
         .route("/me/connections", get(trust::connections))
+        .route("/me/pods", get(pods::own))
+        .route("/pods/{id}", get(pods::pod))
         .route("/trust", get(trust::find))
         .route("/trust/{id}", get(trust::around))
         .route("/invited", get(trust::invited))

@@ -249,7 +249,11 @@ impl Www {
     /// The service that knows who trusts whom; a node without it has no such pages.
     fn trust(&self) -> Result<&TrustClient, Problem> {
         let none = || Problem::new(Code::NotFound, "This node keeps no connections.");
-        self.deps.connections.as_ref().ok_or_else(none)
+        self.deps
+            .connections
+            .as_ref()
+            .map(|known| &known.graph)
+            .ok_or_else(none)
     }
 
     /// Whom a page is about: `me`, a DID, or a handle.

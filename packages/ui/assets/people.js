@@ -1,9 +1,9 @@
-// Who is meant by what somebody has written.
+// Whom somebody means by what they type.
 
 import { jsonGet } from './problem.js';
 
 /**
- * The DID of whom is named: a DID, or a handle of this node.
+ * The DID of a handle or a DID.
  * @param {string} who
  * @returns {Promise<string>}
  */

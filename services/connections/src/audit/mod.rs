@@ -1,5 +1,7 @@
 //! What `imajin verify` checks in the database of connections.
 
+mod pods;
+
 use diesel::prelude::*;
 use imajin_connections_api::Proven;
 use imajin_connections_api::statement::{Fact, Statement};
@@ -9,8 +11,10 @@ use imajin_kernel::{Env, Timestamp};
 use imajin_store::mutation::{self, Keys, Logged, Writer};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
-use crate::rows::{AudienceRow, BlockRow, InviteRow, SequenceRow, StatementRow, TieRow, tie_name};
-use crate::schema::{audiences, blocks, invites, sequences, statements, ties};
+use crate::rows::{
+    AudienceRow, BlockRow, InviteRow, PodMemberRow, PodRow, SequenceRow, StatementRow, TieRow, tie_name,
+};
+use crate::schema::{audiences, blocks, invites, pods as pods_table, sequences, statements, ties};
 use crate::{SERVICE, log};
 
 /// How many rows are looked at together: the memory does not grow with the tables.
@@ -20,7 +24,8 @@ const PAGE: i64 = 256;
 ///
 /// - the seal of every row, and the mutation log with its proofs;
 /// - each statement against its documents, their signatures and the log, and the tie that follows from it;
-/// - invitations against what came by them, blocks and audiences against what their owners last signed.
+/// - invitations against what came by them, blocks and audiences against what their owners last signed;
+/// - each pod and everybody in it against all that was signed there, and whether each step was its signer's to make.
 ///
 /// `keys` gives the keys that a DID has or had; one that the DID itself contains need not be among them. Run it in a
 /// transaction of a reader to look at one moment.
@@ -36,6 +41,8 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, keys: Keys<'_>) -> R
     BlockRow::audit(conn, &sealer, &mut findings)?;
     AudienceRow::audit(conn, &sealer, &mut findings)?;
     InviteRow::audit(conn, &sealer, &mut findings)?;
+    PodRow::audit(conn, &sealer, &mut findings)?;
+    PodMemberRow::audit(conn, &sealer, &mut findings)?;
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, env.clone());
     imajin_store::audit(conn, &writer, keys, &mut findings)?;
     // A row that was changed is named above; one that cannot be read would stop what follows.
@@ -44,6 +51,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, keys: Keys<'_>) -> R
         ties_check(conn, &mut findings)?;
         invites_check(conn, keys, &mut findings)?;
         choices_check(conn, &mut findings)?;
+        pods::pods_check(conn, &mut findings)?;
         log_check(conn, &mut findings)?;
     }
     Ok(findings)
@@ -302,6 +310,7 @@ fn log_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), StoreEr
         ("invite/", "invites"),
         ("block/", "blocks"),
         ("audience/", "audiences"),
+        ("pod/", "pods"),
     ] {
         let mut after: Option<String> = None;
         loop {
@@ -318,6 +327,10 @@ fn log_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), StoreEr
                     "invites" => invites::table.filter(invites::id.eq(key)).count().get_result(conn)?,
                     "audiences" => audiences::table
                         .filter(audiences::did.eq(key))
+                        .count()
+                        .get_result(conn)?,
+                    "pods" => pods_table::table
+                        .filter(pods_table::id.eq(key))
                         .count()
                         .get_result(conn)?,
                     _ => {

@@ -1,0 +1,2 @@
+DROP TABLE pod_members;
+DROP TABLE pods;
