@@ -1,6 +1,22 @@
-//! Reading documents and finding passages among 20,000 of them.
+//! Reading documents, indexing them, and answering from them: `cargo bench -p imajin-engine`.
+//!
+//! A document is some 9,000 words in about a hundred passages. A question is answered as the node does it without a
+//! model: the passages are found, read from their documents again and checked against what was indexed, and written.
+#![expect(clippy::unwrap_used, reason = "a benchmark stops at the first surprise")]
 
-use imajin_engine::{Document, DocumentId, Index, IndexLimits, MediaType, passages};
+use std::collections::BTreeMap;
+use std::hint::black_box;
+
+use async_trait::async_trait;
+use divan::counter::BytesCount;
+use imajin_engine::{
+    Document, DocumentId, Documents, Embedded, Engine, EngineError, Index, IndexLimits, MediaType, Output, Question,
+    StoredDocument, passages, quotes,
+};
+
+/// As many passages as an answer may quote.
+const HITS: usize = 8;
+const QUESTION: &str = "w1 w300 w1025 w4100 w17";
 
 fn main() {
     divan::main();
@@ -22,29 +38,78 @@ fn text(number: u64, words: usize) -> String {
     text
 }
 
-fn index() -> Index {
+fn id(number: u64) -> DocumentId {
+    format!("d{number}").parse().unwrap()
+}
+
+/// An index of so many documents.
+fn index(documents: u64) -> Index {
     let mut index = Index::new(IndexLimits::default());
-    for number in 0..200 {
+    for number in 0..documents {
         let source = text(number, 9_000);
-        let id: Result<DocumentId, _> = format!("d{number}").parse();
-        if let (Ok(id), Ok(document)) = (id, Document::new(MediaType::Text, source.as_bytes())) {
-            // What does not fit is left out of the measurement.
-            let _is_full = index.insert(&id, &document).is_err();
-        }
+        let document = Document::new(MediaType::Text, source.as_bytes()).unwrap();
+        index.insert(&id(number), &document).unwrap();
     }
     index
 }
 
+/// The documents as their service keeps them, but for its database.
+struct Kept(BTreeMap<DocumentId, StoredDocument>);
+
+#[async_trait]
+impl Documents for Kept {
+    async fn document(&self, id: &DocumentId) -> Result<Option<StoredDocument>, EngineError> {
+        Ok(self.0.get(id).cloned())
+    }
+}
+
+async fn answered(index: &Index, kept: &Kept) -> usize {
+    let hits = index.search(QUESTION, HITS);
+    let question = Question {
+        text: QUESTION.to_owned(),
+        quotes: quotes(&hits, kept).await.unwrap(),
+        tokens_max: 400,
+    };
+    let (output, _reader) = Output::new(HITS);
+    Embedded.answer(&question, &output).await.unwrap().cited.len()
+}
+
+#[divan::bench]
+fn a_question_over_ten_thousand_passages(bencher: divan::Bencher<'_, '_>) {
+    let index = index(100);
+    assert!(index.len() >= 10_000, "{} passages", index.len());
+    let stored = |number| StoredDocument {
+        media_type: MediaType::Text,
+        bytes: text(number, 9_000).into_bytes(),
+        fair: "fair_bench".parse().unwrap(),
+    };
+    let kept = Kept((0..100).map(|number| (id(number), stored(number))).collect());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    bencher.bench(|| runtime.block_on(answered(&index, &kept)));
+}
+
+#[divan::bench]
+fn index_of_a_megabyte(bencher: divan::Bencher<'_, '_>) {
+    let source = text(1, 180_000);
+    let bytes = u64::try_from(source.len()).unwrap();
+    let document = Document::new(MediaType::Markdown, source.as_bytes()).unwrap();
+    bencher.counter(BytesCount::new(bytes)).bench(|| {
+        let mut index = Index::new(IndexLimits::default());
+        index.insert(&id(1), &document).unwrap();
+        black_box(index)
+    });
+}
+
 #[divan::bench]
 fn five_words_among_twenty_thousand_passages(bencher: divan::Bencher<'_, '_>) {
-    let index = index();
-    bencher.bench(|| index.search("w1 w300 w1025 w4100 w17", 8));
+    let index = index(200);
+    bencher.bench(|| index.search(QUESTION, HITS));
 }
 
 #[divan::bench]
 fn passages_of_a_megabyte(bencher: divan::Bencher<'_, '_>) {
     let source = text(1, 180_000);
-    let bytes = u64::try_from(source.len()).unwrap_or(0);
-    let bencher = bencher.counter(divan::counter::BytesCount::new(bytes));
+    let bytes = u64::try_from(source.len()).unwrap();
+    let bencher = bencher.counter(BytesCount::new(bytes));
     bencher.bench(|| Document::new(MediaType::Markdown, source.as_bytes()).map(|document| passages(&document).len()));
 }
