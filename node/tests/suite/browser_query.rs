@@ -45,6 +45,17 @@ async fn browser_a_person_asks_and_answers_on_a_phone() {
     browser.fill("#text", "Bread rises overnight.").await.unwrap();
     browser.click("#add-button").await.unwrap();
     browser.wait_for("#documents li").await.unwrap();
+    // Another one is a file, which is called by its name; what cannot be read is refused before anything is sent.
+    let (book, page) = (home.path("Cheese.pdf"), home.path("Cheese.html"));
+    std::fs::write(&book, "%PDF-1.7").unwrap();
+    std::fs::write(&page, "<h1>Cheese</h1><p>Cheese ripens in the cellar.</p>").unwrap();
+    browser.choose_file("#file", &book).await.unwrap();
+    browser.click("#add-button").await.unwrap();
+    browser.wait_for_text("neither Markdown").await.unwrap();
+    browser.choose_file("#file", &page).await.unwrap();
+    browser.click("#add-button").await.unwrap();
+    browser.wait_for("#documents li:nth-child(2)").await.unwrap();
+    browser.wait_for_text("Cheese").await.unwrap();
     browser.click("#terms-button").await.unwrap();
     browser
         .wait_for_text("You answer questions for at most 0.05")

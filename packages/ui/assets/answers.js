@@ -1,6 +1,7 @@
 // A leader's own page, with a key: signs terms and documents.
 
 import { utf8 } from './bytes.js';
+import { documentOf } from './document-file.js';
 import { own } from './questions-own.js';
 import { moneyText } from './money.js';
 import { nodeNow } from './clock.js';
@@ -65,10 +66,19 @@ function termsShow(terms) {
 /** @param {HTMLFormElement} form */
 async function documentAdd(form) {
   const identity = await ownIdentity();
-  const [title, text] = [hiddenValue(form, 'title').trim(), hiddenValue(form, 'text')];
-  const wish = { title, kind: 'document', bytes: utf8(text), mediaType: 'text/markdown' };
-  const manifest = await manifestSign(identity, wish);
-  const body = { title, mediaType: 'text/markdown', text, manifest };
+  const written = hiddenValue(form, 'text');
+  const file = new FormData(form).get('file');
+  const isFile = file instanceof File && file.name !== '';
+  if (isFile && written.trim() !== '') {
+    throw new Error('Write a text or choose a file, not both.');
+  }
+  const chosen = isFile
+    ? documentOf(file.name, await file.arrayBuffer())
+    : { title: '', mediaType: 'text/markdown', text: written };
+  const { mediaType, text } = chosen;
+  const title = hiddenValue(form, 'title').trim() || chosen.title;
+  const manifest = await manifestSign(identity, { title, kind: 'document', bytes: utf8(text), mediaType });
+  const body = { title, mediaType, text, manifest };
   await signedFetch(identity, { method: 'POST', path: `${API}/documents`, body });
   location.reload();
 }

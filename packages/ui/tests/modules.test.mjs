@@ -11,6 +11,7 @@ import { canonical } from '../assets/canonical.js';
 import { contractDraft, contractSign, decimal } from '../assets/contract-draft.js';
 import { heightsOf, monthsOf } from '../assets/earnings-chart.js';
 import { decimalOf, micros, worksOf } from '../assets/earnings-sum.js';
+import { documentOf } from '../assets/document-file.js';
 import { entryHash, entrySign, inception, successor } from '../assets/key-log.js';
 import { didOf, keyFromSeed, keySign, multikey, seedFromPem, seedToPem } from '../assets/keys.js';
 import { feesOf, feesTaken } from '../assets/fees-sum.js';
@@ -25,6 +26,18 @@ const hex = (text) => Uint8Array.from(Buffer.from(text, 'hex'));
 /** RFC 8032, section 7.1, TEST 2. */
 const SEED = hex('4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb');
 const PUBLIC = '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c';
+
+test('a chosen file is what its name says, in UTF-8', () => {
+  const read = (name, text = 'Bread rises.') => documentOf(name, utf8(text));
+  assert.deepEqual(read('Bread.md'), { title: 'Bread', mediaType: 'text/markdown', text: 'Bread rises.' });
+  assert.equal(read('a.b.HTML').title, 'a.b');
+  assert.equal(read('a.htm').mediaType, 'text/html');
+  assert.equal(read('notes.txt').mediaType, 'text/plain');
+  assert.throws(() => read('book.pdf'), /imajin docs add/);
+  assert.throws(() => read('README'), /neither/);
+  assert.throws(() => documentOf('a.txt', hex('fffe41')), /UTF-8/);
+  assert.throws(() => read('a.txt', 'x'.repeat(1_048_577)), /in parts/);
+});
 
 test('Base58 keeps leading zeros', () => {
   assert.equal(toBase58(utf8('Hello World!')), '2NEpo7TZRRrLZSi2U');
