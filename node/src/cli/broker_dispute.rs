@@ -138,7 +138,8 @@ pub(super) fn word(value: &impl serde::Serialize) -> String {
         .unwrap_or_default()
 }
 
-fn text(dispute: &DisputeView) -> String {
+/// A dispute in some lines.
+pub(super) fn text(dispute: &DisputeView) -> String {
     let mut lines = vec![
         format!("{}: {} for {}", dispute.id, dispute.amount, dispute.url),
         format!("{} says {}: {}", dispute.agent, dispute.quality_score, dispute.reason),

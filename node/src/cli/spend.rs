@@ -116,6 +116,31 @@ pub(super) async fn quote_settle(
     }
 }
 
+/// Pays a checkout with test money.
+pub(super) async fn test_money_pay(client: &IdentityClient, id: CheckoutId) -> Result<ReceiptId, CommandError> {
+    let paid = match checkout_press(client, id).await? {
+        open if open.state.is_final() => open,
+        _ => {
+            let detail = "this is no test money: pay it from a balance, or at the address that is printed without --key";
+            return Err(CommandError::Local(detail.to_owned()));
+        }
+    };
+    paid.receipt.ok_or_else(|| unexpected("The receipt"))
+}
+
+/// Presses the button of the page where test money is paid, and waits for what follows; another checkout is only looked
+/// at.
+async fn checkout_press(client: &IdentityClient, id: CheckoutId) -> Result<Checkout, CommandError> {
+    let session = client.login().await?;
+    let mut state: Checkout = client.get_own(&session, &format!("/pay/api/checkout/{id}")).await?;
+    let Some(token) = state.form_token.take() else {
+        return Ok(state);
+    };
+    let url = client.node().url(&format!("/pay/checkout/{id}/pay"))?;
+    client.node().form_post(url, &[("token", &token)]).await?;
+    ended_wait(client, id).await
+}
+
 async fn ended_wait(client: &IdentityClient, id: CheckoutId) -> Result<Checkout, CommandError> {
     let session = client.login().await?;
     for _ in 0..POLLS_MAX {
@@ -137,14 +162,7 @@ impl TopupArgs {
         let key = self.idempotency_key.as_deref().unwrap_or(&fresh);
         let body = json!({"amount": self.amount});
         let opened: Checkout = client.send("POST", "/pay/api/topup", &body, Some(key)).await?;
-        let session = client.login().await?;
-        let path = format!("/pay/api/checkout/{}", opened.id);
-        let mut state: Checkout = client.get_own(&session, &path).await?;
-        if let Some(token) = state.form_token.take() {
-            let url = client.node().url(&format!("/pay/checkout/{}/pay", opened.id))?;
-            client.node().form_post(url, &[("token", &token)]).await?;
-            state = ended_wait(&client, opened.id).await?;
-        }
+        let state = checkout_press(&client, opened.id).await?;
         let opened = Opened {
             checkout: opened.id,
             amount: self.amount,

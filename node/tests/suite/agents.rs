@@ -4,33 +4,56 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use axum::Router;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Html;
 use axum::routing::get;
 use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
 
-use crate::broker::{SERVICES, signed, waited};
+use crate::broker::{SERVICES, waited};
 use crate::gates::{balance_wait, gate_host};
-use crate::support::{Buyer, Home, IMAJIN, Node, Outcome, Server, imajin, text};
+use crate::support::{Home, IMAJIN, Node, Outcome, Server, imajin, text};
 
-on_both!(an_agent_of_the_command_line_pays_once_and_within_its_budget,);
+on_both!(
+    an_agent_of_the_command_line_pays_once_and_within_its_budget,
+    an_agent_says_what_a_page_was_worth_and_sees_how_it_stands,
+);
 
 const PAGE: &str = "A page that is worth something.";
 
 /// A broker's node with an agent who has money there, and a publisher's node with a gate.
-struct Scene {
-    home: Home,
-    publisher: Node,
+pub(crate) struct Scene {
+    pub(crate) home: Home,
+    pub(crate) publisher: Node,
     far: Home,
     broker: Node,
     issuer: String,
     servers: [Server; 2],
 }
 
+/// The links of the first page of the site.
+const INDEX: &str = "<title>All</title><a href=/posts/1>1</a><a href='posts/2#top'>2</a><a href=/posts/1?>1</a>\
+    <a href=/secret/1>no</a><a href=/missing>none</a><a href=/dear>dear</a><a href=https://other.example/>far</a>";
+const SITEMAP: &str = "<urlset><url><loc>HOST/posts/8</loc></url><url><loc>HOST/about</loc></url>\
+    <url><loc>https://other.example/posts/9</loc></url></urlset>";
+
+/// A page of the site with many pages.
+async fn many() -> Html<String> {
+    let links = (100..120).map(|number| format!("<a href=/posts/{number}>{number}</a>"));
+    Html(links.collect())
+}
+
 fn site() -> Router {
+    let sitemap = |headers: HeaderMap| async move {
+        let host = headers["x-forwarded-host"].to_str().unwrap();
+        SITEMAP.replace("HOST", &format!("http://{host}"))
+    };
     Router::new()
         .route("/robots.txt", get(|| async { "User-agent: *\nDisallow: /secret\n" }))
         .route("/missing", get(|| async { StatusCode::NOT_FOUND }))
+        .route("/index", get(|| async { Html(INDEX) }))
+        .route("/many", get(many))
+        .route("/sitemap.xml", get(sitemap))
         .fallback(get(|| async { PAGE }))
 }
 
@@ -41,7 +64,7 @@ async fn domain(manifest: PathBuf) -> Server {
 }
 
 impl Scene {
-    async fn new(backend: Backend) -> Self {
+    pub(crate) async fn new(backend: Backend) -> Self {
         let (far, home) = (Home::new(backend), Home::new(backend));
         far.configure(SERVICES);
         let broker = far.up(&[]);
@@ -73,7 +96,7 @@ impl Scene {
         scene
     }
 
-    fn agent(&self, args: &[&str]) -> Outcome {
+    pub(crate) fn agent(&self, args: &[&str]) -> Outcome {
         let folder = self.home.path("agent");
         let mut all = vec!["agent"];
         all.extend(args);
@@ -92,7 +115,7 @@ impl Scene {
         std::fs::read_to_string(self.home.path("page")).unwrap()
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", gate_host(&self.publisher))
     }
 
@@ -101,7 +124,7 @@ impl Scene {
         std::fs::write(self.home.path("manifest.json"), manifest.to_string()).unwrap();
     }
 
-    /// An agent with a key, an account, and 2.00 in it, which ben has put there.
+    /// An agent with a key, an account, and 2.00 in it, which ben has put there: 1.50 of test money, 0.50 of his own.
     async fn agent_make(&self) {
         let host = self.servers[1].host.clone();
         self.agent(&["key", "new", &host]).expect_success();
@@ -110,15 +133,40 @@ impl Scene {
         assert_eq!((&opened["agent"], &opened["balances"]), (&json!(host), &json!([])));
         let ben = self.far.key("ben.key");
         crate::fair_library::register(&self.broker, &ben, "ben");
-        let buyer = Buyer::from_file(&self.broker, &self.far, "ben.key");
-        let ask = json!({"agentId": host, "amount": {"amount": "2.00", "currency": "TEST-USD"}});
-        let deposit = signed(&buyer, "/broker/api/deposits", &ask).await;
-        let checkout = deposit["url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
-        let token = buyer.login().await;
-        let pressed = buyer.sandbox_press(&token, &json!(checkout), "pay").await;
-        assert!(pressed.status().is_redirection(), "{}", pressed.status());
-        let has = waited(async || self.balance()).await;
+        let topup = ["topup", "1.00 TEST-USD", "--node", &self.broker.url(), "--key", text(&ben)];
+        imajin(&topup).expect_success();
+        self.deposits(text(&ben));
+        let has = waited(async || self.balance().filter(|has| has == "2.00")).await;
         assert_eq!(has, "2.00");
+    }
+
+    fn deposits(&self, key: &str) {
+        let deposit = |amount: &str, more: &[&str]| {
+            let mut args = vec!["deposit", amount, "--broker", &self.issuer];
+            args.extend(more);
+            self.agent(&args)
+        };
+        // Without anybody who pays, it is said where to.
+        let asked = deposit("3.00 TEST-USD", &["--idempotency-key", "k"]).expect_success();
+        assert_eq!((&asked["state"], &asked["receipt"]), (&json!("open"), &Value::Null), "{asked}");
+        assert!(asked["url"].as_str().unwrap().contains("/pay/checkout/"), "{asked}");
+        let again = deposit("3.00 TEST-USD", &["--idempotency-key", "k"]).expect_success();
+        assert_eq!((&again["id"], &again["url"]), (&asked["id"], &asked["url"]));
+        let paid = deposit("1.50 TEST-USD", &["--key", key, "--from", "sandbox"]).expect_success();
+        assert_eq!(paid["state"], "paid", "{paid}");
+        let paid = deposit("0.50 TEST-USD", &["--key", key]).expect_success();
+        assert!(paid["receipt"].is_string(), "{paid}");
+        let short = deposit("0.51 TEST-USD", &["--key", key]).refusal();
+        assert_eq!(short["error"], "payment_required", "{short}");
+        let left = imajin(&["balance", "--node", &self.broker.url(), "--key", key]).expect_success();
+        assert!(left.to_string().contains("\"0.50\""), "{left}");
+    }
+
+    pub(crate) fn end(self) {
+        self.publisher.stop();
+        self.broker.stop();
+        self.home.verify_clean();
+        self.far.verify_clean();
     }
 
     /// What the agent has at its broker.
@@ -127,7 +175,7 @@ impl Scene {
         account["balances"][0]["amount"].as_str().map(str::to_owned)
     }
 
-    fn spent(&self) -> Value {
+    pub(crate) fn spent(&self) -> Value {
         self.agent(&["spend"]).expect_success()
     }
 }
@@ -158,17 +206,37 @@ async fn an_agent_of_the_command_line_pays_once_and_within_its_budget(backend: B
     );
     balance_wait(&scene.publisher, &ada, "0.20");
     assert!(scene.balance().is_some());
-    let Scene {
-        publisher,
-        home,
-        broker,
-        far,
-        ..
-    } = scene;
-    publisher.stop();
-    broker.stop();
-    home.verify_clean();
-    far.verify_clean();
+    scene.end();
+}
+
+async fn an_agent_says_what_a_page_was_worth_and_sees_how_it_stands(backend: Backend) {
+    let scene = Scene::new(backend).await;
+    let (first, second) = (scene.url("/posts/1"), scene.url("/posts/2"));
+    let paid = scene.fetch("/posts/1", &["--max", "0.10 TEST-USD"]).expect_success();
+    scene.fetch("/posts/2", &["--max", "0.10 TEST-USD"]).expect_success();
+    let refusal = |args: &[&str]| scene.agent(args).refusal()["error"].clone();
+    assert_eq!(refusal(&["dispute", &scene.url("/posts/3")]), "not_found");
+    assert_eq!(refusal(&["dispute", &first]), "not_found", "nothing was said yet");
+    let say = async |page: &str, score: &str| {
+        // The publisher asks the broker for its money in a moment.
+        let said = waited(async || {
+            let said = scene.agent(&["dispute", page, "--score", score, "--reason", "There is nothing on it."]);
+            said.success.then(|| said.json.to_string())
+        });
+        serde_json::from_str::<Value>(&said.await).unwrap()
+    };
+    let dispute = say(&first, "0.2").await;
+    assert_eq!((&dispute["url"], &dispute["qualityScore"]), (&json!(first), &json!("0.2")));
+    assert_eq!(dispute["amount"], json!({"amount": "0.10", "currency": "TEST-USD"}));
+    let shown = scene.agent(&["dispute", paid["paid"]["receipt"].as_str().unwrap()]).expect_success();
+    assert_eq!(shown["id"], dispute["id"]);
+    assert!(["open", "answered"].contains(&shown["state"].as_str().unwrap()), "{shown}");
+    assert_eq!(say(&second, "0.9").await["state"], "released");
+    let changed = scene.agent(&["dispute", &second, "--score", "0.1", "--reason", "After all."]);
+    assert_eq!(changed.refusal()["error"], "conflict");
+    let purchases = scene.spent()["purchases"].clone();
+    assert!(purchases.as_array().unwrap().iter().all(|one| one["dispute"].is_string()), "{purchases}");
+    scene.end();
 }
 
 /// What is not read costs nothing, and nothing is even asked of the broker.

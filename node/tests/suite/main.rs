@@ -4,6 +4,7 @@
 mod access;
 mod agent;
 mod agents;
+mod agents_crawl;
 mod authorisation;
 mod broker;
 mod browser;

@@ -1,3 +1,4 @@
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, Method, header};
@@ -16,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_mins(2);
 /// An agent at work.
 pub struct Agent {
     home: AgentHome,
-    journal: Journal,
+    journal: Mutex<Journal>,
     key: AgentKey,
     http: HttpClient,
     env: Env,
@@ -30,7 +31,7 @@ impl Agent {
     /// When a file of the folder is missing or damaged, or the TLS set-up of the machine is broken.
     pub fn new(home: AgentHome, extra_root: Option<&[u8]>, env: Env) -> Result<Self, Problem> {
         Ok(Self {
-            journal: Journal::open(home.path(JOURNAL))?,
+            journal: Mutex::new(Journal::open(home.path(JOURNAL))?),
             key: home.key()?,
             http: HttpClient::new(TIMEOUT, extra_root)?,
             home,
@@ -48,13 +49,9 @@ impl Agent {
         &mut self.home
     }
 
-    /// What it has bought.
-    pub const fn journal(&self) -> &Journal {
-        &self.journal
-    }
-
-    pub(crate) const fn journal_mut(&mut self) -> &mut Journal {
-        &mut self.journal
+    /// What it has bought. Whoever holds it keeps the others from buying.
+    pub fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) const fn key(&self) -> &AgentKey {

@@ -1,14 +1,15 @@
 //! What an agent asks its brokers; each request is signed by its key.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use imajin_imagxp::Feedback;
 use imajin_imagxp::broker::{BrokerAccount, VisaIssued, VisaOrder};
-use imajin_kernel::Problem;
+use imajin_kernel::{Code, Problem};
 use imajin_money::Money;
 use imajin_proof::digest::content_digest;
 use imajin_proof::http_sig::{MessageParams, MessageView};
 use imajin_web::HttpAnswer;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 use url::Url;
 
 use crate::{Agent, Purchase};
@@ -23,6 +24,8 @@ struct Metadata {
     issuer: String,
     #[serde(default)]
     imagxp_visa_endpoint: Option<String>,
+    #[serde(default)]
+    imagxp_dispute_endpoint: Option<String>,
 }
 
 impl Agent {
@@ -35,21 +38,22 @@ impl Agent {
             ttl: VISA_SECONDS,
             uses: None,
         };
-        let url = self.visa_endpoint(&purchase.broker).await?;
+        let url = self.endpoint(&purchase.broker, |said| said.imagxp_visa_endpoint).await?;
         let order = json!(order);
         let asked = self.ask(Method::POST, &url, Some(&order), Some(&purchase.id)).await?;
         let issued: VisaIssued = asked.json()?;
         Ok(issued.token)
     }
 
-    /// Where a broker sells visas, by its own word and on its own origin.
-    async fn visa_endpoint(&self, broker: &str) -> Result<Url, Problem> {
+    /// Where a broker does something, by its own word and on its own origin.
+    async fn endpoint(&self, broker: &str, of: impl FnOnce(Metadata) -> Option<String>) -> Result<Url, Problem> {
         let origin = url_of(broker)?.origin();
         let url = url_of(&format!("{broker}/.well-known/openid-configuration"))?;
         let metadata: Metadata = self.get_plain(&url).await?.json()?;
-        let endpoint = metadata.imagxp_visa_endpoint.as_deref().map(url_of).transpose()?;
-        let endpoint = endpoint.filter(|url| url.origin() == origin && metadata.issuer == broker);
-        endpoint.ok_or_else(|| Problem::invalid(format!("{broker} does not say where it sells visas.")))
+        let is_its_own = metadata.issuer == broker;
+        let endpoint = of(metadata).as_deref().map(url_of).transpose()?;
+        let endpoint = endpoint.filter(|url| url.origin() == origin && is_its_own);
+        endpoint.ok_or_else(|| Problem::invalid(format!("{broker} does not say where it can be asked for this.")))
     }
 
     /// Opens an account at a broker, unless there is one; from here on its visas are bought.
@@ -76,6 +80,61 @@ impl Agent {
         let url = url_of(&format!("{broker}/api/accounts/me"))?;
         let account: BrokerAccount = self.ask(Method::GET, &url, None, None).await?.json()?;
         Ok(account.balances)
+    }
+
+    /// Asks a broker where to pay money into the agent's account. The answer is the broker's document about the
+    /// deposit; asked again under the same key, it is the same deposit.
+    ///
+    /// # Errors
+    /// As for [`Agent::account_open`].
+    pub async fn deposit_ask(&self, broker: &str, amount: Money, key: Option<&str>) -> Result<Value, Problem> {
+        let broker = broker.trim_end_matches('/');
+        let url = url_of(&format!("{broker}/api/deposits"))?;
+        let fresh = self.fresh_name();
+        let asked = json!({ "amount": amount });
+        let key = Some(key.unwrap_or(&fresh));
+        self.ask(Method::POST, &url, Some(&asked), key).await?.json()
+    }
+
+    /// Says what a page was worth that was paid for; below and at one half, the agent wants its money back. The answer
+    /// is the broker's document about the dispute. Said again, it is the same dispute.
+    ///
+    /// # Errors
+    /// Why the broker refuses. [`Code::NotFound`] means that it knows of no such payment, or not yet.
+    pub async fn dispute(&self, mut purchase: Purchase, score: &Number, reason: &str) -> Result<Value, Problem> {
+        let url = self
+            .endpoint(&purchase.broker, |said| said.imagxp_dispute_endpoint)
+            .await?;
+        for claim in &purchase.claims {
+            let said = Feedback::sign(self.key(), &purchase.url, score.clone(), reason, claim);
+            let said = said.map_err(|error| Problem::invalid(format!("{error}.")))?;
+            let answer = self.ask(Method::POST, &url, Some(&json!(said)), None).await?;
+            if answer.status == StatusCode::NOT_FOUND {
+                continue;
+            }
+            let dispute: Value = answer.json()?;
+            purchase.dispute = dispute.get("id").and_then(Value::as_str).map(ToOwned::to_owned);
+            self.journal().write(&purchase)?;
+            return Ok(dispute);
+        }
+        let detail = "The broker knows of no payment for this page.";
+        Err(Problem::new(Code::NotFound, detail)
+            .hint("The publisher may not have asked for its money yet: try again in a minute."))
+    }
+
+    /// How a dispute stands: the broker's document about it.
+    ///
+    /// # Errors
+    /// Why the broker refuses; [`Code::NotFound`] when nothing was said about the page.
+    pub async fn dispute_find(&self, purchase: &Purchase) -> Result<Value, Problem> {
+        let nothing = || {
+            Problem::new(Code::NotFound, "Nothing was said about this page yet.")
+                .hint("Say what it was worth: --score 0.2 --reason TEXT.")
+        };
+        let id = purchase.dispute.as_ref().ok_or_else(nothing)?;
+        let endpoint = self.endpoint(&purchase.broker, |said| said.imagxp_dispute_endpoint);
+        let url = url_of(&format!("{}/{id}", endpoint.await?))?;
+        self.ask(Method::GET, &url, None, None).await?.json()
     }
 
     /// Puts a question, and again when the answer was lost: each time signed anew, under the same key.

@@ -6,17 +6,16 @@ use std::path::{Path, PathBuf};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use imajin_imagxp::pay_per_crawl::{EXACT_PRICE, price_text};
 use imajin_imagxp::visa::{CREDENTIAL, PAYMENT};
-use imajin_imagxp::{Claim, ClaimHeaders, PaymentRequired, Provenance, Purpose, RECEIPT, ROBOTS_BYTES_MAX, Robots};
+use imajin_imagxp::{Claim, ClaimHeaders, PaymentRequired, Provenance, Purpose, RECEIPT};
 use imajin_kernel::{Code, Problem};
 use imajin_money::Money;
 use imajin_web::{HttpAnswer, PublicBase};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use crate::broker::url_of;
-use crate::files::failed;
-use crate::{Agent, Purchase, PurchaseState};
+use crate::files::{failed, folder_sync};
+use crate::{Agent, Purchase, PurchaseState, Run};
 
 /// How often a page is asked for whose answer was lost.
 const TRIES_MAX: u32 = 3;
@@ -33,10 +32,12 @@ pub struct FetchWish {
     pub max: Option<Money>,
     /// Where the page is put.
     pub out: PathBuf,
+    /// The crawl that it belongs to, whose budget counts too.
+    pub run: Option<Run>,
 }
 
 /// What was paid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Payment {
     /// How much.
@@ -77,26 +78,34 @@ impl Agent {
     ///
     /// # Errors
     /// Why it was not read. [`Code::Unavailable`] means that it is not known how it ended: the same wish goes on.
-    pub async fn fetch(&mut self, wish: &FetchWish) -> Result<Fetched, Problem> {
+    pub async fn fetch(&self, wish: &FetchWish) -> Result<Fetched, Problem> {
         let mut wish = wish.clone();
         wish.url.set_fragment(None);
-        self.robots_ask(&wish.url).await?;
+        let site = self.site_rules(&wish.url).await?;
+        if let Some(reason) = site.refusal(&wish.url, wish.purpose) {
+            return Err(Problem::new(Code::Forbidden, reason));
+        }
+        self.page_read(&wish).await
+    }
+
+    /// The same, where what the site says about its pages was asked before.
+    pub(crate) async fn page_read(&self, wish: &FetchWish) -> Result<Fetched, Problem> {
         let begun = self.journal().open_find(wish.url.as_str(), wish.purpose).cloned();
         if let Some(purchase) = begun {
-            return self.buy(&wish, purchase, true).await;
+            return self.buy(wish, purchase, true).await;
         }
-        let page = self.page_get(&wish, HeaderMap::new()).await?;
+        let page = self.page_get(wish, None).await?;
         if page.answer.status != StatusCode::PAYMENT_REQUIRED {
-            return self.fetched(&wish, page, None).await;
+            return self.fetched(wish, page, None).await;
         }
         let required = PaymentRequired::parse(&page.answer.body);
         let required = required.map_err(|error| Problem::new(Code::PaymentRequired, format!("{error}.")))?;
-        let purchase = self.intend(&wish, &required)?;
-        self.buy(&wish, purchase, false).await
+        let purchase = self.intend(wish, &required)?;
+        self.buy(wish, purchase, false).await
     }
 
     /// Decides whether a page is bought, and writes the intention down.
-    fn intend(&mut self, wish: &FetchWish, required: &PaymentRequired) -> Result<Purchase, Problem> {
+    fn intend(&self, wish: &FetchWish, required: &PaymentRequired) -> Result<Purchase, Problem> {
         let (price, publisher) = (required.price, PublicBase(wish.url.clone()).audience());
         if required.audience != publisher || required.resource != wish.url.as_str() {
             return Err(Problem::new(
@@ -112,8 +121,6 @@ impl Agent {
             let detail = format!("It costs {price}, and at most {max} was to be paid.");
             return Err(Problem::new(Code::PaymentRequired, detail).hint("Allow more with --max."));
         }
-        self.journal()
-            .allow(price, &self.home().settings().limits, self.now())?;
         let own = &self.home().settings().brokers;
         let broker = required.brokers.iter().find(|broker| own.contains(broker));
         let Some(broker) = broker.cloned() else {
@@ -129,24 +136,33 @@ impl Agent {
             publisher,
             broker,
             price,
+            run: wish.run.as_ref().map(|run| run.id.clone()),
+            claims: Vec::new(),
+            dispute: None,
             state: PurchaseState::Intended,
         };
-        self.journal_mut().write(&purchase)?;
+        // Held from the question to the intention: what another page costs meanwhile counts.
+        let mut journal = self.journal();
+        journal.allow(price, &self.home().settings().limits, self.now())?;
+        if let Some(run) = &wish.run {
+            journal.run_allow(price, run)?;
+        }
+        journal.write(&purchase)?;
         Ok(purchase)
     }
 
     /// Goes through with a purchase, from wherever it stands.
-    async fn buy(&mut self, wish: &FetchWish, mut purchase: Purchase, is_resumed: bool) -> Result<Fetched, Problem> {
+    async fn buy(&self, wish: &FetchWish, mut purchase: Purchase, is_resumed: bool) -> Result<Fetched, Problem> {
         let visa = if let PurchaseState::Promised { visa } = &purchase.state {
             visa.clone()
         } else {
             let bought = self.visa_buy(&purchase).await;
             let visa = self.decided(&mut purchase, bought)?;
             purchase.state = PurchaseState::Promised { visa: visa.clone() };
-            self.journal_mut().write(&purchase)?;
             visa
         };
-        let page = self.page_get(wish, paid_headers(&purchase, &visa)?).await?;
+        let headers = paid_headers(&purchase, &visa)?;
+        let page = self.page_get(wish, Some((&mut purchase, headers))).await?;
         let status = page.answer.status;
         if status.is_server_error() {
             return Err(go_on(&page.answer));
@@ -160,13 +176,13 @@ impl Agent {
                 detail_of(&page.answer)
             };
             purchase.state = PurchaseState::Unspent { reason };
-            self.journal_mut().write(&purchase)?;
+            self.journal().write(&purchase)?;
             return self.fetched(wish, page, None).await;
         };
         purchase.state = PurchaseState::Paid {
             receipt: receipt.clone(),
         };
-        self.journal_mut().write(&purchase)?;
+        self.journal().write(&purchase)?;
         let payment = Payment {
             price: purchase.price,
             publisher: purchase.publisher,
@@ -178,7 +194,7 @@ impl Agent {
     }
 
     /// What a broker has decided for good ends the purchase; what is not known leaves it open.
-    fn decided<T>(&mut self, purchase: &mut Purchase, outcome: Result<T, Problem>) -> Result<T, Problem> {
+    fn decided<T>(&self, purchase: &mut Purchase, outcome: Result<T, Problem>) -> Result<T, Problem> {
         outcome.map_err(|problem| {
             if matches!(problem.code, Code::Unavailable | Code::Internal | Code::Timeout) {
                 return problem.hint("Run the command again: it goes on where it was.");
@@ -186,7 +202,7 @@ impl Agent {
             purchase.state = PurchaseState::Unspent {
                 reason: problem.detail.clone(),
             };
-            match self.journal_mut().write(purchase) {
+            match self.journal().write(purchase) {
                 Ok(()) => problem,
                 Err(unwritten) => unwritten,
             }
@@ -215,11 +231,22 @@ impl Agent {
         })
     }
 
-    /// Asks for a page, with a claim of its own each time; again, when the answer was lost.
-    async fn page_get(&self, wish: &FetchWish, more: HeaderMap) -> Result<Page, Problem> {
+    /// Asks for a page, with a claim of its own each time; again, when the answer was lost. What pays is written down
+    /// before it is sent, with the claim.
+    async fn page_get(
+        &self,
+        wish: &FetchWish,
+        mut paying: Option<(&mut Purchase, HeaderMap)>,
+    ) -> Result<Page, Problem> {
         let mut tries: u32 = 1;
         loop {
-            let page = self.page_try(wish, &more).await;
+            let (mut headers, claim) = self.claim_headers(wish)?;
+            if let Some((purchase, more)) = &mut paying {
+                purchase.claims.push(claim);
+                self.journal().write(purchase)?;
+                headers.extend(more.clone());
+            }
+            let page = self.page_try(wish, headers, paying.is_some()).await;
             let is_lost = match &page {
                 Ok(page) => page.answer.status.is_server_error(),
                 Err(problem) => problem.code == Code::Unavailable,
@@ -231,7 +258,8 @@ impl Agent {
         }
     }
 
-    async fn page_try(&self, wish: &FetchWish, more: &HeaderMap) -> Result<Page, Problem> {
+    /// The headers of a request with a fresh claim, and the digest of the claim.
+    fn claim_headers(&self, wish: &FetchWish) -> Result<(HeaderMap, String), Problem> {
         let nonce = self.fresh_name();
         let claim = Claim::new(
             self.home().id(),
@@ -241,40 +269,23 @@ impl Agent {
             wish.purpose,
             false,
         );
-        let signed = claim.and_then(|claim| ClaimHeaders::sign(self.key(), &claim));
-        let signed = signed.map_err(|error| Problem::invalid(format!("A claim for {}: {error}.", wish.url)))?;
+        let signed = claim.and_then(|claim| Ok((ClaimHeaders::sign(self.key(), &claim)?, claim.digest()?)));
+        let wrong = |error| Problem::invalid(format!("A claim for {}: {error}.", wish.url));
+        let (signed, digest) = signed.map_err(wrong)?;
         let mut headers = self.plain_headers();
         headers.extend(signed);
-        headers.extend(more.clone());
-        let mut file = File::create(&wish.out).map_err(failed(&wish.out))?;
-        let (answer, bytes) = self.http().fetch(wish.url.clone(), headers, &mut file).await?;
-        Ok(Page { answer, bytes })
+        Ok((headers, digest))
     }
 
-    /// Refuses what the site's robots.txt does not want read.
-    async fn robots_ask(&self, url: &Url) -> Result<(), Problem> {
-        let origin = url.origin().ascii_serialization();
-        let answer = self.get_plain(&url_of(&format!("{origin}/robots.txt"))?).await?;
-        if answer.status.is_server_error() {
-            return Err(Problem::new(
-                Code::Unavailable,
-                format!("{origin} does not say what may be read."),
-            ));
+    async fn page_try(&self, wish: &FetchWish, headers: HeaderMap, is_paid: bool) -> Result<Page, Problem> {
+        let mut file = File::create(&wish.out).map_err(failed(&wish.out))?;
+        let (answer, bytes) = self.http().fetch(wish.url.clone(), headers, &mut file).await?;
+        if is_paid && answer.status.is_success() {
+            // What is written down as paid is there after a power cut.
+            let synced = file.sync_all().and_then(|()| folder_sync(&wish.out));
+            synced.map_err(failed(&wish.out))?;
         }
-        if !answer.status.is_success() {
-            return Ok(());
-        }
-        let text = answer.body.get(..ROBOTS_BYTES_MAX).unwrap_or(&answer.body);
-        let path = url
-            .query()
-            .map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-        if Robots::parse(text).is_allowed(self.home().id().as_str(), &path) {
-            return Ok(());
-        }
-        Err(Problem::new(
-            Code::Forbidden,
-            format!("The robots.txt of {origin} does not want {path} read."),
-        ))
+        Ok(Page { answer, bytes })
     }
 }
 

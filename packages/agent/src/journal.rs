@@ -1,6 +1,4 @@
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use imajin_imagxp::Purpose;
@@ -9,7 +7,7 @@ use imajin_money::{Amount, Asset, Money};
 use serde::{Deserialize, Serialize};
 
 use crate::Limits;
-use crate::files::{failed, folder_sync, open};
+use crate::lines::Lines;
 
 /// How long after its visa's end a purchase may still turn out to have been paid.
 const DAY: Span = Span::hours(24);
@@ -55,6 +53,15 @@ pub struct Purchase {
     pub broker: String,
     /// How much.
     pub price: Money,
+    /// The crawl that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// The claims that were sent with the visa, by their SHA-256 in hex: the payment goes by one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<String>,
+    /// What the broker calls the dispute about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispute: Option<String>,
     /// Where it stands.
     #[serde(flatten)]
     pub state: PurchaseState,
@@ -65,6 +72,11 @@ impl Purchase {
         !matches!(self.state, PurchaseState::Unspent { .. })
     }
 
+    /// Whether it is paid.
+    pub const fn is_paid(&self) -> bool {
+        matches!(self.state, PurchaseState::Paid { .. })
+    }
+
     /// Whether it is not decided yet.
     pub fn is_open(&self) -> bool {
         matches!(self.state, PurchaseState::Intended | PurchaseState::Promised { .. })
@@ -73,9 +85,17 @@ impl Purchase {
 
 /// What an agent has bought: a line for each step, on disk before the step is taken.
 pub struct Journal {
-    file: File,
-    path: PathBuf,
+    lines: Lines,
     purchases: BTreeMap<String, Purchase>,
+}
+
+/// A reading of many pages, with a budget of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its name: the same when it is gone on with.
+    pub id: String,
+    /// The most that it may cost in all; nothing, when nothing is said.
+    pub budget: Option<Money>,
 }
 
 impl Journal {
@@ -84,22 +104,12 @@ impl Journal {
     /// # Errors
     /// When it cannot be read, or a line in its middle is damaged.
     pub fn open(path: PathBuf) -> Result<Self, Problem> {
-        let mut file = open(&path)?;
-        folder_sync(&path).map_err(failed(&path))?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(failed(&path))?;
-        let whole = text.rfind('\n').map_or(0, |at| at.saturating_add(1));
-        let mut purchases = BTreeMap::new();
-        for (line, number) in text.get(..whole).unwrap_or_default().lines().zip(1_u32..) {
-            let purchase: Purchase = serde_json::from_str(line).map_err(|error| {
-                Problem::invalid(format!("{}, line {number}, is damaged: {error}.", path.display()))
-            })?;
-            purchases.insert(purchase.id.clone(), purchase);
-        }
-        let length = u64::try_from(whole).unwrap_or(u64::MAX);
-        file.set_len(length).map_err(failed(&path))?;
-        file.seek(SeekFrom::End(0)).map_err(failed(&path))?;
-        Ok(Self { file, path, purchases })
+        let (lines, read) = Lines::open::<Purchase>(path)?;
+        let purchases = read.into_iter().map(|purchase| (purchase.id.clone(), purchase));
+        Ok(Self {
+            lines,
+            purchases: purchases.collect(),
+        })
     }
 
     /// Writes down where a purchase stands; when this returns, a power cut does not change it.
@@ -107,10 +117,7 @@ impl Journal {
     /// # Errors
     /// When it cannot be written: then the step must not be taken.
     pub fn write(&mut self, purchase: &Purchase) -> Result<(), Problem> {
-        let mut line = serde_json::to_vec(purchase).map_err(|_error| Problem::internal())?;
-        line.push(b'\n');
-        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
-        written.map_err(failed(&self.path))?;
+        self.lines.append(purchase)?;
         self.purchases.insert(purchase.id.clone(), purchase.clone());
         Ok(())
     }
@@ -128,15 +135,26 @@ impl Journal {
         self.purchases.values().find(same)
     }
 
+    /// What a run has bought, or is buying.
+    pub fn of_run<'a>(&'a self, run: &'a str) -> impl Iterator<Item = &'a Purchase> {
+        let of_run = move |purchase: &&Purchase| purchase.run.as_deref() == Some(run);
+        self.purchases.values().filter(of_run)
+    }
+
+    /// The newest purchase that was paid, of a page or by its receipt.
+    pub fn paid_find(&self, url_or_receipt: &str) -> Option<&Purchase> {
+        let is_meant = |purchase: &&Purchase| match &purchase.state {
+            PurchaseState::Paid { receipt } => purchase.url == url_or_receipt || receipt == url_or_receipt,
+            _ => false,
+        };
+        let meant = self.purchases.values().filter(is_meant);
+        meant.max_by_key(|purchase| (purchase.at, &purchase.id))
+    }
+
     /// What was spent in a currency since a moment, with what is on its way.
     pub fn spent(&self, asset: Asset, since: Option<Timestamp>) -> Amount {
-        let counts = |purchase: &&Purchase| {
-            purchase.is_spent() && purchase.price.asset == asset && since.is_none_or(|since| purchase.at > since)
-        };
-        let spent = self.purchases.values().filter(counts);
-        spent.fold(Amount::ZERO, |sum, purchase| {
-            sum.checked_add(purchase.price.amount).unwrap_or(Amount::MAX)
-        })
+        let counts = |purchase: &&Purchase| since.is_none_or(|since| purchase.at > since);
+        sum_of(self.purchases.values().filter(counts), asset)
     }
 
     /// The currencies in which something was spent.
@@ -169,4 +187,32 @@ impl Journal {
         }
         Ok(())
     }
+
+    /// Refuses a price that the budget of a run does not allow any more.
+    ///
+    /// # Errors
+    /// What the budget is, and what is spent of it.
+    pub fn run_allow(&self, price: Money, run: &Run) -> Result<(), Problem> {
+        let refused = |detail: String| Err(Problem::new(Code::Forbidden, detail).hint("Allow more with --budget."));
+        let Some(budget) = run.budget else {
+            return refused(format!("It costs {price}, and the crawl has no budget."));
+        };
+        let spent = sum_of(self.of_run(&run.id), price.asset);
+        let after = spent.checked_add(price.amount).unwrap_or(Amount::MAX);
+        if budget.asset == price.asset && after <= budget.amount {
+            return Ok(());
+        }
+        let spent = Money::new(spent, price.asset);
+        refused(format!(
+            "It costs {price}; the budget of the crawl is {budget}, and {spent} is spent."
+        ))
+    }
+}
+
+/// What some purchases cost in a currency, with what is on its way.
+fn sum_of<'a>(purchases: impl Iterator<Item = &'a Purchase>, asset: Asset) -> Amount {
+    let counts = |purchase: &&Purchase| purchase.is_spent() && purchase.price.asset == asset;
+    purchases.filter(counts).fold(Amount::ZERO, |sum, purchase| {
+        sum.checked_add(purchase.price.amount).unwrap_or(Amount::MAX)
+    })
 }

@@ -2,13 +2,17 @@
 
 mod agent;
 mod broker;
+mod crawl;
 mod fetch;
 mod files;
 mod home;
 mod journal;
+mod lines;
 mod provenance;
+mod site;
 
 pub use agent::Agent;
+pub use crawl::{CrawlStep, CrawlWish, Crawled, CrawledPage, PaidTo, Unread};
 pub use fetch::{FetchWish, Fetched, Payment};
 pub use home::{AgentHome, Limits, Settings};
-pub use journal::{Journal, Purchase, PurchaseState};
+pub use journal::{Journal, Purchase, PurchaseState, Run};

@@ -1,5 +1,6 @@
 use imajin_fair::Action;
 use imajin_kernel::Timestamp;
+use imajin_proof::digest::sha256_hex;
 use imajin_proof::jcs;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -176,5 +177,13 @@ impl Claim {
     /// [`ClaimError::Malformed`] when it has none.
     pub fn canonical_bytes(&self) -> Result<Vec<u8>, ClaimError> {
         jcs::value_to_bytes(&self.document).map_err(|_error| ClaimError::Malformed("it has no canonical form"))
+    }
+
+    /// SHA-256 of the signed bytes, in hex: what receipts and disputes name.
+    ///
+    /// # Errors
+    /// As for [`Claim::canonical_bytes`].
+    pub fn digest(&self) -> Result<String, ClaimError> {
+        Ok(sha256_hex(&self.canonical_bytes()?))
     }
 }

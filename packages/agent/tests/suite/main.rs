@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use imajin_agent::{AgentHome, Journal, Limits, Purchase, PurchaseState};
+use imajin_agent::{AgentHome, Journal, Limits, Purchase, PurchaseState, Run};
 use imajin_imagxp::Purpose;
 use imajin_kernel::{Code, Span, Timestamp};
 use imajin_money::Money;
@@ -24,6 +24,9 @@ fn purchase(id: &str, price: &str, state: PurchaseState) -> Purchase {
         publisher: "site.example".to_owned(),
         broker: "https://broker.example/broker".to_owned(),
         price: usd(price),
+        run: None,
+        claims: Vec::new(),
+        dispute: None,
         state,
     }
 }
@@ -105,6 +108,34 @@ fn what_is_on_its_way_counts_as_spent_and_what_came_to_nothing_does_not() {
     let refused = one.allow(usd("0.31"), &limits, later).unwrap_err();
     assert!(refused.detail.contains("the limit of all times"), "{refused}");
     one.allow("9.00 EUR".parse().unwrap(), &limits, NOW).unwrap();
+}
+
+#[test]
+fn a_run_has_a_budget_of_its_own_and_another_run_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut one = journal(folder.path());
+    let of = |run: &str, id: &str, price: &str, state| Purchase {
+        run: Some(run.to_owned()),
+        ..purchase(id, price, state)
+    };
+    let receipt = "rcp_1".to_owned();
+    one.write(&of("r", "a", "0.10", PurchaseState::Paid { receipt })).unwrap();
+    one.write(&of("r", "b", "0.20", promised())).unwrap();
+    one.write(&of("r", "c", "0.40", unspent())).unwrap();
+    one.write(&of("s", "d", "5.00", promised())).unwrap();
+    let run = |budget: Option<&str>| Run {
+        id: "r".to_owned(),
+        budget: budget.map(usd),
+    };
+    one.run_allow(usd("0.20"), &run(Some("0.50"))).unwrap();
+    let refused = one.run_allow(usd("0.21"), &run(Some("0.50"))).unwrap_err();
+    assert!(refused.detail.contains("0.50 USD, and 0.30 USD is spent"), "{refused}");
+    assert!(one.run_allow("0.01 EUR".parse().unwrap(), &run(Some("0.50"))).is_err());
+    assert!(one.run_allow(usd("0.01"), &run(None)).is_err());
+    assert_eq!(one.of_run("r").count(), 3);
+    let found = journal(folder.path()).paid_find("rcp_1").cloned().unwrap();
+    assert_eq!(journal(folder.path()).paid_find(&found.url), Some(&found));
+    assert_eq!(one.paid_find("https://site.example/b"), None);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod decide;
 mod file;
 mod publish;
+mod published;
 
 use imajin_fair::ManifestId;
 use imajin_money::Money;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use decide::{Decision, Due, FairTerms, Reason, Visitor, looks_like_a_browser};
 pub use file::PolicyError;
 pub use publish::PolicyLinks;
+pub use published::PublishedPolicy;
 
 use crate::{PathPattern, Purpose};
 

@@ -77,22 +77,28 @@ impl Policy {
     }
 
     fn purposes_document(&self, path: &str, pattern: Option<&PathPattern>) -> Value {
-        let entries = Purpose::ALL.map(|purpose| {
+        let entries = Purpose::ALL.into_iter().filter_map(|purpose| {
             let terms = match pattern {
-                Some(pattern) => self.terms_of_pattern(pattern, purpose),
+                // Of a purpose that its rules do not name, a shorter pattern speaks.
+                Some(pattern) => self.rule_terms(pattern, purpose)?,
                 None => self.terms(path, Some(purpose)),
             };
-            (purpose.as_str().to_owned(), terms_document(terms))
+            Some((purpose.as_str().to_owned(), terms_document(terms)))
         });
-        Value::Object(entries.into_iter().collect())
+        Value::Object(entries.collect())
     }
 
     /// What holds where this pattern is the one that counts.
     fn terms_of_pattern(&self, pattern: &PathPattern, purpose: Purpose) -> &AccessTerms {
+        self.rule_terms(pattern, purpose).unwrap_or(&self.defaults)
+    }
+
+    /// What the rules of a pattern say about a purpose, if they do.
+    fn rule_terms(&self, pattern: &PathPattern, purpose: Purpose) -> Option<&AccessTerms> {
         let mut rules = self.rules.iter().filter(|rule| rule.pattern == *pattern);
         let named = rules.clone().find(|rule| rule.purposes.contains(&purpose));
         let any = named.or_else(|| rules.find(|rule| rule.purposes.is_empty()));
-        any.map_or(&self.defaults, |rule| &rule.terms)
+        any.map(|rule| &rule.terms)
     }
 
     /// The lines for the site's robots.txt, for everybody: what may be used for what, and where the terms are.

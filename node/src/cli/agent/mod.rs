@@ -1,3 +1,7 @@
+mod crawl;
+mod deposit;
+mod dispute;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -12,6 +16,9 @@ use url::Url;
 use super::output::table;
 use super::{CommandError, Output};
 use crate::data_dir::DataDir;
+use crawl::CrawlArgs;
+use deposit::DepositArgs;
+use dispute::DisputeArgs;
 
 /// An agent that reads the web under its own name, and pays for what it reads.
 #[derive(Debug, Subcommand)]
@@ -23,8 +30,14 @@ pub(super) enum AgentCommand {
     Manifest(HomeArg),
     /// Show the agent's account at a broker; opens it if need be.
     Account(AccountArgs),
+    /// Put money into the agent's account at a broker, or show where to pay it in.
+    Deposit(DepositArgs),
     /// Read a page, and pay for it if it costs no more than allowed.
     Fetch(FetchArgs),
+    /// Read a site page by page, and pay within one budget. A crawl that was interrupted goes on.
+    Crawl(CrawlArgs),
+    /// Say what a page was worth that was paid for, or show how the dispute about it stands.
+    Dispute(DisputeArgs),
     /// Show what was spent; say how much may be.
     Spend(SpendArgs),
 }
@@ -164,7 +177,10 @@ impl AgentCommand {
                 Ok(())
             }
             Self::Account(args) => args.run(output).await,
+            Self::Deposit(args) => args.run(output).await,
             Self::Fetch(args) => args.run(output).await,
+            Self::Crawl(args) => args.run(output).await,
+            Self::Dispute(args) => args.run(output).await,
             Self::Spend(args) => args.run(output),
         }
     }
@@ -223,12 +239,13 @@ impl AccountArgs {
 
 impl FetchArgs {
     async fn run(self, output: Output) -> Result<(), CommandError> {
-        let mut agent = self.home.agent()?;
+        let agent = self.home.agent()?;
         let wish = FetchWish {
             url: self.url,
             purpose: self.purpose,
             max: self.max,
             out: self.out,
+            run: None,
         };
         let fetched = Box::pin(agent.fetch(&wish)).await?;
         output.result(&fetched, |fetched| fetched_text(fetched, &wish.out));
@@ -316,7 +333,10 @@ fn shown(purchase: &Purchase) -> Value {
 fn row(purchase: &Purchase) -> Vec<String> {
     let state = match &purchase.state {
         PurchaseState::Intended | PurchaseState::Promised { .. } => "on its way".to_owned(),
-        PurchaseState::Paid { receipt } => format!("paid, {receipt}"),
+        PurchaseState::Paid { receipt } => match &purchase.dispute {
+            Some(dispute) => format!("paid, {receipt}, {dispute}"),
+            None => format!("paid, {receipt}"),
+        },
         PurchaseState::Unspent { reason } => format!("not spent: {reason}"),
     };
     vec![

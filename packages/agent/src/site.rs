@@ -1,0 +1,90 @@
+//! What a site says about its pages before they are asked for.
+
+use imajin_imagxp::policy::PublishedPolicy;
+use imajin_imagxp::{Purpose, ROBOTS_BYTES_MAX, Robots};
+use imajin_kernel::{Code, Problem};
+use imajin_web::HttpAnswer;
+use url::Url;
+
+use crate::Agent;
+use crate::broker::url_of;
+
+/// How sites say by AIPREF that no models are trained with a page for nothing.
+const NO_TRAINING: &str = "train-ai=n";
+
+/// A site's robots.txt, and the policy that it names.
+pub(crate) struct SiteRules {
+    origin: String,
+    /// The product token by which robots.txt knows the agent.
+    token: String,
+    pub(crate) robots: Robots,
+    policy: Option<PublishedPolicy>,
+}
+
+impl SiteRules {
+    /// Why a page is not to be asked for, if the site says so.
+    pub(crate) fn refusal(&self, url: &Url, purpose: Purpose) -> Option<String> {
+        let path = path_and_query(url);
+        let origin = &self.origin;
+        if !self.robots.is_allowed(&self.token, &path) {
+            return Some(format!("The robots.txt of {origin} does not want {path} read."));
+        }
+        match &self.policy {
+            // The policy says it exactly, with what it costs.
+            Some(policy) if policy.allows(&path, purpose) => None,
+            Some(_) => {
+                let purpose = purpose.as_str();
+                Some(format!("The policy of {origin} does not want {path} read for {purpose}."))
+            }
+            None if purpose == Purpose::CrawlTraining && self.is_against_training(&path) => Some(format!(
+                "The robots.txt of {origin} does not want models trained with {path}."
+            )),
+            None => None,
+        }
+    }
+
+    fn is_against_training(&self, path: &str) -> bool {
+        let usage = self.robots.usage(&self.token, path).unwrap_or_default();
+        usage.split(',').any(|preference| preference.trim() == NO_TRAINING)
+    }
+}
+
+impl Agent {
+    /// Reads what a site says about its pages.
+    pub(crate) async fn site_rules(&self, url: &Url) -> Result<SiteRules, Problem> {
+        let origin = url.origin().ascii_serialization();
+        let answer = self.get_plain(&url_of(&format!("{origin}/robots.txt"))?).await?;
+        let robots = said(&origin, answer)?.map_or_else(Robots::default, |text| {
+            Robots::parse(text.body.get(..ROBOTS_BYTES_MAX).unwrap_or(&text.body))
+        });
+        let named = robots.policies.iter().filter_map(|text| Url::parse(text).ok());
+        // Another host has no say about this one.
+        let named = named.into_iter().find(|named| named.origin() == url.origin());
+        let policy = match named {
+            Some(named) => said(&origin, self.get_plain(&named).await?)?,
+            None => None,
+        };
+        let wrong = |error| Problem::new(Code::Unavailable, format!("{origin}: {error}."));
+        let policy = policy.map(|answer| PublishedPolicy::parse(&answer.body));
+        Ok(SiteRules {
+            policy: policy.transpose().map_err(wrong)?,
+            token: self.home().id().to_string(),
+            origin,
+            robots,
+        })
+    }
+}
+
+/// A document of a site; a site that has none says nothing, and one that does not know now is not read.
+fn said(origin: &str, answer: HttpAnswer) -> Result<Option<HttpAnswer>, Problem> {
+    if answer.status.is_server_error() {
+        let detail = format!("{origin} does not say what may be read.");
+        return Err(Problem::new(Code::Unavailable, detail));
+    }
+    Ok(answer.status.is_success().then_some(answer))
+}
+
+fn path_and_query(url: &Url) -> String {
+    url.query()
+        .map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+}
