@@ -121,7 +121,8 @@ pub(super) async fn test_money_pay(client: &IdentityClient, id: CheckoutId) -> R
     let paid = match checkout_press(client, id).await? {
         open if open.state.is_final() => open,
         _ => {
-            let detail = "this is no test money: pay it from a balance, or at the address that is printed without --key";
+            let detail =
+                "this is no test money: pay it from a balance, or at the address that is printed without --key";
             return Err(CommandError::Local(detail.to_owned()));
         }
     };

@@ -38,6 +38,8 @@ pub struct PeersConfig {
 pub struct BrokersSettings {
     /// Their addresses, exactly as their visas name them: `https://broker.example/broker`.
     pub trusted: Vec<Url>,
+    /// How often they are asked what agents object to, in seconds.
+    pub disputes_seconds: u32,
 }
 
 /// The library of manifests.

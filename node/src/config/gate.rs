@@ -50,6 +50,9 @@ const fn days_default() -> u16 {
 
 /// What is wrong with the gates of a configuration, if anything is.
 pub(super) fn contradiction(config: &Config) -> Option<String> {
+    if config.brokers.disputes_seconds == 0 {
+        return Some("`brokers.disputes_seconds` must be at least 1".to_owned());
+    }
     for (name, gate) in &config.gate {
         let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if name.is_empty() || name.len() > NAME_LENGTH_MAX || !name.bytes().all(is_word) {

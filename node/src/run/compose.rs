@@ -124,6 +124,7 @@ impl Services {
         let deps = WwwDeps {
             site: site.clone(),
             has_broker: config.has(ServiceName::Broker),
+            has_gates: !config.gate.is_empty(),
             node_name: config.node_name.clone(),
             node_did: keyring.node_did().clone(),
             test_money: config.rails.is_test(&site.public.0)?,

@@ -16,7 +16,7 @@ use imajin_kernel::{Env, Problem, Span};
 use imajin_pay_api::PayClient;
 use imajin_proof::digest::sha256;
 use imajin_proof::jose::SigningKey;
-use imajin_publisher::{GateBooks, GateSite, Publisher};
+use imajin_publisher::{GateBooks, GateShown, GateSite, Publisher, policy_read};
 use imajin_web::{Limits, Listener, PublicBase, TlsMode, serve};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -148,10 +148,17 @@ impl BoundGate {
             directory: AgentDirectory::new(Arc::new(GuardedDocuments::new(names)?), ground.env.clone()),
             replays: books.clone(),
             till: books.clone(),
-            records: books,
+            records: books.clone(),
             key: SigningKey::from_ed25519(ground.keyring.node_key().clone()),
         };
         let gate = Arc::new(Gate::new(options, deps, policy));
+        publisher.gate_show(GateShown {
+            name: self.name.clone(),
+            gate: Arc::downgrade(&gate),
+            books: Arc::downgrade(&books),
+            policy: file.path.clone(),
+            trusted: file.trusted.clone(),
+        });
         let options = ProxyOptions {
             upstream: self.config.upstream,
             proxies: self.config.proxies,
@@ -230,14 +237,10 @@ impl PolicyFile {
 
     fn parse(&self, text: &str) -> Result<Policy, Problem> {
         let shown = self.path.display();
-        let policy = Policy::parse(text).map_err(|error| Problem::invalid(format!("The policy {shown}: {error}.")))?;
-        match policy.brokers.iter().find(|broker| !self.trusted.contains(broker)) {
-            None => Ok(policy),
-            Some(broker) => {
-                let detail = format!("The policy {shown} names a broker that the node does not trust: {broker}.");
-                Err(Problem::invalid(detail).hint("Add it to `brokers.trusted`."))
-            }
-        }
+        policy_read(text, &self.trusted).map_err(|problem| Problem {
+            detail: format!("The policy {shown}: {}", problem.detail),
+            ..problem
+        })
     }
 
     /// Puts a changed policy in force; one with a mistake changes nothing, and is said once.

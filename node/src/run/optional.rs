@@ -154,9 +154,13 @@ impl Common<'_> {
                     db,
                     keeper,
                     config: PublisherConfig {
+                        node_name: self.config.node_name.clone(),
+                        test_money: self.config.rails.is_test(&self.site.public.0)?,
                         reach: reach(self.config),
                         peers: self.config.publisher.peers.clone(),
                         registry: self.config.registry.url.clone(),
+                        brokers: self.config.brokers.trusted.clone(),
+                        disputes_every: Span::seconds(i64::from(self.config.brokers.disputes_seconds)),
                         works: WorksConfig {
                             dir: Some(self.databases.works_path()),
                             ..WorksConfig::default()

@@ -19,7 +19,7 @@ on_both!(
     an_agent_says_what_a_page_was_worth_and_sees_how_it_stands,
 );
 
-const PAGE: &str = "A page that is worth something.";
+pub(crate) const PAGE: &str = "A page that is worth something.";
 
 /// A broker's node with an agent who has money there, and a publisher's node with a gate.
 pub(crate) struct Scene {
@@ -77,7 +77,7 @@ impl Scene {
         std::fs::write(home.path("policy.toml"), policy).unwrap();
         let ada = home.key("ada.key");
         home.configure(&format!(
-            "dev = true\n[brokers]\ntrusted = [\"{issuer}\"]\n[gate.blog]\nupstream = \"http://{}\"\n\
+            "dev = true\n[brokers]\ntrusted = [\"{issuer}\"]\ndisputes_seconds = 1\n[gate.blog]\nupstream = \"http://{}\"\n\
              policy = \"{}\"\nlisten = \"127.0.0.1:0\"\npayee = \"{}\"",
             site.host,
             text(&home.path("policy.toml")),
@@ -96,6 +96,14 @@ impl Scene {
         scene
     }
 
+    pub(crate) fn agent_host(&self) -> &str {
+        &self.servers[1].host
+    }
+
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     pub(crate) fn agent(&self, args: &[&str]) -> Outcome {
         let folder = self.home.path("agent");
         let mut all = vec!["agent"];
@@ -105,8 +113,12 @@ impl Scene {
     }
 
     fn fetch(&self, path: &str, more: &[&str]) -> Outcome {
-        let (url, out) = (self.url(path), self.home.path("page"));
-        let mut all = vec!["fetch", url.as_str(), "--out", text(&out)];
+        self.fetch_url(&self.url(path), more)
+    }
+
+    pub(crate) fn fetch_url(&self, url: &str, more: &[&str]) -> Outcome {
+        let out = self.home.path("page");
+        let mut all = vec!["fetch", url, "--out", text(&out)];
         all.extend(more);
         self.agent(&all)
     }
@@ -133,7 +145,14 @@ impl Scene {
         assert_eq!((&opened["agent"], &opened["balances"]), (&json!(host), &json!([])));
         let ben = self.far.key("ben.key");
         crate::fair_library::register(&self.broker, &ben, "ben");
-        let topup = ["topup", "1.00 TEST-USD", "--node", &self.broker.url(), "--key", text(&ben)];
+        let topup = [
+            "topup",
+            "1.00 TEST-USD",
+            "--node",
+            &self.broker.url(),
+            "--key",
+            text(&ben),
+        ];
         imajin(&topup).expect_success();
         self.deposits(text(&ben));
         let has = waited(async || self.balance().filter(|has| has == "2.00")).await;
@@ -148,7 +167,11 @@ impl Scene {
         };
         // Without anybody who pays, it is said where to.
         let asked = deposit("3.00 TEST-USD", &["--idempotency-key", "k"]).expect_success();
-        assert_eq!((&asked["state"], &asked["receipt"]), (&json!("open"), &Value::Null), "{asked}");
+        assert_eq!(
+            (&asked["state"], &asked["receipt"]),
+            (&json!("open"), &Value::Null),
+            "{asked}"
+        );
         assert!(asked["url"].as_str().unwrap().contains("/pay/checkout/"), "{asked}");
         let again = deposit("3.00 TEST-USD", &["--idempotency-key", "k"]).expect_success();
         assert_eq!((&again["id"], &again["url"]), (&asked["id"], &asked["url"]));
@@ -170,7 +193,7 @@ impl Scene {
     }
 
     /// What the agent has at its broker.
-    fn balance(&self) -> Option<String> {
+    pub(crate) fn balance(&self) -> Option<String> {
         let account = self.agent(&["account", "--broker", &self.issuer]).expect_success();
         account["balances"][0]["amount"].as_str().map(str::to_owned)
     }
@@ -226,16 +249,31 @@ async fn an_agent_says_what_a_page_was_worth_and_sees_how_it_stands(backend: Bac
         serde_json::from_str::<Value>(&said.await).unwrap()
     };
     let dispute = say(&first, "0.2").await;
-    assert_eq!((&dispute["url"], &dispute["qualityScore"]), (&json!(first), &json!("0.2")));
+    assert_eq!(
+        (&dispute["url"], &dispute["qualityScore"]),
+        (&json!(first), &json!("0.2"))
+    );
     assert_eq!(dispute["amount"], json!({"amount": "0.10", "currency": "TEST-USD"}));
-    let shown = scene.agent(&["dispute", paid["paid"]["receipt"].as_str().unwrap()]).expect_success();
+    let shown = scene
+        .agent(&["dispute", paid["paid"]["receipt"].as_str().unwrap()])
+        .expect_success();
     assert_eq!(shown["id"], dispute["id"]);
-    assert!(["open", "answered"].contains(&shown["state"].as_str().unwrap()), "{shown}");
+    assert!(
+        ["open", "answered"].contains(&shown["state"].as_str().unwrap()),
+        "{shown}"
+    );
     assert_eq!(say(&second, "0.9").await["state"], "released");
     let changed = scene.agent(&["dispute", &second, "--score", "0.1", "--reason", "After all."]);
     assert_eq!(changed.refusal()["error"], "conflict");
     let purchases = scene.spent()["purchases"].clone();
-    assert!(purchases.as_array().unwrap().iter().all(|one| one["dispute"].is_string()), "{purchases}");
+    assert!(
+        purchases
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|one| one["dispute"].is_string()),
+        "{purchases}"
+    );
     scene.end();
 }
 

@@ -32,7 +32,9 @@ fn money(amount: &str) -> Value {
 fn reason<'a>(crawled: &'a Value, url: &str) -> &'a str {
     let unread = crawled["unread"].as_array().unwrap();
     let page = unread.iter().find(|page| page["url"] == url);
-    page.unwrap_or_else(|| panic!("{url}: {crawled}"))["reason"].as_str().unwrap()
+    page.unwrap_or_else(|| panic!("{url}: {crawled}"))["reason"]
+        .as_str()
+        .unwrap()
 }
 
 async fn a_crawl_stays_within_its_budget_and_goes_on_where_it_was(backend: Backend) {
@@ -48,14 +50,21 @@ async fn a_crawl_stays_within_its_budget_and_goes_on_where_it_was(backend: Backe
     let posts = [scene.url("/posts/1"), scene.url("/posts/2")];
     let unread = first["unread"].to_string();
     let left = posts.iter().find(|url| unread.contains(url.as_str())).unwrap();
-    assert!(reason(&first, left).contains("the budget of the crawl is 0.10 TEST-USD"), "{first}");
+    assert!(
+        reason(&first, left).contains("the budget of the crawl is 0.10 TEST-USD"),
+        "{first}"
+    );
     for page in first["pages"].as_array().unwrap() {
         let file = scene.home.path("out").join(page["file"].as_str().unwrap());
         assert_eq!(std::fs::metadata(file).unwrap().len(), page["bytes"].as_u64().unwrap());
     }
 
     let again = crawl(&scene, "/index", "out", &with("0.10 TEST-USD")).expect_success();
-    assert_eq!((&again["fromBefore"], &again["paid"]), (&json!(2), &first["paid"]), "{again}");
+    assert_eq!(
+        (&again["fromBefore"], &again["paid"]),
+        (&json!(2), &first["paid"]),
+        "{again}"
+    );
     let more = crawl(&scene, "/index", "out", &with("0.20 TEST-USD")).expect_success();
     assert_eq!(more["paid"][0]["amount"], money("0.20"), "{more}");
     assert_eq!(more["pages"].as_array().unwrap().len(), 3, "{more}");
@@ -67,7 +76,10 @@ async fn a_crawl_stays_within_its_budget_and_goes_on_where_it_was(backend: Backe
     assert_eq!(secret["error"], "forbidden", "{secret}");
     // Two pages: the first, and one of the sitemap; nothing is paid without a budget.
     let mapped = crawl(&scene, "/about", "mapped", &["--sitemap", "--pages", "2"]).expect_success();
-    assert!(reason(&mapped, &scene.url("/posts/8")).contains("at most nothing"), "{mapped}");
+    assert!(
+        reason(&mapped, &scene.url("/posts/8")).contains("at most nothing"),
+        "{mapped}"
+    );
     assert_eq!(mapped["pages"].as_array().unwrap().len(), 1, "{mapped}");
     scene.end();
 }
@@ -75,7 +87,16 @@ async fn a_crawl_stays_within_its_budget_and_goes_on_where_it_was(backend: Backe
 async fn a_crawl_that_is_killed_goes_on_and_pays_for_no_page_twice(backend: Backend) {
     let scene = Scene::new(backend).await;
     let (url, out, folder) = (scene.url("/many"), scene.home.path("out"), scene.home.path("agent"));
-    let limits = ["--max", PRICE, "--budget", "2.00 TEST-USD", "--at-once", "4", "--pages", "11"];
+    let limits = [
+        "--max",
+        PRICE,
+        "--budget",
+        "2.00 TEST-USD",
+        "--at-once",
+        "4",
+        "--pages",
+        "11",
+    ];
     let journal = folder.join("spent.jsonl");
     // Killed at another moment each time: when so many bytes more are in the journal.
     for bytes in [1, 1_000, 5_000, 20_000] {
@@ -95,9 +116,18 @@ async fn a_crawl_that_is_killed_goes_on_and_pays_for_no_page_twice(backend: Back
     }
     let crawled = crawl(&scene, "/many", "out", &limits).expect_success();
     assert_eq!(crawled["pages"].as_array().unwrap().len(), 11, "{crawled}");
-    assert_eq!((&crawled["paid"][0]["amount"], &crawled["onItsWay"]), (&money("1.00"), &json!(0)), "{crawled}");
+    assert_eq!(
+        (&crawled["paid"][0]["amount"], &crawled["onItsWay"]),
+        (&money("1.00"), &json!(0)),
+        "{crawled}"
+    );
     let purchases = scene.spent()["purchases"].clone();
-    let paid: Vec<&Value> = purchases.as_array().unwrap().iter().filter(|one| one["state"] == "paid").collect();
+    let paid: Vec<&Value> = purchases
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["state"] == "paid")
+        .collect();
     let urls: BTreeSet<&str> = paid.iter().map(|one| one["url"].as_str().unwrap()).collect();
     assert_eq!((paid.len(), urls.len()), (10, 10), "{purchases}");
     let ada = scene.home.path("ada.key");

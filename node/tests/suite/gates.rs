@@ -28,10 +28,10 @@ on_both!(
 );
 
 /// A site, a node with a gate in front of it, a broker, and an agent.
-struct Scene {
-    home: Home,
-    node: Node,
-    broker: BrokerPeer,
+pub(crate) struct Scene {
+    pub(crate) home: Home,
+    pub(crate) node: Node,
+    pub(crate) broker: BrokerPeer,
     agent: AgentId,
     key: AgentKey,
     http: Client,
@@ -71,7 +71,7 @@ fn site() -> Router {
 }
 
 impl Scene {
-    async fn new(backend: Backend, rules: &str, more: &str) -> Self {
+    pub(crate) async fn new(backend: Backend, rules: &str, more: &str) -> Self {
         let home = Home::new(backend);
         let broker = BrokerPeer::start(Env::system()).await;
         let site = Server::start(site()).await;
@@ -102,11 +102,11 @@ impl Scene {
     }
 
     /// The gate's host, with its port.
-    fn host(&self) -> String {
+    pub(crate) fn host(&self) -> String {
         gate_host(&self.node)
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.host())
     }
 

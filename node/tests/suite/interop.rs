@@ -12,12 +12,24 @@ use crate::support::{Buyer, Home, Node, imajin, text};
 const REDIRECT: &str = "http://127.0.0.1:9/callback";
 
 /// Installs what the scripts need from npm, once: the folder it is in, and the Node.js that runs it.
-fn libraries() -> (PathBuf, String) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let said = Command::new(root.join("x")).arg("interop").output().unwrap();
+pub(crate) fn libraries() -> (PathBuf, String) {
+    (root().join("target/tools/interop"), installed("interop"))
+}
+
+/// The Python that has the tools of Web Bot Auth.
+pub(crate) fn python() -> String {
+    installed("web-bot-auth")
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Installs something with `./x`, once, and says which program runs it.
+fn installed(what: &str) -> String {
+    let said = Command::new(root().join("x")).arg(what).output().unwrap();
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-    let node = String::from_utf8(said.stdout).unwrap().trim().to_owned();
-    (root.join("target/tools/interop"), node)
+    String::from_utf8(said.stdout).unwrap().trim().to_owned()
 }
 
 pub(crate) struct Script {
@@ -48,7 +60,7 @@ impl Script {
         serde_json::from_str(&line).unwrap()
     }
 
-    fn write(&mut self, line: &str) {
+    pub(crate) fn write(&mut self, line: &str) {
         writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 }

@@ -38,7 +38,9 @@ impl Agent {
             ttl: VISA_SECONDS,
             uses: None,
         };
-        let url = self.endpoint(&purchase.broker, |said| said.imagxp_visa_endpoint).await?;
+        let url = self
+            .endpoint(&purchase.broker, |said| said.imagxp_visa_endpoint)
+            .await?;
         let order = json!(order);
         let asked = self.ask(Method::POST, &url, Some(&order), Some(&purchase.id)).await?;
         let issued: VisaIssued = asked.json()?;

@@ -34,7 +34,9 @@ impl SiteRules {
             Some(policy) if policy.allows(&path, purpose) => None,
             Some(_) => {
                 let purpose = purpose.as_str();
-                Some(format!("The policy of {origin} does not want {path} read for {purpose}."))
+                Some(format!(
+                    "The policy of {origin} does not want {path} read for {purpose}."
+                ))
             }
             None if purpose == Purpose::CrawlTraining && self.is_against_training(&path) => Some(format!(
                 "The robots.txt of {origin} does not want models trained with {path}."

@@ -92,7 +92,8 @@ impl Gate {
         self.options.names
     }
 
-    pub(crate) const fn is_dry(&self) -> bool {
+    /// Whether everything passes, and it is only written down what would have happened.
+    pub const fn is_dry(&self) -> bool {
         self.options.is_dry
     }
 

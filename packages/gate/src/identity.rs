@@ -4,7 +4,8 @@ use http::{HeaderMap, HeaderValue};
 use imajin_imagxp::web_bot_auth::{BotError, BotExpectation, BotSignature, LIFETIME_MAX};
 use imajin_imagxp::x402::{PAYMENT_SIGNATURE, Payment};
 use imajin_imagxp::{
-    AgentId, Binding, ClaimError, ClaimExpectation, ClaimHeaders, PAYLOAD, PUBLIC_KEY, Purpose, Refusal, SIGNATURE,
+    AgentId, Binding, ClaimError, ClaimExpectation, ClaimHeaders, ClaimShown, PAYLOAD, PUBLIC_KEY, Purpose, Refusal,
+    SIGNATURE,
 };
 use imajin_kernel::Timestamp;
 use imajin_proof::http_sig::MessageView;
@@ -25,6 +26,8 @@ pub struct Identified {
     pub binding: Binding,
     /// SHA-256 of what was signed, in hex.
     pub digest: String,
+    /// The claim as it came; a signature by Web Bot Auth is none.
+    pub(crate) claim: Option<ClaimShown>,
     pub(crate) replay_key: String,
     pub(crate) kept_until: Timestamp,
 }
@@ -117,6 +120,7 @@ impl Gate {
         };
         Ok(Identified {
             agent: agent.clone(),
+            claim: Some(read.shown(&verified.key)),
             thumbprint: Jwk::from_key(verified.key.clone()).thumbprint(),
             purpose: verified.claim.purpose,
             binding: verified.binding,
@@ -161,6 +165,7 @@ impl Gate {
             agent,
             purpose,
             binding,
+            claim: None,
             replay_key: verified.replay_key().to_owned(),
             kept_until: verified.expires_at,
             thumbprint: verified.thumbprint,

@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 use imajin_imagxp::pay_per_crawl::{CrawlerError, Offer};
-use imajin_imagxp::policy::{AccessTerms, Decision, Due, Visitor, looks_like_a_browser};
+use imajin_imagxp::policy::{AccessTerms, Decision, Due, Policy, Visitor, looks_like_a_browser};
 use imajin_imagxp::rsl::license_read;
 use imajin_imagxp::visa::{visa_issuer, visa_read};
 use imajin_imagxp::x402::Payment;
@@ -209,14 +209,21 @@ impl Gate {
     }
 
     async fn decide(&self, asked: &Asked<'_>, visitor: Visitor) -> Result<Decision, Box<Refused>> {
-        let policy = self.policy();
+        let decided = self.preview(&self.policy(), asked.path_and_query, visitor).await;
+        decided.map_err(|problem| Refused::of_problem(&problem, VisitorType::VerifiedAgent).into())
+    }
+
+    /// What a policy says about a request to this site. Nothing is spent, charged or written down.
+    ///
+    /// # Errors
+    /// When the terms of the work cannot be looked up.
+    pub async fn preview(&self, policy: &Policy, path: &str, visitor: Visitor) -> Result<Decision, Problem> {
         let Visitor::Agent { purpose, .. } = visitor else {
-            return Ok(policy.decide(asked.path_and_query, visitor, None));
+            return Ok(policy.decide(path, visitor, None));
         };
-        let fair = policy.terms(asked.path_and_query, Some(purpose)).fair.clone();
-        let work = self.till().terms(asked.path_and_query, fair.as_ref()).await;
-        let work = work.map_err(|problem| Refused::of_problem(&problem, VisitorType::VerifiedAgent))?;
-        Ok(policy.decide(asked.path_and_query, visitor, work.as_ref()))
+        let fair = policy.terms(path, Some(purpose)).fair.clone();
+        let work = self.till().terms(path, fair.as_ref()).await?;
+        Ok(policy.decide(path, visitor, work.as_ref()))
     }
 
     /// Whether a request pays what is due.
@@ -274,6 +281,7 @@ impl Gate {
             url: asked.url.to_owned(),
             claim_digest: identity.digest.clone(),
             fair: decision.terms.fair.clone(),
+            claim: identity.claim.clone(),
             retry_key: retry_key(asked.headers, payment)?,
         };
         if self.is_dry() {

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use imajin_fair::{ManifestId, Terms};
-use imajin_imagxp::{Purpose, Refusal, VisitorType};
+use imajin_imagxp::{ClaimShown, Purpose, Refusal, VisitorType};
 use imajin_kernel::{Problem, Timestamp};
 use imajin_money::Money;
 use serde::Serialize;
@@ -34,6 +34,9 @@ pub struct Charge {
     pub claim_digest: String,
     /// Along which manifest the money is split; the publisher's own when nothing is said.
     pub fair: Option<ManifestId>,
+    /// The claim as it came: what shows later that the agent has asked for exactly this. There is none of agents that
+    /// say who they are by Web Bot Auth.
+    pub claim: Option<ClaimShown>,
     /// What makes the request safe to repeat: the same agent, URL and key are charged once.
     pub retry_key: Option<String>,
 }

@@ -1,12 +1,44 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use imajin_did::P256Key;
 use imajin_kernel::Timestamp;
 use imajin_proof::jose::Jwk;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::headers::Written;
 use crate::{
     AgentId, AgentManifest, Binding, ClaimError, ClaimExpectation, ClaimHeaders, Names, PAYLOAD, PUBLIC_KEY, SIGNATURE,
+    key_to_spki,
 };
+
+/// A claim as it came, with the key that it was verified with: enough for others to verify it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimShown {
+    /// The text of `x-imagxp-payload`.
+    pub payload: String,
+    /// The signature, in a form that `x-imagxp-signature` has.
+    pub signature: String,
+    /// The key: base64 of its SPKI.
+    pub public_key: String,
+}
+
+impl ClaimHeaders {
+    /// The claim, for whoever must see later what was asked; `key` is the one that has signed it.
+    pub fn shown(&self, key: &P256Key) -> ClaimShown {
+        let signature = match &self.signature {
+            Written::Fixed(signature) => hex::encode(signature.as_bytes()),
+            Written::Der(der) => STANDARD.encode(der),
+        };
+        ClaimShown {
+            payload: self.payload.clone(),
+            signature,
+            public_key: key_to_spki(key),
+        }
+    }
+}
 
 /// What a publisher shows about something that an agent has paid for: the agent's own claim as it came, and what the
 /// publisher has answered. The publisher signs it with the request that carries it.

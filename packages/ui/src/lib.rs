@@ -50,7 +50,9 @@ pub use pages::{
     landing::{EventCard, LandingPage, NodeCard},
     message::{ErrorPage, Link, MessagePage},
     mirrors::{LieItem, MirrorItem, MirrorNode, MirrorPage, MirrorsPage},
-    money::{Act, ActField, ActForm, Block, Cell, FeesForm, Figure, MoneyPage, Search, Table},
+    money::{
+        Act, ActField, ActForm, AskField, AskForm, AskKind, Block, Cell, FeesForm, Figure, MoneyPage, Search, Table,
+    },
     notices::{NoticeItem, NoticesPage},
     oidc::{ConsentPage, ConsentScope, LogoutPage},
     operator::{AccountRow, CertificateCard, OperatorPage, RegistryCard, SaleRow, ServiceRow},

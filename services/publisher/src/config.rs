@@ -9,12 +9,20 @@ use url::Url;
 pub struct PublisherConfig {
     /// The name of this process' chain in the mutation log: processes that share one database need different names.
     pub chain: String,
+    /// The node's name on pages; its host, when nothing is said.
+    pub node_name: String,
+    /// Whether money here is for trying out.
+    pub test_money: bool,
     /// How far it reaches for manifests of other nodes.
     pub reach: Reach,
     /// Nodes that are asked for what is not here, besides those that a manifest hints at.
     pub peers: Vec<Url>,
     /// The registry that knows where a node is reached, `https://registry.example/registry`.
     pub registry: Option<Url>,
+    /// The brokers whose visas pay here, as their visas name them: they are asked for disputes.
+    pub brokers: Vec<Url>,
+    /// How often.
+    pub disputes_every: Span,
     /// How often used nonces are forgotten, and copies of other nodes' manifests looked at.
     pub sweep_every: Span,
     /// After how long a copy's home is asked for new countersignatures.
@@ -51,9 +59,13 @@ impl Default for PublisherConfig {
     fn default() -> Self {
         Self {
             chain: "publisher".to_owned(),
+            node_name: String::new(),
+            test_money: false,
             reach: Reach::Public,
             peers: Vec::new(),
             registry: None,
+            brokers: Vec::new(),
+            disputes_every: Span::minutes(1),
             sweep_every: Span::minutes(1),
             copy_fresh_for: Span::hours(1),
             works: WorksConfig::default(),

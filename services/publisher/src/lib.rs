@@ -8,7 +8,8 @@
 //! | finding a manifest elsewhere | `fetch` |
 //! | a work with everything behind it | `chain` |
 //! | works that are read for money: their bytes, versions, and who has paid | `works`, `content`, `seller` |
-//! | gates in front of sites: claims, charges, records | `gate` |
+//! | gates in front of sites: claims, charges, records, disputes | `gate` |
+//! | the operator's pages about gates | `pages` |
 //! | what `imajin verify` checks | `audit`, `audit_works`, `audit_gate` |
 //!
 //! A manifest has one place: with the service that keeps it for its goods ([`imajin_publisher_api::KeeperApi`]), or
@@ -37,6 +38,7 @@ mod error;
 mod fetch;
 mod gate;
 mod log;
+mod pages;
 mod routes;
 mod rows;
 mod schema;
@@ -51,7 +53,7 @@ pub use audit::audit;
 pub use audit_works::{FilesAudit, files_audit};
 pub use config::{PublisherConfig, WorksConfig};
 pub use error::PublisherError;
-pub use gate::{ACCESS_GOODS, GateBooks, GateSite};
+pub use gate::{ACCESS_GOODS, GateBooks, GateShown, GateSite, policy_read};
 pub use service::{Publisher, PublisherDeps};
 pub use works::CONTENT_GOODS;
 

@@ -145,6 +145,40 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    gate_claims (access_id) {
+        access_id -> Text,
+        site -> Text,
+        payload -> Text,
+        signature -> Text,
+        public_key -> Text,
+        created_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    gate_disputes (broker, id) {
+        broker -> Text,
+        id -> Text,
+        site -> Text,
+        access_id -> Text,
+        agent -> Text,
+        url -> Text,
+        asset -> Text,
+        amount -> BigInt,
+        score -> Text,
+        reason -> Text,
+        state -> Text,
+        ruled_by -> Nullable<Text>,
+        ruling -> Nullable<Text>,
+        is_answered -> Bool,
+        said_at -> BigInt,
+        seen_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(works, work_versions, work_accesses);
 diesel::joinable!(work_versions -> works (content_id));
 diesel::joinable!(work_accesses -> works (content_id));

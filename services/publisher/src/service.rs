@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use imajin_did::Keyring;
 use imajin_fair::{Acceptance, ManifestId, ManifestRecord};
@@ -23,6 +23,8 @@ use crate::domain::list::{self, Wanted};
 use crate::domain::state::{self, fair_url, kept_work};
 use crate::domain::store::{self, NewAcceptance, NewManifest};
 use crate::fetch::Fetcher;
+use crate::gate::GateShown;
+use crate::gate::disputes::BrokerDesk;
 use crate::{PublisherConfig, PublisherError, SERVICE, WorksConfig, routes};
 
 /// How many copies of other nodes' manifests are looked at in one sweep.
@@ -53,6 +55,9 @@ pub struct Publisher {
     pub(crate) fetcher: Fetcher,
     pub(crate) files: Option<Files>,
     pub(crate) downloads: Downloads,
+    pub(crate) desk: BrokerDesk,
+    /// The gates that the operator's pages show.
+    pub(crate) shown: RwLock<Vec<GateShown>>,
     keeper: Option<KeeperClient>,
     config: PublisherConfig,
 }
@@ -60,6 +65,14 @@ pub struct Publisher {
 impl Publisher {
     pub(crate) const fn works_config(&self) -> &WorksConfig {
         &self.config.works
+    }
+
+    pub(crate) fn node_name(&self) -> &str {
+        &self.config.node_name
+    }
+
+    pub(crate) const fn has_test_money(&self) -> bool {
+        self.config.test_money
     }
 
     pub(crate) const fn sweep_every(&self) -> Span {
@@ -95,6 +108,8 @@ impl Publisher {
             files,
             downloads: Downloads::default(),
             fetcher: Fetcher::new(&config, Arc::clone(&site.identities))?,
+            desk: BrokerDesk::new(&config, &site)?,
+            shown: RwLock::default(),
             site,
             db,
             context,
@@ -112,6 +127,8 @@ impl Publisher {
 
     /// Starts what runs beside the requests: forgetting used nonces, and asking the homes of copies, until `stop`.
     pub fn background(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
+        let (publisher, stopped) = (Arc::clone(self), stop.clone());
+        tasks.spawn(async move { publisher.disputes_keep(&stopped).await });
         let (publisher, stop) = (Arc::clone(self), stop.clone());
         tasks.spawn(async move {
             let mut sweeps: u32 = 0;
@@ -129,6 +146,15 @@ impl Publisher {
             }
             mutation::head_sign(&publisher.db, &publisher.context.writer).await;
         });
+    }
+
+    async fn disputes_keep(&self, stop: &CancellationToken) {
+        let every = self.config.disputes_every.to_std();
+        while stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
+            if let Err(problem) = self.disputes_look().await {
+                tracing::warn!(%problem, "disputes about what agents have paid were not looked at");
+            }
+        }
     }
 
     async fn sweep(&self, sweeps: u32) {

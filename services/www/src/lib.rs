@@ -71,6 +71,8 @@ pub struct WwwDeps {
     pub registry: Option<RegistryClient>,
     /// Whether this node is a broker.
     pub has_broker: bool,
+    /// Whether gates stand in front of sites here.
+    pub has_gates: bool,
     /// How this node stands with the registries that it announces itself to.
     pub registrations: Arc<dyn Registrations>,
     /// How it stands with a certificate authority; `None` when none is asked.

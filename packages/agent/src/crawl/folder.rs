@@ -112,7 +112,10 @@ pub(super) fn file_of(url: &Url) -> String {
     let kind = path.extension().and_then(|kind| kind.to_str());
     let kind = kind.filter(|kind| kind.len() <= 5 && kind.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     let stem = kind.map_or(url.path(), |kind| {
-        url.path().strip_suffix(kind).unwrap_or(url.path()).trim_end_matches('.')
+        url.path()
+            .strip_suffix(kind)
+            .unwrap_or(url.path())
+            .trim_end_matches('.')
     });
     let letters = stem.chars().map(|letter| {
         if letter.is_ascii_alphanumeric() {
@@ -143,7 +146,11 @@ mod tests {
                 .is_some_and(|kind| kind == "html")
         );
         assert_ne!(name("https://site.example/a?x=1"), name("https://site.example/a?x=2"));
-        for hostile in ["https://s.example/..%2f..%2fetc", "https://s.example/a.%2e/x", "https://s.example/.hidden"] {
+        for hostile in [
+            "https://s.example/..%2f..%2fetc",
+            "https://s.example/a.%2e/x",
+            "https://s.example/.hidden",
+        ] {
             let name = name(hostile);
             assert!(!name.contains(['/', '\\']) && !name.starts_with('.'), "{name}");
         }

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 
-use html5gum::emitters::default::{DefaultEmitter, StartTag, Token};
 use html5gum::Tokenizer;
+use html5gum::emitters::default::{DefaultEmitter, StartTag, Token};
 use url::Url;
 
 /// The longest address that is followed.
@@ -66,7 +66,11 @@ pub(super) fn of_sitemap(source: &str, site: &Url) -> Links {
                 is_location = false;
                 let target = std::str::from_utf8(&text).ok().map(str::trim);
                 let target = target.and_then(|text| Url::parse(text).ok());
-                let into = if is_index { &mut links.sitemaps } else { &mut links.pages };
+                let into = if is_index {
+                    &mut links.sitemaps
+                } else {
+                    &mut links.pages
+                };
                 push(into, target, site);
             }
             _ => {}
@@ -156,7 +160,10 @@ mod tests {
         let map = "<?xml version=\"1.0\"?><urlset xmlns=\"x\"><url><loc> https://site.example/a?b=1&amp;c=2 </loc>\
                    <lastmod>2026-01-01</lastmod></url><url><loc>https://other.example/</loc></url>\
                    <url><loc>no address</loc></url></urlset>";
-        assert_eq!(texts(&of_sitemap(map, &page()).pages), ["https://site.example/a?b=1&c=2"]);
+        assert_eq!(
+            texts(&of_sitemap(map, &page()).pages),
+            ["https://site.example/a?b=1&c=2"]
+        );
         let index = "<sitemapindex><sitemap><loc>https://site.example/s1.xml</loc></sitemap></sitemapindex>";
         let found = of_sitemap(index, &page());
         assert_eq!(

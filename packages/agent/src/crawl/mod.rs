@@ -187,11 +187,7 @@ impl Agent {
     /// # Errors
     /// When the site does not say what may be read, the first page may not be, or the folder cannot be used. That a
     /// page was not read is no error.
-    pub async fn crawl(
-        &self,
-        wish: &CrawlWish,
-        progress: &mut dyn FnMut(&CrawlStep<'_>),
-    ) -> Result<Crawled, Problem> {
+    pub async fn crawl(&self, wish: &CrawlWish, progress: &mut dyn FnMut(&CrawlStep<'_>)) -> Result<Crawled, Problem> {
         let mut wish = wish.clone();
         wish.start.set_fragment(None);
         let site = self.site_rules(&wish.start).await?;
@@ -214,7 +210,9 @@ impl Agent {
         let (mut running, mut asked, mut number) = (FuturesUnordered::new(), 0_usize, 0_usize);
         loop {
             while running.len() < wish.at_once.max(1) && asked < wish.pages_max {
-                let Some(url) = crawl.frontier.next.pop_front() else { break };
+                let Some(url) = crawl.frontier.next.pop_front() else {
+                    break;
+                };
                 asked = asked.saturating_add(1);
                 let before = self.page_before(&crawl, &url);
                 let out = crawl.folder.path(&file_of(&url));
@@ -323,7 +321,11 @@ impl Agent {
 
     /// The pages of the sitemaps that robots.txt names, or of the usual one.
     async fn sitemap_pages(&self, wish: &CrawlWish, site: &SiteRules) -> Result<Vec<Url>, Problem> {
-        let named = site.robots.sitemaps.iter().filter_map(|text| wish.start.join(text).ok());
+        let named = site
+            .robots
+            .sitemaps
+            .iter()
+            .filter_map(|text| wish.start.join(text).ok());
         let mut open: VecDeque<Url> = named.filter(|url| url.origin() == wish.start.origin()).collect();
         if open.is_empty() {
             open.extend(wish.start.join("/sitemap.xml"));

@@ -119,7 +119,8 @@ fn a_run_has_a_budget_of_its_own_and_another_run_another() {
         ..purchase(id, price, state)
     };
     let receipt = "rcp_1".to_owned();
-    one.write(&of("r", "a", "0.10", PurchaseState::Paid { receipt })).unwrap();
+    one.write(&of("r", "a", "0.10", PurchaseState::Paid { receipt }))
+        .unwrap();
     one.write(&of("r", "b", "0.20", promised())).unwrap();
     one.write(&of("r", "c", "0.40", unspent())).unwrap();
     one.write(&of("s", "d", "5.00", promised())).unwrap();

@@ -44,12 +44,6 @@ impl Policy {
     pub fn to_document(&self, links: &PolicyLinks<'_>) -> Value {
         let of = |purpose| self.terms("/", Some(purpose));
         let (training, rag) = (of(Purpose::CrawlTraining), of(Purpose::RagRetrieval));
-        let mut rules = vec![json!({"path": "*", "purposes": self.purposes_document("/", None)})];
-        for pattern in self.patterns() {
-            rules.push(json!({
-                "path": pattern.as_str(), "purposes": self.purposes_document("", Some(pattern)),
-            }));
-        }
         let mut document = json!({
             "version": "1.1",
             "allowTraining": training.allow,
@@ -62,7 +56,7 @@ impl Policy {
             "audience": links.audience,
             "brokers": self.brokers,
             "origin": self.origin,
-            "rules": rules,
+            "rules": self.rules_document(),
             "license": links.license(),
         });
         if let Some(members) = document.as_object_mut() {
@@ -74,6 +68,17 @@ impl Policy {
             }
         }
         document
+    }
+
+    /// The rules as others read them: for each pattern what holds for which purpose, the whole site first.
+    pub fn rules_document(&self) -> Vec<Value> {
+        let mut rules = vec![json!({"path": "*", "purposes": self.purposes_document("/", None)})];
+        for pattern in self.patterns() {
+            rules.push(json!({
+                "path": pattern.as_str(), "purposes": self.purposes_document("", Some(pattern)),
+            }));
+        }
+        rules
     }
 
     fn purposes_document(&self, path: &str, pattern: Option<&PathPattern>) -> Value {

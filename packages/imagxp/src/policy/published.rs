@@ -100,7 +100,14 @@ mod tests {
         };
         let document = serde_json::to_vec(&policy.to_document(&links)).unwrap();
         let published = PublishedPolicy::parse(&document).unwrap();
-        for path in ["/", "/posts/1", "/posts/open/1", "/a.pdf", "/a.pdf?x=1", "/posts/%6fpen/2"] {
+        for path in [
+            "/",
+            "/posts/1",
+            "/posts/open/1",
+            "/a.pdf",
+            "/a.pdf?x=1",
+            "/posts/%6fpen/2",
+        ] {
             for purpose in Purpose::ALL {
                 let allowed = policy.terms(path, Some(purpose)).allow;
                 assert_eq!(published.allows(path, purpose), allowed, "{path} {purpose:?}");

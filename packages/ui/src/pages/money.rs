@@ -45,6 +45,8 @@ pub enum Block {
     Acts(Vec<Act>),
     /// A form that changes something with what is written into it: the browser signs with the reader's key.
     Form(ActForm),
+    /// A form whose answer is a page, without a signature: it changes nothing.
+    Ask(AskForm),
     /// Links to go on with.
     Links(Vec<(String, String)>),
     /// The operator's form for the fees.
@@ -152,6 +154,47 @@ pub struct ActField {
     pub value: String,
     /// Whether the form is sent without it.
     pub is_optional: bool,
+}
+
+/// A form whose answer is a page.
+#[derive(Debug, Clone, Default)]
+pub struct AskForm {
+    /// Identifier on its page.
+    pub id: String,
+    /// What it is for.
+    pub title: String,
+    /// What its button says.
+    pub label: String,
+    /// Where it goes.
+    pub action: String,
+    /// Whether what is written is too long for an address.
+    pub is_post: bool,
+    /// What is asked.
+    pub fields: Vec<AskField>,
+}
+
+/// A field of an [`AskForm`].
+#[derive(Debug, Clone)]
+pub struct AskField {
+    /// The parameter.
+    pub name: String,
+    /// What stands beside it.
+    pub label: String,
+    /// What it starts with.
+    pub value: String,
+    /// How it is written.
+    pub kind: AskKind,
+}
+
+/// How a field is written.
+#[derive(Debug, Clone)]
+pub enum AskKind {
+    /// A line.
+    Text,
+    /// Many lines.
+    Long,
+    /// One of these: what is sent, and what it is called.
+    Choice(Vec<(String, String)>),
 }
 
 /// The form for the fees.

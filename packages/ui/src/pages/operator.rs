@@ -37,6 +37,8 @@ pub struct OperatorPage {
     pub has_registry: bool,
     /// Whether this node is a broker.
     pub has_broker: bool,
+    /// Whether gates stand in front of sites here.
+    pub has_gates: bool,
 }
 
 impl OperatorPage {

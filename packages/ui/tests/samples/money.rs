@@ -1,6 +1,9 @@
 //! The operator's pages about money, and the page of the fees.
 
-use imajin_ui::{Act, ActField, ActForm, Bar, BarPart, Block, Cell, Chart, FeesForm, Figure, MoneyPage, Search, Table};
+use imajin_ui::{
+    Act, ActField, ActForm, AskField, AskForm, AskKind, Bar, BarPart, Block, Cell, Chart, FeesForm, Figure, MoneyPage,
+    Search, Table,
+};
 
 use super::{Ink, Sample, Who, sample};
 
@@ -74,6 +77,30 @@ fn revocation(ink: &Ink) -> Block {
     })
 }
 
+/// What the operator of a gate asks about a policy.
+fn policy(ink: &Ink) -> Block {
+    let field = |name: &str, label: &str, value: &str, kind: AskKind| AskField {
+        name: name.to_owned(),
+        label: ink.text(label),
+        value: ink.text(value),
+        kind,
+    };
+    let options = [("agent", "an agent"), ("browser", "a browser")];
+    let options = options.map(|(value, text)| (value.to_owned(), ink.text(text)));
+    Block::Ask(AskForm {
+        id: "sample".to_owned(),
+        title: ink.text("A request"),
+        label: "What happens?".to_owned(),
+        action: "/publisher/operator/policy".to_owned(),
+        is_post: ink.bare,
+        fields: vec![
+            field("path", "Path", "/posts/1", AskKind::Text),
+            field("who", "Who asks", "browser", AskKind::Choice(options.into())),
+            field("text", "The policy", "version = 1", AskKind::Long),
+        ],
+    })
+}
+
 pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
     let figure = |value: &str, label: &str, tone: &'static str, href: &str| Figure {
         value: ink.text(value),
@@ -114,6 +141,7 @@ pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
             help: ink.text("A receipt, an order, a day."),
         }),
         Block::Links(vec![("/pay/operator/messages".to_owned(), ink.text("All messages"))]),
+        policy(ink),
         Block::Place("refund"),
     ];
     let fees = vec![

@@ -12,8 +12,8 @@ use imajin_store::{Conn, SealedRow, for_update, is_unique_violation};
 use super::access::refused;
 use crate::PublisherError;
 use crate::context::Context;
-use crate::rows::{ChargeRow, ChargeState};
-use crate::schema::gate_charges;
+use crate::rows::{ChargeRow, ChargeState, ClaimRow};
+use crate::schema::{gate_charges, gate_claims};
 
 /// What is to be charged, and at which site.
 #[derive(Debug, Clone)]
@@ -62,7 +62,11 @@ pub(crate) fn charge_begin(conn: &mut Conn, context: &Context, wish: &ChargeWish
         row_seal: Vec::new(),
     };
     // The same request may have come twice at this moment, here or at another process.
-    match conn.transaction(|conn| row.insert(conn, &context.sealer)) {
+    match conn.transaction(|conn| {
+        let row = row.insert(conn, &context.sealer)?;
+        claim_keep(conn, context, &row, charge)?;
+        Ok(row)
+    }) {
         Ok(row) => Ok(Begun::Ask(Box::new(row))),
         Err(error) if is_unique_violation(&error) => match retry_lock(conn, context, charge)? {
             Some(row) => charge_again(conn, context, wish, row),
@@ -92,9 +96,19 @@ fn charge_again(
             row.price = wish.charge.price.amount.micros();
             row.state_set(ChargeState::Asked);
             (row.refusal, row.checkout_id, row.receipt_id, row.paid_at) = (None, None, None, None);
+            claim_keep(conn, context, &row, &wish.charge)?;
             Ok(Begun::Ask(Box::new(row.save(conn, &context.sealer)?)))
         }
     }
+}
+
+/// Keeps the claim that pays for an access, in the place of one that came to nothing.
+fn claim_keep(conn: &mut Conn, context: &Context, row: &ChargeRow, charge: &Charge) -> QueryResult<()> {
+    diesel::delete(gate_claims::table.find(row.id)).execute(conn)?;
+    if let Some(claim) = &charge.claim {
+        ClaimRow::new(row.id, &row.site, claim, row.created_at).insert(conn, &context.sealer)?;
+    }
+    Ok(())
 }
 
 fn in_use(with: &str) -> PublisherError {
@@ -215,7 +229,8 @@ pub(crate) fn charge_return(conn: &mut Conn, context: &Context, id: AccessId) ->
     Ok(())
 }
 
-/// Forgets charges that are older than the records of them are kept, and those that came to nothing a week ago.
+/// Forgets charges that are older than the records of them are kept, and those that came to nothing a week
+/// ago. The claims behind them go with the records.
 pub(crate) fn charges_purge(
     conn: &mut Conn,
     site: &str,
@@ -230,6 +245,10 @@ pub(crate) fn charges_purge(
         .filter(gate_charges::site.eq(site))
         .filter(gate_charges::created_at.lt(open_since))
         .filter(gate_charges::state.eq_any(came_to_nothing));
+    let claims = gate_claims::table
+        .filter(gate_claims::site.eq(site))
+        .filter(gate_claims::created_at.lt(kept_since));
+    diesel::delete(claims).execute(conn)?;
     Ok(diesel::delete(old)
         .execute(conn)?
         .saturating_add(diesel::delete(open).execute(conn)?))

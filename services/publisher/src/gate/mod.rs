@@ -3,9 +3,11 @@
 //! The gate itself decides ([`imajin_gate`]). Here are its three seams: claims are spent in this service's database,
 //! what has a price is charged at pay and split along the manifest of the work, and decisions go into a chain.
 
+pub(crate) mod disputes;
 mod goods;
 mod records;
 mod replays;
+mod shown;
 mod till;
 
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use crate::Publisher;
 use records::RecordQueue;
 
 pub(crate) use goods::access_of;
+pub use shown::{GateShown, policy_read};
 
 /// The goods of gates: an access of an agent.
 pub const ACCESS_GOODS: &str = "access";

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::GateBooks;
 use crate::domain::charge::charges_purge;
+use crate::domain::dispute::disputes_purge;
 use crate::domain::record::{records_append, records_purge};
 
 /// How many records wait to be written at most; then requests wait too.
@@ -115,6 +116,7 @@ impl GateBooks {
             let records = records_purge(conn, context, &site, (before, FORGOTTEN_MAX))?;
             // A record follows its charge: the charge goes after it.
             charges_purge(conn, &site, before.minus(Span::days(1)), now.minus(OPEN_FOR))?;
+            disputes_purge(conn, &site, before)?;
             Ok(records)
         });
         Ok(forgotten.await?)

@@ -67,6 +67,7 @@ pub(crate) fn routes(publisher: &Arc<Publisher>) -> ServiceRoutes {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .merge(publication)
         .merge(works)
+        .merge(OpenApiRouter::from(crate::pages::routes()))
         .with_state(PublisherState(Arc::clone(publisher)));
     let ready = Arc::clone(publisher);
     let readiness = move || {

@@ -175,10 +175,10 @@ impl PayApi for FakePay {
     }
 }
 
-struct Gated {
-    world: World,
+pub(crate) struct Gated {
+    pub(crate) world: World,
     pay: Arc<FakePay>,
-    books: Arc<GateBooks>,
+    pub(crate) books: Arc<GateBooks>,
 }
 
 fn books_of(publisher: &Arc<Publisher>, pay: &Arc<FakePay>) -> Arc<GateBooks> {
@@ -196,7 +196,7 @@ impl Gated {
         Self::of(World::new(backend).await)
     }
 
-    fn of(world: World) -> Self {
+    pub(crate) fn of(world: World) -> Self {
         let pay = Arc::new(FakePay {
             env: world.env.clone(),
             publisher: Arc::clone(&world.publisher),
@@ -209,13 +209,13 @@ impl Gated {
         Self { world, pay, books }
     }
 
-    async fn pays(&self, charge: &Charge) -> Charged {
+    pub(crate) async fn pays(&self, charge: &Charge) -> Charged {
         self.books.check(charge).await.unwrap();
         self.books.charge(charge).await.unwrap()
     }
 }
 
-fn charge(claim: &str, key: Option<&str>) -> Charge {
+pub(crate) fn charge(claim: &str, key: Option<&str>) -> Charge {
     Charge {
         visa: "visa-1".to_owned(),
         holder: "thumbprint".to_owned(),
@@ -225,6 +225,7 @@ fn charge(claim: &str, key: Option<&str>) -> Charge {
         url: "https://site.example/posts/1".to_owned(),
         claim_digest: claim.to_owned(),
         fair: None,
+        claim: Some(crate::gate_disputes::shown(claim)),
         retry_key: key.map(ToOwned::to_owned),
     }
 }
@@ -408,7 +409,7 @@ async fn a_manifest_splits_what_an_access_costs(backend: Backend) {
     assert_eq!(gated.books.terms("/posts/1", None).await.unwrap(), None);
 }
 
-fn record(gated: &Gated, url: &str, charged: Option<&Charged>) -> AccessRecord {
+pub(crate) fn record(gated: &Gated, url: &str, charged: Option<&Charged>) -> AccessRecord {
     let paid = charged.map(|_| "0.01 TEST-USD".parse().unwrap());
     AccessRecord {
         at: gated.world.env.now(),

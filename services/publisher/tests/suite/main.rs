@@ -3,6 +3,7 @@
 
 mod audits;
 mod chains;
+mod gate_disputes;
 mod gates;
 mod library;
 mod nodes;

@@ -136,6 +136,7 @@ impl World {
             profile: fakes.profile.is_some().then(|| ProfileClient::local(fakes.clone())),
             publisher: fakes.library.clone(),
             has_broker: false,
+            has_gates: false,
             registry: fakes.has_registry.then(|| RegistryClient::local(fakes.clone())),
             registrations: fakes.clone(),
         };

@@ -1,0 +1,59 @@
+use axum::extract::State;
+use axum::response::Response;
+use imajin_kernel::Problem;
+use imajin_ui::{Block, Cell, moment, render};
+use imajin_web::{Failure, QueryParams, Viewer};
+
+use super::gates::GateQuery;
+use super::sums::money_text;
+use super::{Head, no_gate, operator_require, page, site_of, table};
+use crate::domain::traffic;
+use crate::routes::PublisherState;
+use crate::rows::DisputeRow;
+
+/// What agents object to, and what became of it.
+pub(super) async fn list(
+    State(PublisherState(publisher)): State<PublisherState>,
+    QueryParams(query): QueryParams<GateQuery>,
+    viewer: Viewer,
+) -> Result<Response, Failure> {
+    operator_require(&viewer)?;
+    let (site, sites) = site_of(&publisher, query.gate.as_ref()).await?;
+    let lead = "What agents object to at their brokers. This node answers by itself, with the agent's own claim and the \
+                record of the answer.";
+    let head = Head {
+        path: "/disputes",
+        title: "Disputes",
+        lead: lead.to_owned(),
+        site: site.as_ref(),
+        sites: &sites,
+    };
+    let Some(named) = site.clone() else {
+        return Ok(render(&page(&publisher, &viewer, head, no_gate())));
+    };
+    let rows = publisher.read(move |conn, context| traffic::disputes_of(conn, context, &named));
+    let rows = rows.await.map_err(Problem::from)?;
+    let list = table(
+        ("disputes", "Disputes", "Nobody objects to anything."),
+        &["Dispute", "About", "Agent", "#Amount", "State"],
+        rows.iter().map(row).collect(),
+    );
+    Ok(render(&page(&publisher, &viewer, head, vec![Block::Table(list)])))
+}
+
+fn row(dispute: &DisputeRow) -> Vec<Cell> {
+    let (word, tone) = match (dispute.state.as_str(), dispute.is_answered) {
+        ("open", false) => ("not answered yet", "warn"),
+        ("open", true) | ("answered", _) => ("answered, to be decided", "calm"),
+        ("released", _) => ("you are paid", "good"),
+        ("reversed", _) => ("the agent has its money back", "bad"),
+        (other, _) => (other, "calm"),
+    };
+    vec![
+        Cell::mono(dispute.id.clone()).fine(moment(dispute.said_at).text),
+        Cell::mono(dispute.url.clone()).fine(format!("{}: {}", dispute.score, dispute.reason)),
+        Cell::mono(dispute.agent.clone()).fine(dispute.broker.clone()),
+        Cell::number(money_text(dispute.amount, &dispute.asset)),
+        Cell::tag(word, tone).fine(dispute.ruling.clone().unwrap_or_default()),
+    ]
+}

@@ -1,0 +1,119 @@
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::header::HeaderName;
+use axum::response::Response;
+use imajin_kernel::Problem;
+use imajin_ui::{Block, Cell, moment, render};
+use imajin_web::{Failure, QueryParams, Viewer};
+use serde::Deserialize;
+
+use super::sums::money_text;
+use super::{Head, ROOT, no_gate, operator_require, page, site_of, table};
+use crate::domain::traffic::{self, LogWanted};
+use crate::routes::PublisherState;
+use crate::rows::RecordRow;
+
+/// How many requests a page has.
+const LINES: i64 = 100;
+/// What has browsers ask again, without a script.
+const REFRESH: HeaderName = HeaderName::from_static("refresh");
+const REFRESH_SECONDS: HeaderValue = HeaderValue::from_static("5");
+
+/// Which part of the log.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LogQuery {
+    gate: Option<String>,
+    agent: Option<String>,
+    #[serde(default)]
+    refused: bool,
+    before: Option<i64>,
+    /// Whether the page comes again by itself.
+    #[serde(default)]
+    live: bool,
+}
+
+impl LogQuery {
+    fn path(&self, site: &str, more: &str) -> String {
+        let agent = self.agent.as_ref().map(|agent| format!("&agent={agent}"));
+        let refused = if self.refused { "&refused=true" } else { "" };
+        format!("{ROOT}/log?gate={site}{}{refused}{more}", agent.unwrap_or_default())
+    }
+}
+
+/// What was decided, newest first.
+pub(super) async fn log(
+    State(PublisherState(publisher)): State<PublisherState>,
+    QueryParams(query): QueryParams<LogQuery>,
+    viewer: Viewer,
+) -> Result<Response, Failure> {
+    operator_require(&viewer)?;
+    let (site, sites) = site_of(&publisher, query.gate.as_ref()).await?;
+    let mut head = Head {
+        path: "/log",
+        title: "Log",
+        lead: "What was decided about each request, newest first.".to_owned(),
+        site: site.as_ref(),
+        sites: &sites,
+    };
+    let Some(named) = site.clone() else {
+        return Ok(render(&page(&publisher, &viewer, head, no_gate())));
+    };
+    let wanted = LogWanted {
+        site: named.clone(),
+        agent: query.agent.clone().filter(|agent| !agent.is_empty()),
+        is_refused: query.refused,
+        before: query.before,
+        limit: LINES,
+    };
+    let rows = publisher.read(move |conn, context| traffic::log_of(conn, context, &wanted));
+    let rows = rows.await.map_err(Problem::from)?;
+    let mut list = table(
+        ("log", "Requests", "There are none."),
+        &["When", "Who", "What", "Answer", "#Paid"],
+        rows.iter().map(row).collect(),
+    );
+    let is_full = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= LINES;
+    if let Some(last) = rows.last().filter(|_| is_full) {
+        list.next = query.path(&named, &format!("&before={}", last.seq));
+    }
+    if query.live {
+        "The newest requests. This page comes again every five seconds.".clone_into(&mut head.lead);
+    }
+    let link = |path: String, name: &str| (path, name.to_owned());
+    let links = vec![
+        if query.live {
+            link(query.path(&named, ""), "Stand still")
+        } else {
+            link(query.path(&named, "&live=true"), "Watch it live")
+        },
+        link(format!("{ROOT}/log?gate={named}&refused=true"), "Only what was refused"),
+        link(format!("{ROOT}/log?gate={named}"), "Everything"),
+    ];
+    let blocks = vec![Block::Links(links), Block::Table(list)];
+    let mut response = render(&page(&publisher, &viewer, head, blocks));
+    if query.live && query.before.is_none() {
+        response.headers_mut().insert(REFRESH, REFRESH_SECONDS);
+    }
+    Ok(response)
+}
+
+fn row(record: &RecordRow) -> Vec<Cell> {
+    let who = record.agent.clone().unwrap_or_else(|| record.visitor.clone());
+    let answer = match (&record.refusal, record.is_dry) {
+        (None, _) => Cell::tag(record.status.to_string(), "good"),
+        (Some(refusal), false) => Cell::tag(format!("{} {refusal}", record.status), "warn"),
+        (Some(refusal), true) => Cell::tag(format!("{}, would be {refusal}", record.status), "calm"),
+    };
+    let paid = match (record.paid, &record.asset) {
+        (Some(micros), Some(asset)) => money_text(micros, asset),
+        _ => String::new(),
+    };
+    vec![
+        Cell::text(moment(record.at).text),
+        Cell::mono(who).fine(record.purpose.clone().unwrap_or_default()),
+        Cell::mono(record.url.clone()),
+        answer.fine(record.reason.clone()),
+        Cell::number(paid).fine(record.receipt.clone().unwrap_or_default()),
+    ]
+}

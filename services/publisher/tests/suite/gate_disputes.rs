@@ -1,0 +1,216 @@
+//! What brokers tell of disputes, and what a gate's node answers.
+
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use imajin_gate::{Charge, Records};
+use imajin_imagxp::ClaimShown;
+use imajin_kernel::Span;
+use imajin_testkit::{Backend, on_both};
+use serde_json::{Value, json};
+
+use crate::gates::{Gated, charge, record};
+use crate::world::World;
+
+on_both!(
+    a_dispute_is_answered_once_with_the_claim_that_was_charged,
+    what_a_broker_does_not_take_as_evidence_is_said_in_words,
+    a_dispute_waits_for_the_record_and_then_goes_without,
+    what_was_kept_for_disputes_is_forgotten_with_the_records,
+);
+
+/// A claim that a test can tell from another one.
+pub(crate) fn shown(claim: &str) -> ClaimShown {
+    ClaimShown {
+        payload: format!("payload of {claim}"),
+        signature: "signature".to_owned(),
+        public_key: "key".to_owned(),
+    }
+}
+
+/// A broker as far as disputes go. It checks no signatures: the tests with two nodes do.
+#[derive(Default)]
+struct Peer {
+    disputes: Vec<Value>,
+    /// What was answered, with the dispute.
+    answers: Vec<(String, Value)>,
+    /// Whether it takes claims as evidence.
+    is_strict: bool,
+}
+
+type Shared = Arc<Mutex<Peer>>;
+
+async fn list(State(peer): State<Shared>) -> Json<Value> {
+    Json(json!({"items": peer.lock().unwrap().disputes}))
+}
+
+async fn answer(
+    State(peer): State<Shared>,
+    Path(id): Path<String>,
+    Json(body): Json<Value>,
+) -> Result<Json<Value>, StatusCode> {
+    let mut peer = peer.lock().unwrap();
+    peer.answers.push((id.clone(), body.clone()));
+    if peer.is_strict && body.get("evidence").is_some() {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    let dispute = peer.disputes.iter_mut().find(|dispute| dispute["id"] == id);
+    let dispute = dispute.ok_or(StatusCode::NOT_FOUND)?;
+    dispute["state"] = json!("answered");
+    Ok(Json(dispute.clone()))
+}
+
+struct Scene {
+    gated: Gated,
+    peer: Shared,
+    _tasks: tokio::task::JoinSet<()>,
+}
+
+impl Scene {
+    async fn new(backend: Backend) -> Self {
+        let peer = Shared::default();
+        let router = Router::new()
+            .route("/broker/api/disputes", get(list))
+            .route("/broker/api/disputes/{id}/answer", post(answer))
+            .with_state(Arc::clone(&peer));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let broker = format!("http://localhost:{}/broker", listener.local_addr().unwrap().port());
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let world = World::with(backend, |config| config.brokers.push(broker.parse().unwrap())).await;
+        Self {
+            gated: Gated::of(world),
+            peer,
+            _tasks: tasks,
+        }
+    }
+
+    /// The agent objects to what a receipt is for.
+    fn disputed(&self, id: &str, receipt: &str) {
+        let dispute = json!({
+            "id": id, "receipt": receipt, "amount": {"amount": "0.01", "currency": "TEST-USD"},
+            "url": "https://site.example/posts/1", "qualityScore": "0.2", "reason": "Nothing\u{7} there.",
+            "state": "open", "createdAt": self.gated.world.env.now(), "agent": "did:web:bot.example.org",
+        });
+        self.peer.lock().unwrap().disputes.insert(0, dispute);
+    }
+
+    async fn look(&self) -> usize {
+        self.gated.world.publisher.disputes_look().await.unwrap()
+    }
+
+    fn answers(&self) -> Vec<(String, Value)> {
+        self.peer.lock().unwrap().answers.clone()
+    }
+}
+
+async fn a_dispute_is_answered_once_with_the_claim_that_was_charged(backend: Backend) {
+    let scene = Scene::new(backend).await;
+    let gated = &scene.gated;
+    assert_eq!(scene.look().await, 0, "there is nothing to dispute");
+    let paid = gated.pays(&charge("c1", Some("k"))).await;
+    // The answer was lost, and the agent came again with another claim, which cost nothing.
+    let again = gated.pays(&charge("c2", Some("k"))).await;
+    gated
+        .books
+        .record(record(gated, "https://site.example/posts/1", Some(&again)))
+        .await;
+    gated.books.records_write().await.unwrap();
+    scene.disputed("dsp_1", &paid.receipt);
+    scene.disputed("dsp_2", "rcp_of_nobody_here");
+    assert_eq!(scene.look().await, 1);
+    let answers = scene.answers();
+    let (id, said) = &answers[0];
+    assert_eq!((answers.len(), id.as_str()), (1, "dsp_1"), "{answers:?}");
+    assert_eq!(said["evidence"]["payload"], "payload of c1");
+    assert_eq!(
+        (&said["evidence"]["status"], &said["evidence"]["publicKey"]),
+        (&json!(200), &json!("key"))
+    );
+    assert!(
+        said["note"].as_str().unwrap().contains("record 1 of the gate site"),
+        "{said}"
+    );
+    assert_eq!(scene.look().await, 0, "it was answered");
+    // Of a broker that forgets its answer, nothing is asked twice.
+    scene.peer.lock().unwrap().disputes[1]["state"] = json!("open");
+    assert_eq!(scene.look().await, 0);
+    assert_eq!(scene.answers().len(), 1);
+    assert_eq!(gated.world.audit().await, []);
+}
+
+async fn what_a_broker_does_not_take_as_evidence_is_said_in_words(backend: Backend) {
+    let scene = Scene::new(backend).await;
+    let gated = &scene.gated;
+    scene.peer.lock().unwrap().is_strict = true;
+    let paid = gated.pays(&charge("c1", None)).await;
+    // Who says who it is by Web Bot Auth makes no claims.
+    let unclaimed = Charge {
+        claim: None,
+        ..charge("c2", None)
+    };
+    let other = gated.pays(&unclaimed).await;
+    for charged in [&paid, &other] {
+        gated
+            .books
+            .record(record(gated, "https://site.example/posts/1", Some(charged)))
+            .await;
+    }
+    gated.books.records_write().await.unwrap();
+    scene.disputed("dsp_1", &paid.receipt);
+    assert_eq!(scene.look().await, 1);
+    scene.disputed("dsp_2", &other.receipt);
+    assert_eq!(scene.look().await, 1);
+    let shapes = scene.answers();
+    let shapes = shapes
+        .iter()
+        .map(|(id, said)| (id.as_str(), said.get("evidence").is_some()));
+    assert_eq!(
+        shapes.collect::<Vec<_>>(),
+        [("dsp_1", true), ("dsp_1", false), ("dsp_2", false)]
+    );
+    assert_eq!(gated.world.audit().await, []);
+}
+
+async fn a_dispute_waits_for_the_record_and_then_goes_without(backend: Backend) {
+    let scene = Scene::new(backend).await;
+    let gated = &scene.gated;
+    let paid = gated.pays(&charge("c1", None)).await;
+    scene.disputed("dsp_1", &paid.receipt);
+    assert_eq!(scene.look().await, 0, "the record is on its way");
+    gated.world.clock.advance(Span::minutes(11));
+    assert_eq!(scene.look().await, 1);
+    let answers = scene.answers();
+    assert_eq!(
+        answers[0].1.get("evidence"),
+        None,
+        "nobody knows whether it was answered"
+    );
+    assert!(
+        answers[0].1["note"].as_str().unwrap().contains("no record"),
+        "{answers:?}"
+    );
+}
+
+async fn what_was_kept_for_disputes_is_forgotten_with_the_records(backend: Backend) {
+    let scene = Scene::new(backend).await;
+    let gated = &scene.gated;
+    let paid = gated.pays(&charge("c1", None)).await;
+    gated
+        .books
+        .record(record(gated, "https://site.example/posts/1", Some(&paid)))
+        .await;
+    gated.books.records_write().await.unwrap();
+    scene.disputed("dsp_1", &paid.receipt);
+    assert_eq!(scene.look().await, 1);
+    gated.world.clock.advance(Span::days(92));
+    gated.books.forget().await.unwrap();
+    assert_eq!(gated.world.audit().await, []);
+    // Nothing is left that could be answered with.
+    scene.disputed("dsp_3", &paid.receipt);
+    assert_eq!(scene.look().await, 0);
+    assert_eq!(scene.answers().len(), 1);
+}
