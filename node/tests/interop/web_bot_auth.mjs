@@ -1,7 +1,7 @@
 // Signs requests with the unmodified npm package `web-bot-auth`.
 //
-// Prints the directory of a fresh key; reads one line of JSON, {url, agent, visa, components}, and prints the status and
-// the text of the answer. Until its input ends.
+// Prints the directory of a fresh key; reads one line of JSON, {url, agent, visa, components}, and prints the status
+// and the text of the answer. Until its input ends.
 
 import { createInterface } from 'node:readline';
 import { generateNonce, jwkToKeyID, signatureHeaders } from 'web-bot-auth';

@@ -77,8 +77,8 @@ impl Scene {
         std::fs::write(home.path("policy.toml"), policy).unwrap();
         let ada = home.key("ada.key");
         home.configure(&format!(
-            "dev = true\n[brokers]\ntrusted = [\"{issuer}\"]\ndisputes_seconds = 1\n[gate.blog]\nupstream = \"http://{}\"\n\
-             policy = \"{}\"\nlisten = \"127.0.0.1:0\"\npayee = \"{}\"",
+            "dev = true\n[brokers]\ntrusted = [\"{issuer}\"]\ndisputes_seconds = 1\n[gate.blog]\n\
+             upstream = \"http://{}\"\npolicy = \"{}\"\nlisten = \"127.0.0.1:0\"\npayee = \"{}\"",
             site.host,
             text(&home.path("policy.toml")),
             crate::fair_library::key_of(&ada).did()

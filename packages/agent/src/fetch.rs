@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use imajin_imagxp::pay_per_crawl::{EXACT_PRICE, price_text};
 use imajin_imagxp::visa::{CREDENTIAL, PAYMENT};
 use imajin_imagxp::{Claim, ClaimHeaders, PaymentRequired, Provenance, Purpose, RECEIPT};
@@ -85,7 +85,7 @@ impl Agent {
         if let Some(reason) = site.refusal(&wish.url, wish.purpose) {
             return Err(Problem::new(Code::Forbidden, reason));
         }
-        self.page_read(&wish).await
+        Box::pin(self.page_read(&wish)).await
     }
 
     /// The same, where what the site says about its pages was asked before.
@@ -240,7 +240,7 @@ impl Agent {
     ) -> Result<Page, Problem> {
         let mut tries: u32 = 1;
         loop {
-            let (mut headers, claim) = self.claim_headers(wish)?;
+            let (mut headers, claim) = self.claim_headers(&wish.url, wish.purpose)?;
             if let Some((purchase, more)) = &mut paying {
                 purchase.claims.push(claim);
                 self.journal().write(purchase)?;
@@ -259,22 +259,21 @@ impl Agent {
     }
 
     /// The headers of a request with a fresh claim, and the digest of the claim.
-    fn claim_headers(&self, wish: &FetchWish) -> Result<(HeaderMap, String), Problem> {
+    fn claim_headers(&self, url: &Url, purpose: Purpose) -> Result<(HeaderMap, String), Problem> {
         let nonce = self.fresh_name();
-        let claim = Claim::new(
-            self.home().id(),
-            self.now(),
-            &nonce,
-            wish.url.as_str(),
-            wish.purpose,
-            false,
-        );
+        let claim = Claim::new(self.home().id(), self.now(), &nonce, url.as_str(), purpose, false);
         let signed = claim.and_then(|claim| Ok((ClaimHeaders::sign(self.key(), &claim)?, claim.digest()?)));
-        let wrong = |error| Problem::invalid(format!("A claim for {}: {error}.", wish.url));
+        let wrong = |error| Problem::invalid(format!("A claim for {url}: {error}."));
         let (signed, digest) = signed.map_err(wrong)?;
         let mut headers = self.plain_headers();
         headers.extend(signed);
         Ok((headers, digest))
+    }
+
+    /// A document of the site that costs nothing, for whoever says who asks.
+    pub(crate) async fn claimed_get(&self, url: &Url, purpose: Purpose) -> Result<HttpAnswer, Problem> {
+        let (headers, _claim) = self.claim_headers(url, purpose)?;
+        self.http().send(Method::GET, url.clone(), headers, Vec::new()).await
     }
 
     async fn page_try(&self, wish: &FetchWish, headers: HeaderMap, is_paid: bool) -> Result<Page, Problem> {

@@ -29,7 +29,8 @@ pub(in super::super) struct CrawlArgs {
     #[arg(long, value_name = "AMOUNT", value_parser = amount_parse)]
     budget: Option<Money>,
     /// How many pages are asked for at most, with those that are there already.
-    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pages: u32,
     /// How many pages at a time.
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=16))]

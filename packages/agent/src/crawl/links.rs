@@ -89,13 +89,13 @@ fn tokens(source: &str) -> impl Iterator<Item = Token> {
     })
 }
 
-fn attribute(tag: &StartTag, name: &[u8]) -> Option<String> {
+fn attribute(tag: &StartTag<()>, name: &[u8]) -> Option<String> {
     let value = tag.attributes.get(name)?;
     Some(String::from_utf8_lossy(&value.value.0).into_owned())
 }
 
 /// Whether a word is among those of an attribute.
-fn names(tag: &StartTag, name: &[u8], word: &str) -> bool {
+fn names(tag: &StartTag<()>, name: &[u8], word: &str) -> bool {
     let text = attribute(tag, name).unwrap_or_default();
     let mut words = text.split([' ', ',', '\t', '\n']);
     words.any(|one| one.eq_ignore_ascii_case(word))
@@ -129,8 +129,8 @@ mod tests {
 
     #[test]
     fn links_of_the_same_site_are_followed_and_no_others() {
-        let html = "<a href=2>two</a> <a href='/a?b=1&amp;c=2#part'>a</a> <a href=3?>three</a> <a href=https://other.example/>no</a>\
-                    <a href=mailto:x@site.example>no</a> <a rel='NoFollow ugc' href=/secret>no</a>\
+        let html = "<a href=2>two</a> <a href='/a?b=1&amp;c=2#part'>a</a> <a href=3?>three</a>\
+                    <a href=https://other.example/>no</a> <a href=mailto:x@site.example>no</a> <a rel='NoFollow ugc' href=/secret>no</a>\
                     <script>'<a href=/script>'</script> <a href=http://site.example/>another origin</a>\
                     <a href=https://user@site.example/x>no</a> <area href=//site.example/area> <a>none</a>";
         let found = of_html(html, &page());

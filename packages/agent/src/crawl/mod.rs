@@ -335,7 +335,7 @@ impl Agent {
             if seen.len() >= SITEMAPS_MAX || pages.len() >= KNOWN_MAX || !seen.insert(url.to_string()) {
                 continue;
             }
-            let answer = self.get_plain(&url).await?;
+            let answer = self.claimed_get(&url, wish.purpose).await?;
             if answer.status.is_success() {
                 let found = links::of_sitemap(&String::from_utf8_lossy(&answer.body), &wish.start);
                 pages.extend(found.pages);

@@ -37,8 +37,8 @@ pub struct OperatorPage {
     pub has_registry: bool,
     /// Whether this node is a broker.
     pub has_broker: bool,
-    /// Whether gates stand in front of sites here.
-    pub has_gates: bool,
+    /// Where the pages about gates are; empty where none stands in front of a site.
+    pub gates_href: String,
 }
 
 impl OperatorPage {

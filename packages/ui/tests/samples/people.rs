@@ -181,7 +181,7 @@ fn operator(ink: &Ink) -> OperatorPage {
         has_dev_mailbox: !ink.bare,
         has_registry: !ink.bare,
         has_broker: !ink.bare,
-        has_gates: !ink.bare,
+        gates_href: if ink.bare { "" } else { "/publisher/operator" }.to_owned(),
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod list;
 pub(crate) mod record;
 pub(crate) mod state;
 pub(crate) mod store;
+pub(crate) mod traffic;
 pub(crate) mod work;
 pub(crate) mod work_change;
 pub(crate) mod work_files;

@@ -107,11 +107,7 @@ pub(crate) struct LogWanted {
 }
 
 /// Records of a site, newest first.
-pub(crate) fn log_of(
-    conn: &mut Conn,
-    context: &Context,
-    wanted: &LogWanted,
-) -> Result<Vec<RecordRow>, PublisherError> {
+pub(crate) fn log_of(conn: &mut Conn, context: &Context, wanted: &LogWanted) -> Result<Vec<RecordRow>, PublisherError> {
     let mut query = gate_records::table
         .filter(gate_records::site.eq(&wanted.site))
         .into_boxed();

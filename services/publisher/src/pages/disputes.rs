@@ -19,8 +19,8 @@ pub(super) async fn list(
 ) -> Result<Response, Failure> {
     operator_require(&viewer)?;
     let (site, sites) = site_of(&publisher, query.gate.as_ref()).await?;
-    let lead = "What agents object to at their brokers. This node answers by itself, with the agent's own claim and the \
-                record of the answer.";
+    let lead = "What agents object to at their brokers. This node answers by itself, with the agent's own claim and \
+                the record of the answer.";
     let head = Head {
         path: "/disputes",
         title: "Disputes",

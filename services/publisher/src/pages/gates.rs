@@ -179,7 +179,7 @@ async fn authors(publisher: &Publisher, site: &str, earned: &[Earned]) -> Result
     let (legs, count) = publisher.gate_legs(site, &receipts).await?;
     let mut by_author: std::collections::BTreeMap<(String, String), Sums> = std::collections::BTreeMap::new();
     for leg in legs {
-        let name = (leg.did.to_string(), leg.role);
+        let name = (leg.did, leg.role);
         by_author.entry(name).or_default().add(&leg.asset, leg.micros);
     }
     let mut rows: Vec<_> = by_author.into_iter().collect();

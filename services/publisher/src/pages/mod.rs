@@ -1,5 +1,5 @@
-//! The operator's pages about gates: who comes, what is paid and to whom, what is refused and why, what is disputed, and
-//! what the policy says about a request. Handlers ask the domain; pure functions turn the answers into blocks.
+//! The operator's pages about gates: who comes, what is paid and to whom, what is refused and why, what is disputed,
+//! and what the policy says about a request. Handlers ask the domain; pure functions turn the answers into blocks.
 //!
 //! **Architecture Invariant:** a page reads. A preview spends no claim, charges nothing, and changes no policy.
 

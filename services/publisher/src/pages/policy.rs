@@ -157,7 +157,7 @@ async fn blocks_of(shown: &GateShown, gate: &Gate, sample: &Sample) -> Result<Ve
             ));
         }
     }
-    blocks.push(Block::Ask(draft_form(shown, sample, text)));
+    blocks.push(Block::Ask(draft_form(shown, sample, &text)));
     Ok(blocks)
 }
 
@@ -191,7 +191,12 @@ fn sample_fields(shown: &GateShown, sample: &Sample) -> Vec<AskField> {
         (PROGRAM, "a program that says nothing"),
     ];
     vec![
-        field("gate", "Gate", &shown.name, choice(&[(shown.name.as_str(), shown.name.as_str())])),
+        field(
+            "gate",
+            "Gate",
+            &shown.name,
+            choice(&[(shown.name.as_str(), shown.name.as_str())]),
+        ),
         field("path", "Path", path, AskKind::Text),
         field("who", "Who asks", &sample.who, choice(&who)),
         field("purpose", "What for, if it is an agent", purpose, choice(&purposes)),
@@ -215,9 +220,9 @@ fn sample_form(shown: &GateShown, sample: &Sample) -> AskForm {
     }
 }
 
-fn draft_form(shown: &GateShown, sample: &Sample, text: String) -> AskForm {
+fn draft_form(shown: &GateShown, sample: &Sample, text: &str) -> AskForm {
     let mut fields = sample_fields(shown, sample);
-    fields.push(field("text", "The policy", &text, AskKind::Long));
+    fields.push(field("text", "The policy", text, AskKind::Long));
     AskForm {
         id: "draft".to_owned(),
         title: "Try another policy".to_owned(),

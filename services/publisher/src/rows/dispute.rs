@@ -2,7 +2,7 @@ use diesel::prelude::*;
 use imajin_imagxp::ClaimShown;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::AccessId;
-use imajin_store::{SealedRow, sealed_row};
+use imajin_store::sealed_row;
 use serde::Serialize;
 
 use crate::schema::{gate_claims, gate_disputes};

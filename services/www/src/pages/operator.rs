@@ -62,7 +62,7 @@ pub(super) async fn operator(State(www): State<AppState>, Operator(person): Oper
             .collect(),
         has_registry: deps.registry.is_some(),
         has_broker: deps.has_broker,
-        has_gates: deps.has_gates,
+        gates_href: if deps.has_gates { "/publisher/operator" } else { "" }.to_owned(),
         has_dev_mailbox: mails.is_ok_and(|mails| !mails.is_empty()),
     };
     render(&page)
