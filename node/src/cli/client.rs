@@ -304,13 +304,20 @@ impl IdentityClient {
         if self.did != self.key.did() {
             return Ok(false);
         }
-        let (challenge_id, signature) = self.challenge_answer("/auth/api/challenge").await?;
-        let body = json!({
-            "publicKey": self.key.public().to_hex(), "type": "human", "handle": handle, "name": name,
-            "challengeId": challenge_id, "signature": signature, "keyLog": self.first_entry()?,
-        });
-        let answer: Value = self.send("POST", "/auth/api/register", &body, None).await?;
+        let body = json!({"type": "human", "handle": handle, "name": name, "keyLog": self.first_entry()?});
+        let answer = self.register_with(body).await?;
         Ok(answer.get("created").and_then(Value::as_bool).unwrap_or(false))
+    }
+
+    /// Registers the identity with what is said about it; the proof of the key is added here.
+    pub(super) async fn register_with(&self, mut body: Value) -> Result<Value, CommandError> {
+        let (challenge_id, signature) = self.challenge_answer("/auth/api/challenge").await?;
+        let key = self.key.public().to_hex();
+        let proof = json!({"publicKey": key, "did": self.did, "challengeId": challenge_id, "signature": signature});
+        if let (Some(members), Value::Object(proof)) = (body.as_object_mut(), proof) {
+            members.extend(proof);
+        }
+        self.send("POST", "/auth/api/register", &body, None).await
     }
 
     /// Publishes the first entry of an identity that was registered without one; tells whether there is a log now.
@@ -327,7 +334,7 @@ impl IdentityClient {
     }
 
     /// What `imajin key new` has prepared. An older key file has nothing to say.
-    fn first_entry(&self) -> Result<Option<Entry>, CommandError> {
+    pub(super) fn first_entry(&self) -> Result<Option<Entry>, CommandError> {
         let facts = &self.facts;
         if self.did != self.key.did() || (facts.recovery.is_none() && facts.next_key_hash.is_none()) {
             return Ok(None);
@@ -371,9 +378,7 @@ impl IdentityClient {
             .await?;
         Ok(answer.json()?)
     }
-}
 
-impl IdentityClient {
     /// Saves something that only this identity may read, however long it is; says how many bytes it had.
     pub(super) async fn download_own(
         &self,

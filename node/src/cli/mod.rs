@@ -30,6 +30,7 @@ mod leader;
 mod limits;
 mod login;
 mod master_key;
+mod moving;
 mod node;
 mod node_key;
 mod node_registry;
@@ -148,6 +149,9 @@ enum Command {
     /// Other nodes: allow and block them; money between nodes.
     #[command(subcommand)]
     Peers(peers::PeersCommand),
+    /// Move to another node with what is yours.
+    #[command(subcommand)]
+    Move(moving::MoveCommand),
     /// The ways to pay at a node.
     #[command(subcommand)]
     Rail(rail::RailCommand),
@@ -322,6 +326,7 @@ impl Command {
             Self::Payout(command) => command.run(output).await,
             Self::Broker(command) => command.run(output).await,
             Self::Peers(command) => command.run(output).await,
+            Self::Move(command) => Box::pin(command.run(output)).await,
             Self::Rail(command) => command.run(output).await,
             Self::Reconcile(args) => args.run(output).await,
             Self::Node(command) => command.run(output).await,

@@ -34,7 +34,7 @@ impl Place {
         format!("http://localhost:{}", self.port)
     }
 
-    fn web_did(&self) -> Did {
+    pub(crate) fn web_did(&self) -> Did {
         format!("did:web:localhost%3A{}", self.port).parse().unwrap()
     }
 
@@ -44,9 +44,9 @@ impl Place {
 }
 
 /// Somebody with a key file, and with copies of the ones from before.
-struct Ada {
-    file: PathBuf,
-    did: Did,
+pub(crate) struct Ada {
+    pub(crate) file: PathBuf,
+    pub(crate) did: Did,
 }
 
 fn at(node: &Node, args: &[&str]) -> Value {
@@ -57,7 +57,7 @@ fn at(node: &Node, args: &[&str]) -> Value {
 }
 
 impl Ada {
-    fn registered(place: &Place, node: &Node) -> Self {
+    pub(crate) fn registered(place: &Place, node: &Node) -> Self {
         let file = place.home.key("ada.key");
         at(node, &["login", "--key", text(&file)]);
         let shown = imajin(&["key", "show", text(&file)]).expect_success();
@@ -67,7 +67,7 @@ impl Ada {
         }
     }
 
-    fn key(&self) -> SecretKey {
+    pub(crate) fn key(&self) -> SecretKey {
         SecretKey::from_pkcs8_pem(&std::fs::read_to_string(&self.file).unwrap()).unwrap()
     }
 
@@ -109,7 +109,7 @@ impl Ada {
     }
 
     /// Signs in at another node through the home, with the present key.
-    async fn visit(&self, http: &reqwest::Client, home: &Place, visited: &Place) -> Response {
+    pub(crate) async fn visit(&self, http: &reqwest::Client, home: &Place, visited: &Place) -> Response {
         let form = [("home", format!("ada@localhost:{}", home.port))];
         let left = http
             .post(format!("{}/auth/federation/login", visited.origin()))

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use imajin_auth_api::{
     AccountExport, AccountRecord, AttestationExport, AttestationExported, AttestationView, AttestationsAbout, AuthApi,
     CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList, DeviceListRequest, DeviceListView,
-    HoldingsFetch, IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent, NoticeTaken, SessionViewRequest,
-    SetupState, SetupStateRequest,
+    HoldingsFetch, IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent, MoveFetch, MoveView, NoticeTaken,
+    SessionViewRequest, SetupState, SetupStateRequest,
 };
 use imajin_did::{Did, Method};
 use imajin_kernel::Problem;
@@ -43,6 +43,16 @@ impl AuthApi for Auth {
         let (name, sealer) = (Name::parse(&request.did_or_handle), self.sealer.clone());
         let identity = self.db.read(move |conn| identity_find(conn, &sealer, &name)).await?;
         Ok(identity.filter(|identity| !identity.deactivated).map(Identity::view))
+    }
+
+    async fn move_fetch(&self, request: MoveFetch) -> Result<Option<MoveView>, Problem> {
+        let moved = self.move_of(&request.did_or_handle).await?;
+        Ok(moved.map(|row| MoveView {
+            did: row.did,
+            to: row.to_did,
+            url: row.to_url,
+            since: row.created_at,
+        }))
     }
 
     async fn custodial_sign(&self, request: CustodialSign) -> Result<SignedRequest, Problem> {

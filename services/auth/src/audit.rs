@@ -112,7 +112,10 @@ fn identities_audit(conn: &mut Conn, findings: &mut Vec<Finding>) -> QueryResult
         for row in rows {
             let logged = mutation::last_body(conn, row.did.as_str())?;
             let chosen = chosen_handle(conn, &row.did)?;
-            let settled = settled_find(conn, &row)?;
+            let came = logged
+                .as_ref()
+                .filter(|logged| logged.action == federation::arrive::ACTION_LINK);
+            let settled = came.map(|_linked| settled_find(conn, &row)).transpose()?.flatten();
             let later = (chosen.as_ref(), settled.as_ref());
             if !logged.is_some_and(|logged| is_as_logged(&row, &logged, later)) {
                 findings.push(finding("identities", row.did.as_str(), "it is not what was registered"));
@@ -159,7 +162,7 @@ fn registration_fits(row: &IdentityRow, said: &Registration, chosen: Option<&Cho
         None => row.handle.as_deref() == said.handle.as_ref().map(Handle::as_str),
         Some(chosen) => chosen.fits(row.handle.as_deref()),
     };
-    said.key.did() == row.did
+    said.did == row.did
         && keys_fit
         && row.custody != CUSTODY_NODE
         && handle_fits

@@ -15,6 +15,7 @@
 //! | one identity says something about another, and takes it back | `attestations` |
 //! | people of other nodes sign in here, and ours there | `federation` |
 //! | a visitor registers here as well | `residents` |
+//! | somebody moves to another node, or has come from one that they left | `moves`, `new_home` |
 //! | people are told by mail what has happened | `notices` |
 //! | passkeys open sessions (WebAuthn) | `passkeys` |
 //! | applications learn who somebody is (OpenID Connect) | `oidc` |
@@ -50,6 +51,7 @@ mod mailbox;
 mod mailer;
 mod moves;
 mod names;
+mod new_home;
 mod notices;
 mod oidc;
 mod passkeys;

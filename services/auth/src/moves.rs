@@ -1,9 +1,8 @@
 //! Moving to another node: the old home says where somebody went, by their own signed word.
 //!
 //! The DID stays, because it is a key and not a place. What the old home does from then on: its document of the DID
-//! names the new home, its pages lead there, and it signs nobody in elsewhere. A node where somebody was known as a
-//! visitor of the old home takes them from the new one as soon as the old one confirms it: a stolen key alone moves
-//! nobody.
+//! names the new home, its pages lead there, it signs nobody in elsewhere, and it follows the log of their keys there.
+//! What other nodes make of it is in `new_home`.
 
 use diesel::prelude::*;
 use imajin_did::{Did, DidDocument, Service};
@@ -11,15 +10,13 @@ use imajin_kernel::{Code, Problem};
 use imajin_proof::SignedMessage;
 use imajin_store::mutation::{self, Logged};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, for_update};
-use imajin_web::{Custody, Verified};
+use imajin_web::{Custody, Tier, Verified};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::AuthError;
 use crate::audit::finding;
 use crate::auth::{Auth, Writing};
-use crate::federation::arrive::{ACTION_LINK, Linked, link_find};
-use crate::federation::peer::Peer;
 use crate::identities::{Identity, identity_find};
 use crate::log::{Authority, mutation_record};
 use crate::names::Name;
@@ -30,7 +27,7 @@ pub(crate) const ACTION: &str = "identity.move";
 /// The type of the message that a person signs.
 pub(crate) const MESSAGE_TYPE: &str = "move";
 /// The largest answer that is read of another node.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// What the person signs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +51,16 @@ fn mover_check(identity: &Identity, did: &Did) -> Result<(), AuthError> {
     }
     let text = "Only somebody who is at home here, with a key of their own, moves from here.";
     Err(refused(text, "Move from the node where your keys are kept."))
+}
+
+/// What the new node says about somebody.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Known {
+    did: Did,
+    tier: Tier,
+    #[serde(default)]
+    moved_to: Option<String>,
 }
 
 impl Auth {
@@ -104,19 +111,38 @@ impl Auth {
             .parse()
             .map_err(|_error| Problem::internal())?;
         let answer = self.peers.get(url, "application/json", ANSWER_BYTES_MAX).await;
-        if answer.is_ok_and(|answer| answer.status.is_success()) {
-            return Ok(peer.origin);
+        let answer = answer.ok().filter(|answer| answer.status.is_success());
+        let known = answer.and_then(|answer| serde_json::from_slice::<Known>(&answer.body).ok());
+        let Some(known) = known.filter(|known| known.did.canonical() == *did && known.tier != Tier::Visitor) else {
+            return Err(refused(
+                "You are not registered at the new node yet.",
+                "Register there first, with the same key.",
+            ));
+        };
+        match known.moved_to.filter(|further| *further != self.public.origin()) {
+            Some(further) => Err(refused(
+                &format!("You have moved on from there, to {further}."),
+                "Move to that node, or come back to the one that you named first.",
+            )),
+            None => Ok(peer.origin),
         }
-        Err(refused(
-            "You are not registered at the new node yet.",
-            "Register there first, with the same key.",
-        ))
     }
 
     /// Where somebody went who was at home here.
     pub(crate) async fn move_find(&self, did: &Did) -> Result<Option<MoveRow>, AuthError> {
         let (did, sealer) = (did.canonical(), self.sealer.clone());
         self.db.read(move |conn| move_find(conn, &sealer, &did)).await
+    }
+
+    /// The same, for a name that others give.
+    pub(crate) async fn move_of(&self, name: &str) -> Result<Option<MoveRow>, AuthError> {
+        let (name, sealer) = (Name::parse(name), self.sealer.clone());
+        self.db
+            .read(move |conn| match identity_find(conn, &sealer, &name)? {
+                Some(identity) if !identity.deactivated => move_find(conn, &sealer, &identity.did),
+                _ => Ok(None),
+            })
+            .await
     }
 
     /// Makes a document name the new home.
@@ -126,49 +152,6 @@ impl Auth {
         }
         Ok(())
     }
-
-    /// Somebody who has come from another home before: whether that one says that they have moved to this one now, by
-    /// their own word.
-    pub(crate) async fn home_follow(&self, did: &Did, peer: &Peer) -> Result<(), AuthError> {
-        let (asked, sealer) = (did.clone(), self.sealer.clone());
-        let link = self.db.read(move |conn| link_find(conn, &sealer, &asked)).await?;
-        let Some(link) = link.filter(|link| link.home_did != peer.did && link.deleted_at.is_none()) else {
-            return Ok(());
-        };
-        // Without a word of the former home the caller is refused as anybody who comes from elsewhere.
-        let Some(message) = self.move_told(did, &link.home_url).await else {
-            return Ok(());
-        };
-        let keys = self.state_known(did).await?.keys;
-        let fits = message.from.canonical() == *did
-            && message
-                .payload_as::<MovePayload>()
-                .is_ok_and(|said| said.from == link.home_did && said.to == peer.did)
-            && keys.iter().any(|key| message.verify(MESSAGE_TYPE, key).is_ok());
-        if !fits {
-            return Ok(());
-        }
-        let (auth, did) = (self.writing(), did.clone());
-        let (home_did, home_url) = (peer.did.clone(), peer.origin.clone());
-        self.db
-            .write(move |conn| home_write(conn, &auth, &did, (&home_did, &home_url)))
-            .await
-    }
-
-    /// What the former home says; whether it is believed is for the signature in it to say.
-    async fn move_told(&self, did: &Did, home_url: &str) -> Option<SignedMessage> {
-        let url: Url = format!("{home_url}/auth/api/identity/{did}/move").parse().ok()?;
-        let answer = self.peers.get(url, "application/json", ANSWER_BYTES_MAX).await;
-        let answer = answer.inspect_err(|error| tracing::info!(%error, %did, home_url, "a former home was not asked"));
-        let told: Told = serde_json::from_slice(&answer.ok().filter(|answer| answer.status.is_success())?.body).ok()?;
-        Some(told.message)
-    }
-}
-
-/// What a node says about somebody who has moved.
-#[derive(Debug, Deserialize)]
-struct Told {
-    message: SignedMessage,
 }
 
 pub(crate) fn move_find(conn: &mut Conn, sealer: &Sealer, did: &Did) -> Result<Option<MoveRow>, AuthError> {
@@ -195,6 +178,11 @@ fn move_write(
     )
     .optional()?;
     let known = known.map(|known| known.intact(&auth.sealer)).transpose()?;
+    if let Some(before) = known.as_ref().filter(|before| before.deleted_at.is_none())
+        && row.deleted_at.is_none()
+    {
+        return moved_again(conn, auth, before, &row, authority);
+    }
     let object = object_of(&row.did);
     row.proof = mutation_record(conn, auth, &row.owner_did, ACTION, &object, raw, authority)?;
     Ok(match known {
@@ -203,24 +191,22 @@ fn move_write(
     })
 }
 
-fn home_write(conn: &mut Conn, auth: &Writing, did: &Did, (home_did, home_url): (&Did, &str)) -> Result<(), AuthError> {
-    let Some(mut link) = link_find(conn, &auth.sealer, did)? else {
-        return Ok(());
-    };
-    let before = mutation::last_body(conn, did.as_str())?.and_then(|logged| logged.body);
-    let before = before.and_then(|body| serde_json::from_slice::<Linked>(&body).ok());
-    let before = before.ok_or_else(|| AuthError::Row(format!("federation_links {did}")))?;
-    let linked = Linked {
-        home: home_did.clone(),
-        home_url: home_url.to_owned(),
-        ..before
-    };
-    let body = serde_json::to_vec(&linked).map_err(|_error| Problem::internal())?;
-    link.proof = mutation_record(conn, auth, did, ACTION_LINK, did.as_str(), body, &Authority::Node)?;
-    link.home_did = linked.home;
-    link.home_url = linked.home_url;
-    link.save(conn, &auth.sealer)?;
-    Ok(())
+/// Somebody who has moved already: the same once more changes nothing, and nobody has two new homes.
+fn moved_again(
+    conn: &mut Conn,
+    auth: &Writing,
+    before: &MoveRow,
+    asked: &MoveRow,
+    authority: &Authority,
+) -> Result<MoveRow, AuthError> {
+    if before.to_did != asked.to_did {
+        let text = format!("You have moved to {} already.", before.to_url);
+        let hint = "Move on from there; or come back here first: `imajin move back`.";
+        return Err(refused(&text, hint));
+    }
+    // The signature must not work again.
+    authority.nonce_spend(conn, auth)?;
+    Ok(before.clone())
 }
 
 fn object_of(did: &Did) -> String {

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use imajin_did::{Did, PublicKey};
 use imajin_key_log::{Entry, KeyLogError, KeyState, Status};
+use imajin_proof::SignedMessage;
 use imajin_store::{Conn, SealedRow, Sealer};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,6 +18,7 @@ use crate::key_log::{FirstEntry, KeyRefusal, devices, log_load, mirrored_find, r
 use crate::log::{Authority, mutation_record};
 use crate::login::{challenge_spend, signature_parse};
 use crate::names::{Name, identity_by_name};
+use crate::new_home::arrive;
 use crate::residents::{is_visitor, settle};
 use crate::rows::{IdentityAliasRow, IdentityRow};
 use crate::schema::identity_aliases;
@@ -51,11 +53,19 @@ pub(crate) struct RegisterBody {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub(crate) key_log: Option<serde_json::Value>,
+    /// Whose key it is, where the first one was replaced: the log that says so was shown here before
+    /// (`POST /api/mirror`), and the request is signed. Without it, the key is the identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub(crate) did: Option<Did>,
 }
 
 /// A registration whose members were checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Registration {
+    /// Who registers.
+    pub(crate) did: Did,
+    /// The key that proves it.
     pub(crate) key: PublicKey,
     pub(crate) kind: String,
     pub(crate) handle: Option<Handle>,
@@ -69,7 +79,14 @@ impl Registration {
     pub(crate) fn parse(body: &RegisterBody) -> Result<Self, AuthError> {
         let key = PublicKey::from_hex(&body.public_key).map_err(|error| AuthError::KeyForm(error.to_string()))?;
         let handle = body.handle.as_deref().map(str::parse::<Handle>).transpose()?;
+        let did = body.did.as_ref().map_or_else(|| key.did(), Did::canonical);
+        if did.public_key().is_none() {
+            return Err(AuthError::KeyForm(
+                "the `did` is not one that has keys of its own".to_owned(),
+            ));
+        }
         Ok(Self {
+            did,
             key,
             kind: kind_parse(&body.kind)?,
             handle,
@@ -114,11 +131,13 @@ impl Auth {
         let signature = signature_parse(&body.signature)?;
         let returned = challenge::open(&self.keyring, self.env.now(), &body.challenge_id)?;
         let is_answered = registration.key.verify(returned.text.as_bytes(), &signature).is_ok();
-        if !is_answered || returned.key != registration.key {
+        if !is_answered || returned.did != registration.did {
             return Err(AuthError::LoginFailed);
         }
-        let did = registration.key.did();
-        if signed.as_ref().is_some_and(|verified| *verified.did() != did) {
+        let did = registration.did.clone();
+        let is_signer = |verified: &imajin_web::Verified| *verified.did() == did;
+        // Which keys an identity has now is for the signature of the request to show.
+        if !signed.as_ref().map_or(registration.key.did() == did, is_signer) {
             return Err(AuthError::OtherSigner);
         }
         let authority = match signed {
@@ -131,8 +150,10 @@ impl Auth {
         };
         let first = registration.key_log.clone();
         let first = first.map(|value| self.first_of(&registration, value)).transpose()?;
+        let led_here = self.led_here(&did).await?;
         let step = Step {
             first,
+            led_here,
             registration,
             did,
             authority,
@@ -154,13 +175,15 @@ impl Auth {
             .map(PublicKey::from_multikey)
             .transpose();
         let recovery = recovery.map_err(|error| AuthError::RecoveryKeyForm(error.to_string()))?;
-        self.first_entry(&registration.key.did(), Entry::from_value(value)?, recovery.as_ref())
+        self.first_entry(&registration.did, Entry::from_value(value)?, recovery.as_ref())
     }
 }
 
 /// Everything that the transaction needs; it may run more than once.
 struct Step {
     first: Option<FirstEntry>,
+    /// What leads here from the home that the person had before.
+    led_here: Option<SignedMessage>,
     registration: Registration,
     did: Did,
     authority: Authority,
@@ -173,23 +196,10 @@ impl Step {
         challenge_spend(conn, auth, &self.returned)?;
         let operator = operator_find(conn, &auth.sealer)?;
         if let Some(row) = identity_by_name(conn, &auth.sealer, &Name::Native(self.did.clone()))? {
-            if is_visitor(&row) {
-                let (registration, raw) = (&self.registration, self.raw.clone());
-                return Ok(Registered {
-                    identity: settle(conn, auth, row, registration, raw, &self.authority)?,
-                    created: true,
-                });
-            }
+            let created = is_visitor(&row);
+            let row = self.known_run(conn, auth, row)?;
             let identity = Identity::from_row(row, operator.as_ref())?;
-            if identity.deactivated {
-                return Err(AuthError::IdentityDeactivated);
-            }
-            // Nothing is changed, but the signature must not work again.
-            self.authority.nonce_spend(conn, auth)?;
-            return Ok(Registered {
-                identity,
-                created: false,
-            });
+            return Ok(Registered { identity, created });
         }
         let mirrored = self.mirrored_take(conn, auth)?;
         if let Some(handle) = &self.registration.handle {
@@ -205,7 +215,9 @@ impl Step {
         if let Some(handle) = &self.registration.handle {
             handle_take(conn, &auth.sealer, handle, did, row.created_at, &row.proof)?;
         }
-        short_alias_note(conn, &auth.sealer, &row, &self.registration.key)?;
+        if let Some(first) = did.public_key() {
+            short_alias_note(conn, &auth.sealer, &row, &first)?;
+        }
         match (&mirrored, &self.first) {
             (Some(state), _) => devices::reconcile(conn, auth, state, None)?,
             (None, Some(first)) => first.insert(conn, auth)?,
@@ -217,14 +229,41 @@ impl Step {
         })
     }
 
+    /// Somebody who is known here: as a visitor, who becomes a resident; as either, who has made this node their home;
+    /// or as who they are, and nothing is changed.
+    fn known_run(&self, conn: &mut Conn, auth: &Writing, row: IdentityRow) -> Result<IdentityRow, AuthError> {
+        if row.deleted_at.is_some() {
+            return Err(AuthError::IdentityDeactivated);
+        }
+        let row = if is_visitor(&row) {
+            settle(conn, auth, row, &self.registration, self.raw.clone(), &self.authority)?
+        } else {
+            // The signature must not work again.
+            self.authority.nonce_spend(conn, auth)?;
+            row
+        };
+        match &self.led_here {
+            Some(word) => arrive(conn, auth, row, word),
+            None => Ok(row),
+        }
+    }
+
     /// What a log says that was mirrored here before: from now on it is the log of an identity of this node.
     fn mirrored_take(&self, conn: &mut Conn, auth: &Writing) -> Result<Option<KeyState>, AuthError> {
         let Some((row, state)) = mirrored_find(conn, &auth.sealer, &self.did)? else {
+            if self.registration.key.did() != self.did {
+                return Err(KeyRefusal::LogUnknown.into());
+            }
             return Ok(None);
         };
+        match state.status {
+            Status::Active => {}
+            Status::Contested => return Err(KeyRefusal::Contested.into()),
+            Status::Deactivated => return Err(AuthError::IdentityDeactivated),
+        }
         // The key may have been replaced since: nobody takes over an identity with a key that counts no longer.
-        if state.status != Status::Active || !state.has_key(&self.registration.key) {
-            return Err(KeyRefusal::HomeElsewhere.into());
+        if !state.has_key(&self.registration.key) {
+            return Err(KeyRefusal::KeyReplaced.into());
         }
         if let Some(first) = &self.first
             && !first.is_in(&log_load(conn, &auth.sealer, &self.did)?)?

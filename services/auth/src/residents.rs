@@ -13,9 +13,10 @@ use crate::AuthError;
 use crate::auth::Writing;
 use crate::federation::audit::visitor_fits;
 use crate::handles::{Chosen, handle_check, handle_take};
-use crate::identities::{CUSTODY_HOME, CUSTODY_RESIDENT, Identity, operator_find};
+use crate::identities::{CUSTODY_HOME, CUSTODY_OWN, CUSTODY_RESIDENT};
 use crate::key_log::{KeyRefusal, mirrored_find};
 use crate::log::{Authority, mutation_record};
+use crate::new_home::has_arrived;
 use crate::registration::{RegisterBody, Registration};
 use crate::rows::IdentityRow;
 
@@ -38,7 +39,7 @@ pub(crate) fn settle(
     registration: &Registration,
     raw: Vec<u8>,
     authority: &Authority,
-) -> Result<Identity, AuthError> {
+) -> Result<IdentityRow, AuthError> {
     let (sealer, now) = (&auth.sealer, auth.env.now());
     key_counts(conn, sealer, &row, &registration.key)?;
     if let Some(handle) = &registration.handle {
@@ -51,8 +52,7 @@ pub(crate) fn settle(
     if let Some(handle) = &registration.handle {
         handle_take(conn, sealer, handle, &row.did, now, &row.proof)?;
     }
-    let operator = operator_find(conn, sealer)?;
-    Identity::from_row(row, operator.as_ref())
+    Ok(row)
 }
 
 /// A key that the home has replaced makes nobody a resident.
@@ -65,23 +65,24 @@ fn key_counts(conn: &mut Conn, sealer: &Sealer, row: &IdentityRow, key: &PublicK
     }
 }
 
-/// What the mutation log says about how a visitor became a resident.
+/// What the mutation log says about how a visitor became a resident, and may since have made this node their home.
 pub(crate) fn settled_find(conn: &mut Conn, row: &IdentityRow) -> diesel::QueryResult<Option<Logged>> {
-    if row.custody == CUSTODY_RESIDENT {
+    if row.custody == CUSTODY_RESIDENT || row.custody == CUSTODY_OWN && has_arrived(conn, &row.did)? {
         mutation::last_body(conn, &object_of(row))
     } else {
         Ok(None)
     }
 }
 
-/// Whether somebody who came from another node is who was linked, and has signed for what has changed since.
+/// Whether somebody who came from another node is who was linked, and has signed for what has changed since. `settled`
+/// is what [`settled_find`] gives.
 pub(crate) fn visitor_or_resident_fits(
     row: &IdentityRow,
     linked: &Logged,
     settled: Option<&Logged>,
     chosen: Option<&Chosen>,
 ) -> bool {
-    if row.custody != CUSTODY_RESIDENT {
+    if ![CUSTODY_RESIDENT, CUSTODY_OWN].contains(&row.custody.as_str()) {
         return visitor_fits(row, linked);
     }
     let Some(settled) = settled.filter(|logged| logged.action == ACTION && logged.owner_did == row.did.as_str()) else {

@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -75,7 +75,7 @@ impl AddArgs {
             None => "/publisher/api/content".to_owned(),
         };
         let mut view: ContentView = client.send("POST", &path, &body, None).await?;
-        send(&client, view.card.id, &self.file, output).await?;
+        send(&client, view.card.id, &self.file, 0, output).await?;
         if !self.draft {
             let path = format!("/publisher/api/content/{}/publish", view.card.id);
             view = client.send("POST", &path, &Value::Null, None).await?;
@@ -145,7 +145,8 @@ fn media_type_of(path: &Path) -> Result<&'static str, CommandError> {
     Ok(media_type(work.format(), &name(path)))
 }
 
-fn digest_of(path: &Path) -> Result<(String, u64), CommandError> {
+/// SHA-256 in hex, and the number of bytes.
+pub(in crate::cli) fn digest_of(path: &Path) -> Result<(String, u64), CommandError> {
     let (mut context, mut size) = (Context::new(&SHA256), 0_u64);
     let mut file = open(path)?;
     let mut buffer = vec![0; PART_BYTES];
@@ -171,11 +172,18 @@ fn read_part<'a>(file: &mut File, buffer: &'a mut [u8], path: &Path) -> Result<&
     Ok(buffer.get(..filled).unwrap_or_default())
 }
 
-/// Sends the bytes part by part, in constant memory.
-async fn send(client: &IdentityClient, id: ContentId, path: &Path, output: Output) -> Result<(), CommandError> {
+/// Sends the bytes from `offset` on part by part, in constant memory.
+pub(in crate::cli) async fn send(
+    client: &IdentityClient,
+    id: ContentId,
+    path: &Path,
+    mut offset: u64,
+    output: Output,
+) -> Result<(), CommandError> {
     let mut file = open(path)?;
+    file.seek(SeekFrom::Start(offset))
+        .map_err(|error| refusal(path, &error))?;
     let mut buffer = vec![0; PART_BYTES];
-    let mut offset = 0_u64;
     loop {
         let part = read_part(&mut file, &mut buffer, path)?.to_vec();
         if part.is_empty() {

@@ -3,6 +3,8 @@
 mod add;
 mod get;
 
+pub(super) use add::{digest_of, send};
+
 use clap::Subcommand;
 use imajin_kernel::id::ContentId;
 use imajin_publisher_api::{ContentSales, ContentView};

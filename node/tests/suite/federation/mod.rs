@@ -3,6 +3,7 @@
 
 mod five;
 mod liar;
+mod moving;
 mod person;
 mod two;
 

@@ -1,9 +1,9 @@
-//! `/me`: what is mine.
+//! `/me`: what is mine, and how it goes to another node.
 
 use askama::Template;
 
 use super::ticket::TicketCard;
-use crate::{MoneyText, Shell, When};
+use crate::{Link, MoneyText, Shell, When};
 
 /// The page of whoever is signed in. Use it only with `shell.viewer` set.
 #[derive(Debug, Clone, Template)]
@@ -23,6 +23,22 @@ pub struct MePage {
     pub tickets: Vec<TicketCard>,
     /// Receipts, newest first.
     pub receipts: Vec<ReceiptRow>,
+    /// Balances, one per currency.
+    pub balances: Vec<BalanceRow>,
+}
+
+/// `/me/move`: how somebody moves to another node, or where they went.
+#[derive(Debug, Clone, Template)]
+#[template(path = "move.html")]
+pub struct MovePage {
+    /// The frame.
+    pub shell: Shell,
+    /// The address of this node.
+    pub node: String,
+    /// Where the viewer went, if they have moved.
+    pub moved: Option<Link>,
+    /// Whether the viewer is at home here, with a key of their own.
+    pub is_able: bool,
     /// Balances, one per currency.
     pub balances: Vec<BalanceRow>,
 }

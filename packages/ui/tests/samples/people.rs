@@ -3,9 +3,9 @@
 use imajin_ui::{
     AccountRow, AnswersPage, AskPage, BalanceRow, CertificateCard, CheckMailboxPage, ContractPage, DirectoryCounts,
     DirectoryFilter, DirectoryMap, DirectoryPage, EarningsPage, EnrolPage, ErrorPage, EventState, JoinPage, KeysPage,
-    Link, LoginPage, MailPage, MailRow, MailboxPage, MapColumn, MapRow, MePage, MessagePage, MoneyText, NodePage,
-    NodeRow, NodeState, OnboardConfirmPage, OperatorPage, ReceiptDirection, ReceiptRow, RecoverPage, RegistryCard,
-    SaleRow, ServiceRow, SetupPage, StateChange, TicketState,
+    Link, LoginPage, MailPage, MailRow, MailboxPage, MapColumn, MapRow, MePage, MessagePage, MoneyText, MovePage,
+    NodePage, NodeRow, NodeState, OnboardConfirmPage, OperatorPage, ReceiptDirection, ReceiptRow, RecoverPage,
+    RegistryCard, SaleRow, ServiceRow, SetupPage, StateChange, TicketState,
 };
 
 use super::trade::{node, ticket_card};
@@ -34,6 +34,9 @@ pub(super) fn samples(ink: &Ink) -> Vec<Sample> {
                 ..me(ink, Who::Key)
             },
         ),
+        sample("move", &moving(ink, false, true)),
+        sample("move-mailbox", &moving(ink, false, false)),
+        sample("moved", &moving(ink, true, true)),
         sample("keys", &keys(ink, Who::Key)),
         sample("keys-mailbox", &keys(ink, Who::Mailbox)),
         sample("earnings", &earnings(ink)),
@@ -87,6 +90,34 @@ fn receipts(ink: &Ink) -> Vec<ReceiptRow> {
     ])
 }
 
+fn balances(ink: &Ink) -> Vec<BalanceRow> {
+    ink.list(vec![
+        BalanceRow {
+            available: ink.money("48.330001"),
+            held: Some(ink.money("4.43")),
+            is_test: true,
+        },
+        BalanceRow {
+            available: MoneyText::new("0.00", "EUR"),
+            held: None,
+            is_test: false,
+        },
+    ])
+}
+
+fn moving(ink: &Ink, has_moved: bool, is_able: bool) -> MovePage {
+    MovePage {
+        shell: ink.shell("Move to another node", "/me/move", Who::Key),
+        node: "https://linden.example".to_owned(),
+        moved: has_moved.then(|| Link {
+            href: "https://new.example/p/mira".to_owned(),
+            text: ink.text("https://new.example"),
+        }),
+        is_able,
+        balances: balances(ink),
+    }
+}
+
 fn me(ink: &Ink, who: Who) -> MePage {
     MePage {
         shell: ink.shell("Mira Okonkwo", "/me", who),
@@ -99,18 +130,7 @@ fn me(ink: &Ink, who: Who) -> MePage {
             ticket_card(ink, TicketState::Used),
         ]),
         receipts: receipts(ink),
-        balances: ink.list(vec![
-            BalanceRow {
-                available: ink.money("48.330001"),
-                held: Some(ink.money("4.43")),
-                is_test: true,
-            },
-            BalanceRow {
-                available: MoneyText::new("0.00", "EUR"),
-                held: None,
-                is_test: false,
-            },
-        ]),
+        balances: balances(ink),
     }
 }
 

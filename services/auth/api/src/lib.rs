@@ -6,6 +6,7 @@
 mod account;
 mod attestations;
 mod devices;
+mod moves;
 mod profiles;
 
 use async_trait::async_trait;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use account::{AccountExport, AccountRecord, GrantRecord, PasskeyRecord, SessionRecord};
 pub use attestations::{AttestationExport, AttestationExported, AttestationRecord, AttestationView, AttestationsAbout};
 pub use devices::{DeviceListRequest, DeviceListView, DeviceRequestView, DeviceView};
+pub use moves::{MoveFetch, MoveView};
 pub use profiles::{IdentityChanged, IdentityNoted, PictureFind, PictureFound, ProfilesApi, ProfilesClient};
 
 service_api! {
@@ -36,6 +38,9 @@ service_api! {
 
         /// The public facts about a registered identity, by DID (any equivalent form) or handle.
         async fn identity_fetch(IdentityFetch) -> Option<IdentityView>;
+
+        /// Where somebody went who was at home here, by DID (any equivalent form) or handle; `None` for everybody else.
+        async fn move_fetch(MoveFetch) -> Option<MoveView>;
 
         /// Signs a request for a soft identity with its sealed key. Refused for identities that hold their own key.
         async fn custodial_sign(CustodialSign) -> SignedRequest;

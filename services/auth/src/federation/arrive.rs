@@ -237,9 +237,11 @@ fn visitor_admit(
     Ok(identity)
 }
 
+/// The home of somebody who comes from another node, until this one is their home.
 pub(crate) fn link_find(conn: &mut Conn, sealer: &Sealer, did: &Did) -> Result<Option<FederationLinkRow>, AuthError> {
     let row: Option<FederationLinkRow> = federation_links::table
-        .find(did.clone())
+        .filter(federation_links::did.eq(did.clone()))
+        .filter(federation_links::deleted_at.is_null())
         .select(FederationLinkRow::as_select())
         .first(conn)
         .optional()?;

@@ -19,6 +19,7 @@ use crate::AuthError;
 use crate::auth::{Auth, Witness};
 use crate::federation::arrive::link_find;
 use crate::identities::{Identity, caller_find, caller_keys, identity_find};
+use crate::moves::move_find;
 use crate::names::Name;
 
 /// How long what was seen counts before the home is asked again.
@@ -90,7 +91,8 @@ impl Following {
     }
 }
 
-/// Whether the log of this identity is to be followed: it is at home elsewhere, and somewhere that is known.
+/// Whether the log of this identity is to be followed: it is at home elsewhere, and somewhere that is known, or has moved
+/// there.
 pub(crate) fn followed_from(
     conn: &mut Conn,
     sealer: &Sealer,
@@ -98,7 +100,10 @@ pub(crate) fn followed_from(
     did: &Did,
 ) -> Result<Option<Following>, AuthError> {
     let home = match identity {
-        Some(identity) if !identity.home_elsewhere => return Ok(None),
+        Some(identity) if !identity.home_elsewhere => match move_find(conn, sealer, &identity.did)? {
+            Some(moved) => Some(moved.to_url),
+            None => return Ok(None),
+        },
         Some(identity) => link_find(conn, sealer, &identity.did)?.map(|link| link.home_url),
         None => match mirrored_find(conn, sealer, did)? {
             Some((row, _state)) => row.source,
@@ -128,9 +133,6 @@ impl Auth {
 
     /// Asks for the log of an identity that was just looked up, if it is followed; whether to look it up again.
     pub(crate) async fn known_follow(&self, identity: Option<&Identity>, did: &Did) -> Result<bool, AuthError> {
-        if identity.is_some_and(|identity| !identity.home_elsewhere) {
-            return Ok(false);
-        }
         let (identity, did, sealer) = (identity.cloned(), did.canonical(), self.sealer.clone());
         let found = self
             .db

@@ -27,6 +27,12 @@ pub enum KeyRefusal {
     /// Another node keeps the log of the identity, so its first key alone proves nothing here.
     #[error("This identity is at home at another node, which keeps its key log.")]
     HomeElsewhere,
+    /// The key is not the one that the DID is, and nobody has shown why it should count.
+    #[error("This key is not the one that the DID is, and no log of the identity's keys was shown here.")]
+    LogUnknown,
+    /// The log says other keys.
+    #[error("This key does not count any more: it was replaced.")]
+    KeyReplaced,
     /// So many logs of strangers were taken in lately.
     #[error("This node has taken in enough new key logs for now.")]
     MirrorsFull {
@@ -49,7 +55,9 @@ impl KeyRefusal {
     pub fn code(&self) -> Code {
         match self {
             Self::Log(error) => error.code(),
-            Self::Contested | Self::Moved | Self::HomeElsewhere => Code::Conflict,
+            Self::Contested | Self::Moved | Self::HomeElsewhere | Self::LogUnknown | Self::KeyReplaced => {
+                Code::Conflict
+            }
             Self::ChangeElsewhere(_) | Self::DeviceKeyForm => Code::InvalidRequest,
             Self::RecoveryKeyDiffers | Self::Soft => Code::Forbidden,
             Self::RequestUnknown | Self::DeviceUnknown => Code::NotFound,
@@ -62,6 +70,8 @@ impl KeyRefusal {
         Some(match self {
             Self::Contested => "Take it back at its home node with the recovery key: `imajin key recover`.",
             Self::HomeElsewhere => "Ask its home node; from there sign in here at /auth/federation/login.",
+            Self::LogUnknown => "Show it first: `imajin key mirror`, or POST /auth/api/mirror.",
+            Self::KeyReplaced => "Register with a key that counts now.",
             Self::MirrorsFull { .. } => "Try again later, or at another node.",
             Self::Log(KeyLogError::Forked) | Self::Moved => "Read the log again and sign what follows its head.",
             Self::Log(KeyLogError::WrongTime) => "Set the clock of the signing machine.",

@@ -48,8 +48,8 @@ impl Auth {
         let (asked, sealer) = (native.clone(), self.sealer.clone());
         let found = self.db.read(move |conn| {
             let identity = identity_find(conn, &sealer, &Name::Native(asked.clone()))?;
-            let at_home = identity.as_ref().is_some_and(|identity| !identity.home_elsewhere);
             let followed = followed_from(conn, &sealer, identity.as_ref(), &asked)?;
+            let at_home = identity.is_some_and(|identity| !identity.home_elsewhere) && followed.is_none();
             Ok::<_, AuthError>((at_home, followed))
         });
         let (at_home, followed) = found.await?;

@@ -24,11 +24,12 @@ async fn known(auth: &Auth, text: &str) -> Result<Identity, AuthError> {
     }
 }
 
-/// The public facts, with the picture that profile keeps.
+/// The public facts, with the picture that profile keeps, and where they have moved to.
 async fn facts(auth: &Auth, text: &str) -> Result<IdentityAnswer, AuthError> {
     let view = known(auth, text).await?.view();
     let picture = auth.picture_url(&view.did).await;
-    Ok(IdentityAnswer::new(view, picture))
+    let moved = auth.move_find(&view.did).await?;
+    Ok(IdentityAnswer::new(view, picture).moved_to(moved.map(|moved| moved.to_url)))
 }
 
 /// Find an identity by a DID in any form, or by its handle.

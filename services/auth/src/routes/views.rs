@@ -87,6 +87,9 @@ pub(super) struct IdentityAnswer {
     /// When it was registered.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// The address of the node that it has moved to; left out for whoever is still here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved_to: Option<String>,
 }
 
 impl IdentityAnswer {
@@ -103,6 +106,12 @@ impl IdentityAnswer {
             tier: view.tier,
             custody: view.custody,
             created_at: view.created_at,
+            moved_to: None,
         }
+    }
+
+    /// The same, of somebody who may have moved.
+    pub(super) fn moved_to(self, moved_to: Option<String>) -> Self {
+        Self { moved_to, ..self }
     }
 }

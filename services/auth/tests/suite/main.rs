@@ -20,6 +20,7 @@ mod mailbox;
 mod mailing;
 mod mirrors;
 mod moves;
+mod new_homes;
 mod notices;
 mod oidc;
 mod origins;

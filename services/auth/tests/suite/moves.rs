@@ -12,21 +12,26 @@ use crate::world::{Reply, World, assert_refused};
 
 /// What somebody signs to move.
 fn word(key: &SecretKey, from: &Did, to: &Did, world: &World) -> Value {
+    word_of(&key.did(), key, from, to, world)
+}
+
+/// The same, with any key of an identity.
+pub(crate) fn word_of(did: &Did, key: &SecretKey, from: &Did, to: &Did, world: &World) -> Value {
     let payload = json!({"from": from, "to": to});
-    let message = SignedMessage::sign(key, key.did(), "move", None, world.env.now(), payload).unwrap();
+    let message = SignedMessage::sign(key, did.clone(), "move", None, world.env.now(), payload).unwrap();
     serde_json::to_value(message).unwrap()
 }
 
-fn path(did: &Did) -> String {
+pub(crate) fn path(did: &Did) -> String {
     format!("/auth/api/identity/{did}/move")
 }
 
-async fn moves(from: &World, key: &SecretKey, to: &Did) -> Reply {
+pub(crate) async fn moves(from: &World, key: &SecretKey, to: &Did) -> Reply {
     let word = word(key, &web_did(from), to, from);
     signed(from, key, "POST", &path(&key.did()), &word).await
 }
 
-async fn visit(visited: &World, home: &World, key: &SecretKey) -> Reply {
+pub(crate) async fn visit(visited: &World, home: &World, key: &SecretKey) -> Reply {
     let person = Person {
         token: home.login(key).await,
         key: Some(key.clone()),
@@ -36,7 +41,7 @@ async fn visit(visited: &World, home: &World, key: &SecretKey) -> Reply {
     arrive(visited, &back, &departed.cookie).await
 }
 
-async fn register(world: &World, key: &SecretKey) {
+pub(crate) async fn register(world: &World, key: &SecretKey) {
     let body = world.registration(key, Some("ada_moved")).await;
     assert_eq!(
         world.post("/auth/api/register", &body).await.status,

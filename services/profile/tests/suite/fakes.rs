@@ -8,7 +8,7 @@ use imajin_auth_api::{
     AccountExport, AccountRecord, AttestationExport, AttestationExported, AttestationRecord, AttestationView,
     AttestationsAbout, AuthApi, CallerKeysRequest, CustodialSign, DevelopmentMail, DevelopmentMailList,
     DeviceListRequest, DeviceListView, HoldingsFetch, IdentityFetch, IdentityView, MailboxProofSend, MailboxProofSent,
-    NoticeTaken, SessionRecord, SessionViewRequest, SetupState, SetupStateRequest,
+    MoveFetch, MoveView, NoticeTaken, SessionRecord, SessionViewRequest, SetupState, SetupStateRequest,
 };
 use imajin_did::Did;
 use imajin_events_api::{
@@ -77,6 +77,10 @@ impl AuthApi for FakeAuth {
             custody: view.custody,
             expires_at: Timestamp::from_seconds(4_000_000_000),
         }))
+    }
+
+    async fn move_fetch(&self, _request: MoveFetch) -> Result<Option<MoveView>, Problem> {
+        Ok(None)
     }
 
     async fn identity_fetch(&self, request: IdentityFetch) -> Result<Option<IdentityView>, Problem> {

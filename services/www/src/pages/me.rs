@@ -63,7 +63,7 @@ fn tickets_order(tickets: &mut [TicketView], now: Timestamp) {
 }
 
 /// One row per currency: what can be spent, and what waits.
-fn balance_rows(balances: &[BalanceView]) -> Vec<BalanceRow> {
+pub(super) fn balance_rows(balances: &[BalanceView]) -> Vec<BalanceRow> {
     let mut by_asset: BTreeMap<Asset, (Money, Money)> = BTreeMap::new();
     for view in balances {
         let asset = view.balance.asset;

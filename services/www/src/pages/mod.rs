@@ -19,6 +19,7 @@ mod login;
 mod mailbox;
 mod me;
 mod mirrors;
+mod moved;
 mod operator;
 mod order;
 mod people;
@@ -61,6 +62,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/me/works", get(read::own_works))
         .route("/me/library", get(read::library))
         .route("/me", get(me::me))
+        .route("/me/move", get(moved::page))
         .route("/me/profile", get(profile_edit::edit).post(profile_edit::save))
         .route(
             "/me/profile/avatar",

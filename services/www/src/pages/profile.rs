@@ -1,5 +1,5 @@
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use imajin_auth_api::{AttestationView, AttestationsAbout};
 use imajin_events_api::{EventList, EventStatus, EventView};
 use imajin_kernel::{Code, Problem};
@@ -19,13 +19,20 @@ const SAID_MAX: u32 = 20;
 /// So many works are shown.
 const WORKS_MAX: u32 = 50;
 
-/// `/p/{id}`: somebody's profile, by handle or DID.
+/// `/p/{id}`: somebody's profile, by handle or DID; of whoever has moved, the way to it.
 pub(super) async fn profile(
     State(www): State<AppState>,
     PathParams(id): PathParams<String>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
     let reader = viewer.session.as_ref().map(|session| session.did.clone());
+    if let Some(moved) = www.move_of(&id).await? {
+        // Who has moved themselves sees what is left here.
+        if reader.is_some_and(|reader| reader.canonical() == moved.did) {
+            return Ok(Redirect::to("/me/move").into_response());
+        }
+        return www.moved_answer(&moved, viewer.session.as_ref());
+    }
     let fetch = ProfileFetch {
         did_or_handle: id,
         reader: reader.clone(),

@@ -48,6 +48,8 @@ pub(crate) struct Fakes {
     pub(crate) written: Mutex<Vec<(&'static str, SignedRequest)>>,
     /// The library of manifests, if the node has one.
     pub(crate) library: Option<imajin_publisher_api::PublisherClient>,
+    /// Who has moved, with the handle under which they are found.
+    pub(crate) moved: Option<(&'static str, MoveView)>,
 }
 
 impl Default for Fakes {
@@ -68,6 +70,7 @@ impl Default for Fakes {
             profile: Some(profile_sample()),
             written: Mutex::default(),
             library: None,
+            moved: None,
         }
     }
 }
@@ -118,6 +121,14 @@ impl AuthApi for Fakes {
             "operator" => Some(session(6, "The Operator", Tier::Operator, Custody::Own)),
             _ => None,
         })
+    }
+
+    async fn move_fetch(&self, request: MoveFetch) -> Result<Option<MoveView>, Problem> {
+        let moved = self
+            .moved
+            .as_ref()
+            .filter(|(handle, moved)| request.did_or_handle == *handle || request.did_or_handle == moved.did.as_str());
+        Ok(moved.map(|(_handle, moved)| moved.clone()))
     }
 
     async fn identity_fetch(&self, request: IdentityFetch) -> Result<Option<IdentityView>, Problem> {

@@ -1,6 +1,7 @@
 //! Profiles: somebody's page, writing one's own, finding somebody.
 
 use axum::http::StatusCode;
+use imajin_auth_api::MoveView;
 use imajin_events_api::EventStatus;
 use imajin_profile_api::{ProfileSet, Visibility};
 use imajin_proof::http_sig::Expectation;
@@ -47,6 +48,46 @@ async fn a_profile_is_shown_with_works_and_without_contact() {
     fakes.event.status = EventStatus::Draft;
     let page = World::with(fakes, ORIGIN).ask(get("/p/mira")).await;
     assert!(!page.body.contains("Two voices"), "a draft is not shown");
+}
+
+#[tokio::test]
+async fn who_has_moved_is_looked_for_at_the_new_home() {
+    let moved = MoveView {
+        did: did(1),
+        to: "did:web:new.example".parse().unwrap(),
+        url: "https://new.example".to_owned(),
+        since: now(),
+    };
+    let fakes = Fakes {
+        moved: Some(("mira", moved)),
+        ..Fakes::default()
+    };
+    let world = World::with(fakes, ORIGIN);
+    let there = format!("https://new.example/p/{}", did(1));
+    for id in ["mira".to_owned(), did(1).to_string()] {
+        let answer = world.ask(get(format!("/p/{id}"))).await;
+        answer.shows(StatusCode::PERMANENT_REDIRECT, &["They have moved", &there]);
+        assert_eq!(answer.location(), there);
+    }
+    // Whose page it is learns what is left here.
+    let own = world.ask(get("/p/mira").as_("buyer")).await;
+    assert_eq!((own.status, own.location()), (StatusCode::SEE_OTHER, "/me/move"));
+    let page = world.ask(get("/me/move").as_("buyer")).await;
+    page.shows(StatusCode::OK, &["You have moved", &there, "imajin move back --node"]);
+    assert!(!page.body.contains("imajin move export"));
+}
+
+#[tokio::test]
+async fn a_person_is_told_how_to_move_and_a_mailbox_that_it_cannot() {
+    let world = World::new();
+    let page = world.ask(get("/me/move").as_("buyer")).await;
+    let command = format!("imajin move export --to https://new.example --node {ORIGIN} --key me.key");
+    page.shows(StatusCode::OK, &[&command, "imajin move import", "What stays here"]);
+    let soft = world.ask(get("/me/move").as_("soft")).await;
+    soft.shows(StatusCode::OK, &["with a key of their own"]);
+    assert!(!soft.body.contains("imajin move export"));
+    let stranger = world.ask(get("/me/move")).await;
+    assert_eq!(stranger.location(), "/login?next=%2Fme%2Fmove");
 }
 
 #[tokio::test]
