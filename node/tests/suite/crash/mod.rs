@@ -4,6 +4,8 @@ mod books;
 mod dice;
 mod disk;
 mod kill;
+mod line;
+mod names;
 mod phase;
 mod power;
 mod rush;

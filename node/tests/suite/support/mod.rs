@@ -211,6 +211,10 @@ impl Node {
         link.split_once("token=").unwrap().1.to_owned()
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn banner(&self) -> &Value {
         &self.banner
     }
