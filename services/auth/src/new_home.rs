@@ -3,7 +3,7 @@
 //! | who | what |
 //! |---|---|
 //! | a node that they visit | takes them from the new home as soon as the old one confirms their word |
-//! | the new home, where they were a visitor or a resident before | is their home from then on, and keeps their key log |
+//! | the new home, where they were a visitor or a resident | is their home from then on, and keeps their key log |
 //!
 //! Both ask the home that they came from first, and follow the words of one home after the other. Each word is signed
 //! by the person and given by the home that they left: a stolen key alone moves nobody, and neither does a node.

@@ -1,5 +1,5 @@
-//! Moving an identity with its data to another node. Everything that is brought proves itself, and the new node checks it
-//! as if it were new: nobody has to believe the folder, the old node or this program.
+//! Moving an identity with its data to another node. Everything that is brought proves itself, and the new node checks
+//! it as if it were new: nobody has to believe the folder, the old node or this program.
 
 mod bundle;
 mod export;

@@ -141,7 +141,7 @@ fn money_line(view: &BalanceView, moved: Option<&Moved>) -> String {
     }
     let home = moved.map_or("https://new.example", |moved| moved.url.as_str());
     format!(
-        "Money: {balance} available. Spend it, have it paid out (`imajin payout`), or sent after you (`imajin peers home \
-         {home}`)."
+        "Money: {balance} available. Spend it, have it paid out (`imajin payout`), or sent after you \
+         (`imajin peers home {home}`)."
     )
 }

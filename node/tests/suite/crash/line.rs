@@ -30,7 +30,7 @@ type Armed = Arc<Mutex<Option<(Step, u32)>>>;
 pub(super) struct Line {
     pub(super) address: SocketAddr,
     armed: Armed,
-    died: Receiver<()>,
+    deaths: Receiver<()>,
 }
 
 impl Line {
@@ -38,20 +38,16 @@ impl Line {
     pub(super) fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (armed, (died, deaths)) = (Armed::default(), channel());
+        let (armed, (killed, deaths)) = (Armed::default(), channel());
         let of_thread = Arc::clone(&armed);
         // It ends with the process of the test.
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (armed, died) = (Arc::clone(&of_thread), died.clone());
-                std::thread::spawn(move || pass(stream, server, &armed, &died));
+                let (armed, killed) = (Arc::clone(&of_thread), killed.clone());
+                std::thread::spawn(move || pass(stream, server, &armed, &killed));
             }
         });
-        Self {
-            address,
-            armed,
-            died: deaths,
-        }
+        Self { address, armed, deaths }
     }
 
     /// Kills this process at the next update.
@@ -61,14 +57,14 @@ impl Line {
 
     /// Waits until it is dead.
     pub(super) fn death_wait(&self) {
-        self.died
+        self.deaths
             .recv_timeout(PATIENCE)
             .expect("the registry has changed nothing in DNS");
     }
 }
 
 /// One exchange. Whatever breaks off is for the registry to notice.
-fn pass(mut registry: TcpStream, server: SocketAddr, armed: &Armed, died: &Sender<()>) -> Option<()> {
+fn pass(mut registry: TcpStream, server: SocketAddr, armed: &Armed, killed: &Sender<()>) -> Option<()> {
     let request = message_read(&mut registry)?;
     let is_update = request.get(4).is_some_and(|flags| (flags >> 3) & 15 == UPDATE);
     let dies = |step: Step| {
@@ -77,7 +73,7 @@ fn pass(mut registry: TcpStream, server: SocketAddr, armed: &Armed, died: &Sende
             Some((at, pid)) if is_update && at == step => {
                 *armed = None;
                 signal(pid, "KILL");
-                let _nobody_waits = died.send(());
+                let _nobody_waits = killed.send(());
                 true
             }
             _ => false,

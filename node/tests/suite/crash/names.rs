@@ -128,8 +128,8 @@ impl Registry {
         }
     }
 
-    /// Waits until the database knows of nothing that is not in DNS. What a dead process had taken to do belongs to it for
-    /// two minutes; the operator does not wait for that.
+    /// Waits until the database knows of nothing that is not in DNS. What a dead process had taken to do belongs to it
+    /// for two minutes; the operator does not wait for that.
     async fn published_wait(&self) {
         let deadline = Instant::now() + PATIENCE;
         loop {

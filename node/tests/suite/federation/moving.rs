@@ -55,7 +55,7 @@ fn with_everything(place: &Place, node: &Node) -> Ada {
         &["profile", "set", "--name", "Ada", "--bio", "Counts."],
     )
     .expect_success();
-    let picture = PathBuf::from(picture_file(&place.home));
+    let picture = picture_file(&place.home);
     at(place, &ada.file, &["profile", "avatar", text(&picture)]).expect_success();
     let who = bob["did"].as_str().unwrap();
     at(place, &ada.file, &["trust", "vouch", who]).expect_success();
@@ -101,18 +101,7 @@ async fn a_person_moves_with_what_is_theirs(backend: Backend) {
         "{done:#}"
     );
     old_home_leads_there(old, new, did).await;
-    let shown = json_of(new, &format!("/profile/api/profile/{did}")).await;
-    assert_eq!(
-        (&shown["displayName"], &shown["bio"]),
-        (&json!("Ada"), &json!("Counts."))
-    );
-    assert_eq!(get(new, &format!("/p/{did}")).await.status(), StatusCode::OK);
-    let works = json_of(new, "/publisher/api/content").await;
-    assert_eq!(
-        (&works["works"][0]["title"], &works["works"][0]["price"]["amount"]),
-        (&json!("strings.md"), &json!("0.50")),
-        "{works:#}"
-    );
+    new_home_has_everything(new, did).await;
     // The new node keeps the log of the keys now, and the old one follows it.
     at(new, key, &["key", "rotate"]).expect_success();
     let (there, here) = (
@@ -147,6 +136,22 @@ async fn a_person_moves_with_what_is_theirs(backend: Backend) {
         node.stop();
         place.home.verify_clean();
     }
+}
+
+/// What strangers find at the new home.
+async fn new_home_has_everything(new: &Place, did: &str) {
+    let shown = json_of(new, &format!("/profile/api/profile/{did}")).await;
+    assert_eq!(
+        (&shown["displayName"], &shown["bio"]),
+        (&json!("Ada"), &json!("Counts."))
+    );
+    assert_eq!(get(new, &format!("/p/{did}")).await.status(), StatusCode::OK);
+    let works = json_of(new, "/publisher/api/content").await;
+    assert_eq!(
+        (&works["works"][0]["title"], &works["works"][0]["price"]["amount"]),
+        (&json!("strings.md"), &json!("0.50")),
+        "{works:#}"
+    );
 }
 
 /// What strangers find at the old home.

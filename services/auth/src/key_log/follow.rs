@@ -91,8 +91,8 @@ impl Following {
     }
 }
 
-/// Whether the log of this identity is to be followed: it is at home elsewhere, and somewhere that is known, or has moved
-/// there.
+/// Whether the log of this identity is to be followed: it is at home elsewhere, and somewhere that is known, or has
+/// moved there.
 pub(crate) fn followed_from(
     conn: &mut Conn,
     sealer: &Sealer,
