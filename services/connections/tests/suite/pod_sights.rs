@@ -1,5 +1,7 @@
 //! Who may know of a pod, and of those who are in it.
 
+use std::fmt::Write as _;
+
 use axum::http::StatusCode;
 use imajin_did::SecretKey;
 use imajin_testkit::{Answer, Backend, on_both};
@@ -200,7 +202,7 @@ async fn walked(world: &World, reader: &SecretKey, (path, list, name): (&str, &s
     loop {
         let mut address = format!("{path}?limit=2");
         if let Some(at) = cursor.as_str() {
-            address.push_str(&format!("&cursor={at}"));
+            write!(address, "&cursor={at}").unwrap();
         }
         let page = read(world, Some(reader), &address).await.expect(StatusCode::OK).json();
         let rows = page[list].as_array().unwrap();
