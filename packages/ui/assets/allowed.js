@@ -2,16 +2,16 @@
 
 import { nodeNow } from './clock.js';
 import { signedFetch } from './http-signature.js';
-import { didNamed } from './people.js';
 import { element } from './page.js';
+import { didNamed } from './people.js';
 import { messageSign } from './signed-message.js';
-import { hiddenValue, ownIdentity, takeOver } from './signing.js';
+import { hiddenValue, ownIdentity, takeOver, takeOverAll } from './signing.js';
 
 const API = '/query/api/consent';
 
 /**
  * Signs a document about oneself and sends it.
- * @param {string} method
+ * @param {'POST' | 'PUT'} method
  * @param {string} path
  * @param {string} type
  * @param {(did: string) => Record<string, unknown> | Promise<Record<string, unknown>>} say
@@ -48,12 +48,11 @@ async function grantOf(form, subject) {
   };
 }
 
-for (const form of document.querySelectorAll('form.grant-revoke')) {
-  if (form instanceof HTMLFormElement) {
-    const consent = form.closest('li')?.dataset['digest'] ?? '';
-    takeOver(form, 'Taking it back…', () => submit('POST', 'revocations', 'revocation', () => ({ consent })));
-  }
-}
+takeOverAll('form.grant-revoke', (form) => {
+  const consent = form.closest('li')?.dataset['digest'] ?? '';
+  return submit('POST', 'revocations', 'revocation', () => ({ consent }));
+});
+
 /** @param {HTMLFormElement} form */
 function profileOf(form) {
   /** @type {Record<string, string[]>} */
@@ -73,14 +72,11 @@ function profileOf(form) {
 
 takeOver(element('profile', HTMLFormElement), 'Signing…', (form) =>
   submit('PUT', 'profile', 'consent-profile', () => profileOf(form)));
-for (const form of document.querySelectorAll('form.log-compare')) {
-  if (form instanceof HTMLFormElement) {
-    const asker = form.closest('li')?.dataset['asker'] ?? '';
-    takeOver(form, 'Reading their log…', async () => {
-      await signedFetch(await ownIdentity(), { method: 'POST', path: `${API}/compare`, body: { asker } });
-      location.reload();
-    });
-  }
-}
+takeOverAll('form.log-compare', async (form) => {
+  const asker = form.closest('li')?.dataset['asker'] ?? '';
+  await signedFetch(await ownIdentity(), { method: 'POST', path: `${API}/compare`, body: { asker } });
+  location.reload();
+});
+
 takeOver(element('give', HTMLFormElement), 'Signing…', (form) =>
   submit('POST', 'grants', 'consent', (did) => grantOf(form, did)));
