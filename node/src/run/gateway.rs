@@ -59,7 +59,7 @@ pub(super) fn paths(service: ServiceName) -> Vec<String> {
             ".well-known",
         ],
         ServiceName::Pay => &["checkout", "solana", "operator", "fees"],
-        ServiceName::Publisher => &["content"],
+        ServiceName::Publisher => &["content", "operator"],
         ServiceName::Registry => &["nic"],
         ServiceName::Broker => &["issue-visa", "oauth", "operator", "account", ".well-known"],
         ServiceName::Events

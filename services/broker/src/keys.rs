@@ -82,6 +82,13 @@ fn key_add(conn: &mut Conn, context: &Context, row: &KeyRow) -> Result<(), Broke
     Ok(())
 }
 
+/// Of all keys, the newest first, the one that signs at a moment. Somebody else may have made the very first key a moment
+/// later, or by another clock: nobody has a copy of a key set without it, so it signs at once.
+fn signs_at(rows: Vec<KeyRow>, now: Timestamp) -> Option<KeyRow> {
+    let first = rows.last().cloned();
+    rows.into_iter().find(|row| row.active_at <= now).or(first)
+}
+
 impl Broker {
     async fn key_rows(&self) -> Result<Vec<KeyRow>, BrokerError> {
         self.read(|conn, context| rows_of(conn, &context.sealer)).await
@@ -90,11 +97,10 @@ impl Broker {
     /// The key that signs now; the first one is made.
     pub(crate) async fn signing_key(&self) -> Result<SigningKey, BrokerError> {
         let now = self.context.now();
-        let current = |rows: Vec<KeyRow>| rows.into_iter().find(|row| row.active_at <= now);
-        let mut row = current(self.key_rows().await?);
+        let mut row = signs_at(self.key_rows().await?, now);
         if row.is_none() {
             self.key_store(1, now).await?;
-            row = current(self.key_rows().await?);
+            row = signs_at(self.key_rows().await?, now);
         }
         let row = row.ok_or_else(|| BrokerError::Fault("there is no key for visas".to_owned()))?;
         key_open(&self.context.keyring, &row)
@@ -150,5 +156,27 @@ impl Broker {
                 .await?;
         }
         Ok(due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_key_signs_at_once_and_a_later_one_when_its_time_has_come() {
+        let at = Timestamp::from_seconds;
+        let row = |generation: i64, active_at: Timestamp| {
+            let env = Env::system();
+            key_make(&Keyring::generate(&env), &env, generation, active_at).unwrap()
+        };
+        let signs = |rows: &[KeyRow], now: Timestamp| signs_at(rows.to_vec(), now).map(|row| row.generation);
+        let (first, second) = (row(1, at(100)), row(2, at(200)));
+        assert_eq!(signs(&[], at(100)), None);
+        // Made by somebody whose clock was ahead.
+        assert_eq!(signs(std::slice::from_ref(&first), at(99)), Some(1));
+        let both = [second, first];
+        assert_eq!(signs(&both, at(199)), Some(1));
+        assert_eq!(signs(&both, at(200)), Some(2));
     }
 }
