@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use imajin_imagxp::Names;
 use imajin_imagxp::web_bot_auth::{
-    BotExpectation, BotSignature, DIRECTORY_PATH, DIRECTORY_TYPE, LIFETIME_MAX, directory_parse,
+    BotExpectation, BotSignature, DIRECTORY_PATH, DIRECTORY_TYPE, directory_parse,
 };
 use imajin_kernel::{Env, Span, Timestamp};
 use imajin_proof::http_sig::MessageView;
@@ -86,7 +86,8 @@ fn verifying(keys: Jwks) -> Router {
         let message = MessageView::request(method.as_str(), &url, &headers);
         let expect = BotExpectation {
             now: Env::system().now(),
-            lifetime_max: LIFETIME_MAX,
+            // As the policy says that botgate has written.
+            lifetime_max: Span::seconds(300),
             is_priced: false,
         };
         let read = BotSignature::read(&message, &headers, Names::Public);

@@ -142,9 +142,10 @@ impl BotSignature {
             return unread.map_or(Ok(None), |error| Err(error.into()));
         };
         let agent = agent_read(headers, signature.label(), names)?;
-        let covers_agent = agent
-            .as_ref()
-            .is_none_or(|(_, identifier)| signature.covers(identifier));
+        // Once: covered in two ways, two readers may take two agents for the one that is meant.
+        let covers_agent = agent.as_ref().is_none_or(|(_, identifier)| {
+            signature.covers(identifier) && signature.times_covered(SIGNATURE_AGENT.as_str()) == 1
+        });
         Ok(Some(Self {
             agent: agent.map(|(agent, _)| agent),
             signature,

@@ -166,6 +166,11 @@ impl Component {
         &self.identifier
     }
 
+    /// Whether it is of a header field, in whichever way the field is read.
+    pub(super) fn is_of(&self, field: &str) -> bool {
+        matches!(&self.kind, Kind::Field { name, .. } if name == field)
+    }
+
     /// The name for a message about it.
     pub(super) fn name(&self) -> &'static str {
         match &self.kind {

@@ -213,6 +213,12 @@ impl MessageSignature {
         Component::from_identifier(identifier).is_ok_and(|component| self.input.components.contains(&component))
     }
 
+    /// In how many ways a header field is covered: as a whole, or a member of it by its key.
+    pub fn times_covered(&self, field: &str) -> usize {
+        let components = self.input.components.iter();
+        components.filter(|component| component.is_of(field)).count()
+    }
+
     /// Whether it counts as made now: at most five minutes old and 30 seconds in the future, and not expired.
     ///
     /// # Errors
