@@ -7,9 +7,7 @@ use axum::http::{Method, Uri};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use imajin_imagxp::Names;
-use imajin_imagxp::web_bot_auth::{
-    BotExpectation, BotSignature, DIRECTORY_PATH, DIRECTORY_TYPE, directory_parse,
-};
+use imajin_imagxp::web_bot_auth::{BotExpectation, BotSignature, DIRECTORY_PATH, DIRECTORY_TYPE, directory_parse};
 use imajin_kernel::{Env, Span, Timestamp};
 use imajin_proof::http_sig::MessageView;
 use imajin_proof::jose::Jwks;

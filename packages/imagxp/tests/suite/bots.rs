@@ -129,13 +129,19 @@ fn a_signature_for_one_page_or_site_or_agent_is_none_for_another() {
 
 /// A signature as somebody may make it who does not keep to the rules.
 fn loose(covered: &[&str], created: Timestamp, expires: Option<Timestamp>, nonce: Option<&str>) -> (HeaderMap, Jwks) {
+    loose_of("\"https://bot.example.org\"", covered, (created, expires, nonce))
+}
+
+/// The same, with another header about the agent.
+fn loose_of(
+    agent: &'static str,
+    covered: &[&str],
+    (created, expires, nonce): (Timestamp, Option<Timestamp>, Option<&str>),
+) -> (HeaderMap, Jwks) {
     let own = SecretKey::from_seed([5; 32]);
     let jwk = Jwk::from_key(own.public());
     let mut headers = HeaderMap::new();
-    headers.insert(
-        "signature-agent",
-        HeaderValue::from_static("\"https://bot.example.org\""),
-    );
+    headers.insert("signature-agent", HeaderValue::from_static(agent));
     let params = MessageParams {
         label: "sig1",
         keyid: jwk.kid(),
@@ -186,6 +192,21 @@ fn what_it_must_cover_and_say_is_demanded() {
     assert_eq!(
         check(&authority, later, Some(later.plus(Span::minutes(1))), None, false),
         Err(BotError::Time)
+    );
+}
+
+#[test]
+fn an_agent_that_is_covered_in_two_ways_is_refused() {
+    let header = "sig1=\"https://bot.example.org\"";
+    let member = "\"signature-agent\";key=\"sig1\"";
+    let check = |covered: &[&str]| {
+        let (headers, keys) = loose_of(header, covered, (NOW, Some(NOW.plus(Span::minutes(1))), None));
+        verify(URL, &headers, &keys, false)
+    };
+    assert!(check(&["\"@authority\"", member]).is_ok());
+    assert_eq!(
+        check(&["\"@authority\"", AGENT, member]),
+        Err(BotError::AgentNotCovered)
     );
 }
 
