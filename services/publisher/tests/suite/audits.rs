@@ -53,9 +53,9 @@ async fn fill(world: &World) {
 }
 
 async fn every_single_column_is_covered(backend: Backend) {
-    let world = World::new(backend).await;
-    fill(&world).await;
-    let world = crate::gates::rows_make(world).await;
+    let scene = crate::gate_disputes::filled(backend).await;
+    let world = &scene.gated.world;
+    fill(world).await;
     assert_eq!(world.audit().await, []);
     let (keyring, env) = (world.keyring.clone(), world.env.clone());
     let unnoticed = Sweep::whole(&world.db, "publisher", move |conn| audit_all(conn, &keyring, &env)).await;

@@ -22,6 +22,22 @@ on_both!(
     what_was_kept_for_disputes_is_forgotten_with_the_records,
 );
 
+/// A node with rows in all tables of gates, and whom it answers.
+pub(crate) async fn filled(backend: Backend) -> Scene {
+    let scene = Scene::new(backend).await;
+    let gated = &scene.gated;
+    crate::gates::fill(gated).await;
+    let paid = gated.pays(&charge("disputed", None)).await;
+    gated
+        .books
+        .record(record(gated, "https://site.example/posts/1", Some(&paid)))
+        .await;
+    gated.books.records_write().await.unwrap();
+    scene.disputed("dsp_1", &paid.receipt);
+    assert_eq!(scene.look().await, 1);
+    scene
+}
+
 /// A claim that a test can tell from another one.
 pub(crate) fn shown(claim: &str) -> ClaimShown {
     ClaimShown {
@@ -63,8 +79,8 @@ async fn answer(
     Ok(Json(dispute.clone()))
 }
 
-struct Scene {
-    gated: Gated,
+pub(crate) struct Scene {
+    pub(crate) gated: Gated,
     peer: Shared,
     _tasks: tokio::task::JoinSet<()>,
 }

@@ -480,7 +480,8 @@ async fn a_record_that_is_taken_out_is_missed(backend: Backend) {
     }
 }
 
-async fn fill(gated: &Gated) {
+/// Rows in all tables of gates, but the one of disputes.
+pub(crate) async fn fill(gated: &Gated) {
     let charged = gated.pays(&charge("c1", Some("k"))).await;
     for url in [
         "https://site.example/1",
@@ -490,11 +491,4 @@ async fn fill(gated: &Gated) {
         gated.books.record(record(gated, url, Some(&charged))).await;
     }
     gated.books.records_write().await.unwrap();
-}
-
-/// Rows in all tables of gates.
-pub(crate) async fn rows_make(world: World) -> World {
-    let gated = Gated::of(world);
-    fill(&gated).await;
-    gated.world
 }
