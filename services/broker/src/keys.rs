@@ -82,8 +82,8 @@ fn key_add(conn: &mut Conn, context: &Context, row: &KeyRow) -> Result<(), Broke
     Ok(())
 }
 
-/// Of all keys, the newest first, the one that signs at a moment. Somebody else may have made the very first key a moment
-/// later, or by another clock: nobody has a copy of a key set without it, so it signs at once.
+/// Of all keys, the newest first, the one that signs at a moment. Somebody else may have made the very first key a
+/// moment later, or by another clock: nobody has a copy of a key set without it, so it signs at once.
 fn signs_at(rows: Vec<KeyRow>, now: Timestamp) -> Option<KeyRow> {
     let first = rows.last().cloned();
     rows.into_iter().find(|row| row.active_at <= now).or(first)
