@@ -27,7 +27,12 @@ impl RegistryApi for Registry {
     }
 
     async fn census_fetch(&self, _request: CensusFetch) -> Result<Census, Problem> {
-        Ok(self.read(list::census).await?)
+        Ok(self
+            .read(|conn, context| {
+                let counts = list::node_counts(conn, context)?;
+                list::census(conn, context, counts)
+            })
+            .await?)
     }
 
     async fn status_list(&self, request: StatusList) -> Result<Vec<StatusChange>, Problem> {

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use imajin_imagxp::pay_per_crawl::{EXACT_PRICE, price_text};
@@ -17,8 +18,12 @@ use url::Url;
 use crate::files::{failed, folder_sync};
 use crate::{Agent, Purchase, PurchaseState, Run};
 
-/// How often a page is asked for whose answer was lost.
+/// How often a page is asked for whose answer was lost, or that is to be asked for later.
 const TRIES_MAX: u32 = 3;
+/// How long to wait where the site does not say it; longer each time.
+const WAIT: Duration = Duration::from_millis(250);
+/// The longest wait within one run.
+const WAIT_MAX: Duration = Duration::from_secs(5);
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What is to be read.
@@ -164,7 +169,7 @@ impl Agent {
         let headers = paid_headers(&purchase, &visa)?;
         let page = self.page_get(wish, Some((&mut purchase, headers))).await?;
         let status = page.answer.status;
-        if status.is_server_error() {
+        if is_undecided(status) {
             return Err(go_on(&page.answer));
         }
         let receipt = page.answer.headers.get(RECEIPT).and_then(|value| value.to_str().ok());
@@ -248,12 +253,15 @@ impl Agent {
             }
             let page = self.page_try(wish, headers, paying.is_some()).await;
             let is_lost = match &page {
-                Ok(page) => page.answer.status.is_server_error(),
+                Ok(page) => is_undecided(page.answer.status),
                 Err(problem) => problem.code == Code::Unavailable,
             };
             if !is_lost || tries >= TRIES_MAX {
                 return page;
             }
+            let said = page.as_ref().ok().and_then(|page| wait_said(&page.answer.headers));
+            let wait = said.unwrap_or_else(|| WAIT.saturating_mul(tries)).min(WAIT_MAX);
+            tokio::time::sleep(wait).await;
             tries = tries.saturating_add(1);
         }
     }
@@ -314,6 +322,23 @@ fn detail_of(answer: &HttpAnswer) -> String {
         || "it was not given".to_owned(),
         |text| text.trim_end_matches('.').to_owned(),
     )
+}
+
+/// Whether an answer leaves open what became of a payment: it may go through yet, or have gone through.
+fn is_undecided(status: StatusCode) -> bool {
+    let later = [
+        StatusCode::REQUEST_TIMEOUT,
+        StatusCode::CONFLICT,
+        StatusCode::TOO_EARLY,
+        StatusCode::TOO_MANY_REQUESTS,
+    ];
+    status.is_server_error() || later.contains(&status)
+}
+
+/// How long a site wants one to wait (RFC 9110, section 10.2.3), where it says so in seconds.
+fn wait_said(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
 }
 
 fn go_on(answer: &HttpAnswer) -> Problem {

@@ -208,10 +208,9 @@ pub(crate) fn node_counts(conn: &mut Conn, context: &Context) -> Result<Counts, 
 /// The most groups of nodes alike that are counted: as many as there are sets of services, more or less.
 const GROUPS_MAX: i64 = 1_000;
 
-/// Counts the nodes whose registration is current by status, type and service. The database counts those that are
-/// alike, so this does not read every node.
-pub(crate) fn census(conn: &mut Conn, context: &Context) -> Result<Census, RegistryError> {
-    let counts = node_counts(conn, context)?;
+/// Adds to the counts by status how many nodes there are by type and service, of those whose registration is current.
+/// The database counts those that are alike, so this does not read every node.
+pub(crate) fn census(conn: &mut Conn, context: &Context, counts: Counts) -> Result<Census, RegistryError> {
     let (now, alike) = (context.env.now(), count_star());
     let groups: Vec<(Option<String>, String, i64)> = nodes::table
         .filter(nodes::deleted_at.is_null())

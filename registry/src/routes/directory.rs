@@ -140,7 +140,10 @@ impl Stats {
 )]
 pub(super) async fn stats(State(registry): State<Arc<Registry>>) -> Result<Json<Stats>, Failure> {
     let (counts, census) = registry
-        .read(|conn, context| Ok((list::node_counts(conn, context)?, list::census(conn, context)?)))
+        .read(|conn, context| {
+            let counts = list::node_counts(conn, context)?;
+            Ok((counts, list::census(conn, context, counts)?))
+        })
         .await?;
     Ok(Json(Stats::new(counts, census, &registry.context.zone)))
 }

@@ -7,7 +7,7 @@ use imajin_kernel::{Problem, Timestamp};
 use imajin_proof::SignedMessage;
 use imajin_proof::http_sig::SignedRequest;
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{Authorised, KeyTier, ServiceRoutes, SignerAsked, Site};
+use imajin_web::{Authorised, KeyTier, ServiceRoutes, SignedBody, SignerAsked, Site};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -131,6 +131,22 @@ impl Connections {
         let written = self.db.write(move |conn| write(conn, &context)).await?;
         self.live.follow(&self.db, &self.context).await?;
         Ok(written)
+    }
+
+    /// One transaction over what somebody has signed: their change, and what it says.
+    pub(crate) async fn write_signed<B, T, F>(
+        &self,
+        signed: SignedBody<B, Authorised<KeyTier>>,
+        write: F,
+    ) -> Result<T, ConnectionsError>
+    where
+        B: Send + 'static,
+        T: Send + 'static,
+        F: Fn(&mut Conn, &Context, &Change, &B) -> Result<T, ConnectionsError> + Send + 'static,
+    {
+        let (said, change) = (signed.value, Change::of(signed.verified, signed.request));
+        self.write(move |conn, context| write(conn, context, &change, &said))
+            .await
     }
 
     /// Queries over the domain that see one moment.

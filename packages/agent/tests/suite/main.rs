@@ -1,5 +1,7 @@
-//! The public behaviour of `imajin-agent` without a network: its folder and its journal.
+//! The public behaviour of `imajin-agent` on its own machine: its folder, its journal, and a site that puts it off.
 #![cfg(test)]
+
+mod undecided;
 
 use std::io::Write;
 use std::path::Path;

@@ -205,9 +205,10 @@ pub(super) async fn invite_revoke(
     signed: SignedBody<Option<Value>, Authorised<KeyTier>>,
 ) -> Result<Response, Failure> {
     let id: InviteId = id.parse().map_err(|_error| ConnectionsError::NoInvite)?;
-    let change = Change::of(signed.verified, signed.request);
     let row = connections
-        .write(move |conn, context| revoke(conn, context, &change, &id))
+        .write_signed(signed, move |conn, context, change, _nothing| {
+            revoke(conn, context, change, &id)
+        })
         .await?;
     Ok(private(&row.view(connections.site.env.now())))
 }

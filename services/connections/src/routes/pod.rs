@@ -115,10 +115,11 @@ pub(super) async fn pod_set(
     PathParams(id): PathParams<PodId>,
     signed: SignedBody<PodSettings, Authorised<KeyTier>>,
 ) -> Result<Response, Failure> {
-    let (did, settings) = (signed.verified.did().clone(), signed.value);
-    let change = Change::of(signed.verified, signed.request);
+    let did = signed.verified.did().clone();
     connections
-        .write(move |conn, context| set(conn, context, &change, (&id, &settings)))
+        .write_signed(signed, move |conn, context, change, settings| {
+            set(conn, context, change, (&id, settings))
+        })
         .await?;
     Ok(private(&connections.pod_view(id, Some(&did)).await?))
 }
@@ -142,9 +143,10 @@ pub(super) async fn pod_dissolve(
     PathParams(id): PathParams<PodId>,
     signed: SignedBody<Option<Value>, Authorised<KeyTier>>,
 ) -> Result<Response, Failure> {
-    let change = Change::of(signed.verified, signed.request);
     connections
-        .write(move |conn, context| dissolve(conn, context, &change, &id))
+        .write_signed(signed, move |conn, context, change, _nothing| {
+            dissolve(conn, context, change, &id)
+        })
         .await?;
     Ok(private(&PodDone { id }))
 }

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::pod::PodDone;
 use super::{ConnectionsState, private};
-use crate::context::Change;
 use crate::domain::pod::invite::{pod_accept as accept, pod_invite as invite};
 use crate::domain::pod::member::{pod_leave as leave, pod_remove as remove, pod_role_set as role_set};
 use crate::domain::pod::owner::pod_offer as offer;
@@ -34,10 +33,10 @@ pub(super) async fn pod_invite(
     PathParams(id): PathParams<PodId>,
     signed: SignedBody<PodPerson, Authorised<KeyTier>>,
 ) -> Result<Response, Failure> {
-    let person = signed.value;
-    let change = Change::of(signed.verified, signed.request);
     let row = connections
-        .write(move |conn, context| invite(conn, context, &change, (&id, &person)))
+        .write_signed(signed, move |conn, context, change, person| {
+            invite(conn, context, change, (&id, person))
+        })
         .await?;
     Ok(private(&member_view(&row, true)?))
 }
@@ -63,10 +62,11 @@ pub(super) async fn pod_accept(
     PathParams(id): PathParams<PodId>,
     signed: SignedBody<PodAccept, Authorised<KeyTier>>,
 ) -> Result<Response, Failure> {
-    let (did, role) = (signed.verified.did().clone(), signed.value.role);
-    let change = Change::of(signed.verified, signed.request);
+    let did = signed.verified.did().clone();
     connections
-        .write(move |conn, context| accept(conn, context, &change, (&id, role)))
+        .write_signed(signed, move |conn, context, change, body| {
+            accept(conn, context, change, (&id, body.role))
+        })
         .await?;
     Ok(private(&connections.pod_view(id, Some(&did)).await?))
 }
@@ -91,10 +91,10 @@ pub(super) async fn pod_role_set(
     PathParams(id): PathParams<PodId>,
     signed: SignedBody<PodPerson, Authorised<KeyTier>>,
 ) -> Result<Response, Failure> {
-    let person = signed.value;
-    let change = Change::of(signed.verified, signed.request);
     let row = connections
-        .write(move |conn, context| role_set(conn, context, &change, (&id, &person)))
+        .write_signed(signed, move |conn, context, change, person| {
+            role_set(conn, context, change, (&id, person))
+        })
         .await?;
     Ok(private(&member_view(&row, true)?))
 }
@@ -118,10 +118,10 @@ pub(super) async fn pod_remove(
     PathParams(id): PathParams<PodId>,
     signed: SignedBody<PodWho, Authorised<KeyTier>>,
 ) -> Result<Response, Failure> {
-    let did = signed.value.did;
-    let change = Change::of(signed.verified, signed.request);
     connections
-        .write(move |conn, context| remove(conn, context, &change, (&id, &did)))
+        .write_signed(signed, move |conn, context, change, who| {
+            remove(conn, context, change, (&id, &who.did))
+        })
         .await?;
     Ok(private(&PodDone { id }))
 }
@@ -145,9 +145,10 @@ pub(super) async fn pod_leave(
     PathParams(id): PathParams<PodId>,
     signed: SignedBody<Option<Value>, Authorised<KeyTier>>,
 ) -> Result<Response, Failure> {
-    let change = Change::of(signed.verified, signed.request);
     connections
-        .write(move |conn, context| leave(conn, context, &change, &id))
+        .write_signed(signed, move |conn, context, change, _nothing| {
+            leave(conn, context, change, &id)
+        })
         .await?;
     Ok(private(&PodDone { id }))
 }
@@ -173,10 +174,11 @@ pub(super) async fn pod_offer(
     PathParams(id): PathParams<PodId>,
     signed: SignedBody<PodOffer, Authorised<KeyTier>>,
 ) -> Result<Response, Failure> {
-    let (did, to) = (signed.verified.did().clone(), signed.value.did);
-    let change = Change::of(signed.verified, signed.request);
+    let did = signed.verified.did().clone();
     connections
-        .write(move |conn, context| offer(conn, context, &change, (&id, to.as_ref())))
+        .write_signed(signed, move |conn, context, change, to| {
+            offer(conn, context, change, (&id, to.did.as_ref()))
+        })
         .await?;
     Ok(private(&connections.pod_view(id, Some(&did)).await?))
 }

@@ -8,7 +8,6 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{ConnectionsState, private};
-use crate::context::Change;
 use crate::domain::privacy::{audience_set as set, audiences_of, block_set as block};
 
 /// Who may see one's ties.
@@ -52,9 +51,10 @@ pub(super) async fn audience_set(
     signed: SignedBody<AudienceBody, Authorised<KeyTier>>,
 ) -> Result<Response, Failure> {
     let audience = signed.value.audience;
-    let change = Change::of(signed.verified, signed.request);
     connections
-        .write(move |conn, context| set(conn, context, &change, audience))
+        .write_signed(signed, move |conn, context, change, body| {
+            set(conn, context, change, body.audience)
+        })
         .await?;
     Ok(private(&AudienceBody { audience }))
 }
@@ -75,11 +75,12 @@ async fn block_change(
     signed: SignedBody<Option<Value>, Authorised<KeyTier>>,
     blocked: bool,
 ) -> Result<Response, Failure> {
-    let change = Change::of(signed.verified, signed.request);
     let did = did.canonical();
     let other = did.clone();
     connections
-        .write(move |conn, context| block(conn, context, &change, (&other, blocked)))
+        .write_signed(signed, move |conn, context, change, _nothing| {
+            block(conn, context, change, (&other, blocked))
+        })
         .await?;
     Ok(private(&BlockAnswer { did, blocked }))
 }

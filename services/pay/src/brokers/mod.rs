@@ -109,8 +109,10 @@ impl Brokers {
         if rests {
             return Err(away(issuer).into());
         }
+        let read = self.keys_read(issuer).await;
+        // Not before: whoever asks and hangs up meanwhile must not keep all others waiting for a minute.
         known.asked_at = Some(now);
-        let keys = self.keys_read(issuer).await?;
+        let keys = read?;
         known.keys = Some((keys.clone(), now));
         Ok(keys)
     }

@@ -26,6 +26,9 @@ impl World {
         }
         self.rest();
         for round in 0..ROUNDS {
+            if round == ROUNDS_WITH_MORE {
+                self.ether().calm_abroad();
+            }
             self.parts.bank.wind_up();
             self.parts.abroad.wind_up();
             self.parts.seller.sweep();

@@ -6,6 +6,8 @@ use std::sync::Mutex;
 use imajin_kernel::{Env, ManualClock, Span, Timestamp};
 use imajin_testkit::simulation::{Dice, Trace, pause};
 
+use crate::abroad::{BROKER, HOME};
+
 /// When every simulation begins.
 pub(crate) const BEGIN: Timestamp = Timestamp::from_seconds(1_900_000_000);
 
@@ -17,6 +19,8 @@ pub(crate) struct Weather {
     pub(crate) lost_before: usize,
     /// A call that is done, and whose answer is lost.
     pub(crate) lost_after: usize,
+    /// The same on the lines to the broker and to the other node.
+    pub(crate) lost_abroad: usize,
     /// Somebody does not answer for a while.
     pub(crate) away: usize,
     /// The database refuses a batch.
@@ -48,6 +52,7 @@ impl Weather {
         Self {
             lost_before: often(150),
             lost_after: often(200),
+            lost_abroad: often(400),
             away: often(10),
             refused: often(100),
             broken: often(80),
@@ -96,11 +101,23 @@ impl Ether {
         *self.weather.lock().unwrap()
     }
 
-    /// Nothing goes wrong any more.
+    /// Nothing goes wrong any more, but on the lines to the broker and to the other node: money is passed on between
+    /// nodes when all else has ended, and that must not always be in good weather.
     pub(crate) fn calm(&self) {
-        *self.weather.lock().unwrap() = Weather::default();
+        let mut weather = self.weather.lock().unwrap();
+        *weather = Weather {
+            lost_abroad: weather.lost_abroad,
+            ..Weather::default()
+        };
+        drop(weather);
         self.away.lock().unwrap().clear();
         self.say("calm");
+    }
+
+    /// Nothing goes wrong any more, there neither.
+    pub(crate) fn calm_abroad(&self) {
+        self.weather.lock().unwrap().lost_abroad = 0;
+        self.say("calm abroad");
     }
 
     /// Somebody goes away, or comes back.
@@ -158,7 +175,13 @@ impl Ether {
             if answer.is_ok() { "done" } else { "refused" }
         ));
         pause().await;
-        if self.dice.chance(weather.lost_after) {
+        let is_abroad = [BROKER, HOME].contains(&who);
+        let lost_after = if is_abroad {
+            weather.lost_abroad
+        } else {
+            weather.lost_after
+        };
+        if self.dice.chance(lost_after) {
             self.say(&format!("{who}: the answer to {what} is lost"));
             return Err(lost());
         }

@@ -136,6 +136,7 @@ pub(crate) fn play(setting: Setting) -> Outcome {
     let mut world = World::new(setting);
     if setting.cut_at.is_some() {
         world.ether().calm();
+        world.ether().calm_abroad();
     }
     for _ in 0..STEPS {
         if !world.ether().wrongs().is_empty() {
@@ -146,6 +147,7 @@ pub(crate) fn play(setting: Setting) -> Outcome {
     if world.ether().wrongs().is_empty() {
         world.settle();
     }
+    world.ether().calm_abroad();
     if world.ether().wrongs().is_empty() {
         world.compare_all();
     }

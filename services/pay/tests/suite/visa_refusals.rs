@@ -24,6 +24,7 @@ on_both!(
     a_promise_in_another_currency_is_refused,
     a_promise_for_longer_than_an_hour_is_refused,
     a_broker_inside_the_network_is_not_asked,
+    whoever_hangs_up_while_keys_are_read_keeps_nobody_from_paying,
     what_was_paid_with_a_visa_is_not_refunded_here,
     a_token_of_another_kind_is_no_visa,
 );
@@ -196,6 +197,23 @@ async fn a_broker_inside_the_network_is_not_asked(backend: Backend) {
     assert_eq!(answer.status.as_u16(), 503, "{}", answer.text());
     assert_eq!(brokered.broker.asked(""), 0);
     brokered.world.audit_clean().await;
+}
+
+async fn whoever_hangs_up_while_keys_are_read_keeps_nobody_from_paying(backend: Backend) {
+    let brokered = Brokered::new(backend).await;
+    let visa = brokered.visa("agent", PRICE);
+    let is_asked = async {
+        while brokered.broker.asked("jwks") == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = is_asked => {}
+        answer = tries(&brokered, &visa) => panic!("it was answered: {}", answer.text()),
+    }
+    let again = tries_again(&brokered, &visa, "k").await;
+    assert_eq!(again.status.as_u16(), 200, "{}", again.text());
 }
 
 async fn what_was_paid_with_a_visa_is_not_refunded_here(backend: Backend) {

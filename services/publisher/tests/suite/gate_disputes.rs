@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use imajin_gate::{Charge, Records};
+use imajin_gate::{Charge, Charged, Records};
 use imajin_imagxp::ClaimShown;
 use imajin_kernel::Span;
 use imajin_testkit::{Backend, on_both};
@@ -28,11 +28,7 @@ pub(crate) async fn filled(backend: Backend) -> Scene {
     let gated = &scene.gated;
     crate::gates::fill(gated).await;
     let paid = gated.pays(&charge("disputed", None)).await;
-    gated
-        .books
-        .record(record(gated, "https://site.example/posts/1", Some(&paid)))
-        .await;
-    gated.books.records_write().await.unwrap();
+    scene.accessed(&paid).await;
     scene.disputed("dsp_1", &paid.receipt);
     assert_eq!(scene.look().await, 1);
     scene
@@ -114,6 +110,16 @@ impl Scene {
         self.peer.lock().unwrap().disputes.insert(0, dispute);
     }
 
+    /// The gate has handed over what was charged, and has written that down.
+    async fn accessed(&self, charged: &Charged) {
+        let gated = &self.gated;
+        gated
+            .books
+            .record(record(gated, "https://site.example/posts/1", Some(charged)))
+            .await;
+        gated.books.records_write().await.unwrap();
+    }
+
     async fn look(&self) -> usize {
         self.gated.world.publisher.disputes_look().await.unwrap()
     }
@@ -130,11 +136,7 @@ async fn a_dispute_is_answered_once_with_the_claim_that_was_charged(backend: Bac
     let paid = gated.pays(&charge("c1", Some("k"))).await;
     // The answer was lost, and the agent came again with another claim, which cost nothing.
     let again = gated.pays(&charge("c2", Some("k"))).await;
-    gated
-        .books
-        .record(record(gated, "https://site.example/posts/1", Some(&again)))
-        .await;
-    gated.books.records_write().await.unwrap();
+    scene.accessed(&again).await;
     scene.disputed("dsp_1", &paid.receipt);
     scene.disputed("dsp_2", "rcp_of_nobody_here");
     assert_eq!(scene.look().await, 1);
@@ -215,11 +217,7 @@ async fn what_was_kept_for_disputes_is_forgotten_with_the_records(backend: Backe
     let scene = Scene::new(backend).await;
     let gated = &scene.gated;
     let paid = gated.pays(&charge("c1", None)).await;
-    gated
-        .books
-        .record(record(gated, "https://site.example/posts/1", Some(&paid)))
-        .await;
-    gated.books.records_write().await.unwrap();
+    scene.accessed(&paid).await;
     scene.disputed("dsp_1", &paid.receipt);
     assert_eq!(scene.look().await, 1);
     gated.world.clock.advance(Span::days(92));

@@ -21,6 +21,11 @@ pub(crate) fn pod_find(conn: &mut Conn, context: &Context, id: &PodId) -> Result
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
 }
 
+fn all_intact(context: &Context, rows: Vec<PodRow>) -> Result<Vec<PodRow>, ConnectionsError> {
+    let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
+    Ok(intact.collect::<Result<_, _>>()?)
+}
+
 /// A pod that is there.
 pub(crate) fn pod_living(conn: &mut Conn, context: &Context, id: &PodId) -> Result<PodRow, ConnectionsError> {
     let row = pod_find(conn, context, id)?;
@@ -51,11 +56,7 @@ pub(super) fn owned_lock(conn: &mut Conn, context: &Context, owner: &Did) -> Res
         .filter(pods::deleted_at.is_null())
         .order_by(pods::id)
         .select(PodRow::as_select());
-    let rows: Vec<PodRow> = query.load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| row.intact(&context.sealer))
-        .collect::<Result<_, _>>()?)
+    all_intact(context, query.load(conn)?)
 }
 
 /// What stands directly in one of these pods.
@@ -65,11 +66,7 @@ pub(crate) fn inner_of(conn: &mut Conn, context: &Context, outer: &[PodId]) -> R
         .filter(pods::deleted_at.is_null())
         .order_by(pods::id)
         .select(PodRow::as_select());
-    let rows: Vec<PodRow> = query.load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| row.intact(&context.sealer))
-        .collect::<Result<_, _>>()?)
+    all_intact(context, query.load(conn)?)
 }
 
 /// Somebody's place in a pod, also one that has ended.
