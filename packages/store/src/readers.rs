@@ -15,6 +15,9 @@ const TRUSTED: Duration = Duration::from_secs(5);
 /// So many connections stay open when nobody reads: each has a page cache of its own.
 const IDLE_MAX: usize = 2;
 
+/// So long the others stay open: whoever reads much at once does so again, and opening one costs many times a read.
+const SURPLUS_KEPT: Duration = Duration::from_secs(10);
+
 fn connection_lost() -> StoreError {
     StoreError::Unavailable("the connection broke while it was read from".to_owned())
 }
@@ -24,6 +27,7 @@ fn connection_lost() -> StoreError {
 pub(crate) struct Readers {
     connector: Connector,
     permits: Arc<Semaphore>,
+    /// The one that was used last is at the end, and is taken first.
     idle: Mutex<Vec<(Link, Instant)>>,
     /// Reads run on the thread that asks.
     inline: bool,
@@ -105,12 +109,22 @@ impl Readers {
         let lost = link.faults.lost();
         let good = !panicked && !lost && depth(&mut link.conn) == Some(0);
         let mut idle = self.lock();
-        if lost {
-            // The server went away: the others are as dead.
-            idle.clear();
-        }
-        if good && idle.len() < IDLE_MAX && !self.permits.is_closed() {
+        // The server went away: the others are as dead.
+        let ended = if lost { idle.len() } else { surplus(&idle) };
+        let ended: Vec<_> = idle.drain(..ended).collect();
+        if good && !self.permits.is_closed() {
             idle.push((link, Instant::now()));
         }
+        drop(idle);
+        // Closing takes a while, in which others may read.
+        drop(ended);
     }
+}
+
+/// How many of the connections, from the one that was used longest ago, are more than stay open and were not needed
+/// lately.
+fn surplus(idle: &[(Link, Instant)]) -> usize {
+    let more = idle.len().saturating_sub(IDLE_MAX);
+    let unused = idle.iter().take_while(|(_, since)| since.elapsed() > SURPLUS_KEPT);
+    unused.count().min(more)
 }

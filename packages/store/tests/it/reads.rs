@@ -1,5 +1,8 @@
 //! Readers: they cannot write, and they come back from anything.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Barrier};
+
 use diesel::connection::TransactionManager;
 use diesel::prelude::*;
 use imajin_store::{Conn, SealedRow, StoreError, units_sum};
@@ -14,6 +17,9 @@ on_both!(
     a_missing_row_is_not_found,
     a_sum_is_exact_or_none,
 );
+
+/// As many as read at once by default.
+const READERS: usize = 4;
 
 async fn a_sum_is_exact_or_none(backend: Backend) {
     let world = World::new(backend);
@@ -102,4 +108,35 @@ async fn a_missing_row_is_not_found(backend: Backend) {
         imajin_kernel::Problem::from(missing).code,
         imajin_kernel::Code::NotFound
     );
+}
+
+diesel::define_sql_function! {
+    /// The process of the server that serves a connection.
+    fn pg_backend_pid() -> Integer;
+}
+
+/// Opening one costs many times a read, and on Postgres a process.
+#[tokio::test]
+async fn as_many_readers_as_were_needed_a_moment_ago_are_still_connected() {
+    let world = World::new(Backend::Postgres);
+    let servers = async || {
+        let together = Arc::new(Barrier::new(READERS));
+        let mut reading = tokio::task::JoinSet::new();
+        for _ in 0..READERS {
+            let (db, together) = (world.db.clone(), Arc::clone(&together));
+            reading.spawn(async move {
+                db.read(move |conn| {
+                    let pid: i32 = diesel::select(pg_backend_pid()).get_result(conn)?;
+                    together.wait();
+                    Ok::<_, StoreError>(pid)
+                })
+                .await
+            });
+        }
+        let pids = reading.join_all().await;
+        pids.into_iter().map(Result::unwrap).collect::<BTreeSet<i32>>()
+    };
+    let first = servers().await;
+    assert_eq!(first.len(), READERS);
+    assert_eq!(servers().await, first);
 }
