@@ -11,6 +11,7 @@ use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
 
 use crate::broker::{SERVICES, waited};
+use crate::crash::relay::Relay;
 use crate::gates::{balance_wait, gate_host};
 use crate::support::{Home, IMAJIN, Node, Outcome, Server, imajin, text};
 
@@ -25,9 +26,12 @@ pub(crate) const PAGE: &str = "A page that is worth something.";
 pub(crate) struct Scene {
     pub(crate) home: Home,
     pub(crate) publisher: Node,
-    far: Home,
-    broker: Node,
+    pub(crate) far: Home,
+    pub(crate) broker: Node,
+    /// Where the broker's node listens, also when it was started again.
+    pub(crate) broker_listen: String,
     issuer: String,
+    site_url: Option<String>,
     servers: [Server; 2],
 }
 
@@ -63,12 +67,29 @@ async fn domain(manifest: PathBuf) -> Server {
     Server::start(Router::new().route("/.well-known/imagxp-agent.json", answer)).await
 }
 
+/// Lines by which all others reach a broker's node and a site.
+pub(crate) struct Lines {
+    pub(crate) broker: Relay,
+    pub(crate) site: Relay,
+}
+
 impl Scene {
     pub(crate) async fn new(backend: Backend) -> Self {
+        Self::behind(backend, None).await
+    }
+
+    /// The same, where everything goes over these lines.
+    pub(crate) async fn behind(backend: Backend, lines: Option<&Lines>) -> Self {
         let (far, home) = (Home::new(backend), Home::new(backend));
-        far.configure(SERVICES);
-        let broker = far.up(&[]);
-        let issuer = format!("{}/broker", broker.url());
+        let public_of = |line: &Relay| format!("public_url = \"{}\"\n", line.url());
+        let public = lines.map(|lines| public_of(&lines.broker)).unwrap_or_default();
+        far.configure(&format!("{public}{SERVICES}"));
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let broker_listen = free.local_addr().unwrap().to_string();
+        drop(free);
+        let broker = far.up(&["--listen", &broker_listen]);
+        let broker_url = lines.map_or_else(|| broker.url(), |lines| lines.broker.url());
+        let issuer = format!("{broker_url}/broker");
         let (site, agents) = (Server::start(site()).await, domain(home.path("manifest.json")).await);
         let policy = format!(
             "version = 1\nbrokers = [\"{issuer}\"]\norigin = \"HUMAN\"\n[[rules]]\npath = \"/posts/\"\n\
@@ -76,9 +97,10 @@ impl Scene {
         );
         std::fs::write(home.path("policy.toml"), policy).unwrap();
         let ada = home.key("ada.key");
+        let public = lines.map(|lines| public_of(&lines.site)).unwrap_or_default();
         home.configure(&format!(
             "dev = true\n[brokers]\ntrusted = [\"{issuer}\"]\ndisputes_seconds = 1\n[gate.blog]\n\
-             upstream = \"http://{}\"\npolicy = \"{}\"\nlisten = \"127.0.0.1:0\"\npayee = \"{}\"",
+             upstream = \"http://{}\"\npolicy = \"{}\"\nlisten = \"127.0.0.1:0\"\n{public}payee = \"{}\"",
             site.host,
             text(&home.path("policy.toml")),
             crate::fair_library::key_of(&ada).did()
@@ -89,11 +111,22 @@ impl Scene {
             publisher,
             far,
             broker,
+            broker_listen,
             issuer,
+            site_url: lines.map(|lines| lines.site.url()),
             servers: [site, agents],
         };
+        if let Some(lines) = lines {
+            scene.lead(lines);
+        }
         scene.agent_make().await;
         scene
+    }
+
+    /// Leads the lines to where the nodes are at present.
+    pub(crate) fn lead(&self, lines: &Lines) {
+        lines.broker.lead_to(&format!("http://{}", self.broker_listen));
+        lines.site.lead_to(&format!("http://{}", gate_host(&self.publisher)));
     }
 
     pub(crate) fn agent_host(&self) -> &str {
@@ -128,7 +161,8 @@ impl Scene {
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", gate_host(&self.publisher))
+        let own = || format!("http://{}", gate_host(&self.publisher));
+        format!("{}{path}", self.site_url.clone().unwrap_or_else(own))
     }
 
     fn manifest_publish(&self) {

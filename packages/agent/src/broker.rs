@@ -12,10 +12,9 @@ use serde::Deserialize;
 use serde_json::{Number, Value, json};
 use url::Url;
 
+use crate::again::TRIES_MAX;
 use crate::{Agent, Purchase};
 
-/// How often a question is put whose answer was lost.
-const TRIES_MAX: u32 = 3;
 /// How long a visa lasts: long enough to go on after an interruption.
 const VISA_SECONDS: u32 = 1_800;
 

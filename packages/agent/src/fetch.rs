@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use imajin_imagxp::pay_per_crawl::{EXACT_PRICE, price_text};
@@ -15,15 +14,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
+use crate::again::{TRIES_MAX, is_undecided, wait_before};
 use crate::files::{failed, folder_sync};
-use crate::{Agent, Purchase, PurchaseState, Run};
+use crate::{Agent, PaidPage, Purchase, PurchaseState, Run};
 
-/// How often a page is asked for whose answer was lost, or that is to be asked for later.
-const TRIES_MAX: u32 = 3;
-/// How long to wait where the site does not say it; longer each time.
-const WAIT: Duration = Duration::from_millis(250);
-/// The longest wait within one run.
-const WAIT_MAX: Duration = Duration::from_secs(5);
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What is to be read.
@@ -57,6 +51,18 @@ pub struct Payment {
     pub is_resumed: bool,
 }
 
+impl Payment {
+    pub(crate) fn of(purchase: &Purchase, receipt: String, is_resumed: bool) -> Self {
+        Self {
+            price: purchase.price,
+            publisher: purchase.publisher.clone(),
+            broker: purchase.broker.clone(),
+            receipt,
+            is_resumed,
+        }
+    }
+}
+
 /// A page that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -71,6 +77,10 @@ pub struct Fetched {
     pub paid: Option<Payment>,
     /// Where the publisher has signed that it is from: `HUMAN`, `SYNTHETIC` or `HYBRID`.
     pub origin: Option<String>,
+    /// Why it could not be checked what the publisher has signed about that. The page is there all the same: what was
+    /// paid for is not thrown away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin_unchecked: Option<String>,
 }
 
 struct Page {
@@ -98,6 +108,10 @@ impl Agent {
         let begun = self.journal().open_find(wish.url.as_str(), wish.purpose).cloned();
         if let Some(purchase) = begun {
             return self.buy(wish, purchase, true).await;
+        }
+        let untold = self.journal().untold_find(wish.url.as_str(), wish.purpose).cloned();
+        if let Some(fetched) = untold.map(|purchase| self.tell(wish, purchase)).transpose()?.flatten() {
+            return Ok(fetched);
         }
         let page = self.page_get(wish, None).await?;
         if page.answer.status != StatusCode::PAYMENT_REQUIRED {
@@ -144,6 +158,7 @@ impl Agent {
             run: wish.run.as_ref().map(|run| run.id.clone()),
             claims: Vec::new(),
             dispute: None,
+            page: None,
             state: PurchaseState::Intended,
         };
         // Held from the question to the intention: what another page costs meanwhile counts.
@@ -187,15 +202,41 @@ impl Agent {
         purchase.state = PurchaseState::Paid {
             receipt: receipt.clone(),
         };
+        purchase.page = Some(PaidPage {
+            file: wish.out.clone(),
+            digest: digest_of(&wish.out)?,
+        });
         self.journal().write(&purchase)?;
-        let payment = Payment {
-            price: purchase.price,
-            publisher: purchase.publisher,
-            broker: purchase.broker,
-            receipt,
-            is_resumed,
+        let payment = Payment::of(&purchase, receipt, is_resumed);
+        let fetched = self.fetched(wish, page, Some(payment)).await;
+        purchase.page = None;
+        self.journal().write(&purchase)?;
+        fetched
+    }
+
+    /// Gives out a page that an interrupted run has paid for; nothing, when it is not there any more.
+    fn tell(&self, wish: &FetchWish, mut purchase: Purchase) -> Result<Option<Fetched>, Problem> {
+        let PurchaseState::Paid { receipt } = &purchase.state else {
+            return Ok(None);
         };
-        self.fetched(wish, page, Some(payment)).await
+        let payment = Payment::of(&purchase, receipt.clone(), true);
+        let page = purchase.page.take();
+        let page = page.filter(|page| digest_of(&page.file).is_ok_and(|digest| digest == page.digest));
+        if let Some(page) = page.as_ref().filter(|page| page.file != wish.out) {
+            std::fs::copy(&page.file, &wish.out).map_err(failed(&wish.out))?;
+        }
+        self.journal().write(&purchase)?;
+        if page.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Fetched {
+            url: wish.url.clone(),
+            bytes: std::fs::metadata(&wish.out).map_err(failed(&wish.out))?.len(),
+            content_type: None,
+            paid: Some(payment),
+            origin: None,
+            origin_unchecked: Some("It came in an earlier run, which was interrupted.".to_owned()),
+        }))
     }
 
     /// What a broker has decided for good ends the purchase; what is not known leaves it open.
@@ -225,7 +266,12 @@ impl Agent {
             let detail = format!("{}: {} ({status}).", wish.url, detail_of(&page.answer));
             return Err(Problem::new(code, detail));
         }
-        let said: Option<Provenance> = self.provenance(&wish.url, &page.answer, &wish.out).await?;
+        let said: Result<Option<Provenance>, Problem> = self.provenance(&wish.url, &page.answer, &wish.out).await;
+        let (said, origin_unchecked) = match said {
+            Ok(said) => (said, None),
+            Err(problem) if problem.code == Code::Unavailable => (None, Some(problem.detail)),
+            Err(problem) => return Err(problem),
+        };
         let kind = page.answer.headers.get(header::CONTENT_TYPE);
         Ok(Fetched {
             url: wish.url.clone(),
@@ -233,6 +279,7 @@ impl Agent {
             content_type: kind.and_then(|value| value.to_str().ok()).map(ToOwned::to_owned),
             paid,
             origin: said.map(|said| said.origin.as_str().to_owned()),
+            origin_unchecked,
         })
     }
 
@@ -259,9 +306,8 @@ impl Agent {
             if !is_lost || tries >= TRIES_MAX {
                 return page;
             }
-            let said = page.as_ref().ok().and_then(|page| wait_said(&page.answer.headers));
-            let wait = said.unwrap_or_else(|| WAIT.saturating_mul(tries)).min(WAIT_MAX);
-            tokio::time::sleep(wait).await;
+            let headers = page.as_ref().ok().map(|page| &page.answer.headers);
+            tokio::time::sleep(wait_before(tries, headers)).await;
             tries = tries.saturating_add(1);
         }
     }
@@ -322,23 +368,6 @@ fn detail_of(answer: &HttpAnswer) -> String {
         || "it was not given".to_owned(),
         |text| text.trim_end_matches('.').to_owned(),
     )
-}
-
-/// Whether an answer leaves open what became of a payment: it may go through yet, or have gone through.
-fn is_undecided(status: StatusCode) -> bool {
-    let later = [
-        StatusCode::REQUEST_TIMEOUT,
-        StatusCode::CONFLICT,
-        StatusCode::TOO_EARLY,
-        StatusCode::TOO_MANY_REQUESTS,
-    ];
-    status.is_server_error() || later.contains(&status)
-}
-
-/// How long a site wants one to wait (RFC 9110, section 10.2.3), where it says so in seconds.
-fn wait_said(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
 }
 
 fn go_on(answer: &HttpAnswer) -> Problem {

@@ -62,9 +62,22 @@ pub struct Purchase {
     /// What the broker calls the dispute about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispute: Option<String>,
+    /// The page, once it is paid, until somebody has been told that it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<PaidPage>,
     /// Where it stands.
     #[serde(flatten)]
     pub state: PurchaseState,
+}
+
+/// A page that was paid for and is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PaidPage {
+    /// Where it was put.
+    pub file: PathBuf,
+    /// Its digest, as `Content-Digest` has it: something else may have been put there since.
+    pub digest: String,
 }
 
 impl Purchase {
@@ -132,6 +145,12 @@ impl Journal {
     /// A purchase that was begun for the same and is not decided.
     pub fn open_find(&self, url: &str, purpose: Purpose) -> Option<&Purchase> {
         let same = |purchase: &&Purchase| purchase.url == url && purchase.purpose == purpose && purchase.is_open();
+        self.purchases.values().find(same)
+    }
+
+    /// A page that was paid for when the process ended, so that nobody was told that it is there.
+    pub fn untold_find(&self, url: &str, purpose: Purpose) -> Option<&Purchase> {
+        let same = |purchase: &&Purchase| purchase.url == url && purchase.purpose == purpose && purchase.page.is_some();
         self.purchases.values().find(same)
     }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod again;
 mod agent;
 mod broker;
 mod crawl;
@@ -15,4 +16,4 @@ pub use agent::Agent;
 pub use crawl::{CrawlStep, CrawlWish, Crawled, CrawledPage, PaidTo, Unread};
 pub use fetch::{FetchWish, Fetched, Payment};
 pub use home::{AgentHome, Limits, Settings};
-pub use journal::{Journal, Purchase, PurchaseState, Run};
+pub use journal::{Journal, PaidPage, Purchase, PurchaseState, Run};

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use imajin_did::DidDocument;
 use imajin_imagxp::{PROVENANCE, Provenance};
-use imajin_kernel::Problem;
+use imajin_kernel::{Code, Problem};
 use imajin_proof::jose::{Jwk, Jwks};
 use imajin_web::HttpAnswer;
 use url::Url;
@@ -13,7 +13,8 @@ use crate::fetch::digest_of;
 
 impl Agent {
     /// What the publisher has signed about an answer: checked with the keys that its host publishes, for this URL, and
-    /// for these bytes where it names them. None when it has signed nothing.
+    /// for these bytes where it names them. None when it has signed nothing. [`Code::Unavailable`] when the keys cannot
+    /// be read now.
     pub(crate) async fn provenance(
         &self,
         url: &Url,
@@ -27,6 +28,10 @@ impl Agent {
         let found = self
             .get_plain(&url_of(&format!("{origin}/.well-known/did.json"))?)
             .await?;
+        if found.status.is_server_error() {
+            let detail = format!("{origin} answers with {} when it is asked for its keys.", found.status);
+            return Err(Problem::new(Code::Unavailable, detail));
+        }
         let unproven = || {
             Problem::invalid(format!(
                 "{origin} does not say whose keys sign where its answers are from."

@@ -76,11 +76,8 @@ impl Refused {
 
     /// Something here did not answer.
     pub(crate) fn of_problem(problem: &Problem, visitor: VisitorType) -> Self {
-        // A conflict: it is not decided yet what an earlier request has paid.
-        let away = [Code::Unavailable, Code::Internal, Code::RateLimited, Code::Conflict];
-        let is_away = away.contains(&problem.code);
         Self {
-            is_away,
+            is_away: is_undecided(problem),
             ..Self::new(Refusal::PaymentDenied, visitor, problem.detail.clone())
         }
     }
@@ -103,6 +100,21 @@ impl From<ClaimError> for Refused {
     fn from(error: ClaimError) -> Self {
         Unproven::from(error).into()
     }
+}
+
+/// Whether a problem leaves open what became of a payment: something is away, or an earlier request for the same is not
+/// decided yet.
+pub fn is_undecided(problem: &Problem) -> bool {
+    matches!(
+        problem.code,
+        Code::Unavailable
+            | Code::Internal
+            | Code::Timeout
+            | Code::RateLimited
+            | Code::IdempotencyInFlight
+            | Code::IdempotencyMismatch
+            | Code::Conflict
+    )
 }
 
 impl Gate {

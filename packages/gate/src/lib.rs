@@ -16,7 +16,7 @@ pub use directory::{AgentDirectory, Documents, GuardedDocuments};
 pub use documents::documents;
 pub use gate::{Gate, GateDeps, GateOptions};
 pub use identity::{Asked, Identified};
-pub use judge::{Admitted, Judgement, Refused};
+pub use judge::{Admitted, Judgement, Refused, is_undecided};
 pub use layer::gated;
 pub use memory::{MemoryRecords, MemoryReplays};
 pub use proxy::{Proxy, ProxyOptions};

@@ -266,7 +266,9 @@ fn fetched_text(fetched: &Fetched, out: &Path) -> String {
     );
     let origin = fetched.origin.as_ref();
     let origin = origin.map(|origin| format!("The publisher has signed that it is {origin}."));
-    let lines: Vec<String> = [read, paid].into_iter().chain(origin).collect();
+    let unchecked = fetched.origin_unchecked.as_ref();
+    let unchecked = unchecked.map(|why| format!("What the publisher has signed about it could not be checked: {why}"));
+    let lines: Vec<String> = [read, paid].into_iter().chain(origin).chain(unchecked).collect();
     lines.join("\n")
 }
 

@@ -13,14 +13,14 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// The operation of an update (RFC 2136, section 1.3).
 const UPDATE: u8 = 5;
 
-/// When the registry dies.
+/// When somebody dies in an exchange with a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// It wants to change something, and the server does not hear of it.
+    /// The client asks for something, and the server does not hear of it.
     Before,
-    /// The server has changed it, and the registry does not hear of that.
+    /// The server has done it, and the client does not hear of that.
     After,
-    /// It has heard of it, and may or may not have written it down.
+    /// The client has heard of it, and may or may not have written it down.
     Answered,
 }
 

@@ -1,6 +1,7 @@
 //! The node dies at any moment: no money without a ticket or a refund, no ticket without money.
 
 mod books;
+mod dance;
 mod dice;
 mod disk;
 mod kill;
@@ -8,6 +9,7 @@ mod line;
 mod names;
 mod phase;
 mod power;
+pub(crate) mod relay;
 mod rush;
 mod server;
 mod shop;

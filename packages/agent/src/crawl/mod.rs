@@ -254,13 +254,7 @@ impl Agent {
             file,
             bytes: metadata.len(),
             content_type: None,
-            paid: Some(Payment {
-                price: purchase.price,
-                publisher: purchase.publisher.clone(),
-                broker: purchase.broker.clone(),
-                receipt: receipt.clone(),
-                is_resumed: true,
-            }),
+            paid: Some(Payment::of(purchase, receipt.clone(), true)),
             origin: None,
         }))
     }
@@ -308,6 +302,7 @@ impl Agent {
             content_type,
             paid,
             origin,
+            origin_unchecked: _,
         } = fetched?;
         Ok(CrawledPage {
             file: file_of(&url),

@@ -29,6 +29,7 @@ fn purchase(id: &str, price: &str, state: PurchaseState) -> Purchase {
         run: None,
         claims: Vec::new(),
         dispute: None,
+        page: None,
         state,
     }
 }

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use imajin_fair::{ManifestId, Terms};
-use imajin_gate::{Charge, Charged, Till};
+use imajin_gate::{Charge, Charged, Till, is_undecided};
 use imajin_kernel::{Code, Problem};
 use imajin_pay_api::{CheckoutState, GoodsRef, VisaCapture, VisaCaptured, VisaCheck};
 
@@ -73,14 +73,14 @@ impl GateBooks {
         let mut tries: u32 = 1;
         let captured = loop {
             match self.pay.visa_capture(capture.clone()).await {
-                Err(problem) if is_open(&problem) && tries < ASKED_MAX => tries = tries.saturating_add(1),
+                Err(problem) if is_undecided(&problem) && tries < ASKED_MAX => tries = tries.saturating_add(1),
                 decided => break decided,
             }
         };
         match captured {
             Ok(captured) => self.captured(row, &captured, charge).await,
             Err(problem) => {
-                if !is_open(&problem) {
+                if !is_undecided(&problem) {
                     self.refuse(row, problem.detail.clone()).await?;
                 }
                 Err(problem)
@@ -121,17 +121,4 @@ impl GateBooks {
             .write(move |conn, context| charge_refuse(conn, context, id, &reason));
         Ok(refused.await?)
     }
-}
-
-/// Whether it is not known what pay has done.
-fn is_open(problem: &Problem) -> bool {
-    matches!(
-        problem.code,
-        Code::Unavailable
-            | Code::Internal
-            | Code::RateLimited
-            | Code::IdempotencyInFlight
-            | Code::IdempotencyMismatch
-            | Code::Conflict
-    )
 }
