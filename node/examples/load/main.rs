@@ -12,6 +12,7 @@
 )]
 
 mod caller;
+mod gate;
 mod node;
 mod pgbench;
 mod registry;
@@ -42,8 +43,8 @@ struct Options {
     /// For so many seconds their heartbeats come.
     #[arg(long, default_value_t = 60)]
     seconds: usize,
-    /// Only these measurements: idle, identity, settle, holds, purchases, registry. The last one takes minutes, and is
-    /// made only when it is named.
+    /// Only these measurements: idle, identity, settle, holds, purchases, gate, registry. The last one takes minutes,
+    /// and is made only when it is named.
     #[arg(value_name = "MEASUREMENT")]
     only: Vec<String>,
 }
@@ -79,6 +80,9 @@ async fn main() -> Outcome {
         }
         if options.only.iter().any(|only| only == "registry") {
             registry(&options, &storage, baseline).await?;
+        }
+        if options.wants("gate") {
+            gate(&options, &storage).await?;
         }
         if options.wants("settle") {
             settle(&options, &storage, baseline).await?;
@@ -168,6 +172,40 @@ async fn registry(options: &Options, storage: &Storage, baseline: Option<f64>) -
     let before = nodes.directory_move(100.min(options.nodes)).await.map_err(outer)?;
     let delta = nodes.asked(&format!("directory?since={before}")).await.map_err(outer)?;
     report(&format!("a directory delta of 100 entries, {storage}"), &delta, None);
+    Ok(())
+}
+
+/// Pages of a site: directly, through nginx, and through the gate for whoever asks, for agents, and for money.
+async fn gate(options: &Options, storage: &Storage) -> Outcome {
+    let verification = gate::verification().map_err(outer)?;
+    println!("a P-256 signature is verified in {verification:.1?}");
+    let site = gate::Site::start(&options.binary, storage).await.map_err(outer)?;
+    let mut beside = None;
+    for (way, what) in [
+        (gate::Way::Upstream, "pages of the site itself"),
+        (gate::Way::Nginx, "the same through nginx"),
+        (gate::Way::Plain, "through the gate, by a browser"),
+        (gate::Way::Claimed, "through the gate, a fresh claim each"),
+        (gate::Way::Paid, "through the gate, a fresh claim and a visa each"),
+    ] {
+        let (how, count) = (gate::How::Callers(options.callers), options.requests);
+        let (measured, cpu) = site.ask(way, how, count).await.map_err(outer)?;
+        report(&format!("{what}, {storage}"), &measured, None);
+        let itself: f64 = *beside.get_or_insert(measured.per_second());
+        println!(
+            "  {:.2} of the site itself; {cpu:.1?} of the node's processor time each, {:.1} verifications",
+            measured.per_second() / itself,
+            cpu.as_secs_f64() / verification.as_secs_f64()
+        );
+        if way == gate::Way::Claimed || way == gate::Way::Paid {
+            let half = gate::How::PerSecond(measured.half_per_second());
+            let (paced, _cpu) = site.ask(way, half, count).await.map_err(outer)?;
+            report("  at half of that load", &paced, None);
+            let (direct, _cpu) = site.ask(gate::Way::Upstream, half, count).await.map_err(outer)?;
+            report("  the site itself at that load", &direct, None);
+        }
+    }
+    println!("  memory after it: {} KiB resident", site.node.resident_kib()?);
     Ok(())
 }
 

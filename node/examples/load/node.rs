@@ -40,6 +40,15 @@ impl NodeProcess {
         Self::start_in(binary, folder, storage.clone()).await
     }
 
+    /// The same, with this in its configuration.
+    pub(crate) async fn start_with(binary: &Path, storage: &Storage, config: &str) -> Result<Self, Failed> {
+        let folder = tempfile::Builder::new().prefix("load-").tempdir_in("target")?;
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data)?;
+        std::fs::write(data.join("imajin.toml"), config)?;
+        Self::start_in(binary, folder, storage.clone()).await
+    }
+
     async fn start_in(binary: &Path, folder: tempfile::TempDir, storage: Storage) -> Result<Self, Failed> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let url = format!("http://127.0.0.1:{port}");

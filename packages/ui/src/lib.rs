@@ -34,7 +34,7 @@ pub use href::href;
 pub(crate) use pages::pay_solana::wallet_href;
 pub use pages::{
     access::{GrantItem, GrantsPage, SessionItem, SessionsPage},
-    account::{BalanceRow, MePage, MovePage, ReceiptDirection, ReceiptRow},
+    account::{BalanceRow, MePage, MovePage, NodeParts, ReceiptDirection, ReceiptRow},
     allowed::{AllowedPage, ComparisonRow, GrantRow, PurposeRow, UseRow},
     ask::{AnswersPage, AskPage},
     contract::{ContractPage, EarningsPage},

@@ -15,16 +15,25 @@ pub struct MePage {
     pub handle: Option<String>,
     /// Whether the viewer's home is another node, and they have not registered here.
     pub is_visitor: bool,
-    /// Whether this node keeps profiles.
-    pub has_profiles: bool,
-    /// Whether this node knows who is connected with whom.
-    pub has_connections: bool,
+    /// What there is to be led to.
+    pub parts: NodeParts,
     /// Tickets, next event first.
     pub tickets: Vec<TicketCard>,
     /// Receipts, newest first.
     pub receipts: Vec<ReceiptRow>,
     /// Balances, one per currency.
     pub balances: Vec<BalanceRow>,
+}
+
+/// Which services a node has, besides those that each has.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeParts {
+    /// It keeps profiles.
+    pub profiles: bool,
+    /// It knows who is connected with whom.
+    pub connections: bool,
+    /// It answers questions, and keeps what people allow others.
+    pub questions: bool,
 }
 
 /// `/me/move`: how somebody moves to another node, or where they went.

@@ -4,8 +4,8 @@ use imajin_ui::{
     AccountRow, AnswersPage, AskPage, BalanceRow, CertificateCard, CheckMailboxPage, ContractPage, DirectoryCounts,
     DirectoryFilter, DirectoryMap, DirectoryPage, EarningsPage, EnrolPage, ErrorPage, EventState, JoinPage, KeysPage,
     Link, LoginPage, MailPage, MailRow, MailboxPage, MapColumn, MapRow, MePage, MessagePage, MoneyText, MovePage,
-    NodePage, NodeRow, NodeState, OnboardConfirmPage, OperatorPage, ReceiptDirection, ReceiptRow, RecoverPage,
-    RegistryCard, SaleRow, ServiceRow, SetupPage, StateChange, TicketState,
+    NodePage, NodeParts, NodeRow, NodeState, OnboardConfirmPage, OperatorPage, ReceiptDirection, ReceiptRow,
+    RecoverPage, RegistryCard, SaleRow, ServiceRow, SetupPage, StateChange, TicketState,
 };
 
 use super::trade::{node, ticket_card};
@@ -123,8 +123,11 @@ fn me(ink: &Ink, who: Who) -> MePage {
         shell: ink.shell("Mira Okonkwo", "/me", who),
         handle: ink.maybe(ink.text("mira")),
         is_visitor: false,
-        has_profiles: !ink.bare,
-        has_connections: true,
+        parts: NodeParts {
+            profiles: !ink.bare,
+            connections: true,
+            questions: !ink.bare,
+        },
         tickets: ink.list(vec![
             ticket_card(ink, TicketState::Valid),
             ticket_card(ink, TicketState::Used),

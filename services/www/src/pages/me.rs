@@ -6,7 +6,7 @@ use imajin_events_api::{TicketList, TicketView};
 use imajin_kernel::Timestamp;
 use imajin_money::{Asset, Money};
 use imajin_pay_api::{BalanceList, BalanceView, ReceiptList};
-use imajin_ui::{BalanceRow, MePage, render};
+use imajin_ui::{BalanceRow, MePage, NodeParts, render};
 use imajin_web::{Failure, Tier};
 
 use super::ticket::ticket_card;
@@ -41,8 +41,11 @@ pub(super) async fn me(State(www): State<AppState>, person: Person) -> Result<Re
         shell: www.frame(&viewer_of(&person.0).name, "/me", Some(&person.0)),
         handle: person.0.handle.clone(),
         is_visitor: person.0.tier == Tier::Visitor,
-        has_profiles: www.deps.profile.is_some(),
-        has_connections: www.deps.connections.is_some(),
+        parts: NodeParts {
+            profiles: www.deps.profile.is_some(),
+            connections: www.deps.connections.is_some(),
+            questions: www.deps.consent.is_some(),
+        },
         tickets: tickets.iter().map(ticket_card).collect(),
         receipts: receipts.iter().map(|receipt| receipt_row(receipt, &owner)).collect(),
         balances: balance_rows(&balances?),
