@@ -1,5 +1,5 @@
-//! A site behind a gate: pages that cost nothing, and pages that are paid for, beside nginx as a plain proxy in front of
-//! the same site.
+//! A site behind a gate: pages that cost nothing, and pages that are paid for, beside nginx as a plain proxy in front
+//! of the same site.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
