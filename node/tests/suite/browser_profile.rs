@@ -83,12 +83,30 @@ async fn browser_a_person_writes_a_profile_on_a_phone() {
     browser.wait_for_text("ada@example.org").await.unwrap();
     fits_a_phone(&browser).await;
     browser.screenshot("profile-3-own-page").await.unwrap();
+    is_told_how_to_move(&browser, &node).await;
     only_the_refusal_was_complained_about(&browser).await;
     browser.close().await.unwrap();
 
     stranger_looks(&node, &page).await;
     node.stop();
     home.verify_clean();
+}
+
+/// The page says what to type, with the address of this node; long commands scroll in their own box.
+async fn is_told_how_to_move(browser: &Browser, node: &Node) {
+    browser.goto(&format!("{}/me", node.url())).await.unwrap();
+    browser.click("a[href='/me/move']").await.unwrap();
+    browser.wait_for("#export-command").await.unwrap();
+    let command = browser.text("#export-command").await.unwrap();
+    assert_eq!(
+        command,
+        format!(
+            "imajin move export --to https://new.example --node {} --key me.key",
+            node.url()
+        )
+    );
+    fits_a_phone(browser).await;
+    browser.screenshot("profile-6-move").await.unwrap();
 }
 
 /// Browsers write down each refused request; this test made one on purpose.

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::{EntryId, HoldId};
-use imajin_store::{Conn, Finding, SealedRow, Sealer, for_update};
+use imajin_store::{Conn, Finding, Literal, SealedRow, Sealer, for_update};
 
 use crate::rows::{AccountRow, EntryRow, HoldRow, LineRow};
 use crate::schema::{ledger_accounts, ledger_entries, ledger_holds, ledger_lines};
@@ -322,7 +322,7 @@ pub fn hold_fetch(conn: &mut Conn, sealer: &Sealer, id: HoldId) -> Result<Option
 /// Diesel's.
 pub fn hold_expired_list(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<HoldId>, LedgerError> {
     let ids: Vec<String> = ledger_holds::table
-        .filter(ledger_holds::state.eq("open"))
+        .filter(ledger_holds::state.eq(Literal("open")))
         .filter(ledger_holds::expires_at.is_not_null())
         .filter(ledger_holds::expires_at.le(now))
         .order_by(ledger_holds::expires_at)

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use imajin_auth_api::{AuthClient, IdentityFetch, IdentityView};
+use imajin_auth_api::{AuthClient, IdentityFetch, IdentityView, MoveFetch, MoveView};
 use imajin_connections_api::TrustClient;
 use imajin_did::{Did, Keyring};
 use imajin_events_api::EventsClient;
@@ -203,6 +203,13 @@ impl Profile {
         };
         view.contact = contact_for(relation, view.contact);
         Ok(Some(view))
+    }
+
+    /// Where somebody has moved who was at home here; themselves see what is left here.
+    pub(crate) async fn moved(&self, did_or_handle: &str, reader: Option<&Did>) -> Result<Option<MoveView>, Problem> {
+        let did_or_handle = did_or_handle.to_owned();
+        let moved = self.auth.move_fetch(MoveFetch { did_or_handle }).await?;
+        Ok(moved.filter(|moved| reader.is_none_or(|reader| reader.canonical() != moved.did)))
     }
 
     /// Somebody's own profile, all of it.

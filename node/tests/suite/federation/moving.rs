@@ -163,6 +163,10 @@ async fn old_home_leads_there(old: &Place, new: &Place, did: &str) {
         assert_eq!(page.headers()["location"], there.as_str());
         let found = json_of(old, &format!("/auth/api/lookup/{id}")).await;
         assert_eq!(found["movedTo"], json!(new.origin()), "{found}");
+        let profile = get(old, &format!("/profile/api/profile/{id}")).await;
+        assert_eq!(profile.status(), StatusCode::PERMANENT_REDIRECT);
+        let there = format!("{}/profile/api/profile/{did}", new.origin());
+        assert_eq!(profile.headers()["location"], there.as_str());
     }
     let document = json_of(old, &format!("/auth/api/identity/{did}/did.json")).await;
     let endpoint = format!("{}/mjn", new.origin());

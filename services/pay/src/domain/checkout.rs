@@ -8,7 +8,7 @@ use imajin_kernel::Timestamp;
 use imajin_kernel::id::CheckoutId;
 use imajin_money::Money;
 use imajin_pay_api::{CheckoutState, GoodsRef};
-use imajin_store::{Conn, SealedRow, for_update, outbox};
+use imajin_store::{Conn, Literal, SealedRow, for_update, outbox};
 use imajin_web::Verified;
 use serde::{Deserialize, Serialize};
 
@@ -201,7 +201,7 @@ pub(crate) fn open_find(
             .filter(checkouts::goods_kind.eq(&goods.kind))
             .filter(checkouts::goods_id.eq(&goods.id))
             .filter(checkouts::owner_did.eq(&buyer))
-            .filter(checkouts::state.eq(state_text(CheckoutState::Open)))
+            .filter(checkouts::state.eq(Literal(state_text(CheckoutState::Open))))
             .select(CheckoutRow::as_select()) => first
     )
     .optional()?;
@@ -263,7 +263,7 @@ pub(crate) fn checkout_expire_all(conn: &mut Conn, context: &Context) -> Result<
     let rows: Vec<CheckoutRow> = for_update!(
         conn,
         checkouts::table
-            .filter(checkouts::state.eq(state_text(CheckoutState::Open)))
+            .filter(checkouts::state.eq(Literal(state_text(CheckoutState::Open))))
             .filter(checkouts::expires_at.le(now))
             .order_by(checkouts::expires_at)
             .limit(SWEEP_ROWS)

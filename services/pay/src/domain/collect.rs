@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use imajin_kernel::id::{CheckoutId, OutboxId};
 use imajin_ledger::{Command, EntryKind, Posting};
-use imajin_store::{Conn, SealedRow, outbox};
+use imajin_store::{Conn, Literal, SealedRow, outbox};
 
 use super::checkout_lock;
 use super::debts::{Debts, income_of};
@@ -111,7 +111,7 @@ fn pledges_end(conn: &mut Conn, context: &Context, capture: &CaptureRow, is_paid
 fn pledges_of_capture(conn: &mut Conn, context: &Context, id: CheckoutId) -> Result<Vec<PledgeRow>, PayError> {
     let rows: Vec<PledgeRow> = pledges::table
         .filter(pledges::checkout_id.eq(id))
-        .filter(pledges::state.eq(PLEDGE_OPEN))
+        .filter(pledges::state.eq(Literal(PLEDGE_OPEN)))
         .order_by((pledges::did, pledges::purpose))
         .select(PledgeRow::as_select())
         .load(conn)?;

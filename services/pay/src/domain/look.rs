@@ -9,7 +9,7 @@ use imajin_ledger::{
     statement_list,
 };
 use imajin_money::Money;
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, Literal, SealedRow};
 
 use super::checkout_find;
 use super::payout_list::{PayoutView, payout_view};
@@ -238,7 +238,7 @@ pub(crate) fn payout_page(
 /// Disputes: the open ones first, then the latest.
 pub(crate) fn dispute_page(conn: &mut Conn, context: &Context) -> Result<Vec<DisputeRow>, PayError> {
     let mut rows: Vec<DisputeRow> = disputes::table
-        .filter(disputes::state.eq("open"))
+        .filter(disputes::state.eq(Literal("open")))
         .order_by(disputes::opened_at)
         .limit(FEW)
         .select(DisputeRow::as_select())

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 use imajin_ledger::balance_lines;
-use imajin_store::Conn;
+use imajin_store::{Conn, Literal};
 
 use crate::PayError;
 use crate::rows::{FAILED, ShareState, WAITING};
@@ -40,11 +40,11 @@ pub(crate) fn overview(conn: &mut Conn) -> Result<Overview, PayError> {
     let debts = differences::table
         .filter(differences::resolved_at.is_null())
         .filter(differences::kind.eq("debt_open"));
-    let disputed = disputes::table.filter(disputes::state.eq("open"));
+    let disputed = disputes::table.filter(disputes::state.eq(Literal("open")));
     let told = rail_messages::table.filter(rail_messages::processed_at.is_null());
-    let failed = payout_parts::table.filter(payout_parts::state.eq(FAILED));
-    let waiting = payout_parts::table.filter(payout_parts::state.eq(WAITING));
-    let shares = held_shares::table.filter(held_shares::state.eq(ShareState::Waiting.as_str()));
+    let failed = payout_parts::table.filter(payout_parts::state.eq(Literal(FAILED)));
+    let waiting = payout_parts::table.filter(payout_parts::state.eq(Literal(WAITING)));
+    let shares = held_shares::table.filter(held_shares::state.eq(Literal(ShareState::Waiting.as_str())));
     Ok(Overview {
         differences: open.count().get_result(conn)?,
         disputes: disputed.count().get_result(conn)?,

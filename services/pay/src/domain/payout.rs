@@ -10,7 +10,7 @@ use imajin_ledger::{AccountKey, Command, EntryKind, Movement, Posting, Purpose, 
 use imajin_money::{Amount, Asset, Money};
 use imajin_pay_api::CheckoutState;
 use imajin_rails::Rail;
-use imajin_store::{Conn, SealedRow, for_update, outbox};
+use imajin_store::{Conn, Literal, SealedRow, for_update, outbox};
 use serde::{Deserialize, Serialize};
 
 use super::address::address_find;
@@ -287,7 +287,7 @@ pub(crate) fn part_end(
     part.save(conn, &context.sealer)?;
     let waiting: i64 = payout_parts::table
         .filter(payout_parts::payout_id.eq(payout.id))
-        .filter(payout_parts::state.eq(WAITING))
+        .filter(payout_parts::state.eq(Literal(WAITING)))
         .count()
         .get_result(conn)?;
     if waiting == 0 {
@@ -301,7 +301,7 @@ pub(crate) fn transfer_is_awaited(conn: &mut Conn, reference: &str) -> Result<bo
     let parts = |conn: &mut Conn, waiting: bool| -> Result<i64, PayError> {
         let all = payout_parts::table.into_boxed();
         let found = if waiting {
-            all.filter(payout_parts::state.eq(WAITING))
+            all.filter(payout_parts::state.eq(Literal(WAITING)))
         } else {
             all.filter(payout_parts::reference.eq(reference))
         };

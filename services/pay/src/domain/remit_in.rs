@@ -12,7 +12,7 @@ use imajin_ledger::{AccountKey, Command, EntryKind, Movement, Outcome, Posting, 
 use imajin_money::Money;
 use imajin_pay_api::{REMITTANCE_LEGS_MAX, RemittanceBody, RemittanceReceipt};
 use imajin_proof::SignedMessage;
-use imajin_store::{Conn, SealedRow, for_update, outbox};
+use imajin_store::{Conn, Literal, SealedRow, for_update, outbox};
 use imajin_web::Verified;
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +109,7 @@ pub(crate) fn received_keep(
     }
     let open: i64 = remittances_in::table
         .filter(remittances_in::from_did.eq(&name.from))
-        .filter(remittances_in::state.eq(UNCONFIRMED))
+        .filter(remittances_in::state.eq(Literal(UNCONFIRMED)))
         .count()
         .get_result(conn)?;
     if open >= OPEN_MAX {

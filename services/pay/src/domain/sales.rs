@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use imajin_kernel::Timestamp;
 use imajin_money::Money;
 use imajin_pay_api::SalesSummary;
-use imajin_store::{Conn, SealedRow, for_update, row_insert_missing};
+use imajin_store::{Conn, Literal, SealedRow, for_update, row_insert_missing};
 
 use crate::PayError;
 use crate::context::Context;
@@ -126,7 +126,7 @@ pub(crate) fn sales_summary(conn: &mut Conn, context: &Context) -> Result<SalesS
         summary.refunded = summary.refunded.saturating_add(count(row.refunds));
     }
     let in_progress: i64 = checkouts::table
-        .filter(checkouts::state.eq("paid"))
+        .filter(checkouts::state.eq(Literal("paid")))
         .count()
         .get_result(conn)?;
     summary.in_progress = u64::try_from(in_progress).unwrap_or(0);

@@ -5,7 +5,7 @@ use imajin_did::Did;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::ReceiptId;
 use imajin_money::Money;
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, Literal, SealedRow};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -118,7 +118,7 @@ pub(crate) fn shares_waiting(
 ) -> Result<Vec<i64>, PayError> {
     let waiting = || {
         held_shares::table
-            .filter(held_shares::state.eq(ShareState::Waiting.as_str()))
+            .filter(held_shares::state.eq(Literal(ShareState::Waiting.as_str())))
             .filter(held_shares::payee_did.eq_any(payees.to_vec()))
             .filter(held_shares::asset.eq(asset))
     };

@@ -10,7 +10,7 @@ use imajin_kernel::id::ReceiptId;
 use imajin_ledger::{AccountKey, Command, EntryKind, Movement, Posting, Purpose, credits};
 use imajin_money::{Amount, Money};
 use imajin_pay_api::{GoodsRef, ReceiptBody};
-use imajin_store::{Conn, SealedRow, for_update};
+use imajin_store::{Conn, Literal, SealedRow, for_update};
 
 use super::checkout_find;
 use super::contract::contract_in_effect;
@@ -85,7 +85,7 @@ pub(crate) fn waiting_list(
 ) -> Result<Vec<ShareKey>, PayError> {
     let payees: Vec<String> = payees.iter().map(|did| did.canonical().to_string()).collect();
     let mut waiting = held_shares::table
-        .filter(held_shares::state.eq(ShareState::Waiting.as_str()))
+        .filter(held_shares::state.eq(Literal(ShareState::Waiting.as_str())))
         .filter(held_shares::payee_did.eq_any(payees))
         .filter(held_shares::receipt_id.ne_all(unpaid_receipts!()))
         .into_boxed();
@@ -103,7 +103,7 @@ pub(crate) fn waiting_list(
 /// Shares whose time is over, the longest first.
 pub(crate) fn overdue_list(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<ShareKey>, PayError> {
     let keys = held_shares::table
-        .filter(held_shares::state.eq(ShareState::Waiting.as_str()))
+        .filter(held_shares::state.eq(Literal(ShareState::Waiting.as_str())))
         .filter(held_shares::held_until.le(now))
         .filter(held_shares::receipt_id.ne_all(unpaid_receipts!()))
         .order_by(held_shares::held_until)
@@ -131,7 +131,7 @@ pub(crate) fn questions_due(
     limit: i64,
 ) -> Result<Vec<ShareKey>, PayError> {
     let mut due = held_shares::table
-        .filter(held_shares::state.eq(ShareState::Waiting.as_str()))
+        .filter(held_shares::state.eq(Literal(ShareState::Waiting.as_str())))
         .filter(held_shares::asked_at.le(before))
         .into_boxed();
     if let Some(payees) = payees {

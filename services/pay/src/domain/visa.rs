@@ -32,7 +32,7 @@ pub(crate) const VISA_REDEEM: &str = "visa_redeem";
 macro_rules! unpaid_receipts {
     () => {
         visa_captures::table
-            .filter(visa_captures::state.eq(CaptureState::Owed.as_str()))
+            .filter(visa_captures::state.eq(imajin_store::Literal(CaptureState::Owed.as_str())))
             .select(visa_captures::receipt_id)
     };
 }

@@ -1,14 +1,19 @@
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use imajin_auth_api::MoveView;
+use imajin_did::Did;
 use imajin_kernel::{Code, Problem};
 use imajin_profile_api::{ProfileDeleted, ProfileSet, ProfileView};
 use imajin_web::{Authorised, Failure, PathParams, ProblemDocument, SignedBody, SoftTier, Viewer, json_cached};
+use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::{ProfileState, own_headers};
+use crate::SERVICE;
 use crate::context::Made;
 use crate::domain::change::IfMatch;
 
@@ -114,13 +119,14 @@ pub(super) async fn profile_delete(
 /// Read a profile
 ///
 /// By DID, in any equivalent form, or by handle. Contact fields are there for the person and, as far as the person
-/// says so, for their connections.
+/// says so, for their connections. Whoever has moved to another node has their profile there.
 #[utoipa::path(
     get, path = "/api/profile/{id}", tag = "profile",
     params(("id" = String, Path, description = "A DID or a handle")),
     responses(
         (status = 200, description = "The profile", body = ProfileView),
         (status = 304, description = "It is as the caller knows it"),
+        (status = 308, description = "Its owner has moved; `Location` is the profile at the new home", body = MovedTo),
         (status = 404, description = "There is no such profile", body = ProblemDocument),
         (status = 410, description = "Its owner has deleted it", body = ProblemDocument),
     )
@@ -132,7 +138,36 @@ pub(super) async fn profile_fetch(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let reader = viewer.session.as_ref().map(|session| &session.did);
+    if let Some(moved) = profile.moved(&id, reader).await? {
+        return moved_answer(moved);
+    }
     let view = profile.view(&id, reader).await?;
     let view = view.ok_or_else(|| Problem::new(Code::NotFound, "There is no such profile."))?;
     Ok(json_cached(&headers, &view)?)
+}
+
+/// Where somebody is at home who was at home here.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MovedTo {
+    /// Who.
+    #[schema(value_type = String)]
+    did: Did,
+    /// The address of the new home, `https://node.example`.
+    moved_to: String,
+}
+
+/// Sends a reader on. The person may come back, so nobody keeps this answer.
+fn moved_answer(moved: MoveView) -> Result<Response, Failure> {
+    let location = format!("{}/{SERVICE}/api/profile/{}", moved.url, moved.did);
+    let location = HeaderValue::from_str(&location).map_err(|_error| Problem::internal())?;
+    let headers = [
+        (header::LOCATION, location),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    let body = MovedTo {
+        did: moved.did,
+        moved_to: moved.url,
+    };
+    Ok((StatusCode::PERMANENT_REDIRECT, headers, Json(body)).into_response())
 }

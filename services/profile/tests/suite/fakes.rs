@@ -37,6 +37,7 @@ fn unasked<T>() -> Result<T, Problem> {
 #[derive(Default)]
 pub(crate) struct FakeAuth {
     pub(crate) people: Mutex<BTreeMap<Did, IdentityView>>,
+    pub(crate) moved: Mutex<BTreeMap<Did, MoveView>>,
 }
 
 impl FakeAuth {
@@ -79,8 +80,10 @@ impl AuthApi for FakeAuth {
         }))
     }
 
-    async fn move_fetch(&self, _request: MoveFetch) -> Result<Option<MoveView>, Problem> {
-        Ok(None)
+    async fn move_fetch(&self, request: MoveFetch) -> Result<Option<MoveView>, Problem> {
+        let found = self.find(&request.did_or_handle);
+        let moved = self.moved.lock().unwrap();
+        Ok(found.and_then(|view| moved.get(&view.did).cloned()))
     }
 
     async fn identity_fetch(&self, request: IdentityFetch) -> Result<Option<IdentityView>, Problem> {

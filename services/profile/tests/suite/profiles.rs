@@ -3,7 +3,9 @@
 use std::sync::atomic::Ordering;
 
 use axum::http::StatusCode;
+use imajin_auth_api::MoveView;
 use imajin_did::SecretKey;
+use imajin_kernel::Timestamp;
 use imajin_testkit::{Backend, on_both};
 use imajin_web::Custody;
 use serde_json::{Value, json};
@@ -18,6 +20,7 @@ on_both!(
     what_is_not_signed_by_its_owner_changes_nothing,
     a_deleted_profile_is_gone_with_its_picture,
     whoever_wrote_nothing_has_what_auth_tells_everybody,
+    who_has_moved_has_their_profile_at_the_new_home,
 );
 
 fn full() -> Value {
@@ -277,4 +280,30 @@ async fn whoever_wrote_nothing_has_what_auth_tells_everybody(backend: Backend) {
     world.named(&soft, "A guest").await;
     assert_eq!(world.read(None, &id).await.json()["displayName"], "A guest");
     assert_eq!(world.audit().await, []);
+}
+
+async fn who_has_moved_has_their_profile_at_the_new_home(backend: Backend) {
+    let world = World::new(backend).await;
+    let ada = world.person("ada");
+    world.named(&ada, "Ada").await;
+    let moved = MoveView {
+        did: ada.did(),
+        to: "did:web:new.example".parse().unwrap(),
+        url: "https://new.example".to_owned(),
+        since: Timestamp::from_seconds(1_900_000_000),
+    };
+    world.auth.moved.lock().unwrap().insert(ada.did(), moved);
+    for id in ["ada", ada.did().as_str()] {
+        let sent_on = world.read(None, id).await;
+        let body = sent_on.expect(StatusCode::PERMANENT_REDIRECT).json();
+        assert_eq!(body, json!({"did": ada.did(), "movedTo": "https://new.example"}));
+        let there = format!("https://new.example/profile/api/profile/{}", ada.did());
+        assert_eq!(
+            (sent_on.header("location"), sent_on.header("cache-control")),
+            (there.as_str(), "no-store")
+        );
+    }
+    // Whoever has moved sees what is left here.
+    let left = world.read(Some(&ada.did()), "ada").await;
+    assert_eq!(left.expect(StatusCode::OK).json()["displayName"], "Ada");
 }

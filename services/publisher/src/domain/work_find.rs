@@ -10,7 +10,7 @@ use imajin_money::{Amount, Asset, Money};
 use imajin_publisher_api::{
     ContentCard, ContentList, ContentPage, ContentSales, ContentSplit, ContentState, LibraryEntry, ReaderAccess,
 };
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, Literal, SealedRow};
 use imajin_web::PublicBase;
 
 use super::access::access_of;
@@ -115,7 +115,7 @@ pub(crate) fn work_list(
         return Err(PublisherError::invalid("limit", format!("must be 1 to {PAGE_MAX}")));
     }
     let mut query = works::table
-        .filter(works::state.eq(ContentState::Published.as_str()))
+        .filter(works::state.eq(Literal(ContentState::Published.as_str())))
         .into_boxed();
     if let Some(author) = &list.author {
         query = query.filter(works::owner_did.eq(author.canonical()));

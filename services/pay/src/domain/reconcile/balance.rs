@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use imajin_ledger::{AccountKey, account_fetch};
 use imajin_money::Asset;
 use imajin_rails::RailBalance;
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, Literal, SealedRow};
 
 use super::GRACE;
 use super::facts::sums_of;
@@ -73,7 +73,7 @@ fn is_moving(conn: &mut Conn, context: &Context, rail: &str) -> Result<bool, Pay
         .filter(rail_facts::rail.eq(rail))
         .filter(rail_facts::happened_at.gt(context.now().minus(GRACE)));
     let paid = checkouts::table
-        .filter(checkouts::state.eq("paid"))
+        .filter(checkouts::state.eq(Literal("paid")))
         .filter(checkouts::rail.eq(rail));
     let told = rail_messages::table
         .filter(rail_messages::processed_at.is_null())
@@ -82,7 +82,7 @@ fn is_moving(conn: &mut Conn, context: &Context, rail: &str) -> Result<bool, Pay
         .filter(rail_messages::result.eq(MessageResult::Refunded.as_str()))
         .filter(rail_messages::refund_reference.is_null())
         .filter(rail_messages::rail.eq(rail));
-    let going_out = payout_parts::table.filter(payout_parts::state.eq(WAITING));
+    let going_out = payout_parts::table.filter(payout_parts::state.eq(Literal(WAITING)));
     for count in [
         young.count().get_result::<i64>(conn)?,
         paid.count().get_result(conn)?,

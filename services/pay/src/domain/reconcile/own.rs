@@ -7,7 +7,7 @@ use imajin_kernel::id::{CheckoutId, PayoutId, RailMessageId};
 use imajin_ledger::{Account, AccountKey, Owner, Purpose, account_fetch, account_page};
 use imajin_money::Asset;
 use imajin_pay_api::CheckoutState;
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, Literal, SealedRow};
 
 use super::facts::amount_text;
 use super::kind::Kind;
@@ -55,7 +55,7 @@ fn rows_beside(conn: &mut Conn, phase: &str, cursor: &str) -> Result<Subjects, P
     let (owner, asset) = cursor.split_once('|').unwrap_or((cursor, ""));
     let (purpose, pairs): (_, Vec<(String, String)>) = if phase == "shares" {
         let waiting = held_shares::table
-            .filter(held_shares::state.eq(ShareState::Waiting.as_str()))
+            .filter(held_shares::state.eq(Literal(ShareState::Waiting.as_str())))
             .filter(
                 held_shares::payee_did
                     .gt(owner)
@@ -132,7 +132,7 @@ fn overdue(conn: &mut Conn, context: &Context, phase: &str, cursor: &str) -> Res
             .select(rail_messages::id)
             .load(conn)?,
         _ => payout_parts::table
-            .filter(payout_parts::state.eq(WAITING))
+            .filter(payout_parts::state.eq(Literal(WAITING)))
             .filter(payout_parts::updated_at.lt(now.minus(TRANSFER_WAIT)))
             .filter(payout_parts::payout_id.gt(cursor))
             .group_by(payout_parts::payout_id)
@@ -203,7 +203,7 @@ fn waiting_differs(
     };
     let promised: Vec<i64> = if purpose == Purpose::Pending {
         let open = pledges::table
-            .filter(pledges::state.eq(PLEDGE_OPEN))
+            .filter(pledges::state.eq(Literal(PLEDGE_OPEN)))
             .filter(pledges::did.eq_any(forms_of(owner)))
             .filter(pledges::asset.eq(asset));
         open.select(pledges::units).load(conn)?
@@ -295,7 +295,7 @@ fn transfer(conn: &mut Conn, context: &Context, name: &str) -> Result<Vec<Differ
     };
     let late: Vec<i64> = payout_parts::table
         .filter(payout_parts::payout_id.eq(id))
-        .filter(payout_parts::state.eq(WAITING))
+        .filter(payout_parts::state.eq(Literal(WAITING)))
         .filter(payout_parts::updated_at.lt(context.now().minus(TRANSFER_WAIT)))
         .select(payout_parts::part)
         .load(conn)?;

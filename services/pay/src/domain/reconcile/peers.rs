@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use imajin_kernel::Span;
 use imajin_kernel::id::{CheckoutId, RemittanceId};
-use imajin_store::Conn;
+use imajin_store::{Conn, Literal};
 
 use super::PAGE;
 use super::facts::amount_text;
@@ -33,7 +33,7 @@ pub(super) fn subjects(
     let late = context.now().minus(PEER_WAIT);
     let names: Vec<String> = match phase {
         "promises" => visa_captures::table
-            .filter(visa_captures::state.eq(CaptureState::Owed.as_str()))
+            .filter(visa_captures::state.eq(Literal(CaptureState::Owed.as_str())))
             .filter(visa_captures::created_at.lt(late))
             .filter(visa_captures::checkout_id.gt(cursor))
             .order_by(visa_captures::checkout_id)
@@ -50,7 +50,7 @@ pub(super) fn subjects(
             .load(conn)?,
         "announcements" => {
             let rows: Vec<(String, RemittanceId)> = remittances_in::table
-                .filter(remittances_in::state.eq(UNCONFIRMED))
+                .filter(remittances_in::state.eq(Literal(UNCONFIRMED)))
                 .filter(remittances_in::received_at.lt(late))
                 .filter(remittances_in::id.gt(cursor))
                 .order_by(remittances_in::id)

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use imajin_kernel::Timestamp;
-use imajin_store::Conn;
+use imajin_store::{Conn, Literal};
 
 use super::PAGE;
 use super::phases::Subjects;
@@ -33,7 +33,7 @@ pub(super) fn own_subjects(
             .select(disputes::reference)
             .load(conn)?,
         _ => payout_parts::table
-            .filter(payout_parts::state.eq(SENT))
+            .filter(payout_parts::state.eq(Literal(SENT)))
             .filter(payout_parts::reference.is_not_null())
             .filter(payout_parts::reference.assume_not_null().gt(cursor))
             .filter(payout_parts::updated_at.ge(round.since))
