@@ -29,6 +29,7 @@ mod stepped;
 mod sweep;
 pub mod tamper;
 pub mod vault;
+mod word_lock;
 mod writer;
 
 pub use audit::audit;
@@ -49,3 +50,4 @@ pub use seal::{SealedRow, Sealer, sealed_all};
 pub use seal::{audit_begin, audit_rows, name_unreadable};
 pub use stepped::{Fate, Stepper};
 pub use sweep::{Sweep, Swept, SweptRows};
+pub use word_lock::word_lock;

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::{Span, Timestamp};
-use imajin_store::{Conn, SealedRow, for_update, is_unique_violation};
+use imajin_store::{Conn, SealedRow, for_update, is_unique_violation, word_lock};
 
 use super::publication;
 use crate::RegistryError;
@@ -82,8 +82,11 @@ pub(crate) fn name_claim(
 /// Refuses a name that people would take for one that somebody else has, or still reserves.
 fn look_check(conn: &mut Conn, did: &Did, name: &str, now: Timestamp) -> Result<(), RegistryError> {
     reserved_look_check(name)?;
+    let looks = skeleton(name);
+    // Several processes may give away names of one database, and of two that look alike neither has a row yet.
+    word_lock(conn, &format!("registry.looks.{looks}"))?;
     let alike: Vec<(String, Timestamp)> = node_names::table
-        .filter(node_names::skeleton.eq(skeleton(name)))
+        .filter(node_names::skeleton.eq(looks))
         .filter(node_names::name.ne(name))
         .filter(node_names::node_did.ne(did))
         .order_by(node_names::name)

@@ -257,10 +257,16 @@ async fn of_two_processes_one_gives_the_name_away() {
         &registry_start(&other_db, &world.env, &world.keyring, None).await,
         &world.env,
     );
-    for round in 0..10 {
+    // The same name in every other round, and in the rest two that look alike.
+    for round in 0..20 {
         let (alice, bob) = (world.node(), world.node());
-        let name = format!("name-{round}");
-        let body = serde_json::json!({"attestation": bob.signed(bob.attestation(&name, world.now_ms()))});
+        let name = format!("ni{round}");
+        let twin = if round % 2 == 0 {
+            name.clone()
+        } else {
+            format!("nl{round}")
+        };
+        let body = serde_json::json!({"attestation": bob.signed(bob.attestation(&twin, world.now_ms()))});
         let theirs = answer(other.clone(), json_request("/api/node/register", &body));
         let ours = world.register_raw(alice.signed(alice.attestation(&name, world.now_ms())));
         let (ours, theirs) = tokio::join!(ours, theirs);
