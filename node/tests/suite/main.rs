@@ -48,6 +48,7 @@ mod interop;
 mod keys;
 mod keys_abroad;
 mod neighbours;
+mod notices;
 mod processes;
 mod processes_auth;
 mod profile;
