@@ -139,7 +139,7 @@ impl Dance {
         let steps = journal
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let last = steps.filter(|step| step["url"] == url.as_str()).last();
+        let last = steps.rfind(|step| step["url"] == url.as_str());
         last.is_some_and(|step| step["state"] == "paid" && step["page"] == Value::Null)
     }
 
