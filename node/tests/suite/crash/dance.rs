@@ -136,7 +136,7 @@ impl Dance {
     fn has_handed_out(&self, path: &str) -> bool {
         let journal = std::fs::read_to_string(self.scene.home.path("agent").join("spent.jsonl")).unwrap();
         let url = self.scene.url(path);
-        let steps = journal
+        let mut steps = journal
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let last = steps.rfind(|step| step["url"] == url.as_str());
