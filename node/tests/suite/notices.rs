@@ -29,14 +29,14 @@ fn whoever_wants_no_mail_says_so_and_the_operator_sees_what_was_not_sent() {
     let unsent = run(&["notice", "unsent"], &operator).expect_success();
     assert_eq!(unsent, json!({"notices": []}));
     let nosy = run(&["notice", "unsent"], &ada).refusal();
-    assert_eq!(nosy["code"], "forbidden", "{nosy}");
+    assert_eq!(nosy["error"], "forbidden", "{nosy}");
     let unknown = "ntc_00000000000000000000000000";
     let missing = run(&["notice", "retry", unknown], &operator).refusal();
-    assert_eq!(missing["code"], "not_found", "{missing}");
+    assert_eq!(missing["error"], "not_found", "{missing}");
     let not_yours = run(&["notice", "retry", unknown], &ada).refusal();
-    assert_eq!(not_yours["code"], "forbidden", "{not_yours}");
+    assert_eq!(not_yours["error"], "forbidden", "{not_yours}");
     let no_name = run(&["notice", "retry", "the last one"], &operator).refusal();
-    assert_eq!(no_name["code"], "invalid_request", "{no_name}");
+    assert_eq!(no_name["error"], "invalid_request", "{no_name}");
     node.stop();
     home.verify_clean();
 }

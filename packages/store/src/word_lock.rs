@@ -1,8 +1,13 @@
 use aws_lc_rs::digest::{SHA256, digest};
-use diesel::QueryResult;
-use diesel::connection::SimpleConnection;
+use diesel::{QueryResult, RunQueryDsl};
 
 use crate::Conn;
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// Answers nothing at all, which no type says; what it answers is never read.
+    fn pg_advisory_xact_lock(number: diesel::sql_types::BigInt) -> diesel::sql_types::Bool;
+}
 
 /// Waits until no other transaction that has named the same word runs; from then on others wait for this one to end.
 ///
@@ -15,7 +20,9 @@ use crate::Conn;
 pub fn word_lock(conn: &mut Conn, word: &str) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(_) => Ok(()),
-        Conn::Postgres(conn) => conn.batch_execute(&format!("SELECT pg_advisory_xact_lock({})", number(word))),
+        Conn::Postgres(conn) => diesel::select(pg_advisory_xact_lock(number(word)))
+            .execute(conn)
+            .map(drop),
     }
 }
 

@@ -148,8 +148,14 @@ impl Dance {
         let scene = &mut self.scene;
         match who {
             Who::Agent => {}
-            Who::Publisher => scene.publisher = scene.home.up(&[]),
-            Who::Broker => scene.broker = scene.far.up(&["--listen", &scene.broker_listen]),
+            Who::Publisher => {
+                scene.publisher.death_wait();
+                scene.publisher = scene.home.up(&[]);
+            }
+            Who::Broker => {
+                scene.broker.death_wait();
+                scene.broker = scene.far.up(&["--listen", &scene.broker_listen]);
+            }
         }
         scene.lead(&self.lines);
     }

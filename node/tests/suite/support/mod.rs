@@ -245,6 +245,11 @@ impl Node {
         self.log.take().unwrap().join().unwrap()
     }
 
+    /// Waits for the end of a process that somebody else has killed: until then it holds its data.
+    pub(crate) fn death_wait(&mut self) {
+        let _killed = self.child.wait().unwrap();
+    }
+
     /// SIGKILL: what a power cut is to a process.
     pub(crate) fn kill(mut self) -> ExitStatus {
         let _gone_already = self.child.kill();
