@@ -113,7 +113,7 @@ impl Services {
         let (profile, profile_client) = common
             .start_profile(others, publisher_client.clone(), (&trust, &profiles))
             .await?;
-        let known = (trust.as_ref(), profile_client.clone());
+        let known = (trust.as_ref(), (profile.as_ref(), profile_client.clone()));
         let (query, consent) = common.start_query(&pay_client, known, &sellers).await?;
         let broker = common
             .start_broker((pay.as_ref(), &pay_client), auth.as_ref(), &sellers)

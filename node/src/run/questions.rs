@@ -6,8 +6,9 @@ use std::time::Duration;
 use imajin_engine::{Embedded, Endpoint, Engine, OpenAi, OpenAiOptions};
 use imajin_kernel::Problem;
 use imajin_pay_api::{ANSWER_GOODS, PayClient, SellerClient};
-use imajin_profile_api::ProfileClient;
-use imajin_query::{Query, QueryConfig, QueryDeps};
+use imajin_profile::Profile;
+use imajin_profile_api::{Exporter, ExporterClient, ProfileClient};
+use imajin_query::{EXPORT_PARTS, Query, QueryConfig, QueryDeps};
 use imajin_query_api::ConsentClient;
 
 use super::StartError;
@@ -40,13 +41,24 @@ fn engines(config: &Config) -> Result<Vec<Arc<dyn Engine>>, Problem> {
     Ok(engines)
 }
 
+/// Says to the export of one's own data what this service keeps. It asks profile, so profile has started before it.
+fn exporter_plug(profile: Option<&Arc<Profile>>, client: ExporterClient) {
+    if let Some(profile) = profile {
+        profile.exporter_connect(Exporter {
+            service: ServiceName::Query.as_str(),
+            parts: EXPORT_PARTS,
+            client,
+        });
+    }
+}
+
 impl Common<'_> {
     /// A node without it answers no questions and keeps no standing consent. Elsewhere it is asked by pay and by the
     /// pages.
     pub(super) async fn start_query(
         &self,
         pay: &PayClient,
-        (trust, profile): (Option<&Trust>, Option<ProfileClient>),
+        (trust, (profiles, profile)): (Option<&Trust>, (Option<&Arc<Profile>>, Option<ProfileClient>)),
         sellers: &SellerSwitch,
     ) -> Result<(Option<Arc<Query>>, Option<ConsentClient>), StartError> {
         let Some(db) = self.db(ServiceName::Query) else {
@@ -54,6 +66,7 @@ impl Common<'_> {
             let rpc = remote.then(|| self.remotes.rpc(ServiceName::Query)).transpose()?;
             if let Some(rpc) = &rpc {
                 sellers.plug(ANSWER_GOODS, SellerClient::http(rpc.clone()));
+                exporter_plug(profiles, ExporterClient::http(rpc.clone()));
             }
             return Ok((None, rpc.map(ConsentClient::http)));
         };
@@ -73,6 +86,7 @@ impl Common<'_> {
         };
         let query = Query::start(deps).await.map_err(failed(ServiceName::Query))?;
         sellers.plug(ANSWER_GOODS, SellerClient::local(query.clone()));
+        exporter_plug(profiles, ExporterClient::local(query.clone()));
         let consent = ConsentClient::local(query.clone());
         Ok((Some(query), Some(consent)))
     }

@@ -5,7 +5,7 @@ use imajin_auth_api::{AuthClient, ProfilesClient};
 use imajin_connections_api::{PodsClient, TrustClient};
 use imajin_events_api::EventsClient;
 use imajin_pay_api::{PayClient, PurseClient, SellerClient};
-use imajin_profile_api::{ConnectionsClient, ProfileClient};
+use imajin_profile_api::{ConnectionsClient, ExporterClient, ProfileClient};
 use imajin_publisher_api::{KeeperClient, PublisherClient};
 use imajin_query_api::ConsentClient;
 use imajin_registry_api::RegistryClient;
@@ -80,6 +80,7 @@ impl Services {
         }
         if let Some(query) = &self.query {
             router = router.merge(ConsentClient::internal_router(query.clone()));
+            router = router.merge(ExporterClient::internal_router(query.clone()));
         }
         let has_sellers = self.events.is_some() || self.publisher.is_some();
         if has_sellers || self.query.is_some() || self.broker.is_some() {

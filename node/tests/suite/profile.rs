@@ -120,6 +120,9 @@ fn others_see(node: &Node, other: &str, did: &str) {
 }
 
 fn export(home: &Home, node: &Node, key: &str) {
+    let grant = ["consent", "give", "--to", "anyone", "--purpose", "directory", "--field", "profile.name"];
+    let who = ["--node", &node.url(), "--key", key];
+    imajin(&[&grant[..], &who[..]].concat()).expect_success();
     let out = home.path("export.json");
     let exported = profile(node, key, &["export", "--out", text(&out)]).expect_success();
     assert_eq!(exported["complete"], true);
@@ -141,10 +144,16 @@ fn export(home: &Home, node: &Node, key: &str) {
         "events",
         "orders",
         "tickets",
+        "consentUses",
+        "useRecords",
+        "questionsAsked",
     ];
     for list in lists {
         assert!(export["data"][list].is_array(), "{list}");
     }
+    let grant = &export["data"]["consentGrants"][0]["grant"];
+    assert_eq!(grant["payload"]["grantedTo"], "anyone", "{grant:#}");
+    assert!(grant["signature"].is_string());
     assert!(
         !profile(node, key, &["export", "--out", text(&out)]).success,
         "no file is overwritten"
@@ -162,9 +171,9 @@ fn profiles_elsewhere(backend: Backend) {
             front_ports.public, ports.internal
         )
     };
-    let front = common(&front_ports, r#""auth", "pay", "events", "www""#);
+    let front = common(&front_ports, r#""auth", "pay", "events", "query", "www""#);
     front_home.configure(&format!("{front}{}", remote("profile", &back_ports, &back_did)));
-    let others = ["auth", "pay", "events"].map(|service| remote(service, &front_ports, &front_did));
+    let others = ["auth", "pay", "events", "query"].map(|service| remote(service, &front_ports, &front_did));
     back_home.configure(&format!("{}{}", common(&back_ports, r#""profile""#), others.concat()));
     let front = front_home.up(&["--listen", &format!("127.0.0.1:{}", front_ports.public)]);
     let back = back_home.up(&["--listen", &format!("127.0.0.1:{}", back_ports.public)]);

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use imajin_auth_api::{AuthClient, IdentityFetch, IdentityView, MoveFetch, MoveView};
 use imajin_connections_api::TrustClient;
@@ -6,7 +6,9 @@ use imajin_did::{Did, Keyring};
 use imajin_events_api::EventsClient;
 use imajin_kernel::{Code, Problem};
 use imajin_pay_api::PayClient;
-use imajin_profile_api::{AvatarSet, ConnectionsClient, ProfilePage, ProfileSearch, ProfileSet, ProfileView};
+use imajin_profile_api::{
+    AvatarSet, ConnectionsClient, Exporter, ProfilePage, ProfileSearch, ProfileSet, ProfileView,
+};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_publisher_api::PublisherClient;
 use imajin_store::{Conn, Db, Sealer, mutation};
@@ -59,6 +61,7 @@ pub struct Profile {
     pub(crate) publisher: Option<PublisherClient>,
     pub(crate) trust: Option<TrustClient>,
     pub(crate) uploads: Arc<Semaphore>,
+    exporters: RwLock<Vec<Exporter>>,
     connections: Option<ConnectionsClient>,
     decodes: Semaphore,
     config: ProfileConfig,
@@ -99,12 +102,25 @@ impl Profile {
             publisher,
             trust,
             uploads: Arc::new(Semaphore::new(config.uploads_max)),
+            exporters: RwLock::default(),
             connections,
             decodes: Semaphore::new(config.decodes_max),
             config,
         };
         profile.db.read(find::ready_check).await.map_err(Problem::from)?;
         Ok(Arc::new(profile))
+    }
+
+    /// Names a service whose part of somebody's data belongs into the export. Such services ask profile, so they start
+    /// after it.
+    pub fn exporter_connect(&self, exporter: Exporter) {
+        let mut exporters = self.exporters.write().unwrap_or_else(PoisonError::into_inner);
+        exporters.push(exporter);
+    }
+
+    /// The services that were named so.
+    pub(crate) fn exporters(&self) -> Vec<Exporter> {
+        self.exporters.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The public routes.

@@ -12,6 +12,7 @@
 //! | what pay asks about it | `seller` |
 //! | what is told about people, by their grants and profiles | `disclosure` |
 //! | what those who were told say themselves | `reading` |
+//! | what of it is in the export of one's own data | `export` |
 //! | what `imajin verify` checks | `audit` |
 //!
 //! **Architecture Invariant:** the order is signature, trust, consent, hold, inference, capture. Each step is durable
@@ -32,6 +33,7 @@ mod course;
 mod disclosure;
 mod domain;
 mod error;
+mod export;
 mod library;
 mod nonces;
 mod reading;
@@ -46,6 +48,7 @@ use imajin_store::{Migrations, embed_migrations};
 pub use audit::audit;
 pub use config::{Interrupt, QueryConfig, Step};
 pub use error::QueryError;
+pub use export::EXPORT_PARTS;
 pub use service::{Query, QueryDeps};
 
 /// The service's name: its prefix, its database, its sealer.

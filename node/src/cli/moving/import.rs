@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::bundle::{Bundle, status_check};
+use super::consent::consent_bring;
 use super::home::{Moved, move_tell, moved_find};
 use super::node_did;
 use super::parts::{Part, is_taken, manifests_bring, profile_bring, statements_bring};
@@ -77,11 +78,15 @@ impl ImportArgs {
         }
         let (handle, taken) = self.register(&client, &bundle, &old.log).await?;
         let [profile, picture] = profile_bring(&client, &bundle).await;
+        let statements = statements_bring(&client, &bundle).await;
+        let [grants, consent] = consent_bring(&client, &bundle).await;
         let mut done = Imported {
             parts: vec![
                 profile,
                 picture,
-                statements_bring(&client, &bundle).await,
+                statements,
+                grants,
+                consent,
                 manifests_bring(&client, &bundle).await,
                 works_bring(&client, &bundle, output).await,
             ],

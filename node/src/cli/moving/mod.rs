@@ -2,6 +2,7 @@
 //! it as if it were new: nobody has to believe the folder, the old node or this program.
 
 mod bundle;
+mod consent;
 mod export;
 mod home;
 mod import;

@@ -58,6 +58,11 @@ impl Part {
         self.problems.push(error.to_string());
     }
 
+    /// Whether the bundle has any of it.
+    pub(super) const fn is_asked(&self) -> bool {
+        self.of > 0
+    }
+
     pub(super) fn line(&self) -> String {
         let lead = format!(
             "{}: {} of {} brought, {} there before",
@@ -69,7 +74,7 @@ impl Part {
 }
 
 /// A member of what was exported; `None` where there is nothing.
-fn member<T: DeserializeOwned>(bundle: &Bundle, name: &str) -> Result<Option<T>, CommandError> {
+pub(super) fn member<T: DeserializeOwned>(bundle: &Bundle, name: &str) -> Result<Option<T>, CommandError> {
     let found = bundle.data.get(name).filter(|found| !found.is_null()).cloned();
     let read = found.map(serde_json::from_value).transpose();
     read.map_err(|error| local(format!("`{name}` in the bundle cannot be read: {error}")))

@@ -34,6 +34,7 @@ struct Along {
     profile: bool,
     picture: bool,
     statements: usize,
+    grants: usize,
     manifests: usize,
     works: usize,
 }
@@ -77,6 +78,7 @@ pub(super) async fn show(caller: &Caller, output: Output) -> Result<(), CommandE
             profile: at("/profile/version").as_u64().is_some_and(|version| version > 0),
             picture: at("/avatar").is_object(),
             statements: list(at("/trust"), "statements").len(),
+            grants: list(&data, "consentGrants").iter().filter(|one| holds(one)).count(),
             manifests: list(&data, "manifests").len(),
             works: published,
         },
@@ -95,6 +97,11 @@ pub(super) async fn show(caller: &Caller, output: Output) -> Result<(), CommandE
     Ok(())
 }
 
+/// Whether a standing grant has not ended.
+fn holds(grant: &Value) -> bool {
+    grant.get("state").and_then(Value::as_str) == Some("active")
+}
+
 fn standing_text(standing: &Standing) -> String {
     let Standing { along, stays, .. } = standing;
     let mut lines = vec![match &standing.moved {
@@ -103,11 +110,12 @@ fn standing_text(standing: &Standing) -> String {
     }];
     let handle = along.handle.as_ref().map(|handle| format!(", @{handle} if it is free"));
     lines.push(format!(
-        "Goes along: {} entries of the key log, {} profile, {} picture, {} statements, {} manifests, {} works{}.",
+        "Goes along: {} entries of the key log, {} profile, {} picture, {} statements, {} grants, {} manifests, {} works{}.",
         along.key_log_entries,
         u8::from(along.profile),
         u8::from(along.picture),
         along.statements,
+        along.grants,
         along.manifests,
         along.works,
         handle.unwrap_or_default()

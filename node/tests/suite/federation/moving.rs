@@ -13,6 +13,17 @@ use crate::keys_abroad::{Ada, Place};
 use crate::profile::picture_file;
 use crate::support::{Node, Outcome, imajin, text};
 
+/// What goes along.
+const PARTS: [&str; 7] = [
+    "profile",
+    "picture",
+    "statements",
+    "grants",
+    "consent",
+    "manifests",
+    "works",
+];
+
 fn at(place: &Place, key: &Path, args: &[&str]) -> Outcome {
     let origin = place.origin();
     let mut all = args.to_vec();
@@ -58,6 +69,9 @@ fn with_everything(place: &Place, node: &Node) -> Ada {
     let picture = picture_file(&place.home);
     at(place, &ada.file, &["profile", "avatar", text(&picture)]).expect_success();
     let who = bob["did"].as_str().unwrap();
+    let grant = ["consent", "give", "--to", who, "--purpose", "directory", "--field", "profile.name"];
+    at(place, &ada.file, &grant).expect_success();
+    at(place, &ada.file, &["consent", "toggle", "directory", "--on", "profile.name"]).expect_success();
     at(place, &ada.file, &["trust", "vouch", who]).expect_success();
     let work = place.home.path("strings.md");
     std::fs::write(&work, "# Strings\n\nA string that is plucked moves.\n").unwrap();
@@ -92,7 +106,7 @@ async fn a_person_moves_with_what_is_theirs(backend: Backend) {
     at(old, key, &export).expect_success();
 
     let done = at(new, key, &["move", "import", &name]).expect_success();
-    for name in ["profile", "picture", "statements", "manifests", "works"] {
+    for name in PARTS {
         assert_eq!(part(&done, name), (1, 0), "{done:#}");
     }
     assert_eq!(
@@ -102,6 +116,7 @@ async fn a_person_moves_with_what_is_theirs(backend: Backend) {
     );
     old_home_leads_there(old, new, did).await;
     new_home_has_everything(new, did).await;
+    new_home_keeps_what_is_allowed(new, key);
     // The new node keeps the log of the keys now, and the old one follows it.
     at(new, key, &["key", "rotate"]).expect_success();
     let (there, here) = (
@@ -112,7 +127,7 @@ async fn a_person_moves_with_what_is_theirs(backend: Backend) {
     assert_eq!(json_of(old, &here).await["didDocumentMetadata"]["versionId"], head);
     // Everything once more changes nothing.
     let again = at(new, key, &["move", "import", &name, "--anyway"]).expect_success();
-    for name in ["profile", "picture", "statements", "manifests", "works"] {
+    for name in PARTS {
         assert_eq!(part(&again, name), (0, 1), "{again:#}");
     }
     assert_eq!(again["moved"], done["moved"]);
@@ -124,9 +139,10 @@ async fn a_person_moves_with_what_is_theirs(backend: Backend) {
         (
             &status["moved"]["url"],
             &status["along"]["works"],
-            &status["along"]["statements"]
+            &status["along"]["statements"],
+            &status["along"]["grants"],
         ),
-        (&json!(new.origin()), &json!(1), &json!(1)),
+        (&json!(new.origin()), &json!(1), &json!(1), &json!(1)),
         "{status:#}"
     );
     let back = at(old, key, &["move", "back"]).expect_success();
@@ -151,6 +167,22 @@ async fn new_home_has_everything(new: &Place, did: &str) {
         (&works["works"][0]["title"], &works["works"][0]["price"]["amount"]),
         (&json!("strings.md"), &json!("0.50")),
         "{works:#}"
+    );
+}
+
+/// What she allows there: the grant that she has signed at the old home, and what is on.
+fn new_home_keeps_what_is_allowed(new: &Place, key: &Path) {
+    let grants = at(new, key, &["consent", "list"]).expect_success();
+    assert_eq!(
+        (&grants[0]["state"], &grants[0]["grant"]["payload"]["fields"]),
+        (&json!("active"), &json!(["profile.name"])),
+        "{grants:#}"
+    );
+    let on = at(new, key, &["consent", "profile"]).expect_success();
+    assert_eq!(
+        on["profile"]["payload"]["purposes"],
+        json!({"directory": ["profile.name"]}),
+        "{on:#}"
     );
 }
 

@@ -1,6 +1,7 @@
 //! What the other services may ask of profile, and what profile asks of whoever knows who is connected to whom.
 
 mod connections;
+mod exporter;
 
 use imajin_did::Did;
 use imajin_kernel::Timestamp;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use connections::{Connected, ConnectionCheck, ConnectionsApi, ConnectionsClient};
+pub use exporter::{ExportAsk, ExportPage, ExportPart, Exporter, ExporterApi, ExporterClient};
 
 service_api! {
     /// What other services may ask of profile.

@@ -4,11 +4,13 @@ use axum::http::StatusCode;
 use imajin_testkit::{Backend, on_both};
 use serde_json::json;
 
+use crate::fakes::FakeExporter;
 use crate::world::{PROFILE, World, picture};
 
 on_both!(
     an_export_has_everything_and_names_what_is_missing,
-    an_export_is_for_oneself
+    an_export_is_for_oneself,
+    a_service_that_names_itself_is_exported_whole,
 );
 
 const EXPORT: &str = "/profile/api/export";
@@ -87,4 +89,44 @@ async fn an_export_is_for_oneself(backend: Backend) {
     let export = world.get(Some(&ben.did()), EXPORT).await;
     assert_eq!(export.json()["did"], json!(ben.did()));
     assert!(!export.text().contains("Secret"));
+}
+
+async fn a_service_that_names_itself_is_exported_whole(backend: Backend) {
+    let world = World::with(backend, |deps| deps.events = None).await;
+    let ada = world.person("ada");
+    let whole = FakeExporter {
+        notes: 250,
+        breaks_off_at: 1_000,
+    };
+    world.profile.exporter_connect(whole.exporter());
+    let export = world.get(Some(&ada.did()), EXPORT).await.json();
+    let data = &export["data"];
+    let notes: Vec<u64> = data["notes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|note| note.as_u64().unwrap())
+        .collect();
+    assert_eq!(notes, (0..250).collect::<Vec<_>>(), "three pages");
+    assert_eq!(data["motto"], json!(format!("the motto of {}", ada.did())));
+    assert_eq!(data["nothing"], json!(null));
+    assert_eq!(data["emptiness"], json!([]));
+    let is_missing = |name: &str| {
+        let missing = export["missing"].as_array().unwrap();
+        missing.iter().any(|gap| gap["part"] == name)
+    };
+    assert!(is_missing("orders") && !is_missing("notes"), "{}", export["missing"]);
+
+    let cut = World::new(backend).await;
+    let ada = cut.person("ada");
+    let breaks_off = FakeExporter {
+        notes: 250,
+        breaks_off_at: 100,
+    };
+    cut.profile.exporter_connect(breaks_off.exporter());
+    let export = cut.get(Some(&ada.did()), EXPORT).await.json();
+    assert_eq!(export["data"]["notes"].as_array().unwrap().len(), 100);
+    assert_eq!(export["complete"], false);
+    let gap = export["missing"].as_array().unwrap().last().unwrap();
+    assert_eq!((&gap["part"], &gap["service"]), (&json!("notes"), &json!("notes")));
 }

@@ -22,7 +22,9 @@ use imajin_pay_api::{
     HeldGoods, PayApi, ReceiptFetch, ReceiptList, ReceiptView, RefundList, RefundSheet, SalesSummary,
     SalesSummaryRequest, VisaCapture, VisaCaptured, VisaCheck, VisaChecked,
 };
-use imajin_profile_api::{Connected, ConnectionCheck, ConnectionsApi};
+use imajin_profile_api::{
+    Connected, ConnectionCheck, ConnectionsApi, ExportAsk, ExportPage, ExportPart, Exporter, ExporterApi, ExporterClient,
+};
 use imajin_proof::attestation::{Attestation, Confidence, Statement};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_web::macro_support::async_trait;
@@ -31,6 +33,54 @@ use serde_json::json;
 
 fn unasked<T>() -> Result<T, Problem> {
     Err(Problem::unavailable("What no test asks for"))
+}
+
+/// A service that names itself to the export: it keeps notes of everybody, and breaks off after so many.
+pub(crate) struct FakeExporter {
+    pub(crate) notes: u32,
+    pub(crate) breaks_off_at: u32,
+}
+
+impl FakeExporter {
+    const PARTS: &[ExportPart] = &[
+        ExportPart::single("motto"),
+        ExportPart::single("nothing"),
+        ExportPart::list("notes"),
+        ExportPart::list("emptiness"),
+    ];
+
+    /// As the node names it to profile.
+    pub(crate) fn exporter(self) -> Exporter {
+        Exporter {
+            service: "notes",
+            parts: Self::PARTS,
+            client: ExporterClient::local(std::sync::Arc::new(self)),
+        }
+    }
+}
+
+#[async_trait]
+impl ExporterApi for FakeExporter {
+    async fn export_page(&self, request: ExportAsk) -> Result<ExportPage, Problem> {
+        let from: u32 = request.cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        let to = self.notes.min(from + request.limit);
+        match request.part.as_str() {
+            "motto" => Ok(ExportPage {
+                rows: vec![json!(format!("the motto of {}", request.did))],
+                next: None,
+            }),
+            "notes" if from >= self.breaks_off_at => unasked(),
+            "notes" => Ok(ExportPage {
+                rows: (from..to).map(|number| json!(number)).collect(),
+                next: (to < self.notes).then(|| to.to_string()),
+            }),
+            // A service that never says where a list ends must not be asked for ever.
+            _ => Ok(ExportPage {
+                rows: Vec::new(),
+                next: Some("0".to_owned()),
+            }),
+        }
+    }
 }
 
 /// Auth: whoever is in the list is registered. A session's token is the DID.

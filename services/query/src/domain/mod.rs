@@ -2,6 +2,7 @@
 
 pub(crate) mod disclose;
 pub(crate) mod documents;
+pub(crate) mod export;
 pub(crate) mod grants;
 pub(crate) mod leaders;
 pub(crate) mod profiles;

@@ -8,6 +8,7 @@ mod crashes;
 mod disclosures;
 mod documents;
 mod engines;
+mod exports;
 mod fakes;
 mod grants;
 mod profiles;

@@ -1,20 +1,16 @@
-//! Everything that a node keeps about its reader, as one JSON document.
-//!
-//! It is written page by page while it is sent, so its length costs no memory. What a service does not give is named in
-//! `missing`, at the end: a reader sees that the document is incomplete instead of taking it for all there is.
+//! What the exported document is made of, and who is asked for it.
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures::Stream;
 use imajin_auth_api::{AccountExport, AttestationExport};
 use imajin_connections_api::ConnectionsOwn;
 use imajin_did::Did;
 use imajin_events_api::{EventList, EventsClient, OrderList, TicketList};
 use imajin_kernel::{Code, Problem};
 use imajin_pay_api::{BalanceList, PayClient, ReceiptList};
+use imajin_profile_api::{ExportAsk, ExportPart, Exporter};
 use imajin_publisher_api::{ManifestList, RecordFetch};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -22,17 +18,48 @@ use serde_json::{Value, json};
 use crate::Profile;
 use crate::domain::find;
 
-/// The name and the version of the document's form.
-const FORMAT: &str = "imajin-export";
-const FORMAT_VERSION: u32 = 1;
 /// So many rows are asked for at once.
 const PAGE: u32 = 100;
-/// So many rows of a kind are exported, the newest; more is said to be missing.
-const ROWS_MAX: usize = 10_000;
 
 /// A member of the document.
+#[derive(Clone)]
+pub(super) enum Member {
+    /// One that profile asks a service for that it knows.
+    Known(Part),
+    /// One of a service that has named itself.
+    Told(Exporter, ExportPart),
+}
+
+impl Member {
+    /// All of them, in their order.
+    pub(super) fn all(profile: &Profile) -> Vec<Self> {
+        let told = profile.exporters().into_iter().flat_map(|exporter| {
+            let parts = exporter.parts.iter();
+            parts.map(move |part| Self::Told(exporter.clone(), *part))
+        });
+        Part::ALL.into_iter().map(Self::Known).chain(told).collect()
+    }
+
+    /// Its name, and the service that keeps it.
+    pub(super) const fn names(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Known(part) => part.names(),
+            Self::Told(exporter, part) => (part.name, exporter.service),
+        }
+    }
+
+    /// Whether it is one value; otherwise it is a list.
+    pub(super) const fn is_single(&self) -> bool {
+        match self {
+            Self::Known(part) => part.is_single(),
+            Self::Told(_, part) => part.is_single,
+        }
+    }
+}
+
+/// What profile asks services for that it knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Profile,
     Avatar,
     Account,
@@ -88,9 +115,9 @@ impl Part {
 }
 
 /// Some of a list, and where it goes on.
-struct Page {
-    rows: Vec<Value>,
-    next: Option<String>,
+pub(super) struct Page {
+    pub(super) rows: Vec<Value>,
+    pub(super) next: Option<String>,
 }
 
 impl Page {
@@ -111,146 +138,40 @@ impl Page {
     }
 }
 
-/// Something that is not in the document.
-#[derive(Serialize)]
-struct Missing {
-    part: &'static str,
-    service: &'static str,
-    reason: String,
+/// Asks for what the document is made of.
+pub(super) struct Sources {
+    pub(super) profile: Arc<Profile>,
+    pub(super) did: Did,
 }
 
-/// Where the writing stands.
-enum Step {
-    Begin,
-    First(usize),
-    More { part: usize, rows: usize, next: String },
-    End,
-    Done,
-}
-
-struct Export {
-    profile: Arc<Profile>,
-    did: Did,
-    step: Step,
-    members: usize,
-    missing: Vec<Missing>,
-}
-
-/// The document about `did`, in pieces.
-pub(crate) fn export_stream(profile: Arc<Profile>, did: Did) -> impl Stream<Item = Result<Bytes, Problem>> + Send {
-    let export = Export {
-        profile,
-        did,
-        step: Step::Begin,
-        members: 0,
-        missing: Vec::new(),
-    };
-    futures::stream::unfold(export, |mut export| async move {
-        let piece = export.piece().await?;
-        Some((Ok(Bytes::from(piece)), export))
-    })
-}
-
-impl Export {
-    /// The next piece of text; `None` after the last.
-    async fn piece(&mut self) -> Option<String> {
-        match std::mem::replace(&mut self.step, Step::Done) {
-            Step::Begin => {
-                self.step = Step::First(0);
-                Some(self.head())
-            }
-            Step::First(index) => Some(self.first(index).await),
-            Step::More { part, rows, next } => Some(self.more(part, rows, next).await),
-            Step::End => {
-                let missing = serde_json::to_string(&self.missing).unwrap_or_else(|_error| "[]".to_owned());
-                Some(format!(
-                    "}},\"missing\":{missing},\"complete\":{}}}\n",
-                    self.missing.is_empty()
-                ))
-            }
-            Step::Done => None,
+impl Sources {
+    /// Some of a member, from where the last page ended.
+    pub(super) async fn page(&self, member: &Member, next: Option<String>) -> Result<Page, Problem> {
+        match member {
+            Member::Known(part) => self.known(*part, next).await,
+            Member::Told(exporter, part) => self.told(exporter, part, next).await,
         }
     }
 
-    fn head(&self) -> String {
-        let head = json!({
-            "format": FORMAT, "formatVersion": FORMAT_VERSION, "node": self.profile.site.public.origin(),
-            "did": self.did, "exportedAt": self.profile.site.env.now(),
-        });
-        // The object stays open: its last members are `data`, `missing` and `complete`.
-        let head = head.to_string();
-        format!("{},\"data\":{{", head.strip_suffix('}').unwrap_or(&head))
-    }
-
-    async fn first(&mut self, index: usize) -> String {
-        let Some(part) = Part::ALL.get(index).copied() else {
-            self.step = Step::End;
-            return String::new();
+    async fn told(&self, exporter: &Exporter, part: &ExportPart, cursor: Option<String>) -> Result<Page, Problem> {
+        let ask = ExportAsk {
+            did: self.did.clone(),
+            part: part.name.to_owned(),
+            cursor,
+            limit: PAGE,
         };
-        self.step = Step::First(index + 1);
-        let page = match self.page(part, None).await {
-            Ok(page) => page,
-            Err(problem) => {
-                self.miss(part, &problem.detail);
-                return String::new();
-            }
-        };
-        let comma = if self.members > 0 { "," } else { "" };
-        self.members += 1;
-        let rows = joined(&page.rows);
-        let (name, _service) = part.names();
-        if part.is_single() {
-            return format!("{comma}\"{name}\":{rows}");
+        let mut page = exporter.client.export_page(ask).await?;
+        if part.is_single && page.rows.is_empty() {
+            page.rows.push(Value::Null);
         }
-        let end = self.go_on(index, page.rows.len(), page.next);
-        format!("{comma}\"{name}\":[{rows}{end}")
+        Ok(Page {
+            // A page without rows is the last: a list ends, whatever a service says.
+            next: page.next.filter(|_| !page.rows.is_empty()),
+            rows: page.rows,
+        })
     }
 
-    async fn more(&mut self, index: usize, rows: usize, next: String) -> String {
-        self.step = Step::First(index + 1);
-        let Some(part) = Part::ALL.get(index).copied() else {
-            return String::new();
-        };
-        if rows >= ROWS_MAX {
-            self.miss(part, &format!("Only the newest {rows} are here."));
-            return "]".to_owned();
-        }
-        match self.page(part, Some(next)).await {
-            Ok(page) => {
-                let comma = if page.rows.is_empty() { "" } else { "," };
-                let text = joined(&page.rows);
-                let end = self.go_on(index, rows + page.rows.len(), page.next);
-                format!("{comma}{text}{end}")
-            }
-            Err(problem) => {
-                self.miss(part, &format!("Only the newest {rows} are here. {}", problem.detail));
-                "]".to_owned()
-            }
-        }
-    }
-
-    /// Ends a list, or says where it goes on.
-    fn go_on(&mut self, part: usize, rows: usize, next: Option<String>) -> &'static str {
-        match next {
-            Some(next) => {
-                self.step = Step::More { part, rows, next };
-                ""
-            }
-            None => "]",
-        }
-    }
-
-    fn miss(&mut self, part: Part, reason: &str) {
-        let (part, service) = part.names();
-        tracing::warn!(part, service, "something is missing from an export");
-        self.missing.push(Missing {
-            part,
-            service,
-            reason: reason.to_owned(),
-        });
-    }
-
-    async fn page(&self, part: Part, next: Option<String>) -> Result<Page, Problem> {
+    async fn known(&self, part: Part, next: Option<String>) -> Result<Page, Problem> {
         let owner = self.did.clone();
         match part {
             Part::Profile => Page::single(&self.profile.own(&self.did).await?),
@@ -386,8 +307,4 @@ fn to_value(value: &impl Serialize) -> Result<Value, Problem> {
         tracing::error!(%error, "a part of an export could not be written");
         Problem::internal()
     })
-}
-
-fn joined(rows: &[Value]) -> String {
-    rows.iter().map(Value::to_string).collect::<Vec<_>>().join(",")
 }
