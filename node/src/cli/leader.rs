@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use clap::{Args, Subcommand, ValueEnum};
 use imajin_consent::IntendedUse;
 use imajin_did::Did;
+use imajin_kernel::id::PodId;
 use imajin_money::Money;
 use imajin_proof::SignedMessage;
 use imajin_query_api::{LeaderTerms, TermsView};
@@ -46,12 +47,16 @@ pub(super) struct SetArgs {
     /// What of it goes to the works that an answer quotes, in percent.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=90))]
     works_percent: u32,
-    /// How many steps away from you an asker may be.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=6))]
+    /// How many steps away from you an asker may be; 0 where only the members of your pods may ask.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=6))]
     max_hops: u8,
     /// How many people that you trust must vouch for an asker.
     #[arg(long, default_value_t = 0)]
     vouches: u32,
+    /// A pod whose members may ask as well, however far away they are: `pod_…`, as `imajin trust pod list` has it. You
+    /// must be in it; may be given several times.
+    #[arg(long = "pod", value_name = "POD")]
+    pods: Vec<PodId>,
     /// What may be done with an answer besides asking for it.
     #[arg(long = "use", value_enum)]
     uses: Vec<UseArg>,
@@ -165,19 +170,32 @@ fn shown(view: &TermsView, terms: &LeaderTerms) -> String {
     format!(
         "{} answers questions from {} documents, for {}.\n\
          An answer costs {} and {} for a thousand tokens, at most {}.\n\
-         Askers may be {} steps away and need {} vouches; {} questions a day each, {} in all.\n{}{model} answers.",
+         {}; {} questions a day each, {} in all.\n{}{model} answers.",
         view.leader,
         view.documents,
         uses.join(", "),
         terms.per_answer,
         terms.per_thousand_tokens,
         terms.ceiling,
-        terms.max_hops,
-        terms.vouches_min,
+        askers(terms),
         terms.asker_daily_max,
         terms.daily_max,
         terms.engine,
     )
+}
+
+/// Who may ask.
+fn askers(terms: &LeaderTerms) -> String {
+    let near = format!(
+        "Askers may be {} steps away and need {} vouches",
+        terms.max_hops, terms.vouches_min
+    );
+    let pods: Vec<String> = terms.pods.iter().map(ToString::to_string).collect();
+    match (pods.is_empty(), terms.max_hops) {
+        (true, _) => near,
+        (false, 0) => format!("Only members of {} may ask", pods.join(" and ")),
+        (false, _) => format!("{near}, or are members of {}", pods.join(" or ")),
+    }
 }
 
 impl SetArgs {
@@ -190,6 +208,7 @@ impl SetArgs {
             open: true,
             max_hops: self.max_hops,
             vouches_min: self.vouches,
+            pods: self.pods.into_iter().collect(),
             uses,
             engine: self.engine,
             model: self.model,

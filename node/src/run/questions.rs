@@ -76,6 +76,7 @@ impl Common<'_> {
             db,
             pay: pay.clone(),
             trust: trust.map(|known| known.graph.clone()),
+            pods: trust.map(|known| known.pods.clone()),
             connections: trust.map(|known| known.connections.clone()),
             profile,
             engines: engines(self.config).map_err(failed(ServiceName::Query))?,

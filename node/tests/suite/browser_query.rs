@@ -13,10 +13,17 @@ async fn browser_a_person_asks_and_answers_on_a_phone() {
     let home = Home::new(Backend::Sqlite);
     let node = home.up(&[]);
     let ada = leader(&home, &node, &[]);
+    let made = run(&node, &ada, &["trust", "pod", "create"], &["Street"]).expect_success();
+    let pod = ["--pod", made["id"].as_str().unwrap()];
+    let prices = ["--per-answer", "0.01 TEST-USD", "--per-thousand-tokens", "1.00 TEST-USD"];
+    let terms = [&prices[..], &["--ceiling", "0.05 TEST-USD"], &pod].concat();
+    run(&node, &ada, &["leader", "set"], &terms).expect_success();
     let page = format!("/ask/{}", did(&ada));
     let browser = Browser::start(&BrowserOptions::phone()).await.unwrap();
     join(&browser, &node, &page, "Ben").await;
     browser.wait_for_text("at most 0.05 TEST-USD").await.unwrap();
+    // What a private pod is called is for those who are in it.
+    browser.wait_for_text("Members of a private pod may ask as well").await.unwrap();
     let ben = browser
         .evaluate("return document.querySelector('main').dataset.did")
         .await
@@ -38,7 +45,11 @@ async fn browser_a_person_asks_and_answers_on_a_phone() {
     browser.screenshot("ask-2-answer").await.unwrap();
     no_complaints(&browser).await;
 
-    // He answers questions himself from now on.
+    // He answers questions himself from now on, also those of the people in a pod that he makes.
+    browser.goto(&format!("{}/me/pods", node.url())).await.unwrap();
+    browser.fill("#name", "Bakers").await.unwrap();
+    browser.click("#create-button").await.unwrap();
+    browser.wait_for_text("Bakers").await.unwrap();
     browser.goto(&format!("{}/answers", node.url())).await.unwrap();
     browser.wait_for("#asked li").await.unwrap();
     browser.fill("#title", "Bread").await.unwrap();
@@ -56,12 +67,14 @@ async fn browser_a_person_asks_and_answers_on_a_phone() {
     browser.click("#add-button").await.unwrap();
     browser.wait_for("#documents li:nth-child(2)").await.unwrap();
     browser.wait_for_text("Cheese").await.unwrap();
+    browser.click("#pod-0").await.unwrap();
     browser.click("#terms-button").await.unwrap();
     browser
         .wait_for_text("You answer questions for at most 0.05")
         .await
         .unwrap();
     browser.wait_for("#documents li").await.unwrap();
+    browser.wait_for("#pod-0:checked").await.unwrap();
     fits_a_phone(&browser).await;
     browser.screenshot("ask-3-own-page").await.unwrap();
     no_complaints(&browser).await;

@@ -164,6 +164,42 @@ fn a_question_is_asked_answered_and_paid_for_on_postgres() {
     a_question_is_asked_answered_and_paid_for(Backend::Postgres);
 }
 
+/// ada lets the members of her pod ask. cleo is nobody to her, and in it for a while.
+fn the_members_of_a_pod_may_ask(backend: Backend) {
+    let home = Home::new(backend);
+    let node = home.up(&[]);
+    let (ada, cleo) = (leader(&home, &node, &[]), member(&home, &node, "cleo"));
+    run(&node, &cleo, &["topup"], &["1.00 TEST-USD"]).expect_success();
+    let made = run(&node, &ada, &["trust", "pod", "create"], &["Street"]).expect_success();
+    let pod = made["id"].as_str().unwrap().to_owned();
+    let prices = ["--per-answer", "0.01 TEST-USD", "--per-thousand-tokens", "0.10 TEST-USD", "--ceiling", "0.05 TEST-USD"];
+    let terms = |key: &str, more: &[&str]| run(&node, key, &["leader", "set"], &[&prices, more].concat());
+    let refused = terms(&cleo, &["--pod", &pod]).refusal();
+    assert_eq!(refused["member"], "pods", "it is none of hers: {refused}");
+    let set = terms(&ada, &["--pod", &pod, "--max-hops", "0"]).expect_success();
+    assert_eq!(set["terms"]["payload"]["pods"], json!([pod]), "{set}");
+    let ask = || run(&node, &cleo, &["ask"], &["@ada", "What is a hold?", "--max", "0.05"]);
+    assert_eq!(ask().refusal()["term"], "pods");
+    run(&node, &ada, &["trust", "pod", "invite"], &[&pod, "@cleo"]).expect_success();
+    assert_eq!(ask().refusal()["term"], "pods", "an invitation is not enough");
+    run(&node, &cleo, &["trust", "pod", "accept"], &[&pod]).expect_success();
+    ask().expect_success();
+    run(&node, &ada, &["trust", "pod", "remove"], &[&pod, "@cleo"]).expect_success();
+    assert_eq!(ask().refusal()["term"], "pods");
+    node.stop();
+    home.verify_clean();
+}
+
+#[test]
+fn the_members_of_a_pod_may_ask_on_sqlite() {
+    the_members_of_a_pod_may_ask(Backend::Sqlite);
+}
+
+#[test]
+fn the_members_of_a_pod_may_ask_on_postgres() {
+    the_members_of_a_pod_may_ask(Backend::Postgres);
+}
+
 /// A page of a PDF with two lines of text.
 const PDF: &str = "%PDF-1.4
 1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj

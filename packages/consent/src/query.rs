@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use imajin_did::Did;
+use imajin_kernel::id::PodId;
 use imajin_money::Money;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,9 @@ pub struct QueryTerms {
     /// How many people that the leader trusts must vouch for an asker.
     #[serde(default)]
     pub vouches_min: u32,
+    /// Pods whose members may ask as well, however far away they are.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub pods: BTreeSet<PodId>,
     /// What may be done with an answer.
     pub uses: BTreeSet<IntendedUse>,
     /// The most that one answer costs.
@@ -34,9 +38,15 @@ impl QueryTerms {
     /// anything of a question is looked at.
     ///
     /// # Errors
-    /// [`Refusal::Unmet`] with `maxHops` or `vouchesMin`.
+    /// [`Refusal::Unmet`] with `maxHops` or `vouchesMin`; with `pods` where the terms name pods, and the asker is neither
+    /// near nor in one of them.
     pub fn admit(&self, facts: AskerFacts) -> Result<(), Refusal> {
-        trust_check(self, facts)
+        admission_check(self, facts)
+    }
+
+    /// Whether the trust graph alone lets somebody ask, whatever pods they are in.
+    pub fn is_near(&self, facts: AskerFacts) -> bool {
+        trust_check(self, facts).is_ok()
     }
 }
 
@@ -47,6 +57,8 @@ pub struct AskerFacts {
     pub hops: Option<u8>,
     /// How many people that the leader trusts vouch for the asker.
     pub vouches: u32,
+    /// Whether the asker is in one of the pods that the terms name.
+    pub in_pod: bool,
 }
 
 /// A question that somebody asks.
@@ -65,15 +77,15 @@ pub struct QueryAsked<'a> {
 /// Whether an asker and their declaration meet the terms, and what is then due at most.
 ///
 /// # Errors
-/// [`Refusal::Unmet`] with the first term that fails, in this order: `maxHops`, `vouchesMin`, `content`, `scope`,
-/// `uses`; [`Refusal::Unpaid`] only when all of them are met.
+/// [`Refusal::Unmet`] with the first term that fails, in this order: `maxHops`, `vouchesMin` (or `pods`),
+/// `content`, `scope`, `uses`; [`Refusal::Unpaid`] only when all of them are met.
 pub fn evaluate_query(
     terms: &QueryTerms,
     facts: AskerFacts,
     declared: &VerifiedDeclaration,
     asked: &QueryAsked<'_>,
 ) -> Result<Permit, Refusal> {
-    trust_check(terms, facts)?;
+    admission_check(terms, facts)?;
     let leader = ContentRef::Did(terms.leader.clone());
     let node = ContentRef::Did(asked.node.clone());
     declared_check(declared, &[&leader, &node], asked.scope)?;
@@ -94,6 +106,26 @@ pub fn evaluate_query(
         conditions: Vec::new(),
         royalty: None,
     })
+}
+
+/// There are two ways in: the trust graph, and the pods that the terms name.
+fn admission_check(terms: &QueryTerms, facts: AskerFacts) -> Result<(), Refusal> {
+    let Err(refusal) = trust_check(terms, facts) else {
+        return Ok(());
+    };
+    if terms.pods.is_empty() {
+        return Err(refusal);
+    }
+    if facts.in_pod {
+        return Ok(());
+    }
+    let near = if terms.max_hops == 0 {
+        String::new()
+    } else {
+        format!(" people within {} steps of the leader, and", terms.max_hops)
+    };
+    let detail = format!("Only{near} members of the pods that the terms name are answered: ask to be let into one.");
+    Err(Refusal::unmet("pods", detail))
 }
 
 fn trust_check(terms: &QueryTerms, facts: AskerFacts) -> Result<(), Refusal> {

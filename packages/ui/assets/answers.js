@@ -16,24 +16,36 @@ const API = '/query/api';
 const main = element('main', HTMLElement);
 const did = main.dataset['did'] ?? '';
 
+/** What the form does not ask for: as it was said before, here or by the command line. @type {any} */
+let said = { vouchesMin: 0, uses: ['query'], engine: 'embedded', tokensMax: 400, askerDailyMax: 20, dailyMax: 500 };
+
+/**
+ * The pods whose members may ask. Of those that are not in the list, what was said before stays.
+ * @param {HTMLFormElement} form
+ */
+function podsOf(form) {
+  const boxes = [...form.querySelectorAll('input[name="pod"]')].filter((box) => box instanceof HTMLInputElement);
+  const listed = new Set(boxes.map((box) => box.value));
+  const others = (said.pods ?? []).filter((/** @type {string} */ id) => !listed.has(id));
+  const pods = [...others, ...boxes.filter((box) => box.checked).map((box) => box.value)];
+  return pods.length === 0 ? {} : { pods };
+}
+
 /** @param {HTMLFormElement} form @param {boolean} open */
 function termsOf(form, open) {
+  const { pods: _pods, ...before } = said;
   const currency = hiddenValue(form, 'currency').trim().toUpperCase();
   const money = (/** @type {string} */ name) => ({ amount: hiddenValue(form, name).trim(), currency });
   return {
+    ...before,
+    ...podsOf(form),
     node: main.dataset['node'],
     open,
     maxHops: Number.parseInt(hiddenValue(form, 'maxHops'), 10),
-    vouchesMin: 0,
-    uses: ['query'],
-    engine: 'embedded',
     perAnswer: money('perAnswer'),
     perThousandTokens: money('perThousandTokens'),
     ceiling: money('ceiling'),
     worksShareMillionths: Number.parseInt(hiddenValue(form, 'works'), 10) * 10_000,
-    tokensMax: 400,
-    askerDailyMax: 20,
-    dailyMax: 500,
   };
 }
 
@@ -45,8 +57,34 @@ async function termsSave(form, open) {
   location.reload();
 }
 
+/** One's own pods, of which the members may ask; none where the node keeps no pods. */
+async function podsLoad() {
+  /** @type {any[]} */
+  const pods = [];
+  let cursor = '';
+  do {
+    const from = cursor === '' ? '' : `?cursor=${encodeURIComponent(cursor)}`;
+    const page = await jsonGet(`/connections/api/pods${from}`);
+    pods.push(...page.pods.filter((/** @type {any} */ pod) => pod.role !== null));
+    cursor = page.cursor ?? '';
+  } while (cursor !== '');
+  for (const [place, pod] of pods.entries()) {
+    const line = fromTemplate('pod-line');
+    const box = part(line, 'input', HTMLInputElement);
+    const label = part(line, 'label', HTMLLabelElement);
+    box.id = `pod-${place}`;
+    box.value = pod.id;
+    box.checked = (said.pods ?? []).includes(pod.id);
+    label.htmlFor = box.id;
+    label.textContent = pod.name;
+    element('pods', HTMLElement).append(line);
+  }
+  element('pods-field', HTMLElement).hidden = pods.length === 0;
+}
+
 /** @param {any} terms */
 function termsShow(terms) {
+  said = terms;
   /** @type {[string, string][]} */
   const values = [
     ['currency', terms.ceiling.currency],
@@ -109,4 +147,4 @@ void own.then(({ terms }) => {
   if (terms !== null) {
     termsShow(terms.terms.payload);
   }
-});
+}).then(podsLoad).catch(() => undefined);

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use imajin_connections_api::{ConnectionsOwn, StatementStatus, TrustAsk};
+use imajin_connections_api::{ConnectionsOwn, PodCheck, PodRole, PodsClient, StatementStatus, TrustAsk};
 use imajin_consent::{AskerFacts, ContentRef, QueryAsked, Refusal, evaluate_query};
 use imajin_did::Did;
 use imajin_engine::QUESTION_BYTES_MAX;
 use imajin_kernel::Problem;
+use imajin_kernel::id::PodId;
 use imajin_mjn::{Means, VerifiedMjnRequest};
 use imajin_proof::digest::sha256_hex;
 use imajin_query_api::{AskBody, LeaderTerms};
@@ -20,6 +21,13 @@ use crate::{Query, QueryError};
 const VOUCHERS_MAX: usize = 64;
 /// The longest idempotency key.
 const KEY_LENGTH_MAX: usize = 255;
+
+/// Somebody of whom nothing is known.
+const STRANGER: AskerFacts = AskerFacts {
+    hops: None,
+    vouches: 0,
+    in_pod: false,
+};
 
 /// A leader, and the terms that hold now.
 pub(crate) struct Leader {
@@ -42,14 +50,65 @@ impl Query {
         Ok(Leader { did, terms })
     }
 
-    /// What the trust graph says of an asker. When it cannot be asked, nobody is let through.
+    /// What the trust graph says of an asker, and the pods where that is not enough. When they cannot be asked, nobody is
+    /// let through.
     pub(crate) async fn facts(&self, leader: &Leader, asker: &Did) -> Result<AskerFacts, QueryError> {
+        let facts = self.trusted(leader, asker).await?;
+        if leader.terms.pods.is_empty() || leader.terms.query_terms(leader.did.clone()).is_near(facts) {
+            return Ok(facts);
+        }
+        let in_pod = self.shares_pod(leader, &asker.canonical()).await?;
+        Ok(AskerFacts { in_pod, ..facts })
+    }
+
+    /// Whether an asker is in one of the pods that the terms name.
+    async fn shares_pod(&self, leader: &Leader, asker: &Did) -> Result<bool, QueryError> {
+        let pods = self.pods()?;
+        for pod in &leader.terms.pods {
+            let Some(events) = pod_counts(pods, *pod, &leader.did).await? else {
+                continue;
+            };
+            let check = PodCheck {
+                events,
+                ..PodCheck::of(*pod, asker.clone())
+            };
+            if pods.pod_check(check).await?.role.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The pods that terms name must be the leader's to name.
+    pub(crate) async fn pods_check(&self, terms: &LeaderTerms, leader: &Did) -> Result<(), QueryError> {
+        for pod in &terms.pods {
+            if pod_counts(self.pods()?, *pod, leader).await?.is_none() {
+                let problem = format!(
+                    "names {pod}, and you are not in it: name pods that you are in, and of an event one whose owner or \
+                     admin you are"
+                );
+                return Err(QueryError::invalid("pods", problem));
+            }
+        }
+        Ok(())
+    }
+
+    fn pods(&self) -> Result<&PodsClient, QueryError> {
+        let pods = self.pods.as_ref();
+        pods.ok_or_else(|| Problem::unavailable("The service `connections`").into())
+    }
+
+    async fn trusted(&self, leader: &Leader, asker: &Did) -> Result<AskerFacts, QueryError> {
         let asker = asker.canonical();
         if asker == leader.did {
             return Ok(AskerFacts {
                 hops: Some(0),
                 vouches: u32::MAX,
+                in_pod: false,
             });
+        }
+        if leader.terms.max_hops == 0 {
+            return Ok(STRANGER);
         }
         let Some(trust) = &self.trust else {
             return Err(Problem::unavailable("The trust graph").into());
@@ -70,7 +129,11 @@ impl Query {
                 counted = counted.saturating_add(u32::from(trusted));
             }
         }
-        Ok(AskerFacts { hops, vouches: counted })
+        Ok(AskerFacts {
+            hops,
+            vouches: counted,
+            ..STRANGER
+        })
     }
 
     /// A question that may be asked, with everything that is written down of it.
@@ -151,6 +214,21 @@ impl Query {
             .write(move |conn, context| quote_usable(conn, context, &wanted))
             .await?;
         Ok((quote.tokens_max()?, quote.ceiling()?))
+    }
+}
+
+/// Whether a leader may let the members of a pod ask: who gets an answer must not tell the leader more of who is in it
+/// than they see themselves. `Some(true)` where that holds of an event's pod, too: its members do not see each other, its
+/// owner and admins see all.
+async fn pod_counts(pods: &PodsClient, pod: PodId, leader: &Did) -> Result<Option<bool>, QueryError> {
+    let check = |events| PodCheck {
+        events,
+        ..PodCheck::of(pod, leader.clone())
+    };
+    match pods.pod_check(check(true)).await?.role {
+        None => Ok(None),
+        Some(PodRole::Admin | PodRole::Owner) => Ok(Some(true)),
+        Some(PodRole::Member) => Ok(pods.pod_check(check(false)).await?.role.map(|_| false)),
     }
 }
 

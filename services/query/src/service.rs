@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use imajin_connections_api::TrustClient;
+use imajin_connections_api::{PodsClient, TrustClient};
 use imajin_did::{Did, Keyring};
 use imajin_engine::Engine;
 use imajin_kernel::{Problem, Timestamp};
@@ -34,6 +34,8 @@ pub struct QueryDeps {
     pub pay: PayClient,
     /// Who knows who trusts whom; without it nobody is let through.
     pub trust: Option<TrustClient>,
+    /// Who knows who is in which pod; without it nobody is let through for that.
+    pub pods: Option<PodsClient>,
     /// Who knows who is connected with whom; without it nobody is.
     pub connections: Option<ConnectionsClient>,
     /// What people say about themselves; without it nothing of that is told.
@@ -51,6 +53,7 @@ pub struct Query {
     pub(crate) context: Context,
     pub(crate) pay: PayClient,
     pub(crate) trust: Option<TrustClient>,
+    pub(crate) pods: Option<PodsClient>,
     pub(crate) connections: Option<ConnectionsClient>,
     pub(crate) profile: Option<ProfileClient>,
     /// Other nodes, whose addresses come from strangers.
@@ -74,6 +77,7 @@ impl Query {
             db,
             pay,
             trust,
+            pods,
             connections,
             profile,
             engines,
@@ -95,6 +99,7 @@ impl Query {
             context,
             pay,
             trust,
+            pods,
             connections,
             profile,
             peers,

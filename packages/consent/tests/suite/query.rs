@@ -9,6 +9,7 @@ use crate::{draft, key, verified};
 const NEAR: AskerFacts = AskerFacts {
     hops: Some(2),
     vouches: 1,
+    in_pod: false,
 };
 
 fn terms() -> QueryTerms {
@@ -69,6 +70,29 @@ fn a_stranger_is_refused() {
         let refusal = ask(facts, &declared(IntendedUse::Query), None, Some("1 TEST-USD")).unwrap_err();
         assert_eq!((term(&refusal), refusal.code()), ("maxHops", Code::Forbidden));
     }
+}
+
+#[test]
+fn terms_with_pods_have_two_ways_in() {
+    let pods = QueryTerms {
+        pods: ["pod_00000000000000000000000001".parse().unwrap()].into(),
+        ..terms()
+    };
+    let far = AskerFacts { hops: None, ..NEAR };
+    let member = AskerFacts { in_pod: true, ..far };
+    assert!(pods.admit(NEAR).is_ok() && pods.admit(member).is_ok());
+    assert!(pods.is_near(NEAR) && !pods.is_near(member));
+    let unvouched = AskerFacts { vouches: 0, ..NEAR };
+    for facts in [far, unvouched] {
+        assert_eq!(term(&pods.admit(facts).unwrap_err()), "pods");
+    }
+    let only = QueryTerms { max_hops: 0, ..pods };
+    assert_eq!(term(&only.admit(NEAR).unwrap_err()), "pods", "nobody is near enough");
+    assert!(only.admit(member).is_ok());
+    // Where the terms name no pod, to be in one says nothing.
+    assert_eq!(term(&terms().admit(member).unwrap_err()), "maxHops");
+    let value = serde_json::to_value(terms()).unwrap();
+    assert_eq!(value.get("pods"), None, "older terms keep their form");
 }
 
 #[test]

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use imajin_consent::{IntendedUse, QueryTerms};
 use imajin_did::Did;
+use imajin_kernel::id::PodId;
 use imajin_money::{Amount, Money};
 use imajin_proof::SignedMessage;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,8 @@ use utoipa::ToSchema;
 
 /// The most steps that an asker may be away.
 const HOPS_MAX: u8 = 6;
+/// The most pods that terms name: each is asked about when a question comes.
+const PODS_MAX: usize = 8;
 /// The most tokens of an answer.
 const TOKENS_MAX: u32 = 8_192;
 /// The most that may go to the works that an answer quotes, in millionths: some of it is always the leader's.
@@ -26,10 +29,15 @@ pub struct LeaderTerms {
     pub node: Did,
     /// Whether questions are answered at all.
     pub open: bool,
-    /// How many steps away in the leader's trust graph an asker may be.
+    /// How many steps away in the leader's trust graph an asker may be; 0 where only members of [`pods`](Self::pods) may
+    /// ask.
     pub max_hops: u8,
     /// How many people that the leader trusts must vouch for an asker.
     pub vouches_min: u32,
+    /// Pods whose members may ask as well, however far away they are. The leader is in each of them: a pod that they
+    /// have left counts no more.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub pods: BTreeSet<PodId>,
     /// What may be done with an answer.
     pub uses: BTreeSet<IntendedUse>,
     /// The engine that answers.
@@ -76,8 +84,12 @@ impl LeaderTerms {
     /// # Errors
     /// [`TermsError`] with the first member that is wrong.
     pub fn check(&self) -> Result<(), TermsError> {
-        if !(1..=HOPS_MAX).contains(&self.max_hops) {
-            return Err(wrong("maxHops", "must be 1 to 6"));
+        let hops_min = u8::from(self.pods.is_empty());
+        if !(hops_min..=HOPS_MAX).contains(&self.max_hops) {
+            return Err(wrong("maxHops", "must be 1 to 6, or 0 where the members of pods may ask"));
+        }
+        if self.pods.len() > PODS_MAX {
+            return Err(wrong("pods", "must be at most 8"));
         }
         if self.uses.is_empty() {
             return Err(wrong("uses", "must name at least one use"));
@@ -110,6 +122,7 @@ impl LeaderTerms {
             leader,
             max_hops: self.max_hops,
             vouches_min: self.vouches_min,
+            pods: self.pods.clone(),
             uses: self.uses.clone(),
             ceiling: self.ceiling,
             engine: self.engine.clone(),

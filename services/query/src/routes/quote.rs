@@ -15,7 +15,7 @@ use crate::domain::quotes::{NewQuote, quote_issue};
 /// Ask what an answer would cost
 ///
 /// The question stays unsaid: its SHA-256 is enough. The quote is signed by the node, good for some minutes, for this
-/// question, for the caller, and once. Only who is within the leader's trust gets one.
+/// question, for the caller, and once. Only who is within the leader's trust gets one, or in a pod that the terms name.
 #[utoipa::path(
     post, path = "/api/query/quote", tag = "questions", request_body = QuoteBody,
     responses(

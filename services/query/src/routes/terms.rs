@@ -43,7 +43,8 @@ impl Query {
             let problem = format!("must be this node, {}: it answers", self.context.keyring.node_did());
             return Err(QueryError::invalid("node", problem));
         }
-        self.engine_of(&terms).map(drop)
+        self.engine_of(&terms)?;
+        self.pods_check(&terms, &signer.canonical()).await
     }
 }
 
@@ -78,6 +79,7 @@ pub(super) async fn terms_fetch(
         (status = 401, description = "A signature is missing, wrong, old or used", body = ProblemDocument),
         (status = 403, description = "Somebody else has signed them, or the caller has no key of their own here",
             body = ProblemDocument),
+        (status = 503, description = "Whether the caller is in the pods cannot be asked now", body = ProblemDocument),
     )
 )]
 pub(super) async fn terms_set(

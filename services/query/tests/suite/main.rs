@@ -11,6 +11,7 @@ mod engines;
 mod exports;
 mod fakes;
 mod grants;
+mod pods;
 mod profiles;
 mod refusals;
 mod streams;

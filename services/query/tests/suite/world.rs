@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use diesel::connection::Connection;
-use imajin_connections_api::TrustClient;
+use imajin_connections_api::{PodsClient, TrustClient};
 use imajin_consent::{ContentRef, DeclarationDraft, IntendedUse};
 use imajin_did::{Did, Keyring, SecretKey};
 use imajin_engine::{Embedded, Engine};
@@ -29,6 +29,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::fakes::{FakePay, FakeTrust, People};
+use crate::pods::FakePods;
 use crate::profiles::FakeProfiles;
 
 pub(crate) const PUBLIC: &str = "http://node.test:7000";
@@ -47,6 +48,7 @@ pub(crate) struct World {
     pub(crate) env: Env,
     pub(crate) keyring: Keyring,
     pub(crate) trust: Arc<FakeTrust>,
+    pub(crate) pods: Arc<FakePods>,
     pub(crate) pay: Arc<FakePay>,
     pub(crate) profile: Arc<FakeProfiles>,
     pub(crate) service: Arc<Query>,
@@ -136,7 +138,7 @@ impl World {
     ) -> Self {
         let db = Db::open(location(&database), "query", MIGRATIONS, Options::default()).unwrap();
         let public = PublicBase(PUBLIC.parse().unwrap());
-        let profile = Arc::new(FakeProfiles::default());
+        let (profile, pods) = (Arc::new(FakeProfiles::default()), Arc::new(FakePods::default()));
         let deps = QueryDeps {
             site: Site {
                 env: env.clone(),
@@ -147,6 +149,7 @@ impl World {
             db: db.clone(),
             pay: PayClient::local(pay.clone()),
             trust: Some(TrustClient::local(trust.clone())),
+            pods: Some(PodsClient::local(pods.clone())),
             connections: Some(ConnectionsClient::local(trust.clone())),
             profile: Some(ProfileClient::local(profile.clone())),
             engines,
@@ -172,6 +175,7 @@ impl World {
             env,
             keyring,
             trust,
+            pods,
             pay,
             profile,
             service,
@@ -200,6 +204,7 @@ impl World {
             open: true,
             max_hops: 2,
             vouches_min: 0,
+            pods: BTreeSet::new(),
             uses: BTreeSet::from([IntendedUse::Query]),
             engine: "embedded".to_owned(),
             model: None,
