@@ -65,7 +65,9 @@ async function podsLoad() {
   do {
     const from = cursor === '' ? '' : `?cursor=${encodeURIComponent(cursor)}`;
     const page = await jsonGet(`/connections/api/pods${from}`);
-    pods.push(...page.pods.filter((/** @type {any} */ pod) => pod.role !== null));
+    // Of an event's pod its members do not see each other, so only who runs it may let them ask.
+    const isOwn = (/** @type {any} */ pod) => pod.role !== null && (pod.type !== 'event' || pod.role !== 'member');
+    pods.push(...page.pods.filter(isOwn));
     cursor = page.cursor ?? '';
   } while (cursor !== '');
   for (const [place, pod] of pods.entries()) {
