@@ -53,8 +53,8 @@ pub(super) struct SetArgs {
     /// How many people that you trust must vouch for an asker.
     #[arg(long, default_value_t = 0)]
     vouches: u32,
-    /// A pod whose members may ask as well, however far away they are: `pod_…`, as `imajin trust pod list` has it. You
-    /// must be in it; may be given several times.
+    /// A pod whose members may ask as well, however far away they are: `pod_…`, as `imajin trust pod list` has it.
+    /// You must be in it; may be given several times.
     #[arg(long = "pod", value_name = "POD")]
     pods: Vec<PodId>,
     /// What may be done with an answer besides asking for it.

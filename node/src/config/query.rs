@@ -6,9 +6,15 @@ use url::Url;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QueryConfig {
+    /// For how many days it is kept what was told about people: receipts, the askers' declarations, and copies of the
+    /// askers' logs.
+    pub evidence_days: u32,
     /// A language model, besides the engine without one that every node has.
     pub engine: EngineConfig,
 }
+
+/// The fewest days: whoever was told something has to be able to say so, and the person to compare.
+pub(super) const EVIDENCE_DAYS_MIN: u32 = 30;
 
 /// A language model.
 #[derive(Debug, Clone, Deserialize)]

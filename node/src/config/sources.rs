@@ -213,6 +213,10 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if config.query.engine.url.is_some() != config.query.engine.model.is_some() {
         return refuse("`query.engine.url` and `query.engine.model` belong together: set both or none");
     }
+    let days_min = super::query::EVIDENCE_DAYS_MIN;
+    if config.query.evidence_days < days_min {
+        return refuse(&format!("`query.evidence_days` must be at least {days_min}"));
+    }
     witnesses_check(config)?;
     if let Err(text) = config.peers_options().check() {
         return refuse(&format!("`peers`: {text}"));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use imajin_engine::{Embedded, Endpoint, Engine, OpenAi, OpenAiOptions};
-use imajin_kernel::Problem;
+use imajin_kernel::{Problem, Span};
 use imajin_pay_api::{ANSWER_GOODS, PayClient, SellerClient};
 use imajin_profile::Profile;
 use imajin_profile_api::{Exporter, ExporterClient, ProfileClient};
@@ -82,6 +82,7 @@ impl Common<'_> {
             engines: engines(self.config).map_err(failed(ServiceName::Query))?,
             config: QueryConfig {
                 reach: reach(self.config),
+                evidence_kept: Span::days(i64::from(self.config.query.evidence_days)),
                 ..QueryConfig::default()
             },
         };

@@ -38,8 +38,8 @@ impl QueryTerms {
     /// anything of a question is looked at.
     ///
     /// # Errors
-    /// [`Refusal::Unmet`] with `maxHops` or `vouchesMin`; with `pods` where the terms name pods, and the asker is neither
-    /// near nor in one of them.
+    /// [`Refusal::Unmet`] with `maxHops` or `vouchesMin`; with `pods` where the terms name pods, and the asker is
+    /// neither near nor in one of them.
     pub fn admit(&self, facts: AskerFacts) -> Result<(), Refusal> {
         admission_check(self, facts)
     }

@@ -56,7 +56,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let granted = grant.and_then(|grant| serde_json::to_vec(&grant).ok());
     let revoked = revocation.and_then(|revocation| serde_json::to_vec(&revocation).ok());
     let terms = json!({
-        "leader": key().did(), "maxHops": 2, "vouchesMin": 1, "pods": ["pod_00000000000000000000000001"], "uses": ["query", "read"],
+        "leader": key().did(), "maxHops": 2, "vouchesMin": 1, "pods": ["pod_00000000000000000000000001"],
+        "uses": ["query", "read"],
         "ceiling": {"amount": "0.05", "currency": "TEST-USD"}, "engine": "embedded", "model": "m",
     });
     let terms = serde_json::to_vec(&terms).ok();

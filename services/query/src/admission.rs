@@ -50,8 +50,8 @@ impl Query {
         Ok(Leader { did, terms })
     }
 
-    /// What the trust graph says of an asker, and the pods where that is not enough. When they cannot be asked, nobody is
-    /// let through.
+    /// What the trust graph says of an asker, and the pods where that is not enough. When they cannot be asked, nobody
+    /// is let through.
     pub(crate) async fn facts(&self, leader: &Leader, asker: &Did) -> Result<AskerFacts, QueryError> {
         let facts = self.trusted(leader, asker).await?;
         if leader.terms.pods.is_empty() || leader.terms.query_terms(leader.did.clone()).is_near(facts) {
@@ -218,8 +218,8 @@ impl Query {
 }
 
 /// Whether a leader may let the members of a pod ask: who gets an answer must not tell the leader more of who is in it
-/// than they see themselves. `Some(true)` where that holds of an event's pod, too: its members do not see each other, its
-/// owner and admins see all.
+/// than they see themselves. `Some(true)` where that holds of an event's pod, too: its members do not see each other,
+/// its owner and admins see all.
 async fn pod_counts(pods: &PodsClient, pod: PodId, leader: &Did) -> Result<Option<bool>, QueryError> {
     let check = |events| PodCheck {
         events,

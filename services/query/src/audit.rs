@@ -2,19 +2,22 @@
 
 use diesel::prelude::*;
 use imajin_did::{Did, Keyring, PublicKey};
-use imajin_kernel::Env;
+use imajin_kernel::{Env, Timestamp};
 use imajin_kernel::id::{DocumentId, QuestionId};
 use imajin_proof::digest::sha256_hex;
 use imajin_query_api::LeaderTerms;
 use imajin_store::mutation::{self, Keys, Writer};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
-use crate::SERVICE;
+use crate::{QueryError, SERVICE};
 use crate::audit_consent::{grants_check, is_there, profiles_check, readings_check, records_check, uses_check};
+use crate::domain::disclose::USE_MAKE;
 use crate::domain::documents::{DOCUMENT_ADD, DOCUMENT_REMOVE, document_object};
 use crate::domain::leaders::{TERMS_SET, terms_object};
 use crate::domain::questions::{QUESTION_PLACE, QuestionPlaced, question_object};
 use crate::domain::quotes::{QUOTE_ISSUE, quote_object};
+use crate::domain::records::RECORD_COPY;
+use crate::domain::retention::{Forgotten, forgotten_before, may_be_missing};
 use crate::rows::{
     DocumentRow, GrantRow, LeaderRow, ProfileRow, QuestionRow, QuestionState, QuoteRow, ReadingRow, RecordRow, UseRow,
 };
@@ -231,7 +234,23 @@ fn state_fits(row: &QuestionRow, node: &PublicKey) -> bool {
     }
 }
 
-/// Everything that was logged is there.
+/// Until when rows of a table were forgotten, and of what action of the log each of them was.
+fn forgetting(conn: &mut Conn, table: &str) -> Result<(Option<Timestamp>, &'static str), StoreError> {
+    let (what, action) = match table {
+        "quotes" => (Forgotten::Quotes, QUOTE_ISSUE),
+        "uses" => (Forgotten::Uses, USE_MAKE),
+        // One's own log stays.
+        "records" => (Forgotten::Copies, RECORD_COPY),
+        _ => return Ok((None, "")),
+    };
+    match forgotten_before(conn, what) {
+        Ok(before) => Ok((before, action)),
+        Err(QueryError::Store(error)) => Err(error),
+        Err(_other) => Ok((None, action)),
+    }
+}
+
+/// Everything that was logged is there, but for what was forgotten in its time.
 fn log_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), StoreError> {
     for (prefix, table) in [
         ("terms/", "leaders"),
@@ -244,6 +263,7 @@ fn log_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), StoreEr
         ("quote/", "quotes"),
         ("question/", "questions"),
     ] {
+        let (forgotten, action) = forgetting(conn, table)?;
         let mut after: Option<String> = None;
         loop {
             let page = mutation::last_bodies(conn, prefix, after.as_deref(), PAGE)?;
@@ -258,7 +278,8 @@ fn log_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), StoreEr
                     "questions" => questions::table.find(key).count().get_result(conn)?,
                     of_consent => i64::from(is_there(conn, of_consent, key)?),
                 };
-                if count == 0 {
+                let is_forgotten = logged.action == action && may_be_missing(forgotten, logged.logged_at);
+                if count == 0 && !is_forgotten {
                     findings.push(finding(table, &key, "the row is missing"));
                 }
             }

@@ -17,6 +17,8 @@ pub struct QueryConfig {
     pub engine_timeout: Span,
     /// After how long a question without an answer is given up: longer than an engine may take.
     pub answer_within: Span,
+    /// How long it is kept what was told about people, and what their askers said of it elsewhere.
+    pub evidence_kept: Span,
     /// How many passages are found for a question.
     pub passages_max: usize,
     /// How many documents a leader may have.
@@ -37,6 +39,7 @@ impl Default for QueryConfig {
             quote_good_for: Span::minutes(10),
             engine_timeout: Span::seconds(60),
             answer_within: Span::minutes(3),
+            evidence_kept: Span::days(1_095),
             passages_max: 5,
             documents_max: 1_000,
             documents_bytes_max: 8 * 1024 * 1024,
@@ -45,6 +48,9 @@ impl Default for QueryConfig {
         }
     }
 }
+
+/// How often it is looked for what need not be kept any more.
+pub(crate) const FORGET_EVERY: Span = Span::hours(1);
 
 /// The places between two durable steps of a question, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -13,6 +13,7 @@
 //! | what is told about people, by their grants and profiles | `disclosure` |
 //! | what those who were told say themselves | `reading` |
 //! | what of it is in the export of one's own data | `export` |
+//! | what is forgotten in time | `retention` |
 //! | what `imajin verify` checks | `audit` |
 //!
 //! **Architecture Invariant:** the order is signature, trust, consent, hold, inference, capture. Each step is durable
@@ -37,6 +38,7 @@ mod export;
 mod library;
 mod nonces;
 mod reading;
+mod retention;
 mod routes;
 mod rows;
 mod schema;

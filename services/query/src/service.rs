@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::context::Context;
+use crate::config::FORGET_EVERY;
 use crate::library::Library;
 use crate::{QueryConfig, QueryError, SERVICE, routes};
 
@@ -121,9 +122,17 @@ impl Query {
     pub fn background(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
         let (query, stop) = (Arc::clone(self), stop.clone());
         tasks.spawn(async move {
+            let mut forgotten_at: Option<Timestamp> = None;
             loop {
                 if let Err(problem) = query.drive().await {
                     tracing::warn!(%problem, "questions on their way could not be looked for");
+                }
+                let now = query.context.now();
+                if forgotten_at.is_none_or(|last| last.plus(FORGET_EVERY) <= now) {
+                    forgotten_at = Some(now);
+                    if let Err(problem) = query.forget().await {
+                        tracing::warn!(%problem, "what need not be kept could not be forgotten");
+                    }
                 }
                 imajin_store::purge(&query.db, query.context.now()).await;
                 let pause = tokio::time::sleep(query.config.sweep_every.to_std());

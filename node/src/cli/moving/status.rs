@@ -110,7 +110,8 @@ fn standing_text(standing: &Standing) -> String {
     }];
     let handle = along.handle.as_ref().map(|handle| format!(", @{handle} if it is free"));
     lines.push(format!(
-        "Goes along: {} entries of the key log, {} profile, {} picture, {} statements, {} grants, {} manifests, {} works{}.",
+        "Goes along: {} entries of the key log, {} profile, {} picture, {} statements, {} grants, {} manifests, {} \
+         works{}.",
         along.key_log_entries,
         u8::from(along.profile),
         u8::from(along.picture),

@@ -9,4 +9,5 @@ pub(crate) mod profiles;
 pub(crate) mod questions;
 pub(crate) mod quotes;
 pub(crate) mod records;
+pub(crate) mod retention;
 pub(crate) mod uses;

@@ -7,10 +7,11 @@ use imajin_did::Did;
 use imajin_kernel::Timestamp;
 use imajin_proof::SignedMessage;
 use imajin_proof::digest::sha256_hex;
-use imajin_query_api::{Comparison, RecordsPage, UseReceipt, UseRecord, compare};
+use imajin_query_api::{CLOCKS_APART, Comparison, RecordsPage, UseReceipt, UseRecord, compare};
 use imajin_store::{Conn, SealedRow, for_update, nonce};
 use imajin_web::Verified;
 
+use super::retention::{Forgotten, forgotten_before, may_be_missing};
 use crate::QueryError;
 use crate::context::{Change, Context, json_text};
 use crate::rows::{ReadingRow, RecordRow, UseRow};
@@ -169,7 +170,12 @@ pub(crate) struct LogRead {
 /// Keeps what was read of a log for the signer of the change, who wanted it.
 pub(crate) fn log_read(conn: &mut Conn, context: &Context, change: &Change, read: &LogRead) -> Result<(), QueryError> {
     change.log(conn, context, LOG_READ, reading_object(&read.owner, &read.asker))?;
+    let forgotten = forgotten_before(conn, Forgotten::Uses)?;
     for record in read.found.iter().flatten() {
+        // Of what this node has forgotten nothing can be compared any more.
+        if is_forgotten(forgotten, record) {
+            continue;
+        }
         let digest = digest_of(record)?;
         let known: i64 = records::table.find(&digest).count().get_result(conn)?;
         if known == 0 {
@@ -202,6 +208,11 @@ pub(crate) fn log_read(conn: &mut Conn, context: &Context, change: &Change, read
         None => row.insert(conn, &context.sealer)?,
     };
     Ok(())
+}
+
+/// Whether the use of a record was forgotten here. The clocks of both may be apart.
+fn is_forgotten(before: Option<Timestamp>, record: &SignedMessage<UseRecord>) -> bool {
+    may_be_missing(before.map(|before| before.plus(CLOCKS_APART)), record.payload.used_at)
 }
 
 fn reading_find(
@@ -283,8 +294,15 @@ pub(crate) fn comparison(
     } else {
         reading.as_ref().and_then(|row| row.read_at)
     };
+    let mut said = documents_of(said, context)?;
+    let forgotten = forgotten_before(conn, Forgotten::Uses)?;
+    let is_known = |record: &SignedMessage<UseRecord>| {
+        let same = |receipt: &SignedMessage<UseReceipt>| receipt.payload.id == record.payload.use_id;
+        receipts.iter().any(same)
+    };
+    said.retain(|record| !is_forgotten(forgotten, record) || is_known(record));
     let (agreed, differences) = match read_at {
-        Some(at) => compare(&receipts, &documents_of(said, context)?, at),
+        Some(at) => compare(&receipts, &said, at),
         None => (0, Vec::new()),
     };
     Ok(Comparison {

@@ -14,5 +14,6 @@ mod grants;
 mod pods;
 mod profiles;
 mod refusals;
+mod retention;
 mod streams;
 mod world;

@@ -1,0 +1,37 @@
+//! Forgetting what need not be kept.
+
+use imajin_kernel::{Problem, Span, Timestamp};
+
+use crate::domain::retention::{Forgotten, forget_some};
+use crate::Query;
+
+/// How long a quote is kept after it was made: it is good for some minutes.
+const QUOTES_KEPT: Span = Span::days(1);
+const DAY_SECONDS: i64 = 24 * 60 * 60;
+
+impl Query {
+    /// Forgets quotes that nobody can use any more, and uses and copies of others' logs that were evidence for as long
+    /// as the configuration says. Whole days are forgotten, so that the log says so once a day at most.
+    ///
+    /// # Errors
+    /// When the database does not answer. What was not forgotten is forgotten at the next time.
+    pub async fn forget(&self) -> Result<(), Problem> {
+        let kept = self.config.evidence_kept;
+        for (what, kept) in [
+            (Forgotten::Quotes, QUOTES_KEPT),
+            (Forgotten::Uses, kept),
+            (Forgotten::Copies, kept),
+        ] {
+            let before = day_begin(self.context.now().minus(kept));
+            let forget = move || self.write(move |conn, context| forget_some(conn, context, what, before));
+            while forget().await? {}
+        }
+        Ok(())
+    }
+}
+
+/// The beginning of the day of a moment, in UTC.
+fn day_begin(moment: Timestamp) -> Timestamp {
+    let seconds = moment.as_seconds();
+    Timestamp::from_seconds(seconds.saturating_sub(seconds.rem_euclid(DAY_SECONDS)))
+}
