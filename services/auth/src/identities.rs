@@ -161,7 +161,7 @@ pub(crate) fn caller_find(
         Some(identity) if identity.is_contested() => Err(KeyRefusal::Contested.into()),
         Some(identity) => Ok(CallerKeys {
             keys: if identity.home_elsewhere {
-                key_log::foreign_keys(conn, sealer, &identity.key)?
+                key_log::foreign_keys(conn, sealer, (&identity.did, &identity.key))?
             } else {
                 identity.keys
             },
@@ -178,9 +178,10 @@ pub(crate) fn caller_find(
 
 fn stranger_keys(conn: &mut Conn, sealer: &Sealer, name: &Name) -> Result<CallerKeys, AuthError> {
     let key = name.key().ok_or(AuthError::CallerUnknown)?;
+    let did = key.did();
     Ok(CallerKeys {
-        did: key.did(),
-        keys: key_log::foreign_keys(conn, sealer, &key)?,
+        keys: key_log::foreign_keys(conn, sealer, (&did, &key))?,
+        did,
         tier: Tier::Visitor,
         custody: Custody::Own,
     })

@@ -83,9 +83,14 @@ pub(crate) fn opener_counts(session: &SessionRow, identity: &Identity) -> bool {
     }
 }
 
-/// The keys of a DID that is not registered here: what its mirrored log says, else the key itself.
-pub(crate) fn foreign_keys(conn: &mut Conn, sealer: &Sealer, key: &PublicKey) -> Result<Vec<PublicKey>, AuthError> {
-    let Some((_row, state)) = mirrored_find(conn, sealer, &key.did())? else {
+/// The keys of a DID whose home is elsewhere: what its mirrored log says, else the key itself. The log is found by the
+/// DID: once its first key was replaced, no key that counts has this name.
+pub(crate) fn foreign_keys(
+    conn: &mut Conn,
+    sealer: &Sealer,
+    (did, key): (&Did, &PublicKey),
+) -> Result<Vec<PublicKey>, AuthError> {
+    let Some((_row, state)) = mirrored_find(conn, sealer, did)? else {
         return Ok(vec![*key]);
     };
     match state.status {

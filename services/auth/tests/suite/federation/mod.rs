@@ -1,6 +1,7 @@
 //! Two nodes in one process, on ports of their own: somebody of one signs in at the other.
 
 mod arrivals;
+mod devices;
 mod homes;
 pub(crate) mod pair;
 mod path;

@@ -15,15 +15,15 @@ use crate::keys::{Ada, signed_as};
 use crate::oidc::Person;
 use crate::world::{Reply, World, assert_refused};
 
-struct Scene {
-    nodes: Nodes,
-    home: World,
-    visited: World,
-    ada: Ada,
+pub(super) struct Scene {
+    pub(super) nodes: Nodes,
+    pub(super) home: World,
+    pub(super) visited: World,
+    pub(super) ada: Ada,
 }
 
 impl Scene {
-    async fn new(backend: Backend) -> Self {
+    pub(super) async fn new(backend: Backend) -> Self {
         let nodes = Nodes::new(backend);
         let (home, visited) = (nodes.node(1).await, nodes.node(2).await);
         let ada = Ada::registered(&home, "ada").await;
@@ -66,7 +66,7 @@ impl Scene {
         .await
     }
 
-    async fn visit_session(&self, key: &SecretKey) -> String {
+    pub(super) async fn visit_session(&self, key: &SecretKey) -> String {
         let reply = self.visit(key).await;
         assert_eq!(reply.status, StatusCode::SEE_OTHER, "{reply:?}");
         reply.cookie().split_once('=').unwrap().1.to_owned()
@@ -93,7 +93,7 @@ impl Scene {
         arrive(&self.visited, &forger.path(&standard, &statement), &departed.cookie).await
     }
 
-    async fn rotate(&self) -> Entry {
+    pub(super) async fn rotate(&self) -> Entry {
         let entry = self
             .ada
             .rotation(&self.home, &SecretKey::generate(&self.home.env))
@@ -104,7 +104,7 @@ impl Scene {
     }
 
     /// A request that any signer may make.
-    async fn request(&self, key: &SecretKey) -> Reply {
+    pub(super) async fn request(&self, key: &SecretKey) -> Reply {
         let (path, body) = (
             "/auth/api/devices/requests",
             json!({"handle": "nobody", "name": "x"}).to_string(),
@@ -113,7 +113,7 @@ impl Scene {
         self.visited.send_signed(&signed, path, &body).await
     }
 
-    async fn close(self) {
+    pub(super) async fn close(self) {
         for node in [&self.home, &self.visited] {
             assert_eq!(node.audit().await, []);
         }
@@ -122,7 +122,7 @@ impl Scene {
 }
 
 /// The request got past the check of its signature: its body is what is wrong.
-fn assert_counts(reply: &Reply) {
+pub(super) fn assert_counts(reply: &Reply) {
     assert_refused(reply, 400, "invalid_request");
 }
 
