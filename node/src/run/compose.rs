@@ -194,6 +194,7 @@ async fn start_auth(
             node_name: config.node_name.clone(),
             test_money: config.rails.is_test(&public.base().0)?,
             dynamic_clients: config.oidc.dynamic_clients,
+            has_consent: config.has(ServiceName::Query),
             reach: reach(config),
             peers: config.peers_options(),
         },

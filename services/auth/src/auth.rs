@@ -75,6 +75,8 @@ pub struct AuthOptions {
     pub test_money: bool,
     /// Whether OpenID clients may register themselves (RFC 7591).
     pub dynamic_clients: bool,
+    /// Whether the node keeps what people allow others: its pages then lead there.
+    pub has_consent: bool,
     /// How far other nodes may be: in development their people may come from this very machine or network.
     pub reach: Reach,
     /// Which other nodes this one talks to.

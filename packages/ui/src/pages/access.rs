@@ -72,6 +72,8 @@ pub struct GrantsPage {
     pub grants: Vec<GrantItem>,
     /// Whether one was taken back a moment ago.
     pub is_revoked: bool,
+    /// Whether the node keeps what people allow others, and so has a page about it.
+    pub has_consent: bool,
 }
 
 /// What somebody allows an application.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::{Shell, When};
+use crate::{NodeParts, Shell, When};
 
 /// `/me/allowed`. `allowed.js` signs what its forms ask for; each grant says with `data-digest` which it is.
 #[derive(Debug, Clone, Template)]
@@ -10,6 +10,8 @@ use crate::{Shell, When};
 pub struct AllowedPage {
     /// The frame; its viewer is whose consents these are.
     pub shell: Shell,
+    /// What there is to be led to.
+    pub parts: NodeParts,
     /// The grants that hold, the newest first.
     pub grants: Vec<GrantRow>,
     /// Those that have ended.

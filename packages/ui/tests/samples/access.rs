@@ -63,6 +63,7 @@ fn grants(ink: &Ink, who: Who, is_revoked: bool) -> GrantsPage {
             ),
         ]),
         is_revoked,
+        has_consent: !ink.bare,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who may do what with mine.
 
-use imajin_ui::{AllowedPage, ComparisonRow, GrantRow, PurposeRow, UseRow};
+use imajin_ui::{AllowedPage, ComparisonRow, GrantRow, NodeParts, PurposeRow, UseRow};
 
 use super::{DID, HASH, Ink, Sample, Who, sample};
 
@@ -46,6 +46,11 @@ fn allowed(ink: &Ink, who: Who) -> AllowedPage {
     );
     AllowedPage {
         shell: ink.shell("Who may do what with mine", "/me/allowed", who),
+        parts: NodeParts {
+            profiles: !ink.bare,
+            connections: !ink.bare,
+            questions: true,
+        },
         grants: ink.list(vec![
             grant(ink, "Mira Okonkwo", "since 21 November 2026"),
             grant(

@@ -190,6 +190,7 @@ async fn grants_page(
         shell,
         grants: grants.into_iter().map(item).collect(),
         is_revoked: after.revoked.is_some(),
+        has_consent: auth.options.has_consent,
     }))
 }
 

@@ -113,6 +113,21 @@ async fn the_forms_do_nothing_for_whoever_holds_a_key(backend: Backend) {
     }
 }
 
+async fn applications_lead_only_to_what_the_node_has(backend: Backend) {
+    let link = "href=\"/me/allowed\"";
+    let world = World::new(backend).await;
+    let person: Person = mailbox_person(&world).await;
+    assert!(person.open(&world, "/auth/grants").await.text.contains(link));
+    let without = imajin_auth::AuthOptions {
+        has_consent: false,
+        ..World::everything()
+    };
+    let world = World::with_options(backend, without).await;
+    let person: Person = mailbox_person(&world).await;
+    let page = person.open(&world, "/auth/grants").await;
+    assert!(page.text.contains("href=\"/auth/sessions\"") && !page.text.contains(link), "{}", page.text);
+}
+
 async fn a_consent_is_shown_with_its_last_use_and_taken_back(backend: Backend) {
     let world = World::new(backend).await;
     let olga = operator(&world).await;
@@ -165,4 +180,5 @@ on_both! {
     a_mailbox_ends_sessions_by_the_forms_of_our_own_page,
     the_forms_do_nothing_for_whoever_holds_a_key,
     a_consent_is_shown_with_its_last_use_and_taken_back,
+    applications_lead_only_to_what_the_node_has,
 }

@@ -28,6 +28,7 @@ const EVERYTHING: AuthOptions = AuthOptions {
     node_name: String::new(),
     test_money: false,
     dynamic_clients: true,
+    has_consent: true,
     reach: Reach::Development,
     peers: PeersOptions {
         only_listed: false,
@@ -119,6 +120,11 @@ fn column_texts(conn: &mut Conn, table: &str, column: &Column) -> QueryResult<Ve
 impl World {
     pub(crate) async fn new(backend: Backend) -> Self {
         Self::with_mail(backend, None).await
+    }
+
+    /// What a node of the tests is like, unless a test says otherwise.
+    pub(crate) const fn everything() -> AuthOptions {
+        EVERYTHING
     }
 
     pub(crate) async fn with_options(backend: Backend, options: AuthOptions) -> Self {

@@ -10,6 +10,7 @@ use imajin_query_api::{
 use imajin_ui::{AllowedPage, ComparisonRow, GrantRow, PurposeRow, UseRow, moment, render};
 use imajin_web::Failure;
 
+use super::me::parts_of;
 use crate::names::Names;
 use crate::person::Person;
 use crate::{AppState, Www};
@@ -40,6 +41,7 @@ pub(super) async fn allowed(State(www): State<AppState>, person: Person) -> Resu
     let rows = |views: Vec<&GrantView>| views.into_iter().map(|view| grant_row(&names, view)).collect();
     Ok(render(&AllowedPage {
         shell: www.frame("Who may do what with mine", "/me/allowed", Some(&person.0)),
+        parts: parts_of(&www),
         grants: rows(active),
         ended: rows(ended),
         uses: own.uses.iter().map(|used| use_row(&names, used)).collect(),

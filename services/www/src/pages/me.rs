@@ -10,10 +10,10 @@ use imajin_ui::{BalanceRow, MePage, NodeParts, render};
 use imajin_web::{Failure, Tier};
 
 use super::ticket::ticket_card;
-use crate::AppState;
 use crate::frame::viewer_of;
 use crate::person::Person;
 use crate::show::{money_text, receipt_row};
+use crate::{AppState, Www};
 
 /// As many tickets and receipts as one page shows, the newest.
 const LIMIT: u32 = 100;
@@ -41,15 +41,20 @@ pub(super) async fn me(State(www): State<AppState>, person: Person) -> Result<Re
         shell: www.frame(&viewer_of(&person.0).name, "/me", Some(&person.0)),
         handle: person.0.handle.clone(),
         is_visitor: person.0.tier == Tier::Visitor,
-        parts: NodeParts {
-            profiles: www.deps.profile.is_some(),
-            connections: www.deps.connections.is_some(),
-            questions: www.deps.consent.is_some(),
-        },
+        parts: parts_of(&www),
         tickets: tickets.iter().map(ticket_card).collect(),
         receipts: receipts.iter().map(|receipt| receipt_row(receipt, &owner)).collect(),
         balances: balance_rows(&balances?),
     }))
+}
+
+/// Which services the pages can lead to.
+pub(super) fn parts_of(www: &Www) -> NodeParts {
+    NodeParts {
+        profiles: www.deps.profile.is_some(),
+        connections: www.deps.connections.is_some(),
+        questions: www.deps.consent.is_some(),
+    }
 }
 
 /// What comes next stands first; what has begun follows, the latest first.
