@@ -15,7 +15,12 @@ async fn browser_a_person_asks_and_answers_on_a_phone() {
     let ada = leader(&home, &node, &[]);
     let made = run(&node, &ada, &["trust", "pod", "create"], &["Street"]).expect_success();
     let pod = ["--pod", made["id"].as_str().unwrap()];
-    let prices = ["--per-answer", "0.01 TEST-USD", "--per-thousand-tokens", "1.00 TEST-USD"];
+    let prices = [
+        "--per-answer",
+        "0.01 TEST-USD",
+        "--per-thousand-tokens",
+        "1.00 TEST-USD",
+    ];
     let terms = [&prices[..], &["--ceiling", "0.05 TEST-USD"], &pod].concat();
     run(&node, &ada, &["leader", "set"], &terms).expect_success();
     let page = format!("/ask/{}", did(&ada));
@@ -23,7 +28,10 @@ async fn browser_a_person_asks_and_answers_on_a_phone() {
     join(&browser, &node, &page, "Ben").await;
     browser.wait_for_text("at most 0.05 TEST-USD").await.unwrap();
     // What a private pod is called is for those who are in it.
-    browser.wait_for_text("Members of a private pod may ask as well").await.unwrap();
+    browser
+        .wait_for_text("Members of a pod may ask as well")
+        .await
+        .unwrap();
     let ben = browser
         .evaluate("return document.querySelector('main').dataset.did")
         .await

@@ -120,7 +120,16 @@ fn others_see(node: &Node, other: &str, did: &str) {
 }
 
 fn export(home: &Home, node: &Node, key: &str) {
-    let grant = ["consent", "give", "--to", "anyone", "--purpose", "directory", "--field", "profile.name"];
+    let grant = [
+        "consent",
+        "give",
+        "--to",
+        "anyone",
+        "--purpose",
+        "directory",
+        "--field",
+        "profile.name",
+    ];
     let who = ["--node", &node.url(), "--key", key];
     imajin(&[&grant[..], &who[..]].concat()).expect_success();
     let out = home.path("export.json");

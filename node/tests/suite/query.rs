@@ -172,16 +172,29 @@ fn the_members_of_a_pod_may_ask(backend: Backend) {
     run(&node, &cleo, &["topup"], &["1.00 TEST-USD"]).expect_success();
     let made = run(&node, &ada, &["trust", "pod", "create"], &["Street"]).expect_success();
     let pod = made["id"].as_str().unwrap().to_owned();
-    let prices = ["--per-answer", "0.01 TEST-USD", "--per-thousand-tokens", "0.10 TEST-USD", "--ceiling", "0.05 TEST-USD"];
+    let prices = [
+        "--per-answer",
+        "0.01 TEST-USD",
+        "--per-thousand-tokens",
+        "0.10 TEST-USD",
+        "--ceiling",
+        "0.05 TEST-USD",
+    ];
     let terms = |key: &str, more: &[&str]| run(&node, key, &["leader", "set"], &[&prices, more].concat());
     let refused = terms(&cleo, &["--pod", &pod]).refusal();
-    assert!(refused["detail"].as_str().unwrap().contains(&pod), "it is none of hers: {refused}");
+    assert!(
+        refused["detail"].as_str().unwrap().contains(&pod),
+        "it is none of hers: {refused}"
+    );
     let set = terms(&ada, &["--pod", &pod, "--max-hops", "0"]).expect_success();
     assert_eq!(set["terms"]["payload"]["pods"], json!([pod]), "{set}");
     let ask = || run(&node, &cleo, &["ask"], &["@ada", "What is a hold?", "--max", "0.05"]);
     let not_in_it = |why: &str| {
         let refused = ask().refusal();
-        assert!(refused["detail"].as_str().unwrap().contains("members of the pods"), "{why}: {refused}");
+        assert!(
+            refused["detail"].as_str().unwrap().contains("members of the pods"),
+            "{why}: {refused}"
+        );
     };
     not_in_it("she is not in it");
     run(&node, &ada, &["trust", "pod", "invite"], &[&pod, "@cleo"]).expect_success();

@@ -8,6 +8,7 @@ import { nodeNow } from './clock.js';
 import { signedFetch } from './http-signature.js';
 import { manifestSign } from './manifest.js';
 import { element, fromTemplate, part } from './page.js';
+import { podsOwn } from './pods-own.js';
 import { jsonGet } from './problem.js';
 import { messageSign } from './signed-message.js';
 import { hiddenValue, ownIdentity, signedDelete, takeOver } from './signing.js';
@@ -19,15 +20,17 @@ const did = main.dataset['did'] ?? '';
 /** What the form does not ask for: as it was said before, here or by the command line. @type {any} */
 let said = { vouchesMin: 0, uses: ['query'], engine: 'embedded', tokensMax: 400, askerDailyMax: 20, dailyMax: 500 };
 
+/** Whether the pods that one may name are in the form. */
+let arePodsListed = false;
+
 /**
- * The pods whose members may ask. Of those that are not in the list, what was said before stays.
+ * The pods whose members may ask: those that are ticked. A pod that one has left is not in the list, and counts no
+ * more; without a list, what was said before stays.
  * @param {HTMLFormElement} form
  */
 function podsOf(form) {
-  const boxes = [...form.querySelectorAll('input[name="pod"]')].filter((box) => box instanceof HTMLInputElement);
-  const listed = new Set(boxes.map((box) => box.value));
-  const others = (said.pods ?? []).filter((/** @type {string} */ id) => !listed.has(id));
-  const pods = [...others, ...boxes.filter((box) => box.checked).map((box) => box.value)];
+  const ticked = new FormData(form).getAll('pod').map(String);
+  const pods = arePodsListed ? ticked : said.pods ?? [];
   return pods.length === 0 ? {} : { pods };
 }
 
@@ -51,6 +54,7 @@ function termsOf(form, open) {
 
 /** @param {HTMLFormElement} form @param {boolean} open */
 async function termsSave(form, open) {
+  await known;
   const identity = await ownIdentity();
   const body = await messageSign(identity, 'query-terms', undefined, termsOf(form, open), nodeNow());
   await signedFetch(identity, { method: 'PUT', path: `${API}/query/terms`, body });
@@ -59,17 +63,7 @@ async function termsSave(form, open) {
 
 /** One's own pods, of which the members may ask; none where the node keeps no pods. */
 async function podsLoad() {
-  /** @type {any[]} */
-  const pods = [];
-  let cursor = '';
-  do {
-    const from = cursor === '' ? '' : `?cursor=${encodeURIComponent(cursor)}`;
-    const page = await jsonGet(`/connections/api/pods${from}`);
-    // Of an event's pod its members do not see each other, so only who runs it may let them ask.
-    const isOwn = (/** @type {any} */ pod) => pod.role !== null && (pod.type !== 'event' || pod.role !== 'member');
-    pods.push(...page.pods.filter(isOwn));
-    cursor = page.cursor ?? '';
-  } while (cursor !== '');
+  const pods = await podsOwn();
   for (const [place, pod] of pods.entries()) {
     const line = fromTemplate('pod-line');
     const box = part(line, 'input', HTMLInputElement);
@@ -82,6 +76,7 @@ async function podsLoad() {
     element('pods', HTMLElement).append(line);
   }
   element('pods-field', HTMLElement).hidden = pods.length === 0;
+  arePodsListed = true;
 }
 
 /** @param {any} terms */
@@ -145,7 +140,9 @@ form.addEventListener('submit', (event) => {
 takeOver(form, 'Signing…', () => termsSave(form, form.dataset['open'] !== 'false'));
 takeOver(element('add', HTMLFormElement), 'Signing…', documentAdd);
 void documentsLoad();
-void own.then(({ terms }) => {
+
+/** What was said before is in the form. Where it cannot be had, the form is as it came. */
+const known = own.then(({ terms }) => {
   if (terms !== null) {
     termsShow(terms.terms.payload);
   }

@@ -2,10 +2,11 @@
 
 import { moneyText } from './money.js';
 import { element } from './page.js';
+import { podsOwn } from './pods-own.js';
 import { jsonGet } from './problem.js';
 
 /**
- * Who may ask besides those who are near: the pods by their names, where whoever looks may know of them.
+ * Who may ask besides those who are near: the pods by their names, as far as whoever looks is in them.
  * @param {any} terms
  */
 async function podsText(terms) {
@@ -13,12 +14,12 @@ async function podsText(terms) {
   if (pods.length === 0) {
     return '';
   }
-  const named = await Promise.allSettled(
-    pods.map((id) => jsonGet(`/connections/api/pods/${encodeURIComponent(id)}`)),
-  );
-  const names = named.flatMap((one) => (one.status === 'fulfilled' ? [`“${one.value.name}”`] : []));
+  // What a private pod is called is for those who are in it.
+  const isSignedIn = (element('main', HTMLElement).dataset['did'] ?? '') !== '';
+  const own = isSignedIn ? await podsOwn().catch(() => []) : [];
+  const names = own.filter(({ id }) => pods.includes(id)).map(({ name }) => `“${name}”`);
   const hidden = pods.length - names.length;
-  const all = hidden === 0 ? names : [...names, hidden === 1 ? 'a private pod' : `${hidden} private pods`];
+  const all = hidden === 0 ? names : [...names, hidden === 1 ? 'a pod' : `${hidden} pods`];
   const only = terms.maxHops === 0 ? 'Only members' : 'Members';
   return ` ${only} of ${all.join(' and ')} may ask${terms.maxHops === 0 ? '' : ' as well, however far away'}.`;
 }

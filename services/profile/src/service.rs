@@ -6,9 +6,7 @@ use imajin_did::{Did, Keyring};
 use imajin_events_api::EventsClient;
 use imajin_kernel::{Code, Problem};
 use imajin_pay_api::PayClient;
-use imajin_profile_api::{
-    AvatarSet, ConnectionsClient, Exporter, ProfilePage, ProfileSearch, ProfileSet, ProfileView,
-};
+use imajin_profile_api::{AvatarSet, ConnectionsClient, Exporter, ProfilePage, ProfileSearch, ProfileSet, ProfileView};
 use imajin_proof::http_sig::SignedRequest;
 use imajin_publisher_api::PublisherClient;
 use imajin_store::{Conn, Db, Sealer, mutation};

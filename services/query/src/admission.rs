@@ -79,8 +79,12 @@ impl Query {
         Ok(false)
     }
 
-    /// The pods that terms name must be the leader's to name.
+    /// The pods that terms name must be the leader's to name. Who answers nothing lets nobody in, and can say so also
+    /// after they have left a pod.
     pub(crate) async fn pods_check(&self, terms: &LeaderTerms, leader: &Did) -> Result<(), QueryError> {
+        if !terms.open {
+            return Ok(());
+        }
         for pod in &terms.pods {
             if pod_counts(self.pods()?, *pod, leader).await?.is_none() {
                 let problem = format!(

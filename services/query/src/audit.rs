@@ -2,14 +2,13 @@
 
 use diesel::prelude::*;
 use imajin_did::{Did, Keyring, PublicKey};
-use imajin_kernel::{Env, Timestamp};
 use imajin_kernel::id::{DocumentId, QuestionId};
+use imajin_kernel::{Env, Timestamp};
 use imajin_proof::digest::sha256_hex;
 use imajin_query_api::LeaderTerms;
 use imajin_store::mutation::{self, Keys, Writer};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
-use crate::{QueryError, SERVICE};
 use crate::audit_consent::{grants_check, is_there, profiles_check, readings_check, records_check, uses_check};
 use crate::domain::disclose::USE_MAKE;
 use crate::domain::documents::{DOCUMENT_ADD, DOCUMENT_REMOVE, document_object};
@@ -22,6 +21,7 @@ use crate::rows::{
     DocumentRow, GrantRow, LeaderRow, ProfileRow, QuestionRow, QuestionState, QuoteRow, ReadingRow, RecordRow, UseRow,
 };
 use crate::schema::{documents, leaders, questions, quotes};
+use crate::{QueryError, SERVICE};
 
 /// How many rows are looked at together: the memory does not grow with the tables.
 pub(crate) const PAGE: i64 = 64;

@@ -81,8 +81,9 @@ fn part_page(conn: &mut Conn, context: &Context, part: &str, page: &PageOf) -> R
 }
 
 fn single<T: Serialize>(value: Option<T>) -> Result<Page, QueryError> {
-    let value: Option<Value> = value.map(serde_json::to_value).transpose().map_err(|error| {
-        QueryError::Fault(format!("a part of an export could not be written: {error}"))
-    })?;
+    let value: Option<Value> = value
+        .map(serde_json::to_value)
+        .transpose()
+        .map_err(|error| QueryError::Fault(format!("a part of an export could not be written: {error}")))?;
     Ok((value.into_iter().collect(), None))
 }

@@ -2,8 +2,8 @@
 
 use imajin_kernel::{Problem, Span, Timestamp};
 
-use crate::domain::retention::{Forgotten, forget_some};
 use crate::Query;
+use crate::domain::retention::{Forgotten, forget_some};
 
 /// How long a quote is kept after it was made: it is good for some minutes.
 const QUOTES_KEPT: Span = Span::days(1);

@@ -12,8 +12,8 @@ use imajin_web::{GuardedClient, PeersOf, ServiceRoutes, SignerAsked, SignerKeys,
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::context::Context;
 use crate::config::FORGET_EVERY;
+use crate::context::Context;
 use crate::library::Library;
 use crate::{QueryConfig, QueryError, SERVICE, routes};
 

@@ -56,7 +56,10 @@ pub(super) async fn consent_bring(client: &IdentityClient, bundle: &Bundle) -> [
 /// The grants that have not ended: what was taken back is not given again.
 fn holding(bundle: &Bundle) -> Result<Vec<GrantView>, CommandError> {
     let all: Vec<GrantView> = member(bundle, "consentGrants")?.unwrap_or_default();
-    Ok(all.into_iter().filter(|view| view.state == GrantState::Active).collect())
+    Ok(all
+        .into_iter()
+        .filter(|view| view.state == GrantState::Active)
+        .collect())
 }
 
 async fn own(client: &IdentityClient) -> Result<OwnConsent, CommandError> {

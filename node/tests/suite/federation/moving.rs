@@ -69,9 +69,23 @@ fn with_everything(place: &Place, node: &Node) -> Ada {
     let picture = picture_file(&place.home);
     at(place, &ada.file, &["profile", "avatar", text(&picture)]).expect_success();
     let who = bob["did"].as_str().unwrap();
-    let grant = ["consent", "give", "--to", who, "--purpose", "directory", "--field", "profile.name"];
+    let grant = [
+        "consent",
+        "give",
+        "--to",
+        who,
+        "--purpose",
+        "directory",
+        "--field",
+        "profile.name",
+    ];
     at(place, &ada.file, &grant).expect_success();
-    at(place, &ada.file, &["consent", "toggle", "directory", "--on", "profile.name"]).expect_success();
+    at(
+        place,
+        &ada.file,
+        &["consent", "toggle", "directory", "--on", "profile.name"],
+    )
+    .expect_success();
     at(place, &ada.file, &["trust", "vouch", who]).expect_success();
     let work = place.home.path("strings.md");
     std::fs::write(&work, "# Strings\n\nA string that is plucked moves.\n").unwrap();

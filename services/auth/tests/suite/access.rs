@@ -125,7 +125,11 @@ async fn applications_lead_only_to_what_the_node_has(backend: Backend) {
     let world = World::with_options(backend, without).await;
     let person: Person = mailbox_person(&world).await;
     let page = person.open(&world, "/auth/grants").await;
-    assert!(page.text.contains("href=\"/auth/sessions\"") && !page.text.contains(link), "{}", page.text);
+    assert!(
+        page.text.contains("href=\"/auth/sessions\"") && !page.text.contains(link),
+        "{}",
+        page.text
+    );
 }
 
 async fn a_consent_is_shown_with_its_last_use_and_taken_back(backend: Backend) {

@@ -23,7 +23,8 @@ use imajin_pay_api::{
     SalesSummaryRequest, VisaCapture, VisaCaptured, VisaCheck, VisaChecked,
 };
 use imajin_profile_api::{
-    Connected, ConnectionCheck, ConnectionsApi, ExportAsk, ExportPage, ExportPart, Exporter, ExporterApi, ExporterClient,
+    Connected, ConnectionCheck, ConnectionsApi, ExportAsk, ExportPage, ExportPart, Exporter, ExporterApi,
+    ExporterClient,
 };
 use imajin_proof::attestation::{Attestation, Confidence, Statement};
 use imajin_proof::http_sig::SignedRequest;

@@ -86,7 +86,10 @@ impl LeaderTerms {
     pub fn check(&self) -> Result<(), TermsError> {
         let hops_min = u8::from(self.pods.is_empty());
         if !(hops_min..=HOPS_MAX).contains(&self.max_hops) {
-            return Err(wrong("maxHops", "must be 1 to 6, or 0 where the members of pods may ask"));
+            return Err(wrong(
+                "maxHops",
+                "must be 1 to 6, or 0 where the members of pods may ask",
+            ));
         }
         if self.pods.len() > PODS_MAX {
             return Err(wrong("pods", "must be at most 8"));

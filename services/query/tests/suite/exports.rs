@@ -84,7 +84,11 @@ async fn a_grant_is_exported_with_what_has_ended_it(backend: Backend) {
         (&rows[0]["state"], &rows[0]["digest"]),
         (&json!("active"), &json!(second.digest().unwrap()))
     );
-    assert_eq!(rows[0]["grant"], serde_json::to_value(&second).unwrap(), "as it was signed");
+    assert_eq!(
+        rows[0]["grant"],
+        serde_json::to_value(&second).unwrap(),
+        "as it was signed"
+    );
     assert_eq!(rows[0]["revocation"], Value::Null);
     assert_eq!(rows[1]["state"], "revoked");
     assert_eq!(
@@ -106,7 +110,9 @@ async fn profile_terms_and_documents_are_exported(backend: Backend) {
     let texts: BTreeSet<&str> = documents.iter().map(|one| one["text"].as_str().unwrap()).collect();
     assert_eq!((texts, pages), (BTreeSet::from([HOLDS, BEES]), 2));
     let id = documents[0]["id"].as_str().unwrap();
-    let removed = world.change(&key("ada"), "DELETE", &format!("/documents/{id}"), &json!({})).await;
+    let removed = world
+        .change(&key("ada"), "DELETE", &format!("/documents/{id}"), &json!({}))
+        .await;
     assert!(removed.status.is_success(), "{}", removed.text());
     let (documents, _) = world.exported("ada", "queryDocuments", 100).await;
     assert_eq!(documents.len(), 2, "what is kept is exported");
@@ -127,7 +133,10 @@ async fn a_question_is_exported_to_both_and_its_answer_to_whoever_asked(backend:
     let (answered, _) = world.exported("ada", "questionsAnswered", 100).await;
     assert_eq!(answered[0]["id"], asked[0]["id"]);
     assert_eq!(answered[0].get("answer"), None, "the answer is the asker's");
-    assert_eq!(world.exported("ada", "questionsAsked", 100).await.0, Vec::<Value>::new());
+    assert_eq!(
+        world.exported("ada", "questionsAsked", 100).await.0,
+        Vec::<Value>::new()
+    );
 }
 
 async fn records_are_exported_to_the_asker_and_to_the_person(backend: Backend) {
@@ -160,6 +169,10 @@ async fn a_part_that_is_none_is_refused(backend: Backend) {
     };
     let refused = world.service.export_page(ask("secrets", None)).await.unwrap_err();
     assert_eq!(refused.code, Code::NotFound);
-    let refused = world.service.export_page(ask("consentUses", Some("x"))).await.unwrap_err();
+    let refused = world
+        .service
+        .export_page(ask("consentUses", Some("x")))
+        .await
+        .unwrap_err();
     assert_eq!(refused.code, Code::InvalidRequest);
 }

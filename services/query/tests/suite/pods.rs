@@ -115,10 +115,7 @@ fn eve() -> Ask {
 async fn a_member_of_a_pod_may_ask_however_far_away(backend: Backend) {
     let world = World::with_club(backend).await;
     world.place("eve", Some(PodRole::Member));
-    world
-        .quote(&key("eve"), QUESTION)
-        .await
-        .expect(StatusCode::CREATED);
+    world.quote(&key("eve"), QUESTION).await.expect(StatusCode::CREATED);
     world.answered(&eve()).await;
     let only = LeaderTerms {
         max_hops: 0,
@@ -180,6 +177,12 @@ async fn a_pod_that_the_leader_has_left_counts_no_more(backend: Backend) {
     world.place("eve", Some(PodRole::Owner));
     world.place("ada", None);
     assert_eq!(world.eve_refused().await, ("forbidden".to_owned(), json!("pods")));
+    assert_eq!(world.terms(&world.club_terms()).await.code(), "invalid_request");
+    let closed = LeaderTerms {
+        open: false,
+        ..world.club_terms()
+    };
+    world.terms(&closed).await.expect(StatusCode::OK);
 }
 
 async fn a_pod_of_an_event_counts_for_its_owner_and_admins(backend: Backend) {
