@@ -111,7 +111,7 @@ async fn profile_terms_and_documents_are_exported(backend: Backend) {
     assert_eq!((texts, pages), (BTreeSet::from([HOLDS, BEES]), 2));
     let id = documents[0]["id"].as_str().unwrap();
     let removed = world
-        .change(&key("ada"), "DELETE", &format!("/documents/{id}"), &json!({}))
+        .change(&key("ada"), "DELETE", &format!("/documents/{id}"), &Value::Null)
         .await;
     assert!(removed.status.is_success(), "{}", removed.text());
     let (documents, _) = world.exported("ada", "queryDocuments", 100).await;
