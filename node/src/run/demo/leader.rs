@@ -150,7 +150,7 @@ impl Leader<'_> {
             open: true,
             max_hops: 2,
             vouches_min: 0,
-            pods: std::collections::BTreeSet::new(),
+            pods: BTreeSet::new(),
             uses: BTreeSet::from([IntendedUse::Query, IntendedUse::Read]),
             engine: "embedded".to_owned(),
             model: None,
