@@ -28,10 +28,7 @@ async fn browser_a_person_asks_and_answers_on_a_phone() {
     join(&browser, &node, &page, "Ben").await;
     browser.wait_for_text("at most 0.05 TEST-USD").await.unwrap();
     // What a private pod is called is for those who are in it.
-    browser
-        .wait_for_text("Members of a pod may ask as well")
-        .await
-        .unwrap();
+    browser.wait_for_text("Members of a pod may ask as well").await.unwrap();
     let ben = browser
         .evaluate("return document.querySelector('main').dataset.did")
         .await

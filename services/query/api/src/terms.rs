@@ -29,8 +29,8 @@ pub struct LeaderTerms {
     pub node: Did,
     /// Whether questions are answered at all.
     pub open: bool,
-    /// How many steps away in the leader's trust graph an asker may be; 0 where only members of [`pods`](Self::pods) may
-    /// ask.
+    /// How many steps away in the leader's trust graph an asker may be; 0 where only members of [`pods`](Self::pods)
+    /// may ask.
     pub max_hops: u8,
     /// How many people that the leader trusts must vouch for an asker.
     pub vouches_min: u32,

@@ -1,6 +1,6 @@
 //! What is not kept for ever: quotes once nobody can use them, uses and copies of others' logs once they have been
-//! evidence for long enough. What people have signed about their own things, and whatever belongs to a payment, is never
-//! forgotten here.
+//! evidence for long enough. What people have signed about their own things, and whatever belongs to a payment, is
+//! never forgotten here.
 //!
 //! The log says until when rows were forgotten, so that the audit knows which of them may be missing.
 
