@@ -316,6 +316,9 @@ mod tests {
         std::fs::write(dir.path().join(FILE_NAME), "services = [\"www\"]\n").unwrap();
         let error = load(dir.path(), &Overrides::default()).unwrap_err().to_string();
         assert!(error.contains("auth"), "{error}");
+        std::fs::write(dir.path().join(FILE_NAME), "[query]\nevidence_days = 29\n").unwrap();
+        let error = load(dir.path(), &Overrides::default()).unwrap_err().to_string();
+        assert!(error.contains("query.evidence_days"), "{error}");
     }
 
     #[test]
