@@ -49,7 +49,7 @@ impl Tarpit {
         let open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
         self.open_most.fetch_max(open, Ordering::SeqCst);
         let _open = Open(self);
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn servers(self: &Arc<Self>) -> Vec<Server> {

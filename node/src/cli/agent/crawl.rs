@@ -19,7 +19,7 @@ pub(in super::super) struct CrawlArgs {
     home: HomeArg,
     /// Where to begin; only pages of the same site are read.
     url: Url,
-    /// Another site that pages may have moved to, such as https://www.site.example. Can be there more than once.
+    /// Another site that pages may have moved to, such as `https://www.site.example`. Can be there more than once.
     #[arg(long, value_name = "URL")]
     also: Vec<Url>,
     /// The folder for the pages. What was interrupted goes on there.
