@@ -7,6 +7,8 @@ use imajin_imagxp::{AgentId, AgentManifest, ClaimError, FEEDBACK, Feedback};
 use crate::Gate;
 
 const TAKEN: &str = "taken";
+/// What stands in a record between the reason and what became of the feedback.
+const AND_FEEDBACK: &str = "; its feedback was ";
 const NOT_TAKEN: &str = "not taken";
 
 /// Whether an agent's feedback was taken, and why not.
@@ -65,7 +67,12 @@ pub(crate) fn mark(headers: &mut HeaderMap, heard: Option<&Heard>) {
 pub(crate) fn reason_with(reason: &str, heard: Option<&Heard>) -> String {
     match heard {
         None => reason.to_owned(),
-        Some(Ok(())) => format!("{reason}; its feedback was {TAKEN}"),
-        Some(Err(problem)) => format!("{reason}; its feedback was {NOT_TAKEN}: {problem}"),
+        Some(Ok(())) => format!("{reason}{AND_FEEDBACK}{TAKEN}"),
+        Some(Err(problem)) => format!("{reason}{AND_FEEDBACK}{NOT_TAKEN}: {problem}"),
     }
+}
+
+/// The reason in a record, without what became of the feedback.
+pub fn reason_alone(reason: &str) -> &str {
+    reason.split_once(AND_FEEDBACK).map_or(reason, |(alone, _heard)| alone)
 }

@@ -15,7 +15,7 @@ mod seams;
 
 pub use directory::{AgentDirectory, Documents, GuardedDocuments};
 pub use documents::documents;
-pub use feedback::Heard;
+pub use feedback::{Heard, reason_alone};
 pub use gate::{Gate, GateDeps, GateOptions};
 pub use identity::{Asked, Identified};
 pub use judge::{Admitted, Judgement, Refused, is_undecided};

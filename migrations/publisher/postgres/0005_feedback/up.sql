@@ -2,8 +2,8 @@
 
 ALTER TABLE gate_claims ADD COLUMN broker TEXT;
 
--- The last word of an agent about an access, as it has signed it. `waiting` until the broker has heard it: then `passed`,
--- or `refused` with what the broker has said.
+-- The last word of an agent about an access, as it has signed it. `waiting` until the broker has heard it: then
+-- `passed`, or `refused` with what the broker has said.
 CREATE TABLE gate_feedback (
     access_id TEXT NOT NULL PRIMARY KEY,
     site TEXT NOT NULL,

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use imajin_imagxp::Feedback;
 use imajin_kernel::id::AccessId;
 use imajin_kernel::{Span, Timestamp};
-use imajin_store::{Conn, SealedRow, is_unique_violation};
+use imajin_store::{Conn, Literal, SealedRow, is_unique_violation};
 
 use crate::PublisherError;
 use crate::context::Context;
@@ -134,7 +134,7 @@ fn feedback_find(conn: &mut Conn, context: &Context, id: AccessId) -> Result<Opt
 /// What is to be said to brokers now, the longest due first.
 pub(crate) fn feedback_due(conn: &mut Conn, context: &Context, limit: i64) -> Result<Vec<FeedbackRow>, PublisherError> {
     let rows: Vec<FeedbackRow> = gate_feedback::table
-        .filter(gate_feedback::state.eq(WAITING))
+        .filter(gate_feedback::state.eq(Literal(WAITING)))
         .filter(gate_feedback::due_at.le(context.env.now()))
         .order_by(gate_feedback::due_at)
         .limit(limit)
