@@ -149,6 +149,7 @@ impl BoundGate {
             replays: books.clone(),
             till: books.clone(),
             records: books.clone(),
+            feedbacks: Some(books.clone()),
             key: SigningKey::from_ed25519(ground.keyring.node_key().clone()),
         };
         let gate = Arc::new(Gate::new(options, deps, policy));

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Html;
+use axum::response::{Html, Redirect};
 use axum::routing::get;
 use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
@@ -56,6 +56,11 @@ fn site() -> Router {
         .route("/robots.txt", get(|| async { "User-agent: *\nDisallow: /secret\n" }))
         .route("/missing", get(|| async { StatusCode::NOT_FOUND }))
         .route("/index", get(|| async { Html(INDEX) }))
+        .route(
+            "/moved",
+            get(|| async { Html("<a href=/posts/old>old</a><a href=/posts/1>new</a>") }),
+        )
+        .route("/posts/old", get(|| async { Redirect::permanent("/posts/1") }))
         .route("/many", get(many))
         .route("/sitemap.xml", get(sitemap))
         .fallback(get(|| async { PAGE }))
@@ -80,10 +85,15 @@ impl Scene {
 
     /// The same, where everything goes over these lines.
     pub(crate) async fn behind(backend: Backend, lines: Option<&Lines>) -> Self {
+        Self::with(backend, lines, "").await
+    }
+
+    /// The same, with more in the configuration of the broker.
+    pub(crate) async fn with(backend: Backend, lines: Option<&Lines>, broker_more: &str) -> Self {
         let (far, home) = (Home::new(backend), Home::new(backend));
         let public_of = |line: &Relay| format!("public_url = \"{}\"\n", line.url());
         let public = lines.map(|lines| public_of(&lines.broker)).unwrap_or_default();
-        far.configure(&format!("{public}{SERVICES}"));
+        far.configure(&format!("{public}{SERVICES}{broker_more}"));
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let broker_listen = free.local_addr().unwrap().to_string();
         drop(free);

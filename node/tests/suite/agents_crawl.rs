@@ -13,6 +13,7 @@ use crate::support::{IMAJIN, Outcome, text};
 on_both!(
     a_crawl_stays_within_its_budget_and_goes_on_where_it_was,
     a_crawl_that_is_killed_goes_on_and_pays_for_no_page_twice,
+    a_page_that_has_moved_behind_the_gate_is_paid_once_where_it_is,
 );
 
 const PRICE: &str = "0.10 TEST-USD";
@@ -133,5 +134,40 @@ async fn a_crawl_that_is_killed_goes_on_and_pays_for_no_page_twice(backend: Back
     let ada = scene.home.path("ada.key");
     crate::fair_library::register(&scene.publisher, &ada, "ada");
     balance_wait(&scene.publisher, &ada, "1.00");
+    scene.end();
+}
+
+async fn a_page_that_has_moved_behind_the_gate_is_paid_once_where_it_is(backend: Backend) {
+    let scene = Scene::new(backend).await;
+    let limits = ["--max", PRICE, "--budget", "0.30 TEST-USD", "--at-once", "1"];
+    for _again in 0..2 {
+        let crawled = crawl(&scene, "/moved", "out", &limits).expect_success();
+        assert_eq!(crawled["pages"].as_array().unwrap().len(), 2, "{crawled}");
+        assert_eq!(
+            crawled["moved"],
+            json!([{"url": scene.url("/posts/old"), "to": scene.url("/posts/1")}])
+        );
+        assert_eq!(
+            (&crawled["paid"][0]["amount"], &crawled["paid"][0]["pages"]),
+            (&money("0.10"), &json!(1))
+        );
+    }
+    let fetched = scene
+        .fetch_url(&scene.url("/posts/old"), &["--max", PRICE])
+        .expect_success();
+    assert_eq!(fetched["url"], scene.url("/posts/1"));
+    assert_eq!(
+        scene.spent()["spent"],
+        json!([money("0.20")]),
+        "once for the crawl, once for the page"
+    );
+    // A page that is larger than what is wanted, and then is wanted.
+    let large = |bytes: &str| scene.fetch_url(&scene.url("/posts/9"), &["--max", PRICE, "--max-bytes", bytes]);
+    assert_eq!(large("5").refusal()["error"], "body_too_large");
+    assert_eq!(large("5000").expect_success()["paid"]["isResumed"], true);
+    assert_eq!(scene.spent()["spent"], json!([money("0.30")]));
+    let ada = scene.home.path("ada.key");
+    crate::fair_library::register(&scene.publisher, &ada, "ada");
+    balance_wait(&scene.publisher, &ada, "0.30");
     scene.end();
 }

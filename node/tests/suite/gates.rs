@@ -117,7 +117,7 @@ impl Scene {
         ClaimHeaders::sign(&self.key, &claim).unwrap()
     }
 
-    fn claim(&self, path: &str) -> HeaderMap {
+    pub(crate) fn claim(&self, path: &str) -> HeaderMap {
         self.claim_at(&self.url(path), Env::system().now())
     }
 
@@ -136,7 +136,7 @@ impl Scene {
         headers
     }
 
-    async fn get(&self, path: &str, headers: HeaderMap) -> Response {
+    pub(crate) async fn get(&self, path: &str, headers: HeaderMap) -> Response {
         self.http.get(self.url(path)).headers(headers).send().await.unwrap()
     }
 

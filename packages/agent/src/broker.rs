@@ -1,7 +1,6 @@
 //! What an agent asks its brokers; each request is signed by its key.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use imajin_imagxp::Feedback;
 use imajin_imagxp::broker::{BrokerAccount, VisaIssued, VisaOrder};
 use imajin_kernel::{Code, Problem};
 use imajin_money::Money;
@@ -9,22 +8,22 @@ use imajin_proof::digest::content_digest;
 use imajin_proof::http_sig::{MessageParams, MessageView};
 use imajin_web::HttpAnswer;
 use serde::Deserialize;
-use serde_json::{Number, Value, json};
+use serde_json::{Value, json};
 use url::Url;
 
-use crate::again::TRIES_MAX;
+use crate::again::{TRIES_MAX, is_undecided, wait_before};
 use crate::{Agent, Purchase};
 
 /// How long a visa lasts: long enough to go on after an interruption.
 const VISA_SECONDS: u32 = 1_800;
 
 #[derive(Deserialize)]
-struct Metadata {
+pub(crate) struct Metadata {
     issuer: String,
     #[serde(default)]
     imagxp_visa_endpoint: Option<String>,
     #[serde(default)]
-    imagxp_dispute_endpoint: Option<String>,
+    pub(crate) imagxp_dispute_endpoint: Option<String>,
 }
 
 impl Agent {
@@ -47,7 +46,11 @@ impl Agent {
     }
 
     /// Where a broker does something, by its own word and on its own origin.
-    async fn endpoint(&self, broker: &str, of: impl FnOnce(Metadata) -> Option<String>) -> Result<Url, Problem> {
+    pub(crate) async fn endpoint(
+        &self,
+        broker: &str,
+        of: impl FnOnce(Metadata) -> Option<String>,
+    ) -> Result<Url, Problem> {
         let origin = url_of(broker)?.origin();
         let url = url_of(&format!("{broker}/.well-known/openid-configuration"))?;
         let metadata: Metadata = self.get_plain(&url).await?.json()?;
@@ -97,49 +100,12 @@ impl Agent {
         self.ask(Method::POST, &url, Some(&asked), key).await?.json()
     }
 
-    /// Says what a page was worth that was paid for; below and at one half, the agent wants its money back. The answer
-    /// is the broker's document about the dispute. Said again, it is the same dispute.
+    /// Puts a question, and again when the answer was lost or nothing was decided: each time signed anew, under the
+    /// same key, and as late as the broker says.
     ///
     /// # Errors
-    /// Why the broker refuses. [`Code::NotFound`] means that it knows of no such payment, or not yet.
-    pub async fn dispute(&self, mut purchase: Purchase, score: &Number, reason: &str) -> Result<Value, Problem> {
-        let url = self
-            .endpoint(&purchase.broker, |said| said.imagxp_dispute_endpoint)
-            .await?;
-        for claim in &purchase.claims {
-            let said = Feedback::sign(self.key(), &purchase.url, score.clone(), reason, claim);
-            let said = said.map_err(|error| Problem::invalid(format!("{error}.")))?;
-            let answer = self.ask(Method::POST, &url, Some(&json!(said)), None).await?;
-            if answer.status == StatusCode::NOT_FOUND {
-                continue;
-            }
-            let dispute: Value = answer.json()?;
-            purchase.dispute = dispute.get("id").and_then(Value::as_str).map(ToOwned::to_owned);
-            self.journal().write(&purchase)?;
-            return Ok(dispute);
-        }
-        let detail = "The broker knows of no payment for this page.";
-        Err(Problem::new(Code::NotFound, detail)
-            .hint("The publisher may not have asked for its money yet: try again in a minute."))
-    }
-
-    /// How a dispute stands: the broker's document about it.
-    ///
-    /// # Errors
-    /// Why the broker refuses; [`Code::NotFound`] when nothing was said about the page.
-    pub async fn dispute_find(&self, purchase: &Purchase) -> Result<Value, Problem> {
-        let nothing = || {
-            Problem::new(Code::NotFound, "Nothing was said about this page yet.")
-                .hint("Say what it was worth: --score 0.2 --reason TEXT.")
-        };
-        let id = purchase.dispute.as_ref().ok_or_else(nothing)?;
-        let endpoint = self.endpoint(&purchase.broker, |said| said.imagxp_dispute_endpoint);
-        let url = url_of(&format!("{}/{id}", endpoint.await?))?;
-        self.ask(Method::GET, &url, None, None).await?.json()
-    }
-
-    /// Puts a question, and again when the answer was lost: each time signed anew, under the same key.
-    async fn ask(
+    /// [`Code::Unavailable`] when nothing is known of what became of it in the end.
+    pub(crate) async fn ask(
         &self,
         method: Method,
         url: &Url,
@@ -154,10 +120,16 @@ impl Agent {
                 .http()
                 .send(method.clone(), url.clone(), headers, body.clone())
                 .await;
-            let is_lost = answer.as_ref().map_or(true, |answer| answer.status.is_server_error());
-            if !is_lost || tries >= TRIES_MAX {
-                return answer;
+            let undecided = match &answer {
+                Ok(answer) => undecided_of(answer),
+                Err(problem) => Some(problem.clone()),
+            };
+            let Some(problem) = undecided else { return answer };
+            if tries >= TRIES_MAX {
+                return Err(problem);
             }
+            let headers = answer.as_ref().ok().map(|answer| &answer.headers);
+            tokio::time::sleep(wait_before(tries, headers)).await;
             tries = tries.saturating_add(1);
         }
     }
@@ -193,6 +165,20 @@ impl Agent {
         put(&mut headers, "signature", &fields.signature)?;
         Ok(headers)
     }
+}
+
+/// What a broker says that leaves open what became of a request. Most of its conflicts are for good; that the same
+/// request is still running is not.
+fn undecided_of(answer: &HttpAnswer) -> Option<Problem> {
+    let problem = answer.success().err()?;
+    let is_open = match answer.status {
+        StatusCode::CONFLICT => problem.code == Code::IdempotencyInFlight,
+        status => is_undecided(status),
+    };
+    is_open.then_some(Problem {
+        code: Code::Unavailable,
+        ..problem
+    })
 }
 
 fn put(headers: &mut HeaderMap, name: &'static str, value: &str) -> Result<(), Problem> {

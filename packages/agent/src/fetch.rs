@@ -1,12 +1,12 @@
 //! Reading a page, and paying for it if need be.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use imajin_imagxp::pay_per_crawl::{EXACT_PRICE, price_text};
 use imajin_imagxp::visa::{CREDENTIAL, PAYMENT};
-use imajin_imagxp::{Claim, ClaimHeaders, PaymentRequired, Provenance, Purpose, RECEIPT};
+use imajin_imagxp::{PaymentRequired, Provenance, Purpose, RECEIPT};
 use imajin_kernel::{Code, Problem};
 use imajin_money::Money;
 use imajin_web::{HttpAnswer, PublicBase};
@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-use crate::again::{TRIES_MAX, is_undecided, wait_before};
-use crate::files::{failed, folder_sync};
+use crate::again::is_undecided;
+use crate::files::failed;
+use crate::page::{HOPS_MAX, Page, digest_of};
 use crate::{Agent, PaidPage, Purchase, PurchaseState, Run};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -33,6 +34,16 @@ pub struct FetchWish {
     pub out: PathBuf,
     /// The crawl that it belongs to, whose budget counts too.
     pub run: Option<Run>,
+    /// The largest page that is read; see [`crate::PAGE_BYTES_MAX`].
+    pub bytes_max: u64,
+}
+
+/// What came of asking for a page.
+pub(crate) enum Answered {
+    /// The page.
+    Page(Box<Fetched>),
+    /// The site says that it is elsewhere. Nothing was paid.
+    Moved(Url),
 }
 
 /// What was paid.
@@ -83,13 +94,9 @@ pub struct Fetched {
     pub origin_unchecked: Option<String>,
 }
 
-struct Page {
-    answer: HttpAnswer,
-    bytes: u64,
-}
-
 impl Agent {
-    /// Reads a page; pays for it if it costs no more than the wish and the agent's limits allow, and never twice.
+    /// Reads a page; pays for it if it costs no more than the wish and the agent's limits allow, and never twice. Where
+    /// it has moved to on its site, it is read there.
     ///
     /// # Errors
     /// Why it was not read. [`Code::Unavailable`] means that it is not known how it ended: the same wish goes on.
@@ -97,25 +104,40 @@ impl Agent {
         let mut wish = wish.clone();
         wish.url.set_fragment(None);
         let site = self.site_rules(&wish.url).await?;
-        if let Some(reason) = site.refusal(&wish.url, wish.purpose) {
-            return Err(Problem::new(Code::Forbidden, reason));
+        let mut seen = BTreeSet::new();
+        while seen.len() <= usize::from(HOPS_MAX) && seen.insert(wish.url.clone()) {
+            if let Some(reason) = site.refusal(&wish.url, wish.purpose) {
+                return Err(Problem::new(Code::Forbidden, reason));
+            }
+            match Box::pin(self.page_read(&wish)).await? {
+                Answered::Page(fetched) => return Ok(*fetched),
+                Answered::Moved(to) if to.origin() == wish.url.origin() => wish.url = to,
+                Answered::Moved(to) => {
+                    let detail = format!("{} has moved to another site: {to}.", wish.url);
+                    return Err(Problem::new(Code::Forbidden, detail).hint("If you trust that site, fetch it there."));
+                }
+            }
         }
-        Box::pin(self.page_read(&wish)).await
+        let detail = format!("{} leads from one address to the next, and nowhere.", wish.url);
+        Err(Problem::new(Code::Conflict, detail))
     }
 
-    /// The same, where what the site says about its pages was asked before.
-    pub(crate) async fn page_read(&self, wish: &FetchWish) -> Result<Fetched, Problem> {
+    /// The same for one address, where what the site says about its pages was asked before.
+    pub(crate) async fn page_read(&self, wish: &FetchWish) -> Result<Answered, Problem> {
         let begun = self.journal().open_find(wish.url.as_str(), wish.purpose).cloned();
         if let Some(purchase) = begun {
             return self.buy(wish, purchase, true).await;
         }
         let untold = self.journal().untold_find(wish.url.as_str(), wish.purpose).cloned();
         if let Some(fetched) = untold.map(|purchase| self.tell(wish, purchase)).transpose()?.flatten() {
-            return Ok(fetched);
+            return Ok(Answered::Page(Box::new(fetched)));
         }
         let page = self.page_get(wish, None).await?;
+        if let Some(to) = page.moved_to(&wish.url) {
+            return Ok(Answered::Moved(to));
+        }
         if page.answer.status != StatusCode::PAYMENT_REQUIRED {
-            return self.fetched(wish, page, None).await;
+            return self.answered(wish, page, None).await;
         }
         let required = PaymentRequired::parse(&page.answer.body);
         let required = required.map_err(|error| Problem::new(Code::PaymentRequired, format!("{error}.")))?;
@@ -172,7 +194,7 @@ impl Agent {
     }
 
     /// Goes through with a purchase, from wherever it stands.
-    async fn buy(&self, wish: &FetchWish, mut purchase: Purchase, is_resumed: bool) -> Result<Fetched, Problem> {
+    async fn buy(&self, wish: &FetchWish, mut purchase: Purchase, is_resumed: bool) -> Result<Answered, Problem> {
         let visa = if let PurchaseState::Promised { visa } = &purchase.state {
             visa.clone()
         } else {
@@ -188,7 +210,11 @@ impl Agent {
             return Err(go_on(&page.answer));
         }
         let receipt = page.answer.headers.get(RECEIPT).and_then(|value| value.to_str().ok());
-        let Some(receipt) = receipt.filter(|_| status.is_success()).map(ToOwned::to_owned) else {
+        let receipt = receipt.map(ToOwned::to_owned);
+        if let Some(to) = page.moved_to(&wish.url) {
+            return self.moved(&mut purchase, to, receipt);
+        }
+        let Some(receipt) = receipt.filter(|_| status.is_success()) else {
             // What is not a good answer costs nothing, and neither does one without a receipt.
             let reason = if status.is_success() {
                 "it cost nothing".to_owned()
@@ -197,7 +223,7 @@ impl Agent {
             };
             purchase.state = PurchaseState::Unspent { reason };
             self.journal().write(&purchase)?;
-            return self.fetched(wish, page, None).await;
+            return self.answered(wish, page, None).await;
         };
         purchase.state = PurchaseState::Paid {
             receipt: receipt.clone(),
@@ -208,10 +234,25 @@ impl Agent {
         });
         self.journal().write(&purchase)?;
         let payment = Payment::of(&purchase, receipt, is_resumed);
-        let fetched = self.fetched(wish, page, Some(payment)).await;
+        let answered = self.answered(wish, page, Some(payment)).await;
         purchase.page = None;
         self.journal().write(&purchase)?;
-        fetched
+        answered
+    }
+
+    /// The page that was to be bought is elsewhere. That costs nothing; of a publisher who has taken money for it, no
+    /// other page is bought.
+    fn moved(&self, purchase: &mut Purchase, to: Url, receipt: Option<String>) -> Result<Answered, Problem> {
+        let Some(receipt) = receipt else {
+            let reason = format!("it has moved to {to}");
+            purchase.state = PurchaseState::Unspent { reason };
+            self.journal().write(purchase)?;
+            return Ok(Answered::Moved(to));
+        };
+        purchase.state = PurchaseState::Paid { receipt };
+        self.journal().write(purchase)?;
+        let detail = format!("{} took money and gave no page: it leads to {to}.", purchase.publisher);
+        Err(Problem::new(Code::PaymentFailed, detail).hint("Say so to the broker: imajin agent dispute."))
     }
 
     /// Gives out a page that an interrupted run has paid for; nothing, when it is not there any more.
@@ -242,7 +283,7 @@ impl Agent {
     /// What a broker has decided for good ends the purchase; what is not known leaves it open.
     fn decided<T>(&self, purchase: &mut Purchase, outcome: Result<T, Problem>) -> Result<T, Problem> {
         outcome.map_err(|problem| {
-            if matches!(problem.code, Code::Unavailable | Code::Internal | Code::Timeout) {
+            if is_open(problem.code) {
                 return problem.hint("Run the command again: it goes on where it was.");
             }
             purchase.state = PurchaseState::Unspent {
@@ -253,6 +294,11 @@ impl Agent {
                 Err(unwritten) => unwritten,
             }
         })
+    }
+
+    async fn answered(&self, wish: &FetchWish, page: Page, paid: Option<Payment>) -> Result<Answered, Problem> {
+        let fetched = self.fetched(wish, page, paid).await?;
+        Ok(Answered::Page(Box::new(fetched)))
     }
 
     async fn fetched(&self, wish: &FetchWish, page: Page, paid: Option<Payment>) -> Result<Fetched, Problem> {
@@ -282,64 +328,14 @@ impl Agent {
             origin_unchecked,
         })
     }
+}
 
-    /// Asks for a page, with a claim of its own each time; again, when the answer was lost. What pays is written down
-    /// before it is sent, with the claim.
-    async fn page_get(
-        &self,
-        wish: &FetchWish,
-        mut paying: Option<(&mut Purchase, HeaderMap)>,
-    ) -> Result<Page, Problem> {
-        let mut tries: u32 = 1;
-        loop {
-            let (mut headers, claim) = self.claim_headers(&wish.url, wish.purpose)?;
-            if let Some((purchase, more)) = &mut paying {
-                purchase.claims.push(claim);
-                self.journal().write(purchase)?;
-                headers.extend(more.clone());
-            }
-            let page = self.page_try(wish, headers, paying.is_some()).await;
-            let is_lost = match &page {
-                Ok(page) => is_undecided(page.answer.status),
-                Err(problem) => problem.code == Code::Unavailable,
-            };
-            if !is_lost || tries >= TRIES_MAX {
-                return page;
-            }
-            let headers = page.as_ref().ok().map(|page| &page.answer.headers);
-            tokio::time::sleep(wait_before(tries, headers)).await;
-            tries = tries.saturating_add(1);
-        }
-    }
-
-    /// The headers of a request with a fresh claim, and the digest of the claim.
-    fn claim_headers(&self, url: &Url, purpose: Purpose) -> Result<(HeaderMap, String), Problem> {
-        let nonce = self.fresh_name();
-        let claim = Claim::new(self.home().id(), self.now(), &nonce, url.as_str(), purpose, false);
-        let signed = claim.and_then(|claim| Ok((ClaimHeaders::sign(self.key(), &claim)?, claim.digest()?)));
-        let wrong = |error| Problem::invalid(format!("A claim for {url}: {error}."));
-        let (signed, digest) = signed.map_err(wrong)?;
-        let mut headers = self.plain_headers();
-        headers.extend(signed);
-        Ok((headers, digest))
-    }
-
-    /// A document of the site that costs nothing, for whoever says who asks.
-    pub(crate) async fn claimed_get(&self, url: &Url, purpose: Purpose) -> Result<HttpAnswer, Problem> {
-        let (headers, _claim) = self.claim_headers(url, purpose)?;
-        self.http().send(Method::GET, url.clone(), headers, Vec::new()).await
-    }
-
-    async fn page_try(&self, wish: &FetchWish, headers: HeaderMap, is_paid: bool) -> Result<Page, Problem> {
-        let mut file = File::create(&wish.out).map_err(failed(&wish.out))?;
-        let (answer, bytes) = self.http().fetch(wish.url.clone(), headers, &mut file).await?;
-        if is_paid && answer.status.is_success() {
-            // What is written down as paid is there after a power cut.
-            let synced = file.sync_all().and_then(|()| folder_sync(&wish.out));
-            synced.map_err(failed(&wish.out))?;
-        }
-        Ok(Page { answer, bytes })
-    }
+/// Whether a refusal of a broker leaves open whether there is a visa.
+const fn is_open(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unavailable | Code::Internal | Code::Timeout | Code::RateLimited
+    )
 }
 
 fn paid_headers(purchase: &Purchase, visa: &str) -> Result<HeaderMap, Problem> {
@@ -373,10 +369,4 @@ fn detail_of(answer: &HttpAnswer) -> String {
 fn go_on(answer: &HttpAnswer) -> Problem {
     let problem = Problem::new(Code::Unavailable, format!("{}.", detail_of(answer)));
     problem.hint("Run the command again: it goes on where it was.")
-}
-
-/// The digest of what was written, as `Content-Digest` has it.
-pub(crate) fn digest_of(path: &Path) -> Result<String, Problem> {
-    let bytes = std::fs::read(path).map_err(failed(path))?;
-    Ok(imajin_proof::digest::content_digest(&bytes))
 }

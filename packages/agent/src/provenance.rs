@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::Agent;
 use crate::broker::url_of;
-use crate::fetch::digest_of;
+use crate::page::digest_of;
 
 impl Agent {
     /// What the publisher has signed about an answer: checked with the keys that its host publishes, for this URL, and

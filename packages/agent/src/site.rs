@@ -22,6 +22,11 @@ pub(crate) struct SiteRules {
 }
 
 impl SiteRules {
+    /// Whether it is what the site of an address says.
+    pub(crate) fn is_of(&self, url: &Url) -> bool {
+        self.origin == url.origin().ascii_serialization()
+    }
+
     /// Why a page is not to be asked for, if the site says so.
     pub(crate) fn refusal(&self, url: &Url, purpose: Purpose) -> Option<String> {
         let path = path_and_query(url);

@@ -10,6 +10,7 @@ use imajin_imagxp::{CONTENT_ORIGIN, PROVENANCE, Provenance, RECEIPT, VisitorType
 use imajin_kernel::Timestamp;
 use serde_json::Value;
 
+use crate::feedback::{self, reason_with};
 use crate::{AccessRecord, Admitted, Charged, Gate, Identified, Refused};
 
 /// What would have happened, in an answer of a gate that only says so.
@@ -38,6 +39,7 @@ impl Gate {
                 Err(error) => tracing::error!(%error, "what has to be paid does not fit into headers"),
             }
         }
+        feedback::mark(headers, refused.feedback.as_ref());
         if let Some(error) = refused.crawler {
             headers.insert(pay_per_crawl::ERROR, HeaderValue::from_static(error.name()));
         }
@@ -54,6 +56,7 @@ impl Gate {
         let policy = self.policy();
         let headers = response.headers_mut();
         set(headers, &USAGE, policy.content_usage(url_path(url)));
+        feedback::mark(headers, admitted.feedback.as_ref());
         // What an agent gets is not what a browser gets: no cache between may mix them up.
         headers.append(VARY, HeaderValue::from_static("x-imagxp-payload, signature-input"));
         if admitted.visitor != VisitorType::VerifiedAgent {
@@ -111,6 +114,10 @@ impl Gate {
     pub(crate) fn mark_dry(response: &mut Response, refused: Option<&Refused>) {
         let verdict = refused.map_or("PASS", |refused| refused.refusal.as_str());
         response.headers_mut().insert(DRY, HeaderValue::from_static(verdict));
+        feedback::mark(
+            response.headers_mut(),
+            refused.and_then(|refused| refused.feedback.as_ref()),
+        );
     }
 
     /// What is written down of every request; the rest says how it ended.
@@ -135,7 +142,7 @@ impl Gate {
     pub(crate) async fn record_admitted(&self, url: &str, admitted: &Admitted, charged: Option<&Charged>, status: u16) {
         let price = admitted.charge.as_ref().map(|charge| charge.price);
         let record = AccessRecord {
-            reason: admitted.reason.clone(),
+            reason: reason_with(&admitted.reason, admitted.feedback.as_ref()),
             paid: charged.filter(|charged| !charged.is_repeated).and(price),
             receipt: charged.map(|charged| charged.receipt.clone()),
             ..self.record_of(url, admitted.identity.as_ref(), admitted.visitor, status)
@@ -146,7 +153,7 @@ impl Gate {
     pub(crate) async fn record_refused(&self, url: &str, refused: &Refused, status: u16) {
         let record = AccessRecord {
             refusal: Some(refused.refusal),
-            reason: refused.detail.clone(),
+            reason: reason_with(&refused.detail, refused.feedback.as_ref()),
             ..self.record_of(url, refused.identity.as_ref(), refused.visitor, status)
         };
         self.records().record(record).await;

@@ -6,7 +6,7 @@ use imajin_kernel::{Env, Timestamp};
 use imajin_proof::jose::SigningKey;
 use imajin_web::PublicBase;
 
-use crate::{AgentDirectory, Records, Replays, Till};
+use crate::{AgentDirectory, Feedbacks, Records, Replays, Till};
 
 /// How a gate behaves.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct GateDeps {
     pub till: Arc<dyn Till>,
     /// Where decisions are written down.
     pub records: Arc<dyn Records>,
+    /// Where agents' feedback goes; without it, nobody listens.
+    pub feedbacks: Option<Arc<dyn Feedbacks>>,
     /// The publisher's key, for provenance.
     pub key: SigningKey,
 }
@@ -111,6 +113,10 @@ impl Gate {
 
     pub(crate) fn records(&self) -> &dyn Records {
         self.deps.records.as_ref()
+    }
+
+    pub(crate) fn feedbacks(&self) -> Option<&dyn Feedbacks> {
+        self.deps.feedbacks.as_deref()
     }
 
     pub(crate) const fn key(&self) -> &SigningKey {

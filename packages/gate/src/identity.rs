@@ -4,14 +4,15 @@ use http::{HeaderMap, HeaderValue};
 use imajin_imagxp::web_bot_auth::{BotError, BotExpectation, BotSignature, LIFETIME_MAX};
 use imajin_imagxp::x402::{PAYMENT_SIGNATURE, Payment};
 use imajin_imagxp::{
-    AgentId, Binding, ClaimError, ClaimExpectation, ClaimHeaders, ClaimShown, PAYLOAD, PUBLIC_KEY, Purpose, Refusal,
-    SIGNATURE,
+    AgentId, Binding, ClaimError, ClaimExpectation, ClaimHeaders, ClaimShown, Feedback, PAYLOAD, PUBLIC_KEY, Purpose,
+    Refusal, SIGNATURE,
 };
 use imajin_kernel::Timestamp;
 use imajin_proof::http_sig::MessageView;
 use imajin_proof::jose::Jwk;
 
 use crate::Gate;
+use crate::feedback::{feedback_of, feedback_of_bot};
 
 /// An agent whose signature counts; it is not spent yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct Identified {
     pub digest: String,
     /// The claim as it came; a signature by Web Bot Auth is none.
     pub(crate) claim: Option<ClaimShown>,
+    /// What the agent says about something that it has paid for, or why that does not count; until it is kept.
+    pub(crate) feedback: Option<Result<Feedback, String>>,
     pub(crate) replay_key: String,
     pub(crate) kept_until: Timestamp,
 }
@@ -109,11 +112,11 @@ impl Gate {
             refusal: Refusal::IdentityFail,
             detail: format!("there is no valid manifest of the agent: {}", agent.manifest_url()),
         };
-        let manifest = self.directory().manifest(agent, false).await.ok_or_else(unknown)?;
+        let mut manifest = self.directory().manifest(agent, false).await.ok_or_else(unknown)?;
         let verified = match read.verify(&manifest, &expect) {
             // The agent may have changed its keys.
             Err(ClaimError::ForeignKey | ClaimError::BadSignature) => {
-                let manifest = self.directory().manifest(agent, true).await.ok_or_else(unknown)?;
+                manifest = self.directory().manifest(agent, true).await.ok_or_else(unknown)?;
                 read.verify(&manifest, &expect)?
             }
             known => known?,
@@ -121,6 +124,7 @@ impl Gate {
         Ok(Identified {
             agent: agent.clone(),
             claim: Some(read.shown(&verified.key)),
+            feedback: feedback_of(asked.headers, &manifest),
             thumbprint: Jwk::from_key(verified.key.clone()).thumbprint(),
             purpose: verified.claim.purpose,
             binding: verified.binding,
@@ -166,6 +170,7 @@ impl Gate {
             purpose,
             binding,
             claim: None,
+            feedback: feedback_of_bot(asked.headers),
             replay_key: verified.replay_key().to_owned(),
             kept_until: verified.expires_at,
             thumbprint: verified.thumbprint,

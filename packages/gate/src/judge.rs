@@ -12,7 +12,7 @@ use imajin_money::Money;
 use imajin_proof::token::TokenError;
 
 use crate::identity::{Unproven, x402_payment};
-use crate::{Asked, Charge, Gate, Identified};
+use crate::{Asked, Charge, Gate, Heard, Identified};
 
 const RETRY_KEY_LENGTH_MAX: usize = 128;
 
@@ -29,6 +29,8 @@ pub struct Admitted {
     pub charge: Option<Charge>,
     /// Why, in one sentence.
     pub reason: String,
+    /// What became of the agent's feedback, if it has sent any.
+    pub feedback: Option<Heard>,
     /// The broker's network, when the client pays by x402.
     pub(crate) x402_network: Option<String>,
 }
@@ -50,6 +52,8 @@ pub struct Refused {
     pub crawler: Option<CrawlerError>,
     /// Something here is away: the visitor is not to blame, and comes again.
     pub is_away: bool,
+    /// What became of the agent's feedback, if it has sent any.
+    pub feedback: Option<Heard>,
 }
 
 /// What is decided about a request.
@@ -71,6 +75,7 @@ impl Refused {
             required: None,
             crawler: None,
             is_away: false,
+            feedback: None,
         }
     }
 
@@ -120,17 +125,29 @@ pub fn is_undecided(problem: &Problem) -> bool {
 impl Gate {
     /// Decides about a request. A claim that counts is spent; nothing is charged yet.
     pub async fn judge(&self, asked: &Asked<'_>) -> Judgement {
-        match self.try_admit(asked).await {
-            Ok(admitted) => Judgement::Admitted(Box::new(admitted)),
-            Err(refused) => Judgement::Refused(refused),
+        let mut heard = None;
+        match self.try_admit(asked, &mut heard).await {
+            Ok(admitted) => Judgement::Admitted(Box::new(Admitted {
+                feedback: heard,
+                ..admitted
+            })),
+            Err(refused) => Judgement::Refused(Box::new(Refused {
+                feedback: heard,
+                ..*refused
+            })),
         }
     }
 
-    async fn try_admit(&self, asked: &Asked<'_>) -> Result<Admitted, Box<Refused>> {
+    /// `heard` becomes what is said about the agent's feedback, however the rest ends.
+    async fn try_admit(&self, asked: &Asked<'_>, heard: &mut Option<Heard>) -> Result<Admitted, Box<Refused>> {
         let payment = x402_payment(asked.headers).map_err(Refused::from)?;
-        let identity = self.identify(asked, payment.as_ref()).await.map_err(Refused::from)?;
-        if let Some(identity) = &identity {
-            self.spend(identity).await?;
+        let mut identity = self.identify(asked, payment.as_ref()).await.map_err(Refused::from)?;
+        if let Some(identity) = &mut identity {
+            let said = identity.feedback.take();
+            // At the same moment, so that the page waits for one of them: a database writes both together.
+            let (spent, kept) = tokio::join!(self.spend(identity), self.feedback_keep(&identity.agent, said));
+            *heard = kept;
+            spent?;
         }
         let visitor = match &identity {
             Some(identity) => Visitor::Agent {
@@ -168,6 +185,7 @@ impl Gate {
             terms: decision.terms,
             charge,
             reason: decision.reason.to_string(),
+            feedback: None,
             x402_network: x402_network.flatten(),
         })
     }

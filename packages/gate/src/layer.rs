@@ -49,6 +49,7 @@ impl Gate {
                 Err(problem) => {
                     let mut refused = Refused::of_problem(&problem, admitted.visitor);
                     refused.identity.clone_from(&admitted.identity);
+                    refused.feedback.clone_from(&admitted.feedback);
                     return self.refuse_and_record(url, &refused).await;
                 }
             },

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use imajin_fair::{ManifestId, Terms};
-use imajin_imagxp::{ClaimShown, Purpose, Refusal, VisitorType};
+use imajin_imagxp::{ClaimShown, Feedback, Purpose, Refusal, VisitorType};
 use imajin_kernel::{Problem, Timestamp};
 use imajin_money::Money;
 use serde::Serialize;
@@ -70,6 +70,17 @@ pub trait Till: Send + Sync {
     /// # Errors
     /// Why nothing was charged.
     async fn charge(&self, charge: &Charge) -> Result<Charged, Problem>;
+}
+
+/// Where goes what agents say about what they have paid for.
+#[async_trait]
+pub trait Feedbacks: Send + Sync {
+    /// Keeps what an agent has said, durably, to pass it on to the broker whose visa has paid. Its signature was
+    /// checked. Said again, it is kept once. The page waits for this: nobody far away is asked.
+    ///
+    /// # Errors
+    /// Why it is not kept. [`imajin_kernel::Code::NotFound`]: the agent has paid for nothing here by that claim.
+    async fn keep(&self, agent: &str, feedback: &Feedback) -> Result<(), Problem>;
 }
 
 /// What became of a request.

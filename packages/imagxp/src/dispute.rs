@@ -17,7 +17,7 @@ const TEXT_LENGTH_MAX: usize = 4 * 1024;
 const HALF: f64 = 0.5;
 
 /// What an agent says about something that it paid for: it releases the money, or disputes it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Feedback {
     /// What was read.

@@ -10,8 +10,8 @@ const HEIGHT: u64 = 140;
 const WIDTH: u64 = 640;
 /// Room above the bars, for the highest amount.
 const TOP: u64 = 22;
-/// Room below the bars, for the first and the last label.
-const BOTTOM: u64 = 34;
+/// Room below the bars, for their line.
+const BOTTOM: u64 = 2;
 
 /// A chart over time.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +71,6 @@ struct Drawing<'a> {
     width: u64,
     height: u64,
     base: u64,
-    label_y: u64,
     rows: Vec<&'a Bar>,
 }
 
@@ -130,7 +129,6 @@ impl Chart {
             width: WIDTH,
             height: TOP + HEIGHT + BOTTOM,
             base: TOP + HEIGHT,
-            label_y: TOP + HEIGHT + BOTTOM - 8,
             // The newest first, and none of the empty ones.
             rows: self.bars.iter().rev().filter(|bar| bar.size() > 0).collect(),
         }

@@ -104,34 +104,44 @@ impl HttpClient {
         headers: HeaderMap,
         sink: &mut (dyn std::io::Write + Send),
     ) -> Result<u64, Problem> {
-        let (answer, length) = self.fetch(url, headers, sink).await?;
+        let (answer, length) = self.fetch(url, headers, sink, None).await?;
         answer.success()?;
         Ok(length)
     }
 
-    /// Reads a page: a success goes into `sink` piece by piece, however long it is, and its answer has no body; of any
-    /// other answer the body is read. Says how many bytes were written.
+    /// Reads a page: a success goes into `sink` piece by piece, and its answer has no body; of any other answer the
+    /// body is read. Says how many bytes were written.
     ///
     /// # Errors
-    /// As for [`HttpClient::download`].
+    /// As for [`HttpClient::download`]; [`Code::BodyTooLarge`] when the page has more than `bytes_max` bytes: part of
+    /// it may be in the sink.
     pub async fn fetch(
         &self,
         url: Url,
         headers: HeaderMap,
         sink: &mut (dyn std::io::Write + Send),
+        bytes_max: Option<u64>,
     ) -> Result<(HttpAnswer, u64), Problem> {
         let origin = url.origin().ascii_serialization();
         let away = |error| away(&origin, &error);
         let response = self.0.get(url).headers(headers).send().await.map_err(away)?;
         let (status, headers) = (response.status(), response.headers().clone());
+        let fits = |length: u64| match bytes_max {
+            Some(most) if length > most => Err(too_large(most)),
+            _ => Ok(()),
+        };
+        if status.is_success() {
+            fits(response.content_length().unwrap_or(0))?;
+        }
         let mut stream = response.bytes_stream();
         let (mut body, mut length) = (BytesMut::new(), 0_u64);
         while let Some(chunk) = stream.next().await {
             let chunk = chunk.map_err(away)?;
             if status.is_success() {
+                length = length.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+                fits(length)?;
                 sink.write_all(&chunk)
                     .map_err(|error| Problem::new(Code::Internal, format!("What came cannot be saved: {error}.")))?;
-                length = length.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
             } else if body.len().saturating_add(chunk.len()) <= ANSWER_BYTES_MAX {
                 body.extend_from_slice(&chunk);
             } else {
@@ -176,6 +186,11 @@ pub fn signed_headers(signed: &SignedRequest) -> Result<HeaderMap, Problem> {
         }
     }
     Ok(headers)
+}
+
+fn too_large(most: u64) -> Problem {
+    let detail = format!("What came has more than {most} bytes.");
+    Problem::new(Code::BodyTooLarge, detail)
 }
 
 pub(crate) fn away(origin: &str, error: &reqwest::Error) -> Problem {

@@ -176,6 +176,19 @@ impl GuardedClient {
         self.send(request.body(signed.body.clone()), bytes_max).await
     }
 
+    /// Sends JSON that stands for itself, without saying who sends it, and reads an answer of at most `bytes_max`
+    /// bytes.
+    ///
+    /// # Errors
+    /// As [`GuardedClient::get`].
+    pub async fn post_json(&self, url: Url, body: Vec<u8>, bytes_max: usize) -> Result<GuardedAnswer, GuardError> {
+        self.url_check(&url)?;
+        admit(self.policy.as_deref(), &url).await?;
+        let json = HeaderValue::from_static("application/json");
+        let request = self.http.post(url).header(header::CONTENT_TYPE, json).body(body);
+        self.send(request, bytes_max).await
+    }
+
     async fn send(&self, request: RequestBuilder, bytes_max: usize) -> Result<GuardedAnswer, GuardError> {
         let Ok(_permit) = self.permits.try_acquire() else {
             tracing::warn!("too many requests to strangers' addresses at once");

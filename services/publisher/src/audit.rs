@@ -8,8 +8,8 @@ use imajin_store::mutation::{self, Keys, Logged, Writer, unproven_text};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
 use crate::rows::{
-    AccessRow, ChainRow, ChargeRow, ClaimRow, DisputeRow, ManifestRow, RecordRow, StatementKind, StatementRow,
-    VersionRow, WorkRow,
+    AccessRow, ChainRow, ChargeRow, ClaimRow, DisputeRow, FeedbackRow, ManifestRow, RecordRow, StatementKind,
+    StatementRow, VersionRow, WorkRow,
 };
 use crate::schema::{manifests, statements};
 use crate::{PublisherError, SERVICE, audit_gate, audit_works, log};
@@ -46,6 +46,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, keys: Keys<'_>) -> R
     RecordRow::audit(conn, &sealer, &mut findings)?;
     ClaimRow::audit(conn, &sealer, &mut findings)?;
     DisputeRow::audit(conn, &sealer, &mut findings)?;
+    FeedbackRow::audit(conn, &sealer, &mut findings)?;
     let writer = Writer::new(SERVICE, keyring.clone(), sealer, env.clone());
     imajin_store::audit(conn, &writer, keys, &mut findings)?;
     // A row that was changed is named above; one that cannot be read would stop what follows.

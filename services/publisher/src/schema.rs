@@ -152,7 +152,26 @@ diesel::table! {
         payload -> Text,
         signature -> Text,
         public_key -> Text,
+        broker -> Nullable<Text>,
         created_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
+    gate_feedback (access_id) {
+        access_id -> Text,
+        site -> Text,
+        agent -> Text,
+        url -> Text,
+        broker -> Text,
+        digest -> Text,
+        document -> Text,
+        state -> Text,
+        reason -> Nullable<Text>,
+        tries -> BigInt,
+        due_at -> BigInt,
+        said_at -> BigInt,
         row_seal -> Binary,
     }
 }

@@ -79,6 +79,10 @@ impl Publisher {
         self.config.sweep_every
     }
 
+    pub(crate) const fn disputes_every(&self) -> Span {
+        self.config.disputes_every
+    }
+
     /// Starts the service.
     ///
     /// # Errors
@@ -151,6 +155,10 @@ impl Publisher {
     async fn disputes_keep(&self, stop: &CancellationToken) {
         let every = self.config.disputes_every.to_std();
         while stop.run_until_cancelled(tokio::time::sleep(every)).await.is_some() {
+            // First what agents say, so that the round answers it.
+            if let Err(problem) = self.feedback_pass().await {
+                tracing::warn!(%problem, "what agents say about what they have paid for was not passed on");
+            }
             if let Err(problem) = self.disputes_look().await {
                 tracing::warn!(%problem, "disputes about what agents have paid were not looked at");
             }

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use imajin_agent::{CrawlStep, CrawlWish, Crawled};
+use imajin_agent::{CrawlStep, CrawlWish, Crawled, PAGE_BYTES_MAX, StepOutcome};
 use imajin_imagxp::Purpose;
 use imajin_money::Money;
 use url::Url;
@@ -19,6 +19,9 @@ pub(in super::super) struct CrawlArgs {
     home: HomeArg,
     /// Where to begin; only pages of the same site are read.
     url: Url,
+    /// Another site that pages may have moved to, such as `https://www.site.example`. Can be there more than once.
+    #[arg(long, value_name = "URL")]
+    also: Vec<Url>,
     /// The folder for the pages. What was interrupted goes on there.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -32,6 +35,9 @@ pub(in super::super) struct CrawlArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pages: u32,
+    /// The largest page, in bytes.
+    #[arg(long, value_name = "COUNT", default_value_t = PAGE_BYTES_MAX)]
+    max_bytes: u64,
     /// How many pages at a time.
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=16))]
     at_once: u32,
@@ -49,10 +55,12 @@ impl CrawlArgs {
         let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         let wish = CrawlWish {
             start: self.url,
+            also: self.also,
             purpose: self.purpose,
             // With a budget alone, one page may cost all of it.
             max: self.max.or(self.budget),
             budget: self.budget,
+            bytes_max: self.max_bytes,
             pages_max: count(self.pages),
             at_once: count(self.at_once),
             by_sitemap: self.sitemap,
@@ -71,11 +79,12 @@ impl CrawlArgs {
 
 fn step_text(step: &CrawlStep<'_>) -> String {
     let said = match step.outcome {
-        Ok(page) => page.paid.as_ref().map_or_else(
+        StepOutcome::Read(page) => page.paid.as_ref().map_or_else(
             || format!("{} bytes", page.bytes),
             |paid| format!("{} bytes, {}", page.bytes, paid.price),
         ),
-        Err(problem) => problem.detail.clone(),
+        StepOutcome::Moved(to) => format!("is at {to}"),
+        StepOutcome::Unread(problem) => problem.detail.clone(),
     };
     format!("{}  {}  {said}", step.number, step.url)
 }
@@ -97,6 +106,12 @@ fn crawled_text(crawled: &Crawled, wish: &CrawlWish) -> String {
         crawled.unread.len(),
         crawled.left
     ));
+    if !crawled.moved.is_empty() {
+        let moved = crawled.moved.len();
+        lines.push(format!(
+            "{moved} addresses lead to another one; what may be read there was read there."
+        ));
+    }
     if crawled.paid.is_empty() {
         lines.push("It cost nothing.".to_owned());
     }

@@ -1,7 +1,7 @@
 use clap::Args;
 use imajin_broker_api::DisputeView;
 use imajin_kernel::{Code, Problem};
-use serde_json::Number;
+use serde_json::{Number, json};
 
 use super::super::broker_dispute::text;
 use super::super::{CommandError, Output};
@@ -20,6 +20,9 @@ pub(in super::super) struct DisputeArgs {
     /// Why; the publisher and the arbiter read it.
     #[arg(long, value_name = "TEXT", requires = "score")]
     reason: Option<String>,
+    /// Say it to the site, which passes it on, and not to the broker.
+    #[arg(long, requires = "score")]
+    at_site: bool,
 }
 
 fn score_parse(text: &str) -> Result<Number, String> {
@@ -39,6 +42,15 @@ impl DisputeArgs {
             Problem::new(Code::NotFound, detail).hint("`imajin agent spend` lists what was paid.")
         })?;
         let said = match (self.score, self.reason) {
+            (Some(score), Some(reason)) if self.at_site => {
+                agent.dispute_at_site(&purchase, &score, &reason).await?;
+                let heard = json!({"url": purchase.url, "heard": "taken"});
+                output.result(&heard, |_| {
+                    let publisher = &purchase.publisher;
+                    format!("{publisher} has taken it, and tells {}.", purchase.broker)
+                });
+                return Ok(());
+            }
             (Some(score), Some(reason)) => agent.dispute(purchase, &score, &reason).await?,
             _ => agent.dispute_find(&purchase).await?,
         };

@@ -5,7 +5,7 @@ mod dispute;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use imajin_agent::{Agent, AgentHome, FetchWish, Fetched, Purchase, PurchaseState};
+use imajin_agent::{Agent, AgentHome, FetchWish, Fetched, PAGE_BYTES_MAX, Purchase, PurchaseState};
 use imajin_imagxp::Purpose;
 use imajin_kernel::{Env, Problem};
 use imajin_money::Money;
@@ -102,6 +102,9 @@ pub(super) struct FetchArgs {
     /// Where the page is put.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// The largest page, in bytes.
+    #[arg(long, value_name = "COUNT", default_value_t = PAGE_BYTES_MAX)]
+    max_bytes: u64,
 }
 
 #[derive(Debug, Args)]
@@ -246,6 +249,7 @@ impl FetchArgs {
             max: self.max,
             out: self.out,
             run: None,
+            bytes_max: self.max_bytes,
         };
         let fetched = Box::pin(agent.fetch(&wish)).await?;
         output.result(&fetched, |fetched| fetched_text(fetched, &wish.out));

@@ -1,5 +1,6 @@
 //! The node dies at any moment: no money without a ticket or a refund, no ticket without money.
 
+mod away;
 mod books;
 mod dance;
 mod dice;

@@ -221,6 +221,11 @@ impl Node {
 
     /// SIGTERM; the node has five seconds.
     pub(crate) fn stop(mut self) {
+        self.end();
+    }
+
+    /// The same, for a node in whose place another one comes.
+    pub(crate) fn end(&mut self) {
         signal(self.child.id(), "TERM");
         let started = Instant::now();
         let status = loop {

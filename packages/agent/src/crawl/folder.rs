@@ -8,7 +8,7 @@ use imajin_proof::digest::sha256_hex;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{CrawlWish, CrawledPage};
+use super::{CrawlWish, CrawledPage, Moved};
 use crate::files::{failed, open};
 use crate::lines::Lines;
 
@@ -28,6 +28,17 @@ enum Line {
         purpose: Purpose,
     },
     Page(CrawledPage),
+    Moved {
+        moved: Moved,
+    },
+}
+
+/// What is known of an address.
+pub(super) enum Known<'a> {
+    /// It was read, and is still there.
+    Page(&'a CrawledPage),
+    /// It is elsewhere.
+    Moved(&'a Url),
 }
 
 /// Where a crawl puts its pages, and what is there already.
@@ -36,6 +47,7 @@ pub(super) struct CrawlFolder {
     /// The name of the crawl: that of its purchases too.
     pub(super) id: String,
     known: BTreeMap<String, CrawledPage>,
+    moved: BTreeMap<String, Url>,
     lines: Lines,
     _lock: File,
 }
@@ -52,7 +64,7 @@ impl CrawlFolder {
         };
         lock.try_lock().map_err(taken)?;
         let (mut lines, read) = Lines::open::<Line>(folder.join(LIST))?;
-        let (mut id, mut known) = (None, BTreeMap::new());
+        let (mut id, mut known, mut elsewhere) = (None, BTreeMap::new(), BTreeMap::new());
         for line in read {
             match line {
                 Line::Crawl { crawl, start, purpose } => {
@@ -63,6 +75,7 @@ impl CrawlFolder {
                     id = Some(crawl);
                 }
                 Line::Page(page) => drop(known.insert(page.url.to_string(), page)),
+                Line::Moved { moved } => drop(elsewhere.insert(moved.url.to_string(), moved.to)),
             }
         }
         let id = if let Some(id) = id {
@@ -79,15 +92,26 @@ impl CrawlFolder {
             folder,
             id,
             known,
+            moved: elsewhere,
             lines,
             _lock: lock,
         })
     }
 
-    /// A page that was read before, and is still there.
-    pub(super) fn find(&self, url: &Url) -> Option<&CrawledPage> {
-        let page = self.known.get(url.as_str())?;
-        self.path(&page.file).is_file().then_some(page)
+    /// What an earlier run has found out about an address.
+    pub(super) fn find(&self, url: &Url) -> Option<Known<'_>> {
+        let is_there = |page: &&CrawledPage| self.path(&page.file).is_file();
+        let page = self.known.get(url.as_str()).filter(is_there).map(Known::Page);
+        page.or_else(|| self.moved.get(url.as_str()).map(Known::Moved))
+    }
+
+    /// Writes down that a page is elsewhere, unless it is known.
+    pub(super) fn moved_add(&mut self, moved: &Moved) -> Result<(), Problem> {
+        if self.moved.get(moved.url.as_str()) == Some(&moved.to) {
+            return Ok(());
+        }
+        let moved = moved.clone();
+        self.lines.append(&Line::Moved { moved })
     }
 
     /// Writes down that a page was read, unless it is known.

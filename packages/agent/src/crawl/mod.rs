@@ -2,6 +2,7 @@
 
 mod folder;
 mod links;
+mod outcome;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -10,16 +11,17 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use imajin_imagxp::Purpose;
 use imajin_kernel::{Code, Problem};
-use imajin_money::{Amount, Money};
-use serde::{Deserialize, Serialize};
+use imajin_money::Money;
 use url::Url;
 
-use crate::fetch::{FetchWish, Fetched, Payment};
+use crate::fetch::{Answered, FetchWish, Fetched, Payment};
 use crate::files::failed;
+use crate::page::HOPS_MAX;
 use crate::site::SiteRules;
 use crate::{Agent, Purchase, PurchaseState, Run};
-use folder::{CrawlFolder, file_of};
+use folder::{CrawlFolder, Known, file_of};
 use links::Links;
+pub use outcome::{CrawlStep, Crawled, CrawledPage, Moved, PaidTo, StepOutcome, Unread};
 
 /// How many addresses are remembered, read or not.
 const KNOWN_MAX: usize = 100_000;
@@ -31,14 +33,18 @@ const PAGE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// What is to be read of a site.
 #[derive(Debug, Clone)]
 pub struct CrawlWish {
-    /// Where it begins; only pages of the same origin are read.
+    /// Where it begins; only pages of the same origin are read, and of those in `also`.
     pub start: Url,
+    /// Other sites that pages may have moved to.
+    pub also: Vec<Url>,
     /// What for.
     pub purpose: Purpose,
     /// The most that one page may cost; nothing, when nothing is said.
     pub max: Option<Money>,
     /// The most that all of them may cost together.
     pub budget: Option<Money>,
+    /// The largest page that is read; see [`crate::PAGE_BYTES_MAX`].
+    pub bytes_max: u64,
     /// How many pages are asked for at most, with those that are there already.
     pub pages_max: usize,
     /// How many at a time.
@@ -49,87 +55,25 @@ pub struct CrawlWish {
     pub out: PathBuf,
 }
 
-/// A page that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CrawledPage {
-    /// The page.
-    pub url: Url,
-    /// Its file, in the folder of the crawl.
-    pub file: String,
-    /// How many bytes it has.
-    pub bytes: u64,
-    /// What kind of document it is, where the site has said so.
-    pub content_type: Option<String>,
-    /// What it cost.
-    pub paid: Option<Payment>,
-    /// Where the publisher has signed that it is from.
-    pub origin: Option<String>,
-}
-
-/// A page that was not read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Unread {
-    /// The page.
-    pub url: Url,
-    /// Why not.
-    pub reason: String,
-}
-
-/// What somebody was paid, with the visas of one broker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PaidTo {
-    /// The publisher's host.
-    pub publisher: String,
-    /// The broker.
-    pub broker: String,
-    /// How much.
-    pub amount: Money,
-    /// For how many pages.
-    pub pages: u64,
-}
-
-/// What came of a crawl.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Crawled {
-    /// What was read, in this run or before, in the order in which it came.
-    pub pages: Vec<CrawledPage>,
-    /// How many of them were there before.
-    pub from_before: usize,
-    /// What was not read.
-    pub unread: Vec<Unread>,
-    /// How many pages are known and were not asked for.
-    pub left: usize,
-    /// What was paid in all, from the first run on.
-    pub paid: Vec<PaidTo>,
-    /// Purchases of which it is not known yet how they end: another run goes on with them.
-    pub on_its_way: usize,
-}
-
-/// What was done about one page.
-#[derive(Debug)]
-pub struct CrawlStep<'a> {
-    /// The page.
-    pub url: &'a Url,
-    /// Which one it is.
-    pub number: usize,
-    /// What was read, or why not.
-    pub outcome: Result<&'a CrawledPage, &'a Problem>,
-}
-
 /// Which pages are known and were not asked for.
 #[derive(Default)]
 struct Frontier {
     next: VecDeque<Url>,
     seen: BTreeSet<String>,
+    /// How often the way to a page has led on to another address.
+    hops: BTreeMap<String, u8>,
+}
+
+/// What came of a page.
+enum Outcome {
+    Read(CrawledPage),
+    Moved(Url),
+    Unread(Problem),
 }
 
 struct Visited {
     url: Url,
-    outcome: Result<CrawledPage, Problem>,
+    outcome: Outcome,
     is_from_before: bool,
     links: Links,
 }
@@ -137,21 +81,26 @@ struct Visited {
 /// A crawl at work.
 struct Crawl<'a> {
     wish: &'a CrawlWish,
-    site: SiteRules,
+    /// What the sites say that it may visit.
+    sites: Vec<SiteRules>,
     folder: CrawlFolder,
     frontier: Frontier,
     crawled: Crawled,
 }
 
 impl Crawl<'_> {
-    /// Learns of pages: each is asked for once, unless the site does not want it.
+    /// Learns of pages: each is asked for once, unless its site does not want it or is none that is visited.
     fn add(&mut self, urls: impl IntoIterator<Item = Url>) {
         for url in urls {
             let seen = &mut self.frontier.seen;
             if seen.len() >= KNOWN_MAX || !seen.insert(url.to_string()) {
                 continue;
             }
-            match self.site.refusal(&url, self.wish.purpose) {
+            let reason = match self.sites.iter().find(|site| site.is_of(&url)) {
+                Some(site) => site.refusal(&url, self.wish.purpose),
+                None => Some("It is on another site: allow that one with --also.".to_owned()),
+            };
+            match reason {
                 Some(reason) => self.crawled.unread.push(Unread { url, reason }),
                 None => self.frontier.next.push_back(url),
             }
@@ -163,19 +112,38 @@ impl Crawl<'_> {
         if !self.wish.by_sitemap {
             self.add(visited.links.pages);
         }
-        let page = match visited.outcome {
-            Ok(page) => page,
-            Err(problem) => {
-                let (url, reason) = (visited.url, problem.detail);
+        let url = visited.url;
+        match visited.outcome {
+            Outcome::Unread(problem) => {
+                let reason = problem.detail;
                 self.crawled.unread.push(Unread { url, reason });
-                return Ok(());
             }
-        };
-        if visited.is_from_before {
-            self.crawled.from_before = self.crawled.from_before.saturating_add(1);
+            Outcome::Moved(to) => self.go_on(Moved { url, to })?,
+            Outcome::Read(page) => {
+                if visited.is_from_before {
+                    self.crawled.from_before = self.crawled.from_before.saturating_add(1);
+                }
+                self.folder.add(&page)?;
+                self.crawled.pages.push(page);
+            }
         }
-        self.folder.add(&page)?;
-        self.crawled.pages.push(page);
+        Ok(())
+    }
+
+    /// Goes where a page has moved to, if that is not too far: an address that is known was asked for, or will be.
+    fn go_on(&mut self, moved: Moved) -> Result<(), Problem> {
+        self.folder.moved_add(&moved)?;
+        let before = self.frontier.hops.get(moved.url.as_str()).copied().unwrap_or(0);
+        let hops = before.saturating_add(1);
+        let to = moved.to.clone();
+        if hops > HOPS_MAX {
+            let (url, reason) = (to, format!("The way to it has led on more than {HOPS_MAX} times."));
+            self.crawled.unread.push(Unread { url, reason });
+        } else {
+            self.frontier.hops.entry(to.to_string()).or_insert(hops);
+            self.add([to]);
+        }
+        self.crawled.moved.push(moved);
         Ok(())
     }
 }
@@ -190,22 +158,20 @@ impl Agent {
     pub async fn crawl(&self, wish: &CrawlWish, progress: &mut dyn FnMut(&CrawlStep<'_>)) -> Result<Crawled, Problem> {
         let mut wish = wish.clone();
         wish.start.set_fragment(None);
-        let site = self.site_rules(&wish.start).await?;
-        if let Some(reason) = site.refusal(&wish.start, wish.purpose) {
-            return Err(Problem::new(Code::Forbidden, reason));
-        }
+        let sites = self.sites_rules(&wish).await?;
         let folder = CrawlFolder::open(&wish, self.fresh_name())?;
         let run = folder.id.clone();
         let mut crawl = Crawl {
             wish: &wish,
-            site,
+            sites,
             folder,
             frontier: Frontier::default(),
             crawled: Crawled::default(),
         };
         crawl.add([wish.start.clone()]);
         if wish.by_sitemap {
-            crawl.add(self.sitemap_pages(&wish, &crawl.site).await?);
+            let site = crawl.sites.first().map(|site| site.robots.sitemaps.clone());
+            crawl.add(self.sitemap_pages(&wish, &site.unwrap_or_default()).await?);
         }
         let (mut running, mut asked, mut number) = (FuturesUnordered::new(), 0_usize, 0_usize);
         loop {
@@ -223,20 +189,56 @@ impl Agent {
             progress(&CrawlStep {
                 url: &visited.url,
                 number,
-                outcome: visited.outcome.as_ref(),
+                outcome: match &visited.outcome {
+                    Outcome::Read(page) => StepOutcome::Read(page),
+                    Outcome::Moved(to) => StepOutcome::Moved(to),
+                    Outcome::Unread(problem) => StepOutcome::Unread(problem),
+                },
             });
+            let before = visited.is_from_before.then(|| visited.url.clone());
             crawl.take(visited)?;
+            if let Some(url) = before {
+                self.page_told(&run, &url)?;
+            }
         }
         crawl.crawled.left = crawl.frontier.next.len();
-        self.paid_sum(&run, &mut crawl.crawled);
+        crawl.crawled.paid_sum(&self.journal(), &run);
         Ok(crawl.crawled)
+    }
+
+    /// What the sites say that a crawl may visit, the one where it begins first.
+    async fn sites_rules(&self, wish: &CrawlWish) -> Result<Vec<SiteRules>, Problem> {
+        let first = self.site_rules(&wish.start).await?;
+        if let Some(reason) = first.refusal(&wish.start, wish.purpose) {
+            return Err(Problem::new(Code::Forbidden, reason));
+        }
+        let mut sites = vec![first];
+        for url in &wish.also {
+            if !sites.iter().any(|site| site.is_of(url)) {
+                sites.push(self.site_rules(url).await?);
+            }
+        }
+        Ok(sites)
+    }
+
+    /// A page of an earlier run is in the list of the crawl: whoever wants it once more, asks its site.
+    fn page_told(&self, run: &str, url: &Url) -> Result<(), Problem> {
+        let mut journal = self.journal();
+        let is_untold = |one: &&Purchase| one.url == url.as_str() && one.page.is_some();
+        let untold = journal.of_run(run).find(is_untold).cloned();
+        match untold {
+            Some(purchase) => journal.write(&Purchase { page: None, ..purchase }),
+            None => Ok(()),
+        }
     }
 
     /// What this crawl has read before. What it has paid for was whole on disk before it was written down as paid, so
     /// it is not bought again, even where the line about the page is missing.
-    fn page_before(&self, crawl: &Crawl<'_>, url: &Url) -> Option<Result<CrawledPage, Problem>> {
-        if let Some(page) = crawl.folder.find(url) {
-            return Some(Ok(page.clone()));
+    fn page_before(&self, crawl: &Crawl<'_>, url: &Url) -> Option<Outcome> {
+        match crawl.folder.find(url) {
+            Some(Known::Page(page)) => return Some(Outcome::Read(page.clone())),
+            Some(Known::Moved(to)) => return Some(Outcome::Moved(to.clone())),
+            None => {}
         }
         let journal = self.journal();
         let is_this = |one: &&Purchase| one.url == url.as_str() && one.purpose == crawl.wish.purpose && one.is_paid();
@@ -247,9 +249,9 @@ impl Agent {
         let file = file_of(url);
         let Ok(metadata) = std::fs::metadata(crawl.folder.path(&file)) else {
             let detail = format!("It was paid for, receipt {receipt}, and what came is not there.");
-            return Some(Err(Problem::new(Code::Conflict, detail)));
+            return Some(Outcome::Unread(Problem::new(Code::Conflict, detail)));
         };
-        Some(Ok(CrawledPage {
+        Some(Outcome::Read(CrawledPage {
             url: url.clone(),
             file,
             bytes: metadata.len(),
@@ -264,14 +266,20 @@ impl Agent {
         wish: &CrawlWish,
         (run, out): (&str, PathBuf),
         url: Url,
-        before: Option<Result<CrawledPage, Problem>>,
+        before: Option<Outcome>,
     ) -> Visited {
         let is_from_before = before.is_some();
         let outcome = match before {
             Some(known) => known,
-            None => self.page_fetch(wish, run, &url, &out).await,
+            None => self
+                .page_fetch(wish, run, &url, &out)
+                .await
+                .unwrap_or_else(Outcome::Unread),
         };
-        let links = outcome.as_ref().map(|page| links_of(page, &out)).unwrap_or_default();
+        let links = match &outcome {
+            Outcome::Read(page) => links_of(page, &out),
+            Outcome::Moved(_) | Outcome::Unread(_) => Links::default(),
+        };
         Visited {
             url,
             outcome,
@@ -280,7 +288,7 @@ impl Agent {
         }
     }
 
-    async fn page_fetch(&self, wish: &CrawlWish, run: &str, url: &Url, out: &Path) -> Result<CrawledPage, Problem> {
+    async fn page_fetch(&self, wish: &CrawlWish, run: &str, url: &Url, out: &Path) -> Result<Outcome, Problem> {
         let wanted = FetchWish {
             url: url.clone(),
             purpose: wish.purpose,
@@ -290,12 +298,17 @@ impl Agent {
                 id: run.to_owned(),
                 budget: wish.budget,
             }),
+            bytes_max: wish.bytes_max,
         };
-        let fetched = Box::pin(self.page_read(&wanted)).await;
-        if fetched.is_err() {
+        let answered = Box::pin(self.page_read(&wanted)).await;
+        if !matches!(answered, Ok(Answered::Page(_))) {
             // Half a page, none, or one that is not what the publisher has signed.
             let _was_never_there = std::fs::remove_file(out);
         }
+        let fetched = match answered? {
+            Answered::Page(fetched) => *fetched,
+            Answered::Moved(to) => return Ok(Outcome::Moved(to)),
+        };
         let Fetched {
             url,
             bytes,
@@ -303,24 +316,20 @@ impl Agent {
             paid,
             origin,
             origin_unchecked: _,
-        } = fetched?;
-        Ok(CrawledPage {
+        } = fetched;
+        Ok(Outcome::Read(CrawledPage {
             file: file_of(&url),
             url,
             bytes,
             content_type,
             paid,
             origin,
-        })
+        }))
     }
 
     /// The pages of the sitemaps that robots.txt names, or of the usual one.
-    async fn sitemap_pages(&self, wish: &CrawlWish, site: &SiteRules) -> Result<Vec<Url>, Problem> {
-        let named = site
-            .robots
-            .sitemaps
-            .iter()
-            .filter_map(|text| wish.start.join(text).ok());
+    async fn sitemap_pages(&self, wish: &CrawlWish, named: &[String]) -> Result<Vec<Url>, Problem> {
+        let named = named.iter().filter_map(|text| wish.start.join(text).ok());
         let mut open: VecDeque<Url> = named.filter(|url| url.origin() == wish.start.origin()).collect();
         if open.is_empty() {
             open.extend(wish.start.join("/sitemap.xml"));
@@ -342,31 +351,6 @@ impl Agent {
             return Err(Problem::new(Code::NotFound, detail).hint("Follow its links: leave --sitemap out."));
         }
         Ok(pages)
-    }
-
-    fn paid_sum(&self, run: &str, crawled: &mut Crawled) {
-        let mut sums: BTreeMap<(String, String, String), PaidTo> = BTreeMap::new();
-        let journal = self.journal();
-        for purchase in journal.of_run(run) {
-            if purchase.is_open() {
-                crawled.on_its_way = crawled.on_its_way.saturating_add(1);
-            }
-            if !purchase.is_paid() {
-                continue;
-            }
-            let (publisher, broker, price) = (&purchase.publisher, &purchase.broker, purchase.price);
-            let name = (publisher.clone(), broker.clone(), price.asset.to_string());
-            let sum = sums.entry(name).or_insert_with(|| PaidTo {
-                publisher: publisher.clone(),
-                broker: broker.clone(),
-                amount: Money::new(Amount::ZERO, price.asset),
-                pages: 0,
-            });
-            let after = sum.amount.amount.checked_add(price.amount);
-            sum.amount = Money::new(after.unwrap_or(Amount::MAX), price.asset);
-            sum.pages = sum.pages.saturating_add(1);
-        }
-        crawled.paid = sums.into_values().collect();
     }
 }
 

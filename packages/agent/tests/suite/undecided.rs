@@ -8,7 +8,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use imajin_agent::{Agent, AgentHome, FetchWish, Fetched, PaidPage, PurchaseState};
+use imajin_agent::{Agent, AgentHome, FetchWish, Fetched, PAGE_BYTES_MAX, PaidPage, PurchaseState};
 use imajin_imagxp::{PROVENANCE, Purpose, RECEIPT};
 use imajin_kernel::{Code, Env, Problem};
 use imajin_proof::digest::content_digest;
@@ -75,6 +75,7 @@ async fn go_on(site: &Site, folder: &Path) -> (Result<Fetched, Problem>, Purchas
         max: None,
         out: folder.join("page"),
         run: None,
+        bytes_max: PAGE_BYTES_MAX,
     };
     let fetched = agent.fetch(&wish).await;
     let state = agent.journal().list()[0].state.clone();
@@ -143,6 +144,7 @@ async fn a_page_that_was_paid_for_when_the_process_ended_is_given_out_once_and_n
         max: None,
         out: elsewhere.clone(),
         run: None,
+        bytes_max: PAGE_BYTES_MAX,
     };
     let fetched = agent.fetch(&wish).await.unwrap();
     assert_eq!(fetched.paid.unwrap().receipt, "rcp_1");

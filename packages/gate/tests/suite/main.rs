@@ -3,6 +3,7 @@
 
 mod attacks;
 mod doors;
+mod feedback;
 mod fronts;
 mod keys;
 mod proxy;
@@ -30,6 +31,7 @@ use imajin_web::PublicBase;
 use serde_json::Value;
 use tower::ServiceExt;
 
+use crate::feedback::TestFeedbacks;
 use crate::till::TestTill;
 
 const NOW: Timestamp = Timestamp::from_millis(1_772_323_200_250);
@@ -91,6 +93,7 @@ struct World {
     documents: Arc<TestDocuments>,
     till: Arc<TestTill>,
     records: Arc<MemoryRecords>,
+    heard: Arc<TestFeedbacks>,
     key: AgentKey,
     /// The keys of the publisher.
     publisher: Jwks,
@@ -128,6 +131,7 @@ impl World {
             .insert(url, manifest_of(&agent(), &[&key]));
         let till = Arc::new(TestTill::new(env.clone()));
         let records = Arc::new(MemoryRecords::new(100));
+        let heard = Arc::new(TestFeedbacks::default());
         let signing = SigningKey::generate(Algorithm::EdDSA, &env).unwrap();
         let publisher = Jwks::new(vec![signing.jwk().clone()]).unwrap();
         let options = GateOptions {
@@ -140,6 +144,7 @@ impl World {
             replays: Arc::new(MemoryReplays::new(1_000)),
             till: till.clone(),
             records: records.clone(),
+            feedbacks: Some(heard.clone()),
             key: signing,
             env,
         };
@@ -149,6 +154,7 @@ impl World {
             documents,
             till,
             records,
+            heard,
             key,
             publisher,
             nonces: AtomicUsize::new(0),

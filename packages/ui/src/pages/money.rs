@@ -193,6 +193,8 @@ pub enum AskKind {
     Text,
     /// Many lines.
     Long,
+    /// Not at all: it goes along.
+    Hidden,
     /// One of these: what is sent, and what it is called.
     Choice(Vec<(String, String)>),
 }
@@ -253,6 +255,11 @@ impl Cell {
         self
     }
 
+    /// Whether there is nothing in it.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.text.is_empty() && self.fine.is_empty() && self.act.is_none()
+    }
+
     /// A button.
     pub fn button(act: Act) -> Self {
         Self {
@@ -269,6 +276,14 @@ impl Table {
         names
             .map(|name| (name.trim_start_matches('#'), name.starts_with('#')))
             .collect()
+    }
+}
+
+impl Table {
+    /// The cells of a row, each with the name of its column: on a phone, that stands beside it.
+    pub(crate) fn named<'a>(&'a self, row: &'a [Cell]) -> Vec<(&'a Cell, &'a str)> {
+        let names = self.heads().into_iter().map(|(name, _is_number)| name);
+        row.iter().zip(names.chain(std::iter::repeat(""))).collect()
     }
 }
 

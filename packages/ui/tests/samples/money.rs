@@ -94,6 +94,7 @@ fn policy(ink: &Ink) -> Block {
         action: "/publisher/operator/policy".to_owned(),
         is_post: ink.bare,
         fields: vec![
+            field("gate", "", "blog", AskKind::Hidden),
             field("path", "Path", "/posts/1", AskKind::Text),
             field("who", "Who asks", "browser", AskKind::Choice(options.into())),
             field("text", "The policy", "version = 1", AskKind::Long),

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_gate::{Charge, Charged};
+use imajin_imagxp::visa::visa_issuer;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::AccessId;
 use imajin_pay_api::{Delivery, DeliveryOutcome};
@@ -106,7 +107,9 @@ fn charge_again(
 fn claim_keep(conn: &mut Conn, context: &Context, row: &ChargeRow, charge: &Charge) -> QueryResult<()> {
     diesel::delete(gate_claims::table.find(row.id)).execute(conn)?;
     if let Some(claim) = &charge.claim {
-        ClaimRow::new(row.id, &row.site, claim, row.created_at).insert(conn, &context.sealer)?;
+        // The visa was checked: who has issued it can be read.
+        let broker = visa_issuer(&charge.visa).ok();
+        ClaimRow::new(row, claim, broker).insert(conn, &context.sealer)?;
     }
     Ok(())
 }

@@ -43,6 +43,19 @@ impl BrokerDesk {
                 .collect(),
         })
     }
+
+    /// The client for brokers.
+    pub(crate) const fn client(&self) -> &GuardedClient {
+        &self.http
+    }
+
+    /// The broker that is trusted, where there is only one.
+    pub(crate) fn only_broker(&self) -> Option<&str> {
+        match self.brokers.as_slice() {
+            [broker] => Some(broker),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Deserialize)]

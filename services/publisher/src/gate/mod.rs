@@ -4,6 +4,7 @@
 //! what has a price is charged at pay and split along the manifest of the work, and decisions go into a chain.
 
 pub(crate) mod disputes;
+mod feedback;
 mod goods;
 mod records;
 mod replays;

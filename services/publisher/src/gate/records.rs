@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::GateBooks;
 use crate::domain::charge::charges_purge;
 use crate::domain::dispute::disputes_purge;
+use crate::domain::feedback::feedback_purge;
 use crate::domain::record::{records_append, records_purge};
 
 /// How many records wait to be written at most; then requests wait too.
@@ -117,6 +118,7 @@ impl GateBooks {
             // A record follows its charge: the charge goes after it.
             charges_purge(conn, &site, before.minus(Span::days(1)), now.minus(OPEN_FOR))?;
             disputes_purge(conn, &site, before)?;
+            feedback_purge(conn, &site, before)?;
             Ok(records)
         });
         Ok(forgotten.await?)

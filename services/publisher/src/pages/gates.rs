@@ -1,5 +1,6 @@
 use axum::extract::State;
 use axum::response::Response;
+use imajin_gate::reason_alone;
 use imajin_kernel::Problem;
 use imajin_ui::{Block, Cell, Figure, Table, did_short, moment, render};
 use imajin_web::{Failure, QueryParams, Viewer};
@@ -112,7 +113,7 @@ fn tables(site: &str, asked: &[Asked], earned: &[Earned]) -> impl Iterator<Item 
         Some(format!(
             "{}\n{}",
             one.refusal.as_deref().unwrap_or_default(),
-            one.reason
+            reason_alone(&one.reason)
         ))
     };
     let refusals = lines(&refused, &[], why, |_| String::new());

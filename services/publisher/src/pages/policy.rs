@@ -191,12 +191,7 @@ fn sample_fields(shown: &GateShown, sample: &Sample) -> Vec<AskField> {
         (PROGRAM, "a program that says nothing"),
     ];
     vec![
-        field(
-            "gate",
-            "Gate",
-            &shown.name,
-            choice(&[(shown.name.as_str(), shown.name.as_str())]),
-        ),
+        field("gate", "", &shown.name, AskKind::Hidden),
         field("path", "Path", path, AskKind::Text),
         field("who", "Who asks", &sample.who, choice(&who)),
         field("purpose", "What for, if it is an agent", purpose, choice(&purposes)),
@@ -221,7 +216,11 @@ fn sample_form(shown: &GateShown, sample: &Sample) -> AskForm {
 }
 
 fn draft_form(shown: &GateShown, sample: &Sample, text: &str) -> AskForm {
+    // The request that was looked at goes along with the text.
     let mut fields = sample_fields(shown, sample);
+    for field in &mut fields {
+        field.kind = AskKind::Hidden;
+    }
     fields.push(field("text", "The policy", text, AskKind::Long));
     AskForm {
         id: "draft".to_owned(),

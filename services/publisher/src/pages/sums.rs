@@ -107,6 +107,7 @@ fn chart_of(asset: &str, earned: &[&Earned], today: i64) -> Chart {
     }
     let mut agents: Vec<(&str, i64)> = by_agent.into_iter().collect();
     agents.sort_by_key(|(agent, sum)| (std::cmp::Reverse(*sum), *agent));
+    let has_others = agents.len() > SERIES;
     let named: Vec<&str> = agents.into_iter().take(SERIES).map(|(agent, _)| agent).collect();
     let bar = |day: i64| {
         let of_day: Vec<&&Earned> = earned.iter().filter(|one| day_of(one.created_at) == day).collect();
@@ -119,13 +120,15 @@ fn chart_of(asset: &str, earned: &[&Earned], today: i64) -> Chart {
             }
         };
         let mut parts: Vec<BarPart> = named.iter().map(|agent| part(&|one| one == *agent)).collect();
-        parts.push(part(&|one| !named.contains(&one)));
+        if has_others {
+            parts.push(part(&|one| !named.contains(&one)));
+        }
         Bar {
             label: day_text(day),
             parts,
         }
     };
-    let others = std::iter::once("Others".to_owned());
+    let others = has_others.then(|| "Others".to_owned());
     Chart {
         id: format!("paid-{}", asset.to_ascii_lowercase()),
         title: format!("Paid in {asset}, day by day (UTC)"),

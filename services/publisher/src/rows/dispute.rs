@@ -5,17 +5,22 @@ use imajin_kernel::id::AccessId;
 use imajin_store::sealed_row;
 use serde::Serialize;
 
+use super::ChargeRow;
 use crate::schema::{gate_claims, gate_disputes};
 
 /// The agent's own claim behind a charge, as it came: what is shown when the agent disputes the payment.
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = gate_claims, primary_key(access_id))]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 pub(crate) struct ClaimRow {
     pub(crate) access_id: AccessId,
     pub(crate) site: String,
     pub(crate) payload: String,
     pub(crate) signature: String,
     pub(crate) public_key: String,
+    /// Whose visa has paid; rows from before this was kept do not say it, and are sealed without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) broker: Option<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) row_seal: Vec<u8>,
 }
@@ -23,14 +28,15 @@ pub(crate) struct ClaimRow {
 sealed_row!(ClaimRow, gate_claims, "gate_claims", key = (access_id));
 
 impl ClaimRow {
-    pub(crate) fn new(access_id: AccessId, site: &str, claim: &ClaimShown, created_at: Timestamp) -> Self {
+    pub(crate) fn new(charge: &ChargeRow, claim: &ClaimShown, broker: Option<String>) -> Self {
         Self {
-            access_id,
-            site: site.to_owned(),
+            access_id: charge.id,
+            site: charge.site.clone(),
+            broker,
             payload: claim.payload.clone(),
             signature: claim.signature.clone(),
             public_key: claim.public_key.clone(),
-            created_at,
+            created_at: charge.created_at,
             row_seal: Vec::new(),
         }
     }

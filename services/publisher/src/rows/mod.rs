@@ -1,12 +1,14 @@
 //! The rows of the tables, and what they mean.
 
 mod dispute;
+pub(crate) mod feedback;
 mod gate;
 mod manifest;
 mod statement;
 mod work;
 
 pub(crate) use dispute::{ClaimRow, DisputeRow};
+pub(crate) use feedback::FeedbackRow;
 pub(crate) use gate::{ChainRow, ChargeRow, ChargeState, RecordRow};
 pub(crate) use manifest::ManifestRow;
 pub(crate) use statement::{StatementKind, StatementRow};

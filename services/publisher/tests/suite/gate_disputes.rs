@@ -1,9 +1,10 @@
 //! What brokers tell of disputes, and what a gate's node answers.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use imajin_gate::{Charge, Charged, Records};
@@ -31,6 +32,7 @@ pub(crate) async fn filled(backend: Backend) -> Scene {
     scene.accessed(&paid).await;
     scene.disputed("dsp_1", &paid.receipt);
     assert_eq!(scene.look().await, 1);
+    crate::gate_feedback::kept(gated).await;
     scene
 }
 
@@ -47,6 +49,10 @@ pub(crate) fn shown(claim: &str) -> ClaimShown {
 #[derive(Default)]
 struct Peer {
     disputes: Vec<Value>,
+    /// What was said, in the order in which it came.
+    said: Vec<Value>,
+    /// How what is said is answered; it is taken, when nothing is here.
+    says: VecDeque<StatusCode>,
     /// What was answered, with the dispute.
     answers: Vec<(String, Value)>,
     /// Whether it takes claims as evidence.
@@ -75,6 +81,15 @@ async fn answer(
     Ok(Json(dispute.clone()))
 }
 
+/// Who sends it is not said: it stands for itself.
+async fn hear(State(peer): State<Shared>, headers: HeaderMap, Json(body): Json<Value>) -> (StatusCode, Json<Value>) {
+    assert!(!headers.contains_key("signature"));
+    let mut peer = peer.lock().unwrap();
+    peer.said.push(body);
+    let status = peer.says.pop_front().unwrap_or(StatusCode::CREATED);
+    (status, Json(json!({"detail": "So says the broker."})))
+}
+
 pub(crate) struct Scene {
     pub(crate) gated: Gated,
     peer: Shared,
@@ -82,10 +97,10 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    async fn new(backend: Backend) -> Self {
+    pub(crate) async fn new(backend: Backend) -> Self {
         let peer = Shared::default();
         let router = Router::new()
-            .route("/broker/api/disputes", get(list))
+            .route("/broker/api/disputes", get(list).post(hear))
             .route("/broker/api/disputes/{id}/answer", post(answer))
             .with_state(Arc::clone(&peer));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -122,6 +137,16 @@ impl Scene {
 
     async fn look(&self) -> usize {
         self.gated.world.publisher.disputes_look().await.unwrap()
+    }
+
+    /// What agents have said through this node.
+    pub(crate) fn said(&self) -> Vec<Value> {
+        self.peer.lock().unwrap().said.clone()
+    }
+
+    /// How the broker answers what is said next.
+    pub(crate) fn broker_says(&self, statuses: &[StatusCode]) {
+        self.peer.lock().unwrap().says.extend(statuses);
     }
 
     fn answers(&self) -> Vec<(String, Value)> {

@@ -4,6 +4,7 @@
 mod audits;
 mod chains;
 mod gate_disputes;
+mod gate_feedback;
 mod gates;
 mod library;
 mod nodes;

@@ -1,0 +1,2 @@
+DROP TABLE gate_feedback;
+ALTER TABLE gate_claims DROP COLUMN broker;

@@ -1,0 +1,146 @@
+//! Ten thousand agents at once, each of another domain, and no domain answers: how many of them a gate asks, and what
+//! its process remembers of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use futures::StreamExt;
+use imajin_imagxp::{AgentKey, Claim, ClaimHeaders, Names, Purpose};
+use imajin_kernel::Env;
+use imajin_testkit::Backend;
+use reqwest::header::HeaderMap;
+
+use crate::gates::Scene;
+use crate::support::Server;
+
+const DOMAINS: usize = 10_000;
+/// Listeners that stand for domains. A name of this machine is one of an agent with its port, in every way to write it.
+const PORTS: usize = 250;
+const HOSTS: [&str; 2] = ["localhost", "127.0.0.1"];
+/// How many requests are open at once.
+const AT_ONCE: usize = 200;
+/// How many domains a gate asks at once, and how long it waits for one.
+const FETCHES_MAX: usize = 32;
+const PATIENCE: Duration = Duration::from_millis(1_500);
+const GROWTH_KIB_MAX: u64 = 100 * 1024;
+
+/// Domains that keep whoever asks waiting.
+#[derive(Default)]
+struct Tarpit {
+    asked: AtomicUsize,
+    open: AtomicUsize,
+    open_most: AtomicUsize,
+}
+
+/// A request that is open until whoever asked goes away.
+struct Open(Arc<Tarpit>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Tarpit {
+    async fn answer(self: Arc<Self>) {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let open = self.open.fetch_add(1, Ordering::SeqCst) + 1;
+        self.open_most.fetch_max(open, Ordering::SeqCst);
+        let _open = Open(self);
+        std::future::pending::<()>().await;
+    }
+
+    async fn servers(self: &Arc<Self>) -> Vec<Server> {
+        let mut servers = Vec::new();
+        for _port in 0..PORTS {
+            let tarpit = Arc::clone(self);
+            servers.push(Server::start(Router::new().fallback(move || Arc::clone(&tarpit).answer())).await);
+        }
+        servers
+    }
+}
+
+/// Something of `/proc/PID/status`, in KiB.
+fn memory_kib(pid: u32, name: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim_matches([':', ' ', '\t'])
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap()
+}
+
+/// The names of as many agents as there are to be, each written in another way.
+fn names(servers: &[Server]) -> Vec<String> {
+    let port_of = |server: &Server| server.host.split_once(':').unwrap().1.to_owned();
+    let spelled = |zeros: usize| {
+        let ports = servers
+            .iter()
+            .map(move |server| format!("{}{}", "0".repeat(zeros), port_of(server)));
+        ports
+            .flat_map(|port| HOSTS.map(|host| format!("{host}:{port}")))
+            .collect::<Vec<_>>()
+    };
+    (0..).flat_map(spelled).take(DOMAINS).collect()
+}
+
+fn claim(key: &AgentKey, agent: &str, url: &str) -> HeaderMap {
+    let agent = imajin_imagxp::AgentId::parse(agent, Names::Development).unwrap();
+    let claim = Claim::new(&agent, Env::system().now(), "n", url, Purpose::RagRetrieval, false).unwrap();
+    ClaimHeaders::sign(key, &claim).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_domains_at_once_are_asked_a_few_at_a_time_in_bounded_memory() {
+    let scene = Scene::new(Backend::Sqlite, "", "").await;
+    let tarpit = Arc::new(Tarpit::default());
+    let servers = tarpit.servers().await;
+    let names = names(&servers);
+    let (key, url) = (AgentKey::generate().unwrap(), scene.url("/about"));
+    // An agent that is known before the others come.
+    assert_eq!(scene.get("/about", scene.claim("/about")).await.status(), 200);
+    let before = memory_kib(scene.node.pid(), "VmRSS");
+
+    let started = Instant::now();
+    let requests = names.iter().enumerate().map(async |(number, name)| {
+        if number % 100 == 0 {
+            // It is served all the same.
+            let answer = scene.get("/about", scene.claim("/about")).await;
+            assert_eq!(answer.status(), 200, "after {number} others");
+        }
+        scene.get("/about", claim(&key, name, &url)).await.status()
+    });
+    let statuses: Vec<_> = futures::stream::iter(requests)
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    assert!(
+        statuses.iter().all(|status| *status == 403),
+        "nobody can show a manifest"
+    );
+    assert_eq!(statuses.len(), DOMAINS);
+
+    let (asked, most) = (
+        tarpit.asked.load(Ordering::SeqCst),
+        tarpit.open_most.load(Ordering::SeqCst),
+    );
+    let rounds = started.elapsed().as_millis() / PATIENCE.as_millis() + 2;
+    let allowed = FETCHES_MAX * usize::try_from(rounds).unwrap();
+    // A domain may notice later than the gate that it was given up.
+    assert!((1..=2 * FETCHES_MAX).contains(&most), "{most} at once");
+    assert!(
+        asked <= allowed && asked < DOMAINS / 2,
+        "{asked} were asked, in {rounds} rounds"
+    );
+    let peak = memory_kib(scene.node.pid(), "VmHWM");
+    let growth = peak.saturating_sub(before);
+    println!("{asked} asked, {most} at once, {growth} KiB more than the {before} KiB before");
+    assert!(
+        growth < GROWTH_KIB_MAX,
+        "{growth} KiB more than the {before} KiB before"
+    );
+    scene.node.stop();
+    scene.home.verify_clean();
+}
