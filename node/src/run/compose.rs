@@ -21,6 +21,7 @@ use secrecy::ExposeSecret;
 
 use super::optional::Trust;
 use super::profiles::ProfilesSwitch;
+use super::questions::People;
 use super::resolvers::{CopiesSwitch, KeyLogSwitch, foreign_resolver, reach, witnesses};
 use super::sellers::SellerSwitch;
 use super::{Databases, PublicAddress, StartError};
@@ -113,8 +114,8 @@ impl Services {
         let (profile, profile_client) = common
             .start_profile(others, publisher_client.clone(), (&trust, &profiles))
             .await?;
-        let known = (trust.as_ref(), (profile.as_ref(), profile_client.clone()));
-        let (query, consent) = common.start_query(&pay_client, known, &sellers).await?;
+        let people = People::new(trust.as_ref(), profile.as_ref(), profile_client.clone());
+        let (query, consent) = common.start_query(&pay_client, people, &sellers).await?;
         let broker = common
             .start_broker((pay.as_ref(), &pay_client), auth.as_ref(), &sellers)
             .await?;

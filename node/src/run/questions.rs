@@ -52,15 +52,44 @@ fn exporter_plug(profile: Option<&Arc<Profile>>, client: ExporterClient) {
     }
 }
 
+/// What is known about people, as far as this node has it.
+pub(super) struct People<'a> {
+    /// Who knows whom.
+    trust: Option<&'a Trust>,
+    /// Profiles, where this process keeps them.
+    profiles: Option<&'a Arc<Profile>>,
+    /// Profiles, wherever they are kept.
+    profile: Option<ProfileClient>,
+}
+
+impl<'a> People<'a> {
+    pub(super) fn new(
+        trust: Option<&'a Trust>,
+        profiles: Option<&'a Arc<Profile>>,
+        profile: Option<ProfileClient>,
+    ) -> Self {
+        Self {
+            trust,
+            profiles,
+            profile,
+        }
+    }
+}
+
 impl Common<'_> {
     /// A node without it answers no questions and keeps no standing consent. Elsewhere it is asked by pay and by the
     /// pages.
     pub(super) async fn start_query(
         &self,
         pay: &PayClient,
-        (trust, (profiles, profile)): (Option<&Trust>, (Option<&Arc<Profile>>, Option<ProfileClient>)),
+        people: People<'_>,
         sellers: &SellerSwitch,
     ) -> Result<(Option<Arc<Query>>, Option<ConsentClient>), StartError> {
+        let People {
+            trust,
+            profiles,
+            profile,
+        } = people;
         let Some(db) = self.db(ServiceName::Query) else {
             let remote = self.config.remote.contains_key(&ServiceName::Query);
             let rpc = remote.then(|| self.remotes.rpc(ServiceName::Query)).transpose()?;

@@ -6,7 +6,7 @@ use imajin_testkit::browser::{Browser, BrowserOptions};
 use crate::browser::{join, no_complaints};
 use crate::browser_profile::fits_a_phone;
 use crate::query::{did, leader, run};
-use crate::support::Home;
+use crate::support::{Home, Node};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn browser_a_person_asks_and_answers_on_a_phone() {
@@ -50,7 +50,14 @@ async fn browser_a_person_asks_and_answers_on_a_phone() {
     browser.screenshot("ask-2-answer").await.unwrap();
     no_complaints(&browser).await;
 
-    // He answers questions himself from now on, also those of the people in a pod that he makes.
+    answers_himself(&browser, &home, &node).await;
+    browser.close().await.unwrap();
+    node.stop();
+    home.verify_clean();
+}
+
+/// Somebody answers questions from now on, also those of the people in a pod of their own.
+async fn answers_himself(browser: &Browser, home: &Home, node: &Node) {
     browser.goto(&format!("{}/me/pods", node.url())).await.unwrap();
     browser.fill("#name", "Bakers").await.unwrap();
     browser.click("#create-button").await.unwrap();
@@ -80,10 +87,7 @@ async fn browser_a_person_asks_and_answers_on_a_phone() {
         .unwrap();
     browser.wait_for("#documents li").await.unwrap();
     browser.wait_for("#pod-0:checked").await.unwrap();
-    fits_a_phone(&browser).await;
+    fits_a_phone(browser).await;
     browser.screenshot("ask-3-own-page").await.unwrap();
-    no_complaints(&browser).await;
-    browser.close().await.unwrap();
-    node.stop();
-    home.verify_clean();
+    no_complaints(browser).await;
 }
