@@ -36,7 +36,7 @@ fn whoever_wants_no_mail_says_so_and_the_operator_sees_what_was_not_sent() {
     let not_yours = run(&["notice", "retry", unknown], &ada).refusal();
     assert_eq!(not_yours["error"], "forbidden", "{not_yours}");
     let no_name = run(&["notice", "retry", "the last one"], &operator).refusal();
-    assert_eq!(no_name["error"], "invalid_request", "{no_name}");
+    assert_eq!(no_name["error"], "not_found", "{no_name}");
     node.stop();
     home.verify_clean();
 }
