@@ -40,6 +40,23 @@ async fn is_legible(browser: &Browser) {
     );
 }
 
+/// Names of columns that do not stand above their columns.
+async fn columns_line_up(browser: &Browser) {
+    let astray = "const left = (one) => one.getBoundingClientRect().left;
+        const tables = [...document.querySelectorAll('main table')];
+        return tables.filter((table) => table.offsetHeight > 0).flatMap((table) => {
+            const cells = table.querySelectorAll('tbody tr:first-child > *');
+            return [...table.querySelectorAll('thead th')]
+                .filter((name, place) => Math.abs(left(name) - left(cells[place])) > 1)
+                .map((name) => name.textContent);
+        })";
+    assert_eq!(
+        browser.evaluate(astray).await.unwrap(),
+        json!([]),
+        "not above their columns"
+    );
+}
+
 /// A gate at which an agent has paid, was refused, and has said that a page was worth nothing.
 async fn scene() -> Scene {
     let scene = Scene::new(Backend::Sqlite).await;
@@ -98,6 +115,7 @@ async fn browser_the_operator_sees_a_gate_and_tries_a_policy() {
     let browser = browser(BrowserOptions::default(), &scene, &token).await;
     shows(&browser, &root, "#authors", "0.10").await;
     is_legible(&browser).await;
+    columns_line_up(&browser).await;
     browser.screenshot("gate-1-dashboard").await.unwrap();
     browser.goto(&format!("{root}/log")).await.unwrap();
     browser.wait_for_text("its feedback was taken").await.unwrap();
@@ -110,6 +128,7 @@ async fn browser_the_operator_sees_a_gate_and_tries_a_policy() {
         "There is nothing on it.",
     )
     .await;
+    columns_line_up(&browser).await;
     browser.screenshot("gate-3-disputes").await.unwrap();
     policy(&browser, &scene, &root).await;
     no_complaints(&browser).await;
