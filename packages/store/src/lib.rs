@@ -45,7 +45,7 @@ pub use literal::Literal;
 pub use location::Location;
 pub use migrate::{Migrations, revert_all};
 pub use purge::purge;
-pub use seal::{SealedRow, Sealer, sealed_all};
+pub use seal::{SealedRow, Sealer, intact_all, sealed_all};
 #[doc(hidden)]
 pub use seal::{audit_begin, audit_rows, name_unreadable};
 pub use stepped::{Fate, Stepper};

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use imajin_kernel::Timestamp;
 use imajin_money::Money;
 use imajin_pay_api::SalesSummary;
-use imajin_store::{Conn, Literal, SealedRow, for_update, row_insert_missing};
+use imajin_store::{Conn, Literal, SealedRow, for_update, intact_all, row_insert_missing};
 
 use crate::PayError;
 use crate::context::Context;
@@ -95,8 +95,7 @@ pub(crate) fn days_since(conn: &mut Conn, context: &Context, day: i64) -> Result
         .limit(DAYS_MAX)
         .select(SalesDayRow::as_select())
         .load(conn)?;
-    let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
-    Ok(intact.collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// Counts a refund.
