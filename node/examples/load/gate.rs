@@ -1,7 +1,7 @@
 //! A site behind a gate: pages that cost nothing, and pages that are paid for, beside nginx as a plain proxy in front
 //! of the same site.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::task::JoinSet;
 
 use crate::caller::{Measured, client, paced, run};
-use crate::node::{NodeProcess, Storage};
+use crate::node::{NodeProcess, Storage, free_address};
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 
@@ -72,10 +72,6 @@ pub(crate) enum Way {
     Paid,
 }
 
-fn port_free() -> Result<SocketAddr, Failed> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
-}
-
 fn nginx_start(address: SocketAddr, upstream: SocketAddr) -> Result<Guarded, Failed> {
     let folder = tempfile::Builder::new().prefix("load-nginx-").tempdir_in("target")?;
     let folder = std::path::absolute(folder.keep())?;
@@ -97,7 +93,7 @@ impl Site {
     pub(crate) async fn start(binary: &Path, storage: &Storage) -> Result<Self, Failed> {
         let page: &'static str = PAGE.repeat(100).leak();
         let upstream = Served::start(Router::new().fallback(get(move || async move { page }))).await?;
-        let (nginx, gate, key) = (port_free()?, port_free()?, AgentKey::generate()?);
+        let (nginx, gate, key) = (free_address()?, free_address()?, AgentKey::generate()?);
         let (agents, agent) = agent_serve(&key).await?;
         let broker = BrokerPeer::start(Env::system()).await;
         let folder = tempfile::Builder::new().prefix("load-gate-").tempdir_in("target")?;

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -21,6 +22,11 @@ impl fmt::Display for Storage {
             Self::Postgres(_) => "Postgres",
         })
     }
+}
+
+/// A loopback address at which nobody listens at this moment.
+pub(crate) fn free_address() -> std::io::Result<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0")?.local_addr()
 }
 
 /// The program, running on a data directory of its own.
@@ -50,7 +56,7 @@ impl NodeProcess {
     }
 
     async fn start_in(binary: &Path, folder: tempfile::TempDir, storage: Storage) -> Result<Self, Failed> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_address()?.port();
         let url = format!("http://127.0.0.1:{port}");
         let mut command = Command::new(binary);
         command.arg("up").arg("--data").arg(folder.path().join("data"));

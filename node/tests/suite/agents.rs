@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::broker::{SERVICES, waited};
 use crate::crash::relay::Relay;
 use crate::gates::{balance_wait, gate_host};
-use crate::support::{Home, IMAJIN, Node, Outcome, Server, imajin, text};
+use crate::support::{Home, IMAJIN, Node, Outcome, Server, free_address, imajin, text};
 
 on_both!(
     an_agent_of_the_command_line_pays_once_and_within_its_budget,
@@ -94,9 +94,7 @@ impl Scene {
         let public_of = |line: &Relay| format!("public_url = \"{}\"\n", line.url());
         let public = lines.map(|lines| public_of(&lines.broker)).unwrap_or_default();
         far.configure(&format!("{public}{SERVICES}{broker_more}"));
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let broker_listen = free.local_addr().unwrap().to_string();
-        drop(free);
+        let broker_listen = free_address().to_string();
         let broker = far.up(&["--listen", &broker_listen]);
         let broker_url = lines.map_or_else(|| broker.url(), |lines| lines.broker.url());
         let issuer = format!("{broker_url}/broker");

@@ -4,7 +4,7 @@ use imajin_testkit::Backend;
 use imajin_testkit::browser::{Browser, BrowserOptions};
 use serde_json::Value;
 
-use crate::support::{Home, Node, event_find, imajin, text};
+use crate::support::{Home, Node, event_find, free_address, imajin, text};
 
 /// Makes an identity on the page: name, recovery words, proof that they were kept. Gives back the words.
 pub(crate) async fn join(browser: &Browser, node: &Node, next: &str, name: &str) -> String {
@@ -158,11 +158,7 @@ async fn browser_a_mailbox_buys_without_a_key_and_the_operator_sees_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn browser_https_under_a_name_with_the_nodes_own_certificate() {
     let home = Home::new(Backend::Sqlite);
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let port = free_address().port();
     home.configure(&format!(
         "public_url = \"https://node.example:{port}/\"\n[tls]\nmode = \"on\""
     ));

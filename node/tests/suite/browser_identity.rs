@@ -5,13 +5,11 @@ use imajin_testkit::browser::{Browser, BrowserOptions};
 use serde_json::json;
 
 use crate::browser::{join, no_complaints};
-use crate::support::{Buyer, Home, Node, imajin, text};
+use crate::support::{Buyer, Home, Node, free_address, imajin, text};
 
 /// A node under a name: browsers bind passkeys to names, not to numbers.
 pub(crate) fn named(home: &Home) -> Node {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = socket.local_addr().unwrap().port();
-    drop(socket);
+    let port = free_address().port();
     home.configure(&format!("public_url = \"http://localhost:{port}/\""));
     home.up(&["--listen", &format!("127.0.0.1:{port}")])
 }

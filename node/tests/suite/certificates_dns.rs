@@ -9,15 +9,10 @@ use imajin_node::agent::operator_http;
 use imajin_testkit::{Backend, KnotPeer, PebblePeer, on_both};
 use serde_json::Value;
 
-use crate::support::{Home, imajin, text};
+use crate::support::{Home, free_address, imajin, text};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 const SECRET: &str = "YSBzZWNyZXQgdGhhdCBldmVyeSB0ZXN0IGtub3dzLi4=";
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
 
 /// A node whose registry publishes names in this server.
 fn registry_home(backend: Backend, knot: &KnotPeer) -> Home {
@@ -67,7 +62,7 @@ async fn a_name_becomes_resolvable_and_certified_by_itself(backend: Backend) {
     let pebble = PebblePeer::start(knot.address()).unwrap();
     let registry_home = registry_home(backend, &knot);
     let registry = registry_home.up(&[]);
-    let (home, port) = (Home::new(backend), free_port());
+    let (home, port) = (Home::new(backend), free_address().port());
     home.configure(&format!(
         "public_url = \"https://alice.nodes.example:{port}/\"\n\
          [registry]\nurl = \"{}/registry\"\nhostname = \"alice\"\naddress = \"127.0.0.1\"\n\

@@ -11,8 +11,8 @@ use imajin_testkit::Backend;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::processes::{Ports, node_did};
-use crate::support::{Buyer, Home, Node, imajin, text};
+use crate::processes::node_did;
+use crate::support::{Buyer, Home, Node, free_address, imajin, text};
 
 /// A node that is reached by a name, as a did:web needs one.
 pub(crate) struct Place {
@@ -24,7 +24,7 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn new(backend: Backend) -> Self {
         let home = Home::new(backend);
-        let port = Ports::free().public;
+        let port = free_address().port();
         home.configure(&format!("public_url = \"http://localhost:{port}/\"\ndev = true"));
         let did = node_did(&home);
         Self { home, port, did }

@@ -3,15 +3,7 @@
 use imajin_testkit::Backend;
 use serde_json::{Value, json};
 
-use crate::support::{Buyer, Home, Node, event_find, imajin, text};
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
+use crate::support::{Buyer, Home, Node, event_find, free_address, imajin, text};
 
 pub(crate) struct Ports {
     pub(crate) public: u16,
@@ -21,8 +13,8 @@ pub(crate) struct Ports {
 impl Ports {
     pub(crate) fn free() -> Self {
         Self {
-            public: free_port(),
-            internal: free_port(),
+            public: free_address().port(),
+            internal: free_address().port(),
         }
     }
 }
@@ -203,7 +195,7 @@ async fn every_path_of_a_service_is_passed_on_to_its_process() {
     let remotes: String = services
         .map(|service| remote(service, &nobody, &node_did(&whole_home)))
         .concat();
-    let port = free_port();
+    let port = free_address().port();
     front_home.configure(&format!(
         "services = [\"www\"]\npublic_url = \"http://127.0.0.1:{port}/\"\n{remotes}"
     ));

@@ -1,16 +1,12 @@
 //! What the agent says about what it has paid for: to its broker, or to the site, which passes it on.
 
 use axum::http::{HeaderValue, Method, StatusCode};
-use imajin_imagxp::{FEEDBACK, Feedback};
+use imajin_imagxp::{FEEDBACK, FEEDBACK_NOT_TAKEN, FEEDBACK_TAKEN, Feedback};
 use imajin_kernel::{Code, Problem};
 use serde_json::{Number, Value, json};
 
 use crate::broker::url_of;
 use crate::{Agent, Purchase};
-
-/// What a site says that has taken it.
-const TAKEN: &str = "taken";
-const NOT_TAKEN: &str = "not taken: ";
 
 impl Agent {
     /// Says what a page was worth that was paid for; below and at one half, the agent wants its money back. The answer
@@ -71,9 +67,9 @@ impl Agent {
             let answer = self.http().send(Method::HEAD, url.clone(), headers, Vec::new()).await?;
             let heard = answer.headers.get(FEEDBACK).and_then(|value| value.to_str().ok());
             match heard {
-                Some(TAKEN) => return Ok(()),
+                Some(FEEDBACK_TAKEN) => return Ok(()),
                 Some(refused) => {
-                    let why = refused.strip_prefix(NOT_TAKEN).unwrap_or(refused);
+                    let why = refused.strip_prefix(FEEDBACK_NOT_TAKEN).unwrap_or(refused);
                     problem.detail = format!("The site has not taken it: {why}.");
                 }
                 None => {}

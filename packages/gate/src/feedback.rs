@@ -2,14 +2,12 @@
 //! same, and costs the same, whatever is said.
 
 use http::{HeaderMap, HeaderValue};
-use imajin_imagxp::{AgentId, AgentManifest, ClaimError, FEEDBACK, Feedback};
+use imajin_imagxp::{AgentId, AgentManifest, ClaimError, FEEDBACK, FEEDBACK_NOT_TAKEN, FEEDBACK_TAKEN, Feedback};
 
 use crate::Gate;
 
-const TAKEN: &str = "taken";
 /// What stands in a record between the reason and what became of the feedback.
 const AND_FEEDBACK: &str = "; its feedback was ";
-const NOT_TAKEN: &str = "not taken";
 
 /// Whether an agent's feedback was taken, and why not.
 pub type Heard = Result<(), String>;
@@ -53,12 +51,10 @@ impl Gate {
 
 /// Says in an answer what became of the feedback.
 pub(crate) fn mark(headers: &mut HeaderMap, heard: Option<&Heard>) {
-    let text = match heard {
-        None => return,
-        Some(Ok(())) => TAKEN.to_owned(),
-        Some(Err(problem)) => format!("{NOT_TAKEN}: {problem}"),
+    let Some(heard) = heard else {
+        return;
     };
-    if let Ok(value) = HeaderValue::from_str(&text) {
+    if let Ok(value) = HeaderValue::from_str(&heard_text(heard)) {
         headers.insert(FEEDBACK, value);
     }
 }
@@ -67,8 +63,14 @@ pub(crate) fn mark(headers: &mut HeaderMap, heard: Option<&Heard>) {
 pub(crate) fn reason_with(reason: &str, heard: Option<&Heard>) -> String {
     match heard {
         None => reason.to_owned(),
-        Some(Ok(())) => format!("{reason}{AND_FEEDBACK}{TAKEN}"),
-        Some(Err(problem)) => format!("{reason}{AND_FEEDBACK}{NOT_TAKEN}: {problem}"),
+        Some(heard) => format!("{reason}{AND_FEEDBACK}{}", heard_text(heard)),
+    }
+}
+
+fn heard_text(heard: &Heard) -> String {
+    match heard {
+        Ok(()) => FEEDBACK_TAKEN.to_owned(),
+        Err(problem) => format!("{FEEDBACK_NOT_TAKEN}{problem}"),
     }
 }
 

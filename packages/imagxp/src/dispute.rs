@@ -11,6 +11,10 @@ use crate::{AgentKey, ClaimError};
 
 /// An agent's signed word about what it has read: base64url of the JSON.
 pub const FEEDBACK: HeaderName = HeaderName::from_static("x-imagxp-feedback");
+/// What a site answers in the same header when it has taken the word.
+pub const FEEDBACK_TAKEN: &str = "taken";
+/// What it answers otherwise, before the reason.
+pub const FEEDBACK_NOT_TAKEN: &str = "not taken: ";
 
 const LENGTH_MAX: usize = 8 * 1024;
 const TEXT_LENGTH_MAX: usize = 4 * 1024;

@@ -26,7 +26,7 @@ pub mod x402;
 pub use ads::{AD_PROOF, ad_proof_read, ad_proof_verify};
 pub use agent::{AgentId, Names};
 pub use claim::{Claim, Purpose};
-pub use dispute::{FEEDBACK, Feedback};
+pub use dispute::{FEEDBACK, FEEDBACK_NOT_TAKEN, FEEDBACK_TAKEN, Feedback};
 pub use error::ClaimError;
 pub use evidence::{AccessEvidence, ClaimShown, EvidenceExpectation, NoEvidence};
 pub use headers::{ClaimHeaders, PAYLOAD, PUBLIC_KEY, SIGNATURE};

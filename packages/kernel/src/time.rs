@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+const DAY_MICROS: i64 = 86_400_000_000;
+
 /// A moment in UTC with microsecond precision: what both databases keep exactly.
 ///
 /// JSON writes it as RFC 3339; contracts that want integer milliseconds call [`Timestamp::as_millis`].
@@ -82,6 +84,11 @@ impl Timestamp {
         Self(seconds.saturating_mul(1_000_000))
     }
 
+    /// The beginning of a day, counted from the Unix epoch.
+    pub const fn from_days(days: i64) -> Self {
+        Self(days.saturating_mul(DAY_MICROS))
+    }
+
     /// Microseconds since the Unix epoch.
     pub const fn as_micros(self) -> i64 {
         self.0
@@ -95,6 +102,16 @@ impl Timestamp {
     /// Seconds since the Unix epoch, rounded down.
     pub const fn as_seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)
+    }
+
+    /// The day in UTC, counted from the Unix epoch.
+    pub const fn as_days(self) -> i64 {
+        self.0.div_euclid(DAY_MICROS)
+    }
+
+    /// The day in UTC, such as `2026-03-01`.
+    pub fn date(self) -> String {
+        self.to_string().chars().take(10).collect()
     }
 
     /// This moment moved into the future; the ends of time saturate.
@@ -267,6 +284,14 @@ mod tests {
             Ok(Timestamp::from_seconds(1_772_323_200))
         );
         assert_eq!("yesterday".parse::<Timestamp>(), Err(TimestampError));
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_in_utc() {
+        let moment = Timestamp::from_seconds(1_772_409_599);
+        assert_eq!((moment.as_days(), moment.date()), (20_513, "2026-03-01".to_owned()));
+        assert_eq!(Timestamp::from_days(20_513), Timestamp::from_seconds(1_772_323_200));
+        assert_eq!(Timestamp::from_micros(-1).as_days(), -1);
     }
 
     #[test]

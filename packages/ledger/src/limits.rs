@@ -5,7 +5,7 @@
 //! dispute, a debt that is repaid, money that came back.
 
 use diesel::prelude::*;
-use imajin_kernel::Timestamp;
+use imajin_kernel::{Span, Timestamp};
 use imajin_money::Money;
 use imajin_store::{Conn, SealedRow, Sealer, for_update, row_insert_missing};
 
@@ -16,8 +16,6 @@ use crate::rows::AccountRow;
 use crate::schema::ledger_accounts;
 use crate::{Account, AccountKey, EntryKind, Ledger, LedgerError, Owner, Purpose, Refusal, statement_between};
 
-/// A day in microseconds.
-const DAY_MICROS: i64 = 86_400_000_000;
 /// More entries than one account has in a day.
 const DAY_LINES_MAX: i64 = 100_000;
 
@@ -80,11 +78,6 @@ impl Limit {
     }
 }
 
-/// The day of a moment, counted from 1970 in UTC.
-const fn day_of(at: Timestamp) -> i64 {
-    at.as_micros().div_euclid(DAY_MICROS)
-}
-
 /// Whether units of an entry are a choice. What comes back from a rail is none.
 fn is_choice(kind: EntryKind, is_rail: bool, units: i64) -> bool {
     match kind {
@@ -137,7 +130,7 @@ impl AccountRow {
 
     /// What has left on the day of a moment.
     pub(crate) fn day_out_at(&self, at: Timestamp) -> i64 {
-        let is_today = self.day == Some(day_of(at));
+        let is_today = self.day == Some(at.as_days());
         self.day_out.filter(|_| is_today).unwrap_or(0)
     }
 
@@ -146,7 +139,7 @@ impl AccountRow {
         let leaves = self.leaving(kind, units);
         if self.day_max.is_some() && leaves > 0 {
             self.day_out = Some(self.day_out_at(now).saturating_add(leaves));
-            self.day = Some(day_of(now));
+            self.day = Some(now.as_days());
         }
     }
 
@@ -275,7 +268,7 @@ impl Ledger {
         row.balance_max = limits.balance_max;
         row.entry_max = limits.entry_max;
         row.day_max = limits.day_max;
-        row.day = left.map(|_units| day_of(now));
+        row.day = left.map(|_units| now.as_days());
         row.day_out = left;
         row.save(conn, &self.sealer)?;
         Ok(Ok(()))
@@ -283,8 +276,8 @@ impl Ledger {
 
     fn left_today(&self, conn: &mut Conn, row: &AccountRow, now: Timestamp) -> Result<i64, LedgerError> {
         let account = account_of(row.clone(), &self.sealer)?;
-        let from = Timestamp::from_micros(day_of(now).saturating_mul(DAY_MICROS));
-        let until = Timestamp::from_micros(from.as_micros().saturating_add(DAY_MICROS));
+        let from = Timestamp::from_days(now.as_days());
+        let until = from.plus(Span::days(1));
         let lines = statement_between(conn, &self.sealer, &account, (from, until), DAY_LINES_MAX)?;
         let leaving = lines.iter().map(|line| row.leaving(line.kind, line.units));
         Ok(leaving.fold(0, i64::saturating_add))

@@ -6,7 +6,7 @@ use diesel::connection::{AnsiTransactionManager, BoxableConnection, Connection, 
 use diesel::migration::{Migration, MigrationMetadata, MigrationName, MigrationSource, MigrationVersion};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::{Conn, Location, StoreError, per_backend};
+use crate::{Conn, Location, StoreError, per_backend, word_lock};
 
 /// A service's schema, for both databases: the same names, the same columns.
 ///
@@ -78,20 +78,20 @@ pub(crate) fn migrate(
     }
 }
 
+/// Another process may migrate for longer than a statement of a request may wait.
+const BEGIN_PATIENTLY: &str = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
+
 fn lock(conn: &mut Conn, location: &Location) -> diesel::QueryResult<()> {
     match conn {
         Conn::Sqlite(c) => return AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE"),
-        Conn::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN")?,
+        Conn::Postgres(c) => AnsiTransactionManager::begin_transaction_sql(c, BEGIN_PATIENTLY)?,
     }
     let Location::Postgres { schema, .. } = location else {
         return Ok(());
     };
-    // The lock ends with the transaction. The schema's name was checked to be an identifier.
-    conn.batch_execute(&format!(
-        "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
-         SELECT pg_advisory_xact_lock(hashtextextended('imajin-store {schema}', 0)); \
-         CREATE SCHEMA IF NOT EXISTS {schema};"
-    ))
+    word_lock(conn, &format!("imajin-store {schema}"))?;
+    // The schema's name was checked to be an identifier.
+    conn.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}"))
 }
 
 fn run<C, DB>(conn: &mut C, common: &EmbeddedMigrations, own: &EmbeddedMigrations) -> Result<(), Failure>

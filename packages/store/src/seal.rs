@@ -142,6 +142,17 @@ pub fn sealed_all<R: SealedRow>(rows: Vec<R>, sealer: &Sealer) -> QueryResult<Ve
     rows.into_iter().map(|row| row.sealed(sealer)).collect()
 }
 
+/// Refuses to go on with rows of which one was changed outside the node.
+///
+/// # Errors
+/// As [`SealedRow::intact`], for the first such row.
+pub fn intact_all<R: SealedRow>(
+    rows: impl IntoIterator<Item = R>,
+    sealer: &Sealer,
+) -> Result<Vec<R>, crate::StoreError> {
+    rows.into_iter().map(|row| row.intact(sealer)).collect()
+}
+
 /// An audit may read for longer than a statement of a request may run. Holds until the end of the transaction; without
 /// one, the usual limit stays.
 #[doc(hidden)]

@@ -1,7 +1,6 @@
 //! A private Postgres server for tests.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -14,6 +13,7 @@ use url::Url;
 use crate::TestkitError;
 use crate::error::log_tail;
 use crate::guard::{Guarded, RunAs};
+use crate::knot::free_address;
 
 /// Where the URL of a shared server is looked for. Its user must be allowed to create databases.
 pub const POSTGRES_URL_VARIABLE: &str = "IMAJIN_TEST_POSTGRES";
@@ -135,7 +135,7 @@ impl Cluster {
             user.apply(&mut command);
         }
         output_of("initdb", &mut command)?;
-        let port = port_free()?;
+        let port = free_address()?.port();
         let durability = if options.durable { "" } else { CONFIGURATION_NOT_DURABLE };
         let file = data.join("postgresql.conf");
         let text = format!(
@@ -240,12 +240,6 @@ pub(crate) fn scratch_make(prefix: &str, owner: Option<RunAs>) -> Result<PathBuf
         chown(directory.path(), Some(user.uid), Some(user.gid)).map_err(TestkitError::file(directory.path()))?;
     }
     Ok(directory.keep())
-}
-
-/// A loopback port that is free now.
-pub(crate) fn port_free() -> Result<u16, TestkitError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(TestkitError::file("127.0.0.1:0"))?;
-    Ok(listener.local_addr().map_err(TestkitError::file("127.0.0.1:0"))?.port())
 }
 
 /// The user under whom the server runs: ourselves, or [`POSTGRES_USER`] when we are root.

@@ -134,13 +134,12 @@ impl Auth {
         let returned = challenge::open(&self.keyring, self.env.now(), &body.challenge_id)?;
         let named = Name::parse(body.who.name().unwrap_or(returned.did.as_str()));
         let (sealer, did, own_key) = (self.sealer.clone(), returned.did.clone(), returned.key);
-        let own = returned.did.clone();
         let (mut identity, named_did, abroad) = self
             .db
             .read(move |conn| {
-                let identity = identity_find(conn, &sealer, &Name::Native(did))?;
+                let identity = identity_find(conn, &sealer, &Name::Native(did.clone()))?;
                 // Asked for everybody, so that it does not show whose home is elsewhere.
-                let abroad = foreign_keys(conn, &sealer, (&own, &own_key));
+                let abroad = foreign_keys(conn, &sealer, (&did, &own_key));
                 let named = identity_find(conn, &sealer, &named)?
                     .map(|named| named.did)
                     .or(match named {

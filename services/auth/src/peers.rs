@@ -17,7 +17,7 @@ use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::{Code, Problem};
 use imajin_store::mutation::{self, Logged};
-use imajin_store::{Conn, Db, Finding, SealedRow, Sealer, for_update};
+use imajin_store::{Conn, Db, Finding, SealedRow, Sealer, for_update, intact_all};
 use imajin_web::{PeerAsked, PeerPolicy};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -163,10 +163,7 @@ fn rules_named(conn: &mut Conn, sealer: &Sealer, names: &[String]) -> Result<Vec
         .filter(peer_rules::deleted_at.is_null())
         .select(PeerRuleRow::as_select())
         .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| row.intact(sealer))
-        .collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, sealer)?)
 }
 
 impl Auth {
@@ -186,10 +183,7 @@ impl Auth {
                     .limit(RULES_MAX)
                     .select(PeerRuleRow::as_select())
                     .load(conn)?;
-                Ok(rows
-                    .into_iter()
-                    .map(|row| row.intact(&sealer))
-                    .collect::<Result<_, _>>()?)
+                Ok(intact_all(rows, &sealer)?)
             })
             .await
     }

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use imajin_did::{Keyring, Sealed};
 use imajin_kernel::{Env, Problem, Span, Timestamp};
 use imajin_proof::jose::{Algorithm, Jwks, SigningKey};
-use imajin_store::{Conn, SealedRow, Sealer};
+use imajin_store::{Conn, SealedRow, Sealer, intact_all};
 
 use crate::context::{Change, Context};
 use crate::rows::KeyRow;
@@ -62,7 +62,7 @@ pub(crate) fn rows_of(conn: &mut Conn, sealer: &Sealer) -> Result<Vec<KeyRow>, B
         .order(signing_keys::generation.desc())
         .select(KeyRow::as_select())
         .load(conn)?;
-    rows.into_iter().map(|row| Ok(row.intact(sealer)?)).collect()
+    Ok(intact_all(rows, sealer)?)
 }
 
 /// Adds a key after the newest, and sets the end of the older ones. Another process on the same database may be first:

@@ -9,7 +9,7 @@ use imajin_connections_api::{
 use imajin_did::Did;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::StatementId;
-use imajin_store::SealedRow;
+use imajin_store::intact_all;
 use imajin_trust_graph::{
     Explanation, HOPS_MAX, Near, Opinion, Path, RankOptions, Rule, Standing, Step, Tie, Weight, WhyNot,
 };
@@ -199,9 +199,8 @@ impl Connections {
             .read(move |conn, context| {
                 let query = statements::table.filter(statements::id.eq_any(&ids));
                 let rows: Vec<StatementRow> = query.select(StatementRow::as_select()).load(conn)?;
-                let rows = rows.into_iter().map(|row| Ok(row.intact(&context.sealer)?));
-                rows.map(|row| row.map(|row| (row.id, row)))
-                    .collect::<Result<BTreeMap<_, _>, ConnectionsError>>()
+                let rows = intact_all(rows, &context.sealer)?.into_iter();
+                Ok::<BTreeMap<_, _>, ConnectionsError>(rows.map(|row| (row.id, row)).collect())
             })
             .await?;
         let mut steps = Vec::with_capacity(path.steps.len());

@@ -169,8 +169,8 @@ fn body_of(
     manifest.author = Some(seller.key.did());
     let manifest = manifest.sign(&seller.key, seller.key.did(), now)?;
     let amount = Amount::from_micros(demo.price_micros).map_err(|error| fault(&error))?;
-    let days = now.as_seconds().div_euclid(86_400).saturating_add(demo.days_ahead);
-    let starts_at = Timestamp::EPOCH.plus(Span::days(days)).plus(Span::hours(18));
+    let day = now.as_days().saturating_add(demo.days_ahead);
+    let starts_at = Timestamp::from_days(day).plus(Span::hours(18));
     Ok(EventCreate {
         title: demo.title.to_owned(),
         description: demo.description.to_owned(),

@@ -1,9 +1,6 @@
-use std::fmt;
-use std::sync::Arc;
-
 use imajin_did::Did;
 use imajin_fair::plan::FeeSchedule;
-use imajin_kernel::{Problem, Span};
+use imajin_kernel::Span;
 
 use crate::{BrokersConfig, RailsConfig};
 
@@ -87,29 +84,5 @@ impl Step {
     ];
 }
 
-type Hook = Arc<dyn Fn(Step) -> Result<(), Problem> + Send + Sync>;
-
-/// Stops the work of a payment between two durable steps, as a power cut would. Never set outside tests.
-#[derive(Clone, Default)]
-pub struct Interrupt(Option<Hook>);
-
-impl Interrupt {
-    /// Asks `hook` at each step; when it refuses, the work stops there.
-    pub fn new(hook: impl Fn(Step) -> Result<(), Problem> + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(hook)))
-    }
-
-    pub(crate) fn at(&self, step: Step) -> Result<(), Problem> {
-        self.0.as_ref().map_or(Ok(()), |hook| hook(step))
-    }
-}
-
-impl fmt::Debug for Interrupt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() {
-            "Interrupt(set)"
-        } else {
-            "Interrupt(none)"
-        })
-    }
-}
+/// Cuts the power at a step of a payment.
+pub type Interrupt = imajin_store::Interrupt<Step>;

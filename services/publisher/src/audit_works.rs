@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use diesel::prelude::*;
-use imajin_kernel::{Env, Timestamp};
+use imajin_kernel::Env;
 use imajin_publisher_api::ContentState;
 use imajin_store::mutation::{self, Logged};
 use imajin_store::{Conn, Finding, SealedRow, StoreError};
@@ -166,7 +166,7 @@ pub fn files_audit(conn: &mut Conn, dir: &Path, env: &Env, hash_bytes_max: u64) 
         .distinct()
         .order_by(work_versions::sha256)
         .load(conn)?;
-    let start = usize::try_from(day(env.now())).unwrap_or(0);
+    let start = usize::try_from(env.now().as_days()).unwrap_or(0);
     let first = start.checked_rem(blobs.len()).unwrap_or(0);
     blobs.rotate_left(first);
     let mut audit = FilesAudit::default();
@@ -190,10 +190,6 @@ pub fn files_audit(conn: &mut Conn, dir: &Path, env: &Env, hash_bytes_max: u64) 
         }
     }
     Ok(audit)
-}
-
-const fn day(now: Timestamp) -> i64 {
-    now.as_seconds().div_euclid(86_400)
 }
 
 fn file_problem(dir: &Path, sha256: &str, size: u64, is_hashed: bool) -> io::Result<Option<&'static str>> {

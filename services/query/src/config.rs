@@ -1,7 +1,4 @@
-use std::fmt;
-use std::sync::Arc;
-
-use imajin_kernel::{Problem, Span};
+use imajin_kernel::Span;
 use imajin_web::Reach;
 
 /// How paid questions behave. The defaults are what a node runs with.
@@ -81,29 +78,5 @@ impl Step {
     ];
 }
 
-type Hook = Arc<dyn Fn(Step) -> Result<(), Problem> + Send + Sync>;
-
-/// Stops the work on a question between two durable steps, as a power cut would. Never set outside tests.
-#[derive(Clone, Default)]
-pub struct Interrupt(Option<Hook>);
-
-impl Interrupt {
-    /// Asks `hook` at each step; when it refuses, the work stops there.
-    pub fn new(hook: impl Fn(Step) -> Result<(), Problem> + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(hook)))
-    }
-
-    pub(crate) fn at(&self, step: Step) -> Result<(), Problem> {
-        self.0.as_ref().map_or(Ok(()), |hook| hook(step))
-    }
-}
-
-impl fmt::Debug for Interrupt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() {
-            "Interrupt(set)"
-        } else {
-            "Interrupt(none)"
-        })
-    }
-}
+/// Cuts the power at a step of a question.
+pub type Interrupt = imajin_store::Interrupt<Step>;

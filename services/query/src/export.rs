@@ -5,11 +5,10 @@ use imajin_kernel::Problem;
 use imajin_profile_api::{ExportAsk, ExportPage, ExportPart, ExporterApi};
 use imajin_store::Conn;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::context::Context;
 use crate::domain::export::{
-    After, Page, PageOf, Records, Side, documents_page, grants_page, questions_page, records_page, uses_page,
+    After, Page, PageOf, Records, Side, documents_page, grants_page, questions_page, records_page, to_value, uses_page,
 };
 use crate::domain::leaders::terms_of;
 use crate::domain::profiles::profile_find;
@@ -81,9 +80,6 @@ fn part_page(conn: &mut Conn, context: &Context, part: &str, page: &PageOf) -> R
 }
 
 fn single<T: Serialize>(value: Option<T>) -> Result<Page, QueryError> {
-    let value: Option<Value> = value
-        .map(serde_json::to_value)
-        .transpose()
-        .map_err(|error| QueryError::Fault(format!("a part of an export could not be written: {error}")))?;
+    let value = value.map(to_value).transpose()?;
     Ok((value.into_iter().collect(), None))
 }

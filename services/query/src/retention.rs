@@ -7,7 +7,6 @@ use crate::domain::retention::{Forgotten, forget_some};
 
 /// How long a quote is kept after it was made: it is good for some minutes.
 const QUOTES_KEPT: Span = Span::days(1);
-const DAY_SECONDS: i64 = 24 * 60 * 60;
 
 impl Query {
     /// Forgets quotes that nobody can use any more, and uses and copies of others' logs that were evidence for as long
@@ -22,16 +21,10 @@ impl Query {
             (Forgotten::Uses, kept),
             (Forgotten::Copies, kept),
         ] {
-            let before = day_begin(self.context.now().minus(kept));
+            let before = Timestamp::from_days(self.context.now().minus(kept).as_days());
             let forget = move || self.write(move |conn, context| forget_some(conn, context, what, before));
             while forget().await? {}
         }
         Ok(())
     }
-}
-
-/// The beginning of the day of a moment, in UTC.
-fn day_begin(moment: Timestamp) -> Timestamp {
-    let seconds = moment.as_seconds();
-    Timestamp::from_seconds(seconds.saturating_sub(seconds.rem_euclid(DAY_SECONDS)))
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::relay::Relay;
 use crate::agents::{Lines, Scene};
 use crate::fair_library::register;
-use crate::support::{Home, Node, imajin, text};
+use crate::support::{Home, Node, free_address, imajin, text};
 
 on_both!(each_of_three_nodes_is_away_and_the_split_arrives_when_it_is_back,);
 
@@ -37,9 +37,7 @@ impl Net {
         let scene = Scene::with(backend, Some(&lines), "dispute_window_seconds = 0\n").await;
         let home = Home::new(backend);
         home.configure(&format!("dev = true\n[brokers]\ntrusted = [\"{}\"]\n", scene.issuer()));
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let listen = free.local_addr().unwrap().to_string();
-        drop(free);
+        let listen = free_address().to_string();
         let author = home.up(&["--listen", &listen]);
         let ada = scene.home.path("ada.key");
         register(&scene.publisher, &ada, "ada");

@@ -21,15 +21,11 @@ use serde_json::Value;
 use url::Url;
 
 use crate::agent::Subject;
+use crate::support::free_address;
 
 /// How long something may take to come about.
 const PATIENCE: Duration = Duration::from_secs(30);
 const START: Timestamp = Timestamp::from_millis(1_772_323_200_000);
-
-pub(super) fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
 
 /// A client that follows no redirects.
 #[expect(clippy::disallowed_methods, reason = "a browser's part, on loopback only")]
@@ -61,7 +57,7 @@ impl Member {
         let member = Self {
             folder,
             database: (backend == Backend::Postgres).then(TestDatabase::postgres),
-            port: free_port(),
+            port: free_address().port(),
             clock,
             env,
             did,

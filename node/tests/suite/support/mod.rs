@@ -5,6 +5,7 @@ mod server;
 
 use std::ffi::OsString;
 use std::io::Read;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -20,6 +21,11 @@ pub(crate) const IMAJIN: &str = env!("CARGO_BIN_EXE_imajin");
 
 /// How long a node may take to start or stop before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A loopback address at which nobody listens at this moment.
+pub(crate) fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
 
 /// A folder and a database for one node; both outlive the node's restarts.
 pub(crate) struct Home {

@@ -16,7 +16,7 @@ mod change;
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::{Span, Timestamp};
-use imajin_store::{Conn, SealedRow, Sealer};
+use imajin_store::{Conn, SealedRow, Sealer, intact_all};
 
 pub(crate) use audit::{Chosen, chosen_handle, handles_audit};
 pub(crate) use change::HandleBody;
@@ -94,5 +94,5 @@ fn alike(conn: &mut Conn, sealer: &Sealer, handle: &Handle) -> Result<Vec<Handle
         .select(HandleRow::as_select())
         .load(conn)?;
     // Who may be called what: a row that was written by hand is not believed.
-    rows.into_iter().map(|row| Ok(row.intact(sealer)?)).collect()
+    Ok(intact_all(rows, sealer)?)
 }

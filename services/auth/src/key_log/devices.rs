@@ -5,7 +5,7 @@ use imajin_auth_api::{DeviceListView, DeviceRequestView, DeviceView};
 use imajin_did::{Did, PublicKey};
 use imajin_kernel::{Span, Timestamp};
 use imajin_key_log::{Change, Entry, KeyLogError, KeyState, Status};
-use imajin_store::{Conn, SealedRow, Sealer};
+use imajin_store::{Conn, SealedRow, Sealer, intact_all};
 use imajin_web::Verified;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -194,7 +194,7 @@ fn rows_of(conn: &mut Conn, sealer: &Sealer, did: &Did) -> Result<Vec<DeviceRow>
         .filter(devices::did.eq(did.clone()))
         .select(DeviceRow::as_select())
         .load(conn)?;
-    rows.into_iter().map(|row| Ok(row.intact(sealer)?)).collect()
+    Ok(intact_all(rows, sealer)?)
 }
 
 /// The row of a key; a key that was never named nor used has none yet.

@@ -10,7 +10,7 @@ use imajin_did::{Did, PublicKey, Sealed};
 use imajin_kernel::{Span, Timestamp};
 use imajin_proof::digest::{sha256, sha256_hex};
 use imajin_proof::http_sig::VerifiedRequest;
-use imajin_store::{Conn, SealedRow, Sealer};
+use imajin_store::{Conn, SealedRow, Sealer, intact_all};
 use imajin_web::{Custody, Verified};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -239,7 +239,7 @@ pub(super) fn pending(
         .limit(REQUESTS_MAX)
         .select(DeviceRequestRow::as_select())
         .load(conn)?;
-    rows.into_iter().map(|row| Ok(row.intact(sealer)?)).collect()
+    Ok(intact_all(rows, sealer)?)
 }
 
 /// A request of this identity that waits.

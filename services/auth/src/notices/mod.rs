@@ -13,7 +13,7 @@ use imajin_auth_api::NoticeTaken;
 use imajin_did::Did;
 use imajin_kernel::Problem;
 use imajin_kernel::id::NoticeId;
-use imajin_store::{Conn, SealedRow, Sealer, for_update};
+use imajin_store::{Conn, SealedRow, Sealer, for_update, intact_all};
 use imajin_web::{Addressee, Authorised, Notice, OperatorTier};
 
 use crate::AuthError;
@@ -112,10 +112,7 @@ impl Auth {
                     .limit(LIST_MAX)
                     .select(NoticeRow::as_select())
                     .load(conn)?;
-                Ok(rows
-                    .into_iter()
-                    .map(|row| row.intact(&sealer))
-                    .collect::<Result<_, _>>()?)
+                Ok(intact_all(rows, &sealer)?)
             })
             .await
     }

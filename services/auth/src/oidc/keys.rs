@@ -10,7 +10,7 @@ use imajin_did::{Keyring, Sealed};
 use imajin_kernel::{Env, Span, Timestamp};
 use imajin_proof::jose::{Algorithm, Jwks, SigningKey, recognise};
 use imajin_proof::token::Standard;
-use imajin_store::{Conn, SealedRow, Sealer};
+use imajin_store::{Conn, SealedRow, Sealer, intact_all};
 use serde_json::{Value, json};
 
 use super::claims::IdToken;
@@ -81,7 +81,7 @@ fn rows_of(conn: &mut Conn, sealer: &Sealer, algorithm: Option<Algorithm>) -> Re
     let wanted = rows
         .into_iter()
         .filter(|row| algorithm.is_none_or(|algorithm| row.algorithm == algorithm.name()));
-    wanted.map(|row| Ok(row.intact(sealer)?)).collect()
+    Ok(intact_all(wanted, sealer)?)
 }
 
 fn is_published(row: &OidcKeyRow, now: Timestamp) -> bool {

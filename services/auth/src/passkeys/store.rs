@@ -6,7 +6,7 @@ use coset::iana::EnumI64;
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::{Code, Problem};
-use imajin_store::{Conn, SealedRow, for_update};
+use imajin_store::{Conn, SealedRow, for_update, intact_all};
 use imajin_web::Verified;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -156,7 +156,7 @@ impl Auth {
         self.db
             .read(move |conn| {
                 let rows = living_rows(conn, &did)?;
-                rows.into_iter().map(|row| Ok(row.intact(&sealer)?)).collect()
+                Ok(intact_all(rows, &sealer)?)
             })
             .await
     }

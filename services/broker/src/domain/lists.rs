@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use imajin_broker_api::{AccountView, DisputeView, Page, RedemptionView, VisaView};
 use imajin_did::Did;
 use imajin_kernel::id::{DisputeId, RedemptionId, VisaId};
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, intact_all};
 use serde::Deserialize;
 
 use super::dispute_find::disputes_about;
@@ -70,7 +70,7 @@ pub(crate) fn account_list(
         .limit(wanted.limit().saturating_add(1))
         .select(AccountRow::as_select())
         .load(conn)?;
-    let rows = intact(context, rows)?;
+    let rows = intact_all(rows, &context.sealer)?;
     page(rows, wanted.limit(), |row| row.agent_id.clone(), |row| Ok(row.view()))
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn visa_list(
         .limit(wanted.limit().saturating_add(1))
         .select(VisaRow::as_select())
         .load(conn)?;
-    let rows = intact(context, rows)?;
+    let rows = intact_all(rows, &context.sealer)?;
     let names = names_of(conn, &rows)?;
     // Who is no agent has no account row, and is called by the DID.
     let name = |row: &VisaRow| {
@@ -129,7 +129,7 @@ pub(crate) fn redemption_list(
         .limit(wanted.limit().saturating_add(1))
         .select(RedemptionRow::as_select())
         .load(conn)?;
-    let rows = intact(context, rows)?;
+    let rows = intact_all(rows, &context.sealer)?;
     let jtis: Vec<VisaId> = rows.iter().map(|row| row.jti).collect();
     let disputes = disputes_about(conn, &jtis)?;
     let dispute = |row: &RedemptionRow| disputes.get(&(row.jti, row.receipt.clone())).copied();
@@ -163,13 +163,8 @@ pub(crate) fn dispute_list(
         .limit(wanted.limit().saturating_add(1))
         .select(DisputeRow::as_select())
         .load(conn)?;
-    let rows = intact(context, rows)?;
+    let rows = intact_all(rows, &context.sealer)?;
     page(rows, wanted.limit(), |row| row.id.to_string(), DisputeRow::view)
-}
-
-fn intact<R: SealedRow>(context: &Context, rows: Vec<R>) -> Result<Vec<R>, BrokerError> {
-    let checked = rows.into_iter().map(|row| Ok(row.intact(&context.sealer)?));
-    checked.collect()
 }
 
 fn names_of(conn: &mut Conn, rows: &[VisaRow]) -> Result<BTreeMap<Did, String>, BrokerError> {

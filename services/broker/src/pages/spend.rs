@@ -11,17 +11,12 @@ use crate::rows::Standing;
 
 /// How far back the charts go.
 const DAYS: i64 = 30;
-const DAY_SECONDS: i64 = 86_400;
 /// More currencies than anybody looks at.
 const ASSETS_MAX: usize = 4;
 
 /// From when on a chart shows something.
 pub(super) fn chart_since(now: Timestamp) -> Timestamp {
     now.minus(Span::days(DAYS))
-}
-
-const fn day_of(moment: Timestamp) -> i64 {
-    moment.as_seconds().div_euclid(DAY_SECONDS)
 }
 
 /// A chart for each currency; a sentence when there is nothing.
@@ -33,7 +28,7 @@ pub(super) fn charts(rows: &[Redeemed], now: Timestamp, title: &str) -> Vec<Bloc
     if by_asset.is_empty() {
         return vec![Block::Text(format!("Nothing was redeemed in the last {DAYS} days."))];
     }
-    let chart = |(asset, rows): (&str, Vec<&Redeemed>)| Block::Chart(chart_of(asset, &rows, day_of(now), title));
+    let chart = |(asset, rows): (&str, Vec<&Redeemed>)| Block::Chart(chart_of(asset, &rows, now.as_days(), title));
     by_asset.into_iter().take(ASSETS_MAX).map(chart).collect()
 }
 
@@ -42,7 +37,7 @@ fn chart_of(asset: &str, rows: &[&Redeemed], today: i64, title: &str) -> Chart {
     let waits: &[Standing] = &[Standing::Accepted, Standing::Disputed, Standing::Reversing];
     let back: &[Standing] = &[Standing::Reversed];
     let bar = |day: i64| {
-        let of_day: Vec<_> = rows.iter().filter(|row| day_of(row.created_at) == day).collect();
+        let of_day: Vec<_> = rows.iter().filter(|row| row.created_at.as_days() == day).collect();
         let part = |standings: &[Standing]| {
             let counts = |row: &&&&Redeemed| standings.iter().any(|standing| standing.as_str() == row.state);
             let amounts = of_day.iter().filter(counts).map(|row| row.amount);
@@ -53,7 +48,7 @@ fn chart_of(asset: &str, rows: &[&Redeemed], today: i64, title: &str) -> Chart {
             }
         };
         Bar {
-            label: day_text(day),
+            label: Timestamp::from_days(day).date(),
             parts: [paid, waits, back].map(part).into(),
         }
     };
@@ -72,11 +67,6 @@ fn decimal(units: i64, asset: &str) -> String {
         (Ok(amount), Ok(asset)) => Money::new(amount, asset).decimal(),
         _ => format!("{units} units"),
     }
-}
-
-fn day_text(day: i64) -> String {
-    let at = Timestamp::from_seconds(day.saturating_mul(DAY_SECONDS)).to_string();
-    at.chars().take(10).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use imajin_kernel::id::StatementId;
-use imajin_store::{Conn, SealedRow, for_update};
+use imajin_store::{Conn, SealedRow, for_update, intact_all};
 
 use crate::ConnectionsError;
 use crate::context::Context;
@@ -60,10 +60,7 @@ pub(crate) fn changes_since(
         .limit(CHANGES)
         .select(StatementRow::as_select());
     let rows: Vec<StatementRow> = query.load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| row.intact(&context.sealer))
-        .collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// A page of all that counts, behind a statement.
@@ -74,8 +71,5 @@ pub(crate) fn ties_page(conn: &mut Conn, context: &Context, after: &str) -> Resu
         .limit(PAGE)
         .select(TieRow::as_select());
     let rows: Vec<TieRow> = query.load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| row.intact(&context.sealer))
-        .collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }

@@ -6,7 +6,7 @@ use imajin_connections_api::statement::{InviteTerms, Statement, digest_of, id_of
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::InviteId;
 use imajin_proof::SignedMessage;
-use imajin_store::{Conn, SealedRow, for_update};
+use imajin_store::{Conn, SealedRow, for_update, intact_all};
 
 use super::find::{standing_lock, statement_find};
 use super::issue::{replace, row_insert, row_of, same_or_refused};
@@ -100,10 +100,7 @@ pub(crate) fn invite_list(
         .order_by(invites::created_at.desc())
         .limit(500);
     let rows: Vec<InviteRow> = query.select(InviteRow::as_select()).load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| row.intact(&context.sealer))
-        .collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// The open invitation with this key. Whatever is wrong, the answer is the same.

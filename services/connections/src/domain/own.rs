@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use imajin_connections_api::{ConnectionRow, OwnConnections, Proven, StatementKind, StatementView};
 use imajin_did::Did;
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, SealedRow, intact_all};
 
 use super::privacy::{audiences_of, blocked_by};
 use super::sequence::sequence_last;
@@ -73,10 +73,7 @@ fn rows_of(conn: &mut Conn, context: &Context, did: &Did) -> Result<Vec<Statemen
         .order_by(statements::created_at.desc())
         .limit(ROWS_MAX);
     let rows: Vec<StatementRow> = query.select(StatementRow::as_select()).load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| row.intact(&context.sealer))
-        .collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// So many statements are taken along.

@@ -10,7 +10,7 @@ use imajin_fair::{ManifestId, ManifestRecord};
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::EventId;
 use imajin_publisher_api::{KEPT_MAX, KeptCard, ListPlace, ManifestsKept};
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, SealedRow, intact_all};
 
 use crate::EventsError;
 use crate::context::Context;
@@ -121,5 +121,5 @@ fn events_with(conn: &mut Conn, context: &Context, id: &ManifestId, limit: i64) 
         .limit(limit)
         .select(EventRow::as_select())
         .load(conn)?;
-    rows.into_iter().map(|row| Ok(row.intact(&context.sealer)?)).collect()
+    Ok(intact_all(rows, &context.sealer)?)
 }

@@ -16,7 +16,6 @@ use super::contracts::Said;
 use super::{Auditor, PAGE, SalesTally, from_ledger};
 use crate::domain::payment::{fee_movement, net_of};
 use crate::domain::receipt::{RECEIPT_KIND, audience, fees_of, legs_of, parties_of, receipt_view};
-use crate::domain::sales::day_of;
 use crate::own_goods::TOPUP;
 use crate::rows::{CheckoutRow, PartyRow, ReceiptRow, SalesDayRow, SalesRow, SplitRow};
 use crate::schema::{checkouts, receipt_parties, receipts, sales_totals, splits};
@@ -61,7 +60,7 @@ impl Auditor {
             let tally = self.sales.entry(row.asset.clone()).or_default();
             tally.receipts = tally.receipts.saturating_add(1);
             tally.gross = tally.gross.saturating_add(row.gross);
-            let day = (day_of(row.issued_at), row.asset.clone());
+            let day = (row.issued_at.as_days(), row.asset.clone());
             let empty = || SalesDayRow::empty(day.0, day.1.clone());
             self.days.entry(day.clone()).or_insert_with(empty).add(&message.payload);
         }

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use imajin_kernel::id::{CheckoutId, OutboxId};
 use imajin_ledger::{Command, EntryKind, Posting};
-use imajin_store::{Conn, Literal, SealedRow, outbox};
+use imajin_store::{Conn, Literal, SealedRow, intact_all, outbox};
 
 use super::checkout_lock;
 use super::debts::{Debts, income_of};
@@ -115,8 +115,7 @@ fn pledges_of_capture(conn: &mut Conn, context: &Context, id: CheckoutId) -> Res
         .order_by((pledges::did, pledges::purpose))
         .select(PledgeRow::as_select())
         .load(conn)?;
-    let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
-    Ok(intact.collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// Walks the split back: the broker owes nothing any more.

@@ -7,7 +7,7 @@ use imajin_did::Did;
 use imajin_fair::distribution::{Contract, History};
 use imajin_kernel::Timestamp;
 use imajin_money::Money;
-use imajin_store::{Conn, SealedRow, Sealer, for_update};
+use imajin_store::{Conn, SealedRow, Sealer, for_update, intact_all};
 use imajin_web::Verified;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -131,7 +131,7 @@ fn rows_of(conn: &mut Conn, context: &Context, owner: &Did) -> Result<Vec<Contra
         .order_by(contracts::version)
         .select(ContractRow::as_select())
         .load(conn)?;
-    rows.into_iter().map(|row| Ok(row.intact(&context.sealer)?)).collect()
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// All versions of somebody's contract.

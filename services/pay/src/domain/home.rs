@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::Timestamp;
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, SealedRow, intact_all};
 use imajin_web::Verified;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -63,8 +63,7 @@ pub(crate) fn home_list(conn: &mut Conn, context: &Context, after: &str, limit: 
         .limit(limit)
         .select(HomeRow::as_select())
         .load(conn)?;
-    let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
-    Ok(intact.collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// Notes where the signer is at home.

@@ -9,7 +9,7 @@ use imajin_ledger::{
     statement_list,
 };
 use imajin_money::Money;
-use imajin_store::{Conn, Literal, SealedRow};
+use imajin_store::{Conn, Literal, SealedRow, intact_all};
 
 use super::checkout_find;
 use super::payout_list::{PayoutView, payout_view};
@@ -112,8 +112,7 @@ pub(crate) fn orders_of_goods(conn: &mut Conn, context: &Context, goods: &str) -
         .limit(FEW)
         .select(CheckoutRow::as_select())
         .load(conn)?;
-    let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
-    Ok(intact.collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// Checkouts that a rail's reference of a payment, a refund, a dispute or a transfer is about.
@@ -208,8 +207,7 @@ pub(crate) fn receipts_of(
             query.filter(receipts::id.eq_any(ids)).load(conn)?
         }
     };
-    let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
-    Ok(intact.collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// A page of everybody's payouts, newest first.
@@ -250,8 +248,7 @@ pub(crate) fn dispute_page(conn: &mut Conn, context: &Context) -> Result<Vec<Dis
         .select(DisputeRow::as_select())
         .load(conn)?;
     rows.extend(closed);
-    let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
-    Ok(intact.collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// A page of what rails have said, newest first; the unprocessed ones only, if wanted.
@@ -273,6 +270,5 @@ pub(crate) fn message_page(
     } else {
         query.load(conn)?
     };
-    let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
-    Ok(intact.collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_rails::RailOutcome;
-use imajin_store::{Conn, SealedRow, for_update};
+use imajin_store::{Conn, SealedRow, for_update, intact_all};
 
 use crate::PayError;
 use crate::context::Context;
@@ -83,8 +83,7 @@ pub(crate) fn payees_ready(conn: &mut Conn, context: &Context, rail: &str) -> Re
         .order_by(payees::did)
         .select(PayeeRow::as_select())
         .load(conn)?;
-    let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
-    Ok(intact.collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// What the rail said last about a payee's account, if that was that the payee's bank did not take a payout. The money

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use imajin_kernel::id::{CheckoutId, ReceiptId, RefundId};
 use imajin_money::Money;
 use imajin_pay_api::{Reader, RefundSheet, RefundView};
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, SealedRow, intact_all};
 
 use super::checkout_find;
 use super::payout::amount;
@@ -43,8 +43,7 @@ pub(crate) fn refunds_of(conn: &mut Conn, context: &Context, checkout: CheckoutI
         .limit(REFUNDS_MAX)
         .select(RefundRow::as_select())
         .load(conn)?;
-    let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
-    Ok(intact.collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// What has gone back of a sale through its rail, or is on its way.

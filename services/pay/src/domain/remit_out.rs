@@ -13,7 +13,7 @@ use imajin_ledger::{AccountKey, Command, EntryKind, Movement, Posting, Purpose, 
 use imajin_money::{Amount, Asset, Money};
 use imajin_pay_api::{REMITTANCE_LEGS_MAX, RemittanceBody, RemittanceLeg, RemittanceReceipt};
 use imajin_proof::SignedMessage;
-use imajin_store::{Conn, SealedRow, for_update, outbox, units_sum};
+use imajin_store::{Conn, SealedRow, for_update, intact_all, outbox, units_sum};
 
 use super::debts::{Moves, debt_repay};
 use super::home::home_list;
@@ -321,8 +321,7 @@ fn legs_of_sent(conn: &mut Conn, context: &Context, row: &SentRow) -> Result<Vec
         .order_by(remittance_legs::did)
         .select(RemittanceLegRow::as_select())
         .load(conn)?;
-    let intact = legs.into_iter().map(|leg| leg.intact(&context.sealer));
-    Ok(intact.collect::<Result<_, _>>()?)
+    Ok(intact_all(legs, &context.sealer)?)
 }
 
 fn post(

@@ -1,10 +1,9 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use imajin_kernel::Timestamp;
 use imajin_money::Money;
 use imajin_pay_api::SalesSummary;
-use imajin_store::{Conn, Literal, SealedRow, for_update, row_insert_missing};
+use imajin_store::{Conn, Literal, SealedRow, for_update, intact_all, row_insert_missing};
 
 use crate::PayError;
 use crate::context::Context;
@@ -13,8 +12,6 @@ use crate::schema::{checkouts, sales_days, sales_totals};
 
 /// More rows than the days of a chart have.
 const DAYS_MAX: i64 = 2_000;
-/// A day in microseconds.
-const DAY_MICROS: i64 = 86_400_000_000;
 /// More assets than anyone sells in.
 const ASSETS_MAX: i64 = 1_000;
 
@@ -61,11 +58,6 @@ pub(crate) fn sales_add(
     Ok(())
 }
 
-/// The day of a moment, counted from 1970 in UTC.
-pub(crate) const fn day_of(at: Timestamp) -> i64 {
-    at.as_micros().div_euclid(DAY_MICROS)
-}
-
 /// Adds what a batch of receipts sums up to, day by day.
 pub(crate) fn days_add(
     conn: &mut Conn,
@@ -95,8 +87,7 @@ pub(crate) fn days_since(conn: &mut Conn, context: &Context, day: i64) -> Result
         .limit(DAYS_MAX)
         .select(SalesDayRow::as_select())
         .load(conn)?;
-    let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
-    Ok(intact.collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// Counts a refund.

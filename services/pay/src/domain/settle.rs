@@ -295,7 +295,7 @@ impl Batch {
         if row.goods_kind != TOPUP {
             let sum = self.sums.entry(receipt.asset.clone()).or_default();
             *sum = (sum.0.saturating_add(receipt.gross), sum.1.saturating_add(1));
-            let day = (sales::day_of(receipt.issued_at), receipt.asset.clone());
+            let day = (receipt.issued_at.as_days(), receipt.asset.clone());
             let empty = || SalesDayRow::empty(day.0, day.1.clone());
             self.days.entry(day.clone()).or_insert_with(empty).add(&message.payload);
         }

@@ -6,7 +6,9 @@ use imajin_kernel::id::OutboxId;
 use imajin_kernel::{Env, Timestamp};
 use imajin_rails::{RailMessage, SOLANA, SolanaRecord, SolanaRecordKind, SolanaWallet};
 use imajin_store::vault::Sealed;
-use imajin_store::{Conn, SealedRow, Sealer, StoreError, for_update, is_unique_violation, outbox, row_insert_missing};
+use imajin_store::{
+    Conn, SealedRow, Sealer, StoreError, for_update, intact_all, is_unique_violation, outbox, row_insert_missing,
+};
 
 use super::message::message_store;
 use crate::PayError;
@@ -149,8 +151,7 @@ impl RecordKeeper {
             .select(RecordRow::as_select())
             .load(conn)?;
         // What was tampered with must not make room below the limit.
-        let intact = rows.into_iter().map(|row| row.intact(&self.sealer));
-        let rows = intact.collect::<Result<Vec<_>, _>>()?;
+        let rows = intact_all(rows, &self.sealer)?;
         Ok(rows.into_iter().map(|row| row.document).collect())
     }
 

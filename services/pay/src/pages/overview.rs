@@ -8,7 +8,7 @@ use imajin_web::{Failure, Viewer};
 
 use super::{ROOT, amount, decimal, operator_page, operator_require};
 use crate::domain::overview::{self, Balances, Overview};
-use crate::domain::sales::{day_of, days_since};
+use crate::domain::sales::days_since;
 use crate::routes::PayRoutes;
 use crate::rows::SalesDayRow;
 
@@ -20,7 +20,7 @@ const ASSETS_MAX: usize = 6;
 /// What there is, what came in, and what has to be done.
 pub(super) async fn overview(State(PayRoutes(pay)): State<PayRoutes>, viewer: Viewer) -> Result<Response, Failure> {
     operator_require(&viewer)?;
-    let today = day_of(pay.context.now());
+    let today = pay.context.now().as_days();
     let asked = pay.read(move |conn, context| {
         let days = days_since(conn, context, today.saturating_sub(DAYS - 1))?;
         Ok((overview::overview(conn)?, overview::balances(conn)?, days))
@@ -98,7 +98,7 @@ fn chart(asset: &str, days: &[&SalesDayRow], today: i64) -> Chart {
         };
         let of = |pick: fn(&SalesDayRow) -> i64| part(row.map_or(0, |row| pick(row)));
         Bar {
-            label: day_text(day),
+            label: Timestamp::from_days(day).date(),
             parts: vec![
                 of(|row| row.payees),
                 of(|row| row.held),
@@ -114,11 +114,6 @@ fn chart(asset: &str, days: &[&SalesDayRow], today: i64) -> Chart {
         series: names.map(str::to_owned).into(),
         bars: (today.saturating_sub(DAYS - 1)..=today).map(bar).collect(),
     }
-}
-
-fn day_text(day: i64) -> String {
-    let at = Timestamp::from_seconds(day.saturating_mul(86_400)).to_string();
-    at.chars().take(10).collect()
 }
 
 fn balances_table(balances: &Balances) -> Block {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_profile_api::{ProfileCard, ProfilePage, ProfileSearch};
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, intact_all};
 use imajin_web::PublicBase;
 
 use super::terms::{TERM_LENGTH_MAX, fold, range_end, terms_of};
@@ -127,8 +127,8 @@ fn cards(
         .filter(profiles::deleted_at.is_null())
         .select(ProfileRow::as_select())
         .load(conn)?;
-    let rows: Result<Vec<ProfileRow>, _> = rows.into_iter().map(|row| row.intact(&context.sealer)).collect();
-    let rows: BTreeMap<Did, ProfileRow> = rows?.into_iter().map(|row| (row.did.clone(), row)).collect();
+    let rows = intact_all(rows, &context.sealer)?.into_iter();
+    let rows: BTreeMap<Did, ProfileRow> = rows.map(|row| (row.did.clone(), row)).collect();
     let hashes: Vec<(Did, String)> = avatars::table
         .filter(avatars::did.eq_any(&dids))
         .filter(avatars::deleted_at.is_null())

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use imajin_imagxp::Feedback;
 use imajin_kernel::id::AccessId;
 use imajin_kernel::{Span, Timestamp};
-use imajin_store::{Conn, Literal, SealedRow, is_unique_violation};
+use imajin_store::{Conn, Literal, SealedRow, intact_all, is_unique_violation};
 
 use crate::PublisherError;
 use crate::context::Context;
@@ -140,7 +140,7 @@ pub(crate) fn feedback_due(conn: &mut Conn, context: &Context, limit: i64) -> Re
         .limit(limit)
         .select(FeedbackRow::as_select())
         .load(conn)?;
-    rows.into_iter().map(|row| Ok(row.intact(&context.sealer)?)).collect()
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// Writes down what the broker has made of it, unless the agent has said something else meanwhile. `pause` is the
@@ -187,7 +187,7 @@ pub(crate) fn feedback_of(conn: &mut Conn, context: &Context, site: &str) -> Res
         .limit(LISTED_MAX)
         .select(FeedbackRow::as_select())
         .load(conn)?;
-    rows.into_iter().map(|row| Ok(row.intact(&context.sealer)?)).collect()
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// Forgets what was said before a moment.

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::ReceiptId;
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, intact_all};
 
 use crate::PublisherError;
 use crate::context::Context;
@@ -89,8 +89,7 @@ pub(crate) fn disputes_of(conn: &mut Conn, context: &Context, site: &str) -> Res
         .limit(DISPUTES_MAX)
         .select(DisputeRow::as_select())
         .load(conn)?;
-    let rows = rows.into_iter().map(|row| Ok(row.intact(&context.sealer)?));
-    rows.collect()
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// Which part of a log is wanted.
@@ -125,6 +124,5 @@ pub(crate) fn log_of(conn: &mut Conn, context: &Context, wanted: &LogWanted) -> 
         .limit(wanted.limit)
         .select(RecordRow::as_select())
         .load(conn)?;
-    let rows = rows.into_iter().map(|row| Ok(row.intact(&context.sealer)?));
-    rows.collect()
+    Ok(intact_all(rows, &context.sealer)?)
 }

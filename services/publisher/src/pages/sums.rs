@@ -10,7 +10,6 @@ use crate::domain::traffic::{Asked, Earned};
 
 /// How far back the pages look.
 pub(super) const DAYS: i64 = 30;
-const DAY_SECONDS: i64 = 86_400;
 /// More currencies than anybody looks at.
 const ASSETS_MAX: usize = 4;
 
@@ -92,7 +91,7 @@ pub(super) fn charts(earned: &[Earned], now: Timestamp) -> Vec<Chart> {
     for one in earned {
         by_asset.entry(&one.asset).or_default().push(one);
     }
-    let chart = |(asset, earned): (&str, Vec<&Earned>)| chart_of(asset, &earned, day_of(now));
+    let chart = |(asset, earned): (&str, Vec<&Earned>)| chart_of(asset, &earned, now.as_days());
     by_asset.into_iter().take(ASSETS_MAX).map(chart).collect()
 }
 
@@ -110,7 +109,7 @@ fn chart_of(asset: &str, earned: &[&Earned], today: i64) -> Chart {
     let has_others = agents.len() > SERIES;
     let named: Vec<&str> = agents.into_iter().take(SERIES).map(|(agent, _)| agent).collect();
     let bar = |day: i64| {
-        let of_day: Vec<&&Earned> = earned.iter().filter(|one| day_of(one.created_at) == day).collect();
+        let of_day: Vec<&&Earned> = earned.iter().filter(|one| one.created_at.as_days() == day).collect();
         let part = |counts: &dyn Fn(&str) -> bool| {
             let prices = of_day.iter().filter(|one| counts(&one.agent)).map(|one| one.price);
             let units = prices.fold(0_i64, i64::saturating_add);
@@ -124,7 +123,7 @@ fn chart_of(asset: &str, earned: &[&Earned], today: i64) -> Chart {
             parts.push(part(&|one| !named.contains(&one)));
         }
         Bar {
-            label: day_text(day),
+            label: Timestamp::from_days(day).date(),
             parts,
         }
     };
@@ -135,15 +134,6 @@ fn chart_of(asset: &str, earned: &[&Earned], today: i64) -> Chart {
         series: named.iter().map(|agent| (*agent).to_owned()).chain(others).collect(),
         bars: (today.saturating_sub(DAYS - 1)..=today).map(bar).collect(),
     }
-}
-
-const fn day_of(moment: Timestamp) -> i64 {
-    moment.as_seconds().div_euclid(DAY_SECONDS)
-}
-
-fn day_text(day: i64) -> String {
-    let at = Timestamp::from_seconds(day.saturating_mul(DAY_SECONDS)).to_string();
-    at.chars().take(10).collect()
 }
 
 #[cfg(test)]

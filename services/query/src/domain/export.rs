@@ -66,6 +66,12 @@ macro_rules! rows_after {
     }};
 }
 
+/// What stands in the exported document.
+pub(crate) fn to_value<T: Serialize>(part: T) -> Result<Value, QueryError> {
+    serde_json::to_value(part)
+        .map_err(|error| QueryError::Fault(format!("a part of an export could not be written: {error}")))
+}
+
 /// Writes rows until the page is full.
 fn page_of<R, T: Serialize>(
     rows: Vec<R>,
@@ -79,8 +85,7 @@ fn page_of<R, T: Serialize>(
             return Ok((page, last));
         }
         let (view, place) = written(row)?;
-        let value = serde_json::to_value(view)
-            .map_err(|error| QueryError::Fault(format!("a part of an export could not be written: {error}")))?;
+        let value = to_value(view)?;
         bytes = bytes.saturating_add(value.to_string().len());
         page.push(value);
         last = Some(place);

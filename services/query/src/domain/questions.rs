@@ -6,7 +6,7 @@ use imajin_kernel::id::{CheckoutId, QuestionId, ReceiptId};
 use imajin_kernel::{Problem, Span, Timestamp};
 use imajin_money::Money;
 use imajin_query_api::{AnswerBody, OwnQuestions, QuestionView};
-use imajin_store::{Conn, SealedRow, for_update};
+use imajin_store::{Conn, SealedRow, for_update, intact_all};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -270,10 +270,7 @@ pub(crate) fn questions_overdue(conn: &mut Conn, context: &Context) -> Result<Ve
         .limit(SWEEP_ROWS)
         .select(QuestionRow::as_select())
         .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| row.intact(&context.sealer))
-        .collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// Questions whose answers are there and not paid for.
@@ -284,10 +281,7 @@ pub(crate) fn questions_unsettled(conn: &mut Conn, context: &Context) -> Result<
         .limit(SWEEP_ROWS)
         .select(QuestionRow::as_select())
         .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|row| row.intact(&context.sealer))
-        .collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// What somebody has asked and was asked.

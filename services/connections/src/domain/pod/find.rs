@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::id::PodId;
-use imajin_store::{Conn, SealedRow, for_update};
+use imajin_store::{Conn, SealedRow, for_update, intact_all};
 
 use super::UNKNOWN;
 use crate::ConnectionsError;
@@ -19,11 +19,6 @@ pub(crate) fn pod_find(conn: &mut Conn, context: &Context, id: &PodId) -> Result
         .first(conn)
         .optional()?;
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
-}
-
-fn all_intact(context: &Context, rows: Vec<PodRow>) -> Result<Vec<PodRow>, ConnectionsError> {
-    let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
-    Ok(intact.collect::<Result<_, _>>()?)
 }
 
 /// A pod that is there.
@@ -56,7 +51,7 @@ pub(super) fn owned_lock(conn: &mut Conn, context: &Context, owner: &Did) -> Res
         .filter(pods::deleted_at.is_null())
         .order_by(pods::id)
         .select(PodRow::as_select());
-    all_intact(context, query.load(conn)?)
+    Ok(intact_all(query.load::<PodRow>(conn)?, &context.sealer)?)
 }
 
 /// What stands directly in one of these pods.
@@ -66,7 +61,7 @@ pub(crate) fn inner_of(conn: &mut Conn, context: &Context, outer: &[PodId]) -> R
         .filter(pods::deleted_at.is_null())
         .order_by(pods::id)
         .select(PodRow::as_select());
-    all_intact(context, query.load(conn)?)
+    Ok(intact_all(query.load::<PodRow>(conn)?, &context.sealer)?)
 }
 
 /// Somebody's place in a pod, also one that has ended.

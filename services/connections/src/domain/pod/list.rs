@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use imajin_connections_api::{PodCard, PodCheck, PodKind, PodPage, PodPageAsk, PodRole, PodView, PodVisibility};
 use imajin_did::Did;
 use imajin_kernel::id::PodId;
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, SealedRow, intact_all};
 
 use super::DEPTH_MAX;
 use super::find::{inner_of, members_count, place_living, pod_find};
@@ -196,8 +196,7 @@ pub(crate) fn member_rows(
     let query = query.order_by(pod_members::member_did).limit(limit.saturating_add(1));
     let mut rows: Vec<PodMemberRow> = query.load(conn)?;
     let cursor = page_cut(&mut rows, limit, |row| row.member_did.to_string());
-    let rows = rows.into_iter().map(|row| row.intact(&context.sealer));
-    Ok((rows.collect::<Result<_, _>>()?, cursor))
+    Ok((intact_all(rows, &context.sealer)?, cursor))
 }
 
 /// What somebody is in a pod, or in one that stands in it where that counts.

@@ -5,7 +5,7 @@ use imajin_kernel::Timestamp;
 use imajin_kernel::id::{RailMessageId, RefundId};
 use imajin_money::{Amount, Money};
 use imajin_rails::{FACT_DONE, FACT_FAILED, FactKind, FactPage, Rail, RailFact, RailOutcome};
-use imajin_store::{Conn, SealedRow, for_update, row_insert_missing};
+use imajin_store::{Conn, SealedRow, for_update, intact_all, row_insert_missing};
 
 use crate::PayError;
 use crate::context::Context;
@@ -123,8 +123,7 @@ pub(crate) fn sums_of(conn: &mut Conn, context: &Context, rail: &str) -> Result<
         .order_by(rail_sums::asset)
         .select(SumRow::as_select())
         .load(conn)?;
-    let intact = rows.into_iter().map(|row| row.intact(&context.sealer));
-    Ok(intact.collect::<Result<_, _>>()?)
+    Ok(intact_all(rows, &context.sealer)?)
 }
 
 /// In front of the places in the second of the two lists.

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use imajin_money::{Amount, Asset, Money};
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, SealedRow, intact_all};
 
 use super::kind::Kind;
 use crate::PayError;
@@ -69,10 +69,7 @@ pub(crate) fn subject_note(
         .limit(OPEN_MAX)
         .select(DifferenceRow::as_select())
         .load(conn)?;
-    let mut open = open
-        .into_iter()
-        .map(|row| row.intact(&context.sealer))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut open = intact_all(open, &context.sealer)?;
     for difference in found {
         let kind = difference.kind.as_str();
         let known = open.iter().position(|row| row.kind == kind);
