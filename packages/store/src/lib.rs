@@ -43,7 +43,7 @@ pub use diesel_migrations::embed_migrations;
 pub use error::{StoreError, is_unique_violation};
 pub use finding::Finding;
 pub use interrupt::Interrupt;
-pub use literal::Literal;
+pub use literal::{Literal, OneOf, one_of};
 pub use location::Location;
 pub use migrate::{Migrations, revert_all};
 pub use purge::purge;

@@ -70,7 +70,7 @@ pub(crate) fn missing_note(conn: &mut Conn, context: &Context) -> Result<usize, 
 /// there is none.
 pub(crate) fn head_sign(conn: &mut Conn, context: &Context) -> Result<usize, RegistryError> {
     let changed: Vec<EntryRow> = directory_entries::table
-        .filter(directory_entries::is_changed.eq(true))
+        .filter(directory_entries::is_changed)
         .order_by(directory_entries::node_did)
         .limit(CHANGES_MAX)
         .select(EntryRow::as_select())

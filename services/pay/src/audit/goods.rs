@@ -1,9 +1,9 @@
 use diesel::prelude::*;
 use imajin_kernel::id::ReceiptId;
 use imajin_pay_api::CheckoutState;
-use imajin_store::Conn;
+use imajin_store::{Conn, one_of};
 
-use crate::rows::state_text;
+use crate::rows::{TAKEN, state_text};
 use crate::schema::checkouts;
 
 /// Goods whose money is held or split: what the seller's books must agree with.
@@ -26,7 +26,7 @@ pub fn paid_goods_list(conn: &mut Conn, goods_kind: &str, after: &str, limit: i6
     let rows: Vec<(String, Option<ReceiptId>, String)> = checkouts::table
         .filter(checkouts::goods_kind.eq(goods_kind))
         .filter(checkouts::goods_id.gt(after))
-        .filter(checkouts::state.eq_any([settled, state_text(CheckoutState::Paid)]))
+        .filter(one_of(checkouts::state, &TAKEN))
         .order_by(checkouts::goods_id)
         .limit(limit)
         .select((checkouts::goods_id, checkouts::receipt_id, checkouts::state))

@@ -4,14 +4,14 @@
 use diesel::prelude::*;
 use imajin_ledger::{Command, EntryKind, Note};
 use imajin_pay_api::CheckoutState;
-use imajin_store::{Conn, SealedRow, outbox};
+use imajin_store::{Conn, Literal, SealedRow, one_of, outbox};
 
 use super::checkout::NewCheckout;
 use super::message::DELIVER;
 use super::notices::sale_owe;
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::{CheckoutRow, state_text};
+use crate::rows::{CheckoutRow, TAKEN};
 use crate::schema::checkouts;
 
 /// What stands in the place of a rail when there is nothing to pay.
@@ -32,13 +32,12 @@ pub(crate) fn free_find(
     context: &Context,
     new: &NewCheckout,
 ) -> Result<Option<CheckoutRow>, PayError> {
-    let done = [CheckoutState::Paid, CheckoutState::Settled].map(state_text);
     let row: Option<CheckoutRow> = checkouts::table
-        .filter(checkouts::rail.eq(FREE))
+        .filter(checkouts::rail.eq(Literal(FREE)))
         .filter(checkouts::goods_kind.eq(&new.goods.kind))
         .filter(checkouts::goods_id.eq(&new.goods.id))
         .filter(checkouts::owner_did.eq(new.buyer.canonical().to_string()))
-        .filter(checkouts::state.eq_any(done))
+        .filter(one_of(checkouts::state, &TAKEN))
         .select(CheckoutRow::as_select())
         .first(conn)
         .optional()?;

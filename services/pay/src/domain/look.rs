@@ -9,13 +9,13 @@ use imajin_ledger::{
     statement_list,
 };
 use imajin_money::Money;
-use imajin_store::{Conn, Literal, SealedRow, intact_all};
+use imajin_store::{Conn, Literal, SealedRow, intact_all, one_of};
 
 use super::checkout_find;
 use super::payout_list::{PayoutView, payout_view};
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::{CheckoutRow, DisputeRow, MessageRow, PayoutRow, ReceiptRow};
+use crate::rows::{CheckoutRow, DisputeRow, MessageRow, PayoutRow, ReceiptRow, TAKEN};
 use crate::schema::{
     checkouts, disputes, payout_parts, payouts, rail_messages, rail_payments, receipt_parties, receipts,
 };
@@ -108,7 +108,7 @@ pub(crate) fn orders_of_goods(conn: &mut Conn, context: &Context, goods: &str) -
     let rows: Vec<CheckoutRow> = checkouts::table
         .filter(checkouts::goods_kind.eq("order"))
         .filter(checkouts::goods_id.eq(goods))
-        .filter(checkouts::state.eq_any(["paid", "settled"]))
+        .filter(one_of(checkouts::state, &TAKEN))
         .limit(FEW)
         .select(CheckoutRow::as_select())
         .load(conn)?;

@@ -13,7 +13,7 @@ use imajin_ledger::{AccountKey, Command, EntryKind, Movement, Posting, Purpose, 
 use imajin_money::{Amount, Asset, Money};
 use imajin_pay_api::{REMITTANCE_LEGS_MAX, RemittanceBody, RemittanceLeg, RemittanceReceipt};
 use imajin_proof::SignedMessage;
-use imajin_store::{Conn, SealedRow, for_update, intact_all, outbox, units_sum};
+use imajin_store::{Conn, SealedRow, for_update, intact_all, one_of, outbox, units_sum};
 
 use super::debts::{Moves, debt_repay};
 use super::home::home_list;
@@ -21,7 +21,7 @@ use super::payout::{amount, balance};
 use super::visa::receivable;
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::{CaptureState, HomeRow, RemittanceLegRow, SentRow, SentState, json_text};
+use crate::rows::{CaptureState, HomeRow, RemittanceLegRow, SentRow, SentState, UNDER_WAY, json_text};
 use crate::schema::{pledges, remittance_legs, remittances_in, remittances_out, visa_captures};
 
 /// The outbox topic of remittances that have not arrived.
@@ -98,12 +98,11 @@ pub(crate) fn remittances_make(
 }
 
 fn is_under_way(conn: &mut Conn, node: &str, issuer: &str, asset: Asset) -> Result<bool, PayError> {
-    let open = [SentState::Offered, SentState::Agreed, SentState::Transferred].map(SentState::as_str);
     let count: i64 = remittances_out::table
         .filter(remittances_out::node_did.eq(node))
         .filter(remittances_out::issuer.eq(issuer))
         .filter(remittances_out::asset.eq(asset.as_str()))
-        .filter(remittances_out::state.eq_any(open))
+        .filter(one_of(remittances_out::state, &UNDER_WAY))
         .count()
         .get_result(conn)?;
     Ok(count > 0)

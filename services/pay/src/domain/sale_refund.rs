@@ -10,7 +10,7 @@ use imajin_kernel::id::{CheckoutId, OutboxId, ReceiptId, RefundId};
 use imajin_ledger::{AccountKey, Command, EntryKind, Posting, Purpose};
 use imajin_money::{Asset, Money};
 use imajin_pay_api::{CheckoutState, GoodsReturn, Reader};
-use imajin_store::{Conn, SealedRow, for_update, outbox};
+use imajin_store::{Conn, Literal, SealedRow, for_update, outbox};
 
 use super::balance::BALANCE;
 use super::credit_note::note_make;
@@ -340,7 +340,7 @@ pub(crate) fn refund_is_awaited(conn: &mut Conn, rail: &str, reference: &str) ->
         .count()
         .get_result(conn)?;
     let waiting_whole: i64 = whole()
-        .filter(rail_messages::result.eq(MessageResult::Refunded.as_str()))
+        .filter(rail_messages::result.eq(Literal(MessageResult::Refunded.as_str())))
         .filter(rail_messages::refund_reference.is_null())
         .count()
         .get_result(conn)?;

@@ -63,6 +63,9 @@ pub(crate) const fn state_text(state: CheckoutState) -> &'static str {
     }
 }
 
+/// The states of checkouts whose money was taken and has not gone back, as partial indexes name them.
+pub(crate) const TAKEN: [&str; 2] = [state_text(CheckoutState::Paid), state_text(CheckoutState::Settled)];
+
 /// [`state_text`] backwards.
 pub(crate) fn state_parse(text: &str) -> Option<CheckoutState> {
     use CheckoutState::{Cancelled, Expired, Open, Paid, Refunded, Settled};

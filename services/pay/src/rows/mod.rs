@@ -15,7 +15,7 @@ mod share;
 mod solana;
 mod visa;
 
-pub(crate) use checkout::{CheckoutRow, SplitRow, state_parse, state_text};
+pub(crate) use checkout::{CheckoutRow, SplitRow, TAKEN, state_parse, state_text};
 pub(crate) use contract::{ContractRow, FlowRow};
 pub(crate) use dispute::DisputeRow;
 pub(crate) use fees::FeesRow;
@@ -25,7 +25,7 @@ pub(crate) use payout::{FAILED, PartRow, PayeeRow, PayoutRow, SENT, WAITING};
 pub(crate) use receipt::{PartyRow, ReceiptRow, SalesDayRow, SalesRow};
 pub(crate) use reconcile::{DifferenceRow, FactRow, RoundRow, SumRow};
 pub(crate) use refund::{FlowBack, LineBack, RefundRow, RefundState, Reversal, ReversalRow};
-pub(crate) use remit::{CREDITED, HomeRow, ReceivedRow, RemittanceLegRow, SentRow, SentState, UNCONFIRMED};
+pub(crate) use remit::{CREDITED, HomeRow, ReceivedRow, RemittanceLegRow, SentRow, SentState, UNCONFIRMED, UNDER_WAY};
 pub(crate) use share::{ShareOutcome, ShareRow, ShareState};
 pub use solana::SEALED_COLUMNS;
 pub(crate) use solana::{AddressRow, RecordRow, WALLET, WalletRow};

@@ -86,6 +86,13 @@ impl SentState {
     }
 }
 
+/// The states of a remittance that has not ended, as a partial index names them.
+pub(crate) const UNDER_WAY: [&str; 3] = [
+    SentState::Offered.as_str(),
+    SentState::Agreed.as_str(),
+    SentState::Transferred.as_str(),
+];
+
 impl SentRow {
     pub(crate) fn state(&self) -> Result<SentState, PayError> {
         let found = SentState::ALL.into_iter().find(|state| state.as_str() == self.state);

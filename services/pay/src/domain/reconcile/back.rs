@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use imajin_kernel::Span;
 use imajin_kernel::id::RefundId;
-use imajin_store::{Conn, outbox};
+use imajin_store::{Conn, Literal, outbox};
 
 use super::PAGE;
 use super::facts::amount_text;
@@ -34,7 +34,7 @@ pub(super) fn subjects(
     let now = context.now();
     let names: Vec<String> = match phase {
         "refunds" => rail_messages::table
-            .filter(rail_messages::result.eq(MessageResult::Refunded.as_str()))
+            .filter(rail_messages::result.eq(Literal(MessageResult::Refunded.as_str())))
             .filter(rail_messages::refund_reference.is_null())
             .filter(rail_messages::id.gt(cursor))
             .order_by(rail_messages::id)

@@ -79,7 +79,7 @@ fn is_moving(conn: &mut Conn, context: &Context, rail: &str) -> Result<bool, Pay
         .filter(rail_messages::processed_at.is_null())
         .filter(rail_messages::rail.eq(rail));
     let going_back = rail_messages::table
-        .filter(rail_messages::result.eq(MessageResult::Refunded.as_str()))
+        .filter(rail_messages::result.eq(Literal(MessageResult::Refunded.as_str())))
         .filter(rail_messages::refund_reference.is_null())
         .filter(rail_messages::rail.eq(rail));
     let going_out = payout_parts::table.filter(payout_parts::state.eq(Literal(WAITING)));

@@ -69,7 +69,7 @@ fn rows_beside(conn: &mut Conn, phase: &str, cursor: &str) -> Result<Subjects, P
             .load(conn)?;
         (Purpose::Pending, pairs)
     } else {
-        let waiting = contract_flows::table.filter(contract_flows::waiting.ne(0)).filter(
+        let waiting = contract_flows::table.filter(contract_flows::waiting.ne(Literal(0_i64))).filter(
             contract_flows::recipient_did.gt(owner).or(contract_flows::recipient_did
                 .eq(owner)
                 .and(contract_flows::asset.gt(asset))),
@@ -110,10 +110,10 @@ fn overdue(conn: &mut Conn, context: &Context, phase: &str, cursor: &str) -> Res
         }
         "checkouts" => {
             let paid = checkouts::state
-                .eq("paid")
+                .eq(Literal("paid"))
                 .and(checkouts::updated_at.lt(now.minus(DELIVERY_WAIT)));
             let open = checkouts::state
-                .eq("open")
+                .eq(Literal("open"))
                 .and(checkouts::expires_at.lt(now.minus(GRACE)));
             checkouts::table
                 .filter(paid.or(open))
@@ -195,7 +195,7 @@ fn waiting_differs(
         )
     } else {
         let waiting = contract_flows::table
-            .filter(contract_flows::waiting.ne(0))
+            .filter(contract_flows::waiting.ne(Literal(0_i64)))
             .filter(contract_flows::recipient_did.eq_any(forms_of(owner)))
             .filter(contract_flows::asset.eq(asset));
         let units = waiting.select(contract_flows::waiting).load(conn)?;

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use imajin_kernel::Span;
 use imajin_kernel::id::{CheckoutId, RemittanceId};
-use imajin_store::{Conn, Literal};
+use imajin_store::{Conn, Literal, one_of};
 
 use super::PAGE;
 use super::facts::amount_text;
@@ -15,13 +15,11 @@ use crate::context::Context;
 use crate::domain::remit_in::{Received, received_find};
 use crate::domain::remit_out::sent_lock;
 use crate::domain::visa::capture_find;
-use crate::rows::{CaptureState, SentState, UNCONFIRMED};
+use crate::rows::{CaptureState, UNCONFIRMED, UNDER_WAY};
 use crate::schema::{remittances_in, remittances_out, visa_captures};
 
 /// How long a broker, or another node, may take.
 const PEER_WAIT: Span = Span::hours(1);
-
-const OPEN: [SentState; 3] = [SentState::Offered, SentState::Agreed, SentState::Transferred];
 
 /// A page of what waits for too long; `None`: this phase is not about other nodes.
 pub(super) fn subjects(
@@ -41,7 +39,7 @@ pub(super) fn subjects(
             .select(visa_captures::checkout_id)
             .load(conn)?,
         "remittances" => remittances_out::table
-            .filter(remittances_out::state.eq_any(OPEN.map(SentState::as_str)))
+            .filter(one_of(remittances_out::state, &UNDER_WAY))
             .filter(remittances_out::created_at.lt(late))
             .filter(remittances_out::id.gt(cursor))
             .order_by(remittances_out::id)
@@ -100,7 +98,7 @@ pub(super) fn differences_of(
                 return Ok(None);
             };
             let row = sent_lock(conn, context, id)?;
-            let is_open = OPEN.map(SentState::as_str).contains(&row.state.as_str());
+            let is_open = UNDER_WAY.contains(&row.state.as_str());
             (is_open && row.created_at < late).then(|| {
                 let money = amount_text(row.amount, &row.asset);
                 let why = row.problem.as_deref().unwrap_or("It does not say why.");
