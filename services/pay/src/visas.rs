@@ -26,12 +26,25 @@ const QUOTES_MAX: u32 = 16;
 impl Pay {
     /// Pays a quote with a visa of a broker that this node trusts.
     pub(crate) async fn visa_settle(&self, payer: Payer, quote: CheckoutId, token: &str) -> Result<Spent, PayError> {
-        // What was answered before is answered so again, whatever has become of the visa.
-        let again = payer.clone();
-        let before = self.write(move |conn, context| replayed(conn, context, &again)).await?;
-        if let Some(spent) = before {
-            return Ok(spent);
+        match self.answered(&payer).await? {
+            Some(spent) => Ok(spent),
+            None => self.visa_settle_new(payer, quote, token).await,
         }
+    }
+
+    /// What was answered before is answered so again, whatever has become of the visa. Most of what is asked is new, and
+    /// whoever spends looks again: so this only reads.
+    async fn answered(&self, payer: &Payer) -> Result<Option<Spent>, PayError> {
+        let asked = payer.clone();
+        let known = self.read(move |conn, context| asked.key().replayed(conn, context, asked.did()));
+        if known.await?.is_none() {
+            return Ok(None);
+        }
+        let again = payer.clone();
+        self.write(move |conn, context| replayed(conn, context, &again)).await
+    }
+
+    async fn visa_settle_new(&self, payer: Payer, quote: CheckoutId, token: &str) -> Result<Spent, PayError> {
         let holder = match &payer {
             Payer::Signed(request) => self.thumbprints(request.verified.did()).await?,
             Payer::Claim(claim) => vec![claim.holder.clone()],
@@ -80,9 +93,7 @@ impl Pay {
             audience,
             purpose,
         });
-        let again = claim.clone();
-        let before = self.write(move |conn, context| replayed(conn, context, &again)).await?;
-        let spent = match before {
+        let spent = match self.answered(&claim).await? {
             Some(spent) => spent,
             None => Box::pin(self.claim_pay(&goods, &payer, claim, &visa)).await?,
         };
@@ -126,7 +137,7 @@ impl Pay {
                 amount: None,
             };
             let quote = Box::pin(self.checkout_begin(wish)).await?.view.id;
-            match self.visa_settle(claim.clone(), quote, visa).await {
+            match self.visa_settle_new(claim.clone(), quote, visa).await {
                 Err(PayError::State { .. }) if tries < QUOTES_MAX => tries = tries.saturating_add(1),
                 paid => return paid,
             }
