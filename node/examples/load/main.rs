@@ -43,6 +43,9 @@ struct Options {
     /// For so many seconds their heartbeats come.
     #[arg(long, default_value_t = 60)]
     seconds: usize,
+    /// Only on this database: sqlite or postgres.
+    #[arg(long)]
+    on: Option<String>,
     /// Only these measurements: idle, identity, settle, holds, purchases, gate, registry. The last one takes minutes,
     /// and is made only when it is named.
     #[arg(value_name = "MEASUREMENT")]
@@ -74,6 +77,9 @@ async fn main() -> Outcome {
     }
     let mut storages = vec![Storage::Sqlite];
     storages.extend(postgres.map(Storage::Postgres));
+    if let Some(on) = &options.on {
+        storages.retain(|storage| storage.to_string().eq_ignore_ascii_case(on));
+    }
     for storage in storages {
         if options.wants("identity") {
             identity(&options, &storage, baseline).await?;
@@ -155,6 +161,9 @@ async fn registry(options: &Options, storage: &Storage, baseline: Option<f64>) -
     nodes.directory_whole().await.map_err(outer)?;
     println!("  memory after it: {} KiB resident", node.resident_kib()?);
     let per_second = options.nodes.div_ceil(300);
+    // The first heartbeat of a node tells its addresses, which are published, and makes it one that lives.
+    let first = nodes.beat_all(per_second, options.seconds).await.map_err(outer)?;
+    report(&format!("the first heartbeats of nodes, {storage}"), &first, None);
     let (cpu, began) = (node.cpu()?, std::time::Instant::now());
     let beats = nodes.beat_all(per_second, options.seconds).await.map_err(outer)?;
     let cores = (node.cpu()?.saturating_sub(cpu)).as_secs_f64() / began.elapsed().as_secs_f64();
