@@ -92,8 +92,8 @@ fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
     let leader = did(&ada);
     run(&node, &ben, &["topup"], &["1.00 TEST-USD"]).expect_success();
     let ask = |question: &str, max: &str| run(&node, &ben, &["ask"], &[&leader, question, "--max", max]);
-    let refused = ask("What is a hold?", "0.05").refusal();
-    assert_eq!(refused["error"], "forbidden", "he is a stranger to her: {refused}");
+    let stranger = ask("What is a hold?", "0.05").refusal();
+    assert_eq!(stranger["error"], "forbidden", "he is a stranger to her: {stranger}");
 
     run(&node, &ada, &["trust", "vouch"], &["@ben"]).expect_success();
     let refused = ask("What is a hold?", "0.04").refusal();
@@ -147,6 +147,13 @@ fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
     let nothing = ask("Quantum chromodynamics?", "0.05").refusal();
     assert_eq!(nothing["error"], "not_found");
     assert_eq!(available(&node, &ben), left, "nothing was charged");
+    run(&node, &ada, &["trust", "block"], &["@ben"]).expect_success();
+    assert_eq!(
+        ask("What is a hold?", "0.05").refusal(),
+        stranger,
+        "he is a stranger again"
+    );
+    run(&node, &ada, &["trust", "block"], &["@ben", "--undo"]).expect_success();
     run(&node, &ada, &["trust", "revoke"], &["@ben", "--what", "vouch"]).expect_success();
     assert_eq!(ask("What is a hold?", "0.05").refusal()["error"], "forbidden");
     leader_leaves(&node, &ada, &leader);
@@ -200,6 +207,11 @@ fn the_members_of_a_pod_may_ask(backend: Backend) {
     run(&node, &ada, &["trust", "pod", "invite"], &[&pod, "@cleo"]).expect_success();
     not_in_it("an invitation is not enough");
     run(&node, &cleo, &["trust", "pod", "accept"], &[&pod]).expect_success();
+    ask().expect_success();
+    let block = |more: &[&str]| run(&node, &ada, &["trust", "block"], &[&["@cleo"], more].concat()).expect_success();
+    block(&[]);
+    not_in_it("ada has blocked her, and she is not told");
+    block(&["--undo"]);
     ask().expect_success();
     run(&node, &ada, &["trust", "pod", "remove"], &[&pod, "@cleo"]).expect_success();
     not_in_it("she is not in it");
