@@ -10,6 +10,7 @@ mod documents;
 mod engines;
 mod exports;
 mod fakes;
+mod forgetting;
 mod grants;
 mod pods;
 mod profiles;
