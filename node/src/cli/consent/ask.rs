@@ -195,5 +195,11 @@ pub(super) fn compared_text(compared: &Comparison) -> String {
             side(&one.there)
         )
     });
-    lines.collect::<Vec<_>>().join("\n")
+    let mut lines: Vec<String> = lines.collect();
+    let listed = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+    match compared.differing.saturating_sub(listed) {
+        0 => {}
+        more => lines.push(format!("And {more} more.")),
+    }
+    lines.join("\n")
 }

@@ -12,6 +12,7 @@ mod exports;
 mod fakes;
 mod forgetting;
 mod grants;
+mod long_logs;
 mod pods;
 mod profiles;
 mod refusals;
