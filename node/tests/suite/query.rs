@@ -93,7 +93,11 @@ fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
     run(&node, &ben, &["topup"], &["1.00 TEST-USD"]).expect_success();
     let ask = |question: &str, max: &str| run(&node, &ben, &["ask"], &[&leader, question, "--max", max]);
     let stranger = ask("What is a hold?", "0.05").refusal();
-    assert_eq!(stranger["error"], "forbidden", "he is a stranger to her: {stranger}");
+    assert_eq!(
+        (&stranger["error"], &stranger["term"]),
+        (&json!("forbidden"), &json!("maxHops")),
+        "he is a stranger to her: {stranger}"
+    );
 
     run(&node, &ada, &["trust", "vouch"], &["@ben"]).expect_success();
     let refused = ask("What is a hold?", "0.04").refusal();
@@ -193,11 +197,13 @@ fn the_members_of_a_pod_may_ask(backend: Backend) {
         refused["detail"].as_str().unwrap().contains(&pod),
         "it is none of hers: {refused}"
     );
+    assert_eq!(refused["member"], "pods", "{refused}");
     let set = terms(&ada, &["--pod", &pod, "--max-hops", "0"]).expect_success();
     assert_eq!(set["terms"]["payload"]["pods"], json!([pod]), "{set}");
     let ask = || run(&node, &cleo, &["ask"], &["@ada", "What is a hold?", "--max", "0.05"]);
     let not_in_it = |why: &str| {
         let refused = ask().refusal();
+        assert_eq!(refused["term"], "pods", "{why}: {refused}");
         assert!(
             refused["detail"].as_str().unwrap().contains("members of the pods"),
             "{why}: {refused}"
