@@ -85,6 +85,13 @@ fn leader_leaves(node: &Node, ada: &str, leader: &str) {
     );
 }
 
+/// Whom she has blocked is a stranger again, until she lets them in.
+fn is_refused_while_blocked(block: impl Fn(&[&str]) -> Value, ask: impl Fn() -> Value, stranger: &Value) {
+    block(&[]);
+    assert_eq!(ask(), *stranger);
+    block(&["--undo"]);
+}
+
 fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
     let home = Home::new(backend);
     let node = home.up(&[]);
@@ -151,13 +158,8 @@ fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
     let nothing = ask("Quantum chromodynamics?", "0.05").refusal();
     assert_eq!(nothing["error"], "not_found");
     assert_eq!(available(&node, &ben), left, "nothing was charged");
-    run(&node, &ada, &["trust", "block"], &["@ben"]).expect_success();
-    assert_eq!(
-        ask("What is a hold?", "0.05").refusal(),
-        stranger,
-        "he is a stranger again"
-    );
-    run(&node, &ada, &["trust", "block"], &["@ben", "--undo"]).expect_success();
+    let block = |more: &[&str]| run(&node, &ada, &["trust", "block"], &[&["@ben"], more].concat()).expect_success();
+    is_refused_while_blocked(block, || ask("What is a hold?", "0.05").refusal(), &stranger);
     run(&node, &ada, &["trust", "revoke"], &["@ben", "--what", "vouch"]).expect_success();
     assert_eq!(ask("What is a hold?", "0.05").refusal()["error"], "forbidden");
     leader_leaves(&node, &ada, &leader);
