@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use clap::Args;
+use http::{HeaderMap, StatusCode};
 use imajin_consent::{ContentRef, DeclarationDraft, IntendedUse};
 use imajin_did::{Did, PublicKey};
 use imajin_mjn::{Client, Means, Pending, RequestDraft, SettlementInstruction, StreamOutcome};
@@ -10,7 +11,7 @@ use imajin_money::Money;
 use imajin_proof::SignedMessage;
 use imajin_proof::digest::sha256_hex;
 use imajin_query_api::{AnswerBody, AskBody, QuoteBody, QuoteTerms};
-use imajin_web::StreamedResponse;
+use imajin_web::{HttpAnswer, StreamedResponse};
 use serde::Deserialize;
 
 use super::client::{Caller, IdentityClient};
@@ -144,6 +145,17 @@ async fn whole(response: &mut StreamedResponse) -> Result<Vec<u8>, CommandError>
     Ok(bytes)
 }
 
+/// The refusal that an answer carries.
+pub(super) fn refusal(status: StatusCode, headers: HeaderMap, body: Vec<u8>) -> CommandError {
+    let answer = HttpAnswer {
+        status,
+        headers,
+        body: body.into(),
+    };
+    let refused = answer.success().err();
+    refused.map_or_else(|| local(format!("the node answers {status}")), CommandError::Problem)
+}
+
 /// Reads an answer to its end. Tells whether its text was printed already.
 async fn read(
     asker: &Client,
@@ -157,8 +169,7 @@ async fn read(
     if status != 200 {
         let body = whole(&mut response).await?;
         asker.answer(pending, &keys, status, &headers, &body).map_err(local)?;
-        let problem = serde_json::from_slice(&body);
-        return Err(problem.map_or_else(|_| local(format!("the node answers {status}")), CommandError::Problem));
+        return Err(refusal(response.status, headers, body));
     }
     let mut reader = asker.stream(pending, &keys, status, &headers).map_err(local)?.reader();
     let mut shown = Shown {

@@ -1,6 +1,8 @@
 use std::io::Write;
 
+use imajin_kernel::Problem;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::CommandError;
 
@@ -41,14 +43,24 @@ impl Output {
     /// Prints a refusal: one line, or a problem as JSON.
     pub(super) fn error(self, error: &CommandError) {
         let line = match (self.json, error) {
-            (true, CommandError::Problem(problem)) => {
-                serde_json::json!({"error": problem.code, "detail": problem.detail, "hint": problem.hint}).to_string()
-            }
-            (true, other) => serde_json::json!({"error": "local", "detail": other.to_string()}).to_string(),
+            (true, CommandError::Problem(problem)) => problem_json(problem).to_string(),
+            (true, other) => json!({"error": "local", "detail": other.to_string()}).to_string(),
             (false, other) => format!("imajin: {other}"),
         };
         let _closed_pipe = writeln!(std::io::stderr(), "{line}");
     }
+}
+
+/// A problem for a program: what every refusal has, and beside it the members of this one, for example `term`.
+fn problem_json(problem: &Problem) -> Value {
+    let mut members = problem.extra.clone();
+    let always = [
+        ("error", json!(problem.code)),
+        ("detail", json!(problem.detail)),
+        ("hint", json!(problem.hint)),
+    ];
+    members.extend(always.map(|(name, value)| (name.to_owned(), value)));
+    Value::Object(members)
 }
 
 /// Pads a table's cells to columns.
@@ -68,4 +80,29 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use imajin_kernel::Code;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_keeps_its_own_members() {
+        let problem = Problem::new(Code::Forbidden, "No.")
+            .with("term", "maxHops")
+            .with("price", 7);
+        let wanted = json!({"error": "forbidden", "detail": "No.", "hint": null, "term": "maxHops", "price": 7});
+        assert_eq!(problem_json(&problem), wanted);
+    }
+
+    #[test]
+    fn a_member_of_a_refusal_hides_nothing_that_every_refusal_has() {
+        let problem = Problem::invalid("Wrong.")
+            .with("error", "none")
+            .with("detail", "All is well.");
+        let wanted = json!({"error": "invalid_request", "detail": "Wrong.", "hint": null});
+        assert_eq!(problem_json(&problem), wanted);
+    }
 }

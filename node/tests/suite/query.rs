@@ -85,6 +85,13 @@ fn leader_leaves(node: &Node, ada: &str, leader: &str) {
     );
 }
 
+/// Whom she has blocked is a stranger again, until she lets them in.
+fn is_refused_while_blocked(block: impl Fn(&[&str]) -> Value, ask: impl Fn() -> Value, stranger: &Value) {
+    block(&[]);
+    assert_eq!(ask(), *stranger);
+    block(&["--undo"]);
+}
+
 fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
     let home = Home::new(backend);
     let node = home.up(&[]);
@@ -92,8 +99,12 @@ fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
     let leader = did(&ada);
     run(&node, &ben, &["topup"], &["1.00 TEST-USD"]).expect_success();
     let ask = |question: &str, max: &str| run(&node, &ben, &["ask"], &[&leader, question, "--max", max]);
-    let refused = ask("What is a hold?", "0.05").refusal();
-    assert_eq!(refused["error"], "forbidden", "he is a stranger to her: {refused}");
+    let stranger = ask("What is a hold?", "0.05").refusal();
+    assert_eq!(
+        (&stranger["error"], &stranger["term"]),
+        (&json!("forbidden"), &json!("maxHops")),
+        "he is a stranger to her: {stranger}"
+    );
 
     run(&node, &ada, &["trust", "vouch"], &["@ben"]).expect_success();
     let refused = ask("What is a hold?", "0.04").refusal();
@@ -147,6 +158,8 @@ fn a_question_is_asked_answered_and_paid_for(backend: Backend) {
     let nothing = ask("Quantum chromodynamics?", "0.05").refusal();
     assert_eq!(nothing["error"], "not_found");
     assert_eq!(available(&node, &ben), left, "nothing was charged");
+    let block = |more: &[&str]| run(&node, &ada, &["trust", "block"], &[&["@ben"], more].concat()).expect_success();
+    is_refused_while_blocked(block, || ask("What is a hold?", "0.05").refusal(), &stranger);
     run(&node, &ada, &["trust", "revoke"], &["@ben", "--what", "vouch"]).expect_success();
     assert_eq!(ask("What is a hold?", "0.05").refusal()["error"], "forbidden");
     leader_leaves(&node, &ada, &leader);
@@ -186,11 +199,13 @@ fn the_members_of_a_pod_may_ask(backend: Backend) {
         refused["detail"].as_str().unwrap().contains(&pod),
         "it is none of hers: {refused}"
     );
+    assert_eq!(refused["member"], "pods", "{refused}");
     let set = terms(&ada, &["--pod", &pod, "--max-hops", "0"]).expect_success();
     assert_eq!(set["terms"]["payload"]["pods"], json!([pod]), "{set}");
     let ask = || run(&node, &cleo, &["ask"], &["@ada", "What is a hold?", "--max", "0.05"]);
     let not_in_it = |why: &str| {
         let refused = ask().refusal();
+        assert_eq!(refused["term"], "pods", "{why}: {refused}");
         assert!(
             refused["detail"].as_str().unwrap().contains("members of the pods"),
             "{why}: {refused}"
@@ -200,6 +215,11 @@ fn the_members_of_a_pod_may_ask(backend: Backend) {
     run(&node, &ada, &["trust", "pod", "invite"], &[&pod, "@cleo"]).expect_success();
     not_in_it("an invitation is not enough");
     run(&node, &cleo, &["trust", "pod", "accept"], &[&pod]).expect_success();
+    ask().expect_success();
+    let block = |more: &[&str]| run(&node, &ada, &["trust", "block"], &[&["@cleo"], more].concat()).expect_success();
+    block(&[]);
+    not_in_it("ada has blocked her, and she is not told");
+    block(&["--undo"]);
     ask().expect_success();
     run(&node, &ada, &["trust", "pod", "remove"], &[&pod, "@cleo"]).expect_success();
     not_in_it("she is not in it");

@@ -77,6 +77,15 @@ impl Graph {
         })
     }
 
+    /// Whether somebody has flagged another red.
+    pub fn is_flagged(&self, from: &Did, to: &Did, now: Timestamp) -> bool {
+        let both = self.people.number(from).zip(self.people.number(to));
+        both.is_some_and(|(from, to)| {
+            let mut arcs = self.arcs(from).iter();
+            arcs.any(|arc| arc.peer == to && self.is_red(*arc, now))
+        })
+    }
+
     /// Whether an arc is a step under the rule, walked away from the person that has it (`ahead`) or towards them.
     pub(crate) fn is_step(&self, arc: Arc, rule: &Rule, ahead: bool) -> bool {
         let against = if ahead { Heading::In } else { Heading::Out };

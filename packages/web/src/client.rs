@@ -5,6 +5,7 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use imajin_kernel::{Code, Problem, Timestamp};
 use imajin_proof::http_sig::SignedRequest;
+use serde_json::{Map, Value};
 use url::Url;
 
 use crate::trust::{tls_config, tls_config_with};
@@ -246,16 +247,13 @@ impl HttpAnswer {
 
     /// The problem of an answer that is no success: its own document if it has one, else what the status says.
     fn problem(&self) -> Problem {
-        let document: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        let text = |name: &str| {
-            document
-                .get(name)
-                .and_then(serde_json::Value::as_str)
-                .map(str::to_owned)
-        };
-        let code = document
+        let document: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let text = |name: &str| document.get(name).and_then(Value::as_str).map(str::to_owned);
+        let code: Option<Code> = document
             .get("code")
             .and_then(|code| serde_json::from_value(code.clone()).ok());
+        // What else an answer has says something only where it is one of our own problems.
+        let is_problem = code.is_some();
         let detail = text("detail").or_else(|| text("error"));
         let detail = detail.unwrap_or_else(|| format!("The other side answered with the status {}.", self.status));
         let code = code.unwrap_or(match self.status {
@@ -274,9 +272,14 @@ impl HttpAnswer {
         };
         let hints: Vec<String> = text("hint").into_iter().chain(hint).collect();
         let retry_after = self.header(&header::RETRY_AFTER);
+        let extra = match document {
+            Value::Object(members) if is_problem => crate::failure::extra_of(members),
+            _ => Map::new(),
+        };
         Problem {
             hint: (!hints.is_empty()).then(|| hints.join(" ")),
             retry_after_seconds: retry_after.and_then(|seconds| seconds.parse().ok()),
+            extra,
             ..Problem::new(code, detail)
         }
     }

@@ -3,6 +3,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use imajin_kernel::{Code, Problem};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 /// The HTTP status of each refusal. The only place where a code meets HTTP.
@@ -62,7 +63,7 @@ pub struct ProblemDocument {
     /// Members of particular refusals.
     #[serde(flatten)]
     #[schema(value_type = Object)]
-    pub extra: serde_json::Map<String, serde_json::Value>,
+    pub extra: Map<String, Value>,
 }
 
 impl ProblemDocument {
@@ -79,6 +80,14 @@ impl ProblemDocument {
             extra: problem.extra.clone(),
         }
     }
+}
+
+/// The members that only this refusal has, of a problem document that came as JSON.
+pub(crate) fn extra_of(mut members: Map<String, Value>) -> Map<String, Value> {
+    for known in ["type", "title", "status", "detail", "code", "hint", "requestId"] {
+        members.remove(known);
+    }
+    members
 }
 
 /// Renders a problem; the shell calls it again with the request's id.

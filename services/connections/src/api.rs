@@ -14,7 +14,12 @@ use crate::{Connections, domain};
 #[async_trait]
 impl TrustApi for Connections {
     async fn trust_check(&self, request: TrustAsk) -> Result<CheckAnswer, Problem> {
-        Ok(self.check(&request).await?)
+        let mut answer = self.check(&request).await?;
+        // A service decides by it in the name of whoever trusts; what people are shown does not tell of a block.
+        if answer.hops.is_some() && self.bars(&request.from, &request.to).await? {
+            answer.hops = None;
+        }
+        Ok(answer)
     }
 
     async fn trust_path(&self, request: PathFetch) -> Result<PathAnswer, Problem> {
@@ -60,9 +65,8 @@ impl ConnectionsApi for Connections {
         if !connected {
             return Ok(Connected { connected });
         }
-        let blocked = self.read(move |conn, context| domain::privacy::blocked_by(conn, context, &owner));
         Ok(Connected {
-            connected: !blocked.await?.contains(&reader),
+            connected: !self.bars(&owner, &reader).await?,
         })
     }
 }

@@ -14,6 +14,7 @@ use imajin_trust_graph::{
     Explanation, HOPS_MAX, Near, Opinion, Path, RankOptions, Rule, Standing, Step, Tie, Weight, WhyNot,
 };
 
+use crate::domain::privacy::has_blocked;
 use crate::rows::StatementRow;
 use crate::schema::statements;
 use crate::{Connections, ConnectionsError};
@@ -112,6 +113,16 @@ impl Connections {
             hops: graph.check(&from, &to, &rule),
             token: seq.to_string(),
         }))
+    }
+
+    /// Whether somebody wants nothing to do with another: has blocked them, or flagged them red.
+    pub(crate) async fn bars(&self, by: &Did, whom: &Did) -> Result<bool, ConnectionsError> {
+        let (by, whom, now) = (by.canonical(), whom.canonical(), self.site.env.now());
+        if self.live.look(|graph, _seq| graph.is_flagged(&by, &whom, now)) {
+            return Ok(true);
+        }
+        self.read(move |conn, context| has_blocked(conn, context, (&by, &whom)))
+            .await
     }
 
     /// How many steps it is, as far as both let the reader know: what they do not is answered as if there were no way.

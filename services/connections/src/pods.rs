@@ -100,6 +100,11 @@ pub(crate) fn member_view(row: &PodMemberRow, for_manager: bool) -> Result<PodMe
 #[async_trait]
 impl PodsApi for Connections {
     async fn pod_check(&self, request: PodCheck) -> Result<PodCheckAnswer, Problem> {
+        if let Some(by) = &request.by
+            && self.bars(by, &request.did).await?
+        {
+            return Ok(PodCheckAnswer { role: None });
+        }
         let role = self.read(move |conn, context| pod_check(conn, context, &request));
         Ok(PodCheckAnswer { role: role.await? })
     }

@@ -70,6 +70,7 @@ impl Query {
             };
             let check = PodCheck {
                 events,
+                by: Some(leader.did.clone()),
                 ..PodCheck::of(*pod, asker.clone())
             };
             if pods.pod_check(check).await?.role.is_some() {

@@ -13,7 +13,7 @@ use crate::audit_consent::{grants_check, is_there, profiles_check, readings_chec
 use crate::domain::disclose::USE_MAKE;
 use crate::domain::documents::{DOCUMENT_ADD, DOCUMENT_REMOVE, document_object};
 use crate::domain::leaders::{TERMS_SET, terms_object};
-use crate::domain::questions::{QUESTION_PLACE, QuestionPlaced, question_object};
+use crate::domain::questions::{QUESTION_FORGET, QUESTION_PLACE, QuestionPlaced, question_object};
 use crate::domain::quotes::{QUOTE_ISSUE, quote_object};
 use crate::domain::records::RECORD_COPY;
 use crate::domain::retention::{Forgotten, forgotten_before, may_be_missing};
@@ -241,6 +241,8 @@ fn forgetting(conn: &mut Conn, table: &str) -> Result<(Option<Timestamp>, &'stat
         "uses" => (Forgotten::Uses, USE_MAKE),
         // One's own log stays.
         "records" => (Forgotten::Copies, RECORD_COPY),
+        "questions" => (Forgotten::Failed, QUESTION_FORGET),
+        "documents" => (Forgotten::Removed, DOCUMENT_REMOVE),
         _ => return Ok((None, "")),
     };
     match forgotten_before(conn, what) {
@@ -278,8 +280,18 @@ fn log_check(conn: &mut Conn, findings: &mut Vec<Finding>) -> Result<(), StoreEr
                     "questions" => questions::table.find(key).count().get_result(conn)?,
                     of_consent => i64::from(is_there(conn, of_consent, key)?),
                 };
-                let is_forgotten = logged.action == action && may_be_missing(forgotten, logged.logged_at);
-                if count == 0 && !is_forgotten {
+                if count > 0 {
+                    continue;
+                }
+                let made_at = match table {
+                    // It was forgotten long after it was asked.
+                    "questions" => mutation::history(conn, &logged.object)?
+                        .first()
+                        .map(|first| first.logged_at),
+                    _ => Some(logged.logged_at),
+                };
+                let is_old = made_at.is_some_and(|made_at| may_be_missing(forgotten, made_at));
+                if logged.action != action || !is_old {
                     findings.push(finding(table, &key, "the row is missing"));
                 }
             }

@@ -14,7 +14,8 @@ pub struct QueryConfig {
     pub engine_timeout: Span,
     /// After how long a question without an answer is given up: longer than an engine may take.
     pub answer_within: Span,
-    /// How long it is kept what was told about people, and what their askers said of it elsewhere.
+    /// How long it is kept what was told about people, what their askers said of it elsewhere, and what leaders have
+    /// removed of their documents.
     pub evidence_kept: Span,
     /// How many passages are found for a question.
     pub passages_max: usize,

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::domain::export::{
-    After, Page, PageOf, Records, Side, documents_page, grants_page, questions_page, records_page, to_value, uses_page,
+    After, Page, PageOf, Records, Side, documents_page, grants_page, questions_page, readings_page, records_page,
+    to_value, uses_page,
 };
 use crate::domain::leaders::terms_of;
 use crate::domain::profiles::profile_find;
@@ -19,6 +20,7 @@ const GRANTS: &str = "consentGrants";
 const USES: &str = "consentUses";
 const RECORDS: &str = "useRecords";
 const RECORDS_ABOUT: &str = "useRecordsAbout";
+const READINGS: &str = "logReadings";
 const TERMS: &str = "queryTerms";
 const DOCUMENTS: &str = "queryDocuments";
 const ASKED: &str = "questionsAsked";
@@ -31,6 +33,7 @@ pub const EXPORT_PARTS: &[ExportPart] = &[
     ExportPart::list(USES),
     ExportPart::list(RECORDS),
     ExportPart::list(RECORDS_ABOUT),
+    ExportPart::list(READINGS),
     ExportPart::single(TERMS),
     ExportPart::list(DOCUMENTS),
     ExportPart::list(ASKED),
@@ -71,6 +74,7 @@ fn part_page(conn: &mut Conn, context: &Context, part: &str, page: &PageOf) -> R
         USES => uses_page(conn, context, page),
         RECORDS => records_page(conn, context, Records::Own, page),
         RECORDS_ABOUT => records_page(conn, context, Records::About, page),
+        READINGS => readings_page(conn, context, page),
         TERMS => single(terms_of(conn, context, &page.owner)?),
         DOCUMENTS => documents_page(conn, context, page),
         ASKED => questions_page(conn, context, Side::Asker, page),

@@ -7,13 +7,14 @@ use imajin_query_api::{Comparison, RecordsBody, RecordsPage, UseRecord};
 use imajin_web::GuardError;
 
 use crate::context::Change;
-use crate::domain::records::{LogRead, comparison, log_read};
+use crate::domain::comparing::comparison;
+use crate::domain::records::{LogRead, copies_keep, log_read};
 use crate::{Query, QueryError};
 
 /// The most bytes of a page of a log.
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
-/// The most pages that are read at once.
-const PAGES_MAX: usize = 10;
+/// The most pages that are read at once: with 200 records on each, as much as a node keeps of one log.
+const PAGES_MAX: usize = 50;
 /// Where the log of another node is.
 const LOG_PATH: &str = "/query/api/consent/log";
 
@@ -32,12 +33,12 @@ impl Query {
             };
         };
         let begun_at = self.context.now();
-        let found = self.log_fetch(&home, &owner, &asker).await;
+        let problem = self.log_copy(&home, &owner, &asker).await?;
         let read = LogRead {
             owner: owner.clone(),
             asker: asker.clone(),
             home,
-            found,
+            problem,
             begun_at,
         };
         self.write(move |conn, context| log_read(conn, context, &change, &read))
@@ -56,36 +57,46 @@ impl Query {
         self.site.public.0.origin().ascii_serialization()
     }
 
-    /// The whole log of an asker about a person, as far as this node has told it; or why it cannot be read.
-    async fn log_fetch(&self, home: &str, subject: &Did, asker: &Did) -> Result<Vec<SignedMessage<UseRecord>>, String> {
-        let known = self.keys_at(asker, None).await.map_err(|error| error.to_string())?;
+    /// Copies the whole log of an asker about a person, as far as this node has told it, page by page; says why it
+    /// could not be read to its end.
+    async fn log_copy(&self, home: &str, subject: &Did, asker: &Did) -> Result<Option<String>, QueryError> {
+        let known = match self.keys_at(asker, None).await {
+            Ok(known) => known,
+            Err(error) => return Ok(Some(error.to_string())),
+        };
         // Their log is older than their newest key.
         let keys: Vec<PublicKey> = known.keys.into_iter().chain(known.others).collect();
-        let own = self.context.keyring.node_did();
-        let (mut all, mut after) = (Vec::new(), None);
+        let mut after = None;
         for _page in 0..PAGES_MAX {
             let body = RecordsBody {
                 asker: asker.clone(),
                 subject: subject.clone(),
                 after: after.take(),
             };
-            let page = self.page_fetch(home, &body).await?;
-            for record in page.records {
-                let is_theirs = record.from.is_equivalent(asker)
-                    && record.payload.subject.is_equivalent(subject)
-                    && record.payload.node.is_equivalent(own)
-                    && record.verify_any(UseRecord::KIND, &keys).is_ok();
-                if !is_theirs {
-                    return Err("their node shows something that they have not signed".to_owned());
-                }
-                all.push(record);
+            let page = match self.page_fetch(home, &body).await {
+                Ok(page) => page,
+                Err(problem) => return Ok(Some(problem)),
+            };
+            if !page.records.iter().all(|record| self.is_theirs(record, &body, &keys)) {
+                return Ok(Some("their node shows something that they have not signed".to_owned()));
             }
+            let (from, records) = (home.to_owned(), page.records);
+            self.write(move |conn, context| copies_keep(conn, context, &from, &records))
+                .await?;
             match page.next {
                 Some(next) => after = Some(next),
-                None => return Ok(all),
+                None => return Ok(None),
             }
         }
-        Err("their log is longer than this node reads".to_owned())
+        Ok(Some("their log is longer than this node reads".to_owned()))
+    }
+
+    /// Whether a record is the asker's word of what this node has told them about a person.
+    fn is_theirs(&self, record: &SignedMessage<UseRecord>, asked: &RecordsBody, keys: &[PublicKey]) -> bool {
+        record.from.is_equivalent(&asked.asker)
+            && record.payload.subject.is_equivalent(&asked.subject)
+            && record.payload.node.is_equivalent(self.context.keyring.node_did())
+            && record.verify_any(UseRecord::KIND, keys).is_ok()
     }
 
     async fn page_fetch(&self, home: &str, body: &RecordsBody) -> Result<RecordsPage, String> {

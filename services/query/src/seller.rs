@@ -18,11 +18,11 @@ use crate::{Query, QueryError};
 const QUOTED_FOR: Span = Span::minutes(15);
 
 impl Query {
-    async fn question_of(&self, goods: &GoodsRef) -> Result<QuestionRow, QueryError> {
+    /// The question that goods name; `None` when it was forgotten.
+    async fn question_of(&self, goods: &GoodsRef) -> Result<Option<QuestionRow>, QueryError> {
         let id: Option<QuestionId> = (goods.kind == ANSWER_GOODS).then(|| goods.id.parse().ok()).flatten();
         let id = id.ok_or(QueryError::NotFound("question"))?;
-        let found = self.read(move |conn, context| question_find(conn, context, id)).await?;
-        found.ok_or(QueryError::NotFound("question"))
+        self.read(move |conn, context| question_find(conn, context, id)).await
     }
 
     async fn quote_of(&self, row: &QuestionRow) -> Result<GoodsQuote, QueryError> {
@@ -60,13 +60,17 @@ impl Query {
 impl SellerApi for Query {
     async fn goods_quote(&self, request: GoodsRef) -> Result<GoodsQuote, Problem> {
         let row = self.question_of(&request).await?;
+        let row = row.ok_or(QueryError::NotFound("question"))?;
         Ok(self.quote_of(&row).await?)
     }
 
-    /// An answer that is there is handed over; a question that was given up never will be; and while it is being
-    /// answered, pay asks again later.
+    /// An answer that is there is handed over; a question that was given up never will be, nor one that was forgotten
+    /// since; and while it is being answered, pay asks again later.
     async fn goods_deliver(&self, request: Delivery) -> Result<DeliveryOutcome, Problem> {
-        let row = self.question_of(&request.goods).await?;
+        let Some(row) = self.question_of(&request.goods).await? else {
+            let reason = "There is no such question any more.".to_owned();
+            return Ok(DeliveryOutcome::Refused { reason });
+        };
         match row.state()? {
             QuestionState::Answered | QuestionState::Settled => {
                 let answer = row.answer()?;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{API, local};
+use crate::cli::ask::refusal;
 use crate::cli::client::{Caller, IdentityClient};
 use crate::cli::leader::node_did;
 use crate::cli::output::table;
@@ -111,7 +112,7 @@ async fn told(client: &IdentityClient, body: &DisclosureBody) -> Result<Disclose
         .answer(&prepared.pending, &[key], status, &headers, &bytes)
         .map_err(local)?;
     if status != 200 {
-        return Err(refusal(&bytes).unwrap_or_else(|| local(format!("the node answers {status}"))));
+        return Err(with_term(refusal(response.status, headers, bytes)));
     }
     let told: Disclosed = serde_json::from_slice(&bytes).map_err(local)?;
     told.receipt.verify(UseReceipt::KIND, &key).map_err(local)?;
@@ -129,14 +130,15 @@ async fn told(client: &IdentityClient, body: &DisclosureBody) -> Result<Disclose
     }
 }
 
-/// A refusal with the term that fails.
-fn refusal(bytes: &[u8]) -> Option<CommandError> {
-    let mut problem: imajin_kernel::Problem = serde_json::from_slice(bytes).ok()?;
-    let document: Value = serde_json::from_slice(bytes).ok()?;
-    if let Some(term) = document.get("term").and_then(Value::as_str) {
+/// A refusal that names the term that fails also where a person reads it.
+fn with_term(error: CommandError) -> CommandError {
+    let CommandError::Problem(mut problem) = error else {
+        return error;
+    };
+    if let Some(term) = problem.extra.get("term").and_then(Value::as_str) {
         problem.detail = format!("{} (term: {term})", problem.detail);
     }
-    Some(CommandError::Problem(problem))
+    CommandError::Problem(problem)
 }
 
 impl CompareArgs {
@@ -195,5 +197,11 @@ pub(super) fn compared_text(compared: &Comparison) -> String {
             side(&one.there)
         )
     });
-    lines.collect::<Vec<_>>().join("\n")
+    let mut lines: Vec<String> = lines.collect();
+    let listed = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+    match compared.differing.saturating_sub(listed) {
+        0 => {}
+        more => lines.push(format!("And {more} more.")),
+    }
+    lines.join("\n")
 }

@@ -276,6 +276,9 @@ pub struct PodCheck {
     /// Whether a pod of an event counts: to have been at the same event says little of two people.
     #[serde(default)]
     pub events: bool,
+    /// In whose name it is asked: whom they have blocked or flagged red is nothing in any pod.
+    #[serde(default)]
+    pub by: Option<Did>,
 }
 
 impl PodCheck {
@@ -286,6 +289,7 @@ impl PodCheck {
             did,
             with_inner: false,
             events: false,
+            by: None,
         }
     }
 }

@@ -96,6 +96,18 @@ pub(crate) fn block_set(
     Ok(())
 }
 
+/// Whether somebody has blocked another.
+pub(crate) fn has_blocked(
+    conn: &mut Conn,
+    context: &Context,
+    (owner, blocked): (&Did, &Did),
+) -> Result<bool, ConnectionsError> {
+    let query = blocks::table.find((owner, blocked)).select(BlockRow::as_select());
+    let row: Option<BlockRow> = query.first(conn).optional()?;
+    let row = row.map(|row| row.intact(&context.sealer)).transpose()?;
+    Ok(row.is_some_and(|row| row.deleted_at.is_none()))
+}
+
 /// Whom somebody has blocked.
 pub(crate) fn blocked_by(conn: &mut Conn, context: &Context, owner: &Did) -> Result<BTreeSet<Did>, ConnectionsError> {
     let query = blocks::table

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod audits;
+mod barred;
 mod bundles;
 mod histories;
 mod invites;

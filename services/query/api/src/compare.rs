@@ -79,51 +79,106 @@ pub struct Comparison {
     pub problem: Option<String>,
     /// How many uses both say the same of.
     pub agreed: u32,
-    /// Where they differ.
+    /// In how many places they differ.
+    #[serde(default)]
+    pub differing: u64,
+    /// Where they differ: all of it, or as much as is listed.
     pub differences: Vec<Difference>,
 }
 
-/// Compares the two streams. What the node has told after `read_at` the log could not have yet. Gives how many uses
-/// both say the same of, and where they differ, by use.
-pub fn compare(
-    receipts: &[SignedMessage<UseReceipt>],
-    records: &[SignedMessage<UseRecord>],
+/// So many differences are listed; all are counted.
+pub const DIFFERENCES_MAX: usize = 1_000;
+
+/// Compares the two streams piece by piece: first the whole log with [`Comparing::log`], then everything that the node
+/// has told with [`Comparing::told`]. Between the pieces it holds the name of each use that the log has, and what it
+/// has found.
+#[derive(Debug)]
+pub struct Comparing {
     read_at: Timestamp,
-) -> (u32, Vec<Difference>) {
-    let here: BTreeMap<UseId, &SignedMessage<UseReceipt>> =
-        receipts.iter().map(|receipt| (receipt.payload.id, receipt)).collect();
-    let mut there: BTreeMap<UseId, Vec<&UseRecord>> = BTreeMap::new();
-    for record in records {
-        there.entry(record.payload.use_id).or_default().push(&record.payload);
-    }
-    let mut agreed: u32 = 0;
-    let mut differences = Vec::new();
-    for (id, receipt) in &here {
-        match there.remove(id) {
-            Some(said) => {
-                let found: Vec<Difference> = said.iter().flat_map(|record| differ(receipt, record)).collect();
-                agreed = agreed.saturating_add(u32::from(found.is_empty()));
-                differences.extend(found);
-            }
-            None if receipt.payload.used_at <= read_at => differences.push(Difference {
-                use_id: *id,
-                kind: DifferenceKind::MissingThere,
-                here: Some(fields_text(receipt.payload.fields.iter())),
-                there: None,
-            }),
-            None => {}
+    /// Which uses the log has, and whether all that it says of each is what the node says.
+    said: BTreeMap<UseId, bool>,
+    differing: u64,
+    differences: Vec<Difference>,
+}
+
+/// What came of comparing the two streams.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// How many uses both say the same of.
+    pub agreed: u32,
+    /// In how many places they differ.
+    pub differing: u64,
+    /// Where, by use; at most [`DIFFERENCES_MAX`], and what the log says otherwise before what it lacks.
+    pub differences: Vec<Difference>,
+}
+
+impl Comparing {
+    /// With a log that was read then: what the node has told later it could not have yet.
+    pub const fn at(read_at: Timestamp) -> Self {
+        Self {
+            read_at,
+            said: BTreeMap::new(),
+            differing: 0,
+            differences: Vec::new(),
         }
     }
-    differences.extend(there.into_iter().flat_map(|(id, said)| {
-        said.into_iter().map(move |record| Difference {
-            use_id: id,
-            kind: DifferenceKind::MissingHere,
-            here: None,
-            there: Some(fields_text(record.fields.iter())),
-        })
-    }));
-    differences.sort_by_key(|difference| (difference.use_id, difference.kind));
-    (agreed, differences)
+
+    /// A piece of the log, in any order, with the receipts of the uses that it names, as far as there are such.
+    pub fn log(&mut self, records: &[SignedMessage<UseRecord>], receipts: &[SignedMessage<UseReceipt>]) {
+        let here: BTreeMap<UseId, &SignedMessage<UseReceipt>> =
+            receipts.iter().map(|receipt| (receipt.payload.id, receipt)).collect();
+        for record in records {
+            let said = &record.payload;
+            let found = match here.get(&said.use_id) {
+                Some(receipt) => differ(receipt, said),
+                None => vec![Difference {
+                    use_id: said.use_id,
+                    kind: DifferenceKind::MissingHere,
+                    here: None,
+                    there: Some(fields_text(said.fields.iter())),
+                }],
+            };
+            let agrees = self.said.entry(said.use_id).or_insert(true);
+            *agrees &= found.is_empty();
+            for one in found {
+                self.found(one);
+            }
+        }
+    }
+
+    /// A piece of what the node has told, after the whole log.
+    pub fn told(&mut self, receipts: &[SignedMessage<UseReceipt>]) {
+        for receipt in receipts {
+            let said = &receipt.payload;
+            if said.used_at <= self.read_at && !self.said.contains_key(&said.id) {
+                self.found(Difference {
+                    use_id: said.id,
+                    kind: DifferenceKind::MissingThere,
+                    here: Some(fields_text(said.fields.iter())),
+                    there: None,
+                });
+            }
+        }
+    }
+
+    fn found(&mut self, difference: Difference) {
+        self.differing = self.differing.saturating_add(1);
+        if self.differences.len() < DIFFERENCES_MAX {
+            self.differences.push(difference);
+        }
+    }
+
+    /// What came of it.
+    pub fn end(mut self) -> Compared {
+        self.differences
+            .sort_by_key(|difference| (difference.use_id, difference.kind));
+        let agreed = self.said.values().filter(|agrees| **agrees).count();
+        Compared {
+            agreed: u32::try_from(agreed).unwrap_or(u32::MAX),
+            differing: self.differing,
+            differences: self.differences,
+        }
+    }
 }
 
 fn fields_text<'a>(fields: impl Iterator<Item = &'a imajin_consent::FieldPath>) -> String {
@@ -218,16 +273,41 @@ mod tests {
         record
     }
 
+    /// The log record by record, and what was told in two pieces.
+    fn compared(
+        receipts: &[SignedMessage<UseReceipt>],
+        records: &[SignedMessage<UseRecord>],
+        read_at: Timestamp,
+    ) -> Compared {
+        let mut comparing = Comparing::at(read_at);
+        for record in records {
+            comparing.log(std::slice::from_ref(record), receipts);
+        }
+        let (first, second) = receipts.split_at(receipts.len() / 2);
+        comparing.told(first);
+        comparing.told(second);
+        let by_piece = comparing.end();
+        let mut comparing = Comparing::at(read_at);
+        comparing.log(records, receipts);
+        comparing.told(receipts);
+        assert_eq!(comparing.end(), by_piece, "the pieces make no difference");
+        by_piece
+    }
+
     fn kinds(receipts: &[SignedMessage<UseReceipt>], records: &[SignedMessage<UseRecord>]) -> Vec<DifferenceKind> {
-        let (_agreed, found) = compare(receipts, records, NOW);
-        found.iter().map(|difference| difference.kind).collect()
+        compared(receipts, records, NOW)
+            .differences
+            .iter()
+            .map(|difference| difference.kind)
+            .collect()
     }
 
     #[test]
     fn streams_that_say_the_same_agree() {
         let receipts = [receipt(1), receipt(2)];
         let records = receipts.each_ref().map(|one| record(one, |_| {}));
-        assert_eq!(compare(&receipts, &records, NOW), (2, Vec::new()));
+        let found = compared(&receipts, &records, NOW);
+        assert_eq!((found.agreed, found.differing, found.differences), (2, 0, Vec::new()));
     }
 
     #[test]
@@ -239,9 +319,9 @@ mod tests {
             kinds(&[one.clone(), two.clone()], &both[..1]),
             [DifferenceKind::MissingThere]
         );
-        let (agreed, found) = compare(&[one, two], &both[..1], NOW.plus(Span::seconds(-1)));
+        let found = compared(&[one, two], &both[..1], NOW.plus(Span::seconds(-1)));
         assert_eq!(
-            (agreed, found),
+            (found.agreed, found.differences),
             (1, Vec::new()),
             "their log was read before the second one"
         );

@@ -13,7 +13,7 @@ use imajin_web::service_api;
 use serde::{Deserialize, Serialize};
 
 pub use answer::{AnswerBody, AskBody, Passage, QuoteBody, QuoteTerms};
-pub use compare::{CLOCKS_APART, Comparison, Difference, DifferenceKind, compare};
+pub use compare::{CLOCKS_APART, Compared, Comparing, Comparison, DIFFERENCES_MAX, Difference, DifferenceKind};
 pub use disclosure::{
     CompareBody, Disclosed, DisclosureBody, ProfileView, RecordsBody, RecordsPage, UseReceipt, UseRecord, values_sha256,
 };

@@ -1,4 +1,4 @@
-//! Everything of one person that this service keeps, page by page, the newest first.
+//! Everything of one person that this service keeps, page by page, the newest first where it has an order in time.
 
 use diesel::prelude::*;
 use imajin_consent::GrantRevocation;
@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use crate::QueryError;
 use crate::context::Context;
-use crate::rows::{DocumentRow, GrantRow, QuestionRow, RecordRow, UseRow};
-use crate::schema::{documents, grants, questions, records, uses};
+use crate::rows::{DocumentRow, GrantRow, QuestionRow, ReadingRow, RecordRow, UseRow};
+use crate::schema::{documents, grants, questions, readings, records, uses};
 
 /// Rows that may be large are read so many at once.
 const LARGE_ROWS: i64 = 8;
@@ -190,6 +190,42 @@ pub(crate) fn records_page(
             created_at: row.created_at,
         };
         Ok((export, After(row.created_at, row.digest)))
+    })
+}
+
+/// That somebody has had an asker's log read at another node, and what came of it last.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ReadingExport {
+    asker: Did,
+    home: String,
+    read_at: Option<Timestamp>,
+    problem: Option<String>,
+    updated_at: Timestamp,
+}
+
+/// The logs of others that somebody has had read, by their askers: one that is read again while pages are taken keeps
+/// its place.
+pub(crate) fn readings_page(conn: &mut Conn, context: &Context, page: &PageOf) -> Result<Page, QueryError> {
+    let after = page.after.as_ref().map(|After(_, asker)| asker.clone());
+    let rows: Vec<ReadingRow> = readings::table
+        .filter(readings::owner_did.eq(&page.owner))
+        .filter(readings::asker_did.gt(after.unwrap_or_default()))
+        .order_by(readings::asker_did)
+        .limit(page.limit.saturating_add(1))
+        .select(ReadingRow::as_select())
+        .load(conn)?;
+    page_of(rows, page.limit, |row| {
+        let row = row.intact(&context.sealer)?;
+        let place = After(row.updated_at, row.asker_did.to_string());
+        let export = ReadingExport {
+            asker: row.asker_did,
+            home: row.home,
+            read_at: row.read_at,
+            problem: row.problem,
+            updated_at: row.updated_at,
+        };
+        Ok((export, place))
     })
 }
 

@@ -1,5 +1,6 @@
 //! What paid questions do, as synchronous functions over one connection; the caller holds the transaction.
 
+pub(crate) mod comparing;
 pub(crate) mod disclose;
 pub(crate) mod documents;
 pub(crate) mod export;

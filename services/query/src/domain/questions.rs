@@ -17,8 +17,9 @@ use crate::context::{Context, json_text};
 use crate::rows::{QuestionRow, QuestionState};
 use crate::schema::questions;
 
-/// The action in the mutation log.
+/// The actions in the mutation log.
 pub(crate) const QUESTION_PLACE: &str = "question.place";
+pub(crate) const QUESTION_FORGET: &str = "question.forget";
 
 /// Questions that are looked at in one sweep.
 const SWEEP_ROWS: i64 = 100;

@@ -1,21 +1,19 @@
 //! What askers say that they were told: their own logs, and copies of those that are kept elsewhere.
 
-use std::collections::BTreeMap;
-
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::Timestamp;
 use imajin_proof::SignedMessage;
 use imajin_proof::digest::sha256_hex;
-use imajin_query_api::{CLOCKS_APART, Comparison, RecordsPage, UseReceipt, UseRecord, compare};
+use imajin_query_api::{CLOCKS_APART, RecordsPage, UseRecord};
 use imajin_store::{Conn, SealedRow, for_update, nonce};
 use imajin_web::Verified;
 
 use super::retention::{Forgotten, forgotten_before, may_be_missing};
 use crate::QueryError;
 use crate::context::{Change, Context, json_text};
-use crate::rows::{ReadingRow, RecordRow, UseRow};
-use crate::schema::{readings, records, uses};
+use crate::rows::{ReadingRow, RecordRow};
+use crate::schema::{readings, records};
 
 /// The actions in the mutation log.
 pub(crate) const RECORD_KEEP: &str = "record.keep";
@@ -28,10 +26,6 @@ const RECORDS_MAX: i64 = 10_000;
 const PAGE_ROWS: i64 = 200;
 /// Records of one's own log in a list.
 const LIST_ROWS: i64 = 100;
-/// Uses by one asker, and records of them, that are compared: the newest.
-const COMPARED_ROWS: i64 = 2_000;
-/// Askers with whom somebody's uses are compared.
-const ASKERS_MAX: i64 = 100;
 
 /// The name of a record in the log.
 pub(crate) fn record_object(digest: &str) -> String {
@@ -133,7 +127,10 @@ pub(crate) fn log_page(conn: &mut Conn, context: &Context, asked: &LogAsked) -> 
     })
 }
 
-fn documents_of(rows: Vec<RecordRow>, context: &Context) -> Result<Vec<SignedMessage<UseRecord>>, QueryError> {
+pub(super) fn documents_of(
+    rows: Vec<RecordRow>,
+    context: &Context,
+) -> Result<Vec<SignedMessage<UseRecord>>, QueryError> {
     rows.into_iter()
         .map(|row| row.intact(&context.sealer)?.record())
         .collect()
@@ -155,23 +152,15 @@ pub(crate) fn records_of(
     documents_of(rows, context)
 }
 
-/// What came of reading an asker's log at their node.
-#[derive(Debug, Clone)]
-pub(crate) struct LogRead {
-    pub(crate) owner: Did,
-    pub(crate) asker: Did,
-    pub(crate) home: String,
-    /// What was read, each by the asker and about the owner; or why nothing could be.
-    pub(crate) found: Result<Vec<SignedMessage<UseRecord>>, String>,
-    /// When the reading began: what was told later cannot be in it.
-    pub(crate) begun_at: Timestamp,
-}
-
-/// Keeps what was read of a log for the signer of the change, who wanted it.
-pub(crate) fn log_read(conn: &mut Conn, context: &Context, change: &Change, read: &LogRead) -> Result<(), QueryError> {
-    change.log(conn, context, LOG_READ, reading_object(&read.owner, &read.asker))?;
+/// Keeps copies of what was read of a log, each by the asker and about somebody here.
+pub(crate) fn copies_keep(
+    conn: &mut Conn,
+    context: &Context,
+    home: &str,
+    found: &[SignedMessage<UseRecord>],
+) -> Result<(), QueryError> {
     let forgotten = forgotten_before(conn, Forgotten::Uses)?;
-    for record in read.found.iter().flatten() {
+    for record in found {
         // Of what this node has forgotten nothing can be compared any more.
         if is_forgotten(forgotten, record) {
             continue;
@@ -179,27 +168,39 @@ pub(crate) fn log_read(conn: &mut Conn, context: &Context, change: &Change, read
         let digest = digest_of(record)?;
         let known: i64 = records::table.find(&digest).count().get_result(conn)?;
         if known == 0 {
-            let document = json_text(record)?;
-            context.node_log(
-                conn,
-                &record.from.canonical(),
-                RECORD_COPY,
-                record_object(&digest),
-                document,
-            )?;
-            row_of(record, Some(&read.home), "node".to_owned(), context.now())?.insert(conn, &context.sealer)?;
+            let (asker, document) = (record.from.canonical(), json_text(record)?);
+            context.node_log(conn, &asker, RECORD_COPY, record_object(&digest), document)?;
+            row_of(record, Some(home), "node".to_owned(), context.now())?.insert(conn, &context.sealer)?;
         }
     }
+    Ok(())
+}
+
+/// What came of reading an asker's log at their node.
+#[derive(Debug, Clone)]
+pub(crate) struct LogRead {
+    pub(crate) owner: Did,
+    pub(crate) asker: Did,
+    pub(crate) home: String,
+    /// Why it could not be read to its end, if it could not.
+    pub(crate) problem: Option<String>,
+    /// When the reading began: what was told later cannot be in it.
+    pub(crate) begun_at: Timestamp,
+}
+
+/// Notes that a log was read for the signer of the change, who wanted it.
+pub(crate) fn log_read(conn: &mut Conn, context: &Context, change: &Change, read: &LogRead) -> Result<(), QueryError> {
+    change.log(conn, context, LOG_READ, reading_object(&read.owner, &read.asker))?;
     let before = reading_find(conn, context, &read.owner, &read.asker)?;
     let row = ReadingRow {
         owner_did: read.owner.clone(),
         asker_did: read.asker.clone(),
         home: read.home.clone(),
-        read_at: match &read.found {
-            Ok(_) => Some(read.begun_at),
-            Err(_) => before.as_ref().and_then(|row| row.read_at),
+        read_at: match &read.problem {
+            None => Some(read.begun_at),
+            Some(_) => before.as_ref().and_then(|row| row.read_at),
         },
-        problem: read.found.as_ref().err().cloned(),
+        problem: read.problem.clone(),
         updated_at: context.now(),
         row_seal: Vec::new(),
     };
@@ -211,11 +212,11 @@ pub(crate) fn log_read(conn: &mut Conn, context: &Context, change: &Change, read
 }
 
 /// Whether the use of a record was forgotten here. The clocks of both may be apart.
-fn is_forgotten(before: Option<Timestamp>, record: &SignedMessage<UseRecord>) -> bool {
+pub(super) fn is_forgotten(before: Option<Timestamp>, record: &SignedMessage<UseRecord>) -> bool {
     may_be_missing(before.map(|before| before.plus(CLOCKS_APART)), record.payload.used_at)
 }
 
-fn reading_find(
+pub(super) fn reading_find(
     conn: &mut Conn,
     context: &Context,
     owner: &Did,
@@ -227,90 +228,4 @@ fn reading_find(
         .first(conn)
         .optional()?;
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
-}
-
-/// The comparisons with everybody who was told something about somebody, by asker.
-pub(crate) fn comparisons_of(
-    conn: &mut Conn,
-    context: &Context,
-    owner: &Did,
-    own_origin: &str,
-) -> Result<Vec<Comparison>, QueryError> {
-    let told = uses::table.filter(uses::owner_did.eq(owner)).select(uses::asker_did);
-    let told_to: Vec<Did> = told.distinct().order_by(uses::asker_did).limit(ASKERS_MAX).load(conn)?;
-    let node = context.keyring.node_did().canonical();
-    let said = records::table
-        .filter(records::subject_did.eq(owner))
-        .filter(records::node_did.eq(&node))
-        .select(records::owner_did);
-    // Whoever says that they were told something of which this node knows nothing is compared too.
-    let sayers: Vec<Did> = said
-        .distinct()
-        .order_by(records::owner_did)
-        .limit(ASKERS_MAX)
-        .load(conn)?;
-    let everybody: BTreeMap<String, Did> = told_to
-        .into_iter()
-        .chain(sayers)
-        .map(|did| (did.to_string(), did))
-        .collect();
-    everybody
-        .into_values()
-        .map(|asker| comparison(conn, context, (owner, &asker), own_origin))
-        .collect()
-}
-
-/// The comparison with one asker.
-pub(crate) fn comparison(
-    conn: &mut Conn,
-    context: &Context,
-    (owner, asker): (&Did, &Did),
-    own_origin: &str,
-) -> Result<Comparison, QueryError> {
-    let rows: Vec<UseRow> = uses::table
-        .filter(uses::owner_did.eq(owner))
-        .filter(uses::asker_did.eq(asker))
-        .order_by((uses::created_at.desc(), uses::id))
-        .limit(COMPARED_ROWS)
-        .select(UseRow::as_select())
-        .load(conn)?;
-    let home = rows.iter().find_map(|row| row.home.clone());
-    let receipts: Vec<SignedMessage<UseReceipt>> = rows
-        .into_iter()
-        .map(|row| row.intact(&context.sealer)?.receipt())
-        .collect::<Result<_, _>>()?;
-    let said: Vec<RecordRow> = records::table
-        .filter(records::subject_did.eq(owner))
-        .filter(records::owner_did.eq(asker))
-        .filter(records::node_did.eq(context.keyring.node_did().canonical()))
-        .order_by((records::created_at.desc(), records::digest))
-        .limit(COMPARED_ROWS)
-        .select(RecordRow::as_select())
-        .load(conn)?;
-    let is_kept_here = home.as_deref() == Some(own_origin) || said.iter().any(|row| row.read_from.is_none());
-    let reading = reading_find(conn, context, owner, asker)?;
-    let read_at = if is_kept_here {
-        Some(context.now())
-    } else {
-        reading.as_ref().and_then(|row| row.read_at)
-    };
-    let mut said = documents_of(said, context)?;
-    let forgotten = forgotten_before(conn, Forgotten::Uses)?;
-    let is_known = |record: &SignedMessage<UseRecord>| {
-        let same = |receipt: &SignedMessage<UseReceipt>| receipt.payload.id == record.payload.use_id;
-        receipts.iter().any(same)
-    };
-    said.retain(|record| !is_forgotten(forgotten, record) || is_known(record));
-    let (agreed, differences) = match read_at {
-        Some(at) => compare(&receipts, &said, at),
-        None => (0, Vec::new()),
-    };
-    Ok(Comparison {
-        asker: asker.clone(),
-        home,
-        read_at,
-        problem: reading.filter(|_| !is_kept_here).and_then(|row| row.problem),
-        agreed,
-        differences,
-    })
 }

@@ -11,9 +11,10 @@ use imajin_web::{Authorised, Failure, KeyTier, ProblemDocument, Reader, SignedBo
 
 use super::QueryRoutes;
 use crate::context::Change;
+use crate::domain::comparing::comparisons_of;
 use crate::domain::grants::{grant_find, grant_give as give, grant_revoke as revoke, grants_of};
 use crate::domain::profiles::profile_find;
-use crate::domain::records::{comparisons_of, records_of};
+use crate::domain::records::records_of;
 use crate::domain::uses::uses_of;
 use crate::{Query, QueryError};
 

@@ -27,6 +27,8 @@ pub(crate) enum QuestionState {
 
 impl QuestionState {
     pub(crate) const ALL: [Self; 5] = [Self::Placed, Self::Held, Self::Answered, Self::Settled, Self::Failed];
+    /// Those that a question does not end in.
+    pub(crate) const OPEN: [Self; 3] = [Self::Placed, Self::Held, Self::Answered];
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

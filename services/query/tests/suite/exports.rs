@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
+use imajin_consent::{GrantPayload, Grantee};
 use imajin_kernel::{Code, Span};
 use imajin_profile_api::{ExportAsk, ExporterApi};
 use imajin_query::EXPORT_PARTS;
@@ -19,6 +20,7 @@ on_both!(
     profile_terms_and_documents_are_exported,
     a_question_is_exported_to_both_and_its_answer_to_whoever_asked,
     records_are_exported_to_the_asker_and_to_the_person,
+    readings_are_exported_to_whoever_wanted_them,
     nobody_is_given_what_is_anothers,
     a_part_that_is_none_is_refused,
 );
@@ -147,6 +149,40 @@ async fn records_are_exported_to_the_asker_and_to_the_person(backend: Backend) {
     assert!(!own.is_empty());
     assert_eq!(own, about);
     assert_eq!(own[0]["record"]["from"], json!(key("ben").did()));
+}
+
+async fn readings_are_exported_to_whoever_wanted_them(backend: Backend) {
+    let world = World::open(backend).await;
+    let mut askers = BTreeSet::new();
+    for name in ["ben", "cleo", "dora"] {
+        let grant = GrantPayload {
+            granted_to: Grantee::Did(key(name).did()),
+            ..payload()
+        };
+        world.give(grant).await;
+        let ask = About {
+            by: key(name),
+            home: Some("http://localhost:1".to_owned()),
+            ..About::usual()
+        };
+        world.told(&ask).await;
+        let body = json!({"asker": key(name).did()});
+        let compared = world.change(&key("ada"), "POST", "/consent/compare", &body).await;
+        compared.expect(StatusCode::OK);
+        askers.insert(key(name).did().to_string());
+    }
+    for limit in 1..=4_u32 {
+        let (rows, pages) = world.exported("ada", "logReadings", limit).await;
+        let all: Vec<&str> = rows.iter().map(|row| row["asker"].as_str().unwrap()).collect();
+        assert_eq!(all, askers.iter().collect::<Vec<_>>(), "{limit} a page");
+        assert_eq!(pages, usize::try_from(3_u32.div_ceil(limit)).unwrap());
+    }
+    let (rows, _) = world.exported("ada", "logReadings", 100).await;
+    assert_eq!(rows[0]["home"], "http://localhost:1");
+    assert_eq!(rows[0]["readAt"], Value::Null);
+    let problem = rows[0]["problem"].as_str().unwrap();
+    assert!(problem.contains("does not answer"), "{problem}");
+    assert_eq!(world.exported("ben", "logReadings", 100).await.0, Vec::<Value>::new());
 }
 
 async fn nobody_is_given_what_is_anothers(backend: Backend) {

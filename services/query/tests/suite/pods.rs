@@ -21,6 +21,7 @@ use crate::world::{Ask, QUESTION, World, key};
 on_both!(
     a_member_of_a_pod_may_ask_however_far_away,
     a_former_member_may_not_ask,
+    whom_the_leader_has_blocked_is_a_stranger_in_any_pod,
     a_stranger_to_pod_and_graph_is_refused_with_the_term,
     nobody_is_let_through_while_the_pods_are_away,
     a_pod_that_the_leader_has_left_counts_no_more,
@@ -35,6 +36,8 @@ pub(crate) struct FakePods {
     pub(crate) away: AtomicBool,
     roles: Mutex<BTreeMap<(PodId, Did), PodRole>>,
     events: Mutex<BTreeSet<PodId>>,
+    /// Who wants nothing to do with whom.
+    barred: Mutex<BTreeSet<(Did, Did)>>,
 }
 
 #[async_trait]
@@ -45,9 +48,11 @@ impl PodsApi for FakePods {
         }
         assert!(!check.with_inner, "members of inner pods are not in the outer one");
         let counts = check.events || !self.events.lock().unwrap().contains(&check.pod);
-        let role = self.roles.lock().unwrap().get(&(check.pod, check.did)).copied();
+        let role = self.roles.lock().unwrap().get(&(check.pod, check.did.clone())).copied();
+        let barred = self.barred.lock().unwrap();
+        let is_barred = check.by.is_some_and(|by| barred.contains(&(by, check.did)));
         Ok(PodCheckAnswer {
-            role: role.filter(|_| counts),
+            role: role.filter(|_| counts && !is_barred),
         })
     }
 
@@ -157,6 +162,23 @@ async fn a_former_member_may_not_ask(backend: Backend) {
     };
     let answer = world.ask(&quoted).await;
     assert_eq!(answer.json()["term"], "pods", "nor under a quote from before");
+}
+
+async fn whom_the_leader_has_blocked_is_a_stranger_in_any_pod(backend: Backend) {
+    let world = World::with_club(backend).await;
+    let stranger = world.ask(&eve()).await.json();
+    world.place("eve", Some(PodRole::Member));
+    let bar = (key("ada").did(), key("eve").did());
+    world.pods.barred.lock().unwrap().insert(bar.clone());
+    assert_eq!(world.eve_refused().await, ("forbidden".to_owned(), json!("pods")));
+    let told = world.ask(&eve()).await.json();
+    assert_eq!(
+        (&told["detail"], &told["hint"]),
+        (&stranger["detail"], &stranger["hint"]),
+        "she is not told why"
+    );
+    world.pods.barred.lock().unwrap().remove(&bar);
+    world.answered(&eve()).await;
 }
 
 async fn a_stranger_to_pod_and_graph_is_refused_with_the_term(backend: Backend) {

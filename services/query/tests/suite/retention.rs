@@ -29,19 +29,19 @@ diesel::table! {
 
 impl World {
     /// How many rows a table has.
-    async fn count(&self, table: &'static str) -> usize {
+    pub(crate) async fn count(&self, table: &'static str) -> usize {
         let rows: Result<usize, StoreError> = self.db.read(move |conn| Ok(tamper::rows(conn, table)?.len())).await;
         rows.unwrap()
     }
 
     /// So much later, the node looks for what need not be kept.
-    async fn later(&self, span: Span) {
+    pub(crate) async fn later(&self, span: Span) {
         self.clock.advance(span);
         self.service.forget().await.unwrap();
         assert_eq!(self.audit().await, []);
     }
 
-    async fn with_evidence_kept(backend: Backend, days: i64) -> Self {
+    pub(crate) async fn with_evidence_kept(backend: Backend, days: i64) -> Self {
         let config = QueryConfig {
             evidence_kept: Span::days(days),
             ..QueryConfig::default()
@@ -54,7 +54,7 @@ impl World {
     }
 
     /// ben is told something, and writes it down at his home.
-    async fn told_and_noted(&self, home: &str) -> SignedMessage<UseReceipt> {
+    pub(crate) async fn told_and_noted(&self, home: &str) -> SignedMessage<UseReceipt> {
         let ask = About {
             home: Some(home.to_owned()),
             ..About::usual()

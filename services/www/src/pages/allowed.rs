@@ -88,6 +88,14 @@ fn comparison_row(names: &Names, one: &Comparison) -> ComparisonRow {
         (None, None) => "They have not said where they keep their log.".to_owned(),
         (None, Some(at)) => format!("Both say the same of {agreed}, as of {}.", moment(at).text),
     };
+    let listed = u64::try_from(one.differences.len()).unwrap_or(u64::MAX);
+    let state = match one.differing.saturating_sub(listed) {
+        0 => state,
+        _ => format!(
+            "{state} They differ in {} places, of which {listed} are here.",
+            one.differing
+        ),
+    };
     ComparisonRow {
         who: names.of(&one.asker),
         did: one.asker.to_string(),
@@ -256,6 +264,7 @@ mod tests {
             read_at: None,
             problem: None,
             agreed: 0,
+            differing: 0,
             differences: Vec::new(),
         };
         let row = comparison_row(&names, &one);
@@ -283,6 +292,14 @@ mod tests {
             row.differences[0]
                 .1
                 .ends_with("their log does not have it (profile.name)")
+        );
+        one.differing = 1;
+        assert!(!comparison_row(&names, &one).state.contains("places"));
+        one.differing = 1_500;
+        let state = comparison_row(&names, &one).state;
+        assert!(
+            state.ends_with("They differ in 1500 places, of which 1 are here."),
+            "{state}"
         );
     }
 }
