@@ -69,11 +69,13 @@ fn rows_beside(conn: &mut Conn, phase: &str, cursor: &str) -> Result<Subjects, P
             .load(conn)?;
         (Purpose::Pending, pairs)
     } else {
-        let waiting = contract_flows::table.filter(contract_flows::waiting.ne(Literal(0_i64))).filter(
-            contract_flows::recipient_did.gt(owner).or(contract_flows::recipient_did
-                .eq(owner)
-                .and(contract_flows::asset.gt(asset))),
-        );
+        let waiting = contract_flows::table
+            .filter(contract_flows::waiting.ne(Literal(0_i64)))
+            .filter(
+                contract_flows::recipient_did.gt(owner).or(contract_flows::recipient_did
+                    .eq(owner)
+                    .and(contract_flows::asset.gt(asset))),
+            );
         let pairs = waiting
             .group_by((contract_flows::recipient_did, contract_flows::asset))
             .order_by((contract_flows::recipient_did, contract_flows::asset))
