@@ -159,6 +159,7 @@ async fn registry(options: &Options, storage: &Storage, baseline: Option<f64>) -
     let measured = nodes.register_all(options.callers).await?;
     report(&format!("registrations, {storage}"), &measured, baseline);
     nodes.directory_whole().await.map_err(outer)?;
+    storage.settle()?;
     println!("  memory after it: {} KiB resident", node.resident_kib()?);
     let per_second = options.nodes.div_ceil(300);
     // The first heartbeat of a node tells its addresses, which are published, and makes it one that lives.

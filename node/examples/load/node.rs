@@ -24,6 +24,19 @@ impl fmt::Display for Storage {
     }
 }
 
+impl Storage {
+    /// Does what `PostgreSQL` does by itself in the minutes after much was written. What a measurement makes within
+    /// minutes has come in years, and nobody waits for this then.
+    pub(crate) fn settle(&self) -> std::io::Result<()> {
+        if let Self::Postgres(url) = self {
+            Command::new("psql")
+                .args(["-X", "-q", "-c", "VACUUM (ANALYZE)", "-c", "CHECKPOINT", url])
+                .status()?;
+        }
+        Ok(())
+    }
+}
+
 /// A loopback address at which nobody listens at this moment.
 pub(crate) fn free_address() -> std::io::Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0")?.local_addr()

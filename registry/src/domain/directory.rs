@@ -18,7 +18,7 @@ use crate::rows::{BucketRow, EntryRow, HeadRow, NodeRow};
 use crate::schema::{directory_buckets, directory_entries, directory_heads, dns_names, nodes};
 
 /// Entries that one head changes at most: other writes wait meanwhile.
-const CHANGES_MAX: i64 = 500;
+const CHANGES_MAX: i64 = 100;
 /// The length of a page when nobody asks for another, and the longest.
 const PAGE_DEFAULT: u32 = 500;
 const PAGE_MAX: u32 = 1000;
@@ -169,11 +169,21 @@ pub(crate) fn bucket_entries(conn: &mut Conn, bucket: i64) -> QueryResult<Vec<En
 }
 
 fn bucket_write(conn: &mut Conn, context: &Context, bucket: i64) -> Result<(), RegistryError> {
-    let rows = bucket_entries(conn, bucket)?;
-    let there = rows.iter().filter(|row| row.entry.is_some()).count();
+    // Of a large directory these are hundreds of nodes, most of which have not changed: no more is read than is needed.
+    let mut rows: Vec<(String, Vec<u8>, bool)> = directory_entries::table
+        .filter(directory_entries::bucket.eq(bucket))
+        .filter(directory_entries::seq.gt(0))
+        .select((
+            directory_entries::node_did,
+            directory_entries::digest,
+            directory_entries::entry.is_not_null(),
+        ))
+        .load(conn)?;
+    rows.sort_unstable();
+    let there = rows.iter().filter(|(_did, _digest, is_there)| *is_there).count();
     let row = BucketRow {
         bucket,
-        digest: bucket_digest(rows.iter().map(|row| row.digest.as_slice())).to_vec(),
+        digest: bucket_digest(rows.iter().map(|(_did, digest, _is_there)| digest.as_slice())).to_vec(),
         nodes: i64::try_from(there).unwrap_or(i64::MAX),
         row_seal: Vec::new(),
     };
