@@ -32,14 +32,8 @@ impl Pay {
         }
     }
 
-    /// What was answered before is answered so again, whatever has become of the visa. Most of what is asked is new, and
-    /// whoever spends looks again: so this only reads.
+    /// What was answered before is answered so again, whatever has become of the visa.
     async fn answered(&self, payer: &Payer) -> Result<Option<Spent>, PayError> {
-        let asked = payer.clone();
-        let known = self.read(move |conn, context| asked.key().replayed(conn, context, asked.did()));
-        if known.await?.is_none() {
-            return Ok(None);
-        }
         let again = payer.clone();
         self.write(move |conn, context| replayed(conn, context, &again)).await
     }
