@@ -4,8 +4,8 @@ use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, Valid
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Bool, Text};
 
-/// A text or a number that stands in the statement itself, and is not bound to it: what the condition of a partial index
-/// names.
+/// A text or a number that stands in the statement itself, and is not bound to it: what the condition of a partial
+/// index names.
 ///
 /// Of a bound value a planner knows nothing when it plans. Postgres then cannot use the index, or plans the statement
 /// anew each time; SQLite does not use it either (it is built with `SQLITE_ENABLE_QPSG`).
@@ -51,8 +51,8 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// Whether a text is one of some that stand in the statement itself: see [`Literal`]. SQLite finds a partial index by them
-/// when its condition names them in the same order. There is at least one.
+/// Whether a text is one of some that stand in the statement itself: see [`Literal`]. SQLite finds a partial index by
+/// them when its condition names them in the same order. There is at least one.
 pub const fn one_of<C>(column: C, texts: &'static [&'static str]) -> OneOf<C> {
     OneOf { column, texts }
 }
