@@ -2,13 +2,13 @@
 
 use diesel::prelude::*;
 use imajin_did::Keyring;
-use imajin_registry_api::directory::{DIRECTORY_KIND, SignedHead, bucket_digest, entry_digest, head_digest};
+use imajin_registry_api::directory::{DIRECTORY_KIND, SignedHead, entry_digest, head_digest};
 use imajin_store::{Conn, Finding};
 
 use crate::SERVICE;
-use crate::domain::directory::{bucket_entries, head_newest, root_compute};
+use crate::domain::directory::{bucket_compute, head_newest, root_compute};
 use crate::rows::{BucketRow, EntryRow, HeadRow};
-use crate::schema::{directory_buckets, directory_heads};
+use crate::schema::{directory_buckets, directory_entries, directory_heads};
 
 const PAGE: i64 = 256;
 
@@ -76,13 +76,18 @@ fn head_fits(head: &SignedHead, before: Option<&SignedHead>, keyring: &Keyring) 
 }
 
 fn bucket_fits(conn: &mut Conn, bucket: &BucketRow) -> QueryResult<bool> {
-    let rows = bucket_entries(conn, bucket.bucket)?;
+    let (digest, nodes) = bucket_compute(conn, bucket.bucket)?;
+    if digest.as_slice() != bucket.digest || nodes != bucket.nodes {
+        return Ok(false);
+    }
+    let rows: Vec<EntryRow> = directory_entries::table
+        .filter(directory_entries::bucket.eq(bucket.bucket))
+        .filter(directory_entries::seq.gt(0))
+        .select(EntryRow::as_select())
+        .load(conn)?;
     let entry_fits = |row: &EntryRow| {
         let computed = row.view().ok().and_then(|entry| entry_digest(&entry).ok());
         computed.is_some_and(|digest| digest.as_slice() == row.digest)
     };
-    let there = rows.iter().filter(|row| row.entry.is_some()).count();
-    Ok(rows.iter().all(entry_fits)
-        && i64::try_from(there).is_ok_and(|there| there == bucket.nodes)
-        && bucket_digest(rows.iter().map(|row| row.digest.as_slice())).as_slice() == bucket.digest)
+    Ok(rows.iter().all(entry_fits))
 }

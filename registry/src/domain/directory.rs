@@ -157,18 +157,9 @@ fn entry_value(node: &NodeRow, context: &Context) -> Result<Value, RegistryError
     }))
 }
 
-/// The entries of a bucket, in the order in which their digests are taken: by bytes, whatever the database's order is.
-pub(crate) fn bucket_entries(conn: &mut Conn, bucket: i64) -> QueryResult<Vec<EntryRow>> {
-    let mut rows: Vec<EntryRow> = directory_entries::table
-        .filter(directory_entries::bucket.eq(bucket))
-        .filter(directory_entries::seq.gt(0))
-        .select(EntryRow::as_select())
-        .load(conn)?;
-    rows.sort_by(|a, b| a.node_did.cmp(&b.node_did));
-    Ok(rows)
-}
-
-fn bucket_write(conn: &mut Conn, context: &Context, bucket: i64) -> Result<(), RegistryError> {
+/// The digest of the entries of a bucket, in the order of their names by bytes, whatever the database's order is; and
+/// how many nodes are there.
+pub(crate) fn bucket_compute(conn: &mut Conn, bucket: i64) -> QueryResult<([u8; 32], i64)> {
     // Of a large directory these are hundreds of nodes, most of which have not changed: no more is read than is needed.
     let mut rows: Vec<(String, Vec<u8>, bool)> = directory_entries::table
         .filter(directory_entries::bucket.eq(bucket))
@@ -181,10 +172,16 @@ fn bucket_write(conn: &mut Conn, context: &Context, bucket: i64) -> Result<(), R
         .load(conn)?;
     rows.sort_unstable();
     let there = rows.iter().filter(|(_did, _digest, is_there)| *is_there).count();
+    let digest = bucket_digest(rows.iter().map(|(_did, digest, _is_there)| digest.as_slice()));
+    Ok((digest, i64::try_from(there).unwrap_or(i64::MAX)))
+}
+
+fn bucket_write(conn: &mut Conn, context: &Context, bucket: i64) -> Result<(), RegistryError> {
+    let (digest, nodes) = bucket_compute(conn, bucket)?;
     let row = BucketRow {
         bucket,
-        digest: bucket_digest(rows.iter().map(|(_did, digest, _is_there)| digest.as_slice())).to_vec(),
-        nodes: i64::try_from(there).unwrap_or(i64::MAX),
+        digest: digest.to_vec(),
+        nodes,
         row_seal: Vec::new(),
     };
     let is_known: i64 = directory_buckets::table.find(bucket).count().get_result(conn)?;
