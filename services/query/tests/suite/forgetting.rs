@@ -13,6 +13,7 @@ use imajin_store::StoreError;
 use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
 
+use crate::schema::{documents, questions};
 use crate::world::{Ask, World, key};
 
 on_both!(
@@ -24,20 +25,6 @@ on_both!(
     a_document_that_is_missing_is_found_unless_it_was_forgotten,
     a_document_stays_until_the_answer_that_quotes_it_is_paid_for,
 );
-
-diesel::table! {
-    questions (id) {
-        id -> Text,
-        state -> Text,
-    }
-}
-
-diesel::table! {
-    documents (id) {
-        id -> Text,
-        deleted_at -> Nullable<BigInt>,
-    }
-}
 
 impl World {
     /// ben asks what nobody has written about.

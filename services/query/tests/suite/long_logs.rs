@@ -12,6 +12,7 @@ use imajin_testkit::{Backend, on_both};
 use serde::Serialize;
 
 use crate::disclosures::About;
+use crate::schema::{records, uses};
 use crate::world::{PUBLIC, World, key};
 
 on_both!(
@@ -22,34 +23,7 @@ on_both!(
 /// More than were compared at once, and more than are read at once.
 const MANY: u16 = 2_100;
 
-diesel::table! {
-    uses (id) {
-        id -> Text,
-        owner_did -> Text,
-        asker_did -> Text,
-        receipt -> Text,
-        evidence -> Text,
-        home -> Nullable<Text>,
-        created_at -> BigInt,
-        row_seal -> Binary,
-    }
-}
-
-diesel::table! {
-    records (digest) {
-        digest -> Text,
-        owner_did -> Text,
-        subject_did -> Text,
-        node_did -> Text,
-        read_from -> Nullable<Text>,
-        document -> Text,
-        proof -> Text,
-        created_at -> BigInt,
-        row_seal -> Binary,
-    }
-}
-
-#[derive(Serialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = uses, treat_none_as_null = true, treat_none_as_default_value = false)]
 struct UseRow {
     id: UseId,
@@ -64,7 +38,7 @@ struct UseRow {
 
 sealed_row!(UseRow, uses, "uses", key = (id));
 
-#[derive(Serialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[derive(Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = records, primary_key(digest))]
 #[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
 struct RecordRow {
@@ -136,15 +110,13 @@ impl World {
             });
         }
         let sealer = Sealer::for_service(&self.keyring, "query");
-        let rows = std::sync::Mutex::new(Some((told, noted)));
         let written: Result<(), StoreError> = self
             .db
             .write(move |conn| {
-                let (told, noted) = rows.lock().unwrap().take().unwrap();
-                for row in told {
+                for row in told.clone() {
                     row.insert(conn, &sealer)?;
                 }
-                for row in noted {
+                for row in noted.clone() {
                     row.insert(conn, &sealer)?;
                 }
                 Ok(())

@@ -17,5 +17,8 @@ mod pods;
 mod profiles;
 mod refusals;
 mod retention;
+// The tables of the service, which nobody else can name.
+#[path = "../../src/schema.rs"]
+mod schema;
 mod streams;
 mod world;

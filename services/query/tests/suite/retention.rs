@@ -11,6 +11,7 @@ use imajin_testkit::{Backend, on_both};
 use serde_json::json;
 
 use crate::disclosures::About;
+use crate::schema::uses;
 use crate::world::{Ask, PUBLIC, QUESTION, World, key};
 
 on_both!(
@@ -20,12 +21,6 @@ on_both!(
     what_is_missing_before_its_time_is_found,
     many_rows_are_forgotten_at_once,
 );
-
-diesel::table! {
-    uses (id) {
-        id -> Text,
-    }
-}
 
 impl World {
     /// How many rows a table has.
