@@ -12,14 +12,14 @@ use imajin_did::Verify;
 use imajin_imagxp::{AgentId, AgentKey, AgentManifest, Claim, ClaimHeaders, Names, Purpose};
 use imajin_kernel::Env;
 use imajin_proof::http_sig::Signer;
-use imajin_testkit::Guarded;
 use imajin_testkit::broker_peer::{BrokerPeer, VisaWish};
+use imajin_testkit::{Guarded, free_address};
 use reqwest::Client;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::task::JoinSet;
 
 use crate::caller::{Measured, client, paced, run};
-use crate::node::{NodeProcess, Storage, free_address};
+use crate::node::{NodeProcess, Storage};
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
 

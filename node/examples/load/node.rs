@@ -1,9 +1,9 @@
 use std::fmt;
-use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use imajin_testkit::free_address;
 use serde_json::Value;
 
 type Failed = Box<dyn std::error::Error>;
@@ -35,11 +35,6 @@ impl Storage {
         }
         Ok(())
     }
-}
-
-/// A loopback address at which nobody listens at this moment.
-pub(crate) fn free_address() -> std::io::Result<SocketAddr> {
-    TcpListener::bind("127.0.0.1:0")?.local_addr()
 }
 
 /// The program, running on a data directory of its own.

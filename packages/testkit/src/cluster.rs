@@ -11,9 +11,9 @@ use imajin_kernel::Env;
 use url::Url;
 
 use crate::TestkitError;
+use crate::address::free_address;
 use crate::error::log_tail;
 use crate::guard::{Guarded, RunAs};
-use crate::knot::free_address;
 
 /// Where the URL of a shared server is looked for. Its user must be allowed to create databases.
 pub const POSTGRES_URL_VARIABLE: &str = "IMAJIN_TEST_POSTGRES";

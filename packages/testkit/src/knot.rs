@@ -1,10 +1,10 @@
 //! A real authoritative DNS server for the tests: Knot, with one zone that takes signed updates.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::{Guarded, TestkitError};
+use crate::{Guarded, TestkitError, free_address};
 
 const READY_SECONDS: u64 = 30;
 const POLL: Duration = Duration::from_millis(20);
@@ -63,13 +63,6 @@ impl KnotPeer {
     pub fn log(&self) -> String {
         self.process.log()
     }
-}
-
-/// A port that nobody has at this moment.
-pub(crate) fn free_address() -> Result<SocketAddr, TestkitError> {
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let listener = TcpListener::bind(any).map_err(TestkitError::file("a loopback port"))?;
-    listener.local_addr().map_err(TestkitError::file("a loopback port"))
 }
 
 /// Debian has it where only the administrator looks.

@@ -19,6 +19,7 @@
 //!
 //! The `imajin-testkit` binary starts one Postgres server for a whole run of tests.
 
+mod address;
 #[cfg(feature = "broker-peer")]
 pub mod broker_peer;
 #[cfg(feature = "browser")]
@@ -44,6 +45,7 @@ mod stamp;
 #[cfg(feature = "stripe-peer")]
 pub mod stripe_peer;
 
+pub use address::free_address;
 #[cfg(feature = "cloudflare-peer")]
 pub use cloudflare_peer::{CloudflareFault, CloudflarePeer};
 pub use cluster::{Cluster, ClusterOptions, POSTGRES_URL_VARIABLE, postgres};

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::knot::free_address;
+use crate::address::free_address;
 use crate::{Guarded, TestkitError};
 
 const READY_SECONDS: u64 = 30;

@@ -5,7 +5,7 @@ mod server;
 
 use std::ffi::OsString;
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A loopback address at which nobody listens at this moment.
 pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    imajin_testkit::free_address().unwrap()
 }
 
 /// A folder and a database for one node; both outlive the node's restarts.

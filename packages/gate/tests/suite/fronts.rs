@@ -1,6 +1,6 @@
 //! Real proxies in front, which ask the gate: Caddy by `forward_auth`, nginx by `auth_request`.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use axum::http::HeaderMap;
 use axum::routing::get;
 use imajin_gate::{Proxy, ProxyOptions};
 use imajin_imagxp::PaymentRequired;
-use imajin_testkit::Guarded;
+use imajin_testkit::{Guarded, free_address};
 use tokio_util::task::TaskTracker;
 
 use crate::proxy::{Served, text_of};
@@ -23,10 +23,6 @@ fn site() -> Router {
         format!("from the site to {}", agent.unwrap_or("nobody"))
     });
     Router::new().route("/about", page.clone()).route("/paid/1", page)
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 struct Front {
@@ -61,7 +57,7 @@ impl Front {
     }
 
     fn caddy(gate: SocketAddr, site: SocketAddr) -> Self {
-        let address = free_address();
+        let address = free_address().unwrap();
         let text = format!(
             "{{\n admin off\n auto_https off\n storage file_system FOLDER\n}}\nhttp://127.0.0.1:{} {{\n \
              forward_auth {gate} {{\n  uri /decide\n }}\n reverse_proxy {site}\n}}\n",
@@ -72,7 +68,7 @@ impl Front {
     }
 
     fn nginx(gate: SocketAddr, site: SocketAddr) -> Self {
-        let address = free_address();
+        let address = free_address().unwrap();
         let text = format!(
             "daemon off; master_process off; pid FOLDER/pid; error_log FOLDER/log; events {{}}\n\
              http {{ access_log off; client_body_temp_path FOLDER/a; proxy_temp_path FOLDER/b;\n\
