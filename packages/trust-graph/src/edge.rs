@@ -96,13 +96,14 @@ impl Tie {
 
 /// A tie between two people, and the statement that proves it.
 ///
-/// There is at most one of a kind from one person to another: a later one takes the earlier one's place.
+/// There is at most one of a kind from one person to another: a later one takes the earlier one's place. People are
+/// named by their DIDs or, where many ties are put into one graph, by that graph's [`Person`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edge {
+pub struct Edge<P = Did> {
     /// Who says it; either of the two when it is mutual.
-    pub from: Did,
+    pub from: P,
     /// Of whom.
-    pub to: Did,
+    pub to: P,
     /// What.
     pub tie: Tie,
     /// When it ends; kept to the whole second below.
@@ -110,6 +111,23 @@ pub struct Edge {
     /// What proves it.
     pub statement: StatementId,
 }
+
+impl<P> Edge<P> {
+    /// The same tie between people who are named in another way; `None` when one of them has no such name.
+    pub fn between<Q>(&self, name: impl Fn(&P) -> Option<Q>) -> Option<Edge<Q>> {
+        Some(Edge {
+            from: name(&self.from)?,
+            to: name(&self.to)?,
+            tie: self.tie,
+            until: self.until,
+            statement: self.statement,
+        })
+    }
+}
+
+/// Somebody in one graph: what [`Graph::person`](crate::Graph::person) has found. It means nothing to another graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Person(pub(crate) u32);
 
 /// What a tie is, without its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -201,7 +219,7 @@ pub(crate) struct Slot {
 impl Slot {
     pub(crate) const NEVER: u32 = u32::MAX;
 
-    pub(crate) fn new(edge: &Edge) -> Self {
+    pub(crate) fn new<P>(edge: &Edge<P>) -> Self {
         // Before 1970 is over, after 2106 is never.
         let until = edge.until.map_or(Self::NEVER, |until| {
             u32::try_from(until.as_seconds().max(0)).unwrap_or(Self::NEVER)

@@ -3,7 +3,7 @@ use std::sync::{Mutex, PoisonError};
 use imajin_did::Did;
 use imajin_kernel::Timestamp;
 
-use crate::edge::{Arc, Heading, Kind, Slot};
+use crate::edge::{Arc, Heading, Kind, Person, Slot};
 use crate::people::People;
 use crate::scratch::Scratch;
 use crate::{Edge, Tie};
@@ -90,18 +90,43 @@ impl Graph {
         if edge.from == edge.to {
             return Ok(());
         }
-        let from = self.person_or_new(&edge.from)?;
-        let to = self.person_or_new(&edge.to)?;
-        let kind = edge.tie.kind();
-        let slot = Slot::new(edge);
-        let number = match self.arc_of(from, to, kind, heading_out(edge.tie)) {
-            Some(arc) => arc.slot(),
-            None => self.slot_reserve()?,
+        let between = Edge {
+            from: self.person(&edge.from)?,
+            to: self.person(&edge.to)?,
+            tie: edge.tie,
+            until: edge.until,
+            statement: edge.statement,
         };
-        self.ends_remove(from, to, edge.tie);
-        if let Some(place) = usize::try_from(number).ok().and_then(|index| self.slots.get_mut(index)) {
-            *place = slot;
+        self.put_between(&between)
+    }
+
+    /// Who a DID is in this graph: for [`put_between`](Self::put_between).
+    ///
+    /// # Errors
+    /// [`GraphFull`], when it is a new one and there is no room for more.
+    pub fn person(&mut self, did: &Did) -> Result<Person, GraphFull> {
+        let number = self.people.number_or_new(did).ok_or(GraphFull)?;
+        self.arcs.resize_with(self.people.len(), Vec::new);
+        Ok(Person(number))
+    }
+
+    /// As [`put`](Self::put), between people of this graph: whoever puts in many ties looks each person up once.
+    ///
+    /// # Errors
+    /// [`GraphFull`]; then nothing has changed.
+    pub fn put_between(&mut self, edge: &Edge<Person>) -> Result<(), GraphFull> {
+        let (Person(from), Person(to)) = (edge.from, edge.to);
+        if from == to {
+            return Ok(());
         }
+        let (kind, slot) = (edge.tie.kind(), Slot::new(edge));
+        let number = match self.arc_of(from, to, kind, heading_out(edge.tie)) {
+            Some(arc) => {
+                self.ends_remove(from, to, edge.tie);
+                self.slot_replace(arc.slot(), slot)
+            }
+            None => self.slot_add(slot)?,
+        };
         let [out, back] = headings(edge.tie);
         self.arc_insert(from, Arc::new(to, number, kind, out, slot.ends()));
         self.arc_insert(to, Arc::new(from, number, kind, back, slot.ends()));
@@ -204,29 +229,24 @@ impl Graph {
         found
     }
 
-    fn person_or_new(&mut self, did: &Did) -> Result<u32, GraphFull> {
-        let number = self.people.number_or_new(did).ok_or(GraphFull)?;
-        self.arcs.resize_with(self.people.len(), Vec::new);
-        Ok(number)
-    }
-
-    fn slot_reserve(&mut self) -> Result<u32, GraphFull> {
+    fn slot_add(&mut self, slot: Slot) -> Result<u32, GraphFull> {
         if let Some(free) = self.free.pop() {
-            return Ok(free);
+            return Ok(self.slot_replace(free, slot));
         }
         let number = u32::try_from(self.slots.len()).map_err(|_too_many| GraphFull)?;
         if number >= Arc::SLOTS_MAX {
             return Err(GraphFull);
         }
-        let empty = Slot::new(&Edge {
-            from: self.people.did(0).ok_or(GraphFull)?.clone(),
-            to: self.people.did(0).ok_or(GraphFull)?.clone(),
-            tie: Tie::CoPresence,
-            until: None,
-            statement: crate::StatementId([0; 16]),
-        });
-        self.slots.push(empty);
+        self.slots.push(slot);
         Ok(number)
+    }
+
+    /// Gives back the number.
+    fn slot_replace(&mut self, number: u32, slot: Slot) -> u32 {
+        if let Some(place) = usize::try_from(number).ok().and_then(|index| self.slots.get_mut(index)) {
+            *place = slot;
+        }
+        number
     }
 
     fn arc_of(&self, person: u32, peer: u32, kind: Kind, heading: Heading) -> Option<Arc> {
@@ -254,8 +274,9 @@ impl Graph {
         let Some(arcs) = self.arcs_mut(person) else { return };
         let place = arcs.partition_point(|other| *other < arc);
         if arcs.len() == arcs.capacity() {
-            // By an eighth: doubling would waste a third of the memory on average.
-            arcs.reserve_exact((arcs.len() >> 3).saturating_add(1));
+            // By an eighth: doubling would waste a third of the memory on average. By four at least: most people have
+            // few, and each growth copies.
+            arcs.reserve_exact((arcs.len() >> 3).saturating_add(4));
         }
         arcs.insert(place, arc);
     }

@@ -22,7 +22,7 @@ mod scratch;
 mod search;
 mod standing;
 
-pub use edge::{Edge, Severity, StatementId, Tie, Weight};
+pub use edge::{Edge, Person, Severity, StatementId, Tie, Weight};
 pub use explain::{Explanation, WhyNot};
 pub use graph::{Graph, GraphFull};
 pub use near::Near;

@@ -1,18 +1,19 @@
 //! The graph in memory: read from the database at the start, and made to follow it from then on.
 
 use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use imajin_did::Did;
 use imajin_store::Db;
-use imajin_trust_graph::Graph;
+use imajin_trust_graph::{Edge, Graph, Person};
 use tokio::sync::{Mutex, watch};
 
 use crate::ConnectionsError;
 use crate::context::Context;
 use crate::domain::find::{changes_since, ties_page};
 use crate::domain::sequence::sequence_last;
-use crate::rows::StatementRow;
+use crate::rows::{StatementRow, TieRow};
 
 /// The graph, and the last change that it has seen.
 struct Held {
@@ -32,39 +33,81 @@ fn full(error: imajin_trust_graph::GraphFull) -> ConnectionsError {
     ConnectionsError::Fault(error.to_string())
 }
 
+/// So many pages are read before the graph has taken them.
+const PAGES_AHEAD: usize = 2;
+
+/// A page of ties on its way into the graph. People are named by the order in which they were first read: to look
+/// them up takes the reading thread as long as to put the ties in takes the other.
+#[derive(Default)]
+struct Page {
+    newcomers: Vec<String>,
+    ties: Vec<Edge<usize>>,
+}
+
+impl Page {
+    fn of(rows: &[TieRow], numbers: &mut HashMap<String, usize>) -> Result<Self, ConnectionsError> {
+        let mut page = Self::default();
+        for row in rows {
+            page.ties.push(row.edge(|did| {
+                numbers.get(did).copied().unwrap_or_else(|| {
+                    let number = numbers.len();
+                    numbers.insert(did.to_owned(), number);
+                    page.newcomers.push(did.to_owned());
+                    number
+                })
+            })?);
+        }
+        Ok(page)
+    }
+}
+
+/// Makes the graph of the ties that another thread reads.
+fn build(pages: &Receiver<Page>) -> Result<Graph, ConnectionsError> {
+    let mut people: Vec<Person> = Vec::new();
+    let mut graph = Graph::new();
+    for page in pages {
+        for did in page.newcomers {
+            let invalid = |_error| ConnectionsError::damaged("ties", &did, "it cannot be read");
+            let did: Did = did.parse().map_err(invalid)?;
+            people.push(graph.person(&did).map_err(full)?);
+        }
+        for tie in page.ties {
+            let between = tie.between(|number| people.get(*number).copied());
+            let between = between.ok_or_else(|| ConnectionsError::Fault("a tie of nobody".to_owned()))?;
+            graph.put_between(&between).map_err(full)?;
+        }
+    }
+    graph.compact();
+    Ok(graph)
+}
+
 impl Live {
     /// Reads everything that counts.
     pub(crate) async fn load(db: &Db, context: &Context) -> Result<Self, ConnectionsError> {
-        let reading = context.clone();
+        let (pages, pages_read) = sync_channel(PAGES_AHEAD);
+        let (reading, building) = (context.clone(), tokio::task::spawn_blocking(move || build(&pages_read)));
         // What changes while the pages are read is followed afterwards: to follow it twice changes nothing.
-        let held = db.read(move |conn| {
+        let seq = db.read(move |conn| {
             let seq = sequence_last(conn)?;
-            let mut people: HashMap<String, Did> = HashMap::new();
-            let mut graph = Graph::new();
-            let mut after = String::new();
-            loop {
-                let page = ties_page(conn, &reading, &after)?;
-                let Some(last) = page.last() else { break };
-                after = last.statement.to_string();
-                for row in &page {
-                    let edge = row.edge(|text| {
-                        if let Some(did) = people.get(text) {
-                            return Some(did.clone());
-                        }
-                        let did: Did = text.parse().ok()?;
-                        people.insert(text.to_owned(), did.clone());
-                        Some(did)
-                    })?;
-                    graph.put(&edge).map_err(full)?;
+            let mut numbers = HashMap::new();
+            let mut rows = ties_page(conn, &reading, "")?;
+            while let Some(last) = rows.last() {
+                if pages.send(Page::of(&rows, &mut numbers)?).is_err() {
+                    // The other side has met an error, which is told below.
+                    break;
                 }
+                rows = ties_page(conn, &reading, &last.statement.to_string())?;
             }
-            graph.compact();
-            Ok::<_, ConnectionsError>(Held { graph, seq })
+            Ok::<_, ConnectionsError>(seq)
         });
-        let held = held.await?;
-        let (seen, _receiver) = watch::channel(held.seq);
+        let (seq, graph) = (seq.await, building.await);
+        let (seq, graph) = (
+            seq?,
+            graph.map_err(|error| ConnectionsError::Fault(error.to_string()))??,
+        );
+        let (seen, _receiver) = watch::channel(seq);
         let live = Self {
-            held: Arc::new(RwLock::new(held)),
+            held: Arc::new(RwLock::new(Held { graph, seq })),
             following: Mutex::new(()),
             seen,
         };

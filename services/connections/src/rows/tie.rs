@@ -1,5 +1,4 @@
 use diesel::prelude::*;
-use imajin_did::Did;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::StatementId;
 use imajin_store::sealed_row;
@@ -27,12 +26,12 @@ pub(crate) struct TieRow {
 sealed_row!(TieRow, ties, "ties", key = (statement));
 
 impl TieRow {
-    /// The tie as the graph has it. `people` gives the DIDs, which are parsed once for each person.
-    pub(crate) fn edge(&self, mut people: impl FnMut(&str) -> Option<Did>) -> Result<Edge, ConnectionsError> {
+    /// The tie as the graph has it. `person` gives whom a DID names.
+    pub(crate) fn edge<P>(&self, mut person: impl FnMut(&str) -> P) -> Result<Edge<P>, ConnectionsError> {
         let damaged = || ConnectionsError::damaged("ties", &self.statement, "it cannot be read");
         Ok(Edge {
-            from: people(&self.from_did).ok_or_else(damaged)?,
-            to: people(&self.to_did).ok_or_else(damaged)?,
+            from: person(&self.from_did),
+            to: person(&self.to_did),
             tie: tie_of(&self.kind, self.number).ok_or_else(damaged)?,
             until: self.expires_at,
             statement: imajin_trust_graph::StatementId(*self.statement.as_bytes()),
