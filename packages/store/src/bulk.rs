@@ -168,12 +168,14 @@ macro_rules! rows_update {
         match &mut *$conn {
             _ if rows.is_empty() => Ok(()),
             $crate::Conn::Sqlite(c) => rows.iter().try_for_each(|row| {
-                let place = diesel::QueryDsl::filter(
-                    $table::table,
-                    diesel::ExpressionMethods::eq($table::$key, &row.$key),
-                );
-                let columns = ($(diesel::ExpressionMethods::eq($table::$column, &row.$column),)+);
-                let changed = diesel::RunQueryDsl::execute(diesel::update(place).set(columns), c)?;
+                let update = $crate::RowUpdate {
+                    table: stringify!($table),
+                    set: diesel::AsChangeset::as_changeset((
+                        $(diesel::ExpressionMethods::eq($table::$column, &row.$column),)+
+                    )),
+                    place: diesel::ExpressionMethods::eq($table::$key, &row.$key),
+                };
+                let changed = diesel::RunQueryDsl::execute(update, c)?;
                 $crate::all_there(changed, 1)
             }),
             $crate::Conn::Postgres(c) => {

@@ -24,6 +24,7 @@ pub mod parity;
 pub mod plans;
 mod purge;
 mod readers;
+mod row_update;
 mod schema;
 mod seal;
 mod stepped;
@@ -47,6 +48,8 @@ pub use literal::{Literal, OneOf, one_of};
 pub use location::Location;
 pub use migrate::{Migrations, revert_all};
 pub use purge::purge;
+#[doc(hidden)]
+pub use row_update::RowUpdate;
 pub use seal::{SealedRow, Sealer, intact_all, sealed_all};
 #[doc(hidden)]
 pub use seal::{audit_begin, audit_rows, name_unreadable};

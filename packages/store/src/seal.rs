@@ -240,15 +240,20 @@ macro_rules! sealed_row {
 
             fn save(self, conn: &mut $crate::Conn, sealer: &$crate::Sealer) -> diesel::QueryResult<Self> {
                 let row = $crate::SealedRow::sealed(self, sealer)?;
-                let target = $crate::sealed_row!(@target row, $table, $($key),+);
-                match diesel::RunQueryDsl::execute(diesel::update(target).set(&row), conn)? {
+                let update = $crate::RowUpdate {
+                    table: $name,
+                    set: diesel::AsChangeset::as_changeset(&row),
+                    place: $crate::sealed_row!(@place row, $table, $($key),+),
+                };
+                match diesel::RunQueryDsl::execute(update, conn)? {
                     0 => Err(diesel::result::Error::NotFound),
                     _ => Ok(row),
                 }
             }
 
             fn delete(&self, conn: &mut $crate::Conn) -> diesel::QueryResult<()> {
-                let target = $crate::sealed_row!(@target self, $table, $($key),+);
+                let place = $crate::sealed_row!(@place self, $table, $($key),+);
+                let target = diesel::QueryDsl::filter($table::table, place);
                 diesel::RunQueryDsl::execute(diesel::delete(target), conn).map(drop)
             }
 
@@ -277,13 +282,13 @@ macro_rules! sealed_row {
             }
         }
     };
-    (@target $row:ident, $table:ident, $key:ident) => {
-        diesel::QueryDsl::filter($table::table, diesel::ExpressionMethods::eq($table::$key, &$row.$key))
+    (@place $row:ident, $table:ident, $key:ident) => {
+        diesel::ExpressionMethods::eq($table::$key, &$row.$key)
     };
-    (@target $row:ident, $table:ident, $key:ident, $($more:ident),+) => {
-        diesel::QueryDsl::filter(
-            $crate::sealed_row!(@target $row, $table, $($more),+),
+    (@place $row:ident, $table:ident, $key:ident, $($more:ident),+) => {
+        diesel::BoolExpressionMethods::and(
             diesel::ExpressionMethods::eq($table::$key, &$row.$key),
+            $crate::sealed_row!(@place $row, $table, $($more),+),
         )
     };
 }
