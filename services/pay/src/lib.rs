@@ -10,6 +10,7 @@
 
 mod api;
 mod audit;
+mod batching;
 mod brokers;
 mod config;
 mod context;
