@@ -202,7 +202,8 @@ pub trait Rail: Send + Sync + 'static {
         Ok(())
     }
 
-    /// Sends money back.
+    /// Sends money back, once for each key. A key that was refused stays refused: two processes may ask at once, and
+    /// one of them books the refusal.
     async fn refund(&self, refund: &RailRefund) -> Result<Refunded, RailError>;
 
     /// Whether it can send money to payees.
@@ -240,7 +241,8 @@ pub trait Rail: Send + Sync + 'static {
         Err(RailError::Refused("it pays nobody".to_owned()))
     }
 
-    /// Sends money to a payee; answers with the rail's reference of it.
+    /// Sends money to a payee, once for each key; answers with the rail's reference of it. A key that was refused stays
+    /// refused, as with [`refund`](Self::refund).
     async fn transfer(&self, _transfer: &RailTransfer) -> Result<String, RailError> {
         Err(RailError::Refused("it pays nobody".to_owned()))
     }

@@ -96,11 +96,19 @@ pub(crate) struct Books {
     pub(crate) refunds: Vec<BankRefund>,
     pub(crate) transfers: Vec<BankTransfer>,
     pub(crate) disputes: BTreeMap<String, BankDispute>,
+    /// What was refused, by the key it was asked with: like Stripe, the bank gives one key one answer.
+    refusals: BTreeMap<String, RefusedOnce>,
     /// Payees' accounts: whose, and whether they can be paid.
     pub(crate) accounts: BTreeMap<String, (String, bool)>,
     /// Messages that nobody has acknowledged.
     pub(crate) outgoing: Vec<Notice>,
     names: usize,
+}
+
+#[derive(Clone)]
+enum RefusedOnce {
+    Transfer(String),
+    RefundByDispute,
 }
 
 pub(crate) struct Bank {
@@ -402,7 +410,9 @@ impl Bank {
             return refused("there is no such payment");
         };
         let disputed = books.dispute_of(&asked.reference);
-        if disputed.is_some_and(|each| each.state != DisputeState::Won) {
+        let is_disputed = disputed.is_some_and(|each| each.state != DisputeState::Won);
+        if is_disputed || matches!(books.refusals.get(&asked.key), Some(RefusedOnce::RefundByDispute)) {
+            books.refusals.insert(asked.key.clone(), RefusedOnce::RefundByDispute);
             return Ok(Refunded::by_dispute(&asked.reference));
         }
         let left = payment.amount.amount.micros() - books.refunded(&asked.reference);
@@ -424,6 +434,18 @@ impl Bank {
     }
 
     pub(crate) fn transfer_make(&self, asked: &RailTransfer) -> Result<String, RailError> {
+        if let Some(RefusedOnce::Transfer(text)) = self.books().refusals.get(&asked.key) {
+            return Err(RailError::Refused(text.clone()));
+        }
+        let made = self.transfer_try(asked);
+        if let Err(RailError::Refused(text)) = &made {
+            let refused = RefusedOnce::Transfer(text.clone());
+            self.books().refusals.insert(asked.key.clone(), refused);
+        }
+        made
+    }
+
+    fn transfer_try(&self, asked: &RailTransfer) -> Result<String, RailError> {
         let refused = |text: &str| Err(RailError::Refused(text.to_owned()));
         let (now, mut books) = (self.ether.now(), self.books());
         let made = books.transfers.iter().position(|made| made.key == asked.key);
