@@ -14,7 +14,8 @@ use imajin_query_api::{AnswerBody, AskBody, QuoteBody, QuoteTerms};
 use imajin_web::{HttpAnswer, StreamedResponse};
 use serde::Deserialize;
 
-use super::client::{Caller, IdentityClient};
+use super::caller::Caller;
+use super::client::IdentityClient;
 use super::leader::{local, terms_fetch};
 use super::{CommandError, Output};
 

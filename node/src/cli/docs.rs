@@ -9,7 +9,7 @@ use imajin_kernel::id::DocumentId;
 use imajin_query_api::{DocumentBody, DocumentView};
 use url::form_urlencoded::byte_serialize;
 
-use super::client::Caller;
+use super::caller::Caller;
 use super::output::table;
 use super::{CommandError, NodeArg, Output};
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::form_urlencoded;
 
-use super::client::Caller;
+use super::caller::Caller;
 use super::output::table;
 use super::{CommandError, Output};
 

@@ -6,7 +6,7 @@ use imajin_kernel::Env;
 use imajin_key_log::KeyHash;
 use serde::Serialize;
 
-use super::client::key_read;
+use super::caller::key_read;
 use super::key_change::{DeactivateArgs, RecoverArgs, RotateArgs};
 use super::key_devices::DevicesCommand;
 use super::key_file::{Facts, Paper, absent, key_write, next_path};

@@ -9,7 +9,8 @@ use imajin_key_log::{Entry, EntryDraft, KeyHash, KeyState};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::client::{NodeClient, key_read};
+use super::caller::key_read;
+use super::client::NodeClient;
 use super::key::words_page;
 use super::key_file::{Facts, Paper, absent, fresh_path, key_write, local, next_path, next_read, words_read};
 use super::key_log::PublishedLog;

@@ -6,7 +6,8 @@ use imajin_key_log::EntryDraft;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::client::{IdentityClient, LoggedIn, key_read};
+use super::caller::key_read;
+use super::client::{IdentityClient, LoggedIn};
 use super::key_file::{Facts, local};
 use super::key_log::PublishedLog;
 use super::output::table;

@@ -10,7 +10,7 @@ use imajin_key_log::KeyHash;
 use serde::{Deserialize, Serialize};
 
 use super::CommandError;
-use super::client::key_read;
+use super::caller::key_read;
 use crate::data_dir::write_private;
 
 /// What a key file does not say by itself. Nothing of it is secret.

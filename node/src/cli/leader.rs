@@ -12,7 +12,8 @@ use imajin_query_api::{LeaderTerms, TermsView};
 use serde::Deserialize;
 use url::form_urlencoded::byte_serialize;
 
-use super::client::{Caller, IdentityClient, NodeClient};
+use super::caller::Caller;
+use super::client::{IdentityClient, NodeClient};
 use super::{CommandError, NodeArg, Output};
 
 /// See [`super::Command::Leader`].

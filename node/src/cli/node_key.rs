@@ -10,7 +10,7 @@ use imajin_registry_api::Registration;
 use serde::Serialize;
 use url::Url;
 
-use super::client::key_read;
+use super::caller::key_read;
 use super::key::words_page;
 use super::key_change::{recoverable, words_text};
 use super::key_file::{Paper, fresh_path, key_write, local, words_read};

@@ -3,7 +3,7 @@ use imajin_kernel::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::client::Caller;
+use super::caller::Caller;
 use super::output::table;
 use super::{CommandError, KeyArg, NodeArg, Output};
 

@@ -9,7 +9,7 @@ use imajin_proof::{SignedMessage, digest};
 use imajin_registry_api::{BuildStanding, Console, RELEASE_KIND, ReleaseBody, ReleaseBuild, SignedRelease};
 use serde_json::{Value, json};
 
-use super::client::{Caller, key_read};
+use super::caller::{Caller, key_read};
 use super::output::table;
 use super::{CommandError, NodeArg, Output};
 

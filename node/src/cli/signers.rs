@@ -1,4 +1,4 @@
-//! The keys of those who have signed works at a node: their key logs, as the node shows them, verified here.
+//! The keys of those who have signed works or ties: their key logs, as a node shows them, verified here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,8 @@ use imajin_kernel::{Env, Timestamp};
 use imajin_key_log::{KeyHistory, Status};
 use imajin_publisher_api::Chain;
 
-use crate::cli::key_log::PublishedLog;
-use crate::cli::{CommandError, NodeArg};
+use super::key_log::PublishedLog;
+use super::{CommandError, NodeArg};
 
 /// Which keys counted when, of everybody whose keys have changed.
 #[derive(Debug, Default)]

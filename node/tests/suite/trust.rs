@@ -20,18 +20,26 @@ fn path_verified(home: &Home, path: &Value) {
     let file = home.path("path.json");
     std::fs::write(&file, path.to_string()).unwrap();
     let verdicts = imajin(&["trust", "verify", text(&file)]).expect_success();
-    assert!(
-        verdicts
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|verdict| verdict["holds"] == true),
-        "{verdicts}"
-    );
-    let mut forged = path.clone();
-    forged["steps"][0]["proof"]["document"]["timestamp"] = json!(1);
-    std::fs::write(&file, forged.to_string()).unwrap();
-    assert!(!imajin(&["trust", "verify", text(&file)]).success);
+    let ties = verdicts["ties"].as_array().unwrap();
+    assert!(ties.iter().all(|verdict| verdict["holds"] == true), "{verdicts}");
+    let steps = path["steps"].as_array().unwrap();
+    let (first, last) = (steps.first().unwrap(), steps.last().unwrap());
+    assert_eq!(verdicts["path"], json!({"from": first["from"], "to": last["to"]}));
+    let is_refused = |change: &dyn Fn(&mut Vec<Value>)| {
+        let mut steps = steps.clone();
+        change(&mut steps);
+        std::fs::write(&file, json!({"steps": steps}).to_string()).unwrap();
+        let outcome = imajin(&["trust", "verify", text(&file)]);
+        assert!(!outcome.success, "{}", outcome.json);
+        outcome.json["path"]["error"].as_str().unwrap().to_owned()
+    };
+    let forged = is_refused(&|steps| steps[0]["proof"]["document"]["timestamp"] = json!(1));
+    assert!(forged.contains("step 1 is not proven"), "{forged}");
+    let another = is_refused(&|steps| steps[0]["to"] = steps[0]["from"].clone());
+    assert!(another.contains("step 1 is not what"), "{another}");
+    let gap = is_refused(&|steps| steps.push(steps[0].clone()));
+    assert!(gap.contains("does not begin where"), "{gap}");
+    assert!(is_refused(&|steps| steps.clear()).contains("no steps"));
 }
 
 /// What Ada has signed goes with her to another node, and into the export of her data.

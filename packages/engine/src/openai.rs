@@ -107,7 +107,8 @@ impl OpenAi {
         let (url, headers) = (self.url.clone(), self.headers()?);
         let sent = match &self.connection {
             Connection::Operator(client) => {
-                let sent = client.stream(Method::POST, url, headers, body, ANSWER_BYTES_MAX).await;
+                let limits = (ANSWER_BYTES_MAX, self.options.answer_timeout);
+                let sent = client.stream(Method::POST, url, headers, body, limits).await;
                 sent.map_err(|_away| EngineError::Unavailable)
             }
             Connection::Leader(client) => {

@@ -8,7 +8,7 @@ use crate::{Edge, Graph, Path, Rule};
 /// Why somebody is not within reach.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WhyNot {
-    /// Nothing was ever said by or of this one.
+    /// There is no tie by or of this one.
     Unknown(Did),
     /// The one who trusts has flagged the other red.
     Flagged(Edge),

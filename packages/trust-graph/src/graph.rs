@@ -76,9 +76,10 @@ impl Graph {
         self.people.len()
     }
 
-    /// Whether anything was ever said by or of somebody.
+    /// Whether there is a tie by or of somebody, also one that has ended by itself.
     pub fn knows(&self, did: &Did) -> bool {
-        self.people.number(did).is_some()
+        let number = self.people.number(did);
+        number.is_some_and(|number| !self.arcs(number).is_empty())
     }
 
     /// Adds a tie, in place of the one of its kind from the same person to the same other, if there was one. A tie to

@@ -1,5 +1,7 @@
 //! Answers that are read piece by piece, while they are made.
 
+use std::time::Duration;
+
 use axum::http::{HeaderMap, Method, StatusCode};
 use bytes::Bytes;
 use imajin_kernel::{Code, Problem};
@@ -58,7 +60,8 @@ impl StreamedResponse {
 }
 
 impl HttpClient {
-    /// Sends a request and reads the head of its answer; of the body at most `bytes_max` bytes will be read.
+    /// Sends a request and reads the head of its answer; of the body at most `bytes_max` bytes will be read. The whole
+    /// may take as long as `within` says, whatever the client's own limit is.
     ///
     /// # Errors
     /// [`Code::Unavailable`] when there is no connection.
@@ -68,11 +71,15 @@ impl HttpClient {
         url: Url,
         headers: HeaderMap,
         body: Vec<u8>,
-        bytes_max: usize,
+        (bytes_max, within): (usize, Duration),
     ) -> Result<StreamedResponse, Problem> {
         let origin = url.origin().ascii_serialization();
-        let sent = self.0.request(method, url).headers(headers).body(body).send().await;
-        let response = sent.map_err(|error| away(&origin, &error))?;
+        let request = self.0.request(method, url).headers(headers).body(body);
+        let response = request
+            .timeout(within)
+            .send()
+            .await
+            .map_err(|error| away(&origin, &error))?;
         Ok(StreamedResponse::new(response, origin, bytes_max, None))
     }
 }

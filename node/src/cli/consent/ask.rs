@@ -14,7 +14,8 @@ use url::Url;
 
 use super::{API, local};
 use crate::cli::ask::refusal;
-use crate::cli::client::{Caller, IdentityClient};
+use crate::cli::caller::Caller;
+use crate::cli::client::IdentityClient;
 use crate::cli::leader::node_did;
 use crate::cli::output::table;
 use crate::cli::{CommandError, NodeArg, Output};

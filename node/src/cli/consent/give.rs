@@ -7,7 +7,7 @@ use imajin_query_api::GrantView;
 
 use super::{API, local};
 use crate::cli::CommandError;
-use crate::cli::client::Caller;
+use crate::cli::caller::Caller;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct GiveArgs {

@@ -7,7 +7,7 @@ mod profile;
 use clap::{Args, Subcommand};
 use imajin_query_api::{GrantState, GrantView, OwnConsent, UseKind};
 
-use super::client::Caller;
+use super::caller::Caller;
 use super::output::table;
 use super::{CommandError, Output};
 

@@ -6,7 +6,7 @@ use imajin_query_api::ProfileView;
 
 use super::{API, local, own};
 use crate::cli::CommandError;
-use crate::cli::client::Caller;
+use crate::cli::caller::Caller;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ToggleArgs {

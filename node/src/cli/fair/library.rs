@@ -12,9 +12,9 @@ use serde_json::Value;
 use url::{Url, form_urlencoded};
 
 use super::files::{manifest_of, manifest_write, refusal};
-use super::signers::SignerLogs;
 use super::{local, record_read};
 use crate::cli::key_log::PublishedLog;
+use crate::cli::signers::SignerLogs;
 use crate::cli::{CommandError, KeyArg, NodeArg, Output};
 
 /// Publish a manifest in a node's library.

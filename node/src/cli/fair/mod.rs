@@ -11,7 +11,6 @@ mod new;
 mod plan;
 mod show;
 mod sign;
-mod signers;
 mod verify;
 
 use std::path::{Path, PathBuf};

@@ -11,8 +11,8 @@ use imajin_money::{Amount, Asset, Money};
 use serde_json::{Value, json};
 
 use super::library::Named;
-use super::signers::SignerLogs;
 use super::{file_read, local, record_read};
+use crate::cli::signers::SignerLogs;
 use crate::cli::{CommandError, NodeArg, Output};
 
 /// Show how a price is split along a manifest.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::files::{name, open, refusal, sidecar, sidecar_read};
 use super::library::Named;
 use super::show::{ShownShare, shares, shares_text};
-use super::signers::SignerLogs;
+use crate::cli::signers::SignerLogs;
 use crate::cli::{CommandError, NodeArg, Output};
 
 /// What is checked.

@@ -12,7 +12,8 @@ use super::bundle::{Contents, FORMAT_VERSION, Folder, MESSAGE_TYPE, message_read
 use super::home::moved_find;
 use super::works::works_save;
 use super::{list, node_did};
-use crate::cli::client::{Caller, IdentityClient};
+use crate::cli::caller::Caller;
+use crate::cli::client::IdentityClient;
 use crate::cli::key_file::local;
 use crate::cli::{CommandError, NodeArg, Output};
 use crate::data_dir::write_private;

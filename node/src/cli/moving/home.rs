@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::node_did;
-use crate::cli::client::{Caller, IdentityClient, NodeClient};
+use crate::cli::caller::Caller;
+use crate::cli::client::{IdentityClient, NodeClient};
 use crate::cli::key_file::local;
 use crate::cli::{CommandError, Output};
 

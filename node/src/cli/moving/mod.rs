@@ -14,7 +14,8 @@ use clap::Subcommand;
 use imajin_did::Did;
 use serde_json::Value;
 
-use super::client::{Caller, NodeClient};
+use super::caller::Caller;
+use super::client::NodeClient;
 use super::{CommandError, Output};
 
 /// Move to another node with what is yours: the DID stays, because it is a key and not a place.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::home::{Moved, moved_find};
 use super::list;
 use super::works::own_works;
-use crate::cli::client::Caller;
+use crate::cli::caller::Caller;
 use crate::cli::key_file::local;
 use crate::cli::{CommandError, Output};
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 use super::API;
-use crate::cli::client::Caller;
+use crate::cli::caller::Caller;
 use crate::cli::output::table;
 use crate::cli::{CommandError, Output};
 
@@ -62,6 +62,7 @@ impl AskArgs {
     pub(super) async fn check(self, output: Output) -> Result<(), CommandError> {
         let (answer, to): (CheckAnswer, _) = self.ask("check").await?;
         output.result(&answer, |answer| match answer.hops {
+            Some(1) => format!("{to} is 1 step away."),
             Some(hops) => format!("{to} is {hops} steps away."),
             None => format!("{to} is not within {} steps.", self.hops),
         });
@@ -110,7 +111,7 @@ fn path_text(answer: &PathAnswer) -> String {
 
 fn why_not_text(why: Option<&WhyNotView>) -> String {
     match why {
-        Some(WhyNotView::Unknown { did }) => format!("Nothing was ever signed by or of {did} here."),
+        Some(WhyNotView::Unknown { did }) => format!("There is no tie of {did} here."),
         Some(WhyNotView::Flagged) => "You have flagged them red.".to_owned(),
         Some(WhyNotView::Far { hops }) => format!("They are further away: {hops} steps."),
         Some(WhyNotView::Lapsed) => "Something on the way has ended.".to_owned(),

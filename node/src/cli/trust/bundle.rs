@@ -1,15 +1,19 @@
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
-use imajin_connections_api::Proven;
-use imajin_connections_api::statement::Fact;
-use imajin_kernel::Env;
-use serde::Serialize;
+use imajin_connections_api::statement::{Fact, KeysAt};
+use imajin_connections_api::{PathStep, Proven, path_verify};
+use imajin_did::Did;
+use imajin_kernel::{Env, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use url::Url;
 
 use super::{API, local};
-use crate::cli::client::Caller;
-use crate::cli::{CommandError, Output};
+use crate::cli::caller::Caller;
+use crate::cli::signers::SignerLogs;
+use crate::cli::{CommandError, NodeArg, Output};
 
 /// A node takes so many at once.
 const IMPORT_MAX: usize = 100;
@@ -35,6 +39,9 @@ pub(in crate::cli) struct ImportArgs {
 pub(in crate::cli) struct VerifyArgs {
     /// A file from `imajin trust export`, or what `imajin --json trust path` printed.
     file: PathBuf,
+    /// A node whose key logs say which keys counted when; without it, nobody is asked, and a DID is its first key.
+    #[arg(long, value_name = "URL")]
+    logs: Option<Url>,
 }
 
 fn read(file: &PathBuf) -> Result<Value, CommandError> {
@@ -42,17 +49,28 @@ fn read(file: &PathBuf) -> Result<Value, CommandError> {
     serde_json::from_slice(&text).map_err(|error| local(format!("{} is no JSON: {error}", file.display())))
 }
 
-/// The ties of a bundle, or of a path.
-fn ties(document: &Value) -> Result<Vec<Proven>, CommandError> {
-    let bundle = document.get("statements").and_then(Value::as_array).cloned();
-    let steps = document.get("steps").and_then(Value::as_array);
-    let path = steps.map(|steps| steps.iter().filter_map(|step| step.get("proof").cloned()).collect());
-    let list: Vec<Value> = bundle
-        .or(path)
-        .ok_or_else(|| local("the file has neither `statements` nor `steps`"))?;
-    list.into_iter()
-        .map(|tie| serde_json::from_value(tie).map_err(|error| local(format!("a tie cannot be read: {error}"))))
-        .collect()
+/// What a file holds.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Held {
+    Bundle { statements: Vec<Proven> },
+    Path { steps: Vec<PathStep> },
+}
+
+impl Held {
+    fn of(document: Value) -> Result<Self, CommandError> {
+        if ["statements", "steps"].iter().all(|name| document.get(name).is_none()) {
+            return Err(local("the file has neither `statements` nor `steps`"));
+        }
+        serde_json::from_value(document).map_err(|_untagged| local("a tie in the file cannot be read"))
+    }
+
+    fn ties(&self) -> Vec<&Proven> {
+        match self {
+            Self::Bundle { statements } => statements.iter().collect(),
+            Self::Path { steps } => steps.iter().map(|step| &step.proof).collect(),
+        }
+    }
 }
 
 impl ExportArgs {
@@ -66,7 +84,7 @@ impl ExportArgs {
         file.write_all(&text)
             .and_then(|()| file.sync_all())
             .map_err(unwritable)?;
-        let saved = json!({"file": self.out.display().to_string(), "statements": ties(&bundle)?.len()});
+        let saved = json!({"file": self.out.display().to_string(), "statements": Held::of(bundle)?.ties().len()});
         output.result(&saved, |_saved| format!("Saved in {}.", self.out.display()));
         Ok(())
     }
@@ -75,7 +93,8 @@ impl ExportArgs {
 impl ImportArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let client = self.caller.node.signing(&self.caller.key)?;
-        let all = ties(&read(&self.file)?)?;
+        let held = Held::of(read(&self.file)?)?;
+        let all = held.ties();
         let mut imported = 0;
         for some in all.chunks(IMPORT_MAX) {
             let body = json!({"statements": some});
@@ -90,6 +109,7 @@ impl ImportArgs {
     }
 }
 
+/// What a tie proves.
 #[derive(Serialize)]
 struct Verdict {
     from: String,
@@ -100,35 +120,92 @@ struct Verdict {
     error: Option<String>,
 }
 
+/// What a file proves.
+#[derive(Serialize)]
+struct Verdicts {
+    ties: Vec<Verdict>,
+    /// Of a path: from whom to whom it leads, or why it is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<PathVerdict>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum PathVerdict {
+    Proven { from: Did, to: Did },
+    Not { error: String },
+}
+
 impl VerifyArgs {
-    pub(super) fn run(self, output: Output) -> Result<(), CommandError> {
+    pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
+        let held = Held::of(read(&self.file)?)?;
+        let logs = self.logs(&held).await?;
+        let keys = |did: &Did, at| {
+            let known = logs.as_ref().and_then(|logs| logs.keys(did, Some(at)));
+            known.unwrap_or_else(|| did.public_key().into_iter().collect())
+        };
         let now = Env::system().now();
-        let verdict = |tie: &Proven| match tie.verify_self_certified() {
-            Ok(fact) => Verdict {
-                holds: fact.holds(now),
-                ..named(&fact)
-            },
-            Err(error) => Verdict {
-                error: Some(error.to_string()),
-                ..tie.read().map_or_else(|_error| unnamed(tie), |fact| named(&fact))
+        let verdicts = Verdicts {
+            ties: held.ties().into_iter().map(|tie| verdict(tie, &keys, now)).collect(),
+            path: match &held {
+                Held::Bundle { .. } => None,
+                Held::Path { steps } => Some(match path_verify(steps, &keys, now) {
+                    Ok((from, to)) => PathVerdict::Proven { from, to },
+                    Err(error) => PathVerdict::Not {
+                        error: error.to_string(),
+                    },
+                }),
             },
         };
-        let verdicts: Vec<Verdict> = ties(&read(&self.file)?)?.iter().map(verdict).collect();
-        output.result(&verdicts, |verdicts| {
-            let line = |verdict: &Verdict| {
-                let Verdict { from, to, kind, .. } = verdict;
-                match (&verdict.error, verdict.holds) {
-                    (Some(error), _) => format!("NOT PROVEN  {from} {kind} {to}: {error}"),
-                    (None, true) => format!("holds       {from} {kind} {to}"),
-                    (None, false) => format!("is over     {from} {kind} {to}"),
-                }
-            };
-            verdicts.iter().map(line).collect::<Vec<_>>().join("\n")
-        });
-        if verdicts.iter().any(|verdict| verdict.error.is_some()) {
+        output.result(&verdicts, text);
+        let is_broken = matches!(verdicts.path, Some(PathVerdict::Not { .. }));
+        if is_broken || verdicts.ties.iter().any(|verdict| verdict.error.is_some()) {
             return Err(CommandError::Negative);
         }
         Ok(())
+    }
+
+    /// The key logs of whoever has signed something, as the named node shows them.
+    async fn logs(&self, held: &Held) -> Result<Option<SignerLogs>, CommandError> {
+        let Some(node) = &self.logs else { return Ok(None) };
+        let documents = held.ties().into_iter().flat_map(Proven::documents);
+        let signers: BTreeSet<Did> = documents.map(|document| document.from.canonical()).collect();
+        Ok(Some(SignerLogs::of_all(signers, &NodeArg::of(node.clone())).await?))
+    }
+}
+
+fn text(verdicts: &Verdicts) -> String {
+    let line = |verdict: &Verdict| {
+        let Verdict { from, to, kind, .. } = verdict;
+        match (&verdict.error, verdict.holds) {
+            (Some(error), _) => format!("NOT PROVEN  {from} {kind} {to}: {error}"),
+            (None, true) => format!("holds       {from} {kind} {to}"),
+            (None, false) => format!("is over     {from} {kind} {to}"),
+        }
+    };
+    let path = verdicts.path.as_ref().map(|path| match path {
+        PathVerdict::Proven { from, to } => format!("a path from {from} to {to}"),
+        PathVerdict::Not { error } => format!("NO PATH     {error}"),
+    });
+    verdicts
+        .ties
+        .iter()
+        .map(line)
+        .chain(path)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn verdict(tie: &Proven, keys: KeysAt<'_>, now: Timestamp) -> Verdict {
+    match tie.verify(keys) {
+        Ok(fact) => Verdict {
+            holds: fact.holds(now),
+            ..named(&fact)
+        },
+        Err(error) => Verdict {
+            error: Some(error.to_string()),
+            ..tie.read().map_or_else(|_error| unnamed(tie), |fact| named(&fact))
+        },
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{API, encoded, local};
-use crate::cli::client::Caller;
+use crate::cli::caller::Caller;
 use crate::cli::output::table;
 use crate::cli::{CommandError, Output};
 

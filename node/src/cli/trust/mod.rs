@@ -11,7 +11,7 @@ use imajin_connections_api::Audience;
 use serde_json::{Value, json};
 use url::form_urlencoded::byte_serialize;
 
-use super::client::Caller;
+use super::caller::Caller;
 use super::{CommandError, Output};
 
 /// Where the service is.
@@ -116,7 +116,7 @@ impl TrustCommand {
             Self::Block { caller, who, undo } => block_set(&caller, &who, undo, output).await,
             Self::Export(args) => args.run(output).await,
             Self::Import(args) => args.run(output).await,
-            Self::Verify(args) => args.run(output),
+            Self::Verify(args) => args.run(output).await,
         }
     }
 }

@@ -10,7 +10,8 @@ use imajin_proof::attestation::Confidence;
 use serde::Serialize;
 
 use super::{API, local};
-use crate::cli::client::{Caller, IdentityClient};
+use crate::cli::caller::Caller;
+use crate::cli::client::IdentityClient;
 use crate::cli::output::table;
 use crate::cli::{CommandError, Output};
 

@@ -1,5 +1,6 @@
 //! What the other services may ask of connections, and the signed statements that the trust graph is made of.
 
+mod path;
 mod pods;
 pub mod statement;
 mod views;
@@ -7,6 +8,7 @@ mod views;
 use imajin_did::Did;
 use imajin_web::service_api;
 
+pub use path::{PathError, path_verify};
 pub use pods::{
     PodAccept, PodBody, PodCard, PodCheck, PodCheckAnswer, PodFetch, PodInvitation, PodKind, PodMemberPage,
     PodMemberView, PodMembersFetch, PodOffer, PodPage, PodPageAsk, PodPerson, PodRef, PodRole, PodSettings, PodView,

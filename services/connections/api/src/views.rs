@@ -231,7 +231,7 @@ pub struct PathStep {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", tag = "reason")]
 pub enum WhyNotView {
-    /// Nothing was ever said by or of one of them.
+    /// There is no tie by or of one of them, not even one that has ended by itself.
     Unknown {
         /// Of whom.
         #[schema(value_type = String)]

@@ -1,9 +1,12 @@
-//! Random histories: every question has the answer of a slow, obvious implementation, before and after a restart.
+//! Random histories: every question has the answer of a slow, obvious implementation, in the process that has followed
+//! every write, in one that reads what other processes write, and in one that was started from the database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
-use imajin_connections_api::{StatementKind, StatementView, TrustApi, TrustAsk};
+use imajin_connections_api::{
+    PathAnswer, PathFetch, StatementKind, StatementView, TrustApi, TrustAsk, WhyNotView, path_verify,
+};
 use imajin_did::{Did, SecretKey};
 use imajin_kernel::{Span, Timestamp};
 use imajin_testkit::{Backend, on_both};
@@ -15,6 +18,8 @@ on_both!(every_answer_is_that_of_a_slow_obvious_implementation);
 
 const PEOPLE: usize = 6;
 const STEPS: usize = 50;
+/// How many histories there are; `IMAJIN_TRUST_HISTORIES` asks for more.
+const HISTORIES: u64 = 4;
 
 /// Everything that was ever said, in order; looked through from the start at every question.
 #[derive(Default)]
@@ -55,6 +60,37 @@ impl Model {
             || ask.co_presence && self.said(StatementKind::CoPresence, one, other, now).is_some()
     }
 
+    /// Why somebody is in none of the distances.
+    fn why_not(&self, people: &[Did], ask: &TrustAsk, now: Timestamp) -> WhyNotView {
+        let there_is = |said: &&Said| !said.over && (said.accepted || !said.view.kind.is_mutual());
+        let ties = self.0.iter().filter(there_is);
+        let is_known = |did: &&Did| ties.clone().any(|said| [&said.view.from, &said.view.to].contains(did));
+        if let Some(stranger) = [&ask.from, &ask.to].into_iter().find(|did| !is_known(did)) {
+            return WhyNotView::Unknown { did: stranger.clone() };
+        }
+        let flag = self.said(StatementKind::Flag, &ask.from, &ask.to, now);
+        if flag.is_some_and(|said| said.number == 3) {
+            return WhyNotView::Flagged;
+        }
+        let hops = |hops, vouch_least, now| {
+            let ask = TrustAsk {
+                hops,
+                vouch_least,
+                ..ask.clone()
+            };
+            self.distances(people, &ask, now).get(&ask.to).copied()
+        };
+        if let Some(hops) = hops(6, ask.vouch_least, now) {
+            WhyNotView::Far { hops }
+        } else if hops(ask.hops, 1, now).is_some() {
+            WhyNotView::Weak
+        } else if hops(ask.hops, ask.vouch_least, Timestamp::from_seconds(0)).is_some() {
+            WhyNotView::Lapsed
+        } else {
+            WhyNotView::Apart
+        }
+    }
+
     fn distances(&self, people: &[Did], ask: &TrustAsk, now: Timestamp) -> BTreeMap<Did, u8> {
         let red = |other: &Did| {
             self.said(StatementKind::Flag, &ask.from, other, now)
@@ -73,13 +109,13 @@ impl Model {
     }
 }
 
-struct History<'a> {
-    world: &'a World,
+struct History {
+    world: World,
     people: Vec<SecretKey>,
     model: Model,
 }
 
-impl History<'_> {
+impl History {
     fn dice(&self, sides: usize) -> usize {
         let [byte] = self.world.env.random_bytes::<1>();
         usize::from(byte) % sides
@@ -90,7 +126,9 @@ impl History<'_> {
         let one = self.dice(PEOPLE);
         let other = (one + 1 + self.dice(PEOPLE - 1)) % PEOPLE;
         let (from, to) = (self.people[one].clone(), self.people[other].clone());
-        match self.dice(10) {
+        match self.dice(11) {
+            // The process dies: what comes after it has only the database.
+            10 => self.world = self.world.again().await,
             0..3 => {
                 self.say(StatementKind::Connection, &from, &to, (json!({}), 0, None))
                     .await;
@@ -186,9 +224,50 @@ impl History<'_> {
             for to in &dids {
                 ask.to = to.clone();
                 let answer = world.service.trust_check(ask.clone()).await.unwrap();
-                assert_eq!(answer.hops, distances.get(to).copied(), "{ask:?}");
+                let hops = distances.get(to).copied();
+                assert_eq!(answer.hops, hops, "{ask:?}");
+                let (ask, reader) = (ask.clone(), from.clone());
+                let path = world
+                    .service
+                    .trust_path(PathFetch {
+                        ask: ask.clone(),
+                        reader,
+                    })
+                    .await;
+                self.compare_path(&ask, hops, &path.unwrap(), &dids);
             }
             self.compare_lists(world, from, &dids).await;
+        }
+    }
+
+    /// Another process answers with everything that this one's last answer had seen.
+    async fn seen_by(&self, beside: &World) {
+        let did = self.people[0].did();
+        let ask = TrustAsk::near(did.clone(), did);
+        let answer = self.world.service.trust_check(ask.clone()).await.unwrap();
+        let token = Some(answer.token);
+        beside.service.trust_check(TrustAsk { token, ..ask }).await.unwrap();
+    }
+
+    fn compare_path(&self, ask: &TrustAsk, hops: Option<u8>, answer: &PathAnswer, dids: &[Did]) {
+        let now = self.world.env.now();
+        assert_eq!(answer.hops, hops, "{ask:?}");
+        let Some(hops) = hops else {
+            assert_eq!(answer.why_not, Some(self.model.why_not(dids, ask, now)), "{ask:?}");
+            return;
+        };
+        let steps = answer.steps.as_ref().unwrap();
+        assert_eq!(steps.len(), usize::from(hops), "{ask:?}");
+        let keys = |did: &Did, _at| did.public_key().into_iter().collect();
+        if hops > 0 {
+            assert_eq!(
+                path_verify(steps, &keys, now),
+                Ok((ask.from.clone(), ask.to.clone())),
+                "{ask:?}"
+            );
+        }
+        for step in steps {
+            assert!(self.model.trusts(&step.from, &step.to, ask, now), "{ask:?}: {step:?}");
         }
     }
 
@@ -243,22 +322,34 @@ impl History<'_> {
 }
 
 async fn every_answer_is_that_of_a_slow_obvious_implementation(backend: Backend) {
-    let world = World::new(backend).await;
+    let wanted = std::env::var("IMAJIN_TRUST_HISTORIES").ok();
+    let count = wanted.and_then(|text| text.parse().ok()).unwrap_or(HISTORIES);
+    for seed in 0..count {
+        println!("history {seed}");
+        one_history(backend, seed).await;
+    }
+}
+
+async fn one_history(backend: Backend, seed: u64) {
+    let world = World::seeded(backend, seed).await;
     let people: Vec<SecretKey> = (0..PEOPLE).map(|number| world.person(&format!("p{number}"))).collect();
     for person in &people {
         world.audience(person, "everybody").await;
     }
+    let beside = world.again().await;
     let mut history = History {
-        world: &world,
+        world,
         people,
         model: Model::default(),
     };
     for step in 0..STEPS {
         history.step().await;
         if step % 10 == 9 {
-            history.compare(&world).await;
+            history.compare(&history.world).await;
+            history.seen_by(&beside).await;
+            history.compare(&beside).await;
         }
     }
-    history.compare(&world.again().await).await;
-    assert_eq!(world.audit().await, []);
+    history.compare(&history.world.again().await).await;
+    assert_eq!(history.world.audit().await, []);
 }

@@ -1,6 +1,9 @@
 //! Questions: near, far, why, why not, both, rank.
 
 use axum::http::StatusCode;
+use imajin_connections_api::{PathAnswer, PathError, PathStep, Proven, StatementKind, path_verify};
+use imajin_did::Did;
+use imajin_kernel::Span;
 use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
 
@@ -8,6 +11,7 @@ use crate::world::World;
 
 on_both!(
     a_path_says_why_and_why_not,
+    a_path_is_proven_step_by_step,
     people_near_are_listed_nearest_first,
     trust_is_ranked_and_flags_count_against,
     a_question_outside_its_bounds_is_refused,
@@ -42,6 +46,70 @@ async fn a_path_says_why_and_why_not(backend: Backend) {
     assert_eq!(
         (&distance["distance"], &distance["connected"]),
         (&json!(5), &json!(true))
+    );
+}
+
+async fn a_path_is_proven_step_by_step(backend: Backend) {
+    let world = World::new(backend).await;
+    let [ada, ben, cleo] = ["ada", "ben", "cleo"].map(|name| world.person(name));
+    for person in [&ada, &ben, &cleo] {
+        world.audience(person, "everybody").await;
+    }
+    world.connect(&ben, &ada).await;
+    let ends = world.env.now().plus(Span::days(1));
+    let terms = json!({"weightMillionths": 1_000_000, "expires": ends.as_millis()});
+    let vouch = world.said(&ben, StatementKind::Vouch, &cleo, &terms);
+    world.submit(&ben, &vouch).await.expect(StatusCode::OK);
+    let answer: PathAnswer = serde_json::from_value(world.path(&ada, &cleo, "&vouchLeast=1").await).unwrap();
+    let steps = answer.steps.unwrap();
+    let own = |did: &Did, _at| did.public_key().into_iter().collect();
+    let proven = |steps: &[PathStep], at| path_verify(steps, &own, at);
+    let now = world.env.now();
+    assert_eq!(
+        proven(&steps, now),
+        Ok((ada.did(), cleo.did())),
+        "a connection goes both ways"
+    );
+    assert_eq!(proven(&[], now), Err(PathError::Empty));
+    assert_eq!(proven(&steps, ends), Err(PathError::Over(2)));
+    let [first, second] = steps.as_slice() else {
+        panic!("{steps:?}")
+    };
+    let turned = |step: &PathStep| PathStep {
+        from: step.to.clone(),
+        to: step.from.clone(),
+        ..step.clone()
+    };
+    assert_eq!(
+        proven(&[turned(second)], now),
+        Err(PathError::OtherTie(1)),
+        "a vouch goes one way"
+    );
+    assert_eq!(proven(&[second.clone(), first.clone()], now), Err(PathError::Gap(2)));
+    let flag = world.said(&ada, StatementKind::Flag, &ben, &json!({"level": "yellow"}));
+    let flag = Proven {
+        document: flag,
+        acceptance: None,
+        revocation: None,
+    };
+    let flag = PathStep {
+        kind: StatementKind::Flag,
+        proof: flag,
+        ..first.clone()
+    };
+    assert_eq!(proven(&[flag], now), Err(PathError::NoTie(1)));
+    // Ben's key was another one when he signed, as a key log would say.
+    let others = |did: &Did, _at| {
+        if *did == ben.did() {
+            vec![cleo.public()]
+        } else {
+            own(did, now)
+        }
+    };
+    let refused = path_verify(&steps, &others, now);
+    assert!(
+        matches!(refused, Err(PathError::Unproven { number: 1, .. })),
+        "{refused:?}"
     );
 }
 

@@ -49,8 +49,12 @@ pub(crate) fn key(name: &str) -> SecretKey {
 
 impl World {
     pub(crate) async fn new(backend: Backend) -> Self {
+        Self::seeded(backend, 7).await
+    }
+
+    pub(crate) async fn seeded(backend: Backend, seed: u64) -> Self {
         let clock = ManualClock::at(Timestamp::from_seconds(1_900_000_000));
-        let env = Env::fixed(clock.clone(), 7);
+        let env = Env::fixed(clock.clone(), seed);
         let keyring = Keyring::generate(&env);
         Self::at(
             Arc::new(TestDatabase::new(backend)),

@@ -9,7 +9,8 @@ use imajin_kernel::id::PodId;
 use serde_json::Value;
 
 use super::{API, local};
-use crate::cli::client::{Caller, IdentityClient, LoggedIn};
+use crate::cli::caller::Caller;
+use crate::cli::client::{IdentityClient, LoggedIn};
 use crate::cli::{CommandError, Output};
 
 /// Pods: named groups of people.

@@ -4,7 +4,7 @@ use imajin_connections_api::{PodCard, PodMemberPage, PodMemberView, PodPage, Pod
 use serde::Serialize;
 
 use super::{OneArgs, fetch, line, path};
-use crate::cli::client::Caller;
+use crate::cli::caller::Caller;
 use crate::cli::output::table;
 use crate::cli::trust::{API, encoded};
 use crate::cli::{CommandError, Output};
