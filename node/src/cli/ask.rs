@@ -6,13 +6,15 @@ use clap::Args;
 use http::{HeaderMap, StatusCode};
 use imajin_consent::{ContentRef, DeclarationDraft, IntendedUse};
 use imajin_did::{Did, PublicKey};
+use imajin_imagxp::broker::{VisaIssued, VisaOrder};
 use imajin_mjn::{Client, Means, Pending, RequestDraft, SettlementInstruction, StreamOutcome};
-use imajin_money::Money;
+use imajin_money::{Asset, Money};
 use imajin_proof::SignedMessage;
 use imajin_proof::digest::sha256_hex;
 use imajin_query_api::{AnswerBody, AskBody, QuoteBody, QuoteTerms};
 use imajin_web::{HttpAnswer, StreamedResponse};
 use serde::Deserialize;
+use url::Url;
 
 use super::caller::Caller;
 use super::client::IdentityClient;
@@ -21,6 +23,8 @@ use super::{CommandError, Output};
 
 /// The most bytes of an answer.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// How long a visa from home is good: as long as the quote.
+const VISA_SECONDS: u32 = 600;
 
 /// Ask a leader a question, and pay for the answer.
 #[derive(Debug, Args)]
@@ -31,7 +35,7 @@ pub(super) struct AskArgs {
     leader: String,
     /// What you want to know.
     question: String,
-    /// The most that you pay, in the leader's currency: nothing is asked when it costs more.
+    /// The most that you pay, `0.05` or `0.05 TEST-USD`, in the leader's currency: nothing is asked when it costs more.
     #[arg(long, value_name = "AMOUNT")]
     max: String,
     /// The most tokens of the answer; as many as the leader allows, if not said.
@@ -40,9 +44,25 @@ pub(super) struct AskArgs {
     /// The visa that pays, instead of your balance at the leader's node.
     #[arg(long, value_name = "TOKEN", env = "IMAJIN_VISA", hide_env_values = true)]
     visa: Option<String>,
+    /// Your home node, whose broker promises the price to the leader's node from your balance there.
+    #[arg(long, value_name = "URL", conflicts_with = "visa", env = "IMAJIN_HOME")]
+    home: Option<Url>,
     /// Makes it safe to run the command again after a lost answer.
     #[arg(long, value_name = "TEXT")]
     idempotency_key: Option<String>,
+}
+
+/// An amount, with its currency or in the leader's.
+fn max_of(text: &str, asset: Asset) -> Result<Money, CommandError> {
+    if !text.contains(' ') {
+        return Money::parse_decimal(text, asset).map_err(local);
+    }
+    let max: Money = text.parse().map_err(local)?;
+    if max.asset != asset {
+        let text = format!("the leader answers for {asset}, and --max is in {}", max.asset);
+        return Err(CommandError::Local(text));
+    }
+    Ok(max)
 }
 
 /// What a streamed event says.
@@ -56,7 +76,7 @@ impl AskArgs {
         let client = self.caller.node.signing(&self.caller.key)?;
         let leader = client.node().did_of(&self.leader).await?;
         let (_view, terms) = terms_fetch(client.node(), &leader).await?;
-        let max = Money::parse_decimal(&self.max, terms.ceiling.asset).map_err(local)?;
+        let max = max_of(&self.max, terms.ceiling.asset)?;
         let key = terms.node.public_key();
         let key = key.ok_or_else(|| local("the terms name a node that is not its key"))?;
         let quote = self.quote(&client, &leader, &key).await?;
@@ -71,7 +91,9 @@ impl AskArgs {
             "At most {}; only what the answer has cost is taken.",
             quote.ceiling
         ));
-        let (answer, streamed) = self.ask(&client, (&leader, &terms.node), &key, &quote, output).await?;
+        let means = self.means(&client, &quote).await?;
+        let asked = self.ask(&client, (&leader, &terms.node), &key, &quote, &means, output);
+        let (answer, streamed) = asked.await.inspect_err(|_error| self.unspent(&means, output))?;
         output.result(&answer, |answer| text(answer, streamed));
         Ok(())
     }
@@ -88,6 +110,46 @@ impl AskArgs {
         Ok(quote.payload)
     }
 
+    /// What pays: nothing where it is free, a visa that one has or buys, or the balance at the leader's node.
+    async fn means(&self, client: &IdentityClient, quote: &QuoteTerms) -> Result<Means, CommandError> {
+        if quote.ceiling.is_zero() {
+            return Ok(Means::Free);
+        }
+        if let Some(token) = &self.visa {
+            return Ok(Means::Visa(token.clone()));
+        }
+        let Some(home) = &self.home else {
+            return Ok(Means::Balance);
+        };
+        let order = VisaOrder {
+            publisher: client.node().url("/")?.authority().to_owned(),
+            max_amount: quote.ceiling,
+            purpose: None,
+            ttl: VISA_SECONDS,
+            uses: None,
+        };
+        let home = self.caller.node.at(home.clone()).signing(&self.caller.key)?;
+        let key = format!("ask/{}", sha256_hex(self.key_of(quote).as_bytes()));
+        let issued: VisaIssued = home.send("POST", "/broker/api/visas", &order, Some(&key)).await?;
+        Ok(Means::Visa(issued.token))
+    }
+
+    /// What makes the question one question, however often it is asked.
+    fn key_of(&self, quote: &QuoteTerms) -> String {
+        let own = || quote.quote_id.to_string();
+        self.idempotency_key.clone().unwrap_or_else(own)
+    }
+
+    /// Says what to do with a visa that was bought for a question without an answer.
+    fn unspent(&self, means: &Means, output: Output) {
+        if let (Some(_), Means::Visa(token)) = (&self.home, means) {
+            output.note(&format!(
+                "Unless it was paid for, the visa from home is good for {} minutes: ask again with --visa {token}",
+                VISA_SECONDS / 60
+            ));
+        }
+    }
+
     /// Asks, prints what comes, and checks that it is what the node has signed.
     async fn ask(
         &self,
@@ -95,6 +157,7 @@ impl AskArgs {
         (leader, node): (&Did, &Did),
         key: &PublicKey,
         quote: &QuoteTerms,
+        means: &Means,
         output: Output,
     ) -> Result<(AnswerBody, bool), CommandError> {
         let env = client.node().env().clone();
@@ -102,14 +165,9 @@ impl AskArgs {
         let mut consent = DeclarationDraft::now(client.did().clone(), whom, IntendedUse::Query, &env);
         consent.scope = Some(quote.query_sha256.clone());
         let consent = consent.sign(client.key()).map_err(local)?;
-        let means = match (&self.visa, quote.ceiling.is_zero()) {
-            (_, true) => Means::Free,
-            (Some(token), false) => Means::Visa(token.clone()),
-            (None, false) => Means::Balance,
-        };
         let settlement = SettlementInstruction {
             max: quote.ceiling,
-            means,
+            means: means.clone(),
         };
         let body = AskBody {
             leader: Some(leader.clone()),
@@ -120,11 +178,11 @@ impl AskArgs {
         };
         let body = serde_json::to_vec(&body).map_err(local)?;
         let url = client.node().url("/query/api/query")?;
-        let own = quote.quote_id.to_string();
+        let own = self.key_of(quote);
         let draft = RequestDraft {
             method: "POST",
             target_uri: url.as_str(),
-            idempotency_key: Some(self.idempotency_key.as_deref().unwrap_or(&own)),
+            idempotency_key: Some(&own),
             consent: &consent,
             settlement: &settlement,
             body: &body,
@@ -250,4 +308,20 @@ fn text(answer: &AnswerBody, is_printed: bool) -> String {
         _ => "It has cost nothing.".to_owned(),
     });
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::max_of;
+
+    #[test]
+    fn the_most_is_in_the_leaders_currency_said_or_not() {
+        let asset = "TEST-USD".parse().expect("an asset");
+        for text in ["0.05", "0.05 TEST-USD"] {
+            assert_eq!(max_of(text, asset).expect("an amount").to_string(), "0.05 TEST-USD");
+        }
+        for text in ["0.05 USD", "0.05 money", "-1", "", " "] {
+            assert!(max_of(text, asset).is_err(), "{text:?}");
+        }
+    }
 }

@@ -65,6 +65,14 @@ impl NodeArg {
         Self { node, ca: None }
     }
 
+    /// Another node, which is trusted by the same certificates.
+    pub(super) fn at(&self, node: Url) -> Self {
+        Self {
+            node,
+            ca: self.ca.clone(),
+        }
+    }
+
     /// A client of the named node that signs with the named key.
     pub(super) fn signing(&self, key: &KeyArg) -> Result<IdentityClient, CommandError> {
         let secret = key_read(&key.key)?;

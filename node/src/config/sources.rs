@@ -213,6 +213,11 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if config.query.engine.url.is_some() != config.query.engine.model.is_some() {
         return refuse("`query.engine.url` and `query.engine.model` belong together: set both or none");
     }
+    let seconds = super::query::TIMEOUT_SECONDS;
+    if !seconds.contains(&config.query.engine.timeout_seconds) {
+        let (least, most) = seconds.into_inner();
+        return refuse(&format!("`query.engine.timeout_seconds` must be {least} to {most}"));
+    }
     let days_min = super::query::EVIDENCE_DAYS_MIN;
     if config.query.evidence_days < days_min {
         return refuse(&format!("`query.evidence_days` must be at least {days_min}"));
@@ -319,6 +324,12 @@ mod tests {
         std::fs::write(dir.path().join(FILE_NAME), "[query]\nevidence_days = 29\n").unwrap();
         let error = load(dir.path(), &Overrides::default()).unwrap_err().to_string();
         assert!(error.contains("query.evidence_days"), "{error}");
+        for seconds in [4, 601] {
+            let text = format!("[query.engine]\ntimeout_seconds = {seconds}\n");
+            std::fs::write(dir.path().join(FILE_NAME), text).unwrap();
+            let error = load(dir.path(), &Overrides::default()).unwrap_err().to_string();
+            assert!(error.contains("query.engine.timeout_seconds"), "{error}");
+        }
     }
 
     #[test]

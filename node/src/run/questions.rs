@@ -18,9 +18,6 @@ use super::resolvers::reach;
 use super::sellers::SellerSwitch;
 use crate::config::{Config, ServiceName};
 
-/// How long a model may take for an answer, and be silent.
-const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
-const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The passages that a model is given.
 const CONTEXT_BYTES_MAX: usize = 16 * 1024;
 
@@ -28,12 +25,13 @@ const CONTEXT_BYTES_MAX: usize = 16 * 1024;
 fn engines(config: &Config) -> Result<Vec<Arc<dyn Engine>>, Problem> {
     let mut engines: Vec<Arc<dyn Engine>> = vec![Arc::new(Embedded)];
     if let (Some(url), Some(model)) = (&config.query.engine.url, &config.query.engine.model) {
+        let timeout = Duration::from_secs(u64::from(config.query.engine.timeout_seconds));
         let options = OpenAiOptions {
             endpoint: Endpoint::Operator(url.clone()),
             model: model.clone(),
             api_key: config.query.engine.key.clone(),
-            answer_timeout: ANSWER_TIMEOUT,
-            idle_timeout: IDLE_TIMEOUT,
+            answer_timeout: timeout,
+            idle_timeout: timeout.div_f32(3.0),
             context_bytes_max: CONTEXT_BYTES_MAX,
         };
         engines.push(Arc::new(OpenAi::new(options)?));
@@ -99,6 +97,7 @@ impl Common<'_> {
             }
             return Ok((None, rpc.map(ConsentClient::http)));
         };
+        let answer_seconds = i64::from(self.config.query.engine.timeout_seconds);
         let deps = QueryDeps {
             site: self.site.clone(),
             keyring: self.keyring.clone(),
@@ -111,6 +110,8 @@ impl Common<'_> {
             engines: engines(self.config).map_err(failed(ServiceName::Query))?,
             config: QueryConfig {
                 reach: reach(self.config),
+                engine_timeout: Span::seconds(answer_seconds),
+                answer_within: Span::seconds(answer_seconds.saturating_mul(3)),
                 evidence_kept: Span::days(i64::from(self.config.query.evidence_days)),
                 ..QueryConfig::default()
             },

@@ -55,6 +55,8 @@ mod processes;
 mod processes_auth;
 mod profile;
 mod query;
+mod query_home;
+mod query_processes;
 mod refunds;
 mod refusals;
 mod registry_operator;

@@ -2,13 +2,16 @@
 //! the answer with its sources, the receipt, and where the money went.
 
 use imajin_did::Did;
-use imajin_kernel::Env;
+use imajin_kernel::{Env, Span, Timestamp};
 use imajin_money::Money;
+use imajin_proof::SignedMessage;
 use imajin_testkit::broker_peer::{BrokerPeer, VisaWish};
-use imajin_testkit::{Backend, OpenAiPeer, OpenAiReply};
+use imajin_testkit::{Backend, OpenAiPeer, OpenAiReply, on_both};
 use serde_json::{Value, json};
 
-use crate::support::{Home, Node, Outcome, imajin, text};
+use crate::support::{Buyer, Home, Node, Outcome, imajin, text};
+
+on_both!(a_vouch_that_has_ended_lets_nobody_in);
 
 /// Runs a command of somebody: `args` are those before and behind the node and the key.
 pub(crate) fn run(node: &Node, key: &str, command: &[&str], args: &[&str]) -> Outcome {
@@ -21,13 +24,13 @@ pub(crate) fn did(key: &str) -> String {
     shown["did"].as_str().unwrap().to_owned()
 }
 
-fn member(home: &Home, node: &Node, name: &str) -> String {
+pub(crate) fn member(home: &Home, node: &Node, name: &str) -> String {
     let key = text(&home.key(&format!("{name}.key"))).to_owned();
     imajin(&["login", "--node", &node.url(), "--key", &key, "--handle", name]).expect_success();
     key
 }
 
-fn available(node: &Node, key: &str) -> String {
+pub(crate) fn available(node: &Node, key: &str) -> String {
     let balances = run(node, key, &["balance"], &[]).expect_success();
     let all = balances.to_string();
     let list = balances
@@ -175,6 +178,42 @@ fn a_question_is_asked_answered_and_paid_for_on_sqlite() {
 #[test]
 fn a_question_is_asked_answered_and_paid_for_on_postgres() {
     a_question_is_asked_answered_and_paid_for(Backend::Postgres);
+}
+
+/// ada vouches for ben for some seconds, with documents of her own making.
+async fn a_vouch_that_has_ended_lets_nobody_in(backend: Backend) {
+    let home = Home::new(backend);
+    let node = home.up(&[]);
+    let (ada, ben) = (leader(&home, &node, &[]), member(&home, &node, "ben"));
+    run(&node, &ben, &["topup"], &["1.00 TEST-USD"]).expect_success();
+    let her = Buyer::from_file(&node, &home, "ada.key");
+    let (now, to): (_, Did) = (Env::system().now(), did(&ben).parse().unwrap());
+    // The graph counts whole seconds.
+    let ends = Timestamp::from_seconds(now.plus(Span::seconds(3)).as_seconds());
+    let terms = json!({"weightMillionths": 1_000_000, "expires": ends.as_millis()});
+    let vouch = SignedMessage::sign(&her.key, her.key.did(), "trust.vouch", Some(to), now, terms).unwrap();
+    let vouch = serde_json::to_vec(&vouch).unwrap();
+    let said = her
+        .send(&her.signed("POST", "/connections/api/statements", &vouch, None))
+        .await;
+    assert!(said.status().is_success(), "{}", said.text().await.unwrap());
+    let ask = || run(&node, &ben, &["ask"], &[&did(&ada), "What is a hold?", "--max", "0.05"]);
+    for _time in 0..100 {
+        let left = available(&node, &ben);
+        let asked = ask();
+        if !asked.success {
+            let refused = asked.refusal();
+            assert_eq!(
+                (&refused["error"], &refused["term"]),
+                (&json!("forbidden"), &json!("maxHops"))
+            );
+            assert!(Env::system().now() >= ends, "it was refused before it had ended");
+            assert_eq!(available(&node, &ben), left, "a refusal costs nothing");
+            node.stop();
+            return home.verify_clean();
+        }
+    }
+    panic!("the vouch does not end");
 }
 
 /// ada lets the members of her pod ask. cleo is nobody to her, and in it for a while.

@@ -28,6 +28,8 @@ pub enum OpenAiReply {
     StreamUncounted(Vec<String>),
     /// Answers as a whole, although a stream was asked for.
     Whole(String),
+    /// The same as [`Stream`](Self::Stream), but nothing before [`OpenAiPeer::proceed`].
+    Wait(Vec<String>),
     /// Streams these pieces and then says nothing, without closing.
     Hang(Vec<String>),
     /// Streams these pieces and closes without an end.
@@ -53,6 +55,8 @@ struct Shared {
     reply: Mutex<OpenAiReply>,
     seen: Mutex<Vec<OpenAiQuestion>>,
     left: Arc<Semaphore>,
+    asked: Semaphore,
+    proceed: Semaphore,
 }
 
 /// A running peer. It ends with the value.
@@ -74,6 +78,8 @@ impl OpenAiPeer {
             reply: Mutex::new(reply),
             seen: Mutex::default(),
             left: Arc::new(Semaphore::new(0)),
+            asked: Semaphore::new(0),
+            proceed: Semaphore::new(0),
         });
         let router = Router::new()
             .route("/v1/chat/completions", post(answer))
@@ -103,9 +109,23 @@ impl OpenAiPeer {
 
     /// Waits until somebody has gone in the middle of an answer.
     pub async fn left(&self) {
-        if let Ok(permit) = self.shared.left.acquire().await {
-            permit.forget();
-        }
+        take(&self.shared.left).await;
+    }
+
+    /// Waits until it is asked once more.
+    pub async fn asked(&self) {
+        take(&self.shared.asked).await;
+    }
+
+    /// Lets one answer that waits go on.
+    pub fn proceed(&self) {
+        self.shared.proceed.add_permits(1);
+    }
+}
+
+async fn take(permits: &Semaphore) {
+    if let Ok(permit) = permits.acquire().await {
+        permit.forget();
     }
 }
 
@@ -137,8 +157,13 @@ async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byt
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(question);
+    shared.asked.add_permits(1);
     let reply = shared.reply.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match reply {
+        OpenAiReply::Wait(pieces) => {
+            take(&shared.proceed).await;
+            streamed(&shared, end(&body, pieces, true), None)
+        }
         OpenAiReply::Stream(pieces) => streamed(&shared, end(&body, pieces, true), None),
         OpenAiReply::StreamUncounted(pieces) => streamed(&shared, end(&body, pieces, false), None),
         OpenAiReply::Hang(pieces) => streamed(&shared, deltas(pieces), Some(After::Silence)),

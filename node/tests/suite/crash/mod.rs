@@ -10,6 +10,7 @@ mod line;
 mod names;
 mod phase;
 mod power;
+mod questions;
 pub(crate) mod relay;
 mod rush;
 mod server;

@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use imajin_did::SecretKey;
 use imajin_kernel::Env;
+use imajin_money::Money;
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
@@ -144,6 +146,27 @@ impl Buyer {
     pub(crate) async fn get(&self, token: &str, path: &str) -> (StatusCode, Value) {
         let response = self.http.get(self.url(path)).bearer_auth(token).send().await.unwrap();
         (response.status(), response.json().await.unwrap_or_default())
+    }
+
+    /// What of the balance moved for each thing, in millionths; what came and went again is nothing.
+    pub(crate) async fn movements(&self) -> BTreeMap<String, i64> {
+        let token = self.login().await;
+        let first = "/pay/api/entries?purpose=available&currency=TEST-USD&limit=100";
+        let (mut all, mut path) = (BTreeMap::new(), first.to_owned());
+        loop {
+            let (status, page) = self.get(&token, &path).await;
+            assert!(status.is_success(), "{status}: {page}");
+            for line in page["entries"].as_array().unwrap() {
+                let money: Money = serde_json::from_value(line["amount"].clone()).unwrap();
+                let units = money.amount.micros();
+                let units = if line["direction"] == "in" { units } else { -units };
+                *all.entry(line["reference"].as_str().unwrap().to_owned()).or_default() += units;
+            }
+            let Some(before) = page["before"].as_i64() else { break };
+            path = format!("{first}&before={before}");
+        }
+        all.retain(|_, units| *units != 0);
+        all
     }
 
     /// Presses a button of the sandbox's payment page.

@@ -1,5 +1,6 @@
 //! A node as a user has it: the program in a process of its own.
 
+mod asker;
 mod buyer;
 mod server;
 
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use imajin_testkit::{Backend, TestDatabase};
 use serde_json::Value;
 
+pub(crate) use asker::{Asker, Heard};
 pub(crate) use buyer::Buyer;
 pub(crate) use server::Server;
 
