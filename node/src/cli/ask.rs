@@ -6,7 +6,6 @@ use clap::Args;
 use http::{HeaderMap, StatusCode};
 use imajin_consent::{ContentRef, DeclarationDraft, IntendedUse};
 use imajin_did::{Did, PublicKey};
-use imajin_imagxp::broker::{VisaIssued, VisaOrder};
 use imajin_mjn::{Client, Means, Pending, RequestDraft, SettlementInstruction, StreamOutcome};
 use imajin_money::{Asset, Money};
 use imajin_proof::SignedMessage;
@@ -19,12 +18,11 @@ use url::Url;
 use super::caller::Caller;
 use super::client::IdentityClient;
 use super::leader::{local, terms_fetch};
+use super::visa::{unspent, visa_from_home};
 use super::{CommandError, Output};
 
 /// The most bytes of an answer.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// How long a visa from home is good: as long as the quote.
-const VISA_SECONDS: u32 = 600;
 
 /// Ask a leader a question, and pay for the answer.
 #[derive(Debug, Args)]
@@ -93,7 +91,11 @@ impl AskArgs {
         ));
         let means = self.means(&client, &quote).await?;
         let asked = self.ask(&client, (&leader, &terms.node), &key, &quote, &means, output);
-        let (answer, streamed) = asked.await.inspect_err(|_error| self.unspent(&means, output))?;
+        let (answer, streamed) = asked.await.inspect_err(|_error| {
+            if let (Some(_), Means::Visa(token)) = (&self.home, &means) {
+                unspent(token, output);
+            }
+        })?;
         output.result(&answer, |answer| text(answer, streamed));
         Ok(())
     }
@@ -121,33 +123,22 @@ impl AskArgs {
         let Some(home) = &self.home else {
             return Ok(Means::Balance);
         };
-        let order = VisaOrder {
-            publisher: client.node().url("/")?.authority().to_owned(),
-            max_amount: quote.ceiling,
-            purpose: None,
-            ttl: VISA_SECONDS,
-            uses: None,
-        };
-        let home = self.caller.node.at(home.clone()).signing(&self.caller.key)?;
-        let key = format!("ask/{}", sha256_hex(self.key_of(quote).as_bytes()));
-        let issued: VisaIssued = home.send("POST", "/broker/api/visas", &order, Some(&key)).await?;
-        Ok(Means::Visa(issued.token))
+        let name = format!("ask/{}", self.key_of(quote));
+        let token = visa_from_home(
+            (&self.caller.node, &self.caller.key),
+            home,
+            client,
+            quote.ceiling,
+            &name,
+        )
+        .await?;
+        Ok(Means::Visa(token))
     }
 
     /// What makes the question one question, however often it is asked.
     fn key_of(&self, quote: &QuoteTerms) -> String {
         let own = || quote.quote_id.to_string();
         self.idempotency_key.clone().unwrap_or_else(own)
-    }
-
-    /// Says what to do with a visa that was bought for a question without an answer.
-    fn unspent(&self, means: &Means, output: Output) {
-        if let (Some(_), Means::Visa(token)) = (&self.home, means) {
-            output.note(&format!(
-                "Unless it was paid for, the visa from home is good for {} minutes: ask again with --visa {token}",
-                VISA_SECONDS / 60
-            ));
-        }
     }
 
     /// Asks, prints what comes, and checks that it is what the node has signed.

@@ -16,6 +16,7 @@ mod contract;
 mod directory;
 mod docs;
 mod event;
+mod exchange;
 mod fair;
 mod fees;
 mod gate;
@@ -55,6 +56,7 @@ mod ticket;
 mod trust;
 mod up;
 mod verify;
+mod visa;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

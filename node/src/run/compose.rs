@@ -108,7 +108,7 @@ impl Services {
         };
         let (pay, pay_client) = common.start_pay(&sellers).await?;
         let (events, events_client) = common.start_events(&pay_client, &sellers).await?;
-        let (publisher, publisher_client) = common.start_publisher(events.as_ref(), &sellers).await?;
+        let (publisher, publisher_client) = common.start_publisher(&pay_client, events.as_ref(), &sellers).await?;
         let (connections, trust) = common.start_connections().await?;
         let others = (auth_client.clone(), pay_client.clone(), events_client.clone());
         let (profile, profile_client) = common

@@ -135,6 +135,7 @@ impl Common<'_> {
     /// The library of manifests. Events keeps those of its own goods and asks for all others.
     pub(super) async fn start_publisher(
         &self,
+        pay: &PayClient,
         events: Option<&Arc<Events>>,
         sellers: &SellerSwitch,
     ) -> Result<(Option<Arc<Publisher>>, Option<PublisherClient>), StartError> {
@@ -153,6 +154,7 @@ impl Common<'_> {
                     keyring: self.keyring.clone(),
                     db,
                     keeper,
+                    pay: Some(pay.clone()),
                     config: PublisherConfig {
                         node_name: self.config.node_name.clone(),
                         test_money: self.config.rails.is_test(&self.site.public.0)?,

@@ -12,6 +12,9 @@ use crate::trust::{tls_config, tls_config_with};
 
 /// The largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long a download of any length may take, and how long its sender may be silent.
+const DOWNLOAD_TIMEOUT: Duration = Duration::from_hours(12);
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 /// An HTTP client for addresses that the operator or the person at the command line named: no redirects, no proxy,
 /// bounded time and size. Not for addresses that come from a stranger.
@@ -125,7 +128,13 @@ impl HttpClient {
     ) -> Result<(HttpAnswer, u64), Problem> {
         let origin = url.origin().ascii_serialization();
         let away = |error| away(&origin, &error);
-        let response = self.0.get(url).headers(headers).send().await.map_err(away)?;
+        let silent = |_elapsed| Problem::new(Code::Unavailable, format!("{origin} has sent nothing for a minute."));
+        let mut request = self.0.get(url).headers(headers);
+        if bytes_max.is_none() {
+            request = request.timeout(DOWNLOAD_TIMEOUT);
+        }
+        let sent = tokio::time::timeout(SILENCE_MAX, request.send()).await;
+        let response = sent.map_err(silent)?.map_err(away)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let fits = |length: u64| match bytes_max {
             Some(most) if length > most => Err(too_large(most)),
@@ -136,7 +145,7 @@ impl HttpClient {
         }
         let mut stream = response.bytes_stream();
         let (mut body, mut length) = (BytesMut::new(), 0_u64);
-        while let Some(chunk) = stream.next().await {
+        while let Some(chunk) = tokio::time::timeout(SILENCE_MAX, stream.next()).await.map_err(silent)? {
             let chunk = chunk.map_err(away)?;
             if status.is_success() {
                 length = length.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));

@@ -18,6 +18,7 @@ impl Pay {
             goods,
             buyer,
             means,
+            max,
             evidence,
             due_at,
         } = request;
@@ -54,6 +55,7 @@ impl Pay {
             checkout: opening.view.id,
             buyer,
             visa,
+            max,
             evidence,
             due_at,
         };

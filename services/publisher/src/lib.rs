@@ -45,6 +45,7 @@ mod schema;
 mod seller;
 mod service;
 mod uploads;
+mod using;
 mod works;
 
 use imajin_store::{Migrations, embed_migrations};

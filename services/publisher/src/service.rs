@@ -3,6 +3,7 @@ use std::sync::{Arc, RwLock};
 use imajin_did::Keyring;
 use imajin_fair::{Acceptance, ManifestId, ManifestRecord};
 use imajin_kernel::{Code, Problem, Span};
+use imajin_pay_api::PayClient;
 use imajin_proof::http_sig::SignedRequest;
 use imajin_publisher_api::{
     AcceptanceKeep, ChainFetch, ChainGather, ChainOf, ChainWork, KeeperClient, KeptWhere, ManifestPage, ManifestsKept,
@@ -43,6 +44,8 @@ pub struct PublisherDeps {
     pub db: Db,
     /// The service that keeps the manifests of its goods; without it, the library is all that there is.
     pub keeper: Option<KeeperClient>,
+    /// Who holds and moves the money; without it nothing is sold by MJN headers.
+    pub pay: Option<PayClient>,
     /// How it behaves.
     pub config: PublisherConfig,
 }
@@ -59,6 +62,7 @@ pub struct Publisher {
     /// The gates that the operator's pages show.
     pub(crate) shown: RwLock<Vec<GateShown>>,
     keeper: Option<KeeperClient>,
+    pub(crate) pay: Option<PayClient>,
     config: PublisherConfig,
 }
 
@@ -93,6 +97,7 @@ impl Publisher {
             keyring,
             db,
             keeper,
+            pay,
             config,
         } = deps;
         let sealer = Sealer::for_service(&keyring, SERVICE);
@@ -118,6 +123,7 @@ impl Publisher {
             db,
             context,
             keeper,
+            pay,
             config,
         };
         publisher.db.read(find::ready_check).await.map_err(Problem::from)?;

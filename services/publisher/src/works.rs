@@ -97,7 +97,7 @@ impl Publisher {
     }
 
     /// The DIDs whose things are this reader's.
-    async fn readers(&self, reader: Option<&Did>) -> Result<Vec<Did>, Problem> {
+    pub(crate) async fn readers(&self, reader: Option<&Did>) -> Result<Vec<Did>, Problem> {
         match reader {
             Some(did) => self.site.identities.holdings(did).await,
             None => Ok(Vec::new()),

@@ -8,12 +8,12 @@ use imajin_did::Did;
 use imajin_engine::QUESTION_BYTES_MAX;
 use imajin_kernel::Problem;
 use imajin_kernel::id::PodId;
-use imajin_mjn::{Means, VerifiedMjnRequest};
+use imajin_mjn::{Evidence, Means, VerifiedMjnRequest};
 use imajin_proof::digest::sha256_hex;
 use imajin_query_api::{AskBody, LeaderTerms};
 
 use crate::domain::leaders::leader_find;
-use crate::domain::questions::{Evidence, NewQuestion};
+use crate::domain::questions::NewQuestion;
 use crate::domain::quotes::{QuoteWanted, quote_usable};
 use crate::{Query, QueryError};
 
@@ -196,7 +196,7 @@ impl Query {
             quote: wanted,
             tokens_max,
             ceiling,
-            evidence: evidence_of(request),
+            evidence: Evidence::of(request),
             answer_within: self.config.answer_within,
             asker_daily_max: leader.terms.asker_daily_max,
             daily_max: leader.terms.daily_max,
@@ -234,15 +234,6 @@ async fn pod_counts(pods: &PodsClient, pod: PodId, leader: &Did) -> Result<Optio
         None => Ok(None),
         Some(PodRole::Admin | PodRole::Owner) => Ok(Some(true)),
         Some(PodRole::Member) => Ok(pods.pod_check(check(false)).await?.role.map(|_| false)),
-    }
-}
-
-/// What an asker has signed, to be kept.
-pub(crate) fn evidence_of(request: &VerifiedMjnRequest) -> Evidence {
-    Evidence {
-        consent: request.consent.declaration().to_value(),
-        base: request.base.clone(),
-        signature: request.signature.to_hex(),
     }
 }
 

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use imajin_consent::{ConsentProfile, Declaration};
 use imajin_did::PublicKey;
+use imajin_mjn::Evidence;
 use imajin_query_api::{UseReceipt, UseRecord};
 use imajin_store::mutation::{self, Keys};
 use imajin_store::{Conn, Finding, StoreError};
@@ -11,7 +12,6 @@ use crate::audit::{PAGE, finding, known};
 use crate::domain::disclose::{USE_MAKE, use_object};
 use crate::domain::grants::{GRANT_GIVE, GRANT_REVOKE, grant_object};
 use crate::domain::profiles::{PROFILE_SET, profile_object};
-use crate::domain::questions::Evidence;
 use crate::domain::records::{LOG_READ, RECORD_COPY, RECORD_KEEP, digest_of, reading_object, record_object};
 use crate::rows::{GrantRow, ProfileRow, ReadingRow, RecordRow, UseRow};
 use crate::schema::{grants, profiles, readings, records, uses};

@@ -85,6 +85,7 @@ impl Query {
             goods: goods(&work.row),
             buyer: work.row.owner_did.clone(),
             means,
+            max: work.row.ceiling().map_err(Problem::from)?,
             evidence: work.row.evidence.clone(),
             due_at: work.row.deadline_at,
         };

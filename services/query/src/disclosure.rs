@@ -6,12 +6,11 @@ use imajin_connections_api::{NeighbourhoodFetch, TrustAsk};
 use imajin_consent::{FieldPath, Grantee, GranteeClass, Refusal};
 use imajin_did::Did;
 use imajin_kernel::{Code, Problem};
-use imajin_mjn::VerifiedMjnRequest;
+use imajin_mjn::{Evidence, VerifiedMjnRequest};
 use imajin_profile_api::{ConnectionCheck, ContactField, ProfileFetch, ProfileView, Visibility};
 use imajin_query_api::{DISCLOSABLE, Disclosed, DisclosureBody, values_sha256};
 use serde_json::{Value, json};
 
-use crate::admission::evidence_of;
 use crate::domain::disclose::{NewUse, Said, UseAsked, permit, said_by, use_make};
 use crate::{Query, QueryError};
 
@@ -44,7 +43,7 @@ impl Query {
         let values = self.values(&asked.subject, &asked.fields).await?;
         let new = NewUse {
             asked,
-            evidence: evidence_of(request),
+            evidence: Evidence::of(request),
             values_sha256: values_sha256(&values)?,
             home,
         };

@@ -36,7 +36,6 @@ mod domain;
 mod error;
 mod export;
 mod library;
-mod nonces;
 mod reading;
 mod retention;
 mod routes;

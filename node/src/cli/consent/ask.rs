@@ -5,23 +5,18 @@ use std::collections::BTreeSet;
 use clap::Args;
 use imajin_consent::{ContentRef, DeclarationDraft, FieldPath, IntendedUse, Purpose};
 use imajin_did::Did;
-use imajin_mjn::{Client, Means, RequestDraft, SettlementInstruction};
+use imajin_mjn::{Means, SettlementInstruction};
 use imajin_money::{Asset, Money};
 use imajin_proof::SignedMessage;
 use imajin_query_api::{CompareBody, Comparison, Disclosed, DisclosureBody, UseReceipt, UseRecord, values_sha256};
-use serde_json::Value;
 use url::Url;
 
 use super::{API, local};
-use crate::cli::ask::refusal;
 use crate::cli::caller::Caller;
 use crate::cli::client::IdentityClient;
-use crate::cli::leader::node_did;
+use crate::cli::exchange::{Exchange, exchanged, node_key};
 use crate::cli::output::table;
 use crate::cli::{CommandError, NodeArg, Output};
-
-/// The most bytes of an answer.
-const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AskArgs {
@@ -79,42 +74,21 @@ impl AskArgs {
 
 /// Asks, and checks that the node has signed the answer and the receipt for what it says.
 async fn told(client: &IdentityClient, body: &DisclosureBody) -> Result<Disclosed, CommandError> {
-    let env = client.node().env().clone();
-    let node = node_did(client.node()).await?;
-    let key = node.public_key();
-    let key = key.ok_or_else(|| local("the node does not say what its key is"))?;
+    let (node, key) = node_key(client).await?;
     let whom = ContentRef::Did(body.subject.clone());
-    let mut consent = DeclarationDraft::now(client.did().clone(), whom, IntendedUse::Read, &env);
+    let mut consent = DeclarationDraft::now(client.did().clone(), whom, IntendedUse::Read, client.node().env());
     consent.scope = Some(body.purpose.to_string());
-    let consent = consent.sign(client.key()).map_err(local)?;
     let nothing: Asset = "USD".parse().map_err(local)?;
-    let settlement = SettlementInstruction {
-        max: Money::zero(nothing),
-        means: Means::Free,
-    };
-    let url = client.node().url(&format!("{API}/disclosures"))?;
-    let draft = RequestDraft {
-        method: "POST",
-        target_uri: url.as_str(),
-        idempotency_key: None,
-        consent: &consent,
-        settlement: &settlement,
+    let exchange = Exchange {
+        path: &format!("{API}/disclosures"),
+        consent,
+        settlement: SettlementInstruction {
+            max: Money::zero(nothing),
+            means: Means::Free,
+        },
         body: &serde_json::to_vec(body).map_err(local)?,
     };
-    let asker = Client::new(client.did().clone(), client.key().clone(), env);
-    let prepared = asker.prepare(&node, &draft).map_err(local)?;
-    let mut response = client.node().stream(prepared.request, ANSWER_BYTES_MAX).await?;
-    let (status, headers) = (response.status.as_u16(), response.headers.clone());
-    let mut bytes = Vec::new();
-    while let Some(piece) = response.chunk().await? {
-        bytes.extend_from_slice(&piece);
-    }
-    asker
-        .answer(&prepared.pending, &[key], status, &headers, &bytes)
-        .map_err(local)?;
-    if status != 200 {
-        return Err(with_term(refusal(response.status, headers, bytes)));
-    }
+    let bytes = exchanged(client, (&node, &key), exchange).await?;
     let told: Disclosed = serde_json::from_slice(&bytes).map_err(local)?;
     told.receipt.verify(UseReceipt::KIND, &key).map_err(local)?;
     let said = &told.receipt.payload;
@@ -129,17 +103,6 @@ async fn told(client: &IdentityClient, body: &DisclosureBody) -> Result<Disclose
     } else {
         Err(local("the node has signed a receipt for something else than it says"))
     }
-}
-
-/// A refusal that names the term that fails also where a person reads it.
-fn with_term(error: CommandError) -> CommandError {
-    let CommandError::Problem(mut problem) = error else {
-        return error;
-    };
-    if let Some(term) = problem.extra.get("term").and_then(Value::as_str) {
-        problem.detail = format!("{} (term: {term})", problem.detail);
-    }
-    CommandError::Problem(problem)
 }
 
 impl CompareArgs {

@@ -2,15 +2,19 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
+use imajin_consent::{ContentRef, DeclarationDraft, IntendedUse};
 use imajin_kernel::Problem;
-use imajin_kernel::id::ContentId;
+use imajin_kernel::id::{ContentId, ReceiptId};
+use imajin_mjn::{Means, SettlementInstruction};
 use imajin_money::Money;
-use imajin_publisher_api::{ContentView, ReaderAccess};
+use imajin_publisher_api::{ContentView, ReaderAccess, UseGrant};
 use serde::Serialize;
-use serde_json::json;
 use url::Url;
 
-use crate::cli::spend::{Paid, quote_settle};
+use crate::cli::client::{IdentityClient, unexpected};
+use crate::cli::exchange::{Exchange, exchanged, node_key};
+use crate::cli::leader::local;
+use crate::cli::visa::{unspent, visa_from_home};
 use crate::cli::{CommandError, KeyArg, NodeArg, Output};
 
 /// Read a work.
@@ -23,9 +27,21 @@ pub(in crate::cli) struct GetArgs {
     /// The work: `cnt_…`, or the address of its page or its bytes, which says the node too.
     #[arg(value_name = "ID|URL")]
     work: String,
-    /// Pay for it from your balance, if it has to be paid.
+    /// Pay for it from your balance there, if it has to be paid.
     #[arg(long)]
     pay: bool,
+    /// The visa that pays, instead of your balance.
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        requires = "pay",
+        env = "IMAJIN_VISA",
+        hide_env_values = true
+    )]
+    visa: Option<String>,
+    /// Your home node, whose broker promises the price from your balance there.
+    #[arg(long, value_name = "URL", requires = "pay", conflicts_with = "visa")]
+    home: Option<Url>,
     /// The most that it may cost, `0.50 USD`.
     #[arg(long, value_name = "AMOUNT", requires = "pay")]
     max: Option<Money>,
@@ -42,6 +58,16 @@ struct Got {
     bytes: u64,
     file: Option<PathBuf>,
     paid: Option<Paid>,
+    /// What the terms ask of whoever uses it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    conditions: Vec<String>,
+}
+
+/// What was paid.
+#[derive(Serialize)]
+struct Paid {
+    price: Money,
+    receipt: ReceiptId,
 }
 
 impl GetArgs {
@@ -52,13 +78,15 @@ impl GetArgs {
         let view: ContentView = client
             .get_own(&session, &format!("/publisher/api/content/{id}"))
             .await?;
-        let paid = match view.access {
-            ReaderAccess::Unpaid => {
+        let (paid, conditions) = match (view.access, view.card.price) {
+            (ReaderAccess::Unpaid, Some(price)) => {
                 self.price_check(&view)?;
-                let body = json!({"goods": {"type": "content", "id": id}});
-                Some(quote_settle(&client, &body, self.max.or(view.card.price)).await?)
+                let grant = self.buy(&client, &view, price, output).await?;
+                let receipt = grant.receipt.ok_or_else(|| unexpected("The receipt"))?;
+                let receipt = receipt.payload.id;
+                (Some(Paid { price, receipt }), grant.conditions)
             }
-            _ => None,
+            _ => (None, Vec::new()),
         };
         let path = format!("/publisher/content/{id}");
         let own_name = PathBuf::from(&view.file_name);
@@ -83,6 +111,7 @@ impl GetArgs {
             bytes,
             file,
             paid,
+            conditions,
         };
         output.result(&got, |got| {
             let paid = got
@@ -102,6 +131,43 @@ impl GetArgs {
             )
         });
         Ok(())
+    }
+
+    /// Consents to reading what the manifest is of, and pays the price that was shown, not more.
+    async fn buy(
+        &self,
+        client: &IdentityClient,
+        view: &ContentView,
+        price: Money,
+        output: Output,
+    ) -> Result<UseGrant, CommandError> {
+        let (node, key) = node_key(client).await?;
+        let id = view.card.id;
+        let means = match (&self.visa, &self.home) {
+            (Some(token), _) => Means::Visa(token.clone()),
+            (None, Some(home)) => {
+                let name = format!("read/{id}/{price}");
+                Means::Visa(visa_from_home((&self.node, &self.key), home, client, price, &name).await?)
+            }
+            (None, None) => Means::Balance,
+        };
+        let work = ContentRef::Fair(view.card.manifest.clone());
+        let exchange = Exchange {
+            path: &format!("/publisher/api/content/{id}/use"),
+            consent: DeclarationDraft::now(client.did().clone(), work, IntendedUse::Read, client.node().env()),
+            settlement: SettlementInstruction {
+                max: price,
+                means: means.clone(),
+            },
+            body: &[],
+        };
+        let answered = exchanged(client, (&node, &key), exchange).await;
+        let bytes = answered.inspect_err(|_error| {
+            if let (Some(_), Means::Visa(token)) = (&self.home, &means) {
+                unspent(token, output);
+            }
+        })?;
+        serde_json::from_slice(&bytes).map_err(local)
     }
 
     /// On standard output there is the work and nothing else.

@@ -280,6 +280,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation_with("PUT", "/publisher/api/content/{id}/bytes", Soft, "bytes"),
     operation_with("POST", "/publisher/api/content/{id}/publish", Soft, "null"),
     operation_with("POST", "/publisher/api/content/{id}/token", Signed, "null"),
+    operation("POST", "/publisher/api/content/{id}/use", Proof),
     operation_with("POST", "/publisher/api/content/{id}/versions", Soft, WORK),
     operation_with("POST", "/publisher/api/content/{id}/withdraw", Soft, "null"),
     operation("GET", "/publisher/api/fair", Public),

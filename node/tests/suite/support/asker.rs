@@ -1,13 +1,12 @@
-use imajin_consent::{ContentRef, DeclarationDraft, IntendedUse};
+use imajin_consent::{ContentRef, IntendedUse};
 use imajin_did::Did;
-use imajin_kernel::Env;
-use imajin_mjn::{Client, Means, RequestDraft, SettlementInstruction};
+use imajin_mjn::Means;
 use imajin_proof::digest::sha256_hex;
 use imajin_query_api::AnswerBody;
 use reqwest::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Buyer, Home, Node, imajin, text};
+use super::{Buyer, Exchange, Home, Node, imajin, text};
 
 /// Somebody who asks questions and pays for them from a balance.
 pub(crate) struct Asker {
@@ -56,42 +55,23 @@ impl Asker {
 
     /// Asks under an idempotency key, for at most 0.05, and checks that what comes is the node's to this question.
     pub(crate) async fn ask(&self, idempotency_key: &str, query: &str) -> Heard {
-        let (key, env) = (&self.buyer.key, Env::system());
-        let whom = ContentRef::Did(self.leader.clone());
-        let mut consent = DeclarationDraft::now(key.did(), whom, IntendedUse::Query, &env);
-        consent.scope = Some(sha256_hex(query.as_bytes()));
-        let consent = consent.sign(key).unwrap();
-        let settlement = SettlementInstruction {
-            max: "0.05 TEST-USD".parse().unwrap(),
+        let exchange = Exchange {
+            path: "/query/api/query".to_owned(),
+            content: ContentRef::Did(self.leader.clone()),
+            used_for: IntendedUse::Query,
+            scope: Some(sha256_hex(query.as_bytes())),
+            max: "0.05 TEST-USD",
             means: Means::Balance,
+            key: Some(idempotency_key),
+            body: serde_json::to_vec(&json!({"query": query})).unwrap(),
         };
-        let draft = RequestDraft {
-            method: "POST",
-            target_uri: &self.buyer.url("/query/api/query"),
-            idempotency_key: Some(idempotency_key),
-            consent: &consent,
-            settlement: &settlement,
-            body: &serde_json::to_vec(&json!({"query": query})).unwrap(),
-        };
-        let client = Client::new(key.did(), key.clone(), env);
-        let prepared = client.prepare(&self.node, &draft).unwrap();
-        let (head, body) = prepared.request.into_parts();
-        let sent = self.buyer.http.post(draft.target_uri).headers(head.headers).body(body);
-        let Ok(response) = sent.send().await else {
+        let Some(told) = self.buyer.exchange(&self.node, &exchange).await else {
             return Heard::Nothing;
         };
-        let (status, headers) = (response.status(), response.headers().clone());
-        let Ok(body) = response.bytes().await else {
-            return Heard::Nothing;
-        };
-        let keys = [self.node.public_key().unwrap()];
-        let signed = client.answer(&prepared.pending, &keys, status.as_u16(), &headers, &body);
-        signed.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&body)));
-        if status == StatusCode::OK {
-            return Heard::Answer(serde_json::from_slice(&body).unwrap());
+        if told.status == StatusCode::OK {
+            return Heard::Answer(serde_json::from_value(told.body).unwrap());
         }
-        let problem: Value = serde_json::from_slice(&body).unwrap();
-        match problem["code"].as_str().unwrap() {
+        match told.code() {
             "idempotency_in_flight" => Heard::InFlight,
             code => Heard::Refused(code.to_owned()),
         }

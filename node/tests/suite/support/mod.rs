@@ -2,6 +2,7 @@
 
 mod asker;
 mod buyer;
+mod exchange;
 mod server;
 
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 pub(crate) use asker::{Asker, Heard};
 pub(crate) use buyer::Buyer;
+pub(crate) use exchange::{Exchange, Exchanged};
 pub(crate) use server::Server;
 
 /// The program under test.

@@ -63,8 +63,8 @@ service_api! {
         /// Ends an open checkout; one that is paid stays as it is. Answers with the state after the call.
         async fn checkout_cancel(CheckoutFetch) -> CheckoutView;
 
-        /// Sets money aside for goods whose price is known only once they are handed over. The same goods and buyer get
-        /// the same hold.
+        /// Sets money aside for goods by what the buyer has signed elsewhere. The same goods and buyer get the same
+        /// hold until the goods are handed over; goods whose price is known only then, also afterwards.
         async fn goods_hold(GoodsHold) -> HeldGoods;
 
         /// Has held goods handed over now: takes what they have cost and gives the rest back, or all of it. Answers

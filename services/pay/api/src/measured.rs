@@ -1,10 +1,12 @@
-//! Goods whose price is known only once they are handed over: answers to questions.
+//! Goods for which money is set aside by a buyer's word: answers to questions, whose price is known only afterwards,
+//! and works.
 
 use std::fmt;
 
 use imajin_did::Did;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::{CheckoutId, ReceiptId};
+use imajin_money::Money;
 use serde::{Deserialize, Serialize};
 
 use crate::GoodsRef;
@@ -23,6 +25,8 @@ pub struct GoodsHold {
     pub buyer: Did,
     /// What pays.
     pub means: HoldMeans,
+    /// The most that the buyer has agreed to: what costs more is not held.
+    pub max: Money,
     /// What the buyer has signed, as text: it is kept in pay's log.
     pub evidence: String,
     /// Until when the seller hands the goods over by itself; pay asks for them afterwards.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 use imajin_did::Did;
-use imajin_kernel::Timestamp;
 use imajin_kernel::id::CheckoutId;
+use imajin_kernel::{Code, Problem, Timestamp};
 use imajin_ledger::{Command, HoldRelease, Release};
 use imajin_money::Money;
 use imajin_pay_api::{ANSWER_GOODS, CheckoutState, GoodsRef};
@@ -45,13 +45,15 @@ pub(crate) struct HoldOrder {
     pub(crate) checkout: CheckoutId,
     pub(crate) buyer: Did,
     pub(crate) visa: Option<Visa>,
+    pub(crate) max: Money,
     pub(crate) evidence: String,
     pub(crate) due_at: Timestamp,
 }
 
-/// Sets the most that goods may cost aside.
+/// Sets what goods cost at most aside, if the buyer has agreed to so much.
 pub(crate) fn goods_hold(conn: &mut Conn, context: &Context, order: &HoldOrder) -> Result<CheckoutRow, PayError> {
     let row = quote_lock(conn, context, &order.buyer, order.checkout)?;
+    most_check(row.price()?, order.max)?;
     let held: HeldQuote = match &order.visa {
         Some(visa) => visa_hold(conn, context, &order.buyer, row, visa, visa.digest.clone())?,
         None => balance_hold(conn, context, &order.buyer, row)?,
@@ -63,7 +65,17 @@ pub(crate) fn goods_hold(conn: &mut Conn, context: &Context, order: &HoldOrder) 
     Ok(row)
 }
 
-/// The checkout of measured goods for which money was set aside, whatever became of it.
+fn most_check(price: Money, max: Money) -> Result<(), PayError> {
+    if price.asset == max.asset && price.amount <= max.amount {
+        return Ok(());
+    }
+    let detail = format!("It costs {price}, and at most {max} was offered.");
+    let problem = Problem::new(Code::PaymentRequired, detail).hint("Offer more, in the currency of the price.");
+    Err(problem.into())
+}
+
+/// The checkout of goods for which money was set aside. Of measured goods, whatever became of it; others may be bought
+/// again when they were handed over or the money went back.
 pub(crate) fn held_find(
     conn: &mut Conn,
     context: &Context,
@@ -71,6 +83,11 @@ pub(crate) fn held_find(
     buyer: &Did,
 ) -> Result<Option<CheckoutRow>, PayError> {
     let states = [CheckoutState::Paid, CheckoutState::Settled, CheckoutState::Refunded].map(state_text);
+    let states = if goods.kind == ANSWER_GOODS {
+        &states[..]
+    } else {
+        &states[..1]
+    };
     let row: Option<CheckoutRow> = checkouts::table
         .filter(checkouts::goods_kind.eq(&goods.kind))
         .filter(checkouts::goods_id.eq(&goods.id))

@@ -29,6 +29,7 @@ async fn hold(world: &World, who: &str, goods: &GoodsRef, means: HoldMeans) -> H
         goods: goods.clone(),
         buyer: key(who).did(),
         means,
+        max: "1000.00 TEST-USD".parse().unwrap(),
         evidence: "{}".to_owned(),
         due_at: world.env.now().plus(imajin_kernel::Span::minutes(3)),
     };

@@ -3,6 +3,8 @@ use imajin_fair::ManifestId;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::{CheckoutId, ContentId, ReceiptId};
 use imajin_money::Money;
+use imajin_pay_api::ReceiptBody;
+use imajin_proof::SignedMessage;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -267,4 +269,37 @@ pub struct LibraryEntry {
     /// The receipt.
     #[schema(value_type = String)]
     pub receipt: ReceiptId,
+}
+
+/// What whoever may read a work is told, when they have asked with MJN headers: what they may do, and how to read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UseGrant {
+    /// The work.
+    #[schema(value_type = String)]
+    pub content: ContentId,
+    /// Its manifest, whose terms were met.
+    #[schema(value_type = String)]
+    pub manifest: ManifestId,
+    /// What it is called.
+    pub title: String,
+    /// SHA-256 of its bytes, in hex: the signed answer binds them.
+    pub sha256: String,
+    /// How many there are.
+    pub size: u64,
+    /// Their media type.
+    pub media_type: String,
+    /// What the terms ask of whoever uses it, for example `attribution-required`.
+    pub conditions: Vec<String>,
+    /// Where the bytes are, whole or in ranges.
+    pub url: String,
+    /// Goes into `Authorization: Bearer …` there.
+    pub token: String,
+    /// Until when the token is good.
+    #[schema(value_type = String)]
+    pub expires_at: Timestamp,
+    /// The receipt, where it was paid for; missing while pay does not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub receipt: Option<SignedMessage<ReceiptBody>>,
 }

@@ -17,7 +17,7 @@ pub use chain::{
 };
 pub use content::{
     Article, ContentAsk, ContentCard, ContentFormat, ContentList, ContentPage, ContentSales, ContentSalesList,
-    ContentSplit, ContentState, ContentUpload, ContentView, LibraryEntry, LibraryList, ReaderAccess,
+    ContentSplit, ContentState, ContentUpload, ContentView, LibraryEntry, LibraryList, ReaderAccess, UseGrant,
 };
 pub use keeper::{AcceptanceKeep, KEPT_MAX, KeeperApi, KeeperClient, KeptCard, ListPlace, ManifestsKept, RecordKept};
 

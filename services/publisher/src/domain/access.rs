@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use imajin_did::Did;
-use imajin_kernel::id::{CheckoutId, ContentId};
+use imajin_kernel::id::{CheckoutId, ContentId, ReceiptId};
 use imajin_pay_api::{Delivery, DeliveryOutcome};
 use imajin_publisher_api::{ContentState, ReaderAccess};
 use imajin_store::{Conn, SealedRow, for_update};
@@ -145,6 +145,27 @@ fn is_paid(conn: &mut Conn, id: ContentId, readers: &[Did]) -> Result<bool, Publ
         .count()
         .get_result(conn)?;
     Ok(paid > 0)
+}
+
+/// The receipt of the last payment by which one of these may read a work.
+pub(crate) fn receipt_find(
+    conn: &mut Conn,
+    context: &Context,
+    id: ContentId,
+    readers: &[Did],
+) -> Result<Option<ReceiptId>, PublisherError> {
+    let readers: Vec<String> = readers.iter().map(|did| did.canonical().to_string()).collect();
+    let row: Option<AccessRow> = work_accesses::table
+        .filter(work_accesses::content_id.eq(id))
+        .filter(work_accesses::reader_did.eq_any(readers))
+        .filter(work_accesses::refusal.is_null())
+        .filter(work_accesses::revoked_at.is_null())
+        .order_by(work_accesses::checkout_id.desc())
+        .select(AccessRow::as_select())
+        .first(conn)
+        .optional()?;
+    let row = row.map(|row| row.intact(&context.sealer)).transpose()?;
+    Ok(row.map(|row| row.receipt_id))
 }
 
 /// What a reader, with all identities that are theirs, may do with a version of a work.

@@ -2,6 +2,7 @@
 
 mod content;
 mod content_body;
+mod exchange;
 mod fair;
 mod list;
 mod publish;
@@ -11,8 +12,10 @@ mod statements;
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::middleware::from_fn_with_state;
 use futures::FutureExt;
 use imajin_kernel::Problem;
+use imajin_mjn::{DbNonces, Exchanges, MjnOptions, exchanged};
 use imajin_web::{ServiceRoutes, Site};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -29,6 +32,9 @@ const WORK_BYTES_MAX: usize = 256 * 1024;
 /// A part of a work's bytes; so much of an upload is in memory at once.
 const PART_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// The largest answer to a request with MJN headers: a token and a receipt.
+const EXCHANGE_BYTES_MAX: usize = 1024 * 1024;
+
 /// What the handlers share.
 #[derive(Clone)]
 pub(crate) struct PublisherState(pub(crate) Arc<Publisher>);
@@ -37,6 +43,19 @@ impl FromRef<PublisherState> for Site {
     fn from_ref(state: &PublisherState) -> Self {
         state.0.site.clone()
     }
+}
+
+/// What checks and signs requests with MJN headers.
+fn exchanges(publisher: &Publisher) -> Arc<Exchanges> {
+    let context = &publisher.context;
+    let options = MjnOptions {
+        did: context.keyring.node_did().clone(),
+        key: Arc::new(context.keyring.node_key().clone()),
+        nonces: Arc::new(DbNonces::new(publisher.db.clone(), context.sealer.clone())),
+        request_bytes_max: BODY_BYTES_MAX,
+        answer_bytes_max: EXCHANGE_BYTES_MAX,
+    };
+    Exchanges::new(publisher.site.clone(), options)
 }
 
 pub(crate) fn routes(publisher: &Arc<Publisher>) -> ServiceRoutes {
@@ -58,6 +77,9 @@ pub(crate) fn routes(publisher: &Arc<Publisher>) -> ServiceRoutes {
         .routes(routes!(read::content_read))
         .layer(DefaultBodyLimit::max(WORK_BYTES_MAX))
         .merge(bytes);
+    let used = OpenApiRouter::new()
+        .routes(routes!(exchange::content_use))
+        .layer(from_fn_with_state(exchanges(publisher), exchanged));
     let router = OpenApiRouter::new()
         .routes(routes!(fair::manifest_fetch))
         .routes(routes!(fair::record_fetch))
@@ -67,6 +89,7 @@ pub(crate) fn routes(publisher: &Arc<Publisher>) -> ServiceRoutes {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .merge(publication)
         .merge(works)
+        .merge(used)
         .merge(OpenApiRouter::from(crate::pages::routes()))
         .with_state(PublisherState(Arc::clone(publisher)));
     let ready = Arc::clone(publisher);

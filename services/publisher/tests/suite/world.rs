@@ -206,6 +206,7 @@ impl World {
             },
             keyring: keyring.clone(),
             db: db.clone(),
+            pay: None,
             keeper: Some(KeeperClient::local(shop.clone())),
             config,
         };

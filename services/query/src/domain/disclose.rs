@@ -10,13 +10,13 @@ use imajin_consent::{
 use imajin_did::Did;
 use imajin_kernel::Span;
 use imajin_kernel::id::UseId;
+use imajin_mjn::Evidence;
 use imajin_proof::SignedMessage;
 use imajin_query_api::UseReceipt;
 use imajin_store::{Conn, SealedRow};
 
 use super::grants::grants_standing;
 use super::profiles::profile_find;
-use super::questions::Evidence;
 use crate::QueryError;
 use crate::context::{Context, json_text};
 use crate::rows::UseRow;

@@ -4,11 +4,11 @@ use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::id::{CheckoutId, QuestionId, ReceiptId};
 use imajin_kernel::{Problem, Span, Timestamp};
+use imajin_mjn::Evidence;
 use imajin_money::Money;
 use imajin_query_api::{AnswerBody, OwnQuestions, QuestionView};
 use imajin_store::{Conn, SealedRow, for_update, intact_all};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::leaders::terms_of;
 use super::quotes::{QuoteWanted, quote_use};
@@ -30,18 +30,6 @@ const LIST_ROWS: i64 = 100;
 /// The name of a question in the log.
 pub(crate) fn question_object(id: &QuestionId) -> String {
     format!("question/{id}")
-}
-
-/// What the asker has signed: kept with the question, in the log, and with pay.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Evidence {
-    /// The declaration of consent.
-    pub(crate) consent: Value,
-    /// The signature base of the request (RFC 9421).
-    pub(crate) base: String,
-    /// The signature over it, in hex.
-    pub(crate) signature: String,
 }
 
 /// What the node writes down of a question; the audit compares it with the row.

@@ -3,11 +3,12 @@
 use diesel::prelude::*;
 use imajin_consent::Declaration;
 use imajin_did::Did;
+use imajin_mjn::Evidence;
 use imajin_proof::digest::sha256_hex;
 use imajin_query_api::{UseKind, UseView};
 use imajin_store::{Conn, SealedRow};
 
-use super::questions::{Evidence, QuestionPlaced};
+use super::questions::QuestionPlaced;
 use crate::QueryError;
 use crate::context::Context;
 use crate::rows::{QuestionRow, QuestionState, UseRow};

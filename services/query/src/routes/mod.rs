@@ -14,12 +14,11 @@ use std::sync::Arc;
 use axum::extract::{DefaultBodyLimit, FromRef};
 use axum::middleware::from_fn_with_state;
 use futures::FutureExt;
-use imajin_mjn::{Exchanges, MjnOptions, exchanged};
+use imajin_mjn::{DbNonces, Exchanges, MjnOptions, exchanged};
 use imajin_web::{ServiceRoutes, Site};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::nonces::DbNonces;
 use crate::{Query, SERVICE};
 
 /// The largest body but for documents.
@@ -47,10 +46,7 @@ pub(crate) fn routes(query: &Arc<Query>) -> ServiceRoutes {
         MjnOptions {
             did: keyring.node_did().clone(),
             key: Arc::new(keyring.node_key().clone()),
-            nonces: Arc::new(DbNonces {
-                db: query.db.clone(),
-                sealer: query.context.sealer.clone(),
-            }),
+            nonces: Arc::new(DbNonces::new(query.db.clone(), query.context.sealer.clone())),
             request_bytes_max: BODY_BYTES_MAX,
             answer_bytes_max: ANSWER_BYTES_MAX,
         },

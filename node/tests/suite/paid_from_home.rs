@@ -1,4 +1,4 @@
-//! A question at one node, paid from a balance at another: the asker's home node gives its visa for it.
+//! Questions and works at one node, paid from a balance at another: the home node gives its visa for them.
 
 use std::time::Duration;
 
@@ -8,9 +8,12 @@ use serde_json::{Value, json};
 
 use crate::broker::{SERVICES, signed};
 use crate::query::{available, did, leader, member, run};
-use crate::support::{Buyer, Home, Node, Outcome};
+use crate::support::{Buyer, Home, Node, Outcome, imajin, text};
 
-on_both!(a_question_is_paid_from_home_also_when_home_is_away_afterwards);
+on_both!(
+    a_question_is_paid_from_home_also_when_home_is_away_afterwards,
+    a_work_is_paid_from_home,
+);
 
 /// ben's home node with a broker, and ada's node, which trusts it.
 struct TwoNodes {
@@ -143,6 +146,43 @@ async fn a_question_is_paid_from_home_also_when_home_is_away_afterwards(backend:
     two.home_comes_back();
     // What was bought for the question without an answer waits until its visa is over.
     two.is_paid_and_held(both, money("0.05")).await;
+    two.hers.stop();
+    two.his.take().unwrap().stop();
+    two.her_home.verify_clean();
+    two.his_home.verify_clean();
+}
+
+async fn a_work_is_paid_from_home(backend: Backend) {
+    let mut two = TwoNodes::start(backend);
+    let path = two.her_home.path("work.txt");
+    std::fs::write(&path, "A page that is worth something.").unwrap();
+    let add = ["content", "add"];
+    let work = run(&two.hers, &two.ada, &add, &[text(&path), "--price", "0.50 TEST-USD"]).expect_success();
+    let out = two.his_home.path("read.txt");
+    let get = [
+        work["id"].as_str().unwrap(),
+        "--out",
+        text(&out),
+        "--pay",
+        "--max",
+        "0.50 TEST-USD",
+    ];
+    // The command logs in, so he is known at her node, where he has no money.
+    imajin(&["login", "--node", &two.hers.url(), "--key", &two.ben, "--handle", "ben"]).expect_success();
+    let got = run(
+        &two.hers,
+        &two.ben,
+        &["content", "get"],
+        &[&get[..], &["--home", &two.his_url]].concat(),
+    );
+    let got = got.expect_success();
+    assert_eq!(
+        got["paid"]["price"],
+        json!({"amount": "0.50", "currency": "TEST-USD"}),
+        "{got}"
+    );
+    assert_eq!(std::fs::read(&out).unwrap(), std::fs::read(&path).unwrap());
+    two.is_paid(money("0.50")).await;
     two.hers.stop();
     two.his.take().unwrap().stop();
     two.her_home.verify_clean();

@@ -1,12 +1,21 @@
 use async_trait::async_trait;
 use imajin_kernel::{Problem, Timestamp};
-use imajin_mjn::{NonceUse, Nonces};
 use imajin_store::{Db, Sealer, StoreError, nonce};
 
-/// The nonces of questions in the database: each is good once, also after a restart and beside other processes.
-pub(crate) struct DbNonces {
-    pub(crate) db: Db,
-    pub(crate) sealer: Sealer,
+use crate::{NonceUse, Nonces};
+
+/// Nonces in the database of a service: each is good once, also after a restart and beside other processes.
+#[derive(Debug, Clone)]
+pub struct DbNonces {
+    db: Db,
+    sealer: Sealer,
+}
+
+impl DbNonces {
+    /// In this database, sealed as the service seals.
+    pub const fn new(db: Db, sealer: Sealer) -> Self {
+        Self { db, sealer }
+    }
 }
 
 #[async_trait]
