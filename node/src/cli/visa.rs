@@ -1,6 +1,7 @@
 //! Paying at one node from a balance at another: the home node's broker promises the price by a visa.
 
 use imajin_imagxp::broker::{VisaIssued, VisaOrder};
+use imajin_kernel::Code;
 use imajin_money::Money;
 use imajin_proof::digest::sha256_hex;
 use url::Url;
@@ -27,9 +28,15 @@ pub(super) async fn visa_from_home(
         ttl: VISA_SECONDS,
         uses: None,
     };
-    let home = node.at(home.clone()).signing(key)?;
+    let broker = node.at(home.clone()).signing(key)?;
     let name = sha256_hex(name.as_bytes());
-    let issued: VisaIssued = home.send("POST", "/broker/api/visas", &order, Some(&name)).await?;
+    let issued: Result<VisaIssued, _> = broker.send("POST", "/broker/api/visas", &order, Some(&name)).await;
+    let issued = issued.map_err(|error| match error {
+        CommandError::Problem(problem) if problem.code == Code::NotFound => CommandError::Local(format!(
+            "{home} is no broker and promises nothing: its operator adds that service"
+        )),
+        other => other,
+    })?;
     Ok(issued.token)
 }
 

@@ -1,11 +1,13 @@
 //! Asking on a phone: the price before, the answer while it comes, receipt and sources after; and a leader's own page.
 
-use imajin_testkit::Backend;
+use std::time::Duration;
+
 use imajin_testkit::browser::{Browser, BrowserOptions};
+use imajin_testkit::{Backend, OpenAiPeer, OpenAiReply};
 
 use crate::browser::{join, no_complaints};
 use crate::browser_profile::fits_a_phone;
-use crate::query::{did, leader, run};
+use crate::query::{available, did, leader, run};
 use crate::support::{Home, Node};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,6 +53,48 @@ async fn browser_a_person_asks_and_answers_on_a_phone() {
     no_complaints(&browser).await;
 
     answers_himself(&browser, &home, &node).await;
+    browser.close().await.unwrap();
+    node.stop();
+    home.verify_clean();
+}
+
+/// A model says three words and nothing more; whoever has enough presses the button, and pays for three words.
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_a_reader_who_stops_pays_for_what_came() {
+    let words = ["Money ", "that ", "waits"].map(str::to_owned).to_vec();
+    let model = OpenAiPeer::start(OpenAiReply::Hang(words)).await;
+    let home = Home::new(Backend::Sqlite);
+    home.configure(&format!("[query.engine]\nurl = \"{}\"\nmodel = \"tiny\"", model.url()));
+    let node = home.up(&[]);
+    let ada = leader(&home, &node, &["--engine", "openai-compatible", "--model", "tiny"]);
+    let browser = Browser::start(&BrowserOptions::phone()).await.unwrap();
+    join(&browser, &node, &format!("/ask/{}", did(&ada)), "Ben").await;
+    let ben = browser
+        .evaluate("return document.querySelector('main').dataset.did")
+        .await
+        .unwrap();
+    let ben = ben.as_str().unwrap();
+    run(&node, &ada, &["trust", "vouch"], &[ben]).expect_success();
+    run(&node, &ada, &["topup"], &["1.00 TEST-USD"]).expect_success();
+    run(&node, &ada, &["tip"], &[ben, "1.00 TEST-USD"]).expect_success();
+    browser.fill("#question", "What is a hold?").await.unwrap();
+    browser.click("#ask-button").await.unwrap();
+    browser.wait_for_text("Ask for at most 0.05 TEST-USD").await.unwrap();
+    browser.click("#ask-button").await.unwrap();
+    browser.wait_for_text("Money that waits").await.unwrap();
+    browser.screenshot("ask-3-coming").await.unwrap();
+    browser.click("#stop").await.unwrap();
+    browser.wait_for_text("You have stopped here").await.unwrap();
+    model.left().await;
+    // Ada has 0.01 for the answer, and 0.001 for each word.
+    for _look in 0..100 {
+        if available(&node, &ada) == "0.013" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(available(&node, &ada), "0.013");
+    no_complaints(&browser).await;
     browser.close().await.unwrap();
     node.stop();
     home.verify_clean();

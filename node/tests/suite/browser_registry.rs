@@ -46,7 +46,7 @@ async fn reads_the_directory(url: &str) {
         .await
         .unwrap();
     browser.fill("#q", "blue").await.unwrap();
-    browser.click("form.search button").await.unwrap();
+    browser.click_away("form.search button").await.unwrap();
     browser.wait_for("a[href='/directory'].button").await.unwrap();
     let found = browser.text("#nodes").await.unwrap();
     assert!(found.contains("blue-note") && !found.contains("linden"), "{found}");

@@ -128,6 +128,11 @@ async fn a_question_is_paid_from_home_also_when_home_is_away_afterwards(backend:
     let answer = two.ask_from_home("What is a hold?").expect_success();
     let first = fee(&answer);
     two.is_paid(first).await;
+    let no_broker = two.ask("What is a hold?", &["--home", &two.hers.url()]).refusal();
+    assert!(
+        no_broker["detail"].as_str().unwrap().contains("is no broker"),
+        "{no_broker}"
+    );
     let nothing = two.ask_from_home("Quantum chromodynamics?").refusal();
     assert_eq!(nothing["error"], "not_found", "{nothing}");
 

@@ -13,7 +13,7 @@
 use imajin_did::Did;
 use imajin_kernel::Timestamp;
 
-use crate::edge::{Arc, Heading, Kind};
+use crate::edge::{Arc, Heading, Kind, Slot};
 use crate::people::People;
 use crate::{Graph, Severity, Tie, Weight};
 
@@ -70,6 +70,8 @@ pub struct RankIndex {
     people: People,
     options: RankOptions,
     version: u64,
+    /// From when on it holds, and until when, if something in it ends by itself.
+    holds: (Timestamp, Option<Timestamp>),
     /// Where the sources of each person begin, and the end.
     starts: Vec<usize>,
     /// Who gives to the person, and how much, in millionths: as small as can be, because a sweep waits for memory.
@@ -88,6 +90,7 @@ impl Graph {
             people: self.people.clone(),
             options,
             version: self.version(),
+            holds: (now, None),
             starts: Vec::with_capacity(self.people.len().saturating_add(1)),
             sources: Vec::new(),
             given: (0..count).map(|person| self.given(person, now, &options)).collect(),
@@ -96,6 +99,10 @@ impl Graph {
         for person in 0..count {
             index.starts.push(index.sources.len());
             for arc in self.arcs(person) {
+                if arc.ends() {
+                    let ends = self.slot(*arc).and_then(Slot::until).filter(|ends| *ends > now);
+                    index.holds.1 = index.holds.1.into_iter().chain(ends).min();
+                }
                 if arc.kind() == Kind::Flag {
                     index.flags.extend(self.flag(person, *arc, now));
                     continue;
@@ -149,6 +156,12 @@ impl RankIndex {
     /// The version of the graph that it was made from.
     pub const fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Whether it is still what would be laid out of this version of the graph at this moment.
+    pub fn holds(&self, version: u64, now: Timestamp) -> bool {
+        let (since, until) = self.holds;
+        self.version == version && since <= now && until.is_none_or(|until| now < until)
     }
 
     /// Everybody in whom `from` has any trust or distrust, the most trusted first and equals in the order of their

@@ -1,6 +1,7 @@
 //! Questions to the graph, and the answers as their reader may see them.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
 
 use diesel::prelude::*;
 use imajin_connections_api::{
@@ -11,7 +12,8 @@ use imajin_kernel::Timestamp;
 use imajin_kernel::id::StatementId;
 use imajin_store::intact_all;
 use imajin_trust_graph::{
-    Explanation, HOPS_MAX, Near, Opinion, Path, RankOptions, Rule, Standing, Step, Tie, Weight, WhyNot,
+    Explanation, Graph, HOPS_MAX, Near, Opinion, Path, RankIndex, RankOptions, Rule, Standing, Step, Tie, Weight,
+    WhyNot,
 };
 
 use crate::domain::privacy::has_blocked;
@@ -277,6 +279,20 @@ impl Connections {
         Ok((shown, seq.to_string()))
     }
 
+    /// The ties laid out for ranking: as they were the last time, if nothing has changed or ended since.
+    async fn rank_index(&self, now: Timestamp) -> Result<(Arc<RankIndex>, i64), ConnectionsError> {
+        let last = || self.ranks.lock().unwrap_or_else(PoisonError::into_inner);
+        let (version, seq) = self.live.look(|graph, seq| (graph.version(), seq));
+        let held = last().clone().filter(|index| index.holds(version, now));
+        if let Some(index) = held {
+            return Ok((index, seq));
+        }
+        let laid_out = move |graph: &Graph, seq| (Arc::new(graph.rank_index(now, RankOptions::default())), seq);
+        let (index, seq) = self.live.look_long(laid_out).await?;
+        *last() = Some(Arc::clone(&index));
+        Ok((index, seq))
+    }
+
     /// How the reader's trust spreads, as far as people show themselves.
     pub(crate) async fn rank(&self, ask: &ListAsk) -> Result<(Vec<Opinion>, String), ConnectionsError> {
         limit_check(ask.limit)?;
@@ -284,9 +300,7 @@ impl Connections {
         let turn = self.ranking.acquire().await;
         let _turn = turn.map_err(|_closed| ConnectionsError::Fault("ranking has ended".to_owned()))?;
         let (reader, now) = (ask.reader.canonical(), self.site.env.now());
-        let (index, seq) = self
-            .live
-            .look(|graph, seq| (graph.rank_index(now, RankOptions::default()), seq));
+        let (index, seq) = self.rank_index(now).await?;
         let start = reader.clone();
         let ranked = tokio::task::spawn_blocking(move || index.rank(&start, PEOPLE_MAX)).await;
         let mut ranked = ranked.map_err(|error| ConnectionsError::Fault(format!("ranking broke: {error}")))?;

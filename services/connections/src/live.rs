@@ -121,6 +121,20 @@ impl Live {
         look(&held.graph, held.seq)
     }
 
+    /// The same on a thread of its own, for what takes long.
+    pub(crate) async fn look_long<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Graph, i64) -> T + Send + 'static,
+    ) -> Result<T, ConnectionsError> {
+        let held = Arc::clone(&self.held);
+        let looking = tokio::task::spawn_blocking(move || {
+            let held = held.read().unwrap_or_else(PoisonError::into_inner);
+            look(&held.graph, held.seq)
+        });
+        let broken = |error: tokio::task::JoinError| ConnectionsError::Fault(format!("a long look broke: {error}"));
+        looking.await.map_err(broken)
+    }
+
     /// The last change that the graph has seen.
     pub(crate) fn seq(&self) -> i64 {
         self.look(|_graph, seq| seq)

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use imajin_connections_api::statement::{ACCEPT, REVOKE, Statement};
 use imajin_connections_api::{Proven, StatementView};
@@ -7,6 +7,7 @@ use imajin_kernel::{Problem, Timestamp};
 use imajin_proof::SignedMessage;
 use imajin_proof::http_sig::SignedRequest;
 use imajin_store::{Conn, Db, Sealer, mutation};
+use imajin_trust_graph::RankIndex;
 use imajin_web::{Authorised, KeyTier, ServiceRoutes, SignedBody, SignerAsked, Site};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +45,8 @@ pub struct Connections {
     pub(crate) live: Live,
     /// Ranking takes a whole processor for a while: one at a time.
     pub(crate) ranking: Semaphore,
+    /// The ties as they were laid out last for ranking.
+    pub(crate) ranks: Mutex<Option<Arc<RankIndex>>>,
     pub(crate) watching: Arc<Semaphore>,
     /// Ends what is still being watched when the service stops.
     pub(crate) stop: CancellationToken,
@@ -75,6 +78,7 @@ impl Connections {
             context,
             live,
             ranking: Semaphore::new(1),
+            ranks: Mutex::default(),
             watching: Arc::new(Semaphore::new(config.watchers_max)),
             stop: CancellationToken::new(),
             config,

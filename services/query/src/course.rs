@@ -132,8 +132,8 @@ impl Query {
             let answered = tokio::time::timeout(limit, engine.answer(question, &output)).await;
             answered.map_err(|_elapsed| EngineError::TimedOut)?
         };
-        let collecting = async move {
-            let (mut text, mut count) = (String::new(), 0_u32);
+        let (mut text, mut count) = (String::new(), 0_u32);
+        let collecting = async {
             while let Some(piece) = pieces.recv().await {
                 if let Some(reader) = reader
                     && reader.send(Piece::Text(piece.clone())).await.is_err()
@@ -143,9 +143,12 @@ impl Query {
                 text.push_str(&piece);
                 count = count.saturating_add(1);
             }
-            (text, count)
         };
-        let (answered, (text, count)) = tokio::join!(answering, collecting);
+        let answered = tokio::select! {
+            (answered, ()) = async { tokio::join!(answering, collecting) } => answered,
+            // Also while the engine says nothing: it need not go on for somebody who has gone.
+            () = gone(reader) => Err(EngineError::AskerGone),
+        };
         match answered {
             Err(EngineError::AskerGone) if count > 0 => {
                 let answered = broken_off(question, &text, count);
@@ -232,6 +235,14 @@ impl Query {
                 format!("is none that this node has; it has {}", has.join(", ")),
             )
         })
+    }
+}
+
+/// Waits until whoever reads along has gone; for ever, where nobody does.
+async fn gone(reader: Option<&mpsc::Sender<Piece>>) {
+    match reader {
+        Some(reader) => reader.closed().await,
+        None => std::future::pending().await,
     }
 }
 

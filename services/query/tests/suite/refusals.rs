@@ -26,6 +26,7 @@ on_both!(
     headers_moved_to_another_url_are_refused,
     a_fee_under_the_quote_is_refused,
     a_quote_is_good_once,
+    of_many_questions_at_once_one_uses_the_quote,
     a_quote_that_is_late_is_refused,
     a_quote_of_somebody_else_or_for_another_question_is_refused,
     prompts_beyond_the_limits_are_refused,
@@ -191,6 +192,26 @@ async fn a_quote_is_good_once(backend: Backend) {
     };
     world.answered(&ask("one")).await;
     assert_eq!(world.refused(&ask("two")).await, "conflict");
+}
+
+async fn of_many_questions_at_once_one_uses_the_quote(backend: Backend) {
+    let world = World::new(backend).await;
+    let quote = world.quoted().await;
+    let keys = ["one", "two", "three", "four"];
+    let asks = keys.map(|key| Ask {
+        key: Some(key),
+        body: json!({"query": QUESTION, "quoteId": quote.quote_id}),
+        ..Ask::usual()
+    });
+    let answers = futures::future::join_all(asks.iter().map(|ask| world.ask(ask))).await;
+    let answered = answers.iter().filter(|answer| answer.status == StatusCode::OK).count();
+    let refused = answers
+        .iter()
+        .filter(|answer| answer.status == StatusCode::CONFLICT)
+        .count();
+    assert_eq!((answered, refused), (1, 3));
+    assert_eq!(world.pay.all().len(), 1, "money is held once");
+    assert_eq!(world.audit().await, []);
 }
 
 async fn a_quote_that_is_late_is_refused(backend: Backend) {
