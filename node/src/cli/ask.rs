@@ -13,12 +13,11 @@ use imajin_proof::digest::sha256_hex;
 use imajin_query_api::{AnswerBody, AskBody, QuoteBody, QuoteTerms};
 use imajin_web::{HttpAnswer, StreamedResponse};
 use serde::Deserialize;
-use url::Url;
 
 use super::caller::Caller;
 use super::client::IdentityClient;
 use super::leader::{local, terms_fetch};
-use super::visa::{unspent, visa_from_home};
+use super::visa::VisaArgs;
 use super::{CommandError, Output};
 
 /// The most bytes of an answer.
@@ -39,12 +38,8 @@ pub(super) struct AskArgs {
     /// The most tokens of the answer; as many as the leader allows, if not said.
     #[arg(long)]
     tokens: Option<u32>,
-    /// The visa that pays, instead of your balance at the leader's node.
-    #[arg(long, value_name = "TOKEN", env = "IMAJIN_VISA", hide_env_values = true)]
-    visa: Option<String>,
-    /// Your home node, whose broker promises the price to the leader's node from your balance there.
-    #[arg(long, value_name = "URL", conflicts_with = "visa", env = "IMAJIN_HOME")]
-    home: Option<Url>,
+    #[command(flatten)]
+    visa: VisaArgs,
     /// Makes it safe to run the command again after a lost answer.
     #[arg(long, value_name = "TEXT")]
     idempotency_key: Option<String>,
@@ -91,11 +86,7 @@ impl AskArgs {
         ));
         let means = self.means(&client, &quote).await?;
         let asked = self.ask(&client, (&leader, &terms.node), &key, &quote, &means, output);
-        let (answer, streamed) = asked.await.inspect_err(|_error| {
-            if let (Some(_), Means::Visa(token)) = (&self.home, &means) {
-                unspent(token, output);
-            }
-        })?;
+        let (answer, streamed) = asked.await.inspect_err(|_error| self.visa.unspent(&means, output))?;
         output.result(&answer, |answer| text(answer, streamed));
         Ok(())
     }
@@ -117,22 +108,9 @@ impl AskArgs {
         if quote.ceiling.is_zero() {
             return Ok(Means::Free);
         }
-        if let Some(token) = &self.visa {
-            return Ok(Means::Visa(token.clone()));
-        }
-        let Some(home) = &self.home else {
-            return Ok(Means::Balance);
-        };
         let name = format!("ask/{}", self.key_of(quote));
-        let token = visa_from_home(
-            (&self.caller.node, &self.caller.key),
-            home,
-            client,
-            quote.ceiling,
-            &name,
-        )
-        .await?;
-        Ok(Means::Visa(token))
+        let caller = (&self.caller.node, &self.caller.key);
+        self.visa.means(caller, client, quote.ceiling, &name).await
     }
 
     /// What makes the question one question, however often it is asked.

@@ -57,10 +57,7 @@ impl MirrorArgs {
         }
         let mut lines = Vec::new();
         for node in &self.to {
-            let mirror = NodeArg {
-                node: node.clone(),
-                ca: self.node.ca.clone(),
-            };
+            let mirror = self.node.at(node.clone());
             let said = show(&mirror, &log).await?;
             lines.push(Line {
                 node: node.clone(),

@@ -201,6 +201,10 @@ async fn who_owes_nothing_pays_nothing(backend: Backend) {
         told.body
     );
     assert!(!told.headers.contains_key("x-mjn-receipt"));
+    // A visa that stands in the environment is no order to pay.
+    let out = shop.home.path("free.out");
+    let get = [free["id"].as_str().unwrap(), "--out", text(&out), "--visa", "e30"];
+    run(&shop.node, &shop.ben, &["content", "get"], &get).expect_success();
     let author = Buyer::from_file(&shop.node, &shop.home, "ada.key");
     let own = shop
         .ask_as(

@@ -16,7 +16,7 @@ use crate::cli::caller::Caller;
 use crate::cli::client::IdentityClient;
 use crate::cli::exchange::{Exchange, exchanged, node_key};
 use crate::cli::output::table;
-use crate::cli::{CommandError, NodeArg, Output};
+use crate::cli::{CommandError, Output};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AskArgs {
@@ -57,11 +57,7 @@ impl AskArgs {
         let told = told(&client, &body).await?;
         let now = client.node().env().now();
         let record = UseRecord::sign(client.key(), &told.receipt, now).map_err(local)?;
-        let at_home = NodeArg {
-            node: home,
-            ca: self.caller.node.ca.clone(),
-        };
-        let at_home = at_home.signing(&self.caller.key)?;
+        let at_home = self.caller.node.at(home).signing(&self.caller.key)?;
         let kept = serde_json::to_value(&record).map_err(local)?;
         match at_home.send_empty("POST", &format!("{API}/records"), Some(&kept)).await {
             Ok(()) => {}

@@ -5,7 +5,7 @@ use clap::Args;
 use imajin_consent::{ContentRef, DeclarationDraft, IntendedUse};
 use imajin_kernel::Problem;
 use imajin_kernel::id::{ContentId, ReceiptId};
-use imajin_mjn::{Means, SettlementInstruction};
+use imajin_mjn::SettlementInstruction;
 use imajin_money::Money;
 use imajin_publisher_api::{ContentView, ReaderAccess, UseGrant};
 use serde::Serialize;
@@ -14,7 +14,7 @@ use url::Url;
 use crate::cli::client::{IdentityClient, unexpected};
 use crate::cli::exchange::{Exchange, exchanged, node_key};
 use crate::cli::leader::local;
-use crate::cli::visa::{unspent, visa_from_home};
+use crate::cli::visa::VisaArgs;
 use crate::cli::{CommandError, KeyArg, NodeArg, Output};
 
 /// Read a work.
@@ -30,18 +30,8 @@ pub(in crate::cli) struct GetArgs {
     /// Pay for it from your balance there, if it has to be paid.
     #[arg(long)]
     pay: bool,
-    /// The visa that pays, instead of your balance.
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        requires = "pay",
-        env = "IMAJIN_VISA",
-        hide_env_values = true
-    )]
-    visa: Option<String>,
-    /// Your home node, whose broker promises the price from your balance there.
-    #[arg(long, value_name = "URL", requires = "pay", conflicts_with = "visa")]
-    home: Option<Url>,
+    #[command(flatten)]
+    visa: VisaArgs,
     /// The most that it may cost, `0.50 USD`.
     #[arg(long, value_name = "AMOUNT", requires = "pay")]
     max: Option<Money>,
@@ -143,14 +133,8 @@ impl GetArgs {
     ) -> Result<UseGrant, CommandError> {
         let (node, key) = node_key(client).await?;
         let id = view.card.id;
-        let means = match (&self.visa, &self.home) {
-            (Some(token), _) => Means::Visa(token.clone()),
-            (None, Some(home)) => {
-                let name = format!("read/{id}/{price}");
-                Means::Visa(visa_from_home((&self.node, &self.key), home, client, price, &name).await?)
-            }
-            (None, None) => Means::Balance,
-        };
+        let name = format!("read/{id}/{price}");
+        let means = self.visa.means((&self.node, &self.key), client, price, &name).await?;
         let work = ContentRef::Fair(view.card.manifest.clone());
         let exchange = Exchange {
             path: &format!("/publisher/api/content/{id}/use"),
@@ -162,11 +146,7 @@ impl GetArgs {
             body: &[],
         };
         let answered = exchanged(client, (&node, &key), exchange).await;
-        let bytes = answered.inspect_err(|_error| {
-            if let (Some(_), Means::Visa(token)) = (&self.home, &means) {
-                unspent(token, output);
-            }
-        })?;
+        let bytes = answered.inspect_err(|_error| self.visa.unspent(&means, output))?;
         serde_json::from_slice(&bytes).map_err(local)
     }
 

@@ -215,10 +215,7 @@ impl Named {
 
     /// The node to ask.
     pub(super) fn node_arg(&self, node: &NodeArg) -> NodeArg {
-        NodeArg {
-            node: self.node.clone().unwrap_or_else(|| node.node.clone()),
-            ca: node.ca.clone(),
-        }
+        node.at(self.node.clone().unwrap_or_else(|| node.node.clone()))
     }
 
     /// The work and everything behind it, as a node has it.

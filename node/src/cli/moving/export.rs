@@ -15,7 +15,7 @@ use super::{list, node_did};
 use crate::cli::caller::Caller;
 use crate::cli::client::IdentityClient;
 use crate::cli::key_file::local;
-use crate::cli::{CommandError, NodeArg, Output};
+use crate::cli::{CommandError, Output};
 use crate::data_dir::write_private;
 
 /// Take along what is yours.
@@ -78,10 +78,7 @@ impl ExportArgs {
 
     /// The new node, which must be another one, and the one where the person has moved if they have.
     async fn destination(&self, client: &IdentityClient, from: &Did) -> Result<Did, CommandError> {
-        let new = NodeArg {
-            node: self.to.clone(),
-            ca: self.caller.node.ca.clone(),
-        };
+        let new = self.caller.node.at(self.to.clone());
         let to = node_did(&new.client()?).await?;
         if to == *from {
             return Err(local("--to is the node that you are at: name the one that you move to"));

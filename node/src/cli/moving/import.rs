@@ -16,7 +16,7 @@ use crate::cli::caller::Caller;
 use crate::cli::client::IdentityClient;
 use crate::cli::key_file::local;
 use crate::cli::key_log::PublishedLog;
-use crate::cli::{CommandError, NodeArg, Output};
+use crate::cli::{CommandError, Output};
 
 /// Bring what is yours, and have the old node lead here.
 #[derive(Debug, Args)]
@@ -107,10 +107,7 @@ impl ImportArgs {
 
     /// Asks the old home what has happened since the export. While it is away, what is in the bundle counts.
     async fn old_ask(&self, bundle: &Bundle) -> Result<Old, CommandError> {
-        let old = NodeArg {
-            node: bundle.contents.from_url.clone(),
-            ca: self.caller.node.ca.clone(),
-        };
+        let old = self.caller.node.at(bundle.contents.from_url.clone());
         let client = old.signing(&self.caller.key)?;
         match moved_find(client.node(), &bundle.did).await {
             Ok(Some(moved)) if moved.to != bundle.to => {

@@ -6,7 +6,7 @@ use imajin_connections_api::statement::{Fact, KeysAt};
 use imajin_connections_api::{PathStep, Proven, path_verify};
 use imajin_did::Did;
 use imajin_kernel::{Env, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -50,8 +50,6 @@ fn read(file: &PathBuf) -> Result<Value, CommandError> {
 }
 
 /// What a file holds.
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum Held {
     Bundle { statements: Vec<Proven> },
     Path { steps: Vec<PathStep> },
@@ -59,10 +57,19 @@ enum Held {
 
 impl Held {
     fn of(document: Value) -> Result<Self, CommandError> {
-        if ["statements", "steps"].iter().all(|name| document.get(name).is_none()) {
+        let Value::Object(mut members) = document else {
             return Err(local("the file has neither `statements` nor `steps`"));
+        };
+        let unreadable = |error| local(format!("a tie cannot be read: {error}"));
+        match (members.remove("statements"), members.remove("steps")) {
+            (Some(ties), _) => Ok(Self::Bundle {
+                statements: serde_json::from_value(ties).map_err(unreadable)?,
+            }),
+            (None, Some(ties)) => Ok(Self::Path {
+                steps: serde_json::from_value(ties).map_err(unreadable)?,
+            }),
+            (None, None) => Err(local("the file has neither `statements` nor `steps`")),
         }
-        serde_json::from_value(document).map_err(|_untagged| local("a tie in the file cannot be read"))
     }
 
     fn ties(&self) -> Vec<&Proven> {

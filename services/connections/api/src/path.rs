@@ -66,8 +66,8 @@ pub fn path_verify(steps: &[PathStep], keys: KeysAt<'_>, at: Timestamp) -> Resul
     ends.ok_or(PathError::Empty)
 }
 
+/// Whether what was said leads from one to the other.
 fn goes(fact: &Fact, from: &Did, to: &Did) -> bool {
-    let (signer, other) = (fact.from.canonical(), fact.to.canonical());
-    (signer, other) == (from.clone(), to.clone())
-        || (fact.kind.is_mutual() && (fact.to.canonical(), fact.from.canonical()) == (from.clone(), to.clone()))
+    let is_said = |one: &Did, other: &Did| fact.from.is_equivalent(one) && fact.to.is_equivalent(other);
+    is_said(from, to) || (fact.kind.is_mutual() && is_said(to, from))
 }

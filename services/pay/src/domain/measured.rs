@@ -82,17 +82,15 @@ pub(crate) fn held_find(
     goods: &GoodsRef,
     buyer: &Did,
 ) -> Result<Option<CheckoutRow>, PayError> {
-    let states = [CheckoutState::Paid, CheckoutState::Settled, CheckoutState::Refunded].map(state_text);
-    let states = if goods.kind == ANSWER_GOODS {
-        &states[..]
-    } else {
-        &states[..1]
-    };
+    let mut states = vec![CheckoutState::Paid];
+    if goods.kind == ANSWER_GOODS {
+        states.extend([CheckoutState::Settled, CheckoutState::Refunded]);
+    }
     let row: Option<CheckoutRow> = checkouts::table
         .filter(checkouts::goods_kind.eq(&goods.kind))
         .filter(checkouts::goods_id.eq(&goods.id))
         .filter(checkouts::owner_did.eq(buyer.canonical().to_string()))
-        .filter(checkouts::state.eq_any(states))
+        .filter(checkouts::state.eq_any(states.into_iter().map(state_text)))
         .select(CheckoutRow::as_select())
         .first(conn)
         .optional()?;
