@@ -17,6 +17,9 @@ const RESERVED: [&str; 10] = [
     "onion",
 ];
 
+/// How this machine is called, for development.
+const LOCAL_HOSTS: [&str; 2] = ["localhost", "127.0.0.1"];
+
 /// Which names of agents are believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Names {
@@ -44,11 +47,27 @@ impl AgentId {
     /// # Errors
     /// [`ClaimError::AgentName`].
     pub fn parse(text: &str, names: Names) -> Result<Self, ClaimError> {
-        let local = || Self(text.to_ascii_lowercase());
         match text.parse() {
-            Err(_) if names == Names::Development && local().is_of_this_machine() => Ok(local()),
+            Err(error) if names == Names::Development => Self::of_this_machine(text).ok_or(error),
             public => public,
         }
+    }
+
+    /// A name of this machine, in the one form that it has: its claims, visas and accounts are found by it.
+    fn of_this_machine(text: &str) -> Option<Self> {
+        let name = text.to_ascii_lowercase();
+        let (host, port) = match name.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (name.as_str(), None),
+        };
+        // Digits only, without zeros in front: `+80` and `080` are read as numbers as well.
+        let number = port.map(|port| port.parse::<u16>().ok().filter(|number| number.to_string() == port));
+        let is_port = !matches!(number, Some(None | Some(0)));
+        if !is_port || !LOCAL_HOSTS.contains(&host) {
+            return None;
+        }
+        let is_default = number.flatten() == Some(80);
+        Some(Self(if is_default { host.to_owned() } else { name }))
     }
 
     /// The origin of the agent: over TLS, except on this machine.
@@ -63,8 +82,7 @@ impl AgentId {
     }
 
     fn is_of_this_machine(&self) -> bool {
-        let (host, port) = self.0.split_once(':').unwrap_or((&self.0, "80"));
-        matches!(host, "localhost" | "127.0.0.1") && port.parse::<u16>().is_ok()
+        LOCAL_HOSTS.contains(&self.0.split_once(':').map_or(self.0.as_str(), |(host, _port)| host))
     }
 }
 
