@@ -5,7 +5,7 @@ use imajin_web::Reach;
 /// How the broker behaves. The defaults are what a node runs with.
 #[derive(Debug, Clone)]
 pub struct BrokerConfig {
-    /// The name of this process' chain in the mutation log: processes that share one database need different names.
+    /// The name of the chain in the mutation log. Processes that share one database share it, and wait for each other.
     pub chain: String,
     /// What the node calls itself; empty: the host of its address.
     pub node_name: String,

@@ -3,7 +3,7 @@ use imajin_kernel::Span;
 /// How connections behaves. The defaults are what a node runs with.
 #[derive(Debug, Clone)]
 pub struct ConnectionsConfig {
-    /// The name of this process' chain in the mutation log: processes that share one database need different names.
+    /// The name of the chain in the mutation log. Processes that share one database share it, and wait for each other.
     pub chain: String,
     /// How often the graph looks for what another process has written. What this one writes it follows at once.
     pub follow_every: Span,

@@ -3,7 +3,7 @@ use imajin_kernel::Span;
 /// How events behaves. The defaults are what a node runs with.
 #[derive(Debug, Clone)]
 pub struct EventsConfig {
-    /// The name of this process' chain in the mutation log: processes that share one database need different names.
+    /// The name of the chain in the mutation log. Processes that share one database share it, and wait for each other.
     pub chain: String,
     /// How long places are reserved for a buyer who has not paid yet.
     pub hold: Span,

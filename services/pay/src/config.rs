@@ -7,8 +7,8 @@ use crate::{BrokersConfig, RailsConfig};
 /// How pay behaves. The defaults are what a node runs with.
 #[derive(Debug, Clone)]
 pub struct PayConfig {
-    /// The name of this process' chains in the ledger and in the mutation log: processes that share one database need
-    /// different names.
+    /// The name of the chains in the ledger and in the mutation log. Processes that share one database share them, and
+    /// wait for each other.
     pub chain: String,
     /// How long a checkout can be paid.
     pub checkout_open: Span,

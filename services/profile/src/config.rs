@@ -3,7 +3,7 @@ use imajin_kernel::Span;
 /// How profile behaves. The defaults are what a node runs with.
 #[derive(Debug, Clone)]
 pub struct ProfileConfig {
-    /// The name of this process' chain in the mutation log: processes that share one database need different names.
+    /// The name of the chain in the mutation log. Processes that share one database share it, and wait for each other.
     pub chain: String,
     /// How many pictures are decoded at once. Each takes up to about 200 MB for a moment.
     pub decodes_max: usize,

@@ -7,7 +7,7 @@ use url::Url;
 /// How publisher behaves. The defaults are what a node runs with.
 #[derive(Debug, Clone)]
 pub struct PublisherConfig {
-    /// The name of this process' chain in the mutation log: processes that share one database need different names.
+    /// The name of the chain in the mutation log. Processes that share one database share it, and wait for each other.
     pub chain: String,
     /// The node's name on pages; its host, when nothing is said.
     pub node_name: String,

@@ -4,7 +4,7 @@ use imajin_web::Reach;
 /// How paid questions behave. The defaults are what a node runs with.
 #[derive(Debug, Clone)]
 pub struct QueryConfig {
-    /// The name of this process' chain in the mutation log: processes that share one database need different names.
+    /// The name of the chain in the mutation log. Processes that share one database share it, and wait for each other.
     pub chain: String,
     /// How often what was left is looked for, and used nonces are forgotten.
     pub sweep_every: Span,

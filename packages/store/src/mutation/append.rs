@@ -8,12 +8,13 @@ use super::erase::{ERASE_ACTION, erased_object};
 use super::row::{CheckpointRow, HeadRow, LogRow, genesis};
 use super::{CHECKPOINT_EVERY, Proof};
 use crate::schema::{mutation_checkpoints, mutation_heads};
-use crate::{Conn, Db, SealedRow, Sealer, StoreError, for_update, nonce};
+use crate::{Conn, Db, SealedRow, Sealer, StoreError, for_update, nonce, row_insert_missing};
 
 /// The place of a row in its chain; the first is 1.
 pub type Seq = i64;
 
-/// What writes to the log: one per service and process. Its rows are one chain.
+/// What writes to the log: one per service. Its rows are one chain, also when several processes of the service share a
+/// database: then they wait for each other.
 #[derive(Clone)]
 pub struct Writer {
     chain: String,
@@ -23,7 +24,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// A writer with a chain of its own. Two processes that write to one database use two names.
+    /// A writer of a chain.
     pub fn new(chain: impl Into<String>, keyring: Keyring, sealer: Sealer, env: Env) -> Self {
         Self {
             chain: chain.into(),
@@ -133,11 +134,8 @@ fn append_row(
     let stored = mutation.proof.to_stored(writer, mutation, &body_digest);
     let proof =
         serde_json::to_string(&stored).map_err(|error| diesel::result::Error::SerializationError(Box::new(error)))?;
-    let head = head_fetch(conn, writer)?;
-    let (seq, prev_hash) = match &head {
-        Some(head) => (head.seq.saturating_add(1), head.hash.clone()),
-        None => (1, genesis(writer.sealer.service(), &writer.chain).to_vec()),
-    };
+    let head = head_load(conn, writer)?;
+    let seq = head.seq.saturating_add(1);
     let mut row = LogRow {
         chain: writer.chain.clone(),
         seq,
@@ -148,14 +146,31 @@ fn append_row(
         body,
         body_digest: body_digest.to_vec(),
         proof,
-        prev_hash,
+        prev_hash: head.hash,
         hash: Vec::new(),
         row_seal: Vec::new(),
     };
     row.hash = row.computed_hash()?.to_vec();
     let row = row.insert(conn, &writer.sealer)?;
-    head_move(conn, writer, head.is_some(), row)?;
+    head_move(conn, writer, row)?;
     Ok(seq)
+}
+
+/// The head, locked until the transaction ends: several processes may write to one chain, and none is before its first
+/// row.
+fn head_load(conn: &mut Conn, writer: &Writer) -> Result<HeadRow, StoreError> {
+    if let Some(head) = head_fetch(conn, writer)? {
+        return Ok(head);
+    }
+    let first = HeadRow {
+        chain: writer.chain.clone(),
+        seq: 0,
+        hash: genesis(writer.sealer.service(), &writer.chain).to_vec(),
+        row_seal: Vec::new(),
+    };
+    let first = first.sealed(&writer.sealer)?;
+    row_insert_missing!(conn, mutation_heads, &first)?;
+    head_fetch(conn, writer)?.ok_or_else(|| diesel::result::Error::NotFound.into())
 }
 
 fn head_fetch(conn: &mut Conn, writer: &Writer) -> Result<Option<HeadRow>, StoreError> {
@@ -168,18 +183,14 @@ fn head_fetch(conn: &mut Conn, writer: &Writer) -> Result<Option<HeadRow>, Store
     head.map(|head| head.intact(&writer.sealer)).transpose()
 }
 
-fn head_move(conn: &mut Conn, writer: &Writer, exists: bool, row: LogRow) -> Result<(), StoreError> {
+fn head_move(conn: &mut Conn, writer: &Writer, row: LogRow) -> Result<(), StoreError> {
     let head = HeadRow {
         chain: row.chain,
         seq: row.seq,
         hash: row.hash,
         row_seal: Vec::new(),
     };
-    let head = if exists {
-        head.save(conn, &writer.sealer)?
-    } else {
-        head.insert(conn, &writer.sealer)?
-    };
+    let head = head.save(conn, &writer.sealer)?;
     if head.seq % CHECKPOINT_EVERY == 0 {
         checkpoint_insert(conn, writer, &head)?;
     }

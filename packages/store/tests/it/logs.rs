@@ -7,11 +7,13 @@ use imajin_proof::http_sig::{Expectation, NONCE_KEPT_FOR, RequestToSign, Signatu
 use imajin_store::mutation::{self, CHECKPOINT_EVERY, Mutation, Proof, Writer};
 use imajin_store::{Finding, StoreError, nonce};
 use imajin_testkit::{Backend, on_both};
+use tokio::task::JoinSet;
 
 use crate::world::World;
 
 on_both!(
     every_kind_of_proof_verifies,
+    the_first_rows_of_two_processes_are_one_chain,
     a_nonce_is_good_once_and_kept_for_its_window,
     a_body_that_was_not_signed_is_refused,
     an_erased_body_is_fine_when_the_erasure_was_logged,
@@ -113,6 +115,26 @@ async fn every_kind_of_proof_verifies(backend: Backend) {
         .await
         .unwrap();
     assert_eq!(checked, u64::try_from(CHECKPOINT_EVERY + 7).unwrap());
+}
+
+async fn the_first_rows_of_two_processes_are_one_chain(backend: Backend) {
+    let world = World::new(backend);
+    let handles = [world.db.clone(), world.open()];
+    let mut tasks = JoinSet::new();
+    for number in 0..16 {
+        let (log, mutation) = (world.log.clone(), by_node(&world, &format!("ev_{number}"), b"{}"));
+        let db = handles[number % 2].clone();
+        tasks.spawn(async move {
+            let appended: Result<i64, StoreError> = db.write(move |conn| mutation::append(conn, &log, &mutation)).await;
+            appended.unwrap()
+        });
+    }
+    let mut places = tasks.join_all().await;
+    places.sort_unstable();
+    assert_eq!(places, (1..=16).collect::<Vec<i64>>());
+    assert_eq!(world.audit().await, []);
+    let [_db, other] = handles;
+    other.close().await;
 }
 
 async fn a_nonce_is_good_once_and_kept_for_its_window(backend: Backend) {
