@@ -59,6 +59,16 @@ async fn browser_a_key_ends_its_other_sessions() {
     browser.screenshot("access-3-handle").await.unwrap();
     browser.goto(&format!("{}/me", node.url())).await.unwrap();
     browser.wait_for_text("@countess").await.unwrap();
+
+    // What one is told by mail is signed as well.
+    browser.goto(&format!("{}/auth/notices", node.url())).await.unwrap();
+    browser
+        .wait_for_text("This node knows no mailbox of yours")
+        .await
+        .unwrap();
+    browser.click("#setting button").await.unwrap();
+    browser.wait_for_text("Mail is off").await.unwrap();
+    browser.screenshot("access-6-mail-off").await.unwrap();
     no_complaints(&browser).await;
     browser.close().await.unwrap();
     node.stop();
@@ -90,6 +100,15 @@ async fn browser_a_mailbox_ends_its_other_sessions_by_a_form() {
     browser.goto(&format!("{}/keys", node.url())).await.unwrap();
     browser.wait_for_text("This node keeps the key").await.unwrap();
     browser.screenshot("access-5-keys-of-a-mailbox").await.unwrap();
+    browser.goto(&format!("{}/auth/notices", node.url())).await.unwrap();
+    browser
+        .wait_for_text("It goes to the mailbox that you have proven here")
+        .await
+        .unwrap();
+    browser.click("#setting button").await.unwrap();
+    browser.wait_for("#saved").await.unwrap();
+    browser.wait_for_text("You get no more mail.").await.unwrap();
+    browser.screenshot("access-7-mail-off-by-a-form").await.unwrap();
     no_complaints(&browser).await;
     browser.close().await.unwrap();
     node.stop();
