@@ -54,9 +54,38 @@ pub(crate) struct Opening {
     pub(crate) title: String,
 }
 
+/// A checkout that could be opened, as its seller and its rail have said.
+pub(crate) struct Prepared<'a> {
+    pub(crate) new: NewCheckout,
+    /// Whom the price would go to.
+    plan: Plan,
+    rail: Option<&'a Arc<dyn Rail>>,
+}
+
 impl Pay {
     /// Opens a checkout, or finds the one that is open for these goods and this buyer.
-    pub(crate) async fn checkout_begin(&self, mut wish: OpeningWish) -> Result<Opening, PayError> {
+    pub(crate) async fn checkout_begin(&self, wish: OpeningWish) -> Result<Opening, PayError> {
+        let Prepared { new, plan, rail } = Box::pin(self.checkout_prepare(wish)).await?;
+        let (id, title, reference) = (new.id, new.title.clone(), new.rail_reference.clone());
+        let (row, replayed) = self
+            .write(move |conn, context| checkout_open(conn, context, &new))
+            .await?;
+        if let Some((reference, rail)) = reference.zip(rail).filter(|_| row.id != id) {
+            rail_abandon(rail.as_ref(), &reference).await;
+        }
+        if row.rail == FREE {
+            self.wake.notify_one();
+        }
+        Ok(Opening {
+            view: row.view(self.context.now())?,
+            replayed,
+            plan,
+            title,
+        })
+    }
+
+    /// Asks the seller and the rail; nothing is written yet.
+    pub(crate) async fn checkout_prepare(&self, mut wish: OpeningWish) -> Result<Prepared<'_>, PayError> {
         let id = self.context.env.new_id();
         if wish.goods.kind == TOPUP {
             // A top-up is nothing but itself.
@@ -101,7 +130,7 @@ impl Pay {
             rail: rail.map_or(in_place_of_rail, |rail| rail.name()).to_owned(),
             goods: wish.goods,
             buyer: checkout.payer,
-            title: quote.title.clone(),
+            title: quote.title,
             price: quote.price,
             split: Arc::new(split),
             expires_at,
@@ -111,22 +140,7 @@ impl Pay {
             cancel_url,
             request: wish.request,
         };
-        let reference = new.rail_reference.clone();
-        let (row, replayed) = self
-            .write(move |conn, context| checkout_open(conn, context, &new))
-            .await?;
-        if let Some((reference, rail)) = reference.zip(rail).filter(|_| row.id != checkout.id) {
-            rail_abandon(rail.as_ref(), &reference).await;
-        }
-        if row.rail == FREE {
-            self.wake.notify_one();
-        }
-        Ok(Opening {
-            view: row.view(self.context.now())?,
-            replayed,
-            plan,
-            title: quote.title,
-        })
+        Ok(Prepared { new, plan, rail })
     }
 
     /// What comes off the price.

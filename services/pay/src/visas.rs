@@ -7,45 +7,43 @@ use imajin_kernel::Problem;
 use imajin_kernel::id::CheckoutId;
 use imajin_pay_api::{GoodsRef, VisaCapture, VisaCaptured, VisaCheck, VisaChecked};
 use imajin_proof::jose::Jwk;
-use imajin_store::outbox::{self, OutboxRow};
+use imajin_store::outbox::OutboxRow;
 
-use crate::brokers::VisaAsked;
 use crate::brokers::wire::{REDEMPTIONS_MAX, Redeemed, Redemption, RedemptionBatch};
+use crate::brokers::{Visa, VisaAsked};
 use crate::context::IdempotencyKey;
 use crate::domain::balance::{Spent, replayed};
-use crate::domain::collect::redeemed_apply;
+use crate::domain::collect::answers_book;
 use crate::domain::payer::{Claim, Payer};
-use crate::domain::visa::{RedeemOrder, capture_find, visa_pay, visa_would_pay};
+use crate::domain::visa::{RedeemOrder, capture_find, visa_buy, visa_pay, visa_would_pay};
 use crate::opening::{Means, OpeningWish};
 use crate::rows::{CaptureRow, CaptureState};
 use crate::{Pay, PayError, Step};
 
-/// How often another quote is taken, because somebody was faster with the one before.
-const QUOTES_MAX: u32 = 16;
-
 impl Pay {
     /// Pays a quote with a visa of a broker that this node trusts.
     pub(crate) async fn visa_settle(&self, payer: Payer, quote: CheckoutId, token: &str) -> Result<Spent, PayError> {
-        match self.answered(&payer).await? {
-            Some(spent) => Ok(spent),
-            None => self.visa_settle_new(payer, quote, token).await,
-        }
-    }
-
-    /// What was answered before is answered so again, whatever has become of the visa.
-    async fn answered(&self, payer: &Payer) -> Result<Option<Spent>, PayError> {
-        let again = payer.clone();
-        self.write(move |conn, context| replayed(conn, context, &again)).await
-    }
-
-    async fn visa_settle_new(&self, payer: Payer, quote: CheckoutId, token: &str) -> Result<Spent, PayError> {
-        let holder = match &payer {
-            Payer::Signed(request) => self.thumbprints(request.verified.did()).await?,
-            Payer::Claim(claim) => vec![claim.holder.clone()],
+        let paid = async {
+            let (visa, by) = (self.visa_of(&payer, token).await?, payer.clone());
+            self.write(move |conn, context| visa_pay(conn, context, &by, quote, &visa))
+                .await
         };
-        let (audience, purpose) = match &payer {
-            Payer::Signed(_) => (None, None),
-            Payer::Claim(claim) => (claim.audience.as_deref(), claim.purpose),
+        self.or_answered(&payer, Box::pin(paid).await).await
+    }
+
+    /// What was answered before is answered so again, whatever has become of the visa, or of the goods.
+    async fn or_answered(&self, payer: &Payer, paid: Result<Spent, PayError>) -> Result<Spent, PayError> {
+        let Err(error) = paid else { return paid };
+        let again = payer.clone();
+        let before = self.write(move |conn, context| replayed(conn, context, &again)).await?;
+        before.ok_or(error)
+    }
+
+    /// A visa that whoever pays may spend.
+    async fn visa_of(&self, payer: &Payer, token: &str) -> Result<Visa, PayError> {
+        let (holder, audience, purpose) = match payer {
+            Payer::Signed(request) => (self.thumbprints(request.verified.did()).await?, None, None),
+            Payer::Claim(claim) => (vec![claim.holder.clone()], claim.audience.as_deref(), claim.purpose),
         };
         let asked = VisaAsked {
             token,
@@ -53,9 +51,7 @@ impl Pay {
             audience,
             purpose,
         };
-        let visa = self.brokers.visa_verify(&asked).await?;
-        self.write(move |conn, context| visa_pay(conn, context, &payer, quote, &visa))
-            .await
+        self.brokers.visa_verify(&asked).await
     }
 
     /// The keys of somebody, as visas name them.
@@ -87,10 +83,8 @@ impl Pay {
             audience,
             purpose,
         });
-        let spent = match self.answered(&claim).await? {
-            Some(spent) => spent,
-            None => Box::pin(self.claim_pay(&goods, &payer, claim, &visa)).await?,
-        };
+        let paid = Box::pin(self.claim_pay(goods, payer, &claim, &visa)).await;
+        let spent = self.or_answered(&claim, paid).await?;
         if let Some(item) = spent.item {
             Box::pin(self.item_handle(item)).await;
         }
@@ -117,25 +111,21 @@ impl Pay {
             .await
     }
 
-    /// Two claims of one agent for the same goods may get the same quote at one moment: the slower one takes another.
-    async fn claim_pay(&self, goods: &GoodsRef, payer: &Did, claim: Payer, visa: &str) -> Result<Spent, PayError> {
-        let mut tries: u32 = 0;
-        loop {
-            let wish = OpeningWish {
-                goods: goods.clone(),
-                buyer: payer.clone(),
-                success_url: "/".to_owned(),
-                cancel_url: "/".to_owned(),
-                request: None,
-                means: Means::Balance,
-                amount: None,
-            };
-            let quote = Box::pin(self.checkout_begin(wish)).await?.view.id;
-            match self.visa_settle_new(claim.clone(), quote, visa).await {
-                Err(PayError::State { .. }) if tries < QUOTES_MAX => tries = tries.saturating_add(1),
-                paid => return paid,
-            }
-        }
+    /// The quote is opened and paid in one step.
+    async fn claim_pay(&self, goods: GoodsRef, buyer: Did, claim: &Payer, token: &str) -> Result<Spent, PayError> {
+        let visa = self.visa_of(claim, token).await?;
+        let wish = OpeningWish {
+            goods,
+            buyer,
+            success_url: "/".to_owned(),
+            cancel_url: "/".to_owned(),
+            request: None,
+            means: Means::Balance,
+            amount: None,
+        };
+        let (new, claim) = (self.checkout_prepare(wish).await?.new, claim.clone());
+        self.write(move |conn, context| visa_buy(conn, context, &claim, &new, &visa))
+            .await
     }
 
     /// Asks the brokers to pay what they have promised, in as few questions as there are brokers, more or less.
@@ -154,7 +144,7 @@ impl Pay {
         }
     }
 
-    /// Each item is done, or put back, whatever happens to the others.
+    /// Each item is done, or put back.
     async fn broker_redeem(&self, issuer: &str, items: &[(OutboxRow, CheckoutId)]) {
         let answers = match self.broker_ask(issuer, items).await {
             Ok(answers) => answers,
@@ -170,8 +160,14 @@ impl Pay {
         if self.context.config.interrupt.at(Step::RedemptionAnswered).is_err() {
             return;
         }
-        for (item, checkout) in items {
-            self.answer_book(item, *checkout, &answers).await;
+        let all = items.to_vec();
+        let booked = self.write(move |conn, context| answers_book(conn, context, &all, &answers));
+        if let Err(error) = booked.await {
+            tracing::error!(issuer, %error, "what a broker says about its promises was not booked");
+            let reason = error.to_string();
+            for (item, _) in items {
+                self.item_put_back(item, reason.clone()).await;
+            }
         }
     }
 
@@ -200,36 +196,5 @@ impl Pay {
             redemptions: redemptions.collect::<Result<_, PayError>>()?,
         };
         Ok(self.brokers.redeem(issuer, &batch).await?.redemptions)
-    }
-
-    /// Books the answer about one promise.
-    async fn answer_book(&self, item: &OutboxRow, checkout: CheckoutId, answers: &[Redeemed]) {
-        let answers = answers.to_vec();
-        let id = item.id;
-        let booked = self
-            .write(move |conn, context| {
-                let missing = || PayError::NotFound("payment by visa");
-                let capture = capture_find(conn, context, checkout)?.ok_or_else(missing)?;
-                let receipt = capture.receipt_id.to_string();
-                let is_it = |answer: &&Redeemed| answer.jti == capture.jti && answer.receipt == receipt;
-                match answers.iter().find(is_it) {
-                    Some(said) => redeemed_apply(conn, context, checkout, said, id),
-                    None if matches!(capture.state()?, CaptureState::Owed | CaptureState::Accepted) => Ok(false),
-                    None => {
-                        outbox::done(conn, &context.sealer, &id, context.now())?;
-                        Ok(true)
-                    }
-                }
-            })
-            .await;
-        let reason = match booked {
-            Ok(true) => return,
-            Ok(false) => "The broker has not decided yet.".to_owned(),
-            Err(error) => {
-                tracing::error!(%checkout, %error, "what a broker says about its promise was not booked");
-                error.to_string()
-            }
-        };
-        self.item_put_back(item, reason).await;
     }
 }

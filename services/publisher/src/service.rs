@@ -24,8 +24,8 @@ use crate::domain::list::{self, Wanted};
 use crate::domain::state::{self, fair_url, kept_work};
 use crate::domain::store::{self, NewAcceptance, NewManifest};
 use crate::fetch::Fetcher;
-use crate::gate::GateShown;
 use crate::gate::disputes::BrokerDesk;
+use crate::gate::{GateShown, SiteManifests};
 use crate::{PublisherConfig, PublisherError, SERVICE, WorksConfig, routes};
 
 /// How many copies of other nodes' manifests are looked at in one sweep.
@@ -59,6 +59,7 @@ pub struct Publisher {
     pub(crate) files: Option<Files>,
     pub(crate) downloads: Downloads,
     pub(crate) desk: BrokerDesk,
+    pub(crate) site_manifests: SiteManifests,
     /// The gates that the operator's pages show.
     pub(crate) shown: RwLock<Vec<GateShown>>,
     keeper: Option<KeeperClient>,
@@ -118,6 +119,7 @@ impl Publisher {
             downloads: Downloads::default(),
             fetcher: Fetcher::new(&config, Arc::clone(&site.identities))?,
             desk: BrokerDesk::new(&config, &site)?,
+            site_manifests: SiteManifests::new(),
             shown: RwLock::default(),
             site,
             db,

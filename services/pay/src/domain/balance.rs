@@ -2,7 +2,7 @@
 
 use imajin_did::Did;
 use imajin_kernel::id::{CheckoutId, HoldId, ReceiptId};
-use imajin_kernel::{Code, Problem, Timestamp};
+use imajin_kernel::{Code, Problem, Span, Timestamp};
 use imajin_ledger::{AccountKey, Command, Hold, HoldPlace, HoldRelease, Owner, Purpose, Refusal, Release};
 use imajin_money::Money;
 use imajin_pay_api::CheckoutState;
@@ -21,6 +21,9 @@ use crate::rows::CheckoutRow;
 
 /// What stands in the place of a rail when a balance pays.
 pub(crate) const BALANCE: &str = "balance";
+/// How long the request that has paid is left alone with handing over what it paid for. Whatever is not handed over by
+/// then, because its process has ended, the background hands over.
+pub(crate) const HANDING_OVER: Span = Span::seconds(2);
 /// The action in the mutation log.
 pub(crate) const QUOTE_SETTLE: &str = "quote.settle";
 
@@ -116,7 +119,7 @@ pub(crate) fn replayed(conn: &mut Conn, context: &Context, payer: &Payer) -> Res
 /// The money of a quote is held: the goods are handed over next.
 pub(crate) fn paid(conn: &mut Conn, context: &Context, payer: &Payer, held: HeldQuote) -> Result<Spent, PayError> {
     let (owner, id) = (payer.did(), held.row.id);
-    let (row, item) = held_write(conn, context, held, context.now())?;
+    let (row, item) = held_write(conn, context, held, context.now().plus(HANDING_OVER))?;
     sale_owe(conn, context, &row)?;
     payer.log(conn, context, &format!("{id}/settle"))?;
     payer

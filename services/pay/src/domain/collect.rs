@@ -1,15 +1,17 @@
 //! What a broker says about its promises, and what follows.
 
 use diesel::prelude::*;
+use imajin_kernel::Code;
 use imajin_kernel::id::{CheckoutId, OutboxId};
 use imajin_ledger::{Command, EntryKind, Posting};
-use imajin_store::{Conn, Literal, SealedRow, intact_all, outbox};
+use imajin_store::outbox::{self, OutboxRow};
+use imajin_store::{Conn, Literal, SealedRow, intact_all};
 
 use super::checkout_lock;
 use super::debts::{Debts, income_of};
 use super::reversal::{Walk, sale_take};
 use super::sale::Sale;
-use super::visa::{capture_lock, pledge_movements, receivable};
+use super::visa::{capture_find, capture_lock, pledge_movements, receivable};
 use crate::PayError;
 use crate::brokers::wire::{Redeemed, RedemptionState};
 use crate::context::Context;
@@ -19,8 +21,57 @@ use crate::schema::pledges;
 /// The longest text of a broker that is kept.
 const TEXT_LETTERS_MAX: usize = 200;
 
+/// Books what a broker has said about promises, each by itself: what goes wrong with one is tried again, and stops none
+/// of the others.
+///
+/// # Errors
+/// When the database does not work.
+pub(crate) fn answers_book(
+    conn: &mut Conn,
+    context: &Context,
+    items: &[(OutboxRow, CheckoutId)],
+    answers: &[Redeemed],
+) -> Result<(), PayError> {
+    for (item, checkout) in items {
+        let booked = conn.transaction(|conn| answer_book(conn, context, item.id, *checkout, answers));
+        let reason = match booked {
+            Ok(true) => continue,
+            Ok(false) => "The broker has not decided yet.".to_owned(),
+            Err(error) if error.code() == Code::Unavailable => return Err(error),
+            Err(error) => {
+                tracing::error!(%checkout, %error, "what a broker says about its promise was not booked");
+                error.to_string()
+            }
+        };
+        outbox::retry(conn, &context.sealer, &item.id, context.now(), &reason)?;
+    }
+    Ok(())
+}
+
+/// Books the answer about one promise, if there is one. `false`: it is asked again.
+fn answer_book(
+    conn: &mut Conn,
+    context: &Context,
+    item: OutboxId,
+    checkout: CheckoutId,
+    answers: &[Redeemed],
+) -> Result<bool, PayError> {
+    let missing = || PayError::NotFound("payment by visa");
+    let capture = capture_find(conn, context, checkout)?.ok_or_else(missing)?;
+    let receipt = capture.receipt_id.to_string();
+    let is_it = |answer: &&Redeemed| answer.jti == capture.jti && answer.receipt == receipt;
+    match answers.iter().find(is_it) {
+        Some(said) => redeemed_apply(conn, context, checkout, said, item),
+        None if matches!(capture.state()?, CaptureState::Owed | CaptureState::Accepted) => Ok(false),
+        None => {
+            outbox::done(conn, &context.sealer, &item, context.now())?;
+            Ok(true)
+        }
+    }
+}
+
 /// Books what a broker has said about one promise. `false`: it has not decided, and is asked again.
-pub(crate) fn redeemed_apply(
+fn redeemed_apply(
     conn: &mut Conn,
     context: &Context,
     id: CheckoutId,

@@ -16,6 +16,7 @@ use imajin_store::{Conn, SealedRow, for_update, is_unique_violation, outbox};
 use serde::{Deserialize, Serialize};
 
 use super::balance::{HeldQuote, Spent, paid, paid_key, quote_lock, replayed};
+use super::checkout::{NewCheckout, checkout_open};
 use super::payer::Payer;
 use crate::PayError;
 use crate::brokers::Visa;
@@ -64,6 +65,31 @@ pub(crate) fn visa_pay(
         return Ok(spent);
     }
     let row = quote_lock(conn, context, payer.did(), id)?;
+    row_pay(conn, context, payer, row, visa)
+}
+
+/// Opens a quote and pays it with a visa, once for each claim.
+pub(crate) fn visa_buy(
+    conn: &mut Conn,
+    context: &Context,
+    payer: &Payer,
+    new: &NewCheckout,
+    visa: &Visa,
+) -> Result<Spent, PayError> {
+    if let Some(spent) = replayed(conn, context, payer)? {
+        return Ok(spent);
+    }
+    let (row, _replayed) = checkout_open(conn, context, new)?;
+    row_pay(conn, context, payer, row, visa)
+}
+
+fn row_pay(
+    conn: &mut Conn,
+    context: &Context,
+    payer: &Payer,
+    row: CheckoutRow,
+    visa: &Visa,
+) -> Result<Spent, PayError> {
     let claim = match payer {
         Payer::Signed(_) => visa.digest.clone(),
         Payer::Claim(claim) => claim.digest.clone(),

@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 use crate::Publisher;
 use records::RecordQueue;
 
-pub(crate) use goods::access_of;
+pub(crate) use goods::{SiteManifests, access_of};
 pub use shown::{GateShown, policy_read};
 
 /// The goods of gates: an access of an agent.

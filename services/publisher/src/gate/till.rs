@@ -21,10 +21,11 @@ impl Till for GateBooks {
 
     async fn check(&self, charge: &Charge) -> Result<(), Problem> {
         let asked = charge.clone();
-        if self
-            .publisher
-            .read(move |conn, _context| is_begun(conn, &asked))
-            .await?
+        if charge.retry_key.is_some()
+            && self
+                .publisher
+                .read(move |conn, _context| is_begun(conn, &asked))
+                .await?
         {
             return Ok(());
         }
@@ -110,7 +111,10 @@ impl GateBooks {
                 is_repeated: row.claim_digest != charge.claim_digest,
             }),
             // The money is held; what is sent again with the same key finds it paid.
-            None => Err(Problem::unavailable("The ledger")),
+            None => {
+                let problem = Problem::unavailable("The payment for this was made, and its receipt");
+                Err(problem.hint("Ask again in a moment, with the same visa and the same key."))
+            }
         }
     }
 
