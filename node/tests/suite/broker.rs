@@ -129,7 +129,7 @@ async fn agent_is_funded(agent: &Agent, buyer: &Buyer) {
 }
 
 /// Asks until there is an answer.
-pub(crate) async fn waited(ask: impl AsyncFn() -> Option<String>) -> String {
+pub(crate) async fn waited<T>(ask: impl AsyncFn() -> Option<T>) -> T {
     for _time in 0..200 {
         if let Some(answer) = ask().await {
             return answer;

@@ -36,7 +36,11 @@ pub(crate) struct Scene {
     key: AgentKey,
     http: Client,
     nonces: AtomicUsize,
-    servers: [Server; 2],
+    /// Under which the site is reached: what claims and visas name.
+    pub(crate) origin: String,
+    /// The host to which requests go: the gate's, or that of one of several.
+    pub(crate) door: String,
+    _servers: [Server; 2],
 }
 
 fn policy(broker: &str, rules: &str) -> String {
@@ -72,7 +76,11 @@ fn site() -> Router {
 
 impl Scene {
     pub(crate) async fn new(backend: Backend, rules: &str, more: &str) -> Self {
-        let home = Home::new(backend);
+        Self::at(Home::new(backend), &[], rules, more).await
+    }
+
+    /// The same, in a home that was made before, with more on the command line of the node.
+    pub(crate) async fn at(home: Home, extra: &[&str], rules: &str, more: &str) -> Self {
         let broker = BrokerPeer::start(Env::system()).await;
         let site = Server::start(site()).await;
         let key = AgentKey::generate().unwrap();
@@ -86,7 +94,8 @@ impl Scene {
             site.host,
             text(&home.path("policy.toml"))
         ));
-        let node = home.up(&[]);
+        let node = home.up(extra);
+        let door = gate_host(&node);
         #[expect(clippy::disallowed_methods, reason = "a client that may do what ours refuses to do")]
         let http = Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         Self {
@@ -97,17 +106,19 @@ impl Scene {
             key,
             http,
             nonces: AtomicUsize::new(0),
-            servers: [site, agents],
+            origin: format!("http://{door}"),
+            door,
+            _servers: [site, agents],
         }
     }
 
-    /// The gate's host, with its port.
+    /// The host of the site, with its port if it has one.
     pub(crate) fn host(&self) -> String {
-        gate_host(&self.node)
+        self.origin.split_once("://").unwrap().1.to_owned()
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.host())
+        format!("{}{path}", self.origin)
     }
 
     /// The headers of a claim for a URL, made at a moment.
@@ -121,35 +132,47 @@ impl Scene {
         self.claim_at(&self.url(path), Env::system().now())
     }
 
-    fn wish(&self, max_micros: i64) -> VisaWish {
+    pub(crate) fn wish(&self, max_micros: i64) -> VisaWish {
         VisaWish::once(&self.host(), self.key.public().clone(), "TEST-USD", max_micros)
     }
 
-    fn visa(&self, max_micros: i64) -> String {
+    pub(crate) fn visa(&self, max_micros: i64) -> String {
         self.broker.visa(&self.wish(max_micros))
     }
 
     /// A fresh claim with a visa.
-    fn paid(&self, path: &str, visa: &str) -> HeaderMap {
+    pub(crate) fn paid(&self, path: &str, visa: &str) -> HeaderMap {
         let mut headers = self.claim(path);
         headers.insert("x-imagxp-credential", visa.parse().unwrap());
         headers
     }
 
     pub(crate) async fn get(&self, path: &str, headers: HeaderMap) -> Response {
-        self.http.get(self.url(path)).headers(headers).send().await.unwrap()
+        self.send(&self.door, path, headers).await.unwrap()
     }
 
-    /// The status and the protocol's word of a refusal.
-    async fn refused(&self, path: &str, headers: HeaderMap) -> (u16, String) {
-        let answer = self.get(path, headers).await;
-        let status = answer.status().as_u16();
-        let document: Value = answer.json().await.unwrap();
-        (status, document["error"].as_str().unwrap().to_owned())
+    /// Asks at one of several doors, which may be gone.
+    pub(crate) async fn send(&self, door: &str, path: &str, headers: HeaderMap) -> reqwest::Result<Response> {
+        self.http
+            .get(format!("http://{door}{path}"))
+            .headers(headers)
+            .send()
+            .await
+    }
+
+    pub(crate) async fn refused(&self, path: &str, headers: HeaderMap) -> (u16, String) {
+        refusal(self.get(path, headers).await).await
     }
 }
 
-/// What visas call the gate of a node.
+/// The status and the protocol's word of a refusal.
+pub(crate) async fn refusal(answer: Response) -> (u16, String) {
+    let status = answer.status().as_u16();
+    let document: Value = answer.json().await.unwrap();
+    (status, document["error"].as_str().unwrap().to_owned())
+}
+
+/// The host of a node's gate, with its port: what visas call it when it has no other name.
 pub(crate) fn gate_host(node: &Node) -> String {
     let address = node.banner()["ports"]["gate blog"].as_str().unwrap();
     address.replace("127.0.0.1", "localhost")
@@ -273,15 +296,13 @@ async fn provenance_check(scene: &Scene, text: &str) {
     assert_eq!(said.url, scene.url("/posts/1"));
 }
 
-fn denied(status: u16, error: &str) -> (u16, String) {
+pub(crate) fn denied(status: u16, error: &str) -> (u16, String) {
     (status, error.to_owned())
 }
 
 async fn what_agents_try_instead_of_paying_is_refused(backend: Backend) {
-    let scene = Scene::new(backend, "", "").await;
-    no_payment(&scene).await;
-    payments_of_others(&scene).await;
-    claims_that_do_not_count(&scene).await;
+    let mut scene = Scene::new(backend, "", "").await;
+    attack(&scene).await;
     // The same claim, at the same moment, and after a restart.
     let twice = scene.paid(
         "/cheap",
@@ -294,30 +315,12 @@ async fn what_agents_try_instead_of_paying_is_refused(backend: Backend) {
     let mut statuses = [one.status().as_u16(), two.status().as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 403]);
-    let Scene {
-        node,
-        home,
-        broker,
-        agent,
-        key,
-        http,
-        nonces,
-        servers,
-    } = scene;
-    let host = node.banner()["ports"]["gate blog"].as_str().unwrap().to_owned();
-    home.configure_replace("listen = \"127.0.0.1:0\"", &format!("listen = \"{host}\""));
-    node.kill();
-    let node = home.up(&[]);
-    let scene = Scene {
-        home,
-        node,
-        broker,
-        agent,
-        key,
-        http,
-        nonces,
-        servers,
-    };
+    let address = scene.node.banner()["ports"]["gate blog"].as_str().unwrap();
+    scene
+        .home
+        .configure_replace("listen = \"127.0.0.1:0\"", &format!("listen = \"{address}\""));
+    scene.node.kill_now();
+    scene.node = scene.home.up(&[]);
     assert_eq!(scene.refused("/cheap", twice).await, denied(403, "REPLAY_ATTACK"));
     let deadline = Instant::now() + Duration::from_secs(20);
     while scene.broker.redemptions().len() < 2 {
@@ -327,6 +330,13 @@ async fn what_agents_try_instead_of_paying_is_refused(backend: Backend) {
     scene.node.stop();
     scene.home.verify_clean();
     assert_eq!(scene.broker.redemptions().len(), 2);
+}
+
+/// Everything that one agent can try alone. Once it pays 0.01, to try more with the same visa: the receipt of that.
+pub(crate) async fn attack(scene: &Scene) -> String {
+    no_payment(scene).await;
+    claims_that_do_not_count(scene).await;
+    payments_of_others(scene).await
 }
 
 async fn no_payment(scene: &Scene) {
@@ -350,7 +360,7 @@ async fn no_payment(scene: &Scene) {
     }
 }
 
-async fn payments_of_others(scene: &Scene) {
+async fn payments_of_others(scene: &Scene) -> String {
     let payment = denied(403, "PAYMENT_DENIED");
     let refused = async |path: &str, visa: &str| scene.refused(path, scene.paid(path, visa)).await;
     let elsewhere = VisaWish {
@@ -398,8 +408,10 @@ async fn payments_of_others(scene: &Scene) {
         "a visa that has expired"
     );
     let once = scene.visa(500_000);
-    assert_eq!(scene.get("/cheap", scene.paid("/cheap", &once)).await.status(), 200);
+    let answer = scene.get("/cheap", scene.paid("/cheap", &once)).await;
+    assert_eq!(answer.status(), 200);
     assert_eq!(refused("/cheap", &once).await, payment, "past its count");
+    answer.headers()["x-imagxp-receipt"].to_str().unwrap().to_owned()
 }
 
 async fn claims_that_do_not_count(scene: &Scene) {

@@ -46,6 +46,7 @@ mod fair_rotated;
 mod federation;
 mod gate_pages;
 mod gates;
+mod gates_processes;
 mod heavy_domains;
 mod interop;
 mod keys;

@@ -69,6 +69,17 @@ impl Home {
         }
     }
 
+    /// A home for another program of the same node, on the same Postgres: each program has a data folder to itself, and
+    /// the keys and the settings in it are the same.
+    pub(crate) fn twin(&self) -> Self {
+        let twin = Self::on_server(self.database_url().unwrap());
+        std::fs::create_dir_all(twin.data()).unwrap();
+        for name in ["node.key", "vault.json", "master.key", "imajin.toml"] {
+            std::fs::copy(self.data().join(name), twin.data().join(name)).unwrap();
+        }
+        twin
+    }
+
     /// Sets environment variables of the node, from its next start on.
     pub(crate) fn environment_set(&mut self, variables: impl IntoIterator<Item = (&'static str, OsString)>) {
         self.environment.extend(variables);
@@ -267,6 +278,11 @@ impl Node {
 
     /// SIGKILL: what a power cut is to a process.
     pub(crate) fn kill(mut self) -> ExitStatus {
+        self.kill_now()
+    }
+
+    /// The same, for a node in whose place another one comes.
+    pub(crate) fn kill_now(&mut self) -> ExitStatus {
         let _gone_already = self.child.kill();
         self.child.wait().unwrap()
     }

@@ -8,12 +8,12 @@ use imajin_kernel::Timestamp;
 use imajin_kernel::id::CheckoutId;
 use imajin_money::Money;
 use imajin_pay_api::{CheckoutState, GoodsRef};
-use imajin_store::{Conn, Literal, SealedRow, for_update, outbox};
+use imajin_store::{Conn, Literal, SealedRow, StoreError, for_update, outbox, row_insert_missing};
 use imajin_web::Verified;
 use serde::{Deserialize, Serialize};
 
 use super::checkout_lock;
-use super::free::{free_find, free_open};
+use super::free::{free_deliver, free_find, free_pay};
 use super::plan::Split;
 use crate::PayError;
 use crate::context::{Context, IdempotencyKey};
@@ -25,6 +25,8 @@ pub(crate) const CHECKOUT_REQUEST: &str = "checkout.request";
 /// The action in the mutation log of the checkout itself.
 pub(crate) const CHECKOUT_OPEN: &str = "checkout.open";
 
+/// How often a checkout is looked for again, because another process has opened one meanwhile.
+const RACES_MAX: u32 = 4;
 /// Expired checkouts per transaction of the sweeper.
 const SWEEP_ROWS: i64 = 200;
 
@@ -115,45 +117,63 @@ pub(crate) fn checkout_open(
     Ok((row, false))
 }
 
+/// Several processes may open checkouts for the same goods at this moment: of those there is one, which is found then.
 fn open_or_find(conn: &mut Conn, context: &Context, new: &NewCheckout) -> Result<CheckoutRow, PayError> {
+    for _race in 0..RACES_MAX {
+        if let Some(row) = find_as_wished(conn, context, new)? {
+            return Ok(row);
+        }
+        if let Some(row) = open_unless_there(conn, context, new)? {
+            return Ok(row);
+        }
+    }
+    Err(StoreError::Busy.into())
+}
+
+/// The checkout that is there already and still good; one that is not, is ended.
+fn find_as_wished(conn: &mut Conn, context: &Context, new: &NewCheckout) -> Result<Option<CheckoutRow>, PayError> {
     let now = context.now();
     if new.price.is_zero()
         && let Some(row) = free_find(conn, context, new)?
     {
-        return Ok(row);
+        return Ok(Some(row));
     }
-    if let Some(mut row) = open_find(conn, context, &new.goods, &new.buyer)? {
-        if row.expires_at > now && row.price()? == new.price && row.rail == new.rail {
-            return Ok(row);
-        }
-        let expired = row.expires_at <= now;
-        row.state_set(
-            if expired {
-                CheckoutState::Expired
-            } else {
-                CheckoutState::Cancelled
-            },
-            now,
-        );
-        row.reason = Some(
-            if expired {
-                NOT_PAID_IN_TIME
-            } else {
-                "The price of the goods, or the way to pay, has changed."
-            }
-            .to_owned(),
-        );
-        let row = row.save(conn, &context.sealer)?;
-        rail_close(conn, context, &row)?;
+    let Some(mut row) = open_find(conn, context, &new.goods, &new.buyer)? else {
+        return Ok(None);
+    };
+    if row.expires_at > now && row.price()? == new.price && row.rail == new.rail {
+        return Ok(Some(row));
     }
+    let (state, reason) = if row.expires_at <= now {
+        (CheckoutState::Expired, NOT_PAID_IN_TIME)
+    } else {
+        let changed = "The price of the goods, or the way to pay, has changed.";
+        (CheckoutState::Cancelled, changed)
+    };
+    row.state_set(state, now);
+    row.reason = Some(reason.to_owned());
+    let row = row.save(conn, &context.sealer)?;
+    rail_close(conn, context, &row)?;
+    Ok(None)
+}
+
+/// A new checkout; `None` when another process has just opened one.
+fn open_unless_there(conn: &mut Conn, context: &Context, new: &NewCheckout) -> Result<Option<CheckoutRow>, PayError> {
     let split = new.split.store(conn, context)?;
-    let row = row_of(context, new, split, now);
+    let mut row = row_of(context, new, split, context.now());
+    if new.price.is_zero() {
+        free_pay(&mut row, context);
+    }
+    let row = row.sealed(&context.sealer)?;
+    if !row_insert_missing!(conn, checkouts, &row)? {
+        return Ok(None);
+    }
     let body = json_text(&CheckoutOpened::of(&row, new.price))?.into_bytes();
     context.node_append(conn, &new.buyer.canonical(), CHECKOUT_OPEN, &new.id.to_string(), body)?;
     if new.price.is_zero() {
-        return free_open(conn, context, row);
+        free_deliver(conn, context, &row)?;
     }
-    Ok(row.insert(conn, &context.sealer)?)
+    Ok(Some(row))
 }
 
 fn row_of(context: &Context, new: &NewCheckout, split_id: String, now: Timestamp) -> CheckoutRow {

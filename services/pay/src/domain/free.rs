@@ -44,24 +44,20 @@ pub(crate) fn free_find(
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
 }
 
-/// Makes a checkout that has nothing to wait for: its delivery is under way when it is stored.
-pub(crate) fn free_open(conn: &mut Conn, context: &Context, mut row: CheckoutRow) -> Result<CheckoutRow, PayError> {
+/// Makes a checkout, which is not stored yet, one that has nothing to wait for.
+pub(crate) fn free_pay(row: &mut CheckoutRow, context: &Context) {
     let now = context.now();
     row.state_set(CheckoutState::Paid, now);
     row.rail_reference = Some(row.id.to_string());
     row.receipt_id = Some(context.env.new_id());
     row.paid_at = Some(now);
-    let row = row.insert(conn, &context.sealer)?;
-    outbox::enqueue(
-        conn,
-        &context.sealer,
-        &context.env,
-        DELIVER,
-        &row.id.to_string(),
-        &row.id,
-    )?;
-    sale_owe(conn, context, &row)?;
-    Ok(row)
+}
+
+/// Has the goods of such a checkout handed over.
+pub(crate) fn free_deliver(conn: &mut Conn, context: &Context, row: &CheckoutRow) -> Result<(), PayError> {
+    let (sealer, id) = (&context.sealer, row.id);
+    outbox::enqueue(conn, sealer, &context.env, DELIVER, &id.to_string(), &id)?;
+    sale_owe(conn, context, row)
 }
 
 /// The goods cannot be had; there is no money that could go back.

@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 
 use axum::http::{Request, StatusCode};
 use imajin_kernel::Span;
-use imajin_pay_api::{CheckoutState, GoodsRef};
+use imajin_pay::{Pay, PayConfig};
+use imajin_pay_api::{CheckoutCreate, CheckoutState, GoodsRef, PayApi};
 use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
 
@@ -18,6 +19,7 @@ on_both!(
     the_same_idempotency_key_is_the_same_checkout,
     a_checkout_is_its_buyers_only,
     an_open_checkout_expires,
+    two_processes_open_one_checkout,
 );
 
 const PATH: &str = "/pay/api/checkout";
@@ -133,7 +135,7 @@ async fn a_signature_is_needed_and_good_once(backend: Backend) {
     named["buyer"] = json!(key("somebody else").did());
     assert_eq!(world.post("buyer", PATH, None, &named).await.code(), "forbidden");
     // The nonce was spent for good: also after a restart.
-    let world = world.restart(imajin_pay::PayConfig::default()).await;
+    let world = world.restart(PayConfig::default()).await;
     assert_eq!(world.send_signed(&signed).await.code(), "replayed");
     world.audit_clean().await;
 }
@@ -203,5 +205,36 @@ async fn an_open_checkout_expires(backend: Backend) {
         (view.state, view.reason.as_deref()),
         (CheckoutState::Expired, Some("Nobody paid in time."))
     );
+    world.audit_clean().await;
+}
+
+async fn two_processes_open_one_checkout(backend: Backend) {
+    if backend == Backend::Sqlite {
+        // One process has the file.
+        return;
+    }
+    let world = World::new(backend).await;
+    // The log has begun, and what is raced for is the checkout.
+    world.checkout("buyer").await;
+    let other = world.second_process(PayConfig::default()).await;
+    for round in 0..40 {
+        let price = if round % 4 == 0 {
+            "0.00 TEST-USD"
+        } else {
+            "10.00 TEST-USD"
+        };
+        let goods = world.goods_split("buyer", price, &[("mira", 1_000_000)]);
+        let open = async |pay: &Pay| {
+            let request = CheckoutCreate {
+                goods: goods.clone(),
+                buyer: key("buyer").did(),
+                success_url: "/orders/1".to_owned(),
+                cancel_url: "/events/1".to_owned(),
+            };
+            pay.checkout_create(request).await.map(|view| view.id)
+        };
+        let (one, two) = tokio::join!(open(&world.pay), open(&other));
+        assert_eq!(one.unwrap(), two.unwrap(), "{price}");
+    }
     world.audit_clean().await;
 }

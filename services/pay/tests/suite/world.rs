@@ -96,6 +96,24 @@ impl World {
         Self::assemble_at(PUBLIC, database, clock, env, keyring, seller, config).await
     }
 
+    /// Pay in another process of this node, on the same database.
+    pub(crate) async fn second_process(&self, config: PayConfig) -> Arc<Pay> {
+        let db = Db::open(location(&self.database), "pay", MIGRATIONS, Options::default()).unwrap();
+        let site = Site {
+            env: self.env.clone(),
+            public: PublicBase(self.public.parse().unwrap()),
+            identities: self.identities.clone(),
+        };
+        let deps = PayDeps {
+            site,
+            keyring: self.keyring.clone(),
+            db,
+            seller: SellerClient::local(self.seller.clone()),
+            config,
+        };
+        Box::pin(Pay::start(deps)).await.unwrap()
+    }
+
     /// A node that is known under another address.
     pub(crate) async fn assemble_at(
         address: &str,

@@ -15,16 +15,14 @@ use axum::http::{Request, StatusCode};
 use imajin_did::{Keyring, SecretKey};
 use imajin_kernel::{Env, ManualClock, Span, Timestamp};
 use imajin_money::Money;
-use imajin_pay::{MIGRATIONS, Pay, PayConfig, PayDeps, PayoutLimit, RailsConfig, SolanaConfig};
-use imajin_pay_api::{CheckoutView, SellerClient};
+use imajin_pay::{Pay, PayConfig, PayoutLimit, RailsConfig, SolanaConfig};
+use imajin_pay_api::CheckoutView;
 use imajin_rails::solana::program::{TokenMove, sol_transfer, token_transfer};
 use imajin_rails::solana::{Address, Coin, Instruction, MJN_MINT, Network, Rpc, USDC_MINT, reference};
-use imajin_store::{Db, Options};
 use imajin_testkit::{Answer, Backend, SolanaPeer, TestDatabase};
-use imajin_web::{PublicBase, Site};
 use serde_json::{Value, json};
 
-use crate::world::{PUBLIC, World, key, location};
+use crate::world::{PUBLIC, World, key};
 
 const NOW: i64 = 1_900_000_000;
 /// What the buyer and, of SOL, the node have at the beginning.
@@ -139,23 +137,11 @@ impl Coins {
 
     /// Another process of the same node, on the same database.
     async fn second_process(&self) -> Arc<Pay> {
-        let world = &self.world;
-        let db = Db::open(location(&world.database), "pay", MIGRATIONS, Options::default()).unwrap();
-        let deps = PayDeps {
-            site: Site {
-                env: world.env.clone(),
-                public: PublicBase(PUBLIC.parse().unwrap()),
-                identities: world.identities.clone(),
-            },
-            keyring: world.keyring.clone(),
-            db,
-            seller: SellerClient::local(world.seller.clone()),
-            config: PayConfig {
-                chain: "pay-2".to_owned(),
-                ..config(&self.peer)
-            },
+        let config = PayConfig {
+            chain: "pay-2".to_owned(),
+            ..config(&self.peer)
         };
-        Pay::start(deps).await.unwrap()
+        self.world.second_process(config).await
     }
 
     fn test(&self, method: &str, params: Value) -> Value {
