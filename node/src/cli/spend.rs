@@ -88,7 +88,7 @@ pub(super) async fn quote_settle(
     max: Option<Money>,
 ) -> Result<Paid, CommandError> {
     let quote: Quote = client.send("POST", "/pay/api/quote", body, None).await?;
-    let fits = max.is_none_or(|max| max.asset == quote.price.asset && quote.price.amount <= max.amount);
+    let fits = max.is_none_or(|max| quote.price.is_at_most(max));
     if !fits {
         let text = format!("it costs {} now: nothing was paid", quote.price);
         return Err(CommandError::Local(text));

@@ -154,9 +154,7 @@ impl Agent {
                 "What is to be paid there is for another page.",
             ));
         }
-        let allowed = wish
-            .max
-            .is_some_and(|max| max.asset == price.asset && price.amount <= max.amount);
+        let allowed = wish.max.is_some_and(|max| price.is_at_most(max));
         if !allowed {
             let max = wish.max.map_or_else(|| "nothing".to_owned(), |max| max.to_string());
             let detail = format!("It costs {price}, and at most {max} was to be paid.");

@@ -218,7 +218,7 @@ impl Journal {
         };
         let spent = sum_of(self.of_run(&run.id), price.asset);
         let after = spent.checked_add(price.amount).unwrap_or(Amount::MAX);
-        if budget.asset == price.asset && after <= budget.amount {
+        if Money::new(after, price.asset).is_at_most(budget) {
             return Ok(());
         }
         let spent = Money::new(spent, price.asset);

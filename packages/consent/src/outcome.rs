@@ -71,7 +71,7 @@ impl Permit {
             (None, Settlement::Settled { .. }) => return Err(Void::Overcharged),
             (Some(price), Settlement::Settled { amount, receipt }) => {
                 let most = self.offered.unwrap_or(price);
-                if amount.asset != most.asset || amount.amount > most.amount || amount.amount > price.amount {
+                if !amount.is_at_most(most) || !amount.is_at_most(price) {
                     return Err(Void::Overcharged);
                 }
                 (Some(amount), Some(receipt))

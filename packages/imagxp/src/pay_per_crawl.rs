@@ -91,7 +91,7 @@ impl Offer {
         match self {
             Self::Exact(exact) if *exact == price => Ok(()),
             Self::Exact(_) => Err(CrawlerError::InvalidCrawlerExactPrice),
-            Self::Max(max) if max.asset == price.asset && price.amount <= max.amount => Ok(()),
+            Self::Max(max) if price.is_at_most(*max) => Ok(()),
             Self::Max(_) => Err(CrawlerError::InvalidCrawlerMaxPrice),
         }
     }

@@ -82,6 +82,11 @@ impl Money {
         Ok(Self::new(self.amount.checked_mul(quantity)?, self.asset))
     }
 
+    /// Whether it is no more than `most`, and of the same asset: another asset is never at most anything.
+    pub fn is_at_most(self, most: Self) -> bool {
+        self.asset == most.asset && self.amount <= most.amount
+    }
+
     fn same_asset(self, other: Self) -> Result<(), MoneyError> {
         if self.asset == other.asset {
             return Ok(());
@@ -168,6 +173,14 @@ mod tests {
         );
         assert_eq!("1.00".parse::<Money>(), Err(MoneyError::Malformed));
         assert_eq!("1.00  USD".parse::<Money>(), Err(AssetError.into()));
+    }
+
+    #[test]
+    fn at_most_is_of_the_same_asset() {
+        assert!(money("1.00 USD").is_at_most(money("1.00 USD")));
+        assert!(money("0.99 USD").is_at_most(money("1.00 USD")));
+        assert!(!money("1.01 USD").is_at_most(money("1.00 USD")));
+        assert!(!money("0.01 TEST-USD").is_at_most(money("1.00 USD")));
     }
 
     #[test]

@@ -82,10 +82,7 @@ impl Pay {
         let quote = self.seller.goods_quote(row.goods()).await?;
         self.quote_check(&quote, &row.buyer()?).await?;
         let most = row.price()?;
-        if quote.price.asset != most.asset
-            || quote.price.amount > most.amount
-            || quote.seller.as_str() != row.seller_did
-        {
+        if !quote.price.is_at_most(most) || quote.seller.as_str() != row.seller_did {
             let problem = format!("{}: the seller wants {} of {most} that are held", row.id, quote.price);
             return Err(PayError::Fault(problem));
         }

@@ -102,8 +102,8 @@ impl Query {
         let fair = manifest_of(&self.context, &leader, &made.text, works, terms.works_share_millionths)?;
         // The terms may have changed since the price was named: what was named is the most.
         let (price, most) = (terms.price(made.answered.usage.completion_tokens), row.ceiling()?);
-        let is_more = price.asset != most.asset || price.amount > most.amount || price.is_zero();
-        let price = if is_more { most } else { price };
+        let is_due = price.is_at_most(most) && !price.is_zero();
+        let price = if is_due { price } else { most };
         Ok(AnswerBody {
             question: row.id,
             leader,

@@ -167,7 +167,7 @@ impl GetArgs {
             )));
         }
         match self.max {
-            Some(max) if max.asset == price.asset && price.amount <= max.amount => Ok(()),
+            Some(max) if price.is_at_most(max) => Ok(()),
             Some(max) => Err(CommandError::Local(format!("it costs {price}, and --max is {max}"))),
             None => Err(CommandError::Local(format!(
                 "it costs {price}: say --max \"{price}\" if that is right"

@@ -66,7 +66,7 @@ pub(crate) fn goods_hold(conn: &mut Conn, context: &Context, order: &HoldOrder) 
 }
 
 fn most_check(price: Money, max: Money) -> Result<(), PayError> {
-    if price.asset == max.asset && price.amount <= max.amount {
+    if price.is_at_most(max) {
         return Ok(());
     }
     let detail = format!("It costs {price}, and at most {max} was offered.");

@@ -197,7 +197,7 @@ fn commands_of(
     }
     let most = row.price()?;
     let is_priced = match &job.wish.measured {
-        Some(_) => most.asset == job.price.asset && job.price.amount <= most.amount,
+        Some(_) => job.price.is_at_most(most),
         None => most == job.price,
     };
     if !is_priced || row.owner_did != job.payer.as_str() {

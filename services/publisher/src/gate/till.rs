@@ -104,18 +104,16 @@ impl GateBooks {
             .publisher
             .read(move |conn, context| charge_find(conn, context, id))
             .await?;
-        match row.receipt_id {
-            Some(receipt) => Ok(Charged {
-                receipt: receipt.to_string(),
-                // Another claim with the same key was the one that counts.
-                is_repeated: row.claim_digest != charge.claim_digest,
-            }),
+        let Some(receipt) = row.receipt_id else {
             // The money is held; what is sent again with the same key finds it paid.
-            None => {
-                let problem = Problem::unavailable("The payment for this was made, and its receipt");
-                Err(problem.hint("Ask again in a moment, with the same visa and the same key."))
-            }
-        }
+            let problem = Problem::unavailable("The payment for this was made, and its receipt");
+            return Err(problem.hint("Ask again in a moment, with the same visa and the same key."));
+        };
+        Ok(Charged {
+            receipt: receipt.to_string(),
+            // Another claim with the same key was the one that counts.
+            is_repeated: row.claim_digest != charge.claim_digest,
+        })
     }
 
     async fn refuse(&self, row: &ChargeRow, reason: String) -> Result<(), Problem> {
