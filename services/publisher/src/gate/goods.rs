@@ -68,8 +68,8 @@ impl Publisher {
 }
 
 /// The manifests of sites where none names the authors: all of it is the publisher's. There is one for each site and
-/// minute, so that it is signed, checked and kept once, however many pages are paid for; and no longer, so that it names
-/// a time at which its key was the node's.
+/// minute, so that it is signed, checked and kept once, however many pages are paid for; and no longer, so that it
+/// names a time at which its key was the node's.
 pub(crate) struct SiteManifests(Cache<SiteMinute, Manifest>);
 
 /// Whose manifest, of which minute: an access has the same one whenever it is asked for.
