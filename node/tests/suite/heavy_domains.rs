@@ -11,14 +11,17 @@ use imajin_imagxp::{AgentKey, Claim, ClaimHeaders, Names, Purpose};
 use imajin_kernel::Env;
 use imajin_testkit::Backend;
 use reqwest::header::HeaderMap;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::gates::Scene;
 use crate::support::Server;
 
 const DOMAINS: usize = 10_000;
-/// Listeners that stand for domains. A name of this machine is one of an agent with its port, in every way to write it.
-const PORTS: usize = 250;
 const HOSTS: [&str; 2] = ["localhost", "127.0.0.1"];
+/// Listeners that stand for domains: a name of this machine is one of an agent with its port.
+const PORTS: usize = DOMAINS / HOSTS.len();
+/// Files for the listeners, and for what else a test has open.
+const FILES: u64 = 8_192;
 /// How many requests are open at once.
 const AT_ONCE: usize = 200;
 /// How many domains a gate asks at once, and how long it waits for one.
@@ -72,18 +75,21 @@ fn memory_kib(pid: u32, name: &str) -> u64 {
         .unwrap()
 }
 
-/// The names of as many agents as there are to be, each written in another way.
 fn names(servers: &[Server]) -> Vec<String> {
     let port_of = |server: &Server| server.host.split_once(':').unwrap().1.to_owned();
-    let spelled = |zeros: usize| {
-        let ports = servers
-            .iter()
-            .map(move |server| format!("{}{}", "0".repeat(zeros), port_of(server)));
-        ports
-            .flat_map(|port| HOSTS.map(|host| format!("{host}:{port}")))
-            .collect::<Vec<_>>()
-    };
-    (0..).flat_map(spelled).take(DOMAINS).collect()
+    let names = servers.iter().map(port_of);
+    names
+        .flat_map(|port| HOSTS.map(|host| format!("{host}:{port}")))
+        .collect()
+}
+
+/// Lets this process have as many files as there are listeners, where it may have fewer by default.
+fn files_allow() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < FILES) {
+        let current = Some(FILES);
+        setrlimit(Resource::Nofile, Rlimit { current, ..limit }).unwrap();
+    }
 }
 
 fn claim(key: &AgentKey, agent: &str, url: &str) -> HeaderMap {
@@ -95,6 +101,7 @@ fn claim(key: &AgentKey, agent: &str, url: &str) -> HeaderMap {
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_domains_at_once_are_asked_a_few_at_a_time_in_bounded_memory() {
     let scene = Scene::new(Backend::Sqlite, "", "").await;
+    files_allow();
     let tarpit = Arc::new(Tarpit::default());
     let servers = tarpit.servers().await;
     let names = names(&servers);

@@ -20,13 +20,7 @@ impl Till for GateBooks {
     }
 
     async fn check(&self, charge: &Charge) -> Result<(), Problem> {
-        let asked = charge.clone();
-        if charge.retry_key.is_some()
-            && self
-                .publisher
-                .read(move |conn, _context| is_begun(conn, &asked))
-                .await?
-        {
+        if self.is_begun(charge).await? {
             return Ok(());
         }
         let check = VisaCheck {
@@ -36,7 +30,11 @@ impl Till for GateBooks {
             audience: Some(self.site.audience.clone()),
             purpose: Some(charge.purpose),
         };
-        self.pay.visa_check(check).await.map(drop)
+        match self.pay.visa_check(check).await {
+            // Meanwhile the same request may have paid, with this very visa, at another door.
+            Err(problem) if !self.is_begun(charge).await? => Err(problem),
+            _pays => Ok(()),
+        }
     }
 
     async fn charge(&self, charge: &Charge) -> Result<Charged, Problem> {
@@ -57,6 +55,16 @@ impl Till for GateBooks {
 }
 
 impl GateBooks {
+    /// Whether the same request has paid before, or has begun to.
+    async fn is_begun(&self, charge: &Charge) -> Result<bool, Problem> {
+        if charge.retry_key.is_none() {
+            return Ok(false);
+        }
+        let asked = charge.clone();
+        let begun = self.publisher.read(move |conn, _context| is_begun(conn, &asked));
+        Ok(begun.await?)
+    }
+
     /// Asks pay for the money of a charge. The same charge asked again is the same capture.
     async fn capture(&self, row: &ChargeRow, charge: &Charge) -> Result<Charged, Problem> {
         let capture = VisaCapture {
