@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use diesel::Connection;
 use imajin_did::{Did, Keyring};
 use imajin_kernel::{Env, Timestamp};
 use imajin_ledger::{Ledger, Recipients};
@@ -9,7 +10,7 @@ use imajin_proof::http_sig::SignedRequest;
 use imajin_rails::Rail;
 use imajin_store::idempotency::{self, InvalidKey, Key, Outcome};
 use imajin_store::mutation::{self, Mutation, Proof};
-use imajin_store::{Conn, Sealer, nonce};
+use imajin_store::{Conn, Sealer, StoreError, nonce};
 use imajin_web::Verified;
 
 use crate::domain::plan::SplitCache;
@@ -151,6 +152,19 @@ impl IdempotencyKey {
             Outcome::Replay { body, .. } => Ok(Some(body)),
             Outcome::InFlight => Err(PayError::IdempotencyInFlight),
             Outcome::Mismatch => Err(PayError::IdempotencyMismatch),
+        }
+    }
+
+    /// Marks the request as running, until the transaction ends. `false` when another process has just answered it: who
+    /// comes second waits for that here.
+    pub(crate) fn reserve(&self, conn: &mut Conn, context: &Context, owner: &Did) -> Result<bool, PayError> {
+        let (request, now) = (self.0.request(owner), context.now());
+        let reserved: Result<(), StoreError> =
+            conn.transaction(|conn| idempotency::reserve(conn, &context.sealer, &request, now));
+        match reserved {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_unique_violation() => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -79,6 +79,9 @@ pub(crate) fn visa_buy(
     if let Some(spent) = replayed(conn, context, payer)? {
         return Ok(spent);
     }
+    if !payer.key().reserve(conn, context, payer.did())? {
+        return replayed(conn, context, payer)?.ok_or(PayError::IdempotencyInFlight);
+    }
     let (row, _replayed) = checkout_open(conn, context, new)?;
     row_pay(conn, context, payer, row, visa)
 }

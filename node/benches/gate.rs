@@ -1,12 +1,12 @@
 //! A gate as a layer around an application, in process, on SQLite and on Postgres, beside what one P-256 signature
-//! takes in the same run: `cargo bench -p imajin-publisher`.
+//! takes in the same run: `cargo bench -p imajin-node`.
 //!
 //! Inside a page: the agent's claim is read and verified (the agent is known), and spent durably; where the page is
 //! paid, the visa of a broker is checked and spent, the price split and receipted by pay, all of it durable before the
 //! answer. Then the provenance is signed, and the decision goes into the site's chain. There is no HTTP in it. Claims
 //! and visas are signed before the clock starts.
 //!
-//! `cargo bench -p imajin-publisher -- sqlite` measures only one of both.
+//! `cargo bench -p imajin-node -- sqlite` measures only one of both.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -15,7 +15,7 @@
     reason = "a benchmark stops at the first surprise and prints what it measured"
 )]
 
-#[path = "../tests/suite/world.rs"]
+#[path = "../../services/publisher/tests/suite/world.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod world;
 
