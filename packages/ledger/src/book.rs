@@ -189,12 +189,8 @@ impl<'a> Book<'a> {
             .filter(|account| account.dirty)
             .partition(|account| account.stored);
         let rows = |accounts: Vec<AccountState>| accounts.into_iter().map(|account| account.row).collect();
-        for row in sealed_all(rows(new), sealer)? {
-            // One by one, because "how many of these were there" is not the same question in both dialects; an account
-            // is opened once in its life.
-            if !row_insert_missing!(conn, ledger_accounts, &row)? {
-                return Ok(false);
-            }
+        if !accounts_open(conn, &sealed_all(rows(new), sealer)?)? {
+            return Ok(false);
         }
         rows_update!(
             conn,
@@ -244,6 +240,29 @@ impl<'a> Book<'a> {
         )?;
         self.head.save(conn, sealer)?;
         Ok(true)
+    }
+}
+
+/// Opens accounts, or none of them: `false` when another process has opened one meanwhile.
+fn accounts_open(conn: &mut Conn, rows: &[AccountRow]) -> QueryResult<bool> {
+    if rows.is_empty() {
+        return Ok(true);
+    }
+    // What was opened before the one that is there must go again: it has the balance of a batch that starts anew.
+    let opened = conn.transaction(|conn| {
+        // One by one, because "how many of these were there" is not the same question in both dialects; an account is
+        // opened once in its life.
+        for row in rows {
+            if !row_insert_missing!(conn, ledger_accounts, row)? {
+                return Err(diesel::result::Error::RollbackTransaction);
+            }
+        }
+        Ok(())
+    });
+    match opened {
+        Ok(()) => Ok(true),
+        Err(diesel::result::Error::RollbackTransaction) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

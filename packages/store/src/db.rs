@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -55,6 +55,8 @@ struct Shared {
     queued: Arc<AtomicUsize>,
     commits: watch::Receiver<u64>,
     readers: Arc<Readers>,
+    /// Whether write transactions wait for those of other processes.
+    excludes: Arc<AtomicBool>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -138,6 +140,13 @@ impl Db {
         answer.await.unwrap_or_else(|_dropped| Err(StoreError::Closed.into()))
     }
 
+    /// From now on, a write transaction waits until no other process writes to this database, as it does on SQLite
+    /// anyway. For services whose rules are about several rows at once: money, of which two processes could otherwise
+    /// each read what the other is about to change.
+    pub fn exclude_other_writers(&self) {
+        self.0.excludes.store(true, Ordering::Relaxed);
+    }
+
     /// Changes with every commit of this process: an outbox worker waits here instead of asking again and again.
     pub fn commits(&self) -> watch::Receiver<u64> {
         self.0.commits.clone()
@@ -185,6 +194,7 @@ fn open(
     let (sender, queue) = sync_channel(connector.options.queue_length.max(1));
     let (commits_sender, commits) = watch::channel(0);
     let queued = Arc::new(AtomicUsize::new(0));
+    let excludes = Arc::new(AtomicBool::new(false));
     let writer = Writer {
         service,
         connector: connector.clone(),
@@ -192,10 +202,12 @@ fn open(
         queue,
         queued: Arc::clone(&queued),
         commits: commits_sender,
+        excludes: Arc::clone(&excludes),
         cautious: 0,
     };
     let shared = Shared {
         service,
+        excludes,
         queue: RwLock::new(Some(sender)),
         queued,
         commits,

@@ -23,6 +23,9 @@ pub enum StoreError {
     /// The nonce was used before.
     #[error("this signature was used before")]
     Replayed,
+    /// The request that is being answered was answered by another process at the same moment. Nothing was written.
+    #[error("the same request has just been answered elsewhere; ask for its answer with the same key")]
+    Answered,
     /// A mutation was to be logged with a body that its proof does not cover.
     #[error("the body to be logged is not the one that was signed")]
     Misattributed,
@@ -62,6 +65,7 @@ impl StoreError {
         match self {
             Self::Busy | Self::Closed | Self::Unavailable(_) | Self::OutcomeUnknown => Code::Unavailable,
             Self::Replayed => Code::Replayed,
+            Self::Answered => Code::IdempotencyInFlight,
             Self::Database(diesel::result::Error::NotFound) => Code::NotFound,
             Self::Panicked
             | Self::Misattributed
@@ -96,6 +100,11 @@ impl From<StoreError> for Problem {
             Code::Replayed => Self::new(Code::Replayed, "This signature was used before.")
                 .hint("Sign the request again, with a new nonce."),
             Code::NotFound => Self::new(Code::NotFound, "There is no such thing."),
+            Code::IdempotencyInFlight => Self::new(
+                Code::IdempotencyInFlight,
+                "The same request is being answered at this moment.",
+            )
+            .hint("Send it again with the same key: you get the answer that it got."),
             Code::Unavailable => {
                 tracing::warn!(%error, "the database did not take a request");
                 Self::unavailable("The database")

@@ -22,7 +22,7 @@ impl Faults {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// A statement met another transaction (deadlock, serialization failure): the same again may succeed.
+    /// A statement met another transaction (deadlock, serialization failure, too long a wait for a lock): the same again may succeed.
     pub(crate) fn collided(&self) -> bool {
         self.collided.load(Ordering::Relaxed)
     }
@@ -57,8 +57,10 @@ impl Faults {
             Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => {
                 self.collided.store(true, Ordering::Relaxed);
             }
-            // diesel has no kind of its own for SQLSTATE 40P01.
-            Error::DatabaseError(DatabaseErrorKind::Unknown, info) if info.message().starts_with("deadlock") => {
+            // diesel has no kinds of its own for SQLSTATE 40P01 and 55P03.
+            Error::DatabaseError(DatabaseErrorKind::Unknown, info)
+                if info.message().starts_with("deadlock") || info.message().ends_with("due to lock timeout") =>
+            {
                 self.collided.store(true, Ordering::Relaxed);
             }
             Error::DatabaseError(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand, _)

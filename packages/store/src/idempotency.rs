@@ -157,7 +157,8 @@ pub fn reserve(conn: &mut Conn, sealer: &Sealer, request: &Request<'_>, now: Tim
 /// Keeps the answer of a fresh or a reserved request.
 ///
 /// # Errors
-/// Diesel's; [`StoreError::Damaged`] when the reservation was changed outside the node.
+/// [`StoreError::Answered`] when another process has answered it meanwhile: let the transaction fail, so that nothing
+/// is done twice. Diesel's; [`StoreError::Damaged`] when the reservation was changed outside the node.
 pub fn store(
     conn: &mut Conn,
     sealer: &Sealer,
@@ -169,6 +170,7 @@ pub fn store(
     let answered = row(request, Some((status, body)), now, KEPT_FOR);
     match fetch(conn, sealer, request)? {
         None => answered.insert(conn, sealer)?,
+        Some(other) if other.status.is_some() => return Err(StoreError::Answered),
         Some(_reserved) => answered.save(conn, sealer)?,
     };
     Ok(())

@@ -224,10 +224,15 @@ where
 
 /// Begins a write transaction: on SQLite with the write lock from the start, because a read that turns into a write
 /// fails with "database is locked" when another connection wrote in between.
-pub(crate) fn begin_write(conn: &mut Conn) -> diesel::QueryResult<()> {
-    match conn {
-        Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE"),
-        Conn::Postgres(c) => AnsiTransactionManager::begin_transaction(c),
+pub(crate) fn begin_write(conn: &mut Conn, alone: Option<&Location>) -> diesel::QueryResult<()> {
+    match (conn, alone) {
+        (Conn::Sqlite(c), _) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE"),
+        (Conn::Postgres(c), Some(Location::Postgres { schema, .. })) => {
+            // In one round trip; a schema's name needs no quoting.
+            let lock = format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('writer.{schema}', 0))");
+            AnsiTransactionManager::begin_transaction_sql(c, &lock)
+        }
+        (Conn::Postgres(c), _) => AnsiTransactionManager::begin_transaction(c),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Group commit: one thread runs the queued writes and makes many of them durable with one sync of the disk.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub(crate) struct Writer {
     pub(crate) queue: Receiver<Box<dyn Job>>,
     pub(crate) queued: Arc<AtomicUsize>,
     pub(crate) commits: watch::Sender<u64>,
+    /// See [`Db::exclude_other_writers`](crate::Db::exclude_other_writers).
+    pub(crate) excludes: Arc<AtomicBool>,
     /// Batches to go until writes may share a transaction without savepoints again.
     pub(crate) cautious: u32,
 }
@@ -260,9 +262,13 @@ impl Writer {
 
     /// A connection with an open transaction; connects again when the old one has gone.
     fn begin(&mut self) -> Result<Link, Setback> {
+        let alone = self
+            .excludes
+            .load(Ordering::Relaxed)
+            .then_some(&self.connector.location);
         if let Some(mut link) = self.link.take() {
             link.faults.clear();
-            match begin_write(&mut link.conn) {
+            match begin_write(&mut link.conn, alone) {
                 Ok(()) => return Ok(link),
                 Err(error) => {
                     link.faults.note(&error);
@@ -278,7 +284,7 @@ impl Writer {
             .connector
             .connect(Role::Writer)
             .map_err(|error| Setback::unavailable(&error))?;
-        begin_write(&mut link.conn).map_err(|error| Setback::unavailable(&error))?;
+        begin_write(&mut link.conn, alone).map_err(|error| Setback::unavailable(&error))?;
         Ok(link)
     }
 

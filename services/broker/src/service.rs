@@ -73,6 +73,7 @@ impl Broker {
             purse,
             config,
         } = deps;
+        db.exclude_other_writers();
         let sealer = Sealer::for_service(&keyring, SERVICE);
         let writer = mutation::Writer::new(config.chain.clone(), keyring.clone(), sealer.clone(), site.env.clone());
         let context = Context {

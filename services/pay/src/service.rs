@@ -106,6 +106,7 @@ impl Pay {
             config,
         } = deps;
         config.fees.check().map_err(PayError::from)?;
+        db.exclude_other_writers();
         let env = site.env.clone();
         let sealer = Sealer::for_service(&keyring, SERVICE);
         let writer = mutation::Writer::new(config.chain.clone(), keyring.clone(), sealer.clone(), env.clone());

@@ -158,3 +158,27 @@ async fn two_processes_on_one_postgres_behave_as_one() {
     assert_eq!(one.balance(&AccountKey::rail("sandbox", ASSET)).await, -1_120);
     assert_eq!(one.audit().await, []);
 }
+
+/// Two processes open some of the same accounts at once: what the slower one had opened before it noticed is not
+/// counted twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_open_several_accounts_at_once() {
+    let one = World::new(imajin_testkit::Backend::Postgres);
+    let two = one.another("two");
+    let shared = |key: &str, people: &[&Owner]| {
+        let units = i64::try_from(people.len()).unwrap();
+        let shares = people.iter().map(|person| Movement::new(available(person), 1));
+        post(key, shares.chain([Movement::new(rail(), -units)]).collect())
+    };
+    for round in 10..40 {
+        let [first, second, third, fourth] = [0, 1, 2, 3].map(|number| person(round * 4 + number));
+        let mine = shared(&format!("a{round}"), &[&first, &second, &third]);
+        let theirs = shared(&format!("b{round}"), &[&second, &third, &fourth]);
+        let (mine, theirs) = tokio::join!(one.execute_one(mine), two.execute_one(theirs));
+        assert!(mine.is_ok() && theirs.is_ok());
+        for (person, units) in [(&first, 1), (&second, 2), (&third, 2), (&fourth, 1)] {
+            assert_eq!(one.balance(&available(person)).await, units, "round {round}");
+        }
+    }
+    assert_eq!(one.audit().await, []);
+}

@@ -107,21 +107,26 @@ async fn check(world: &World, key: &'static str, digest: [u8; 32]) -> Outcome {
         .unwrap()
 }
 
+async fn answer(world: &World, body: &'static str) -> Result<(), StoreError> {
+    let (sealer, owner, now) = (world.sealer.clone(), world.keyring.node_did().clone(), world.env.now());
+    let stored = world.write(move |conn| {
+        let request = Request {
+            owner: &owner,
+            key: "k",
+            digest: &[1; 32],
+        };
+        idempotency::store(conn, &sealer, &request, 201, body.as_bytes(), now)
+    });
+    stored.await
+}
+
 async fn an_answer_is_replayed_until_it_expires(backend: Backend) {
     let world = World::new(backend);
     assert_eq!(check(&world, "k", [1; 32]).await, Outcome::Fresh);
-    let (sealer, owner, now) = (world.sealer.clone(), world.keyring.node_did().clone(), world.env.now());
-    world
-        .write(move |conn| {
-            let request = Request {
-                owner: &owner,
-                key: "k",
-                digest: &[1; 32],
-            };
-            idempotency::store(conn, &sealer, &request, 201, b"{\"id\":1}", now)
-        })
-        .await
-        .unwrap();
+    answer(&world, "{\"id\":1}").await.unwrap();
+    // Another process that found nothing either comes too late, and what it has done besides does not stand.
+    let late = answer(&world, "{\"id\":2}").await;
+    assert!(matches!(late, Err(StoreError::Answered)), "{late:?}");
     let replay = Outcome::Replay {
         status: 201,
         body: b"{\"id\":1}".to_vec(),

@@ -354,3 +354,40 @@ proptest! {
         prop_assert_eq!(total, tasks * each - i32::try_from(failing).unwrap());
     }
 }
+
+/// What two processes do on one Postgres when each first looks and then writes what follows from it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_processes_that_exclude_each_other_one_writes_at_a_time() {
+    let world = Arc::new(World::new(Backend::Postgres));
+    let other = world.open();
+    world.db.exclude_other_writers();
+    other.exclude_other_writers();
+    let mut set = JoinSet::new();
+    for number in 0..40 {
+        let (db, world) = (
+            if number % 2 == 0 {
+                world.db.clone()
+            } else {
+                other.clone()
+            },
+            Arc::clone(&world),
+        );
+        set.spawn(async move {
+            let counted: Result<i64, StoreError> = db
+                .write(move |conn| {
+                    let count: i64 = things::table.count().get_result(conn)?;
+                    world.thing().insert(conn, &world.sealer)?;
+                    Ok(count)
+                })
+                .await;
+            counted.unwrap()
+        });
+    }
+    let mut counts = set.join_all().await;
+    counts.sort_unstable();
+    assert_eq!(
+        counts,
+        (0..40).collect::<Vec<i64>>(),
+        "nobody looked while another one wrote"
+    );
+}

@@ -11,7 +11,7 @@ use imajin_pay_api::CheckoutState;
 use imajin_rails::{Confirmed, DisputeState, RailDispute};
 use imajin_store::{Conn, SealedRow, for_update};
 
-use super::checkout_find;
+use super::checkout_lock;
 use super::debts::Moves;
 use super::notices::{DisputeNews, debts_owe, dispute_owe};
 use super::payout::amount;
@@ -33,7 +33,7 @@ pub(crate) fn dispute_apply(
     let (Some(said), Some(id)) = (&confirmed.dispute, confirmed.event.checkout) else {
         return Ok(Some(MessageResult::Ignored));
     };
-    let checkout = checkout_find(conn, context, id)?.filter(|row| row.rail == message.rail);
+    let checkout = checkout_lock(conn, context, id)?.filter(|row| row.rail == message.rail);
     let Some(checkout) = checkout else {
         return Ok(Some(MessageResult::Ignored));
     };

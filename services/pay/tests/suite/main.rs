@@ -26,6 +26,7 @@ mod operator;
 mod pages;
 mod path;
 mod payouts;
+mod programs;
 mod receipts;
 mod reconcile;
 mod reconcile_own;

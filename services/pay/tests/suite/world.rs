@@ -56,6 +56,17 @@ pub(crate) fn money(text: &str) -> Money {
     text.parse().unwrap()
 }
 
+fn router_of(pay: &Arc<Pay>, env: &Env, public: PublicBase) -> Router {
+    let nested = Router::new().nest("/pay", pay.routes().into_router());
+    let options = ShellOptions {
+        env: env.clone(),
+        public,
+        limits: Limits::default(),
+        error_page: None,
+    };
+    shell(nested, options)
+}
+
 impl World {
     pub(crate) async fn new(backend: Backend) -> Self {
         Self::with(backend, PayConfig::default()).await
@@ -140,14 +151,7 @@ impl World {
             config,
         };
         let pay = Box::pin(Pay::start(deps)).await.unwrap();
-        let nested = Router::new().nest("/pay", pay.routes().into_router());
-        let options = ShellOptions {
-            env: env.clone(),
-            public,
-            limits: Limits::default(),
-            error_page: None,
-        };
-        let router = shell(nested, options);
+        let router = router_of(&pay, &env, public);
         Self {
             database,
             db,
@@ -282,8 +286,18 @@ impl World {
         Answer::of(&self.router, request).await
     }
 
+    /// What another process of this node answers.
+    pub(crate) async fn second_router(&self, config: PayConfig) -> Router {
+        let pay = self.second_process(config).await;
+        router_of(&pay, &self.env, PublicBase(self.public.parse().unwrap()))
+    }
+
     /// Sends a signed request as it is.
     pub(crate) async fn send_signed(&self, signed: &SignedRequest) -> Answer {
+        self.send_signed_to(&self.router, signed).await
+    }
+
+    pub(crate) async fn send_signed_to(&self, router: &Router, signed: &SignedRequest) -> Answer {
         let path = signed.target_uri.strip_prefix(&self.public).unwrap();
         let mut request = Request::builder()
             .method(signed.method.as_str())
@@ -292,7 +306,7 @@ impl World {
         for (name, value) in signed.headers() {
             request = request.header(name, value);
         }
-        self.send(request.body(Body::from(signed.body.clone())).unwrap()).await
+        Answer::of(router, request.body(Body::from(signed.body.clone())).unwrap()).await
     }
 
     pub(crate) async fn post(&self, who: &str, path: &str, idempotency: Option<&str>, body: &Value) -> Answer {
