@@ -1,5 +1,6 @@
 //! Who asks: by a claim, or by Web Bot Auth.
 
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue};
 use imajin_imagxp::web_bot_auth::{BotError, BotExpectation, BotSignature, LIFETIME_MAX};
 use imajin_imagxp::x402::{PAYMENT_SIGNATURE, Payment};
@@ -71,6 +72,29 @@ pub struct Asked<'a> {
     pub path_and_query: &'a str,
     /// The headers.
     pub headers: &'a HeaderMap,
+}
+
+impl Asked<'_> {
+    /// Whether the connection would change its protocol.
+    pub(crate) fn wants_upgrade(&self) -> bool {
+        self.method == "GET" && upgrade_of(self.headers).is_some()
+    }
+}
+
+/// The protocol that a visitor wants to change to. Only WebSocket (RFC 6455) is passed on: over a connection that has
+/// become one of HTTP/2, other pages could be asked for behind the gate's back.
+pub(crate) fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {
+    let wants = |value: &HeaderValue| {
+        let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
+        text.split(',').any(|word| word.trim() == "upgrade")
+    };
+    let has_body = headers.contains_key(TRANSFER_ENCODING)
+        || headers
+            .get(CONTENT_LENGTH)
+            .is_some_and(|length| length.as_bytes() != b"0");
+    let is_websocket = |value: &&HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
+    let is_wanted = !has_body && headers.get_all(CONNECTION).iter().any(wants);
+    headers.get(UPGRADE).filter(is_websocket).filter(|_| is_wanted).cloned()
 }
 
 /// The payment of x402 in a request, if it has one.

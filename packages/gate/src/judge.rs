@@ -6,7 +6,9 @@ use imajin_imagxp::policy::{AccessTerms, Decision, Due, Policy, Visitor, looks_l
 use imajin_imagxp::rsl::license_read;
 use imajin_imagxp::visa::{visa_issuer, visa_read};
 use imajin_imagxp::x402::Payment;
-use imajin_imagxp::{ClaimError, PaymentRequired, Refusal, VisitorType, ad_proof_read, ad_proof_verify};
+use imajin_imagxp::{
+    ClaimError, PaymentRequired, Refusal, VisitorType, ad_proof_read, ad_proof_verify, has_dot_segments,
+};
 use imajin_kernel::{Code, Problem};
 use imajin_money::Money;
 use imajin_proof::token::TokenError;
@@ -14,6 +16,8 @@ use imajin_proof::token::TokenError;
 use crate::identity::{Unproven, x402_payment};
 use crate::{Asked, Charge, Gate, Heard, Identified};
 
+/// The longest path with its query: as much as common servers take.
+const PATH_BYTES_MAX: usize = 8 * 1024;
 const RETRY_KEY_LENGTH_MAX: usize = 128;
 
 /// A request that gets in.
@@ -87,6 +91,16 @@ impl Refused {
         }
     }
 
+    /// What has a price is paid for an answer, and a connection that changes its protocol gives none.
+    pub(crate) fn of_upgrade(admitted: &Admitted) -> Self {
+        let detail = "what has a price is not passed on over a connection that changes its protocol";
+        Self {
+            identity: admitted.identity.clone(),
+            feedback: admitted.feedback.clone(),
+            ..Self::new(Refusal::PolicyDenied, admitted.visitor, detail)
+        }
+    }
+
     fn by(self, identity: Identified) -> Self {
         Self {
             identity: Some(identity),
@@ -140,6 +154,13 @@ impl Gate {
 
     /// `heard` becomes what is said about the agent's feedback, however the rest ends.
     async fn try_admit(&self, asked: &Asked<'_>, heard: &mut Option<Heard>) -> Result<Admitted, Box<Refused>> {
+        if asked.path_and_query.len() > PATH_BYTES_MAX {
+            return Err(Refused::from(ClaimError::Malformed("the address has more than 8 KiB")).into());
+        }
+        if has_dot_segments(asked.path_and_query) {
+            let wrong = "the path has the segments . or ..: ask for the page where it is";
+            return Err(Refused::from(ClaimError::Malformed(wrong)).into());
+        }
         let payment = x402_payment(asked.headers).map_err(Refused::from)?;
         let mut identity = self.identify(asked, payment.as_ref()).await.map_err(Refused::from)?;
         if let Some(identity) = &mut identity {
@@ -312,7 +333,7 @@ impl Gate {
             claim_digest: identity.digest.clone(),
             fair: decision.terms.fair.clone(),
             claim: identity.claim.clone(),
-            retry_key: retry_key(asked.headers, payment)?,
+            retry_key: retry_key(asked, payment)?,
         };
         if self.is_dry() {
             return Ok(charge);
@@ -333,10 +354,19 @@ fn visa_of(headers: &HeaderMap) -> Result<Option<&str>, ClaimError> {
 }
 
 /// What makes the request safe to repeat.
-fn retry_key(headers: &HeaderMap, payment: Option<&Payment>) -> Result<Option<String>, ClaimError> {
-    if let Some(id) = payment.and_then(Payment::identifier) {
-        return Ok(Some(id.to_owned()));
-    }
+fn retry_key(asked: &Asked<'_>, payment: Option<&Payment>) -> Result<Option<String>, ClaimError> {
+    let key = match payment.and_then(Payment::identifier) {
+        Some(id) => Some(id.to_owned()),
+        None => idempotency_key(asked.headers)?,
+    };
+    // What reads is one request, and each method that does something is another.
+    Ok(match asked.method {
+        "GET" | "HEAD" => key,
+        method => key.map(|key| format!("{method} {key}")),
+    })
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ClaimError> {
     let Some(value) = headers.get("idempotency-key") else {
         return Ok(None);
     };

@@ -22,6 +22,10 @@ pub async fn gated(State(gate): State<Arc<Gate>>, mut request: Request, next: Ne
         headers: request.headers(),
     };
     match gate.judge(&asked).await {
+        Judgement::Admitted(admitted) if admitted.charge.is_some() && !gate.is_dry() && asked.wants_upgrade() => {
+            let refused = Refused::of_upgrade(&admitted);
+            gate.refuse_and_record(&url, &refused).await
+        }
         Judgement::Admitted(admitted) => {
             let admitted = Arc::new(*admitted);
             request.extensions_mut().insert(Arc::clone(&admitted));

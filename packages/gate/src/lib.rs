@@ -12,6 +12,7 @@ mod layer;
 mod memory;
 mod proxy;
 mod seams;
+mod tunnel;
 
 pub use directory::{AgentDirectory, Documents, GuardedDocuments};
 pub use documents::documents;
@@ -23,3 +24,4 @@ pub use layer::gated;
 pub use memory::{MemoryRecords, MemoryReplays};
 pub use proxy::{Proxy, ProxyOptions};
 pub use seams::{AccessRecord, Charge, Charged, Feedbacks, Records, Replays, Till};
+pub use tunnel::Tunnels;

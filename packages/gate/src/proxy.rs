@@ -11,20 +11,19 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_TYPE, FORWARDED, HOST, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, FORWARDED, HOST, HeaderName, PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use hyper_util::rt::TokioIo;
 use imajin_imagxp::visa::{CREDENTIAL, PAYMENT};
 use imajin_imagxp::x402::PAYMENT_SIGNATURE;
-use imajin_imagxp::{ROBOTS_BYTES_MAX, VisitorType};
+use imajin_imagxp::{ROBOTS_BYTES_MAX, VisitorType, path_normal};
 use imajin_kernel::{Code, Problem};
 use imajin_web::{Failure, Forwarded, Forwarder, PeerAddress};
-use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::{Admitted, Gate, documents, gated};
+use crate::identity::upgrade_of;
+use crate::{Admitted, Gate, Tunnels, documents, gated};
 
 /// How long the site may pause within an answer.
 const PAUSE: Duration = Duration::from_mins(5);
@@ -43,6 +42,14 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const OTHER_TARGETS: [HeaderName; 6] = [
+    HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-rewrite-url"),
+    HeaderName::from_static("x-original-uri"),
+    HeaderName::from_static("x-http-method-override"),
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-method-override"),
+];
 /// Who asks, for the site: set here and nowhere else.
 const AGENT: HeaderName = HeaderName::from_static("x-imagxp-agent-id");
 const VISITOR: HeaderName = HeaderName::from_static("x-imagxp-visitor");
@@ -63,7 +70,7 @@ pub struct Proxy {
     gate: Arc<Gate>,
     options: ProxyOptions,
     forwarder: Forwarder,
-    tasks: TaskTracker,
+    tunnels: Tunnels,
 }
 
 impl Proxy {
@@ -71,7 +78,7 @@ impl Proxy {
     ///
     /// # Errors
     /// When the site is the gate itself or the node, or no site at all.
-    pub fn new(gate: Arc<Gate>, options: ProxyOptions, tasks: TaskTracker) -> Result<Arc<Self>, Problem> {
+    pub fn new(gate: Arc<Gate>, options: ProxyOptions, tunnels: Tunnels) -> Result<Arc<Self>, Problem> {
         let upstream = &options.upstream;
         let is_site = matches!(upstream.scheme(), "http" | "https") && upstream.has_host() && upstream.path() == "/";
         if !is_site || upstream.query().is_some() {
@@ -89,7 +96,7 @@ impl Proxy {
             gate,
             options,
             forwarder: Forwarder::patient(PAUSE)?,
-            tasks,
+            tunnels,
         }))
     }
 
@@ -117,21 +124,34 @@ impl Proxy {
         &self.options
     }
 
-    /// What the site would answer, by its headers alone.
+    /// What the site would answer, by its headers alone; asked like a page where it does not answer `HEAD`.
     pub(crate) async fn probe(&self, path_and_query: &str, headers: &HeaderMap) -> Result<StatusCode, Problem> {
         let url = self.target(path_and_query)?;
-        let headers = self.site_headers(headers.clone(), None, None);
-        let (status, ..) = self.forwarder.send(Method::HEAD, url, headers, Body::empty()).await?;
-        Ok(status)
+        let mut headers = self.site_headers(headers.clone(), None, None);
+        headers.remove(CONTENT_LENGTH);
+        let ask = |method| {
+            let asked = (url.clone(), headers.clone());
+            self.forwarder.send(method, asked.0, asked.1, Body::empty())
+        };
+        let (status, ..) = ask(Method::HEAD).await?;
+        match status {
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Ok(ask(Method::GET).await?.0),
+            status => Ok(status),
+        }
     }
 
+    /// Where a request goes: to the very path that was judged.
     fn target(&self, path_and_query: &str) -> Result<Url, Problem> {
-        let wrong = || Problem::invalid("The path cannot be passed on.");
-        let url = self.options.upstream.join(path_and_query).map_err(|_error| wrong())?;
-        // A path such as //elsewhere would be another host.
-        (url.origin() == self.options.upstream.origin())
+        let (path, query) = match path_and_query.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (path_and_query, None),
+        };
+        let mut url = self.options.upstream.clone();
+        url.set_path(path);
+        url.set_query(query);
+        (path_normal(url.path()) == path_normal(path))
             .then_some(url)
-            .ok_or_else(wrong)
+            .ok_or_else(|| Problem::invalid("The path cannot be passed on."))
     }
 
     /// The headers of a request as the site gets them.
@@ -142,6 +162,7 @@ impl Proxy {
         admitted: Option<&Arc<Admitted>>,
     ) -> HeaderMap {
         hops_remove(&mut headers);
+        misread_remove(&mut headers);
         // A promise of money is for the gate, and for nobody behind it.
         for name in [CREDENTIAL, PAYMENT, PAYMENT_SIGNATURE, AGENT, VISITOR, HOST] {
             headers.remove(name);
@@ -155,17 +176,18 @@ impl Proxy {
             headers.remove(AUTHORIZATION);
         }
         let is_known = peer.is_some_and(|peer| self.options.proxies.contains(&peer));
-        let before = headers.remove(FORWARDED_FOR).filter(|_| is_known);
+        // A proxy may add a line of its own to what the visitor has sent: the last word is the proxy's.
+        let said = headers.get_all(FORWARDED_FOR).iter().filter(|_| is_known);
+        let mut hops: Vec<String> = said
+            .filter_map(|value| value.to_str().map(str::to_owned).ok())
+            .collect();
+        headers.remove(FORWARDED_FOR);
         if !is_known {
             headers.remove(FORWARDED);
         }
-        let before = before.and_then(|value| value.to_str().map(|text| format!("{text}, ")).ok());
         if let Some(peer) = peer {
-            set(
-                &mut headers,
-                &FORWARDED_FOR,
-                &format!("{}{peer}", before.unwrap_or_default()),
-            );
+            hops.push(peer.to_string());
+            set(&mut headers, &FORWARDED_FOR, &hops.join(", "));
         }
         let public = self.gate.origin();
         let scheme = public.split_once("://").map_or("http", |(scheme, _)| scheme);
@@ -197,24 +219,22 @@ impl Proxy {
             .map(|peer| peer.0.ip().to_canonical());
         let admitted = request.extensions().get::<Arc<Admitted>>();
         let mut headers = self.site_headers(request.headers().clone(), peer, admitted);
-        let upgrade = upgrade_of(&request);
-        let Some(protocol) = upgrade else {
+        let is_get = request.method() == Method::GET;
+        let Some(protocol) = upgrade_of(request.headers()).filter(|_| is_get) else {
             let (parts, body) = request.into_parts();
             let (status, headers, body) = self.forwarder.send(parts.method, url, headers, body).await?;
             return Ok(answer(status, headers, body));
         };
+        let slot = self.tunnels.slot()?;
+        headers.remove(CONTENT_LENGTH);
         headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(UPGRADE, protocol.clone());
         let client = hyper::upgrade::on(&mut request);
         let method = request.method().clone();
         match self.forwarder.send_upgrade(method, url, headers).await? {
             (status, headers, Forwarded::Body(body)) => Ok(answer(status, headers, body)),
-            (status, headers, Forwarded::Upgraded(mut site)) => {
-                self.tasks.spawn(async move {
-                    let Ok(client) = client.await else { return };
-                    // Either side may end it at any time.
-                    let _ended = tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut site).await;
-                });
+            (status, headers, Forwarded::Upgraded(site)) => {
+                self.tunnels.start(slot, client, site);
                 let mut response = answer(status, headers, Body::empty());
                 response
                     .headers_mut()
@@ -283,6 +303,19 @@ fn is_of_gate(name: &str) -> bool {
         .any(|prefix| name.starts_with(prefix))
 }
 
+/// Removes what a site could take for something else than it is: names with `_`, which many cannot tell from those with
+/// `-`, and other ways to say which page is asked for than the one that was judged.
+fn misread_remove(headers: &mut HeaderMap) {
+    let underscored: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| name.as_str().contains('_'))
+        .cloned()
+        .collect();
+    for name in underscored.iter().chain(&OTHER_TARGETS) {
+        headers.remove(name);
+    }
+}
+
 /// Removes what is about one connection only, also what `Connection` names.
 fn hops_remove(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
@@ -295,17 +328,6 @@ fn hops_remove(headers: &mut HeaderMap) {
     for name in named.iter().chain(&HOP_BY_HOP).chain([&KEEP_ALIVE]) {
         headers.remove(name);
     }
-}
-
-/// The protocol that the client wants to change to.
-fn upgrade_of(request: &Request) -> Option<HeaderValue> {
-    let wants = |value: &HeaderValue| {
-        let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
-        text.split(',').any(|word| word.trim() == "upgrade")
-    };
-    let is_wanted = request.headers().get_all(CONNECTION).iter().any(wants);
-    let is_get = request.method() == Method::GET;
-    request.headers().get(UPGRADE).filter(|_| is_wanted && is_get).cloned()
 }
 
 fn set(headers: &mut HeaderMap, name: &HeaderName, value: &str) {

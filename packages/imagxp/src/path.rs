@@ -123,14 +123,27 @@ fn push_hex(text: &mut String, byte: u8) {
     text.push_str(&hex::encode_upper([byte]));
 }
 
+/// A path with its characters in their one form, and every slash as one: some servers take an encoded slash, and a
+/// backslash, for a slash.
+fn slashes_normal(path: &str) -> String {
+    let encoded = encoding_normal(path.split(['?', '#']).next().unwrap_or_default());
+    encoded.replace("%2F", "/").replace("%5C", "/").replace('\\', "/")
+}
+
+/// Whether a path goes up or stays, by `.` and `..` in whatever writing. Clients follow these before they send a path
+/// (RFC 3986, section 6.2.2.3), and servers do not agree on where they lead: a gate takes no such path.
+pub fn has_dot_segments(path: &str) -> bool {
+    slashes_normal(path)
+        .split('/')
+        .any(|segment| matches!(segment, "." | ".."))
+}
+
 /// A path as rules compare it: characters in their one form, `.` and `..` followed, slashes in a row taken as one, so
 /// that no other way to write a dear page is a cheap one.
 pub fn path_normal(path: &str) -> String {
-    let encoded = encoding_normal(path.split(['?', '#']).next().unwrap_or_default());
+    let slashes = slashes_normal(path);
     let mut segments: Vec<&str> = Vec::new();
     let mut is_folder = true;
-    // Some servers take an encoded slash, and a backslash, for a slash.
-    let slashes = encoded.replace("%2F", "/").replace("%5C", "/").replace('\\', "/");
     for segment in slashes.split('/') {
         is_folder = true;
         match segment {

@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,23 @@ pub fn shell(routes: Router, options: ShellOptions) -> Router {
             problem_response(Problem::internal(), None)
         }))
         .layer(middleware::from_fn_with_state(state, around))
+}
+
+/// Counts the requests of each remote address, for routes that are not within a [`shell`]: streams, say, that may take as
+/// long as they like. `exempt` are proxies in front, behind which many visitors have one address.
+pub fn rate_limited(routes: Router, limits: &Limits, exempt: Vec<IpAddr>) -> Router {
+    let state = Arc::new((RateLimit::new(limits), exempt));
+    routes.layer(middleware::from_fn_with_state(state, count))
+}
+
+async fn count(State(state): State<Arc<(RateLimit, Vec<IpAddr>)>>, request: Request, next: Next) -> Response {
+    let (rate, exempt) = state.as_ref();
+    let peer = request.extensions().get::<PeerAddress>().copied();
+    let counted = peer.filter(|peer| !exempt.contains(&peer.0.ip().to_canonical()));
+    match counted.map_or(Ok(()), |peer| rate.check(peer)) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem_response(problem, None),
+    }
 }
 
 async fn around(State(shell): State<Arc<ShellState>>, mut request: Request, next: Next) -> Response {

@@ -54,7 +54,7 @@ pub use failure::{Failure, ProblemDocument, status_of};
 pub use forward::{Duplex, Forwarded, Forwarder};
 pub use guard::{GuardError, GuardedAnswer, GuardedClient, Reach};
 pub use internal::{InternalAccess, internal_listener_router, internal_route};
-pub use layers::{ErrorPage, ShellOptions, shell};
+pub use layers::{ErrorPage, ShellOptions, rate_limited, shell};
 pub use limits::{Limits, PeerAddress};
 pub use metrics::{metrics_install, metrics_render};
 pub use notice::{Addressee, Notice};

@@ -82,10 +82,12 @@ async fn a_signature_for_the_cheap_page_is_none_for_the_dear_one() {
     assert_eq!(world.till.total(), 0);
     // However the dear page is written, it is dear.
     let cheap = world.till.visa(&holder(&world), HOST, "0.01 USD", 5);
-    for path in ["/x/../dear", "/%64ear", "//dear"] {
+    for path in ["/%64ear", "//dear"] {
         let answer = world.send(path, world.paid(path, &cheap)).await;
         assert_eq!(answer.status, 403, "{path}: {}", answer.text);
     }
+    let answer = world.send("/x/../dear", world.paid("/x/../dear", &cheap)).await;
+    assert_eq!(answer.status, 400, "{}", answer.text);
 }
 
 #[tokio::test]

@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::HeaderMap;
-use axum::routing::get;
+use axum::routing::{any, get};
 use imajin_gate::{Proxy, ProxyOptions};
 use imajin_imagxp::PaymentRequired;
 use imajin_testkit::{Guarded, free_address};
-use tokio_util::task::TaskTracker;
 
-use crate::proxy::{Served, text_of};
+use crate::proxy::{Served, text_of, tunnels};
 use crate::{HOST, World};
 
 /// A site with a page that is there and one that is not.
@@ -99,7 +98,7 @@ async fn decider(world: &World, upstream: &Served, proxies: Vec<std::net::IpAddr
         proxies,
         node: None,
     };
-    let proxy = Proxy::new(Arc::clone(&world.gate), options, TaskTracker::new()).unwrap();
+    let proxy = Proxy::new(Arc::clone(&world.gate), options, tunnels()).unwrap();
     Served::start(proxy.decider()).await
 }
 
@@ -146,6 +145,64 @@ async fn nginx_asks_the_gate() {
     let gate = decider(&world, &upstream, vec!["127.0.0.1".parse().unwrap()]).await;
     let front = Front::nginx(gate.address, upstream.address);
     dance(&world, &front).await;
+    // nginx passes on what the visitor says about the request in the other proxies' way.
+    let mut headers = world.claim("/about");
+    headers.insert("x-forwarded-method", "GET".parse().unwrap());
+    headers.insert("x-forwarded-uri", "/about".parse().unwrap());
+    let (status, ..) = ask(&front, "/paid/1", headers).await;
+    assert_eq!(status, 403, "the claim is for another page");
+}
+
+async fn decided(gate: SocketAddr, method: &str, path: &str, mut headers: HeaderMap) -> u16 {
+    headers.insert("x-forwarded-method", method.parse().unwrap());
+    headers.insert("x-forwarded-uri", path.parse().unwrap());
+    text_of(gate, http::Method::GET, "/decide", headers, "").await.0
+}
+
+#[tokio::test]
+async fn a_site_that_does_not_answer_head_is_paid_all_the_same() {
+    let page = |method: http::Method| async move {
+        match method.as_str() {
+            "GET" => http::StatusCode::OK,
+            _ => http::StatusCode::METHOD_NOT_ALLOWED,
+        }
+    };
+    let broken = || async { http::StatusCode::INTERNAL_SERVER_ERROR };
+    let site = Router::new().route("/paid/1", any(page)).route("/paid/2", any(broken));
+    let (world, upstream) = (World::new(), Served::start(site).await);
+    let gate = decider(&world, &upstream, vec!["127.0.0.1".parse().unwrap()]).await;
+    let visa = world.till.visa(&world.key.thumbprint(), HOST, "1.00 USD", 9);
+    let status = decided(gate.address, "GET", "/paid/1", world.paid("/paid/1", &visa)).await;
+    assert_eq!((status, world.till.total()), (200, 10_000));
+    let status = decided(gate.address, "GET", "/paid/2", world.paid("/paid/2", &visa)).await;
+    assert_eq!(
+        (status, world.till.total()),
+        (503, 10_000),
+        "nobody knows what the site would say"
+    );
+    let status = decided(gate.address, "POST", "/paid/1", world.paid("/paid/1", &visa)).await;
+    assert_eq!(
+        (status, world.till.total()),
+        (403, 10_000),
+        "nobody tries out what a method does"
+    );
+}
+
+#[tokio::test]
+async fn a_proxy_says_once_what_was_asked_for() {
+    let (world, upstream) = (World::new(), Served::start(site()).await);
+    let gate = decider(&world, &upstream, vec!["127.0.0.1".parse().unwrap()]).await;
+    let mut headers = world.claim("/about");
+    headers.append("x-forwarded-uri", "/paid/1".parse().unwrap());
+    headers.append("x-forwarded-uri", "/about".parse().unwrap());
+    headers.insert("x-forwarded-method", "GET".parse().unwrap());
+    let (status, _, text) = text_of(gate.address, http::Method::GET, "/decide", headers, "").await;
+    assert_eq!(status, 400, "{text}");
+    let mut headers = world.claim("/about");
+    headers.insert("x-forwarded-uri", "/about".parse().unwrap());
+    headers.insert("x-forwarded-method", "GET".parse().unwrap());
+    let (status, _, text) = text_of(gate.address, http::Method::GET, "/decide/nginx", headers, "").await;
+    assert_eq!(status, 403, "these are the fields of other proxies: {text}");
 }
 
 #[tokio::test]

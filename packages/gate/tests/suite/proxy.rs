@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use futures::StreamExt;
-use imajin_gate::{Proxy, ProxyOptions};
+use imajin_gate::{Proxy, ProxyOptions, Tunnels};
 use imajin_imagxp::Robots;
 use imajin_web::{Forwarded, Forwarder, Limits, Listener, PublicBase, TlsMode, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,6 +54,10 @@ impl Drop for Served {
         self.stop.cancel();
         self.tasks.close();
     }
+}
+
+pub(crate) fn tunnels() -> Tunnels {
+    Tunnels::new(TaskTracker::new(), CancellationToken::new())
 }
 
 /// A site that says what it was asked.
@@ -100,17 +104,17 @@ async fn socket(mut request: Request) -> Response {
         line.read_exact(&mut word).await.unwrap();
         line.write_all(&[word, word].concat()).await.unwrap();
     });
-    let headers = [("connection", "upgrade"), ("upgrade", "twice")];
+    let headers = [("connection", "upgrade"), ("upgrade", "websocket")];
     (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }
 
-async fn gate_before(world: &World, upstream: &Served, proxies: Vec<std::net::IpAddr>) -> Served {
+pub(crate) async fn gate_before(world: &World, upstream: &Served, proxies: Vec<std::net::IpAddr>) -> Served {
     let options = ProxyOptions {
         upstream: upstream.url("/"),
         proxies,
         node: None,
     };
-    let proxy = Proxy::new(Arc::clone(&world.gate), options, TaskTracker::new()).unwrap();
+    let proxy = Proxy::new(Arc::clone(&world.gate), options, tunnels()).unwrap();
     Served::start(proxy.router()).await
 }
 
@@ -207,13 +211,16 @@ async fn another_protocol_passes_through_once_the_gate_has_let_it_in() {
     let forwarder = Forwarder::new().unwrap();
     let ask = |mut headers: HeaderMap| {
         headers.insert("connection", HeaderValue::from_static("Upgrade"));
-        headers.insert("upgrade", HeaderValue::from_static("twice"));
+        headers.insert("upgrade", HeaderValue::from_static("websocket"));
         forwarder.send_upgrade(Method::GET, gate.url("/socket"), headers)
     };
     let (status, _, refused) = ask(HeaderMap::new()).await.unwrap();
     assert!(status == StatusCode::FORBIDDEN && matches!(refused, Forwarded::Body(_)));
     let (status, headers, line) = ask(world.claim("/socket")).await.unwrap();
-    assert_eq!((status.as_u16(), headers["upgrade"].to_str().unwrap()), (101, "twice"));
+    assert_eq!(
+        (status.as_u16(), headers["upgrade"].to_str().unwrap()),
+        (101, "websocket")
+    );
     let Forwarded::Upgraded(mut line) = line else {
         panic!("no other protocol")
     };
@@ -248,7 +255,7 @@ async fn a_paid_page_behind_the_gate_is_paid_and_a_site_that_is_away_costs_nothi
         proxies: Vec::new(),
         node: None,
     };
-    let proxy = Proxy::new(Arc::clone(&world.gate), options, TaskTracker::new()).unwrap();
+    let proxy = Proxy::new(Arc::clone(&world.gate), options, tunnels()).unwrap();
     let gate = Served::start(proxy.router()).await;
     let (status, _, _) = text_of(gate.address, Method::GET, "/paid/1", world.paid("/paid/1", &visa), "").await;
     assert_eq!((status, world.till.total()), (503, 10_000));
@@ -269,7 +276,7 @@ async fn the_gate_stands_in_front_of_no_gate_and_no_node() {
             proxies: Vec::new(),
             node: Some(node.clone()),
         };
-        let proxy = Proxy::new(Arc::clone(&world.gate), options, TaskTracker::new());
+        let proxy = Proxy::new(Arc::clone(&world.gate), options, tunnels());
         assert!(proxy.is_err(), "{upstream}");
     }
 }

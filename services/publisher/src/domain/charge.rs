@@ -4,8 +4,8 @@ use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_gate::{Charge, Charged};
 use imajin_imagxp::visa::visa_issuer;
-use imajin_kernel::Timestamp;
 use imajin_kernel::id::AccessId;
+use imajin_kernel::{Span, Timestamp};
 use imajin_pay_api::{Delivery, DeliveryOutcome};
 use imajin_proof::digest::sha256_hex;
 use imajin_store::{Conn, SealedRow, for_update, is_unique_violation};
@@ -15,6 +15,10 @@ use crate::PublisherError;
 use crate::context::Context;
 use crate::rows::{ChargeRow, ChargeState, ClaimRow};
 use crate::schema::{gate_charges, gate_claims};
+
+/// How long a paid page is handed out again to who asks with the same key: long enough for a lost reply, and for an
+/// agent that was down.
+const REPEATED_FOR: Span = Span::hours(24);
 
 /// What is to be charged, and at which site.
 #[derive(Debug, Clone)]
@@ -84,15 +88,20 @@ fn charge_again(
     wish: &ChargeWish,
     mut row: ChargeRow,
 ) -> Result<Begun, PublisherError> {
-    let visa_digest = sha256_hex(wish.charge.visa.as_bytes());
     match row.state()? {
-        ChargeState::Paid => paid_of(&row).map(Begun::Paid),
-        ChargeState::Asked if row.visa_digest == visa_digest => Ok(Begun::Ask(Box::new(row))),
+        ChargeState::Paid if is_repeat(context, &row, &wish.charge) => paid_of(&row).map(Begun::Paid),
+        ChargeState::Paid => Err(PublisherError::invalid(
+            "idempotency-key",
+            "was used for a payment of this page with another visa, for something else, or a day ago: choose another",
+        )),
+        ChargeState::Asked if is_same(&row, &wish.charge) => Ok(Begun::Ask(Box::new(row))),
         // Whether the first visa pays is not known yet: another one could pay a second time.
-        ChargeState::Asked => Err(in_use("another visa")),
+        ChargeState::Asked => Err(in_use("another visa, or for something else,")),
         ChargeState::Refused | ChargeState::Returned => {
-            row.visa_digest = visa_digest;
+            row.visa_digest = sha256_hex(wish.charge.visa.as_bytes());
             row.claim_digest.clone_from(&wish.charge.claim_digest);
+            wish.charge.purpose.as_str().clone_into(&mut row.purpose);
+            row.fair_id = wish.charge.fair.as_ref().map(ToString::to_string);
             row.asset = wish.charge.price.asset.to_string();
             row.price = wish.charge.price.amount.micros();
             row.state_set(ChargeState::Asked);
@@ -101,6 +110,21 @@ fn charge_again(
             Ok(Begun::Ask(Box::new(row.save(conn, &context.sealer)?)))
         }
     }
+}
+
+/// Whether somebody asks again for what was paid, and soon.
+fn is_repeat(context: &Context, row: &ChargeRow, charge: &Charge) -> bool {
+    let is_recent = row.paid_at.is_some_and(|at| context.env.now() < at.plus(REPEATED_FOR));
+    is_recent && is_same(row, charge)
+}
+
+/// Whether somebody asks for the same, with the same visa.
+fn is_same(row: &ChargeRow, charge: &Charge) -> bool {
+    row.purpose == charge.purpose.as_str()
+        && row.fair_id == charge.fair.as_ref().map(ToString::to_string)
+        && row.asset == charge.price.asset.to_string()
+        && row.price == charge.price.amount.micros()
+        && row.visa_digest == sha256_hex(charge.visa.as_bytes())
 }
 
 /// Keeps the claim that pays for an access, in the place of one that came to nothing.
@@ -145,15 +169,22 @@ fn retry_lock(conn: &mut Conn, context: &Context, charge: &Charge) -> Result<Opt
 }
 
 /// Whether a request needs no visa that pays: it is one that has paid, or has begun to.
-pub(crate) fn is_begun(conn: &mut Conn, charge: &Charge) -> Result<bool, PublisherError> {
+pub(crate) fn is_begun(conn: &mut Conn, context: &Context, charge: &Charge) -> Result<bool, PublisherError> {
     let Some(key) = &charge.retry_key else { return Ok(false) };
-    let open = [ChargeState::Asked.as_str(), ChargeState::Paid.as_str()];
-    let query = gate_charges::table
+    let row: Option<ChargeRow> = gate_charges::table
         .filter(gate_charges::agent.eq(&charge.agent))
         .filter(gate_charges::url.eq(&charge.url))
         .filter(gate_charges::retry_key.eq(key))
-        .filter(gate_charges::state.eq_any(open));
-    Ok(diesel::select(diesel::dsl::exists(query)).get_result(conn)?)
+        .select(ChargeRow::as_select())
+        .first(conn)
+        .optional()?;
+    let Some(row) = row else { return Ok(false) };
+    let row = row.intact(&context.sealer)?;
+    Ok(match row.state()? {
+        ChargeState::Asked => is_same(&row, charge),
+        ChargeState::Paid => is_repeat(context, &row, charge),
+        ChargeState::Refused | ChargeState::Returned => false,
+    })
 }
 
 /// A charge, its seal checked.

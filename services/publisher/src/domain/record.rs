@@ -52,6 +52,9 @@ pub(crate) fn records_append(
     Ok(())
 }
 
+/// How much of an address is written down: anybody may send long ones, for nothing.
+const URL_CHARS_MAX: usize = 2_048;
+
 fn row_of(site: &str, seq: i64, record: &AccessRecord) -> RecordRow {
     RecordRow {
         site: site.to_owned(),
@@ -59,7 +62,7 @@ fn row_of(site: &str, seq: i64, record: &AccessRecord) -> RecordRow {
         at: record.at,
         agent: record.agent.clone(),
         thumbprint: record.thumbprint.clone(),
-        url: record.url.clone(),
+        url: record.url.chars().take(URL_CHARS_MAX).collect(),
         purpose: record.purpose.map(|purpose| purpose.as_str().to_owned()),
         visitor: record.visitor.as_str().to_owned(),
         refusal: record.refusal.map(|refusal| refusal.as_str().to_owned()),

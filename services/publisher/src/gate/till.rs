@@ -61,7 +61,9 @@ impl GateBooks {
             return Ok(false);
         }
         let asked = charge.clone();
-        let begun = self.publisher.read(move |conn, _context| is_begun(conn, &asked));
+        let begun = self
+            .publisher
+            .read(move |conn, context| is_begun(conn, context, &asked));
         Ok(begun.await?)
     }
 

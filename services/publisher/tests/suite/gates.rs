@@ -54,6 +54,8 @@ struct FakePay {
     faults: Mutex<Vec<Fault>>,
     captures: Mutex<BTreeMap<String, (VisaCapture, VisaCaptured)>>,
     quotes: Mutex<Vec<GoodsQuote>>,
+    /// The visa that pays nothing more.
+    spent: Mutex<String>,
     /// One capture at a time.
     turn: tokio::sync::Mutex<()>,
 }
@@ -124,7 +126,7 @@ impl PayApi for FakePay {
     }
 
     async fn visa_check(&self, asked: VisaCheck) -> Result<VisaChecked, Problem> {
-        if asked.visa == "spent" {
+        if *self.spent.lock().unwrap() == asked.visa {
             return Err(Problem::new(Code::PaymentFailed, "It was spent already."));
         }
         Ok(VisaChecked { uses_left: 0 })
@@ -192,7 +194,7 @@ fn books_of(publisher: &Arc<Publisher>, pay: &Arc<FakePay>) -> Arc<GateBooks> {
 }
 
 impl Gated {
-    async fn new(backend: Backend) -> Self {
+    pub(crate) async fn new(backend: Backend) -> Self {
         Self::of(World::new(backend).await)
     }
 
@@ -203,10 +205,20 @@ impl Gated {
             faults: Mutex::default(),
             captures: Mutex::default(),
             quotes: Mutex::default(),
+            spent: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
         });
         let books = books_of(&world.publisher, &pay);
         Self { world, pay, books }
+    }
+
+    pub(crate) fn paid_count(&self) -> usize {
+        self.pay.count()
+    }
+
+    /// From now on this visa pays nothing more.
+    pub(crate) fn spend(&self, visa: &str) {
+        visa.clone_into(&mut self.pay.spent.lock().unwrap());
     }
 
     pub(crate) async fn pays(&self, charge: &Charge) -> Charged {
@@ -237,12 +249,10 @@ async fn an_access_is_paid_once_and_found_again(backend: Backend) {
     let again = gated.pays(&charge("c2", Some("k"))).await;
     assert_eq!((again.receipt, again.is_repeated), (first.receipt.clone(), true));
     // The visa need not pay any more.
-    let spent = Charge {
-        visa: "spent".to_owned(),
-        ..charge("c3", Some("k"))
-    };
-    assert_eq!(gated.pays(&spent).await.receipt, first.receipt);
+    gated.spend("visa-1");
+    assert_eq!(gated.pays(&charge("c3", Some("k"))).await.receipt, first.receipt);
     assert_eq!(gated.pay.count(), 1);
+    gated.spend("none");
     assert_ne!(gated.pays(&charge("c4", None)).await.receipt, first.receipt);
     assert_ne!(gated.pays(&charge("c5", Some("another"))).await.receipt, first.receipt);
     assert_eq!(gated.pay.count(), 3);
@@ -288,6 +298,7 @@ async fn what_pay_refuses_can_be_tried_again_with_another_visa(backend: Backend)
     gated.pay.fault(Fault::Refused);
     let refused = gated.books.charge(&charge("c1", Some("k"))).await.unwrap_err();
     assert_eq!(refused.code, Code::PaymentFailed);
+    gated.spend("spent");
     let spent = Charge {
         visa: "spent".to_owned(),
         ..charge("c2", Some("k"))

@@ -5,6 +5,7 @@ mod audits;
 mod chains;
 mod gate_disputes;
 mod gate_feedback;
+mod gate_repeats;
 mod gates;
 mod library;
 mod nodes;

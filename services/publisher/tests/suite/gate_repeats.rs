@@ -1,0 +1,47 @@
+//! What is asked again at a gate with the key of a payment.
+
+use imajin_gate::{Charge, Till};
+use imajin_imagxp::Purpose;
+use imajin_kernel::{Code, Span};
+use imajin_testkit::{Backend, on_both};
+
+use crate::gates::{Gated, charge};
+
+on_both!(a_key_is_good_for_what_it_has_paid_and_for_a_day);
+
+/// A key makes one payment safe to repeat; it is no ticket for everything at that address.
+async fn a_key_is_good_for_what_it_has_paid_and_for_a_day(backend: Backend) {
+    let gated = Gated::new(backend).await;
+    let first = gated.pays(&charge("c1", Some("k"))).await;
+    let again = |claim: &str| charge(claim, Some("k"));
+    let others = [
+        Charge {
+            visa: "forged".to_owned(),
+            ..again("c2")
+        },
+        Charge {
+            purpose: Purpose::CrawlTraining,
+            ..again("c3")
+        },
+        Charge {
+            price: "10.00 TEST-USD".parse().unwrap(),
+            ..again("c4")
+        },
+    ];
+    for other in &others {
+        let refused = gated.books.charge(other).await.unwrap_err();
+        assert_eq!(refused.code, Code::InvalidRequest, "{refused:?}");
+    }
+    // Whether the visa of such a request pays is asked, too.
+    gated.spend("forged");
+    assert_eq!(
+        gated.books.check(&others[0]).await.unwrap_err().code,
+        Code::PaymentFailed
+    );
+    gated.world.clock.advance(Span::hours(23));
+    assert_eq!(gated.pays(&again("c5")).await.receipt, first.receipt);
+    gated.world.clock.advance(Span::hours(1));
+    let late = gated.books.charge(&again("c6")).await.unwrap_err();
+    assert_eq!(late.code, Code::InvalidRequest, "{late:?}");
+    assert_eq!(gated.paid_count(), 1);
+}
