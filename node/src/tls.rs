@@ -2,8 +2,9 @@
 //! [`crate::acme`]). Which one is shown can change while the listener runs.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use imajin_did::{Keyring, Sealed};
 use imajin_kernel::Env;
@@ -14,9 +15,13 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use tokio_util::sync::CancellationToken;
 
 use crate::data_dir::{DataDir, DataDirError, write_private};
 use crate::vault::TLS_KEY;
+
+/// How often files with a certificate are looked at.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
@@ -63,8 +68,12 @@ impl ShownCertificate {
             chain_parse(chain_pem)?,
             &PrivatePkcs8KeyDer::from(key_der.to_vec()).into(),
         )?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        self.set(next);
         Ok(())
+    }
+
+    fn set(&self, next: CertifiedKey) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
     }
 }
 
@@ -95,11 +104,80 @@ fn certified(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'static>) 
     Ok(certified)
 }
 
-/// Loads a certificate from PEM files.
-pub fn certificate_load(certificate: &Path, private_key: &Path) -> Result<Certificate, TlsError> {
-    let chain = chain_load(certificate)?;
+/// A certificate in PEM files, which are looked at again: whoever renews it only has to write them.
+#[derive(Debug, Clone)]
+pub struct CertificateFiles {
+    certificate: PathBuf,
+    private_key: PathBuf,
+    shown: Arc<ShownCertificate>,
+    /// What was in the files when they were last looked at.
+    seen: [u8; 32],
+}
+
+impl CertificateFiles {
+    /// Loads a certificate from PEM files.
+    ///
+    /// # Errors
+    /// When one of them cannot be read, or the key is not the certificate's.
+    pub fn load(certificate: &Path, private_key: &Path) -> Result<(Certificate, Self), TlsError> {
+        let seen = files_digest(certificate, private_key)?;
+        let (chain, key) = files_parse(certificate, private_key)?;
+        let made = certificate_use(chain, &key, false)?;
+        let files = Self {
+            certificate: certificate.to_owned(),
+            private_key: private_key.to_owned(),
+            shown: Arc::clone(&made.shown),
+            seen,
+        };
+        Ok((made, files))
+    }
+
+    /// Shows new connections what is in the files now. Says whether that is another certificate.
+    ///
+    /// # Errors
+    /// When they cannot be used: the one before stays, and they are looked at again when they change.
+    pub fn look(&mut self) -> Result<bool, TlsError> {
+        let digest = files_digest(&self.certificate, &self.private_key)?;
+        if std::mem::replace(&mut self.seen, digest) == digest {
+            return Ok(false);
+        }
+        let (chain, key) = files_parse(&self.certificate, &self.private_key)?;
+        self.shown.set(certified(chain, &key)?);
+        Ok(true)
+    }
+
+    /// Looks at the files until `stop`.
+    pub async fn keep(mut self, stop: CancellationToken) {
+        while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
+            match self.look() {
+                Ok(false) => {}
+                Ok(true) => {
+                    let path = self.certificate.display();
+                    tracing::info!(certificate = %path, "another certificate is shown from now on");
+                }
+                Err(error) => tracing::warn!(%error, "the certificate before stays in use"),
+            }
+        }
+    }
+}
+
+fn files_digest(certificate: &Path, private_key: &Path) -> Result<[u8; 32], TlsError> {
+    let read = |path: &Path| {
+        fs::read(path).map_err(|source| DataDirError::Io {
+            path: path.to_owned(),
+            source,
+        })
+    };
+    let both = [read(certificate)?, read(private_key)?];
+    Ok(imajin_proof::digest::sha256(both.concat().as_slice()))
+}
+
+fn files_parse(
+    certificate: &Path,
+    private_key: &Path,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
     let key = PrivateKeyDer::from_pem_file(private_key).or(Err(pem_error(private_key, "private key")))?;
-    certificate_use(chain, &key, false)
+    Ok((chain_load(certificate)?, key))
 }
 
 /// The certificate that the node made for `hosts` earlier, or a new one. It is kept in the data directory, so that its
@@ -189,4 +267,43 @@ fn certificate_use(
         fingerprint,
         generated,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::generate_simple_self_signed;
+    use rustls::crypto::aws_lc_rs::default_provider;
+
+    use super::*;
+
+    fn write(certificate: &Path, key: &Path) -> Vec<u8> {
+        let made = generate_simple_self_signed(vec!["site.example".to_owned()]).unwrap();
+        fs::write(certificate, made.cert.pem()).unwrap();
+        fs::write(key, made.signing_key.serialize_pem()).unwrap();
+        made.cert.der().to_vec()
+    }
+
+    fn shown(files: &CertificateFiles) -> Vec<u8> {
+        files.shown.0.read().unwrap().cert[0].to_vec()
+    }
+
+    #[test]
+    fn a_renewed_certificate_is_shown_and_a_broken_one_is_not() {
+        let _first = default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = (folder.path().join("site.crt"), folder.path().join("site.key"));
+        let first = write(&certificate, &key);
+        let (_made, mut files) = CertificateFiles::load(&certificate, &key).unwrap();
+        assert_eq!((files.look().unwrap(), shown(&files)), (false, first.clone()));
+        fs::write(&certificate, "no certificate").unwrap();
+        assert!(files.look().is_err());
+        assert_eq!(shown(&files), first);
+        assert!(!files.look().unwrap(), "it is said once");
+        let second = write(&certificate, &key);
+        assert_eq!((files.look().unwrap(), shown(&files)), (true, second.clone()));
+        // The key of another certificate, as a renewal that is half written leaves it.
+        write(&folder.path().join("other.crt"), &key);
+        assert!(files.look().is_err());
+        assert_eq!(shown(&files), second);
+    }
 }

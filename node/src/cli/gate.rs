@@ -1,5 +1,5 @@
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use url::Url;
@@ -26,6 +26,12 @@ pub(super) struct GateArgs {
     /// The address under which people and agents reach the site.
     #[arg(long, value_name = "URL")]
     public_url: Option<Url>,
+    /// The certificate chain of the site (PEM); a renewed one is shown by itself.
+    #[arg(long, value_name = "FILE", requires = "private_key")]
+    certificate: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    private_key: Option<PathBuf>,
     /// A proxy in front of the gate, which is believed about its visitors. May be repeated.
     #[arg(long = "proxy", value_name = "IP")]
     proxies: Vec<IpAddr>,
@@ -45,15 +51,25 @@ pub(super) struct GateArgs {
     node: NodeArgs,
 }
 
+/// A path as the node finds it, whose folder is another.
+fn absolute(path: &Path) -> Result<String, CommandError> {
+    let absolute = std::path::absolute(path);
+    let absolute = absolute.map_err(|error| CommandError::Local(format!("{}: {error}", path.display())))?;
+    Ok(absolute.display().to_string())
+}
+
 impl GateArgs {
     fn overrides(&self) -> Result<Overrides, CommandError> {
-        let policy = std::path::absolute(&self.policy);
-        let policy = policy.map_err(|error| CommandError::Local(format!("{}: {error}", self.policy.display())))?;
+        let policy = absolute(&self.policy)?;
+        let certificate = self.certificate.as_deref().map(absolute).transpose()?;
+        let private_key = self.private_key.as_deref().map(absolute).transpose()?;
         let mut overrides = self.node.overrides();
         overrides.set("listen", self.node_listen.map(|address| address.to_string()));
         let mut set = |key: &str, value: Option<String>| overrides.set(&format!("gate.{SITE}.{key}"), value);
         set("upstream", Some(self.upstream.to_string()));
-        set("policy", Some(policy.display().to_string()));
+        set("policy", Some(policy));
+        set("certificate", certificate);
+        set("private_key", private_key);
         set("listen", Some(self.listen.to_string()));
         set("public_url", self.public_url.as_ref().map(Url::to_string));
         set("payee", self.payee.clone());

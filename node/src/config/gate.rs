@@ -23,6 +23,13 @@ pub struct GateConfig {
     pub listen: SocketAddr,
     /// The address under which people and agents reach the site; empty: made from `listen`.
     pub public_url: Option<Url>,
+    /// A certificate chain of the site, PEM; what is written there later is shown by itself.
+    pub certificate: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub private_key: Option<PathBuf>,
+    /// Whether the gate shows the node's own certificate, which then has to name the site as well: a wildcard does.
+    #[serde(default)]
+    pub node_certificate: bool,
     /// The proxies in front of the gate: only they are believed about a visitor's address, and only they are answered
     /// with `decide`.
     #[serde(default)]
@@ -38,6 +45,39 @@ pub struct GateConfig {
     /// How long decisions are kept, in days.
     #[serde(default = "days_default")]
     pub keep_days: u16,
+}
+
+impl GateConfig {
+    /// Whether the gate itself speaks TLS.
+    pub const fn is_tls(&self) -> bool {
+        self.node_certificate || self.certificate.is_some()
+    }
+
+    /// The scheme of the site's address, where nobody is in front.
+    pub const fn scheme(&self) -> &'static str {
+        if self.is_tls() { "https" } else { "http" }
+    }
+
+    /// What is wrong with how the gate is reached.
+    fn transport_contradiction(&self) -> Option<&'static str> {
+        if self.certificate.is_some() != self.private_key.is_some() {
+            return Some("`certificate` and `private_key` go together");
+        }
+        if self.node_certificate && self.certificate.is_some() {
+            return Some("`node_certificate` and `certificate` are two certificates: choose one");
+        }
+        let is_plain = |url: &Url| url.scheme() == "http";
+        if self.is_tls() && self.public_url.as_ref().is_some_and(is_plain) {
+            return Some("`public_url` begins with http://, and there is a certificate");
+        }
+        if !self.is_tls() && !self.listen.ip().is_loopback() && self.proxies.is_empty() {
+            return Some(
+                "whoever listens along could take visas from what agents send: set `certificate` and `private_key`, \
+                 or `node_certificate`, or name in `proxies` who speaks TLS in front of it",
+            );
+        }
+        None
+    }
 }
 
 fn listen_default() -> SocketAddr {
@@ -64,6 +104,9 @@ pub(super) fn contradiction(config: &Config) -> Option<String> {
             return Some(format!(
                 "`gate.{name}.public_url` must be http:// or https:// with a host and nothing behind it"
             ));
+        }
+        if let Some(problem) = gate.transport_contradiction() {
+            return Some(format!("`gate.{name}`: {problem}"));
         }
         if gate.decide && gate.proxies.is_empty() {
             return Some(format!(

@@ -9,7 +9,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use imajin_did::{Did, DidDocument, Keyring};
-use imajin_gate::{AgentDirectory, Gate, GateDeps, GateOptions, GuardedDocuments, Proxy, ProxyOptions};
+use imajin_gate::{AgentDirectory, Gate, GateDeps, GateOptions, GuardedDocuments, Proxy, ProxyOptions, Tunnels};
 use imajin_imagxp::Names;
 use imajin_imagxp::policy::Policy;
 use imajin_kernel::{Env, Problem, Span};
@@ -17,7 +17,7 @@ use imajin_pay_api::PayClient;
 use imajin_proof::digest::sha256;
 use imajin_proof::jose::SigningKey;
 use imajin_publisher::{GateBooks, GateShown, GateSite, Publisher, policy_read};
-use imajin_web::{Limits, Listener, PublicBase, TlsMode, serve};
+use imajin_web::{Limits, Listener, PublicBase, TlsMode, rate_limited, serve};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,6 +27,7 @@ use super::listeners::bind_one;
 use super::{Services, StartError};
 use crate::config::{Config, GateConfig};
 use crate::data_dir::DataDir;
+use crate::tls::CertificateFiles;
 
 /// How often the policy files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -45,6 +46,8 @@ struct BoundGate {
 /// What gates stand on.
 pub(super) struct GateGround<'a> {
     pub(super) config: &'a Config,
+    /// How the node itself speaks TLS.
+    pub(super) tls: TlsMode,
     pub(super) data: &'a DataDir,
     pub(super) keyring: &'a Keyring,
     pub(super) env: &'a Env,
@@ -68,7 +71,7 @@ pub(super) async fn bind(config: &Config) -> Result<BoundGates, StartError> {
         let (socket, address) = bind_one(gate.listen).await?;
         let public = match &gate.public_url {
             Some(url) => url.clone(),
-            None => Url::parse(&format!("http://{}:{}/", host_of(address), address.port()))
+            None => Url::parse(&format!("{}://{}:{}/", gate.scheme(), host_of(address), address.port()))
                 .map_err(|error| StartError::Configuration(format!("`gate.{name}.listen`: {error}")))?,
         };
         gates.push(BoundGate {
@@ -119,6 +122,7 @@ impl BoundGates {
 
 impl BoundGate {
     fn serve(self, (publisher, pay): Books<'_>, ground: &GateGround<'_>, tasks: &GateTasks<'_>) -> Result<(), Problem> {
+        let tls = self.config.tls(ground, tasks)?;
         let (mut file, policy) = PolicyFile::open(ground, &self.config)?;
         let names = if ground.config.dev {
             Names::Development
@@ -160,24 +164,28 @@ impl BoundGate {
             policy: file.path.clone(),
             trusted: file.trusted.clone(),
         });
+        let tunnels = Tunnels::new(tasks.background.clone(), tasks.stop.clone());
+        let proxies = self.config.proxies.clone();
         let options = ProxyOptions {
             upstream: self.config.upstream,
             proxies: self.config.proxies,
             node: Some(ground.node.clone()),
         };
-        let proxy = Proxy::new(Arc::clone(&gate), options, tasks.listeners.clone())?;
+        let proxy = Proxy::new(Arc::clone(&gate), options, tunnels)?;
         let answers = if self.config.decide {
             proxy.decider()
         } else {
             proxy.router()
         };
+        let limits = Limits::default();
         let router = answers.merge(identity_routes(&audience, ground.keyring)?);
+        let router = rate_limited(router, &limits, proxies);
         let listener = Listener {
             socket: self.socket,
             router,
             public: self.public,
-            tls: TlsMode::Off,
-            connections_max: Limits::default().connections_max,
+            tls,
+            connections_max: limits.connections_max,
         };
         tasks.listeners.spawn(serve(listener, tasks.stop.clone()));
         let stop = tasks.stop.clone();
@@ -187,6 +195,29 @@ impl BoundGate {
             }
         });
         Ok(())
+    }
+}
+
+impl GateConfig {
+    /// How a gate speaks TLS; the files of its certificate are looked at from now on.
+    fn tls(&self, ground: &GateGround<'_>, tasks: &GateTasks<'_>) -> Result<TlsMode, Problem> {
+        if self.node_certificate {
+            return match &ground.tls {
+                TlsMode::On(config) => Ok(TlsMode::On(Arc::clone(config))),
+                TlsMode::Off => Err(
+                    Problem::invalid("The node has no certificate that the gate could show.")
+                        .hint("Set `tls.mode` to `on`, or name `certificate` and `private_key` of the gate's own."),
+                ),
+            };
+        }
+        let (Some(certificate), Some(key)) = (&self.certificate, &self.private_key) else {
+            return Ok(TlsMode::Off);
+        };
+        let data = ground.data.path();
+        let (made, files) = CertificateFiles::load(&data.join(certificate), &data.join(key))
+            .map_err(|error| Problem::invalid(format!("{error}.")))?;
+        tasks.background.spawn(files.keep(tasks.stop.clone()));
+        Ok(TlsMode::On(made.config))
     }
 }
 

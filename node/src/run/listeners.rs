@@ -22,13 +22,15 @@ use crate::acme::{AcmeStore, CertificateKeeper, DnsAccounts, KeeperParts};
 use crate::agent::{AgentState, NodeFacts, NodeIdentity, RegistryLink, operator_http, registry_http};
 use crate::config::{Config, ServiceName, TlsChoice};
 use crate::data_dir::DataDir;
-use crate::tls::{Certificate, certificate_generate, certificate_issued, certificate_load};
+use crate::tls::{Certificate, CertificateFiles, certificate_generate, certificate_issued};
 
 /// Sockets that are bound but not served yet: ports are known, and a taken one is noticed before anything else starts.
 pub(super) struct Bound {
     main: TcpListener,
     public: PublicAddress,
     certificate: Option<Certificate>,
+    /// Where it is from, if it is one's own.
+    files: Option<CertificateFiles>,
     authority: Option<Authority>,
     services: Vec<(ServiceName, TcpListener, SocketAddr)>,
     internal: Option<(TcpListener, SocketAddr)>,
@@ -86,16 +88,17 @@ pub(super) async fn bind(data: &DataDir, config: &Config, keyring: &Keyring, env
     let certified = authority
         .as_ref()
         .and_then(|one| one.certificate(&config.tls.acme.directory));
-    let certificate = match (https, certified, &config.tls.certificate, &config.tls.private_key) {
-        (false, ..) => None,
-        (true, Some(certified), ..) => Some(certified),
-        (true, None, Some(certificate), Some(key)) => Some(certificate_load(certificate, key)?),
-        (true, ..) => Some(certificate_generate(
-            data,
-            keyring,
-            env,
-            &public.certificate_hosts(address),
-        )?),
+    let (certificate, files) = match (https, certified, &config.tls.certificate, &config.tls.private_key) {
+        (false, ..) => (None, None),
+        (true, Some(certified), ..) => (Some(certified), None),
+        (true, None, Some(certificate), Some(key)) => {
+            let (certificate, files) = CertificateFiles::load(certificate, key)?;
+            (Some(certificate), Some(files))
+        }
+        (true, ..) => {
+            let hosts = public.certificate_hosts(address);
+            (Some(certificate_generate(data, keyring, env, &hosts)?), None)
+        }
     };
     let mut services = Vec::new();
     if config.service_ports {
@@ -117,6 +120,7 @@ pub(super) async fn bind(data: &DataDir, config: &Config, keyring: &Keyring, env
         main,
         public,
         certificate,
+        files,
         authority,
         services,
         internal,
@@ -138,6 +142,17 @@ impl Authority {
 impl Bound {
     pub(super) fn public(&self) -> &PublicAddress {
         &self.public
+    }
+
+    /// How the main listener speaks TLS.
+    pub(super) fn tls(&self) -> TlsMode {
+        let made = self.certificate.as_ref();
+        made.map_or(TlsMode::Off, |made| TlsMode::On(Arc::clone(&made.config)))
+    }
+
+    /// The files of a certificate of one's own.
+    pub(super) fn certificate_files(&self) -> Option<CertificateFiles> {
+        self.files.clone()
     }
 
     /// The fingerprint of a certificate that the node made itself.
@@ -205,10 +220,7 @@ impl Bound {
         tasks: &TaskTracker,
         stop: &CancellationToken,
     ) -> Result<(), StartError> {
-        let tls = self
-            .certificate
-            .as_ref()
-            .map_or(TlsMode::Off, |made| TlsMode::On(made.config.clone()));
+        let tls = self.tls();
         let serving = Serving { env, tls, tasks, stop };
         let routes = services.public_routes();
         let one_port = one_port_routes(config, services, &routes)?;

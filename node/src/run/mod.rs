@@ -145,8 +145,11 @@ impl RunningNode {
         if let Some(keeper) = bound.keeper(data, config, &keyring, &env)? {
             background.spawn(keeper.run(stop.clone()));
         }
+        let files = bound.certificate_files();
+        files.map(|files| background.spawn(files.keep(stop.clone())));
         let ground = gates::GateGround {
             config,
+            tls: bound.tls(),
             data,
             keyring: &keyring,
             env: &env,

@@ -47,6 +47,7 @@ mod federation;
 mod gate_pages;
 mod gates;
 mod gates_processes;
+mod gates_tls;
 mod heavy_domains;
 mod interop;
 mod keys;
