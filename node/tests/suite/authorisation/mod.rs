@@ -3,6 +3,7 @@
 //! [`table::OPERATIONS`] says who may call what. A route that the API descriptions have and the table does not, or the
 //! other way round, fails the test: a new route cannot land without saying whom it refuses, and being asked.
 
+mod listed;
 mod table;
 
 use std::collections::BTreeSet;
@@ -26,6 +27,11 @@ const SERVICES: [&str; 9] = [
     "events",
     "registry",
 ];
+
+fn all_services(home: &Home) {
+    let services: Vec<_> = SERVICES.iter().chain(["www"].iter()).collect();
+    home.configure(&format!("services = {services:?}"));
+}
 
 /// What stands in for each path parameter: well-formed, and nobody's.
 fn concrete(path: &str) -> String {
@@ -213,10 +219,7 @@ impl People {
 #[tokio::test]
 async fn every_operation_refuses_those_who_may_not() {
     let home = Home::new(Backend::Sqlite);
-    home.configure(&format!(
-        "services = {:?}",
-        SERVICES.iter().chain(["www"].iter()).collect::<Vec<_>>()
-    ));
+    all_services(&home);
     let node = home.up(&[]);
     let people = People::new(&node).await;
     let listed: BTreeSet<_> = OPERATIONS
