@@ -14,9 +14,10 @@ use crate::support::{Buyer, Home};
 const LIST: &str = "../docs/routes.md";
 const HEAD: &str = "# All routes
 
-Made from the API descriptions, which say more: what each route takes and answers (`/api/spec`). How they belong together is in
-[API.md](API.md). Beneath the address of the node; *session* reads with a session's token, *signed* is an RFC 9421 request, by
-whomever, by somebody who is registered, or by somebody with a key of their own; *proof* is in the request itself.
+Made from the API descriptions, which say more: what each route takes and answers (`/api/spec`). How they belong
+together is in [API.md](API.md). Beneath the address of the node; *session* reads with a session's token, *signed* is
+an RFC 9421 request, by whomever, by somebody who is registered, or by somebody with a key of their own; *proof* is in
+the request itself.
 ";
 
 const fn who(access: Access) -> &'static str {

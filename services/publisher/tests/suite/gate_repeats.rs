@@ -43,5 +43,5 @@ async fn a_key_is_good_for_what_it_has_paid_and_for_a_day(backend: Backend) {
     gated.world.clock.advance(Span::hours(1));
     let late = gated.books.charge(&again("c6")).await.unwrap_err();
     assert_eq!(late.code, Code::InvalidRequest, "{late:?}");
-    assert_eq!(gated.paid_count(), 1);
+    assert_eq!(gated.pay.count(), 1);
 }
