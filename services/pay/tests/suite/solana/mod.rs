@@ -73,11 +73,11 @@ fn wallet(name: &str) -> SecretKey {
     key(&format!("wallet of {name}"))
 }
 
-fn address(name: &str) -> Address {
+pub(crate) fn address(name: &str) -> Address {
     wallet(name).public().into()
 }
 
-fn usdc() -> Coin {
+pub(crate) fn usdc() -> Coin {
     Network::Mainnet.coin("USDC".parse().unwrap()).unwrap()
 }
 
@@ -154,7 +154,7 @@ impl Coins {
     }
 
     /// What an owner has of a coin.
-    async fn units(&self, coin: &Coin, owner: &Address) -> u64 {
+    pub(crate) async fn units(&self, coin: &Coin, owner: &Address) -> u64 {
         let held = self.rpc.holdings(coin, &[*owner]).await.unwrap();
         held[&coin.account(owner).unwrap()].units
     }
@@ -204,7 +204,7 @@ impl Coins {
     }
 
     /// The buyer pays so much to the node by hand, under the checkout's reference.
-    fn pays_tokens(&self, checkout: &CheckoutView, mint: &Address, units: u64) -> String {
+    pub(crate) fn pays_tokens(&self, checkout: &CheckoutView, mint: &Address, units: u64) -> String {
         let (buyer, node) = (address("buyer"), self.node());
         self.buyer_sends(&token_transfer(&TokenMove {
             mint,
