@@ -2,6 +2,7 @@
 
 mod addresses;
 mod arrivals;
+mod history;
 mod keeping;
 mod payouts;
 mod splits;
@@ -50,6 +51,7 @@ pub(crate) fn solana_config(url: &str) -> SolanaConfig {
         icon_url: format!("{PUBLIC}/assets/icon.svg"),
         price_microlamports: 10_000,
         wallet_key: None,
+        history_max: 2_000,
         payout_limits: vec![limit("50.00 USDC", "80.00 USDC"), limit("1.00 SOL", "1.00 SOL")],
     }
 }
