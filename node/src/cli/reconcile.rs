@@ -12,16 +12,20 @@ pub(super) struct ReconcileArgs {
     #[command(flatten)]
     key: KeyArg,
     /// Only this rail, for example stripe; `ledger` for the ledger with itself.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "scope")]
     rail: Option<String>,
+    /// Only this: `rail:<name>`, `broker:<issuer>` or `ledger`, as the rounds are called.
+    #[arg(long)]
+    scope: Option<String>,
 }
 
 impl ReconcileArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
-        let scope = self.rail.map(|rail| match rail.as_str() {
+        let rail = self.rail.map(|rail| match rail.as_str() {
             "ledger" => rail,
             name => format!("rail:{name}"),
         });
+        let scope = self.scope.or(rail);
         let client = self.node.signing(&self.key)?;
         let found: Value = client
             .send("POST", "/pay/api/reconciliation", &json!({"scope": scope}), None)

@@ -33,6 +33,8 @@ pub struct SolanaSettings {
     pub wallet_key_file: Option<PathBuf>,
     /// What is offered to validators for each compute unit, in millionths of a lamport.
     pub price_microlamports: u64,
+    /// How many of the wallet's newest transactions are read, for each coin, to compare the wallet with the ledger.
+    pub history_max: usize,
     /// How much may leave the wallet by itself, for each coin. Nothing leaves of a coin that is not named.
     pub payout_limits: BTreeMap<String, LimitSettings>,
 }
@@ -46,6 +48,9 @@ pub struct LimitSettings {
     /// In any 24 hours.
     pub per_day: String,
 }
+
+/// How many transactions of a coin may be read in one comparison.
+const HISTORY: std::ops::RangeInclusive<usize> = 100..=100_000;
 
 /// Secrets are in these keys.
 pub(super) const SECRET_KEYS: [&str; 2] = ["rails.solana.rpc_url", "rails.solana.wallet_key"];
@@ -83,6 +88,11 @@ impl SolanaSettings {
                 "`rails.solana.network` must be mainnet, devnet or local".to_owned(),
             ));
         }
+        if !HISTORY.contains(&self.history_max) {
+            return Err(contradiction(
+                "`rails.solana.history_max` must be 100 to 100000".to_owned(),
+            ));
+        }
         let node = node_url.as_str().trim_end_matches('/');
         let config = SolanaConfig {
             network,
@@ -94,6 +104,7 @@ impl SolanaSettings {
             icon_url: format!("{node}/assets/icon.svg"),
             price_microlamports: self.price_microlamports,
             wallet_key,
+            history_max: self.history_max,
             payout_limits: self.limits()?,
         };
         config
@@ -142,6 +153,7 @@ mod tests {
             wallet_key: None,
             wallet_key_file: None,
             price_microlamports: 10_000,
+            history_max: 2_000,
             payout_limits: BTreeMap::from([("usdc".to_owned(), limit)]),
         }
     }

@@ -116,6 +116,36 @@ fn a_node_is_reconciled_on_the_command_line() {
     imajin(&["reconcile", "--rail", "sandbox", "--node", &url, "--key", text(&key)]).expect_success();
     let unknown = imajin(&["reconcile", "--rail", "gold", "--node", &url, "--key", text(&key)]);
     assert!(unknown.stderr.contains("no such rail"), "{}", unknown.stderr);
+    let scoped = |scope: &str| imajin(&["reconcile", "--scope", scope, "--node", &url, "--key", text(&key)]);
+    for scope in ["rail:sandbox", "ledger"] {
+        scoped(scope).expect_success();
+    }
+    for unknown in ["sandbox", "rail:gold", "broker:https://nobody.example/broker", ""] {
+        assert_eq!(scoped(unknown).refusal()["error"], "not_found", "{unknown}");
+    }
+    let both = ["--rail", "sandbox", "--scope", "ledger"];
+    let both = imajin(&[&["reconcile", "--node", &url, "--key", text(&key)], &both[..]].concat());
+    assert!(!both.success && both.stderr.contains("--scope"), "{}", both.stderr);
+    node.stop();
+    home.configure("dev = true\n\n[brokers]\ntrusted = [\"http://127.0.0.1:9/broker\"]");
+    let node = home.up(&[]);
+    let broker = "broker:http://127.0.0.1:9/broker";
+    let told = imajin(&[
+        "reconcile",
+        "--scope",
+        broker,
+        "--node",
+        &node.url(),
+        "--key",
+        text(&key),
+    ])
+    .expect_success();
+    let round = told["rounds"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|round| round["scope"] == broker);
+    assert!(round.unwrap()["problem"].is_string(), "it is away: {told}");
     node.stop();
     home.verify_clean();
 }

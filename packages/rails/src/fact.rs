@@ -14,18 +14,24 @@ pub enum FactKind {
     Dispute,
     /// It has sent money to a payee.
     Transfer,
-    /// It has sent money to the operator's own bank: the ledger knows nothing of it.
+    /// It has sent money to the operator's own bank, or kept it for its work: the ledger knows nothing of it.
     Withdrawal,
+    /// Money came to it, by its own books. One whose payment is listed as well is that payment.
+    Arrival,
+    /// Money left it, by its own books. One whose transfer or refund is listed as well is that one.
+    Departure,
 }
 
 impl FactKind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Payment,
         Self::Refund,
         Self::Dispute,
         Self::Transfer,
         Self::Withdrawal,
+        Self::Arrival,
+        Self::Departure,
     ];
 
     /// The text in the database and on the wire.
@@ -36,6 +42,8 @@ impl FactKind {
             Self::Dispute => "dispute",
             Self::Transfer => "transfer",
             Self::Withdrawal => "withdrawal",
+            Self::Arrival => "arrival",
+            Self::Departure => "departure",
         }
     }
 }
@@ -48,7 +56,7 @@ pub struct RailFact {
     /// The rail's own reference of it.
     pub reference: String,
     /// What it is about: the checkout of a payment, the payment of a refund or of a dispute, the payout that a transfer
-    /// is a part of. Empty when the rail does not say.
+    /// is a part of, the rail's name for the movement of an arrival or a departure. Empty when the rail does not say.
     pub about: String,
     /// When it was made.
     pub time: Timestamp,
@@ -70,9 +78,19 @@ impl RailFact {
         }
         match self.kind {
             FactKind::Payment => amount.saturating_sub(extra),
-            FactKind::Refund | FactKind::Withdrawal => amount.saturating_neg(),
+            FactKind::Arrival => amount,
+            FactKind::Refund | FactKind::Withdrawal | FactKind::Departure => amount.saturating_neg(),
             FactKind::Dispute => extra.saturating_neg(),
             FactKind::Transfer => extra.saturating_sub(amount),
+        }
+    }
+
+    /// What it takes from what the rail holds for the node, in the smallest units, without the ledger knowing of it;
+    /// below zero what it adds.
+    pub fn withdrawn_units(&self) -> i64 {
+        match self.kind {
+            FactKind::Withdrawal | FactKind::Arrival | FactKind::Departure => self.held_units().saturating_neg(),
+            FactKind::Payment | FactKind::Refund | FactKind::Dispute | FactKind::Transfer => 0,
         }
     }
 }
@@ -91,6 +109,17 @@ pub struct FactPage {
     pub facts: Vec<RailFact>,
     /// With what to ask for the next page; none on the last one.
     pub cursor: Option<String>,
+    /// Where a list ends because more of it cannot be read, and not because there is no more.
+    pub cut: Option<FactCut>,
+}
+
+/// A list that was not read to its beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactCut {
+    /// What is listed there.
+    pub asset: Asset,
+    /// Since when everything of it was read.
+    pub since: Timestamp,
 }
 
 /// What a rail says that it holds for the node, of one asset.

@@ -28,7 +28,7 @@ use imajin_kernel::Env;
 
 pub use config::{RailSetupError, STRIPE_URL, StripeConfig};
 pub use event::{Confirmed, DisputeState, RailDispute, RailEvent, RailFee, RailOutcome};
-pub use fact::{FACT_DONE, FACT_FAILED, FACT_UNDER_WAY, FactKind, FactPage, RailBalance, RailFact};
+pub use fact::{FACT_DONE, FACT_FAILED, FACT_UNDER_WAY, FactCut, FactKind, FactPage, RailBalance, RailFact};
 pub use rail::{
     Headers, Opened, Rail, RailCheckout, RailError, RailHealth, RailPayee, RailRefund, RailTransfer, Refunded,
 };

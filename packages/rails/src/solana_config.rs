@@ -40,6 +40,8 @@ pub struct SolanaConfig {
     /// The key of the wallet, as `solana-keygen` writes it: taken at the first start, and compared afterwards. Without
     /// it the node makes a wallet.
     pub wallet_key: Option<SecretString>,
+    /// How many of the wallet's newest transactions are read to compare the wallet with the ledger, for each coin.
+    pub history_max: usize,
     /// How much may leave the node's wallet by itself. Nothing leaves of a coin that is not named.
     pub payout_limits: Vec<PayoutLimit>,
 }
@@ -112,6 +114,7 @@ mod tests {
             icon_url: String::new(),
             price_microlamports: 0,
             wallet_key: None,
+            history_max: 100,
             payout_limits: Vec::new(),
         }
     }

@@ -116,13 +116,26 @@ pub(crate) fn json_parse<T: DeserializeOwned>(headers: &HeaderMap, body: &Bytes)
     }
     let bytes: &[u8] = if body.is_empty() { b"null" } else { body };
     serde_json::from_slice(bytes).map_err(|error| {
-        let code = if error.is_data() {
-            Code::InvalidRequest
-        } else {
-            Code::MalformedBody
-        };
-        Problem::new(code, format!("The JSON body was not accepted: {error}."))
+        if !error.is_data() {
+            let detail = format!("The JSON body was not accepted: {error}.");
+            return Problem::new(Code::MalformedBody, detail);
+        }
+        match member_wrong::<T>(bytes) {
+            Some(member) => {
+                Problem::invalid(format!("The JSON body was not accepted: {member}: {error}.")).with("member", member)
+            }
+            None => Problem::invalid(format!("The JSON body was not accepted: {error}.")),
+        }
     })
+}
+
+/// Which member a body is refused for, as `tiers[0].price`; none, if it is the body as a whole. What is refused is read
+/// a second time to find out, and what is accepted is not.
+fn member_wrong<T: DeserializeOwned>(bytes: &[u8]) -> Option<String> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let refused = serde_path_to_error::deserialize::<_, T>(&mut reader).err()?;
+    let path = refused.path();
+    path.iter().next().is_some().then(|| path.to_string())
 }
 
 /// Path parameters, refused with a problem document instead of plain text.
@@ -262,6 +275,16 @@ mod tests {
         let json = headers("content-type", "application/json");
         let problem = json_parse::<Body>(&json, &Bytes::from_static(b"{\"quantity\":-1}")).unwrap_err();
         assert_eq!(problem.code, Code::InvalidRequest);
+        assert_eq!(problem.extra["member"], "quantity");
+        let problem = json_parse::<Vec<Body>>(&json, &Bytes::from_static(b"[{\"quantity\":\"1\"}]")).unwrap_err();
+        assert_eq!(problem.extra["member"], "[0].quantity");
+        assert!(
+            problem.detail.contains("[0].quantity: invalid type"),
+            "{}",
+            problem.detail
+        );
+        let problem = json_parse::<Body>(&json, &Bytes::from_static(b"[]")).unwrap_err();
+        assert!(!problem.extra.contains_key("member"), "{problem:?}");
         let problem = json_parse::<Body>(&json, &Bytes::from_static(b"{\"quantity\":")).unwrap_err();
         assert_eq!(problem.code, Code::MalformedBody);
         let text = headers("content-type", "text/plain");

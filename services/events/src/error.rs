@@ -137,6 +137,9 @@ impl From<EventsError> for Problem {
                 Self::internal()
             }
             EventsError::Invalid { member, .. } => problem.with("member", member),
+            EventsError::Manifest(ManifestError::Member(wrong)) => {
+                problem.with("member", format!("manifest.{}", wrong.name))
+            }
             EventsError::State { hint, .. } => problem.hint(hint),
             EventsError::SoldOut { left, .. } => problem.with("left", left).hint(if left == 0 {
                 "Look again later: reserved places that nobody pays for become free."

@@ -146,6 +146,7 @@ impl From<PayError> for Problem {
                 Self::internal()
             }
             PayError::Invalid { member, .. } => problem.with("member", member),
+            PayError::Contract(ContractError::Member(wrong)) => problem.with("member", wrong.name),
             PayError::PriceNamed { member } => problem
                 .with("member", member)
                 .hint("Leave it out; GET the goods at their seller to see the price."),

@@ -50,7 +50,7 @@ impl Pay {
     pub async fn reconcile_now(&self, scope: Option<&str>) -> Result<(), Problem> {
         let scopes = self.reconcile_scopes();
         if scope.is_some_and(|scope| !scopes.iter().any(|known| known == scope)) {
-            return Err(PayError::NotFound("rail that can be compared").into());
+            return Err(PayError::NotFound("rail or broker that can be compared").into());
         }
         for known in scopes.iter().filter(|known| scope.is_none_or(|scope| scope == *known)) {
             match self.reconcile_run(known, Span::ZERO).await {

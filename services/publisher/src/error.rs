@@ -110,6 +110,7 @@ impl From<PublisherError> for Problem {
                 Self::internal()
             }
             PublisherError::Invalid { member, .. } => problem.with("member", member),
+            PublisherError::Manifest(ManifestError::Member(wrong)) => problem.with("member", wrong.name),
             PublisherError::State { hint, .. } => problem.hint(hint),
             PublisherError::Signature(SignatureError::Unsigned) => {
                 problem.hint("Its author signs it: imajin fair sign FILE.")

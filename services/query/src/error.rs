@@ -141,6 +141,7 @@ impl From<QueryError> for Problem {
                 Self::internal()
             }
             QueryError::Invalid { member, .. } => problem.with("member", member),
+            QueryError::Terms(wrong) => problem.with("member", wrong.member),
             QueryError::InFlight => problem
                 .hint("Ask again with the same Idempotency-Key in a moment: it costs nothing more.")
                 .retry_after_seconds(2),

@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use imajin_kernel::Timestamp;
 use imajin_money::{Amount, Asset, Money};
 
-use super::{Address, Coin, Payout, PayoutLimits, PayoutState, Share, SolanaError, SolanaRail};
+use super::{Address, Coin, Payout, PayoutLimits, PayoutState, Share, SolanaError, SolanaRail, history};
 use crate::{
-    FactPage, Headers, Opened, Rail, RailCheckout, RailError, RailEvent, RailHealth, RailRefund, RailShare,
-    RailTransfer, Refunded, SOLANA,
+    FactPage, Headers, Opened, Rail, RailBalance, RailCheckout, RailError, RailEvent, RailHealth, RailRefund,
+    RailShare, RailTransfer, Refunded, SOLANA,
 };
 
 /// With less SOL than this (lamports) the wallet cannot pay fees and make accounts for long.
@@ -171,7 +171,15 @@ impl Rail for SolanaRail {
     }
 
     async fn facts(&self, since: Timestamp, cursor: Option<&str>) -> Result<FactPage, RailError> {
-        super::facts::facts_page(&*self.store, since, cursor).await
+        match cursor.and_then(history::place_of) {
+            Some(place) => self.history_page(since, place?).await,
+            None => super::facts::facts_page(&*self.store, since, cursor).await,
+        }
+    }
+
+    /// What is in the wallet, by the chain.
+    async fn balances(&self) -> Result<Option<Vec<RailBalance>>, RailError> {
+        self.wallet_balances().await.map(Some)
     }
 
     fn verify(&self, message: &[u8], _headers: &Headers) -> Result<Option<RailEvent>, RailError> {

@@ -1,17 +1,18 @@
-//! What the rail's own state says that it has done: payments that were final, and money that left the wallet.
+//! What the rail's own state says that it has done: payments that were final, and money that left the wallet. What the
+//! chain says about the wallet follows after it.
 
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::CheckoutId;
 use imajin_money::Money;
 
-use super::{Payout, PayoutState, SolanaStore, Watch};
+use super::{Payout, PayoutState, SolanaStore, Watch, history};
 use crate::{FACT_DONE, FACT_FAILED, FACT_UNDER_WAY, FactKind, FactPage, RailError, RailFact};
 
 /// As many watches or payouts as one page looks at.
 const PAGE: usize = 100;
 /// What a payout's key begins with when it is a refund.
 const REFUND: &str = "refund/";
-/// In front of the second list's cursors.
+/// In front of the lists' cursors.
 const PAYOUTS: &str = "payouts|";
 const WATCHES: &str = "watches|";
 
@@ -24,9 +25,12 @@ pub(super) async fn facts_page(
     if let Some(after) = cursor.and_then(|cursor| cursor.strip_prefix(PAYOUTS)) {
         let page = store.payouts_list(since, after, PAGE).await?;
         let last = page.last().filter(|_| page.len() == PAGE);
-        let cursor = last.map(|last| format!("{PAYOUTS}{}", last.key));
-        let facts = page.iter().filter_map(payout_fact).collect();
-        return Ok(FactPage { facts, cursor });
+        let cursor = last.map_or_else(history::first, |last| format!("{PAYOUTS}{}", last.key));
+        return Ok(FactPage {
+            facts: page.iter().filter_map(payout_fact).collect(),
+            cursor: Some(cursor),
+            cut: None,
+        });
     }
     let after: Option<CheckoutId> = match cursor {
         None => None,
@@ -45,6 +49,7 @@ pub(super) async fn facts_page(
     Ok(FactPage {
         facts,
         cursor: Some(cursor),
+        cut: None,
     })
 }
 

@@ -24,6 +24,19 @@ pub struct Landed {
     pub payer: Option<Address>,
     /// What it moved, by its own instructions and by those that programs called.
     pub moves: Vec<Move>,
+    /// What accounts had afterwards against before, with fees, and whichever program moved it.
+    pub changes: Vec<Change>,
+}
+
+/// What an account has more or less after a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// The account.
+    pub account: Address,
+    /// The token; `None` for SOL.
+    pub mint: Option<Address>,
+    /// How much, in the smallest unit; below zero when it has less.
+    pub units: i128,
 }
 
 /// Money that moved.
@@ -82,6 +95,10 @@ struct RawMeta {
     pre_token_balances: Option<Vec<RawBalance>>,
     post_token_balances: Option<Vec<RawBalance>>,
     loaded_addresses: Option<RawLoaded>,
+    #[serde(default)]
+    pre_balances: Vec<u64>,
+    #[serde(default)]
+    post_balances: Vec<u64>,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +112,12 @@ struct RawBalance {
     account_index: usize,
     mint: Address,
     owner: Option<Address>,
+    ui_token_amount: Option<RawUnits>,
+}
+
+#[derive(Deserialize)]
+struct RawUnits {
+    amount: String,
 }
 
 #[derive(Deserialize)]
@@ -117,6 +140,12 @@ impl Landed {
             keys.extend(loaded.writable);
             keys.extend(loaded.readonly);
         }
+        let mut changes = sol_changes(&keys, &meta.pre_balances, &meta.post_balances);
+        changes.extend(token_changes(
+            &keys,
+            meta.pre_token_balances.as_deref(),
+            meta.post_token_balances.as_deref(),
+        )?);
         let mut accounts = TokenAccounts::new();
         let balances = [meta.pre_token_balances, meta.post_token_balances];
         for balance in balances.into_iter().flatten().flatten() {
@@ -141,8 +170,52 @@ impl Landed {
             error,
             payer: keys.first().copied(),
             moves,
+            changes,
         })
     }
+
+    /// What an account has more or less of a token, or of SOL, after it.
+    pub fn change(&self, account: &Address, mint: Option<&Address>) -> i128 {
+        let found = self.changes.iter();
+        let mut found = found.filter(|change| change.account == *account && change.mint.as_ref() == mint);
+        found.next().map_or(0, |change| change.units)
+    }
+}
+
+fn sol_changes(keys: &[Address], before: &[u64], after: &[u64]) -> Vec<Change> {
+    let each = keys.iter().zip(before.iter().zip(after));
+    let changed = each.filter(|(_, (before, after))| before != after);
+    let change = |(account, (before, after)): (&Address, (&u64, &u64))| Change {
+        account: *account,
+        mint: None,
+        units: i128::from(*after).saturating_sub(i128::from(*before)),
+    };
+    changed.map(change).collect()
+}
+
+/// An account that is not among the balances of one side had nothing there.
+fn token_changes(
+    keys: &[Address],
+    before: Option<&[RawBalance]>,
+    after: Option<&[RawBalance]>,
+) -> Result<Vec<Change>, String> {
+    let mut sums: BTreeMap<(Address, Address), i128> = BTreeMap::new();
+    for (sign, balances) in [(-1, before), (1, after)] {
+        for balance in balances.unwrap_or_default() {
+            let account = keys.get(balance.account_index).ok_or("a balance of no account")?;
+            let units = balance.ui_token_amount.as_ref().map_or("0", |units| &units.amount);
+            let units: u64 = units.parse().or(Err("a balance is no number"))?;
+            let sum = sums.entry((*account, balance.mint)).or_default();
+            *sum = sum.saturating_add(i128::from(units).saturating_mul(sign));
+        }
+    }
+    let changed = sums.into_iter().filter(|(_, units)| *units != 0);
+    let change = |((account, mint), units)| Change {
+        account,
+        mint: Some(mint),
+        units,
+    };
+    Ok(changed.map(change).collect())
 }
 
 fn move_read(

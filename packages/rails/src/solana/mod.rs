@@ -20,6 +20,7 @@ mod coin;
 mod desk;
 mod error;
 mod facts;
+mod history;
 mod judge;
 mod keep;
 mod landed;
@@ -46,7 +47,7 @@ pub(crate) use desk::{claim_holds, desk_new, wallet_new};
 pub use error::SolanaError;
 pub use judge::{Finding, Sighting, judge};
 pub use keep::SolanaStore;
-pub use landed::{Landed, Move};
+pub use landed::{Change, Landed, Move};
 pub use payout::{Payer, Payout, PayoutLimits, PayoutState, PayoutStep};
 pub use rail::{PaymentView, SolanaRail, Ticked};
 pub use request::{

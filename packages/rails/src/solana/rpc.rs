@@ -271,6 +271,20 @@ impl Rpc {
         })
     }
 
+    /// A page of the final transactions that name an address, the newest first, from the one before `before` on.
+    pub async fn history(
+        &self,
+        address: &Address,
+        before: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, RpcError> {
+        let mut options = json!({"limit": limit.min(SIGNATURES_PER_CALL), "commitment": "finalized"});
+        if let Some((options, before)) = options.as_object_mut().zip(before) {
+            options.insert("before".to_owned(), Value::from(before));
+        }
+        self.call("getSignaturesForAddress", json!([address, options])).await
+    }
+
     /// A finalised transaction; `None` if the servers have none of that name, or not yet.
     ///
     /// # Errors

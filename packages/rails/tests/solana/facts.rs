@@ -36,7 +36,11 @@ async fn what_was_paid_and_sent_back_is_listed() {
         (&back.reference, back.amount.to_string().as_str()),
         (&refund, "5.00 USDC")
     );
-    assert_eq!((facts.len(), back.state), (2, FACT_DONE));
+    assert_eq!(back.state, FACT_DONE);
+    // By the chain: what came, what went, and what of the wallet's SOL that has cost.
+    let count = |kind| facts.iter().filter(|fact| fact.kind == kind).count();
+    let by_chain = (count(FactKind::Arrival), count(FactKind::Departure));
+    assert_eq!((facts.len(), by_chain), (6, (2, 2)), "{facts:?}");
     let lost = shop.rail.facts(now(), Some("nowhere")).await;
     assert!(matches!(lost, Err(RailError::Malformed(_))), "{lost:?}");
 }

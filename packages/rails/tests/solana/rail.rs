@@ -38,6 +38,7 @@ pub(crate) fn config(world: &World) -> SolanaConfig {
         icon_url: "https://node.example/icon.svg".to_owned(),
         price_microlamports: 10_000,
         wallet_key: None,
+        history_max: 100,
         payout_limits: vec![
             PayoutLimit {
                 per_transaction: limit("50.00 USDC"),

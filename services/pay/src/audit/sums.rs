@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use imajin_rails::{FACT_FAILED, FactKind};
+use imajin_rails::FactKind;
 use imajin_store::{Conn, SealedRow, StoreError};
 
 use super::{Auditor, PAGE};
-use crate::domain::reconcile::facts::held_of;
+use crate::domain::reconcile::facts::sums_with;
 use crate::rows::{FactRow, SumRow};
 use crate::schema::{rail_facts, rail_sums};
 
@@ -68,15 +68,9 @@ impl Auditor {
 
     fn fact_add(&mut self, row: &FactRow, sums: &mut BTreeMap<(String, String), (i64, i64)>) {
         let kind = FactKind::ALL.into_iter().find(|kind| kind.as_str() == row.kind);
-        let held = kind.and_then(|kind| held_of(row, kind).ok());
-        let (Some(kind), Some(held)) = (kind, held) else {
+        let Some((held, withdrawn)) = kind.and_then(|kind| sums_with(row, kind).ok()) else {
             self.find(FactRow::TABLE, row.row_key(), "it is nothing that a rail does");
             return;
-        };
-        let withdrawn = if kind == FactKind::Withdrawal && row.state != FACT_FAILED {
-            row.amount
-        } else {
-            0
         };
         let sum = sums.entry((row.rail.clone(), row.asset.clone())).or_default();
         *sum = (sum.0.saturating_add(held), sum.1.saturating_add(withdrawn));

@@ -12,7 +12,7 @@ use crate::{Pay, PayError};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReconcileBody {
-    /// `rail:<name>` or `ledger`; everything, if not said.
+    /// `rail:<name>`, `broker:<issuer>` or `ledger`; everything, if not said.
     scope: Option<String>,
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn reconciliation(
 
 /// Compare now
 ///
-/// By the operator: each rail with the ledger, or one of them, without waiting for the job that does it every six
+/// By the operator: each rail and each broker with the ledger, or one of them, without waiting for the job that does it every six
 /// hours. What takes long goes on in the background; the answer shows how far it is.
 #[utoipa::path(
     post, path = "/api/reconciliation", tag = "reconciliation", request_body = ReconcileBody,
@@ -61,7 +61,7 @@ pub(super) async fn reconciliation(
         (status = 200, description = "The rounds and the differences", body = Reconciliation),
         (status = 401, description = "The signature is missing, wrong or used", body = ProblemDocument),
         (status = 403, description = "Not the operator", body = ProblemDocument),
-        (status = 404, description = "There is no such rail", body = ProblemDocument),
+        (status = 404, description = "There is no such rail or broker", body = ProblemDocument),
     )
 )]
 pub(super) async fn reconcile(

@@ -132,7 +132,11 @@ fn page_of(books: &Books, since: Timestamp, from: usize) -> FactPage {
     let mut page: Vec<RailFact> = known.skip(from).take(FACTS_PER_PAGE + 1).collect();
     let cursor = (page.len() > FACTS_PER_PAGE).then(|| (from + FACTS_PER_PAGE).to_string());
     page.truncate(FACTS_PER_PAGE);
-    FactPage { facts: page, cursor }
+    FactPage {
+        facts: page,
+        cursor,
+        cut: None,
+    }
 }
 
 #[async_trait]

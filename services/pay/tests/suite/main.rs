@@ -6,6 +6,7 @@ mod audits;
 mod balance;
 mod balance_refusals;
 mod brokers;
+mod busy;
 mod captures;
 mod cards;
 mod chain;

@@ -47,19 +47,15 @@ pub(crate) fn fact_keep(conn: &mut Conn, context: &Context, rail: &str, fact: &R
         seen_at: context.now(),
         row_seal: Vec::new(),
     };
-    let old = match &before {
+    let (held, withdrawn) = match &before {
         Some(old) if is_same(old, &row) => return Ok(()),
-        Some(old) => held_of(old, fact.kind)?,
-        None => 0,
-    };
-    let withdrawn = |row: &FactRow| {
-        let counts = fact.kind == FactKind::Withdrawal && row.state != FACT_FAILED;
-        if counts { row.amount } else { 0 }
+        Some(old) => sums_with(old, fact.kind)?,
+        None => (0, 0),
     };
     let mut sum = sum_lock(conn, context, rail, &row.asset)?;
-    sum.held = sum.held.saturating_add(fact.held_units()).saturating_sub(old);
-    sum.withdrawn = sum.withdrawn.saturating_add(withdrawn(&row));
-    sum.withdrawn = sum.withdrawn.saturating_sub(before.as_ref().map_or(0, withdrawn));
+    sum.held = sum.held.saturating_add(fact.held_units()).saturating_sub(held);
+    sum.withdrawn = sum.withdrawn.saturating_add(fact.withdrawn_units());
+    sum.withdrawn = sum.withdrawn.saturating_sub(withdrawn);
     sum.save(conn, &context.sealer)?;
     if before.is_some() {
         row.save(conn, &context.sealer)?;
@@ -74,8 +70,8 @@ fn is_same(old: &FactRow, new: &FactRow) -> bool {
         && (old.extra, &old.state) == (new.extra, &new.state)
 }
 
-/// What a kept fact adds to what its rail holds.
-pub(crate) fn held_of(row: &FactRow, kind: FactKind) -> Result<i64, PayError> {
+/// What a kept fact adds to the sums of its rail: to what is held, and to what went without the ledger.
+pub(crate) fn sums_with(row: &FactRow, kind: FactKind) -> Result<(i64, i64), PayError> {
     let damaged = || PayError::damaged(FactRow::TABLE, &row.row_key(), "an amount is impossible");
     let fact = RailFact {
         kind,
@@ -94,7 +90,7 @@ pub(crate) fn held_of(row: &FactRow, kind: FactKind) -> Result<i64, PayError> {
             FACT_DONE
         },
     };
-    Ok(fact.held_units())
+    Ok((fact.held_units(), fact.withdrawn_units()))
 }
 
 /// The sum of a rail, locked until the transaction ends; made when it is missing.
@@ -182,7 +178,11 @@ pub(crate) fn signed_facts(
         // A message that brought nothing was a repetition of one that did.
         facts.extend(Some(payment).filter(|_| crate::rows::MessageResult::is_money(&row.result)));
     }
-    Ok(FactPage { facts, cursor })
+    Ok(FactPage {
+        facts,
+        cursor,
+        cut: None,
+    })
 }
 
 /// What went back of sales through a rail that has no books of its own.
@@ -211,7 +211,11 @@ fn sales_back(conn: &mut Conn, context: &Context, rail: &dyn Rail, last: &str) -
             state: FACT_DONE,
         });
     }
-    Ok(FactPage { facts, cursor })
+    Ok(FactPage {
+        facts,
+        cursor,
+        cut: None,
+    })
 }
 
 /// An amount of a row, for a sentence.

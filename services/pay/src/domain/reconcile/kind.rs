@@ -17,6 +17,9 @@ pub(crate) enum Kind {
     TransferUnknownHere,
     TransferMissingAtRail,
     TransferDiffers,
+    ArrivalUnknownHere,
+    DepartureUnknownHere,
+    HistoryCut,
     BalanceDiffers,
     PendingDiffers,
     AccruedDiffers,
@@ -53,6 +56,9 @@ impl Kind {
             Self::TransferUnknownHere => "transfer_unknown_here",
             Self::TransferMissingAtRail => "transfer_missing_at_rail",
             Self::TransferDiffers => "transfer_differs",
+            Self::ArrivalUnknownHere => "arrival_unknown_here",
+            Self::DepartureUnknownHere => "departure_unknown_here",
+            Self::HistoryCut => "history_cut",
             Self::BalanceDiffers => "balance_differs",
             Self::PendingDiffers => "pending_differs",
             Self::AccruedDiffers => "accrued_differs",
@@ -70,7 +76,7 @@ impl Kind {
         }
     }
 
-    const ALL: [Self; 30] = [
+    const ALL: [Self; 33] = [
         Self::PaymentUnknownHere,
         Self::PaymentMissingAtRail,
         Self::PaymentAmountDiffers,
@@ -87,6 +93,9 @@ impl Kind {
         Self::TransferUnknownHere,
         Self::TransferMissingAtRail,
         Self::TransferDiffers,
+        Self::ArrivalUnknownHere,
+        Self::DepartureUnknownHere,
+        Self::HistoryCut,
         Self::BalanceDiffers,
         Self::PendingDiffers,
         Self::AccruedDiffers,
@@ -210,6 +219,26 @@ impl Kind {
             }
             Self::RemittanceUnconfirmed => {
                 "Nobody is credited before the broker confirms it. Ask the node that announced it whether it was sent."
+            }
+            other => other.advice_about_wallets(),
+        }
+    }
+
+    /// What to do about money that moved in the node's own wallet without the node.
+    const fn advice_about_wallets(self) -> &'static str {
+        match self {
+            Self::ArrivalUnknownHere => {
+                "If you sent it for the wallet's fees, all is well. If a buyer did, without the reference of a \
+                 checkout, look the transaction up and send it back by hand. It is shown for 30 days."
+            }
+            Self::DepartureUnknownHere => {
+                "Only the wallet's key can sign that. If it was not you, somebody else has the key: set the payout \
+                 limits to nothing, move what is left to a wallet with a new key, and find out how it got out. If it \
+                 was you, book it in your own books. It is shown for 30 days."
+            }
+            Self::HistoryCut => {
+                "What moved before that moment is not in the comparison, so the balance may differ by it: compare the \
+                 wallet's older history by hand, once."
             }
             _ => "Look at it by hand.",
         }

@@ -17,6 +17,7 @@ mod peers;
 pub(crate) mod phases;
 mod rail;
 mod rail_pages;
+mod wallet;
 
 use diesel::prelude::*;
 use imajin_kernel::{Span, Timestamp};
@@ -149,12 +150,17 @@ fn page_compare(
     let cursor = round.cursor.as_deref().unwrap_or_default();
     let page = match (rail_of(&round.scope), round.phase.as_str(), said) {
         (Some(rail), FACTS, Said::Facts(page)) => {
+            wallet::cut_note(conn, context, round, page.cut.as_ref())?;
+            let mut subjects = Vec::with_capacity(page.facts.len());
             for fact in &page.facts {
-                fact_keep(conn, context, rail, fact)?;
+                let Some(fact) = wallet::without_known(conn, context, round, rail, fact)? else {
+                    continue;
+                };
+                fact_keep(conn, context, rail, &fact)?;
+                subjects.push(format!("{}/{}", fact.kind.as_str(), fact.reference));
             }
-            let subject = |fact: &imajin_rails::RailFact| format!("{}/{}", fact.kind.as_str(), fact.reference);
             Subjects {
-                subjects: page.facts.iter().map(subject).collect(),
+                subjects,
                 next: page.cursor.clone(),
             }
         }

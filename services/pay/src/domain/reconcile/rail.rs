@@ -41,6 +41,10 @@ pub(crate) fn differences_of(
         ("refund", reference) => look.refund(conn, reference),
         ("dispute", reference) => look.dispute(conn, reference),
         ("transfer", reference) => look.transfer(conn, reference),
+        ("arrival", reference) => super::wallet::differences_of(conn, context, rail, (FactKind::Arrival, reference)),
+        ("departure", reference) => {
+            super::wallet::differences_of(conn, context, rail, (FactKind::Departure, reference))
+        }
         _ => Ok(None),
     }
 }

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod arrivals;
+mod history;
 mod keeping;
 mod payouts;
 mod splits;
@@ -50,6 +51,7 @@ pub(crate) fn solana_config(url: &str) -> SolanaConfig {
         icon_url: format!("{PUBLIC}/assets/icon.svg"),
         price_microlamports: 10_000,
         wallet_key: None,
+        history_max: 2_000,
         payout_limits: vec![limit("50.00 USDC", "80.00 USDC"), limit("1.00 SOL", "1.00 SOL")],
     }
 }
@@ -73,11 +75,11 @@ fn wallet(name: &str) -> SecretKey {
     key(&format!("wallet of {name}"))
 }
 
-fn address(name: &str) -> Address {
+pub(crate) fn address(name: &str) -> Address {
     wallet(name).public().into()
 }
 
-fn usdc() -> Coin {
+pub(crate) fn usdc() -> Coin {
     Network::Mainnet.coin("USDC".parse().unwrap()).unwrap()
 }
 
@@ -154,7 +156,7 @@ impl Coins {
     }
 
     /// What an owner has of a coin.
-    async fn units(&self, coin: &Coin, owner: &Address) -> u64 {
+    pub(crate) async fn units(&self, coin: &Coin, owner: &Address) -> u64 {
         let held = self.rpc.holdings(coin, &[*owner]).await.unwrap();
         held[&coin.account(owner).unwrap()].units
     }
@@ -204,7 +206,7 @@ impl Coins {
     }
 
     /// The buyer pays so much to the node by hand, under the checkout's reference.
-    fn pays_tokens(&self, checkout: &CheckoutView, mint: &Address, units: u64) -> String {
+    pub(crate) fn pays_tokens(&self, checkout: &CheckoutView, mint: &Address, units: u64) -> String {
         let (buyer, node) = (address("buyer"), self.node());
         self.buyer_sends(&token_transfer(&TokenMove {
             mint,
