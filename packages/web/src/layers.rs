@@ -56,8 +56,8 @@ pub fn shell(routes: Router, options: ShellOptions) -> Router {
         .layer(middleware::from_fn_with_state(state, around))
 }
 
-/// Counts the requests of each remote address, for routes that are not within a [`shell`]: streams, say, that may take as
-/// long as they like. `exempt` are proxies in front, behind which many visitors have one address.
+/// Counts the requests of each remote address, for routes that are not within a [`shell`]: streams, say, that may take
+/// as long as they like. `exempt` are proxies in front, behind which many visitors have one address.
 pub fn rate_limited(routes: Router, limits: &Limits, exempt: Vec<IpAddr>) -> Router {
     let state = Arc::new((RateLimit::new(limits), exempt));
     routes.layer(middleware::from_fn_with_state(state, count))
