@@ -104,7 +104,7 @@ async fn socket(mut request: Request) -> Response {
     (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
 }
 
-async fn gate_before(world: &World, upstream: &Served, proxies: Vec<std::net::IpAddr>) -> Served {
+pub(crate) async fn gate_before(world: &World, upstream: &Served, proxies: Vec<std::net::IpAddr>) -> Served {
     let options = ProxyOptions {
         upstream: upstream.url("/"),
         proxies,
