@@ -2,21 +2,20 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK, RETRY_AFTER, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use imajin_imagxp::policy::ContentOrigin;
 use imajin_imagxp::x402::{PAYMENT_RESPONSE, Paid};
 use imajin_imagxp::{CONTENT_ORIGIN, PROVENANCE, Provenance, RECEIPT, VisitorType, pay_per_crawl, refusal_document};
 use imajin_kernel::Timestamp;
+use imajin_web::fair;
 use serde_json::Value;
 
 use crate::feedback::{self, reason_with};
-use crate::{AccessRecord, Admitted, Charged, Gate, Identified, Refused};
+use crate::{AccessRecord, Admitted, Charge, Charged, Gate, Identified, Refused};
 
 /// What would have happened, in an answer of a gate that only says so.
 const DRY: HeaderName = HeaderName::from_static("x-imagxp-dry-run");
 const USAGE: HeaderName = HeaderName::from_static("content-usage");
-const CONTENT_DIGEST: &str = "content-digest";
 const AWAY_SECONDS: u16 = 5;
 
 impl Gate {
@@ -34,11 +33,12 @@ impl Gate {
         *response.status_mut() = status;
         let headers = response.headers_mut();
         if let Some(required) = &refused.required {
-            match required.headers(&self.links()) {
+            match required.headers() {
                 Ok(more) => headers.extend(more),
                 Err(error) => tracing::error!(%error, "what has to be paid does not fit into headers"),
             }
         }
+        self.link(headers);
         feedback::mark(headers, refused.feedback.as_ref());
         if let Some(error) = refused.crawler {
             headers.insert(pay_per_crawl::ERROR, HeaderValue::from_static(error.name()));
@@ -51,10 +51,24 @@ impl Gate {
         response
     }
 
-    /// Adds to an answer what an agent is told about it.
-    pub(crate) fn mark(&self, response: &mut Response, url: &str, admitted: &Admitted, charged: Option<&Charged>) {
+    /// Says where the policy is, beside whatever the site links to.
+    fn link(&self, headers: &mut HeaderMap) {
+        if let Ok(link) = HeaderValue::from_str(&self.links().link_header()) {
+            headers.append(LINK, link);
+        }
+    }
+
+    /// Adds to an answer what an agent is told about it; `digest` is `Content-Digest` of the body, where it is known.
+    pub(crate) fn mark(
+        &self,
+        response: &mut Response,
+        (url, digest): (&str, Option<&str>),
+        admitted: &Admitted,
+        charged: Option<&Charged>,
+    ) {
         let policy = self.policy();
         let headers = response.headers_mut();
+        self.link(headers);
         set(headers, &USAGE, policy.content_usage(url_path(url)));
         feedback::mark(headers, admitted.feedback.as_ref());
         // What an agent gets is not what a browser gets: no cache between may mix them up.
@@ -63,11 +77,8 @@ impl Gate {
             return;
         }
         set(headers, &CONTENT_ORIGIN, policy.origin.as_str());
-        if let Some(text) = self.provenance(headers, url, policy.origin) {
+        if let Some(text) = self.provenance(url, digest) {
             set(headers, &PROVENANCE, &text);
-        }
-        if let Ok(link) = HeaderValue::from_str(&self.links().link_header()) {
-            headers.append(http::header::LINK, link);
         }
         let (Some(charge), Some(charged)) = (&admitted.charge, charged) else {
             return;
@@ -94,12 +105,11 @@ impl Gate {
         }
     }
 
-    /// The publisher's signature under the answer. The body is not read for it: where its digest is not known before,
-    /// the signature names the URL, the time and the origin.
-    fn provenance(&self, headers: &HeaderMap, url: &str, origin: ContentOrigin) -> Option<String> {
-        let digest = headers.get(CONTENT_DIGEST).and_then(|value| value.to_str().ok());
+    /// The publisher's signature under the answer. Where the digest of the body is not known when it is made, it names
+    /// the URL, the time and the origin.
+    pub(crate) fn provenance(&self, url: &str, digest: Option<&str>) -> Option<String> {
         let provenance = Provenance {
-            origin,
+            origin: self.policy().origin,
             url: url.to_owned(),
             content_digest: digest.map(ToOwned::to_owned),
             at: Timestamp::from_seconds(self.now().as_seconds()),
@@ -110,14 +120,33 @@ impl Gate {
             .ok()
     }
 
+    /// Names the manifest along which an answer was paid; nothing where there is none of the site's own.
+    pub(crate) async fn mark_fair(&self, headers: &mut HeaderMap, charge: &Charge) {
+        let Some(id) = &charge.fair else { return };
+        let shown = self.till().manifest(id).await;
+        let shown = shown.and_then(|shown| shown.map(|shown| fair::headers(&shown.url, &shown.digest)).transpose());
+        match shown {
+            Ok(Some([(link, address), (name, digest)])) => {
+                headers.append(link, address);
+                headers.insert(name, digest);
+            }
+            Ok(None) => {}
+            // It is paid: that the authors are not named takes nothing back.
+            Err(problem) => tracing::warn!(%id, %problem, "an answer does not name its manifest"),
+        }
+    }
+
     /// Says what would have happened.
-    pub(crate) fn mark_dry(response: &mut Response, refused: Option<&Refused>) {
-        let verdict = refused.map_or("PASS", |refused| refused.refusal.as_str());
-        response.headers_mut().insert(DRY, HeaderValue::from_static(verdict));
-        feedback::mark(
-            response.headers_mut(),
-            refused.and_then(|refused| refused.feedback.as_ref()),
-        );
+    pub(crate) fn mark_dry(response: &mut Response) {
+        response.headers_mut().insert(DRY, HeaderValue::from_static("PASS"));
+    }
+
+    /// As [`Gate::mark_dry`], of a request that would have been refused.
+    pub(crate) fn mark_dry_refused(&self, response: &mut Response, refused: &Refused) {
+        let headers = response.headers_mut();
+        headers.insert(DRY, HeaderValue::from_static(refused.refusal.as_str()));
+        self.link(headers);
+        feedback::mark(headers, refused.feedback.as_ref());
     }
 
     /// What is written down of every request; the rest says how it ended.

@@ -76,7 +76,7 @@ impl Proxy {
                     StatusCode::OK
                 };
                 if status.is_success() {
-                    return Ok(gate.settle(&url, &admitted, passed).await);
+                    return Ok(gate.settle((&url, None), &admitted, passed).await);
                 }
                 // The site will say itself that there is nothing to read.
                 gate.record_admitted(&url, &admitted, None, status.as_u16()).await;
@@ -84,7 +84,7 @@ impl Proxy {
             }
             Judgement::Refused(refused) if gate.is_dry() => {
                 let mut passed = passed;
-                crate::Gate::mark_dry(&mut passed, Some(&refused));
+                gate.mark_dry_refused(&mut passed, &refused);
                 gate.record_refused(&url, &refused, StatusCode::OK.as_u16()).await;
                 Ok(passed)
             }

@@ -5,6 +5,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use imajin_web::path_sent;
 
+use crate::sum::SumWish;
 use crate::{Admitted, Asked, Charged, Gate, Judgement, Refused};
 
 /// Middleware for the routes of one's own axum application: what is inside is reached as the policy says.
@@ -21,6 +22,7 @@ pub async fn gated(State(gate): State<Arc<Gate>>, mut request: Request, next: Ne
         path_and_query: &path,
         headers: request.headers(),
     };
+    let sum = SumWish::of(&request);
     match gate.judge(&asked).await {
         Judgement::Admitted(admitted) if admitted.charge.is_some() && !gate.is_dry() && asked.wants_upgrade() => {
             let refused = Refused::of_upgrade(&admitted);
@@ -29,11 +31,16 @@ pub async fn gated(State(gate): State<Arc<Gate>>, mut request: Request, next: Ne
         Judgement::Admitted(admitted) => {
             let admitted = Arc::new(*admitted);
             request.extensions_mut().insert(Arc::clone(&admitted));
-            gate.settle(&url, &admitted, next.run(request).await).await
+            let (response, digest) = sum.summed(next.run(request).await, admitted.visitor).await;
+            let response = gate.settle((&url, digest.as_deref()), &admitted, response).await;
+            if digest.is_some() {
+                return response;
+            }
+            sum.trailed(&gate, url, response)
         }
         Judgement::Refused(refused) if gate.is_dry() => {
             let mut response = next.run(request).await;
-            Gate::mark_dry(&mut response, Some(&refused));
+            gate.mark_dry_refused(&mut response, &refused);
             gate.record_refused(&url, &refused, response.status().as_u16()).await;
             response
         }
@@ -42,8 +49,13 @@ pub async fn gated(State(gate): State<Arc<Gate>>, mut request: Request, next: Ne
 }
 
 impl Gate {
-    /// Charges for an answer that is a good one, and says so in it.
-    pub(crate) async fn settle(&self, url: &str, admitted: &Admitted, mut response: Response) -> Response {
+    /// Charges for an answer that is a good one, and says so in it; `digest` is that of the body, where it is known.
+    pub(crate) async fn settle(
+        &self,
+        (url, digest): (&str, Option<&str>),
+        admitted: &Admitted,
+        mut response: Response,
+    ) -> Response {
         let charge = admitted.charge.as_ref().filter(|_| response.status().is_success());
         let charged: Option<Charged> = match charge.filter(|_| !self.is_dry()) {
             None => None,
@@ -58,9 +70,12 @@ impl Gate {
                 }
             },
         };
-        self.mark(&mut response, url, admitted, charged.as_ref());
+        self.mark(&mut response, (url, digest), admitted, charged.as_ref());
+        if let Some(charge) = charge.filter(|_| charged.is_some()) {
+            self.mark_fair(response.headers_mut(), charge).await;
+        }
         if self.is_dry() {
-            Self::mark_dry(&mut response, None);
+            Self::mark_dry(&mut response);
         }
         let status = response.status().as_u16();
         self.record_admitted(url, admitted, charged.as_ref(), status).await;

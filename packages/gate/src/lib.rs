@@ -12,6 +12,7 @@ mod layer;
 mod memory;
 mod proxy;
 mod seams;
+mod sum;
 mod tunnel;
 
 pub use directory::{AgentDirectory, Documents, GuardedDocuments};
@@ -23,5 +24,5 @@ pub use judge::{Admitted, Judgement, Refused, is_undecided};
 pub use layer::gated;
 pub use memory::{MemoryRecords, MemoryReplays};
 pub use proxy::{Proxy, ProxyOptions};
-pub use seams::{AccessRecord, Charge, Charged, Feedbacks, Records, Replays, Till};
+pub use seams::{AccessRecord, Charge, Charged, Feedbacks, ManifestShown, Records, Replays, Till};
 pub use tunnel::Tunnels;

@@ -50,6 +50,15 @@ pub struct Charged {
     pub is_repeated: bool,
 }
 
+/// Where the manifest of a work is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManifestShown {
+    /// Its address.
+    pub url: String,
+    /// SHA-256 of its RFC 8785 bytes, in hex.
+    pub digest: String,
+}
+
 /// Where the money goes, and what the works say about it.
 #[async_trait]
 pub trait Till: Send + Sync {
@@ -58,6 +67,12 @@ pub trait Till: Send + Sync {
     /// # Errors
     /// When they cannot be looked up.
     async fn terms(&self, path: &str, fair: Option<&ManifestId>) -> Result<Option<Terms>, Problem>;
+
+    /// Where the manifest along which the money is split is read, if it is anywhere.
+    ///
+    /// # Errors
+    /// When it cannot be looked up.
+    async fn manifest(&self, fair: &ManifestId) -> Result<Option<ManifestShown>, Problem>;
 
     /// Whether a charge would succeed now. Nothing moves.
     ///

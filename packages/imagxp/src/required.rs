@@ -1,11 +1,10 @@
 use http::HeaderMap;
-use http::header::{HeaderName, HeaderValue, LINK, WWW_AUTHENTICATE};
+use http::header::{HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use imajin_money::Money;
 use imajin_proof::jcs;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::policy::PolicyLinks;
 use crate::x402::{PAYMENT_REQUIRED, Required, Requirements};
 use crate::{ClaimError, Purpose, Refusal, VisitorType, pay_per_crawl};
 
@@ -81,7 +80,7 @@ impl PaymentRequired {
     ///
     /// # Errors
     /// [`ClaimError::Malformed`] when something does not fit into a header.
-    pub fn headers(&self, links: &PolicyLinks<'_>) -> Result<HeaderMap, ClaimError> {
+    pub fn headers(&self) -> Result<HeaderMap, ClaimError> {
         let broker = self.brokers.first().map_or("", String::as_str);
         let policy = format!(
             "v=1; cost={}; currency={}; broker={broker}",
@@ -93,7 +92,6 @@ impl PaymentRequired {
             (PAYMENT_REQUIRED, self.to_x402("a visa is required").to_header()?),
             (pay_per_crawl::PRICE, pay_per_crawl::price_text(self.price)),
             (WWW_AUTHENTICATE, format!("License realm=\"{}\"", self.audience)),
-            (LINK, links.link_header()),
         ];
         let mut headers = HeaderMap::new();
         for (name, value) in fields {

@@ -24,9 +24,58 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(sha256(bytes))
 }
 
+/// SHA-256 of bytes that come piece by piece.
+#[derive(Clone)]
+pub struct Sha256Sum(digest::Context);
+
+impl Sha256Sum {
+    /// Of nothing yet.
+    pub fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The value of a `Content-Digest` header field about all of them, as [`content_digest`] gives it.
+    pub fn content_digest(self) -> String {
+        content_digest_of(self.0.finish().as_ref())
+    }
+}
+
+impl Default for Sha256Sum {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Sha256Sum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sha256Sum")
+    }
+}
+
+fn content_digest_of(sha256: &[u8]) -> String {
+    format!("sha-256=:{}:", STANDARD.encode(sha256))
+}
+
 /// The value of a `Content-Digest` header field (RFC 9530, section 2): `sha-256=:…:`.
 pub fn content_digest(bytes: &[u8]) -> String {
-    format!("sha-256=:{}:", STANDARD.encode(sha256(bytes)))
+    content_digest_of(&sha256(bytes))
+}
+
+/// What a `Content-Digest` header field says of SHA-256, and nothing else, as [`content_digest`] writes it.
+pub fn content_digest_read(header: &str) -> Option<String> {
+    let dictionary: sfv::Dictionary = sfv::Parser::new(header).parse().ok()?;
+    match dictionary.get("sha-256")? {
+        sfv::ListEntry::Item(item) => {
+            let sha256 = item.bare_item.as_byte_sequence().filter(|bytes| bytes.len() == 32)?;
+            Some(content_digest_of(sha256))
+        }
+        sfv::ListEntry::InnerList(_) => None,
+    }
 }
 
 /// Whether a `Content-Digest` header field has the SHA-256 of `body`; other algorithms in it are left alone.

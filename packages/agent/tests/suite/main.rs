@@ -1,6 +1,7 @@
 //! The public behaviour of `imajin-agent` on its own machine: its folder, its journal, and a site that puts it off.
 #![cfg(test)]
 
+mod altered;
 mod market;
 mod moved;
 mod undecided;

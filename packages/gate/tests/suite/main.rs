@@ -8,6 +8,7 @@ mod fronts;
 mod keys;
 mod proxy;
 mod smuggling;
+mod sums;
 mod till;
 mod visits;
 

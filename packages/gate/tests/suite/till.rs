@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use imajin_fair::{ManifestId, Terms};
-use imajin_gate::{Charge, Charged, Till};
+use imajin_gate::{Charge, Charged, ManifestShown, Till};
 use imajin_imagxp::visa::{Visa, VisaDraft, VisaExpectation, visa_verify};
 use imajin_kernel::{Code, Env, Problem, Span};
 use imajin_proof::jose::{Algorithm, Jwks, SigningKey};
@@ -90,6 +90,13 @@ impl Till for TestTill {
     async fn terms(&self, path: &str, _fair: Option<&ManifestId>) -> Result<Option<Terms>, Problem> {
         let prohibits = serde_json::json!({"train": {"price": "prohibited"}});
         Ok(path.starts_with("/paid/").then(|| Terms::try_from(prohibits).unwrap()))
+    }
+
+    async fn manifest(&self, fair: &ManifestId) -> Result<Option<ManifestShown>, Problem> {
+        Ok(Some(ManifestShown {
+            url: format!("https://node.example/fair/{fair}"),
+            digest: "ab".repeat(32),
+        }))
     }
 
     async fn check(&self, charge: &Charge) -> Result<(), Problem> {

@@ -57,14 +57,17 @@ fn the_body_of_402_is_read_back_and_has_the_members_that_libraries_read() {
 
 #[test]
 fn one_price_stands_in_the_headers_of_all_doors() {
-    let headers = required().headers(&LINKS).unwrap();
+    let headers = required().headers().unwrap();
     assert_eq!(headers["crawler-price"], "USD 0.01");
     assert_eq!(
         headers["x-imagxp-policy"],
         format!("v=1; cost=0.01; currency=USD; broker={BROKER}")
     );
     assert_eq!(headers["www-authenticate"], "License realm=\"site.example\"");
-    assert!(headers["link"].to_str().unwrap().contains("rel=\"imagxp-policy\""));
+    assert!(
+        !headers.contains_key("link"),
+        "every answer of a gate has it, so the gate says it"
+    );
     let x402 = Required::parse(headers["payment-required"].to_str().unwrap()).unwrap();
     let [way] = x402.accepts.as_slice() else {
         panic!("one way for each broker")

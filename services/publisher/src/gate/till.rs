@@ -1,12 +1,14 @@
 use async_trait::async_trait;
 use imajin_fair::{ManifestId, Terms};
-use imajin_gate::{Charge, Charged, Till, is_undecided};
+use imajin_gate::{Charge, Charged, ManifestShown, Till, is_undecided};
 use imajin_kernel::{Code, Problem};
 use imajin_pay_api::{CheckoutState, GoodsRef, VisaCapture, VisaCaptured, VisaCheck};
+use imajin_proof::digest::sha256_hex;
 
 use super::replays::agent_did;
 use super::{ACCESS_GOODS, GateBooks};
 use crate::domain::charge::{Begun, ChargeWish, charge_begin, charge_find, charge_refuse, is_begun};
+use crate::domain::state::fair_url;
 use crate::rows::ChargeRow;
 
 /// How often pay is asked about one charge: its answer may be lost once.
@@ -17,6 +19,16 @@ impl Till for GateBooks {
     async fn terms(&self, _path: &str, fair: Option<&ManifestId>) -> Result<Option<Terms>, Problem> {
         let Some(id) = fair else { return Ok(None) };
         Ok(Some(self.chain(id).await?.work.record.manifest.terms.clone()))
+    }
+
+    async fn manifest(&self, fair: &ManifestId) -> Result<Option<ManifestShown>, Problem> {
+        let chain = self.chain(fair).await?;
+        let bytes = chain.work.record.manifest.canonical_bytes();
+        let bytes = bytes.map_err(|_error| Problem::internal())?;
+        Ok(Some(ManifestShown {
+            url: fair_url(&self.publisher.site.public, fair),
+            digest: sha256_hex(&bytes),
+        }))
     }
 
     async fn check(&self, charge: &Charge) -> Result<(), Problem> {
