@@ -1,5 +1,6 @@
 //! What the publisher signs about the bytes of an answer, and what answers link to.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ fn site() -> Router {
     let part = || async {
         let headers = [
             ("content-range", "bytes 0-3/9"),
-            ("content-digest", &content_digest(b"all of it")[..]),
+            ("content-digest", content_digest(b"all of it").as_str()),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
         let mut response = Response::new(Body::from("part"));
@@ -164,7 +165,7 @@ async fn raw(gate: SocketAddr, path: &str, headers: &HeaderMap) -> String {
     let mut line = tokio::net::TcpStream::connect(gate).await.unwrap();
     let mut text = format!("GET {path} HTTP/1.1\r\nhost: {HOST}\r\nconnection: close\r\n");
     for (name, value) in headers {
-        text.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap()));
+        write!(text, "{name}: {}\r\n", value.to_str().unwrap()).unwrap();
     }
     line.write_all(format!("{text}\r\n").as_bytes()).await.unwrap();
     let mut answer = String::new();
