@@ -36,7 +36,9 @@ async fn fetched(signed: &[u8], sent: &'static str) -> Result<imajin_agent::Fetc
             get(async move || (axum::response::AppendHeaders(headers), sent)),
         )
         .route("/.well-known/did.json", get(async move || axum::Json(keys)));
-    let served = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    // Served until the set is dropped.
+    let mut served = tokio::task::JoinSet::new();
+    served.spawn(async move { axum::serve(listener, routes).await.unwrap() });
     let folder = tempfile::tempdir().unwrap();
     let home = AgentHome::create(folder.path(), "bot.example.org", None).unwrap();
     let agent = Agent::new(home, None, Env::system()).unwrap();
@@ -48,9 +50,7 @@ async fn fetched(signed: &[u8], sent: &'static str) -> Result<imajin_agent::Fetc
         run: None,
         bytes_max: PAGE_BYTES_MAX,
     };
-    let fetched = agent.fetch(&wish).await;
-    served.abort();
-    fetched
+    agent.fetch(&wish).await
 }
 
 #[tokio::test]
