@@ -1,4 +1,4 @@
-//! A site behind a gate, with the real program: agents that pay, and what they try instead.
+//! A site behind a gate, with the real program, and agents that pay. What they try instead is in `attacks`.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use axum::routing::get;
 use imajin_imagxp::{
     AgentId, AgentKey, AgentManifest, Claim, ClaimHeaders, Names, PaymentRequired, Provenance, Purpose,
 };
-use imajin_kernel::{Env, Span, Timestamp};
+use imajin_kernel::{Env, Timestamp};
 use imajin_proof::jose::{Jwk, Jwks};
 use imajin_testkit::broker_peer::{BrokerPeer, VisaWish};
 use imajin_testkit::{Backend, on_both};
@@ -22,7 +22,6 @@ use crate::support::{Home, Node, Server, imajin, text};
 
 on_both!(
     an_agent_pays_for_a_page_and_the_authors_have_their_shares,
-    what_agents_try_instead_of_paying_is_refused,
     a_changed_policy_is_in_force_and_a_wrong_one_changes_nothing,
     a_dry_run_refuses_nothing_and_writes_it_down,
 );
@@ -32,8 +31,10 @@ pub(crate) struct Scene {
     pub(crate) home: Home,
     pub(crate) node: Node,
     pub(crate) broker: BrokerPeer,
-    agent: AgentId,
-    key: AgentKey,
+    /// Another broker that the node trusts, and the site's policy does not name.
+    pub(crate) rival: BrokerPeer,
+    pub(crate) agent: AgentId,
+    pub(crate) key: AgentKey,
     http: Client,
     nonces: AtomicUsize,
     /// Under which the site is reached: what claims and visas name.
@@ -43,11 +44,26 @@ pub(crate) struct Scene {
     _servers: [Server; 2],
 }
 
-fn policy(broker: &str, rules: &str) -> String {
+/// What a site and its node have beside what all of them have here.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Site<'a> {
+    /// In the policy, before its tables.
+    pub(crate) head: &'a str,
+    /// Rules of the policy.
+    pub(crate) rules: &'a str,
+    /// In the configuration of the gate.
+    pub(crate) gate: &'a str,
+    /// Whether the node believes in the names and addresses of the whole world only, as one does that is no
+    /// developer's.
+    pub(crate) is_public: bool,
+}
+
+fn policy(broker: &str, site: &Site<'_>) -> String {
     format!(
-        "version = 1\nbrokers = [\"{broker}\"]\n[default]\nprice = \"free\"\n\
+        "version = 1\nbrokers = [\"{broker}\"]\n{}\n[default]\nprice = \"free\"\n\
          [[rules]]\npath = \"/cheap\"\nprice = \"0.01 TEST-USD\"\n\
-         [[rules]]\npath = \"/dear\"\nprice = \"0.50 TEST-USD\"\n{rules}"
+         [[rules]]\npath = \"/dear\"\nprice = \"0.50 TEST-USD\"\n{}",
+        site.head, site.rules
     )
 }
 
@@ -75,24 +91,30 @@ fn site() -> Router {
 }
 
 impl Scene {
-    pub(crate) async fn new(backend: Backend, rules: &str, more: &str) -> Self {
-        Self::at(Home::new(backend), &[], rules, more).await
+    pub(crate) async fn new(backend: Backend) -> Self {
+        Self::at(Home::new(backend), &[], &Site::default()).await
     }
 
     /// The same, in a home that was made before, with more on the command line of the node.
-    pub(crate) async fn at(home: Home, extra: &[&str], rules: &str, more: &str) -> Self {
-        let broker = BrokerPeer::start(Env::system()).await;
+    pub(crate) async fn at(home: Home, extra: &[&str], wanted: &Site<'_>) -> Self {
+        let (broker, rival) = (
+            BrokerPeer::start(Env::system()).await,
+            BrokerPeer::start(Env::system()).await,
+        );
         let site = Server::start(site()).await;
         let key = AgentKey::generate().unwrap();
         let agents = agent_server(&key).await;
         let agent = AgentId::parse(&agents.host, Names::Development).unwrap();
-        std::fs::write(home.path("policy.toml"), policy(broker.issuer(), rules)).unwrap();
+        std::fs::write(home.path("policy.toml"), policy(broker.issuer(), wanted)).unwrap();
         home.configure(&format!(
-            "dev = true\n[brokers]\ntrusted = [\"{}\"]\n[gate.blog]\nupstream = \"http://{}\"\npolicy = \"{}\"\n\
-             listen = \"127.0.0.1:0\"\n{more}",
+            "dev = {}\n[brokers]\ntrusted = [\"{}\", \"{}\"]\n[gate.blog]\nupstream = \"http://{}\"\n\
+             policy = \"{}\"\nlisten = \"127.0.0.1:0\"\n{}",
+            !wanted.is_public,
             broker.issuer(),
+            rival.issuer(),
             site.host,
-            text(&home.path("policy.toml"))
+            text(&home.path("policy.toml")),
+            wanted.gate
         ));
         let node = home.up(extra);
         let door = gate_host(&node);
@@ -102,6 +124,7 @@ impl Scene {
             home,
             node,
             broker,
+            rival,
             agent,
             key,
             http,
@@ -122,7 +145,7 @@ impl Scene {
     }
 
     /// The headers of a claim for a URL, made at a moment.
-    fn claim_at(&self, url: &str, at: Timestamp) -> HeaderMap {
+    pub(crate) fn claim_at(&self, url: &str, at: Timestamp) -> HeaderMap {
         let nonce = format!("n-{}", self.nonces.fetch_add(1, Ordering::SeqCst));
         let claim = Claim::new(&self.agent, at, &nonce, url, Purpose::RagRetrieval, false).unwrap();
         ClaimHeaders::sign(&self.key, &claim).unwrap()
@@ -158,10 +181,6 @@ impl Scene {
             .headers(headers)
             .send()
             .await
-    }
-
-    pub(crate) async fn refused(&self, path: &str, headers: HeaderMap) -> (u16, String) {
-        refusal(self.get(path, headers).await).await
     }
 }
 
@@ -208,6 +227,15 @@ fn post_publish(scene: &Scene) -> (PathBuf, PathBuf, String) {
     (ada, ben, manifest.id.to_string())
 }
 
+/// The policy of a site with more rules.
+fn policy_of(scene: &Scene, rules: &str) -> String {
+    let site = Site {
+        rules,
+        ..Site::default()
+    };
+    policy(scene.broker.issuer(), &site)
+}
+
 async fn policy_wait(scene: &Scene, path: &str, status: u16) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while scene.get(path, scene.claim(path)).await.status().as_u16() != status {
@@ -217,10 +245,10 @@ async fn policy_wait(scene: &Scene, path: &str, status: u16) {
 }
 
 async fn an_agent_pays_for_a_page_and_the_authors_have_their_shares(backend: Backend) {
-    let scene = Scene::new(backend, "", "").await;
+    let scene = Scene::new(backend).await;
     let (ada, ben, work) = post_publish(&scene);
     let rules = format!("[[rules]]\npath = \"/posts/\"\nprice = \"0.10 TEST-USD\"\nfair = \"{work}\"\n");
-    std::fs::write(scene.home.path("policy.toml"), policy(scene.broker.issuer(), &rules)).unwrap();
+    std::fs::write(scene.home.path("policy.toml"), policy_of(&scene, &rules)).unwrap();
     policy_wait(&scene, "/posts/1", 402).await;
 
     let answer = scene.get("/posts/1", scene.claim("/posts/1")).await;
@@ -300,163 +328,19 @@ pub(crate) fn denied(status: u16, error: &str) -> (u16, String) {
     (status, error.to_owned())
 }
 
-async fn what_agents_try_instead_of_paying_is_refused(backend: Backend) {
-    let mut scene = Scene::new(backend, "", "").await;
-    attack(&scene).await;
-    // The same claim, at the same moment, and after a restart.
-    let twice = scene.paid(
-        "/cheap",
-        &scene.broker.visa(&VisaWish {
-            uses: 5,
-            ..scene.wish(50_000)
-        }),
-    );
-    let (one, two) = tokio::join!(scene.get("/cheap", twice.clone()), scene.get("/cheap", twice.clone()));
-    let mut statuses = [one.status().as_u16(), two.status().as_u16()];
-    statuses.sort_unstable();
-    assert_eq!(statuses, [200, 403]);
-    let address = scene.node.banner()["ports"]["gate blog"].as_str().unwrap();
-    scene
-        .home
-        .configure_replace("listen = \"127.0.0.1:0\"", &format!("listen = \"{address}\""));
-    scene.node.kill_now();
-    scene.node = scene.home.up(&[]);
-    assert_eq!(scene.refused("/cheap", twice).await, denied(403, "REPLAY_ATTACK"));
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while scene.broker.redemptions().len() < 2 {
-        assert!(Instant::now() < deadline, "what was paid is redeemed");
-        tokio::task::yield_now().await;
-    }
-    scene.node.stop();
-    scene.home.verify_clean();
-    assert_eq!(scene.broker.redemptions().len(), 2);
-}
-
-/// Everything that one agent can try alone. Once it pays 0.01, to try more with the same visa: the receipt of that.
-pub(crate) async fn attack(scene: &Scene) -> String {
-    no_payment(scene).await;
-    claims_that_do_not_count(scene).await;
-    payments_of_others(scene).await
-}
-
-async fn no_payment(scene: &Scene) {
-    let required = denied(402, "PAYMENT_REQUIRED");
-    assert_eq!(scene.refused("/cheap", scene.claim("/cheap")).await, required);
-    let mut headers = HeaderMap::new();
-    for name in [
-        "cf-ray",
-        "x-vercel-id",
-        "x-forwarded-for",
-        "x-imagxp-visitor",
-        "x-imagxp-agent-id",
-    ] {
-        headers.insert(name, "127.0.0.1".parse().unwrap());
-    }
-    assert_eq!(scene.refused("/cheap", headers).await, denied(403, "IDENTITY_FAIL"));
-    // Encoded another way, the dear page is still the dear page.
-    for path in ["/%64ear", "//dear"] {
-        let answer = scene.get(path, scene.paid(path, &scene.visa(10_000))).await;
-        assert_eq!(answer.status(), 403, "{path}");
-    }
-}
-
-async fn payments_of_others(scene: &Scene) -> String {
-    let payment = denied(403, "PAYMENT_DENIED");
-    let refused = async |path: &str, visa: &str| scene.refused(path, scene.paid(path, visa)).await;
-    let elsewhere = VisaWish {
-        audience: "elsewhere.example".to_owned(),
-        ..scene.wish(10_000)
-    };
-    assert_eq!(
-        refused("/cheap", &scene.broker.visa(&elsewhere)).await,
-        payment,
-        "another site's visa"
-    );
-    let of_node = VisaWish {
-        audience: scene.node.url().replace("http://", ""),
-        ..scene.wish(10_000)
-    };
-    assert_eq!(
-        refused("/cheap", &scene.broker.visa(&of_node)).await,
-        payment,
-        "the node's own visa"
-    );
-    let other = AgentKey::generate().unwrap();
-    let stolen = VisaWish {
-        holder: other.public().clone().into(),
-        ..scene.wish(10_000)
-    };
-    assert_eq!(
-        refused("/cheap", &scene.broker.visa(&stolen)).await,
-        payment,
-        "another agent's visa"
-    );
-    assert_eq!(
-        refused("/cheap", &scene.broker.visa_forged(&scene.wish(10_000))).await,
-        payment,
-        "a forged visa"
-    );
-    assert_eq!(refused("/cheap", "none").await, payment, "no visa at all");
-    assert_eq!(refused("/dear", &scene.visa(499_999)).await, payment, "past its amount");
-    let late = VisaWish {
-        lifetime: Span::seconds(0),
-        ..scene.wish(10_000)
-    };
-    assert_eq!(
-        refused("/cheap", &scene.broker.visa(&late)).await,
-        payment,
-        "a visa that has expired"
-    );
-    let once = scene.visa(500_000);
-    let answer = scene.get("/cheap", scene.paid("/cheap", &once)).await;
-    assert_eq!(answer.status(), 200);
-    assert_eq!(refused("/cheap", &once).await, payment, "past its count");
-    answer.headers()["x-imagxp-receipt"].to_str().unwrap().to_owned()
-}
-
-async fn claims_that_do_not_count(scene: &Scene) {
-    let now = Env::system().now();
-    let swap = scene.claim("/cheap");
-    assert_eq!(
-        scene.refused("/dear", swap).await,
-        denied(403, "CRYPTO_FAIL"),
-        "a signature for /cheap on /dear"
-    );
-    for at in [now.minus(Span::minutes(6)), now.plus(Span::minutes(6))] {
-        let stale = scene.claim_at(&scene.url("/cheap"), at);
-        assert_eq!(scene.refused("/cheap", stale).await, denied(403, "TIMESTAMP_INVALID"));
-    }
-    let mut swapped = scene.claim("/cheap");
-    let other = AgentKey::generate().unwrap();
-    let key = imajin_imagxp::key_to_spki(other.public());
-    swapped.insert("x-imagxp-public-key", key.parse().unwrap());
-    let (status, _word) = scene.refused("/cheap", swapped).await;
-    assert_eq!(status, 403, "a key swapped in the header");
-    let mut twice = scene.claim("/cheap");
-    twice.append("x-imagxp-payload", "e30=".parse().unwrap());
-    assert_eq!(
-        scene.refused("/cheap", twice).await,
-        denied(400, "MALFORMED"),
-        "a header smuggled"
-    );
-    let mut two_visas = scene.paid("/cheap", &scene.visa(10_000));
-    two_visas.insert("x-imagxp-payment", scene.visa(10_000).parse().unwrap());
-    assert_eq!(scene.refused("/cheap", two_visas).await, denied(400, "MALFORMED"));
-}
-
 async fn a_changed_policy_is_in_force_and_a_wrong_one_changes_nothing(backend: Backend) {
-    let scene = Scene::new(backend, "", "").await;
+    let scene = Scene::new(backend).await;
     assert_eq!(scene.get("/closed", scene.claim("/closed")).await.status(), 200);
     let file = scene.home.path("policy.toml");
-    let closed = policy(scene.broker.issuer(), "[[rules]]\npath = \"/closed\"\nallow = false\n");
+    let closed = policy_of(&scene, "[[rules]]\npath = \"/closed\"\nallow = false\n");
     std::fs::write(&file, &closed).unwrap();
     policy_wait(&scene, "/closed", 403).await;
     // First a file with a mistake, then one with another broker, then a good one: only the last changes anything.
     std::fs::write(&file, closed.replace("allow = false", "allow = 7")).unwrap();
     assert_eq!(scene.get("/closed", scene.claim("/closed")).await.status(), 403);
-    std::fs::write(&file, policy("https://elsewhere.example/broker", "")).unwrap();
+    std::fs::write(&file, policy("https://elsewhere.example/broker", &Site::default())).unwrap();
     assert_eq!(scene.get("/closed", scene.claim("/closed")).await.status(), 403);
-    std::fs::write(&file, policy(scene.broker.issuer(), "")).unwrap();
+    std::fs::write(&file, policy_of(&scene, "")).unwrap();
     policy_wait(&scene, "/closed", 200).await;
     scene.node.stop();
     let refused = scene.home.up_refused(&["--services", "auth,pay,events"]);
@@ -473,7 +357,11 @@ async fn a_changed_policy_is_in_force_and_a_wrong_one_changes_nothing(backend: B
 }
 
 async fn a_dry_run_refuses_nothing_and_writes_it_down(backend: Backend) {
-    let scene = Scene::new(backend, "", "dry_run = true").await;
+    let site = Site {
+        gate: "dry_run = true",
+        ..Site::default()
+    };
+    let scene = Scene::at(Home::new(backend), &[], &site).await;
     let answer = scene.get("/dear", scene.claim("/dear")).await;
     assert_eq!(
         (answer.status().as_u16(), &answer.headers()["x-imagxp-dry-run"]),

@@ -6,6 +6,7 @@ mod agent;
 mod agents;
 mod agents_crawl;
 mod agents_disputes;
+mod attacks;
 mod authorisation;
 mod broker;
 mod browser;

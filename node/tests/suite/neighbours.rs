@@ -150,7 +150,7 @@ async fn botgate_finds_no_changed_request_that_our_verifier_takes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unmodified_web_bot_auth_client_reads_and_pays() {
-    let scene = Scene::new(Backend::Sqlite, "", "").await;
+    let scene = Scene::new(Backend::Sqlite).await;
     let mut script = Script::start("web_bot_auth.mjs", &[]);
     let keys = script.read();
     let jwks = directory_parse(keys.to_string().as_bytes()).unwrap();

@@ -5,7 +5,7 @@ use imajin_did::Did;
 use imajin_kernel::{Env, Span, Timestamp};
 use imajin_money::Money;
 use imajin_proof::SignedMessage;
-use imajin_testkit::broker_peer::{BrokerPeer, VisaWish};
+use imajin_testkit::broker_peer::{BrokerPeer, Forgery, VisaWish};
 use imajin_testkit::{Backend, OpenAiPeer, OpenAiReply, on_both};
 use serde_json::{Value, json};
 
@@ -392,7 +392,7 @@ async fn a_question_crosses_nodes_with_a_visa_and_a_model_answers() {
     };
     assert_eq!(ask(&visa).refusal()["error"], "forbidden");
     run(&hers, &ada, &["trust", "vouch"], &[asker.as_str()]).expect_success();
-    let forged = ask(&broker.visa_forged(&wish(50_000))).refusal();
+    let forged = ask(&broker.visa_forged(&wish(50_000), Forgery::OtherKey)).refusal();
     assert_eq!(forged["error"], "payment_failed", "{forged}");
     let answer = ask(&visa).expect_success();
     assert_eq!(answer["text"], "Money that waits [1].");

@@ -96,7 +96,10 @@ fn is_tested(tree: &Tree, place: &Place, name: &str) -> bool {
         .any(|file| has_test(&file.text, name))
 }
 
-/// A function of that name with the attribute of a test before it, or stamped over both databases.
+/// Macros that stamp tests: over both databases, and attacks over one program and two.
+const STAMPS: [&str; 2] = ["on_both!", "attacks!"];
+
+/// A function of that name with the attribute of a test before it, or stamped.
 fn has_test(text: &str, name: &str) -> bool {
     let definition = format!("fn {name}(");
     let lines: Vec<&str> = text.lines().collect();
@@ -109,11 +112,10 @@ fn has_test(text: &str, name: &str) -> bool {
             .any(|line| line.contains("test"))
     };
     let stamp = format!("{name},");
-    let is_stamped = text.contains("on_both!") && lines.iter().any(|line| line.trim() == stamp);
-    let is_listed = text.contains("on_both!")
-        && lines
-            .iter()
-            .any(|line| line.contains("on_both!(") && line.contains(name));
+    let is_stamped = STAMPS.iter().any(|macro_name| text.contains(macro_name));
+    let is_stamped = is_stamped && lines.iter().any(|line| line.trim() == stamp);
+    let stamps = |line: &str| STAMPS.iter().any(|macro_name| line.contains(&format!("{macro_name}(")));
+    let is_listed = lines.iter().any(|line| stamps(line) && line.contains(name));
     lines
         .iter()
         .enumerate()

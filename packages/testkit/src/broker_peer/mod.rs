@@ -4,6 +4,7 @@
 //! transfer takes from what its sender has, and is shown to both sides. Whoever asks must sign. What a test wants to go
 //! wrong goes wrong: answers that are lost, a broker that is away, late, or lies.
 
+mod forgery;
 mod http;
 mod state;
 
@@ -21,6 +22,7 @@ use state::{State, micros_of};
 
 use crate::served::{Port, Served};
 
+pub use forgery::{Forgery, KeyForm};
 pub use state::{BrokerFault, Redemption, Transfer};
 
 /// The claims of a visa beside the standard ones.
@@ -143,16 +145,6 @@ impl BrokerPeer {
         self.visa_sign(&key, &jti, wish)
     }
 
-    /// Signs a visa with another key, and knows nothing of it.
-    pub fn visa_forged(&self, wish: &VisaWish) -> String {
-        let jti = hex::encode(self.env.random_bytes::<8>());
-        let own = self.state().key.kid().to_owned();
-        let key = key_make(&self.env);
-        let text = self.visa_sign(&key, &jti, wish);
-        // It names the key that it was not signed with.
-        kid_replace(&text, &own)
-    }
-
     /// Forgets a visa that it has signed, as if the promise had been spent elsewhere; answers with its name.
     pub fn visa_take_back(&self, text: &str) -> String {
         let jti = jti_of(text).unwrap_or_default();
@@ -266,13 +258,4 @@ fn jti_of(text: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(text.split('.').nth(1)?).ok()?;
     let payload: serde_json::Value = serde_json::from_slice(&payload).ok()?;
     Some(payload.get("jti")?.as_str()?.to_owned())
-}
-
-/// The same token with another `kid` in its header.
-fn kid_replace(text: &str, kid: &str) -> String {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    let header = serde_json::json!({"typ": VisaClaims::TYP, "alg": "ES256", "kid": kid}).to_string();
-    let rest = text.split_once('.').map_or("", |(_header, rest)| rest);
-    format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header))
 }

@@ -2,7 +2,7 @@
 
 use imajin_kernel::Span;
 use imajin_pay::PayConfig;
-use imajin_testkit::broker_peer::{BrokerPeer, VisaWish};
+use imajin_testkit::broker_peer::{BrokerPeer, Forgery, VisaWish};
 use imajin_testkit::{Answer, Backend, on_both};
 use imajin_web::Reach;
 
@@ -50,7 +50,7 @@ async fn refused(brokered: &Brokered, visa: &str, why: &str) {
 
 async fn a_forged_visa_is_refused(backend: Backend) {
     let brokered = Brokered::new(backend).await;
-    let visa = brokered.broker.visa_forged(&wish("agent", PRICE));
+    let visa = brokered.broker.visa_forged(&wish("agent", PRICE), Forgery::OtherKey);
     refused(&brokered, &visa, "signature is not valid").await;
     // What was changed after it was signed is as good as forged.
     let visa = brokered.visa("agent", PRICE);
