@@ -65,7 +65,8 @@ pub(super) async fn account(
     let disputes = disputes.map_err(Problem::from)?;
     let mut blocks = vec![Block::Figures(figures(&balances))];
     blocks.extend(charts(&redeemed, now, "Spent"));
-    blocks.push(visas_table(&visas.items, next_of(ACCOUNT, visas.cursor.as_ref())));
+    let next = next_of(ACCOUNT, [("agent", params.agent.clone())], visas.cursor.as_ref());
+    blocks.push(visas_table(&visas.items, next));
     blocks.push(disputes_table(&disputes.items, None, None));
     if params.agent.is_none() {
         blocks.push(Block::Links(statements(&balances)));

@@ -6,7 +6,7 @@ use imajin_ui::{Block, Cell, Figure, did_short, moment, render};
 use imajin_web::{Failure, QueryParams, Viewer};
 
 use super::spend::{chart_since, charts};
-use super::{ACCOUNT, ROOT, money, next_of, operator_page, operator_require, sums, table};
+use super::{ACCOUNT, ROOT, money, next_in, operator_page, operator_require, sums, table};
 use crate::BrokerConfig;
 use crate::domain::lists::Wanted;
 use crate::domain::overview::{self, Overview};
@@ -103,6 +103,7 @@ pub(super) async fn accounts(
     viewer: Viewer,
 ) -> Result<Response, Failure> {
     operator_require(&viewer)?;
+    let limit = wanted.limit;
     let page = broker.account_list(wanted).await.map_err(Problem::from)?;
     let row = |account: &AccountView| {
         vec![
@@ -112,7 +113,7 @@ pub(super) async fn accounts(
         ]
     };
     let rows = page.items.iter().map(row).collect();
-    let next = next_of(&format!("{ROOT}/accounts"), page.cursor.as_ref());
+    let next = next_in("/accounts", limit, page.cursor.as_ref());
     let words = ("accounts", "Accounts", "No agent has an account yet.");
     let blocks = vec![table(words, &["Agent", "Contact", "Since"], rows, next)];
     let head = ("/accounts", "Accounts", "Agents that buy visas here, by their domains.");
@@ -126,8 +127,9 @@ pub(super) async fn visas(
     viewer: Viewer,
 ) -> Result<Response, Failure> {
     operator_require(&viewer)?;
+    let limit = wanted.limit;
     let page = broker.visa_list(None, wanted).await.map_err(Problem::from)?;
-    let next = next_of(&format!("{ROOT}/visas"), page.cursor.as_ref());
+    let next = next_in("/visas", limit, page.cursor.as_ref());
     let blocks = vec![visas_table(&page.items, next)];
     let head = ("/visas", "Visas", "What was promised to publishers, newest first.");
     Ok(render(&operator_page(&broker, &viewer, head, blocks)))
@@ -168,6 +170,7 @@ pub(super) async fn redemptions(
     viewer: Viewer,
 ) -> Result<Response, Failure> {
     operator_require(&viewer)?;
+    let limit = wanted.limit;
     let page = broker.redemption_list(None, wanted).await.map_err(Problem::from)?;
     let row = |redemption: &RedemptionView| {
         let state = serde_json::to_value(redemption.state).ok();
@@ -185,7 +188,7 @@ pub(super) async fn redemptions(
         ]
     };
     let rows = page.items.iter().map(row).collect();
-    let next = next_of(&format!("{ROOT}/redemptions"), page.cursor.as_ref());
+    let next = next_in("/redemptions", limit, page.cursor.as_ref());
     let columns = ["Redemption", "Visa", "Publisher", "#Amount", "State", "Dispute"];
     let words = ("redemptions", "Redemptions", "Nobody has redeemed anything yet.");
     let blocks = vec![table(words, &columns, rows, next)];

@@ -7,7 +7,7 @@ use imajin_ui::{ActField, ActForm, Block, Cell, did_short, moment, render};
 use imajin_web::{Failure, PathParams, QueryParams, Viewer};
 use serde_json::json;
 
-use super::{ROOT, money, next_of, operator_page, operator_require, table};
+use super::{ROOT, money, next_in, operator_page, operator_require, table};
 use crate::domain::lists::Wanted;
 use crate::routes::BrokerState;
 
@@ -18,8 +18,9 @@ pub(super) async fn list(
     viewer: Viewer,
 ) -> Result<Response, Failure> {
     operator_require(&viewer)?;
+    let limit = wanted.limit;
     let page = broker.dispute_list(None, wanted).await.map_err(Problem::from)?;
-    let next = next_of(&format!("{ROOT}/disputes"), page.cursor.as_ref());
+    let next = next_in("/disputes", limit, page.cursor.as_ref());
     let blocks = vec![disputes_table(&page.items, Some(ROOT), next)];
     let head = (
         "/disputes",

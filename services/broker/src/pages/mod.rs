@@ -101,9 +101,26 @@ fn table(
     })
 }
 
-/// The next page of a list.
-fn next_of(path: &str, cursor: Option<&String>) -> Option<String> {
-    cursor.map(|cursor| format!("{path}?cursor={cursor}"))
+/// The way to the next page, which keeps what this one was asked for.
+fn next_of<'a>(
+    path: &str,
+    kept: impl IntoIterator<Item = (&'a str, Option<String>)>,
+    cursor: Option<&String>,
+) -> Option<String> {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in kept {
+        if let Some(value) = value {
+            query.append_pair(name, &value);
+        }
+    }
+    let query = query.append_pair("cursor", cursor?).finish();
+    Some(format!("{path}?{query}"))
+}
+
+/// The way to the next page of one of the operator's lists.
+fn next_in(list: &str, limit: Option<u32>, cursor: Option<&String>) -> Option<String> {
+    let limit = limit.map(|limit| limit.to_string());
+    next_of(&format!("{ROOT}{list}"), [("limit", limit)], cursor)
 }
 
 fn money(amount: Money) -> Cell {

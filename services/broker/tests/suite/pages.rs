@@ -9,6 +9,7 @@ use crate::world::{OPERATOR, World, key};
 on_both!(
     the_operator_sees_what_there_is_and_what_waits,
     an_account_is_shown_to_its_owner_and_to_the_operator,
+    the_next_page_is_of_the_same_account_and_as_long,
 );
 
 async fn the_operator_sees_what_there_is_and_what_waits(backend: Backend) {
@@ -74,4 +75,34 @@ async fn an_account_is_shown_to_its_owner_and_to_the_operator(backend: Backend) 
     let own = world.page("stranger", "/broker/account").await.text();
     assert!(own.contains("2.00 TEST-USD") && own.contains("format=csv"), "{own}");
     assert_eq!(world.get("/broker/account").await.code(), "unauthenticated");
+}
+
+/// Where the link to the next page leads, if there is one.
+fn next_of(page: &str) -> Option<String> {
+    let links = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let mut links = links.filter(|link| link.contains("cursor="));
+    links
+        .next()
+        .map(|link| link.replace("&#38;", "&").replace("&amp;", "&"))
+}
+
+async fn the_next_page_is_of_the_same_account_and_as_long(backend: Backend) {
+    let world = World::new(backend).await;
+    world.funded("10.00 TEST-USD").await;
+    let mut names = Vec::new();
+    for _visa in 0..51 {
+        names.push(world.visa("0.01", 1).await.jti);
+    }
+    let path = format!("/broker/account?agent={}", world.host);
+    let first = world.page(OPERATOR, &path).await.expect(StatusCode::OK).text();
+    let next = next_of(&first).unwrap();
+    let second = world.page(OPERATOR, &next).await.expect(StatusCode::OK).text();
+    let shown = |page: &str| names.iter().filter(|name| page.contains(name.as_str())).count();
+    assert_eq!((shown(&first), shown(&second)), (50, 1), "{next}");
+    assert!(second.contains(&world.host) && next_of(&second).is_none(), "{next}");
+
+    let first = world.page(OPERATOR, "/broker/operator/visas?limit=20").await.text();
+    let next = next_of(&first).unwrap();
+    let second = world.page(OPERATOR, &next).await.expect(StatusCode::OK).text();
+    assert_eq!((shown(&first), shown(&second)), (20, 20), "{next}");
 }
