@@ -39,6 +39,7 @@ mod remits;
 mod remote;
 mod shares;
 mod solana;
+mod starving;
 mod statements;
 mod stripe;
 mod stripe_away;
