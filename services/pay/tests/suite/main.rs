@@ -23,6 +23,7 @@ mod messages;
 mod nodes;
 mod notices;
 mod operator;
+mod owing;
 mod pages;
 mod path;
 mod payouts;
