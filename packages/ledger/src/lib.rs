@@ -42,7 +42,8 @@ pub use limits::{Limit, LimitedAccount, Limits, limited_page, limits_fetch};
 pub use periods::{balance_at, statement_between};
 pub use queries::{
     Account, Entry, StatementLine, account_fetch, account_find, account_list, account_lock, account_page,
-    accounts_fetch, balance_lines, entry_count, entry_fetch, entry_find, hold_expired_list, hold_fetch, statement_list,
+    accounts_above, accounts_fetch, balance_lines, entry_count, entry_fetch, entry_find, hold_expired_list, hold_fetch,
+    statement_list,
 };
 pub use settlement::{Recipients, credits};
 pub use tree::{entry_proof, tree_sign};

@@ -180,6 +180,33 @@ pub fn accounts_fetch(conn: &mut Conn, sealer: &Sealer, keys: &[AccountKey]) -> 
     Ok(found)
 }
 
+/// The accounts of a purpose that these owners have with at least `least` units in them.
+///
+/// # Errors
+/// As [`account_list`].
+pub fn accounts_above(
+    conn: &mut Conn,
+    sealer: &Sealer,
+    owners: &[Owner],
+    purpose: crate::Purpose,
+    least: i64,
+) -> Result<Vec<Account>, LedgerError> {
+    let owners: Vec<String> = owners.iter().map(ToString::to_string).collect();
+    let mut found = Vec::new();
+    for chunk in owners.chunks(KEYS_PER_QUERY) {
+        let rows: Vec<AccountRow> = ledger_accounts::table
+            .filter(ledger_accounts::owner.eq_any(chunk))
+            .filter(ledger_accounts::purpose.eq(purpose.as_str()))
+            .filter(ledger_accounts::balance.ge(least))
+            .select(AccountRow::as_select())
+            .load(conn)?;
+        for row in rows {
+            found.push(account_of(row, sealer)?);
+        }
+    }
+    Ok(found)
+}
+
 /// One account by its identifier, as the legs of entries name it.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! How Postgres would run the statements that a test has caused: whether each finds its rows by an index.
+//! How the database would run the statements that a test has caused: whether each finds its rows by an index.
 //!
 //! ```ignore
 //! plans::record()?;                       // before the database is opened
@@ -61,14 +61,25 @@ struct Line {
     text: String,
 }
 
-/// How Postgres would run a statement on a table that is too large to be read or sorted whole, whatever its parameters
-/// are.
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+/// How the database would run a statement on a table that is too large to be read or sorted whole, whatever its
+/// parameters are.
 ///
 /// # Errors
-/// Diesel's; on SQLite there is no such plan.
+/// Diesel's.
 pub fn plan_of(conn: &mut Conn, statement: &str) -> QueryResult<String> {
-    let Conn::Postgres(conn) = conn else {
-        return Err(diesel::result::Error::NotFound);
+    let conn = match conn {
+        Conn::Postgres(conn) => conn,
+        Conn::Sqlite(conn) => {
+            let steps: Vec<Step> = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}")).load(conn)?;
+            let steps = steps.into_iter().map(|step| step.detail);
+            return Ok(steps.collect::<Vec<_>>().join("\n"));
+        }
     };
     let parameters = (1..=PARAMETERS_MAX)
         .take_while(|number| statement.contains(&format!("${number}")))

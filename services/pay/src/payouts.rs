@@ -1,10 +1,11 @@
 //! Accounts of payees at a rail, and balances on their way there.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use imajin_did::Did;
 use imajin_kernel::id::PayoutId;
-use imajin_ledger::{Owner, Purpose, account_list};
+use imajin_ledger::{Owner, Purpose, account_list, accounts_above};
 use imajin_money::{Amount, Asset, Money};
 use imajin_rails::{Rail, RailError, RailPayee, RailTransfer};
 use imajin_store::Conn;
@@ -20,6 +21,9 @@ use crate::domain::payout::{self, TransferOrder};
 use crate::domain::payout_list::{self, PayoutView};
 use crate::rows::PayeeRow;
 use crate::{Pay, PayError};
+
+/// Payees that are looked at in one go.
+const PAYEES: i64 = 500;
 
 /// An account at a rail as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -187,32 +191,32 @@ impl Pay {
 
     async fn payouts_batch_of(&self, rail: &Arc<dyn Rail>, threshold: Amount) -> Result<usize, PayError> {
         let (name, pools) = (rail.name(), rail.pools());
-        let payees = self
-            .read(move |conn, context| {
-                if pools {
-                    return addressees(conn);
-                }
-                let payees = payees_ready(conn, context, name)?;
-                Ok(payees.into_iter().map(|payee| payee.did).collect())
-            })
-            .await?;
-        let mut made: usize = 0;
-        for payee in payees {
-            let Ok(did) = payee.parse::<Did>() else { continue };
-            // Whoever may not act at this node is not paid by itself either.
-            if self.site.identities.caller_keys(&did).await.is_err() {
-                continue;
-            }
-            let rail = Arc::clone(rail);
-            let sent = self
-                .write(move |conn, context| payee_batch(conn, context, rail.as_ref(), &did, threshold))
-                .await;
-            match sent {
-                Ok(count) => made = made.saturating_add(count),
-                Err(error) => tracing::warn!(payee, %error, "a payout was not made"),
+        let (mut made, mut after): (usize, Option<String>) = (0, Some(String::new()));
+        while let Some(from) = after.take() {
+            let page = self.read(move |conn, context| payees_page(conn, context, (name, pools), threshold, &from));
+            let (payees, next) = page.await?;
+            after = next;
+            for payee in payees {
+                made = made.saturating_add(self.payee_pay(rail, payee, threshold).await);
             }
         }
         Ok(made)
+    }
+
+    /// Sends on its way what somebody has, as far as it is enough. What fails is logged.
+    async fn payee_pay(&self, rail: &Arc<dyn Rail>, payee: Did, threshold: Amount) -> usize {
+        // Whoever may not act at this node is not paid by itself either.
+        if self.site.identities.caller_keys(&payee).await.is_err() {
+            return 0;
+        }
+        let (rail, did) = (Arc::clone(rail), payee.clone());
+        let sent = self
+            .write(move |conn, context| payee_batch(conn, context, rail.as_ref(), &did, threshold))
+            .await;
+        sent.unwrap_or_else(|error| {
+            tracing::warn!(%payee, %error, "a payout was not made");
+            0
+        })
     }
 
     /// Has the rail make a transfer.
@@ -263,6 +267,30 @@ fn threshold_of(threshold: Amount, asset: Asset) -> Amount {
     let finer = asset.scale().saturating_sub(6);
     let units = 10_i64.saturating_pow(finer).saturating_mul(threshold.micros());
     Amount::from_micros(units).unwrap_or(Amount::MAX)
+}
+
+/// Those of a page of payees who have enough of something, and where the next page begins.
+fn payees_page(
+    conn: &mut Conn,
+    context: &Context,
+    (rail, pools): (&str, bool),
+    threshold: Amount,
+    after: &str,
+) -> Result<(BTreeSet<Did>, Option<String>), PayError> {
+    let dids = if pools {
+        addressees(conn, after, PAYEES)?
+    } else {
+        payees_ready(conn, rail, after, PAYEES)?
+    };
+    let owner = |did: &String| did.parse::<Did>().ok().map(|did| Owner::Did(did.canonical()));
+    let owners: Vec<Owner> = dids.iter().filter_map(owner).collect();
+    let least = threshold.micros().max(1);
+    let above = accounts_above(conn, &context.sealer, &owners, Purpose::Available, least)?;
+    let payees = above.into_iter().filter_map(|account| match account.key.owner {
+        Owner::Did(did) => Some(did),
+        Owner::Rail(_) | Owner::Node => None,
+    });
+    Ok((payees.collect(), dids.into_iter().next_back()))
 }
 
 fn payee_batch(

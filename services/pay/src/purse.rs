@@ -3,6 +3,7 @@
 //! The node itself holds what a broker sets aside, so that nobody but the broker can capture or void it.
 
 use async_trait::async_trait;
+use imajin_kernel::id::EntryId;
 use imajin_kernel::{Code, Problem};
 use imajin_ledger::{
     Account, AccountKey, Command, EntryKind, HoldCapture, HoldPlace, HoldRelease, HoldState, Movement, Outcome, Owner,
@@ -16,6 +17,7 @@ use imajin_pay_api::{
 use imajin_store::Conn;
 
 use crate::context::Context;
+use crate::domain::debts::{debt_repay, income_book};
 use crate::{Pay, PayError};
 
 /// The most lines of a statement at once.
@@ -32,6 +34,8 @@ fn done(outcome: &Outcome) -> PurseDone {
 }
 
 fn reserve(conn: &mut Conn, context: &Context, wish: &PurseReserve) -> Result<PurseDone, PayError> {
+    let why: EntryId = context.env.new_id();
+    debt_repay(conn, context, &wish.owner, wish.amount.asset, why.as_str())?;
     let place = HoldPlace {
         id: wish.hold,
         key: format!("purse/reserve/{}", wish.hold),
@@ -46,15 +50,16 @@ fn reserve(conn: &mut Conn, context: &Context, wish: &PurseReserve) -> Result<Pu
 
 fn capture(conn: &mut Conn, context: &Context, wish: &PurseCapture) -> Result<PurseDone, PayError> {
     let payee = AccountKey::of(&wish.payee, wish.amount.asset, Purpose::Available);
+    let key = format!("purse/capture/{}", wish.key);
     let capture = HoldCapture {
         hold: wish.hold,
-        key: format!("purse/capture/{}", wish.key),
+        key: key.clone(),
         kind: EntryKind::Capture,
         reference: wish.reference.clone(),
         credits: vec![Movement::new(payee, wish.amount.amount.micros())],
         release_rest: false,
     };
-    book(conn, context, &Command::Capture(capture)).map(|outcome| done(&outcome))
+    income_book(conn, context, &key, &wish.reference, Command::Capture(capture)).map(|outcome| done(&outcome))
 }
 
 /// What was set aside may be used up, or given back already: then nothing is left to do.
@@ -78,8 +83,10 @@ fn give_back(conn: &mut Conn, context: &Context, wish: &PurseReturn) -> Result<P
 fn transfer(conn: &mut Conn, context: &Context, wish: &PurseTransfer) -> Result<PurseDone, PayError> {
     let (asset, units) = (wish.amount.asset, wish.amount.amount.micros());
     let account = |did| AccountKey::of(did, asset, Purpose::Available);
+    let (why, key): (EntryId, _) = (context.env.new_id(), format!("purse/transfer/{}", wish.key));
+    debt_repay(conn, context, &wish.from, asset, why.as_str())?;
     let posting = Posting {
-        key: format!("purse/transfer/{}", wish.key),
+        key: key.clone(),
         kind: EntryKind::Transfer,
         reference: wish.reference.clone(),
         movements: vec![
@@ -87,7 +94,7 @@ fn transfer(conn: &mut Conn, context: &Context, wish: &PurseTransfer) -> Result<
             Movement::new(account(&wish.to), units),
         ],
     };
-    book(conn, context, &Command::Post(posting)).map(|outcome| done(&outcome))
+    income_book(conn, context, &key, &wish.reference, Command::Post(posting)).map(|outcome| done(&outcome))
 }
 
 fn balances(conn: &mut Conn, context: &Context, wish: &PurseBalances) -> Result<Vec<Money>, PayError> {

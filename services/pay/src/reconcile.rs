@@ -6,7 +6,7 @@ use imajin_rails::RailBalance;
 
 use crate::domain::reconcile::facts::signed_facts;
 use crate::domain::reconcile::phases::{BALANCE, DONE, FACTS, LEDGER, broker_of, rail_of};
-use crate::domain::reconcile::{Said, round_begin, round_find, round_problem, round_step};
+use crate::domain::reconcile::{Said, ledger_compare, round_begin, round_find, round_problem, round_step};
 use crate::rows::RoundRow;
 use crate::{Pay, PayError};
 
@@ -94,6 +94,7 @@ impl Pay {
             .await
     }
 
+    /// What the step needs to know: from the rail, from the broker, or from the ledger.
     async fn rail_ask(&self, round: &RoundRow) -> Result<Said, PayError> {
         if let Some(issuer) = broker_of(&round.scope).filter(|_| round.phase == BALANCE) {
             let balance = |money: Money| RailBalance {
@@ -102,6 +103,11 @@ impl Pay {
             };
             let held = self.brokers.account(issuer).await?;
             return Ok(Said::Balances(Some(held.into_iter().map(balance).collect())));
+        }
+        if round.scope == LEDGER {
+            let round = round.clone();
+            let compared = self.read(move |conn, context| ledger_compare(conn, context, &round));
+            return Ok(Said::Compared(compared.await?));
         }
         let Some(name) = rail_of(&round.scope) else {
             return Ok(Said::Nothing);

@@ -1,22 +1,29 @@
 //! Remittances between nodes: each step is asked for until it is done, and done once.
 
+use std::collections::BTreeMap;
+
 use imajin_did::Did;
 use imajin_kernel::id::RemittanceId;
 use imajin_kernel::{Code, Problem};
-use imajin_pay_api::{RemittanceBody, RemittanceReceipt};
+use imajin_money::Asset;
+use imajin_pay_api::{REMITTANCE_LEGS_MAX, RemittanceBody, RemittanceReceipt};
 use imajin_proof::SignedMessage;
 use imajin_store::outbox::OutboxRow;
 use imajin_web::{Tier, Verified};
 
 use crate::brokers::wire::{RemittanceAnswer, TransferAsked};
+use crate::domain::home::homes_with_money;
 use crate::domain::remit_in::{self, BrokerWord, RECEIPT_KIND, Received, body_check, received_find};
-use crate::domain::remit_out::{self, REMITTANCE_KIND, assets_of, remittances_make, sent_lock};
-use crate::rows::{CREDITED, ReceivedRow, SentRow, SentState};
+use crate::domain::remit_out::{self, REMITTANCE_KIND, assets_of, funds, nodes_under_way, remittance_make, sent_lock};
+use crate::rows::{CREDITED, HomeRow, ReceivedRow, SentRow, SentState};
 use crate::worker::Handling;
 use crate::{Pay, PayError, Step};
 
 /// The most steps of one remittance in one go: there are three.
 const STEPS_MAX: usize = 4;
+
+/// People by their node and its address.
+type HomesByNode = BTreeMap<(String, String), Vec<HomeRow>>;
 
 impl Pay {
     /// Sends what people of other nodes have here to their nodes, as far as brokers have paid it. The background calls
@@ -30,15 +37,60 @@ impl Pay {
             let name = issuer.clone();
             let assets = self.read(move |conn, _context| assets_of(conn, &name)).await?;
             for asset in assets {
-                let name = issuer.clone();
-                let more = self.write(move |conn, context| remittances_make(conn, context, &name, asset));
-                made = made.saturating_add(more.await?);
+                made = made.saturating_add(self.remittances_make(&issuer, asset).await?);
             }
         }
         if made > 0 {
             self.wake.notify_one();
         }
         Ok(made)
+    }
+
+    /// One remittance for each node whose people have something here, each in a transaction of its own; what fails for
+    /// one is logged. Who they are is found out before, page by page: it may take long.
+    async fn remittances_make(&self, issuer: &str, asset: Asset) -> Result<usize, PayError> {
+        let mut made: usize = 0;
+        for ((node, url), homes) in self.homes_gather(issuer, asset).await? {
+            let (name, to) = (issuer.to_owned(), node.clone());
+            let sent =
+                self.write(move |conn, context| remittance_make(conn, context, (&name, asset), (&node, &url), &homes));
+            let is_made = sent.await.unwrap_or_else(|error| {
+                tracing::warn!(node = to, %error, "what people of another node have here was not sent");
+                false
+            });
+            made = made.saturating_add(usize::from(is_made));
+        }
+        Ok(made)
+    }
+
+    /// Who has something here that may go to their node, by the node: as much as the broker has paid.
+    async fn homes_gather(&self, issuer: &str, asset: Asset) -> Result<HomesByNode, PayError> {
+        let name = issuer.to_owned();
+        let (mut left, busy) = self
+            .read(move |conn, context| {
+                let left = funds(conn, context, &name, asset)?;
+                Ok((left, nodes_under_way(conn, &name, asset)?))
+            })
+            .await?;
+        let (mut found, mut after) = (HomesByNode::new(), Some(String::new()));
+        while left > 0 {
+            let Some(from) = after.take() else { break };
+            let page = self.read(move |conn, context| homes_with_money(conn, context, asset, &from));
+            let (homes, next) = page.await?;
+            after = next;
+            for (home, units) in homes {
+                if left <= 0 || busy.contains(&home.node_did) {
+                    continue;
+                }
+                let node = (home.node_did.clone(), home.node_url.clone());
+                let homes = found.entry(node).or_default();
+                if homes.len() < REMITTANCE_LEGS_MAX {
+                    homes.push(home);
+                    left = left.saturating_sub(units);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Goes on with a remittance that this node sends.

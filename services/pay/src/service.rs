@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::brokers::Brokers;
 use crate::context::Context;
+use crate::domain::shares::ShareKey;
 use crate::domain::solana::RecordKeeper;
 use crate::domain::{self, message};
 use crate::later::Later;
@@ -57,7 +58,9 @@ pub struct Pay {
     pub(crate) brokers: Brokers,
     pub(crate) settler: Settler,
     /// Messages that could not be processed yet.
-    pub(crate) later: Later,
+    pub(crate) later: Later<RailMessageId>,
+    /// Held shares that could not be handled: a row of theirs is damaged, most likely.
+    pub(crate) shares_later: Later<ShareKey>,
     /// There is something to deliver or to refund.
     pub(crate) wake: Notify,
     /// A checkout has ended.
@@ -150,6 +153,7 @@ impl Pay {
             wallets: WalletCalls::default(),
             brokers,
             later: Later::default(),
+            shares_later: Later::default(),
             wake,
             ended,
         }))
@@ -313,7 +317,7 @@ impl Pay {
     /// Whether the service can answer.
     pub(crate) async fn ready(&self) -> Result<(), Problem> {
         let answer = self.read(|conn, _context| {
-            message::unprocessed_list(conn, 1)?;
+            message::unprocessed_list(conn, RailMessageId::from_bytes([0; 16]), 1)?;
             Ok(())
         });
         answer.await.map_err(|error| {

@@ -19,20 +19,54 @@ const ASK_EVERY: Span = Span::minutes(10);
 const LOOK_EVERY: Span = Span::seconds(10);
 /// Shares handled at a time.
 const ROWS: i64 = 100;
+/// Pages that are read in one go, while some of a page cannot be handled.
+const PAGES_MAX: usize = 10;
 
 impl Pay {
-    /// Pays these shares to their payees; returns how many still waited.
+    /// Pays these shares to their payees; returns how many still waited. One that cannot be paid holds no other up: it
+    /// is tried again later, and the first reason is the answer.
     async fn shares_release(&self, keys: Vec<ShareKey>) -> Result<usize, PayError> {
-        let mut released: usize = 0;
+        let (mut released, mut problem): (usize, Option<PayError>) = (0, None);
         for key in keys {
-            let mut job = self
-                .read(move |conn, context| shares::release_prepare(conn, context, key))
-                .await?;
-            job.contracts.reach(&*self.site.identities).await;
-            let done = self.write(move |conn, context| shares::share_release(conn, context, &job));
-            released = released.saturating_add(usize::from(done.await?));
+            match self.share_release(key).await {
+                Ok(done) => {
+                    self.shares_later.forget(key);
+                    released = released.saturating_add(usize::from(done));
+                }
+                Err(error) => {
+                    self.share_failed(key, &error);
+                    problem.get_or_insert(error);
+                }
+            }
         }
-        Ok(released)
+        problem.map_or(Ok(released), Err)
+    }
+
+    async fn share_release(&self, key: ShareKey) -> Result<bool, PayError> {
+        let mut job = self
+            .read(move |conn, context| shares::release_prepare(conn, context, key))
+            .await?;
+        job.contracts.reach(&*self.site.identities).await;
+        self.write(move |conn, context| shares::share_release(conn, context, &job))
+            .await
+    }
+
+    /// A share is left for later.
+    fn share_failed(&self, (receipt, leg): ShareKey, error: &PayError) {
+        self.shares_later.put_back((receipt, leg), self.context.now());
+        tracing::error!(%receipt, leg, %error, "a held share could not be handled");
+    }
+
+    /// How many shares are read for a page: those that are left for later come on top.
+    fn shares_page(&self) -> i64 {
+        ROWS.saturating_add(i64::try_from(self.shares_later.count()).unwrap_or(i64::MAX))
+    }
+
+    /// The shares of a page whose turn it is.
+    fn shares_now(&self, keys: Vec<ShareKey>) -> Vec<ShareKey> {
+        let now = self.context.now();
+        let due = keys.into_iter().filter(|key| self.shares_later.is_due(*key, now));
+        due.take(usize::try_from(ROWS).unwrap_or(usize::MAX)).collect()
     }
 
     /// Takes the signed acceptance of a contributor, or of whoever has claimed the contributor's mailbox identity, and
@@ -67,9 +101,9 @@ impl Pay {
         };
         let keys = self.write(accepted).await?;
         // The rest, of a manifest that is sold very often, follows with the next sweep: one share tells of the others.
-        let released = self.shares_release(keys).await?;
+        let released = self.shares_release(keys).await;
         self.holdings_collect(&caller).await?;
-        Ok(released)
+        Ok(released?)
     }
 
     /// Asks the sellers whether somebody's outstanding acceptances have come in meanwhile.
@@ -79,24 +113,54 @@ impl Pay {
 
     async fn shares_ask(&self, payees: Option<Vec<Did>>, every: Span) -> Result<(), PayError> {
         let before = self.context.now().minus(every);
-        let due = self
-            .read(move |conn, _context| shares::questions_due(conn, payees.as_deref(), before, ROWS))
-            .await?;
-        if due.is_empty() {
+        for _page in 0..PAGES_MAX {
+            let (payees, limit) = (payees.clone(), self.shares_page());
+            let due = self
+                .read(move |conn, _context| shares::questions_due(conn, payees.as_deref(), before, limit))
+                .await?;
+            let (questions, failed) = self.questions_take(self.shares_now(due)).await;
+            for question in questions {
+                self.question_ask(question).await?;
+            }
+            if failed == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What to ask the sellers of these shares, once for each manifest and payee; and how many shares are left for
+    /// later.
+    async fn questions_take(&self, keys: Vec<ShareKey>) -> (Vec<ShareQuestion>, usize) {
+        let take = |key| self.write(move |conn, context| shares::question_take(conn, context, key));
+        let taken = futures::future::join_all(keys.iter().map(|key| take(*key))).await;
+        let (mut questions, mut failed): (Vec<ShareQuestion>, usize) = (Vec::new(), 0);
+        for (key, taken) in keys.into_iter().zip(taken) {
+            match taken {
+                Ok(question) => {
+                    self.shares_later.forget(key);
+                    let new = question.filter(|asked| !questions.iter().any(|known| known.is_same(asked)));
+                    questions.extend(new);
+                }
+                Err(error) => {
+                    self.share_failed(key, &error);
+                    failed = failed.saturating_add(1);
+                }
+            }
+        }
+        (questions, failed)
+    }
+
+    async fn question_ask(&self, question: ShareQuestion) -> Result<(), PayError> {
+        if !question.is_known && !self.is_accepted(&question).await {
             return Ok(());
         }
-        let questions = self
-            .write(move |conn, context| shares::questions_take(conn, context, &due))
+        let (ShareQuestion { manifest, payee, .. }, limit) = (question, self.shares_page());
+        let keys = self
+            .read(move |conn, _context| shares::waiting_list(conn, &[payee], Some(&manifest), limit))
             .await?;
-        for question in questions {
-            if !question.is_known && !self.is_accepted(&question).await {
-                continue;
-            }
-            let ShareQuestion { manifest, payee, .. } = question;
-            let keys = self
-                .read(move |conn, _context| shares::waiting_list(conn, &[payee], Some(&manifest), ROWS))
-                .await?;
-            self.shares_release(keys).await?;
+        if let Err(error) = self.shares_release(self.shares_now(keys)).await {
+            tracing::debug!(%error, "some shares wait on");
         }
         Ok(())
     }
@@ -109,21 +173,38 @@ impl Pay {
 
     /// Ends the shares whose time is over.
     async fn shares_pass_on(&self) -> Result<(), PayError> {
-        let overdue = self
-            .read(|conn, context| shares::overdue_list(conn, context.now(), ROWS))
-            .await?;
-        for key in overdue {
-            let overflow = self
-                .read(move |conn, context| shares::overflow_of(conn, context, key))
+        for _page in 0..PAGES_MAX {
+            let limit = self.shares_page();
+            let overdue = self
+                .read(move |conn, context| shares::overdue_list(conn, context.now(), limit))
                 .await?;
-            let overflow = match overflow {
-                Some(did) if is_payable(&*self.site.identities, &did).await => Some(did),
-                _ => None,
-            };
-            self.write(move |conn, context| shares::share_pass_on(conn, context, key, overflow.as_ref()))
-                .await?;
+            let mut failed: usize = 0;
+            for key in self.shares_now(overdue) {
+                match self.share_pass_on(key).await {
+                    Ok(_done) => self.shares_later.forget(key),
+                    Err(error) => {
+                        self.share_failed(key, &error);
+                        failed = failed.saturating_add(1);
+                    }
+                }
+            }
+            if failed == 0 {
+                break;
+            }
         }
         Ok(())
+    }
+
+    async fn share_pass_on(&self, key: ShareKey) -> Result<bool, PayError> {
+        let overflow = self
+            .read(move |conn, context| shares::overflow_of(conn, context, key))
+            .await?;
+        let overflow = match overflow {
+            Some(did) if is_payable(&*self.site.identities, &did).await => Some(did),
+            _ => None,
+        };
+        self.write(move |conn, context| shares::share_pass_on(conn, context, key, overflow.as_ref()))
+            .await
     }
 
     /// Writes down the held shares of receipts that are older than their table: without a row they would wait forever.
@@ -141,8 +222,9 @@ impl Pay {
 
     /// Everything about held shares that is due. The background calls it.
     pub(crate) async fn shares_sweep(&self) -> Result<(), PayError> {
-        self.shares_ask(None, ASK_EVERY).await?;
-        self.shares_pass_on().await
+        let asked = self.shares_ask(None, ASK_EVERY).await;
+        self.shares_pass_on().await?;
+        asked
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
-use imajin_kernel::id::CheckoutId;
+use imajin_kernel::id::{CheckoutId, RailMessageId};
 use imajin_kernel::{Code, Problem};
 use imajin_ledger::{checkpoint_sign, tree_sign};
 use imajin_pay_api::{CheckoutState, Delivery, DeliveryOutcome};
@@ -138,28 +138,36 @@ impl Pay {
             .await;
     }
 
+    /// Goes through all stored messages, page by page: however many wait, those that came after them have their turn.
     async fn messages_process(&self) -> Result<(), Problem> {
-        let ids = self
-            .read(|conn, _context| message::unprocessed_list(conn, ITEMS))
-            .await?;
         let now = self.context.now();
-        let due = ids.into_iter().filter(|id| self.later.is_due(*id, now));
-        futures::stream::iter(due)
-            .for_each_concurrent(MESSAGES_CONCURRENT, |id| async move {
-                match self.message_process(id).await {
-                    Ok(true) => {
-                        self.later.forget(id);
-                        tracing::info!(message = %id, "a stored message was processed");
-                    }
-                    Ok(false) => self.later.put_back(id, now),
-                    Err(error) => {
-                        self.later.put_back(id, now);
-                        tracing::error!(message = %id, %error, "a stored message could not be processed");
-                    }
-                }
-            })
-            .await;
-        Ok(())
+        let mut after = RailMessageId::from_bytes([0; 16]);
+        loop {
+            let ids = self
+                .read(move |conn, _context| message::unprocessed_list(conn, after, ITEMS))
+                .await?;
+            let Some(last) = ids.last() else { return Ok(()) };
+            after = *last;
+            let due = ids.into_iter().filter(|id| self.later.is_due(*id, now));
+            futures::stream::iter(due)
+                .for_each_concurrent(MESSAGES_CONCURRENT, |id| self.message_try(id))
+                .await;
+        }
+    }
+
+    async fn message_try(&self, id: RailMessageId) {
+        let now = self.context.now();
+        match self.message_process(id).await {
+            Ok(true) => {
+                self.later.forget(id);
+                tracing::info!(message = %id, "a stored message was processed");
+            }
+            Ok(false) => self.later.put_back(id, now),
+            Err(error) => {
+                self.later.put_back(id, now);
+                tracing::error!(message = %id, %error, "a stored message could not be processed");
+            }
+        }
     }
 
     pub(crate) async fn item_handle(&self, item: OutboxRow) {

@@ -92,6 +92,10 @@ impl StripeRail {
 
     pub(super) async fn transfer_make(&self, transfer: &RailTransfer) -> Result<String, RailError> {
         let (amount, currency) = to_minor(transfer.amount)?;
+        // Stripe forgets keys after a day or more, and a part of a payment could be sent twice then: it is asked first.
+        if let Some(made) = self.transfer_find(transfer).await? {
+            return Ok(made.id);
+        }
         let intent = self.intent_fetch(&transfer.source).await?;
         let charge = intent.and_then(|intent| Some(intent.latest_charge?.object()?.id.clone()));
         let charge = charge.ok_or_else(|| RailError::Refused(format!("there is no payment {}", transfer.source)))?;
@@ -107,15 +111,20 @@ impl StripeRail {
         let made: Result<Transfer, Failed> = self.client.post("transfers", &form, &key).await;
         match made {
             Ok(made) => Ok(made.id),
-            // Stripe forgets keys after a day or more: perhaps it was this transfer, asked for long ago.
+            // Perhaps it was this one, sent a moment ago by a request whose answer was lost.
             Err(refused @ Failed::Refused { .. }) => {
-                let query = [("transfer_group", transfer.payout.clone()), ("limit", "100".to_owned())];
-                let listed: List<Transfer> = self.client.get("transfers", &query).await?;
-                let ours = |made: &Transfer| made.metadata.get(PAYOUT_MEMBER) == Some(&transfer.key);
-                let found = listed.data.into_iter().find(ours);
+                let found = self.transfer_find(transfer).await?;
                 found.map(|made| made.id).ok_or_else(|| refused.into())
             }
             Err(failed) => Err(failed.into()),
         }
+    }
+
+    /// The transfer, if it was made before. One page holds all transfers of a payout: there are at most 100.
+    async fn transfer_find(&self, transfer: &RailTransfer) -> Result<Option<Transfer>, RailError> {
+        let query = [("transfer_group", transfer.payout.clone()), ("limit", "100".to_owned())];
+        let listed: List<Transfer> = self.client.get("transfers", &query).await?;
+        let ours = |made: &Transfer| made.metadata.get(PAYOUT_MEMBER) == Some(&transfer.key);
+        Ok(listed.data.into_iter().find(ours))
     }
 }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::disputes::state_of;
 use super::money::{from_minor, signed_from_minor};
 use super::objects::{Balance, BankPayout, Dispute, Intent, List, Refund, Transfer};
-use super::payments::checkout_in;
+use super::payments::{checkout_in, is_in_vain};
 use super::{PAYOUT_MEMBER, StripeRail};
 use crate::{
     DisputeState, FACT_DONE, FACT_FAILED, FACT_UNDER_WAY, FactKind, FactPage, RailBalance, RailError, RailFact, RailFee,
@@ -116,7 +116,7 @@ impl StripeRail {
 
     fn refund_fact(&self, refund: &Refund) -> Result<Option<RailFact>, RailError> {
         let state = match refund.status.as_deref() {
-            Some("failed" | "canceled") => FACT_FAILED,
+            Some(status) if is_in_vain(status) => FACT_FAILED,
             Some("pending" | "requires_action") => FACT_UNDER_WAY,
             _ => FACT_DONE,
         };

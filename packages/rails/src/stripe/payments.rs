@@ -88,6 +88,12 @@ impl StripeRail {
             }
             "transfer.reversed" if has_payout(object) => RailOutcome::TransferReversed,
             "refund.failed" if has_member(object, REFUND_MEMBER) => RailOutcome::RefundFailed,
+            // That one was called off is told in no message of its own.
+            "refund.updated" | "charge.refund.updated"
+                if has_member(object, REFUND_MEMBER) && is_in_vain(text(object, "status")) =>
+            {
+                RailOutcome::RefundFailed
+            }
             kind if kind.starts_with("charge.dispute.") => RailOutcome::Disputed,
             _ => return Ok(None),
         };
@@ -251,7 +257,7 @@ impl StripeRail {
     async fn refund_confirm(&self, event: RailEvent) -> Result<Option<Confirmed>, RailError> {
         let path = format!("refunds/{}", segment(&event.reference)?);
         let refund = found(self.client.get::<Refund>(&path, &[]).await)?;
-        let failed = refund.is_some_and(|refund| refund.status.as_deref() == Some("failed"));
+        let failed = refund.is_some_and(|refund| refund.status.as_deref().is_some_and(is_in_vain));
         Ok(failed.then(|| Confirmed::plain(event, RailFee::Unknown)))
     }
 
@@ -269,9 +275,14 @@ impl StripeRail {
     }
 }
 
+/// Whether a refund in this state leaves the money here: the buyer's bank did not take it, or it was called off.
+pub(super) fn is_in_vain(status: &str) -> bool {
+    matches!(status, "failed" | "canceled")
+}
+
 fn refund_made(made: Refund) -> Result<Refunded, RailError> {
-    if made.status.as_deref() == Some("failed") {
-        let text = format!("the buyer's bank does not take the refund {}", made.id);
+    if made.status.as_deref().is_some_and(is_in_vain) {
+        let text = format!("the refund {} does not reach the buyer's bank", made.id);
         return Err(RailError::Refused(text));
     }
     Ok(Refunded { reference: made.id })

@@ -15,6 +15,9 @@ use super::error::ApiError;
 use super::form::{Params, decode};
 use super::state::{Kept, SeenRequest, State, page};
 
+/// How long an idempotency key is remembered: Stripe promises a day, and no more.
+const KEY_SECONDS: i64 = 24 * 60 * 60;
+
 type Peer = Arc<Mutex<State>>;
 
 pub(super) fn router(peer: Peer) -> Router {
@@ -128,6 +131,8 @@ impl State {
         }
         let key = asked.header("idempotency-key").filter(|_| asked.method == Method::POST);
         let content = (asked.path.clone(), asked.params.0.clone());
+        let forgotten_at = self.now() - KEY_SECONDS;
+        self.kept.retain(|_key, kept| kept.at > forgotten_at);
         if let Some(kept) = key.as_ref().and_then(|key| self.kept.get(key)) {
             if kept.asked != content {
                 let message = "Keys for idempotent requests can only be used with the same parameters they were first \
@@ -143,6 +148,7 @@ impl State {
         };
         if let Some(key) = key {
             let kept = Kept {
+                at: self.now(),
                 asked: content,
                 status,
                 body: body.clone(),
@@ -294,7 +300,9 @@ impl State {
             let units = match object["object"].as_str().unwrap_or_default() {
                 "charge" if object["paid"] == true && object["balance_transaction"].is_null() => amount("amount"),
                 "balance_transaction" => amount("net"),
-                "refund" | "payout" if object["status"] != "failed" => -amount("amount"),
+                "refund" | "payout" if object["status"] != "failed" && object["status"] != "canceled" => {
+                    -amount("amount")
+                }
                 "transfer" => amount("amount_reversed") - amount("amount"),
                 _ => continue,
             };

@@ -178,7 +178,7 @@ impl StripePeer {
         self.state().faults.clear();
     }
 
-    /// Forgets all idempotency keys, as Stripe does after a day or more.
+    /// Forgets all idempotency keys at once; a day after its first use each is forgotten anyway.
     pub fn keys_forget(&self) {
         self.state().kept.clear();
     }
@@ -268,6 +268,14 @@ impl StripePeer {
     /// When there is no such refund.
     pub fn refund_fail(&self, refund: &str) -> Result<(), PeerRefused> {
         Ok(self.state().refund_fail(refund)?)
+    }
+
+    /// A refund that was under way is called off: Stripe says so in an update, and in no message of its own.
+    ///
+    /// # Errors
+    /// When there is no such refund.
+    pub fn refund_cancel(&self, refund: &str) -> Result<(), PeerRefused> {
+        Ok(self.state().refund_cancel(refund)?)
     }
 
     /// A payee's account can, or can no longer, be paid.

@@ -62,6 +62,14 @@ impl State {
         Ok(())
     }
 
+    /// A refund that was under way is called off.
+    pub(super) fn refund_cancel(&mut self, id: &str) -> Result<(), ApiError> {
+        let refund = self.change("refund", id, |refund| refund["status"] = json!("canceled"))?;
+        self.tell("charge.refund.updated", &refund);
+        self.tell("refund.updated", &refund);
+        Ok(())
+    }
+
     pub(super) fn dispute_open(&mut self, intent: &str, amount: i64) -> Result<String, ApiError> {
         let charge = self.charge_of(intent)?;
         let charge_id = text(&charge, "id");

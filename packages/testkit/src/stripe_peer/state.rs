@@ -11,6 +11,8 @@ use super::{Fault, PeerOptions};
 /// An answer that is kept under an idempotency key.
 #[derive(Debug, Clone)]
 pub(super) struct Kept {
+    /// When, in seconds.
+    pub(super) at: i64,
     pub(super) asked: (String, Map<String, Value>),
     pub(super) status: u16,
     pub(super) body: Value,

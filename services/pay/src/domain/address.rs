@@ -79,10 +79,12 @@ pub(crate) fn addresses_of(
     Ok(found)
 }
 
-/// Everybody who has an address.
-pub(crate) fn addressees(conn: &mut Conn) -> Result<Vec<String>, PayError> {
+/// A page of those who have an address.
+pub(crate) fn addressees(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<String>, PayError> {
     let dids = payee_addresses::table
+        .filter(payee_addresses::did.gt(after))
         .order_by(payee_addresses::did)
+        .limit(limit)
         .select(payee_addresses::did);
     Ok(dids.load(conn)?)
 }

@@ -10,6 +10,7 @@ use imajin_store::outbox::{self, OutboxRow};
 use imajin_store::{Conn, SealedRow};
 
 use super::checkout_lock;
+use super::debts::debt_repay;
 use super::measured::is_measured;
 use super::message::DELIVER;
 use super::notices::{News, sale_owe};
@@ -81,8 +82,10 @@ pub(crate) fn balance_hold(
     mut row: CheckoutRow,
 ) -> Result<HeldQuote, PayError> {
     let (id, price) = (row.id, row.price()?);
+    let hold: HoldId = context.env.new_id();
+    debt_repay(conn, context, owner, price.asset, hold.as_str())?;
     let place = HoldPlace {
-        id: context.env.new_id(),
+        id: hold,
         key: paid_key(BALANCE, id),
         source: AccountKey::of(owner, price.asset, Purpose::Available),
         owner: Owner::Did(owner.canonical()),

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use imajin_did::Did;
 use imajin_ledger::{
-    AccountKey, Command, EntryKind, Movement, Owner, Posting, Purpose, account_fetch, account_lock, accounts_fetch,
+    AccountKey, Command, EntryKind, Movement, Outcome, Owner, Posting, Purpose, account_fetch, account_lock,
+    accounts_fetch, entry_find,
 };
 use imajin_money::Asset;
 use imajin_store::Conn;
@@ -203,7 +204,32 @@ pub(crate) fn debts_add(conn: &mut Conn, context: &Context, groups: &mut [Vec<Co
     Ok(())
 }
 
-/// Pays what somebody owes from what they have, before the rest of it leaves.
+/// Books what brings somebody something; what they owe is paid from it at once. A command that was booked before is
+/// answered as before, whatever is owed by now.
+pub(crate) fn income_book(
+    conn: &mut Conn,
+    context: &Context,
+    key: &str,
+    reference: &str,
+    command: Command,
+) -> Result<Outcome, PayError> {
+    if entry_find(conn, &context.sealer, key)?.is_some() {
+        return Ok(context.ledger.execute_one(conn, &command)??);
+    }
+    let mut commands = vec![command];
+    let repayment = {
+        let income: Vec<&Movement> = income_of(&commands).collect();
+        Debts::load(conn, context, income.iter().copied())?.repayment(key, reference, income.into_iter())
+    };
+    commands.extend(repayment);
+    let answers = context.ledger.execute_linked(conn, &[commands])?;
+    let booked = answers.into_iter().next().transpose()?.unwrap_or_default();
+    let first = booked.into_iter().next();
+    first.ok_or_else(|| PayError::Fault(format!("{key} was booked, and there is no entry")))
+}
+
+/// Pays what somebody owes from what they have, before the rest of it leaves or is set aside. Nearly nobody owes
+/// anything, and that is asked first.
 pub(crate) fn debt_repay(
     conn: &mut Conn,
     context: &Context,
@@ -211,15 +237,14 @@ pub(crate) fn debt_repay(
     asset: Asset,
     why: &str,
 ) -> Result<(), PayError> {
-    let available = account_fetch(conn, &context.sealer, &AccountKey::of(owner, asset, Purpose::Available))?;
-    let Some(units) = available
-        .map(|account| account.balance_units)
-        .filter(|units| *units > 0)
-    else {
+    let debt = account_fetch(conn, &context.sealer, &AccountKey::of(owner, asset, Purpose::Debt))?;
+    let Some(debt) = debt.filter(|account| account.balance_units < 0) else {
         return Ok(());
     };
-    let all = [Movement::new(AccountKey::of(owner, asset, Purpose::Available), units)];
-    let mut debts = Debts::load(conn, context, all.iter())?;
+    let mut debts = Debts(BTreeMap::from([(debt.key, debt.balance_units.saturating_neg())]));
+    let own = AccountKey::of(owner, asset, Purpose::Available);
+    let units = account_fetch(conn, &context.sealer, &own)?.map_or(0, |account| account.balance_units);
+    let all = [Movement::new(own, units)];
     if let Some(repayment) = debts.repayment(why, why, all.iter()) {
         context.ledger.execute_one(conn, &repayment)??;
     }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::balance;
+use super::debts::{debt_repay, income_book};
 use crate::PayError;
 use crate::context::{Context, IdempotencyKey};
 
@@ -134,8 +135,10 @@ pub(crate) fn hold_place(
                 format!("must be 1 to {EXPIRES_SECONDS_MAX}"),
             ));
         }
+        let id: HoldId = context.env.new_id();
+        debt_repay(conn, context, owner, wish.amount.asset, id.as_str())?;
         let place = HoldPlace {
-            id: context.env.new_id(),
+            id,
             key: request.key.ledger_key(owner),
             source: AccountKey::of(owner, wish.amount.asset, Purpose::Available),
             owner: Owner::Did(owner.canonical()),
@@ -172,15 +175,25 @@ pub(crate) fn hold_capture(
             return Err(imajin_ledger::Refusal::HoldOtherAsset.into());
         }
         let payee = AccountKey::of(&wish.payee, money.asset, Purpose::Available);
+        let (key, reference) = (
+            request.key.ledger_key(request.owner()),
+            reference_of(wish.reference.as_deref())?,
+        );
         let capture = HoldCapture {
             hold: hold.id,
-            key: request.key.ledger_key(request.owner()),
+            key: key.clone(),
             kind: EntryKind::Capture,
-            reference: reference_of(wish.reference.as_deref())?,
+            reference: reference.clone(),
             credits: vec![Movement::new(payee, money.amount.micros())],
             release_rest: !wish.keep_rest,
         };
-        HoldView::of(&context.ledger.execute_one(conn, &Command::Capture(capture))??)
+        HoldView::of(&income_book(
+            conn,
+            context,
+            &key,
+            &reference,
+            Command::Capture(capture),
+        )?)
     })
 }
 

@@ -1,9 +1,13 @@
 //! Where payees are at home: at which other node their money is to arrive.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_kernel::Timestamp;
-use imajin_store::{Conn, SealedRow, intact_all};
+use imajin_ledger::{Owner, Purpose, accounts_above};
+use imajin_money::Asset;
+use imajin_store::{Conn, SealedRow};
 use imajin_web::Verified;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,6 +20,8 @@ use crate::schema::payee_homes;
 /// The actions in the mutation log.
 pub(crate) const HOME_BIND: &str = "home.bind";
 const HOME_UNBIND: &str = "home.unbind";
+/// Homes that are looked at in one go.
+const HOMES: i64 = 500;
 
 /// The node where somebody's money is to arrive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -55,15 +61,44 @@ pub(crate) fn home_find(conn: &mut Conn, context: &Context, did: &Did) -> Result
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
 }
 
-/// A page of those whose home is elsewhere.
-pub(crate) fn home_list(conn: &mut Conn, context: &Context, after: &str, limit: i64) -> Result<Vec<HomeRow>, PayError> {
+/// Somebody whose home is elsewhere, and what they have here.
+type Moneyed = (HomeRow, i64);
+
+/// Those of a page whose home is elsewhere who have something here, and how much; and where the next page begins.
+///
+/// Anybody can say where they are at home. Only who has something costs more than a line of the page, and a row that is
+/// not as it was signed holds nobody else up.
+pub(crate) fn homes_with_money(
+    conn: &mut Conn,
+    context: &Context,
+    asset: Asset,
+    after: &str,
+) -> Result<(Vec<Moneyed>, Option<String>), PayError> {
     let rows: Vec<HomeRow> = payee_homes::table
         .filter(payee_homes::did.gt(after))
         .order_by(payee_homes::did)
-        .limit(limit)
+        .limit(HOMES)
         .select(HomeRow::as_select())
         .load(conn)?;
-    Ok(intact_all(rows, &context.sealer)?)
+    let next = rows.last().map(|last| last.did.clone());
+    let named = rows
+        .into_iter()
+        .filter_map(|row| Some((row.did.parse::<Did>().ok()?.canonical(), row)));
+    let mut homes: BTreeMap<Owner, HomeRow> = named.map(|(did, row)| (Owner::Did(did), row)).collect();
+    let owners: Vec<Owner> = homes.keys().cloned().collect();
+    let mut found = Vec::new();
+    for account in accounts_above(conn, &context.sealer, &owners, Purpose::Available, 1)? {
+        let home = (account.key.asset == asset)
+            .then(|| homes.remove(&account.key.owner))
+            .flatten();
+        let Some(row) = home else { continue };
+        match row.intact(&context.sealer) {
+            Ok(home) => found.push((home, account.balance_units)),
+            Err(error) => tracing::error!(%error, "where somebody is at home cannot be read"),
+        }
+    }
+    found.sort_by(|(one, _), (other, _)| one.did.cmp(&other.did));
+    Ok((found, next))
 }
 
 /// Notes where the signer is at home.

@@ -97,10 +97,15 @@ fn event_find(conn: &mut Conn, rail: &str, event_id: &str) -> Result<Option<Rail
     Ok(id)
 }
 
-/// Messages that were stored and not processed, oldest first.
-pub(crate) fn unprocessed_list(conn: &mut Conn, limit: i64) -> Result<Vec<RailMessageId>, PayError> {
+/// A page of the messages that were stored and not processed, oldest first.
+pub(crate) fn unprocessed_list(
+    conn: &mut Conn,
+    after: RailMessageId,
+    limit: i64,
+) -> Result<Vec<RailMessageId>, PayError> {
     let ids = rail_messages::table
         .filter(rail_messages::processed_at.is_null())
+        .filter(rail_messages::id.gt(after))
         .order_by(rail_messages::id)
         .limit(limit)
         .select(rail_messages::id)

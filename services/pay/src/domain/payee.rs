@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_rails::RailOutcome;
-use imajin_store::{Conn, SealedRow, for_update, intact_all};
+use imajin_store::{Conn, SealedRow, for_update};
 
 use crate::PayError;
 use crate::context::Context;
@@ -75,15 +75,16 @@ pub(crate) fn payee_note(
     Ok(true)
 }
 
-/// Who can be paid at a rail.
-pub(crate) fn payees_ready(conn: &mut Conn, context: &Context, rail: &str) -> Result<Vec<PayeeRow>, PayError> {
-    let rows: Vec<PayeeRow> = payees::table
+/// A page of those who can be paid at a rail. Their rows are looked at when they are.
+pub(crate) fn payees_ready(conn: &mut Conn, rail: &str, after: &str, limit: i64) -> Result<Vec<String>, PayError> {
+    let dids = payees::table
         .filter(payees::rail.eq(rail))
         .filter(payees::ready.eq(true))
+        .filter(payees::did.gt(after))
         .order_by(payees::did)
-        .select(PayeeRow::as_select())
-        .load(conn)?;
-    Ok(intact_all(rows, &context.sealer)?)
+        .limit(limit)
+        .select(payees::did);
+    Ok(dids.load(conn)?)
 }
 
 /// What the rail said last about a payee's account, if that was that the payee's bank did not take a payout. The money

@@ -4,7 +4,7 @@
 //! What can be sent is what a broker has paid to this node: a remittance takes from what the broker owes. It is signed
 //! before anything moves, and each step is booked once, however often it is asked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 use imajin_did::Did;
@@ -16,7 +16,7 @@ use imajin_proof::SignedMessage;
 use imajin_store::{Conn, SealedRow, for_update, intact_all, one_of, outbox, units_sum};
 
 use super::debts::{Moves, debt_repay};
-use super::home::home_list;
+use super::home::home_find;
 use super::payout::{amount, balance};
 use super::visa::receivable;
 use crate::PayError;
@@ -28,8 +28,6 @@ use crate::schema::{pledges, remittance_legs, remittances_in, remittances_out, v
 pub(crate) const REMIT: &str = "remit";
 /// The type of the signed document.
 pub(crate) const REMITTANCE_KIND: &str = "remittance";
-/// Payees that are looked at in one go.
-const PAYEES: i64 = 500;
 /// The most receipts that one leg names.
 const RECEIPTS_MAX: i64 = 50;
 
@@ -58,43 +56,46 @@ pub(crate) fn funds(conn: &mut Conn, context: &Context, issuer: &str, asset: Ass
     Ok(owed.saturating_sub(taken).max(0))
 }
 
-/// Collects what people of other nodes have here, as far as this broker has paid it, into one remittance for each
-/// node; returns how many. A node gets the next one when the last has arrived.
-pub(crate) fn remittances_make(
+/// The nodes to which a remittance by this broker has not arrived: they get the next one when the last has.
+pub(crate) fn nodes_under_way(conn: &mut Conn, issuer: &str, asset: Asset) -> Result<BTreeSet<String>, PayError> {
+    let nodes: Vec<String> = remittances_out::table
+        .filter(remittances_out::issuer.eq(issuer))
+        .filter(remittances_out::asset.eq(asset.as_str()))
+        .filter(one_of(remittances_out::state, &UNDER_WAY))
+        .select(remittances_out::node_did)
+        .load(conn)?;
+    Ok(nodes.into_iter().collect())
+}
+
+/// Sends what these people have here to their node, as far as the broker has paid it. `false`: there is nothing to
+/// send, or the last remittance has not arrived.
+pub(crate) fn remittance_make(
     conn: &mut Conn,
     context: &Context,
-    issuer: &str,
-    asset: Asset,
-) -> Result<usize, PayError> {
+    (issuer, asset): (&str, Asset),
+    (node, url): (&str, &str),
+    homes: &[HomeRow],
+) -> Result<bool, PayError> {
     let mut left = funds(conn, context, issuer, asset)?;
-    let mut by_node: BTreeMap<(String, String), Vec<RemittanceLegRow>> = BTreeMap::new();
-    let (mut after, own) = (String::new(), context.keyring.node_did().canonical().to_string());
-    while left > 0 {
-        let homes = home_list(conn, context, &after, PAYEES)?;
-        let Some(last) = homes.last() else { break };
-        after.clone_from(&last.did);
-        for home in homes {
-            if left == 0 || is_under_way(conn, &home.node_did, issuer, asset)? {
-                continue;
-            }
-            let legs = by_node
-                .entry((home.node_did.clone(), home.node_url.clone()))
-                .or_default();
-            if legs.len() >= REMITTANCE_LEGS_MAX {
-                continue;
-            }
-            if let Some(leg) = leg_take(conn, context, &home, asset, left, &own)? {
-                left = left.saturating_sub(leg.units);
-                legs.push(leg);
-            }
+    if left == 0 || is_under_way(conn, node, issuer, asset)? {
+        return Ok(false);
+    }
+    let own = context.keyring.node_did().canonical().to_string();
+    let mut legs = Vec::with_capacity(homes.len());
+    for home in homes.iter().take(REMITTANCE_LEGS_MAX) {
+        if left == 0 {
+            break;
+        }
+        if let Some(leg) = leg_take(conn, context, home, asset, left, &own)? {
+            left = left.saturating_sub(leg.units);
+            legs.push(leg);
         }
     }
-    let mut made: usize = 0;
-    for ((node, url), legs) in by_node.into_iter().filter(|(_, legs)| !legs.is_empty()) {
-        remittance_make(conn, context, (issuer, asset), (&node, &url), legs)?;
-        made = made.saturating_add(1);
+    let is_any = !legs.is_empty();
+    if is_any {
+        remittance_send(conn, context, (issuer, asset), (node, url), legs)?;
     }
-    Ok(made)
+    Ok(is_any)
 }
 
 fn is_under_way(conn: &mut Conn, node: &str, issuer: &str, asset: Asset) -> Result<bool, PayError> {
@@ -118,6 +119,11 @@ fn leg_take(
     own: &str,
 ) -> Result<Option<RemittanceLegRow>, PayError> {
     let did = did_read(&home.did)?;
+    // They may have moved since they were looked at.
+    let is_there = home_find(conn, context, &did)?.is_some_and(|now| now.node_did == home.node_did);
+    if !is_there {
+        return Ok(None);
+    }
     let why: RemittanceId = context.env.new_id();
     debt_repay(conn, context, &did, asset, why.as_str())?;
     let units = balance(conn, context, &did, asset, Purpose::Available)?.min(left);
@@ -137,7 +143,7 @@ fn did_read(text: &str) -> Result<Did, PayError> {
         .map_err(|_unreadable| PayError::damaged(HomeRow::TABLE, text, "the payee is no DID"))
 }
 
-fn remittance_make(
+fn remittance_send(
     conn: &mut Conn,
     context: &Context,
     (issuer, asset): (&str, Asset),
@@ -211,6 +217,16 @@ fn receipts_of(conn: &mut Conn, did: &str, asset: Asset) -> Result<Vec<ReceiptId
         .select(visa_captures::receipt_id)
         .load(conn)?;
     Ok(receipts)
+}
+
+/// A remittance, its seal checked.
+pub(crate) fn sent_find(conn: &mut Conn, context: &Context, id: RemittanceId) -> Result<SentRow, PayError> {
+    let row: Option<SentRow> = remittances_out::table
+        .find(id)
+        .select(SentRow::as_select())
+        .first(conn)
+        .optional()?;
+    Ok(row.ok_or(PayError::NotFound("remittance"))?.intact(&context.sealer)?)
 }
 
 /// A remittance, locked until the transaction ends, its seal checked.

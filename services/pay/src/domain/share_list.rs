@@ -5,12 +5,12 @@ use imajin_did::Did;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::ReceiptId;
 use imajin_money::Money;
-use imajin_store::{Conn, Literal, SealedRow};
+use imajin_store::{Conn, Literal, SealedRow, units_sum};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::sale::share_returned;
-use super::shares::receipt_of;
+use super::shares::{ShareKey, receipt_of};
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::{ShareRow, ShareState};
@@ -109,36 +109,30 @@ pub(crate) fn share_list(
         .collect()
 }
 
-/// What waits for somebody: of each share, what did not go back to the buyer while it waited.
+/// What waits for somebody: all of the shares, without what went back to the buyer while they waited.
 pub(crate) fn shares_waiting(
     conn: &mut Conn,
     context: &Context,
     payees: &[String],
     asset: &str,
-) -> Result<Vec<i64>, PayError> {
+) -> Result<i64, PayError> {
     let waiting = || {
         held_shares::table
             .filter(held_shares::state.eq(Literal(ShareState::Waiting.as_str())))
             .filter(held_shares::payee_did.eq_any(payees.to_vec()))
             .filter(held_shares::asset.eq(asset))
     };
-    let sent_back = || {
-        receipts::table
-            .filter(receipts::checkout_id.eq_any(reversals::table.select(reversals::checkout_id)))
-            .select(receipts::id)
-    };
-    let mut units: Vec<i64> = waiting()
-        .filter(held_shares::receipt_id.ne_all(sent_back()))
-        .select(held_shares::amount)
+    let mut units = units_sum!(conn, waiting(), held_shares::amount)?;
+    let sent_back = receipts::table
+        .filter(receipts::checkout_id.eq_any(reversals::table.select(reversals::checkout_id)))
+        .select(receipts::id);
+    let parts: Vec<ShareKey> = waiting()
+        .filter(held_shares::receipt_id.eq_any(sent_back))
+        .select((held_shares::receipt_id, held_shares::leg))
         .load(conn)?;
-    let parts: Vec<(ReceiptId, i64, i64)> = waiting()
-        .filter(held_shares::receipt_id.eq_any(sent_back()))
-        .select((held_shares::receipt_id, held_shares::leg, held_shares::amount))
-        .load(conn)?;
-    for (receipt, leg, amount) in parts {
+    for (receipt, leg) in parts {
         let body = receipt_of(conn, context, receipt)?;
-        let returned = share_returned(conn, context, &body, leg)?;
-        units.push(amount.saturating_sub(returned));
+        units = units.saturating_sub(share_returned(conn, context, &body, leg)?);
     }
     Ok(units)
 }

@@ -123,6 +123,13 @@ pub(crate) struct ShareQuestion {
     pub(crate) is_known: bool,
 }
 
+impl ShareQuestion {
+    /// Whether one answer is enough for both.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.manifest == other.manifest && self.payee == other.payee
+    }
+}
+
 /// Waiting shares whose sellers were not asked since `before`: of these payees, if any are named, else of everybody.
 pub(crate) fn questions_due(
     conn: &mut Conn,
@@ -146,35 +153,24 @@ pub(crate) fn questions_due(
     Ok(keys)
 }
 
-/// What to ask the sellers of these shares, once for each manifest and payee; notes that they are asked now.
-pub(crate) fn questions_take(
+/// What to ask the seller of a share; notes that it is asked now. Nothing, if the share waits no more.
+pub(crate) fn question_take(
     conn: &mut Conn,
     context: &Context,
-    keys: &[ShareKey],
-) -> Result<Vec<ShareQuestion>, PayError> {
-    let mut questions: Vec<ShareQuestion> = Vec::new();
-    for key in keys {
-        let Some(mut row) = waiting_lock(conn, context, *key)? else {
-            continue;
-        };
-        let (manifest, payee) = (row.manifest()?, row.payee()?);
-        if !questions
-            .iter()
-            .any(|known| known.manifest == manifest && known.payee == payee)
-        {
-            let goods = receipt_of(conn, context, row.receipt_id)?.goods;
-            let is_known = accepted_before(conn, &row)?;
-            questions.push(ShareQuestion {
-                goods,
-                manifest,
-                payee,
-                is_known,
-            });
-        }
-        row.asked_at = context.now();
-        row.save(conn, &context.sealer)?;
-    }
-    Ok(questions)
+    key: ShareKey,
+) -> Result<Option<ShareQuestion>, PayError> {
+    let Some(mut row) = waiting_lock(conn, context, key)? else {
+        return Ok(None);
+    };
+    let question = ShareQuestion {
+        goods: receipt_of(conn, context, row.receipt_id)?.goods,
+        manifest: row.manifest()?,
+        payee: row.payee()?,
+        is_known: accepted_before(conn, &row)?,
+    };
+    row.asked_at = context.now();
+    row.save(conn, &context.sealer)?;
+    Ok(Some(question))
 }
 
 fn accepted_before(conn: &mut Conn, row: &ShareRow) -> Result<bool, PayError> {

@@ -4,6 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use imajin_pay_api::{ANSWER_GOODS, CheckoutFetch, CheckoutState, GoodsHold, GoodsRef, HeldGoods, HoldMeans, PayApi};
+use imajin_store::{StoreError, plans};
 use imajin_testkit::{Backend, on_both};
 
 use crate::balance::top_up;
@@ -15,6 +16,7 @@ on_both!(
     what_cannot_be_handed_over_takes_nothing,
     no_more_is_taken_than_was_held,
     a_visa_pays_what_was_used_and_keeps_the_rest,
+    a_question_that_was_paid_is_found_by_an_index,
 );
 
 fn answer(world: &World, most: &str) -> GoodsRef {
@@ -125,4 +127,28 @@ async fn a_visa_pays_what_was_used_and_keeps_the_rest(backend: Backend) {
         "the broker pays what was used"
     );
     world.audit_clean().await;
+}
+
+/// However many checkouts there are: each question that is paid for is looked for among them.
+async fn a_question_that_was_paid_is_found_by_an_index(backend: Backend) {
+    plans::record().unwrap();
+    let world = World::new(backend).await;
+    top_up(&world, "asker", "1.00").await;
+    let goods = answer(&world, "0.50 TEST-USD");
+    hold(&world, "asker", &goods, HoldMeans::Balance).await;
+    let _until_here_it_was_prepared = plans::recorded();
+    hold(&world, "asker", &goods, HoldMeans::Balance).await;
+    let looks = |statement: &String| statement.contains("FROM \"checkouts\"") || statement.contains("FROM `checkouts`");
+    let statements: Vec<String> = plans::recorded().into_iter().filter(looks).collect();
+    assert!(!statements.is_empty());
+    let planned: Result<Vec<(String, String)>, StoreError> = world
+        .db
+        .read(move |conn| {
+            let plan = |statement: String| Ok((plans::plan_of(conn, &statement)?, statement));
+            statements.into_iter().map(plan).collect()
+        })
+        .await;
+    for (plan, statement) in planned.unwrap() {
+        assert!(plan.contains("checkouts_of_goods"), "{statement}\n{plan}");
+    }
 }

@@ -19,6 +19,7 @@ on_both!(
     a_transfer_that_is_reversed_before_its_answer_arrives_comes_back,
     what_is_owed_is_paid_first,
     a_lost_answer_sends_once,
+    a_part_of_a_payment_is_not_sent_again_after_a_long_outage,
     balances_above_the_threshold_leave_by_themselves,
     a_payout_without_an_account_or_above_the_balance_is_refused,
 );
@@ -227,6 +228,22 @@ async fn a_lost_answer_sends_once(backend: Backend) {
     cards.world.audit_clean().await;
     cards.peer.keys_forget();
     cards.world.clock.advance(Span::days(2));
+    cards.world.pay.drive().await.unwrap();
+    assert_eq!(payouts(&cards, "mira").await["payouts"][0]["state"], "paid");
+    assert_eq!(cards.peer.objects("transfer").len(), 1);
+    cards.world.audit_clean().await;
+}
+
+async fn a_part_of_a_payment_is_not_sent_again_after_a_long_outage(backend: Backend) {
+    let cards = Cards::live(backend).await;
+    onboard(&cards, "mira").await;
+    sold(&cards, "buyer").await;
+    cards.peer.fault("POST /v1/transfers", FaultKind::LostAfter, 3);
+    // Much less than the payment has: Stripe would take it again.
+    let part = json!({"amount": {"amount": "1.00", "currency": "USD"}});
+    pay_out(&cards, "mira", "k", &part).await;
+    assert_eq!(payouts(&cards, "mira").await["payouts"][0]["state"], "under_way");
+    cards.world.clock.advance(Span::hours(25));
     cards.world.pay.drive().await.unwrap();
     assert_eq!(payouts(&cards, "mira").await["payouts"][0]["state"], "paid");
     assert_eq!(cards.peer.objects("transfer").len(), 1);

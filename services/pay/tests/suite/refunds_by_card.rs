@@ -16,6 +16,8 @@ on_both!(
     the_processors_fee_is_the_sellers_to_bear,
     a_lost_answer_refunds_once,
     what_the_buyers_bank_does_not_take_is_the_buyers_here,
+    a_refund_that_is_called_off_is_the_buyers_here,
+    a_refund_that_is_called_off_before_its_answer_is_heard_is_undone,
     that_a_refund_failed_may_be_told_before_its_answer_is_heard,
     a_payment_that_goes_back_as_it_came_may_not_arrive_either,
     what_the_processor_refuses_is_undone,
@@ -121,6 +123,46 @@ async fn what_the_buyers_bank_does_not_take_is_the_buyers_here(backend: Backend)
             .contains("buyer's balance")
     );
     assert_eq!(cards.world.available("buyer").await, "10.00 USD");
+    cards.world.audit_clean().await;
+}
+
+async fn a_refund_that_is_called_off_is_the_buyers_here(backend: Backend) {
+    let cards = Cards::live(backend).await;
+    let (checkout, _) = sold(&cards).await;
+    send_back(&cards, "k", &json!({"checkout": checkout.id})).await;
+    let made = cards.peer.objects("refund")[0]["id"].as_str().unwrap().to_owned();
+    // That it is under way now says nothing.
+    cards.peer.tamper(&made, |refund| refund["status"] = json!("pending"));
+    cards.peer.tell_again("refund.updated", &made);
+    cards.follow().await;
+    let state = async || sheet(&cards.world, "organiser", &checkout).await["refunds"][0]["state"].clone();
+    assert_eq!(state().await, "sent");
+    cards.peer.refund_cancel(&made).unwrap();
+    cards.follow().await;
+    assert_eq!(state().await, "returned");
+    assert_eq!(
+        cards.world.available("buyer").await,
+        "10.00 USD",
+        "once, of two messages"
+    );
+    assert_eq!(kinds(&compared(&cards.world, "rail:stripe").await), [""; 0]);
+    cards.world.audit_clean().await;
+}
+
+async fn a_refund_that_is_called_off_before_its_answer_is_heard_is_undone(backend: Backend) {
+    let cards = Cards::live(backend).await;
+    let (checkout, _) = sold(&cards).await;
+    cards.peer.fault("POST /v1/refunds", FaultKind::LostAfter, 3);
+    send_back(&cards, "k", &part(&checkout, "4.00")).await;
+    let made = cards.peer.objects("refund")[0]["id"].as_str().unwrap().to_owned();
+    cards.peer.tamper(&made, |refund| refund["status"] = json!("canceled"));
+    cards.world.clock.advance(Span::hours(1));
+    cards.follow().await;
+    let sheet = sheet(&cards.world, "organiser", &checkout).await;
+    assert_eq!(
+        (&sheet["refunds"][0]["state"], &sheet["left"]["amount"]),
+        (&json!("failed"), &json!("10.00"))
+    );
     cards.world.audit_clean().await;
 }
 

@@ -9,10 +9,12 @@ use proptest::strategy::ValueTree;
 use serde_json::{Value, json};
 
 use crate::nodes::{Line, Nodes};
+use crate::starving::{damage, repair};
 use crate::world::key;
 
 on_both!(
     shares_of_people_of_another_node_arrive_there_with_receipts,
+    whoever_has_nothing_here_holds_nobody_up,
     each_of_the_three_may_be_away_for_a_while,
     an_answer_that_is_lost_credits_nobody_twice,
     a_power_cut_after_the_transfer_loses_nothing,
@@ -72,6 +74,25 @@ async fn shares_of_people_of_another_node_arrive_there_with_receipts(backend: Ba
     nodes.sale("fourth agent", 1_000_000).await;
     nodes.follow().await;
     assert_eq!(seller.available("mira").await, "0.70 TEST-USD");
+    nodes.audit_clean().await;
+}
+
+/// Anybody can say that they are at home elsewhere: here more do than are looked at in one go, all of them before Mira
+/// in the list, and the row of one of them is damaged.
+async fn whoever_has_nothing_here_holds_nobody_up(backend: Backend) {
+    let nodes = Nodes::new(backend).await;
+    let (seller, home) = (&nodes.seller.world, &nodes.home.world);
+    let before = |name: &String| key(name).did() < key("mira").did();
+    let strangers = (0..).map(|number| format!("stranger {number}")).filter(before);
+    for name in strangers.take(501) {
+        nodes.at_home(&name).await;
+    }
+    nodes.at_home("mira").await;
+    let damaged = damage(seller, "payee_homes", "node_url").await;
+    nodes.sale("agent", 8_000_000).await;
+    nodes.follow().await;
+    assert_eq!(home.available("mira").await, "5.60 TEST-USD");
+    repair(seller, damaged).await;
     nodes.audit_clean().await;
 }
 

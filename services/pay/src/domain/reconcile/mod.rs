@@ -97,6 +97,35 @@ pub(crate) enum Said {
     Facts(FactPage),
     /// What it holds, if it says so.
     Balances(Option<Vec<RailBalance>>),
+    /// What was found at the ledger's own things: they were looked at before.
+    Compared(Compared),
+}
+
+/// A page of the ledger's own things, compared with the rows beside it.
+#[derive(Debug, Clone)]
+pub(crate) struct Compared {
+    /// What is different about each of them.
+    found: Vec<(String, Vec<note::Difference>)>,
+    /// Where the next page starts.
+    next: Option<String>,
+}
+
+/// Compares a page of the ledger's own things. It only reads: sums over many rows keep no writer waiting.
+pub(crate) fn ledger_compare(conn: &mut Conn, context: &Context, round: &RoundRow) -> Result<Compared, PayError> {
+    let cursor = round.cursor.as_deref().unwrap_or_default();
+    let page = if round.phase == OPEN {
+        open_subjects(conn, round, cursor)?
+    } else {
+        ledger_subjects(conn, context, &round.phase, cursor)?
+    };
+    let mut found = Vec::with_capacity(page.subjects.len());
+    for subject in page.subjects {
+        if let Some(parts) = subject.split_once('/') {
+            let different = ledger_differences(conn, context, parts)?;
+            found.push((subject, different));
+        }
+    }
+    Ok(Compared { found, next: page.next })
 }
 
 /// Makes one step of a round: compares one page. Nothing is done when somebody else has made this step meanwhile.
@@ -181,9 +210,16 @@ fn page_compare(
             }
             return Ok((count, None));
         }
+        (None, _, Said::Compared(compared)) => {
+            for (subject, found) in &compared.found {
+                subject_note(conn, context, round, subject, found.clone())?;
+            }
+            return Ok((compared.found.len(), compared.next.clone()));
+        }
         (_, OPEN, _) => open_subjects(conn, round, cursor)?,
         (Some(rail), phase, _) => rail_pages::own_subjects(conn, round, rail, phase, cursor)?,
-        (None, phase, _) => ledger_subjects(conn, context, phase, cursor)?,
+        // Nothing else is compared with a broker, and the ledger's own things were compared before.
+        (None, ..) => return Ok((0, None)),
     };
     for subject in &page.subjects {
         subject_check(conn, context, round, subject)?;
@@ -223,8 +259,7 @@ fn subject_check(conn: &mut Conn, context: &Context, round: &RoundRow, subject: 
     let found = match rail_of(&round.scope) {
         Some(rail) => rail::differences_of(conn, context, round, rail, parts)?,
         // What a broker holds is compared as a whole, or not at all.
-        None if broker_of(&round.scope).is_some() => None,
-        None => Some(ledger_differences(conn, context, parts)?),
+        None => None,
     };
     found.map_or(Ok(()), |found| subject_note(conn, context, round, subject, found))
 }

@@ -7,7 +7,7 @@ use imajin_kernel::id::{CheckoutId, PayoutId, RailMessageId};
 use imajin_ledger::{Account, AccountKey, Owner, Purpose, account_fetch, account_page};
 use imajin_money::Asset;
 use imajin_pay_api::CheckoutState;
-use imajin_store::{Conn, Literal, SealedRow};
+use imajin_store::{Conn, Literal, SealedRow, units_sum};
 
 use super::facts::amount_text;
 use super::kind::Kind;
@@ -188,31 +188,28 @@ fn waiting_differs(
     owner: &str,
     asset: &str,
 ) -> Result<Vec<Difference>, PayError> {
-    let (kind, what, units): (_, _, Vec<i64>) = if purpose == Purpose::Pending {
-        let units = shares_waiting(conn, context, &forms_of(owner), asset)?;
+    let (kind, what, sum) = if purpose == Purpose::Pending {
+        let shares = shares_waiting(conn, context, &forms_of(owner), asset)?;
+        let open = pledges::table
+            .filter(pledges::state.eq(Literal(PLEDGE_OPEN)))
+            .filter(pledges::did.eq_any(forms_of(owner)))
+            .filter(pledges::asset.eq(asset));
         (
             Kind::PendingDiffers,
             "Held shares, and those of promises that no broker has paid,",
-            units,
+            shares.saturating_add(units_sum!(conn, open, pledges::units)?),
         )
     } else {
         let waiting = contract_flows::table
             .filter(contract_flows::waiting.ne(Literal(0_i64)))
             .filter(contract_flows::recipient_did.eq_any(forms_of(owner)))
             .filter(contract_flows::asset.eq(asset));
-        let units = waiting.select(contract_flows::waiting).load(conn)?;
-        (Kind::AccruedDiffers, "What waits for minimums", units)
+        (
+            Kind::AccruedDiffers,
+            "What waits for minimums",
+            units_sum!(conn, waiting, contract_flows::waiting)?,
+        )
     };
-    let promised: Vec<i64> = if purpose == Purpose::Pending {
-        let open = pledges::table
-            .filter(pledges::state.eq(Literal(PLEDGE_OPEN)))
-            .filter(pledges::did.eq_any(forms_of(owner)))
-            .filter(pledges::asset.eq(asset));
-        open.select(pledges::units).load(conn)?
-    } else {
-        Vec::new()
-    };
-    let sum = units.into_iter().chain(promised).fold(0_i64, i64::saturating_add);
     let balance = balance_of(conn, context, purpose, owner, asset)?.unwrap_or(0);
     if balance == sum {
         return Ok(Vec::new());

@@ -13,7 +13,7 @@ use super::phases::Subjects;
 use crate::PayError;
 use crate::context::Context;
 use crate::domain::remit_in::{Received, received_find};
-use crate::domain::remit_out::sent_lock;
+use crate::domain::remit_out::sent_find;
 use crate::domain::visa::capture_find;
 use crate::rows::{CaptureState, UNCONFIRMED, UNDER_WAY};
 use crate::schema::{remittances_in, remittances_out, visa_captures};
@@ -97,7 +97,7 @@ pub(super) fn differences_of(
             let Ok(id) = name.parse::<RemittanceId>() else {
                 return Ok(None);
             };
-            let row = sent_lock(conn, context, id)?;
+            let row = sent_find(conn, context, id)?;
             let is_open = UNDER_WAY.contains(&row.state.as_str());
             (is_open && row.created_at < late).then(|| {
                 let money = amount_text(row.amount, &row.asset);
