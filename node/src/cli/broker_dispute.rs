@@ -148,6 +148,8 @@ pub(super) fn text(dispute: &DisputeView) -> String {
         let shown = if dispute.is_shown { " and shows the claim" } else { "" };
         let note = answer.note.as_deref().unwrap_or("no words");
         lines.push(format!("{} answers{shown}: {note}", dispute.node));
+        let other = dispute.claimed_resource.as_ref();
+        lines.extend(other.map(|other| format!("The claim asks for {other}, not for the page that the agent names.")));
     }
     lines.push(match (&dispute.ruling, dispute.ruled_by, dispute.due_at) {
         (Some(why), Some(by), _) => format!("{}, by the {}: {why}", word(&dispute.state), word(&by)),

@@ -16,4 +16,6 @@ pub struct BrokerServiceConfig {
     pub arbiter: Option<Did>,
     /// How long after its end a visa can still be redeemed, in seconds; then the agent has back what is left.
     pub redeem_seconds: u32,
+    /// The most visas of one agent that can still be redeemed at once.
+    pub open_visas_max: u32,
 }

@@ -60,6 +60,7 @@ impl Common<'_> {
                 arbiter_for: Span::seconds(i64::from(settings.dispute_arbiter_seconds)),
                 arbiter: settings.arbiter.clone(),
                 redeem_for: Span::seconds(i64::from(settings.redeem_seconds)),
+                open_visas_max: settings.open_visas_max,
                 ..BrokerConfig::default()
             },
         };

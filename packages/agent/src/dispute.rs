@@ -18,7 +18,9 @@ impl Agent {
         let url = self
             .endpoint(&purchase.broker, |said| said.imagxp_dispute_endpoint)
             .await?;
-        for claim in &purchase.claims {
+        let mut claims = purchase.claims.clone();
+        claims.extend(self.redeemed_claims(&purchase).await);
+        for claim in &claims {
             let said = self.feedback(&purchase, claim, (score, reason))?;
             let answer = self.ask(Method::POST, &url, Some(&json!(said)), None).await?;
             if answer.status == StatusCode::NOT_FOUND {

@@ -103,6 +103,7 @@ impl Agent {
     pub async fn fetch(&self, wish: &FetchWish) -> Result<Fetched, Problem> {
         let mut wish = wish.clone();
         wish.url.set_fragment(None);
+        self.shown_settle().await?;
         let site = self.site_rules(&wish.url).await?;
         let mut seen = BTreeSet::new();
         while seen.len() <= usize::from(HOPS_MAX) && seen.insert(wish.url.clone()) {
@@ -126,6 +127,7 @@ impl Agent {
     pub(crate) async fn page_read(&self, wish: &FetchWish) -> Result<Answered, Problem> {
         let begun = self.journal().open_find(wish.url.as_str(), wish.purpose).cloned();
         if let Some(purchase) = begun {
+            let purchase = self.resume(wish, purchase).await?;
             return self.buy(wish, purchase, true).await;
         }
         let untold = self.journal().untold_find(wish.url.as_str(), wish.purpose).cloned();
@@ -154,12 +156,7 @@ impl Agent {
                 "What is to be paid there is for another page.",
             ));
         }
-        let allowed = wish.max.is_some_and(|max| price.is_at_most(max));
-        if !allowed {
-            let max = wish.max.map_or_else(|| "nothing".to_owned(), |max| max.to_string());
-            let detail = format!("It costs {price}, and at most {max} was to be paid.");
-            return Err(Problem::new(Code::PaymentRequired, detail).hint("Allow more with --max."));
-        }
+        wish.max_check(price)?;
         let own = &self.home().settings().brokers;
         let broker = required.brokers.iter().find(|broker| own.contains(broker));
         let Some(broker) = broker.cloned() else {
@@ -182,12 +179,8 @@ impl Agent {
             state: PurchaseState::Intended,
         };
         // Held from the question to the intention: what another page costs meanwhile counts.
-        let mut journal = self.journal();
-        journal.allow(price, &self.home().settings().limits, self.now())?;
-        if let Some(run) = &wish.run {
-            journal.run_allow(price, run)?;
-        }
-        journal.write(&purchase)?;
+        let limits = &self.home().settings().limits;
+        self.journal().begin(&purchase, limits, wish.run.as_ref())?;
         Ok(purchase)
     }
 
@@ -210,16 +203,17 @@ impl Agent {
         let receipt = page.answer.headers.get(RECEIPT).and_then(|value| value.to_str().ok());
         let receipt = receipt.map(ToOwned::to_owned);
         if let Some(to) = page.moved_to(&wish.url) {
-            return self.moved(&mut purchase, to, receipt);
+            return self.moved((&mut purchase, visa), to, receipt);
         }
         let Some(receipt) = receipt.filter(|_| status.is_success()) else {
-            // What is not a good answer costs nothing, and neither does one without a receipt.
+            // By its word it costs nothing. The site has the visa all the same.
             let reason = if status.is_success() {
                 "it cost nothing".to_owned()
             } else {
                 detail_of(&page.answer)
             };
-            purchase.state = PurchaseState::Unspent { reason };
+            let visa = Some(visa);
+            purchase.state = PurchaseState::Shown { visa, reason };
             self.journal().write(&purchase)?;
             return self.answered(wish, page, None).await;
         };
@@ -238,12 +232,17 @@ impl Agent {
         answered
     }
 
-    /// The page that was to be bought is elsewhere. That costs nothing; of a publisher who has taken money for it, no
-    /// other page is bought.
-    fn moved(&self, purchase: &mut Purchase, to: Url, receipt: Option<String>) -> Result<Answered, Problem> {
+    /// The page that was to be bought is elsewhere. That costs nothing by the site's word; of a publisher who has taken
+    /// money for it, no other page is bought.
+    fn moved(
+        &self,
+        (purchase, visa): (&mut Purchase, String),
+        to: Url,
+        receipt: Option<String>,
+    ) -> Result<Answered, Problem> {
         let Some(receipt) = receipt else {
-            let reason = format!("it has moved to {to}");
-            purchase.state = PurchaseState::Unspent { reason };
+            let (visa, reason) = (Some(visa), format!("it has moved to {to}"));
+            purchase.state = PurchaseState::Shown { visa, reason };
             self.journal().write(purchase)?;
             return Ok(Answered::Moved(to));
         };

@@ -28,7 +28,16 @@ pub enum PurchaseState {
         /// The receipt.
         receipt: String,
     },
-    /// Nothing was spent; what is left of a visa goes back when it has expired.
+    /// The visa was sent and there is no receipt. Whoever has it can redeem it all the same, so it is spent until the
+    /// broker says that it came back.
+    Shown {
+        /// The visa; nothing, once the broker has said that it was taken.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        visa: Option<String>,
+        /// What the site said instead of a receipt, or what became of the visa.
+        reason: String,
+    },
+    /// Nothing was spent: the visa was never sent, or has come back.
     Unspent {
         /// Why.
         reason: String,
@@ -135,6 +144,23 @@ impl Journal {
         Ok(())
     }
 
+    /// Writes a purchase down if its price is allowed now, whatever was said when it was begun: what it was counted
+    /// with then is not counted twice.
+    ///
+    /// # Errors
+    /// Which limit it would pass, or as for [`Journal::write`].
+    pub fn begin(&mut self, purchase: &Purchase, limits: &Limits, run: Option<&Run>) -> Result<(), Problem> {
+        let known = self.purchases.remove(&purchase.id);
+        let allowed = self
+            .allow(purchase.price, limits, purchase.at)
+            .and_then(|()| run.map_or(Ok(()), |run| self.run_allow(purchase.price, run)));
+        if let Some(known) = known {
+            self.purchases.insert(known.id.clone(), known);
+        }
+        allowed?;
+        self.write(purchase)
+    }
+
     /// All purchases, the newest first.
     pub fn list(&self) -> Vec<&Purchase> {
         let mut all: Vec<&Purchase> = self.purchases.values().collect();
@@ -160,10 +186,13 @@ impl Journal {
         self.purchases.values().filter(of_run)
     }
 
-    /// The newest purchase that was paid, of a page or by its receipt.
-    pub fn paid_find(&self, url_or_receipt: &str) -> Option<&Purchase> {
+    /// The newest purchase that was paid, or may be by a visa that was shown: of a page, or by its receipt or its name.
+    pub fn paid_find(&self, wanted: &str) -> Option<&Purchase> {
         let is_meant = |purchase: &&Purchase| match &purchase.state {
-            PurchaseState::Paid { receipt } => purchase.url == url_or_receipt || receipt == url_or_receipt,
+            PurchaseState::Paid { receipt } => [&purchase.url, &purchase.id, receipt]
+                .iter()
+                .any(|name| *name == wanted),
+            PurchaseState::Shown { .. } => purchase.url == wanted || purchase.id == wanted,
             _ => false,
         };
         let meant = self.purchases.values().filter(is_meant);

@@ -2,6 +2,7 @@
 
 mod again;
 mod agent;
+mod begun;
 mod broker;
 mod crawl;
 mod dispute;
@@ -12,6 +13,7 @@ mod journal;
 mod lines;
 mod page;
 mod provenance;
+mod shown;
 mod site;
 
 pub use agent::Agent;

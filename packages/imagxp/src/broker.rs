@@ -1,6 +1,9 @@
 //! What a broker is asked and what it answers, by agents, publishers and other nodes.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use imajin_did::Did;
+use imajin_kernel::Timestamp;
 use imajin_money::Money;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -44,6 +47,28 @@ impl VisaIssued {
             token,
             header_name: crate::visa::CREDENTIAL.as_str().to_owned(),
         }
+    }
+}
+
+/// What a visa says of itself, for whoever holds it. Nothing of it is checked.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct VisaTold {
+    /// Its name at the broker.
+    pub jti: String,
+    /// When it ends, in seconds.
+    exp: i64,
+}
+
+impl VisaTold {
+    /// Reads a visa; nothing, when it is none that can be read.
+    pub fn read(token: &str) -> Option<Self> {
+        let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+        serde_json::from_slice(&payload).ok()
+    }
+
+    /// Until when it pays.
+    pub const fn ends_at(&self) -> Timestamp {
+        Timestamp::from_seconds(self.exp)
     }
 }
 

@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::headers::Written;
 use crate::{
-    AgentId, AgentManifest, Binding, ClaimError, ClaimExpectation, ClaimHeaders, Names, PAYLOAD, PUBLIC_KEY, SIGNATURE,
+    AgentId, AgentManifest, ClaimError, ClaimExpectation, ClaimHeaders, Names, PAYLOAD, PUBLIC_KEY, SIGNATURE,
     key_to_spki,
 };
 
@@ -69,8 +69,8 @@ pub struct EvidenceExpectation<'a> {
     pub holder: &'a str,
     /// What the payment names: SHA-256 of the claim, in hex.
     pub claim_digest: &'a str,
-    /// What the agent says that it has read.
-    pub url: &'a str,
+    /// For whom the visa is: the publisher's host, with its port if it has one.
+    pub publisher: &'a str,
     /// When the visa was issued.
     pub from: Timestamp,
     /// When it ended.
@@ -100,7 +100,8 @@ pub enum NoEvidence {
 }
 
 impl AccessEvidence {
-    /// Checks that the agent has asked for exactly this with the key of its visa, and that it was answered.
+    /// Checks that the agent has asked the publisher by exactly the claim that was paid, with the key of its visa, and
+    /// that it was answered. What the agent says about it later changes nothing in that.
     ///
     /// # Errors
     /// [`NoEvidence`].
@@ -115,21 +116,21 @@ impl AccessEvidence {
             keys: vec![key],
             contact: None,
         };
-        let url = Url::parse(expect.url).or(Err(ClaimError::OtherResource))?;
-        let path = url
-            .query()
-            .map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        // A claim of a path alone is for whoever was asked; the digest and the visa say that it was this publisher.
+        let resource = headers.claim.resource.clone().ok_or(ClaimError::OtherResource)?;
+        let is_publishers =
+            || Url::parse(&resource).is_ok_and(|url| authority_of(&url).as_deref() == Some(expect.publisher));
+        if !resource.starts_with('/') && !is_publishers() {
+            return Err(ClaimError::OtherResource.into());
+        }
         let made_at = headers.claim.made_at;
         let seen = ClaimExpectation {
             now: made_at,
-            url: expect.url,
-            path_and_query: &path,
+            url: &resource,
+            path_and_query: &resource,
             is_v10_allowed: false,
         };
         let claim = headers.verify(&manifest, &seen)?;
-        if claim.binding == Binding::Unbound {
-            return Err(ClaimError::OtherResource.into());
-        }
         if claim.digest != expect.claim_digest.to_ascii_lowercase() {
             return Err(NoEvidence::OtherClaim);
         }
@@ -146,6 +147,16 @@ impl AccessEvidence {
         Err(NoEvidence::NotServed)
     }
 
+    /// What the claim asks for, if that is something else than this URL. It proves nothing by itself.
+    ///
+    /// # Errors
+    /// When the claim cannot be read.
+    pub fn resource_unless(&self, url: &str) -> Result<Option<String>, ClaimError> {
+        // The name was believed when the evidence was taken.
+        let claim = ClaimHeaders::read(&self.headers()?, Names::Development)?.claim;
+        Ok(claim.resource.filter(|resource| !is_same(resource, url)))
+    }
+
     fn headers(&self) -> Result<HeaderMap, ClaimError> {
         let fields: [(HeaderName, &str); 3] = [
             (PAYLOAD, &self.payload),
@@ -160,4 +171,25 @@ impl AccessEvidence {
         };
         fields.into_iter().map(value).collect()
     }
+}
+
+/// The host that a URL names, with its port if it has one of its own: how visas name a publisher.
+pub fn authority_of(url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    Some(
+        url.port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")),
+    )
+}
+
+/// Whether a claim for this resource, a URL or its path and query, is one for this URL.
+fn is_same(resource: &str, url: &str) -> bool {
+    let Ok(mut url) = Url::parse(url) else {
+        return resource == url;
+    };
+    url.set_fragment(None);
+    let path = url
+        .query()
+        .map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+    resource == path || Url::parse(resource).is_ok_and(|resource| resource == url)
 }

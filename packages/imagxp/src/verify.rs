@@ -7,6 +7,8 @@ use crate::{AgentManifest, Claim, ClaimError, ClaimHeaders};
 
 /// How far the agent's clock may be from ours, either way.
 pub(crate) const WINDOW: Span = Span::seconds(300);
+/// How much longer than a claim counts it is remembered: the clocks of hosts that share what is spent differ.
+pub(crate) const CLOCK_SLACK: Span = Span::seconds(30);
 
 /// What the publisher knows of a request without its claim.
 #[derive(Debug, Clone, Copy)]
@@ -55,9 +57,9 @@ impl VerifiedClaim {
         self.claim.nonce.as_deref().unwrap_or(&self.digest)
     }
 
-    /// Until when the claim could be used again.
+    /// Until when the claim could be used again, by the slowest clock of those that share what is spent.
     pub fn kept_until(&self) -> Timestamp {
-        self.claim.made_at.plus(WINDOW)
+        self.claim.made_at.plus(WINDOW).plus(CLOCK_SLACK)
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::Value;
 use sfv::{BareItem, Dictionary, Item, ListEntry, Parser};
 use url::Url;
 
+use crate::verify::CLOCK_SLACK;
 use crate::{AgentId, ClaimError, Names};
 
 /// Where the keys of the agent are.
@@ -63,7 +64,7 @@ pub struct VerifiedBot {
     pub thumbprint: String,
     /// What makes it good only once, if it has something.
     pub nonce: Option<String>,
-    /// Until when it could be used again.
+    /// Until when it counts.
     pub expires_at: Timestamp,
     /// Whether it covers the method and the whole URL.
     pub is_bound: bool,
@@ -75,6 +76,11 @@ impl VerifiedBot {
     /// What must be remembered until it has expired, so that it is good only once.
     pub fn replay_key(&self) -> &str {
         self.nonce.as_deref().unwrap_or(&self.digest)
+    }
+
+    /// Until when it could be used again, by the slowest clock of those that share what is spent.
+    pub fn kept_until(&self) -> Timestamp {
+        self.expires_at.plus(CLOCK_SLACK)
     }
 }
 

@@ -24,8 +24,8 @@ pub struct BrokerConfig {
     pub arbiter: Option<Did>,
     /// How long after its end a visa can still be redeemed; then the agent has back what is left.
     pub redeem_for: Span,
-    /// The most visas of one agent that are open at once.
-    pub open_visas_max: i64,
+    /// The most visas of one agent that can still be redeemed at once. One that is used up is none of them.
+    pub open_visas_max: u32,
     /// How often what is due is looked for.
     pub sweep_every: Span,
 }

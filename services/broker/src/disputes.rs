@@ -27,7 +27,7 @@ impl Broker {
         };
         let feedback =
             Feedback::parse(&raw.body).map_err(|error| BrokerError::invalid("feedback", error.to_string()))?;
-        let publisher = authority_of(&feedback.url)?;
+        let publisher = publisher_of(&feedback.url)?;
         let (about, host) = (feedback.clone(), publisher.clone());
         let found = self
             .read(move |conn, context| dispute_find::payments_of(conn, context, (&about, &host)))
@@ -151,12 +151,10 @@ impl Broker {
     }
 }
 
-/// The publisher whose page it is, as visas name it.
-fn authority_of(url: &str) -> Result<String, BrokerError> {
+/// The publisher whose page it is, as visas name it. Which page of the publisher it is says the agent alone: the broker
+/// has seen nothing but the digest of the claim, so what is shown later is checked without it.
+fn publisher_of(url: &str) -> Result<String, BrokerError> {
     let wrong = || BrokerError::invalid("url", "must be the whole address that was read");
     let url = Url::parse(url).map_err(|_unreadable| wrong())?;
-    let host = url.host_str().ok_or_else(wrong)?;
-    Ok(url
-        .port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    imajin_imagxp::authority_of(&url).ok_or_else(wrong)
 }

@@ -184,7 +184,7 @@ impl AgentCommand {
             Self::Fetch(args) => args.run(output).await,
             Self::Crawl(args) => args.run(output).await,
             Self::Dispute(args) => args.run(output).await,
-            Self::Spend(args) => args.run(output),
+            Self::Spend(args) => args.run(output).await,
         }
     }
 }
@@ -277,7 +277,7 @@ fn fetched_text(fetched: &Fetched, out: &Path) -> String {
 }
 
 impl SpendArgs {
-    fn run(self, output: Output) -> Result<(), CommandError> {
+    async fn run(self, output: Output) -> Result<(), CommandError> {
         let mut agent = self.home.agent()?;
         if !self.per_day.is_empty() || !self.total.is_empty() {
             agent.home_mut().change(|settings| {
@@ -285,6 +285,7 @@ impl SpendArgs {
                 limits_put(&mut settings.limits.total, &self.total);
             })?;
         }
+        agent.shown_settle().await?;
         let (journal, limits) = (agent.journal(), agent.home().settings().limits.clone());
         let since = agent.now().minus(imajin_kernel::Span::hours(24));
         let assets = journal.assets();
@@ -342,6 +343,10 @@ fn row(purchase: &Purchase) -> Vec<String> {
         PurchaseState::Paid { receipt } => match &purchase.dispute {
             Some(dispute) => format!("paid, {receipt}, {dispute}"),
             None => format!("paid, {receipt}"),
+        },
+        PurchaseState::Shown { reason, .. } => match &purchase.dispute {
+            Some(dispute) => format!("shown, no receipt: {reason}, {dispute}"),
+            None => format!("shown, no receipt: {reason}"),
         },
         PurchaseState::Unspent { reason } => format!("not spent: {reason}"),
     };

@@ -158,6 +158,7 @@ impl Agent {
     pub async fn crawl(&self, wish: &CrawlWish, progress: &mut dyn FnMut(&CrawlStep<'_>)) -> Result<Crawled, Problem> {
         let mut wish = wish.clone();
         wish.start.set_fragment(None);
+        self.shown_settle().await?;
         let sites = self.sites_rules(&wish).await?;
         let folder = CrawlFolder::open(&wish, self.fresh_name())?;
         let run = folder.id.clone();

@@ -4,6 +4,7 @@
 mod altered;
 mod market;
 mod moved;
+mod shown;
 mod undecided;
 
 use std::io::Write;
@@ -44,6 +45,13 @@ fn journal(folder: &Path) -> Journal {
 fn promised() -> PurchaseState {
     PurchaseState::Promised {
         visa: "visa".to_owned(),
+    }
+}
+
+fn shown() -> PurchaseState {
+    PurchaseState::Shown {
+        visa: Some("visa".to_owned()),
+        reason: "it cost nothing".to_owned(),
     }
 }
 
@@ -99,6 +107,11 @@ fn what_is_on_its_way_counts_as_spent_and_what_came_to_nothing_does_not() {
     one.write(&purchase("a", "0.10", PurchaseState::Intended)).unwrap();
     one.write(&purchase("b", "0.20", promised())).unwrap();
     one.write(&purchase("c", "0.40", unspent())).unwrap();
+    assert_eq!(one.spent(usd("0").asset, None), usd("0.30").amount);
+    // What was shown without a receipt is spent, too.
+    one.write(&purchase("d", "0.05", shown())).unwrap();
+    assert_eq!(one.spent(usd("0").asset, None), usd("0.35").amount);
+    one.write(&purchase("d", "0.05", unspent())).unwrap();
     let limits = Limits {
         per_day: vec![usd("0.50")],
         total: vec![usd("0.60")],
@@ -143,6 +156,11 @@ fn a_run_has_a_budget_of_its_own_and_another_run_another() {
     let found = journal(folder.path()).paid_find("rcp_1").cloned().unwrap();
     assert_eq!(journal(folder.path()).paid_find(&found.url), Some(&found));
     assert_eq!(one.paid_find("https://site.example/b"), None);
+    one.write(&of("r", "b", "0.20", shown())).unwrap();
+    for name in ["https://site.example/b", "b"] {
+        assert_eq!(one.paid_find(name).unwrap().id, "b");
+    }
+    assert_eq!(one.paid_find("a").unwrap().id, "a");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use axum::{Json, Router};
 use imajin_agent::{Agent, AgentHome, CrawlStep, CrawlWish, Crawled, FetchWish, PAGE_BYTES_MAX};
 use imajin_imagxp::{PaymentRequired, Purpose, RECEIPT, VisitorType};
 use imajin_kernel::Env;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -27,6 +27,8 @@ pub(crate) enum There {
     Free(&'static str),
     /// One that costs 0.10.
     Paid(&'static str),
+    /// One that costs 0.10, where nobody gives a receipt.
+    Unreceipted(&'static str),
     /// It is elsewhere.
     Moved(StatusCode, String),
     /// It is elsewhere, and who asks for it has to bring a visa.
@@ -45,6 +47,11 @@ struct Inside {
     /// What the broker says before it issues a visa.
     broker: VecDeque<StatusCode>,
     broker_asked: Vec<(Instant, String)>,
+    /// What a visa looks like, and what the broker says about those that it has issued.
+    visa: String,
+    visas: Option<Value>,
+    /// By which claim alone the publisher has redeemed.
+    foreign_claim: Option<String>,
     url: String,
 }
 
@@ -55,26 +62,34 @@ pub(crate) struct Market {
 }
 
 async fn answer(State(market): State<Market>, request: Request) -> Response {
-    let path = request.uri().path().to_owned();
+    let (request, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 65_536).await.unwrap();
+    let path = request.uri.path().to_owned();
     let text = |name: &str| {
         request
-            .headers()
+            .headers
             .get(name)
             .map(|value| value.to_str().unwrap().to_owned())
     };
     let (key, visa) = (text("idempotency-key"), text("x-imagxp-credential"));
     let mut inside = market.inside.lock().unwrap();
     match path.as_str() {
-        "/broker/.well-known/openid-configuration" => {
-            let issuer = format!("{}/broker", inside.url);
-            return Json(json!({"issuer": issuer, "imagxp_visa_endpoint": format!("{issuer}/issue-visa")}))
-                .into_response();
+        "/broker/.well-known/openid-configuration" => return metadata(&inside.url),
+        "/broker/api/visas" => {
+            let visas = inside.visas.clone();
+            return visas.map_or_else(
+                || StatusCode::NOT_FOUND.into_response(),
+                |visas| Json(visas).into_response(),
+            );
         }
+        "/broker/api/disputes" => return dispute(inside.foreign_claim.as_deref(), &body),
         "/broker/issue-visa" => {
             inside.broker_asked.push((Instant::now(), key.unwrap_or_default()));
             return match inside.broker.pop_front() {
                 Some(status) => status.into_response(),
-                None => Json(json!({"token": "visa", "header_name": "x-imagxp-credential"})).into_response(),
+                None => {
+                    Json(json!({"token": inside.visa.clone(), "header_name": "x-imagxp-credential"})).into_response()
+                }
             };
         }
         "/broker/api/agents" => return Json(json!({})).into_response(),
@@ -84,13 +99,16 @@ async fn answer(State(market): State<Market>, request: Request) -> Response {
     let Some(there) = inside.there.get(&path).cloned() else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let needs_visa = matches!(there, There::Paid(_) | There::PaidMoved(_) | There::TakenMoved(_));
+    let needs_visa = matches!(
+        there,
+        There::Paid(_) | There::Unreceipted(_) | There::PaidMoved(_) | There::TakenMoved(_)
+    );
     if needs_visa && visa.is_none() {
         return required(&inside.url, &path);
     }
     let html = [(header::CONTENT_TYPE, "text/html")];
     match there {
-        There::Free(page) => (html, page).into_response(),
+        There::Free(page) | There::Unreceipted(page) => (html, page).into_response(),
         There::Paid(page) => {
             let count = inside.paid.len();
             let receipt = inside
@@ -106,6 +124,25 @@ async fn answer(State(market): State<Market>, request: Request) -> Response {
             let headers = [(header::LOCATION, to), (RECEIPT, "rcp_taken".to_owned())];
             (StatusCode::FOUND, headers).into_response()
         }
+    }
+}
+
+fn metadata(url: &str) -> Response {
+    let issuer = format!("{url}/broker");
+    Json(json!({
+        "issuer": issuer,
+        "imagxp_visa_endpoint": format!("{issuer}/issue-visa"),
+        "imagxp_dispute_endpoint": format!("{issuer}/api/disputes"),
+    }))
+    .into_response()
+}
+
+/// The broker knows of a payment by the claim that was redeemed.
+fn dispute(redeemed: Option<&str>, feedback: &[u8]) -> Response {
+    let feedback: Value = serde_json::from_slice(feedback).unwrap();
+    match redeemed {
+        Some(claim) if feedback["claim_digest"] != claim => StatusCode::NOT_FOUND.into_response(),
+        _ => Json(json!({"id": "dsp_1"})).into_response(),
     }
 }
 
@@ -130,6 +167,7 @@ impl Market {
         let market = Self {
             inside: Arc::new(Mutex::new(Inside {
                 there: there.collect(),
+                visa: "visa".to_owned(),
                 url,
                 ..Inside::default()
             })),
@@ -155,6 +193,21 @@ impl Market {
     /// What the broker says before it issues a visa.
     pub(crate) fn broker_says(&self, statuses: &[StatusCode]) {
         self.inside.lock().unwrap().broker.extend(statuses);
+    }
+
+    /// What its visas look like from here on.
+    pub(crate) fn visa_is(&self, visa: &str) {
+        visa.clone_into(&mut self.inside.lock().unwrap().visa);
+    }
+
+    /// What the broker says about its visas from here on; nothing: it cannot say.
+    pub(crate) fn visas_are(&self, visas: Option<Value>) {
+        self.inside.lock().unwrap().visas = visas;
+    }
+
+    /// By which claim alone the publisher has redeemed.
+    pub(crate) fn redeemed_by(&self, claim: &str) {
+        self.inside.lock().unwrap().foreign_claim = Some(claim.to_owned());
     }
 
     /// When the broker was asked for visas, and by which names.

@@ -14,7 +14,7 @@ use imajin_kernel::{Code, Env, Problem};
 use imajin_proof::digest::content_digest;
 use tokio::task::JoinSet;
 
-use crate::{promised, purchase};
+use crate::{promised, purchase, usd};
 
 /// What the site answers, one after the other, and the keys that it was asked with.
 #[derive(Clone)]
@@ -72,7 +72,7 @@ async fn go_on(site: &Site, folder: &Path) -> (Result<Fetched, Problem>, Purchas
     let wish = FetchWish {
         url: url.parse().unwrap(),
         purpose: Purpose::Summary,
-        max: None,
+        max: Some(usd("0.10")),
         out: folder.join("page"),
         run: None,
         bytes_max: PAGE_BYTES_MAX,
@@ -114,11 +114,13 @@ async fn what_is_undecided_is_not_taken_for_unspent() {
 }
 
 #[tokio::test]
-async fn what_is_refused_is_unspent() {
+async fn what_is_refused_counts_as_spent_as_long_as_nobody_says_that_it_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let (fetched, state) = go_on(&Site::new(&[StatusCode::FORBIDDEN]), folder.path()).await;
     assert_eq!(fetched.unwrap_err().code, Code::Forbidden);
-    assert!(matches!(state, PurchaseState::Unspent { .. }), "{state:?}");
+    let visa = Some("visa".to_owned());
+    let reason = "it was not given".to_owned();
+    assert_eq!(state, PurchaseState::Shown { visa, reason });
 }
 
 #[tokio::test]

@@ -96,6 +96,7 @@ fn what_our_agent_signs_counts_by_both_kinds_of_key() {
             (jwk.kid(), "n-1")
         );
         assert!(verified.is_bound);
+        assert_eq!(verified.kept_until(), verified.expires_at.plus(Span::seconds(30)));
         let message = MessageView::request("GET", URL, &headers);
         let read = BotSignature::read(&message, &headers, Names::Public).unwrap().unwrap();
         assert_eq!(read.agent, Some(agent()));

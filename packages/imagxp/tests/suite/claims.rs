@@ -29,7 +29,7 @@ fn a_signed_claim_verifies_and_says_how_closely_it_is_bound() {
             (verified.binding, verified.replay_key(), &verified.key),
             (binding, "n-1", key.public())
         );
-        assert_eq!(verified.kept_until(), NOW.plus(Span::seconds(300)));
+        assert_eq!(verified.kept_until(), NOW.plus(Span::seconds(330)));
         headers.remove("x-imagxp-public-key");
         assert!(check(&headers, &manifest, &EXPECT).is_ok(), "the manifest has the key");
     }

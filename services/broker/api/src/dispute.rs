@@ -57,7 +57,7 @@ pub struct DisputeView {
     /// How much it is about.
     #[schema(value_type = Object)]
     pub amount: Money,
-    /// What the agent has read.
+    /// What the agent says that it has read.
     pub url: String,
     /// From 0, worthless, to 1, as the agent wrote it.
     pub quality_score: String,
@@ -70,6 +70,9 @@ pub struct DisputeView {
     pub answer: Option<DisputeAnswer>,
     /// Whether the publisher has shown the agent's own claim.
     pub is_shown: bool,
+    /// What the shown claim asks for, where the agent names another page of the publisher.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_resource: Option<String>,
     /// Who has ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ruled_by: Option<RuledBy>,

@@ -113,6 +113,10 @@ pub struct VisaView {
     pub returned: Option<Money>,
     /// How often it pays.
     pub uses: u32,
+    /// What publishers have named when they redeemed of it: the SHA-256 of a claim, in hex. By one of these its agent
+    /// objects. A list shows the newest 1,000 of all its visas.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claim_digests: Vec<String>,
     /// `reserving`, `open`, `closing`, `closed` or `refused`.
     pub state: String,
     /// When it was issued.

@@ -211,7 +211,7 @@ pub(crate) fn dispute_answer(
                 agent: &agent,
                 holder: &visa.holder,
                 claim_digest: &redemption.claim_digest,
-                url: &row.url,
+                publisher: &visa.publisher,
                 from: visa.created_at,
                 until: visa.expires_at,
                 names: names(context.config.reach),

@@ -105,7 +105,8 @@ pub(crate) fn agent_record(conn: &mut Conn, agent: &Did, now: Timestamp) -> Resu
     Ok(Record { payments, disputes })
 }
 
-/// What a publisher was paid for and has lost lately. To give in is no shame.
+/// What a publisher was paid for and has lost lately. To give in is no shame, and that nobody decides about what it has
+/// answered is none of its doing.
 pub(crate) fn publisher_record(conn: &mut Conn, node: &Did, now: Timestamp) -> Result<Record, BrokerError> {
     let since = now.minus(LATELY);
     let payments = redemptions::table
@@ -113,11 +114,13 @@ pub(crate) fn publisher_record(conn: &mut Conn, node: &Did, now: Timestamp) -> R
         .filter(redemptions::created_at.gt(since))
         .count()
         .get_result(conn)?;
+    let unanswered = disputes::answered_at.is_null();
     let disputes = disputes::table
         .filter(disputes::node_did.eq(node))
         .filter(disputes::created_at.gt(since))
         .filter(disputes::state.eq(dispute_state(DisputeState::Reversed)))
         .filter(disputes::ruled_by.ne(ruled_by(RuledBy::Publisher)))
+        .filter(unanswered.or(disputes::ruled_by.ne(ruled_by(RuledBy::Deadline))))
         .count()
         .get_result(conn)?;
     Ok(Record { payments, disputes })

@@ -17,6 +17,8 @@ use crate::schema::{accounts, disputes, redemptions, visas};
 
 const LIMIT_DEFAULT: u32 = 50;
 const LIMIT_MAX: u32 = 200;
+/// So many digests of claims are in one list.
+const DIGESTS_MAX: i64 = 1_000;
 
 /// Which part of a list.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -94,7 +96,7 @@ pub(crate) fn visa_list(
         .select(VisaRow::as_select())
         .load(conn)?;
     let rows = intact_all(rows, &context.sealer)?;
-    let names = names_of(conn, &rows)?;
+    let (names, digests) = (names_of(conn, &rows)?, digests_of(conn, &rows)?);
     // Who is no agent has no account row, and is called by the DID.
     let name = |row: &VisaRow| {
         names
@@ -106,7 +108,7 @@ pub(crate) fn visa_list(
         rows,
         wanted.limit(),
         |row| row.jti.to_string(),
-        |row| row.view(&name(row)),
+        |row| row.view(&name(row), digests.get(&row.jti).cloned().unwrap_or_default()),
     )
 }
 
@@ -174,6 +176,22 @@ fn names_of(conn: &mut Conn, rows: &[VisaRow]) -> Result<BTreeMap<Did, String>, 
         .select((accounts::did, accounts::agent_id))
         .load(conn)?;
     Ok(names.into_iter().collect())
+}
+
+/// The claims by which these visas were redeemed, the newest first.
+fn digests_of(conn: &mut Conn, rows: &[VisaRow]) -> Result<BTreeMap<VisaId, Vec<String>>, BrokerError> {
+    let jtis: Vec<VisaId> = rows.iter().map(|row| row.jti).collect();
+    let named: Vec<(VisaId, String)> = redemptions::table
+        .filter(redemptions::jti.eq_any(jtis))
+        .order_by(redemptions::id.desc())
+        .limit(DIGESTS_MAX)
+        .select((redemptions::jti, redemptions::claim_digest))
+        .load(conn)?;
+    let mut digests: BTreeMap<VisaId, Vec<String>> = BTreeMap::new();
+    for (jti, digest) in named {
+        digests.entry(jti).or_default().push(digest);
+    }
+    Ok(digests)
 }
 
 /// Whether the database answers.

@@ -15,8 +15,8 @@ use crate::{BrokerError, log};
 
 /// The longest receipt of a publisher.
 const RECEIPT_BYTES_MAX: usize = 128;
-/// The longest digest of a claim.
-const DIGEST_BYTES_MAX: usize = 128;
+/// The length of the digest of a claim: SHA-256, in hex.
+const DIGEST_LENGTH: usize = 64;
 
 /// Takes a batch: what is new is accepted or refused, what is known is answered as it stands. `hosts` are the
 /// publishers that the caller is; what is for a publisher that could not be asked who it is, is left out.
@@ -83,12 +83,14 @@ fn redemption_take(
     let Ok(jti) = asked.jti.parse::<VisaId>() else {
         return Ok(refused(asked, "There is no such visa."));
     };
-    let is_text = |text: &str, most: usize| (1..=most).contains(&text.len()) && !text.chars().any(char::is_control);
-    if !is_text(&asked.receipt, RECEIPT_BYTES_MAX) || !is_text(&asked.claim_digest, DIGEST_BYTES_MAX) {
-        return Ok(refused(
-            asked,
-            "The receipt and the digest of the claim must have 1 to 128 characters.",
-        ));
+    let receipt = asked.receipt.as_str();
+    if !(1..=RECEIPT_BYTES_MAX).contains(&receipt.len()) || receipt.chars().any(char::is_control) {
+        return Ok(refused(asked, "The receipt must have 1 to 128 characters."));
+    }
+    // By anything else the agent could not find the payment that it objects to.
+    let digest = asked.claim_digest.to_ascii_lowercase();
+    if digest.len() != DIGEST_LENGTH || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(refused(asked, "The digest of the claim must be a SHA-256 in hex."));
     }
     let Some(mut visa) = visa_lock(conn, context, jti)? else {
         return Ok(refused(asked, "There is no such visa."));
@@ -114,7 +116,7 @@ fn redemption_take(
         node_did: node.clone(),
         asset: visa.asset.clone(),
         amount: asked.amount.amount.micros(),
-        claim_digest: asked.claim_digest.clone(),
+        claim_digest: digest,
         state: Standing::Accepted.as_str().to_owned(),
         created_at: context.now(),
         due_at: context.now().plus(context.config.dispute_window),

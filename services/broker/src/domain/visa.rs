@@ -3,6 +3,7 @@
 
 use diesel::prelude::*;
 use imajin_did::Did;
+use imajin_imagxp::authority_of;
 use imajin_imagxp::broker::VisaOrder;
 use imajin_imagxp::visa::LIFETIME_MAX;
 use imajin_kernel::id::VisaId;
@@ -57,11 +58,8 @@ fn order_check(order: &VisaOrder) -> Result<(), BrokerError> {
     }
     let wrong = || BrokerError::invalid("publisher", "must be a host, with its port if it has one: news.example");
     let url = url::Url::parse(&format!("https://{}/", order.publisher)).map_err(|_unreadable| wrong())?;
-    let host = url.host_str().unwrap_or_default();
-    let authority = url
-        .port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    if authority != order.publisher || order.publisher.len() > HOST_BYTES_MAX {
+    let is_whole = authority_of(&url).is_some_and(|authority| authority == order.publisher);
+    if !is_whole || order.publisher.len() > HOST_BYTES_MAX {
         return Err(wrong());
     }
     Ok(())
@@ -100,17 +98,7 @@ pub(crate) fn visa_begin(
     if let Caller::Agent(agent) = &change.caller {
         account_require(conn, context, &agent.did)?;
     }
-    let open: i64 = visas::table
-        .filter(visas::agent_did.eq(&buyer))
-        .filter(visas::closed_at.is_null())
-        .count()
-        .get_result(conn)?;
-    if open >= context.config.open_visas_max {
-        return Err(BrokerError::State {
-            detail: format!("{open} visas of this agent are open."),
-            hint: "Use them, with several uses each, or wait until the first of them have ended.",
-        });
-    }
+    open_require(conn, context, &buyer)?;
     // The token has whole seconds.
     let now = Timestamp::from_seconds(context.now().as_seconds());
     let row = VisaRow {
@@ -139,6 +127,27 @@ pub(crate) fn visa_begin(
     };
     log::append(conn, context, change, log::VISA_ISSUE, &object(row.jti))?;
     Ok(row.insert(conn, &context.sealer)?)
+}
+
+/// Refuses who has as many visas that can still be redeemed as one may have. Of one that is used up there is nothing
+/// left to promise: however long its dispute window is, it keeps nobody from reading on.
+fn open_require(conn: &mut Conn, context: &Context, buyer: &Did) -> Result<(), BrokerError> {
+    let most = i64::from(context.config.open_visas_max);
+    let open: Vec<VisaId> = visas::table
+        .filter(visas::agent_did.eq(buyer))
+        .filter(visas::closed_at.is_null())
+        .filter(visas::redeemed_uses.lt(visas::uses))
+        .filter(visas::redeemed_micros.lt(visas::max_micros))
+        .limit(most)
+        .select(visas::jti)
+        .load(conn)?;
+    if i64::try_from(open.len()).unwrap_or(i64::MAX) < most {
+        return Ok(());
+    }
+    Err(BrokerError::State {
+        detail: format!("{most} visas of this agent are open."),
+        hint: "Use them, with several uses each, or wait until the first of them have ended.",
+    })
 }
 
 /// The purpose as the wire writes it.

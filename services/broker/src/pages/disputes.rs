@@ -105,7 +105,9 @@ fn facts(dispute: &DisputeView) -> Vec<(String, Cell)> {
         } else {
             Cell::tag("no claim was shown", "warn")
         };
-        facts.push(fact("It shows", shown));
+        let other = dispute.claimed_resource.as_ref();
+        let other = other.map(|url| format!("it asks for {url}, not for the page that the agent names"));
+        facts.push(fact("It shows", shown.fine(other.unwrap_or_default())));
         if let Some(note) = &answer.note {
             facts.push(fact("It says", Cell::text(note.clone())));
         }

@@ -106,6 +106,9 @@ impl DisputeRow {
             Some(text) => Some(serde_json::from_str(text).map_err(|_error| self.damaged("the answer is impossible"))?),
             None => None,
         };
+        let evidence = answer.as_ref().and_then(|answer| answer.evidence.as_ref());
+        let claimed = evidence.map(|evidence| evidence.resource_unless(&self.url)).transpose();
+        let claimed = claimed.map_err(|_error| self.damaged("the evidence is impossible"))?;
         let state = self.state()?;
         Ok(DisputeView {
             id: self.id,
@@ -120,6 +123,7 @@ impl DisputeRow {
             state,
             answer,
             is_shown: self.is_shown,
+            claimed_resource: claimed.flatten(),
             ruled_by: self.ruled_by()?,
             ruling: self.ruling.clone(),
             created_at: self.created_at,

@@ -122,7 +122,7 @@ impl VisaRow {
         self.redeemed_uses >= self.uses || self.redeemed_micros >= self.max_micros
     }
 
-    pub(crate) fn view(&self, agent_id: &str) -> Result<VisaView, BrokerError> {
+    pub(crate) fn view(&self, agent_id: &str, claim_digests: Vec<String>) -> Result<VisaView, BrokerError> {
         Ok(VisaView {
             jti: self.jti,
             agent_id: agent_id.to_owned(),
@@ -134,6 +134,7 @@ impl VisaRow {
             reversed: self.reversed_micros.map(|micros| self.money(micros)).transpose()?,
             returned: self.returned_micros.map(|micros| self.money(micros)).transpose()?,
             uses: self.uses()?,
+            claim_digests,
             state: self.state.clone(),
             created_at: self.created_at,
             expires_at: self.expires_at,

@@ -40,6 +40,12 @@ impl World {
 
     /// The same, if there is enough in the account, and the ledger and the broker say so.
     pub(crate) async fn reads_if(&self, page: &str) -> Option<Read> {
+        let url = format!("https://{}/{page}", self.host);
+        self.reads_by(page, &url).await
+    }
+
+    /// The same, by a claim for this resource.
+    pub(crate) async fn reads_by(&self, page: &str, resource: &str) -> Option<Read> {
         let bought = self.agent_post("/issue-visa", &self.order("1.00", 1), None).await;
         if bought.status != StatusCode::CREATED {
             return None;
@@ -49,7 +55,7 @@ impl World {
         let agent = AgentId::parse(&self.host, Names::Development).unwrap();
         let nonce = hex::encode(self.env.random_bytes::<8>());
         let at = self.env.now();
-        let claim = Claim::new(&agent, at, &nonce, &url, Purpose::Summary, false).unwrap();
+        let claim = Claim::new(&agent, at, &nonce, resource, Purpose::Summary, false).unwrap();
         let read = Read {
             jti,
             url,
@@ -83,6 +89,27 @@ impl World {
         dispute["id"].as_str().unwrap().to_owned()
     }
 
+    /// A person buys visas as well, and signs requests instead of feedback; the name of the dispute.
+    pub(crate) async fn person_objects(&self, person: &SecretKey, number: u8) -> String {
+        // The newest visa is the first of the list.
+        self.later(Span::seconds(1));
+        let order = self.order("1.00", 1);
+        let bought = self.ask(person, "POST", "/issue-visa", Some(&order)).await;
+        bought.expect(StatusCode::CREATED);
+        let visas = self.ask(person, "GET", "/broker/api/visas", None).await.json();
+        let (jti, digest) = (visas["items"][0]["jti"].as_str().unwrap(), format!("{number:064x}"));
+        self.redeem_claim(&key("publisher"), &[(jti, "receipt", "0.10")], &digest)
+            .await;
+        let feedback = json!({
+            "url": format!("https://{}/a", self.host), "quality_score": 0.1, "reason": "empty", "claim_digest": digest,
+        });
+        assert_eq!(self.brings(&feedback).await.code(), "bad_signature");
+        let dispute = self.ask(person, "POST", "/broker/api/disputes", Some(&feedback)).await;
+        let dispute = dispute.expect(StatusCode::CREATED).json();
+        assert_eq!(dispute["state"], "open");
+        dispute["id"].as_str().unwrap().to_owned()
+    }
+
     /// The same, if it may.
     pub(crate) async fn objects_if(&self, read: &Read) -> Option<String> {
         let answer = self.brings(&self.feedback(read, "0.1")).await;
@@ -102,17 +129,17 @@ impl World {
     }
 
     /// What the publisher has been paid, and what the agent has.
-    fn money(&self) -> (i64, i64) {
+    pub(crate) fn money(&self) -> (i64, i64) {
         (self.purse.has(&key("publisher").did()), self.purse.has(&self.agent()))
     }
 
-    async fn dispute(&self, id: &str) -> Value {
+    pub(crate) async fn dispute(&self, id: &str) -> Value {
         let path = format!("/broker/api/disputes/{id}");
         self.agent_get(&path).await.expect(StatusCode::OK).json()
     }
 
     /// Everything that is open ends.
-    async fn settles(&self) {
+    pub(crate) async fn settles(&self) {
         for _sweep in 0..8 {
             self.later(Span::days(3));
             self.broker.due_work().await.unwrap();
@@ -295,28 +322,10 @@ async fn who_objects_often_loses_against_a_good_name(backend: Backend) {
 async fn who_loses_often_loses_against_an_agent_that_seldom_objects(backend: Backend) {
     let world = World::new(backend).await;
     world.funded("10.00 TEST-USD").await;
-    // A person buys visas as well, and signs requests instead of feedback.
     let ben = key("ben");
     world.purse.put(&ben.did(), "10.00 TEST-USD");
     for number in 0..3 {
-        // The newest visa is the first of the list.
-        world.later(Span::seconds(1));
-        let order = world.order("1.00", 1);
-        world
-            .ask(&ben, "POST", "/issue-visa", Some(&order))
-            .await
-            .expect(StatusCode::CREATED);
-        let visas = world.ask(&ben, "GET", "/broker/api/visas", None).await.json();
-        let (jti, digest) = (visas["items"][0]["jti"].as_str().unwrap(), format!("{number:064x}"));
-        world
-            .redeem_claim(&key("publisher"), &[(jti, "receipt", "0.10")], &digest)
-            .await;
-        let feedback = json!({
-            "url": format!("https://{}/a", world.host), "quality_score": 0.1, "reason": "empty", "claim_digest": digest,
-        });
-        assert_eq!(world.brings(&feedback).await.code(), "bad_signature");
-        let dispute = world.ask(&ben, "POST", "/broker/api/disputes", Some(&feedback)).await;
-        assert_eq!(dispute.expect(StatusCode::CREATED).json()["state"], "open");
+        world.person_objects(&ben, number).await;
     }
     world.later(Span::days(3));
     world.broker.due_work().await.unwrap();

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod audits;
+mod dispute_evidence;
 mod dispute_refusals;
 mod disputes;
 mod laws;

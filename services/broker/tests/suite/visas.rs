@@ -1,6 +1,7 @@
 //! Visas: signed, reserved, returned.
 
 use axum::http::StatusCode;
+use imajin_broker::BrokerConfig;
 use imajin_imagxp::visa::{VisaExpectation, visa_verify};
 use imajin_kernel::Span;
 use imajin_proof::jose::Jwk;
@@ -13,6 +14,7 @@ on_both!(
     a_visa_is_one_that_publishers_take,
     somebody_with_a_balance_buys_a_visa_for_their_own_key,
     a_visa_is_never_more_than_there_is,
+    what_is_used_up_is_not_open_any_more,
     the_same_order_is_one_visa,
     a_lost_answer_of_the_ledger_reserves_nothing_twice,
     an_agent_that_got_no_answer_has_its_money_back,
@@ -103,6 +105,44 @@ async fn a_visa_is_never_more_than_there_is(backend: Backend) {
     assert_eq!(world.purse.has(&world.agent()), 0);
     let person = world.ask(&key("person"), "POST", "/issue-visa", Some(&order)).await;
     assert_eq!(person.code(), "payment_required");
+    assert_eq!(world.audit().await, []);
+}
+
+async fn what_is_used_up_is_not_open_any_more(backend: Backend) {
+    let config = BrokerConfig {
+        open_visas_max: 2,
+        ..BrokerConfig::default()
+    };
+    let world = World::configured(backend, config).await;
+    world.funded("10.00 TEST-USD").await;
+    let refused = async || {
+        let answer = world.agent_post("/issue-visa", &world.order("0.10", 1), None).await;
+        assert_eq!(answer.code(), "conflict");
+        assert!(answer.json()["detail"].as_str().unwrap().contains("2 visas"));
+    };
+    // Whoever buys a visa for each page reads on: one is used up by its use, another by its amount.
+    for number in 0..3 {
+        let (by_use, by_amount) = (world.visa("1.00", 1).await, world.visa("1.00", 2).await);
+        refused().await;
+        let receipts = [format!("a{number}"), format!("b{number}")];
+        let batch = [
+            (by_use.jti.as_str(), receipts[0].as_str(), "0.10"),
+            (by_amount.jti.as_str(), receipts[1].as_str(), "1.00"),
+        ];
+        assert_eq!(world.redeem(&batch).await, ["accepted", "accepted"]);
+    }
+    // What can be used again is open.
+    for number in 0..2 {
+        let visa = world.visa("1.00", 2).await;
+        let receipt = format!("c{number}");
+        assert_eq!(world.redeem(&[(&visa.jti, &receipt, "0.10")]).await, ["accepted"]);
+    }
+    refused().await;
+    for _sweep in 0..2 {
+        world.later(Span::days(8));
+        world.broker.due_work().await.unwrap();
+    }
+    world.visa("0.10", 1).await;
     assert_eq!(world.audit().await, []);
 }
 

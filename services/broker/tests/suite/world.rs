@@ -125,6 +125,15 @@ impl World {
 
     /// With this time for disputes.
     pub(crate) async fn with(backend: Backend, dispute_window: Span) -> Self {
+        let config = BrokerConfig {
+            dispute_window,
+            ..BrokerConfig::default()
+        };
+        Self::configured(backend, config).await
+    }
+
+    /// As the operator of its broker has said.
+    pub(crate) async fn configured(backend: Backend, config: BrokerConfig) -> Self {
         let database = TestDatabase::new(backend);
         let db = Db::open(location(&database), "broker", MIGRATIONS, Options::default()).unwrap();
         let clock = ManualClock::at(Timestamp::from_seconds(1_900_000_000));
@@ -144,8 +153,7 @@ impl World {
             purse: PurseClient::local(purse.clone()),
             config: BrokerConfig {
                 reach: Reach::Development,
-                dispute_window,
-                ..BrokerConfig::default()
+                ..config
             },
         };
         let broker = Broker::start(deps).await.unwrap();

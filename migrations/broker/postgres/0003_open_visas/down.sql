@@ -1,0 +1,1 @@
+DROP INDEX visas_redeemable;
