@@ -4,6 +4,7 @@
 mod market;
 mod moved;
 mod undecided;
+mod waiting;
 
 use std::io::Write;
 use std::path::Path;
