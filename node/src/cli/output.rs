@@ -20,12 +20,20 @@ impl Output {
 
     /// Prints the result: as JSON, or the text that `text` makes of it. A closed pipe ends the command quietly.
     pub(super) fn result<T: Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) {
-        let line = if self.json {
+        let _closed_pipe = writeln!(std::io::stdout(), "{}", self.line(value, text));
+    }
+
+    /// The same on the error stream, where something else is the result.
+    pub(super) fn report<T: Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) {
+        let _closed_pipe = writeln!(std::io::stderr(), "{}", self.line(value, text));
+    }
+
+    fn line<T: Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) -> String {
+        if self.json {
             serde_json::to_string_pretty(value).unwrap_or_default()
         } else {
             text(value)
-        };
-        let _closed_pipe = writeln!(std::io::stdout(), "{line}");
+        }
     }
 
     /// Whether a program reads it.

@@ -271,6 +271,7 @@ async fn an_agent_of_the_command_line_pays_once_and_within_its_budget(backend: B
     );
     balance_wait(&scene.publisher, &ada, "0.20");
     assert!(scene.balance().is_some());
+    to_the_output(&scene);
     scene.end();
 }
 
@@ -342,6 +343,37 @@ fn refusals(scene: &Scene) {
     );
     assert_eq!(scene.spent()["purchases"], json!([]));
     assert_eq!(scene.balance().unwrap(), "2.00");
+}
+
+/// Without a file the page is the output, and what was paid is told beside it.
+fn to_the_output(scene: &Scene) {
+    let (url, folder) = (scene.url("/posts/3"), scene.home.path("agent"));
+    let fetch = |more: &[&str], out: Stdio| {
+        let mut command = std::process::Command::new(IMAJIN);
+        command.args(["agent", "fetch", url.as_str(), "--agent", text(&folder)]);
+        let child = command.args(more).stdout(out).stderr(Stdio::piped()).spawn().unwrap();
+        let ran = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (ran.status.success(), text(ran.stdout), text(ran.stderr))
+    };
+    let max = ["--max", "0.10 TEST-USD"];
+    let (success, page, said) = fetch(&[], Stdio::piped());
+    assert!(!success && page.is_empty() && said.contains("at most nothing"), "{said}");
+    // Nobody could take it, so it is not given out: the next one gives it, and pays nothing more.
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let (success, _, said) = fetch(&max, full.into());
+    assert!(!success && said.contains("nothing is paid twice"), "{said}");
+    let (success, page, said) = fetch(&max, Stdio::piped());
+    assert!(success && page == PAGE, "{page}");
+    let host = url.strip_prefix("http://").unwrap().split('/').next().unwrap();
+    assert!(said.contains(&format!("Paid 0.10 TEST-USD to {host}")), "{said}");
+    let of_page = |purchase: &&Value| purchase["url"] == url;
+    let spent = scene.spent();
+    assert_eq!(spent["purchases"].as_array().unwrap().iter().filter(of_page).count(), 1);
+    let (success, page, said) = fetch(&["--max", "0.10 TEST-USD", "--json"], Stdio::piped());
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert!(success && page == PAGE && said["file"].is_null(), "{said}");
+    assert_eq!(said["paid"]["price"]["amount"], "0.10", "{said}");
 }
 
 /// An agent that is killed while it pays, at whatever moment, goes on and pays once.

@@ -1,98 +1,22 @@
 //! Reading a page, and paying for it if need be.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use imajin_imagxp::pay_per_crawl::{EXACT_PRICE, price_text};
 use imajin_imagxp::visa::{CREDENTIAL, PAYMENT};
-use imajin_imagxp::{PaymentRequired, Provenance, Purpose, RECEIPT};
+use imajin_imagxp::{PaymentRequired, Provenance, RECEIPT};
 use imajin_kernel::{Code, Problem};
-use imajin_money::Money;
 use imajin_web::{HttpAnswer, PublicBase};
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
 use crate::again::is_undecided;
-use crate::files::failed;
+use crate::fetched::{Answered, Taker};
 use crate::page::{HOPS_MAX, Page, digest_of};
-use crate::{Agent, PaidPage, Purchase, PurchaseState, Run};
+use crate::{Agent, FetchWish, Fetched, PaidPage, Payment, Purchase, PurchaseState};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
-/// What is to be read.
-#[derive(Debug, Clone)]
-pub struct FetchWish {
-    /// The page.
-    pub url: Url,
-    /// What for.
-    pub purpose: Purpose,
-    /// The most that it may cost; nothing, when nothing is said.
-    pub max: Option<Money>,
-    /// Where the page is put.
-    pub out: PathBuf,
-    /// The crawl that it belongs to, whose budget counts too.
-    pub run: Option<Run>,
-    /// The largest page that is read; see [`crate::PAGE_BYTES_MAX`].
-    pub bytes_max: u64,
-}
-
-/// What came of asking for a page.
-pub(crate) enum Answered {
-    /// The page.
-    Page(Box<Fetched>),
-    /// The site says that it is elsewhere. Nothing was paid.
-    Moved(Url),
-}
-
-/// What was paid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Payment {
-    /// How much.
-    pub price: Money,
-    /// To whom: the publisher's host.
-    pub publisher: String,
-    /// Whose visa has paid.
-    pub broker: String,
-    /// The publisher's receipt.
-    pub receipt: String,
-    /// Whether an earlier, interrupted run had begun to pay.
-    pub is_resumed: bool,
-}
-
-impl Payment {
-    pub(crate) fn of(purchase: &Purchase, receipt: String, is_resumed: bool) -> Self {
-        Self {
-            price: purchase.price,
-            publisher: purchase.publisher.clone(),
-            broker: purchase.broker.clone(),
-            receipt,
-            is_resumed,
-        }
-    }
-}
-
-/// A page that was read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Fetched {
-    /// The page.
-    pub url: Url,
-    /// How many bytes it has.
-    pub bytes: u64,
-    /// What kind of document it is.
-    pub content_type: Option<String>,
-    /// What it cost.
-    pub paid: Option<Payment>,
-    /// Where the publisher has signed that it is from: `HUMAN`, `SYNTHETIC` or `HYBRID`.
-    pub origin: Option<String>,
-    /// Why it could not be checked what the publisher has signed about that. The page is there all the same: what was
-    /// paid for is not thrown away.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub origin_unchecked: Option<String>,
-}
 
 impl Agent {
     /// Reads a page; pays for it if it costs no more than the wish and the agent's limits allow, and never twice. Where
@@ -101,6 +25,29 @@ impl Agent {
     /// # Errors
     /// Why it was not read. [`Code::Unavailable`] means that it is not known how it ended: the same wish goes on.
     pub async fn fetch(&self, wish: &FetchWish) -> Result<Fetched, Problem> {
+        self.fetch_for(wish, &mut |_fetched| Ok(())).await
+    }
+
+    /// The same, and has somebody take the page from the file of the wish. A page that was paid for counts as given out
+    /// only once they have it: until then the same wish gives it again, and pays nothing more.
+    ///
+    /// # Errors
+    /// Also why they could not take it.
+    pub async fn fetch_for(&self, wish: &FetchWish, take: Taker<'_>) -> Result<Fetched, Problem> {
+        let fetched = async {
+            let fetched = self.fetch_untold(wish).await?;
+            take(&fetched)?;
+            if let Some(purchase) = &fetched.untold {
+                self.told(purchase)?;
+            }
+            Ok(fetched)
+        };
+        let fetched = fetched.await;
+        self.waiting_clean(&wish.out);
+        fetched
+    }
+
+    async fn fetch_untold(&self, wish: &FetchWish) -> Result<Fetched, Problem> {
         let mut wish = wish.clone();
         wish.url.set_fragment(None);
         self.shown_settle().await?;
@@ -131,7 +78,9 @@ impl Agent {
             return self.buy(wish, purchase, true).await;
         }
         let untold = self.journal().untold_find(wish.url.as_str(), wish.purpose).cloned();
-        if let Some(fetched) = untold.map(|purchase| self.tell(wish, purchase)).transpose()?.flatten() {
+        if let Some(purchase) = untold
+            && let Some(fetched) = self.tell(wish, purchase)?
+        {
             return Ok(Answered::Page(Box::new(fetched)));
         }
         let page = self.page_get(wish, None).await?;
@@ -226,10 +175,14 @@ impl Agent {
         });
         self.journal().write(&purchase)?;
         let payment = Payment::of(&purchase, receipt, is_resumed);
-        let answered = self.answered(wish, page, Some(payment)).await;
-        purchase.page = None;
-        self.journal().write(&purchase)?;
-        answered
+        let fetched = self.fetched(wish, page, Some(payment)).await;
+        if fetched.is_err() {
+            // It is not what the publisher has signed: nobody is to be told of it later.
+            purchase.page = None;
+            self.journal().write(&purchase)?;
+        }
+        let untold = Some(purchase.id);
+        Ok(Answered::Page(Box::new(Fetched { untold, ..fetched? })))
     }
 
     /// The page that was to be bought is elsewhere. That costs nothing by the site's word; of a publisher who has taken
@@ -250,31 +203,6 @@ impl Agent {
         self.journal().write(purchase)?;
         let detail = format!("{} took money and gave no page: it leads to {to}.", purchase.publisher);
         Err(Problem::new(Code::PaymentFailed, detail).hint("Say so to the broker: imajin agent dispute."))
-    }
-
-    /// Gives out a page that an interrupted run has paid for; nothing, when it is not there any more.
-    fn tell(&self, wish: &FetchWish, mut purchase: Purchase) -> Result<Option<Fetched>, Problem> {
-        let PurchaseState::Paid { receipt } = &purchase.state else {
-            return Ok(None);
-        };
-        let payment = Payment::of(&purchase, receipt.clone(), true);
-        let page = purchase.page.take();
-        let page = page.filter(|page| digest_of(&page.file).is_ok_and(|digest| digest == page.digest));
-        if let Some(page) = page.as_ref().filter(|page| page.file != wish.out) {
-            std::fs::copy(&page.file, &wish.out).map_err(failed(&wish.out))?;
-        }
-        self.journal().write(&purchase)?;
-        if page.is_none() {
-            return Ok(None);
-        }
-        Ok(Some(Fetched {
-            url: wish.url.clone(),
-            bytes: std::fs::metadata(&wish.out).map_err(failed(&wish.out))?.len(),
-            content_type: None,
-            paid: Some(payment),
-            origin: None,
-            origin_unchecked: Some("It came in an earlier run, which was interrupted.".to_owned()),
-        }))
     }
 
     /// What a broker has decided for good ends the purchase; what is not known leaves it open.
@@ -323,6 +251,7 @@ impl Agent {
             paid,
             origin: said.map(|said| said.origin.as_str().to_owned()),
             origin_unchecked,
+            untold: None,
         })
     }
 }

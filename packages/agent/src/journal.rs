@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use imajin_imagxp::Purpose;
 use imajin_kernel::{Code, Problem, Span, Timestamp};
@@ -168,6 +168,10 @@ impl Journal {
         all
     }
 
+    pub(crate) fn find(&self, id: &str) -> Option<&Purchase> {
+        self.purchases.get(id)
+    }
+
     /// A purchase that was begun for the same and is not decided.
     pub fn open_find(&self, url: &str, purpose: Purpose) -> Option<&Purchase> {
         let same = |purchase: &&Purchase| purchase.url == url && purchase.purpose == purpose && purchase.is_open();
@@ -178,6 +182,12 @@ impl Journal {
     pub fn untold_find(&self, url: &str, purpose: Purpose) -> Option<&Purchase> {
         let same = |purchase: &&Purchase| purchase.url == url && purchase.purpose == purpose && purchase.page.is_some();
         self.purchases.values().find(same)
+    }
+
+    /// Whether a file has a page that was paid for and of which nobody was told.
+    pub(crate) fn is_untold(&self, file: &Path) -> bool {
+        let pages = self.purchases.values().filter_map(|purchase| purchase.page.as_ref());
+        pages.into_iter().any(|page| page.file == file)
     }
 
     /// What a run has bought, or is buying.

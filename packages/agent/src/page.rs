@@ -1,6 +1,7 @@
 //! Asking for one page: with a claim of its own each time, again when the answer was lost, never more than is wanted.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -70,8 +71,6 @@ impl Agent {
             }
             let page = self.page_try(wish, headers, paying.is_some()).await;
             if page.as_ref().is_err_and(|problem| problem.code == Code::BodyTooLarge) {
-                // A part of a page is none.
-                let _was_never_there = std::fs::remove_file(&wish.out);
                 return page.map_err(|problem| problem.hint(too_large_hint(paying.is_some())));
             }
             let is_lost = match &page {
@@ -106,15 +105,53 @@ impl Agent {
     }
 
     async fn page_try(&self, wish: &FetchWish, headers: HeaderMap, is_paid: bool) -> Result<Page, Problem> {
-        let mut file = File::create(&wish.out).map_err(failed(&wish.out))?;
-        let most = Some(wish.bytes_max);
-        let (answer, bytes) = self.http().fetch(wish.url.clone(), headers, &mut file, most).await?;
-        if is_paid && answer.status.is_success() {
-            // What is written down as paid is there after a power cut.
-            let synced = file.sync_all().and_then(|()| folder_sync(&wish.out));
-            synced.map_err(failed(&wish.out))?;
+        let (mut sink, most) = (PageFile::new(&wish.out), Some(wish.bytes_max));
+        let fetched = self.http().fetch(wish.url.clone(), headers, &mut sink, most).await;
+        if fetched.as_ref().is_err_and(|problem| problem.code == Code::BodyTooLarge) && sink.file.is_some() {
+            // A part of a page is none.
+            let _was_never_there = std::fs::remove_file(&wish.out);
+        }
+        let (answer, bytes) = fetched?;
+        if answer.status.is_success() {
+            let file = sink.open().map_err(failed(&wish.out))?;
+            if is_paid {
+                // What is written down as paid is there after a power cut.
+                let synced = file.sync_all().and_then(|()| folder_sync(&wish.out));
+                synced.map_err(failed(&wish.out))?;
+            }
         }
         Ok(Page { answer, bytes })
+    }
+}
+
+/// The file of a page. It is emptied once there is something of the page: an answer that is none leaves alone what lies
+/// there, for example a page that was paid for and that nobody has taken yet.
+struct PageFile<'a> {
+    path: &'a Path,
+    file: Option<File>,
+}
+
+impl<'a> PageFile<'a> {
+    const fn new(path: &'a Path) -> Self {
+        Self { path, file: None }
+    }
+
+    fn open(&mut self) -> std::io::Result<&mut File> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => File::create(self.path)?,
+        };
+        Ok(self.file.insert(file))
+    }
+}
+
+impl Write for PageFile<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.open()?.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), Write::flush)
     }
 }
 

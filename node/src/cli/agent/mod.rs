@@ -1,11 +1,12 @@
 mod crawl;
 mod deposit;
 mod dispute;
+mod fetch;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use imajin_agent::{Agent, AgentHome, FetchWish, Fetched, PAGE_BYTES_MAX, Purchase, PurchaseState};
+use imajin_agent::{Agent, AgentHome, Purchase, PurchaseState};
 use imajin_imagxp::Purpose;
 use imajin_kernel::{Env, Problem};
 use imajin_money::Money;
@@ -19,6 +20,7 @@ use crate::data_dir::DataDir;
 use crawl::CrawlArgs;
 use deposit::DepositArgs;
 use dispute::DisputeArgs;
+use fetch::FetchArgs;
 
 /// An agent that reads the web under its own name, and pays for what it reads.
 #[derive(Debug, Subcommand)]
@@ -85,26 +87,6 @@ pub(super) struct AccountArgs {
     /// The broker, as its visas name it: `https://broker.example/broker`.
     #[arg(long, value_name = "URL")]
     broker: Url,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct FetchArgs {
-    #[command(flatten)]
-    home: HomeArg,
-    /// The page.
-    url: Url,
-    /// The most that it may cost: `0.01`, or `0.01 EUR`.
-    #[arg(long, value_name = "AMOUNT", value_parser = amount_parse)]
-    max: Option<Money>,
-    /// What for: `RAG_RETRIEVAL`, `SUMMARY`, `QUOTATION`, `EMBEDDING` or `CRAWL_TRAINING`.
-    #[arg(long, value_name = "PURPOSE", default_value = "RAG_RETRIEVAL", value_parser = purpose_parse)]
-    purpose: Purpose,
-    /// Where the page is put.
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
-    /// The largest page, in bytes.
-    #[arg(long, value_name = "COUNT", default_value_t = PAGE_BYTES_MAX)]
-    max_bytes: u64,
 }
 
 #[derive(Debug, Args)]
@@ -238,42 +220,6 @@ impl AccountArgs {
         });
         Ok(())
     }
-}
-
-impl FetchArgs {
-    async fn run(self, output: Output) -> Result<(), CommandError> {
-        let agent = self.home.agent()?;
-        let wish = FetchWish {
-            url: self.url,
-            purpose: self.purpose,
-            max: self.max,
-            out: self.out,
-            run: None,
-            bytes_max: self.max_bytes,
-        };
-        let fetched = Box::pin(agent.fetch(&wish)).await?;
-        output.result(&fetched, |fetched| fetched_text(fetched, &wish.out));
-        Ok(())
-    }
-}
-
-fn fetched_text(fetched: &Fetched, out: &Path) -> String {
-    let read = format!("{} bytes are in {}.", fetched.bytes, out.display());
-    let paid = fetched.paid.as_ref().map_or_else(
-        || "It cost nothing.".to_owned(),
-        |paid| {
-            format!(
-                "Paid {} to {} with a visa of {}, receipt {}.",
-                paid.price, paid.publisher, paid.broker, paid.receipt
-            )
-        },
-    );
-    let origin = fetched.origin.as_ref();
-    let origin = origin.map(|origin| format!("The publisher has signed that it is {origin}."));
-    let unchecked = fetched.origin_unchecked.as_ref();
-    let unchecked = unchecked.map(|why| format!("What the publisher has signed about it could not be checked: {why}"));
-    let lines: Vec<String> = [read, paid].into_iter().chain(origin).chain(unchecked).collect();
-    lines.join("\n")
 }
 
 impl SpendArgs {

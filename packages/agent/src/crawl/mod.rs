@@ -14,11 +14,11 @@ use imajin_kernel::{Code, Problem};
 use imajin_money::Money;
 use url::Url;
 
-use crate::fetch::{Answered, FetchWish, Fetched, Payment};
+use crate::fetched::Answered;
 use crate::files::failed;
 use crate::page::HOPS_MAX;
 use crate::site::SiteRules;
-use crate::{Agent, Purchase, PurchaseState, Run};
+use crate::{Agent, FetchWish, Fetched, Payment, Purchase, PurchaseState, Run};
 use folder::{CrawlFolder, Known, file_of};
 use links::Links;
 pub use outcome::{CrawlStep, Crawled, CrawledPage, Moved, PaidTo, StepOutcome, Unread};
@@ -75,6 +75,8 @@ struct Visited {
     url: Url,
     outcome: Outcome,
     is_from_before: bool,
+    /// The purchase of whose page nobody was told yet.
+    untold: Option<String>,
     links: Links,
 }
 
@@ -197,9 +199,11 @@ impl Agent {
                 },
             });
             let before = visited.is_from_before.then(|| visited.url.clone());
+            let untold = visited.untold.clone();
             crawl.take(visited)?;
-            if let Some(url) = before {
-                self.page_told(&run, &url)?;
+            let untold = untold.or_else(|| self.untold_before(&run, &before?));
+            if let Some(purchase) = untold {
+                self.told(&purchase)?;
             }
         }
         crawl.crawled.left = crawl.frontier.next.len();
@@ -222,15 +226,11 @@ impl Agent {
         Ok(sites)
     }
 
-    /// A page of an earlier run is in the list of the crawl: whoever wants it once more, asks its site.
-    fn page_told(&self, run: &str, url: &Url) -> Result<(), Problem> {
-        let mut journal = self.journal();
+    /// The purchase of a page of an earlier run that is in the list of the crawl, if nobody was told of it.
+    fn untold_before(&self, run: &str, url: &Url) -> Option<String> {
+        let journal = self.journal();
         let is_untold = |one: &&Purchase| one.url == url.as_str() && one.page.is_some();
-        let untold = journal.of_run(run).find(is_untold).cloned();
-        match untold {
-            Some(purchase) => journal.write(&Purchase { page: None, ..purchase }),
-            None => Ok(()),
-        }
+        journal.of_run(run).find(is_untold).map(|purchase| purchase.id.clone())
     }
 
     /// What this crawl has read before. What it has paid for was whole on disk before it was written down as paid, so
@@ -270,12 +270,12 @@ impl Agent {
         before: Option<Outcome>,
     ) -> Visited {
         let is_from_before = before.is_some();
-        let outcome = match before {
-            Some(known) => known,
+        let (outcome, untold) = match before {
+            Some(known) => (known, None),
             None => self
                 .page_fetch(wish, run, &url, &out)
                 .await
-                .unwrap_or_else(Outcome::Unread),
+                .unwrap_or_else(|problem| (Outcome::Unread(problem), None)),
         };
         let links = match &outcome {
             Outcome::Read(page) => links_of(page, &out),
@@ -285,11 +285,18 @@ impl Agent {
             url,
             outcome,
             is_from_before,
+            untold,
             links,
         }
     }
 
-    async fn page_fetch(&self, wish: &CrawlWish, run: &str, url: &Url, out: &Path) -> Result<Outcome, Problem> {
+    async fn page_fetch(
+        &self,
+        wish: &CrawlWish,
+        run: &str,
+        url: &Url,
+        out: &Path,
+    ) -> Result<(Outcome, Option<String>), Problem> {
         let wanted = FetchWish {
             url: url.clone(),
             purpose: wish.purpose,
@@ -308,7 +315,7 @@ impl Agent {
         }
         let fetched = match answered? {
             Answered::Page(fetched) => *fetched,
-            Answered::Moved(to) => return Ok(Outcome::Moved(to)),
+            Answered::Moved(to) => return Ok((Outcome::Moved(to), None)),
         };
         let Fetched {
             url,
@@ -316,16 +323,18 @@ impl Agent {
             content_type,
             paid,
             origin,
-            origin_unchecked: _,
+            untold,
+            ..
         } = fetched;
-        Ok(Outcome::Read(CrawledPage {
+        let page = CrawledPage {
             file: file_of(&url),
             url,
             bytes,
             content_type,
             paid,
             origin,
-        }))
+        };
+        Ok((Outcome::Read(page), untold))
     }
 
     /// The pages of the sitemaps that robots.txt names, or of the usual one.

@@ -7,8 +7,7 @@ use imajin_money::{Amount, Money};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::Journal;
-use crate::fetch::Payment;
+use crate::{Journal, Payment};
 
 /// A page that was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ mod market;
 mod moved;
 mod shown;
 mod undecided;
+mod waiting;
 
 use std::io::Write;
 use std::path::Path;
