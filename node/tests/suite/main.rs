@@ -54,6 +54,7 @@ mod keys_abroad;
 mod neighbours;
 mod notices;
 mod paid_from_home;
+mod payouts;
 mod processes;
 mod processes_auth;
 mod profile;
