@@ -6,6 +6,7 @@ mod agent;
 mod agents;
 mod agents_crawl;
 mod agents_disputes;
+mod amounts;
 mod authorisation;
 mod broker;
 mod browser;
