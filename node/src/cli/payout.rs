@@ -89,7 +89,7 @@ struct Account {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Payouts {
+struct Paid {
     account: Option<Account>,
     address: Option<Value>,
     payouts: Vec<Payout>,
@@ -108,7 +108,7 @@ impl PayoutCommand {
             }
             Self::List(args) => {
                 let client = args.node.signing(&args.key)?;
-                output.result(&payouts(&client).await?, Payouts::text);
+                output.result(&payouts(&client).await?, Paid::text);
             }
             Self::Onboard(args) => {
                 let client = args.node.signing(&args.key)?;
@@ -122,7 +122,7 @@ impl PayoutCommand {
     }
 }
 
-async fn payouts(client: &IdentityClient) -> Result<Payouts, CommandError> {
+async fn payouts(client: &IdentityClient) -> Result<Paid, CommandError> {
     let session = client.login().await?;
     client.get_own(&session, "/pay/api/payouts").await
 }
@@ -144,7 +144,7 @@ impl SendArgs {
                 break;
             }
             tokio::time::sleep(POLL_EVERY).await;
-            let all: Payouts = client.get_own(&session, "/pay/api/payouts").await?;
+            let all: Paid = client.get_own(&session, "/pay/api/payouts").await?;
             let found = all.payouts.into_iter().find(|each| each.id == payout.id);
             payout = found.ok_or_else(|| unexpected("the payout that was asked for"))?;
         }
@@ -191,7 +191,7 @@ impl Account {
     }
 }
 
-impl Payouts {
+impl Paid {
     fn text(&self) -> String {
         let mut parts = Vec::new();
         parts.extend(self.account.as_ref().map(Account::text));
