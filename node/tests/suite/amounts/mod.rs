@@ -77,8 +77,8 @@ impl Scene {
         me.sandbox_press(&session, &checkout["id"], "pay").await;
         let path = format!("/pay/api/checkout/{}", checkout["id"].as_str().unwrap());
         let receipt = waited(async || me.get(&session, &path).await.1["receipt"].as_str().map(str::to_owned)).await;
-        let held = json!({"amount": {"amount": "1.00", "currency": "TEST-USD"}});
-        let hold = expect_success(sent(&me, "POST", "/pay/api/holds", &held).await).await;
+        let aside = json!({"amount": {"amount": "1.00", "currency": "TEST-USD"}});
+        let hold = expect_success(sent(&me, "POST", "/pay/api/holds", &aside).await).await;
 
         let did = me.key.did();
         let draft = json!({
@@ -276,11 +276,15 @@ async fn no_amount_that_is_none_moves_anything(backend: Backend) {
     let node = home.up(&[]);
     let listen = node.url().trim_start_matches("http://").to_owned();
     let scene = Scene::new(&home, &node).await;
-    let listed: BTreeSet<_> = OPERATIONS
+    let in_table: BTreeSet<_> = OPERATIONS
         .iter()
         .map(|operation| (operation.method.to_owned(), operation.path.to_owned()))
         .collect();
-    assert_eq!(listed, described(&scene.me).await, "the table and the API descriptions");
+    assert_eq!(
+        in_table,
+        described(&scene.me).await,
+        "the table and the API descriptions"
+    );
     node.stop();
     let before = rows(&home).await;
 

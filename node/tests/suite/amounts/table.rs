@@ -59,7 +59,7 @@ pub(super) enum Form {
 }
 
 /// An operation that changes something.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Operation {
     pub(super) method: &'static str,
     pub(super) path: &'static str,
