@@ -39,6 +39,7 @@ mod node_registry;
 mod notice;
 mod oidc;
 mod output;
+mod payout;
 mod payout_address;
 mod peers;
 mod profile;
@@ -144,9 +145,9 @@ enum Command {
     /// Say what becomes of what is paid to you: a signed contract, version by version.
     #[command(subcommand)]
     Contract(contract::ContractCommand),
-    /// Say where you are paid.
+    /// Be paid what is yours: where it goes, send it there, see what was sent.
     #[command(subcommand)]
-    Payout(payout_address::PayoutCommand),
+    Payout(payout::PayoutCommand),
     /// A broker: its accounts, visas and redemptions, and money for agents.
     #[command(subcommand)]
     Broker(broker::BrokerCommand),

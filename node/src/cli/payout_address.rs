@@ -8,14 +8,6 @@ use super::{CommandError, KeyArg, NodeArg, Output};
 
 const PATH: &str = "/pay/api/connect/solana";
 
-/// Where you are paid.
-#[derive(Debug, Subcommand)]
-pub(super) enum PayoutCommand {
-    /// Your address on Solana: shares and payouts go there.
-    #[command(subcommand)]
-    Address(AddressCommand),
-}
-
 /// An address on Solana.
 #[derive(Debug, Subcommand)]
 pub(super) enum AddressCommand {
@@ -70,18 +62,17 @@ pub(super) struct SetArgs {
     issued_at: Option<String>,
 }
 
-impl PayoutCommand {
+impl AddressCommand {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
-        let Self::Address(command) = self;
-        match command {
-            AddressCommand::Show(who) => {
+        match self {
+            Self::Show(who) => {
                 let answer = who.read(None).await?;
                 output.result(&answer, |answer| match answer.pointer("/bound/address") {
                     Some(Value::String(address)) => format!("You are paid at {address}."),
                     _ => "You have bound no address: what is yours stays at the node.".to_owned(),
                 });
             }
-            AddressCommand::Text(args) => {
+            Self::Text(args) => {
                 let answer = args.who.read(Some(&args.address)).await?;
                 let challenge = challenge(&answer)?;
                 output.result(challenge, |challenge| {
@@ -95,13 +86,13 @@ impl PayoutCommand {
                     )
                 });
             }
-            AddressCommand::Set(args) => {
+            Self::Set(args) => {
                 let bound = args.bind().await?;
                 output.result(&bound, |bound| {
                     format!("You are paid at {} from now on.", text(bound, "address"))
                 });
             }
-            AddressCommand::Remove(who) => {
+            Self::Remove(who) => {
                 let client = who.node.signing(&who.key)?;
                 client.send_empty("DELETE", PATH, Some(&Value::Null)).await?;
                 output.result(&json!({"removed": true}), |_removed| {

@@ -358,7 +358,10 @@ fn to_the_output(scene: &Scene) {
     };
     let max = ["--max", "0.10 TEST-USD"];
     let (success, page, said) = fetch(&[], Stdio::piped());
-    assert!(!success && page.is_empty() && said.contains("at most nothing"), "{said}");
+    assert!(
+        !success && page.is_empty() && said.contains("at most nothing"),
+        "{said}"
+    );
     // Nobody could take it, so it is not given out: the next one gives it, and pays nothing more.
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let (success, _, said) = fetch(&max, full.into());

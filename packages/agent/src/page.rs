@@ -107,7 +107,11 @@ impl Agent {
     async fn page_try(&self, wish: &FetchWish, headers: HeaderMap, is_paid: bool) -> Result<Page, Problem> {
         let (mut sink, most) = (PageFile::new(&wish.out), Some(wish.bytes_max));
         let fetched = self.http().fetch(wish.url.clone(), headers, &mut sink, most).await;
-        if fetched.as_ref().is_err_and(|problem| problem.code == Code::BodyTooLarge) && sink.file.is_some() {
+        if fetched
+            .as_ref()
+            .is_err_and(|problem| problem.code == Code::BodyTooLarge)
+            && sink.file.is_some()
+        {
             // A part of a page is none.
             let _was_never_there = std::fs::remove_file(&wish.out);
         }

@@ -137,7 +137,10 @@ fn file_name(url: &Url) -> String {
     let last = parts.filter(|part| !part.is_empty()).next_back().unwrap_or_default();
     let is_plain = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_');
     let letters = last.chars().map(|letter| if is_plain(&letter) { letter } else { '_' });
-    let name: String = letters.skip_while(|letter| matches!(letter, '.' | '-')).take(NAME_CHARS_MAX).collect();
+    let name: String = letters
+        .skip_while(|letter| matches!(letter, '.' | '-'))
+        .take(NAME_CHARS_MAX)
+        .collect();
     if name.is_empty() { "page".to_owned() } else { name }
 }
 
@@ -193,7 +196,10 @@ mod tests {
     #[test]
     fn a_file_that_is_there_is_never_written_over() {
         let folder = tempfile::tempdir().unwrap();
-        let (page, url) = (folder.path().join("waiting"), "https://site.example/a.pdf".parse().unwrap());
+        let (page, url) = (
+            folder.path().join("waiting"),
+            "https://site.example/a.pdf".parse().unwrap(),
+        );
         std::fs::write(&page, "new").unwrap();
         std::fs::write(folder.path().join("a.pdf"), "old").unwrap();
         // A link leads elsewhere: it is there as well.
@@ -209,7 +215,12 @@ mod tests {
     #[test]
     fn a_terminal_gets_text_and_no_commands() {
         assert!(is_text("Grüße,\n\tAda\r\n".as_bytes()) && is_text(b""));
-        for other in [b"\x1b]0;title\x07".as_slice(), b"%PDF\xff", b"a\0b", "\u{9b}2J".as_bytes()] {
+        for other in [
+            b"\x1b]0;title\x07".as_slice(),
+            b"%PDF\xff",
+            b"a\0b",
+            "\u{9b}2J".as_bytes(),
+        ] {
             assert!(!is_text(other), "{other:?}");
         }
     }

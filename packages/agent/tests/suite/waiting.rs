@@ -41,7 +41,10 @@ async fn a_page_that_nobody_could_take_is_given_again_and_paid_once() {
         // What cost nothing can be asked for again.
         assert_eq!(wish.out.exists(), path == "/paid");
         let fetched = agent.fetch_for(&wish, &mut taken(&wish.out)).await.unwrap();
-        assert_eq!(fetched.paid.map(|paid| paid.is_resumed), (path == "/paid").then_some(true));
+        assert_eq!(
+            fetched.paid.map(|paid| paid.is_resumed),
+            (path == "/paid").then_some(true)
+        );
         assert!(!wish.out.exists(), "{path}");
     }
     assert_eq!(market.paid(), 1);
