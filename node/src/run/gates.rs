@@ -130,17 +130,7 @@ impl BoundGate {
             Names::Public
         };
         let audience = self.public.audience();
-        let site = GateSite {
-            name: self.name.clone(),
-            audience: audience.clone(),
-            payee: self
-                .config
-                .payee
-                .clone()
-                .unwrap_or_else(|| ground.keyring.node_did().clone()),
-            kept: Span::days(i64::from(self.config.keep_days)),
-        };
-        let books = GateBooks::new(Arc::clone(publisher), pay.clone(), site);
+        let books = GateBooks::new(Arc::clone(publisher), pay.clone(), self.site(ground));
         books.background(tasks.background, tasks.stop);
         let options = GateOptions {
             public: self.public.clone(),
@@ -195,6 +185,18 @@ impl BoundGate {
             }
         });
         Ok(())
+    }
+}
+
+impl BoundGate {
+    fn site(&self, ground: &GateGround<'_>) -> GateSite {
+        let payee = self.config.payee.clone();
+        GateSite {
+            name: self.name.clone(),
+            audience: self.public.audience(),
+            payee: payee.unwrap_or_else(|| ground.keyring.node_did().clone()),
+            kept: Span::days(i64::from(self.config.keep_days)),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use imajin_testkit::Backend;
 use reqwest::{Client, Version};
 
-use crate::gates::Scene;
+use crate::gates::{Scene, Site};
 use crate::support::{Home, imajin, text};
 
 /// A certificate for this machine, in files of the home.
@@ -28,8 +28,11 @@ fn setting(home: &Home) -> String {
 async fn an_agent_pays_over_http_2_at_a_gate_with_a_certificate() {
     let home = Home::new(Backend::Sqlite);
     let root = certify(&home);
-    let more = setting(&home);
-    let mut scene = Scene::at(home, &[], "", &more).await;
+    let site = Site {
+        gate: &setting(&home),
+        ..Site::default()
+    };
+    let mut scene = Scene::at(home, &[], &site).await;
     scene.origin = format!("https://{}", scene.door);
     #[expect(clippy::disallowed_methods, reason = "a client as anybody has one")]
     let http = Client::builder()

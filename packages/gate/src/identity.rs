@@ -196,7 +196,7 @@ impl Gate {
             claim: None,
             feedback: feedback_of_bot(asked.headers),
             replay_key: verified.replay_key().to_owned(),
-            kept_until: verified.expires_at,
+            kept_until: verified.kept_until(),
             thumbprint: verified.thumbprint,
             digest: verified.digest,
         }))

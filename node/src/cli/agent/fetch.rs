@@ -133,8 +133,8 @@ fn file_new(page: &Path, folder: &Path, url: &Url) -> Result<PathBuf, Problem> {
 
 /// What a page is called on disk: the last part of its path, which leads nowhere else and is no option of a command.
 fn file_name(url: &Url) -> String {
-    let parts = url.path_segments().into_iter().flatten();
-    let last = parts.filter(|part| !part.is_empty()).next_back().unwrap_or_default();
+    let mut parts = url.path_segments().into_iter().flatten();
+    let last = parts.rfind(|part| !part.is_empty()).unwrap_or_default();
     let is_plain = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_');
     let letters = last.chars().map(|letter| if is_plain(&letter) { letter } else { '_' });
     let name: String = letters

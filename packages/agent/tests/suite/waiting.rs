@@ -18,7 +18,7 @@ fn wish(market: &Market, agent: &Agent, path: &str) -> FetchWish {
 }
 
 fn taken(page: &Path) -> impl FnMut(&Fetched) -> Result<(), Problem> + use<'_> {
-    |_fetched| {
+    move |_fetched| {
         assert_eq!(std::fs::read_to_string(page).unwrap(), PAGE);
         Ok(())
     }

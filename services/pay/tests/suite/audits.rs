@@ -164,7 +164,7 @@ async fn every_single_column_of_the_log_is_covered(backend: Backend) {
 }
 
 async fn every_column_is_covered(backend: Backend, is_asked: impl Fn(&str) -> bool + Send + Sync + 'static) {
-    let Cards { world, .. } = filled(backend).await;
+    let Cards { world, .. } = Box::pin(filled(backend)).await;
     world.audit_clean().await;
     let keyring = world.keyring.clone();
     let unnoticed: Result<Vec<String>, StoreError> = world
@@ -217,7 +217,7 @@ async fn a_deleted_row_is_missed(backend: Backend) {
         "remittances_in",
         "remittance_legs",
     ];
-    let Cards { world, .. } = filled(backend).await;
+    let Cards { world, .. } = Box::pin(filled(backend)).await;
     let keyring = world.keyring.clone();
     let unmissed: Result<Vec<&str>, StoreError> = world
         .db
