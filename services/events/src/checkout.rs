@@ -44,8 +44,15 @@ pub(crate) fn checkout_parse(body: Value) -> Result<CheckoutRequest, Problem> {
             .with("member", *name)
             .hint("Send only eventId, tierId and quantity; the answer says what it costs."));
     }
-    serde_json::from_value(body).map_err(|error| {
-        Problem::invalid(format!("The JSON body was not accepted: {error}.")).hint("Send eventId, tierId and quantity.")
+    serde_path_to_error::deserialize(body).map_err(|refused| {
+        let problem = Problem::invalid(format!("The JSON body was not accepted: {refused}."));
+        let is_of_member = refused.path().iter().next().is_some();
+        let problem = if is_of_member {
+            problem.with("member", refused.path().to_string())
+        } else {
+            problem
+        };
+        problem.hint("Send eventId, tierId and quantity.")
     })
 }
 

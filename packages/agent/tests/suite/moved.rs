@@ -165,11 +165,11 @@ async fn a_crawl_follows_where_it_may_and_reads_nothing_twice() {
 #[tokio::test]
 async fn a_page_that_is_too_large_is_not_kept_and_not_paid_twice() {
     let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("page");
     let market = Market::start(&[("/free", There::Free(PAGE)), ("/paid", There::Paid(PAGE))]).await;
     let agent = market.agent(&folder.path().join("agent")).await;
     let length = u64::try_from(PAGE.len()).unwrap();
     for path in ["/free", "/paid"] {
+        let out = folder.path().join(path.trim_start_matches('/'));
         let mut wish = market.wish(path, &out);
         wish.bytes_max = length - 1;
         for _again in 0..2 {

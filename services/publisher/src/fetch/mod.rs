@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode, header};
-use imajin_fair::{Manifest, ManifestId, ManifestRecord};
+use imajin_fair::{Manifest, ManifestError, ManifestId, ManifestRecord};
 use imajin_kernel::{Code, Problem};
 use imajin_registry_api::{NodeStatus, NodeView};
 use imajin_web::{GuardError, GuardedAnswer, GuardedClient, Identities, PeersOf, Reach};
@@ -213,7 +213,10 @@ pub(crate) fn record_of(json: &[u8]) -> Result<ManifestRecord, Problem> {
     if is_record {
         return serde_json::from_slice(json).map_err(|error| unreadable(&error));
     }
-    let manifest = Manifest::parse(json).map_err(|error| unreadable(&error))?;
+    let manifest = Manifest::parse(json).map_err(|error| match &error {
+        ManifestError::Member(wrong) => unreadable(&error).with("member", wrong.name.clone()),
+        _ => unreadable(&error),
+    })?;
     Ok(ManifestRecord::new(manifest))
 }
 
