@@ -67,7 +67,7 @@ async fn what_is_earned_is_paid_out_by_command(backend: Backend) {
     waited(async || (run(&["list"]).expect_success()["account"]["ready"] == true).then_some(())).await;
 
     // More than there is, nothing, what no rail sends, and what is no money.
-    refused(&run(&["send", "11.00 USD"]), "payment_required");
+    refused(&run(&["send", "11.00 USD"]), "conflict");
     refused(&run(&["send", "0.00 USD"]), "invalid_request");
     refused(&run(&["send", "0.001 USD"]), "conflict");
     refused(&run(&["send", "1.00 EURO"]), "conflict");

@@ -178,7 +178,7 @@ async fn a_transfer_that_is_reversed_before_its_answer_arrives_comes_back(backen
     let cards = Cards::live(backend).await;
     onboard(&cards, "mira").await;
     sold(&cards, "buyer").await;
-    cards.peer.fault("/transfers", FaultKind::LostAfter, 3);
+    cards.peer.fault("POST /v1/transfers", FaultKind::LostAfter, 3);
     pay_out(&cards, "mira", "k", &all()).await;
     assert_eq!(payouts(&cards, "mira").await["payouts"][0]["state"], "under_way");
     let transfer = cards.peer.objects("transfer").remove(0)["id"]
@@ -222,7 +222,7 @@ async fn a_lost_answer_sends_once(backend: Backend) {
     let cards = Cards::live(backend).await;
     onboard(&cards, "mira").await;
     sold(&cards, "buyer").await;
-    cards.peer.fault("/transfers", FaultKind::LostAfter, 3);
+    cards.peer.fault("POST /v1/transfers", FaultKind::LostAfter, 3);
     pay_out(&cards, "mira", "k", &all()).await;
     assert_eq!(payouts(&cards, "mira").await["payouts"][0]["state"], "under_way");
     cards.world.audit_clean().await;
