@@ -22,8 +22,8 @@ impl Faults {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// A statement met another transaction (deadlock, serialization failure, too long a wait for a lock): the same again
-    /// may succeed.
+    /// A statement met another transaction (deadlock, serialization failure, too long a wait for a lock): the same
+    /// again may succeed.
     pub(crate) fn collided(&self) -> bool {
         self.collided.load(Ordering::Relaxed)
     }

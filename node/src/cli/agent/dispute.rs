@@ -11,7 +11,8 @@ use super::HomeArg;
 pub(in super::super) struct DisputeArgs {
     #[command(flatten)]
     home: HomeArg,
-    /// The page that was paid for, its receipt, or the name of the purchase. Without --score it is shown how the dispute about it stands.
+    /// The page that was paid for, its receipt, or the name of the purchase. Without --score it is shown how the
+    /// dispute about it stands.
     page: String,
     /// What it was worth, from 0 to 1. Above 0.5 the publisher is paid at once; otherwise the money stays where it is
     /// until it is decided.

@@ -249,7 +249,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
             ],
         ),
     ),
-    takes("POST", "/pay/api/quote", TIP, &[moved("/amount")]),
+    // An offer, which a visa of any money may pay.
+    takes(
+        "POST",
+        "/pay/api/quote",
+        TIP,
+        &[amount("/amount", Kind::Money, Zero::Refused, Foreign::Allowed)],
+    ),
     takes(
         "POST",
         "/pay/api/refund",

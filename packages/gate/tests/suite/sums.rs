@@ -261,7 +261,8 @@ async fn a_paid_answer_names_the_manifest_of_the_work_where_there_is_one() {
     let world = World::new();
     let fair = "fair_01ARZ3NDEKTSV4RRFFQ69G5FAV";
     let policy = format!(
-        "version = 1\nbrokers = [\"{}\"]\n[default]\nprice = \"free\"\n[[rules]]\npath = \"/paid/\"\nprice = \"0.01 USD\"\n\
+        "version = 1\nbrokers = [\"{}\"]\n[default]\nprice = \"free\"\n\
+         [[rules]]\npath = \"/paid/\"\nprice = \"0.01 USD\"\n\
          fair = \"{fair}\"\n[[rules]]\npath = \"/dear\"\nprice = \"0.01 USD\"\n",
         crate::BROKER
     );

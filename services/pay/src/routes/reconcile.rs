@@ -53,8 +53,8 @@ pub(super) async fn reconciliation(
 
 /// Compare now
 ///
-/// By the operator: each rail and each broker with the ledger, or one of them, without waiting for the job that does it every six
-/// hours. What takes long goes on in the background; the answer shows how far it is.
+/// By the operator: each rail and each broker with the ledger, or one of them, without waiting for the job that does it
+/// every six hours. What takes long goes on in the background; the answer shows how far it is.
 #[utoipa::path(
     post, path = "/api/reconciliation", tag = "reconciliation", request_body = ReconcileBody,
     responses(
