@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use url::Url;
 
+use super::gate_records::GateCommand;
 use super::up::{NodeArgs, node_run};
 use super::{CommandError, Output};
 use crate::config::Overrides;
@@ -13,13 +14,16 @@ const SITE: &str = "site";
 
 /// Stand in front of a site, and let agents in as its policy says.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct GateArgs {
+    #[command(subcommand)]
+    command: Option<GateCommand>,
     /// The site, for example `http://127.0.0.1:8080`.
-    #[arg(long, value_name = "URL")]
-    upstream: Url,
+    #[arg(long, value_name = "URL", required = true)]
+    upstream: Option<Url>,
     /// The policy; it is read again when it changes.
-    #[arg(long, value_name = "FILE")]
-    policy: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    policy: Option<PathBuf>,
     /// Where the gate listens.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:7020")]
     listen: SocketAddr,
@@ -60,14 +64,14 @@ fn absolute(path: &Path) -> Result<String, CommandError> {
 
 impl GateArgs {
     fn overrides(&self) -> Result<Overrides, CommandError> {
-        let policy = absolute(&self.policy)?;
+        let policy = self.policy.as_deref().map(absolute).transpose()?;
         let certificate = self.certificate.as_deref().map(absolute).transpose()?;
         let private_key = self.private_key.as_deref().map(absolute).transpose()?;
         let mut overrides = self.node.overrides();
         overrides.set("listen", self.node_listen.map(|address| address.to_string()));
         let mut set = |key: &str, value: Option<String>| overrides.set(&format!("gate.{SITE}.{key}"), value);
-        set("upstream", Some(self.upstream.to_string()));
-        set("policy", Some(policy));
+        set("upstream", self.upstream.as_ref().map(Url::to_string));
+        set("policy", policy);
         set("certificate", certificate);
         set("private_key", private_key);
         set("listen", Some(self.listen.to_string()));
@@ -81,6 +85,9 @@ impl GateArgs {
     }
 
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
+        if let Some(command) = self.command {
+            return command.run(output).await;
+        }
         let overrides = self.overrides()?;
         node_run(self.node.data(), &overrides, false, output).await
     }

@@ -20,6 +20,7 @@ mod exchange;
 mod fair;
 mod fees;
 mod gate;
+mod gate_records;
 mod grant;
 mod handle;
 mod key;
@@ -86,7 +87,7 @@ enum Command {
     /// Start the node. The first start makes its data directory, key and DID, and prints what to open.
     Up(up::UpArgs),
     /// Stand in front of a site: agents identify themselves and pay as its policy says.
-    Gate(gate::GateArgs),
+    Gate(Box<gate::GateArgs>),
     /// Read the web as an agent that says who it is, and pays within its budget.
     #[command(subcommand)]
     Agent(agent::AgentCommand),

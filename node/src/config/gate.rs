@@ -10,6 +10,14 @@ use super::{Config, ServiceName};
 /// The longest name of a site.
 const NAME_LENGTH_MAX: usize = 40;
 
+/// The agent that goes by the node's own name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImagxpConfig {
+    /// Its folder, as `imajin agent` has it: the node answers with its manifest, and with the directory of its keys.
+    pub agent: Option<PathBuf>,
+}
+
 /// A site that a gate stands in front of.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -13,7 +13,7 @@ mod sources;
 pub use broker::BrokerServiceConfig;
 pub use dns::{DnsChoice, RegistryDnsSettings};
 pub use federation::{MirrorConfig, PeersConfig};
-pub use gate::GateConfig;
+pub use gate::{GateConfig, ImagxpConfig};
 pub use model::{
     Config, DatabaseConfig, EventsConfig, FeesConfig, MailConfig, RegistryAgentConfig, RegistryServiceConfig, Remote,
     ServiceName, TlsChoice, TlsConfig,

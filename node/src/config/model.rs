@@ -10,7 +10,8 @@ use url::Url;
 
 use super::federation::{BrokersSettings, PublisherConfig};
 use super::{
-    BrokerServiceConfig, GateConfig, MirrorConfig, PeersConfig, QueryConfig, RailsSettings, RegistryDnsSettings,
+    BrokerServiceConfig, GateConfig, ImagxpConfig, MirrorConfig, PeersConfig, QueryConfig, RailsSettings,
+    RegistryDnsSettings,
 };
 use crate::acme::AcmeConfig;
 use crate::agent::AddressSource;
@@ -154,6 +155,8 @@ pub struct Config {
     pub rails: RailsSettings,
     /// The brokers whose visas pay here.
     pub brokers: BrokersSettings,
+    /// The node's own agent.
+    pub imagxp: ImagxpConfig,
     /// Reservations.
     pub events: EventsConfig,
     /// The library of manifests.

@@ -57,7 +57,7 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 25] = [
+const TOP_LEVEL_KEYS: [&str; 26] = [
     "listen",
     "public_url",
     "node_name",
@@ -70,6 +70,7 @@ const TOP_LEVEL_KEYS: [&str; 25] = [
     "witnesses",
     "mirrors",
     "peers",
+    "imagxp",
     "tls",
     "mail",
     "oidc",

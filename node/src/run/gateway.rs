@@ -89,6 +89,11 @@ pub(super) fn root_routes(service: ServiceName, base: &Url) -> Result<Router, St
         ServiceName::Broker => &["/issue-visa", "/.well-known/oauth-authorization-server/broker"],
         _ => &[],
     };
+    routes_to(paths, base)
+}
+
+/// Passes requests for some paths on to another process.
+pub(super) fn routes_to(paths: &[&str], base: &Url) -> Result<Router, StartError> {
     let routes = paths
         .iter()
         .fold(Router::new(), |router, path| router.route(path, any(forward)));

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 
+use super::own_agent::{self, OwnAgent};
 use super::{PublicAddress, Services, StartError, gateway, pages};
 use crate::acme::{AcmeStore, CertificateKeeper, DnsAccounts, KeeperParts};
 use crate::agent::{AgentState, NodeFacts, NodeIdentity, RegistryLink, operator_http, registry_http};
@@ -34,6 +35,7 @@ pub(super) struct Bound {
     authority: Option<Authority>,
     services: Vec<(ServiceName, TcpListener, SocketAddr)>,
     internal: Option<(TcpListener, SocketAddr)>,
+    own_agent: Option<OwnAgent>,
 }
 
 /// What goes between the listener and the keeper of an authority's certificate.
@@ -116,6 +118,7 @@ pub(super) async fn bind(data: &DataDir, config: &Config, keyring: &Keyring, env
     } else {
         Some(bind_one(config.internal_listen).await?)
     };
+    let own_agent = OwnAgent::find(data, config, public.base(), env)?;
     Ok(Bound {
         main,
         public,
@@ -124,6 +127,7 @@ pub(super) async fn bind(data: &DataDir, config: &Config, keyring: &Keyring, env
         authority,
         services,
         internal,
+        own_agent,
     })
 }
 
@@ -223,7 +227,8 @@ impl Bound {
         let tls = self.tls();
         let serving = Serving { env, tls, tasks, stop };
         let routes = services.public_routes();
-        let one_port = one_port_routes(config, services, &routes)?;
+        let agent = own_agent::routes(config, self.own_agent)?;
+        let one_port = one_port_routes(config, services, &routes)?.merge(agent);
         for (service, socket, address) in self.services {
             let alone = match routes.iter().find(|(name, _)| *name == service) {
                 Some((_, routes)) => routes.clone().into_router(),

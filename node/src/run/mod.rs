@@ -9,6 +9,7 @@ mod gates;
 mod gateway;
 mod listeners;
 mod optional;
+mod own_agent;
 mod pages;
 mod profiles;
 mod questions;

@@ -2,12 +2,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, Method, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use imajin_imagxp::AgentKey;
 use imajin_kernel::{Env, Problem, Timestamp};
 use imajin_web::{HttpAnswer, HttpClient};
 use url::Url;
 
-use crate::{AgentHome, Journal};
+use crate::{AgentHome, Door, Journal};
 
 /// What stands in `User-Agent`, after the agent's own name.
 const USER_AGENT: &str = "IMAGXP/1.0 IMAGXP/1.1";
@@ -21,6 +23,7 @@ pub struct Agent {
     key: AgentKey,
     http: HttpClient,
     env: Env,
+    door: Door,
 }
 
 impl Agent {
@@ -36,7 +39,17 @@ impl Agent {
             http: HttpClient::new(TIMEOUT, extra_root)?,
             home,
             env,
+            door: Door::default(),
         })
+    }
+
+    /// Says who it is by another protocol from here on.
+    pub const fn door_set(&mut self, door: Door) {
+        self.door = door;
+    }
+
+    pub(crate) const fn door(&self) -> Door {
+        self.door
     }
 
     /// Its folder.
@@ -70,6 +83,11 @@ impl Agent {
     /// A name that nobody has used.
     pub(crate) fn fresh_name(&self) -> String {
         hex::encode(self.env.random_bytes::<16>())
+    }
+
+    /// A nonce of the length that public libraries of Web Bot Auth ask for.
+    pub(crate) fn fresh_nonce(&self) -> String {
+        STANDARD.encode(self.env.random_bytes::<64>())
     }
 
     /// The headers that every request of the agent has.

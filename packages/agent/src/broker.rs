@@ -32,7 +32,7 @@ impl Agent {
         let order = VisaOrder {
             publisher: purchase.publisher.clone(),
             max_amount: purchase.price,
-            purpose: Some(purchase.purpose),
+            purpose: purchase.door.purpose(purchase.purpose),
             ttl: VISA_SECONDS,
             uses: None,
         };

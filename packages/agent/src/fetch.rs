@@ -121,6 +121,7 @@ impl Agent {
             publisher,
             broker,
             price,
+            door: self.door(),
             run: wish.run.as_ref().map(|run| run.id.clone()),
             claims: Vec::new(),
             dispute: None,

@@ -86,15 +86,10 @@ impl AgentHome {
     /// # Errors
     /// When there is none, or another process has it.
     pub fn open(folder: &Path) -> Result<Self, Problem> {
-        let path = folder.join(SETTINGS);
-        if !path.exists() {
-            let detail = format!("There is no agent in {}.", folder.display());
-            return Err(Problem::new(Code::NotFound, detail).hint("Make one: imajin agent key new DOMAIN."));
-        }
+        // Without an agent there is no folder for a lock either.
+        settings_read(folder)?;
         let lock = lock_take(folder)?;
-        let text = std::fs::read(&path).map_err(failed(&path))?;
-        let settings: Settings = serde_json::from_slice(&text)
-            .map_err(|error| Problem::invalid(format!("{} is damaged: {error}.", path.display())))?;
+        let settings = settings_read(folder)?;
         let id = id_of(&settings.agent)?;
         Ok(Self {
             folder: folder.to_owned(),
@@ -185,9 +180,7 @@ impl AgentHome {
     }
 
     fn key_read(&self, name: &str) -> Result<AgentKey, Problem> {
-        let path = self.path(name);
-        let der = std::fs::read(&path).map_err(failed(&path))?;
-        AgentKey::from_pkcs8(&der).map_err(|error| Problem::invalid(format!("{}: {error}.", path.display())))
+        key_read(&self.path(name))
     }
 
     /// What is to be published at [`AgentId::manifest_url`].
@@ -205,7 +198,23 @@ impl AgentHome {
     }
 }
 
-fn id_of(agent: &str) -> Result<AgentId, Problem> {
+/// What is said of an agent in its folder.
+pub(crate) fn settings_read(folder: &Path) -> Result<Settings, Problem> {
+    let path = folder.join(SETTINGS);
+    if !path.exists() {
+        let detail = format!("There is no agent in {}.", folder.display());
+        return Err(Problem::new(Code::NotFound, detail).hint("Make one: imajin agent key new DOMAIN."));
+    }
+    let text = std::fs::read(&path).map_err(failed(&path))?;
+    serde_json::from_slice(&text).map_err(|error| Problem::invalid(format!("{} is damaged: {error}.", path.display())))
+}
+
+pub(crate) fn key_read(path: &Path) -> Result<AgentKey, Problem> {
+    let der = std::fs::read(path).map_err(failed(path))?;
+    AgentKey::from_pkcs8(&der).map_err(|error| Problem::invalid(format!("{}: {error}.", path.display())))
+}
+
+pub(crate) fn id_of(agent: &str) -> Result<AgentId, Problem> {
     // Whether a name of this machine is believed, those decide who read it.
     AgentId::parse(agent, Names::Development).map_err(|error| Problem::invalid(format!("{agent}: {error}.")))
 }

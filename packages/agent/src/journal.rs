@@ -6,8 +6,8 @@ use imajin_kernel::{Code, Problem, Span, Timestamp};
 use imajin_money::{Amount, Asset, Money};
 use serde::{Deserialize, Serialize};
 
-use crate::Limits;
 use crate::lines::Lines;
+use crate::{Door, Limits};
 
 /// How long after its visa's end a purchase may still turn out to have been paid.
 const DAY: Span = Span::hours(24);
@@ -62,6 +62,9 @@ pub struct Purchase {
     pub broker: String,
     /// How much.
     pub price: Money,
+    /// How the agent says who it is to the publisher.
+    #[serde(default, skip_serializing_if = "Door::is_claim")]
+    pub door: Door,
     /// The crawl that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use axum::http::{HeaderMap, Method, StatusCode, header};
-use imajin_imagxp::{Claim, ClaimHeaders, Purpose};
+use imajin_imagxp::Purpose;
 use imajin_kernel::{Code, Problem};
 use imajin_web::HttpAnswer;
 use url::Url;
@@ -63,7 +63,9 @@ impl Agent {
     ) -> Result<Page, Problem> {
         let mut tries: u32 = 1;
         loop {
-            let (mut headers, claim) = self.claim_headers(&wish.url, wish.purpose)?;
+            // What was begun at one door is gone on with there.
+            let door = paying.as_ref().map_or(self.door(), |(purchase, _)| purchase.door);
+            let (mut headers, claim) = self.own_headers(door, &wish.url, wish.purpose)?;
             if let Some((purchase, more)) = &mut paying {
                 purchase.claims.push(claim);
                 self.journal().write(purchase)?;
@@ -86,21 +88,9 @@ impl Agent {
         }
     }
 
-    /// The headers of a request with a fresh claim, and the digest of the claim.
-    pub(crate) fn claim_headers(&self, url: &Url, purpose: Purpose) -> Result<(HeaderMap, String), Problem> {
-        let nonce = self.fresh_name();
-        let claim = Claim::new(self.home().id(), self.now(), &nonce, url.as_str(), purpose, false);
-        let signed = claim.and_then(|claim| Ok((ClaimHeaders::sign(self.key(), &claim)?, claim.digest()?)));
-        let wrong = |error| Problem::invalid(format!("A claim for {url}: {error}."));
-        let (signed, digest) = signed.map_err(wrong)?;
-        let mut headers = self.plain_headers();
-        headers.extend(signed);
-        Ok((headers, digest))
-    }
-
     /// A document of the site that costs nothing, for whoever says who asks.
     pub(crate) async fn claimed_get(&self, url: &Url, purpose: Purpose) -> Result<HttpAnswer, Problem> {
-        let (headers, _claim) = self.claim_headers(url, purpose)?;
+        let (headers, _name) = self.own_headers(self.door(), url, purpose)?;
         self.http().send(Method::GET, url.clone(), headers, Vec::new()).await
     }
 

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::response::Response;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK, RETRY_AFTER, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use imajin_imagxp::visa::visa_name;
 use imajin_imagxp::x402::{PAYMENT_RESPONSE, Paid};
 use imajin_imagxp::{CONTENT_ORIGIN, PROVENANCE, Provenance, RECEIPT, VisitorType, pay_per_crawl, refusal_document};
 use imajin_kernel::Timestamp;
@@ -160,7 +161,9 @@ impl Gate {
             visitor,
             refusal: None,
             reason: String::new(),
+            binding: identity.map(|identity| identity.binding),
             claim_digest: identity.map(|identity| identity.digest.clone()),
+            visa: None,
             paid: None,
             receipt: None,
             status,
@@ -170,9 +173,13 @@ impl Gate {
 
     pub(crate) async fn record_admitted(&self, url: &str, admitted: &Admitted, charged: Option<&Charged>, status: u16) {
         let price = admitted.charge.as_ref().map(|charge| charge.price);
+        let is_paid = charged.is_some_and(|charged| !charged.is_repeated);
+        let visa = admitted.charge.as_ref().filter(|_| is_paid);
         let record = AccessRecord {
             reason: reason_with(&admitted.reason, admitted.feedback.as_ref()),
-            paid: charged.filter(|charged| !charged.is_repeated).and(price),
+            // It has paid, so the till has checked it.
+            visa: visa.and_then(|charge| visa_name(&charge.visa).ok()),
+            paid: price.filter(|_| is_paid),
             receipt: charged.map(|charged| charged.receipt.clone()),
             ..self.record_of(url, admitted.identity.as_ref(), admitted.visitor, status)
         };

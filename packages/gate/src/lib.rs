@@ -4,6 +4,7 @@ mod answer;
 mod decide;
 mod directory;
 mod documents;
+mod evidence;
 mod feedback;
 mod gate;
 mod identity;
@@ -17,6 +18,9 @@ mod tunnel;
 
 pub use directory::{AgentDirectory, Documents, GuardedDocuments};
 pub use documents::documents;
+pub use evidence::{
+    NoRecordEvidence, RECORD_VERSION, RECORDS_KIND, RecordEvidence, RecordsHead, record_digest, record_link,
+};
 pub use feedback::{Heard, reason_alone};
 pub use gate::{Gate, GateDeps, GateOptions};
 pub use identity::{Asked, Identified};

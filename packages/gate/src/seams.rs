@@ -1,6 +1,7 @@
 use async_trait::async_trait;
 use imajin_fair::{ManifestId, Terms};
-use imajin_imagxp::{ClaimShown, Feedback, Purpose, Refusal, VisitorType};
+use imajin_imagxp::visa::VisaName;
+use imajin_imagxp::{Binding, ClaimShown, Feedback, Purpose, Refusal, VisitorType};
 use imajin_kernel::{Problem, Timestamp};
 use imajin_money::Money;
 use serde::Serialize;
@@ -118,8 +119,12 @@ pub struct AccessRecord {
     pub refusal: Option<Refusal>,
     /// Why, in one sentence.
     pub reason: String,
+    /// How closely what the agent has signed is bound to the URL.
+    pub binding: Option<Binding>,
     /// What the agent has signed: SHA-256, in hex.
     pub claim_digest: Option<String>,
+    /// The visa that has paid. Where an earlier request has, its record names the visa.
+    pub visa: Option<VisaName>,
     /// What was paid.
     pub paid: Option<Money>,
     /// The receipt for it.

@@ -1,5 +1,6 @@
 use imajin_did::P256Key;
 use imajin_proof::jcs;
+use imajin_proof::jose::Jwk;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -54,6 +55,12 @@ impl AgentManifest {
             keys: keys?,
             contact: wire.contact.or(wire.contact_email),
         })
+    }
+
+    /// The same keys as agents by Web Bot Auth publish them, at [`crate::web_bot_auth::DIRECTORY_PATH`].
+    pub fn to_directory(&self) -> Value {
+        let keys: Vec<Jwk> = self.keys.iter().cloned().map(Jwk::from_key).collect();
+        json!({ "keys": keys })
     }
 
     /// The manifest as it is published; the first key is the one that the agent signs with.

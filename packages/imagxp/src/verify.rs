@@ -1,6 +1,7 @@
 use imajin_did::P256Key;
 use imajin_kernel::{Span, Timestamp};
 use imajin_proof::digest::sha256_hex;
+use serde::Serialize;
 
 use crate::headers::Written;
 use crate::{AgentManifest, Claim, ClaimError, ClaimHeaders};
@@ -24,14 +25,27 @@ pub struct ClaimExpectation<'a> {
 }
 
 /// How closely a claim is bound to what was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Binding {
     /// By the whole URL.
     Url,
     /// By path and query: the same claim fits the same path of another host.
+    #[serde(rename = "host-unbound")]
     PathOnly,
     /// Not at all: a claim of the version 1.0 that names nothing fits everything.
     Unbound,
+}
+
+impl Binding {
+    /// Its name in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Url => "url",
+            Self::PathOnly => "host-unbound",
+            Self::Unbound => "unbound",
+        }
+    }
 }
 
 /// A claim whose signature fits a key of the agent, the resource and the time. It is not spent yet.

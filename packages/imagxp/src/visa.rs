@@ -213,6 +213,24 @@ pub fn visa_issuer(token: &str) -> Result<String, VisaError> {
     token::issuer_claimed(token).map_err(VisaError::Token)
 }
 
+/// What a visa is called, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VisaName {
+    /// The broker.
+    pub broker: String,
+    /// The visa's name there.
+    pub id: String,
+}
+
+/// What a visa says that it is called. It proves nothing: it names a visa that was checked.
+///
+/// # Errors
+/// [`VisaError::Token`] when it cannot be read.
+pub fn visa_name(token: &str) -> Result<VisaName, VisaError> {
+    let (broker, id) = token::name_claimed(token).map_err(VisaError::Token)?;
+    Ok(VisaName { broker, id })
+}
+
 /// The keys of a broker that sign visas: those for ES256, and none that is published for something else.
 pub fn visa_keys(published: &Jwks) -> Jwks {
     let keys = published

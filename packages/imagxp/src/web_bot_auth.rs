@@ -3,6 +3,8 @@
 //! The key's name is its thumbprint (RFC 7638). Where something has to be paid, the signature must cover what is asked
 //! for, and have a nonce: one for `/` would do for every page otherwise.
 
+mod directory;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use imajin_did::VerifyingKey;
 use imajin_kernel::{Span, Timestamp};
@@ -10,22 +12,19 @@ use imajin_proof::ProofError;
 use imajin_proof::digest::sha256_hex;
 use imajin_proof::http_sig::{FIELD_LENGTH_MAX, MessageParams, MessageSignature, MessageView, SignatureFields, Signer};
 use imajin_proof::jose::Jwks;
-use serde_json::Value;
 use sfv::{BareItem, Dictionary, Item, ListEntry, Parser};
 use url::Url;
 
 use crate::verify::CLOCK_SLACK;
-use crate::{AgentId, ClaimError, Names};
+use crate::{AgentId, Names};
+pub use directory::{DIRECTORY_PATH, DIRECTORY_TYPE, directory_parse, directory_sign};
 
 /// Where the keys of the agent are.
 pub const SIGNATURE_AGENT: HeaderName = HeaderName::from_static("signature-agent");
-/// The media type of a directory of keys.
-pub const DIRECTORY_TYPE: &str = "application/http-message-signatures-directory+json";
-/// Where a directory is, beneath the agent's origin.
-pub const DIRECTORY_PATH: &str = "/.well-known/http-message-signatures-directory";
 
+const SIGNATURE_INPUT: HeaderName = HeaderName::from_static("signature-input");
+const SIGNATURE: HeaderName = HeaderName::from_static("signature");
 const TAG: &str = "web-bot-auth";
-const DIRECTORY_TAG: &str = "http-message-signatures-directory";
 const LABEL: &str = "sig1";
 /// The longest time for which a signature may count.
 pub const LIFETIME_MAX: Span = Span::hours(24);
@@ -303,6 +302,14 @@ impl BotDraft<'_> {
     /// # Errors
     /// [`ProofError`] when the URL is none, or something does not fit into a header.
     pub fn sign(&self, key: &dyn Signer) -> Result<HeaderMap, ProofError> {
+        self.sign_named(key).map(|(headers, _digest)| headers)
+    }
+
+    /// The same, with what receipts and disputes call the request: see [`VerifiedBot::digest`].
+    ///
+    /// # Errors
+    /// As [`BotDraft::sign`].
+    pub fn sign_named(&self, key: &dyn Signer) -> Result<(HeaderMap, String), ProofError> {
         let mut headers = HeaderMap::new();
         // One address, and not one for each label: the form that the public libraries verify.
         set(&mut headers, SIGNATURE_AGENT, &format!("\"{}\"", self.agent.origin()))?;
@@ -322,63 +329,13 @@ impl BotDraft<'_> {
         ];
         let signed = MessageView::request(self.method, self.url, &headers).sign(key, &covered, &params)?;
         signature_set(&mut headers, &signed)?;
-        Ok(headers)
+        Ok((headers, sha256_hex(signed.base.as_bytes())))
     }
-}
-
-/// The headers by which the holder of a key shows that it belongs into the directory that is answered: a signature over
-/// the authority that was asked.
-///
-/// # Errors
-/// [`ProofError`] when the URL is none.
-pub fn directory_sign(key: &dyn Signer, thumbprint: &str, url: &str, now: Timestamp) -> Result<HeaderMap, ProofError> {
-    let none = HeaderMap::new();
-    let request = MessageView::request("GET", url, &none);
-    let params = MessageParams {
-        label: LABEL,
-        keyid: thumbprint,
-        created: now,
-        expires: Some(now.plus(LIFETIME)),
-        nonce: None,
-        tag: Some(DIRECTORY_TAG),
-    };
-    let signed = MessageView::response(200, &none, Some(&request)).sign(key, &["\"@authority\";req"], &params)?;
-    let mut headers = HeaderMap::new();
-    signature_set(&mut headers, &signed)?;
-    Ok(headers)
-}
-
-/// Reads a directory of keys. They are found by their thumbprints: a key may have another name, or none.
-///
-/// # Errors
-/// [`ClaimError`].
-pub fn directory_parse(json: &[u8]) -> Result<Jwks, ClaimError> {
-    if json.len() > crate::MANIFEST_BYTES_MAX {
-        return Err(ClaimError::TooLong("the directory"));
-    }
-    let wrong = ClaimError::Malformed("the directory of keys is not valid");
-    let mut document: Value = serde_json::from_slice(json).or(Err(wrong.clone()))?;
-    let keys = document.get_mut("keys").and_then(Value::as_array_mut);
-    for (index, key) in keys.into_iter().flatten().enumerate() {
-        let Some(members) = key.as_object_mut() else { continue };
-        members
-            .entry("kid")
-            .or_insert_with(|| Value::from(format!("unnamed-{index}")));
-        // Some write the algorithm's name of RFC 9421. The curve says which it is.
-        if members.get("kty").is_some_and(|kind| kind != "RSA") {
-            members.remove("alg");
-        }
-    }
-    serde_json::from_value(document).or(Err(wrong))
 }
 
 fn signature_set(headers: &mut HeaderMap, signed: &SignatureFields) -> Result<(), ProofError> {
-    set(
-        headers,
-        HeaderName::from_static("signature-input"),
-        &signed.signature_input,
-    )?;
-    set(headers, HeaderName::from_static("signature"), &signed.signature)
+    set(headers, SIGNATURE_INPUT, &signed.signature_input)?;
+    set(headers, SIGNATURE, &signed.signature)
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) -> Result<(), ProofError> {

@@ -189,6 +189,21 @@ pub fn issuer_claimed(text: &str) -> Result<String, TokenError> {
     Ok(claimed.iss)
 }
 
+/// As [`issuer_claimed`], with the name (`jti`) of the token there.
+///
+/// # Errors
+/// [`TokenError::Malformed`] when it says none of them.
+pub fn name_claimed(text: &str) -> Result<(String, String), TokenError> {
+    #[derive(Deserialize)]
+    struct Claimed {
+        iss: String,
+        jti: String,
+    }
+    let payload = decode(Parts::split(text)?.payload)?;
+    let claimed: Claimed = serde_json::from_slice(&payload).or(Err(TokenError::Malformed))?;
+    Ok((claimed.iss, claimed.jti))
+}
+
 /// Checks one signature: the `kid` and the `alg` of the header, the signed bytes, the signature.
 pub(crate) type SignatureCheck<'a> = dyn Fn(&str, &str, &[u8], &[u8]) -> Result<(), TokenError> + 'a;
 

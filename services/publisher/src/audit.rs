@@ -8,7 +8,7 @@ use imajin_store::mutation::{self, Keys, Logged, Writer, unproven_text};
 use imajin_store::{Conn, Finding, SealedRow, Sealer, StoreError};
 
 use crate::rows::{
-    AccessRow, ChainRow, ChargeRow, ClaimRow, DisputeRow, FeedbackRow, ManifestRow, RecordRow, StatementKind,
+    AccessRow, ChainRow, ChargeRow, ClaimRow, DisputeRow, FeedbackRow, HeadRow, ManifestRow, RecordRow, StatementKind,
     StatementRow, VersionRow, WorkRow,
 };
 use crate::schema::{manifests, statements};
@@ -43,6 +43,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, env: &Env, keys: Keys<'_>) -> R
     AccessRow::audit(conn, &sealer, &mut findings)?;
     ChargeRow::audit(conn, &sealer, &mut findings)?;
     ChainRow::audit(conn, &sealer, &mut findings)?;
+    HeadRow::audit(conn, &sealer, &mut findings)?;
     RecordRow::audit(conn, &sealer, &mut findings)?;
     ClaimRow::audit(conn, &sealer, &mut findings)?;
     DisputeRow::audit(conn, &sealer, &mut findings)?;

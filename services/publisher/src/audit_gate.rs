@@ -2,13 +2,14 @@
 
 use diesel::prelude::*;
 use imajin_did::Keyring;
+use imajin_gate::{RECORDS_KIND, RecordsHead};
 use imajin_proof::SignedMessage;
 use imajin_store::{Conn, Finding, StoreError};
 
 use crate::audit::finding;
-use crate::domain::record::{ChainHead, HEAD_KIND, record_hash};
-use crate::rows::{ChainRow, ChargeRow, ChargeState, RecordRow};
-use crate::schema::{gate_chains, gate_charges, gate_records};
+use crate::domain::record::record_hash;
+use crate::rows::{ChainRow, ChargeRow, ChargeState, HeadRow, RecordRow};
+use crate::schema::{gate_chains, gate_charges, gate_heads, gate_records};
 
 /// How many rows are looked at together.
 const PAGE: i64 = 256;
@@ -41,6 +42,7 @@ fn chain_check(
         findings.push(finding("gate_chains", &chain.site, problem));
     }
     let (mut seq, mut hash) = (chain.base_seq, chain.base_hash.clone());
+    let mut version = None;
     loop {
         let rows: Vec<RecordRow> = gate_records::table
             .filter(gate_records::site.eq(&chain.site))
@@ -64,8 +66,13 @@ fn chain_check(
                 ));
             }
             receipt_check(conn, &row, findings)?;
-            (seq, hash) = (row.seq, row.hash);
+            (seq, hash, version) = (row.seq, row.hash, row.version);
         }
+    }
+    let newest = heads_check(conn, chain, findings)?;
+    // Without it nothing shows the records since the one that is there.
+    if version.is_some() && newest != Some(chain.seq) {
+        findings.push(finding("gate_heads", &chain.site, "the newest one is missing"));
     }
     if seq != chain.seq || hash != chain.hash {
         findings.push(finding("gate_chains", &chain.site, "its newest records are missing"));
@@ -73,14 +80,47 @@ fn chain_check(
     Ok(())
 }
 
+/// What was signed batch by batch is about the records that are there. Up to which one was signed last.
+fn heads_check(conn: &mut Conn, chain: &ChainRow, findings: &mut Vec<Finding>) -> Result<Option<i64>, StoreError> {
+    let mut newest = None;
+    loop {
+        let heads: Vec<HeadRow> = gate_heads::table
+            .filter(gate_heads::site.eq(&chain.site))
+            .filter(gate_heads::seq.gt(newest.unwrap_or(i64::MIN)))
+            .order_by(gate_heads::seq)
+            .limit(PAGE)
+            .select(HeadRow::as_select())
+            .load(conn)?;
+        let Some(last) = heads.last() else {
+            return Ok(newest);
+        };
+        newest = Some(last.seq);
+        for row in heads {
+            let record = gate_records::table
+                .find((&row.site, row.seq))
+                .select(gate_records::hash);
+            let hash: Option<String> = record.first(conn).optional()?;
+            let head = serde_json::from_str::<SignedMessage<RecordsHead>>(&row.head).ok();
+            let is_this = head.is_some_and(|head| {
+                let said = &head.payload;
+                (&said.site, said.seq, Some(&said.hash)) == (&row.site, row.seq, hash.as_ref())
+            });
+            if !is_this {
+                let name = format!("{}/{}", row.site, row.seq);
+                findings.push(finding("gate_heads", &name, "it is about another record"));
+            }
+        }
+    }
+}
+
 fn head_agrees(keyring: &Keyring, chain: &ChainRow) -> bool {
-    let Ok(head) = serde_json::from_str::<SignedMessage<ChainHead>>(&chain.head) else {
+    let Ok(head) = serde_json::from_str::<SignedMessage<RecordsHead>>(&chain.head) else {
         return false;
     };
     let said = &head.payload;
     (&said.site, said.seq, &said.hash) == (&chain.site, chain.seq, &chain.hash)
         && head.from == *keyring.node_did()
-        && head.verify(HEAD_KIND, &keyring.node_key().public()).is_ok()
+        && head.verify(RECORDS_KIND, &keyring.node_key().public()).is_ok()
 }
 
 fn receipt_check(conn: &mut Conn, row: &RecordRow, findings: &mut Vec<Finding>) -> Result<(), StoreError> {

@@ -123,6 +123,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    gate_heads (site, seq) {
+        site -> Text,
+        seq -> BigInt,
+        head -> Text,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
     gate_records (site, seq) {
         site -> Text,
         seq -> BigInt,
@@ -140,6 +149,10 @@ diesel::table! {
         receipt -> Nullable<Text>,
         status -> BigInt,
         is_dry -> Bool,
+        version -> Nullable<BigInt>,
+        binding -> Nullable<Text>,
+        visa_broker -> Nullable<Text>,
+        visa_id -> Nullable<Text>,
         hash -> Text,
         row_seal -> Binary,
     }

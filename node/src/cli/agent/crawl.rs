@@ -8,7 +8,7 @@ use url::Url;
 
 use super::super::output::table;
 use super::super::{CommandError, Output};
-use super::{HomeArg, amount_parse, purpose_parse};
+use super::{As, HomeArg, amount_parse, purpose_parse};
 
 /// How many pages that were not read are listed; `--json` lists all.
 const UNREAD_SHOWN: usize = 20;
@@ -47,11 +47,15 @@ pub(in super::super) struct CrawlArgs {
     /// What for: `RAG_RETRIEVAL`, `SUMMARY`, `QUOTATION`, `EMBEDDING` or `CRAWL_TRAINING`.
     #[arg(long, value_name = "PURPOSE", default_value = "RAG_RETRIEVAL", value_parser = purpose_parse)]
     purpose: Purpose,
+    /// By which protocol the agent says who it is.
+    #[arg(long = "as", value_enum, default_value_t)]
+    door: As,
 }
 
 impl CrawlArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
-        let agent = self.home.agent()?;
+        let mut agent = self.home.agent()?;
+        agent.door_set(self.door.into());
         let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         let wish = CrawlWish {
             start: self.url,

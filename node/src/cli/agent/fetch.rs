@@ -11,7 +11,7 @@ use serde::Serialize;
 use url::Url;
 
 use super::super::{CommandError, Output};
-use super::{HomeArg, amount_parse, purpose_parse};
+use super::{As, HomeArg, amount_parse, purpose_parse};
 
 /// The longest name that a page gets from its URL.
 const NAME_CHARS_MAX: usize = 100;
@@ -30,6 +30,9 @@ pub(in super::super) struct FetchArgs {
     /// What for: `RAG_RETRIEVAL`, `SUMMARY`, `QUOTATION`, `EMBEDDING` or `CRAWL_TRAINING`.
     #[arg(long, value_name = "PURPOSE", default_value = "RAG_RETRIEVAL", value_parser = purpose_parse)]
     purpose: Purpose,
+    /// By which protocol the agent says who it is.
+    #[arg(long = "as", value_enum, default_value_t)]
+    door: As,
     /// Where the page is put. Without it, the page is the output, and what was paid is told on the error stream; a page
     /// that is no text does not go to a terminal, but into a new file in this folder, named from the URL.
     #[arg(long, value_name = "FILE")]
@@ -51,7 +54,8 @@ struct Given<'a> {
 
 impl FetchArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
-        let agent = self.home.agent()?;
+        let mut agent = self.home.agent()?;
+        agent.door_set(self.door.into());
         let out = match &self.out {
             Some(out) => out.clone(),
             None => agent.waiting_file(&self.url, self.purpose)?,

@@ -5,8 +5,8 @@ mod fetch;
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
-use imajin_agent::{Agent, AgentHome, Purchase, PurchaseState};
+use clap::{Args, Subcommand, ValueEnum};
+use imajin_agent::{Agent, AgentHome, Door, Purchase, PurchaseState};
 use imajin_imagxp::Purpose;
 use imajin_kernel::{Env, Problem};
 use imajin_money::Money;
@@ -30,6 +30,9 @@ pub(super) enum AgentCommand {
     Key(KeyCommand),
     /// Print the manifest, which is to be published at `https://DOMAIN/.well-known/imagxp-agent.json`.
     Manifest(HomeArg),
+    /// Print the directory of the agent's keys for Web Bot Auth, which is to be published at
+    /// `https://DOMAIN/.well-known/http-message-signatures-directory`.
+    Directory(HomeArg),
     /// Show the agent's account at a broker; opens it if need be.
     Account(AccountArgs),
     /// Put money into the agent's account at a broker, or show where to pay it in.
@@ -101,6 +104,25 @@ pub(super) struct SpendArgs {
     total: Vec<Money>,
 }
 
+/// How the agent says who it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum As {
+    /// With a claim of its own for each page, which names the purpose.
+    #[default]
+    Claim,
+    /// With a signature by Web Bot Auth: publish what `imajin agent directory` prints.
+    WebBotAuth,
+}
+
+impl From<As> for Door {
+    fn from(choice: As) -> Self {
+        match choice {
+            As::Claim => Self::Claim,
+            As::WebBotAuth => Self::WebBotAuth,
+        }
+    }
+}
+
 /// An amount; dollars, when no currency is named.
 fn amount_parse(text: &str) -> Result<Money, String> {
     let full = if text.contains(' ') {
@@ -159,6 +181,11 @@ impl AgentCommand {
             Self::Manifest(home) => {
                 let manifest = home.open()?.manifest()?.to_document();
                 output.result(&manifest, |manifest| format!("{manifest:#}"));
+                Ok(())
+            }
+            Self::Directory(home) => {
+                let directory = home.open()?.manifest()?.to_directory();
+                output.result(&directory, |directory| format!("{directory:#}"));
                 Ok(())
             }
             Self::Account(args) => args.run(output).await,

@@ -290,6 +290,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/publisher/api/fair/{id}/chain", Public),
     operation_with("POST", "/publisher/api/fair/{id}/endorse", Operator, "null"),
     operation("GET", "/publisher/api/fair/{id}/record", Public),
+    operation("GET", "/publisher/api/gates/{name}/records", OperatorSession),
+    operation(
+        "GET",
+        "/publisher/api/gates/{name}/records/{seq}/evidence",
+        OperatorSession,
+    ),
     operation("GET", "/publisher/api/library", Session),
     operation("GET", "/publisher/api/sales", Session),
     operation("GET", "/publisher/content/{id}", Public),

@@ -11,7 +11,7 @@ mod waiting;
 use std::io::Write;
 use std::path::Path;
 
-use imajin_agent::{AgentHome, Journal, Limits, Purchase, PurchaseState, Run};
+use imajin_agent::{AgentHome, Door, Journal, Limits, Purchase, PurchaseState, Run};
 use imajin_imagxp::Purpose;
 use imajin_kernel::{Code, Span, Timestamp};
 use imajin_money::Money;
@@ -31,6 +31,7 @@ fn purchase(id: &str, price: &str, state: PurchaseState) -> Purchase {
         publisher: "site.example".to_owned(),
         broker: "https://broker.example/broker".to_owned(),
         price: usd(price),
+        door: Door::Claim,
         run: None,
         claims: Vec::new(),
         dispute: None,

@@ -1,11 +1,11 @@
 //! Web Bot Auth, in and out.
 
 use http::{HeaderMap, HeaderValue};
-use imajin_did::SecretKey;
+use imajin_did::{SecretKey, VerifyingKey};
 use imajin_imagxp::web_bot_auth::{
     BotDraft, BotError, BotExpectation, BotSignature, LIFETIME_MAX, VerifiedBot, directory_parse, directory_sign,
 };
-use imajin_imagxp::{Names, Refusal};
+use imajin_imagxp::{AgentKey, Names, Refusal};
 use imajin_kernel::{Span, Timestamp};
 use imajin_proof::ProofError;
 use imajin_proof::http_sig::{MessageParams, MessageView, Signer};
@@ -243,11 +243,26 @@ fn a_directory_is_read_with_and_without_names_of_keys_and_is_signed_by_them() {
     assert!(directory_parse(b"{}").is_err());
     assert!(directory_parse(&vec![b' '; 70_000]).is_err());
     let url = "https://bot.example.org/.well-known/http-message-signatures-directory";
-    let headers = directory_sign(&own, jwk.kid(), url, NOW).unwrap();
+    let agents = AgentKey::generate().unwrap();
+    let name = agents.thumbprint();
+    let headers = directory_sign(&[(&own, jwk.kid()), (&agents, &name)], url, NOW).unwrap();
     let none = HeaderMap::new();
     let request = MessageView::request("GET", url, &none);
     let answer = MessageView::response(200, &headers, Some(&request));
-    assert!(answer.signature("sig1").unwrap().verify(&answer, &own.public()).is_ok());
+    let public = agents.public().clone();
+    for (label, key) in [("sig1", own.public().into()), ("sig2", VerifyingKey::P256(public))] {
+        assert!(
+            answer.signature(label).unwrap().verify(&answer, &key).is_ok(),
+            "{label}"
+        );
+    }
+    assert!(
+        answer
+            .signature("sig1")
+            .unwrap()
+            .verify(&answer, agents.public())
+            .is_err()
+    );
 }
 
 const OTHERS: &str = include_str!("../vectors/web-bot-auth-npm.json");

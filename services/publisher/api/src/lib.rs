@@ -3,6 +3,7 @@
 
 mod chain;
 mod content;
+mod gate;
 mod keeper;
 
 use imajin_did::Did;
@@ -19,6 +20,7 @@ pub use content::{
     Article, ContentAsk, ContentCard, ContentFormat, ContentList, ContentPage, ContentSales, ContentSalesList,
     ContentSplit, ContentState, ContentUpload, ContentView, LibraryEntry, LibraryList, ReaderAccess, UseGrant,
 };
+pub use gate::{GateRecord, GateRecordPage};
 pub use keeper::{AcceptanceKeep, KEPT_MAX, KeeperApi, KeeperClient, KeptCard, ListPlace, ManifestsKept, RecordKept};
 
 service_api! {

@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod charge;
 pub(crate) mod dispute;
+pub(crate) mod evidence;
 pub(crate) mod feedback;
 pub(crate) mod find;
 pub(crate) mod list;

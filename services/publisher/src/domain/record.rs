@@ -1,31 +1,20 @@
 //! Records of what a gate has decided: one chain for each site, signed batch by batch, forgotten after their time.
 
 use diesel::prelude::*;
-use imajin_gate::AccessRecord;
+use imajin_gate::{AccessRecord, RECORD_VERSION, RECORDS_KIND, RecordsHead, record_digest, record_link};
 use imajin_kernel::Timestamp;
-use imajin_proof::digest::sha256_hex;
-use imajin_proof::{SignedMessage, jcs};
+use imajin_proof::SignedMessage;
+use imajin_proof::jcs::JcsError;
 use imajin_store::{Conn, SealedRow, for_update, is_unique_violation};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::PublisherError;
 use crate::context::Context;
-use crate::rows::{ChainRow, RecordRow};
-use crate::schema::{gate_chains, gate_records};
+use crate::rows::{ChainRow, HeadRow, RecordRow};
+use crate::schema::{gate_chains, gate_heads, gate_records};
 
-/// The type of the message with which a node signs the newest record of a site.
-pub(crate) const HEAD_KIND: &str = "access-records";
 /// What stands in the place of a hash before the first record.
 const NOTHING: &str = "";
-
-/// What a node says about the newest record of a site.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ChainHead {
-    pub(crate) site: String,
-    pub(crate) seq: i64,
-    pub(crate) hash: String,
-}
 
 /// Adds records to the chain of a site, and signs the last one.
 pub(crate) fn records_append(
@@ -47,6 +36,14 @@ pub(crate) fn records_append(
         row.insert(conn, &context.sealer)?;
     }
     chain.head = head_sign(context, &chain)?;
+    // Kept for each batch: the way from a record to what was signed is short.
+    let head = HeadRow {
+        site: site.to_owned(),
+        seq: chain.seq,
+        head: chain.head.clone(),
+        row_seal: Vec::new(),
+    };
+    head.insert(conn, &context.sealer)?;
     chain.updated_at = context.env.now();
     chain.save(conn, &context.sealer)?;
     Ok(())
@@ -73,6 +70,10 @@ fn row_of(site: &str, seq: i64, record: &AccessRecord) -> RecordRow {
         receipt: record.receipt.clone(),
         status: i64::from(record.status),
         is_dry: record.is_dry,
+        version: Some(RECORD_VERSION),
+        binding: record.binding.map(|binding| binding.as_str().to_owned()),
+        visa_broker: record.visa.as_ref().map(|visa| visa.broker.clone()),
+        visa_id: record.visa.as_ref().map(|visa| visa.id.clone()),
         hash: String::new(),
         row_seal: Vec::new(),
     }
@@ -80,33 +81,48 @@ fn row_of(site: &str, seq: i64, record: &AccessRecord) -> RecordRow {
 
 /// What names a record, and all before it.
 pub(crate) fn record_hash(previous: &str, row: &RecordRow) -> Result<String, PublisherError> {
-    let document = record_document(previous, row)?;
-    let bytes = jcs::value_to_bytes(&document);
-    let bytes = bytes.map_err(|error| PublisherError::Fault(format!("a record has no canonical form: {error}")))?;
-    Ok(sha256_hex(&bytes))
+    let mut document = record_document(row)?;
+    let hash = match row.version {
+        Some(RECORD_VERSION) => {
+            let digest = record_digest(&document).map_err(|error| unwritable(&error))?;
+            record_link(previous, &digest)
+        }
+        Some(_) => return Err(PublisherError::damaged("gate_records", &row.seq, "its version is none")),
+        // As records were hashed before there were versions.
+        None => {
+            if let Some(members) = document.as_object_mut() {
+                members.insert("previous".to_owned(), json!(previous));
+            }
+            record_digest(&document)
+        }
+    };
+    hash.map_err(|error| unwritable(&error))
 }
 
 /// A record as it is hashed.
-fn record_document(previous: &str, row: &RecordRow) -> Result<Value, PublisherError> {
+pub(crate) fn record_document(row: &RecordRow) -> Result<Value, PublisherError> {
     let document = serde_json::to_value(row);
     let mut document = document.map_err(|error| PublisherError::Fault(error.to_string()))?;
     if let Some(members) = document.as_object_mut() {
         members.remove("hash");
         members.remove("row_seal");
-        members.insert("previous".to_owned(), json!(previous));
     }
     Ok(document)
 }
 
+fn unwritable(error: &JcsError) -> PublisherError {
+    PublisherError::Fault(format!("a record has no canonical form: {error}"))
+}
+
 fn head_sign(context: &Context, chain: &ChainRow) -> Result<String, PublisherError> {
-    let head = ChainHead {
+    let head = RecordsHead {
         site: chain.site.clone(),
         seq: chain.seq,
         hash: chain.hash.clone(),
     };
     let (keyring, now) = (&context.keyring, context.env.now());
     let node = keyring.node_did().clone();
-    let signed = SignedMessage::sign(keyring.node_key(), node, HEAD_KIND, None, now, head);
+    let signed = SignedMessage::sign(keyring.node_key(), node, RECORDS_KIND, None, now, head);
     let signed = signed.map_err(|error| PublisherError::Fault(format!("a head could not be signed: {error}")))?;
     crate::rows::json_text(&signed)
 }
@@ -169,7 +185,61 @@ pub(crate) fn records_purge(
         .filter(gate_records::site.eq(site))
         .filter(gate_records::seq.le(last.seq));
     let forgotten = diesel::delete(old).execute(conn)?;
+    let heads = gate_heads::table
+        .filter(gate_heads::site.eq(site))
+        .filter(gate_heads::seq.le(last.seq));
+    diesel::delete(heads).execute(conn)?;
     (chain.base_seq, chain.base_hash) = (last.seq, last.hash);
     chain.save(conn, &context.sealer)?;
     Ok(forgotten)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What seals and hashes of rows from before there were versions were made over must stay as it was.
+    #[test]
+    fn records_from_before_are_hashed_as_they_were() {
+        let row = RecordRow {
+            site: "site".to_owned(),
+            seq: 7,
+            at: Timestamp::from_millis(1_772_323_200_250),
+            agent: None,
+            thumbprint: None,
+            url: "https://site.example/".to_owned(),
+            purpose: None,
+            visitor: "LIKELY_HUMAN".to_owned(),
+            refusal: None,
+            reason: "a browser".to_owned(),
+            claim_digest: None,
+            asset: None,
+            paid: None,
+            receipt: None,
+            status: 200,
+            is_dry: false,
+            version: None,
+            binding: None,
+            visa_broker: None,
+            visa_id: None,
+            hash: String::new(),
+            row_seal: Vec::new(),
+        };
+        let document = json!({
+            "site": "site", "seq": 7, "at": row.at, "agent": null, "thumbprint": null, "url": "https://site.example/",
+            "purpose": null, "visitor": "LIKELY_HUMAN", "refusal": null, "reason": "a browser", "claim_digest": null,
+            "asset": null, "paid": null, "receipt": null, "status": 200, "is_dry": false, "previous": "ab",
+        });
+        assert_eq!(record_hash("ab", &row).unwrap(), record_digest(&document).unwrap());
+        let newer = RecordRow {
+            version: Some(RECORD_VERSION),
+            ..row.clone()
+        };
+        assert_ne!(record_hash("ab", &newer).unwrap(), record_hash("ab", &row).unwrap());
+        let unknown = RecordRow {
+            version: Some(3),
+            ..row
+        };
+        assert!(record_hash("ab", &unknown).is_err());
+    }
 }

@@ -1,6 +1,7 @@
 //! What happens at gates, for the operator's pages.
 
 use diesel::prelude::*;
+use imajin_imagxp::Refusal;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::ReceiptId;
 use imajin_store::{Conn, intact_all};
@@ -92,14 +93,26 @@ pub(crate) fn disputes_of(conn: &mut Conn, context: &Context, site: &str) -> Res
     Ok(intact_all(rows, &context.sealer)?)
 }
 
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It got in.
+    Passed,
+    /// It did not, however.
+    Refused,
+    /// It was refused in this way.
+    RefusedAs(Refusal),
+}
+
 /// Which part of a log is wanted.
 #[derive(Debug, Clone)]
 pub(crate) struct LogWanted {
     pub(crate) site: String,
     /// Only of this agent.
     pub(crate) agent: Option<String>,
-    /// Only what was refused.
-    pub(crate) is_refused: bool,
+    pub(crate) verdict: Option<Verdict>,
+    /// Only from the one moment on, and only from before the other.
+    pub(crate) during: (Option<Timestamp>, Option<Timestamp>),
     /// Only what is older than this one.
     pub(crate) before: Option<i64>,
     pub(crate) limit: i64,
@@ -113,8 +126,18 @@ pub(crate) fn log_of(conn: &mut Conn, context: &Context, wanted: &LogWanted) -> 
     if let Some(agent) = &wanted.agent {
         query = query.filter(gate_records::agent.eq(agent));
     }
-    if wanted.is_refused {
-        query = query.filter(gate_records::refusal.is_not_null());
+    query = match wanted.verdict {
+        None => query,
+        Some(Verdict::Passed) => query.filter(gate_records::refusal.is_null()),
+        Some(Verdict::Refused) => query.filter(gate_records::refusal.is_not_null()),
+        Some(Verdict::RefusedAs(refusal)) => query.filter(gate_records::refusal.eq(refusal.as_str())),
+    };
+    let (from, until) = wanted.during;
+    if let Some(from) = from {
+        query = query.filter(gate_records::at.ge(from));
+    }
+    if let Some(until) = until {
+        query = query.filter(gate_records::at.lt(until));
     }
     if let Some(before) = wanted.before {
         query = query.filter(gate_records::seq.lt(before));

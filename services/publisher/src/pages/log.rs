@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::sums::money_text;
 use super::{Head, ROOT, no_gate, operator_require, page, site_of, table};
-use crate::domain::traffic::{self, LogWanted};
+use crate::domain::traffic::{self, LogWanted, Verdict};
 use crate::routes::PublisherState;
 use crate::rows::RecordRow;
 
@@ -62,7 +62,8 @@ pub(super) async fn log(
     let wanted = LogWanted {
         site: named.clone(),
         agent: query.agent.clone().filter(|agent| !agent.is_empty()),
-        is_refused: query.refused,
+        verdict: query.refused.then_some(Verdict::Refused),
+        during: (None, None),
         before: query.before,
         limit: LINES,
     };
@@ -109,8 +110,22 @@ fn row(record: &RecordRow) -> Vec<Cell> {
         (Some(micros), Some(asset)) => money_text(micros, asset),
         _ => String::new(),
     };
+    let mut at = Cell::text(moment(record.at).text);
+    if record.version.is_some() {
+        // What shows it to others.
+        at = at.to(format!(
+            "/publisher/api/gates/{}/records/{}/evidence",
+            record.site, record.seq
+        ));
+    }
     vec![
-        Cell::text(moment(record.at).text),
+        at.fine(
+            record
+                .binding
+                .clone()
+                .filter(|binding| binding != "url")
+                .unwrap_or_default(),
+        ),
         Cell::mono(who).fine(record.purpose.clone().unwrap_or_default()),
         Cell::mono(record.url.clone()),
         answer.fine(record.reason.clone()),

@@ -44,7 +44,10 @@ fn operator_require(viewer: &Viewer) -> Result<(), Failure> {
 }
 
 /// The site that a page is about: the one that is named, else the first; none while there is no gate.
-async fn site_of(publisher: &Publisher, named: Option<&String>) -> Result<(Option<String>, Vec<String>), Failure> {
+pub(crate) async fn site_of(
+    publisher: &Publisher,
+    named: Option<&String>,
+) -> Result<(Option<String>, Vec<String>), Failure> {
     let mut sites = publisher
         .read(|conn, _context| traffic::sites(conn))
         .await

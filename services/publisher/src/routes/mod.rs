@@ -4,6 +4,7 @@ mod content;
 mod content_body;
 mod exchange;
 mod fair;
+mod gates;
 mod list;
 mod publish;
 mod read;
@@ -90,6 +91,8 @@ pub(crate) fn routes(publisher: &Arc<Publisher>) -> ServiceRoutes {
         .merge(publication)
         .merge(works)
         .merge(used)
+        .routes(routes!(gates::record_list))
+        .routes(routes!(gates::record_evidence))
         .merge(OpenApiRouter::from(crate::pages::routes()))
         .with_state(PublisherState(Arc::clone(publisher)));
     let ready = Arc::clone(publisher);

@@ -4,11 +4,12 @@ use imajin_fair::ManifestId;
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::{AccessId, CheckoutId, ReceiptId};
 use imajin_money::{Amount, Money};
+use imajin_publisher_api::GateRecord;
 use imajin_store::{SealedRow, sealed_row};
 use serde::Serialize;
 
 use crate::PublisherError;
-use crate::schema::{gate_chains, gate_charges, gate_records};
+use crate::schema::{gate_chains, gate_charges, gate_heads, gate_records};
 
 /// What an agent pays for one answer of a site behind a gate.
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
@@ -136,9 +137,68 @@ pub(crate) struct RecordRow {
     pub(crate) receipt: Option<String>,
     pub(crate) status: i64,
     pub(crate) is_dry: bool,
+    /// How it is hashed. Records from before there were versions do not say it, nor what follows, and are hashed and
+    /// sealed without them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<i64>,
+    /// How closely the claim is bound to the URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) binding: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) visa_broker: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) visa_id: Option<String>,
     /// SHA-256 over the record and the hash of the one before it, in hex.
     pub(crate) hash: String,
     pub(crate) row_seal: Vec<u8>,
 }
 
 sealed_row!(RecordRow, gate_records, "gate_records", key = (site, seq));
+
+impl RecordRow {
+    /// The record as the operator reads it.
+    pub(crate) fn view(self) -> Result<GateRecord, PublisherError> {
+        let damaged = || PublisherError::damaged(Self::TABLE, &self.row_key(), "what was paid is no amount");
+        let paid = match (self.paid, &self.asset) {
+            (Some(micros), Some(asset)) => {
+                let money = asset.parse().ok().zip(Amount::from_micros(micros).ok());
+                let (asset, amount) = money.ok_or_else(damaged)?;
+                Some(Money::new(amount, asset))
+            }
+            _ => None,
+        };
+        Ok(GateRecord {
+            seq: self.seq,
+            at: self.at,
+            agent: self.agent,
+            thumbprint: self.thumbprint,
+            url: self.url,
+            purpose: self.purpose,
+            visitor: self.visitor,
+            verdict: self.refusal.unwrap_or_else(|| "PASS".to_owned()),
+            reason: self.reason,
+            binding: self.binding,
+            claim_digest: self.claim_digest,
+            visa_broker: self.visa_broker,
+            visa_id: self.visa_id,
+            paid,
+            receipt: self.receipt,
+            status: self.status,
+            is_dry: self.is_dry,
+            hash: self.hash,
+        })
+    }
+}
+
+/// What the node has signed about the last record of a batch.
+#[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = gate_heads, primary_key(site, seq))]
+#[diesel(treat_none_as_null = true, treat_none_as_default_value = false)]
+pub(crate) struct HeadRow {
+    pub(crate) site: String,
+    pub(crate) seq: i64,
+    pub(crate) head: String,
+    pub(crate) row_seal: Vec<u8>,
+}
+
+sealed_row!(HeadRow, gate_heads, "gate_heads", key = (site, seq));

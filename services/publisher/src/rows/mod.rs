@@ -9,7 +9,7 @@ mod work;
 
 pub(crate) use dispute::{ClaimRow, DisputeRow};
 pub(crate) use feedback::FeedbackRow;
-pub(crate) use gate::{ChainRow, ChargeRow, ChargeState, RecordRow};
+pub(crate) use gate::{ChainRow, ChargeRow, ChargeState, HeadRow, RecordRow};
 pub(crate) use manifest::ManifestRow;
 pub(crate) use statement::{StatementKind, StatementRow};
 pub(crate) use work::{AccessRow, VersionRow, WorkRow};

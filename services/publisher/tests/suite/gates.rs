@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use imajin_gate::{AccessRecord, Charge, Charged, Records, Replays, Till};
-use imajin_imagxp::{Purpose, Refusal, VisitorType};
+use imajin_imagxp::visa::VisaName;
+use imajin_imagxp::{Binding, Purpose, Refusal, VisitorType};
 use imajin_kernel::{Code, Env, Problem, Span};
 use imajin_pay_api::{
     BalanceList, BalanceView, CheckoutCreate, CheckoutFetch, CheckoutState, CheckoutView, CreditNoteFetch,
@@ -403,13 +404,8 @@ async fn a_manifest_splits_what_an_access_costs(backend: Backend) {
     let mut both = vec![did("ada"), did("ben")];
     both.sort();
     assert_eq!(accepted, both);
-    let terms = gated
-        .books
-        .terms("/posts/1", Some(&manifest.id))
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(terms, manifest.terms);
+    let terms = gated.books.terms("/posts/1", Some(&manifest.id)).await.unwrap();
+    assert_eq!(terms, Some(manifest.terms.clone()));
     assert_eq!(gated.books.terms("/posts/1", None).await.unwrap(), None);
 }
 
@@ -424,7 +420,12 @@ pub(crate) fn record(gated: &Gated, url: &str, charged: Option<&Charged>) -> Acc
         visitor: VisitorType::VerifiedAgent,
         refusal: charged.is_none().then_some(Refusal::PaymentRequired),
         reason: "it costs something".to_owned(),
+        binding: Some(Binding::PathOnly),
         claim_digest: Some("c1".to_owned()),
+        visa: charged.map(|_| VisaName {
+            broker: "https://broker.example/broker".to_owned(),
+            id: "visa-1".to_owned(),
+        }),
         paid,
         receipt: charged.map(|charged| charged.receipt.clone()),
         status: 200,

@@ -4,6 +4,7 @@
 mod audits;
 mod chains;
 mod gate_disputes;
+mod gate_evidence;
 mod gate_feedback;
 mod gate_repeats;
 mod gates;
