@@ -127,7 +127,8 @@ async fn answer(shell: &ShellState, request: Request, next: Next) -> Response {
     }
 }
 
-fn wants_html(headers: &HeaderMap) -> bool {
+/// Whether a person looks at the answer.
+pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
     let accept = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
