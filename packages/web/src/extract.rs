@@ -9,6 +9,7 @@ use imajin_proof::http_sig::SignedRequest;
 use serde::de::DeserializeOwned;
 
 use crate::layers::wants_html;
+use crate::paced::is_too_slow;
 use crate::{Failure, PublicBase, RawRequest, SessionView, Signer, Site, Verified};
 
 /// A JSON body of the type `T`; refusals name the member and the place.
@@ -50,6 +51,7 @@ where
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        signature_require(request.headers())?;
         let raw = RawRequest::from_request(request, state).await?;
         let request = raw.signed()?;
         let site = Site::from_ref(state);
@@ -107,6 +109,7 @@ pub(crate) async fn body_read<S: Send + Sync>(request: Request, state: &S) -> Re
             BytesRejection::FailedToBufferBody(inner) if inner.status() == http::StatusCode::PAYLOAD_TOO_LARGE => {
                 Problem::new(Code::BodyTooLarge, "The body is larger than this route accepts.")
             }
+            rejection if is_too_slow(&rejection) => Problem::new(Code::Timeout, "The body came too slowly."),
             _ => Problem::new(Code::MalformedBody, "The body could not be read to its end."),
         })
 }

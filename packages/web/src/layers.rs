@@ -14,6 +14,8 @@ use tracing::Instrument;
 
 use crate::failure::problem_response;
 use crate::limits::RateLimit;
+use crate::paced::paced;
+use crate::shares::Shares;
 use crate::{Limits, PeerAddress, PublicBase, status_of};
 
 /// Renders a problem as a page for a person; the last argument is the request's id.
@@ -36,6 +38,8 @@ struct ShellState {
     options: ShellOptions,
     rate: RateLimit,
     slots: Semaphore,
+    /// How many of the slots each address has.
+    shares: Shares<IpAddr>,
 }
 
 /// Wraps the routes of a listener: request ids, logs, metrics, limits, security headers, problem documents, and an
@@ -45,6 +49,7 @@ pub fn shell(routes: Router, options: ShellOptions) -> Router {
     let state = Arc::new(ShellState {
         rate: RateLimit::new(&options.limits),
         slots: Semaphore::new(options.limits.concurrency_max),
+        shares: Shares::new(options.limits.concurrency_each_max),
         options,
     });
     routes
@@ -65,9 +70,10 @@ pub fn rate_limited(routes: Router, limits: &Limits, exempt: Vec<IpAddr>) -> Rou
 
 async fn count(State(state): State<Arc<(RateLimit, Vec<IpAddr>)>>, request: Request, next: Next) -> Response {
     let (rate, exempt) = state.as_ref();
-    let peer = request.extensions().get::<PeerAddress>().copied();
-    let counted = peer.filter(|peer| !exempt.contains(&peer.0.ip().to_canonical()));
-    match counted.map_or(Ok(()), |peer| rate.check(peer)) {
+    let peer = request.extensions().get::<PeerAddress>();
+    let is_exempt = peer.is_some_and(|peer| exempt.contains(&peer.0.ip().to_canonical()));
+    let counted = PeerAddress::counted(request.extensions()).filter(|_address| !is_exempt);
+    match counted.map_or(Ok(()), |address| rate.check(address)) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem_response(problem, None),
     }
@@ -104,11 +110,21 @@ async fn around(State(shell): State<Arc<ShellState>>, mut request: Request, next
 }
 
 async fn answer(shell: &ShellState, request: Request, next: Next) -> Response {
-    if let Some(peer) = request.extensions().get::<PeerAddress>()
-        && let Err(problem) = shell.rate.check(*peer)
-    {
+    let counted = PeerAddress::counted(request.extensions());
+    if let Some(Err(problem)) = counted.map(|address| shell.rate.check(address)) {
         return problem_response(problem, None);
     }
+    // Not one address holds all the slots, whatever it sends and however slowly.
+    let share = counted.map(|address| shell.shares.take(address));
+    if matches!(share, Some(None)) {
+        let problem = Problem::new(
+            Code::RateLimited,
+            "Too many requests of your address are being answered.",
+        );
+        let problem = problem.hint("Wait for answers before you ask more.");
+        return problem_response(problem.retry_after_seconds(1), None);
+    }
+    let request = paced(request, shell.options.limits.body_timeout);
     let limited = async {
         let Ok(_slot) = shell.slots.acquire().await else {
             return problem_response(Problem::unavailable("This node"), None);

@@ -8,8 +8,8 @@ use imajin_did::Did;
 use imajin_kernel::Problem;
 use imajin_proof::http_sig::SignedRequest;
 
-use crate::extract::{signed_request, target_uri};
-use crate::{Failure, RawRequest, Signer, Site, Verified, Viewer};
+use crate::extract::{signature_require, signed_request, target_uri};
+use crate::{Failure, Identities, RawRequest, Signer, Site, Verified, Viewer};
 
 /// As [`crate::SignedBody`], for a body of any kind: the signature covers its digest.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ where
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        signature_require(request.headers())?;
         let request = RawRequest::from_request(request, state).await?.signed()?;
         let site = Site::from_ref(state);
         let verified = site.verify(&request, &request.method, &request.target_uri).await?;

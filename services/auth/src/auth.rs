@@ -1,5 +1,6 @@
 //! The service itself: what it holds, how it starts, what it does in the background.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use imajin_kernel::{Env, Problem, Span};
 use imajin_proof::jose::Jwks;
 use imajin_store::mutation::Writer;
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{GuardedClient, HttpClient, PeerPolicy, PublicBase, Reach};
+use imajin_web::{GuardedClient, HttpClient, PeerPolicy, PublicBase, Reach, Shares};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -27,7 +28,7 @@ use crate::{AuthError, SERVICE};
 const WITNESS_EVERY: Span = Span::minutes(1);
 /// How many identities the witnesses are asked about at once.
 const ASK_SLOTS: usize = 16;
-/// How many key logs may be on their way in at once.
+/// How many key logs that were handed in are verified at once.
 const MIRROR_SLOTS: usize = 2;
 /// How often what has expired is thrown away.
 const PURGE_EVERY: Span = Span::minutes(1);
@@ -109,8 +110,10 @@ pub struct Auth {
     pub(crate) followed: Followed,
     /// Questions to the witnesses at the same time.
     pub(crate) ask_slots: Semaphore,
-    /// Key logs that are handed in at the same time.
+    /// Key logs that are handed in and verified at the same time.
     pub(crate) mirror_slots: Semaphore,
+    /// Key logs that an address is sending.
+    pub(crate) mirror_shares: Shares<IpAddr>,
     writer: Arc<Writer>,
     postman: Mutex<Option<Postman>>,
 }
@@ -180,6 +183,7 @@ impl Auth {
             followed: Followed::default(),
             ask_slots: Semaphore::new(ASK_SLOTS),
             mirror_slots: Semaphore::new(MIRROR_SLOTS),
+            mirror_shares: Shares::new(1),
             writer,
             postman,
         }))
