@@ -30,6 +30,8 @@ const WITNESS_EVERY: Span = Span::minutes(1);
 const ASK_SLOTS: usize = 16;
 /// How many key logs that were handed in are verified at once.
 const MIRROR_SLOTS: usize = 2;
+/// How many logs are asked for at one home at once.
+const HOME_REQUESTS_MAX: usize = 2;
 /// How often what has expired is thrown away.
 const PURGE_EVERY: Span = Span::minutes(1);
 /// How long another node has to answer.
@@ -100,6 +102,8 @@ pub struct Auth {
     pub(crate) options: AuthOptions,
     /// Asks other nodes, whoever named them.
     pub(crate) peers: GuardedClient,
+    /// The same for the key logs that this node follows: whoever names hosts that do not answer stops no following.
+    pub(crate) homes: GuardedClient,
     /// Which nodes this one talks to.
     pub(crate) peer_rules: Arc<PeerRules>,
     /// Keys of another service that stand in the key set at the root.
@@ -174,6 +178,7 @@ impl Auth {
             resolver,
             profiles,
             options,
+            homes: peers.apart(HOME_REQUESTS_MAX),
             peers,
             peer_rules,
             more_keys: OnceLock::new(),
