@@ -6,8 +6,8 @@ use imajin_key_log::{Change, Entry, KeyLog, KeyLogError, KeyState, Receipt, Stat
 use imajin_store::{Conn, SealedRow, Sealer, for_update};
 use imajin_web::Custody;
 
-use super::KeyRefusal;
 use super::devices::{self, Approval};
+use super::{KeyRefusal, recovered};
 use super::{entry_row, log_load, log_object, receipt_row, state_text, stored_witness};
 use crate::AuthError;
 use crate::auth::{Auth, Writing};
@@ -204,6 +204,9 @@ impl Prepared {
         row_apply(&mut row, &self.state)?;
         let row = row.save(conn, &auth.sealer)?;
         devices::reconcile(conn, auth, &self.state, approval)?;
+        if self.change.is_recovery() {
+            recovered::ways_in_end(conn, auth, &self.entry)?;
+        }
         sessions_end(conn, auth, row, self.change.is_recovery())
     }
 }
