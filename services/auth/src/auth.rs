@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::key_log::{Followed, Wanted};
+use crate::links_asked::LinksAsked;
 use crate::mailer::{MailConfig, Outbound, Postman, mail_route};
 use crate::peers::{PeerRules, PeersOptions};
 use crate::purge::purge;
@@ -118,6 +119,8 @@ pub struct Auth {
     pub(crate) mirror_slots: Semaphore,
     /// Key logs that an address is sending.
     pub(crate) mirror_shares: Shares<IpAddr>,
+    /// Login links that each address has asked for.
+    pub(crate) links_asked: LinksAsked,
     writer: Arc<Writer>,
     postman: Mutex<Option<Postman>>,
 }
@@ -189,6 +192,7 @@ impl Auth {
             ask_slots: Semaphore::new(ASK_SLOTS),
             mirror_slots: Semaphore::new(MIRROR_SLOTS),
             mirror_shares: Shares::new(1),
+            links_asked: LinksAsked::default(),
             writer,
             postman,
         }))
