@@ -119,6 +119,8 @@ pub struct Auth {
     pub(crate) mirror_slots: Semaphore,
     /// Key logs that an address is sending.
     pub(crate) mirror_shares: Shares<IpAddr>,
+    /// Long logs are verified one after the other: strangers decide how many are wanted, and readers are few.
+    pub(crate) verify_slot: Semaphore,
     /// Login links that each address has asked for.
     pub(crate) links_asked: LinksAsked,
     writer: Arc<Writer>,
@@ -192,6 +194,7 @@ impl Auth {
             ask_slots: Semaphore::new(ASK_SLOTS),
             mirror_slots: Semaphore::new(MIRROR_SLOTS),
             mirror_shares: Shares::new(1),
+            verify_slot: Semaphore::new(1),
             links_asked: LinksAsked::default(),
             writer,
             postman,

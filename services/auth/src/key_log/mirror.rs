@@ -123,6 +123,7 @@ impl Auth {
             keyring: self.keyring.clone(),
             now: self.env.now(),
         };
+        let _slot = self.verify_slot.acquire().await;
         self.db.read(move |conn| version.prepare(conn)).await
     }
 }
