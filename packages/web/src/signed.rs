@@ -58,6 +58,22 @@ impl Asker {
         signed.or_else(|| self.viewer.session.as_ref().map(|session| &session.did))
     }
 
+    /// Whether that still holds: the session goes on, or the key that signed is still theirs. For answers that go on
+    /// for long.
+    ///
+    /// # Errors
+    /// When nobody can say.
+    pub async fn holds(&self, identities: &dyn Identities) -> Result<bool, Problem> {
+        if let Some(verified) = &self.verified {
+            let caller = identities.caller_keys(verified.did()).await?;
+            return Ok(verified.is_by(&caller.keys));
+        }
+        match &self.viewer.token {
+            Some(token) => Ok(identities.session_view(token).await?.is_some()),
+            None => Ok(false),
+        }
+    }
+
     /// Who asks, or a refusal that says how to say so.
     ///
     /// # Errors
