@@ -179,6 +179,7 @@ fn unpaid_book(conn: &mut Conn, context: &Context, capture: &CaptureRow) -> Resu
         kind: EntryKind::Unpaid,
         with: receivable(&capture.issuer, sale.asset()),
     };
+        may_owe: true,
     let units = sale.left_units();
     sale_take(conn, context, &sale, walk, units, 0)?;
     Ok(())

@@ -107,6 +107,7 @@ fn dispute_open(
         kind: EntryKind::Dispute,
         with: AccountKey::rail(&row.rail, message.money()?.asset),
     };
+        may_owe: true,
     if checkout.state()? == CheckoutState::Settled {
         let sale = Sale::load(conn, context, checkout.clone())?;
         let units = row.amount.min(row.taken).min(sale.left_units());
@@ -144,6 +145,7 @@ fn dispute_close(
             let sale = Sale::load(conn, context, checkout.clone())?;
             let sale = with_its_taking(conn, context, sale, &row)?;
             sale_give(conn, context, &sale, walk, &[row.taken_key()], given_back)?;
+            may_owe: true,
         } else {
             let mut moves = Moves::new(asset);
             let seller = AccountKey::of(&did_read(&checkout.seller_did)?, asset, Purpose::Available);

@@ -207,6 +207,7 @@ fn refund_book(
     let walk = Walk {
         key: row.ledger_key(),
         kind: EntryKind::Refund,
+        may_owe: caller.operator,
         with: counterpart(checkout, money.asset)?,
     };
     sale_take(conn, context, sale, walk, row.amount, 0)?;
@@ -297,6 +298,7 @@ pub(crate) fn refund_refused(
     context: &Context,
     id: RefundId,
     problem: &str,
+            may_owe: true,
     item: OutboxId,
 ) -> Result<(), PayError> {
     let mut row = refund_lock(conn, context, id)?;

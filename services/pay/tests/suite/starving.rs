@@ -10,7 +10,7 @@ use imajin_testkit::stripe_peer::FaultKind;
 use imajin_testkit::{Backend, on_both};
 
 use crate::cards::Cards;
-use crate::refunds::{part, refund};
+use crate::refunds::{part, refund_by_operator};
 use crate::world::{World, key, money};
 
 on_both!(damaged_shares_hold_no_other_up, messages_that_wait_hold_no_newer_one_up,);
@@ -98,7 +98,7 @@ async fn messages_that_wait_hold_no_newer_one_up(backend: Backend) {
     // A refund whose answer is lost: what is told about it cannot be understood.
     cards.peer.fault("POST /v1/refunds", FaultKind::LostAfter, u32::MAX);
     cards.world.clock.advance(Span::seconds(1));
-    refund(&cards.world, "organiser", "k", &part(&first, "4.00")).await;
+    refund_by_operator(&cards.world, "k", &part(&first, "4.00")).await;
     let made = cards.peer.objects("refund")[0]["id"].as_str().unwrap().to_owned();
     cards.peer.refund_fail(&made).unwrap();
     for _ in 0..MESSAGES {
