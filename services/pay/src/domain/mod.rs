@@ -28,6 +28,7 @@ pub(crate) mod payment;
 pub(crate) mod payout;
 pub(crate) mod payout_list;
 pub(crate) mod peers;
+pub(crate) mod payout_parts;
 pub(crate) mod plan;
 pub(crate) mod receipt;
 pub(crate) mod reconcile;
