@@ -135,6 +135,10 @@ fn dispute_close(
     }
     let given_back = said.given_back.micros().min(row.taken);
     if given_back > 0 {
+    // That it is won may be told before its money is back: it stays open until that is told as well.
+    if said.state == DisputeState::Won && given_back == 0 && row.taken > 0 {
+        return Ok(());
+    }
         let asset = checkout.price()?.asset;
         let walk = Walk {
             key: row.given_back_key(),

@@ -12,6 +12,7 @@ use crate::world::key;
 on_both!(
     a_dispute_takes_back_what_is_there_and_leaves_debts,
     a_won_dispute_gives_everything_back,
+    that_a_dispute_is_won_may_be_told_before_its_money_is_back,
     a_lost_dispute_leaves_the_debts,
     a_dispute_waits_for_the_split_of_its_payment,
     a_dispute_of_what_was_paid_back_costs_its_fee_only,
@@ -73,6 +74,32 @@ async fn a_won_dispute_gives_everything_back(backend: Backend) {
 }
 
 async fn a_lost_dispute_leaves_the_debts(backend: Backend) {
+async fn that_a_dispute_is_won_may_be_told_before_its_money_is_back(backend: Backend) {
+    let cards = Cards::live(backend).await;
+    let intent = settled(&cards).await;
+    let dispute = cards.peer.dispute_open(&intent, 1_000).unwrap();
+    cards.follow().await;
+    cards.peer.dispute_close(&dispute, true).unwrap();
+    cards.peer.messages_take();
+    let mut moves = serde_json::Value::Null;
+    cards.peer.tamper(&dispute, |dispute| {
+        moves = dispute["balance_transactions"].clone();
+        dispute["balance_transactions"].as_array_mut().unwrap().pop();
+    });
+    cards.peer.tell_again("charge.dispute.closed", &dispute);
+    cards.follow().await;
+    assert_eq!(balances(&cards, "mira").await, pair("0.00 USD", "0"));
+    cards.world.audit_clean().await;
+    cards
+        .peer
+        .tamper(&dispute, |dispute| dispute["balance_transactions"] = moves);
+    cards.peer.tell_again("charge.dispute.funds_reinstated", &dispute);
+    cards.follow().await;
+    assert_eq!(balances(&cards, "mira").await, pair("6.587 USD", "0"));
+    assert_eq!(balances(&cards, "organiser").await, pair("0", "0"));
+    cards.world.audit_clean().await;
+}
+
     let cards = Cards::live(backend).await;
     let intent = settled(&cards).await;
     // A part of it, and all messages arrive when it is over.
