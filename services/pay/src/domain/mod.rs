@@ -13,6 +13,7 @@ pub(crate) mod dispute;
 pub(crate) mod distribute;
 pub(crate) mod fees;
 pub(crate) mod free;
+pub(crate) mod goods_back;
 pub(crate) mod holds;
 pub(crate) mod home;
 pub(crate) mod limits;

@@ -14,6 +14,7 @@ on_both!(
     a_won_dispute_gives_everything_back,
     that_a_dispute_is_won_may_be_told_before_its_money_is_back,
     a_lost_dispute_leaves_the_debts,
+    what_the_bank_takes_for_good_has_the_goods_taken_back,
     a_dispute_waits_for_the_split_of_its_payment,
     a_dispute_of_what_was_paid_back_costs_its_fee_only,
     an_enquiry_that_takes_nothing_is_not_booked,
@@ -73,7 +74,6 @@ async fn a_won_dispute_gives_everything_back(backend: Backend) {
     cards.world.audit_clean().await;
 }
 
-async fn a_lost_dispute_leaves_the_debts(backend: Backend) {
 async fn that_a_dispute_is_won_may_be_told_before_its_money_is_back(backend: Backend) {
     let cards = Cards::live(backend).await;
     let intent = settled(&cards).await;
@@ -100,16 +100,37 @@ async fn that_a_dispute_is_won_may_be_told_before_its_money_is_back(backend: Bac
     cards.world.audit_clean().await;
 }
 
+async fn a_lost_dispute_leaves_the_debts(backend: Backend) {
     let cards = Cards::live(backend).await;
     let intent = settled(&cards).await;
     // A part of it, and all messages arrive when it is over.
     let dispute = cards.peer.dispute_open(&intent, 500).unwrap();
     cards.peer.dispute_close(&dispute, false).unwrap();
     cards.follow().await;
+    assert!(
+        cards.world.seller.returned.lock().unwrap().is_empty(),
+        "half of it is paid"
+    );
     assert_eq!(balances(&cards, "mira").await, pair("3.2935 USD", "0"));
     assert_eq!(balances(&cards, "jonas").await, pair("1.4115 USD", "0"));
     // Half of the processor's fee, and the fee of the dispute.
     assert_eq!(balances(&cards, "organiser").await, pair("0", "15.295 USD"));
+    cards.world.audit_clean().await;
+}
+
+async fn what_the_bank_takes_for_good_has_the_goods_taken_back(backend: Backend) {
+    let cards = Cards::live(backend).await;
+    let intent = settled(&cards).await;
+    let dispute = cards.peer.dispute_open(&intent, 1_000).unwrap();
+    cards.follow().await;
+    assert!(
+        cards.world.seller.returned.lock().unwrap().is_empty(),
+        "nobody has decided"
+    );
+    cards.peer.dispute_close(&dispute, false).unwrap();
+    cards.follow().await;
+    let told = cards.world.seller.returned.lock().unwrap().clone();
+    assert_eq!((told.len(), told[0].whole), (1, true));
     cards.world.audit_clean().await;
 }
 
