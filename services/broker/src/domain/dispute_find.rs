@@ -18,6 +18,8 @@ use crate::schema::{disputes, redemptions, visas};
 
 /// So many payments by one claim are looked at.
 const CANDIDATES_MAX: i64 = 20;
+/// The DIDs of agents, those of their domains.
+const AGENTS: &str = "did:web:%";
 
 /// The payments that feedback may be about, the oldest first.
 pub(crate) fn payments_of(
@@ -119,6 +121,8 @@ pub(crate) fn publisher_record(conn: &mut Conn, node: &Did, now: Timestamp) -> R
         .filter(disputes::node_did.eq(node))
         .filter(disputes::created_at.gt(since))
         .filter(disputes::state.eq(dispute_state(DisputeState::Reversed)))
+        // Against whoever makes no claims a publisher has nothing to show.
+        .filter(disputes::agent_did.like(AGENTS))
         .filter(disputes::ruled_by.ne(ruled_by(RuledBy::Publisher)))
         .filter(unanswered.or(disputes::ruled_by.ne(ruled_by(RuledBy::Deadline))))
         .count()

@@ -102,6 +102,8 @@ pub(crate) struct World {
     pub(crate) router: Router,
     /// The agent's and the publisher's host.
     pub(crate) host: String,
+    /// Another agent's.
+    pub(crate) other_host: String,
     pub(crate) agent_key: AgentKey,
     published: Published,
 }
@@ -167,14 +169,20 @@ impl World {
             error_page: None,
         };
         let published = Published::default();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let host = format!("localhost:{}", listener.local_addr().unwrap().port());
+        let listen = async || {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let host = format!("localhost:{}", listener.local_addr().unwrap().port());
+            (listener, host)
+        };
+        let ((listener, host), (other, other_host)) = (listen().await, listen().await);
         let hosts = Router::new()
             .route("/.well-known/imagxp-agent.json", get(manifest))
             .route("/.well-known/did.json", get(document))
             .with_state(published.clone());
         let mut tasks = tokio::task::JoinSet::new();
+        let others = hosts.clone();
         tasks.spawn(async move { axum::serve(listener, hosts).await.unwrap() });
+        tasks.spawn(async move { axum::serve(other, others).await.unwrap() });
         let world = Self {
             _database: database,
             _hosts: tasks,
@@ -186,6 +194,7 @@ impl World {
             broker,
             router: shell(nested, options),
             host,
+            other_host,
             agent_key: AgentKey::generate().unwrap(),
             published,
         };
