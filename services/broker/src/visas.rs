@@ -3,8 +3,9 @@
 use imajin_imagxp::broker::{VisaIssued, VisaOrder};
 use imajin_imagxp::visa::VisaDraft;
 use imajin_kernel::id::VisaId;
-use imajin_kernel::{Code, Problem};
-use imajin_pay_api::{PurseReserve, PurseReturn};
+use imajin_kernel::{Code, Problem, Timestamp};
+use imajin_money::Money;
+use imajin_pay_api::{PurseBalances, PurseReserve, PurseReturn};
 
 use crate::context::Change;
 use crate::domain::visa::{self, Due};
@@ -64,29 +65,38 @@ impl Broker {
                 self.write(move |conn, context| visa::visa_opened(conn, context, jti))
                     .await
             }
-            Err(problem) if problem.code == Code::PaymentRequired => {
+            Err(problem) if is_refusal(problem.code) => {
                 self.write(move |conn, context| visa::visa_refused(conn, context, jti))
                     .await?;
-                Err(BrokerError::Short(max))
+                Err(match problem.code {
+                    Code::PaymentRequired => BrokerError::Short(max),
+                    _ => problem.into(),
+                })
             }
             Err(problem) => Err(problem.into()),
         }
     }
 
-    /// Gives back what is left of visas whose time is over, and goes on with those whose agents got no answer.
+    /// Gives back what is left of visas whose time is over, and goes on with those whose agents got no answer. What
+    /// fails for one holds no other up.
     pub(crate) async fn visas_close(&self) -> Result<usize, Problem> {
-        let due = self
-            .read(|conn, context| visa::visas_due(conn, context.now(), BATCH))
-            .await?;
-        let mut closed: usize = 0;
-        for jti in due {
-            match self.visa_close(jti).await {
-                Ok(()) => closed = closed.saturating_add(1),
-                Err(BrokerError::Short(_)) => {}
-                Err(error) => tracing::warn!(%jti, %error, "what is left of a visa was not returned"),
+        let (mut closed, mut after): (usize, Option<(Timestamp, VisaId)>) = (0, None);
+        loop {
+            let due = self
+                .read(move |conn, context| visa::visas_due(conn, context.now(), after, BATCH))
+                .await?;
+            after = due.last().copied();
+            for (_, jti) in due {
+                match self.visa_close(jti).await {
+                    Ok(()) => closed = closed.saturating_add(1),
+                    Err(BrokerError::Short(_)) => {}
+                    Err(error) => {
+                        tracing::warn!(%jti, %error, "what is left of a visa was not returned");
+                        self.visa_put_back(jti).await;
+                    }
+                }
             }
         }
-        Ok(closed)
     }
 
     async fn visa_close(&self, jti: VisaId) -> Result<(), BrokerError> {
@@ -105,7 +115,25 @@ impl Broker {
                 self.write(move |conn, context| visa::visa_closed(conn, context, jti, returned))
                     .await
                     .map(drop)
+            if after.is_none() {
+                return Ok(closed);
             }
         }
     }
+
+    async fn visa_put_back(&self, jti: VisaId) {
+        let put_back = self.write(move |conn, context| visa::visa_put_back(conn, context, jti));
+        if let Err(error) = put_back.await {
+            tracing::warn!(%jti, %error, "a visa could not be put back");
+            }
+        }
+    }
+}
+
+/// Whether pay says no for good: it will not set the amount aside, however often it is asked.
+const fn is_refusal(code: Code) -> bool {
+    matches!(
+        code,
+        Code::PaymentRequired | Code::Forbidden | Code::NotFound | Code::Gone | Code::Conflict | Code::InvalidRequest
+    )
 }

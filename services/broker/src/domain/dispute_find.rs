@@ -143,13 +143,24 @@ pub(crate) fn disputes_about(
     Ok(rows.into_iter().map(named).collect())
 }
 
-/// The disputes whose time is over.
-pub(crate) fn disputes_due(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<DisputeId>, BrokerError> {
+/// The disputes whose time is over, and since when; those that come `after` one of them.
+pub(crate) fn disputes_due(
+    conn: &mut Conn,
+    now: Timestamp,
+    after: Option<(Timestamp, DisputeId)>,
+    limit: i64,
+) -> Result<Vec<(Timestamp, DisputeId)>, BrokerError> {
+    let (due_at, id) = after.unwrap_or((Timestamp::from_micros(i64::MIN), DisputeId::from_bytes([0; 16])));
     Ok(disputes::table
         .filter(disputes::ended_at.is_null())
         .filter(disputes::due_at.le(now))
-        .order_by(disputes::due_at)
+        .filter(
+            disputes::due_at
+                .gt(due_at)
+                .or(disputes::due_at.eq(due_at).and(disputes::id.gt(id))),
+        )
+        .order_by((disputes::due_at, disputes::id))
         .limit(limit)
-        .select(disputes::id)
+        .select((disputes::due_at, disputes::id))
         .load(conn)?)
 }

@@ -189,7 +189,7 @@ pub(crate) fn visa_opened(conn: &mut Conn, context: &Context, jti: VisaId) -> Re
     Ok(row.save(conn, &context.sealer)?)
 }
 
-/// There is too little in the account. The same request may be sent again once there is more.
+/// Pay does not set its amount aside: there is too little in the account, most likely. The same request may be sent again.
 pub(crate) fn visa_refused(conn: &mut Conn, context: &Context, jti: VisaId) -> Result<VisaRow, BrokerError> {
     let mut row = visa_require(conn, context, jti)?;
     if row.state()? != VisaState::Reserving {
@@ -212,14 +212,25 @@ pub(crate) enum Due {
     Nothing,
 }
 
-/// The visas whose time has come.
-pub(crate) fn visas_due(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<VisaId>, BrokerError> {
+/// The visas whose time has come, and since when; those that come `after` one of them.
+pub(crate) fn visas_due(
+    conn: &mut Conn,
+    now: Timestamp,
+    after: Option<(Timestamp, VisaId)>,
+    limit: i64,
+) -> Result<Vec<(Timestamp, VisaId)>, BrokerError> {
+    let (closes_at, jti) = after.unwrap_or((Timestamp::from_micros(i64::MIN), VisaId::from_bytes([0; 16])));
     Ok(visas::table
         .filter(visas::closed_at.is_null())
         .filter(visas::closes_at.le(now))
-        .order_by(visas::closes_at)
+        .filter(
+            visas::closes_at
+                .gt(closes_at)
+                .or(visas::closes_at.eq(closes_at).and(visas::jti.gt(jti))),
+        )
+        .order_by((visas::closes_at, visas::jti))
         .limit(limit)
-        .select(visas::jti)
+        .select((visas::closes_at, visas::jti))
         .load(conn)?)
 }
 
@@ -244,6 +255,16 @@ pub(crate) fn visa_close_begin(conn: &mut Conn, context: &Context, jti: VisaId) 
     }
     row.state_set(VisaState::Closing);
     Ok(Due::Return(row.save(conn, &context.sealer)?))
+/// What was to be done about a visa could not be done: it is looked at again after a while.
+pub(crate) fn visa_put_back(conn: &mut Conn, context: &Context, jti: VisaId) -> Result<(), BrokerError> {
+    let mut row = visa_require(conn, context, jti)?;
+    if row.closed_at.is_none() {
+        row.closes_at = context.now().plus(RESUMED_AFTER);
+        row.save(conn, &context.sealer)?;
+    }
+    Ok(())
+}
+
 }
 
 /// What was left is its agent's again.

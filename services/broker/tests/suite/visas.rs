@@ -20,6 +20,7 @@ on_both!(
     an_agent_that_got_no_answer_has_its_money_back,
     what_no_visa_can_be_is_refused,
     a_new_key_is_published_before_it_signs_and_the_old_one_after,
+    what_pay_refuses_for_good_is_asked_once,
     discovery_says_what_is_there,
 );
 
@@ -238,6 +239,7 @@ async fn what_no_visa_can_be_is_refused(backend: Backend) {
             answer.text()
         );
         assert_eq!(answer.json()["member"], member, "{value}");
+    world.later(Span::minutes(2));
     }
     for body in [json!({}), json!({"publisher": "a.example", "price": 1}), json!([])] {
         let answer = world.agent_post("/issue-visa", &body, None).await;
@@ -248,6 +250,25 @@ async fn what_no_visa_can_be_is_refused(backend: Backend) {
 
 async fn a_new_key_is_published_before_it_signs_and_the_old_one_after(backend: Backend) {
     let world = World::new(backend).await;
+async fn what_pay_refuses_for_good_is_asked_once(backend: Backend) {
+    let world = World::new(backend).await;
+    world.funded("10.00 TEST-USD").await;
+    world.purse.forbid(1);
+    let order = world.order("1.00", 1);
+    let refused = world.agent_post("/broker/api/visas", &order, Some("k")).await;
+    assert_eq!(refused.code(), "forbidden", "{}", refused.text());
+    world.later(Span::minutes(3));
+    assert_eq!(
+        world.broker.due_work().await.unwrap(),
+        0,
+        "nothing is left to do about it"
+    );
+    let own = world.agent_get("/broker/api/visas").await.json();
+    assert_eq!(own["items"][0]["state"], "refused");
+    assert_eq!(world.purse.hold_count(), 0);
+    assert_eq!(world.audit().await, []);
+}
+
     world.funded("10.00 TEST-USD").await;
     let first = world.keys().await;
     let rotate = async |who| {
