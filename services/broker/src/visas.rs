@@ -1,5 +1,6 @@
 //! Visas, over the domain and pay.
 
+use imajin_did::Did;
 use imajin_imagxp::broker::{VisaIssued, VisaOrder};
 use imajin_imagxp::visa::VisaDraft;
 use imajin_kernel::id::VisaId;
@@ -24,6 +25,13 @@ impl Broker {
         (order, holder): (VisaOrder, String),
     ) -> Result<VisaIssued, BrokerError> {
         let agent = change.caller.name();
+        let (asked, wanted) = (change.clone(), order.clone());
+        let is_known = self
+            .read(move |conn, context| visa::visa_check(conn, context, &asked, &wanted))
+            .await?;
+        if !is_known {
+            self.funds_require(change.caller.did(), order.max_amount).await?;
+        }
         let row = self
             .write(move |conn, context| visa::visa_begin(conn, context, &change, (&order, &holder)))
             .await?;
@@ -44,6 +52,18 @@ impl Broker {
         let token = draft.issue(&key);
         let token = token.map_err(|error| BrokerError::Fault(format!("a visa could not be signed: {error}")))?;
         Ok(VisaIssued::new(token))
+    }
+
+    /// Refuses who has less than that. Pay says so again when it moves the money; asked before, it keeps whoever has
+    /// nothing from filling the tables with what they cannot pay.
+    pub(crate) async fn funds_require(&self, owner: &Did, wanted: Money) -> Result<(), BrokerError> {
+        let owner = owner.canonical();
+        let balances = self.purse.purse_balances(PurseBalances { owner }).await?;
+        let own = balances.iter().find(|balance| balance.asset == wanted.asset);
+        if own.is_some_and(|own| own.amount >= wanted.amount) {
+            return Ok(());
+        }
+        Err(BrokerError::Short(wanted))
     }
 
     /// Has pay set the amount aside, unless it has.
@@ -96,6 +116,16 @@ impl Broker {
                     }
                 }
             }
+            if after.is_none() {
+                return Ok(closed);
+            }
+        }
+    }
+
+    async fn visa_put_back(&self, jti: VisaId) {
+        let put_back = self.write(move |conn, context| visa::visa_put_back(conn, context, jti));
+        if let Err(error) = put_back.await {
+            tracing::warn!(%jti, %error, "a visa could not be put back");
         }
     }
 
@@ -115,16 +145,6 @@ impl Broker {
                 self.write(move |conn, context| visa::visa_closed(conn, context, jti, returned))
                     .await
                     .map(drop)
-            if after.is_none() {
-                return Ok(closed);
-            }
-        }
-    }
-
-    async fn visa_put_back(&self, jti: VisaId) {
-        let put_back = self.write(move |conn, context| visa::visa_put_back(conn, context, jti));
-        if let Err(error) = put_back.await {
-            tracing::warn!(%jti, %error, "a visa could not be put back");
             }
         }
     }

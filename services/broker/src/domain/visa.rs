@@ -65,6 +65,43 @@ fn order_check(order: &VisaOrder) -> Result<(), BrokerError> {
     Ok(())
 }
 
+/// Refuses what no visa can be and who may have none, before anything is written about it. `true`: it was ordered
+/// before.
+pub(crate) fn visa_check(
+    conn: &mut Conn,
+    context: &Context,
+    change: &Change,
+    order: &VisaOrder,
+) -> Result<bool, BrokerError> {
+    let buyer = change.caller.did().canonical();
+    if visa_known(conn, context, &buyer, change)?.is_some() {
+        return Ok(true);
+    }
+    order_check(order)?;
+    if let Caller::Agent(agent) = &change.caller {
+        account_require(conn, context, &agent.did)?;
+    }
+    open_require(conn, context, &buyer)?;
+    Ok(false)
+}
+
+/// The visa that a request with this idempotency key has ordered before.
+fn visa_known(
+    conn: &mut Conn,
+    context: &Context,
+    buyer: &Did,
+    change: &Change,
+) -> Result<Option<VisaRow>, BrokerError> {
+    let Some(key) = &change.key else { return Ok(None) };
+    let known: Option<VisaRow> = visas::table
+        .filter(visas::agent_did.eq(buyer))
+        .filter(visas::request_key.eq(key.as_str()))
+        .select(VisaRow::as_select())
+        .first(conn)
+        .optional()?;
+    Ok(known.map(|row| row.intact(&context.sealer)).transpose()?)
+}
+
 /// Keeps what somebody wants, for the holder of the key with this thumbprint; a request that is repeated with its
 /// idempotency key finds the first one.
 pub(crate) fn visa_begin(
@@ -74,31 +111,15 @@ pub(crate) fn visa_begin(
     (order, holder): (&VisaOrder, &str),
 ) -> Result<VisaRow, BrokerError> {
     let buyer = change.caller.did().canonical();
-    let (digest, key) = (
-        sha256_hex(&change.body),
-        change.key.as_ref().map(|key| key.as_str().to_owned()),
-    );
-    if let Some(key) = &key {
-        let known: Option<VisaRow> = visas::table
-            .filter(visas::agent_did.eq(&buyer))
-            .filter(visas::request_key.eq(key))
-            .select(VisaRow::as_select())
-            .first(conn)
-            .optional()?;
-        if let Some(known) = known {
-            let known = known.intact(&context.sealer)?;
-            if known.request_digest != digest {
-                return Err(BrokerError::IdempotencyMismatch);
-            }
-            change.nonce_spend(conn, context)?;
-            return Ok(known);
+    let digest = sha256_hex(&change.body);
+    if let Some(known) = visa_known(conn, context, &buyer, change)? {
+        if known.request_digest != digest {
+            return Err(BrokerError::IdempotencyMismatch);
         }
+        change.nonce_spend(conn, context)?;
+        return Ok(known);
     }
-    order_check(order)?;
-    if let Caller::Agent(agent) = &change.caller {
-        account_require(conn, context, &agent.did)?;
-    }
-    open_require(conn, context, &buyer)?;
+    visa_check(conn, context, change, order)?;
     // The token has whole seconds.
     let now = Timestamp::from_seconds(context.now().as_seconds());
     let row = VisaRow {
@@ -112,7 +133,7 @@ pub(crate) fn visa_begin(
         purpose: purpose_text(order)?,
         hold_id: context.env.new_id(),
         state: VisaState::Reserving.as_str().to_owned(),
-        request_key: key,
+        request_key: change.key.as_ref().map(|key| key.as_str().to_owned()),
         request_digest: digest,
         redeemed_micros: 0,
         redeemed_uses: 0,
@@ -234,6 +255,16 @@ pub(crate) fn visas_due(
         .load(conn)?)
 }
 
+/// What was to be done about a visa could not be done: it is looked at again after a while.
+pub(crate) fn visa_put_back(conn: &mut Conn, context: &Context, jti: VisaId) -> Result<(), BrokerError> {
+    let mut row = visa_require(conn, context, jti)?;
+    if row.closed_at.is_none() {
+        row.closes_at = context.now().plus(RESUMED_AFTER);
+        row.save(conn, &context.sealer)?;
+    }
+    Ok(())
+}
+
 /// Begins to close a visa, unless something of it waits for its dispute window.
 pub(crate) fn visa_close_begin(conn: &mut Conn, context: &Context, jti: VisaId) -> Result<Due, BrokerError> {
     let mut row = visa_require(conn, context, jti)?;
@@ -255,16 +286,6 @@ pub(crate) fn visa_close_begin(conn: &mut Conn, context: &Context, jti: VisaId) 
     }
     row.state_set(VisaState::Closing);
     Ok(Due::Return(row.save(conn, &context.sealer)?))
-/// What was to be done about a visa could not be done: it is looked at again after a while.
-pub(crate) fn visa_put_back(conn: &mut Conn, context: &Context, jti: VisaId) -> Result<(), BrokerError> {
-    let mut row = visa_require(conn, context, jti)?;
-    if row.closed_at.is_none() {
-        row.closes_at = context.now().plus(RESUMED_AFTER);
-        row.save(conn, &context.sealer)?;
-    }
-    Ok(())
-}
-
 }
 
 /// What was left is its agent's again.
