@@ -122,7 +122,7 @@ fn location(database: &TestDatabase) -> Location {
 
 impl World {
     pub(crate) async fn new(backend: Backend) -> Self {
-        Self::with(backend, Span::days(1)).await
+        Box::pin(Self::with(backend, Span::days(1))).await
     }
 
     /// With this time for disputes.
