@@ -134,13 +134,16 @@ impl Publisher {
         let Shown { work, version, access } = shown;
         let upload = match access {
             ReaderAccess::Author => Some(self.upload_of(&version).await?),
+        let preview = version.preview.clone();
+        // Whatever it costs, no other request waits for it.
+        let rendered = tokio::task::spawn_blocking(move || article_html(ContentFormat::Markdown, &preview)).await;
             _ => None,
         };
         Ok(Some(ContentView {
             card: card(&self.site.public, &work, &version)?,
             state: work.state()?,
             version: version.number,
-            preview_html: article_html(ContentFormat::Markdown, &version.preview),
+            preview_html: rendered.map_err(|_broken| Problem::internal())?,
             preview: version.preview,
             file_name: version.file_name,
             sha256: version.sha256,
