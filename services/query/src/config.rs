@@ -12,6 +12,9 @@ pub struct QueryConfig {
     pub quote_good_for: Span,
     /// How long an engine may take for an answer.
     pub engine_timeout: Span,
+    /// How long an answer waits for somebody who reads along, all in all. After that they count as gone: an engine that
+    /// ran out of time because of them would cost them nothing.
+    pub reader_patience: Span,
     /// After how long a question without an answer is given up: longer than an engine may take.
     pub answer_within: Span,
     /// How long it is kept what was told about people, what their askers said of it elsewhere, and what leaders have
@@ -39,6 +42,7 @@ impl Default for QueryConfig {
             answer_within: Span::minutes(3),
             evidence_kept: Span::days(1_095),
             passages_max: 5,
+            reader_patience: Span::seconds(10),
             documents_max: 1_000,
             documents_bytes_max: 8 * 1024 * 1024,
             reach: Reach::Public,
