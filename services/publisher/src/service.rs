@@ -55,6 +55,8 @@ pub struct Publisher {
     pub(crate) fetcher: Fetcher,
     pub(crate) files: Option<Files>,
     pub(crate) downloads: Downloads,
+    /// Parts of works that are being taken.
+    pub(crate) uploads: TaskTracker,
     pub(crate) desk: BrokerDesk,
     pub(crate) site_manifests: SiteManifests,
     /// The gates that the operator's pages show.
@@ -114,6 +116,7 @@ impl Publisher {
         let publisher = Self {
             files,
             downloads: Downloads::default(),
+            uploads: TaskTracker::new(),
             fetcher: Fetcher::new(&config, Arc::clone(&site.identities))?,
             desk: BrokerDesk::new(&config, &site)?,
             site_manifests: SiteManifests::new(),

@@ -47,9 +47,11 @@ impl Publisher {
         })
     }
 
-    fn quota(&self) -> Quota {
+    pub(crate) fn quota(&self) -> Quota {
+        let config = self.works_config();
         Quota {
-            owner_bytes_max: self.works_config().owner_bytes_max,
+            owner_bytes_max: config.owner_bytes_max,
+            works_bytes_max: config.works_bytes_max,
         }
     }
 
@@ -132,11 +134,11 @@ impl Publisher {
         };
         let record = self.manifest_of(&shown.version).await?;
         let Shown { work, version, access } = shown;
-        let upload = match access {
-            ReaderAccess::Author => Some(self.upload_of(&version).await?),
         let preview = version.preview.clone();
         // Whatever it costs, no other request waits for it.
         let rendered = tokio::task::spawn_blocking(move || article_html(ContentFormat::Markdown, &preview)).await;
+        let upload = match access {
+            ReaderAccess::Author => Some(self.upload_of(&version).await?),
             _ => None,
         };
         Ok(Some(ContentView {
