@@ -24,8 +24,11 @@ pub struct QueryConfig {
     pub passages_max: usize,
     /// How many documents a leader may have.
     pub documents_max: u64,
-    /// How many bytes of text they may have together: whoever answers has all of it in memory as an index.
+    /// How many bytes they may have together, with their manifests: whoever answers has their words in memory as an
+    /// index.
     pub documents_bytes_max: i64,
+    /// How many times as much their documents may be with those that they have removed.
+    pub removed_times: u64,
     /// Which addresses the logs of other nodes are read from.
     pub reach: Reach,
     /// Where a test cuts the power.
@@ -39,12 +42,13 @@ impl Default for QueryConfig {
             sweep_every: Span::seconds(5),
             quote_good_for: Span::minutes(10),
             engine_timeout: Span::seconds(60),
+            reader_patience: Span::seconds(10),
             answer_within: Span::minutes(3),
             evidence_kept: Span::days(1_095),
             passages_max: 5,
-            reader_patience: Span::seconds(10),
             documents_max: 1_000,
             documents_bytes_max: 8 * 1024 * 1024,
+            removed_times: 4,
             reach: Reach::Public,
             interrupt: Interrupt::default(),
         }
