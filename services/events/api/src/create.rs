@@ -54,7 +54,7 @@ pub struct TierCreate {
     /// What it gives, in words.
     #[serde(default)]
     pub description: String,
-    /// What one place costs: more than zero.
+    /// What one place costs; zero makes it free.
     #[schema(value_type = Object)]
     pub price: Money,
     /// How many places there are, 1 to 1,000,000; none means unlimited.
