@@ -250,7 +250,9 @@ impl Events {
             domain::accept::acceptance_add(conn, context, &new)?;
             let event = domain::locks::event_find(conn, context, new.event)?;
             let rows: Vec<_> = event.into_iter().collect();
-            Ok(domain::views::event_views(conn, context, &rows)?.into_iter().next())
+            Ok(domain::views::event_views(conn, context, &rows, None)?
+                .into_iter()
+                .next())
         });
         view.await?.ok_or_else(|| Problem::not_found("event"))
     }
