@@ -122,7 +122,7 @@ fn location(database: &TestDatabase) -> Location {
 
 impl World {
     pub(crate) async fn new(backend: Backend) -> Self {
-        Box::pin(Self::with(backend, Span::days(1))).await
+        Self::with(backend, Span::days(1)).await
     }
 
     /// With this time for disputes.
@@ -158,7 +158,7 @@ impl World {
                 ..config
             },
         };
-        let broker = Broker::start(deps).await.unwrap();
+        let broker = Box::pin(Broker::start(deps)).await.unwrap();
         let nested = Router::new()
             .nest("/broker", broker.routes().into_router())
             .merge(broker.root_routes());
