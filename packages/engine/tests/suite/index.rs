@@ -103,13 +103,13 @@ fn different_terms_are_bounded_and_what_is_dead_makes_room() {
     };
     assert_eq!(index.insert(&id("all"), &plain(&words(0, 1_001))), Err(IndexFull));
     for round in 0..10 {
-        index.insert(&id("changing"), &plain(&words(round, 900))).unwrap();
+        index.insert(&id("changing"), &plain(&words(round, 450))).unwrap();
         assert!(index.bytes() < 300_000, "{}", index.bytes());
     }
-    assert_eq!(index.insert(&id("other"), &plain(&words(77, 200))), Err(IndexFull));
+    assert_eq!(index.insert(&id("other"), &plain(&words(77, 600))), Err(IndexFull));
     assert_eq!(found(&index, "r9n7"), ["changing"]);
     index.remove(&id("changing"));
-    index.insert(&id("other"), &plain(&words(77, 200))).unwrap();
+    index.insert(&id("other"), &plain(&words(77, 600))).unwrap();
 }
 
 #[test]

@@ -304,8 +304,8 @@ async fn a_damaged_dispute_holds_no_other_up(backend: Backend) {
         })
         .await;
     damaged.unwrap();
-    world.clock.advance(Span::minutes(11));
     scene.disputed("dsp_2", &paid.receipt);
+    world.clock.advance(Span::minutes(11));
     assert_eq!(scene.look().await, 1);
     assert_eq!(scene.answers()[0].0, "dsp_2");
 }
