@@ -1,8 +1,11 @@
-//! What the background does beside each other. A host that is slow holds up its own lane only: nobody's goods wait for a
-//! stranger's node.
+//! What the background does beside each other. A host that is slow holds up its own lane only: nobody's goods wait
+//! for a stranger's node.
 
+use imajin_kernel::Problem;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
+use crate::Pay;
 use crate::domain::checkout::RAIL_CLOSE;
 use crate::domain::goods_back::GOODS_RETURN;
 use crate::domain::message::{DELIVER, RELEASE};
@@ -80,6 +83,33 @@ impl Wake {
     pub(crate) async fn notified(&self, lane: Lane) {
         if let Some(notify) = self.0.get(lane.place()) {
             notify.notified().await;
+        }
+    }
+}
+
+/// Does what is due in a lane, until `stop`.
+pub(crate) async fn lane_run(pay: &Pay, lane: Lane, stop: &CancellationToken) {
+    loop {
+        match pay.lane_drive(lane).await {
+            // What was done may be followed by something in another lane.
+            Ok(1..) => pay.wake.notify_one(),
+            Ok(0) => {}
+            Err(problem) => tracing::warn!(%problem, ?lane, "payments under way could not be looked for"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = pay.wake.notified(lane) => {}
+            () = tokio::time::sleep(pay.context.config.sweep_every.to_std()) => {}
+        }
+    }
+}
+
+impl Pay {
+    /// Does what is due in one lane: another one that is slow holds it up no longer than it takes itself.
+    async fn lane_drive(&self, lane: Lane) -> Result<usize, Problem> {
+        match lane {
+            Lane::Messages => self.messages_process().await,
+            _ => self.items_drive(lane.topics().to_vec()).await,
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::context::Context;
 use crate::domain::shares::ShareKey;
 use crate::domain::solana::RecordKeeper;
 use crate::domain::{self, message};
-use crate::lanes::{Lane, Wake};
+use crate::lanes::{Lane, Wake, lane_run};
 use crate::later::Later;
 use crate::rails::Rails;
 use crate::routes::PayRouter;
@@ -173,7 +173,7 @@ impl Pay {
     pub fn background(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
         for lane in Lane::ALL {
             let (pay, stop) = (Arc::clone(self), stop.clone());
-            tasks.spawn(async move { worker::lane_run(&pay, lane, &stop).await });
+            tasks.spawn(async move { lane_run(&pay, lane, &stop).await });
         }
         let (sweeps, ticks, compares) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
         let [sweeps_stop, ticks_stop, compares_stop] = [stop.clone(), stop.clone(), stop.clone()];

@@ -18,7 +18,8 @@ const LIMITS: Limits = Limits { batch: 256, leads: 2 };
 
 type Answer = Result<Settled, Problem>;
 
-/// A settlement that is asked for, and who of the recipients that its contracts name cannot be paid, once that is known.
+/// A settlement that is asked for, and who of the recipients that its contracts name cannot be paid, once that is
+/// known.
 #[derive(Clone)]
 struct Ask {
     wish: SettleWish,

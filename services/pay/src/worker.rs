@@ -42,23 +42,6 @@ const OUTBOX_KEPT: imajin_kernel::Span = imajin_kernel::Span::days(7);
 /// Ledger heads are signed every so many sweeps.
 const SWEEPS_PER_CHECKPOINT: u32 = 60;
 
-/// Does what is due in a lane, until `stop`.
-pub(crate) async fn lane_run(pay: &Pay, lane: Lane, stop: &CancellationToken) {
-    loop {
-        match pay.lane_drive(lane).await {
-            // What was done may be followed by something in another lane.
-            Ok(1..) => pay.wake.notify_one(),
-            Ok(0) => {}
-            Err(problem) => tracing::warn!(%problem, ?lane, "payments under way could not be looked for"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = pay.wake.notified(lane) => {}
-            () = tokio::time::sleep(pay.context.config.sweep_every.to_std()) => {}
-        }
-    }
-}
-
 pub(crate) async fn sweeps_run(pay: &Pay, stop: &CancellationToken) {
     let mut sweeps: u32 = 0;
     match pay.shares_backfill().await {
@@ -123,15 +106,7 @@ impl Pay {
             .await
     }
 
-    /// The same, of one lane only: another one that is slow holds it up no longer than it takes itself.
-    async fn lane_drive(&self, lane: Lane) -> Result<usize, Problem> {
-        match lane {
-            Lane::Messages => self.messages_process().await,
-            _ => self.items_drive(lane.topics().to_vec()).await,
-        }
-    }
-
-    async fn items_drive(&self, topics: Vec<&'static str>) -> Result<usize, Problem> {
+    pub(crate) async fn items_drive(&self, topics: Vec<&'static str>) -> Result<usize, Problem> {
         let mut seen = HashSet::new();
         loop {
             let (now, topics) = (self.context.now(), topics.clone());
@@ -162,7 +137,7 @@ impl Pay {
     }
 
     /// Goes through all stored messages, page by page: however many wait, those that came after them have their turn.
-    async fn messages_process(&self) -> Result<usize, Problem> {
+    pub(crate) async fn messages_process(&self) -> Result<usize, Problem> {
         let now = self.context.now();
         let done = AtomicUsize::new(0);
         let mut after = RailMessageId::from_bytes([0; 16]);

@@ -17,8 +17,8 @@ use crate::{
 /// With less SOL than this (lamports) the wallet cannot pay fees and make accounts for long.
 const LAMPORTS_LOW: u64 = 10_000_000;
 
-/// How often a refund that has failed is made again, and the longest that is waited before: an hour after the first time,
-/// and twice as long after each further one.
+/// How often a refund that has failed is made again, and the longest that is waited before: an hour after the first
+/// time, and twice as long after each further one.
 const REFUND_ATTEMPTS_MAX: u32 = 10;
 const REFUND_AGAIN_AFTER: Span = Span::days(7);
 

@@ -97,8 +97,8 @@ impl Client {
         self.ask(Method::GET, path, query, None).await
     }
 
-    /// Looks through a list to its end. That something is not there is said only when all of it was read: the node makes
-    /// what is not there, and others may have put any number of their own in front of it.
+    /// Looks through a list to its end. That something is not there is said only when all of it was read: the node
+    /// makes what is not there, and others may have put any number of their own in front of it.
     pub(super) async fn find<T: DeserializeOwned>(
         &self,
         path: &str,

@@ -135,8 +135,8 @@ fn redemption_take(
     Ok(Taken::New(row.answer()?))
 }
 
-/// Whether an agent's claim is paid already: each claim is signed for one payment. Whoever makes no claims spends a visa
-/// by its uses alone. The visa is locked.
+/// Whether an agent's claim is paid already: each claim is signed for one payment. Whoever makes no claims spends a
+/// visa by its uses alone. The visa is locked.
 fn is_claimed(conn: &mut Conn, context: &Context, visa: &VisaRow, digest: &str) -> Result<bool, BrokerError> {
     if agent_of(&visa.agent_did, context.config.reach)?.is_none() {
         return Ok(false);

@@ -210,7 +210,8 @@ pub(crate) fn visa_opened(conn: &mut Conn, context: &Context, jti: VisaId) -> Re
     Ok(row.save(conn, &context.sealer)?)
 }
 
-/// Pay does not set its amount aside: there is too little in the account, most likely. The same request may be sent again.
+/// Pay does not set its amount aside: there is too little in the account, most likely. The same request may be sent
+/// again.
 pub(crate) fn visa_refused(conn: &mut Conn, context: &Context, jti: VisaId) -> Result<VisaRow, BrokerError> {
     let mut row = visa_require(conn, context, jti)?;
     if row.state()? != VisaState::Reserving {

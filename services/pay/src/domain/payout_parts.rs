@@ -133,8 +133,8 @@ fn left_of(conn: &mut Conn, context: &Context, payment: &PaymentRow) -> Result<i
         .saturating_sub(refunded))
 }
 
-/// Until when nothing more is sent to somebody by itself, because the rail did not make what was sent last. It would not
-/// make it a minute later either, and each attempt is told to the payee.
+/// Until when nothing more is sent to somebody by itself, because the rail did not make what was sent last. It would
+/// not make it a minute later either, and each attempt is told to the payee.
 pub(crate) fn rests_until(
     conn: &mut Conn,
     rail: &str,

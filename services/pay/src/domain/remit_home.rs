@@ -73,9 +73,9 @@ pub(crate) fn node_rests(conn: &mut Conn, node: &NodeKey, now: Timestamp) -> Res
     Ok(last.plus(rest) > now)
 }
 
-/// Where a remittance stands, after another look at where its people are at home. When all of them have left the address
-/// that it was for, and one is at the same node at another, it goes there from now on: they had named a wrong one. The
-/// reason, when it is to go nowhere.
+/// Where a remittance stands, after another look at where its people are at home. When all of them have left the
+/// address that it was for, and one is at the same node at another, it goes there from now on: they had named a wrong
+/// one. The reason, when it is to go nowhere.
 pub(crate) fn sent_look(
     conn: &mut Conn,
     context: &Context,
