@@ -47,9 +47,14 @@ impl Folder {
         self.0.join("works")
     }
 
-    /// The bytes of a work.
-    pub(super) fn work(&self, sha256: &str) -> PathBuf {
-        self.works().join(sha256)
+    /// The bytes of a work. A node chooses what it calls a digest, and so the file that is written: only what can be
+    /// one is taken.
+    pub(super) fn work(&self, sha256: &str) -> Result<PathBuf, CommandError> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if sha256.len() == 64 && sha256.bytes().all(is_digit) {
+            return Ok(self.works().join(sha256));
+        }
+        Err(local(format!("`{}` is no digest of a work", sha256.escape_debug())))
     }
 }
 
@@ -116,7 +121,7 @@ impl Bundle {
             return Err(changed(&folder.export()));
         }
         for work in &contents.works {
-            let path = folder.work(work.sha256.as_str());
+            let path = folder.work(&work.sha256)?;
             if digest_of(&path)?.0 != work.sha256 {
                 return Err(changed(&path));
             }
