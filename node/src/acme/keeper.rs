@@ -1,11 +1,11 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use imajin_acme::{
-    Account, AcmeDns, AcmeError, Authority, CertificateFacts, ChallengeKind, DnsAccount, Http01, Solver,
+    Account, AcmeDns, AcmeError, Authority, CertificateFacts, ChallengeKind, DnsAccount, Http01, Issued, Solver,
 };
 use imajin_kernel::{Env, Span, Timestamp};
-use imajin_registry_api::Registrations;
+use imajin_registry_api::{Registration, Registrations};
 use imajin_web::HttpClient;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -18,9 +18,10 @@ use crate::tls::{ShownCertificate, TlsError};
 /// How often the keeper looks whether something is due.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Authorities count failures: they are retried after a minute, then twice as long each time, up to half a day.
-const RETRY_FIRST: Span = Span::minutes(1);
-const RETRY_DOUBLINGS_MAX: u32 = 10;
+/// Authorities count failures, a few in an hour at most: they are retried after five minutes, fifteen, and so on
+/// threefold up to half a day.
+const RETRY_FIRST: Span = Span::minutes(5);
+const RETRY_TRIPLINGS_MAX: u32 = 5;
 const RETRY_LONGEST: Span = Span::hours(12);
 
 /// What the keeper works with.
@@ -53,6 +54,8 @@ pub struct KeeperParts {
 pub struct CertificateKeeper {
     parts: KeeperParts,
     status: Mutex<CertificateStatus>,
+    /// What was issued and could not be saved: it is not ordered again for that.
+    unsaved: Mutex<Option<Issued>>,
 }
 
 /// Why there is no new certificate.
@@ -69,11 +72,16 @@ enum KeepError {
 }
 
 impl CertificateKeeper {
-    /// Nothing is asked yet.
+    /// Nothing is asked yet. Failures from before a restart count: the authority has counted them, too.
     pub fn new(parts: KeeperParts) -> Self {
+        let (kept, now) = (parts.store.status(), parts.env.now());
+        let is_plan = |next: Timestamp| next <= now.plus(RETRY_LONGEST);
+        let goes_on = kept.failures > 0 && kept.next_attempt_at.is_some_and(is_plan);
+        let status = if goes_on { kept } else { CertificateStatus::default() };
         Self {
             parts,
-            status: Mutex::default(),
+            status: Mutex::new(status),
+            unsaved: Mutex::default(),
         }
     }
 
@@ -168,28 +176,63 @@ impl CertificateKeeper {
             return Err(KeepError::Waiting(why.to_owned()));
         };
         let directory = &self.parts.config.directory;
-        if let Some(kept) = self.parts.store.certificate(directory)? {
-            let facts = CertificateFacts::read(&kept.chain_pem)?;
-            if facts.covers(names) && now < facts.renew_at() {
-                self.parts.shown.replace(&kept.chain_pem, &kept.key_der)?;
-                return Ok(facts);
-            }
+        if let Some(issued) = self.unsaved().take()
+            && let Some(facts) = fitting(&issued, names, now)?
+        {
+            self.save(issued)?;
+            return Ok(facts);
+        }
+        if let Some(kept) = self.parts.store.certificate(directory)?
+            && let Some(facts) = fitting(&kept, names, now)?
+        {
+            self.parts.shown.replace(&kept.chain_pem, &kept.key_der)?;
+            return Ok(facts);
         }
         let issued = match kind {
             ChallengeKind::Http01 => self.issue(names, &self.parts.http01).await?,
-            ChallengeKind::Dns01 => {
-                let account = self.dns_account(first).await?;
-                let solver = AcmeDns::new(self.parts.endpoint_http.clone(), account);
-                self.issue(names, &solver).await?
-            }
+            ChallengeKind::Dns01 => self.issue_by_dns(names, first).await?,
         };
         self.parts.shown.replace(&issued.chain_pem, &issued.key_der)?;
-        self.parts.store.certificate_keep(directory, &issued)?;
         tracing::info!(?names, "a new certificate is shown");
-        Ok(CertificateFacts::read(&issued.chain_pem)?)
+        let facts = CertificateFacts::read(&issued.chain_pem)?;
+        self.save(issued)?;
+        Ok(facts)
     }
 
-    async fn issue(&self, names: &[String], solver: &dyn Solver) -> Result<imajin_acme::Issued, KeepError> {
+    fn unsaved(&self) -> MutexGuard<'_, Option<Issued>> {
+        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Saves a certificate, or keeps it for the next time.
+    fn save(&self, issued: Issued) -> Result<(), KeepError> {
+        let saved = self.parts.store.certificate_keep(&self.parts.config.directory, &issued);
+        if saved.is_err() {
+            *self.unsaved() = Some(issued);
+        }
+        Ok(saved?)
+    }
+
+    /// Through the registry, or the endpoint of the configuration. A registry may have ended the account, as it does
+    /// with a new key of the node: then the node asks for another, once.
+    async fn issue_by_dns(&self, names: &[String], hostname: &str) -> Result<Issued, KeepError> {
+        let issued = self.issue_with(names, self.dns_account(hostname).await?).await;
+        let Err(KeepError::Acme(AcmeError::NoAccount(_))) = issued else {
+            return issued;
+        };
+        if self.parts.config.dns.is_some() {
+            return issued;
+        }
+        let registry = self.registration(hostname)?.registry;
+        self.parts.accounts.forget(&registry, hostname)?;
+        self.issue_with(names, self.dns_account(hostname).await?).await
+    }
+
+    async fn issue_with(&self, names: &[String], account: DnsAccount) -> Result<Issued, KeepError> {
+        let solver = AcmeDns::new(self.parts.endpoint_http.clone(), account);
+        self.issue(names, &solver).await
+    }
+
+    async fn issue(&self, names: &[String], solver: &dyn Solver) -> Result<Issued, KeepError> {
         Ok(self.account().await?.issue(names, solver).await?)
     }
 
@@ -213,26 +256,37 @@ impl CertificateKeeper {
             let account = configured.account(hostname);
             return account.map_err(|error| AcmeError::NotPublished(error).into());
         }
-        if let Some(known) = self.parts.accounts.find(hostname)? {
+        let registration = self.registration(hostname)?;
+        if let Some(known) = self.parts.accounts.find(&registration.registry, hostname)? {
             return Ok(known);
         }
+        let asked = self.parts.link.credentials(&registration).await;
+        asked.map_err(|problem| AcmeError::NotPublished(problem.detail).into())
+    }
+
+    /// The registration that gave the node a name.
+    fn registration(&self, hostname: &str) -> Result<Registration, KeepError> {
         let mut given = self.parts.registrations.registrations().into_iter();
         let registration = given.find(|known| known.subdomain.as_deref() == Some(hostname));
-        let refused = |text: String| KeepError::from(AcmeError::NotPublished(text));
-        let registration = registration.ok_or_else(|| {
-            refused(format!(
+        let unknown = || {
+            AcmeError::NotPublished(format!(
                 "no registry has given this node the name {hostname}: set `tls.acme.dns`"
             ))
-        })?;
-        let asked = self.parts.link.credentials(&registration.registry).await;
-        asked.map_err(|problem| refused(problem.detail))
+        };
+        Ok(registration.ok_or_else(unknown)?)
     }
+}
+
+/// What a certificate says, if it is for these names and not yet to be renewed.
+fn fitting(issued: &Issued, names: &[String], now: Timestamp) -> Result<Option<CertificateFacts>, AcmeError> {
+    let facts = CertificateFacts::read(&issued.chain_pem)?;
+    Ok((facts.covers(names) && now < facts.renew_at()).then_some(facts))
 }
 
 fn failed(base: CertificateStatus, error: &KeepError, now: Timestamp) -> CertificateStatus {
     tracing::warn!(%error, "there is no new certificate");
-    let doublings = base.failures.min(RETRY_DOUBLINGS_MAX);
-    let wait = Span::seconds(RETRY_FIRST.as_seconds() << doublings).min(RETRY_LONGEST);
+    let triplings = base.failures.min(RETRY_TRIPLINGS_MAX);
+    let wait = Span::seconds(RETRY_FIRST.as_seconds() * 3_i64.pow(triplings)).min(RETRY_LONGEST);
     CertificateStatus {
         failures: base.failures.saturating_add(1),
         last_error: Some(error.to_string()),

@@ -188,6 +188,13 @@ impl AcmeStore {
         })
     }
 
+    /// How it stood; as new when that cannot be read.
+    pub(super) fn status(&self) -> CertificateStatus {
+        let kept = fs::read(&self.status).ok();
+        kept.and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
+    }
+
     /// Notes how it stands.
     ///
     /// # Errors
@@ -225,6 +232,23 @@ impl CertificateStatus {
     }
 }
 
+/// What a registry gave for one of the node's names.
+#[derive(Serialize, Deserialize)]
+struct KeptDnsAccount {
+    /// Who gave it; none in files of earlier versions.
+    #[serde(default)]
+    registry: Option<Url>,
+    #[serde(flatten)]
+    account: DnsAccount,
+}
+
+impl KeptDnsAccount {
+    /// Whether it is for this name of this registry: the name alone is what any registry can say.
+    fn is_for(&self, registry: &Url, hostname: &str) -> bool {
+        self.account.hostname == hostname && self.registry.as_ref().is_none_or(|giver| giver == registry)
+    }
+}
+
 /// What registries gave to the node to change the records of its names.
 #[derive(Clone)]
 pub struct DnsAccounts(SealedDocument);
@@ -235,23 +259,78 @@ impl DnsAccounts {
         Self(SealedDocument::new(data, DNS_ACCOUNTS, keyring, env))
     }
 
-    /// The account for a name.
+    /// The account for a name of a registry.
     ///
     /// # Errors
     /// When the file is damaged.
-    pub fn find(&self, hostname: &str) -> Result<Option<DnsAccount>, DataDirError> {
-        let all: Vec<DnsAccount> = self.0.load()?.unwrap_or_default();
-        Ok(all.into_iter().find(|known| known.hostname == hostname))
+    pub fn find(&self, registry: &Url, hostname: &str) -> Result<Option<DnsAccount>, DataDirError> {
+        let all = self.load()?;
+        let known = all.into_iter().find(|known| known.is_for(registry, hostname));
+        Ok(known.map(|known| known.account))
     }
 
-    /// Keeps an account; one that was known for the name ends.
+    /// Keeps an account; one that was known for the name at this registry ends.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn keep(&self, account: DnsAccount) -> Result<(), DataDirError> {
-        let mut all: Vec<DnsAccount> = self.0.load()?.unwrap_or_default();
-        all.retain(|known| known.hostname != account.hostname);
-        all.push(account);
+    pub fn keep(&self, registry: &Url, account: DnsAccount) -> Result<(), DataDirError> {
+        let mut all = self.load()?;
+        all.retain(|known| !known.is_for(registry, &account.hostname));
+        all.push(KeptDnsAccount {
+            registry: Some(registry.clone()),
+            account,
+        });
         self.0.store(&all)
+    }
+
+    /// Forgets an account that does not count any more.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn forget(&self, registry: &Url, hostname: &str) -> Result<(), DataDirError> {
+        let mut all = self.load()?;
+        all.retain(|known| !known.is_for(registry, hostname));
+        self.0.store(&all)
+    }
+
+    fn load(&self) -> Result<Vec<KeptDnsAccount>, DataDirError> {
+        Ok(self.0.load()?.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(username: &str) -> DnsAccount {
+        DnsAccount {
+            hostname: "alice.nodes.example".to_owned(),
+            acme_url: "https://registry.example/registry/api/acme-dns".parse().unwrap(),
+            username: username.to_owned(),
+            password: "secret".to_owned(),
+            subdomain: "label".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_registry_does_not_replace_the_account_that_another_gave() {
+        let root = tempfile::tempdir().unwrap();
+        let (data, env) = (DataDir::create(root.path()).unwrap(), Env::system());
+        let accounts = DnsAccounts::new(&data, &data.keyring_ensure(&env).unwrap(), &env);
+        let [one, other]: [Url; 2] =
+            ["https://registry.example/", "https://evil.example/"].map(|url| url.parse().unwrap());
+        let username = |registry| {
+            let found = accounts.find(registry, "alice.nodes.example").unwrap();
+            found.map(|account| account.username.clone())
+        };
+        // As an earlier version wrote it.
+        accounts.0.store(&[account("oldest")]).unwrap();
+        assert_eq!(username(&one).as_deref(), Some("oldest"));
+        accounts.keep(&one, account("first")).unwrap();
+        accounts.keep(&other, account("evil")).unwrap();
+        assert_eq!(username(&one).as_deref(), Some("first"));
+        accounts.keep(&one, account("second")).unwrap();
+        accounts.forget(&other, "alice.nodes.example").unwrap();
+        assert_eq!((username(&one).as_deref(), username(&other)), (Some("second"), None));
     }
 }

@@ -16,12 +16,18 @@ const RETRY_FIRST: Span = Span::seconds(30);
 const RETRY_DOUBLINGS_MAX: u32 = 7;
 const RETRY_LONGEST: Span = Span::hours(1);
 
+/// What a registry asks for with `Retry-After` at most: one that asks for years must not silence the node.
+const ASKED_LONGEST: Span = Span::hours(6);
+
+/// Heartbeats are daily at least, so nothing that was planned is further away than this.
+const PLANNED_LONGEST: Span = Span::days(1);
+
 /// A new address is told at once, but no oftener than this.
 const MOVE_PAUSE: Span = Span::seconds(30);
 
 /// Whether something is to be done for a registration now.
 pub(super) fn is_due(registration: &Registration, addresses: &[IpAddr], now: Timestamp) -> bool {
-    if registration.next_attempt_at <= now {
+    if registration.next_attempt_at <= now || was_ahead(registration, now) {
         return true;
     }
     let has_moved = !addresses.is_empty() && addresses != registration.addresses;
@@ -30,6 +36,12 @@ pub(super) fn is_due(registration: &Registration, addresses: &[IpAddr], now: Tim
         .is_none_or(|heard| now.since(heard) >= MOVE_PAUSE);
     // A registry that is away hears of it when it is back: it is asked again at growing intervals in any case.
     has_moved && is_quiet && registration.failures == 0
+}
+
+/// Whether the times on record are of a clock that was ahead then: they are no plan.
+fn was_ahead(registration: &Registration, now: Timestamp) -> bool {
+    registration.next_attempt_at > now.plus(PLANNED_LONGEST)
+        || registration.last_heartbeat_at.is_some_and(|heard| heard > now)
 }
 
 impl RegistryLink {
@@ -93,7 +105,8 @@ impl RegistryLink {
             registration.next_attempt_at = now;
         } else {
             let by_registry = self.jittered(Timestamp::from_millis(answer.next_heartbeat).since(now));
-            let wait = by_registry.min(self.jittered(heartbeat)).max(RETRY_FIRST);
+            let own = self.jittered(heartbeat.min(PLANNED_LONGEST));
+            let wait = by_registry.min(own).max(RETRY_FIRST);
             registration.next_attempt_at = now.plus(wait);
         }
         registration.last_heartbeat_at = Some(now);
@@ -108,11 +121,14 @@ impl RegistryLink {
         let backoff = Span::seconds(RETRY_FIRST.as_seconds() << doublings).min(RETRY_LONGEST);
         let asked = problem
             .retry_after_seconds
-            .map_or(Span::ZERO, |seconds| Span::seconds(i64::from(seconds)));
+            .map_or(Span::ZERO, |seconds| Span::seconds(i64::from(seconds)))
+            .min(ASKED_LONGEST);
         registration.failures = registration.failures.saturating_add(1);
         let hint = problem.hint.as_ref().map(|hint| format!(" {hint}")).unwrap_or_default();
         registration.last_error = Some(format!("{}{hint}", problem.detail));
-        registration.next_attempt_at = self.env.now().plus(self.jittered(backoff).max(asked));
+        let now = self.env.now();
+        registration.next_attempt_at = now.plus(self.jittered(backoff).max(asked));
+        registration.last_heartbeat_at = registration.last_heartbeat_at.map(|heard| heard.min(now));
         registration
     }
 

@@ -129,9 +129,9 @@ impl RegistryLink {
             Ok(answer) => (wanted.registry.clone(), answer),
         };
         if let Some(account) = answer.credentials
-            && let Err(error) = self.accounts.keep(account)
+            && let Err(problem) = self.account_keep(&registry, Some(&answer.subdomain), account)
         {
-            tracing::warn!(%error, "what the registry gave to change the name's records cannot be kept");
+            tracing::warn!(%problem, "what the registry gave to change the name's records is not kept");
         }
         let witness = match &wanted.witness {
             Some(known) => Some(known.clone()),
@@ -178,7 +178,7 @@ impl RegistryLink {
     ///
     /// # Errors
     /// What the registry says, or that it cannot be reached.
-    pub async fn credentials(&self, registry: &Url) -> Result<DnsAccount, Problem> {
+    pub async fn credentials(&self, registration: &Registration) -> Result<DnsAccount, Problem> {
         let registrant = self.identity.speak()?;
         let request = CredentialsRequest {
             node_id: registrant.did.clone(),
@@ -188,10 +188,31 @@ impl RegistryLink {
         };
         let signed = request.sign(&registrant.key);
         let signed = signed.map_err(|error| Problem::new(error.code(), error.to_string()))?;
+        let registry = &registration.registry;
         let account: DnsAccount = self.post(registry, "api/node/credentials", &signed).await?;
-        let kept = self.accounts.keep(account.clone());
-        kept.map_err(|error| Problem::new(Code::Internal, error.to_string()))?;
+        self.account_keep(registry, registration.subdomain.as_deref(), account.clone())?;
         Ok(account)
+    }
+
+    /// Keeps an account that is for the name that this registry has given, and for an endpoint of its own: the node
+    /// sends the proofs for its certificates there.
+    fn account_keep(&self, registry: &Url, subdomain: Option<&str>, account: DnsAccount) -> Result<(), Problem> {
+        if subdomain != Some(account.hostname.as_str()) {
+            let text = format!(
+                "{registry} gave an account for {}, which is not the name.",
+                account.hostname
+            );
+            return Err(Problem::invalid(text));
+        }
+        if account.acme_url.origin() != registry.origin() {
+            let text = format!(
+                "{registry} gave an account at {}, which is elsewhere.",
+                account.acme_url
+            );
+            return Err(Problem::invalid(text).hint("Name the registry by the address that it has for everybody."));
+        }
+        let kept = self.accounts.keep(registry, account);
+        kept.map_err(|error| Problem::new(Code::Internal, error.to_string()))
     }
 
     /// The key of the node that runs a registry. One that stands alone has none, and witnesses nothing.

@@ -69,9 +69,10 @@ impl AgentState {
     /// Adds a registration or replaces the one at the same registry.
     pub fn store(&self, registration: &Registration) -> Result<(), DataDirError> {
         let stored = self.change(|all| {
+            let registration = own_name_only(all, registration);
             match all.iter_mut().find(|known| known.registry == registration.registry) {
-                Some(known) => *known = registration.clone(),
-                None => all.push(registration.clone()),
+                Some(known) => *known = registration,
+                None => all.push(registration),
             }
             Some(())
         });
@@ -82,8 +83,9 @@ impl AgentState {
     /// stands, and is attended to next. Whether it was replaced.
     pub fn settle(&self, before: &Registration, after: &Registration) -> Result<bool, DataDirError> {
         let settled = self.change(|all| {
+            let after = own_name_only(all, after);
             let known = all.iter_mut().find(|known| *known == before)?;
-            *known = after.clone();
+            *known = after;
             Some(())
         });
         settled.map(|done| done.is_some())
@@ -124,6 +126,20 @@ impl AgentState {
     }
 }
 
+/// A registration without the name that another registry has given already: who said it first is believed, so that no
+/// registry has the node prove, or show, the name of another.
+fn own_name_only(all: &[Registration], registration: &Registration) -> Registration {
+    let mut own = registration.clone();
+    let others = all.iter().filter(|known| known.registry != own.registry);
+    let mut names = others.filter_map(|known| known.subdomain.as_ref());
+    if let Some(name) = own.subdomain.take_if(|name| names.any(|other| other == name)) {
+        own.last_error = Some(format!(
+            "the registry gave the name {name}, which another one has given"
+        ));
+    }
+    own
+}
+
 impl Registrations for AgentState {
     fn registrations(&self) -> Vec<Registration> {
         self.load().unwrap_or_else(|error| {
@@ -155,6 +171,26 @@ mod tests {
         assert_eq!(state.load().unwrap().first(), Some(&renamed));
         assert_eq!(state.forget(&registry).unwrap(), Some(renamed));
         assert_eq!(state.forget(&registry).unwrap(), None);
+    }
+
+    #[test]
+    fn a_registry_does_not_give_the_name_that_another_has_given() {
+        let root = tempfile::tempdir().unwrap();
+        let state = AgentState::new(&DataDir::create(root.path()).unwrap());
+        let [first, second] = ["https://registry.example/registry", "https://evil.example/registry"].map(|url| {
+            let mut known = Registration::wanted(url.parse().unwrap(), "alice", Timestamp::EPOCH);
+            known.subdomain = Some("alice.nodes.example".to_owned());
+            known
+        });
+        state.store(&first).unwrap();
+        state.store(&second).unwrap();
+        state.store(&first).unwrap();
+        let known = state.load().unwrap();
+        assert_eq!(known[0], first);
+        assert_eq!(known[1].subdomain, None);
+        assert!(known[1].last_error.as_ref().unwrap().contains("another one"));
+        assert!(state.settle(&known[1], &second).unwrap());
+        assert_eq!(state.load().unwrap()[1].subdomain, None);
     }
 
     #[test]

@@ -206,7 +206,7 @@ async fn a_certificate_that_cannot_be_had_is_asked_for_at_growing_intervals() {
     let env = Env::fixed(clock.clone(), 3);
     // Nobody has this name.
     let subject = Subject::start(&world, &data, &env, "https://bob.nodes.example/").await;
-    for minutes in [1, 2, 4] {
+    for minutes in [5, 15, 45] {
         subject.keeper.tick().await;
         let status = subject.keeper.status();
         assert_eq!(status.next_attempt_at, Some(env.now().plus(Span::minutes(minutes))));
@@ -218,4 +218,37 @@ async fn a_certificate_that_cannot_be_had_is_asked_for_at_growing_intervals() {
         clock.advance(Span::seconds(minutes * 60 - 30));
     }
     assert_eq!(subject.keeper.status().failures, 3);
+    // A restart does not begin anew: the authority has counted, too.
+    subject.keeper.tick().await;
+    let after = Subject::start(&world, &data, &env, "https://bob.nodes.example/").await;
+    after.keeper.tick().await;
+    assert_eq!(after.keeper.status().failures, 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_cannot_be_saved_is_not_ordered_again() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let data = DataDir::create(folder.path()).unwrap();
+    let clock = ManualClock::at(Env::system().now());
+    let env = Env::fixed(clock.clone(), 3);
+    let root = root_of(&world.pebble).await;
+    let subject = Subject::start(&world, &data, &env, &format!("https://{NAME}/")).await;
+    subject.keeper.tick().await;
+    let before = subject.seen(&subject.visitor(&root)).await.unwrap();
+    clock.advance(subject.keeper.status().renew_at.unwrap().since(env.now()));
+    // Where the file is written before it takes its name there is a folder.
+    let place = folder.path().join("acme.tmp");
+    std::fs::create_dir(&place).unwrap();
+    subject.keeper.tick().await;
+    assert_eq!(subject.keeper.status().failures, 1);
+    let issued = subject.seen(&subject.visitor(&root)).await.unwrap();
+    assert_ne!(issued, before);
+    std::fs::remove_dir(&place).unwrap();
+    clock.advance(Span::minutes(5));
+    subject.keeper.tick().await;
+    assert_eq!(subject.keeper.status().last_error, None);
+    assert_eq!(subject.seen(&subject.visitor(&root)).await.unwrap(), issued);
+    let again = Subject::start(&world, &data, &env, &format!("https://{NAME}/")).await;
+    assert_eq!(again.seen(&again.visitor(&root)).await.unwrap(), issued);
 }

@@ -37,6 +37,7 @@ pub struct Account {
 }
 
 /// What was issued.
+#[derive(Clone)]
 pub struct Issued {
     /// The certificate and those that lead to the authority's root, PEM.
     pub chain_pem: String,

@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use imajin_web::HttpClient;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -67,7 +67,13 @@ impl AcmeDns {
         let body = json!({"subdomain": self.account.subdomain, "txt": text}).to_string();
         let answer = self.http.send(Method::POST, url, headers, body.into_bytes()).await;
         let answer = answer.map_err(|problem| refused(problem.detail))?;
-        answer.success().map_err(|problem| refused(problem.detail))
+        match answer.success() {
+            Err(problem) if answer.status == StatusCode::UNAUTHORIZED => Err(AcmeError::NoAccount(format!(
+                "{}: {}",
+                self.account.acme_url, problem.detail
+            ))),
+            answered => answered.map_err(|problem| refused(problem.detail)),
+        }
     }
 }
 

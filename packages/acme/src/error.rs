@@ -18,6 +18,9 @@ pub enum AcmeError {
     /// The proof could not be published.
     #[error("the proof for the certificate authority cannot be published: {0}")]
     NotPublished(String),
+    /// The endpoint that publishes proofs does not know the account, or not any more.
+    #[error("the proof for the certificate authority cannot be published: {0}")]
+    NoAccount(String),
     /// It offers no proof of the kind that was chosen.
     #[error("the certificate authority does not take {kind} for {name}: {hint}")]
     NoChallenge {

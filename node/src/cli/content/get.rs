@@ -1,5 +1,5 @@
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 use imajin_consent::{ContentRef, DeclarationDraft, IntendedUse};
@@ -79,11 +79,10 @@ impl GetArgs {
             _ => (None, Vec::new()),
         };
         let path = format!("/publisher/content/{id}");
-        let own_name = PathBuf::from(&view.file_name);
         let file = match &self.out {
             Some(path) if path.as_os_str() == "-" => None,
             Some(path) => Some(path.clone()),
-            None => Some(own_name),
+            None => Some(own_name(&view.file_name)?),
         };
         let Some(target) = &file else {
             let mut sink = std::io::stdout();
@@ -186,5 +185,44 @@ impl GetArgs {
         let id = last.parse().map_err(|_error| unusable())?;
         self.node.node = url.join("/").map_err(|_error| unusable())?;
         Ok(id)
+    }
+}
+
+/// The name that the work has, if it is one in this folder: the node chooses it, and so the file that is written.
+fn own_name(name: &str) -> Result<PathBuf, CommandError> {
+    let mut parts = Path::new(name).components();
+    let is_plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name);
+    if is_plain && !name.starts_with('.') && !name.chars().any(char::is_control) {
+        return Ok(PathBuf::from(name));
+    }
+    Err(CommandError::Local(format!(
+        "the node calls the work `{}`, which is no name of a file here: say --out",
+        name.escape_debug()
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_names_a_file_of_this_folder_and_no_other() {
+        for good in ["strings.md", "a b.txt", "x"] {
+            assert_eq!(own_name(good).ok(), Some(PathBuf::from(good)));
+        }
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../evil",
+            "/etc/passwd",
+            "a/b",
+            "a/",
+            "./a",
+            ".bashrc",
+            "a\u{1b}[2J",
+        ] {
+            assert!(own_name(bad).is_err(), "{bad:?}");
+        }
     }
 }

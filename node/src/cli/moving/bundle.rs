@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use imajin_did::{Did, PublicKey};
 use imajin_kernel::Env;
-use imajin_key_log::{KeyLog, Status};
+use imajin_key_log::{KeyLog, KeyState, Status};
 use imajin_proof::{SignedMessage, digest};
 use imajin_web::resolve::key_log_of;
 use serde::{Deserialize, Serialize};
@@ -47,9 +47,14 @@ impl Folder {
         self.0.join("works")
     }
 
-    /// The bytes of a work.
-    pub(super) fn work(&self, sha256: &str) -> PathBuf {
-        self.works().join(sha256)
+    /// The bytes of a work. A node chooses what it calls a digest, and so the file that is written: only what can be
+    /// one is taken.
+    pub(super) fn work(&self, sha256: &str) -> Result<PathBuf, CommandError> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if sha256.len() == 64 && sha256.bytes().all(is_digit) {
+            return Ok(self.works().join(sha256));
+        }
+        Err(local(format!("`{}` is no digest of a work", sha256.escape_debug())))
     }
 }
 
@@ -116,7 +121,7 @@ impl Bundle {
             return Err(changed(&folder.export()));
         }
         for work in &contents.works {
-            let path = folder.work(work.sha256.as_str());
+            let path = folder.work(&work.sha256)?;
             if digest_of(&path)?.0 != work.sha256 {
                 return Err(changed(&path));
             }
@@ -157,11 +162,23 @@ fn changed(path: &Path) -> CommandError {
     ))
 }
 
-/// The keys that a log lets count, whoever has witnessed it: who believes the folder in the end is the new node.
-pub(super) fn keys_of(did: &Did, log: &KeyLog) -> Result<Vec<PublicKey>, CommandError> {
+/// The keys that a log lets count.
+fn keys_of(did: &Did, log: &KeyLog) -> Result<Vec<PublicKey>, CommandError> {
+    Ok(state_of(did, log)?.keys)
+}
+
+/// Every key that has counted: what the owner signed before the newest of them is theirs all the same.
+pub(super) fn keys_on_record(did: &Did, log: &KeyLog) -> Result<Vec<PublicKey>, CommandError> {
+    let state = state_of(did, log)?;
+    let path = state.head.map(|head| log.path_to(head)).unwrap_or_default();
+    let before = path.into_iter().flat_map(|entry| entry.keys.iter().copied());
+    Ok(state.keys.iter().copied().chain(before).collect())
+}
+
+/// What a log says now, whoever has witnessed it: who believes the folder in the end is the new node.
+fn state_of(did: &Did, log: &KeyLog) -> Result<KeyState, CommandError> {
     if log.entries.is_empty() {
-        let key = did.public_key().ok_or_else(|| local(format!("{did} is no key")))?;
-        return Ok(vec![key]);
+        return KeyState::implicit(did).ok_or_else(|| local(format!("{did} is no key")));
     }
     let everybody = |witness: &Did| -> Vec<PublicKey> { witness.public_key().into_iter().collect() };
     let state = log
@@ -174,7 +191,7 @@ pub(super) fn keys_of(did: &Did, log: &KeyLog) -> Result<Vec<PublicKey>, Command
         )));
     }
     status_check(state.status)?;
-    Ok(state.keys)
+    Ok(state)
 }
 
 /// Nobody moves whose keys are in doubt, or have ended.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::bundle::{Bundle, status_check};
-use super::consent::consent_bring;
+use super::consent::{consent_bring, grants_left};
 use super::home::{Moved, move_tell, moved_find};
 use super::node_did;
 use super::parts::{Part, is_taken, manifests_bring, profile_bring, statements_bring};
@@ -28,6 +28,9 @@ pub(in crate::cli) struct ImportArgs {
     /// The handle to take at the new node; the one that you had, if nobody has it there.
     #[arg(long)]
     handle: Option<String>,
+    /// Bring the grants, too: let those who may know something of you by the old home know it by the new one.
+    #[arg(long)]
+    grants: bool,
     /// Move also when something could not be brought.
     #[arg(long)]
     anyway: bool,
@@ -80,7 +83,7 @@ impl ImportArgs {
         let (handle, taken) = self.register(&client, &bundle, &old.log).await?;
         let [profile, picture] = profile_bring(&client, &bundle).await;
         let statements = statements_bring(&client, &bundle).await;
-        let [grants, consent] = consent_bring(&client, &bundle).await;
+        let [grants, consent] = consent_bring(&client, &bundle, self.grants).await;
         let mut done = Imported {
             parts: vec![
                 profile,
@@ -97,6 +100,11 @@ impl ImportArgs {
             moved: None,
             notes: old.note.iter().cloned().chain(taken).collect(),
         };
+        let left = if self.grants { 0 } else { grants_left(&bundle) };
+        if left > 0 {
+            let text = format!("{left} grants that the old node calls yours were not brought: look, and say --grants.");
+            done.notes.push(text);
+        }
         self.announce(&client, &old, &bundle, &mut done).await;
         output.result(&done, imported_text);
         if done.moved.is_none() {

@@ -81,22 +81,34 @@ pub(super) async fn works_save(
         }
         let id = own.card.id;
         let work = Work::from(view_of(client, session, id).await?);
-        let path = folder.work(&work.sha256);
-        if !path.exists() {
+        let path = folder.work(&work.sha256)?;
+        if path.exists() {
+            digest_check(&path, &work)?;
+        } else {
             output.note(&format!("Saving “{}”, {} bytes.", work.title, work.size));
             let part = path.with_extension("part");
             let mut sink = File::create(&part).map_err(|error| refusal(&part, &error))?;
             client
                 .download_own(session, &format!("/publisher/content/{id}"), &mut sink)
                 .await?;
-            sink.sync_all()
-                .and_then(|()| std::fs::rename(&part, &path))
-                .map_err(|error| refusal(&path, &error))?;
+            sink.sync_all().map_err(|error| refusal(&part, &error))?;
+            part_keep(&part, &path, &work)?;
         }
-        digest_check(&path, &work)?;
         works.push(work);
     }
     Ok(works)
+}
+
+/// What came under the name of its digest; nothing else ever has that name.
+fn part_keep(part: &Path, path: &Path, work: &Work) -> Result<(), CommandError> {
+    if digest_of(part)?.0 == work.sha256 {
+        return std::fs::rename(part, path).map_err(|error| refusal(path, &error));
+    }
+    std::fs::remove_file(part).map_err(|error| refusal(part, &error))?;
+    Err(local(format!(
+        "what the node sent is not the work “{}”: repeat this",
+        work.title
+    )))
 }
 
 fn digest_check(path: &Path, work: &Work) -> Result<(), CommandError> {
@@ -158,9 +170,108 @@ async fn work_bring(
         }
     };
     if received < work.size {
-        content::send(client, id, &folder.work(&work.sha256), received, output).await?;
+        content::send(client, id, &folder.work(&work.sha256)?, received, output).await?;
     }
     let path = format!("{CONTENT}/{id}/publish");
     let _published: ContentView = client.send("POST", &path, &Value::Null, None).await?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::{Json, Router};
+    use imajin_did::SecretKey;
+    use imajin_kernel::Env;
+    use imajin_proof::digest::sha256_hex;
+    use imajin_web::HttpClient;
+    use serde_json::json;
+    use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+    use url::Url;
+
+    use super::*;
+    use crate::cli::client::NodeClient;
+    use crate::cli::key_file::Facts;
+
+    const ID: &str = "cnt_01k0000000000000000000000a";
+
+    /// A node that has one work, which it says has this digest, and which has these bytes.
+    async fn stub(sha256: String, bytes: &'static str) -> (Url, AbortOnDropHandle<()>) {
+        let card = json!({
+            "id": ID, "title": "Strings", "summary": "", "author": SecretKey::from_seed([1; 32]).did(),
+            "format": "file", "mediaType": "text/plain", "size": bytes.len(), "price": null,
+            "manifest": format!("fair:sha256:{}", "ab".repeat(32)), "url": "/", "contentUrl": "/", "publishedAt": null,
+            "state": "published", "versions": 1, "readers": 0, "gross": [], "version": 1, "preview": "",
+            "previewHtml": "", "fileName": "strings.txt", "sha256": sha256, "splits": [], "manifestDigest": "",
+            "access": "author",
+        });
+        let all = json!([card]);
+        let router = Router::new()
+            .route("/publisher/api/sales", axum::routing::get(|| async { Json(all) }))
+            .route(&format!("{CONTENT}/{ID}"), axum::routing::get(|| async { Json(card) }))
+            .route(
+                &format!("/publisher/content/{ID}"),
+                axum::routing::get(move || async move { bytes }),
+            );
+        let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", socket.local_addr().unwrap()).parse().unwrap();
+        let served = TaskTracker::new().spawn(async move { axum::serve(socket, router).await.unwrap() });
+        (url, AbortOnDropHandle::new(served))
+    }
+
+    fn client(base: Url) -> IdentityClient {
+        let key = SecretKey::from_seed([1; 32]);
+        let _first = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        IdentityClient {
+            node: NodeClient {
+                base,
+                http: HttpClient::new(Duration::from_secs(10), None).unwrap(),
+                env: Env::system(),
+            },
+            did: key.did(),
+            facts: Facts {
+                did: key.did(),
+                recovery: None,
+                next_key_hash: None,
+            },
+            key,
+        }
+    }
+
+    async fn saved(sha256: &str, bytes: &'static str, folder: &Folder) -> Result<Vec<Work>, CommandError> {
+        std::fs::create_dir_all(folder.works()).unwrap();
+        let (url, _served) = stub(sha256.to_owned(), bytes).await;
+        let session = LoggedIn {
+            token: "token".to_owned(),
+        };
+        works_save(&client(url), &session, folder, Output::new(true)).await
+    }
+
+    #[tokio::test]
+    async fn a_hostile_node_writes_nothing_but_what_has_the_digest_it_says() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::new(&root.path().join("move"));
+        let true_digest = sha256_hex(b"plucked");
+        for sha256 in [
+            "../../evil",
+            "/tmp/evil",
+            "",
+            &true_digest.to_uppercase(),
+            &"ab".repeat(32),
+        ] {
+            let refused = saved(sha256, "plucked", &folder).await;
+            let text = refused.unwrap_err().to_string();
+            assert!(
+                text.contains("digest of a work") || text.contains("is not the work"),
+                "{text}"
+            );
+            let left: Vec<_> = std::fs::read_dir(folder.works()).unwrap().collect();
+            assert!(left.is_empty(), "{sha256}: {left:?}");
+        }
+        let outside: Vec<_> = std::fs::read_dir(root.path()).unwrap().collect();
+        assert_eq!(outside.len(), 1, "{outside:?}");
+        assert_eq!(saved(&true_digest, "plucked", &folder).await.unwrap().len(), 1);
+        assert_eq!(std::fs::read(folder.work(&true_digest).unwrap()).unwrap(), b"plucked");
+    }
 }

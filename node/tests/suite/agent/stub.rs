@@ -212,6 +212,36 @@ async fn a_registry_that_says_later_is_not_asked_before() {
 }
 
 #[tokio::test]
+async fn a_registry_that_says_years_later_is_asked_within_hours() {
+    let world = World::start().await;
+    let subject = world.subject().await;
+    let said = json!({"code": "rate_limited", "detail": "This node calls too often."});
+    world.will_say((429, Some("4294967295"), said));
+    world.clock.advance(Span::hours(1));
+    subject.agent.tick().await;
+    assert_eq!(subject.known().next_attempt_at.since(world.now()), Span::hours(6));
+}
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_once_silences_nobody() {
+    let world = World::start().await;
+    let subject = world.subject().await;
+    world.clock.advance(Span::days(3650));
+    subject.agent.tick().await;
+    let counted = world.counts().1;
+    world.clock.advance(Span::days(-3650));
+    // A failure in between plans from the clock as it is now, and not at each look.
+    world.will_say((503, None, json!({"code": "unavailable", "detail": "Later."})));
+    subject.agent.tick().await;
+    subject.agent.tick().await;
+    assert_eq!(world.counts().1, counted + 1);
+    world.clock.advance(Span::minutes(1));
+    subject.agent.tick().await;
+    assert_eq!(world.counts().1, counted + 2);
+    assert_eq!(subject.known().last_heartbeat_at, Some(world.now()));
+}
+
+#[tokio::test]
 async fn a_registry_that_forgot_the_node_gets_it_again() {
     let world = World::start().await;
     let subject = world.subject().await;

@@ -119,7 +119,7 @@ async fn a_person_moves_with_what_is_theirs(backend: Backend) {
     at(old, key, &export).expect_success();
     at(old, key, &export).expect_success();
 
-    let done = at(new, key, &["move", "import", &name]).expect_success();
+    let done = at(new, key, &["move", "import", &name, "--grants"]).expect_success();
     for name in PARTS {
         assert_eq!(part(&done, name), (1, 0), "{done:#}");
     }
@@ -140,7 +140,7 @@ async fn a_person_moves_with_what_is_theirs(backend: Backend) {
     let head = json_of(new, &there).await["head"].clone();
     assert_eq!(json_of(old, &here).await["didDocumentMetadata"]["versionId"], head);
     // Everything once more changes nothing.
-    let again = at(new, key, &["move", "import", &name, "--anyway"]).expect_success();
+    let again = at(new, key, &["move", "import", &name, "--grants", "--anyway"]).expect_success();
     for name in PARTS {
         assert_eq!(part(&again, name), (0, 1), "{again:#}");
     }
