@@ -131,7 +131,7 @@ impl Pay {
         let rails = rails
             .map_err(|error| Problem::invalid(format!("{error}.")))?
             .with(amid.rails);
-        let brokers = Brokers::new(&config.brokers, &site, &keyring, amid.carrier)?;
+        let brokers = Brokers::new(&config.brokers, &site, &keyring, amid.carrier.as_ref())?;
         let config = Arc::new(config);
         let splits = Arc::default();
         let context = Context {

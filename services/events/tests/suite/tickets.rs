@@ -16,7 +16,7 @@ on_both!(
     where_to_join_a_free_event_is_public,
 );
 
-async fn buy(world: &World, event: &imajin_events_api::EventView, buyer: &str, quantity: u32) -> Vec<TicketId> {
+async fn buy(world: &World, event: &EventView, buyer: &str, quantity: u32) -> Vec<TicketId> {
     let order = world.checkout(&key(buyer), event, quantity).await.order();
     world.pay.settle(order.checkout_id.unwrap()).await;
     world.order_again(&order).await.tickets

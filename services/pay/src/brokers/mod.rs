@@ -76,12 +76,12 @@ impl Brokers {
         config: &BrokersConfig,
         site: &Site,
         keyring: &Keyring,
-        carrier: Option<Arc<dyn Carrier>>,
+        carrier: Option<&Arc<dyn Carrier>>,
     ) -> Result<Self, Problem> {
         let client = || -> Result<GuardedClient, Problem> {
             let policy = Arc::new(PeersOf(Arc::clone(&site.identities)));
             let http = GuardedClient::new(config.reach, TIMEOUT)?.with_policy(policy);
-            Ok(match &carrier {
+            Ok(match carrier {
                 Some(carrier) => http.with_carrier(Arc::clone(carrier)),
                 None => http,
             })

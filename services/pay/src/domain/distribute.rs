@@ -356,7 +356,7 @@ mod tests {
             if did.as_str() == "did:web:a.example" {
                 return Err(Problem::not_found("identity"));
             }
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
             Err(Problem::not_found("identity"))
         }
 

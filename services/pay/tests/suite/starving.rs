@@ -128,7 +128,7 @@ async fn damaged_checkouts_and_holds_hold_no_other_up(backend: Backend) {
         assert!(placed.status.is_success(), "{}", placed.text());
     };
     hold("first").await;
-    let held = damage_last(&world, "ledger_holds", "reference").await;
+    let kept = damage_last(&world, "ledger_holds", "reference").await;
     let first = world.checkout("one").await;
     let opened = damage_last(&world, "checkouts", "title").await;
     // What is over is shown as over; only what was ended says why.
@@ -147,7 +147,7 @@ async fn damaged_checkouts_and_holds_hold_no_other_up(backend: Backend) {
         "the damaged one"
     );
     repair(&world, opened).await;
-    repair(&world, held).await;
+    repair(&world, kept).await;
     assert!(!is_ended(first.id).await);
     world.pay.sweep().await.unwrap();
     assert!(is_ended(first.id).await);

@@ -172,7 +172,7 @@ async fn more_than_an_author_may_store_is_refused(backend: Backend) {
 
 async fn all_works_have_a_bounded_room(backend: Backend) {
     let world = World::with(backend, |config: &mut PublisherConfig| {
-        config.works.works_bytes_max = 100
+        config.works.works_bytes_max = 100;
     })
     .await;
     let draft = async |author: &str, bytes: &[u8]| {
@@ -200,7 +200,7 @@ async fn all_works_have_a_bounded_room(backend: Backend) {
 
 async fn a_disk_that_is_almost_full_takes_no_bytes(backend: Backend) {
     let world = World::with(backend, |config: &mut PublisherConfig| {
-        config.works.free_bytes_min = u64::MAX
+        config.works.free_bytes_min = u64::MAX;
     })
     .await;
     let made = sent(&world, |_body| {}).await.expect(StatusCode::CREATED).json();
