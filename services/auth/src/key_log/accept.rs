@@ -224,6 +224,7 @@ fn fork_check(conn: &mut Conn, sealer: &Sealer, identity: &Identity, entry: &Ent
     }
     let row: Option<KeyLogEntryRow> = key_log_entries::table
         .find(prev.to_string())
+        .filter(key_log_entries::did.eq(identity.did.clone()))
         .select(KeyLogEntryRow::as_select())
         .first(conn)
         .optional()?;

@@ -29,7 +29,8 @@ pub struct EventCreate {
     /// The venue's address.
     #[serde(default)]
     pub address: Option<String>,
-    /// Where to join it from afar: an http or https URL. Only whoever has a ticket is told, unless all tickets are free.
+    /// Where to join it from afar: an http or https URL. Only whoever has a ticket is told, unless all tickets are
+    /// free.
     #[serde(default)]
     pub virtual_url: Option<String>,
     /// Words to find it by: at most 20.
