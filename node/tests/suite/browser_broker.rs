@@ -73,8 +73,7 @@ async fn browser_the_operator_decides_a_dispute_and_the_agent_sees_its_money() {
     let cookie = format!("document.cookie = 'imajin_session=' + {token} + '; path=/'");
     browser.evaluate(&cookie).await.unwrap();
     browser.goto(&format!("{url}/broker/account")).await.unwrap();
-    browser.wait_for("#disputes").await.unwrap();
-    assert!(browser.text("main").await.unwrap().contains("to spend"));
+    browser.wait_for_text("to spend").await.unwrap();
     fits_a_phone(&browser).await;
     browser.screenshot("broker-3-account").await.unwrap();
     browser.goto(&account).await.unwrap();
