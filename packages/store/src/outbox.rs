@@ -115,26 +115,30 @@ mod alias {
     diesel::alias!(outbox as earlier: Earlier);
 }
 
+/// The items that are due, oldest first: of each topic and key the first that has not arrived. Its type has no name.
+macro_rules! deliverable {
+    ($now:expr) => {{
+        let earlier = alias::earlier;
+        let before = earlier
+            .filter(earlier.field(outbox::done_at).is_null())
+            .filter(earlier.field(outbox::topic).eq(outbox::topic))
+            .filter(earlier.field(outbox::key).eq(outbox::key))
+            .filter(earlier.field(outbox::position).lt(outbox::position));
+        outbox::table
+            .filter(outbox::done_at.is_null())
+            .filter(outbox::due_at.le($now))
+            .filter(diesel::dsl::not(diesel::dsl::exists(before)))
+            .order_by((outbox::due_at, outbox::id))
+            .select(OutboxRow::as_select())
+    }};
+}
+
 /// What is to be delivered now, oldest first: of each topic and key only the first that has not arrived.
 ///
 /// # Errors
 /// Diesel's.
 pub fn due(conn: &mut Conn, now: Timestamp, limit: i64) -> QueryResult<Vec<OutboxRow>> {
-    let earlier = alias::earlier;
-    outbox::table
-        .filter(outbox::done_at.is_null())
-        .filter(outbox::due_at.le(now))
-        .filter(diesel::dsl::not(diesel::dsl::exists(
-            earlier
-                .filter(earlier.field(outbox::done_at).is_null())
-                .filter(earlier.field(outbox::topic).eq(outbox::topic))
-                .filter(earlier.field(outbox::key).eq(outbox::key))
-                .filter(earlier.field(outbox::position).lt(outbox::position)),
-        )))
-        .order_by((outbox::due_at, outbox::id))
-        .limit(limit)
-        .select(OutboxRow::as_select())
-        .load(conn)
+    deliverable!(now).limit(limit).load(conn)
 }
 
 /// What is to be delivered now, and what cannot be.
@@ -180,27 +184,12 @@ fn due_page(
     after: Option<(Timestamp, OutboxId)>,
     limit: i64,
 ) -> QueryResult<Vec<OutboxRow>> {
-    let earlier = alias::earlier;
     let (due_at, id) = after.unwrap_or((Timestamp::from_micros(i64::MIN), OutboxId::from_bytes([0; 16])));
-    outbox::table
-        .filter(outbox::done_at.is_null())
-        .filter(outbox::due_at.le(now))
+    let is_later = outbox::due_at.eq(due_at).and(outbox::id.gt(id));
+    deliverable!(now)
         .filter(outbox::topic.eq_any(topics))
-        .filter(
-            outbox::due_at
-                .gt(due_at)
-                .or(outbox::due_at.eq(due_at).and(outbox::id.gt(id))),
-        )
-        .filter(diesel::dsl::not(diesel::dsl::exists(
-            earlier
-                .filter(earlier.field(outbox::done_at).is_null())
-                .filter(earlier.field(outbox::topic).eq(outbox::topic))
-                .filter(earlier.field(outbox::key).eq(outbox::key))
-                .filter(earlier.field(outbox::position).lt(outbox::position)),
-        )))
-        .order_by((outbox::due_at, outbox::id))
+        .filter(outbox::due_at.gt(due_at).or(is_later))
         .limit(limit)
-        .select(OutboxRow::as_select())
         .load(conn)
 }
 
