@@ -183,9 +183,9 @@ fn publishers(by_asset: &BTreeMap<String, Vec<&AgentPurchase>>) -> Block {
         let asset = spent.first().map(|purchase| purchase.price.asset);
         let money = asset.map(|asset| Money::new(sum(&spent), asset).to_string());
         vec![
-            text(publisher),
-            number(spent.len().to_string()),
-            number(money.unwrap_or_default()),
+            Cell::text(publisher),
+            Cell::number(spent.len().to_string()),
+            Cell::number(money.unwrap_or_default()),
         ]
     };
     Block::Table(Table {
@@ -201,20 +201,11 @@ fn publishers(by_asset: &BTreeMap<String, Vec<&AgentPurchase>>) -> Block {
 fn purchases(purchases: &[AgentPurchase]) -> Block {
     let row = |purchase: &AgentPurchase| {
         let (tag, tone) = purchase.standing.tag();
-        let standing = Cell {
-            text: tag.to_owned(),
-            tone,
-            fine: purchase.note.clone(),
-            ..Cell::default()
-        };
         vec![
-            text(&moment(purchase.at).text),
-            Cell {
-                href: purchase.url.clone(),
-                ..text(&purchase.url)
-            },
-            number(purchase.price.to_string()),
-            standing,
+            Cell::text(moment(purchase.at).text),
+            Cell::text(&purchase.url).to(&purchase.url),
+            Cell::number(purchase.price.to_string()),
+            Cell::tag(tag, tone).fine(&purchase.note),
         ]
     };
     Block::Table(Table {
@@ -225,19 +216,4 @@ fn purchases(purchases: &[AgentPurchase]) -> Block {
         empty: "Nothing yet: imajin agent fetch URL --max AMOUNT.".to_owned(),
         next: String::new(),
     })
-}
-
-fn text(text: &str) -> Cell {
-    Cell {
-        text: text.to_owned(),
-        ..Cell::default()
-    }
-}
-
-fn number(text: String) -> Cell {
-    Cell {
-        text,
-        is_number: true,
-        ..Cell::default()
-    }
 }
