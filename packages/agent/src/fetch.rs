@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use imajin_imagxp::pay_per_crawl::{EXACT_PRICE, price_text};
 use imajin_imagxp::visa::{CREDENTIAL, PAYMENT};
-use imajin_imagxp::{PROVENANCE, PaymentRequired, Provenance, RECEIPT};
+use imajin_imagxp::{PROVENANCE, PaymentRequired, Provenance, RECEIPT, RECEIPT_REL};
 use imajin_kernel::{Code, Problem};
 use imajin_web::{HttpAnswer, PublicBase};
 use serde_json::Value;
@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::again::is_undecided;
 use crate::fetched::{Answered, Taker};
+use crate::linked::linked;
 use crate::page::{HOPS_MAX, Page, digest_of};
 use crate::{Agent, FetchWish, Fetched, PaidPage, Payment, Purchase, PurchaseState};
 
@@ -238,8 +239,9 @@ impl Agent {
             let detail = format!("{}: {} ({status}).", wish.url, detail_of(&page.answer));
             return Err(Problem::new(code, detail));
         }
-        let is_signed = paid.is_some() || page.answer.headers.contains_key(PROVENANCE);
-        let keys = if is_signed {
+        let headers = &page.answer.headers;
+        let receipt = linked(headers, RECEIPT_REL, &wish.url).filter(|_url| paid.is_some());
+        let keys = if receipt.is_some() || headers.contains_key(PROVENANCE) {
             self.publisher_keys(&wish.url).await
         } else {
             Ok(Vec::new())
@@ -251,7 +253,7 @@ impl Agent {
             Err(problem) => return Err(problem),
         };
         let paid = match paid {
-            Some(payment) => Some(self.receipt_read(payment, (wish, &page.answer), &keys).await),
+            Some(payment) => Some(self.receipt_read(payment, receipt, wish.purpose, &keys).await),
             None => None,
         };
         let kind = page.answer.headers.get(header::CONTENT_TYPE);

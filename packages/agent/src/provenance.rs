@@ -3,16 +3,15 @@
 use std::path::Path;
 
 use imajin_did::{DidDocument, PublicKey};
-use imajin_imagxp::{CheckedReceipt, PROVENANCE, Provenance, RECEIPT_REL, ReceiptExpectation};
+use imajin_imagxp::{CheckedReceipt, PROVENANCE, Provenance, Purpose, ReceiptExpectation};
 use imajin_kernel::{Code, Problem};
 use imajin_proof::jose::{Jwk, Jwks};
 use imajin_web::HttpAnswer;
 use url::Url;
 
 use crate::broker::url_of;
-use crate::linked::linked;
 use crate::page::digest_of;
-use crate::{Agent, FetchWish, Payment};
+use crate::{Agent, Payment};
 
 /// The keys of a publisher; why there are none, where they cannot be read.
 pub(crate) type PublisherKeys = Result<Vec<PublicKey>, Problem>;
@@ -63,15 +62,16 @@ impl Agent {
         )))
     }
 
-    /// Says in a payment where the money went, by the receipt that the publisher links to; or why that is not known.
+    /// Says in a payment where the money went, by the receipt that the answer links to; or why that is not known.
     /// What was paid for is given all the same.
     pub(crate) async fn receipt_read(
         &self,
         payment: Payment,
-        (wish, answer): (&FetchWish, &HttpAnswer),
+        receipt: Option<Url>,
+        purpose: Purpose,
         keys: &PublisherKeys,
     ) -> Payment {
-        let read = self.receipt_checked(&payment, (wish, answer), keys).await;
+        let read = self.receipt_checked(&payment, receipt, purpose, keys).await;
         match read {
             Ok(receipt) => payment.split(receipt),
             Err(problem) => Payment {
@@ -84,14 +84,15 @@ impl Agent {
     async fn receipt_checked(
         &self,
         payment: &Payment,
-        (wish, answer): (&FetchWish, &HttpAnswer),
+        receipt: Option<Url>,
+        purpose: Purpose,
         keys: &PublisherKeys,
     ) -> Result<CheckedReceipt, Problem> {
-        let Some(url) = linked(&answer.headers, RECEIPT_REL, &wish.url) else {
+        let Some(url) = receipt else {
             let detail = format!("{} does not say where its receipt is read.", payment.publisher);
             return Err(Problem::new(Code::NotFound, detail));
         };
-        let document = self.claimed_get(&url, wish.purpose).await?;
+        let document = self.claimed_get(&url, purpose).await?;
         document.success()?;
         let expect = ReceiptExpectation {
             keys: keys.as_ref().map_err(Clone::clone)?,
