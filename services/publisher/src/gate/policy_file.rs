@@ -5,11 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use imajin_imagxp::policy::Policy;
 use imajin_kernel::{Code, Problem};
 use imajin_proof::digest::sha256_hex;
-use imajin_publisher_api::GatePolicy;
+use imajin_publisher_api::{GatePolicy, GatePolicyChange};
 
-use super::{GateShown, policy_read};
+use super::GateShown;
 
 /// One at a time: what a file says between a look at it and its change is what was looked at.
 static CHANGING: Mutex<()> = Mutex::new(());
@@ -26,14 +27,13 @@ impl GateShown {
         })
     }
 
-    /// Puts a text into the file in the place of the one with the digest `replaces`, and in force. The text before is
-    /// kept beside it. It waits for the disk.
-    pub(crate) fn policy_replace(&self, text: &str, replaces: &str) -> Result<GatePolicy, Problem> {
+    /// Puts the text of a policy into the file in the place of the one with the digest `replaces`, and in force. The
+    /// text before is kept beside it. It waits for the disk.
+    pub(crate) fn policy_replace(&self, policy: Policy, change: &GatePolicyChange) -> Result<GatePolicy, Problem> {
         let gate = self.gate.upgrade().ok_or_else(|| Problem::not_found("gate"))?;
-        let policy = policy_read(text, &self.trusted)?;
         let _alone = CHANGING.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.policy_text()?;
-        if before.sha256 != replaces {
+        if before.sha256 != change.replaces {
             let detail = "The policy file was changed meanwhile.";
             return Err(
                 Problem::new(Code::Conflict, detail).hint("Look at it as it is now, and make the change again.")
@@ -45,7 +45,7 @@ impl GateShown {
             .canonicalize()
             .map_err(|error| self.failed("be found", &error))?;
         let written = file_replace(&beside(&place, BEFORE), &place, &before.text)
-            .and_then(|()| file_replace(&place, &place, text));
+            .and_then(|()| file_replace(&place, &place, &change.text));
         written.map_err(|error| self.failed("be written", &error))?;
         gate.policy_set(policy);
         self.policy_text()

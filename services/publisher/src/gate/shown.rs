@@ -83,13 +83,13 @@ impl Publisher {
         body: Vec<u8>,
     ) -> Result<GatePolicy, Problem> {
         let gate = self.gate_require(name)?;
-        policy_read(&change.text, &gate.trusted)?;
+        let policy = policy_read(&change.text, &gate.trusted)?;
         let object = format!("gate/{name}/policy");
         self.write(move |conn, context| {
             log::signed_append(conn, context, &verified, log::GATE_POLICY, object.clone(), &body)
         })
         .await?;
-        let replace = move || gate.policy_replace(&change.text, &change.replaces);
+        let replace = move || gate.policy_replace(policy, &change);
         let replaced = tokio::task::spawn_blocking(replace).await;
         replaced.map_err(|_ended| Problem::internal())?
     }
