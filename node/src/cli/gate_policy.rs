@@ -2,9 +2,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use imajin_publisher_api::{GatePolicy, GatePolicyChange};
-use url::form_urlencoded::byte_serialize;
 
 use super::caller::Caller;
+use super::gate_records::gate_path;
 use super::{CommandError, Output};
 
 #[derive(Debug, Args)]
@@ -20,8 +20,7 @@ pub(super) struct PolicyArgs {
 
 impl PolicyArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
-        let name: String = byte_serialize(self.name.as_bytes()).collect();
-        let path = format!("/publisher/api/gates/{name}/policy");
+        let path = gate_path(&self.name, "policy");
         let (client, session) = self.who.client().await?;
         let policy: GatePolicy = client.get_own(&session, &path).await?;
         let Some(file) = self.set else {

@@ -101,7 +101,7 @@ impl LogArgs {
                 query.append_pair(name, &value);
             }
         }
-        let path = format!("{}?{}", records_path(&self.name), query.finish());
+        let path = format!("{}?{}", gate_path(&self.name, "records"), query.finish());
         let (client, session) = self.who.client().await?;
         let page: GateRecordPage = client.get_own(&session, &path).await?;
         output.result(&page, text);
@@ -121,7 +121,7 @@ impl EvidenceArgs {
         };
         let client = self.node.signing(&KeyArg { key })?;
         let session = client.login().await?;
-        let path = format!("{}/{seq}/evidence", records_path(&name));
+        let path = format!("{}/{seq}/evidence", gate_path(&name, "records"));
         let shown: RecordEvidence = client.get_own(&session, &path).await?;
         let json = serde_json::to_string_pretty(&shown).unwrap_or_default();
         let Some(out) = self.out else {
@@ -138,9 +138,10 @@ impl EvidenceArgs {
     }
 }
 
-fn records_path(name: &str) -> String {
+/// Where something of a gate is.
+pub(super) fn gate_path(name: &str, what: &str) -> String {
     let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    format!("/publisher/api/gates/{name}/records")
+    format!("/publisher/api/gates/{name}/{what}")
 }
 
 /// Checks what somebody has handed over, with the node's key alone.
