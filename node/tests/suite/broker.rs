@@ -295,8 +295,8 @@ impl Objection {
     async fn credits(&self, part: &str) -> Vec<Value> {
         let home = AgentHome::open(&self.scene.home.path("agent")).unwrap();
         let url = format!("{}/api/statements?currency=TEST-USD", self.scene.issuer());
-        let (key, http) = (home.key().unwrap(), reqwest::Client::new());
-        let answer = agent_ask((&key, home.id().as_str()), (&http, url), Method::GET, b"").await;
+        let (key, http) = (home.key().unwrap(), &Buyer::stranger(&self.scene.publisher).http);
+        let answer = agent_ask((&key, home.id().as_str()), (http, url), Method::GET, b"").await;
         let statement: Value = answer.json().await.unwrap();
         let lines = statement["lines"].as_array().unwrap().iter();
         let of = lines.filter(|line| line["reference"].as_str().unwrap().contains(part));
