@@ -14,6 +14,7 @@
 //! | changes and queries, sync, over a connection | `domain` |
 //! | names in DNS, and who publishes them | `dns` |
 //! | copies of other registries' directories | `mirrors` |
+//! | what runs beside the requests | `upkeep` |
 //! | HTTP | `routes` |
 //! | what `imajin verify` checks | `audit` |
 //!
@@ -37,6 +38,7 @@ mod routes;
 mod rows;
 mod schema;
 mod status;
+mod upkeep;
 
 use imajin_store::{Migrations, embed_migrations};
 
@@ -44,6 +46,7 @@ pub use audit::audit;
 pub use dns::{DnsSettings, TTL_SECONDS_DEFAULT};
 pub use domain::sweep::NamesSwept;
 pub use error::RegistryError;
+pub use limits::NewNodes;
 pub use mirrors::{Followed, MirrorSource, Mirrors};
 pub use names::NameError;
 pub use registry::{Registry, RegistryConfig, RegistryDeps};

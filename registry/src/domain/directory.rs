@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_registry_api::directory::{
-    BUCKETS, DIRECTORY_KIND, DirectoryEntry, DirectoryHead, DirectoryPage, SignedHead, bucket_digest, bucket_of,
-    entry_digest, head_digest, root_of,
+    BUCKETS, DIRECTORY_KIND, DirectoryEntry, DirectoryHead, DirectoryPage, HEAD_RENEWED_AFTER, SignedHead,
+    bucket_digest, bucket_of, entry_digest, head_digest, root_of,
 };
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, SealedRow, for_update};
 use serde_json::{Value, json};
 
 use crate::RegistryError;
@@ -22,14 +22,18 @@ const CHANGES_MAX: i64 = 100;
 /// The length of a page when nobody asks for another, and the longest.
 const PAGE_DEFAULT: u32 = 500;
 const PAGE_MAX: u32 = 1000;
+/// The bytes of the entries of a page, but for a single longer one: whoever reads it stops at 4 MiB, and long entries
+/// must not keep everybody from reading the others.
+const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
 /// Notes that the next head has to say something else about a node. The caller has locked the node's row.
 pub(crate) fn entry_change(conn: &mut Conn, context: &Context, did: &Did) -> Result<(), RegistryError> {
-    let known: Option<EntryRow> = directory_entries::table
-        .find(did)
-        .select(EntryRow::as_select())
-        .first(conn)
-        .optional()?;
+    // Locked: a head that another process is signing reads the mark and takes it away.
+    let known: Option<EntryRow> = for_update!(
+        conn,
+        directory_entries::table.find(did).select(EntryRow::as_select()) => first
+    )
+    .optional()?;
     let Some(row) = known else {
         let row = EntryRow {
             node_did: did.clone(),
@@ -67,25 +71,32 @@ pub(crate) fn missing_note(conn: &mut Conn, context: &Context) -> Result<usize, 
 }
 
 /// Signs the next head over what has changed; returns how many entries that were. The first head is signed even if
-/// there is none.
+/// there is none, and one a day: who is shown an old one knows that something may be hidden.
 pub(crate) fn head_sign(conn: &mut Conn, context: &Context) -> Result<usize, RegistryError> {
-    let changed: Vec<EntryRow> = directory_entries::table
-        .filter(directory_entries::is_changed)
-        .order_by(directory_entries::node_did)
-        .limit(CHANGES_MAX)
-        .select(EntryRow::as_select())
-        .load(conn)?;
     let before = head_newest(conn)?;
-    if changed.is_empty() && before.is_some() {
-        return Ok(0);
-    }
     let previous = before.as_ref().map(HeadRow::signed).transpose()?;
-    let seq = before.map_or(0, |row| row.seq).saturating_add(1);
-    let count = changed.len();
-    let mut buckets = BTreeSet::new();
-    for row in changed {
-        buckets.insert(row.bucket);
-        entry_write(conn, context, row.intact(&context.sealer)?, seq)?;
+    let seq = before.as_ref().map_or(0, |row| row.seq).saturating_add(1);
+    let (mut count, mut buckets) = (0_usize, BTreeSet::new());
+    let mut after = String::new();
+    loop {
+        let changed = changed_lock(conn, &after)?;
+        let Some(last) = changed.last() else { break };
+        last.node_did.as_str().clone_into(&mut after);
+        for row in changed {
+            let bucket = row.bucket;
+            // Of a damaged row the directory goes on saying what it said.
+            if RegistryError::damage_pass(entry_write(conn, context, row, seq))?.is_some() {
+                buckets.insert(bucket);
+                count = count.saturating_add(1);
+            }
+        }
+        if count > 0 {
+            break;
+        }
+    }
+    let now = context.env.now();
+    if count == 0 && before.is_some_and(|before| now.since(before.signed_at) < HEAD_RENEWED_AFTER) {
+        return Ok(0);
     }
     for bucket in buckets {
         bucket_write(conn, context, bucket)?;
@@ -97,7 +108,6 @@ pub(crate) fn head_sign(conn: &mut Conn, context: &Context) -> Result<usize, Reg
         root,
         previous: previous.as_ref().map(head_digest).transpose()?.unwrap_or_default(),
     };
-    let now = context.env.now();
     let (key, from) = (context.keyring.node_key(), context.keyring.node_did().clone());
     let signed = SignedHead::sign(key, from, DIRECTORY_KIND, None, now, head)?;
     let row = HeadRow {
@@ -110,7 +120,21 @@ pub(crate) fn head_sign(conn: &mut Conn, context: &Context) -> Result<usize, Reg
     Ok(count)
 }
 
-fn entry_write(conn: &mut Conn, context: &Context, mut row: EntryRow, seq: i64) -> Result<(), RegistryError> {
+/// Some entries that have changed, behind a node.
+fn changed_lock(conn: &mut Conn, after: &str) -> QueryResult<Vec<EntryRow>> {
+    for_update!(
+        conn,
+        directory_entries::table
+            .filter(directory_entries::is_changed)
+            .filter(directory_entries::node_did.gt(after))
+            .order_by(directory_entries::node_did)
+            .limit(CHANGES_MAX)
+            .select(EntryRow::as_select()) => load
+    )
+}
+
+fn entry_write(conn: &mut Conn, context: &Context, row: EntryRow, seq: i64) -> Result<(), RegistryError> {
+    let mut row = row.intact(&context.sealer)?;
     let node: NodeRow = nodes::table
         .find(&row.node_did)
         .select(NodeRow::as_select())
@@ -276,13 +300,28 @@ impl Asked {
     }
 }
 
-/// Cuts the row off that was loaded only to see whether there are more; where the next page begins, if there are.
-pub(crate) fn cut<R>(rows: &mut Vec<R>, asked: &Asked, place: impl Fn(&R) -> (i64, &Did)) -> Option<String> {
+/// Where a row stands in a page.
+pub(crate) struct Place<'a> {
+    pub(crate) seq: i64,
+    pub(crate) did: &'a Did,
+    /// The bytes of its entry.
+    pub(crate) length: usize,
+}
+
+/// Cuts the rows off that are too many for a page, or too long with those before; where the next page begins, if there
+/// are any. One row always stays.
+pub(crate) fn cut<R>(rows: &mut Vec<R>, asked: &Asked, place: impl Fn(&R) -> Place<'_>) -> Option<String> {
     let limit = usize::try_from(asked.limit()).unwrap_or(usize::MAX);
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let (seq, did) = place(rows.last().filter(|_| more)?);
-    Some(format!("{seq}.{did}"))
+    let mut bytes = 0_usize;
+    let fitting = rows.iter().take(limit).take_while(|row| {
+        bytes = bytes.saturating_add(place(row).length);
+        bytes <= PAGE_BYTES_MAX
+    });
+    let kept = fitting.count().max(1);
+    let more = rows.len() > kept;
+    rows.truncate(kept);
+    let last = place(rows.last().filter(|_| more)?);
+    Some(format!("{}.{}", last.seq, last.did))
 }
 
 /// A page of what changed since a number, in the order of numbers: what changes meanwhile comes later, so all pages up
@@ -305,7 +344,11 @@ pub(crate) fn page(conn: &mut Conn, asked: &Asked) -> Result<Option<DirectoryPag
         );
     }
     let mut rows: Vec<EntryRow> = query.load(conn)?;
-    let cursor = cut(&mut rows, asked, |row| (row.seq, &row.node_did));
+    let cursor = cut(&mut rows, asked, |row| Place {
+        seq: row.seq,
+        did: &row.node_did,
+        length: row.entry.as_ref().map_or(0, String::len),
+    });
     let entries: Result<Vec<DirectoryEntry>, RegistryError> = rows.iter().map(EntryRow::view).collect();
     Ok(Some(DirectoryPage {
         head: head.signed()?,

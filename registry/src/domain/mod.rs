@@ -17,3 +17,5 @@ pub(crate) mod register;
 pub(crate) mod releases;
 pub(crate) mod revocation;
 pub(crate) mod sweep;
+mod unproven;
+pub(crate) mod vacancy;

@@ -8,7 +8,7 @@ use super::application::Application;
 use super::directory;
 use super::locks::{liveness_lock, node_lock};
 use super::naming::{name_claim, name_leave, names_count_check};
-use super::{publication, releases};
+use super::{publication, releases, unproven};
 use crate::RegistryError;
 use crate::context::Context;
 use crate::dns::Credentials;
@@ -118,7 +118,7 @@ fn names_publish(
     let addresses = moved.clone().unwrap_or_default();
     let published = publication::name_publish(conn, context, did, &row.hostname, &addresses, fresh)?;
     let mut names = Vec::new();
-    names.extend(published.is_some().then(|| row.hostname.clone()));
+    names.extend(published.then(|| row.hostname.clone()));
     names.extend(
         left.filter(|_before| moved.is_some())
             .map(|before| before.hostname.clone()),
@@ -126,8 +126,7 @@ fn names_publish(
     if !names.is_empty() {
         publication::publish_enqueue(conn, context, did, names)?;
     }
-    let issued = published.filter(|published| published.are_new);
-    Ok(issued.map(|_published| fresh.clone()))
+    Ok(published.then(|| fresh.clone()))
 }
 
 fn node_row(application: &Application, known: Option<&NodeRow>, now: Timestamp) -> Result<NodeRow, RegistryError> {
@@ -173,6 +172,7 @@ fn liveness_note(
     let Some(before) = before else {
         let mut liveness = LivenessRow::new(row.node_did.clone(), now);
         liveness.status_note(conn, &context.sealer, &row.facts(&liveness), now)?;
+        unproven::due_note(row, &mut liveness);
         liveness.insert(conn, &context.sealer)?;
         return Ok(());
     };
@@ -183,6 +183,7 @@ fn liveness_note(
         liveness.last_heartbeat_at = None;
     }
     liveness.status_note(conn, &context.sealer, &row.facts(&liveness), now)?;
+    unproven::due_note(row, &mut liveness);
     liveness.save(conn, &context.sealer)?;
     Ok(())
 }

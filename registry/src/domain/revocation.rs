@@ -65,10 +65,7 @@ pub(crate) fn node_reinstate(
         .count()
         .get_result(conn)?;
     let is_current = node.expires_at > context.env.now();
-    if is_theirs > 0
-        && is_current
-        && publication::name_publish(conn, context, did, &node.hostname, &[], fresh)?.is_some()
-    {
+    if is_theirs > 0 && is_current && publication::name_publish(conn, context, did, &node.hostname, &[], fresh)? {
         publication::publish_enqueue(conn, context, did, vec![node.hostname.clone()])?;
     }
     standing_note(conn, context, &before, &node)?;

@@ -1,6 +1,7 @@
 //! The registry over its public routes, on both databases.
 #![cfg(test)]
 
+mod arrivals;
 mod audits;
 mod builds;
 mod clients;
@@ -18,7 +19,9 @@ mod plans;
 mod registrations;
 mod remote;
 mod signed_directory;
+mod starving;
 mod statuses;
+mod two_processes;
 mod vectors;
 mod world;
 

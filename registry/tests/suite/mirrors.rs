@@ -39,6 +39,8 @@ macro_rules! on_both {
 on_both![
     a_copy_follows_by_changes_and_a_client_verifies_it,
     a_registry_that_tells_another_story_is_kept_as_a_proof,
+    a_copy_that_is_far_behind_catches_up_in_steps,
+    a_copy_that_nobody_renews_is_called_stale,
     what_others_were_told_is_compared,
     a_source_that_changes_hides_or_withholds_is_not_believed,
     a_source_that_is_away_leaves_the_copy_as_it_was,
@@ -215,6 +217,42 @@ async fn a_copy_follows_by_changes_and_a_client_verifies_it(pair: Pair) {
     ));
     let again = again.header(header::IF_NONE_MATCH, tag).body(axum::body::Body::empty());
     assert_eq!(pair.mirror.send(again.unwrap()).await.status, StatusCode::NOT_MODIFIED);
+}
+
+async fn a_copy_that_is_far_behind_catches_up_in_steps(pair: Pair) {
+    pair.registered("alice").await;
+    assert_eq!(pair.follow(vec![]).await, Ok(Followed::Updated(1)));
+    for number in 0..7 {
+        pair.registered(&format!("node-{number}")).await;
+    }
+    let mirrors = Mirrors::new(pair.mirror.registry.clone(), vec![pair.wanted(vec![])], &http()).unwrap();
+    let mirrors = mirrors.with_heads_max(3);
+    for reached in [
+        Followed::Behind(4),
+        Followed::Behind(7),
+        Followed::Updated(8),
+        Followed::Same,
+    ] {
+        assert_eq!(mirrors.follow_all().await, [Ok(reached)]);
+        pair.audited().await;
+    }
+}
+
+async fn a_copy_that_nobody_renews_is_called_stale(pair: Pair) {
+    pair.registry.registry.directory_sign().await.unwrap();
+    assert_eq!(pair.follow(vec![]).await, Ok(Followed::Updated(1)));
+    for hours in [47, 2] {
+        assert_eq!(pair.view().await.problem, None);
+        pair.registry.pass(Span::hours(hours));
+        pair.mirror.pass(Span::hours(hours));
+        // The source answers, and shows what it showed before.
+        assert_eq!(pair.follow(vec![]).await, Ok(Followed::Same));
+    }
+    assert!(pair.view().await.problem.unwrap().contains("stale"));
+    // A registry that has nothing new to say says that.
+    assert_eq!(pair.registry.registry.directory_sign().await.unwrap(), 0);
+    assert_eq!(pair.follow(vec![]).await, Ok(Followed::Updated(2)));
+    assert_eq!(pair.view().await.problem, None);
 }
 
 async fn a_registry_that_tells_another_story_is_kept_as_a_proof(pair: Pair) {

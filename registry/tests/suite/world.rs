@@ -11,7 +11,7 @@ use imajin_did::{Did, Keyring, PublicKey, SecretKey};
 use imajin_kernel::{Code, Env, ManualClock, Problem, Span, Timestamp};
 use imajin_proof::SignedMessage;
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
-use imajin_registry::{DnsSettings, MIGRATIONS, Registry, RegistryConfig, RegistryDeps};
+use imajin_registry::{DnsSettings, MIGRATIONS, NewNodes, Registry, RegistryConfig, RegistryDeps};
 use imajin_store::{Db, Location, Options};
 use imajin_testkit::{Backend, Place, TestDatabase};
 use imajin_web::{
@@ -127,8 +127,13 @@ async fn registry_with(
     };
     let config = RegistryConfig {
         zone: ZONE.to_owned(),
+        reserved: vec!["shop".to_owned()],
         dns,
         known_builds,
+        new_nodes: NewNodes {
+            per_hour: 5,
+            per_day: 20,
+        },
     };
     let deps = RegistryDeps {
         site,
