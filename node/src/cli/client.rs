@@ -215,6 +215,11 @@ impl IdentityClient {
 
     async fn challenge_answer(&self, path: &str) -> Result<(String, String), CommandError> {
         let challenge: Challenge = self.node.post(path, &json!({"id": self.did})).await?.json()?;
+        if !is_challenge(&challenge.challenge) {
+            return Err(CommandError::Local(
+                "the node asks to sign something that is no challenge, so nothing was signed".to_owned(),
+            ));
+        }
         let signature = self.key.sign(challenge.challenge.as_bytes()).to_hex();
         Ok((challenge.challenge_id, signature))
     }
@@ -315,7 +320,34 @@ impl IdentityClient {
     }
 }
 
+/// Whether a text is what a node may have signed: 64 hexadecimal digits, and nothing that a signature would mean
+/// something for elsewhere.
+fn is_challenge(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// Turns a missing member of an answer into one line.
 pub(super) fn unexpected(what: &str) -> CommandError {
     CommandError::Problem(Problem::unavailable(what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_64_hexadecimal_digits_are_signed() {
+        assert!(is_challenge(&"0f".repeat(32)));
+        let base = "\"@method\": POST\n\"@target-uri\": https://other.example/auth/api/devices";
+        for bad in [
+            base,
+            "",
+            &"0F".repeat(32),
+            &"0f".repeat(33),
+            &"0g".repeat(32),
+            &"é".repeat(32),
+        ] {
+            assert!(!is_challenge(bad), "{bad}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use clap::{Args, Subcommand};
 use imajin_fair::Manifest;
 use imajin_kernel::id::DocumentId;
-use imajin_query_api::{DocumentBody, DocumentView};
+use imajin_query_api::{DOCUMENTS_PAGE, DocumentBody, DocumentCard, DocumentView};
 use url::form_urlencoded::byte_serialize;
 
 use super::caller::Caller;
@@ -168,17 +168,27 @@ impl ListArgs {
         let node = self.node.client()?;
         let owner = node.did_of(&self.owner).await?;
         let owner: String = byte_serialize(owner.as_str().as_bytes()).collect();
-        let views: Vec<DocumentView> = node.get(&format!("/query/api/documents?owner={owner}")).await?;
+        let (mut views, mut after) = (Vec::<DocumentCard>::new(), String::new());
+        loop {
+            let path = format!("/query/api/documents?owner={owner}{after}");
+            let page: Vec<DocumentCard> = node.get(&path).await?;
+            let is_last = page.len() < DOCUMENTS_PAGE;
+            views.extend(page);
+            match views.last() {
+                Some(last) if !is_last => after = format!("&after={}", last.id),
+                _ => break,
+            }
+        }
         output.result(&views, |views| {
             if views.is_empty() {
                 return "There are no documents.".to_owned();
             }
-            let row = |view: &DocumentView| {
+            let row = |view: &DocumentCard| {
                 vec![
                     view.id.to_string(),
                     view.title.clone(),
                     view.media_type.clone(),
-                    view.manifest.id.to_string(),
+                    view.manifest_id.to_string(),
                 ]
             };
             table(&views.iter().map(row).collect::<Vec<_>>())

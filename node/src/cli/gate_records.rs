@@ -11,6 +11,7 @@ use serde_json::json;
 use url::form_urlencoded::Serializer;
 
 use super::caller::Caller;
+use super::gate_policy::PolicyArgs;
 use super::output::table;
 use super::{CommandError, KeyArg, NodeArg, Output};
 
@@ -20,6 +21,8 @@ pub(super) enum GateCommand {
     Log(LogArgs),
     /// Save what shows one decision to others, or check such a file.
     Evidence(EvidenceArgs),
+    /// Print the policy of a gate, or put another one in force.
+    Policy(PolicyArgs),
 }
 
 #[derive(Debug, Args)]
@@ -77,6 +80,7 @@ impl GateCommand {
         match self {
             Self::Log(args) => args.run(output).await,
             Self::Evidence(args) => args.run(output).await,
+            Self::Policy(args) => args.run(output).await,
         }
     }
 }

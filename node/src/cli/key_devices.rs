@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use imajin_did::{Did, PublicKey};
 use imajin_key_log::EntryDraft;
+use imajin_proof::digest::sha256;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -15,6 +16,9 @@ use super::{CommandError, KeyArg, NodeArg, Output};
 
 const DEVICES: &str = "/auth/api/devices";
 const REQUESTS: &str = "/auth/api/devices/requests";
+
+/// Without letters and digits that look alike.
+const CODE_ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
 /// The keys of an identity and the devices that wait.
 #[derive(Debug, Subcommand)]
@@ -106,6 +110,8 @@ struct Device {
 #[serde(rename_all = "camelCase")]
 struct Request {
     id: String,
+    /// What the node says is not looked at.
+    #[serde(default)]
     code: String,
     key: PublicKey,
     name: String,
@@ -121,7 +127,26 @@ impl Caller {
 }
 
 async fn list(client: &IdentityClient, session: &LoggedIn) -> Result<Devices, CommandError> {
-    client.get_own(session, DEVICES).await
+    let mut devices: Devices = client.get_own(session, DEVICES).await?;
+    for request in &mut devices.requests {
+        request.code = device_code(&request.key);
+    }
+    Ok(devices)
+}
+
+/// The code that two devices show while one lets the other in: made of the new one's key alone, on each by itself. A
+/// node that shows another key than the new device has cannot have both show one code.
+fn device_code(key: &PublicKey) -> String {
+    let digest = sha256(format!("imajin device code 2\0{}", key.multikey()).as_bytes());
+    let letter = |byte: &u8| {
+        CODE_ALPHABET
+            .get(usize::from(byte & 31))
+            .copied()
+            .map_or('2', char::from)
+    };
+    let groups = digest.chunks(4).take(3);
+    let groups: Vec<String> = groups.map(|group| group.iter().map(letter).collect()).collect();
+    groups.join("-")
 }
 
 async fn request_find(client: &IdentityClient, session: &LoggedIn, code: &str) -> Result<Request, CommandError> {
@@ -193,7 +218,10 @@ fn listing(devices: &Devices) -> String {
 async fn ask(caller: &Caller, identity: &str, name: &str, output: Output) -> Result<(), CommandError> {
     let client = caller.node.signing_alone(&caller.key)?;
     let body = json!({"id": identity, "name": name});
-    let asked: Value = client.send("POST", REQUESTS, &body, None).await?;
+    let mut asked: Value = client.send("POST", REQUESTS, &body, None).await?;
+    if let Some(members) = asked.as_object_mut() {
+        members.insert("code".to_owned(), device_code(&client.key().public()).into());
+    }
     output.result(&asked, |asked| {
         let text = |name: &str| asked.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         format!(
@@ -258,4 +286,16 @@ async fn approve(caller: &Caller, code: &str, name: Option<String>, output: Outp
         format!("“{name}” speaks for {} now.", client.did())
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_of_a_device_is_made_of_its_key() {
+        // The browser's test has the same one.
+        let key = "z6MkiaMbhXHNA4eJVCCj8dbzKzTgYDKf6crKgHVHid1F1WCT";
+        assert_eq!(device_code(&PublicKey::from_multikey(key).unwrap()), "PYVF-SRZS-LY28");
+    }
 }

@@ -20,6 +20,7 @@ mod exchange;
 mod fair;
 mod fees;
 mod gate;
+mod gate_policy;
 mod gate_records;
 mod grant;
 mod handle;

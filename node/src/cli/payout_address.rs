@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use imajin_did::SecretKey;
+use imajin_did::{Did, SecretKey};
 use serde_json::{Value, json};
 
 use super::{CommandError, KeyArg, NodeArg, Output};
@@ -73,9 +73,8 @@ impl AddressCommand {
                 });
             }
             Self::Text(args) => {
-                let answer = args.who.read(Some(&args.address)).await?;
-                let challenge = challenge(&answer)?;
-                output.result(challenge, |challenge| {
+                let challenge = args.who.challenge(&args.address).await?;
+                output.result(&challenge, |challenge| {
                     format!(
                         "Sign this text with the wallet, exactly as it stands between the lines:\n\n---\n{}\n---\n\n\
                          Then: imajin payout address set {} --nonce {} --issued-at {} --signature …",
@@ -116,19 +115,44 @@ impl WhoArgs {
             .get_own(&session, &format!("{PATH}{}", query.unwrap_or_default()))
             .await
     }
+
+    /// The text that the wallet of an address is to sign, if it is the one that it should be.
+    async fn challenge(&self, address: &str) -> Result<Value, CommandError> {
+        let mut answer = self.read(Some(address)).await?;
+        let challenge = answer.get_mut("challenge").map(Value::take);
+        let challenge = challenge.ok_or_else(|| super::client::unexpected("a text to sign"))?;
+        let client = self.node.signing(&self.key)?;
+        let node = client.node().base.origin().ascii_serialization();
+        if is_expected(&challenge, &node, &client.did().canonical(), address) {
+            return Ok(challenge);
+        }
+        Err(CommandError::Local(
+            "the node asks the wallet to sign another text than it should, so nothing was signed".to_owned(),
+        ))
+    }
+}
+
+/// Whether a text says what it should, and nothing else: a wallet's signature over another one may move money.
+fn is_expected(challenge: &Value, node: &str, did: &Did, address: &str) -> bool {
+    let (nonce, issued_at) = (text(challenge, "nonce"), text(challenge, "issuedAt"));
+    let is_plain = |text: &str| text.len() <= 64 && text.bytes().all(|byte| matches!(byte, b'-'..=b':' | b'A'..=b'z'));
+    let message = format!(
+        "{node} asks you to confirm:\n\nPay what I earn as\n{did}\nto my Solana address\n{address}\n\n\
+         This moves no money.\nNonce: {nonce}\nIssued: {issued_at}"
+    );
+    is_plain(nonce) && is_plain(issued_at) && text(challenge, "message") == message
 }
 
 impl SetArgs {
     async fn bind(&self) -> Result<Value, CommandError> {
         let body = match (&self.wallet, &self.signature) {
             (Some(file), _) => {
-                let answer = self.who.read(Some(&self.address)).await?;
-                let challenge = challenge(&answer)?;
-                let signature = wallet_read(file)?.sign(text(challenge, "message").as_bytes());
+                let challenge = self.who.challenge(&self.address).await?;
+                let signature = wallet_read(file)?.sign(text(&challenge, "message").as_bytes());
                 json!({
                     "address": self.address,
-                    "nonce": text(challenge, "nonce"),
-                    "issuedAt": text(challenge, "issuedAt"),
+                    "nonce": text(&challenge, "nonce"),
+                    "issuedAt": text(&challenge, "issuedAt"),
                     "signature": signature.to_hex(),
                 })
             }
@@ -144,11 +168,6 @@ impl SetArgs {
     }
 }
 
-fn challenge(answer: &Value) -> Result<&Value, CommandError> {
-    let challenge = answer.get("challenge");
-    challenge.ok_or_else(|| super::client::unexpected("a text to sign"))
-}
-
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
@@ -162,5 +181,33 @@ fn wallet_read(path: &Path) -> Result<SecretKey, CommandError> {
     match bytes.split_first_chunk::<32>() {
         Some((secret, public)) if public.len() == 32 => Ok(SecretKey::from_seed(*secret)),
         _ => Err(none()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wallet_signs_only_the_text_of_its_own_address() {
+        let did = SecretKey::from_seed([9; 32]).did();
+        let node = "https://node.example";
+        let expected = format!(
+            "{node} asks you to confirm:\n\nPay what I earn as\n{did}\nto my Solana address\nabc\n\n\
+             This moves no money.\nNonce: 00ff\nIssued: 2027-01-15T08:00:00Z"
+        );
+        let issued_at = "2027-01-15T08:00:00Z";
+        let challenge = |message: &str, nonce: &str| json!({"message": message, "nonce": nonce, "issuedAt": issued_at});
+        assert!(is_expected(&challenge(&expected, "00ff"), node, &did, "abc"));
+        assert!(!is_expected(&challenge(&expected, "00ff"), node, &did, "abd"));
+        assert!(!is_expected(
+            &challenge(&expected, "00ff"),
+            "https://other.example",
+            &did,
+            "abc"
+        ));
+        let nonce = "00ff\nand so on";
+        let longer = expected.replace("00ff", nonce);
+        assert!(!is_expected(&challenge(&longer, nonce), node, &did, "abc"));
     }
 }

@@ -48,6 +48,10 @@ pub struct BrokersSettings {
 pub struct PublisherConfig {
     /// Nodes that are asked for manifests that are not here, `https://node.example`.
     pub peers: Vec<Url>,
+    /// How many bytes the works of this node may have together.
+    pub works_bytes_max: u64,
+    /// How many bytes of their disk stay free, however many works may be there.
+    pub free_bytes_min: u64,
 }
 
 impl Config {

@@ -1,5 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use imajin_did::Did;
@@ -120,6 +120,8 @@ impl std::str::FromStr for ServiceName {
 pub struct Config {
     /// Where the main listener binds.
     pub listen: SocketAddr,
+    /// Proxies in front of the node: only they are believed about the address that a request comes from.
+    pub trusted_proxies: Vec<IpAddr>,
     /// The URL under which people reach the node; empty: made from `listen`.
     pub public_url: Option<Url>,
     /// The name that pages show.

@@ -35,18 +35,24 @@ pub struct SolanaSettings {
     pub price_microlamports: u64,
     /// How many of the wallet's newest transactions are read, for each coin, to compare the wallet with the ledger.
     pub history_max: usize,
+    /// The least of a token that a payee's account is made for: that costs the wallet 0.002 SOL.
+    pub account_min: String,
     /// How much may leave the wallet by itself, for each coin. Nothing leaves of a coin that is not named.
     pub payout_limits: BTreeMap<String, LimitSettings>,
 }
 
-/// How much of a coin may leave the wallet by itself, refunds included.
+/// How much of a coin may leave the wallet by itself.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitSettings {
     /// At once, `50.00`.
     pub per_transaction: String,
-    /// In any 24 hours.
+    /// To payees, in any 24 hours.
     pub per_day: String,
+    /// Of that, to one address: half of it, if not said, but never less than at once.
+    pub payee_per_day: Option<String>,
+    /// Back to buyers, in any 24 hours: as much as `per_day`, if not said.
+    pub refund_per_day: Option<String>,
 }
 
 /// How many transactions of a coin may be read in one comparison.
@@ -105,6 +111,8 @@ impl SolanaSettings {
             price_microlamports: self.price_microlamports,
             wallet_key,
             history_max: self.history_max,
+            account_min: Amount::parse_decimal(&self.account_min)
+                .map_err(|error| contradiction(format!("`rails.solana.account_min`: {error}")))?,
             payout_limits: self.limits()?,
         };
         config
@@ -121,15 +129,24 @@ impl SolanaSettings {
             let money = |text: &str| -> Result<Money, ConfigError> {
                 format!("{text} {asset}").parse().map_err(|error| wrong(&error))
             };
-            let limit = PayoutLimit {
-                per_transaction: money(&limit.per_transaction)?,
-                per_day: money(&limit.per_day)?,
-            };
-            let spent: Amount = limit.per_transaction.amount;
-            if spent > limit.per_day.amount {
-                return Err(wrong(&"`per_transaction` is more than `per_day`"));
+            let mut found = PayoutLimit::new(money(&limit.per_transaction)?, money(&limit.per_day)?);
+            if let Some(text) = &limit.payee_per_day {
+                found.payee_per_day = money(text)?;
             }
-            Ok(limit)
+            if let Some(text) = &limit.refund_per_day {
+                found.refund_per_day = money(text)?;
+            }
+            let once: Amount = found.per_transaction.amount;
+            for (name, day) in [
+                ("per_day", found.per_day),
+                ("payee_per_day", found.payee_per_day),
+                ("refund_per_day", found.refund_per_day),
+            ] {
+                if once > day.amount {
+                    return Err(wrong(&format!("`per_transaction` is more than `{name}`")));
+                }
+            }
+            Ok(found)
         });
         limits.collect()
     }
@@ -143,6 +160,8 @@ mod tests {
         let limit = LimitSettings {
             per_transaction: "50".to_owned(),
             per_day: "200.00".to_owned(),
+            payee_per_day: None,
+            refund_per_day: Some("80".to_owned()),
         };
         SolanaSettings {
             network: Some("mainnet".to_owned()),
@@ -154,6 +173,7 @@ mod tests {
             wallet_key_file: None,
             price_microlamports: 10_000,
             history_max: 2_000,
+            account_min: "1.00".to_owned(),
             payout_limits: BTreeMap::from([("usdc".to_owned(), limit)]),
         }
     }
@@ -177,7 +197,10 @@ mod tests {
             (config.pay_url.as_str(), config.label.as_str()),
             ("https://node.example/pay", "a node")
         );
-        assert_eq!(config.payout_limits[0].per_day, "200.00 USDC".parse().unwrap());
+        let limit = config.payout_limits[0];
+        assert_eq!(limit.per_day, "200.00 USDC".parse().unwrap());
+        assert_eq!(limit.payee_per_day, "100.00 USDC".parse().unwrap());
+        assert_eq!(limit.refund_per_day, "80.00 USDC".parse().unwrap());
         assert!(!format!("{:?} {config:?}", settings()).contains("hunter2"));
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("rpc");
@@ -206,15 +229,25 @@ mod tests {
         assert!(refusal(|solana| solana.rpc_agree = 2).contains("rails.solana.rpc_agree"));
         assert!(refusal(|solana| solana.rpc_url_file = Some("/nowhere".into())).contains("choose one"));
         assert!(refusal(|solana| solana.wallet_key_file = Some("/nowhere/key".into())).contains("/nowhere/key"));
+        assert!(refusal(|solana| solana.account_min = "little".to_owned()).contains("account_min"));
         let limit = |per_transaction: &str, per_day: &str| LimitSettings {
             per_transaction: per_transaction.to_owned(),
             per_day: per_day.to_owned(),
+            payee_per_day: None,
+            refund_per_day: None,
         };
         for (code, limit) in [
             ("usdc", limit("much", "1")),
             ("usdc", limit("-1", "1")),
             ("usdc", limit("2", "1")),
             ("us dollars", limit("1", "1")),
+            (
+                "usdc",
+                LimitSettings {
+                    refund_per_day: Some("1".to_owned()),
+                    ..limit("2", "4")
+                },
+            ),
         ] {
             let text = refusal(|solana| {
                 solana.payout_limits.insert(code.to_owned(), limit);

@@ -57,8 +57,9 @@ pub enum ConfigError {
 const FILE_NAME: &str = "imajin.toml";
 
 /// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 26] = [
+const TOP_LEVEL_KEYS: [&str; 27] = [
     "listen",
+    "trusted_proxies",
     "public_url",
     "node_name",
     "services",

@@ -24,7 +24,7 @@ use super::profiles::ProfilesSwitch;
 use super::questions::People;
 use super::resolvers::{CopiesSwitch, KeyLogSwitch, foreign_resolver, reach, witnesses};
 use super::sellers::SellerSwitch;
-use super::{Databases, PublicAddress, StartError};
+use super::{Databases, PublicAddress, StartError, own_agent};
 use crate::acme::certificate_source;
 use crate::agent::AgentState;
 use crate::config::{Config, ServiceName};
@@ -139,6 +139,7 @@ impl Services {
             registry: registry_client,
             registrations: Arc::new(agent.clone()),
             certificate: certificate_source(agent.folder()),
+            own_agent: own_agent::source(agent.folder(), config),
         };
         let www = start_www(config, deps)?;
         Ok(Self {

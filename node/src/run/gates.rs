@@ -17,7 +17,7 @@ use imajin_pay_api::PayClient;
 use imajin_proof::digest::sha256;
 use imajin_proof::jose::SigningKey;
 use imajin_publisher::{GateBooks, GateShown, GateSite, Publisher, policy_read};
-use imajin_web::{Limits, Listener, PublicBase, TlsMode, rate_limited, serve};
+use imajin_web::{ConnectionLimits, Limits, Listener, PublicBase, TlsMode, rate_limited, serve_within};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -169,6 +169,10 @@ impl BoundGate {
         };
         let limits = Limits::default();
         let router = answers.merge(identity_routes(&audience, ground.keyring)?);
+        let connections = ConnectionLimits {
+            exempt: proxies.clone(),
+            ..ConnectionLimits::default()
+        };
         let router = rate_limited(router, &limits, proxies);
         let listener = Listener {
             socket: self.socket,
@@ -177,7 +181,9 @@ impl BoundGate {
             tls,
             connections_max: limits.connections_max,
         };
-        tasks.listeners.spawn(serve(listener, tasks.stop.clone()));
+        tasks
+            .listeners
+            .spawn(serve_within(listener, connections, tasks.stop.clone()));
         let stop = tasks.stop.clone();
         tasks.background.spawn(async move {
             while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {

@@ -1,10 +1,10 @@
 use axum::Router;
 use axum::extract::{OriginalUri, Request, State};
-use axum::http::{HeaderName, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use imajin_kernel::Problem;
-use imajin_web::{Failure, Forwarder};
+use imajin_web::{FORWARDED_FOR, Failure, Forwarder, PeerAddress};
 use url::Url;
 
 use super::StartError;
@@ -110,6 +110,13 @@ async fn forward(State(target): State<Target>, OriginalUri(uri): OriginalUri, re
         parts.headers.remove(name);
     }
     parts.headers.remove(header::HOST);
+    // What the client says about itself is not passed on; the other process believes this one if it is configured to.
+    parts.headers.remove(FORWARDED_FOR);
+    let client = parts.extensions.get::<PeerAddress>();
+    let client = client.and_then(|client| HeaderValue::from_str(&client.0.ip().to_canonical().to_string()).ok());
+    if let Some(client) = client {
+        parts.headers.insert(FORWARDED_FOR, client);
+    }
     match target.forwarder.send(parts.method, url, parts.headers, body).await {
         Ok((status, mut headers, body)) => {
             for name in &HOP_BY_HOP {

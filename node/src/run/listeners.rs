@@ -1,16 +1,11 @@
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::Uri;
-use axum::response::Redirect;
 use imajin_acme::{ChallengeKind, Http01};
 use imajin_did::Keyring;
 use imajin_kernel::Env;
-use imajin_web::{
-    Description, InternalAccess, Limits, Listener, PublicBase, Readiness, ServiceRoutes, ShellOptions, TlsMode,
-    internal_listener_router, serve, shell,
-};
+use imajin_web::{Description, PublicBase, Readiness, ServiceRoutes, TlsMode};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,6 +13,7 @@ use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::own_agent::{self, OwnAgent};
+use super::serving::Serving;
 use super::{PublicAddress, Services, StartError, gateway, pages};
 use crate::acme::{AcmeStore, CertificateKeeper, DnsAccounts, KeeperParts};
 use crate::agent::{AgentState, NodeFacts, NodeIdentity, RegistryLink, operator_http, registry_http};
@@ -225,7 +221,14 @@ impl Bound {
         stop: &CancellationToken,
     ) -> Result<(), StartError> {
         let tls = self.tls();
-        let serving = Serving { env, tls, tasks, stop };
+        let proxies = &config.trusted_proxies;
+        let serving = Serving {
+            env,
+            tls,
+            proxies,
+            tasks,
+            stop,
+        };
         let routes = services.public_routes();
         let agent = own_agent::routes(config, self.own_agent)?;
         let one_port = one_port_routes(config, services, &routes)?.merge(agent);
@@ -310,87 +313,4 @@ fn all_ready(services: &Services) -> Readiness {
             Ok(())
         })
     })
-}
-
-/// What all listeners have in common.
-struct Serving<'a> {
-    env: &'a Env,
-    tls: TlsMode,
-    tasks: &'a TaskTracker,
-    stop: &'a CancellationToken,
-}
-
-impl Serving<'_> {
-    fn public(&self, socket: TcpListener, routes: Router, public: PublicBase) {
-        let options = ShellOptions {
-            env: self.env.clone(),
-            public: public.clone(),
-            limits: Limits::default(),
-            error_page: Some(pages::error_page),
-        };
-        self.start(socket, shell(routes, options), public, self.tls.clone());
-    }
-
-    /// Port 80: the authority's questions; people are led to the node itself.
-    fn proofs(&self, socket: TcpListener, http01: &Http01, public: PublicBase) {
-        let base = public.clone();
-        let routes = http01.router().fallback(move |uri: Uri| async move {
-            let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-            Redirect::permanent(&base.absolute(path))
-        });
-        self.start(socket, routes, public, TlsMode::Off);
-    }
-
-    fn internal(
-        &self,
-        socket: TcpListener,
-        address: SocketAddr,
-        config: &Config,
-        routes: Router,
-    ) -> Result<(), StartError> {
-        let reached_at = match address.ip() {
-            ip if ip.is_unspecified() => {
-                let text = "`internal_listen` must be one address that the other processes use, not every address";
-                return Err(StartError::Configuration(text.to_owned()));
-            }
-            IpAddr::V4(ip) => format!("http://{ip}:{}/", address.port()),
-            IpAddr::V6(ip) => format!("http://[{ip}]:{}/", address.port()),
-        };
-        let base = Url::parse(&reached_at).map_err(|error| StartError::Configuration(error.to_string()))?;
-        let base = PublicBase(base);
-        let allowed = config.remote.values().map(|remote| remote.did.canonical()).collect();
-        let access = InternalAccess {
-            env: self.env.clone(),
-            base: base.clone(),
-            allowed,
-        };
-        let options = ShellOptions {
-            env: self.env.clone(),
-            public: base.clone(),
-            limits: Limits {
-                body_bytes_max: 1024 * 1024,
-                ..Limits::default()
-            },
-            error_page: None,
-        };
-        self.start(
-            socket,
-            shell(internal_listener_router(routes, access), options),
-            base,
-            TlsMode::Off,
-        );
-        Ok(())
-    }
-
-    fn start(&self, socket: TcpListener, router: Router, public: PublicBase, tls: TlsMode) {
-        let connections_max = Limits::default().connections_max;
-        let listener = Listener {
-            socket,
-            router,
-            public,
-            tls,
-            connections_max,
-        };
-        self.tasks.spawn(serve(listener, self.stop.clone()));
-    }
 }

@@ -16,6 +16,7 @@ mod questions;
 mod resolvers;
 mod running;
 mod sellers;
+mod serving;
 
 use std::time::Duration;
 

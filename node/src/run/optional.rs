@@ -165,6 +165,8 @@ impl Common<'_> {
                         disputes_every: Span::seconds(i64::from(self.config.brokers.disputes_seconds)),
                         works: WorksConfig {
                             dir: Some(self.databases.works_path()),
+                            works_bytes_max: self.config.publisher.works_bytes_max,
+                            free_bytes_min: self.config.publisher.free_bytes_min,
                             ..WorksConfig::default()
                         },
                         ..PublisherConfig::default()

@@ -1,6 +1,6 @@
 //! The node's own agent: its manifest and the directory of its keys, by which publishers know it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -8,10 +8,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use imajin_agent::AgentIdentity;
+use imajin_agent::{AgentIdentity, AgentSpent, Purchase, PurchaseState};
 use imajin_imagxp::web_bot_auth::{DIRECTORY_PATH, DIRECTORY_TYPE};
 use imajin_kernel::{Code, Env, Problem};
 use imajin_web::{Failure, PublicBase};
+use imajin_www::{AgentPurchase, AgentSource, AgentSpending, PurchaseStanding};
 
 use super::{StartError, gateway};
 use crate::config::{Config, ServiceName};
@@ -122,4 +123,37 @@ async fn directory(State(own): State<Arc<OwnAgent>>) -> Result<Response, Failure
     let (signed, document) = answer.await?;
     let media_type = [(header::CONTENT_TYPE, HeaderValue::from_static(DIRECTORY_TYPE))];
     Ok((PUBLIC, signed, media_type, document).into_response())
+}
+
+/// What the node's own agent has spent, for the operator's page; nothing on a node without one.
+pub(super) fn source(data: &Path, config: &Config) -> Option<AgentSource> {
+    let folder = data.join(config.imagxp.agent.as_ref()?);
+    Some(Arc::new(move || {
+        let spent = AgentSpent::read(&folder)?;
+        Ok(AgentSpending {
+            agent: spent.agent,
+            per_day: spent.limits.per_day,
+            total: spent.limits.total,
+            purchases: spent.purchases.list().into_iter().map(shown).collect(),
+        })
+    }))
+}
+
+/// A purchase without its visa: whoever holds that and the key could spend it.
+fn shown(purchase: &Purchase) -> AgentPurchase {
+    let (standing, note) = match &purchase.state {
+        PurchaseState::Intended => (PurchaseStanding::Open, "the broker is asked for a visa".to_owned()),
+        PurchaseState::Promised { .. } => (PurchaseStanding::Open, "there is a visa".to_owned()),
+        PurchaseState::Shown { reason, .. } => (PurchaseStanding::Open, format!("no receipt: {reason}")),
+        PurchaseState::Paid { receipt } => (PurchaseStanding::Paid, receipt.clone()),
+        PurchaseState::Unspent { reason } => (PurchaseStanding::Unspent, reason.clone()),
+    };
+    AgentPurchase {
+        at: purchase.at,
+        url: purchase.url.clone(),
+        publisher: purchase.publisher.clone(),
+        price: purchase.price,
+        standing,
+        note,
+    }
 }

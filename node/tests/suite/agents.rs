@@ -258,7 +258,16 @@ async fn an_agent_of_the_command_line_pays_once_and_within_its_budget(backend: B
         (&json!(scene.issuer), &json!("HUMAN"))
     );
     assert_eq!(scene.page(), PAGE);
+    // The receipt was read and checked: all of it is ada's.
     let ada = scene.home.path("ada.key");
+    let part = json!({
+        "did": crate::fair_library::key_of(&ada).did(), "role": "publisher",
+        "amount": {"amount": "0.10", "currency": "TEST-USD"},
+    });
+    assert_eq!(
+        (&read["paid"]["parts"], &read["paid"]["receiptUnchecked"]),
+        (&json!([part]), &Value::Null)
+    );
     crate::fair_library::register(&scene.publisher, &ada, "ada");
     balance_wait(&scene.publisher, &ada, "0.10");
     interrupted(&scene);

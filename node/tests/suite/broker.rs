@@ -1,20 +1,23 @@
 //! A broker at one node, a publisher at another: with real ledgers on both sides.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use base64::Engine;
+use imajin_agent::AgentHome;
 use imajin_did::Did;
 use imajin_imagxp::{AgentId, AgentKey, AgentManifest, Names};
 use imajin_kernel::Env;
-use imajin_proof::digest::{content_digest, sha256_hex};
-use imajin_proof::http_sig::{MessageParams, MessageView};
+use imajin_proof::digest::content_digest;
+use imajin_proof::http_sig::{MessageParams, MessageView, Signer};
 use imajin_testkit::{Backend, on_both};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
+use crate::agents::Scene;
 use crate::interop::Script;
 use crate::support::{Buyer, Home, Node, imajin, text};
 
@@ -71,33 +74,42 @@ impl Agent {
     }
 
     async fn ask(&self, buyer: &Buyer, method: Method, path: &str, body: &[u8]) -> Response {
-        let (url, env) = (buyer.url(path), Env::system());
-        let mut headers = HeaderMap::new();
-        headers.insert("content-digest", HeaderValue::from_str(&content_digest(body)).unwrap());
-        let (did, nonce) = (
-            Did::from_web_authority(&self.host).unwrap(),
-            hex::encode(env.random_bytes::<16>()),
-        );
-        let params = MessageParams {
-            label: "sig1",
-            keyid: did.as_str(),
-            created: env.now(),
-            expires: None,
-            nonce: Some(&nonce),
-            tag: None,
-        };
-        let covered = [r#""@method""#, r#""@target-uri""#, r#""content-digest""#];
-        let view = MessageView::request(method.as_str(), &url, &headers);
-        let fields = view.sign(&self.key, &covered, &params).unwrap();
-        let request = buyer
-            .http
-            .request(method, &url)
-            .headers(headers)
-            .header("signature-input", fields.signature_input)
-            .header("signature", fields.signature)
-            .header("content-type", "application/json");
-        request.body(body.to_vec()).send().await.unwrap()
+        agent_ask((&self.key, &self.host), (&buyer.http, buyer.url(path)), method, body).await
     }
+}
+
+/// A request that an agent has signed.
+async fn agent_ask(
+    (key, host): (&dyn Signer, &str),
+    (http, url): (&reqwest::Client, String),
+    method: Method,
+    body: &[u8],
+) -> Response {
+    let env = Env::system();
+    let mut headers = HeaderMap::new();
+    headers.insert("content-digest", HeaderValue::from_str(&content_digest(body)).unwrap());
+    let (did, nonce) = (
+        Did::from_web_authority(host).unwrap(),
+        hex::encode(env.random_bytes::<16>()),
+    );
+    let params = MessageParams {
+        label: "sig1",
+        keyid: did.as_str(),
+        created: env.now(),
+        expires: None,
+        nonce: Some(&nonce),
+        tag: None,
+    };
+    let covered = [r#""@method""#, r#""@target-uri""#, r#""content-digest""#];
+    let view = MessageView::request(method.as_str(), &url, &headers);
+    let fields = view.sign(key, &covered, &params).unwrap();
+    let request = http
+        .request(method, &url)
+        .headers(headers)
+        .header("signature-input", fields.signature_input)
+        .header("signature", fields.signature)
+        .header("content-type", "application/json");
+    request.body(body.to_vec()).send().await.unwrap()
 }
 
 pub(crate) async fn signed(buyer: &Buyer, path: &str, body: &Value) -> Value {
@@ -147,21 +159,17 @@ fn host_of(node: &Node) -> String {
 }
 
 /// A broker's node, and one where Ben has read a work of Ada's for 0.50 with a visa of the first.
-pub(crate) struct Sale {
-    pub(crate) far: Home,
-    pub(crate) home: Home,
-    pub(crate) far_node: Node,
-    pub(crate) node: Node,
-    pub(crate) at_broker: Buyer,
-    /// SHA-256 of the visa, in hex: what a payment by a DID is called.
-    digest: String,
+struct Sale {
+    far: Home,
+    home: Home,
+    far_node: Node,
+    node: Node,
+    at_broker: Buyer,
 }
 
-pub(crate) async fn sale(backend: Backend, dispute_window_seconds: u32) -> Sale {
+async fn sale(backend: Backend) -> Sale {
     let (far, home) = (Home::new(backend), Home::new(backend));
-    far.configure(&format!(
-        "{SERVICES}dispute_window_seconds = {dispute_window_seconds}\n"
-    ));
+    far.configure(&format!("{SERVICES}dispute_window_seconds = 0\n"));
     let far_node = far.up(&[]);
     let broker = format!("{}/broker", far_node.url().trim_end_matches('/'));
     home.configure(&format!("dev = true\n\n[brokers]\ntrusted = [\"{broker}\"]"));
@@ -200,7 +208,6 @@ pub(crate) async fn sale(backend: Backend, dispute_window_seconds: u32) -> Sale 
     let settled = signed(&reader, "/pay/api/settle", &means).await;
     assert_eq!(settled["state"], "settled");
     Sale {
-        digest: sha256_hex(issued["token"].as_str().unwrap().as_bytes()),
         far,
         home,
         far_node,
@@ -210,15 +217,7 @@ pub(crate) async fn sale(backend: Backend, dispute_window_seconds: u32) -> Sale 
 }
 
 impl Sale {
-    /// What Ben has against what he has paid for.
-    pub(crate) fn feedback(&self) -> Value {
-        json!({
-            "url": format!("https://{}/a", host_of(&self.node)), "quality_score": 0.2,
-            "reason": "There is nothing on it.", "claim_digest": self.digest,
-        })
-    }
-
-    pub(crate) fn end(self) {
+    fn end(self) {
         self.node.stop();
         self.far_node.stop();
         self.home.verify_clean();
@@ -227,7 +226,7 @@ impl Sale {
 }
 
 async fn a_visa_of_one_node_pays_an_author_at_another(backend: Backend) {
-    let sale = sale(backend, 0).await;
+    let sale = sale(backend).await;
     let (at_broker, node) = (&sale.at_broker, &sale.node);
     let agent = Agent::new().await;
     agent_is_funded(&agent, at_broker).await;
@@ -256,31 +255,65 @@ async fn a_visa_of_one_node_pays_an_author_at_another(backend: Backend) {
     sale.end();
 }
 
-/// Waits until the publisher has asked for its money; a session of Ben's.
-pub(crate) async fn redeemed(sale: &Sale) -> String {
-    let session = sale.at_broker.login().await;
-    let redeemed = waited(async || {
-        let (_, visas) = sale.at_broker.get(&session, "/broker/api/visas").await;
-        let redeemed = visas["items"][0]["redeemed"]["amount"].as_str();
-        redeemed.filter(|amount| *amount != "0.00").map(str::to_owned)
+/// An agent that has paid 0.10 for a page and objects to it, at a publisher who answers by hand.
+pub(crate) struct Objection {
+    pub(crate) scene: Scene,
+    /// What the broker calls the dispute.
+    pub(crate) id: String,
+    pub(crate) page: String,
+}
+
+pub(crate) async fn objection(backend: Backend) -> Objection {
+    let mut scene = Scene::with(backend, None, "dispute_window_seconds = 3600\n").await;
+    scene.publisher.end();
+    scene
+        .home
+        .configure_replace("disputes_seconds = 1\n", "disputes_seconds = 86400\n");
+    scene.publisher = scene.home.up(&[]);
+    let page = scene.url("/posts/1");
+    scene.fetch_url(&page, &["--max", "0.10 TEST-USD"]).expect_success();
+    // The publisher asks the broker for its money in a moment.
+    let said = waited(async || {
+        let said = scene.agent(&[
+            "dispute",
+            &page,
+            "--score",
+            "0.2",
+            "--reason",
+            "There is nothing on it.",
+        ]);
+        said.success.then_some(said.json)
     });
-    assert_eq!(redeemed.await, "0.50");
-    session
+    let dispute = said.await;
+    assert_eq!(dispute["state"], "open", "{dispute}");
+    let id = dispute["id"].as_str().unwrap().to_owned();
+    Objection { scene, id, page }
+}
+
+impl Objection {
+    /// What is credited to the agent for something, by its statement.
+    async fn credits(&self, part: &str) -> Vec<Value> {
+        let home = AgentHome::open(&self.scene.home.path("agent")).unwrap();
+        let url = format!("{}/api/statements?currency=TEST-USD", self.scene.issuer());
+        let (key, http) = (home.key().unwrap(), reqwest::Client::new());
+        let answer = agent_ask((&key, home.id().as_str()), (&http, url), Method::GET, b"").await;
+        let statement: Value = answer.json().await.unwrap();
+        let lines = statement["lines"].as_array().unwrap().iter();
+        let of = lines.filter(|line| line["reference"].as_str().unwrap().contains(part));
+        of.map(|line| line["credit"]["amount"].clone()).collect()
+    }
 }
 
 async fn who_wins_a_dispute_has_the_money_back_and_the_statement_says_so(backend: Backend) {
-    let sale = sale(backend, 3_600).await;
-    let session = redeemed(&sale).await;
-    let dispute = signed(&sale.at_broker, "/broker/api/disputes", &sale.feedback()).await;
-    assert_eq!(dispute["state"], "open");
-    let id = dispute["id"].as_str().unwrap();
-    let (url, data, ben) = (sale.far_node.url(), sale.home.data(), sale.home.path("ben.key"));
-    let shown = ["broker", "dispute", "show", id, "--node", &url, "--key", text(&ben)];
-    assert_eq!(imajin(&shown).expect_success()["state"], "open");
+    let objection = objection(backend).await;
+    let (scene, id) = (&objection.scene, objection.id.as_str());
+    let shown = scene.agent(&["dispute", &objection.page]).expect_success();
+    assert_eq!(shown["state"], "open", "{shown}");
     // Nobody but the publisher's node answers, and nobody but the operator decides.
-    let far_data = sale.far.data();
-    let give_in = |data| {
-        [
+    let url = scene.broker.url();
+    let give_in = |data: PathBuf| {
+        let data = text(&data).to_owned();
+        imajin(&[
             "broker",
             "dispute",
             "answer",
@@ -289,41 +322,18 @@ async fn who_wins_a_dispute_has_the_money_back_and_the_statement_says_so(backend
             "--node",
             &url,
             "--data",
-            data,
-        ]
+            &data,
+        ])
     };
-    assert_eq!(imajin(&give_in(text(&far_data))).refusal()["error"], "not_found");
-    let decide = [
-        "broker",
-        "dispute",
-        "decide",
-        id,
-        "agent",
-        "--reason",
-        "r",
-        "--node",
-        &url,
-        "--key",
-        text(&ben),
-    ];
+    assert_eq!(give_in(scene.far.data()).refusal()["error"], "not_found");
+    let ben = scene.far.path("ben.key");
+    let mut decide = vec!["broker", "dispute", "decide", id, "agent", "--reason", "r"];
+    decide.extend(["--node", &url, "--key", text(&ben)]);
     assert_eq!(imajin(&decide).refusal()["error"], "forbidden");
-    assert_eq!(imajin(&give_in(text(&data))).expect_success()["state"], "reversed");
-    let statement = async |part: &str| {
-        let path = "/broker/api/statements?currency=TEST-USD";
-        let (_, statement) = sale.at_broker.get(&session, path).await;
-        let lines = statement["lines"].as_array().unwrap().clone();
-        let of = |line: &&Value| line["reference"].as_str().unwrap().contains(part);
-        lines
-            .iter()
-            .filter(of)
-            .map(|line| line["credit"]["amount"].clone())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(statement("won dispute").await, [json!("0.50")]);
-    // The visa was for one use: the rest of it is back as well.
-    let rest = waited(async || statement("rest of visa").await[..].first().map(ToString::to_string));
-    assert_eq!(rest.await, "\"1.50\"");
-    sale.end();
+    assert_eq!(give_in(scene.home.data()).expect_success()["state"], "reversed");
+    assert_eq!(objection.credits("won dispute").await, [json!("0.10")]);
+    assert_eq!(scene.balance().as_deref(), Some("2.00"));
+    objection.scene.end();
 }
 
 async fn reqwest_json(buyer: &Buyer, path: &str) -> Value {

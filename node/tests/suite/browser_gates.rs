@@ -5,10 +5,11 @@ use imajin_testkit::browser::{Browser, BrowserOptions};
 use serde_json::json;
 
 use crate::agents::Scene;
+use crate::agents_own::Paying;
 use crate::broker::waited;
-use crate::browser::no_complaints;
+use crate::browser::{join, no_complaints};
 use crate::browser_profile::fits_a_phone;
-use crate::support::Buyer;
+use crate::support::{Buyer, Node};
 
 const PAGES: [&str; 4] = ["", "/log", "/disputes", "/policy"];
 
@@ -201,4 +202,64 @@ async fn on_a_phone(scene: &Scene, token: &str, root: &str) {
         no_complaints(&browser).await;
         browser.close().await.unwrap();
     }
+}
+
+/// A browser with the key of whoever has become the operator of a node.
+async fn operators_browser(options: BrowserOptions, node: &Node) -> Browser {
+    let browser = Browser::start(&options).await.unwrap();
+    join(&browser, node, &format!("/setup?token={}", node.setup_token()), "Olga").await;
+    browser.wait_for("#setup-button:not([hidden])").await.unwrap();
+    browser.click("#setup-button").await.unwrap();
+    browser.wait_for("a[href='/operator']").await.unwrap();
+    browser
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_the_operator_puts_a_policy_in_force() {
+    let scene = Scene::new(Backend::Sqlite).await;
+    let browser = operators_browser(BrowserOptions::default(), &scene.publisher).await;
+    let page = format!("{}/publisher/operator/policy", scene.publisher.url());
+    browser.goto(&page).await.unwrap();
+    let file = std::fs::read_to_string(scene.home.path("policy.toml")).unwrap();
+    write(&browser, &file.replace("0.10", "0.25")).await;
+    browser.click_away("#draft button").await.unwrap();
+    browser.wait_for_text("It is not in force").await.unwrap();
+    browser.screenshot("gate-15-policy-checked").await.unwrap();
+    browser.click_away("form[data-path] button").await.unwrap();
+    waited(async || {
+        let written = std::fs::read_to_string(scene.home.path("policy.toml")).unwrap();
+        written.contains("0.25").then_some(())
+    })
+    .await;
+    browser.wait_for("#sample").await.unwrap();
+    let shown = browser
+        .evaluate("return document.querySelector('#draft-text').value")
+        .await;
+    assert!(shown.unwrap().as_str().unwrap().contains("0.25"));
+    no_complaints(&browser).await;
+    browser.close().await.unwrap();
+    scene.end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browser_the_operator_sees_what_the_agent_of_the_node_has_spent() {
+    let paying = Paying::new(Backend::Sqlite).await;
+    paying.deposit().await;
+    paying.fetch("/posts/1", &[]).expect_success();
+    paying
+        .fetch(
+            "/posts/2?edition=the-one-with-a-long-name-that-has-no-place-to-break",
+            &[],
+        )
+        .expect_success();
+    let browser = operators_browser(BrowserOptions::phone(), &paying.node).await;
+    browser.goto(&format!("{}/operator", paying.node.url())).await.unwrap();
+    browser.click_away("a[href='/operator/agent']").await.unwrap();
+    browser.wait_for_text("0.20 TEST-USD").await.unwrap();
+    fits_a_phone(&browser).await;
+    is_legible(&browser).await;
+    browser.screenshot("agent-1-spent-phone").await.unwrap();
+    no_complaints(&browser).await;
+    browser.close().await.unwrap();
+    paying.end();
 }

@@ -233,13 +233,15 @@ async fn a_certificate_that_cannot_be_saved_is_not_ordered_again() {
     let clock = ManualClock::at(Env::system().now());
     let env = Env::fixed(clock.clone(), 3);
     let root = root_of(&world.pebble).await;
-    let subject = Subject::start(&world, &data, &env, &format!("https://{NAME}/")).await;
-    subject.keeper.tick().await;
-    let before = subject.seen(&subject.visitor(&root)).await.unwrap();
-    clock.advance(subject.keeper.status().renew_at.unwrap().since(env.now()));
+    // The account with the authority is there, and the certificate is not.
+    let first = Subject::start(&world, &data, &env, &format!("https://{NAME}/")).await;
+    first.keeper.tick().await;
+    let before = first.seen(&first.visitor(&root)).await.unwrap();
+    std::fs::remove_file(folder.path().join("acme.certificate")).unwrap();
     // Where the file is written before it takes its name there is a folder.
     let place = folder.path().join("acme.tmp");
     std::fs::create_dir(&place).unwrap();
+    let subject = Subject::start(&world, &data, &env, &format!("https://{NAME}/")).await;
     subject.keeper.tick().await;
     assert_eq!(subject.keeper.status().failures, 1);
     let issued = subject.seen(&subject.visitor(&root)).await.unwrap();

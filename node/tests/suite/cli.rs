@@ -1,8 +1,13 @@
 //! The path by command line, on both databases.
 
-use imajin_testkit::Backend;
+use std::sync::{Arc, Mutex};
 
-use crate::support::{Home, Node, event_create, event_find, imajin, text};
+use axum::http::Uri;
+use axum::{Json, Router};
+use imajin_testkit::Backend;
+use serde_json::json;
+
+use crate::support::{Home, Node, Server, event_create, event_find, imajin, text};
 
 fn ticket_buy(node: &Node, key: &str, event: &serde_json::Value) -> serde_json::Value {
     let id = event["id"].as_str().unwrap();
@@ -188,4 +193,23 @@ fn what_somebody_says_about_another_is_listed_checked_and_taken_back() {
     let offline = ["attestation", "verify", text(&document), "--offline"];
     assert_eq!(imajin(&offline).expect_success()["valid"], true);
     home.verify_clean();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_asks_to_sign_something_else_gets_nothing() {
+    let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+    let heard = Arc::clone(&asked);
+    // What a request to another node is signed by.
+    let base = "\"@method\": POST\n\"@target-uri\": https://other.example/auth/api/devices";
+    let answer = move |uri: Uri| async move {
+        heard.lock().unwrap().push(uri.path().to_owned());
+        Json(json!({"challengeId": "chl_1", "challenge": base, "expiresAt": "2030-01-01T00:00:00Z"}))
+    };
+    let server = Server::start(Router::new().fallback(answer)).await;
+    let home = Home::new(Backend::Sqlite);
+    let key = home.key("me.key");
+    let url = format!("http://{}", server.host);
+    let login = imajin(&["login", "--node", &url, "--key", text(&key)]);
+    assert!(!login.success && login.stderr.contains("no challenge"), "{login:?}");
+    assert_eq!(*asked.lock().unwrap(), ["/auth/api/challenge"]);
 }

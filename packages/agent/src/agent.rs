@@ -13,7 +13,7 @@ use crate::{AgentHome, Door, Journal};
 
 /// What stands in `User-Agent`, after the agent's own name.
 const USER_AGENT: &str = "IMAGXP/1.0 IMAGXP/1.1";
-const JOURNAL: &str = "spent.jsonl";
+pub(crate) const JOURNAL: &str = "spent.jsonl";
 const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// An agent at work.

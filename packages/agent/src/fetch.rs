@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use imajin_imagxp::pay_per_crawl::{EXACT_PRICE, price_text};
 use imajin_imagxp::visa::{CREDENTIAL, PAYMENT};
-use imajin_imagxp::{PaymentRequired, Provenance, RECEIPT};
+use imajin_imagxp::{PROVENANCE, PaymentRequired, Provenance, RECEIPT};
 use imajin_kernel::{Code, Problem};
 use imajin_web::{HttpAnswer, PublicBase};
 use serde_json::Value;
@@ -238,11 +238,21 @@ impl Agent {
             let detail = format!("{}: {} ({status}).", wish.url, detail_of(&page.answer));
             return Err(Problem::new(code, detail));
         }
-        let said: Result<Option<Provenance>, Problem> = self.provenance(&wish.url, &page.answer, &wish.out).await;
+        let is_signed = paid.is_some() || page.answer.headers.contains_key(PROVENANCE);
+        let keys = if is_signed {
+            self.publisher_keys(&wish.url).await
+        } else {
+            Ok(Vec::new())
+        };
+        let said: Result<Option<Provenance>, Problem> = self.provenance(&wish.url, &page.answer, &wish.out, &keys);
         let (said, origin_unchecked) = match said {
             Ok(said) => (said, None),
             Err(problem) if problem.code == Code::Unavailable => (None, Some(problem.detail)),
             Err(problem) => return Err(problem),
+        };
+        let paid = match paid {
+            Some(payment) => Some(self.receipt_read(payment, (wish, &page.answer), &keys).await),
+            None => None,
         };
         let kind = page.answer.headers.get(header::CONTENT_TYPE);
         Ok(Fetched {

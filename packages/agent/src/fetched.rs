@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 
-use imajin_imagxp::Purpose;
+use imajin_did::Did;
+use imajin_imagxp::{CheckedReceipt, Purpose, ReceiptPart};
 use imajin_kernel::Problem;
 use imajin_money::Money;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{Purchase, Run};
+
+/// Why what came before is not checked again.
+pub(crate) const BEFORE: &str = "It came in an earlier run, which was interrupted.";
 
 /// What is to be read.
 #[derive(Debug, Clone)]
@@ -52,6 +56,23 @@ pub struct Payment {
     pub receipt: String,
     /// Whether an earlier, interrupted run had begun to pay.
     pub is_resumed: bool,
+    /// Where the price went, by the publisher's signed receipt; empty where that was not checked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PaidPart>,
+    /// Why the receipt was not checked, or does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt_unchecked: Option<String>,
+}
+
+/// A part of the price.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaidPart {
+    /// Who got it.
+    pub did: Did,
+    /// As what: a role of the manifest, or the name of a fee.
+    pub role: String,
+    /// How much.
+    pub amount: Money,
 }
 
 impl Payment {
@@ -62,6 +83,30 @@ impl Payment {
             broker: purchase.broker.clone(),
             receipt,
             is_resumed,
+            parts: Vec::new(),
+            receipt_unchecked: None,
+        }
+    }
+
+    /// What an earlier run has paid.
+    pub(crate) fn of_before(purchase: &Purchase, receipt: String) -> Self {
+        Self {
+            receipt_unchecked: Some(BEFORE.to_owned()),
+            ..Self::of(purchase, receipt, true)
+        }
+    }
+
+    /// The same, with where the money went.
+    pub(crate) fn split(self, receipt: CheckedReceipt) -> Self {
+        let asset = receipt.gross.asset;
+        let part = |part: ReceiptPart| PaidPart {
+            did: part.did,
+            role: part.role,
+            amount: Money::new(part.amount, asset),
+        };
+        Self {
+            parts: receipt.parts.into_iter().map(part).collect(),
+            ..self
         }
     }
 }

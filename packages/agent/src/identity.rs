@@ -6,7 +6,34 @@ use imajin_imagxp::{AgentKey, AgentManifest};
 use imajin_kernel::{Problem, Timestamp};
 use imajin_proof::http_sig::Signer;
 
+use crate::agent::JOURNAL;
 use crate::home::{id_of, key_read, settings_read};
+use crate::{Limits, Purchases};
+
+/// What the agent of a folder may spend, and has spent: read while another process may be at work as that agent.
+pub struct AgentSpent {
+    /// The agent.
+    pub agent: String,
+    /// What it may spend.
+    pub limits: Limits,
+    /// What it has bought.
+    pub purchases: Purchases,
+}
+
+impl AgentSpent {
+    /// Reads the folder of an agent.
+    ///
+    /// # Errors
+    /// When there is no agent, or a file is damaged.
+    pub fn read(folder: &Path) -> Result<Self, Problem> {
+        let settings = settings_read(folder)?;
+        Ok(Self {
+            agent: settings.agent,
+            limits: settings.limits,
+            purchases: Purchases::read(&folder.join(JOURNAL))?,
+        })
+    }
+}
 
 /// Who the agent of a folder is, for whoever publishes it: read while another process may be at work as that agent.
 pub struct AgentIdentity {

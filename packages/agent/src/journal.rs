@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use imajin_imagxp::Purpose;
@@ -6,7 +7,7 @@ use imajin_kernel::{Code, Problem, Span, Timestamp};
 use imajin_money::{Amount, Asset, Money};
 use serde::{Deserialize, Serialize};
 
-use crate::lines::Lines;
+use crate::lines::{Lines, lines_read};
 use crate::{Door, Limits};
 
 /// How long after its visa's end a purchase may still turn out to have been paid.
@@ -108,10 +109,14 @@ impl Purchase {
     }
 }
 
+/// What an agent has bought, and how each of it stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Purchases(BTreeMap<String, Purchase>);
+
 /// What an agent has bought: a line for each step, on disk before the step is taken.
 pub struct Journal {
     lines: Lines,
-    purchases: BTreeMap<String, Purchase>,
+    purchases: Purchases,
 }
 
 /// A reading of many pages, with a budget of its own.
@@ -123,18 +128,58 @@ pub struct Run {
     pub budget: Option<Money>,
 }
 
+impl Purchases {
+    fn of(steps: Vec<Purchase>) -> Self {
+        Self(steps.into_iter().map(|step| (step.id.clone(), step)).collect())
+    }
+
+    /// Reads a journal that another process may be writing.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a line in its middle is damaged.
+    pub fn read(path: &Path) -> Result<Self, Problem> {
+        Ok(Self::of(lines_read(path)?))
+    }
+
+    /// All purchases, the newest first.
+    pub fn list(&self) -> Vec<&Purchase> {
+        let mut all: Vec<&Purchase> = self.0.values().collect();
+        all.sort_by_key(|purchase| std::cmp::Reverse((purchase.at, &purchase.id)));
+        all
+    }
+
+    /// What was spent in a currency since a moment, with what is on its way.
+    pub fn spent(&self, asset: Asset, since: Option<Timestamp>) -> Amount {
+        let counts = |purchase: &&Purchase| since.is_none_or(|since| purchase.at > since);
+        sum_of(self.0.values().filter(counts), asset)
+    }
+
+    /// The currencies in which something was spent.
+    pub fn assets(&self) -> Vec<Asset> {
+        let mut assets: Vec<Asset> = self.0.values().map(|purchase| purchase.price.asset).collect();
+        assets.sort_by_key(ToString::to_string);
+        assets.dedup();
+        assets
+    }
+}
+
+impl Deref for Journal {
+    type Target = Purchases;
+
+    fn deref(&self) -> &Purchases {
+        &self.purchases
+    }
+}
+
 impl Journal {
     /// Opens the journal, and forgets a last line that a power cut has broken off.
     ///
     /// # Errors
     /// When it cannot be read, or a line in its middle is damaged.
     pub fn open(path: PathBuf) -> Result<Self, Problem> {
-        let (lines, read) = Lines::open::<Purchase>(path)?;
-        let purchases = read.into_iter().map(|purchase| (purchase.id.clone(), purchase));
-        Ok(Self {
-            lines,
-            purchases: purchases.collect(),
-        })
+        let (lines, read) = Lines::open(path)?;
+        let purchases = Purchases::of(read);
+        Ok(Self { lines, purchases })
     }
 
     /// Writes down where a purchase stands; when this returns, a power cut does not change it.
@@ -143,7 +188,7 @@ impl Journal {
     /// When it cannot be written: then the step must not be taken.
     pub fn write(&mut self, purchase: &Purchase) -> Result<(), Problem> {
         self.lines.append(purchase)?;
-        self.purchases.insert(purchase.id.clone(), purchase.clone());
+        self.purchases.0.insert(purchase.id.clone(), purchase.clone());
         Ok(())
     }
 
@@ -153,50 +198,43 @@ impl Journal {
     /// # Errors
     /// Which limit it would pass, or as for [`Journal::write`].
     pub fn begin(&mut self, purchase: &Purchase, limits: &Limits, run: Option<&Run>) -> Result<(), Problem> {
-        let known = self.purchases.remove(&purchase.id);
+        let known = self.purchases.0.remove(&purchase.id);
         let allowed = self
             .allow(purchase.price, limits, purchase.at)
             .and_then(|()| run.map_or(Ok(()), |run| self.run_allow(purchase.price, run)));
         if let Some(known) = known {
-            self.purchases.insert(known.id.clone(), known);
+            self.purchases.0.insert(known.id.clone(), known);
         }
         allowed?;
         self.write(purchase)
     }
 
-    /// All purchases, the newest first.
-    pub fn list(&self) -> Vec<&Purchase> {
-        let mut all: Vec<&Purchase> = self.purchases.values().collect();
-        all.sort_by_key(|purchase| std::cmp::Reverse((purchase.at, &purchase.id)));
-        all
-    }
-
     pub(crate) fn find(&self, id: &str) -> Option<&Purchase> {
-        self.purchases.get(id)
+        self.purchases.0.get(id)
     }
 
     /// A purchase that was begun for the same and is not decided.
     pub fn open_find(&self, url: &str, purpose: Purpose) -> Option<&Purchase> {
         let same = |purchase: &&Purchase| purchase.url == url && purchase.purpose == purpose && purchase.is_open();
-        self.purchases.values().find(same)
+        self.purchases.0.values().find(same)
     }
 
     /// A page that was paid for when the process ended, so that nobody was told that it is there.
     pub fn untold_find(&self, url: &str, purpose: Purpose) -> Option<&Purchase> {
         let same = |purchase: &&Purchase| purchase.url == url && purchase.purpose == purpose && purchase.page.is_some();
-        self.purchases.values().find(same)
+        self.purchases.0.values().find(same)
     }
 
     /// Whether a file has a page that was paid for and of which nobody was told.
     pub(crate) fn is_untold(&self, file: &Path) -> bool {
-        let pages = self.purchases.values().filter_map(|purchase| purchase.page.as_ref());
+        let pages = self.purchases.0.values().filter_map(|purchase| purchase.page.as_ref());
         pages.into_iter().any(|page| page.file == file)
     }
 
     /// What a run has bought, or is buying.
     pub fn of_run<'a>(&'a self, run: &'a str) -> impl Iterator<Item = &'a Purchase> {
         let of_run = move |purchase: &&Purchase| purchase.run.as_deref() == Some(run);
-        self.purchases.values().filter(of_run)
+        self.purchases.0.values().filter(of_run)
     }
 
     /// The newest purchase that was paid, or may be by a visa that was shown: of a page, or by its receipt or its name.
@@ -208,22 +246,8 @@ impl Journal {
             PurchaseState::Shown { .. } => purchase.url == wanted || purchase.id == wanted,
             _ => false,
         };
-        let meant = self.purchases.values().filter(is_meant);
+        let meant = self.purchases.0.values().filter(is_meant);
         meant.max_by_key(|purchase| (purchase.at, &purchase.id))
-    }
-
-    /// What was spent in a currency since a moment, with what is on its way.
-    pub fn spent(&self, asset: Asset, since: Option<Timestamp>) -> Amount {
-        let counts = |purchase: &&Purchase| since.is_none_or(|since| purchase.at > since);
-        sum_of(self.purchases.values().filter(counts), asset)
-    }
-
-    /// The currencies in which something was spent.
-    pub fn assets(&self) -> Vec<Asset> {
-        let mut assets: Vec<Asset> = self.purchases.values().map(|purchase| purchase.price.asset).collect();
-        assets.sort_by_key(ToString::to_string);
-        assets.dedup();
-        assets
     }
 
     /// Refuses a price that the agent's limits do not allow now.
@@ -238,7 +262,7 @@ impl Journal {
             let Some(cap) = caps.iter().find(|cap| cap.asset == price.asset) else {
                 continue;
             };
-            let spent = self.spent(price.asset, since);
+            let spent = self.purchases.spent(price.asset, since);
             let after = spent.checked_add(price.amount).unwrap_or(Amount::MAX);
             if after > cap.amount {
                 let spent = Money::new(spent, price.asset);

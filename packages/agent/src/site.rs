@@ -1,6 +1,6 @@
 //! What a site says about its pages before they are asked for.
 
-use imajin_imagxp::policy::PublishedPolicy;
+use imajin_imagxp::policy::{POLICY_PATH, POLICY_REL, PublishedPolicy};
 use imajin_imagxp::{Purpose, ROBOTS_BYTES_MAX, Robots};
 use imajin_kernel::{Code, Problem};
 use imajin_web::HttpAnswer;
@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::Agent;
 use crate::broker::url_of;
+use crate::linked::linked;
 
 /// How sites say by AIPREF that no models are trained with a page for nothing.
 const NO_TRAINING: &str = "train-ai=n";
@@ -57,24 +58,31 @@ impl SiteRules {
 }
 
 impl Agent {
-    /// Reads what a site says about its pages.
+    /// Reads what a site says about its pages: its robots.txt, and its policy, where that or a header leads to it, or
+    /// else where it usually is.
     pub(crate) async fn site_rules(&self, url: &Url) -> Result<SiteRules, Problem> {
         let origin = url.origin().ascii_serialization();
         let answer = self.get_plain(&url_of(&format!("{origin}/robots.txt"))?).await?;
+        let linked = linked(&answer.headers, POLICY_REL, url);
         let robots = said(&origin, answer)?.map_or_else(Robots::default, |text| {
             Robots::parse(text.body.get(..ROBOTS_BYTES_MAX).unwrap_or(&text.body))
         });
         let named = robots.policies.iter().filter_map(|text| Url::parse(text).ok());
         // Another host has no say about this one.
         let named = named.into_iter().find(|named| named.origin() == url.origin());
-        let policy = match named {
-            Some(named) => said(&origin, self.get_plain(&named).await?)?,
-            None => None,
-        };
         let wrong = |error| Problem::new(Code::Unavailable, format!("{origin}: {error}."));
-        let policy = policy.map(|answer| PublishedPolicy::parse(&answer.body));
+        let policy = if let Some(named) = named.or(linked) {
+            let answer = said(&origin, self.get_plain(&named).await?)?;
+            let policy = answer.map(|answer| PublishedPolicy::parse(&answer.body));
+            policy.transpose().map_err(wrong)?
+        } else {
+            // Whatever else is there is no policy: many sites have a page for every address.
+            let usual = self.get_plain(&url_of(&format!("{origin}{POLICY_PATH}"))?).await?;
+            let is_there = usual.status.is_success();
+            is_there.then(|| PublishedPolicy::parse(&usual.body).ok()).flatten()
+        };
         Ok(SiteRules {
-            policy: policy.transpose().map_err(wrong)?,
+            policy,
             token: self.home().id().to_string(),
             origin,
             robots,

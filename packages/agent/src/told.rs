@@ -9,6 +9,7 @@ use imajin_kernel::Problem;
 use imajin_proof::digest::sha256_hex;
 use url::Url;
 
+use crate::fetched::BEFORE;
 use crate::files::failed;
 use crate::page::digest_of;
 use crate::{Agent, FetchWish, Fetched, Payment, Purchase, PurchaseState};
@@ -47,7 +48,7 @@ impl Agent {
         let PurchaseState::Paid { receipt } = &purchase.state else {
             return Ok(None);
         };
-        let payment = Payment::of(&purchase, receipt.clone(), true);
+        let payment = Payment::of_before(&purchase, receipt.clone());
         let page = purchase.page.as_ref();
         let page = page.filter(|page| digest_of(&page.file).is_ok_and(|digest| digest == page.digest));
         let Some(page) = page else {
@@ -64,7 +65,7 @@ impl Agent {
             content_type: None,
             paid: Some(payment),
             origin: None,
-            origin_unchecked: Some("It came in an earlier run, which was interrupted.".to_owned()),
+            origin_unchecked: Some(BEFORE.to_owned()),
             untold: Some(purchase.id),
         }))
     }

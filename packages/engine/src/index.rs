@@ -3,7 +3,7 @@ use std::ops::Range;
 
 use crate::score::Collection;
 use crate::terms::terms;
-use crate::{Document, DocumentId, IndexFull, passages};
+use crate::{Document, DocumentId, IndexFull, Passage, passages};
 
 /// The most different terms of a question that are looked up.
 const QUESTION_TERMS_MAX: usize = 32;
@@ -12,10 +12,15 @@ const TIMES_MAX: u32 = (1 << TIMES_BITS) - 1;
 const TIMES_BITS: u32 = 6;
 /// The most passages that ever get a number before the index is written anew.
 const NUMBERS_MAX: usize = 1 << (32 - TIMES_BITS);
+/// What an entry, a passage and a term need at most, besides the letters of a term: what is kept of them, and what a
+/// vector and a map have too many.
+const ENTRY_BYTES: usize = 8;
+const PASSAGE_BYTES: usize = 160;
+const TERM_BYTES: usize = 128;
 /// From so many dead entries on, an index of which half is dead is written anew.
 const DEAD_LEAST: usize = 4_096;
 
-/// What an index may hold. It needs at most some 16 bytes for each entry and 100 for each passage and each term.
+/// What an index may hold, see [`Index::bytes`] for what that needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IndexLimits {
     /// Documents.
@@ -24,6 +29,8 @@ pub struct IndexLimits {
     pub passages_max: usize,
     /// Entries: one for each different term of each passage.
     pub entries_max: usize,
+    /// Different terms of all passages.
+    pub terms_max: usize,
 }
 
 impl Default for IndexLimits {
@@ -33,6 +40,7 @@ impl Default for IndexLimits {
             documents_max: 10_000,
             passages_max: 100_000,
             entries_max: 8_000_000,
+            terms_max: 200_000,
         }
     }
 }
@@ -76,6 +84,8 @@ pub struct Index {
     places: Vec<Option<Place>>,
     /// For each term the passages by rising numbers: a number, and in the lowest bits how often.
     entries: HashMap<Box<str>, Vec<u32>>,
+    /// The letters of all terms.
+    letters_all: usize,
     entries_all: usize,
     entries_dead: usize,
     alive: Collection,
@@ -89,6 +99,7 @@ impl Index {
             documents: BTreeMap::new(),
             places: Vec::new(),
             entries: HashMap::new(),
+            letters_all: 0,
             entries_all: 0,
             entries_dead: 0,
             alive: Collection { passages: 0, terms: 0 },
@@ -103,6 +114,18 @@ impl Index {
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.documents.is_empty()
+    }
+
+    /// About how much memory it needs.
+    pub fn bytes(&self) -> usize {
+        let all = [
+            (self.entries_all, ENTRY_BYTES),
+            (self.places.len(), PASSAGE_BYTES),
+            (self.entries.len(), TERM_BYTES),
+            (self.letters_all, 1),
+        ];
+        let each = all.iter().map(|(count, bytes)| count.saturating_mul(*bytes));
+        each.fold(0, usize::saturating_add)
     }
 
     /// The documents and the SHA-256 of their bytes as they were read: for finding out what has changed.
@@ -120,25 +143,38 @@ impl Index {
         if before.is_some_and(|before| before.digest == digest) {
             return Ok(());
         }
-        let replaced = before.map_or(0, |before| before.numbers.len());
         let found = passages(document);
-        let counted: Vec<(BTreeMap<String, u32>, u64)> = found.iter().map(|passage| count(&passage.text)).collect();
-        let entries: usize = counted.iter().map(|(terms, _)| terms.len()).sum();
-        let passages_after = usize::try_from(self.alive.passages).unwrap_or(usize::MAX);
-        let passages_after = passages_after.saturating_sub(replaced).saturating_add(found.len());
-        let documents_after = self
-            .documents
-            .len()
-            .saturating_add(usize::from(replaced == 0 && before.is_none()));
-        // What is dead counts until it is written anew: it is memory too.
-        let is_full = documents_after > self.limits.documents_max
-            || passages_after > self.limits.passages_max
-            || self.entries_all.saturating_add(entries) > self.limits.entries_max
-            || self.places.len().saturating_add(found.len()) > NUMBERS_MAX;
-        if is_full {
+        let counted: Vec<Counted> = found.iter().map(|passage| count(&passage.text)).collect();
+        // What is dead is memory too, until it is written anew.
+        if self.entries_dead > 0 && self.is_full_with(id, &counted) {
+            self.compact();
+        }
+        if self.is_full_with(id, &counted) {
             return Err(IndexFull);
         }
         self.remove(id);
+        self.passages_add(id, digest, found, counted);
+        Ok(())
+    }
+
+    /// Whether these passages are too many in place of those that a document has.
+    fn is_full_with(&self, id: &DocumentId, counted: &[Counted]) -> bool {
+        let before = self.documents.get(id);
+        let replaced = before.map_or(0, |before| before.numbers.len());
+        let passages = usize::try_from(self.alive.passages).unwrap_or(usize::MAX);
+        let passages = passages.saturating_sub(replaced).saturating_add(counted.len());
+        let documents = self.documents.len().saturating_add(usize::from(before.is_none()));
+        let terms = counted.iter().flat_map(|(terms, _)| terms.keys());
+        let terms: BTreeSet<&String> = terms.filter(|term| !self.entries.contains_key(term.as_str())).collect();
+        documents > self.limits.documents_max
+            || passages > self.limits.passages_max
+            || self.entries_all.saturating_add(entries_of(counted)) > self.limits.entries_max
+            || self.entries.len().saturating_add(terms.len()) > self.limits.terms_max
+            || self.places.len().saturating_add(counted.len()) > NUMBERS_MAX
+    }
+
+    fn passages_add(&mut self, id: &DocumentId, digest: [u8; 32], found: Vec<Passage>, counted: Vec<Counted>) {
+        self.entries_all = self.entries_all.saturating_add(entries_of(&counted));
         let first = self.places.len();
         for (passage, (terms, length)) in found.into_iter().zip(counted) {
             let number = self.places.len();
@@ -151,13 +187,14 @@ impl Index {
             self.alive.terms = self.alive.terms.saturating_add(length);
             for (term, times) in terms {
                 let entry = entry(number, times);
+                if !self.entries.contains_key(term.as_str()) {
+                    self.letters_all = self.letters_all.saturating_add(term.len());
+                }
                 self.entries.entry(term.into()).or_default().push(entry);
             }
         }
-        self.entries_all = self.entries_all.saturating_add(entries);
         let numbers = first..self.places.len();
         self.documents.insert(id.clone(), Indexed { digest, numbers });
-        Ok(())
     }
 
     /// Forgets a document; says whether there was one.
@@ -189,8 +226,8 @@ impl Index {
             renumbered.push(place.as_ref().map(|_place| kept));
             kept = kept.saturating_add(usize::from(place.is_some()));
         }
-        self.entries_all = 0;
-        self.entries.retain(|_term, entries| {
+        (self.entries_all, self.letters_all) = (0, 0);
+        self.entries.retain(|term, entries| {
             entries.retain_mut(|one| {
                 let (number, times) = parts(*one);
                 match renumbered.get(number).copied().flatten() {
@@ -203,8 +240,12 @@ impl Index {
             });
             entries.shrink_to_fit();
             self.entries_all = self.entries_all.saturating_add(entries.len());
+            if !entries.is_empty() {
+                self.letters_all = self.letters_all.saturating_add(term.len());
+            }
             !entries.is_empty()
         });
+        self.entries.shrink_to_fit();
         for indexed in self.documents.values_mut() {
             let first = renumbered.get(indexed.numbers.start).copied().flatten().unwrap_or(0);
             indexed.numbers = first..first.saturating_add(indexed.numbers.len());
@@ -270,8 +311,14 @@ impl Index {
     }
 }
 
-/// How often each term occurs, and how many there are.
-fn count(text: &str) -> (BTreeMap<String, u32>, u64) {
+/// How often each term of a passage occurs, and how many there are.
+type Counted = (BTreeMap<String, u32>, u64);
+
+fn entries_of(counted: &[Counted]) -> usize {
+    counted.iter().map(|(terms, _)| terms.len()).sum()
+}
+
+fn count(text: &str) -> Counted {
     let (mut counted, mut length) = (BTreeMap::new(), 0_u64);
     for term in terms(text) {
         let times: &mut u32 = counted.entry(term).or_default();

@@ -6,7 +6,10 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK, RETRY_AFTER, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use imajin_imagxp::visa::visa_name;
 use imajin_imagxp::x402::{PAYMENT_RESPONSE, Paid};
-use imajin_imagxp::{CONTENT_ORIGIN, PROVENANCE, Provenance, RECEIPT, VisitorType, pay_per_crawl, refusal_document};
+use imajin_imagxp::{
+    CONTENT_ORIGIN, PROVENANCE, Provenance, RECEIPT, RECEIPT_REL, RECEIPTS_PATH, VisitorType, pay_per_crawl,
+    refusal_document,
+};
 use imajin_kernel::Timestamp;
 use imajin_web::fair;
 use serde_json::Value;
@@ -59,6 +62,14 @@ impl Gate {
         }
     }
 
+    /// Says where the receipt is read by whoever has paid.
+    fn link_receipt(&self, headers: &mut HeaderMap, receipt: &str) {
+        let url = self.url(&format!("{RECEIPTS_PATH}{receipt}"));
+        if let Ok(link) = HeaderValue::from_str(&format!("<{url}>; rel=\"{RECEIPT_REL}\"")) {
+            headers.append(LINK, link);
+        }
+    }
+
     /// Adds to an answer what an agent is told about it; `digest` is `Content-Digest` of the body, where it is known.
     pub(crate) fn mark(
         &self,
@@ -85,6 +96,7 @@ impl Gate {
             return;
         };
         set(headers, &RECEIPT, &charged.receipt);
+        self.link_receipt(headers, &charged.receipt);
         set(
             headers,
             &pay_per_crawl::CHARGED,

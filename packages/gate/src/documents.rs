@@ -5,17 +5,21 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use imajin_imagxp::RECEIPTS_PATH;
+use imajin_imagxp::policy::POLICY_PATH;
 
 use crate::Gate;
+use crate::receipts::receipt;
 
 const CACHED: &str = "public, max-age=300";
 
-/// What a site with a gate says about itself: the policy and the RSL document. Routes of the site itself, outside of
-/// the layer.
+/// What a site with a gate says about itself: the policy and the RSL document; and receipts, to those who have paid.
+/// Routes of the site itself, outside of the layer.
 pub fn documents(gate: Arc<Gate>) -> Router {
     Router::new()
-        .route("/.well-known/imagxp-policy.json", get(policy))
+        .route(POLICY_PATH, get(policy))
         .route("/license.xml", get(license))
+        .route(&format!("{RECEIPTS_PATH}{{receipt}}"), get(receipt))
         .with_state(gate)
 }
 

@@ -12,6 +12,7 @@ mod judge;
 mod layer;
 mod memory;
 mod proxy;
+mod receipts;
 mod seams;
 mod sum;
 mod tunnel;

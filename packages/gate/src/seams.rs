@@ -5,6 +5,7 @@ use imajin_imagxp::{Binding, ClaimShown, Feedback, Purpose, Refusal, VisitorType
 use imajin_kernel::{Problem, Timestamp};
 use imajin_money::Money;
 use serde::Serialize;
+use serde_json::Value;
 
 /// Where claims are spent, so that each is good once.
 #[async_trait]
@@ -86,6 +87,12 @@ pub trait Till: Send + Sync {
     /// # Errors
     /// Why nothing was charged.
     async fn charge(&self, charge: &Charge) -> Result<Charged, Problem>;
+
+    /// The signed receipt for a charge, for the agent that has paid it; nothing for everybody else.
+    ///
+    /// # Errors
+    /// When it cannot be looked up.
+    async fn receipt(&self, receipt: &str, agent: &str) -> Result<Option<Value>, Problem>;
 }
 
 /// Where goes what agents say about what they have paid for.

@@ -343,18 +343,33 @@ pub fn hold_fetch(conn: &mut Conn, sealer: &Sealer, id: HoldId) -> Result<Option
     row.map(|row| row.intact(sealer)?.view(sealer.service())).transpose()
 }
 
-/// Open holds whose time has passed, the longest overdue first.
+/// Open holds whose time has passed, the longest overdue first; those that come `after` one of them.
 ///
 /// # Errors
 /// Diesel's.
-pub fn hold_expired_list(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<HoldId>, LedgerError> {
-    let ids: Vec<String> = ledger_holds::table
+pub fn hold_expired_list(
+    conn: &mut Conn,
+    now: Timestamp,
+    after: Option<(Timestamp, HoldId)>,
+    limit: i64,
+) -> Result<Vec<(Timestamp, HoldId)>, LedgerError> {
+    let (since, last) = after.map_or((Timestamp::from_micros(i64::MIN), String::new()), |(since, last)| {
+        (since, last.to_string())
+    });
+    let expires_at = ledger_holds::expires_at.assume_not_null();
+    let rows: Vec<(Timestamp, String)> = ledger_holds::table
         .filter(ledger_holds::state.eq(Literal("open")))
         .filter(ledger_holds::expires_at.is_not_null())
         .filter(ledger_holds::expires_at.le(now))
-        .order_by(ledger_holds::expires_at)
+        .filter(
+            expires_at
+                .gt(since)
+                .or(expires_at.eq(since).and(ledger_holds::id.gt(last))),
+        )
+        .order_by((ledger_holds::expires_at, ledger_holds::id))
         .limit(limit)
-        .select(ledger_holds::id)
+        .select((expires_at, ledger_holds::id))
         .load(conn)?;
-    Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+    let named = rows.into_iter().filter_map(|(at, id)| Some((at, id.parse().ok()?)));
+    Ok(named.collect())
 }

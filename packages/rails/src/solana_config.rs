@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use imajin_money::Money;
+use imajin_money::{Amount, Money};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -42,17 +42,36 @@ pub struct SolanaConfig {
     pub wallet_key: Option<SecretString>,
     /// How many of the wallet's newest transactions are read to compare the wallet with the ledger, for each coin.
     pub history_max: usize,
+    /// The least of a token that a payee's account is made for, at the wallet's expense; in the token's own units.
+    pub account_min: Amount,
     /// How much may leave the node's wallet by itself. Nothing leaves of a coin that is not named.
     pub payout_limits: Vec<PayoutLimit>,
 }
 
-/// How much of one coin may leave the node's wallet by itself, refunds included.
+/// How much of one coin may leave the node's wallet by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PayoutLimit {
     /// At once.
     pub per_transaction: Money,
-    /// In any 24 hours.
+    /// To payees, in any 24 hours.
     pub per_day: Money,
+    /// Of that, to one address.
+    pub payee_per_day: Money,
+    /// Back to buyers, in any 24 hours.
+    pub refund_per_day: Money,
+}
+
+impl PayoutLimit {
+    /// As much back to buyers as to payees, and half of the day to one of them, but never less than may leave at once.
+    pub fn new(per_transaction: Money, per_day: Money) -> Self {
+        let half = Amount::from_micros(per_day.amount.micros() / 2).unwrap_or_default();
+        Self {
+            per_transaction,
+            per_day,
+            payee_per_day: Money::new(half.max(per_transaction.amount), per_day.asset),
+            refund_per_day: per_day,
+        }
+    }
 }
 
 impl SolanaConfig {
@@ -115,6 +134,7 @@ mod tests {
             price_microlamports: 0,
             wallet_key: None,
             history_max: 100,
+            account_min: Amount::ZERO,
             payout_limits: Vec::new(),
         }
     }

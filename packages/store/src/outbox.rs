@@ -137,6 +137,73 @@ pub fn due(conn: &mut Conn, now: Timestamp, limit: i64) -> QueryResult<Vec<Outbo
         .load(conn)
 }
 
+/// What is to be delivered now, and what cannot be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Due {
+    /// The items, as they were written.
+    pub items: Vec<OutboxRow>,
+    /// Items that somebody has changed outside the node. What they ask for is not done.
+    pub damaged: Vec<OutboxId>,
+}
+
+/// As [`due`], of these topics only, and only what is as the node wrote it: for a worker that moves money by an item's
+/// word. Damaged items hold nothing up but what comes after them under their own key.
+///
+/// # Errors
+/// Diesel's.
+pub fn due_intact(conn: &mut Conn, sealer: &Sealer, topics: &[&str], now: Timestamp, limit: i64) -> QueryResult<Due> {
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut found = Due::default();
+    let mut after = None;
+    loop {
+        let page = due_page(conn, topics, now, after, limit)?;
+        let is_last = page.len() < wanted;
+        for row in page {
+            after = Some((row.due_at, row.id));
+            let id = row.id;
+            match row.intact(sealer) {
+                Ok(_) if found.items.len() >= wanted => return Ok(found),
+                Ok(row) => found.items.push(row),
+                Err(_changed) => found.damaged.push(id),
+            }
+        }
+        if is_last || found.items.len() >= wanted {
+            return Ok(found);
+        }
+    }
+}
+
+fn due_page(
+    conn: &mut Conn,
+    topics: &[&str],
+    now: Timestamp,
+    after: Option<(Timestamp, OutboxId)>,
+    limit: i64,
+) -> QueryResult<Vec<OutboxRow>> {
+    let earlier = alias::earlier;
+    let (due_at, id) = after.unwrap_or((Timestamp::from_micros(i64::MIN), OutboxId::from_bytes([0; 16])));
+    outbox::table
+        .filter(outbox::done_at.is_null())
+        .filter(outbox::due_at.le(now))
+        .filter(outbox::topic.eq_any(topics))
+        .filter(
+            outbox::due_at
+                .gt(due_at)
+                .or(outbox::due_at.eq(due_at).and(outbox::id.gt(id))),
+        )
+        .filter(diesel::dsl::not(diesel::dsl::exists(
+            earlier
+                .filter(earlier.field(outbox::done_at).is_null())
+                .filter(earlier.field(outbox::topic).eq(outbox::topic))
+                .filter(earlier.field(outbox::key).eq(outbox::key))
+                .filter(earlier.field(outbox::position).lt(outbox::position)),
+        )))
+        .order_by((outbox::due_at, outbox::id))
+        .limit(limit)
+        .select(OutboxRow::as_select())
+        .load(conn)
+}
+
 /// When the next undelivered item is due, for a worker that wants to sleep until then.
 ///
 /// # Errors

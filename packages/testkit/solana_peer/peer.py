@@ -64,6 +64,7 @@ class Node:
         self.valid_until = {}
         self.landed = {}
         self.order = []
+        self.first_block = 0
         self.faults = []
         self.calls = []
         self.blockhash_new()
@@ -181,6 +182,9 @@ class Node:
             "epoch": 0, "slotIndex": 0, "slotsInEpoch": 432000, "transactionCount": len(self.order),
         }
 
+    def getFirstAvailableBlock(self):
+        return self.first_block
+
     def getBlockHeight(self, options=None):
         return self.getEpochInfo(options)["blockHeight"]
 
@@ -226,6 +230,8 @@ class Node:
             if name == options.get("until"):
                 break
             entry = self.landed[name]
+            if entry["slot"] < self.first_block:
+                break
             if before is not None:
                 before = None if name == before else before
                 continue
@@ -278,6 +284,15 @@ class Node:
     def test_sol(self, address, lamports):
         self.svm.airdrop(Pubkey.from_string(address), lamports)
 
+    def test_lamports(self, address, lamports):
+        """An address has so much SOL, and no more."""
+        account = Account(lamports=lamports, data=b"", owner=Pubkey.default(), executable=False)
+        self.svm.set_account(Pubkey.from_string(address), account)
+
+    def test_first_block(self, slot):
+        """The node has thrown the blocks before this slot away, and what was in them."""
+        self.first_block = slot
+
     def test_mint(self, mint, decimals):
         state = Mint(mint_authority=None, supply=2**62, decimals=decimals, is_initialized=True, freeze_authority=None)
         data = bytes(state)
@@ -298,6 +313,11 @@ class Node:
         lamports = self.svm.minimum_balance_for_rent_exemption(len(data))
         self.svm.set_account(address, Account(lamports=lamports, data=data, owner=TOKEN_PROGRAM, executable=False))
         return str(address)
+
+    def test_tokens_close(self, owner, mint):
+        """The associated token account of `owner` is closed."""
+        address = get_associated_token_address(Pubkey.from_string(owner), Pubkey.from_string(mint))
+        self.svm.set_account(address, Account(lamports=0, data=b"", owner=Pubkey.default(), executable=False))
 
     def test_token_address(self, owner, mint):
         """As Anza's library derives it."""

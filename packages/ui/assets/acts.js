@@ -20,7 +20,8 @@ async function send(path, body) {
       'Use the browser that holds it, or sign in again with your key file.');
   }
   await signedFetch(identity, { method: 'POST', path, body });
-  location.reload();
+  // Asked for anew, also where this page was the answer to a form.
+  location.replace(location.pathname + location.search);
 }
 
 /**
@@ -39,7 +40,8 @@ function fields(form) {
   return written;
 }
 
-for (const form of document.querySelectorAll('form.act')) {
+// Forms without it look the same, and ask for a page.
+for (const form of document.querySelectorAll('form[data-path]')) {
   if (!(form instanceof HTMLFormElement)) {
     continue;
   }

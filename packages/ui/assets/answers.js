@@ -118,13 +118,30 @@ async function documentAdd(form) {
   location.reload();
 }
 
+/**
+ * What one answers from, page by page: the last one is shorter than the others, or empty.
+ * @returns {Promise<{ id: string, title: string, manifestId: string }[]>}
+ */
+async function documentsAll() {
+  const all = [];
+  for (;;) {
+    const last = all.at(-1);
+    const after = last === undefined ? '' : `&after=${encodeURIComponent(last.id)}`;
+    const page = await jsonGet(`${API}/documents?owner=${encodeURIComponent(did)}${after}`);
+    if (page.length === 0) {
+      return all;
+    }
+    all.push(...page);
+  }
+}
+
 async function documentsLoad() {
-  const documents = await jsonGet(`${API}/documents?owner=${encodeURIComponent(did)}`);
+  const documents = await documentsAll();
   element('no-documents', HTMLElement).hidden = documents.length > 0;
   for (const entry of documents) {
     const line = fromTemplate('document-line');
     part(line, '.document-title', HTMLElement).textContent = entry.title;
-    part(line, '.document-fair', HTMLElement).textContent = entry.manifest.id;
+    part(line, '.document-fair', HTMLElement).textContent = entry.manifestId;
     takeOver(part(line, '.document-remove', HTMLFormElement), 'Signing…', async () => {
       await signedDelete(`${API}/documents/${encodeURIComponent(entry.id)}`, null);
       location.reload();

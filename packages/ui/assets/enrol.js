@@ -1,8 +1,10 @@
 // A new device asks an identity to let it in: it makes its own key, shows a code, and waits.
 
+import { fromHex } from './bytes.js';
+import { deviceCode } from './device-code.js';
 import { signedFetch } from './http-signature.js';
 import { identityGenerate, identitySave } from './identity.js';
-import { keysCheck } from './keys.js';
+import { keysCheck, multikey } from './keys.js';
 import { element, localPath } from './page.js';
 import { formRun, jsonGet } from './problem.js';
 import { sessionStart } from './session.js';
@@ -52,9 +54,9 @@ async function ask() {
     throw new Error('Type your handle or DID.');
   }
   const device = await identityGenerate();
-  /** @type {{ requestId: string, code: string }} */
+  /** @type {{ requestId: string }} */
   const asked = await signedFetch(device, { method: 'POST', path: '/auth/api/devices/requests', body: { id, name } });
-  element('enrol-code', HTMLElement).textContent = asked.code;
+  element('enrol-code', HTMLElement).textContent = await deviceCode(multikey(fromHex(device.publicKey)));
   waiting.hidden = false;
   waiting.focus();
   try {

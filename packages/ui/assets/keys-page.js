@@ -1,5 +1,6 @@
 // Keys and devices: which keys speak for me, who asks to be let in, what to take away.
 
+import { deviceCode } from './device-code.js';
 import {
   additionMake, deactivationPost, headEnsure, headFetch, recoveryPost, recoverySeed, signerOf,
 } from './device-keys.js';
@@ -20,7 +21,7 @@ import { formRun, jsonGet, problemShow } from './problem.js';
  * @property {boolean} current whether it opened this session
  */
 
-/** @typedef {{ id: string, code: string, key: string, name: string, createdAt: string, expiresAt: string }} Waiting */
+/** @typedef {{ id: string, key: string, name: string, createdAt: string, expiresAt: string }} Waiting */
 
 /**
  * @typedef {object} DeviceList
@@ -85,11 +86,11 @@ function formBind(card, name, doing, act) {
 }
 
 /** @param {DeviceList} list @param {Waiting} request */
-function waitingCard(list, request) {
+async function waitingCard(list, request) {
   const card = copyOf('waiting-card');
   card.dataset['request'] = request.id;
   part(card, '.device-name', HTMLElement).textContent = request.name;
-  part(card, '.device-code', HTMLElement).textContent = request.code;
+  part(card, '.device-code', HTMLElement).textContent = await deviceCode(request.key);
   part(card, '.device-time', HTMLElement).textContent = `Asked ${momentText(request.createdAt)}`;
   formBind(card, 'let-in', 'Signing the new device in…', async (_form, button) => {
     const identity = await ownIdentity();
@@ -142,11 +143,12 @@ async function listShow() {
   const list = await jsonGet('/auth/api/devices');
   const identity = await identityFetch(did);
   const own = identity === undefined ? '' : signerOf(identity).multikey;
+  const waiting = await Promise.all(list.requests.map((request) => waitingCard(list, request)));
   element('contested', HTMLElement).hidden = list.status !== 'contested';
   element('no-recovery', HTMLElement).hidden = list.recovery !== null;
   element('not-here', HTMLElement).hidden = list.devices.some((device) => device.key === own);
   element('waiting', HTMLElement).hidden = list.requests.length === 0;
-  element('waiting-list', HTMLElement).replaceChildren(...list.requests.map((request) => waitingCard(list, request)));
+  element('waiting-list', HTMLElement).replaceChildren(...waiting);
   element('device-list', HTMLElement).replaceChildren(...list.devices.map((device) => deviceCard(list, device, own)));
   status.replaceChildren();
 }

@@ -17,10 +17,14 @@ import { jsonPost } from './problem.js';
  */
 
 /**
+ * Signs a challenge, and nothing that a signature would mean something for elsewhere.
  * @param {CryptoKey} privateKey
  * @param {Challenge} challenge
  */
-async function challengeSign(privateKey, challenge) {
+export async function challengeSign(privateKey, challenge) {
+  if (!/^[0-9a-f]{64}$/.test(challenge.challenge)) {
+    throw new Error('The node asks to sign something that is no challenge, so nothing was signed.');
+  }
   return toHex(await keySign(privateKey, utf8(challenge.challenge)));
 }
 

@@ -11,6 +11,7 @@ import { canonical } from '../assets/canonical.js';
 import { contractDraft, contractSign, decimal } from '../assets/contract-draft.js';
 import { heightsOf, monthsOf } from '../assets/earnings-chart.js';
 import { decimalOf, micros, worksOf } from '../assets/earnings-sum.js';
+import { deviceCode } from '../assets/device-code.js';
 import { documentOf } from '../assets/document-file.js';
 import { entryHash, entrySign, inception, successor } from '../assets/key-log.js';
 import { didOf, keyFromSeed, keySign, multikey, seedFromPem, seedToPem } from '../assets/keys.js';
@@ -20,12 +21,27 @@ import { keyFileRead, recoveryGenerate, seedFromWords, seedToWords } from '../as
 globalThis.location = /** @type {any} */ ({ origin: 'https://node.example' });
 const { signedFetch } = await import('../assets/http-signature.js');
 const { manifestSign } = await import('../assets/manifest.js');
+const { challengeSign } = await import('../assets/session.js');
 const { messageSign } = await import('../assets/signed-message.js');
 
 const hex = (text) => Uint8Array.from(Buffer.from(text, 'hex'));
 /** RFC 8032, section 7.1, TEST 2. */
 const SEED = hex('4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb');
 const PUBLIC = '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c';
+
+test('the code of a device is made of its key', async () => {
+  assert.equal(await deviceCode(multikey(hex(PUBLIC))), 'PYVF-SRZS-LY28');
+});
+
+test('nothing but a challenge is signed as one', async () => {
+  const { privateKey } = await keyFromSeed(SEED);
+  const sign = (challenge) => challengeSign(privateKey, { challengeId: '', challenge, expiresAt: '' });
+  assert.equal((await sign('0f'.repeat(32))).length, 128);
+  const base = '"@method": POST\n"@target-uri": https://other.example/auth/api/devices';
+  for (const bad of [base, '', '0F'.repeat(32), `${'0f'.repeat(32)}\n`, '0f'.repeat(33)]) {
+    await assert.rejects(sign(bad), /no challenge/);
+  }
+});
 
 test('a chosen file is what its name says, in UTF-8', () => {
   const read = (name, text = 'Bread rises.') => documentOf(name, utf8(text));

@@ -8,6 +8,8 @@ use imajin_kernel::{Code, Problem};
 use imajin_proof::http_sig::SignedRequest;
 use serde::de::DeserializeOwned;
 
+use crate::layers::wants_html;
+use crate::paced::is_too_slow;
 use crate::{Failure, PublicBase, RawRequest, SessionView, Signer, Site, Verified};
 
 /// A JSON body of the type `T`; refusals name the member and the place.
@@ -49,6 +51,7 @@ where
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        signature_require(request.headers())?;
         let raw = RawRequest::from_request(request, state).await?;
         let request = raw.signed()?;
         let site = Site::from_ref(state);
@@ -76,19 +79,25 @@ pub fn path_sent<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a str {
     uri.path_and_query().map_or("/", PathAndQuery::as_str)
 }
 
+/// Refuses what has no signature at all, before anything of its body is read.
+pub(crate) fn signature_require(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key("signature-input") && headers.contains_key("signature") {
+        return Ok(());
+    }
+    let problem = Problem::new(
+        Code::Unauthenticated,
+        "This request changes something, so it must be signed.",
+    );
+    Err(problem.hint("Sign it as RFC 9421 says, with your key; a session cookie alone is not enough."))
+}
+
 pub(crate) fn signed_request(
     headers: &HeaderMap,
     method: &str,
     target_uri: &str,
     body: &Bytes,
 ) -> Result<SignedRequest, Problem> {
-    if !headers.contains_key("signature-input") || !headers.contains_key("signature") {
-        let problem = Problem::new(
-            Code::Unauthenticated,
-            "This request changes something, so it must be signed.",
-        );
-        return Err(problem.hint("Sign it as RFC 9421 says, with your key; a session cookie alone is not enough."));
-    }
+    signature_require(headers)?;
     SignedRequest::from_parts(method, target_uri, headers, body.to_vec())
         .map_err(|error| Problem::new(error.code(), error.to_string()))
 }
@@ -100,6 +109,7 @@ pub(crate) async fn body_read<S: Send + Sync>(request: Request, state: &S) -> Re
             BytesRejection::FailedToBufferBody(inner) if inner.status() == http::StatusCode::PAYLOAD_TOO_LARGE => {
                 Problem::new(Code::BodyTooLarge, "The body is larger than this route accepts.")
             }
+            rejection if is_too_slow(&rejection) => Problem::new(Code::Timeout, "The body came too slowly."),
             _ => Problem::new(Code::MalformedBody, "The body could not be read to its end."),
         })
 }
@@ -194,10 +204,19 @@ impl Viewer {
     }
 }
 
-/// The names of the session cookie: browsers get the first, command-line clients may use the second.
-const SESSION_COOKIES: [&str; 2] = ["__Host-imajin_session", "imajin_session"];
+/// The session cookie of browsers: no other host can set it.
+const HOST_COOKIE: &str = "__Host-imajin_session";
+/// The session cookie of command-line clients.
+const PLAIN_COOKIE: &str = "imajin_session";
 
-pub(crate) fn session_token(headers: &HeaderMap) -> Option<String> {
+/// Whether the plain cookie counts. Any page of a sibling domain can set it in a browser, and would have its visitor
+/// act in a session of somebody else; so where there is HTTPS, what comes from a browser needs the other one.
+fn plain_cookie_counts(headers: &HeaderMap, is_https: bool) -> bool {
+    let is_browser = headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");
+    !is_https || !is_browser && !wants_html(headers)
+}
+
+pub(crate) fn session_token(headers: &HeaderMap, is_https: bool) -> Option<String> {
     let bearer = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
@@ -213,10 +232,9 @@ pub(crate) fn session_token(headers: &HeaderMap) -> Option<String> {
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
         .collect();
-    SESSION_COOKIES
-        .iter()
-        .find_map(|name| pairs.iter().find(|(key, _)| key == name))
-        .map(|(_, token)| (*token).to_owned())
+    let find = |name: &str| pairs.iter().find(|(key, _)| *key == name);
+    let plain = || find(PLAIN_COOKIE).filter(|_pair| plain_cookie_counts(headers, is_https));
+    find(HOST_COOKIE).or_else(plain).map(|(_, token)| (*token).to_owned())
 }
 
 impl<S> FromRequestParts<S> for Viewer
@@ -227,13 +245,15 @@ where
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        let Some(token) = session_token(&parts.headers) else {
+        let site = Site::from_ref(state);
+        let base = parts.extensions.get::<PublicBase>().unwrap_or(&site.public);
+        let Some(token) = session_token(&parts.headers, base.0.scheme() == "https") else {
             return Ok(Self {
                 session: None,
                 token: None,
             });
         };
-        let session = Site::from_ref(state).identities.session_view(&token).await?;
+        let session = site.identities.session_view(&token).await?;
         let token = session.is_some().then_some(token);
         Ok(Self { session, token })
     }
@@ -253,16 +273,31 @@ mod tests {
     #[test]
     fn the_host_cookie_wins_over_the_plain_one() {
         let map = headers("cookie", "imajin_session=plain; a=b; __Host-imajin_session=host");
-        assert_eq!(session_token(&map).as_deref(), Some("host"));
+        assert_eq!(session_token(&map, true).as_deref(), Some("host"));
         assert_eq!(
-            session_token(&headers("cookie", "imajin_session=plain")).as_deref(),
+            session_token(&headers("cookie", "imajin_session=plain"), true).as_deref(),
             Some("plain")
         );
         assert_eq!(
-            session_token(&headers("authorization", "Bearer abc")).as_deref(),
+            session_token(&headers("authorization", "Bearer abc"), true).as_deref(),
             Some("abc")
         );
-        assert_eq!(session_token(&headers("cookie", "other=1")), None);
+        assert_eq!(session_token(&headers("cookie", "other=1"), true), None);
+    }
+
+    #[test]
+    fn a_cookie_that_a_sibling_domain_can_set_is_nobodys_session_in_a_browser() {
+        for (name, value) in [
+            ("sec-fetch-site", "none"),
+            ("origin", "https://node.example"),
+            ("accept", "text/html,*/*"),
+        ] {
+            let mut map = headers("cookie", "imajin_session=plain");
+            map.extend(headers(name, value));
+            assert_eq!(session_token(&map, true), None, "{name}");
+            // A browser keeps the other cookie only where there is HTTPS.
+            assert_eq!(session_token(&map, false).as_deref(), Some("plain"), "{name}");
+        }
     }
 
     #[test]

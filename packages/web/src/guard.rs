@@ -11,16 +11,19 @@ use imajin_kernel::Problem;
 use imajin_proof::http_sig::SignedRequest;
 use reqwest::RequestBuilder;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use url::{Host, Url};
 
 use crate::carrier::{Carrier, request_of};
 use crate::peers::{PeerPolicy, admit};
 use crate::public_address::is_public;
+use crate::shares::{Share, Shares};
 use crate::trust::tls_config;
 
 /// How many such requests run at once: strangers decide how many are wanted.
 const REQUESTS_MAX: usize = 32;
+/// How many of them go to one host, so that a host that never answers does not take them all.
+const HOST_REQUESTS_MAX: usize = 8;
 
 /// How far requests to strangers' addresses may reach.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -78,6 +81,7 @@ pub struct GuardedClient {
     pub(crate) http: reqwest::Client,
     reach: Reach,
     pub(crate) permits: Arc<Semaphore>,
+    hosts: Shares<String>,
     policy: Option<Arc<dyn PeerPolicy>>,
     carrier: Option<Arc<dyn Carrier>>,
 }
@@ -119,6 +123,7 @@ impl GuardedClient {
             http,
             reach,
             permits: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            hosts: Shares::new(HOST_REQUESTS_MAX),
             policy: None,
             carrier: None,
         })
@@ -129,6 +134,17 @@ impl GuardedClient {
     pub fn with_policy(mut self, policy: Arc<dyn PeerPolicy>) -> Self {
         self.policy = Some(policy);
         self
+    }
+
+    /// The same client for another purpose: what is asked for one takes no place from the other. At most
+    /// `host_requests_max` of its requests go to one host at once.
+    #[must_use]
+    pub fn apart(&self, host_requests_max: usize) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(REQUESTS_MAX)),
+            hosts: Shares::new(host_requests_max),
+            ..self.clone()
+        }
     }
 
     /// Has somebody else take the requests to their hosts.
@@ -155,6 +171,16 @@ impl GuardedClient {
             .get(url)
             .header(header::ACCEPT, HeaderValue::from_static(accept));
         self.send(request, bytes_max).await
+    }
+
+    /// A place among the requests that run, and among those to the host.
+    fn place(&self, url: &Url) -> Result<(SemaphorePermit<'_>, Share<String>), GuardError> {
+        let permit = self.permits.try_acquire().ok();
+        let host = self.hosts.take(url.host_str().unwrap_or_default().to_owned());
+        permit.zip(host).ok_or_else(|| {
+            tracing::warn!("too many requests to strangers' addresses at once");
+            GuardError::Away
+        })
     }
 
     /// Sends a signed request with a body of JSON, or without a body, and reads an answer of at most `bytes_max` bytes.
@@ -190,20 +216,18 @@ impl GuardedClient {
     }
 
     async fn send(&self, request: RequestBuilder, bytes_max: usize) -> Result<GuardedAnswer, GuardError> {
-        let Ok(_permit) = self.permits.try_acquire() else {
-            tracing::warn!("too many requests to strangers' addresses at once");
-            return Err(GuardError::Away);
-        };
         let away = |error: reqwest::Error| away(&error);
+        let request = request.build().map_err(away)?;
+        let _place = self.place(request.url())?;
         if let Some(carrier) = &self.carrier {
-            let answer = carrier.carry(request_of(request.build().map_err(away)?)?).await?;
+            let answer = carrier.carry(request_of(request)?).await?;
             return if answer.body.len() > bytes_max {
                 Err(GuardError::TooLarge)
             } else {
                 Ok(answer)
             };
         }
-        let response = request.send().await.map_err(away)?;
+        let response = self.http.execute(request).await.map_err(away)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut stream = response.bytes_stream();
         let mut body = BytesMut::new();
@@ -320,6 +344,21 @@ mod tests {
         for url in ["http://node.example/", "http://192.168.1.2/", "file:///etc/passwd"] {
             assert_eq!(check(Reach::Development, url), Err(GuardError::Refused), "{url}");
         }
+    }
+
+    #[test]
+    fn hosts_that_do_not_answer_take_no_places_from_another_purpose() {
+        let client = GuardedClient::new(Reach::Development, Duration::from_secs(1)).unwrap();
+        let url = |number: usize| -> Url { format!("http://h{number}.localhost/").parse().unwrap() };
+        let held: Vec<_> = (0..REQUESTS_MAX)
+            .map(|number| client.place(&url(number)).unwrap())
+            .collect();
+        assert!(client.place(&url(99)).is_err());
+        let apart = client.apart(2);
+        let two = [0, 0].map(|number| apart.place(&url(number)).unwrap());
+        assert!(apart.place(&url(0)).is_err() && apart.place(&url(1)).is_ok());
+        drop((held, two));
+        assert!(apart.place(&url(0)).is_ok() && client.place(&url(99)).is_ok());
     }
 
     #[tokio::test]

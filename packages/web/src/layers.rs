@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use imajin_kernel::{Code, Env, Problem};
@@ -14,6 +14,8 @@ use tracing::Instrument;
 
 use crate::failure::problem_response;
 use crate::limits::RateLimit;
+use crate::paced::paced;
+use crate::shares::Shares;
 use crate::{Limits, PeerAddress, PublicBase, status_of};
 
 /// Renders a problem as a page for a person; the last argument is the request's id.
@@ -36,6 +38,8 @@ struct ShellState {
     options: ShellOptions,
     rate: RateLimit,
     slots: Semaphore,
+    /// How many of the slots each address has.
+    shares: Shares<IpAddr>,
 }
 
 /// Wraps the routes of a listener: request ids, logs, metrics, limits, security headers, problem documents, and an
@@ -45,6 +49,7 @@ pub fn shell(routes: Router, options: ShellOptions) -> Router {
     let state = Arc::new(ShellState {
         rate: RateLimit::new(&options.limits),
         slots: Semaphore::new(options.limits.concurrency_max),
+        shares: Shares::new(options.limits.concurrency_each_max),
         options,
     });
     routes
@@ -65,9 +70,10 @@ pub fn rate_limited(routes: Router, limits: &Limits, exempt: Vec<IpAddr>) -> Rou
 
 async fn count(State(state): State<Arc<(RateLimit, Vec<IpAddr>)>>, request: Request, next: Next) -> Response {
     let (rate, exempt) = state.as_ref();
-    let peer = request.extensions().get::<PeerAddress>().copied();
-    let counted = peer.filter(|peer| !exempt.contains(&peer.0.ip().to_canonical()));
-    match counted.map_or(Ok(()), |peer| rate.check(peer)) {
+    let peer = request.extensions().get::<PeerAddress>();
+    let is_exempt = peer.is_some_and(|peer| exempt.contains(&peer.0.ip().to_canonical()));
+    let counted = PeerAddress::counted(request.extensions()).filter(|_address| !is_exempt);
+    match counted.map_or(Ok(()), |address| rate.check(address)) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem_response(problem, None),
     }
@@ -75,27 +81,26 @@ async fn count(State(state): State<Arc<(RateLimit, Vec<IpAddr>)>>, request: Requ
 
 async fn around(State(shell): State<Arc<ShellState>>, mut request: Request, next: Next) -> Response {
     let request_id = shell.options.env.new_id::<imajin_kernel::id::Request>().to_string();
-    let span =
-        tracing::info_span!("request", id = %request_id, method = %request.method(), path = request.uri().path());
+    let method = method_known(request.method());
+    let span = tracing::info_span!("request", id = %request_id, method, path = request.uri().path());
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map(|path| path.as_str().to_owned());
-    let method = request.method().clone();
     let wants_html = wants_html(request.headers());
     request.extensions_mut().insert(shell.options.public.clone());
     let started = Instant::now();
     let response = answer(&shell, request, next).instrument(span.clone()).await;
     let response = finish(&shell.options, response, &request_id, wants_html);
     let elapsed = started.elapsed();
-    record(&method, route.as_deref(), response.status(), elapsed);
+    record(method, route.as_deref(), response.status(), elapsed);
     span.in_scope(|| {
         let status = response.status().as_u16();
         let elapsed_ms = elapsed.as_millis();
         // Reading is too frequent to be written down on a small board's card; changes and refusals are not.
         if response.status().is_server_error() {
             tracing::warn!(status, elapsed_ms, "answered");
-        } else if response.status().is_client_error() || method != http::Method::GET {
+        } else if response.status().is_client_error() || method != "GET" {
             tracing::info!(status, elapsed_ms, "answered");
         } else {
             tracing::debug!(status, elapsed_ms, "answered");
@@ -105,11 +110,21 @@ async fn around(State(shell): State<Arc<ShellState>>, mut request: Request, next
 }
 
 async fn answer(shell: &ShellState, request: Request, next: Next) -> Response {
-    if let Some(peer) = request.extensions().get::<PeerAddress>()
-        && let Err(problem) = shell.rate.check(*peer)
-    {
+    let counted = PeerAddress::counted(request.extensions());
+    if let Some(Err(problem)) = counted.map(|address| shell.rate.check(address)) {
         return problem_response(problem, None);
     }
+    // Not one address holds all the slots, whatever it sends and however slowly.
+    let share = counted.map(|address| shell.shares.take(address));
+    if matches!(share, Some(None)) {
+        let problem = Problem::new(
+            Code::RateLimited,
+            "Too many requests of your address are being answered.",
+        );
+        let problem = problem.hint("Wait for answers before you ask more.");
+        return problem_response(problem.retry_after_seconds(1), None);
+    }
+    let request = paced(request, shell.options.limits.body_timeout);
     let limited = async {
         let Ok(_slot) = shell.slots.acquire().await else {
             return problem_response(Problem::unavailable("This node"), None);
@@ -128,7 +143,8 @@ async fn answer(shell: &ShellState, request: Request, next: Next) -> Response {
     }
 }
 
-fn wants_html(headers: &HeaderMap) -> bool {
+/// Whether a person looks at the answer.
+pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
     let accept = headers
         .get(header::ACCEPT)
         .and_then(|value| value.to_str().ok())
@@ -218,9 +234,23 @@ fn foreign_problem(response: &Response) -> Option<Problem> {
     }
 }
 
-fn record(method: &http::Method, route: Option<&str>, status: StatusCode, elapsed: Duration) {
+/// The method as logs and metrics name it: whatever strangers make up is one thing.
+fn method_known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        _ => "other",
+    }
+}
+
+fn record(method: &'static str, route: Option<&str>, status: StatusCode, elapsed: Duration) {
     let labels = [
-        ("method", method.as_str().to_owned()),
+        ("method", method.to_owned()),
         ("route", route.unwrap_or("none").to_owned()),
         ("status", status.as_u16().to_string()),
     ];

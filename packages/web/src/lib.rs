@@ -5,6 +5,7 @@
 //! whose RFC 9421 signature was checked, [`Viewer`] a session that is still valid. What it answers when something is
 //! wrong is a [`Failure`], which wraps the one closed list of refusals and becomes an RFC 9457 document here, once.
 
+mod activity;
 mod authority;
 mod carrier;
 mod client;
@@ -21,7 +22,9 @@ mod layers;
 mod limits;
 mod metrics;
 mod notice;
+mod paced;
 mod peers;
+mod proxied;
 mod public_address;
 mod ranges;
 mod raw;
@@ -29,6 +32,7 @@ pub mod resolve;
 mod rpc;
 mod serve;
 mod service;
+mod shares;
 mod signed;
 mod signers;
 mod site;
@@ -59,12 +63,14 @@ pub use limits::{Limits, PeerAddress};
 pub use metrics::{metrics_install, metrics_render};
 pub use notice::{Addressee, Notice};
 pub use peers::{PeerAsked, PeerPolicy, PeersOf};
+pub use proxied::{FORWARDED_FOR, behind_proxies};
 pub use public_address::is_public;
 pub use ranges::{Ranged, ranged};
 pub use raw::RawRequest;
 pub use rpc::{RpcClient, RpcConfig};
-pub use serve::{Listener, TlsMode, serve};
+pub use serve::{ConnectionLimits, Listener, TlsMode, serve, serve_within};
 pub use service::{Readiness, ServiceRoutes};
+pub use shares::{Share, Shares, address_counted};
 pub use signed::{Asker, Reader, SignedBytes, bearer, is_signed};
 pub use signers::{SignerAsked, SignerError, SignerKeys};
 pub use site::{CallerKeys, Custody, Identities, PublicBase, RowProof, SessionView, Site, Tier, Verified};

@@ -1,5 +1,5 @@
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use crate::activity::Activity;
+use crate::shares::{Share, Shares, address_counted};
 use crate::{PeerAddress, PublicBase};
 
 /// Whether a listener speaks TLS.
@@ -46,11 +48,61 @@ pub struct Listener {
 /// How long open requests may go on after shutdown began.
 const DRAIN: Duration = Duration::from_secs(3);
 
-/// How long a client may take for its TLS handshake, and for the headers of a request.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest head of a request.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// What a client may send on one HTTP/2 connection before anybody has read it.
+const WINDOW_BYTES: u32 = 256 * 1024;
+/// The same for one of its requests.
+const STREAM_WINDOW_BYTES: u32 = 64 * 1024;
+
+/// What one who connects may take of a listener.
+#[derive(Debug, Clone)]
+pub struct ConnectionLimits {
+    /// Connections of one remote address (of IPv6: of one network); more are closed at once.
+    pub each_max: usize,
+    /// Proxies in front, behind which many visitors have one address. This machine is always one of them.
+    pub exempt: Vec<IpAddr>,
+    /// How long a client may take for its TLS handshake, for the headers of a request, and to begin its first request.
+    pub first_timeout: Duration,
+    /// How long a connection stays open on which nothing is asked.
+    pub idle_timeout: Duration,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            each_max: 64,
+            exempt: Vec::new(),
+            first_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+        }
+    }
+}
+
+/// The connections that are open, by address.
+struct Doors {
+    limits: ConnectionLimits,
+    shares: Shares<IpAddr>,
+}
+
+impl Doors {
+    /// A place for a connection: nothing is counted for a proxy, and `Err` is for whoever has too many.
+    fn place(&self, peer: SocketAddr) -> Result<Option<Share<IpAddr>>, ()> {
+        let address = peer.ip().to_canonical();
+        if address.is_loopback() || self.limits.exempt.contains(&address) {
+            return Ok(None);
+        }
+        self.shares.take(address_counted(address)).map(Some).ok_or(())
+    }
+}
 
 /// Serves a listener until `stop` is cancelled, then lets open requests end (three seconds at most).
 pub async fn serve(listener: Listener, stop: CancellationToken) {
+    serve_within(listener, ConnectionLimits::default(), stop).await;
+}
+
+/// As [`serve`], with other limits of connections.
+pub async fn serve_within(listener: Listener, limits: ConnectionLimits, stop: CancellationToken) {
     let Listener {
         socket,
         router,
@@ -61,14 +113,15 @@ pub async fn serve(listener: Listener, stop: CancellationToken) {
     let slots = Arc::new(Semaphore::new(connections_max));
     let tracker = TaskTracker::new();
     let graceful = GracefulShutdown::new();
-    loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            break;
-        };
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = socket.accept() => accepted,
-        };
+    let doors = Doors {
+        shares: Shares::new(limits.each_max),
+        limits: limits.clone(),
+    };
+    let accept = async || {
+        let slot = Arc::clone(&slots).acquire_owned().await;
+        (slot, socket.accept().await)
+    };
+    while let Some((slot, accepted)) = stop.run_until_cancelled(accept()).await {
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -78,10 +131,20 @@ pub async fn serve(listener: Listener, stop: CancellationToken) {
                 continue;
             }
         };
-        let (router, public, tls, watcher) = (router.clone(), public.clone(), tls.clone(), graceful.watcher());
+        let Ok(place) = doors.place(peer) else {
+            tracing::debug!(%peer, "an address has too many connections open");
+            continue;
+        };
+        let served = Served {
+            peer,
+            router: router.clone(),
+            watcher: graceful.watcher(),
+            limits: limits.clone(),
+        };
+        let (public, tls) = (public.clone(), tls.clone());
         tracker.spawn(async move {
-            connection_serve(stream, peer, router, &public, tls, watcher).await;
-            drop(slot);
+            connection_serve(stream, served, &public, tls).await;
+            drop((slot, place));
         });
     }
     drop(socket);
@@ -90,25 +153,30 @@ pub async fn serve(listener: Listener, stop: CancellationToken) {
     }
 }
 
-async fn connection_serve(
-    stream: TcpStream,
+/// What one connection is served with.
+struct Served {
     peer: SocketAddr,
     router: Router,
-    public: &PublicBase,
-    tls: TlsMode,
     watcher: Watcher,
-) {
+    limits: ConnectionLimits,
+}
+
+async fn connection_serve(stream: TcpStream, mut served: Served, public: &PublicBase, tls: TlsMode) {
     let _nodelay = stream.set_nodelay(true);
+    let patience = served.limits.first_timeout;
     match tls {
-        TlsMode::Off => http_serve(stream, peer, router, watcher).await,
-        TlsMode::On(config) => match tokio::time::timeout(HANDSHAKE_TIMEOUT, starts_with_tls(&stream)).await {
+        TlsMode::Off => http_serve(stream, served).await,
+        TlsMode::On(config) => match tokio::time::timeout(patience, starts_with_tls(&stream)).await {
             Ok(true) => {
                 let handshake = TlsAcceptor::from(config).accept(stream);
-                if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
-                    http_serve(stream, peer, router, watcher).await;
+                if let Ok(Ok(stream)) = tokio::time::timeout(patience, handshake).await {
+                    http_serve(stream, served).await;
                 }
             }
-            Ok(false) => http_serve(stream, peer, redirect_router(public.clone()), watcher).await,
+            Ok(false) => {
+                served.router = redirect_router(public.clone());
+                http_serve(stream, served).await;
+            }
             Err(_elapsed) => {}
         },
     }
@@ -136,30 +204,51 @@ fn redirect_router(public: PublicBase) -> Router {
     })
 }
 
-async fn http_serve<S>(stream: S, peer: SocketAddr, router: Router, watcher: Watcher)
+async fn http_serve<S>(stream: S, served: Served)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let Served {
+        peer,
+        router,
+        watcher,
+        limits,
+    } = served;
+    let activity = Activity::new();
+    let asked = activity.clone();
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let router = router.clone();
+        let (router, end) = (router.clone(), asked.begin());
         async move {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(PeerAddress(peer));
-            Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {}))
+            let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+            Ok::<_, Infallible>(end(response))
         }
     });
+    let builder = connection_builder(&limits);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let ended = tokio::select! {
+        ended = watcher.watch(connection.into_owned()) => ended,
+        () = activity.silence(limits.first_timeout, limits.idle_timeout) => Ok(()),
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%peer, %error, "a connection ended early");
+    }
+}
+
+fn connection_builder(limits: &ConnectionLimits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HANDSHAKE_TIMEOUT);
+        .header_read_timeout(limits.first_timeout)
+        .max_buf_size(HEAD_BYTES_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(Duration::from_secs(30))
+        .initial_connection_window_size(WINDOW_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .max_concurrent_streams(128);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection.into_owned()).await {
-        tracing::debug!(%peer, %error, "a connection ended early");
-    }
+    builder
 }

@@ -8,8 +8,8 @@ use imajin_did::Did;
 use imajin_kernel::Problem;
 use imajin_proof::http_sig::SignedRequest;
 
-use crate::extract::{signed_request, target_uri};
-use crate::{Failure, RawRequest, Signer, Site, Verified, Viewer};
+use crate::extract::{signature_require, signed_request, target_uri};
+use crate::{Failure, Identities, RawRequest, Signer, Site, Verified, Viewer};
 
 /// As [`crate::SignedBody`], for a body of any kind: the signature covers its digest.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ where
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        signature_require(request.headers())?;
         let request = RawRequest::from_request(request, state).await?.signed()?;
         let site = Site::from_ref(state);
         let verified = site.verify(&request, &request.method, &request.target_uri).await?;
@@ -55,6 +56,22 @@ impl Asker {
     pub fn did(&self) -> Option<&Did> {
         let signed = self.verified.as_ref().map(Verified::did);
         signed.or_else(|| self.viewer.session.as_ref().map(|session| &session.did))
+    }
+
+    /// Whether that still holds: the session goes on, or the key that signed is still theirs. For answers that go on
+    /// for long.
+    ///
+    /// # Errors
+    /// When nobody can say.
+    pub async fn holds(&self, identities: &dyn Identities) -> Result<bool, Problem> {
+        if let Some(verified) = &self.verified {
+            let caller = identities.caller_keys(verified.did()).await?;
+            return Ok(verified.is_by(&caller.keys));
+        }
+        match &self.viewer.token {
+            Some(token) => Ok(identities.session_view(token).await?.is_some()),
+            None => Ok(false),
+        }
     }
 
     /// Who asks, or a refusal that says how to say so.

@@ -160,6 +160,12 @@ impl Verified {
         self.caller.tier
     }
 
+    /// Whether one of these keys has signed.
+    pub fn is_by(&self, keys: &[PublicKey]) -> bool {
+        let is_signer = |key: &PublicKey| key.verify(self.proof.base.as_bytes(), &self.proof.signature).is_ok();
+        keys.iter().any(is_signer)
+    }
+
     /// Who held the key that signed.
     pub fn custody(&self) -> Custody {
         self.caller.custody

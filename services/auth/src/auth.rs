@@ -1,5 +1,6 @@
 //! The service itself: what it holds, how it starts, what it does in the background.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -10,13 +11,14 @@ use imajin_kernel::{Env, Problem, Span};
 use imajin_proof::jose::Jwks;
 use imajin_store::mutation::Writer;
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{GuardedClient, HttpClient, PeerPolicy, PublicBase, Reach};
+use imajin_web::{GuardedClient, HttpClient, PeerPolicy, PublicBase, Reach, Shares};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::key_log::{Followed, Wanted};
+use crate::links_asked::LinksAsked;
 use crate::mailer::{MailConfig, Outbound, Postman, mail_route};
 use crate::peers::{PeerRules, PeersOptions};
 use crate::purge::purge;
@@ -27,8 +29,10 @@ use crate::{AuthError, SERVICE};
 const WITNESS_EVERY: Span = Span::minutes(1);
 /// How many identities the witnesses are asked about at once.
 const ASK_SLOTS: usize = 16;
-/// How many key logs may be on their way in at once.
+/// How many key logs that were handed in are verified at once.
 const MIRROR_SLOTS: usize = 2;
+/// How many logs are asked for at one home at once.
+const HOME_REQUESTS_MAX: usize = 2;
 /// How often what has expired is thrown away.
 const PURGE_EVERY: Span = Span::minutes(1);
 /// How long another node has to answer.
@@ -99,6 +103,8 @@ pub struct Auth {
     pub(crate) options: AuthOptions,
     /// Asks other nodes, whoever named them.
     pub(crate) peers: GuardedClient,
+    /// The same for the key logs that this node follows: whoever names hosts that do not answer stops no following.
+    pub(crate) homes: GuardedClient,
     /// Which nodes this one talks to.
     pub(crate) peer_rules: Arc<PeerRules>,
     /// Keys of another service that stand in the key set at the root.
@@ -109,8 +115,14 @@ pub struct Auth {
     pub(crate) followed: Followed,
     /// Questions to the witnesses at the same time.
     pub(crate) ask_slots: Semaphore,
-    /// Key logs that are handed in at the same time.
+    /// Key logs that are handed in and verified at the same time.
     pub(crate) mirror_slots: Semaphore,
+    /// Key logs that an address is sending.
+    pub(crate) mirror_shares: Shares<IpAddr>,
+    /// Long logs are verified one after the other: strangers decide how many are wanted, and readers are few.
+    pub(crate) verify_slot: Semaphore,
+    /// Login links that each address has asked for.
+    pub(crate) links_asked: LinksAsked,
     writer: Arc<Writer>,
     postman: Mutex<Option<Postman>>,
 }
@@ -171,6 +183,7 @@ impl Auth {
             resolver,
             profiles,
             options,
+            homes: peers.apart(HOME_REQUESTS_MAX),
             peers,
             peer_rules,
             more_keys: OnceLock::new(),
@@ -180,6 +193,9 @@ impl Auth {
             followed: Followed::default(),
             ask_slots: Semaphore::new(ASK_SLOTS),
             mirror_slots: Semaphore::new(MIRROR_SLOTS),
+            mirror_shares: Shares::new(1),
+            verify_slot: Semaphore::new(1),
+            links_asked: LinksAsked::default(),
             writer,
             postman,
         }))

@@ -7,22 +7,26 @@
 
 use diesel::prelude::*;
 use imajin_did::Did;
+use imajin_kernel::Timestamp;
 use imajin_store::{Conn, Finding, SealedRow, Sealer, mutation};
 use imajin_web::{Authorised, Custody, KeyTier};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::AuthError;
 use crate::audit::finding;
 use crate::auth::{Auth, Writing};
 use crate::identities::{CUSTODY_NODE, Identity};
-use crate::log::{Authority, secret_mutation_record};
+use crate::log::{Authority, mutation_record, secret_mutation_record};
 use crate::mailbox::{link_lock, token_hash};
 use crate::rows::{IdentityClaimRow, IdentityRow, MailboxAliasRow, SessionRow};
 use crate::schema::{identities, identity_claims, mailbox_aliases, sessions};
 use crate::soft::{NewSoft, soft_identity};
 
 const ACTION: &str = "identity.claim";
+/// The claim is undone: the soft identity is what it was before.
+const ACTION_UNDO: &str = "identity.claim.undo";
 /// Mailboxes of one identity.
 const CLAIMS_MAX: i64 = 50;
 
@@ -81,7 +85,11 @@ impl Claim {
             return self.known(conn, &soft);
         }
         let claimed: i64 = identity_claims::table
-            .filter(identity_claims::owner_did.eq(&self.owner))
+            .filter(
+                identity_claims::owner_did
+                    .eq(&self.owner)
+                    .and(identity_claims::deleted_at.is_null()),
+            )
             .count()
             .get_result(conn)?;
         if claimed >= CLAIMS_MAX {
@@ -97,7 +105,13 @@ impl Claim {
             deleted_at: None,
             row_seal: Vec::new(),
         };
-        row.insert(conn, &auth.sealer)?;
+        // A claim that was undone leaves its row.
+        let undone: i64 = identity_claims::table.find(&soft.did).count().get_result(conn)?;
+        if undone == 0 {
+            row.insert(conn, &auth.sealer)?;
+        } else {
+            row.save(conn, &auth.sealer)?;
+        }
         soft_end(conn, auth, &soft.did, &self.owner)?;
         link.used_at = Some(now);
         link.save(conn, &auth.sealer)?;
@@ -107,7 +121,11 @@ impl Claim {
     /// The mailbox belongs to a key already: there is nothing left to claim, for its owner either. The link stays good.
     fn known(&self, conn: &mut Conn, holder: &Identity) -> Result<Did, AuthError> {
         let soft: Option<Did> = identity_claims::table
-            .filter(identity_claims::owner_did.eq(&self.owner))
+            .filter(
+                identity_claims::owner_did
+                    .eq(&self.owner)
+                    .and(identity_claims::deleted_at.is_null()),
+            )
             .order(identity_claims::created_at.desc())
             .select(identity_claims::soft_did)
             .first(conn)
@@ -150,9 +168,62 @@ fn soft_end(conn: &mut Conn, auth: &Writing, soft: &Did, owner: &Did) -> Result<
     Ok(())
 }
 
+/// Undoes the claims that somebody has made since a moment, because it may not have been they: each soft identity lives
+/// again, and its mailbox leads to it and to nobody else.
+pub(crate) fn claims_end(conn: &mut Conn, auth: &Writing, owner: &Did, since: Timestamp) -> Result<(), AuthError> {
+    let claims: Vec<IdentityClaimRow> = identity_claims::table
+        .filter(
+            identity_claims::owner_did
+                .eq(owner)
+                .and(identity_claims::deleted_at.is_null()),
+        )
+        .filter(identity_claims::created_at.ge(since))
+        .select(IdentityClaimRow::as_select())
+        .load(conn)?;
+    for claim in claims {
+        let mut claim = claim.intact(&auth.sealer)?;
+        let (soft, object) = (claim.soft_did.clone(), object_of(&claim.soft_did));
+        let body = json!({"did": soft}).to_string().into_bytes();
+        claim.proof = mutation_record(conn, auth, owner, ACTION_UNDO, &object, body, &Authority::Node)?;
+        claim.deleted_at = Some(auth.env.now());
+        claim.save(conn, &auth.sealer)?;
+        soft_revive(conn, auth, &soft, owner)?;
+    }
+    Ok(())
+}
+
+/// The reverse of [`soft_end`]. The aliases of a mailbox are as old as its soft identity.
+fn soft_revive(conn: &mut Conn, auth: &Writing, soft: &Did, owner: &Did) -> Result<(), AuthError> {
+    let row: IdentityRow = identities::table
+        .find(soft.clone())
+        .select(IdentityRow::as_select())
+        .first(conn)?;
+    let mut row = row.intact(&auth.sealer)?;
+    row.deleted_at = None;
+    let row = row.save(conn, &auth.sealer)?;
+    let aliases: Vec<MailboxAliasRow> = mailbox_aliases::table
+        .filter(
+            mailbox_aliases::did
+                .eq(owner.clone())
+                .and(mailbox_aliases::created_at.eq(row.created_at)),
+        )
+        .select(MailboxAliasRow::as_select())
+        .load(conn)?;
+    for alias in aliases {
+        let mut alias = alias.intact(&auth.sealer)?;
+        alias.did = soft.clone();
+        alias.save(conn, &auth.sealer)?;
+    }
+    Ok(())
+}
+
 fn holdings(conn: &mut Conn, sealer: &Sealer, did: Did) -> Result<Vec<Did>, AuthError> {
     let rows: Vec<IdentityClaimRow> = identity_claims::table
-        .filter(identity_claims::owner_did.eq(&did))
+        .filter(
+            identity_claims::owner_did
+                .eq(&did)
+                .and(identity_claims::deleted_at.is_null()),
+        )
         .order((identity_claims::created_at, identity_claims::soft_did))
         .limit(CLAIMS_MAX)
         .select(IdentityClaimRow::as_select())
@@ -165,7 +236,7 @@ fn holdings(conn: &mut Conn, sealer: &Sealer, did: Did) -> Result<Vec<Did>, Auth
     Ok(all)
 }
 
-/// Each claim must have been signed by its owner, and its soft identity must have ended.
+/// Each claim must have been signed by its owner, and its soft identity must have ended; or it was undone.
 pub(crate) fn claims_audit(conn: &mut Conn, findings: &mut Vec<Finding>) -> QueryResult<()> {
     let rows: Vec<IdentityClaimRow> = identity_claims::table
         .order(identity_claims::soft_did)
@@ -173,15 +244,17 @@ pub(crate) fn claims_audit(conn: &mut Conn, findings: &mut Vec<Finding>) -> Quer
         .load(conn)?;
     for row in rows {
         let logged = mutation::last_body(conn, &object_of(&row.soft_did))?;
-        let is_signed =
-            logged.is_some_and(|logged| logged.action == ACTION && logged.owner_did == row.owner_did.as_str());
+        let is_undone = row.deleted_at.is_some();
+        let action = if is_undone { ACTION_UNDO } else { ACTION };
+        let is_logged =
+            logged.is_some_and(|logged| logged.action == action && logged.owner_did == row.owner_did.as_str());
         let soft: Option<IdentityRow> = identities::table
             .find(row.soft_did.clone())
             .select(IdentityRow::as_select())
             .first(conn)
             .optional()?;
         let has_ended = soft.is_some_and(|soft| soft.custody == CUSTODY_NODE && soft.deleted_at.is_some());
-        if !is_signed || !has_ended {
+        if !is_logged || has_ended == is_undone {
             findings.push(finding(
                 "identity_claims",
                 row.soft_did.as_str(),

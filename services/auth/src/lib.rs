@@ -45,6 +45,7 @@ mod handles;
 mod identities;
 mod key_log;
 mod key_rotation;
+mod links_asked;
 mod log;
 mod login;
 mod mailbox;

@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use imajin_did::{Did, PublicKey};
+use imajin_kernel::{Code, Problem};
 use imajin_key_log::{Entry, KeyLogError, KeyState, Status};
 use imajin_proof::SignedMessage;
 use imajin_store::{Conn, SealedRow, Sealer};
@@ -46,7 +47,8 @@ pub(crate) struct RegisterBody {
     pub(crate) challenge_id: String,
     /// The signature of the key over the challenge's text: 128 lower-case hexadecimal digits.
     pub(crate) signature: String,
-    /// The Multikey of a second key, kept apart, that can take the identity back when the first is lost.
+    /// The Multikey of a second key, kept apart, that can take the identity back when the first is lost. The request is
+    /// signed then, or `keyLog` names it, too.
     #[serde(default)]
     pub(crate) recovery_key: Option<String>,
     /// The first entry of the identity's key log, signed by the key. It may also be published later.
@@ -101,6 +103,22 @@ impl Registration {
     }
 }
 
+impl Registration {
+    /// Whoever passes an answered challenge on chooses the rest of the body: a recovery key of theirs must not get in
+    /// with it. In a first entry of the key log it is signed by the key itself.
+    fn relayed_check(&self) -> Result<(), AuthError> {
+        if self.recovery_key.is_none() || self.key_log.is_some() {
+            return Ok(());
+        }
+        let problem = Problem::new(
+            Code::Unauthenticated,
+            "Only a signed registration may name a recovery key.",
+        );
+        let hint = "Sign the request as RFC 9421 says, or name the recovery key in `keyLog`.";
+        Err(problem.hint(hint).into())
+    }
+}
+
 fn recovery_key_parse(text: &str, key: &PublicKey) -> Result<String, AuthError> {
     let recovery = PublicKey::from_multikey(text).map_err(|error| AuthError::RecoveryKeyForm(error.to_string()))?;
     if recovery == *key {
@@ -139,6 +157,9 @@ impl Auth {
         // Which keys an identity has now is for the signature of the request to show.
         if !signed.as_ref().map_or(registration.key.did() == did, is_signer) {
             return Err(AuthError::OtherSigner);
+        }
+        if signed.is_none() {
+            registration.relayed_check()?;
         }
         let authority = match signed {
             Some(verified) => Authority::Signed(verified.proof().clone()),

@@ -4,7 +4,7 @@ use imajin_broker_api::{DisputeAnswer, DisputeDecision, DisputeView};
 use imajin_did::{Did, P256Key};
 use imajin_imagxp::{Feedback, key_to_spki};
 use imajin_kernel::id::DisputeId;
-use imajin_kernel::{Code, Problem};
+use imajin_kernel::{Code, Problem, Timestamp};
 use imajin_web::RawRequest;
 use url::Url;
 
@@ -137,17 +137,23 @@ impl Broker {
 
     /// Ends the disputes whose time is over.
     pub(crate) async fn disputes_expire(&self) -> Result<usize, Problem> {
-        let due = self
-            .read(|conn, context| dispute_find::disputes_due(conn, context.now(), BATCH))
-            .await?;
-        let count = due.len();
-        for id in due {
-            let ended = self.write(move |conn, context| dispute::dispute_expire(conn, context, id));
-            if let Err(error) = ended.await {
-                tracing::warn!(dispute = %id, %error, "a dispute was not ended");
+        let (mut ended, mut after): (usize, Option<(Timestamp, DisputeId)>) = (0, None);
+        loop {
+            let due = self
+                .read(move |conn, context| dispute_find::disputes_due(conn, context.now(), after, BATCH))
+                .await?;
+            after = due.last().copied();
+            for (_, id) in due {
+                let expired = self.write(move |conn, context| dispute::dispute_expire(conn, context, id));
+                match expired.await {
+                    Ok(()) => ended = ended.saturating_add(1),
+                    Err(error) => tracing::warn!(dispute = %id, %error, "a dispute was not ended"),
+                }
+            }
+            if after.is_none() {
+                return Ok(ended);
             }
         }
-        Ok(count)
     }
 }
 

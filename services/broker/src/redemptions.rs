@@ -2,11 +2,12 @@
 
 use imajin_imagxp::broker::{REDEMPTIONS_MAX, RedemptionBatch, RedemptionList};
 use imajin_kernel::Problem;
+use imajin_kernel::id::VisaId;
 use imajin_pay_api::PurseCapture;
 
 use crate::context::Change;
-use crate::domain::redemption;
-use crate::rows::{RedemptionRow, Standing, VisaRow};
+use crate::domain::redemption::{self, DueRedemption};
+use crate::rows::Standing;
 use crate::{Broker, BrokerError};
 
 /// So many redemptions are paid in one go.
@@ -37,17 +38,24 @@ impl Broker {
         Ok(RedemptionList { redemptions })
     }
 
-    /// Pays what nobody has objected to in time, or was right about, and gives the rest back.
+    /// Pays what nobody has objected to in time, or was right about, and gives the rest back. What fails for one, a
+    /// damaged row among them, holds no other up.
     pub(crate) async fn redemptions_book(&self) -> Result<usize, Problem> {
-        let due = self
-            .read(|conn, context| redemption::redemptions_due(conn, context, BATCH))
-            .await?;
-        let mut booked: usize = 0;
-        for (row, visa) in due {
-            let id = row.id;
-            match self.redemption_book(row, &visa).await {
-                Ok(()) => booked = booked.saturating_add(1),
-                Err(error) => tracing::warn!(redemption = %id, %error, "a redemption was not booked"),
+        let (mut booked, mut after): (usize, Option<DueRedemption>) = (0, None);
+        loop {
+            let from = after.take();
+            let due = self
+                .read(move |conn, context| redemption::redemptions_due(conn, context.now(), from, BATCH))
+                .await?;
+            after = due.last().cloned();
+            for (_, jti, receipt) in due {
+                match self.redemption_book(jti, receipt.clone()).await {
+                    Ok(()) => booked = booked.saturating_add(1),
+                    Err(error) => tracing::warn!(%jti, receipt, %error, "a redemption was not booked"),
+                }
+            }
+            if after.is_none() {
+                break;
             }
         }
         if booked > 0 {
@@ -58,17 +66,20 @@ impl Broker {
 
     /// Pays the publisher, or the agent that was right. Either has the name of the redemption, so only one of them
     /// happens.
-    async fn redemption_book(&self, row: RedemptionRow, visa: &VisaRow) -> Result<(), BrokerError> {
+    async fn redemption_book(&self, jti: VisaId, receipt: String) -> Result<(), BrokerError> {
+        let (row, visa) = self
+            .read(move |conn, context| redemption::redemption_find(conn, context, (jti, &receipt)))
+            .await?;
         let is_back = row.standing()? == Standing::Reversing;
         let (payee, why) = if is_back {
-            (&visa.agent_did, "won dispute about visa")
+            (visa.agent_did, "won dispute about visa")
         } else {
-            (&row.node_did, "visa")
+            (row.node_did.clone(), "visa")
         };
         let capture = PurseCapture {
             hold: visa.hold_id,
             key: row.id.to_string(),
-            payee: payee.clone(),
+            payee,
             amount: row.money()?,
             reference: format!("{why} {} receipt {}", row.jti, row.receipt),
         };

@@ -12,6 +12,13 @@ use crate::{Broker, BrokerError};
 impl Broker {
     /// Passes money on. The same reference is the same transfer, whatever became of the answer.
     pub(crate) async fn transfer(&self, change: Change, asked: TransferAsked) -> Result<Transferred, BrokerError> {
+        let (from, wanted) = (change.caller.verified()?.did().canonical(), asked.clone());
+        let is_known = self
+            .read(move |conn, context| transfer::transfer_check(conn, context, &from, &wanted))
+            .await?;
+        if !is_known {
+            self.funds_require(change.caller.did(), asked.amount).await?;
+        }
         let row = self
             .write(move |conn, context| transfer::transfer_begin(conn, context, &change, &asked))
             .await?;

@@ -1,10 +1,12 @@
 //! Visas, over the domain and pay.
 
+use imajin_did::Did;
 use imajin_imagxp::broker::{VisaIssued, VisaOrder};
 use imajin_imagxp::visa::VisaDraft;
 use imajin_kernel::id::VisaId;
-use imajin_kernel::{Code, Problem};
-use imajin_pay_api::{PurseReserve, PurseReturn};
+use imajin_kernel::{Code, Problem, Timestamp};
+use imajin_money::Money;
+use imajin_pay_api::{PurseBalances, PurseReserve, PurseReturn};
 
 use crate::context::Change;
 use crate::domain::visa::{self, Due};
@@ -23,6 +25,13 @@ impl Broker {
         (order, holder): (VisaOrder, String),
     ) -> Result<VisaIssued, BrokerError> {
         let agent = change.caller.name();
+        let (asked, wanted) = (change.clone(), order.clone());
+        let is_known = self
+            .read(move |conn, context| visa::visa_check(conn, context, &asked, &wanted))
+            .await?;
+        if !is_known {
+            self.funds_require(change.caller.did(), order.max_amount).await?;
+        }
         let row = self
             .write(move |conn, context| visa::visa_begin(conn, context, &change, (&order, &holder)))
             .await?;
@@ -45,6 +54,18 @@ impl Broker {
         Ok(VisaIssued::new(token))
     }
 
+    /// Refuses who has less than that. Pay says so again when it moves the money; asked before, it keeps whoever has
+    /// nothing from filling the tables with what they cannot pay.
+    pub(crate) async fn funds_require(&self, owner: &Did, wanted: Money) -> Result<(), BrokerError> {
+        let owner = owner.canonical();
+        let balances = self.purse.purse_balances(PurseBalances { owner }).await?;
+        let own = balances.iter().find(|balance| balance.asset == wanted.asset);
+        if own.is_some_and(|own| own.amount >= wanted.amount) {
+            return Ok(());
+        }
+        Err(BrokerError::Short(wanted))
+    }
+
     /// Has pay set the amount aside, unless it has.
     async fn visa_reserve(&self, row: VisaRow) -> Result<VisaRow, BrokerError> {
         match row.state()? {
@@ -64,29 +85,48 @@ impl Broker {
                 self.write(move |conn, context| visa::visa_opened(conn, context, jti))
                     .await
             }
-            Err(problem) if problem.code == Code::PaymentRequired => {
+            Err(problem) if is_refusal(problem.code) => {
                 self.write(move |conn, context| visa::visa_refused(conn, context, jti))
                     .await?;
-                Err(BrokerError::Short(max))
+                Err(match problem.code {
+                    Code::PaymentRequired => BrokerError::Short(max),
+                    _ => problem.into(),
+                })
             }
             Err(problem) => Err(problem.into()),
         }
     }
 
-    /// Gives back what is left of visas whose time is over, and goes on with those whose agents got no answer.
+    /// Gives back what is left of visas whose time is over, and goes on with those whose agents got no answer. What
+    /// fails for one holds no other up.
     pub(crate) async fn visas_close(&self) -> Result<usize, Problem> {
-        let due = self
-            .read(|conn, context| visa::visas_due(conn, context.now(), BATCH))
-            .await?;
-        let mut closed: usize = 0;
-        for jti in due {
-            match self.visa_close(jti).await {
-                Ok(()) => closed = closed.saturating_add(1),
-                Err(BrokerError::Short(_)) => {}
-                Err(error) => tracing::warn!(%jti, %error, "what is left of a visa was not returned"),
+        let (mut closed, mut after): (usize, Option<(Timestamp, VisaId)>) = (0, None);
+        loop {
+            let due = self
+                .read(move |conn, context| visa::visas_due(conn, context.now(), after, BATCH))
+                .await?;
+            after = due.last().copied();
+            for (_, jti) in due {
+                match self.visa_close(jti).await {
+                    Ok(()) => closed = closed.saturating_add(1),
+                    Err(BrokerError::Short(_)) => {}
+                    Err(error) => {
+                        tracing::warn!(%jti, %error, "what is left of a visa was not returned");
+                        self.visa_put_back(jti).await;
+                    }
+                }
+            }
+            if after.is_none() {
+                return Ok(closed);
             }
         }
-        Ok(closed)
+    }
+
+    async fn visa_put_back(&self, jti: VisaId) {
+        let put_back = self.write(move |conn, context| visa::visa_put_back(conn, context, jti));
+        if let Err(error) = put_back.await {
+            tracing::warn!(%jti, %error, "a visa could not be put back");
+        }
     }
 
     async fn visa_close(&self, jti: VisaId) -> Result<(), BrokerError> {
@@ -108,4 +148,12 @@ impl Broker {
             }
         }
     }
+}
+
+/// Whether pay says no for good: it will not set the amount aside, however often it is asked.
+const fn is_refusal(code: Code) -> bool {
+    matches!(
+        code,
+        Code::PaymentRequired | Code::Forbidden | Code::NotFound | Code::Gone | Code::Conflict | Code::InvalidRequest
+    )
 }

@@ -21,6 +21,7 @@ diesel::table! {
         accepted_at -> Nullable<BigInt>,
         deleted_at -> Nullable<BigInt>,
         row_seal -> Binary,
+        brought_by -> Nullable<Text>,
     }
 }
 

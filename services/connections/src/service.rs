@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use imajin_connections_api::statement::{ACCEPT, REVOKE, Statement};
@@ -8,7 +9,7 @@ use imajin_proof::SignedMessage;
 use imajin_proof::http_sig::SignedRequest;
 use imajin_store::{Conn, Db, Sealer, mutation};
 use imajin_trust_graph::RankIndex;
-use imajin_web::{Authorised, KeyTier, ServiceRoutes, SignedBody, SignerAsked, Site};
+use imajin_web::{Authorised, KeyTier, ServiceRoutes, Shares, SignedBody, SignerAsked, Site};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -48,9 +49,13 @@ pub struct Connections {
     /// The ties as they were laid out last for ranking.
     pub(crate) ranks: Mutex<Option<Arc<RankIndex>>>,
     pub(crate) watching: Arc<Semaphore>,
+    /// How many of these places each identity has.
+    pub(crate) watching_each: Shares<Did>,
+    /// How many of them each address has.
+    pub(crate) watching_address: Shares<IpAddr>,
     /// Ends what is still being watched when the service stops.
     pub(crate) stop: CancellationToken,
-    config: ConnectionsConfig,
+    pub(crate) config: ConnectionsConfig,
 }
 
 impl Connections {
@@ -80,6 +85,8 @@ impl Connections {
             ranking: Semaphore::new(1),
             ranks: Mutex::default(),
             watching: Arc::new(Semaphore::new(config.watchers_max)),
+            watching_each: Shares::new(config.watchers_each_max),
+            watching_address: Shares::new(config.watchers_address_max),
             stop: CancellationToken::new(),
             config,
         }))

@@ -11,6 +11,8 @@ pub struct EventsConfig {
     pub hold_max: Span,
     /// How many unpaid orders one buyer may have for one event.
     pub open_holds_max: u32,
+    /// For how long places that a buyer has reserved and not paid for still count as theirs.
+    pub hold_pause: Span,
     /// How often lapsed reservations are looked for. They count as free before they are found.
     pub sweep_every: Span,
 }
@@ -22,6 +24,7 @@ impl Default for EventsConfig {
             hold: Span::minutes(15),
             hold_max: Span::minutes(45),
             open_holds_max: 5,
+            hold_pause: Span::hours(1),
             sweep_every: Span::seconds(30),
         }
     }

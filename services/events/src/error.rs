@@ -54,6 +54,14 @@ pub enum EventsError {
         /// How many.
         open: u32,
     },
+    /// The buyer has reserved too many places for this event without paying for them.
+    #[error("You have {places} reserved places for this event that are not paid for, and {most} are the most.")]
+    HeldPlaces {
+        /// How many there are, with those of the last hour.
+        places: u32,
+        /// How many one buyer may have.
+        most: u32,
+    },
     /// The time to pay has passed.
     #[error("The reservation of these places has expired.")]
     HoldExpired,
@@ -110,7 +118,7 @@ impl EventsError {
             Self::Invalid { .. } | Self::Quantity { .. } => Code::InvalidRequest,
             Self::NotFound(_) => Code::NotFound,
             Self::NotOwner => Code::Forbidden,
-            Self::State { .. } | Self::OpenHolds { .. } => Code::Conflict,
+            Self::State { .. } | Self::OpenHolds { .. } | Self::HeldPlaces { .. } => Code::Conflict,
             Self::SoldOut { .. } => Code::SoldOut,
             Self::HoldExpired => Code::HoldExpired,
             Self::IdempotencyMismatch => Code::IdempotencyMismatch,
@@ -150,6 +158,9 @@ impl From<EventsError> for Problem {
             EventsError::OpenHolds { .. } => problem
                 .hint("Pay or cancel one of them, or wait until they expire.")
                 .retry_after_seconds(60),
+            EventsError::HeldPlaces { most, .. } => problem
+                .with("placesMax", most)
+                .hint("Pay for them. Places that expired or were given back count for another hour."),
             EventsError::HoldExpired => problem.hint("Start again with a new checkout and a new idempotency key."),
             EventsError::IdempotencyMismatch => problem.hint("Use a new key for a new request."),
             _ => problem,

@@ -3,7 +3,7 @@ use std::sync::{Arc, OnceLock};
 use imajin_did::{Did, Keyring, SecretKey};
 use imajin_events_api::{EventStatus, EventView, Reader, TicketList, TicketView};
 use imajin_fair::Acceptance;
-use imajin_kernel::id::{EventId, OrderId};
+use imajin_kernel::id::{EventId, OrderId, TierId};
 use imajin_kernel::{Problem, Timestamp};
 use imajin_pay_api::{Delivery, DeliveryOutcome, PayClient};
 use imajin_publisher_api::PublisherClient;
@@ -129,14 +129,40 @@ impl Events {
     }
 
     /// Releases every reservation that has lapsed by now; returns how many. The background task calls it.
+    ///
+    /// # Errors
+    /// When the database does not answer. What fails for one tier is tried again, and is no error here.
     pub async fn holds_release(&self) -> Result<usize, Problem> {
-        let mut total = 0;
+        let (mut total, mut after) = (0, None);
         loop {
-            let released = self.write(release::holds_release).await?;
-            if released == 0 {
+            let now = self.context.env.now();
+            let tiers = self
+                .read(move |conn, _context| release::tiers_lapsed(conn, now, after))
+                .await?;
+            after = tiers.last().copied();
+            if after.is_none() {
                 return Ok(total);
             }
-            total += released;
+            for tier in tiers {
+                total += self.tier_release(tier).await;
+            }
+        }
+    }
+
+    async fn tier_release(&self, tier: TierId) -> usize {
+        let mut total = 0;
+        loop {
+            match self
+                .write(move |conn, context| release::holds_release(conn, context, tier))
+                .await
+            {
+                Ok(0) => return total,
+                Ok(released) => total += released,
+                Err(error) => {
+                    tracing::error!(%tier, %error, "lapsed reservations of a tier were not released");
+                    return total;
+                }
+            }
         }
     }
 
@@ -224,7 +250,9 @@ impl Events {
             domain::accept::acceptance_add(conn, context, &new)?;
             let event = domain::locks::event_find(conn, context, new.event)?;
             let rows: Vec<_> = event.into_iter().collect();
-            Ok(domain::views::event_views(conn, context, &rows)?.into_iter().next())
+            Ok(domain::views::event_views(conn, context, &rows, None)?
+                .into_iter()
+                .next())
         });
         view.await?.ok_or_else(|| Problem::not_found("event"))
     }

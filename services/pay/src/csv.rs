@@ -24,10 +24,9 @@ fn cell(value: Option<&Value>) -> String {
         Some(other) => other.to_string(),
     };
     // A spreadsheet would run a text that begins like a formula, and somebody else has written some of these texts. A
-    // number may begin with a minus.
-    let is_number = text
-        .strip_prefix('-')
-        .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
+    // number may begin with a minus, and has nothing else in it that computes.
+    let is_digits = |rest: &str| !rest.is_empty() && rest.chars().all(|each| each.is_ascii_digit() || each == '.');
+    let is_number = text.strip_prefix('-').is_some_and(is_digits);
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number;
     let text = if is_formula { format!("'{text}") } else { text };
     if text.contains(['"', ',', '\n', '\r']) {
@@ -49,10 +48,12 @@ mod tests {
             json!({"a": "x, \"y\"", "b": 1, "c": true}),
             json!({"a": "=1+1", "b": "-5.00", "c": null}),
             json!({"a": "two\nlines", "b": "-cmd"}),
+            json!({"a": "-2+3+cmd|' /C calc'!A0", "b": "-", "c": "-7"}),
         ];
         assert_eq!(
             csv(&["a", "b", "c"], &rows).unwrap(),
-            "a,b,c\r\n\"x, \"\"y\"\"\",1,true\r\n'=1+1,-5.00,\r\n\"two\nlines\",'-cmd,\r\n"
+            "a,b,c\r\n\"x, \"\"y\"\"\",1,true\r\n'=1+1,-5.00,\r\n\"two\nlines\",'-cmd,\r\n\
+             '-2+3+cmd|' /C calc'!A0,'-,-7\r\n"
         );
     }
 }

@@ -19,6 +19,7 @@ use crate::domain::holds::MoneyRequest;
 use crate::domain::payee::{bank_problem, payee_find, payee_keep, payee_note, payees_ready};
 use crate::domain::payout::{self, TransferOrder};
 use crate::domain::payout_list::{self, PayoutView};
+use crate::domain::payout_parts::rests_until;
 use crate::rows::PayeeRow;
 use crate::{Pay, PayError};
 
@@ -311,6 +312,10 @@ fn payee_batch(
         let left = Amount::from_micros(account.balance_units.saturating_add(debt).max(0)).unwrap_or(Amount::ZERO);
         let payable = rail.payable(Money::new(left, asset));
         if payable.is_zero() || left < threshold_of(threshold, asset) {
+            continue;
+        }
+        let rests_until = rests_until(conn, rail.name(), payee, asset)?;
+        if rests_until.is_some_and(|until| until > context.now()) {
             continue;
         }
         payout::payout_make(conn, context, rail, payee, asset, None)?;

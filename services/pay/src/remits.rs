@@ -13,8 +13,9 @@ use imajin_web::{Tier, Verified};
 
 use crate::brokers::wire::{RemittanceAnswer, TransferAsked};
 use crate::domain::home::homes_with_money;
+use crate::domain::remit_home::{NodeKey, node_rests, nodes_under_way, sent_look};
 use crate::domain::remit_in::{self, BrokerWord, RECEIPT_KIND, Received, body_check, received_find};
-use crate::domain::remit_out::{self, REMITTANCE_KIND, assets_of, funds, nodes_under_way, remittance_make, sent_lock};
+use crate::domain::remit_out::{self, REMITTANCE_KIND, assets_of, funds, remittance_make};
 use crate::rows::{CREDITED, HomeRow, ReceivedRow, SentRow, SentState};
 use crate::worker::Handling;
 use crate::{Pay, PayError, Step};
@@ -23,7 +24,7 @@ use crate::{Pay, PayError, Step};
 const STEPS_MAX: usize = 4;
 
 /// People by their node and its address.
-type HomesByNode = BTreeMap<(String, String), Vec<HomeRow>>;
+type HomesByNode = BTreeMap<NodeKey, Vec<HomeRow>>;
 
 impl Pay {
     /// Sends what people of other nodes have here to their nodes, as far as brokers have paid it. The background calls
@@ -72,6 +73,7 @@ impl Pay {
                 Ok((left, nodes_under_way(conn, &name, asset)?))
             })
             .await?;
+        let mut resting = BTreeMap::new();
         let (mut found, mut after) = (HomesByNode::new(), Some(String::new()));
         while left > 0 {
             let Some(from) = after.take() else { break };
@@ -79,10 +81,10 @@ impl Pay {
             let (homes, next) = page.await?;
             after = next;
             for (home, units) in homes {
-                if left <= 0 || busy.contains(&home.node_did) {
+                let node = (home.node_did.clone(), home.node_url.clone());
+                if left <= 0 || busy.contains(&node) || self.is_resting(&node, &mut resting).await? {
                     continue;
                 }
-                let node = (home.node_did.clone(), home.node_url.clone());
                 let homes = found.entry(node).or_default();
                 if homes.len() < REMITTANCE_LEGS_MAX {
                     homes.push(home);
@@ -93,13 +95,32 @@ impl Pay {
         Ok(found)
     }
 
+    /// Whether a node gets nothing new for a while; asked once for each.
+    async fn is_resting(&self, node: &NodeKey, known: &mut BTreeMap<NodeKey, bool>) -> Result<bool, PayError> {
+        if let Some(rests) = known.get(node) {
+            return Ok(*rests);
+        }
+        let asked = node.clone();
+        let rests = self
+            .read(move |conn, context| node_rests(conn, &asked, context.now()))
+            .await?;
+        known.insert(node.clone(), rests);
+        Ok(rests)
+    }
+
     /// Goes on with a remittance that this node sends.
     pub(crate) async fn remit(&self, item: &OutboxRow) -> Result<(), Handling> {
         let id: RemittanceId = item
             .parse()
             .map_err(|error| PayError::Fault(format!("a remittance cannot be read: {error}")))?;
         for _step in 0..STEPS_MAX {
-            let row = self.write(move |conn, context| sent_lock(conn, context, id)).await?;
+            let (row, nowhere) = self.write(move |conn, context| sent_look(conn, context, id)).await?;
+            if let Some(problem) = nowhere {
+                let item = item.id;
+                self.write(move |conn, context| remit_out::sent_refused(conn, context, id, problem, item))
+                    .await?;
+                return Ok(());
+            }
             let done = match row.state()? {
                 SentState::Offered => self.remit_offer(item, &row).await,
                 SentState::Agreed => self.remit_transfer(&row).await.map(|()| false),
@@ -199,6 +220,11 @@ impl Pay {
         request: Vec<u8>,
     ) -> Result<ReceivedRow, PayError> {
         self.remittance_check(&message, &verified).await?;
+        // Whoever has left since this node has said that it takes it is paid here all the same: the sender has told the
+        // broker by its word.
+        if !self.is_taken(&message, &verified).await? {
+            self.payees_check(&message.payload).await?;
+        }
         let name = self
             .write(move |conn, context| remit_in::received_keep(conn, context, &verified, &message, &request))
             .await?;
@@ -244,6 +270,24 @@ impl Pay {
                 "This is test money, and this node takes real money.",
             ));
         }
+        Ok(())
+    }
+
+    /// Whether this node has it already, as it says now.
+    async fn is_taken(&self, message: &SignedMessage<RemittanceBody>, verified: &Verified) -> Result<bool, PayError> {
+        let name = Received {
+            from: verified.did().to_string(),
+            id: message.payload.id,
+        };
+        let known = self
+            .read(move |conn, context| received_find(conn, context, &name))
+            .await?;
+        let Some(known) = known else { return Ok(false) };
+        Ok(remit_in::document_read(&known)?.payload == message.payload)
+    }
+
+    /// Refuses what is for people who are not at home here.
+    async fn payees_check(&self, body: &RemittanceBody) -> Result<(), PayError> {
         for leg in &body.legs {
             let known = self.site.identities.caller_keys(&leg.did).await;
             if known.is_ok_and(|caller| caller.tier > Tier::Visitor) {
@@ -290,10 +334,15 @@ impl Pay {
         let name: Received = item
             .parse()
             .map_err(|error| PayError::Fault(format!("a remittance cannot be read: {error}")))?;
-        if !self.remittance_confirm(&name).await? {
+        if self.remittance_confirm(&name).await? {
+            return self.item_done(item).await;
+        }
+        let id = item.id;
+        let dropped = self.write(move |conn, context| remit_in::received_drop(conn, context, &name, id));
+        if !dropped.await? {
             return Err(Handling::Waits("The broker has not confirmed it."));
         }
-        self.item_done(item).await
+        Ok(())
     }
 }
 

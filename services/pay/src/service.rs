@@ -1,4 +1,5 @@
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use imajin_did::Keyring;
@@ -20,6 +21,7 @@ use crate::context::Context;
 use crate::domain::shares::ShareKey;
 use crate::domain::solana::RecordKeeper;
 use crate::domain::{self, message};
+use crate::lanes::{Lane, Wake, lane_run};
 use crate::later::Later;
 use crate::rails::Rails;
 use crate::routes::PayRouter;
@@ -61,8 +63,10 @@ pub struct Pay {
     pub(crate) later: Later<RailMessageId>,
     /// Held shares that could not be handled: a row of theirs is damaged, most likely.
     pub(crate) shares_later: Later<ShareKey>,
+    /// Rows that cannot be handled, as far as the log says so already.
+    pub(crate) damaged: Mutex<HashSet<String>>,
     /// There is something to deliver or to refund.
-    pub(crate) wake: Notify,
+    pub(crate) wake: Wake,
     /// A checkout has ended.
     pub(crate) ended: Notify,
 }
@@ -127,7 +131,7 @@ impl Pay {
         let rails = rails
             .map_err(|error| Problem::invalid(format!("{error}.")))?
             .with(amid.rails);
-        let brokers = Brokers::new(&config.brokers, &site, &keyring, amid.carrier)?;
+        let brokers = Brokers::new(&config.brokers, &site, &keyring, amid.carrier.as_ref())?;
         let config = Arc::new(config);
         let splits = Arc::default();
         let context = Context {
@@ -141,7 +145,6 @@ impl Pay {
             config,
         };
         let settler = Settler::new(db.clone(), context.clone(), Arc::clone(&site.identities));
-        let (wake, ended) = (Notify::new(), Notify::new());
         Ok(Arc::new(Self {
             site,
             db,
@@ -154,8 +157,9 @@ impl Pay {
             brokers,
             later: Later::default(),
             shares_later: Later::default(),
-            wake,
-            ended,
+            damaged: Mutex::default(),
+            wake: Wake::default(),
+            ended: Notify::new(),
         }))
     }
 
@@ -167,11 +171,12 @@ impl Pay {
     /// Starts what runs beside the requests, until `stop`: deliveries, refunds, what was stored and not processed,
     /// the ends of checkouts and holds, and the reconciliation.
     pub fn background(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
-        let (deliveries, sweeps, ticks, compares) =
-            (Arc::clone(self), Arc::clone(self), Arc::clone(self), Arc::clone(self));
-        let stops = [stop.clone(), stop.clone(), stop.clone(), stop.clone()];
-        let [deliveries_stop, sweeps_stop, ticks_stop, compares_stop] = stops;
-        tasks.spawn(async move { worker::deliveries_run(&deliveries, &deliveries_stop).await });
+        for lane in Lane::ALL {
+            let (pay, stop) = (Arc::clone(self), stop.clone());
+            tasks.spawn(async move { lane_run(&pay, lane, &stop).await });
+        }
+        let (sweeps, ticks, compares) = (Arc::clone(self), Arc::clone(self), Arc::clone(self));
+        let [sweeps_stop, ticks_stop, compares_stop] = [stop.clone(), stop.clone(), stop.clone()];
         tasks.spawn(async move { worker::sweeps_run(&sweeps, &sweeps_stop).await });
         tasks.spawn(async move { ticks_run(&ticks, &ticks_stop).await });
         tasks.spawn(async move { worker::reconcile_run(&compares, &compares_stop).await });

@@ -1,5 +1,7 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use imajin_did::Did;
 use imajin_kernel::{Code, Problem};
 use imajin_store::Db;
 use imajin_web::Identities;
@@ -7,6 +9,7 @@ use imajin_web::Identities;
 use crate::PayError;
 use crate::batching::{Batching, Limits};
 use crate::context::Context;
+use crate::domain::distribute::unreachable_of;
 use crate::domain::settle::{Settled, settle_batch};
 use crate::domain::settle_prepare::{SettleJob, SettleWish, settle_prepare};
 
@@ -14,6 +17,22 @@ use crate::domain::settle_prepare::{SettleJob, SettleWish, settle_prepare};
 const LIMITS: Limits = Limits { batch: 256, leads: 2 };
 
 type Answer = Result<Settled, Problem>;
+
+/// A settlement that is asked for, and who of the recipients that its contracts name cannot be paid, once that is
+/// known.
+#[derive(Clone)]
+struct Ask {
+    wish: SettleWish,
+    unreachable: Option<BTreeSet<Did>>,
+}
+
+/// What becomes of it in a batch.
+enum Reply {
+    Done(Answer),
+    /// Contracts decide about it: who asks has to find out first whether these can be paid. The batch does not wait for
+    /// that, since strangers run the hosts that are asked.
+    Reach(BTreeSet<Did>),
+}
 
 /// Books the settlements of many callers together.
 #[derive(Clone)]
@@ -23,7 +42,7 @@ struct Shared {
     db: Db,
     context: Context,
     identities: Arc<dyn Identities>,
-    batching: Batching<SettleWish, Answer>,
+    batching: Batching<Ask, Reply>,
 }
 
 impl Settler {
@@ -38,35 +57,62 @@ impl Settler {
 
     /// Books a settlement; answers when it is durable.
     pub(crate) async fn settle(&self, wish: SettleWish) -> Answer {
-        let answer = self.0.batching.ask(wish, |wishes| self.batch_book(wishes)).await;
-        // Whoever asks again learns that it is settled, if it is.
-        answer.unwrap_or_else(|| Err(Problem::unavailable("The ledger")))
-    }
-
-    async fn batch_book(&self, wishes: Vec<SettleWish>) -> Vec<Answer> {
-        let count = wishes.len();
-        match self.planned(wishes).await {
-            Ok(planned) => self.planned_book(planned).await,
-            Err(error) => vec![Err(Problem::from(error)); count],
+        let first = Ask {
+            wish: wish.clone(),
+            unreachable: None,
+        };
+        let recipients = match self.ask(first).await {
+            Reply::Done(answer) => return answer,
+            Reply::Reach(recipients) => recipients,
+        };
+        let unreachable = Some(unreachable_of(&*self.0.identities, recipients).await);
+        match self.ask(Ask { wish, unreachable }).await {
+            Reply::Done(answer) => answer,
+            Reply::Reach(_) => Err(Problem::internal()),
         }
     }
 
-    async fn planned(&self, wishes: Vec<SettleWish>) -> Result<Vec<Result<SettleJob, PayError>>, PayError> {
+    async fn ask(&self, ask: Ask) -> Reply {
+        let answer = self.0.batching.ask(ask, |asks| self.batch_book(asks)).await;
+        // Whoever asks again learns that it is settled, if it is.
+        answer.unwrap_or_else(|| Reply::Done(Err(Problem::unavailable("The ledger"))))
+    }
+
+    async fn batch_book(&self, asks: Vec<Ask>) -> Vec<Reply> {
+        let count = asks.len();
+        match self.planned(asks).await {
+            Ok(planned) => self.planned_book(planned).await,
+            Err(error) => {
+                let problem = Problem::from(error);
+                (0..count).map(|_| Reply::Done(Err(problem.clone()))).collect()
+            }
+        }
+    }
+
+    async fn planned(&self, asks: Vec<Ask>) -> Result<Vec<Result<SettleJob, Reply>>, PayError> {
         let context = self.0.context.clone();
-        let mut planned = self
+        let (wishes, known): (Vec<_>, Vec<_>) = asks.into_iter().map(|ask| (ask.wish, ask.unreachable)).unzip();
+        let planned = self
             .0
             .db
             .read(move |conn| settle_prepare(conn, &context, wishes))
             .await?;
-        for job in planned.iter_mut().flatten() {
-            job.contracts.reach(&*self.0.identities).await;
-        }
-        Ok(planned)
+        let plan = |(job, known): (Result<SettleJob, PayError>, Option<BTreeSet<Did>>)| {
+            let mut job = job.map_err(|error| Reply::Done(Err(error.into())))?;
+            let recipients = job.contracts.recipients();
+            match known {
+                Some(unreachable) => job.contracts.unreachable = unreachable,
+                None if recipients.is_empty() => {}
+                None => return Err(Reply::Reach(recipients)),
+            }
+            Ok(job)
+        };
+        Ok(planned.into_iter().zip(known).map(plan).collect())
     }
 
     /// Books what could be planned; the answers are in the order of the plans.
-    async fn planned_book(&self, planned: Vec<Result<SettleJob, PayError>>) -> Vec<Answer> {
-        let mut answers: Vec<Option<Answer>> = Vec::with_capacity(planned.len());
+    async fn planned_book(&self, planned: Vec<Result<SettleJob, Reply>>) -> Vec<Reply> {
+        let mut answers: Vec<Option<Reply>> = Vec::with_capacity(planned.len());
         let mut jobs = Vec::with_capacity(planned.len());
         for plan in planned {
             match plan {
@@ -74,18 +120,21 @@ impl Settler {
                     jobs.push(job);
                     answers.push(None);
                 }
-                Err(error) => answers.push(Some(Err(error.into()))),
+                Err(reply) => answers.push(Some(reply)),
             }
         }
         let mut booked = self.jobs_book(jobs).await.into_iter();
-        let lost = || Err(Problem::internal());
+        let mut next = || Reply::Done(booked.next().unwrap_or_else(|| Err(Problem::internal())));
         answers
             .into_iter()
-            .map(|answer| answer.unwrap_or_else(|| booked.next().unwrap_or_else(lost)))
+            .map(|answer| answer.unwrap_or_else(&mut next))
             .collect()
     }
 
     async fn jobs_book(&self, jobs: Vec<SettleJob>) -> Vec<Answer> {
+        if jobs.is_empty() {
+            return Vec::new();
+        }
         let jobs: Vec<Arc<SettleJob>> = jobs.into_iter().map(Arc::new).collect();
         match self.write(jobs.clone()).await {
             Ok(answers) => answers

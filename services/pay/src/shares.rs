@@ -6,7 +6,7 @@ use imajin_kernel::{Problem, Span};
 use imajin_pay_api::GoodsQuote;
 use imajin_web::Verified;
 
-use crate::domain::distribute::is_payable;
+use crate::domain::distribute::{is_payable, unreachable_of};
 use crate::domain::share_backfill::shares_backfill;
 use crate::domain::shares::{self, ShareKey, ShareQuestion};
 use crate::{Pay, PayError};
@@ -46,7 +46,7 @@ impl Pay {
         let mut job = self
             .read(move |conn, context| shares::release_prepare(conn, context, key))
             .await?;
-        job.contracts.reach(&*self.site.identities).await;
+        job.contracts.unreachable = unreachable_of(&*self.site.identities, job.contracts.recipients()).await;
         self.write(move |conn, context| shares::share_release(conn, context, &job))
             .await
     }

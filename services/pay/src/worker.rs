@@ -1,6 +1,7 @@
 //! What goes on beside the requests.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
@@ -15,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::balance::is_paid_here;
 use crate::domain::checkout::{CloseOrder, RAIL_CLOSE};
+use crate::domain::checkout_find;
+use crate::domain::goods_back::GOODS_RETURN;
 use crate::domain::message::{self, DELIVER, RELEASE};
 use crate::domain::notices::NOTICE;
 use crate::domain::payment;
@@ -22,10 +25,9 @@ use crate::domain::payout::RAIL_TRANSFER;
 use crate::domain::refund::{RAIL_REFUND, checkout_refund};
 use crate::domain::remit_in::REMIT_CONFIRM;
 use crate::domain::remit_out::REMIT;
-use crate::domain::sale_refund::GOODS_RETURN;
 use crate::domain::settle_prepare::SettleWish;
 use crate::domain::visa::VISA_REDEEM;
-use crate::domain::{checkout, checkout_find, holds};
+use crate::lanes::Lane;
 use crate::rows::CheckoutRow;
 use crate::{Pay, PayError, Step};
 
@@ -39,19 +41,6 @@ const MESSAGES_CONCURRENT: usize = 8;
 const OUTBOX_KEPT: imajin_kernel::Span = imajin_kernel::Span::days(7);
 /// Ledger heads are signed every so many sweeps.
 const SWEEPS_PER_CHECKPOINT: u32 = 60;
-
-pub(crate) async fn deliveries_run(pay: &Pay, stop: &CancellationToken) {
-    loop {
-        if let Err(problem) = pay.drive().await {
-            tracing::warn!(%problem, "payments under way could not be looked for");
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = pay.wake.notified() => {}
-            () = tokio::time::sleep(pay.context.config.sweep_every.to_std()) => {}
-        }
-    }
-}
 
 pub(crate) async fn sweeps_run(pay: &Pay, stop: &CancellationToken) {
     let mut sweeps: u32 = 0;
@@ -113,12 +102,21 @@ impl Pay {
     /// When the database does not answer. What fails for one payment is retried, and is no error here.
     pub async fn drive(&self) -> Result<usize, Problem> {
         self.messages_process().await?;
+        self.items_drive(Lane::ALL.into_iter().flat_map(Lane::topics).copied().collect())
+            .await
+    }
+
+    pub(crate) async fn items_drive(&self, topics: Vec<&'static str>) -> Result<usize, Problem> {
         let mut seen = HashSet::new();
         loop {
-            let now = self.context.now();
-            let mut due = self
-                .read(move |conn, _context| Ok(outbox::due(conn, now, ITEMS)?))
+            let (now, topics) = (self.context.now(), topics.clone());
+            let due = self
+                .read(move |conn, context| Ok(outbox::due_intact(conn, &context.sealer, &topics, now, ITEMS)?))
                 .await?;
+            for id in due.damaged {
+                self.damaged_tell("outbox", id.as_str(), &"it was changed outside the node");
+            }
+            let mut due = due.items;
             // Each item is done or put back to later. One that could not even be put back is left for another time.
             due.retain(|item| seen.insert(item.id));
             if due.is_empty() {
@@ -139,25 +137,33 @@ impl Pay {
     }
 
     /// Goes through all stored messages, page by page: however many wait, those that came after them have their turn.
-    async fn messages_process(&self) -> Result<(), Problem> {
+    pub(crate) async fn messages_process(&self) -> Result<usize, Problem> {
         let now = self.context.now();
+        let done = AtomicUsize::new(0);
         let mut after = RailMessageId::from_bytes([0; 16]);
         loop {
             let ids = self
                 .read(move |conn, _context| message::unprocessed_list(conn, after, ITEMS))
                 .await?;
-            let Some(last) = ids.last() else { return Ok(()) };
+            let Some(last) = ids.last() else {
+                return Ok(done.into_inner());
+            };
             after = *last;
             let due = ids.into_iter().filter(|id| self.later.is_due(*id, now));
             futures::stream::iter(due)
-                .for_each_concurrent(MESSAGES_CONCURRENT, |id| self.message_try(id))
+                .for_each_concurrent(MESSAGES_CONCURRENT, async |id| {
+                    if self.message_try(id).await {
+                        done.fetch_add(1, Ordering::Relaxed);
+                    }
+                })
                 .await;
         }
     }
 
-    async fn message_try(&self, id: RailMessageId) {
+    async fn message_try(&self, id: RailMessageId) -> bool {
         let now = self.context.now();
-        match self.message_process(id).await {
+        let processed = self.message_process(id).await;
+        match &processed {
             Ok(true) => {
                 self.later.forget(id);
                 tracing::info!(message = %id, "a stored message was processed");
@@ -168,6 +174,7 @@ impl Pay {
                 tracing::error!(message = %id, %error, "a stored message could not be processed");
             }
         }
+        processed.unwrap_or(false)
     }
 
     pub(crate) async fn item_handle(&self, item: OutboxRow) {
@@ -328,17 +335,6 @@ impl Pay {
             rail.close(&order.reference).await.map_err(PayError::from)?;
         }
         self.item_done(item).await
-    }
-
-    /// Ends checkouts and holds whose time has passed. The background calls it.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn sweep(&self) -> Result<(), Problem> {
-        while self.write(checkout::checkout_expire_all).await? > 0 {}
-        while self.write(holds::hold_expire_all).await? > 0 {}
-        self.shares_sweep().await?;
-        Ok(())
     }
 
     /// Signs the heads of the chains, and forgets what has served its time. The background calls it.

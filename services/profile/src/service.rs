@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use imajin_auth_api::{AuthClient, IdentityFetch, IdentityView, MoveFetch, MoveView};
@@ -10,7 +11,7 @@ use imajin_profile_api::{AvatarSet, ConnectionsClient, Exporter, ProfilePage, Pr
 use imajin_proof::http_sig::SignedRequest;
 use imajin_publisher_api::PublisherClient;
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{Authorised, Custody, ServiceRoutes, Site, SoftTier};
+use imajin_web::{Authorised, Custody, ServiceRoutes, Shares, Site, SoftTier};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -59,6 +60,8 @@ pub struct Profile {
     pub(crate) publisher: Option<PublisherClient>,
     pub(crate) trust: Option<TrustClient>,
     pub(crate) uploads: Arc<Semaphore>,
+    /// Pictures that an address is sending.
+    pub(crate) uploads_each: Shares<IpAddr>,
     exporters: RwLock<Vec<Exporter>>,
     connections: Option<ConnectionsClient>,
     decodes: Semaphore,
@@ -100,6 +103,7 @@ impl Profile {
             publisher,
             trust,
             uploads: Arc::new(Semaphore::new(config.uploads_max)),
+            uploads_each: Shares::new(1),
             exporters: RwLock::default(),
             connections,
             decodes: Semaphore::new(config.decodes_max),

@@ -42,6 +42,10 @@ pub struct WorksConfig {
     pub article_bytes_max: u64,
     /// What the works of one author may have together.
     pub owner_bytes_max: u64,
+    /// What all works may have together.
+    pub works_bytes_max: u64,
+    /// How much of the disk stays free for the node's other work: its databases stop when it is full.
+    pub free_bytes_min: u64,
 }
 
 impl Default for WorksConfig {
@@ -51,6 +55,8 @@ impl Default for WorksConfig {
             file_bytes_max: 2 * 1024 * 1024 * 1024,
             article_bytes_max: 1024 * 1024,
             owner_bytes_max: 20 * 1024 * 1024 * 1024,
+            works_bytes_max: 100 * 1024 * 1024 * 1024,
+            free_bytes_min: 1024 * 1024 * 1024,
         }
     }
 }

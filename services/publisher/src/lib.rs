@@ -5,7 +5,7 @@
 //! |---|---|
 //! | what a record must be to be believed | `check` |
 //! | publishing, countersignatures, endorsements | `domain` |
-//! | finding a manifest elsewhere | `fetch` |
+//! | finding a manifest elsewhere, and what its home has since | `fetch`, `copies` |
 //! | a work with everything behind it | `chain` |
 //! | works that are read for money: their bytes, versions, and who has paid | `works`, `content`, `seller` |
 //! | gates in front of sites: claims, charges, records, disputes | `gate` |
@@ -33,6 +33,7 @@ mod check;
 mod config;
 mod content;
 mod context;
+mod copies;
 mod domain;
 mod error;
 mod fetch;

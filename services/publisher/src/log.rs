@@ -23,6 +23,8 @@ pub(crate) const CONTENT_WITHDRAW: &str = "content.withdraw";
 pub(crate) const CONTENT_GRANT: &str = "content.grant";
 pub(crate) const CONTENT_REVOKE: &str = "content.revoke";
 
+pub(crate) const GATE_POLICY: &str = "gate.policy";
+
 /// What the names of all works in the log begin with.
 pub(crate) const WORK_PREFIX: &str = "content/";
 /// What the names of all payments for works in the log begin with.

@@ -19,7 +19,7 @@ use crate::check::{Checked, Signers, acceptance_check};
 use crate::content::downloads::Downloads;
 use crate::content::files::Files;
 use crate::context::Context;
-use crate::domain::find::{self, copies_due, record_find, records_find};
+use crate::domain::find::{self, record_find, records_find};
 use crate::domain::list::{self, Wanted};
 use crate::domain::state::{self, fair_url, kept_work};
 use crate::domain::store::{self, NewAcceptance, NewManifest};
@@ -27,9 +27,6 @@ use crate::fetch::Fetcher;
 use crate::gate::disputes::BrokerDesk;
 use crate::gate::{GateShown, SiteManifests};
 use crate::{PublisherConfig, PublisherError, SERVICE, WorksConfig, routes};
-
-/// How many copies of other nodes' manifests are looked at in one sweep.
-const COPIES_PER_SWEEP: i64 = 8;
 
 /// Files that nobody wants are looked for every so many sweeps.
 const SWEEPS_PER_FILES: u32 = 60;
@@ -58,13 +55,15 @@ pub struct Publisher {
     pub(crate) fetcher: Fetcher,
     pub(crate) files: Option<Files>,
     pub(crate) downloads: Downloads,
+    /// Parts of works that are being taken.
+    pub(crate) uploads: TaskTracker,
     pub(crate) desk: BrokerDesk,
     pub(crate) site_manifests: SiteManifests,
     /// The gates that the operator's pages show.
     pub(crate) shown: RwLock<Vec<GateShown>>,
     keeper: Option<KeeperClient>,
     pub(crate) pay: Option<PayClient>,
-    config: PublisherConfig,
+    pub(crate) config: PublisherConfig,
 }
 
 impl Publisher {
@@ -117,6 +116,7 @@ impl Publisher {
         let publisher = Self {
             files,
             downloads: Downloads::default(),
+            uploads: TaskTracker::new(),
             fetcher: Fetcher::new(&config, Arc::clone(&site.identities))?,
             desk: BrokerDesk::new(&config, &site)?,
             site_manifests: SiteManifests::new(),
@@ -183,30 +183,6 @@ impl Publisher {
         if let Err(error) = self.copies_refresh().await {
             tracing::warn!(%error, "copies of other nodes' manifests were not looked at");
         }
-    }
-
-    /// Asks the homes of the copies that were not looked at for long, for what others have signed since. The background
-    /// task calls it.
-    ///
-    /// # Errors
-    /// When the database does not answer; a home that is away is asked again later.
-    pub async fn copies_refresh(&self) -> Result<(), Problem> {
-        let before = self.context.env.now().minus(self.config.copy_fresh_for);
-        let due = self
-            .read(move |conn, _context| copies_due(conn, before, COPIES_PER_SWEEP))
-            .await?;
-        for (id, url) in due {
-            let fetched = self.fetcher.refresh(&id, &url).await;
-            self.write(move |conn, context| match &fetched {
-                Ok(fetched) => store::copy_keep(conn, context, &fetched.checked, &fetched.url),
-                Err(reason) => {
-                    tracing::debug!(%id, %reason, "the home of a copy does not answer");
-                    store::copy_checked(conn, context, &id)
-                }
-            })
-            .await?;
-        }
-        Ok(())
     }
 
     /// One transaction over the domain.

@@ -6,6 +6,7 @@ use imajin_kernel::id::ContentId;
 use imajin_kernel::{Code, Problem};
 use imajin_publisher_api::{ContentFormat, ContentUpload};
 use imajin_web::{Authorised, SoftTier};
+use tokio::task::JoinError;
 
 use crate::Publisher;
 use crate::content::files::{Files, Part};
@@ -45,11 +46,16 @@ impl Publisher {
             signer,
             bytes,
         } = new;
+        let quota = self.quota();
         let version = self
             .write(move |conn, context| {
                 let work = work::own_work_lock(conn, context, id, signer.did())?;
                 context.nonce_spend(conn, &signer)?;
-                work_find::version_find(conn, context, id, work.latest)
+                let version = work_find::version_find(conn, context, id, work.latest)?;
+                if version.stored_at.is_none() {
+                    work::room_check(conn, version.size, quota)?;
+                }
+                Ok(version)
             })
             .await?;
         let size = version.size()?;
@@ -68,17 +74,30 @@ impl Publisher {
             .record(&version.manifest_id()?)
             .await?
             .ok_or_else(|| Problem::not_found("manifest"))?;
-        let number = version.number;
-        let taken = tokio::task::spawn_blocking(move || part_take(&files, &part, &version, &record, offset, &bytes));
-        let taken = taken.await.map_err(|error| {
-            tracing::error!(%error, "the bytes of a work broke their reader");
-            Problem::internal()
-        })??;
-        if taken.complete {
-            self.write(move |conn, context| work::version_stored(conn, context, id, number))
-                .await?;
-        }
-        Ok(taken)
+        // A task of its own: the check of a large work takes longer than a request may, and what was checked is written
+        // down also when nobody waits for the answer any more.
+        let (db, context, free_bytes_min) = (
+            self.db.clone(),
+            self.context.clone(),
+            self.works_config().free_bytes_min,
+        );
+        let taken = self.uploads.spawn(async move {
+            let number = version.number;
+            let taking = tokio::task::spawn_blocking(move || {
+                disk_check(&files, &bytes, free_bytes_min)?;
+                let taken = part_take(&files, &part, &version, &record, offset, &bytes)?;
+                Ok::<_, Problem>((part, taken))
+            });
+            let (part, taken) = taking.await.map_err(|error| broken(&error))??;
+            if taken.complete {
+                db.write(move |conn| work::version_stored(conn, &context, id, number))
+                    .await?;
+                let removed = tokio::task::spawn_blocking(move || part.remove()).await;
+                removed.map_err(|error| broken(&error))?.map_err(|error| disk(&error))?;
+            }
+            Ok(taken)
+        });
+        taken.await.map_err(|error| broken(&error))?
     }
 
     /// How far the bytes of a version are.
@@ -94,6 +113,11 @@ impl Publisher {
     }
 }
 
+fn broken(error: &JoinError) -> Problem {
+    tracing::error!(%error, "the bytes of a work broke their reader");
+    Problem::internal()
+}
+
 fn upload(version: &VersionRow, received: u64, complete: bool) -> ContentUpload {
     ContentUpload {
         version: version.number,
@@ -101,6 +125,17 @@ fn upload(version: &VersionRow, received: u64, complete: bool) -> ContentUpload 
         size: u64::try_from(version.size).unwrap_or(0),
         complete,
     }
+}
+
+/// Refuses bytes that would fill the disk.
+fn disk_check(files: &Files, bytes: &[u8], free_bytes_min: u64) -> Result<(), Problem> {
+    let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let free = files.free_bytes().map_err(|error| disk(&error))?;
+    if free.saturating_sub(count) >= free_bytes_min {
+        return Ok(());
+    }
+    tracing::error!(free, free_bytes_min, "the disk is too full for works");
+    Err(Problem::unavailable("The room for works"))
 }
 
 /// Adds a part where it belongs, and looks at all of it once it is complete. What is not what was announced is thrown
@@ -115,6 +150,10 @@ fn part_take(
 ) -> Result<ContentUpload, Problem> {
     let size = version.size()?;
     let received = part.received().map_err(|error| disk(&error))?;
+    // All of it came before, and nobody has written down that it is here: whatever was sent now is of no use.
+    if received == size {
+        return part_finish(files, part, version, record);
+    }
     if offset != received {
         let detail = format!("{received} bytes are here, and this part begins at {offset}.");
         return Err(Problem::new(Code::Conflict, detail)
@@ -131,13 +170,23 @@ fn part_take(
     if after < size {
         return Ok(upload(version, after, false));
     }
+    part_finish(files, part, version, record)
+}
+
+/// Looks at all of a version's bytes, and keeps them.
+fn part_finish(
+    files: &Files,
+    part: &Part,
+    version: &VersionRow,
+    record: &ManifestRecord,
+) -> Result<ContentUpload, Problem> {
     let checked = bytes_check(part, version, record);
     if let Err(problem) = checked {
         part.remove().map_err(|error| disk(&error))?;
         return Err(problem);
     }
     files.keep(part, &version.sha256).map_err(|error| disk(&error))?;
-    Ok(upload(version, size, true))
+    Ok(upload(version, version.size()?, true))
 }
 
 /// The bytes are the ones that were announced, and the ones that the manifest is about.

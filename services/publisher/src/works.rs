@@ -47,9 +47,11 @@ impl Publisher {
         })
     }
 
-    fn quota(&self) -> Quota {
+    pub(crate) fn quota(&self) -> Quota {
+        let config = self.works_config();
         Quota {
-            owner_bytes_max: self.works_config().owner_bytes_max,
+            owner_bytes_max: config.owner_bytes_max,
+            works_bytes_max: config.works_bytes_max,
         }
     }
 
@@ -132,6 +134,9 @@ impl Publisher {
         };
         let record = self.manifest_of(&shown.version).await?;
         let Shown { work, version, access } = shown;
+        let preview = version.preview.clone();
+        // Whatever it costs, no other request waits for it.
+        let rendered = tokio::task::spawn_blocking(move || article_html(ContentFormat::Markdown, &preview)).await;
         let upload = match access {
             ReaderAccess::Author => Some(self.upload_of(&version).await?),
             _ => None,
@@ -140,7 +145,7 @@ impl Publisher {
             card: card(&self.site.public, &work, &version)?,
             state: work.state()?,
             version: version.number,
-            preview_html: article_html(ContentFormat::Markdown, &version.preview),
+            preview_html: rendered.map_err(|_broken| Problem::internal())?,
             preview: version.preview,
             file_name: version.file_name,
             sha256: version.sha256,

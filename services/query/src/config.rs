@@ -12,6 +12,9 @@ pub struct QueryConfig {
     pub quote_good_for: Span,
     /// How long an engine may take for an answer.
     pub engine_timeout: Span,
+    /// How long an answer waits for somebody who reads along, all in all. After that they count as gone: an engine that
+    /// ran out of time because of them would cost them nothing.
+    pub reader_patience: Span,
     /// After how long a question without an answer is given up: longer than an engine may take.
     pub answer_within: Span,
     /// How long it is kept what was told about people, what their askers said of it elsewhere, and what leaders have
@@ -21,8 +24,11 @@ pub struct QueryConfig {
     pub passages_max: usize,
     /// How many documents a leader may have.
     pub documents_max: u64,
-    /// How many bytes of text they may have together: whoever answers has all of it in memory as an index.
+    /// How many bytes they may have together, with their manifests: whoever answers has their words in memory as an
+    /// index.
     pub documents_bytes_max: i64,
+    /// How many times as much their documents may be with those that they have removed.
+    pub removed_times: u64,
     /// Which addresses the logs of other nodes are read from.
     pub reach: Reach,
     /// Where a test cuts the power.
@@ -36,11 +42,13 @@ impl Default for QueryConfig {
             sweep_every: Span::seconds(5),
             quote_good_for: Span::minutes(10),
             engine_timeout: Span::seconds(60),
+            reader_patience: Span::seconds(10),
             answer_within: Span::minutes(3),
             evidence_kept: Span::days(1_095),
             passages_max: 5,
             documents_max: 1_000,
             documents_bytes_max: 8 * 1024 * 1024,
+            removed_times: 4,
             reach: Reach::Public,
             interrupt: Interrupt::default(),
         }

@@ -1,19 +1,21 @@
 //! A question on its way: hold, inference, capture. Each step is durable before the next begins.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use imajin_did::Did;
 use imajin_engine::{Answered, Engine, EngineError, Finish, Output, Question, Usage, quotes};
-use imajin_kernel::id::{CheckoutId, ReceiptId};
+use imajin_kernel::id::{CheckoutId, QuestionId, ReceiptId};
 use imajin_kernel::{Code, Problem};
 use imajin_mjn::Means;
 use imajin_pay_api::{ANSWER_GOODS, CheckoutFetch, CheckoutState, GoodsHold, GoodsRef, HoldMeans};
 use imajin_query_api::{AnswerBody, LeaderTerms};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::answer::Made;
 use crate::domain::questions::{
-    question_answered, question_fail, question_held, question_settled, questions_overdue, questions_unsettled,
+    Left, question_answered, question_fail, question_find, question_held, question_settled, questions_left,
 };
 use crate::rows::QuestionRow;
 use crate::{Query, QueryError, Step};
@@ -57,8 +59,8 @@ impl Query {
             .await?;
         interrupt.at(Step::Held)?;
         if let Some(reader) = &work.reader {
-            // Whoever has gone already is noticed when the first piece is written.
-            let _gone = reader.send(Piece::Begun(row.receipt_id)).await;
+            // It is the first piece, so there is room. Whoever has gone already is noticed when the next is written.
+            let _gone = reader.try_send(Piece::Begun(row.receipt_id));
         }
         let answer = match self.infer(&row, &work).await {
             Ok(answer) => answer,
@@ -118,8 +120,8 @@ impl Query {
         self.answer_make(row, &work.terms, made).await
     }
 
-    /// Collects what the engine writes, and passes it on. A reader who goes ends the answer there: what they have got
-    /// is the answer.
+    /// Collects what the engine writes, and passes it on. A reader who goes, or who takes nothing more, ends the answer
+    /// there: what they have got is the answer, and is paid for.
     async fn ask_engine(
         &self,
         engine: &dyn Engine,
@@ -133,19 +135,19 @@ impl Query {
             answered.map_err(|_elapsed| EngineError::TimedOut)?
         };
         let (mut text, mut count) = (String::new(), 0_u32);
+        let mut patience = self.config.reader_patience.to_std();
         let collecting = async {
             while let Some(piece) = pieces.recv().await {
-                if let Some(reader) = reader
-                    && reader.send(Piece::Text(piece.clone())).await.is_err()
-                {
-                    break;
+                if let Some(reader) = reader {
+                    pass_on(reader, piece.clone(), &mut patience).await?;
                 }
                 text.push_str(&piece);
                 count = count.saturating_add(1);
             }
+            Ok(())
         };
         let answered = tokio::select! {
-            (answered, ()) = async { tokio::join!(answering, collecting) } => answered,
+            answered = answered_and_read(answering, collecting) => answered,
             // Also while the engine says nothing: it need not go on for somebody who has gone.
             () = gone(reader) => Err(EngineError::AskerGone),
         };
@@ -201,15 +203,35 @@ impl Query {
     /// # Errors
     /// When the database does not answer. What fails for one question is tried again, and is no error here.
     pub async fn drive(&self) -> Result<(), Problem> {
-        for row in self.read(questions_overdue).await? {
-            let problem = Problem::new(Code::Timeout, "The node stopped before the answer was there.")
-                .hint("Nothing was charged: ask again.");
-            self.give_up(&row, problem).await;
+        for left in [Left::Overdue, Left::Unsettled] {
+            let mut after = QuestionId::from_bytes([0; 16]);
+            loop {
+                let ids = self
+                    .read(move |conn, context| questions_left(conn, context, left, after))
+                    .await?;
+                let Some(last) = ids.last() else { break };
+                after = *last;
+                for id in ids {
+                    if let Err(error) = self.drive_one(left, id).await {
+                        tracing::warn!(question = %id, %error, "a question has not ended yet; it will be tried again");
+                    }
+                }
+            }
         }
-        for row in self.read(questions_unsettled).await? {
-            let id = row.id;
-            if let Err(error) = self.settle(row).await {
-                tracing::warn!(question = %id, %error, "an answer is not paid for yet; it will be tried again");
+        Ok(())
+    }
+
+    async fn drive_one(&self, left: Left, id: QuestionId) -> Result<(), QueryError> {
+        let row = self.read(move |conn, context| question_find(conn, context, id)).await?;
+        let Some(row) = row else { return Ok(()) };
+        match left {
+            Left::Overdue => {
+                let problem = Problem::new(Code::Timeout, "The node stopped before the answer was there.")
+                    .hint("Nothing was charged: ask again.");
+                self.give_up(&row, problem).await;
+            }
+            Left::Unsettled => {
+                self.settle(row).await?;
             }
         }
         Ok(())
@@ -236,6 +258,27 @@ impl Query {
             )
         })
     }
+}
+
+/// Gives a piece to whoever reads along; the time that it waits for them is taken from their `patience`.
+async fn pass_on(reader: &mpsc::Sender<Piece>, piece: String, patience: &mut Duration) -> Result<(), EngineError> {
+    let since = Instant::now();
+    let sent = tokio::time::timeout(*patience, reader.send(Piece::Text(piece))).await;
+    *patience = patience.saturating_sub(since.elapsed());
+    match sent {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(EngineError::AskerGone),
+    }
+}
+
+/// What the engine has answered, once all of it was read; at once, when nobody reads any more.
+async fn answered_and_read(
+    answering: impl Future<Output = Result<Answered, EngineError>>,
+    reading: impl Future<Output = Result<(), EngineError>>,
+) -> Result<Answered, EngineError> {
+    let answering = async { Ok(answering.await) };
+    let (answered, ()) = tokio::try_join!(answering, reading)?;
+    answered
 }
 
 /// Waits until whoever reads along has gone; for ever, where nobody does.

@@ -1,5 +1,5 @@
 use imajin_consent::{GrantError, Refusal};
-use imajin_engine::{DocumentError, EngineError, IndexFull};
+use imajin_engine::{DocumentError, EngineError};
 use imajin_fair::{ManifestError, SignatureError};
 use imajin_kernel::{Code, Problem};
 use imajin_proof::ProofError;
@@ -36,9 +36,6 @@ pub enum QueryError {
     /// A document cannot be read.
     #[error("{0}.")]
     Document(#[from] DocumentError),
-    /// The documents are too many.
-    #[error("{0}.")]
-    Full(#[from] IndexFull),
     /// A manifest is none.
     #[error("{0}.")]
     Manifest(#[from] ManifestError),
@@ -118,7 +115,7 @@ impl QueryError {
             Self::Engine(error) => error.code(),
             Self::OtherSigner => Code::Forbidden,
             Self::NotFound(_) => Code::NotFound,
-            Self::Conflict(_) | Self::Full(_) => Code::Conflict,
+            Self::Conflict(_) => Code::Conflict,
             Self::Over(_) => Code::Gone,
             Self::Limit(_) => Code::RateLimited,
             Self::IdempotencyMismatch => Code::IdempotencyMismatch,

@@ -77,7 +77,11 @@ pub struct WwwDeps {
     pub registrations: Arc<dyn Registrations>,
     /// How it stands with a certificate authority; `None` when none is asked.
     pub certificate: CertificateSource,
+    /// What the node's own agent has spent; `None` when it has none.
+    pub own_agent: Option<AgentSource>,
 }
+
+pub use pages::agent::{AgentPurchase, AgentSource, AgentSpending, PurchaseStanding};
 
 /// Who knows whom: the two sides of one service.
 pub struct KnownPeople {

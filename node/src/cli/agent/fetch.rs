@@ -3,7 +3,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use imajin_agent::{FetchWish, Fetched, PAGE_BYTES_MAX};
+use imajin_agent::{FetchWish, Fetched, PAGE_BYTES_MAX, PaidPart, Payment};
 use imajin_imagxp::Purpose;
 use imajin_kernel::{Code, Problem};
 use imajin_money::Money;
@@ -171,8 +171,23 @@ fn fetched_text(fetched: &Fetched, out: Option<&Path>) -> String {
     let origin = origin.map(|origin| format!("The publisher has signed that it is {origin}."));
     let unchecked = fetched.origin_unchecked.as_ref();
     let unchecked = unchecked.map(|why| format!("What the publisher has signed about it could not be checked: {why}"));
-    let lines: Vec<String> = [read, paid].into_iter().chain(origin).chain(unchecked).collect();
+    let split = fetched.paid.iter().flat_map(split_text);
+    let lines: Vec<String> = [read, paid]
+        .into_iter()
+        .chain(split)
+        .chain(origin)
+        .chain(unchecked)
+        .collect();
     lines.join("\n")
+}
+
+/// Where the price went, a line for each part.
+fn split_text(paid: &Payment) -> Vec<String> {
+    if let Some(why) = &paid.receipt_unchecked {
+        return vec![format!("Where it went is not known: {why}")];
+    }
+    let part = |part: &PaidPart| format!("  {} to {} ({})", part.amount, part.did, part.role);
+    paid.parts.iter().map(part).collect()
 }
 
 #[cfg(test)]

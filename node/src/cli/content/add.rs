@@ -181,6 +181,9 @@ pub(in crate::cli) async fn send(
     output: Output,
 ) -> Result<(), CommandError> {
     let mut file = open(path)?;
+    let length = file.metadata().map_err(|error| refusal(path, &error))?.len();
+    // All of it is there, and the node has not looked at it to the end: it does with any part that comes.
+    offset = offset.min(length.saturating_sub(1));
     file.seek(SeekFrom::Start(offset))
         .map_err(|error| refusal(path, &error))?;
     let mut buffer = vec![0; PART_BYTES];

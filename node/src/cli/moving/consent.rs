@@ -12,8 +12,8 @@ use crate::cli::key_file::local;
 
 const API: &str = "/query/api/consent";
 
-/// Grants that hold, if they are wanted, and what is on, if nothing was said about that at the new node yet. A node that
-/// is asked for neither need not keep such things.
+/// Grants that hold, if they are wanted, and what is on, if nothing was said about that at the new node yet. A node
+/// that is asked for neither need not keep such things.
 pub(super) async fn consent_bring(client: &IdentityClient, bundle: &Bundle, with_grants: bool) -> [Part; 2] {
     let grants = if with_grants { holding(bundle) } else { Ok(Vec::new()) };
     let profile = own_profile(bundle);

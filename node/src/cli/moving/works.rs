@@ -201,7 +201,7 @@ mod tests {
         let card = json!({
             "id": ID, "title": "Strings", "summary": "", "author": SecretKey::from_seed([1; 32]).did(),
             "format": "file", "mediaType": "text/plain", "size": bytes.len(), "price": null,
-            "manifest": format!("fair:sha256:{}", "ab".repeat(32)), "url": "/", "contentUrl": "/", "publishedAt": null,
+            "manifest": "fair_01ARZ3NDEKTSV4RRFFQ69G5FAV", "url": "/", "contentUrl": "/", "publishedAt": null,
             "state": "published", "versions": 1, "readers": 0, "gross": [], "version": 1, "preview": "",
             "previewHtml": "", "fileName": "strings.txt", "sha256": sha256, "splits": [], "manifestDigest": "",
             "access": "author",

@@ -332,6 +332,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
     none("POST", "/publisher/api/fair/{id}/accept"),
     none("POST", "/publisher/api/fair/{id}/endorse"),
+    none("POST", "/publisher/api/gates/{name}/policy"),
     none("POST", "/query/api/consent/compare"),
     none("POST", "/query/api/consent/disclosures"),
     none("POST", "/query/api/consent/grants"),

@@ -46,6 +46,7 @@ fn concrete(path: &str) -> String {
             "{hash}" => "0".repeat(64),
             "{file}" => "256.jpg".to_owned(),
             "{receipt}" => "rcp_00000000000000000000000000".to_owned(),
+            "{name}" => "none".to_owned(),
             "{reference}" => "rmt_nobodys".to_owned(),
             "{id}" => format!("{}_00000000000000000000000000", prefix(before)),
             fixed => fixed.to_owned(),

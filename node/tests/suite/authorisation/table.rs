@@ -290,6 +290,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/publisher/api/fair/{id}/chain", Public),
     operation_with("POST", "/publisher/api/fair/{id}/endorse", Operator, "null"),
     operation("GET", "/publisher/api/fair/{id}/record", Public),
+    operation("GET", "/publisher/api/gates/{name}/policy", OperatorSession),
+    operation_with(
+        "POST",
+        "/publisher/api/gates/{name}/policy",
+        Operator,
+        r#"{"text": "version = 1", "replaces": ""}"#,
+    ),
     operation("GET", "/publisher/api/gates/{name}/records", OperatorSession),
     operation(
         "GET",

@@ -66,7 +66,7 @@ struct Frontier {
 
 /// What came of a page.
 enum Outcome {
-    Read(CrawledPage),
+    Read(Box<CrawledPage>),
     Moved(Url),
     Unread(Problem),
 }
@@ -126,7 +126,7 @@ impl Crawl<'_> {
                     self.crawled.from_before = self.crawled.from_before.saturating_add(1);
                 }
                 self.folder.add(&page)?;
-                self.crawled.pages.push(page);
+                self.crawled.pages.push(*page);
             }
         }
         Ok(())
@@ -237,7 +237,7 @@ impl Agent {
     /// it is not bought again, even where the line about the page is missing.
     fn page_before(&self, crawl: &Crawl<'_>, url: &Url) -> Option<Outcome> {
         match crawl.folder.find(url) {
-            Some(Known::Page(page)) => return Some(Outcome::Read(page.clone())),
+            Some(Known::Page(page)) => return Some(Outcome::Read(Box::new(page.clone()))),
             Some(Known::Moved(to)) => return Some(Outcome::Moved(to.clone())),
             None => {}
         }
@@ -252,14 +252,14 @@ impl Agent {
             let detail = format!("It was paid for, receipt {receipt}, and what came is not there.");
             return Some(Outcome::Unread(Problem::new(Code::Conflict, detail)));
         };
-        Some(Outcome::Read(CrawledPage {
+        Some(Outcome::Read(Box::new(CrawledPage {
             url: url.clone(),
             file,
             bytes: metadata.len(),
             content_type: None,
-            paid: Some(Payment::of(purchase, receipt.clone(), true)),
+            paid: Some(Payment::of_before(purchase, receipt.clone())),
             origin: None,
-        }))
+        })))
     }
 
     async fn page_visit(
@@ -334,7 +334,7 @@ impl Agent {
             paid,
             origin,
         };
-        Ok((Outcome::Read(page), untold))
+        Ok((Outcome::Read(Box::new(page)), untold))
     }
 
     /// The pages of the sitemaps that robots.txt names, or of the usual one.

@@ -73,6 +73,7 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
         documents_max: 2,
         passages_max: 3,
         entries_max: 20,
+        terms_max: 1_000,
     };
     let mut index = Index::new(limits);
     index.insert(&id("one"), &plain("alpha beta")).unwrap();
@@ -87,6 +88,28 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
     assert_eq!(index.insert(&id("two"), &plain(&many)), Err(IndexFull), "passages");
     assert_eq!(found(&index, "gamma"), ["two"], "the earlier version is still there");
     assert_eq!(index.len(), 2);
+}
+
+#[test]
+fn different_terms_are_bounded_and_what_is_dead_makes_room() {
+    let limits = IndexLimits {
+        terms_max: 1_000,
+        ..IndexLimits::default()
+    };
+    let mut index = Index::new(limits);
+    let words = |round: usize, count: usize| {
+        let words: Vec<String> = (0..count).map(|number| format!("r{round}n{number}")).collect();
+        words.join(" ")
+    };
+    assert_eq!(index.insert(&id("all"), &plain(&words(0, 1_001))), Err(IndexFull));
+    for round in 0..10 {
+        index.insert(&id("changing"), &plain(&words(round, 450))).unwrap();
+        assert!(index.bytes() < 300_000, "{}", index.bytes());
+    }
+    assert_eq!(index.insert(&id("other"), &plain(&words(77, 600))), Err(IndexFull));
+    assert_eq!(found(&index, "r9n7"), ["changing"]);
+    index.remove(&id("changing"));
+    index.insert(&id("other"), &plain(&words(77, 600))).unwrap();
 }
 
 #[test]

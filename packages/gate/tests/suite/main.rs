@@ -7,6 +7,7 @@ mod feedback;
 mod fronts;
 mod keys;
 mod proxy;
+mod receipts;
 mod smuggling;
 mod sums;
 mod till;

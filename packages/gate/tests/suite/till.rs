@@ -9,6 +9,7 @@ use imajin_gate::{Charge, Charged, ManifestShown, Till};
 use imajin_imagxp::visa::{Visa, VisaDraft, VisaExpectation, visa_verify};
 use imajin_kernel::{Code, Env, Problem, Span};
 use imajin_proof::jose::{Algorithm, Jwks, SigningKey};
+use serde_json::{Value, json};
 
 use crate::{BROKER, HOST};
 
@@ -23,6 +24,7 @@ struct State {
     spent: BTreeMap<String, (i64, u32)>,
     repeated: BTreeMap<(String, String, String), String>,
     receipts: usize,
+    payers: BTreeMap<String, String>,
     is_away: bool,
 }
 
@@ -128,6 +130,7 @@ impl Till for TestTill {
         state.spent.insert(visa.jti, now);
         state.receipts += 1;
         let receipt = format!("receipt-{}", state.receipts);
+        state.payers.insert(receipt.clone(), charge.agent.clone());
         if let Some(name) = name {
             state.repeated.insert(name, receipt.clone());
         }
@@ -135,5 +138,11 @@ impl Till for TestTill {
             receipt,
             is_repeated: false,
         })
+    }
+
+    async fn receipt(&self, receipt: &str, agent: &str) -> Result<Option<Value>, Problem> {
+        let state = self.state.lock().unwrap();
+        let is_theirs = state.payers.get(receipt).is_some_and(|payer| payer == agent);
+        Ok(is_theirs.then(|| json!({ "id": receipt })))
     }
 }

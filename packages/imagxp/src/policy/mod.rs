@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use decide::{Decision, Due, FairTerms, Reason, Visitor, looks_like_a_browser};
 pub use file::PolicyError;
-pub use publish::PolicyLinks;
+pub use publish::{POLICY_PATH, POLICY_REL, PolicyLinks};
 pub use published::PublishedPolicy;
 
 use crate::{PathPattern, Purpose};

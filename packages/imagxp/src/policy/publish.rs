@@ -8,6 +8,11 @@ use serde_json::{Value, json};
 use super::{AccessTerms, Policy, PriceRule, Strategy};
 use crate::{PathPattern, Purpose};
 
+/// Where the policy of a site is.
+pub const POLICY_PATH: &str = "/.well-known/imagxp-policy.json";
+/// How answers link to it (RFC 8288).
+pub const POLICY_REL: &str = "imagxp-policy";
+
 /// Where the documents of a site are.
 #[derive(Debug, Clone, Copy)]
 pub struct PolicyLinks<'a> {
@@ -20,7 +25,7 @@ pub struct PolicyLinks<'a> {
 impl PolicyLinks<'_> {
     /// Where the policy is.
     pub fn policy(&self) -> String {
-        format!("{}/.well-known/imagxp-policy.json", self.origin)
+        format!("{}{POLICY_PATH}", self.origin)
     }
 
     /// Where the RSL document is.
@@ -31,7 +36,7 @@ impl PolicyLinks<'_> {
     /// The `Link` field of answers.
     pub fn link_header(&self) -> String {
         format!(
-            "<{}>; rel=\"imagxp-policy\", <{}>; rel=\"license\"; type=\"application/rsl+xml\"",
+            "<{}>; rel=\"{POLICY_REL}\", <{}>; rel=\"license\"; type=\"application/rsl+xml\"",
             self.policy(),
             self.license()
         )

@@ -8,6 +8,7 @@ mod feedback;
 mod laws;
 mod names;
 mod policies;
+mod receipts;
 mod robots;
 mod vectors;
 mod visas;

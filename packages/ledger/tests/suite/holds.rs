@@ -87,8 +87,12 @@ on_both! {
         world.later(Span::hours(1));
         assert_eq!(world.execute_one(capture("c", hold, &bob, 1, false)).await, Err(Refusal::HoldExpired));
         let now = world.env.now();
-        let due: Result<_, LedgerError> = world.db.read(move |conn| hold_expired_list(conn, now, 10)).await;
-        assert_eq!(due.unwrap(), [hold]);
+        let due: Result<_, LedgerError> = world.db.read(move |conn| hold_expired_list(conn, now, None, 10)).await;
+        let due = due.unwrap();
+        assert_eq!(due.iter().map(|(_, id)| *id).collect::<Vec<_>>(), [hold]);
+        let after = due.last().copied();
+        let rest: Result<_, LedgerError> = world.db.read(move |conn| hold_expired_list(conn, now, after, 10)).await;
+        assert_eq!(rest.unwrap(), []);
         let ended = world.execute_one(release("x", hold, Release::Expire)).await.unwrap();
         assert_eq!(ended.hold.unwrap().state, HoldState::Expired);
         assert_eq!(world.balance(&available(&ann)).await, 10);

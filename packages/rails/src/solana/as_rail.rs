@@ -4,17 +4,23 @@ use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 use async_trait::async_trait;
-use imajin_kernel::Timestamp;
+use imajin_kernel::{Span, Timestamp};
 use imajin_money::{Amount, Asset, Money};
 
+use super::payout::REFUND_PREFIX;
 use super::{Address, Coin, Payout, PayoutLimits, PayoutState, Share, SolanaError, SolanaRail, history};
 use crate::{
-    FactPage, Headers, Opened, Rail, RailBalance, RailCheckout, RailError, RailEvent, RailHealth, RailRefund,
-    RailShare, RailTransfer, Refunded, SOLANA,
+    FactPage, Headers, Opened, PayoutLimit, Rail, RailBalance, RailCheckout, RailError, RailEvent, RailHealth,
+    RailRefund, RailShare, RailTransfer, Refunded, SOLANA,
 };
 
 /// With less SOL than this (lamports) the wallet cannot pay fees and make accounts for long.
 const LAMPORTS_LOW: u64 = 10_000_000;
+
+/// How often a refund that has failed is made again, and the longest that is waited before: an hour after the first
+/// time, and twice as long after each further one.
+const REFUND_ATTEMPTS_MAX: u32 = 10;
+const REFUND_AGAIN_AFTER: Span = Span::days(7);
 
 impl SolanaRail {
     /// Orders a payout; it is made by [`SolanaRail::tick`]. The same key is the same payout, for ever.
@@ -22,8 +28,22 @@ impl SolanaRail {
     /// # Errors
     /// [`RailError::Refused`] when the key belongs to another payout, or the asset is none of this network.
     pub async fn payout(&self, key: &str, to: Address, money: Money) -> Result<Payout, RailError> {
+        self.payout_into(key, to, None, money).await
+    }
+
+    /// The same, into this account and no other, if one is named.
+    async fn payout_into(
+        &self,
+        key: &str,
+        to: Address,
+        account: Option<Address>,
+        money: Money,
+    ) -> Result<Payout, RailError> {
         let coin = self.network.coin(money.asset)?;
-        let new = Payout::new(key, to, coin, money.amount, self.env.now());
+        let new = Payout {
+            account,
+            ..Payout::new(key, to, coin, money.amount, self.env.now())
+        };
         if self.store.payout_save(None, &new).await? {
             return Ok(new);
         }
@@ -38,35 +58,55 @@ impl SolanaRail {
     /// Orders a payout, or asks how it does: its transaction once it is final. Until then the answer is
     /// [`RailError::Unavailable`]: ask again.
     async fn payout_done(&self, key: &str, to: Address, money: Money) -> Result<String, RailError> {
-        let payout = self.payout(key, to, money).await?;
-        match payout.state {
-            PayoutState::Paid { .. } => Ok(payout.signatures.last().cloned().unwrap_or_default()),
-            PayoutState::Failed { why } => Err(RailError::Refused(why)),
-            PayoutState::Planned | PayoutState::Signed { .. } => Err(RailError::Unavailable(
-                "the money is on its way and not final yet".to_owned(),
-            )),
+        payout_answer(self.payout(key, to, money).await?)
+    }
+
+    /// The key of the attempt at a refund that counts now. One that has failed is made again after a while, for who
+    /// still asks: under its own key it has failed for ever.
+    async fn refund_key(&self, refund: &RailRefund) -> Result<(String, Option<Payout>), RailError> {
+        let (mut key, mut known) = (format!("{REFUND_PREFIX}{}", refund.key), None);
+        for attempt in 0..REFUND_ATTEMPTS_MAX {
+            if attempt > 0 {
+                key = format!("{REFUND_PREFIX}{}/{attempt}", refund.key);
+            }
+            let Some(payout) = self.store.payout_fetch(&key).await? else {
+                return Ok((key, known));
+            };
+            let rest = REFUND_AGAIN_AFTER.min(Span::hours(1_i64 << attempt.min(10)));
+            let is_past =
+                matches!(payout.state, PayoutState::Failed { .. }) && payout.next_at.plus(rest) <= self.env.now();
+            if !is_past {
+                return Ok((key, Some(payout)));
+            }
+            known = Some(payout);
         }
+        Ok((key, known))
     }
 
     pub(super) fn limits(&self, coin: &Coin) -> PayoutLimits {
         let limits = self.config.payout_limits.iter();
         let limit = limits.clone().find(|limit| limit.per_transaction.asset == coin.asset);
+        let amount = |of: fn(&PayoutLimit) -> Money| limit.map_or(Amount::ZERO, |limit| of(limit).amount);
         PayoutLimits {
-            per_transaction: limit.map_or(Amount::ZERO, |limit| limit.per_transaction.amount),
-            per_day: limit.map_or(Amount::ZERO, |limit| limit.per_day.amount),
+            per_transaction: amount(|limit| limit.per_transaction),
+            per_day: amount(|limit| limit.per_day),
+            payee_per_day: amount(|limit| limit.payee_per_day),
+            refund_per_day: amount(|limit| limit.refund_per_day),
         }
     }
 
     /// Who sent the money that goes back: whoever made the transfers that carry the checkout's reference, to the node
     /// or to payees. How much goes back is for the caller to say.
-    async fn sender(&self, refund: &RailRefund) -> Result<Address, RailError> {
+    async fn sender(&self, refund: &RailRefund) -> Result<(Address, Option<Address>), RailError> {
         let watch = self.watch(refund.checkout).await?;
         let coin = self.network.coin(refund.amount.asset)?;
         let landed = self.rpc.landed(&refund.reference).await.map_err(SolanaError::from)?;
         let landed = landed.ok_or_else(|| RailError::Unavailable("it does not know the payment now".to_owned()))?;
         let moves = landed.moves.into_iter();
         let moves = moves.filter(|moved| moved.mint == coin.mint && moved.references == [watch.payment.reference]);
-        let senders: BTreeSet<Address> = moves.map(|moved| moved.from).collect();
+        // It goes back into the account that it came from: to make another one would cost the node more than a
+        // stranger's cent is worth.
+        let senders: BTreeSet<(Address, Option<Address>)> = moves.map(|moved| (moved.from, moved.source)).collect();
         let only = |text: &str| RailError::Refused(text.to_owned());
         match (senders.len(), senders.first()) {
             (1, Some(sender)) => Ok(*sender),
@@ -106,6 +146,17 @@ impl SolanaRail {
             }
         }
         Ok(missing)
+    }
+}
+
+/// How a payout does: its transaction once it is final.
+fn payout_answer(payout: Payout) -> Result<String, RailError> {
+    match payout.state {
+        PayoutState::Paid { .. } => Ok(payout.signatures.last().cloned().unwrap_or_default()),
+        PayoutState::Failed { why } => Err(RailError::Refused(why)),
+        PayoutState::Planned | PayoutState::Signed { .. } => Err(RailError::Unavailable(
+            "the money is on its way and not final yet".to_owned(),
+        )),
     }
 }
 
@@ -188,12 +239,12 @@ impl Rail for SolanaRail {
 
     /// Sends money back to who sent it. Until that is final the answer is [`RailError::Unavailable`]: ask again.
     async fn refund(&self, refund: &RailRefund) -> Result<Refunded, RailError> {
-        let key = format!("refund/{}", refund.key);
-        let to = match self.store.payout_fetch(&key).await? {
-            Some(payout) => payout.to,
+        let (key, known) = self.refund_key(refund).await?;
+        let (to, account) = match known {
+            Some(payout) => (payout.to, payout.account),
             None => self.sender(refund).await?,
         };
-        let reference = self.payout_done(&key, to, refund.amount).await?;
+        let reference = payout_answer(self.payout_into(&key, to, account, refund.amount).await?)?;
         Ok(Refunded { reference })
     }
 

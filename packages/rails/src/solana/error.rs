@@ -47,6 +47,14 @@ pub enum SolanaError {
         /// What was asked.
         amount: Amount,
     },
+    /// The wallet holds too little SOL for what a transaction costs.
+    #[error("the node's wallet holds {holds} lamports, and this transaction needs {needed}: send it SOL")]
+    Lamports {
+        /// What it holds.
+        holds: u64,
+        /// What must be there.
+        needed: u64,
+    },
     /// A transaction cannot be written.
     #[error(transparent)]
     Wire(#[from] WireError),
@@ -60,7 +68,7 @@ impl SolanaError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Asset(_) | Self::Address | Self::Sum { .. } | Self::Nothing | Self::Wire(_) => Code::InvalidRequest,
-            Self::Limit { .. } | Self::Balance { .. } => Code::Conflict,
+            Self::Limit { .. } | Self::Balance { .. } | Self::Lamports { .. } => Code::Conflict,
             Self::WrongChain | Self::Wallet => Code::Internal,
             Self::Rpc(_) => Code::Unavailable,
         }

@@ -5,13 +5,12 @@ use imajin_kernel::Timestamp;
 use imajin_kernel::id::CheckoutId;
 use imajin_money::Money;
 
+use super::payout::REFUND_PREFIX;
 use super::{Payout, PayoutState, SolanaStore, Watch, history};
 use crate::{FACT_DONE, FACT_FAILED, FACT_UNDER_WAY, FactKind, FactPage, RailError, RailFact};
 
 /// As many watches or payouts as one page looks at.
 const PAGE: usize = 100;
-/// What a payout's key begins with when it is a refund.
-const REFUND: &str = "refund/";
 /// In front of the lists' cursors.
 const PAYOUTS: &str = "payouts|";
 const WATCHES: &str = "watches|";
@@ -67,10 +66,18 @@ fn payment_fact(watch: &Watch) -> Option<RailFact> {
     })
 }
 
+/// The refund that an attempt belongs to.
+fn refund_of(key: &str) -> &str {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    key.rsplit_once('/')
+        .filter(|(_, attempt)| is_number(attempt))
+        .map_or(key, |(refund, _)| refund)
+}
+
 /// A payout that was signed at least once; a refund is one to who paid.
 fn payout_fact(payout: &Payout) -> Option<RailFact> {
-    let (kind, about) = match payout.key.strip_prefix(REFUND) {
-        Some(key) => (FactKind::Refund, key),
+    let (kind, about) = match payout.key.strip_prefix(REFUND_PREFIX) {
+        Some(key) => (FactKind::Refund, refund_of(key)),
         None => (FactKind::Transfer, payout.key.as_str()),
     };
     Some(RailFact {

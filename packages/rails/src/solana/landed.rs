@@ -46,6 +46,9 @@ pub struct Move {
     pub mint: Option<Address>,
     /// Whose it was: who signed for it.
     pub from: Address,
+    /// The account that it left, of a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Address>,
     /// The account that received it.
     pub account: Address,
     /// Who owns that account.
@@ -254,6 +257,7 @@ fn sol_move(used: &[Address], data: &[u8]) -> Option<Move> {
     Some(Move {
         mint: None,
         from: *from,
+        source: None,
         account: *to,
         owner: *to,
         units: u64::from_le_bytes(lamports.try_into().ok()?),
@@ -263,8 +267,8 @@ fn sol_move(used: &[Address], data: &[u8]) -> Option<Move> {
 
 fn token_move(used: &[Address], data: &[u8], accounts: &TokenAccounts) -> Option<Move> {
     let (kind, rest) = data.split_first()?;
-    let ((TOKEN_TRANSFER, [_source, account, from, references @ ..])
-    | (TOKEN_TRANSFER_CHECKED, [_source, _, account, from, references @ ..])) = (*kind, used)
+    let ((TOKEN_TRANSFER, [source, account, from, references @ ..])
+    | (TOKEN_TRANSFER_CHECKED, [source, _, account, from, references @ ..])) = (*kind, used)
     else {
         return None;
     };
@@ -273,6 +277,7 @@ fn token_move(used: &[Address], data: &[u8], accounts: &TokenAccounts) -> Option
     Some(Move {
         mint: Some(*mint),
         from: *from,
+        source: Some(*source),
         account: *account,
         owner: owner.unwrap_or(*account),
         units: u64::from_le_bytes(rest.get(..8)?.try_into().ok()?),

@@ -84,7 +84,10 @@ impl SolanaRail {
         let network = Network::of_config(&config)?;
         for limit in &config.payout_limits {
             let asset = limit.per_transaction.asset;
-            let fits = network.coin(asset).is_ok() && limit.per_day.asset == asset;
+            let fits = network.coin(asset).is_ok()
+                && [limit.per_day, limit.payee_per_day, limit.refund_per_day]
+                    .iter()
+                    .all(|part| part.asset == asset);
             if !fits {
                 return Err(wrong(format!(
                     "`rails.solana.payout_limits`: {asset} is no coin of this network"
@@ -300,6 +303,7 @@ impl SolanaRail {
             wallet: &self.wallet,
             limits: self.limits(&payout.coin),
             priority: self.priority(),
+            account_min: self.config.account_min,
         };
         let stepped = payout.step(&self.rpc, &payer, &others, now).await;
         // When another process was faster, this step never was: nothing that it signed is stored, so nothing is sent.

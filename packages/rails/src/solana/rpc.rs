@@ -111,6 +111,8 @@ pub struct Recent {
     pub blockhash: Blockhash,
     /// A transaction on it can be in no block above this height.
     pub last_valid_block_height: u64,
+    /// The slot that the server had seen: no transaction on it is in an earlier one.
+    pub slot: u64,
 }
 
 /// What an owner has of a coin.
@@ -134,6 +136,13 @@ pub struct ListQuery<'a> {
 #[derive(Deserialize)]
 struct InContext<T> {
     value: T,
+    #[serde(default)]
+    context: Context,
+}
+
+#[derive(Default, Deserialize)]
+struct Context {
+    slot: u64,
 }
 
 #[derive(Deserialize)]
@@ -190,6 +199,7 @@ impl Rpc {
         Ok(Recent {
             blockhash: Blockhash(raw.value.blockhash),
             last_valid_block_height: raw.value.last_valid_block_height,
+            slot: raw.context.slot,
         })
     }
 
@@ -219,6 +229,22 @@ impl Rpc {
             }
         }
         Ok(holdings)
+    }
+
+    /// What an account of an owner has of a coin, whichever of the owner's accounts it is.
+    pub async fn account(&self, coin: &Coin, owner: &Address, account: &Address) -> Result<Holding, RpcError> {
+        holding(coin, owner, self.account_raw(account).await?.as_ref())
+    }
+
+    /// How much SOL is at an address, in lamports.
+    pub async fn lamports(&self, address: &Address) -> Result<u64, RpcError> {
+        Ok(self.account_raw(address).await?.map_or(0, |raw| raw.lamports))
+    }
+
+    async fn account_raw(&self, account: &Address) -> Result<Option<RawAccount>, RpcError> {
+        let params = json!([[account], {"encoding": "base64", "commitment": "confirmed"}]);
+        let found: InContext<Vec<Option<RawAccount>>> = self.call("getMultipleAccounts", params).await?;
+        Ok(found.value.into_iter().next().flatten())
     }
 
     /// Hands a signed transaction to the chain. `checked`: the server tries it first, and refuses what would fail.
@@ -269,6 +295,18 @@ impl Rpc {
             code: 0,
             message: "more transactions name this address than can be read".to_owned(),
         })
+    }
+
+    /// The final transactions that name an address, by as many servers as must agree, each of which has every block
+    /// between two slots: what none of them lists is in none.
+    ///
+    /// # Errors
+    /// [`RpcError::Away`] when fewer servers have all these blocks; what the last of them said instead.
+    pub async fn listed_since(&self, address: &Address, (since, until): (u64, u64)) -> Result<Vec<Listed>, RpcError> {
+        let options = json!({"limit": SIGNATURES_PER_CALL, "commitment": "finalized", "minContextSlot": until});
+        let params = json!([address, options]);
+        let lists = self.servers.lists_since(since, &params, self.agree).await?;
+        Ok(lists.into_iter().flatten().collect())
     }
 
     /// A page of the final transactions that name an address, the newest first, from the one before `before` on.

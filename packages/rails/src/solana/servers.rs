@@ -143,6 +143,46 @@ impl Servers {
         }
     }
 
+    /// What `agree` servers list that have every block since a slot. A server that has thrown old blocks away lists
+    /// nothing of what was in them, and that is no answer.
+    pub(super) async fn lists_since<T: DeserializeOwned>(
+        &self,
+        since: u64,
+        params: &Value,
+        agree: usize,
+    ) -> Result<Vec<Vec<T>>, RpcError> {
+        let mut lists = Vec::new();
+        let mut problem = None;
+        for (_place, server) in self.in_order() {
+            match self.list_since(server, since, params).await {
+                Ok(list) => lists.push(list),
+                Err(error) => problem = Some(error),
+            }
+            if lists.len() >= agree {
+                return Ok(lists);
+            }
+        }
+        Err(problem.unwrap_or_else(|| RpcError::Away("fewer servers than must agree are configured".to_owned())))
+    }
+
+    async fn list_since<T: DeserializeOwned>(
+        &self,
+        server: &Server,
+        since: u64,
+        params: &Value,
+    ) -> Result<Vec<T>, RpcError> {
+        const METHOD: &str = "getSignaturesForAddress";
+        const FIRST: &str = "getFirstAvailableBlock";
+        let first: Option<u64> = self.ask_one(server, FIRST, &json!([])).await?;
+        let first = first.ok_or_else(|| unreadable(FIRST, "neither a result nor an error"))?;
+        if first > since {
+            let problem = format!("it keeps blocks from slot {first} on, and what was signed at slot {since} is asked");
+            return Err(RpcError::Away(problem));
+        }
+        let list = self.ask_one(server, METHOD, params).await?;
+        list.ok_or_else(|| unreadable(METHOD, "neither a result nor an error"))
+    }
+
     async fn ask_one<T: DeserializeOwned>(
         &self,
         server: &Server,

@@ -5,8 +5,8 @@ use super::split::{Priority, Transfer};
 use super::wire::Instruction;
 use super::{Address, Coin, SolanaError};
 
-/// The instructions that say what a transaction with these transfers may cost.
-pub(crate) fn budget(transfers: &[Transfer], coin: &Coin, priority: Priority) -> Vec<Instruction> {
+/// The most compute units that a transaction with these transfers takes.
+pub(crate) fn units_max(transfers: &[Transfer], coin: &Coin, priority: Priority) -> u32 {
     // Generous. The token program that the tests run takes some 150 units for a transfer and 16,000 for an account, its
     // predecessor forty times as many for a transfer; an account whose bump seed lies deep takes more.
     const BASE: u32 = 40_000;
@@ -19,7 +19,12 @@ pub(crate) fn budget(transfers: &[Transfer], coin: &Coin, priority: Priority) ->
     let needed = BASE
         .saturating_add(TRANSFER.saturating_mul(count(transfers.len())))
         .saturating_add(ACCOUNT.saturating_mul(count(creating.count())));
-    let mut instructions = vec![compute_limit(priority.units_max.unwrap_or(needed))];
+    priority.units_max.unwrap_or(needed)
+}
+
+/// The instructions that say what a transaction with these transfers may cost.
+pub(crate) fn budget(transfers: &[Transfer], coin: &Coin, priority: Priority) -> Vec<Instruction> {
+    let mut instructions = vec![compute_limit(units_max(transfers, coin, priority))];
     if priority.price_microlamports > 0 {
         instructions.push(compute_price(priority.price_microlamports));
     }

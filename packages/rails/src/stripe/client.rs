@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use url::{Url, form_urlencoded};
 
 use super::API_VERSION;
-use super::objects::ErrorBody;
+use super::objects::{ErrorBody, List};
 use crate::config::StripeConfig;
 use crate::{RailError, RailHealth, RailSetupError};
 
@@ -25,6 +25,9 @@ const BACKOFF_LEAST: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Span = Span::minutes(5);
 /// It is left alone for 1 s, 2 s, 4 s, … 64 s.
 const PAUSE_DOUBLINGS_MAX: u32 = 6;
+/// Objects on a page of a list, and the most pages that are read.
+const PAGE: usize = 100;
+const PAGES_MAX: usize = 50;
 /// The longest text of Stripe's that is passed on.
 const TEXT_CHARS_MAX: usize = 300;
 
@@ -92,6 +95,38 @@ impl Client {
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, query: &Form<'_>) -> Result<T, Failed> {
         self.ask(Method::GET, path, query, None).await
+    }
+
+    /// Looks through a list to its end. That something is not there is said only when all of it was read: the node
+    /// makes what is not there, and others may have put any number of their own in front of it.
+    pub(super) async fn find<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &Form<'_>,
+        id: fn(&T) -> &String,
+        is_it: impl Fn(&T) -> bool,
+    ) -> Result<Option<T>, RailError> {
+        let mut after: Option<String> = None;
+        for _page in 0..PAGES_MAX {
+            let mut query = query.to_vec();
+            query.push(("limit", PAGE.to_string()));
+            query.extend(after.take().map(|after| ("starting_after", after)));
+            let page: List<T> = match self.get(path, &query).await {
+                Ok(page) => page,
+                // There is no list of what our key may not see.
+                Err(Failed::Refused { status: 404, .. }) => return Ok(None),
+                Err(failed) => return Err(failed.into()),
+            };
+            after = page.data.last().filter(|_| page.has_more).map(|last| id(last).clone());
+            if let Some(object) = page.data.into_iter().find(&is_it) {
+                return Ok(Some(object));
+            }
+            if after.is_none() {
+                return Ok(None);
+            }
+        }
+        let problem = format!("the list of {path} goes on after {PAGES_MAX} pages");
+        Err(RailError::Unavailable(problem))
     }
 
     /// Changes something at Stripe, once for each key.

@@ -7,7 +7,7 @@ use imajin_kernel::Timestamp;
 
 use super::client::Failed;
 use super::money::{from_minor, to_minor};
-use super::objects::{Account, AccountLink, Event, List, Transfer};
+use super::objects::{Account, AccountLink, Event, Transfer};
 use super::payments::{found, segment, text};
 use super::{PAYOUT_MEMBER, StripeRail};
 use crate::{Confirmed, RailError, RailEvent, RailFee, RailOutcome, RailPayee, RailTransfer};
@@ -97,13 +97,22 @@ impl StripeRail {
             return Ok(made.id);
         }
         let intent = self.intent_fetch(&transfer.source).await?;
-        let charge = intent.and_then(|intent| Some(intent.latest_charge?.object()?.id.clone()));
+        let charge = intent.and_then(|intent| intent.latest_charge?.object().cloned());
         let charge = charge.ok_or_else(|| RailError::Refused(format!("there is no payment {}", transfer.source)))?;
+        let settled = charge.balance_transaction.as_ref().and_then(|balance| balance.object());
+        if let Some(settled) = settled.filter(|settled| settled.currency != currency) {
+            let problem = format!(
+                "Stripe has put the payment {} into the node's balance in {}, and sends on no {} from it: give the \
+                 account a bank account in that currency",
+                transfer.source, settled.currency, currency
+            );
+            return Err(RailError::Refused(problem));
+        }
         let form = [
             ("amount", amount.to_string()),
             ("currency", currency),
             ("destination", transfer.account.clone()),
-            ("source_transaction", charge),
+            ("source_transaction", charge.id),
             ("transfer_group", transfer.payout.clone()),
             ("metadata[imajin_payout]", transfer.key.clone()),
         ];
@@ -120,11 +129,10 @@ impl StripeRail {
         }
     }
 
-    /// The transfer, if it was made before. One page holds all transfers of a payout: there are at most 100.
+    /// The transfer, if it was made before.
     async fn transfer_find(&self, transfer: &RailTransfer) -> Result<Option<Transfer>, RailError> {
-        let query = [("transfer_group", transfer.payout.clone()), ("limit", "100".to_owned())];
-        let listed: List<Transfer> = self.client.get("transfers", &query).await?;
+        let query = [("transfer_group", transfer.payout.clone())];
         let ours = |made: &Transfer| made.metadata.get(PAYOUT_MEMBER) == Some(&transfer.key);
-        Ok(listed.data.into_iter().find(ours))
+        self.client.find("transfers", &query, |made| &made.id, ours).await
     }
 }

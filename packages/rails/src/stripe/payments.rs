@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::client::Failed;
 use super::money::{fee_in_charge, from_minor, to_minor};
-use super::objects::{BalanceTransaction, Charge, Event, Intent, List, Metadata, Refund, Session};
+use super::objects::{BalanceTransaction, Charge, Event, Intent, Metadata, Refund, Session};
 use super::{CHECKOUT_MEMBER, PAYOUT_MEMBER, REFUND_MEMBER, StripeRail};
 use crate::{Confirmed, Opened, RailCheckout, RailError, RailEvent, RailFee, RailOutcome, RailRefund, Refunded};
 
@@ -262,16 +262,12 @@ impl StripeRail {
     }
 
     async fn refund_find(&self, refund: &RailRefund) -> Result<Option<Refund>, RailError> {
-        let query = [
-            ("payment_intent", refund.reference.clone()),
-            ("limit", "100".to_owned()),
-        ];
-        let listed: Option<List<Refund>> = found(self.client.get("refunds", &query).await)?;
+        let query = [("payment_intent", refund.reference.clone())];
         let ours = |made: &Refund| {
             let key = made.metadata.as_ref().and_then(|metadata| metadata.get(REFUND_MEMBER));
             key == Some(&refund.key)
         };
-        Ok(listed.and_then(|listed| listed.data.into_iter().find(ours)))
+        self.client.find("refunds", &query, |made| &made.id, ours).await
     }
 }
 

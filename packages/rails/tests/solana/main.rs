@@ -8,6 +8,7 @@ mod payments;
 mod payouts;
 mod plans;
 mod rail;
+mod refunds;
 mod servers;
 mod store;
 mod support;

@@ -9,6 +9,8 @@ use serde_json::json;
 use crate::support::{World, address, amount, now};
 
 const LIMITS: (i64, i64) = (50_000_000, 80_000_000);
+/// The least that an account is made for.
+const ACCOUNT_MIN: i64 = 1_000_000;
 /// How many blocks a blockhash is good for, and some more.
 const EXPIRED_BLOCKS: u64 = 151;
 
@@ -19,8 +21,11 @@ fn payer(world: &World) -> Payer<'_> {
         limits: PayoutLimits {
             per_transaction: amount(LIMITS.0),
             per_day: amount(LIMITS.1),
+            payee_per_day: amount(LIMITS.1 - 5),
+            refund_per_day: amount(LIMITS.0),
         },
         priority: Priority::default(),
+        account_min: amount(ACCOUNT_MIN),
     }
 }
 
@@ -261,6 +266,114 @@ async fn no_more_leaves_than_may_at_once_and_in_a_day() {
     assert_eq!(refusal(&world, &second, &[failed], now()).await, None);
     let sol = Payout::new("pyo_2", address(0), world.sol, amount(LIMITS.0), now());
     assert_eq!(refusal(&world, &sol, &others, now()).await, None);
+}
+
+#[tokio::test]
+async fn payees_leave_refunds_what_is_theirs_and_each_other_a_part_of_the_day() {
+    let world = funded();
+    let of = |key: &str, to: u64, units: i64| Payout::new(key, address(to), world.usdc, amount(units), now());
+    let signed = |payout: Payout| Payout {
+        signed_at: Some(now()),
+        ..payout
+    };
+    let limits = payer(&world).limits;
+    let left = |payout: &Payout, others: &[Payout]| limits.left(payout, others, now()).micros();
+    let others = [
+        signed(of("transfer/1", 0, LIMITS.1 - 10)),
+        signed(of("transfer/2", 1, 2)),
+    ];
+    assert_eq!(left(&of("transfer/3", 0, 1), &others), 5, "of its own part");
+    assert_eq!(left(&of("transfer/3", 2, 1), &others), 8, "of the day");
+    assert_eq!(left(&of("refund/1", 0, 1), &others), LIMITS.0);
+    let refunded = [signed(of("refund/2", 0, 7))];
+    assert_eq!(left(&of("refund/1", 0, 1), &refunded), LIMITS.0 - 7);
+    assert_eq!(left(&of("transfer/3", 0, 1), &refunded), LIMITS.0);
+}
+
+#[tokio::test]
+async fn a_cent_makes_no_account_and_a_refund_none_at_all() {
+    let world = funded();
+    let failed = |payout: &Payout, text: &str| {
+        let PayoutState::Failed { why } = &payout.state else {
+            panic!("{payout:?}");
+        };
+        assert!(why.contains(text) && payout.signatures.is_empty(), "{why}");
+    };
+    failed(&step(&world, &payout(&world, ACCOUNT_MIN - 1)).await, "too little");
+    let from = world.usdc.account(&address(0)).unwrap();
+    let back = Payout {
+        account: Some(from),
+        ..Payout::new("refund/1", address(0), world.usdc, amount(5_000_000), now())
+    };
+    failed(&step(&world, &back).await, "is gone");
+    // Whoever has one is sent a cent.
+    world.test("test_tokens", json!([address(0), USDC_MINT, 0]));
+    for little in [
+        payout(&world, 1),
+        Payout {
+            amount: amount(1),
+            ..back
+        },
+    ] {
+        assert!(matches!(
+            until_over(&world, little).await.state,
+            PayoutState::Paid { .. }
+        ));
+    }
+    // The chain keeps no account with so little in it.
+    let sol = Payout::new("pyo_2", address(3), world.sol, amount(890_879), now());
+    failed(&step(&world, &sol).await, "so little");
+}
+
+#[tokio::test]
+async fn what_a_transaction_costs_is_there_before_it_is_signed() {
+    let world = funded();
+    // The fee, what is offered for 110,000 units, the account, and what keeps the wallet's own alive.
+    let needed = 5_000 + 1_100 + 2_039_280 + 890_880;
+    world.test("test_lamports", json!([world.wallet.address(), needed - 1]));
+    let short = Some(SolanaError::Lamports {
+        holds: needed - 1,
+        needed,
+    });
+    assert_eq!(refusal(&world, &payout(&world, 5_000_000), &[], now()).await, short);
+    world.test("test_lamports", json!([world.wallet.address(), needed]));
+    let paid = until_over(&world, payout(&world, 5_000_000)).await;
+    assert!(matches!(paid.state, PayoutState::Paid { .. }), "{paid:?}");
+    let sol = Payout::new("pyo_2", address(1), world.sol, amount(890_880), now());
+    let refused = refusal(&world, &sol, &[], now()).await;
+    assert!(
+        matches!(
+            refused,
+            Some(SolanaError::Lamports { .. } | SolanaError::Balance { .. })
+        ),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_has_thrown_blocks_away_makes_nobody_pay_twice() {
+    let world = funded();
+    let sent = step(&world, &step(&world, &payout(&world, 5_000_000)).await).await;
+    world.finalise();
+    world.test("test_advance", json!([10 * EXPIRED_BLOCKS]));
+    world.finalise();
+    // It is final and long expired, and the server has kept nothing of that time.
+    world.test("test_fault", json!(["getSignatureStatuses", "behind", 1]));
+    world.test("test_first_block", json!([sent.signed_slot.unwrap() + 1]));
+    let unsure = stored(&sent).step(&world.rpc, &payer(&world), &[], now()).await;
+    assert!(
+        matches!(&unsure.problem, Some(SolanaError::Rpc(RpcError::Away(text))) if text.contains("keeps blocks")),
+        "{:?}",
+        unsure.problem
+    );
+    assert!(matches!(unsure.payout.state, PayoutState::Signed { .. }));
+    world.test("test_first_block", json!([0]));
+    let paid = step(&world, &unsure.payout).await;
+    assert!(matches!(paid.state, PayoutState::Paid { .. }));
+    assert_eq!(
+        (paid.signatures.len(), received(&world, &address(0)).await),
+        (1, 5_000_000)
+    );
 }
 
 #[tokio::test]

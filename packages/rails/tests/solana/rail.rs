@@ -20,8 +20,8 @@ pub(crate) const PRICE: &str = "10.00 USDC";
 pub(crate) const UNITS: u64 = 10_000_000;
 
 pub(crate) struct Shop {
-    world: World,
-    clock: ManualClock,
+    pub(crate) world: World,
+    pub(crate) clock: ManualClock,
     store: Arc<Memory>,
     pub(crate) rail: SolanaRail,
 }
@@ -39,15 +39,10 @@ pub(crate) fn config(world: &World) -> SolanaConfig {
         price_microlamports: 10_000,
         wallet_key: None,
         history_max: 100,
+        account_min: "1.00 USDC".parse::<Money>().unwrap().amount,
         payout_limits: vec![
-            PayoutLimit {
-                per_transaction: limit("50.00 USDC"),
-                per_day: limit("80.00 USDC"),
-            },
-            PayoutLimit {
-                per_transaction: limit("1.00 SOL"),
-                per_day: limit("1.00 SOL"),
-            },
+            PayoutLimit::new(limit("50.00 USDC"), limit("80.00 USDC")),
+            PayoutLimit::new(limit("1.00 SOL"), limit("1.00 SOL")),
         ],
     }
 }
@@ -101,7 +96,7 @@ impl Shop {
     }
 
     /// Everything is final, and the node has looked.
-    async fn ticked(&self) -> Ticked {
+    pub(crate) async fn ticked(&self) -> Ticked {
         self.world.finalise();
         self.clock.advance(Span::minutes(3));
         self.rail.tick().await.unwrap()
@@ -430,10 +425,7 @@ async fn a_setting_that_cannot_be_right_is_named() {
     let world = World::new();
     let (clock, store) = (ManualClock::at(now()), Arc::new(Memory::default()));
     let good = config(&world);
-    let wrong_limit = PayoutLimit {
-        per_transaction: "1.00 EUR".parse().unwrap(),
-        per_day: "1.00 EUR".parse().unwrap(),
-    };
+    let wrong_limit = PayoutLimit::new("1.00 EUR".parse().unwrap(), "1.00 EUR".parse().unwrap());
     let mint = Some(MJN_MINT.to_string());
     let cases = [
         (

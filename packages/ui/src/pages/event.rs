@@ -46,6 +46,8 @@ pub struct EventDetail {
     pub address: Option<String>,
     /// Where it happens on the net, if it does.
     pub virtual_url: Option<String>,
+    /// Whether only a ticket says where that is.
+    pub is_joined_by_ticket: bool,
     /// Plain text; an empty line parts paragraphs.
     pub description: String,
     /// Words to find it by.

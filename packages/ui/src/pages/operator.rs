@@ -39,6 +39,8 @@ pub struct OperatorPage {
     pub has_broker: bool,
     /// Where the pages about gates are; empty where none stands in front of a site.
     pub gates_href: String,
+    /// Where it is shown what the node's own agent has spent; empty where it has none.
+    pub agent_href: String,
 }
 
 impl OperatorPage {

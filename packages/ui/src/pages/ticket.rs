@@ -68,6 +68,8 @@ pub struct TicketPage {
     pub shell: Shell,
     /// What it is for.
     pub ticket: TicketCard,
+    /// Where the event is joined on the net, if it is.
+    pub virtual_url: Option<String>,
     /// The event's DID: all that is needed to check the ticket.
     pub event_did: String,
     /// Name of whom it belongs to.

@@ -205,6 +205,7 @@ fn operator(ink: &Ink) -> OperatorPage {
         has_registry: !ink.bare,
         has_broker: !ink.bare,
         gates_href: if ink.bare { "" } else { "/publisher/operator" }.to_owned(),
+        agent_href: if ink.bare { "" } else { "/operator/agent" }.to_owned(),
     }
 }
 

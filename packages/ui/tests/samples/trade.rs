@@ -144,6 +144,7 @@ fn event(ink: &Ink, who: Who, state: EventState) -> EventPage {
             place: ink.text("Dye works, Linden"),
             address: ink.maybe(ink.text("Färbergasse 4, 30449 Hannover")),
             virtual_url: ink.maybe(ink.text("https://stream.linden.example/evt_1")),
+            is_joined_by_ticket: false,
             description: ink.text(
                 "Ada Lindqvist and Kofi Mensah play songs that were written for one microphone, recorded while you \
                  listen, and played back against themselves.\n\nThe tape is cut at the end of the evening, and \
@@ -228,6 +229,7 @@ fn ticket(ink: &Ink, state: TicketState) -> TicketPage {
     TicketPage {
         shell: ink.shell("Ticket", "/tickets/tkt_1", Who::Key),
         ticket: ticket_card(ink, state),
+        virtual_url: ink.maybe(ink.text("https://stream.linden.example/evt_1")),
         event_did: ink.text(DID),
         holder_name: ink.text("Mira Okonkwo"),
         holder_did: ink.text(DID),

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod doors;
 mod internal;
 mod key_logs;
 mod resolve;

@@ -6,8 +6,8 @@ use imajin_key_log::{Change, Entry, KeyLog, KeyLogError, KeyState, Receipt, Stat
 use imajin_store::{Conn, SealedRow, Sealer, for_update};
 use imajin_web::Custody;
 
-use super::KeyRefusal;
 use super::devices::{self, Approval};
+use super::{KeyRefusal, recovered};
 use super::{entry_row, log_load, log_object, receipt_row, state_text, stored_witness};
 use crate::AuthError;
 use crate::auth::{Auth, Writing};
@@ -109,6 +109,7 @@ impl Auth {
     async fn entry_check(&self, name: &str, entry: &Entry, allowed: &[Change]) -> Result<Checked, AuthError> {
         let (name, entry, sealer) = (Name::parse(name), entry.clone(), self.sealer.clone());
         let (now, allowed, node) = (self.env.now(), allowed.to_vec(), self.keyring.node_did().clone());
+        let _slot = self.verify_slot.acquire().await;
         let checked = self.db.read(move |conn| {
             let identity = identity_find(conn, &sealer, &name)?.ok_or(AuthError::IdentityUnknown)?;
             if identity.did != entry.did {
@@ -129,6 +130,7 @@ impl Auth {
                     identity.recovery_key.as_ref().filter(|_key| identity.state.is_none()),
                 )?;
             }
+            fork_check(conn, &sealer, &identity, &entry)?;
             let mut log = log_load(conn, &sealer, &entry.did)?;
             let entries_before = i64::try_from(log.entries.len()).unwrap_or(i64::MAX);
             let (change, state) = log.append(entry.clone(), now, &stored_witness)?;
@@ -204,8 +206,37 @@ impl Prepared {
         row_apply(&mut row, &self.state)?;
         let row = row.save(conn, &auth.sealer)?;
         devices::reconcile(conn, auth, &self.state, approval)?;
+        if self.change.is_recovery() {
+            recovered::ways_in_end(conn, auth, &self.entry)?;
+        }
         sessions_end(conn, auth, row, self.change.is_recovery())
     }
+}
+
+/// Of two entries after the same one only a recovery counts: that is seen from the one before them, without the others.
+fn fork_check(conn: &mut Conn, sealer: &Sealer, identity: &Identity, entry: &Entry) -> Result<(), AuthError> {
+    let head = identity.state.as_ref().filter(|state| state.status == Status::Active);
+    let (Some(head), Some(prev)) = (head.and_then(|state| state.head), entry.prev) else {
+        return Ok(());
+    };
+    if head == prev {
+        return Ok(());
+    }
+    let row: Option<KeyLogEntryRow> = key_log_entries::table
+        .find(prev.to_string())
+        .filter(key_log_entries::did.eq(identity.did.clone()))
+        .select(KeyLogEntryRow::as_select())
+        .first(conn)
+        .optional()?;
+    let row = row.ok_or(KeyLogError::PrevUnknown)?.intact(sealer)?;
+    let before = KeyLog {
+        entries: vec![Entry::from_slice(row.document.as_bytes())?],
+        ..KeyLog::default()
+    };
+    if before.change_of(entry)?.is_recovery() {
+        return Ok(());
+    }
+    Err(KeyLogError::Forked.into())
 }
 
 fn head_of(identity: &Identity) -> Option<String> {

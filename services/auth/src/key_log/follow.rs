@@ -24,6 +24,8 @@ use crate::names::Name;
 
 /// How long what was seen counts before the home is asked again.
 const FRESH_FOR: Span = Span::minutes(5);
+/// How long after a question that nobody has answered it is asked again.
+const AGAIN_AFTER: Span = Span::seconds(15);
 /// How many logs are known to be fresh; of more it is forgotten, and they are asked for again.
 const FOLLOWED_MAX: usize = 10_000;
 /// New logs of strangers that are taken in within an hour.
@@ -55,6 +57,14 @@ impl Followed {
         }
         asked.at.insert(did.clone(), now);
         true
+    }
+
+    /// The home was not reached: it is asked again soon, but not by every request.
+    fn claim_return(&self, did: &Did, now: Timestamp) {
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = asked.at.get_mut(did) {
+            *at = now.minus(FRESH_FOR).plus(AGAIN_AFTER);
+        }
     }
 
     /// Counts a log of somebody who was not known here.
@@ -161,7 +171,10 @@ impl Auth {
         }
         let mut changed = self.witnesses_ask(did).await;
         if let Some(home) = &following.home {
-            let fetched = key_log_fetch(&self.peers, home, did).await;
+            let fetched = key_log_fetch(&self.homes, home, did).await;
+            if fetched.is_err() {
+                self.followed.claim_return(did, self.env.now());
+            }
             changed |= self.version_follow(did, home, fetched).await;
         }
         changed
@@ -252,5 +265,22 @@ impl KeyLogs for Auth {
             taken.map_err(refused)?;
         }
         self.state_known(did).await.map_err(refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use imajin_did::SecretKey;
+
+    use super::*;
+
+    #[test]
+    fn a_home_that_did_not_answer_is_asked_again_soon() {
+        let (followed, now) = (Followed::default(), Timestamp::from_seconds(1_800_000_000));
+        let did = SecretKey::from_seed([1; 32]).did();
+        assert!(followed.claim(&did, now) && !followed.claim(&did, now.plus(Span::minutes(1))));
+        followed.claim_return(&did, now.plus(Span::seconds(5)));
+        assert!(!followed.claim(&did, now.plus(Span::seconds(10))));
+        assert!(followed.claim(&did, now.plus(Span::seconds(21))));
     }
 }

@@ -14,7 +14,9 @@ use imajin_store::{Conn, SealedRow, Sealer, for_update};
 use imajin_web::Custody;
 use serde_json::json;
 
-use super::{Followed, KeyRefusal, accept, devices, entry_row, log_load, log_object, mirrored_find, receipt_row};
+use super::{
+    Followed, KeyRefusal, accept, devices, entry_row, log_load, log_object, mirrored_find, receipt_row, recovered,
+};
 use crate::AuthError;
 use crate::auth::{Auth, Writing};
 use crate::identities::{Identity, identity_find};
@@ -121,6 +123,7 @@ impl Auth {
             keyring: self.keyring.clone(),
             now: self.env.now(),
         };
+        let _slot = self.verify_slot.acquire().await;
         self.db.read(move |conn| version.prepare(conn)).await
     }
 }
@@ -305,6 +308,11 @@ impl Prepared {
             // Where the keys of an identity of this node have changed elsewhere, all its sessions end.
             Subject::Own(head) => {
                 devices::reconcile(conn, auth, &self.merged.state, None)?;
+                for entry in &self.entries_new {
+                    if self.merged.log.change_of(entry)?.is_recovery() {
+                        recovered::ways_in_end(conn, auth, entry)?;
+                    }
+                }
                 self.identity_apply(conn, auth, self.merged.state.head != *head)
             }
             Subject::Visitor => {

@@ -9,6 +9,7 @@ pub(crate) mod devices;
 mod follow;
 mod mirror;
 mod receipts;
+mod recovered;
 mod refusal;
 pub(crate) mod requests;
 mod rows;

@@ -185,6 +185,7 @@ fn owner_of(conn: &mut Conn, sealer: &Sealer, did: &Did) -> Result<Did, AuthErro
         .first(conn)
         .optional()?;
     let claim = claim.map(|row| row.intact(sealer)).transpose()?;
+    let claim = claim.filter(|claim| claim.deleted_at.is_none());
     Ok(claim.map_or_else(|| did.clone(), |claim| claim.owner_did))
 }
 

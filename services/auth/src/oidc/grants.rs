@@ -7,12 +7,13 @@ use imajin_kernel::{Problem, Timestamp};
 use imajin_store::{Conn, SealedRow, Sealer};
 use imajin_web::Verified;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::clients::{Client, client_find};
 use super::codes::{code_insert, code_row};
 use super::request::{Asked, pending_open};
-use super::rows::OidcGrantRow;
+use super::rows::{OidcGrantRow, OidcTokenRow};
 use super::scope::{Scope, Scopes};
 use crate::AuthError;
 use crate::auth::{Auth, Writing};
@@ -240,6 +241,36 @@ impl Auth {
             })
             .await
     }
+}
+
+/// Ends what somebody has allowed applications since a moment, because it may not have been they: consents, and the
+/// tokens that came from older ones.
+pub(crate) fn grants_end(conn: &mut Conn, auth: &Writing, did: &Did, since: Timestamp) -> Result<(), AuthError> {
+    let now = auth.env.now();
+    let grants: Vec<OidcGrantRow> = oidc_grants::table
+        .filter(oidc_grants::did.eq(did.clone()).and(oidc_grants::deleted_at.is_null()))
+        .filter(oidc_grants::created_at.ge(since))
+        .select(OidcGrantRow::as_select())
+        .load(conn)?;
+    for grant in grants {
+        let mut grant = grant.intact(&auth.sealer)?;
+        let id = grant.id.to_string();
+        let body = json!({"id": id}).to_string().into_bytes();
+        grant.proof = mutation_record(conn, auth, did, ACTION_REVOKE, &id, body, &Authority::Node)?;
+        grant.deleted_at = Some(now);
+        grant.save(conn, &auth.sealer)?;
+    }
+    let tokens: Vec<OidcTokenRow> = oidc_tokens::table
+        .filter(oidc_tokens::did.eq(did.clone()).and(oidc_tokens::revoked_at.is_null()))
+        .filter(oidc_tokens::created_at.ge(since))
+        .select(OidcTokenRow::as_select())
+        .load(conn)?;
+    for token in tokens {
+        let mut token = token.intact(&auth.sealer)?;
+        token.revoked_at = Some(now);
+        token.save(conn, &auth.sealer)?;
+    }
+    Ok(())
 }
 
 /// When an application was last given something on the strength of a consent, as far as that is still kept.

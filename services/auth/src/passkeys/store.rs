@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use coset::iana::EnumI64;
 use diesel::prelude::*;
 use imajin_did::Did;
-use imajin_kernel::{Code, Problem};
+use imajin_kernel::{Code, Problem, Timestamp};
 use imajin_store::{Conn, SealedRow, for_update, intact_all};
 use imajin_web::Verified;
 use serde::{Deserialize, Serialize};
@@ -179,6 +179,20 @@ impl Auth {
             })
             .await
     }
+}
+
+/// Ends what somebody has added since a moment, because it may not have been they.
+pub(crate) fn passkeys_end(conn: &mut Conn, auth: &Writing, did: &Did, since: Timestamp) -> Result<(), AuthError> {
+    for row in living_rows(conn, did)? {
+        let mut row = row.intact(&auth.sealer)?;
+        if row.created_at >= since {
+            let body = json!({"id": row.id}).to_string().into_bytes();
+            row.proof = mutation_record(conn, auth, did, ACTION_REMOVE, &row.id, body, &Authority::Node)?;
+            row.deleted_at = Some(auth.env.now());
+            row.save(conn, &auth.sealer)?;
+        }
+    }
+    Ok(())
 }
 
 fn taken() -> Problem {

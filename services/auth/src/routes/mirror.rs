@@ -8,7 +8,7 @@ use imajin_did::{Did, PublicKey};
 use imajin_kernel::{Code, Problem};
 use imajin_key_log::{Entry, EntryHash, KeyLog, KeyLogError, Receipt, Status};
 use imajin_web::resolve::key_log_of;
-use imajin_web::{Failure, JsonBody, ProblemDocument};
+use imajin_web::{Failure, JsonBody, PeerAddress, ProblemDocument};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -22,7 +22,7 @@ use crate::auth::Auth;
 /// The longest log that is taken in at once; a longer one comes in parts.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// Logs are large and cost a lot of verification, so only a few are on their way in at a time.
+/// Logs are large, so nobody sends more than one at a time.
 pub(super) fn routes(state: &Surroundings) -> OpenApiRouter<Surroundings> {
     OpenApiRouter::new()
         .routes(routes!(mirror))
@@ -31,11 +31,17 @@ pub(super) fn routes(state: &Surroundings) -> OpenApiRouter<Surroundings> {
 }
 
 async fn admit(State(Surroundings { auth, .. }): State<Surroundings>, request: Request, next: Next) -> Response {
-    let Ok(_slot) = auth.mirror_slots.try_acquire() else {
-        let problem = Problem::new(Code::Unavailable, "Too many key logs are being sent at once.");
-        return Failure(problem.hint("Send it again in a moment.").retry_after_seconds(5)).into_response();
-    };
+    let counted = PeerAddress::counted(request.extensions());
+    let share = counted.map(|address| auth.mirror_shares.take(address));
+    if matches!(share, Some(None)) {
+        return Failure(too_many()).into_response();
+    }
     next.run(request).await
+}
+
+fn too_many() -> Problem {
+    let problem = Problem::new(Code::Unavailable, "Too many key logs are being sent at once.");
+    problem.hint("Send it again in a moment.").retry_after_seconds(5)
 }
 
 /// A log as `GET /auth/api/identity/{did}/log` shows it; other members are left alone.
@@ -95,6 +101,8 @@ struct MirrorAnswer {
 async fn mirror(State(auth): State<Arc<Auth>>, JsonBody(body): JsonBody<Value>) -> Result<Json<MirrorAnswer>, Failure> {
     let unreadable = |error: serde_json::Error| AuthError::from(KeyLogError::Malformed(error.to_string()));
     let log: KeyLog = key_log_of(body).map_err(unreadable)?;
+    // Verification costs a lot, reading does not: whoever sends slowly keeps nobody out.
+    let _slot = auth.mirror_slots.try_acquire().map_err(|_full| too_many())?;
     let outcome = auth.version_store(log, None, &[]).await?;
     Ok(Json(MirrorAnswer {
         did: outcome.state.did,

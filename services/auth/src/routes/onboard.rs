@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use imajin_kernel::Timestamp;
 use imajin_ui::{CheckMailboxPage, OnboardConfirmPage, Shell, render};
-use imajin_web::{Failure, JsonBody, ProblemDocument, QueryParams};
+use imajin_web::{Failure, JsonBody, PeerAddress, ProblemDocument, QueryParams};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -69,6 +69,9 @@ pub(super) async fn onboard_send(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Failure> {
+    if let Some(address) = PeerAddress::counted(request.extensions()) {
+        state.auth.links_asked.count(address, state.auth.env.now())?;
+    }
     if !is_form(&request) {
         let JsonBody(body) = JsonBody::<OnboardBody>::from_request(request, &state).await?;
         let sent = state.auth.mailbox_link_send(&body.email, body.next).await?;

@@ -16,7 +16,7 @@ async fn claim(world: &World, key: &SecretKey, token: &str) -> Reply {
     world.send_signed(&signed, PATH, &body).await
 }
 
-async fn link_to(world: &World, email: &str) -> String {
+pub(crate) async fn link_to(world: &World, email: &str) -> String {
     let sent = world.post("/auth/api/onboard", &json!({"email": email})).await;
     assert_eq!(sent.status, 200, "{sent:?}");
     world.clock.advance(imajin_kernel::Span::seconds(1));

@@ -5,7 +5,7 @@ use imajin_key_log::EntryDraft;
 use imajin_testkit::{Backend, on_both};
 use serde_json::json;
 
-use crate::keys::{Ada, hash};
+use crate::keys::{Ada, hash, register_signed};
 use crate::world::{World, assert_refused};
 
 async fn a_registration_may_bring_the_first_entry(backend: Backend) {
@@ -50,8 +50,10 @@ async fn an_identity_without_a_log_may_begin_one_later(backend: Backend) {
     let ada = Ada::new(&world);
     let mut body = world.registration(&ada.phone, Some("ada")).await;
     body["recoveryKey"] = json!(ada.paper.public().multikey());
+    // Whoever passes the answer to a challenge on could name a key of theirs.
+    assert_refused(&world.post("/auth/api/register", &body).await, 401, "unauthenticated");
     assert_eq!(
-        world.post("/auth/api/register", &body).await.status,
+        register_signed(&world, &ada.phone, &body).await.status,
         StatusCode::CREATED
     );
     let log = ada.log(&world).await;

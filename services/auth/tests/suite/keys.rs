@@ -150,3 +150,10 @@ pub(crate) fn signed_as(
     };
     sign(key, &to_sign, &SignatureParams::now(did.clone(), &world.env)).unwrap()
 }
+
+/// Registers a key with a body that only the key itself may send.
+pub(crate) async fn register_signed(world: &World, key: &SecretKey, body: &Value) -> Reply {
+    let body = body.to_string();
+    let signed = world.signed(key, "POST", "/auth/api/register", &body);
+    world.send_signed(&signed, "/auth/api/register", &body).await
+}

@@ -4,6 +4,7 @@ use imajin_kernel::Span;
 use imajin_testkit::Backend;
 use serde_json::json;
 
+use crate::keys::register_signed;
 use crate::world::{ORIGIN, World, assert_refused};
 use imajin_testkit::on_both;
 
@@ -109,10 +110,7 @@ async fn the_recovery_key_opens_a_session_and_signs_nothing(backend: Backend) {
     let (key, recovery) = (SecretKey::generate(&world.env), SecretKey::generate(&world.env));
     let mut body = world.registration(&key, Some("ada")).await;
     body["recoveryKey"] = json!(recovery.public().multikey());
-    assert_eq!(
-        world.post("/auth/api/register", &body).await.status,
-        StatusCode::CREATED
-    );
+    assert_eq!(register_signed(&world, &key, &body).await.status, StatusCode::CREATED);
     let reply = world.post(AUTHENTICATE, &world.answer(&recovery, "ada").await).await;
     assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
     let token = reply.json()["token"].as_str().unwrap().to_owned();

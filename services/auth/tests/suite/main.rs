@@ -27,6 +27,7 @@ mod origins;
 mod passkeys;
 mod peers;
 mod pictures;
+mod recovered;
 mod register;
 mod rotation;
 mod sessions;

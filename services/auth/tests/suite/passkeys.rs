@@ -20,7 +20,7 @@ const LOGIN: &str = "/auth/api/passkeys/login";
 const PRESENT_AND_VERIFIED: u8 = 0x05;
 
 /// A device with one passkey.
-struct Device {
+pub(crate) struct Device {
     key: EcdsaKeyPair,
     id: Vec<u8>,
     user: String,
@@ -130,7 +130,7 @@ async fn add(world: &World, person: &Person, credential: &Value) -> Reply {
     signed(world, person.key.as_ref().unwrap(), "POST", PASSKEYS, &body).await
 }
 
-async fn login(world: &World, device: &mut Device) -> Reply {
+pub(crate) async fn login(world: &World, device: &mut Device) -> Reply {
     let answer = device.get(&login_options(world).await);
     world.post_from(LOGIN, &[("origin", ORIGIN)], &answer).await
 }
@@ -147,12 +147,19 @@ async fn with_passkey(world: &World) -> (Person, Device) {
 
 /// A row in the table.
 pub(crate) async fn fill(world: &World, key: &imajin_did::SecretKey) {
+    added(world, key).await;
+}
+
+/// A passkey of whoever has this key.
+pub(crate) async fn added(world: &World, key: &imajin_did::SecretKey) -> Device {
     let person = Person {
         token: world.login(key).await,
         key: Some(key.clone()),
     };
-    let credential = Device::new(9).create(&add_options(world, &person).await);
+    let mut device = Device::new(9);
+    let credential = device.create(&add_options(world, &person).await);
     assert_eq!(add(world, &person, &credential).await.status, StatusCode::OK);
+    device
 }
 
 async fn a_passkey_opens_a_session_that_only_reads(backend: Backend) {

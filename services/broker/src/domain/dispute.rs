@@ -44,6 +44,12 @@ pub(crate) fn feedback_take(
     (feedback, publisher): (&Feedback, &str),
     (agent, said): (&Did, &Said),
 ) -> Result<DisputeRow, BrokerError> {
+    if !feedback.is_release() && agent_of(agent, context.config.reach)?.is_none() {
+        return Err(BrokerError::State {
+            detail: "This visa was bought by a DID without an agent's account: no claim of it can be shown.".to_owned(),
+            hint: "Only an agent that signs claims can object; what was paid for stays paid.",
+        });
+    }
     let digest = feedback.digest()?;
     let mut found = payments_of(conn, context, (feedback, publisher))?;
     found.retain(|(_, visa)| visa.agent_did == *agent);

@@ -18,6 +18,8 @@ use crate::schema::{disputes, redemptions, visas};
 
 /// So many payments by one claim are looked at.
 const CANDIDATES_MAX: i64 = 20;
+/// The DIDs of agents, those of their domains.
+const AGENTS: &str = "did:web:%";
 
 /// The payments that feedback may be about, the oldest first.
 pub(crate) fn payments_of(
@@ -119,6 +121,8 @@ pub(crate) fn publisher_record(conn: &mut Conn, node: &Did, now: Timestamp) -> R
         .filter(disputes::node_did.eq(node))
         .filter(disputes::created_at.gt(since))
         .filter(disputes::state.eq(dispute_state(DisputeState::Reversed)))
+        // Against whoever makes no claims a publisher has nothing to show.
+        .filter(disputes::agent_did.like(AGENTS))
         .filter(disputes::ruled_by.ne(ruled_by(RuledBy::Publisher)))
         .filter(unanswered.or(disputes::ruled_by.ne(ruled_by(RuledBy::Deadline))))
         .count()
@@ -139,13 +143,24 @@ pub(crate) fn disputes_about(
     Ok(rows.into_iter().map(named).collect())
 }
 
-/// The disputes whose time is over.
-pub(crate) fn disputes_due(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<DisputeId>, BrokerError> {
+/// The disputes whose time is over, and since when; those that come `after` one of them.
+pub(crate) fn disputes_due(
+    conn: &mut Conn,
+    now: Timestamp,
+    after: Option<(Timestamp, DisputeId)>,
+    limit: i64,
+) -> Result<Vec<(Timestamp, DisputeId)>, BrokerError> {
+    let (due_at, id) = after.unwrap_or((Timestamp::from_micros(i64::MIN), DisputeId::from_bytes([0; 16])));
     Ok(disputes::table
         .filter(disputes::ended_at.is_null())
         .filter(disputes::due_at.le(now))
-        .order_by(disputes::due_at)
+        .filter(
+            disputes::due_at
+                .gt(due_at)
+                .or(disputes::due_at.eq(due_at).and(disputes::id.gt(id))),
+        )
+        .order_by((disputes::due_at, disputes::id))
         .limit(limit)
-        .select(disputes::id)
+        .select((disputes::due_at, disputes::id))
         .load(conn)?)
 }

@@ -4,10 +4,12 @@
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_imagxp::broker::{Redeemed, Redemption, RedemptionState};
+use imajin_kernel::Timestamp;
 use imajin_kernel::id::{RedemptionId, VisaId};
 use imajin_store::{Conn, SealedRow, for_update};
 
 use super::visa::visa_lock;
+use crate::caller::agent_of;
 use crate::context::{Change, Context};
 use crate::rows::{RedemptionRow, Standing, VisaRow, VisaState};
 use crate::schema::{redemptions, visas};
@@ -109,6 +111,9 @@ fn redemption_take(
     if let Some(reason) = refusal_of(context, &visa, asked, hosts)? {
         return Ok(refused(asked, reason));
     }
+    if is_claimed(conn, context, &visa, &digest)? {
+        return Ok(refused(asked, "This claim was redeemed already."));
+    }
     let row = RedemptionRow {
         jti,
         receipt: asked.receipt.clone(),
@@ -128,6 +133,20 @@ fn redemption_take(
     visa.save(conn, &context.sealer)?;
     let row = row.insert(conn, &context.sealer)?;
     Ok(Taken::New(row.answer()?))
+}
+
+/// Whether an agent's claim is paid already: each claim is signed for one payment. Whoever makes no claims spends a
+/// visa by its uses alone. The visa is locked.
+fn is_claimed(conn: &mut Conn, context: &Context, visa: &VisaRow, digest: &str) -> Result<bool, BrokerError> {
+    if agent_of(&visa.agent_did, context.config.reach)?.is_none() {
+        return Ok(false);
+    }
+    let paid: i64 = redemptions::table
+        .filter(redemptions::jti.eq(visa.jti))
+        .filter(redemptions::claim_digest.eq(digest))
+        .count()
+        .get_result(conn)?;
+    Ok(paid > 0)
 }
 
 /// Why a publisher is not paid of a visa.
@@ -178,24 +197,52 @@ pub(crate) fn publishers_of(conn: &mut Conn, batch: &[Redemption]) -> Result<Vec
         .load(conn)?)
 }
 
-/// The redemptions that are to be paid or given back now, the oldest first, each with what was set aside for it.
+/// Where a redemption stands in the line of those that are due, and its name.
+pub(crate) type DueRedemption = (Timestamp, VisaId, String);
+
+/// The redemptions that are to be paid or given back now, the oldest first; those that come `after` one of them.
 pub(crate) fn redemptions_due(
     conn: &mut Conn,
-    context: &Context,
+    now: Timestamp,
+    after: Option<DueRedemption>,
     limit: i64,
-) -> Result<Vec<(RedemptionRow, VisaRow)>, BrokerError> {
-    let rows: Vec<(RedemptionRow, VisaRow)> = redemptions::table
-        .inner_join(visas::table.on(visas::jti.eq(redemptions::jti)))
+) -> Result<Vec<DueRedemption>, BrokerError> {
+    let (due_at, jti, receipt) = after.unwrap_or((
+        Timestamp::from_micros(i64::MIN),
+        VisaId::from_bytes([0; 16]),
+        String::new(),
+    ));
+    let later_name = redemptions::jti
+        .gt(jti)
+        .or(redemptions::jti.eq(jti).and(redemptions::receipt.gt(receipt)));
+    Ok(redemptions::table
         .filter(redemptions::ended_at.is_null())
         .filter(redemptions::state.ne(Standing::Disputed.as_str()))
-        .filter(redemptions::due_at.le(context.now()))
-        .order_by(redemptions::due_at)
+        .filter(redemptions::due_at.le(now))
+        .filter(
+            redemptions::due_at
+                .gt(due_at)
+                .or(redemptions::due_at.eq(due_at).and(later_name)),
+        )
+        .order_by((redemptions::due_at, redemptions::jti, redemptions::receipt))
         .limit(limit)
+        .select((redemptions::due_at, redemptions::jti, redemptions::receipt))
+        .load(conn)?)
+}
+
+/// A redemption with what was set aside for it, their seals checked; for readers.
+pub(crate) fn redemption_find(
+    conn: &mut Conn,
+    context: &Context,
+    (jti, receipt): (VisaId, &str),
+) -> Result<(RedemptionRow, VisaRow), BrokerError> {
+    let (row, visa): (RedemptionRow, VisaRow) = redemptions::table
+        .inner_join(visas::table.on(visas::jti.eq(redemptions::jti)))
+        .filter(redemptions::jti.eq(jti))
+        .filter(redemptions::receipt.eq(receipt))
         .select((RedemptionRow::as_select(), VisaRow::as_select()))
-        .load(conn)?;
-    let intact =
-        |(row, visa): (RedemptionRow, VisaRow)| Ok((row.intact(&context.sealer)?, visa.intact(&context.sealer)?));
-    rows.into_iter().map(intact).collect()
+        .first(conn)?;
+    Ok((row.intact(&context.sealer)?, visa.intact(&context.sealer)?))
 }
 
 /// Pay has paid it, or given it back.

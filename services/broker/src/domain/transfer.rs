@@ -18,6 +18,50 @@ pub(crate) fn object(reference: &str) -> String {
     format!("{}{reference}", log::TRANSFER_PREFIX)
 }
 
+/// Refuses what no transfer can be, before anything is written about it. `true`: it was asked for before.
+pub(crate) fn transfer_check(
+    conn: &mut Conn,
+    context: &Context,
+    from: &Did,
+    asked: &TransferAsked,
+) -> Result<bool, BrokerError> {
+    asked_check(from, asked)?;
+    let query = transfers::table.find(&asked.reference).select(TransferRow::as_select());
+    let row: Option<TransferRow> = query.first(conn).optional()?;
+    let known = row.map(|row| row.intact(&context.sealer)).transpose()?;
+    if let Some(known) = &known {
+        same_require(known, from, asked)?;
+    }
+    Ok(known.is_some())
+}
+
+fn asked_check(from: &Did, asked: &TransferAsked) -> Result<(), BrokerError> {
+    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let length = asked.reference.len();
+    if !(1..=REFERENCE_BYTES_MAX).contains(&length) || !asked.reference.bytes().all(is_fit) {
+        let problem = format!("must have 1 to {REFERENCE_BYTES_MAX} letters, digits, -, _ and .");
+        return Err(BrokerError::invalid("reference", problem));
+    }
+    if asked.to.canonical() == *from {
+        return Err(BrokerError::invalid("to", "is the sender"));
+    }
+    if asked.amount.is_zero() {
+        return Err(BrokerError::invalid("amount", "must be more than zero"));
+    }
+    Ok(())
+}
+
+/// Refuses another transfer of the same name.
+fn same_require(known: &TransferRow, from: &Did, asked: &TransferAsked) -> Result<(), BrokerError> {
+    if known.from_did == *from && known.to_did == asked.to.canonical() && known.money()? == asked.amount {
+        return Ok(());
+    }
+    Err(BrokerError::State {
+        detail: "This reference names another transfer.".to_owned(),
+        hint: "Each transfer has a reference of its own; the same one again is the same transfer.",
+    })
+}
+
 /// Keeps what a node wants to pass on, or finds it.
 pub(crate) fn transfer_begin(
     conn: &mut Conn,
@@ -26,26 +70,9 @@ pub(crate) fn transfer_begin(
     asked: &TransferAsked,
 ) -> Result<TransferRow, BrokerError> {
     let from = change.caller.verified()?.did().canonical();
-    let to = asked.to.canonical();
-    let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let length = asked.reference.len();
-    if !(1..=REFERENCE_BYTES_MAX).contains(&length) || !asked.reference.bytes().all(is_fit) {
-        let problem = format!("must have 1 to {REFERENCE_BYTES_MAX} letters, digits, -, _ and .");
-        return Err(BrokerError::invalid("reference", problem));
-    }
-    if to == from {
-        return Err(BrokerError::invalid("to", "is the sender"));
-    }
-    if asked.amount.is_zero() {
-        return Err(BrokerError::invalid("amount", "must be more than zero"));
-    }
+    asked_check(&from, asked)?;
     if let Some(known) = transfer_lock(conn, context, &asked.reference)? {
-        if known.from_did != from || known.to_did != to || known.money()? != asked.amount {
-            return Err(BrokerError::State {
-                detail: "This reference names another transfer.".to_owned(),
-                hint: "Each transfer has a reference of its own; the same one again is the same transfer.",
-            });
-        }
+        same_require(&known, &from, asked)?;
         change.nonce_spend(conn, context)?;
         return Ok(known);
     }
@@ -53,7 +80,7 @@ pub(crate) fn transfer_begin(
     let row = TransferRow {
         reference: asked.reference.clone(),
         from_did: from,
-        to_did: to,
+        to_did: asked.to.canonical(),
         asset: asked.amount.asset.to_string(),
         amount: asked.amount.amount.micros(),
         created_at: context.now(),

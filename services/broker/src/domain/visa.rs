@@ -65,6 +65,43 @@ fn order_check(order: &VisaOrder) -> Result<(), BrokerError> {
     Ok(())
 }
 
+/// Refuses what no visa can be and who may have none, before anything is written about it. `true`: it was ordered
+/// before.
+pub(crate) fn visa_check(
+    conn: &mut Conn,
+    context: &Context,
+    change: &Change,
+    order: &VisaOrder,
+) -> Result<bool, BrokerError> {
+    let buyer = change.caller.did().canonical();
+    if visa_known(conn, context, &buyer, change)?.is_some() {
+        return Ok(true);
+    }
+    order_check(order)?;
+    if let Caller::Agent(agent) = &change.caller {
+        account_require(conn, context, &agent.did)?;
+    }
+    open_require(conn, context, &buyer)?;
+    Ok(false)
+}
+
+/// The visa that a request with this idempotency key has ordered before.
+fn visa_known(
+    conn: &mut Conn,
+    context: &Context,
+    buyer: &Did,
+    change: &Change,
+) -> Result<Option<VisaRow>, BrokerError> {
+    let Some(key) = &change.key else { return Ok(None) };
+    let known: Option<VisaRow> = visas::table
+        .filter(visas::agent_did.eq(buyer))
+        .filter(visas::request_key.eq(key.as_str()))
+        .select(VisaRow::as_select())
+        .first(conn)
+        .optional()?;
+    Ok(known.map(|row| row.intact(&context.sealer)).transpose()?)
+}
+
 /// Keeps what somebody wants, for the holder of the key with this thumbprint; a request that is repeated with its
 /// idempotency key finds the first one.
 pub(crate) fn visa_begin(
@@ -74,31 +111,15 @@ pub(crate) fn visa_begin(
     (order, holder): (&VisaOrder, &str),
 ) -> Result<VisaRow, BrokerError> {
     let buyer = change.caller.did().canonical();
-    let (digest, key) = (
-        sha256_hex(&change.body),
-        change.key.as_ref().map(|key| key.as_str().to_owned()),
-    );
-    if let Some(key) = &key {
-        let known: Option<VisaRow> = visas::table
-            .filter(visas::agent_did.eq(&buyer))
-            .filter(visas::request_key.eq(key))
-            .select(VisaRow::as_select())
-            .first(conn)
-            .optional()?;
-        if let Some(known) = known {
-            let known = known.intact(&context.sealer)?;
-            if known.request_digest != digest {
-                return Err(BrokerError::IdempotencyMismatch);
-            }
-            change.nonce_spend(conn, context)?;
-            return Ok(known);
+    let digest = sha256_hex(&change.body);
+    if let Some(known) = visa_known(conn, context, &buyer, change)? {
+        if known.request_digest != digest {
+            return Err(BrokerError::IdempotencyMismatch);
         }
+        change.nonce_spend(conn, context)?;
+        return Ok(known);
     }
-    order_check(order)?;
-    if let Caller::Agent(agent) = &change.caller {
-        account_require(conn, context, &agent.did)?;
-    }
-    open_require(conn, context, &buyer)?;
+    visa_check(conn, context, change, order)?;
     // The token has whole seconds.
     let now = Timestamp::from_seconds(context.now().as_seconds());
     let row = VisaRow {
@@ -112,7 +133,7 @@ pub(crate) fn visa_begin(
         purpose: purpose_text(order)?,
         hold_id: context.env.new_id(),
         state: VisaState::Reserving.as_str().to_owned(),
-        request_key: key,
+        request_key: change.key.as_ref().map(|key| key.as_str().to_owned()),
         request_digest: digest,
         redeemed_micros: 0,
         redeemed_uses: 0,
@@ -189,7 +210,8 @@ pub(crate) fn visa_opened(conn: &mut Conn, context: &Context, jti: VisaId) -> Re
     Ok(row.save(conn, &context.sealer)?)
 }
 
-/// There is too little in the account. The same request may be sent again once there is more.
+/// Pay does not set its amount aside: there is too little in the account, most likely. The same request may be sent
+/// again.
 pub(crate) fn visa_refused(conn: &mut Conn, context: &Context, jti: VisaId) -> Result<VisaRow, BrokerError> {
     let mut row = visa_require(conn, context, jti)?;
     if row.state()? != VisaState::Reserving {
@@ -212,15 +234,36 @@ pub(crate) enum Due {
     Nothing,
 }
 
-/// The visas whose time has come.
-pub(crate) fn visas_due(conn: &mut Conn, now: Timestamp, limit: i64) -> Result<Vec<VisaId>, BrokerError> {
+/// The visas whose time has come, and since when; those that come `after` one of them.
+pub(crate) fn visas_due(
+    conn: &mut Conn,
+    now: Timestamp,
+    after: Option<(Timestamp, VisaId)>,
+    limit: i64,
+) -> Result<Vec<(Timestamp, VisaId)>, BrokerError> {
+    let (closes_at, jti) = after.unwrap_or((Timestamp::from_micros(i64::MIN), VisaId::from_bytes([0; 16])));
     Ok(visas::table
         .filter(visas::closed_at.is_null())
         .filter(visas::closes_at.le(now))
-        .order_by(visas::closes_at)
+        .filter(
+            visas::closes_at
+                .gt(closes_at)
+                .or(visas::closes_at.eq(closes_at).and(visas::jti.gt(jti))),
+        )
+        .order_by((visas::closes_at, visas::jti))
         .limit(limit)
-        .select(visas::jti)
+        .select((visas::closes_at, visas::jti))
         .load(conn)?)
+}
+
+/// What was to be done about a visa could not be done: it is looked at again after a while.
+pub(crate) fn visa_put_back(conn: &mut Conn, context: &Context, jti: VisaId) -> Result<(), BrokerError> {
+    let mut row = visa_require(conn, context, jti)?;
+    if row.closed_at.is_none() {
+        row.closes_at = context.now().plus(RESUMED_AFTER);
+        row.save(conn, &context.sealer)?;
+    }
+    Ok(())
 }
 
 /// Begins to close a visa, unless something of it waits for its dispute window.

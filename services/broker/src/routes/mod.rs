@@ -25,6 +25,8 @@ use crate::{Broker, SERVICE};
 
 /// The largest body: a batch of redemptions at all its limits fits.
 const BODY_BYTES_MAX: usize = 128 * 1024;
+/// The largest body of what is one order: it is kept as it was signed.
+const ORDER_BYTES_MAX: usize = 4 * 1024;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -32,15 +34,18 @@ pub(crate) struct BrokerState(pub(crate) Arc<Broker>);
 
 pub(crate) fn routes(broker: &Arc<Broker>) -> ServiceRoutes {
     let state = BrokerState(Arc::clone(broker));
-    let router = OpenApiRouter::new()
+    let orders = OpenApiRouter::new()
         .routes(routes!(accounts::account_open, operator::account_list))
+        .routes(routes!(accounts::deposit_ask))
+        .routes(routes!(visas::visa_issue, visas::visa_list))
+        .routes(routes!(payments::transfer))
+        .route("/issue-visa", post(visas::visa_issue))
+        .layer(DefaultBodyLimit::max(ORDER_BYTES_MAX));
+    let router = OpenApiRouter::new()
         .routes(routes!(accounts::account_own))
         .routes(routes!(accounts::statement))
-        .routes(routes!(accounts::deposit_ask))
         .routes(routes!(accounts::deposit_fetch))
-        .routes(routes!(visas::visa_issue, visas::visa_list))
         .routes(routes!(payments::redeem, payments::redemption_list))
-        .routes(routes!(payments::transfer))
         .routes(routes!(payments::transfer_fetch))
         .routes(routes!(disputes::dispute_say, disputes::dispute_list))
         .routes(routes!(disputes::dispute_fetch))
@@ -51,9 +56,9 @@ pub(crate) fn routes(broker: &Arc<Broker>) -> ServiceRoutes {
         .routes(routes!(oauth::introspect))
         .routes(routes!(discovery::keys))
         .routes(routes!(discovery::configuration))
-        .route("/issue-visa", post(visas::visa_issue))
         .merge(OpenApiRouter::from(crate::pages::routes()))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .merge(orders)
         .with_state(state);
     let ready = Arc::clone(broker);
     let readiness = move || {
@@ -75,6 +80,6 @@ pub(crate) fn root_routes(broker: &Arc<Broker>) -> Router {
             "/.well-known/oauth-authorization-server/broker",
             get(discovery::configuration),
         )
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(DefaultBodyLimit::max(ORDER_BYTES_MAX))
         .with_state(BrokerState(Arc::clone(broker)))
 }

@@ -76,18 +76,17 @@ async fn a_claim_for_another_site_shows_nothing(backend: Backend) {
 async fn what_nobody_decides_in_time_is_no_loss_of_a_publisher_that_has_answered(backend: Backend) {
     let world = World::new(backend).await;
     world.funded("10.00 TEST-USD").await;
-    let ben = key("ben");
-    world.purse.put(&ben.did(), "10.00 TEST-USD");
+    let other = world.other_funded("10.00 TEST-USD").await;
     for number in 0..3 {
-        let id = world.person_objects(&ben, number).await;
+        let id = world.other_objects(number).await;
         let words = json!({"note": "It is a good page."});
         let answered = world.answers(&key("publisher"), &id, &words).await;
         assert_eq!(answered.expect(StatusCode::OK).json()["state"], "answered");
     }
-    // The arbiter says nothing, and the person has the money back.
+    // The arbiter says nothing, and the agent has the money back.
     world.later(Span::days(8));
     world.broker.due_work().await.unwrap();
-    assert_eq!(world.purse.has(&ben.did()), 10_000_000);
+    assert_eq!(world.purse.has(&other), 10_000_000);
     // The next one is decided by somebody, and not by what became of those.
     let read = world.reads("four").await;
     let id = world.objects(&read).await;

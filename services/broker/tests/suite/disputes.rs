@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use imajin_did::SecretKey;
+use imajin_did::{Did, SecretKey};
 use imajin_imagxp::{AgentId, AgentKey, Claim, ClaimHeaders, Feedback, Names, PAYLOAD, PUBLIC_KEY, Purpose, SIGNATURE};
 use imajin_kernel::{Span, Timestamp};
 use imajin_proof::digest::sha256_hex;
@@ -18,6 +18,7 @@ on_both!(
     a_shown_claim_is_decided_by_the_arbiter_and_else_paid,
     who_objects_often_loses_against_a_good_name,
     who_loses_often_loses_against_an_agent_that_seldom_objects,
+    whoever_makes_no_claims_wins_nothing,
     an_agent_that_objects_to_everything_reads_nothing_for_free,
     a_payment_is_disputed_once_and_in_time,
     a_lost_answer_of_the_ledger_gives_back_nothing_twice,
@@ -89,25 +90,47 @@ impl World {
         dispute["id"].as_str().unwrap().to_owned()
     }
 
-    /// A person buys visas as well, and signs requests instead of feedback; the name of the dispute.
-    pub(crate) async fn person_objects(&self, person: &SecretKey, number: u8) -> String {
-        // The newest visa is the first of the list.
-        self.later(Span::seconds(1));
-        let order = self.order("1.00", 1);
-        let bought = self.ask(person, "POST", "/issue-visa", Some(&order)).await;
-        bought.expect(StatusCode::CREATED);
-        let visas = self.ask(person, "GET", "/broker/api/visas", None).await.json();
-        let (jti, digest) = (visas["items"][0]["jti"].as_str().unwrap(), format!("{number:064x}"));
-        self.redeem_claim(&key("publisher"), &[(jti, "receipt", "0.10")], &digest)
+    /// Another agent.
+    fn other_agent(&self) -> Did {
+        Did::from_web_authority(&self.other_host).unwrap()
+    }
+
+    /// The other agent opens its account, and has this in it.
+    pub(crate) async fn other_funded(&self, money: &str) -> Did {
+        let opened = self.other_post("/broker/api/agents", &json!({})).await;
+        opened.expect(StatusCode::CREATED);
+        self.purse.put(&self.other_agent(), money);
+        self.other_agent()
+    }
+
+    /// The other agent asks for something.
+    async fn other_post(&self, path: &str, body: &Value) -> Answer {
+        let (did, body) = (self.other_agent(), serde_json::to_vec(body).unwrap());
+        let who = (&self.agent_key, did.as_str());
+        let request = self.agent_request(who, ("POST", path), ("application/json", &body), None);
+        self.send(request).await
+    }
+
+    /// The other agent buys a visa and signs requests instead of feedback; the name of the dispute.
+    pub(crate) async fn other_objects(&self, number: u8) -> String {
+        let bought = self.other_post("/issue-visa", &self.order("1.00", 1)).await;
+        let jti = self
+            .read(bought.expect(StatusCode::CREATED).json()["token"].as_str().unwrap())
+            .await
+            .jti;
+        let digest = format!("{number:064x}");
+        self.redeem_claim(&key("publisher"), &[(&jti, "receipt", "0.10")], &digest)
             .await;
-        let feedback = json!({
-            "url": format!("https://{}/a", self.host), "quality_score": 0.1, "reason": "empty", "claim_digest": digest,
-        });
-        assert_eq!(self.brings(&feedback).await.code(), "bad_signature");
-        let dispute = self.ask(person, "POST", "/broker/api/disputes", Some(&feedback)).await;
+        let dispute = self.other_post("/broker/api/disputes", &self.unsigned(&digest)).await;
         let dispute = dispute.expect(StatusCode::CREATED).json();
         assert_eq!(dispute["state"], "open");
         dispute["id"].as_str().unwrap().to_owned()
+    }
+
+    fn unsigned(&self, digest: &str) -> Value {
+        json!({
+            "url": format!("https://{}/a", self.host), "quality_score": 0.1, "reason": "empty", "claim_digest": digest,
+        })
     }
 
     /// The same, if it may.
@@ -322,14 +345,13 @@ async fn who_objects_often_loses_against_a_good_name(backend: Backend) {
 async fn who_loses_often_loses_against_an_agent_that_seldom_objects(backend: Backend) {
     let world = World::new(backend).await;
     world.funded("10.00 TEST-USD").await;
-    let ben = key("ben");
-    world.purse.put(&ben.did(), "10.00 TEST-USD");
+    let other = world.other_funded("10.00 TEST-USD").await;
     for number in 0..3 {
-        world.person_objects(&ben, number).await;
+        world.other_objects(number).await;
     }
     world.later(Span::days(3));
     world.broker.due_work().await.unwrap();
-    assert_eq!(world.purse.has(&ben.did()), 10_000_000);
+    assert_eq!(world.purse.has(&other), 10_000_000);
     let read = world.reads("four").await;
     let id = world.objects(&read).await;
     let answered = world.answers(&key("publisher"), &id, &evidence(&read)).await.json();
@@ -338,7 +360,31 @@ async fn who_loses_often_loses_against_an_agent_that_seldom_objects(backend: Bac
         (&json!("reversed"), &json!("rules"))
     );
     world.settles().await;
-    assert_eq!(world.purse.has(&ben.did()), 10_000_000);
+    assert_eq!(world.purse.has(&other), 10_000_000);
+}
+
+async fn whoever_makes_no_claims_wins_nothing(backend: Backend) {
+    let world = World::new(backend).await;
+    let ben = key("ben");
+    world.purse.put(&ben.did(), "1.00 TEST-USD");
+    let bought = world
+        .ask(&ben, "POST", "/issue-visa", Some(&world.order("1.00", 1)))
+        .await;
+    bought.expect(StatusCode::CREATED);
+    let visas = world.ask(&ben, "GET", "/broker/api/visas", None).await.json();
+    let (jti, digest) = (visas["items"][0]["jti"].as_str().unwrap(), "0a".repeat(32));
+    let redeemed = world
+        .redeem_claim(&key("publisher"), &[(jti, "r", "0.10")], &digest)
+        .await;
+    assert_eq!(redeemed, ["accepted"]);
+    let feedback = world.unsigned(&digest);
+    let refused = world.ask(&ben, "POST", "/broker/api/disputes", Some(&feedback)).await;
+    assert_eq!(refused.code(), "conflict", "{}", refused.text());
+    assert!(refused.text().contains("signs claims"), "{}", refused.text());
+    world.later(Span::days(1));
+    world.broker.due_work().await.unwrap();
+    assert_eq!(world.purse.has(&key("publisher").did()), 100_000);
+    world.settles().await;
 }
 
 async fn an_agent_that_objects_to_everything_reads_nothing_for_free(backend: Backend) {

@@ -27,6 +27,7 @@ struct Book {
     moved: BTreeSet<String>,
     away: u32,
     lost: u32,
+    forbidden: u32,
 }
 
 /// The fake ledger.
@@ -47,6 +48,10 @@ impl Book {
         if self.away > 0 {
             self.away -= 1;
             return Err(Problem::unavailable("Pay"));
+        }
+        if self.forbidden > 0 {
+            self.forbidden -= 1;
+            return Err(Problem::new(Code::Forbidden, "This account may not do that."));
         }
         Ok(())
     }
@@ -91,6 +96,11 @@ impl FakePurse {
     /// The next questions are not answered, and nothing is done.
     pub(crate) fn away(&self, times: u32) {
         self.0.lock().unwrap().away = times;
+    }
+
+    /// The next questions are answered with a no for good.
+    pub(crate) fn forbid(&self, times: u32) {
+        self.0.lock().unwrap().forbidden = times;
     }
 
     /// What the next questions ask is done, and the answers are lost.

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use imajin_kernel::Span;
+use imajin_store::{StoreError, tamper};
 use imajin_testkit::{Backend, on_both};
 use serde_json::json;
 
@@ -11,6 +12,8 @@ on_both!(
     a_visa_is_redeemed_once_per_receipt_and_never_for_more,
     a_publisher_is_paid_when_the_time_for_disputes_is_over,
     another_publishers_visa_pays_nothing,
+    a_claim_is_paid_once,
+    damaged_rows_hold_no_other_up,
     a_host_that_does_not_answer_decides_nothing,
     a_lost_answer_of_the_ledger_pays_nothing_twice,
     what_is_left_of_a_visa_goes_back_after_its_time,
@@ -98,6 +101,54 @@ async fn another_publishers_visa_pays_nothing(backend: Backend) {
     let body = json!({"redemptions": [one]});
     let agent = world.agent_post("/broker/api/redemptions", &body, None).await;
     assert_eq!(agent.code(), "forbidden");
+}
+
+async fn a_claim_is_paid_once(backend: Backend) {
+    let world = World::with(backend, Span::ZERO).await;
+    world.funded("10.00 TEST-USD").await;
+    let visa = world.visa("1.00", 5).await;
+    let jti = visa.jti.as_str();
+    let (publisher, digest) = (key("publisher"), "0a".repeat(32));
+    let redeem = async |batch: &[(&str, &str, &str)], digest: &str| world.redeem_claim(&publisher, batch, digest).await;
+    let twice = [(jti, "r1", "0.10"), (jti, "r2", "0.10")];
+    assert_eq!(redeem(&twice, &digest).await, ["credited", "refused"]);
+    assert_eq!(
+        redeem(&[(jti, "r1", "0.10")], &digest).await,
+        ["credited"],
+        "the same again"
+    );
+    assert_eq!(
+        redeem(&[(jti, "r3", "0.10")], &digest.to_uppercase()).await,
+        ["refused"]
+    );
+    assert_eq!(redeem(&[(jti, "r3", "0.10")], &"0b".repeat(32)).await, ["credited"]);
+    assert_eq!(world.purse.has(&publisher.did()), 200_000);
+    assert_eq!(world.audit().await, []);
+}
+
+async fn damaged_rows_hold_no_other_up(backend: Backend) {
+    let world = World::new(backend).await;
+    world.funded("10.00 TEST-USD").await;
+    let (first, second) = (world.visa("1.00", 2).await, world.visa("1.00", 2).await);
+    assert_eq!(world.redeem(&[(&first.jti, "r1", "0.40")]).await, ["accepted"]);
+    world.later(Span::seconds(1));
+    assert_eq!(world.redeem(&[(&second.jti, "r2", "0.40")]).await, ["accepted"]);
+    let damaged = world.db.write(|conn| {
+        let place = tamper::rows(conn, "redemptions")?.remove(0);
+        Ok::<_, StoreError>(tamper::tamper(conn, "redemptions", "created_at", &place)?.unwrap())
+    });
+    let damaged = damaged.await.unwrap();
+    world.later(Span::days(1));
+    world.broker.due_work().await.unwrap();
+    assert_eq!(world.purse.has(&key("publisher").did()), 400_000, "the second is paid");
+    world.later(Span::days(8));
+    world.broker.due_work().await.unwrap();
+    assert_eq!(world.purse.has(&world.agent()), 8_600_000, "and its rest is back");
+    let repaired: Result<(), StoreError> = world.db.write(move |conn| Ok(damaged.clone().undo(conn)?)).await;
+    repaired.unwrap();
+    world.broker.due_work().await.unwrap();
+    assert_eq!(world.purse.has(&key("publisher").did()), 800_000);
+    assert_eq!(world.audit().await, []);
 }
 
 async fn a_host_that_does_not_answer_decides_nothing(backend: Backend) {

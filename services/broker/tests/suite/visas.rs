@@ -5,6 +5,7 @@ use imajin_broker::BrokerConfig;
 use imajin_imagxp::visa::{VisaExpectation, visa_verify};
 use imajin_kernel::Span;
 use imajin_proof::jose::Jwk;
+use imajin_store::{StoreError, tamper};
 use imajin_testkit::{Backend, on_both};
 use serde_json::json;
 
@@ -14,10 +15,12 @@ on_both!(
     a_visa_is_one_that_publishers_take,
     somebody_with_a_balance_buys_a_visa_for_their_own_key,
     a_visa_is_never_more_than_there_is,
+    whoever_has_nothing_writes_nothing,
     what_is_used_up_is_not_open_any_more,
     the_same_order_is_one_visa,
     a_lost_answer_of_the_ledger_reserves_nothing_twice,
     an_agent_that_got_no_answer_has_its_money_back,
+    what_pay_refuses_for_good_is_asked_once,
     what_no_visa_can_be_is_refused,
     a_new_key_is_published_before_it_signs_and_the_old_one_after,
     discovery_says_what_is_there,
@@ -106,6 +109,44 @@ async fn a_visa_is_never_more_than_there_is(backend: Backend) {
     let person = world.ask(&key("person"), "POST", "/issue-visa", Some(&order)).await;
     assert_eq!(person.code(), "payment_required");
     assert_eq!(world.audit().await, []);
+}
+
+async fn whoever_has_nothing_writes_nothing(backend: Backend) {
+    let world = World::new(backend).await;
+    let stranger = key("stranger");
+    let rows = async |table: &'static str| {
+        let found = world
+            .db
+            .read(move |conn| Ok::<_, StoreError>(tamper::rows(conn, table)?.len()));
+        found.await.unwrap()
+    };
+    let before = rows("mutation_log").await;
+    let order = world.order("1.00", 1);
+    let transfer = json!({"reference": "r", "to": key("other").did(),
+        "amount": {"amount": "1.00", "currency": "TEST-USD"}});
+    for (path, body) in [
+        ("/issue-visa", &order),
+        ("/broker/api/visas", &order),
+        ("/broker/api/transfers", &transfer),
+    ] {
+        let answer = world.ask(&stranger, "POST", path, Some(body)).await;
+        assert_eq!(answer.code(), "payment_required", "{}", answer.text());
+    }
+    assert_eq!((rows("visas").await, rows("transfers").await), (0, 0));
+    assert_eq!(rows("mutation_log").await, before);
+    // Nor does whoever has something write a lot.
+    world.purse.put(&stranger.did(), "3.00 TEST-USD");
+    for (path, body) in [
+        ("/issue-visa", &order),
+        ("/broker/api/visas", &order),
+        ("/broker/api/transfers", &transfer),
+    ] {
+        let mut padded = body.clone();
+        padded["padding"] = json!("x".repeat(5_000));
+        let answer = world.ask(&stranger, "POST", path, Some(&padded)).await;
+        assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE, "{}", answer.text());
+    }
+    assert_eq!(rows("mutation_log").await, before);
 }
 
 async fn what_is_used_up_is_not_open_any_more(backend: Backend) {
@@ -198,6 +239,7 @@ async fn an_agent_that_got_no_answer_has_its_money_back(backend: Backend) {
     world.later(Span::days(8));
     world.purse.lose(1);
     world.broker.due_work().await.unwrap();
+    world.later(Span::minutes(2));
     world.broker.due_work().await.unwrap();
     assert_eq!(world.purse.has(&world.agent()), 10_000_000);
     let own = world.agent_get("/broker/api/visas").await.json();
@@ -205,6 +247,25 @@ async fn an_agent_that_got_no_answer_has_its_money_back(backend: Backend) {
         (&own["items"][0]["state"], &own["items"][0]["returned"]["amount"]),
         (&json!("closed"), &json!("1.00"))
     );
+    assert_eq!(world.audit().await, []);
+}
+
+async fn what_pay_refuses_for_good_is_asked_once(backend: Backend) {
+    let world = World::new(backend).await;
+    world.funded("10.00 TEST-USD").await;
+    world.purse.forbid(1);
+    let order = world.order("1.00", 1);
+    let refused = world.agent_post("/broker/api/visas", &order, Some("k")).await;
+    assert_eq!(refused.code(), "forbidden", "{}", refused.text());
+    world.later(Span::minutes(3));
+    assert_eq!(
+        world.broker.due_work().await.unwrap(),
+        0,
+        "nothing is left to do about it"
+    );
+    let own = world.agent_get("/broker/api/visas").await.json();
+    assert_eq!(own["items"][0]["state"], "refused");
+    assert_eq!(world.purse.hold_count(), 0);
     assert_eq!(world.audit().await, []);
 }
 

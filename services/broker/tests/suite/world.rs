@@ -14,7 +14,7 @@ use imajin_imagxp::visa::{Visa, VisaExpectation, visa_verify};
 use imajin_imagxp::{AgentId, AgentKey, AgentManifest, Names};
 use imajin_kernel::{Env, ManualClock, Problem, Span, Timestamp};
 use imajin_pay_api::{PayClient, PurseClient};
-use imajin_proof::digest::{content_digest, sha256};
+use imajin_proof::digest::{content_digest, sha256, sha256_hex};
 use imajin_proof::http_sig::{MessageParams, MessageView, RequestToSign, SignatureParams, sign};
 use imajin_proof::jose::Jwks;
 use imajin_store::{Conn, Db, Finding, Location, Options, StoreError};
@@ -102,6 +102,8 @@ pub(crate) struct World {
     pub(crate) router: Router,
     /// The agent's and the publisher's host.
     pub(crate) host: String,
+    /// Another agent's.
+    pub(crate) other_host: String,
     pub(crate) agent_key: AgentKey,
     published: Published,
 }
@@ -156,7 +158,7 @@ impl World {
                 ..config
             },
         };
-        let broker = Broker::start(deps).await.unwrap();
+        let broker = Box::pin(Broker::start(deps)).await.unwrap();
         let nested = Router::new()
             .nest("/broker", broker.routes().into_router())
             .merge(broker.root_routes());
@@ -167,14 +169,20 @@ impl World {
             error_page: None,
         };
         let published = Published::default();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let host = format!("localhost:{}", listener.local_addr().unwrap().port());
+        let listen = async || {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let host = format!("localhost:{}", listener.local_addr().unwrap().port());
+            (listener, host)
+        };
+        let ((listener, host), (other, other_host)) = (listen().await, listen().await);
         let hosts = Router::new()
             .route("/.well-known/imagxp-agent.json", get(manifest))
             .route("/.well-known/did.json", get(document))
             .with_state(published.clone());
         let mut tasks = tokio::task::JoinSet::new();
+        let others = hosts.clone();
         tasks.spawn(async move { axum::serve(listener, hosts).await.unwrap() });
+        tasks.spawn(async move { axum::serve(other, others).await.unwrap() });
         let world = Self {
             _database: database,
             _hosts: tasks,
@@ -186,6 +194,7 @@ impl World {
             broker,
             router: shell(nested, options),
             host,
+            other_host,
             agent_key: AgentKey::generate().unwrap(),
             published,
         };
@@ -354,7 +363,9 @@ impl World {
     }
 
     pub(crate) async fn redeem_by(&self, who: &SecretKey, batch: &[(&str, &str, &str)]) -> Vec<String> {
-        self.redeem_claim(who, batch, &"00".repeat(32)).await
+        // Each payment is by a claim of its own.
+        self.redeem_each(who, batch, |receipt| sha256_hex(receipt.as_bytes()))
+            .await
     }
 
     /// The publisher redeems what was paid by this claim.
@@ -364,10 +375,19 @@ impl World {
         batch: &[(&str, &str, &str)],
         digest: &str,
     ) -> Vec<String> {
+        self.redeem_each(who, batch, |_receipt| digest.to_owned()).await
+    }
+
+    async fn redeem_each(
+        &self,
+        who: &SecretKey,
+        batch: &[(&str, &str, &str)],
+        digest: impl Fn(&str) -> String,
+    ) -> Vec<String> {
         let one = |(jti, receipt, amount): &(&str, &str, &str)| {
             json!({
                 "jti": jti, "receipt": receipt, "amount": {"amount": amount, "currency": "TEST-USD"},
-                "claimDigest": digest,
+                "claimDigest": digest(receipt),
             })
         };
         let body = json!({"redemptions": batch.iter().map(one).collect::<Vec<_>>()});

@@ -6,7 +6,7 @@ use imajin_did::Did;
 use imajin_store::{Conn, SealedRow};
 
 use super::find::{standing_lock, statement_lock};
-use super::issue::{limits_check, replace, row_insert, row_of};
+use super::issue::{brought_limits_check, replace, row_insert, row_of};
 use super::sequence::sequence_next;
 use crate::context::{Context, node_log};
 use crate::rows::{StatementRow, json_text, tie_name};
@@ -36,7 +36,7 @@ pub(crate) fn statement_import(
     if fact.is_revoked {
         return Ok(None);
     }
-    limits_check(conn, by, context.env.now())?;
+    brought_limits_check(conn, by, context.env.now())?;
     let name = tie_name(fact.kind, &fact.from, &fact.to);
     if let Some(standing) = standing_lock(conn, context, &name)? {
         let is_newer = brought.proven.document.timestamp > standing.proven()?.document.timestamp;
@@ -51,6 +51,7 @@ pub(crate) fn statement_import(
     node_log(conn, context, by, log::IMPORT, object, body)?;
     let document = json_text(&brought.proven.document)?;
     let mut row = row_of(context, fact, document, IMPORTED.to_owned());
+    row.brought_by = Some(by.clone());
     row.acceptance = brought.proven.acceptance.as_ref().map(json_text).transpose()?;
     row.accepted_at = row.acceptance.as_ref().map(|_text| context.env.now());
     row_insert(conn, context, row).map(Some)

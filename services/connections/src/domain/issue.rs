@@ -88,6 +88,7 @@ pub(super) fn row_of(context: &Context, fact: &Fact, document: String, proof: St
         accepted_at: None,
         deleted_at: None,
         row_seal: Vec::new(),
+        brought_by: None,
     }
 }
 
@@ -148,8 +149,26 @@ pub(super) fn replace(
     Ok(())
 }
 
+/// Of what somebody has brought here, whoever has signed it.
+pub(super) fn brought_limits_check(conn: &mut Conn, did: &Did, now: Timestamp) -> Result<(), ConnectionsError> {
+    let brought = statements::table.filter(statements::brought_by.eq(did));
+    let all: i64 = brought.count().get_result(conn)?;
+    let recent: i64 = brought
+        .filter(statements::created_at.gt(now.minus(Span::hours(1))))
+        .count()
+        .get_result(conn)?;
+    if all < ALL_MAX && recent < PER_HOUR_MAX {
+        return Ok(());
+    }
+    Err(ConnectionsError::Limit(format!(
+        "Nobody may bring more than {PER_HOUR_MAX} statements an hour and {ALL_MAX} in all."
+    )))
+}
+
+/// Of what somebody has signed here; what others have brought is counted of them.
 pub(super) fn limits_check(conn: &mut Conn, did: &Did, now: Timestamp) -> Result<(), ConnectionsError> {
-    let own = statements::table.filter(statements::owner_did.eq(did));
+    let signed = statements::table.filter(statements::owner_did.eq(did));
+    let own = signed.filter(statements::brought_by.is_null());
     let all: i64 = own.count().get_result(conn)?;
     let recent: i64 = own
         .filter(statements::created_at.gt(now.minus(Span::hours(1))))

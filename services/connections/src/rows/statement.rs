@@ -41,6 +41,8 @@ pub(crate) struct StatementRow {
     pub(crate) accepted_at: Option<Timestamp>,
     pub(crate) deleted_at: Option<Timestamp>,
     pub(crate) row_seal: Vec<u8>,
+    /// Who has brought it from another node, which is counted.
+    pub(crate) brought_by: Option<Did>,
 }
 
 sealed_row!(StatementRow, statements, "statements", key = (id));

@@ -15,6 +15,7 @@ on_both!(
     what_is_not_complete_is_not_brought,
     a_signature_of_a_key_that_was_replaced_before_is_refused,
     a_document_from_the_future_is_refused,
+    what_somebody_brings_is_counted_of_them,
 );
 
 async fn taken(world: &World, who: &imajin_did::SecretKey) -> Value {
@@ -140,4 +141,37 @@ async fn a_document_from_the_future_is_refused(backend: Backend) {
     here.change(&ada, "POST", "/import", &taken(&there, &ada).await)
         .await
         .expect(StatusCode::UNAUTHORIZED);
+}
+
+async fn what_somebody_brings_is_counted_of_them(backend: Backend) {
+    let world = World::new(backend).await;
+    let (ada, ben) = (world.person("ada"), world.person("ben"));
+    let bundle = |numbers: std::ops::Range<u32>| {
+        let vouched = numbers.map(|number| {
+            let signer = key(&format!("signer {number}"));
+            let document = world.said(&signer, StatementKind::Vouch, &ada, &json!({"weightMillionths": 1}));
+            json!({ "document": document })
+        });
+        json!({"statements": vouched.collect::<Vec<_>>()})
+    };
+    for start in [0, 50, 100, 150] {
+        let body = bundle(start..start + 50);
+        world
+            .change(&ada, "POST", "/import", &body)
+            .await
+            .expect(StatusCode::OK);
+    }
+    // Everybody has signed one, and one person has brought them all.
+    world
+        .change(&ada, "POST", "/import", &bundle(200..201))
+        .await
+        .expect(StatusCode::TOO_MANY_REQUESTS);
+    world.vouch(&ben, &ada, 1).await;
+    world.vouch(&ada, &ben, 1).await;
+    world.later(Span::hours(2));
+    world
+        .change(&ada, "POST", "/import", &bundle(200..201))
+        .await
+        .expect(StatusCode::OK);
+    assert_eq!(world.audit().await, []);
 }

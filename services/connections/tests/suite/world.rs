@@ -1,6 +1,7 @@
 //! One node's connections with everything around them, for one test.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -79,7 +80,10 @@ impl World {
             },
             keyring: keyring.clone(),
             db: db.clone(),
-            config: ConnectionsConfig::default(),
+            config: ConnectionsConfig {
+                watcher_check_every: Duration::from_millis(50),
+                ..ConnectionsConfig::default()
+            },
         };
         let service = Connections::start(deps).await.unwrap();
         let nested = Router::new().nest("/connections", service.routes().into_router());

@@ -29,7 +29,8 @@ pub struct EventCreate {
     /// The venue's address.
     #[serde(default)]
     pub address: Option<String>,
-    /// Where to join it from afar: an http or https URL.
+    /// Where to join it from afar: an http or https URL. Only whoever has a ticket is told, unless all tickets are
+    /// free.
     #[serde(default)]
     pub virtual_url: Option<String>,
     /// Words to find it by: at most 20.
@@ -54,7 +55,7 @@ pub struct TierCreate {
     /// What it gives, in words.
     #[serde(default)]
     pub description: String,
-    /// What one place costs: more than zero.
+    /// What one place costs; zero makes it free.
     #[schema(value_type = Object)]
     pub price: Money,
     /// How many places there are, 1 to 1,000,000; none means unlimited.

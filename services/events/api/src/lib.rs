@@ -91,8 +91,12 @@ pub struct EventView {
     pub venue: Option<String>,
     /// The venue's address.
     pub address: Option<String>,
-    /// Where to join it from afar.
+    /// Where to join it from afar: for the event's owner, and for everybody where no ticket costs anything. Whoever has
+    /// paid finds it at their ticket.
     pub virtual_url: Option<String>,
+    /// Whether it can be joined from afar.
+    #[serde(default)]
+    pub is_online: bool,
     /// Words to find it by.
     pub tags: Vec<String>,
     /// Where it stands.
@@ -327,6 +331,12 @@ pub struct TicketView {
     pub timezone: String,
     /// Where the event is.
     pub venue: Option<String>,
+    /// Where to join it from afar, while the ticket opens the door.
+    #[serde(default)]
+    pub virtual_url: Option<String>,
+    /// Whether it can be joined from afar.
+    #[serde(default)]
+    pub is_online: bool,
     /// The tier's name.
     pub tier_name: String,
     /// Who holds it.

@@ -59,6 +59,7 @@ fn hold_or_replay(conn: &mut Conn, context: &Context, request: &HoldRequest) -> 
     sales_window_check(&tier, now)?;
     quantity_check(&tier, request.wish.quantity)?;
     open_holds_check(conn, context, request, now)?;
+    places_check(conn, context, &tier, request, now)?;
     let tier = release::places_make(conn, context, tier, request.wish.quantity, now)?;
     let order = places_take(conn, context, tier, request, now)?;
     log::signed_append(
@@ -151,6 +152,38 @@ fn open_holds_check(
     } else {
         Err(EventsError::OpenHolds { open })
     }
+}
+
+/// Refuses whoever keeps more places from others than they could pay for: the places of their open reservations, and of
+/// those that ended without money not long ago, so that it is no use to make them anew.
+fn places_check(
+    conn: &mut Conn,
+    context: &Context,
+    tier: &TierRow,
+    request: &HoldRequest,
+    now: Timestamp,
+) -> Result<(), EventsError> {
+    let since = now.minus(context.config.hold_pause);
+    let held = orders::state.eq(HELD).and(orders::hold_expires_at.gt(since));
+    let ended = [OrderState::Expired, OrderState::Cancelled].map(state_text);
+    let ended = orders::state.eq_any(ended).and(orders::updated_at.gt(since));
+    let places: Vec<i64> = orders::table
+        .filter(orders::buyer_did.eq(request.verified.did()))
+        .filter(orders::event_id.eq(request.wish.event_id))
+        .filter(held.or(ended))
+        .select(orders::quantity)
+        .load(conn)?;
+    let places = places.into_iter().fold(0_i64, i64::saturating_add);
+    let places = u32::try_from(places).unwrap_or(u32::MAX);
+    // As many small orders as may be open at once fit in any case.
+    let most = tier
+        .per_order_limit()?
+        .saturating_mul(2)
+        .max(context.config.open_holds_max);
+    if places.saturating_add(request.wish.quantity) <= most {
+        return Ok(());
+    }
+    Err(EventsError::HeldPlaces { places, most })
 }
 
 fn places_take(

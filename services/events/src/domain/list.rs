@@ -84,7 +84,7 @@ pub(crate) fn event_list(conn: &mut Conn, context: &Context, list: &EventList) -
         .to_text()
     });
     Ok(EventPage {
-        events: views::event_views(conn, context, &rows)?,
+        events: views::event_views(conn, context, &rows, list.owner.as_ref())?,
         cursor,
     })
 }
@@ -103,7 +103,7 @@ pub(crate) fn event_fetch(
     if row.status_set()? == EventStatus::Draft && !is_owner {
         return Ok(None);
     }
-    Ok(views::event_views(conn, context, &[row])?.into_iter().next())
+    Ok(views::event_views(conn, context, &[row], reader)?.into_iter().next())
 }
 
 /// A holder's tickets, newest first.

@@ -12,14 +12,15 @@ use imajin_store::Conn;
 use super::locks;
 use crate::EventsError;
 use crate::context::Context;
-use crate::rows::{EventRow, HELD, OrderRow, TicketRow, TierRow};
+use crate::rows::{EventRow, HELD, OrderRow, REVOKED, TicketRow, TierRow};
 use crate::schema::{acceptances, events, orders, tickets, tiers};
 
-/// Events as anyone may see them.
+/// Events as `reader` may see them, or anyone.
 pub(crate) fn event_views(
     conn: &mut Conn,
     context: &Context,
     rows: &[EventRow],
+    reader: Option<&Did>,
 ) -> Result<Vec<EventView>, EventsError> {
     let ids: Vec<EventId> = rows.iter().map(|row| row.id).collect();
     let now = context.env.now();
@@ -37,9 +38,18 @@ pub(crate) fn event_views(
     rows.iter()
         .map(|row| {
             let accepted = accepted.remove(&row.id).unwrap_or_default();
-            event_view(row, tiers.remove(&row.id).unwrap_or_default(), accepted, now)
+            let view = event_view(row, tiers.remove(&row.id).unwrap_or_default(), accepted, now)?;
+            let is_owner = reader.is_some_and(|reader| reader.canonical() == row.owner_did);
+            Ok(if is_owner { view } else { as_others_see(view) })
         })
         .collect()
+}
+
+/// Where to join an event is what its tickets are sold for. It is no secret where they cost nothing.
+fn as_others_see(mut view: EventView) -> EventView {
+    let is_free = !view.tiers.is_empty() && view.tiers.iter().all(|tier| tier.price.is_zero());
+    view.virtual_url = view.virtual_url.filter(|_url| is_free);
+    view
 }
 
 fn event_view(
@@ -64,6 +74,7 @@ fn event_view(
         timezone: row.timezone,
         venue: row.venue,
         address: row.address,
+        is_online: row.virtual_url.is_some(),
         virtual_url: row.virtual_url,
         tiers,
         refund_policy: row.refund_policy,
@@ -247,6 +258,8 @@ pub(crate) fn ticket_views(conn: &mut Conn, rows: &[TicketRow]) -> Result<Vec<Ti
                 starts_at: event.starts_at,
                 timezone: event.timezone.clone(),
                 venue: event.venue.clone(),
+                virtual_url: event.virtual_url.clone().filter(|_url| row.status != REVOKED),
+                is_online: event.virtual_url.is_some(),
                 tier_name: document.payload.tier.clone(),
                 holder: row.holder_did.clone(),
                 status: row.status.clone(),

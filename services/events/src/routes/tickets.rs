@@ -13,7 +13,7 @@ use crate::Events;
 use crate::domain::views;
 
 /// How many tickets of one event one answer holds.
-const TICKETS_MAX: u32 = 100;
+pub(super) const TICKETS_MAX: u32 = 100;
 
 /// Read a ticket
 ///

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use imajin_events::EventsConfig;
 use imajin_events_api::{OrderState, OrderView};
 use imajin_kernel::{Code, Span};
+use imajin_store::{StoreError, tamper};
 use imajin_testkit::{Backend, on_both};
 use imajin_web::Tier;
 use serde_json::json;
@@ -23,6 +24,8 @@ on_both!(
     sold_out_is_refused_and_a_lapsed_hold_returns_its_places,
     the_sweeper_leaves_no_lapsed_hold,
     limits_per_order_and_per_buyer,
+    nobody_keeps_places_from_others_without_paying,
+    damaged_reservations_hold_no_other_up,
     sales_windows_are_kept,
     the_same_key_gives_the_same_order,
     a_key_belongs_to_one_request,
@@ -188,13 +191,75 @@ async fn limits_per_order_and_per_buyer(backend: Backend) {
         assert_eq!(answer.json()["perOrderLimit"], 10);
     }
     for _ in 0..5 {
-        world.checkout(&key("buyer"), &event, 10).await.order();
+        world.checkout(&key("buyer"), &event, 3).await.order();
     }
     let answer = world.checkout(&key("buyer"), &event, 1).await;
     assert_eq!(answer.code(), "conflict");
     assert!(answer.detail().contains("5 open reservations"), "{}", answer.detail());
     world.clock.advance(Span::minutes(15));
     world.checkout(&key("buyer"), &event, 1).await.order();
+}
+
+async fn nobody_keeps_places_from_others_without_paying(backend: Backend) {
+    let world = World::new(backend).await;
+    let (event, other) = (world.event(Some(100)).await, world.event(Some(100)).await);
+    let first = world.checkout(&key("buyer"), &event, 10).await.order();
+    world.checkout(&key("buyer"), &event, 10).await.order();
+    let too_many = async || {
+        let answer = world.checkout(&key("buyer"), &event, 1).await;
+        assert_eq!(answer.code(), "conflict");
+        assert_eq!(answer.json()["placesMax"], 20, "{}", answer.detail());
+    };
+    too_many().await;
+    // Neither a reservation that was given back nor one that lapsed makes room for the next at once.
+    let path = format!("/events/api/orders/{}/cancel", first.id);
+    world.post(&key("buyer"), &path, &json!({})).await;
+    too_many().await;
+    world.clock.advance(Span::minutes(15));
+    too_many().await;
+    world.events.holds_release().await.unwrap();
+    too_many().await;
+    world.checkout(&key("buyer"), &other, 10).await.order();
+    world.checkout(&key("another"), &event, 10).await.order();
+    world.clock.advance(Span::hours(1));
+    let paid = world.checkout(&key("buyer"), &event, 10).await.order();
+    world.pay.settle(paid.checkout_id.unwrap()).await;
+    world.checkout(&key("buyer"), &event, 10).await.order();
+    world.checkout(&key("buyer"), &event, 10).await.order();
+    too_many().await;
+    assert_eq!(world.audit().await, []);
+}
+
+/// More than are released in one transaction.
+const LAPSED: usize = 101;
+
+async fn damaged_reservations_hold_no_other_up(backend: Backend) {
+    let world = World::new(backend).await;
+    let events = [world.event(Some(200)).await, world.event(Some(200)).await];
+    for nth in 0..LAPSED {
+        world
+            .checkout(&key(&format!("buyer {nth}")), &events[0], 1)
+            .await
+            .order();
+    }
+    let damaged: Result<(), StoreError> = world
+        .db
+        .write(|conn| {
+            for place in tamper::rows(conn, "orders")? {
+                tamper::tamper(conn, "orders", "row_seal", &place)?.unwrap();
+            }
+            Ok(())
+        })
+        .await;
+    damaged.unwrap();
+    world.clock.advance(Span::seconds(1));
+    for event in &events {
+        world.checkout(&key("late buyer"), event, 2).await.order();
+    }
+    world.clock.advance(Span::minutes(16));
+    assert_eq!(world.events.holds_release().await.unwrap(), 2);
+    assert_eq!(world.counters(&events[0]).await, (0, u32::try_from(LAPSED).unwrap()));
+    assert_eq!(world.counters(&events[1]).await, (0, 0));
 }
 
 async fn sales_windows_are_kept(backend: Backend) {

@@ -1,18 +1,22 @@
 //! What a buyer holds in the end.
 
-use imajin_events_api::{EventsApi, TicketCode, TicketList, TicketView};
+use axum::http::StatusCode;
+use imajin_events_api::{EventView, EventsApi, TicketCode, TicketList, TicketView};
 use imajin_kernel::id::TicketId;
 use imajin_testkit::{Backend, on_both};
+use serde_json::json;
 
 use crate::world::{CheckoutAnswer, World, key};
 
 on_both!(
     a_ticket_is_checked_offline,
     a_ticket_is_its_holders,
-    ticket_lists_have_pages
+    ticket_lists_have_pages,
+    where_to_join_is_for_the_owner_and_for_who_has_paid,
+    where_to_join_a_free_event_is_public,
 );
 
-async fn buy(world: &World, event: &imajin_events_api::EventView, buyer: &str, quantity: u32) -> Vec<TicketId> {
+async fn buy(world: &World, event: &EventView, buyer: &str, quantity: u32) -> Vec<TicketId> {
     let order = world.checkout(&key(buyer), event, quantity).await.order();
     world.pay.settle(order.checkout_id.unwrap()).await;
     world.order_again(&order).await.tickets
@@ -95,4 +99,48 @@ async fn ticket_lists_have_pages(backend: Backend) {
     assert_eq!(world.events.ticket_list(list.clone()).await.unwrap().len(), 2);
     list.limit = 101;
     assert!(world.events.ticket_list(list).await.is_err());
+}
+
+const ROOM: &str = "https://stream.example/secret-room";
+
+async fn online_event(world: &World, price: &str) -> EventView {
+    let mut body = world.event_body(Some(5));
+    body["virtualUrl"] = json!(ROOM);
+    body["tiers"][0]["price"]["amount"] = json!(price);
+    let made = world.post(&world.owner, "/events/api/events", &body).await;
+    let made: EventView = made.expect(StatusCode::CREATED).parse();
+    assert_eq!(made.virtual_url.as_deref(), Some(ROOM), "the owner has said it");
+    let path = format!("/events/api/events/{}/publish", made.id);
+    let published = world.post(&world.owner, &path, &json!({})).await;
+    published.expect(StatusCode::OK).parse()
+}
+
+async fn where_to_join_is_for_the_owner_and_for_who_has_paid(backend: Backend) {
+    let world = World::new(backend).await;
+    let event = online_event(&world, "10.00").await;
+    let public = ["", "/ics", "/fair"].map(|end| format!("/events/api/events/{}{end}", event.id));
+    let said = async |reader: Option<&str>, path: &str| {
+        let reader = reader.map(|name| key(name).did());
+        world.get(reader.as_ref(), path).await.text().contains("secret-room")
+    };
+    for path in public.iter().chain([&"/events/api/events".to_owned()]) {
+        for reader in [None, Some("buyer")] {
+            assert!(!said(reader, path).await, "{path}");
+        }
+    }
+    assert!(world.event_again(&event).await.is_online);
+    assert!(said(Some("owner"), &public[0]).await && said(Some("owner"), &public[1]).await);
+    world.checkout(&key("waiting"), &event, 1).await.order();
+    assert!(!said(Some("waiting"), &public[1]).await, "nothing was paid");
+    let id = buy(&world, &event, "buyer", 1).await[0];
+    let ticket = format!("/events/api/tickets/{id}");
+    let calendar = format!("/events/api/events/{}/ics", event.id);
+    assert!(said(Some("buyer"), &ticket).await && said(Some("buyer"), &calendar).await);
+    assert!(!said(None, &calendar).await && !said(Some("other"), &calendar).await);
+}
+
+async fn where_to_join_a_free_event_is_public(backend: Backend) {
+    let world = World::new(backend).await;
+    let event = online_event(&world, "0.00").await;
+    assert_eq!(world.event_again(&event).await.virtual_url.as_deref(), Some(ROOM));
 }

@@ -12,7 +12,7 @@ use super::{Auditor, PAGE, from_ledger};
 use crate::domain::home::{HOME_BIND, home_object};
 use crate::domain::remit_in::{RECEIPT_KIND, REMIT_TAKE, document_read};
 use crate::domain::remit_out::REMITTANCE_KIND;
-use crate::rows::{CREDITED, HomeRow, ReceivedRow, RemittanceLegRow, SentRow, SentState, UNCONFIRMED};
+use crate::rows::{CREDITED, DROPPED, HomeRow, ReceivedRow, RemittanceLegRow, SentRow, SentState, UNCONFIRMED};
 use crate::schema::{payee_homes, remittance_legs, remittances_in, remittances_out};
 
 impl Auditor {
@@ -171,7 +171,7 @@ impl Auditor {
                 && receipt.payload.amount == body.amount
         });
         let booked = self.remitted(conn, &row.ledger_key())?;
-        let known = is_credited || row.state == UNCONFIRMED;
+        let known = is_credited || row.state == UNCONFIRMED || row.state == DROPPED;
         if !known || is_ours != is_credited || booked != is_credited.then_some(row.amount) {
             self.find(ReceivedRow::TABLE, &name, "the ledger has booked something else for it");
         }

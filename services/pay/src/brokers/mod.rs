@@ -6,8 +6,8 @@
 mod visa;
 pub(crate) mod wire;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -58,7 +58,12 @@ struct Known {
 /// Talks to the brokers.
 pub(crate) struct Brokers {
     known: BTreeMap<String, Mutex<Known>>,
+    /// Asks the brokers, which the operator has chosen.
     http: GuardedClient,
+    /// Asks whatever anybody has named: as many of them as hang keep no broker from being asked.
+    strangers: GuardedClient,
+    /// Who is having a node looked at.
+    looking: StdMutex<BTreeSet<Did>>,
     env: Env,
     keyring: Keyring,
     /// What a visa for this node names as its audience.
@@ -71,17 +76,22 @@ impl Brokers {
         config: &BrokersConfig,
         site: &Site,
         keyring: &Keyring,
-        carrier: Option<Arc<dyn Carrier>>,
+        carrier: Option<&Arc<dyn Carrier>>,
     ) -> Result<Self, Problem> {
-        let policy = Arc::new(PeersOf(Arc::clone(&site.identities)));
-        let mut http = GuardedClient::new(config.reach, TIMEOUT)?.with_policy(policy);
-        if let Some(carrier) = carrier {
-            http = http.with_carrier(carrier);
-        }
+        let client = || -> Result<GuardedClient, Problem> {
+            let policy = Arc::new(PeersOf(Arc::clone(&site.identities)));
+            let http = GuardedClient::new(config.reach, TIMEOUT)?.with_policy(policy);
+            Ok(match carrier {
+                Some(carrier) => http.with_carrier(Arc::clone(carrier)),
+                None => http,
+            })
+        };
         let issuers = config.trusted.iter().map(issuer_text);
         Ok(Self {
             known: issuers.map(|issuer| (issuer, Mutex::default())).collect(),
-            http,
+            http: client()?,
+            strangers: client()?,
+            looking: StdMutex::default(),
             env: site.env.clone(),
             keyring: keyring.clone(),
             audience: site.public.audience(),
@@ -139,7 +149,7 @@ impl Brokers {
     /// What a broker has passed on under a name, if it is from or for this node.
     pub(crate) async fn transfer_find(&self, issuer: &str, reference: &str) -> Result<Option<Transferred>, PayError> {
         let url = address(issuer, &format!("/api/transfers/{reference}"))?;
-        let answer = self.send("GET", &url, Vec::new()).await;
+        let answer = self.send(&self.http, "GET", &url, Vec::new()).await;
         if answer
             .as_ref()
             .is_ok_and(|answer| answer.status == StatusCode::NOT_FOUND)
@@ -152,14 +162,14 @@ impl Brokers {
     /// What a broker holds for this node.
     pub(crate) async fn account(&self, issuer: &str) -> Result<Vec<Money>, PayError> {
         let url = address(issuer, "/api/accounts/me")?;
-        let account: BrokerAccount = answer_read(issuer, self.send("GET", &url, Vec::new()).await)?;
+        let account: BrokerAccount = answer_read(issuer, self.send(&self.http, "GET", &url, Vec::new()).await)?;
         Ok(account.balances)
     }
 
     /// Gives a remittance to another node: what it says, or why it does not take it.
     pub(crate) async fn remit(&self, node: &str, body: &[u8]) -> Result<Result<RemittanceAnswer, Problem>, PayError> {
         let url = address(node, "/pay/api/remit")?;
-        let answer = self.send("POST", &url, body.to_vec()).await;
+        let answer = self.send(&self.strangers, "POST", &url, body.to_vec()).await;
         let refused = answer.as_ref().ok().filter(|answer| answer.status.is_client_error());
         if let Some(refusal) = refused.and_then(|answer| serde_json::from_slice::<Refusal>(&answer.body).ok()) {
             return Ok(Err(Problem::new(refusal.code, refusal.detail)));
@@ -167,8 +177,10 @@ impl Brokers {
         answer_read(node, answer).map(Ok)
     }
 
-    /// The node at an address that somebody named: its origin, and who it is by its own word.
-    pub(crate) async fn node_read(&self, named: &Url) -> Result<(String, Did), PayError> {
+    /// The node at an address that somebody named: its origin, and who it is by its own word. Nobody has two looked at
+    /// at once.
+    pub(crate) async fn node_read(&self, who: &Did, named: &Url) -> Result<(String, Did), PayError> {
+        let _looking = Looking::begin(&self.looking, who)?;
         let wrong = |problem: &str| PayError::invalid("node", problem);
         let has_host = matches!(named.scheme(), "http" | "https") && named.username().is_empty();
         if !has_host || named.password().is_some() {
@@ -177,7 +189,7 @@ impl Brokers {
         let origin = named.origin().ascii_serialization();
         let url = address(&origin, "/.well-known/did.json")?;
         let answer = self
-            .http
+            .strangers
             .get(url, "application/did+json, application/json;q=0.9", KEYS_BYTES_MAX)
             .await;
         let document: Result<DidDocument, _> = answer_read(&origin, answer);
@@ -198,11 +210,17 @@ impl Brokers {
         let body = body
             .map_err(|error| PayError::Fault(error.to_string()))?
             .unwrap_or_default();
-        answer_read(issuer, self.send(method, url, body).await)
+        answer_read(issuer, self.send(&self.http, method, url, body).await)
     }
 
     /// Sends a request that this node signs.
-    async fn send(&self, method: &str, url: &Url, body: Vec<u8>) -> Result<GuardedAnswer, GuardError> {
+    async fn send(
+        &self,
+        http: &GuardedClient,
+        method: &str,
+        url: &Url,
+        body: Vec<u8>,
+    ) -> Result<GuardedAnswer, GuardError> {
         let request = RequestToSign {
             method,
             target_uri: url.as_str(),
@@ -211,7 +229,36 @@ impl Brokers {
         };
         let params = SignatureParams::now(self.keyring.node_did().clone(), &self.env);
         let signed = sign(self.keyring.node_key(), &request, &params).or(Err(GuardError::Refused))?;
-        self.http.send_signed(&signed, ANSWER_BYTES_MAX).await
+        http.send_signed(&signed, ANSWER_BYTES_MAX).await
+    }
+}
+
+/// Somebody has a node looked at, until this is dropped.
+struct Looking<'a> {
+    all: &'a StdMutex<BTreeSet<Did>>,
+    who: Did,
+}
+
+impl<'a> Looking<'a> {
+    fn begin(all: &'a StdMutex<BTreeSet<Did>>, who: &Did) -> Result<Self, PayError> {
+        let who = who.canonical();
+        let is_new = all.lock().unwrap_or_else(PoisonError::into_inner).insert(who.clone());
+        if !is_new {
+            return Err(PayError::State {
+                detail: "A node that you have named is being looked at.".to_owned(),
+                hint: "Wait until it has answered, for at most ten seconds.",
+            });
+        }
+        Ok(Self { all, who })
+    }
+}
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        self.all
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.who);
     }
 }
 

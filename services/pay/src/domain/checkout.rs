@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 use imajin_did::Did;
-use imajin_kernel::Timestamp;
 use imajin_kernel::id::CheckoutId;
+use imajin_kernel::{Code, Timestamp};
 use imajin_money::Money;
 use imajin_pay_api::{CheckoutState, GoodsRef};
 use imajin_store::{Conn, Literal, SealedRow, StoreError, for_update, outbox, row_insert_missing};
@@ -277,25 +277,50 @@ fn rail_close(conn: &mut Conn, context: &Context, row: &CheckoutRow) -> Result<(
     Ok(())
 }
 
-/// Ends open checkouts whose time has passed; returns how many.
-pub(crate) fn checkout_expire_all(conn: &mut Conn, context: &Context) -> Result<usize, PayError> {
+/// A row that a sweep has come to, by when its time was over; and rows that it could not handle.
+pub(crate) type Swept<I> = (Option<(Timestamp, I)>, Vec<(I, PayError)>);
+
+/// Ends open checkouts whose time has passed, a page of them; answers where the next page begins, if there is one.
+pub(crate) fn checkouts_expire(
+    conn: &mut Conn,
+    context: &Context,
+    after: Option<(Timestamp, CheckoutId)>,
+) -> Result<Swept<CheckoutId>, PayError> {
     let now = context.now();
-    let rows: Vec<CheckoutRow> = for_update!(
-        conn,
-        checkouts::table
-            .filter(checkouts::state.eq(Literal(state_text(CheckoutState::Open))))
-            .filter(checkouts::expires_at.le(now))
-            .order_by(checkouts::expires_at)
-            .limit(SWEEP_ROWS)
-            .select(CheckoutRow::as_select()) => load
-    )?;
-    let count = rows.len();
-    for row in rows {
-        let mut row = row.intact(&context.sealer)?;
-        row.state_set(CheckoutState::Expired, now);
-        row.reason = Some(NOT_PAID_IN_TIME.to_owned());
-        let row = row.save(conn, &context.sealer)?;
-        rail_close(conn, context, &row)?;
+    let (since, last) = after.unwrap_or((Timestamp::from_micros(i64::MIN), CheckoutId::from_bytes([0; 16])));
+    let due: Vec<(Timestamp, CheckoutId)> = checkouts::table
+        .filter(checkouts::state.eq(Literal(state_text(CheckoutState::Open))))
+        .filter(checkouts::expires_at.le(now))
+        .filter(
+            checkouts::expires_at
+                .gt(since)
+                .or(checkouts::expires_at.eq(since).and(checkouts::id.gt(last))),
+        )
+        .order_by((checkouts::expires_at, checkouts::id))
+        .limit(SWEEP_ROWS)
+        .select((checkouts::expires_at, checkouts::id))
+        .load(conn)?;
+    let mut damaged = Vec::new();
+    for (_, id) in &due {
+        let ended = conn.transaction(|conn| checkout_expire(conn, context, *id));
+        match ended {
+            Err(error) if error.code() == Code::Unavailable => return Err(error),
+            Err(error) => damaged.push((*id, error)),
+            Ok(()) => {}
+        }
     }
-    Ok(count)
+    Ok((due.last().copied(), damaged))
+}
+
+fn checkout_expire(conn: &mut Conn, context: &Context, id: CheckoutId) -> Result<(), PayError> {
+    let now = context.now();
+    let row = checkout_lock(conn, context, id)?.ok_or(PayError::NotFound("checkout"))?;
+    if row.state()? != CheckoutState::Open || row.expires_at > now {
+        return Ok(());
+    }
+    let mut row = row;
+    row.state_set(CheckoutState::Expired, now);
+    row.reason = Some(NOT_PAID_IN_TIME.to_owned());
+    let row = row.save(conn, &context.sealer)?;
+    rail_close(conn, context, &row)
 }

@@ -9,6 +9,7 @@ use imajin_store::{Conn, Literal, SealedRow, intact_all};
 
 use super::checkout_lock;
 use super::debts::{Debts, income_of};
+use super::goods_back::goods_unpaid_owe;
 use super::reversal::{Walk, sale_take};
 use super::sale::Sale;
 use super::visa::{capture_find, capture_lock, pledge_movements, receivable};
@@ -169,7 +170,7 @@ fn pledges_of_capture(conn: &mut Conn, context: &Context, id: CheckoutId) -> Res
     Ok(intact_all(rows, &context.sealer)?)
 }
 
-/// Walks the split back: the broker owes nothing any more.
+/// Walks the split back, and has the goods taken back: the broker owes nothing any more.
 fn unpaid_book(conn: &mut Conn, context: &Context, capture: &CaptureRow) -> Result<(), PayError> {
     let missing = || PayError::damaged(CheckoutRow::TABLE, capture.checkout_id.as_str(), "the row is missing");
     let checkout = checkout_lock(conn, context, capture.checkout_id)?.ok_or_else(missing)?;
@@ -178,8 +179,9 @@ fn unpaid_book(conn: &mut Conn, context: &Context, capture: &CaptureRow) -> Resu
         key: capture.unpaid_key(),
         kind: EntryKind::Unpaid,
         with: receivable(&capture.issuer, sale.asset()),
+        may_owe: true,
     };
     let units = sale.left_units();
     sale_take(conn, context, &sale, walk, units, 0)?;
-    Ok(())
+    goods_unpaid_owe(conn, context, &sale)
 }

@@ -13,6 +13,7 @@ use imajin_store::{Conn, SealedRow, for_update};
 
 use super::checkout_lock;
 use super::debts::Moves;
+use super::goods_back::goods_unpaid_owe;
 use super::notices::{DisputeNews, debts_owe, dispute_owe};
 use super::payout::amount;
 use super::refund_list::refund_is_under_way;
@@ -106,6 +107,7 @@ fn dispute_open(
         key: row.taken_key(),
         kind: EntryKind::Dispute,
         with: AccountKey::rail(&row.rail, message.money()?.asset),
+        may_owe: true,
     };
     if checkout.state()? == CheckoutState::Settled {
         let sale = Sale::load(conn, context, checkout.clone())?;
@@ -133,12 +135,17 @@ fn dispute_close(
         return Ok(());
     }
     let given_back = said.given_back.micros().min(row.taken);
+    // That it is won may be told before its money is back: it stays open until that is told as well.
+    if said.state == DisputeState::Won && given_back == 0 && row.taken > 0 {
+        return Ok(());
+    }
     if given_back > 0 {
         let asset = checkout.price()?.asset;
         let walk = Walk {
             key: row.given_back_key(),
             kind: EntryKind::Dispute,
             with: AccountKey::rail(&row.rail, asset),
+            may_owe: true,
         };
         if checkout.state()? == CheckoutState::Settled {
             let sale = Sale::load(conn, context, checkout.clone())?;
@@ -155,6 +162,13 @@ fn dispute_close(
     row.given_back = Some(given_back);
     row.closed_at = Some(context.now());
     let row = row.save(conn, &context.sealer)?;
+    if said.state == DisputeState::Lost && checkout.state()? == CheckoutState::Settled {
+        let sale = Sale::load(conn, context, checkout.clone())?;
+        // Nothing of what the buyer paid is left with anybody here.
+        if sale.left_units() == 0 {
+            goods_unpaid_owe(conn, context, &sale)?;
+        }
+    }
     let news = if said.state == DisputeState::Won {
         DisputeNews::Won
     } else {

@@ -2,8 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use diesel::prelude::*;
+use futures::StreamExt;
 use imajin_did::{Did, Method};
 use imajin_fair::distribution::{
     AccrualKey, Contract, Distribution, DistributionInput, History, Outcome, Release, distribute,
@@ -20,6 +22,11 @@ use crate::PayError;
 use crate::context::Context;
 use crate::rows::FlowRow;
 use crate::schema::contract_flows;
+
+/// Recipients that are asked about at once.
+const REACH_CONCURRENT: usize = 16;
+/// How long all recipients of a settlement have to answer.
+const REACH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The contracts that decide a settlement, read before its transaction: those that were in effect when it was paid, so
 /// none that is signed meanwhile is among them.
@@ -87,21 +94,12 @@ impl Contracts {
     }
 
     /// Everybody whom a contract names as a recipient or as its overflow.
-    fn recipients(&self) -> BTreeSet<Did> {
+    pub(crate) fn recipients(&self) -> BTreeSet<Did> {
         let named = self.asked.values().flatten().flat_map(|contract| {
             let allocated = contract.allocations.iter().map(|allocation| &allocation.recipient);
             allocated.chain(&contract.overflow)
         });
         named.map(Did::canonical).collect()
-    }
-
-    /// Finds out who of the recipients cannot be paid.
-    pub(crate) async fn reach(&mut self, identities: &dyn Identities) {
-        for did in self.recipients() {
-            if !is_payable(identities, &did).await {
-                self.unreachable.insert(did);
-            }
-        }
     }
 
     /// Applies the contracts; `find` gives those that were not asked for before.
@@ -162,6 +160,25 @@ pub(crate) async fn is_payable(identities: &dyn Identities, did: &Did) -> bool {
             Code::Unavailable | Code::Timeout | Code::Internal | Code::RateLimited
         ),
     }
+}
+
+/// Who of these cannot be paid. All of them are asked beside each other, and whoever has not answered in time is merely
+/// away: a contract may name as many hosts that hang as it has room for.
+pub(crate) async fn unreachable_of(identities: &dyn Identities, recipients: BTreeSet<Did>) -> BTreeSet<Did> {
+    let mut unreachable = BTreeSet::new();
+    let asked = futures::stream::iter(recipients)
+        .map(|did| async move { (is_payable(identities, &did).await, did) })
+        .buffer_unordered(REACH_CONCURRENT);
+    let all = asked.for_each(|(is_payable, did)| {
+        if !is_payable {
+            unreachable.insert(did);
+        }
+        futures::future::ready(())
+    });
+    if tokio::time::timeout(REACH_TIMEOUT, all).await.is_err() {
+        tracing::info!("some recipients of a distribution contract do not answer, and count as payable");
+    }
+    unreachable
 }
 
 /// Names a flow: profile, label, recipient, asset.
@@ -318,4 +335,48 @@ pub(crate) fn release_command(releases: &[Release], asset: Asset, key: &str, ref
         reference: reference.to_owned(),
         movements: movements.collect(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use imajin_kernel::Problem;
+    use imajin_web::macro_support::async_trait;
+    use imajin_web::{CallerKeys, SessionView};
+
+    use super::*;
+
+    /// Hosts that hang, and one that knows nobody.
+    struct Hanging;
+
+    #[async_trait]
+    impl Identities for Hanging {
+        async fn caller_keys(&self, did: &Did) -> Result<CallerKeys, Problem> {
+            if did.as_str() == "did:web:a.example" {
+                return Err(Problem::not_found("identity"));
+            }
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            Err(Problem::not_found("identity"))
+        }
+
+        async fn session_view(&self, _token: &str) -> Result<Option<SessionView>, Problem> {
+            Ok(None)
+        }
+    }
+
+    #[tokio::test]
+    async fn hosts_that_hang_are_waited_for_once_and_not_for_long() {
+        let hosts = (0..64).map(|number| format!("did:web:host{number}.example"));
+        let dids = hosts.chain(["did:web:a.example".to_owned()]);
+        let begun = Instant::now();
+        let unreachable = unreachable_of(&Hanging, dids.map(|did| did.parse().unwrap()).collect()).await;
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        let unreachable: Vec<String> = unreachable.iter().map(Did::to_string).collect();
+        assert_eq!(
+            unreachable,
+            ["did:web:a.example"],
+            "whoever does not answer is merely away"
+        );
+    }
 }

@@ -2,7 +2,7 @@
 
 use imajin_did::Did;
 use imajin_kernel::id::{EntryId, HoldId};
-use imajin_kernel::{Span, Timestamp};
+use imajin_kernel::{Code, Span, Timestamp};
 use imajin_ledger::{
     AccountKey, Command, EntryKind, Hold, HoldCapture, HoldPlace, HoldRelease, Movement, Outcome, Owner, Purpose,
     Release, hold_expired_list, hold_fetch,
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::balance;
+use super::checkout::Swept;
 use super::debts::{debt_repay, income_book};
 use crate::PayError;
 use crate::context::{Context, IdempotencyKey};
@@ -242,9 +243,35 @@ fn reference_of(text: Option<&str>) -> Result<String, PayError> {
     }
 }
 
-/// Sends expired holds back; returns how many.
-pub(crate) fn hold_expire_all(conn: &mut Conn, context: &Context) -> Result<usize, PayError> {
-    let ids = hold_expired_list(conn, context.now(), SWEEP_ROWS)?;
+/// Sends expired holds back, a page of them; answers where the next page begins, if there is one.
+pub(crate) fn holds_expire(
+    conn: &mut Conn,
+    context: &Context,
+    after: Option<(Timestamp, HoldId)>,
+) -> Result<Swept<HoldId>, PayError> {
+    let due = hold_expired_list(conn, context.now(), after, SWEEP_ROWS)?;
+    let next = due.last().copied();
+    let ids: Vec<HoldId> = due.into_iter().map(|(_, id)| id).collect();
+    let together = diesel::Connection::transaction(conn, |conn| holds_release(conn, context, &ids));
+    match together {
+        Ok(refused) => return Ok((next, refused)),
+        Err(error) if error.code() == Code::Unavailable => return Err(error),
+        // One of them may be what stopped all: each on its own then.
+        Err(_) => {}
+    }
+    let mut failed = Vec::new();
+    for id in ids {
+        match diesel::Connection::transaction(conn, |conn| holds_release(conn, context, &[id])) {
+            Ok(refused) => failed.extend(refused),
+            Err(error) if error.code() == Code::Unavailable => return Err(error),
+            Err(error) => failed.push((id, error)),
+        }
+    }
+    Ok((next, failed))
+}
+
+/// Those that the ledger does not send back.
+fn holds_release(conn: &mut Conn, context: &Context, ids: &[HoldId]) -> Result<Vec<(HoldId, PayError)>, PayError> {
     let command = |id: &HoldId| {
         Command::Release(HoldRelease {
             hold: *id,
@@ -255,15 +282,13 @@ pub(crate) fn hold_expire_all(conn: &mut Conn, context: &Context) -> Result<usiz
     };
     let commands: Vec<Command> = ids.iter().map(command).collect();
     if commands.is_empty() {
-        return Ok(0);
+        return Ok(Vec::new());
     }
     let answers = context.ledger.execute(conn, &commands)?;
-    for (id, answer) in ids.iter().zip(&answers) {
-        if let Err(refusal) = answer {
-            tracing::warn!(hold = %id, %refusal, "an expired hold did not end");
-        }
-    }
-    Ok(answers.iter().filter(|answer| answer.is_ok()).count())
+    let refused = ids.iter().zip(answers);
+    Ok(refused
+        .filter_map(|(id, answer)| Some((*id, answer.err()?.into())))
+        .collect())
 }
 
 /// Refuses a payment of nothing before the ledger has to.

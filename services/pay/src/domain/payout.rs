@@ -8,32 +8,26 @@ use imajin_did::Did;
 use imajin_kernel::id::PayoutId;
 use imajin_ledger::{AccountKey, Command, EntryKind, Movement, Posting, Purpose, account_fetch};
 use imajin_money::{Amount, Asset, Money};
-use imajin_pay_api::CheckoutState;
 use imajin_rails::Rail;
 use imajin_store::{Conn, Literal, SealedRow, for_update, outbox};
 use serde::{Deserialize, Serialize};
 
 use super::address::address_find;
-use super::checkout_find;
 use super::debts::{Moves, debt_repay};
 use super::notices::News;
 use super::payee::payee_find;
 use super::payment::payment_lock;
 use super::payout_list::{PayoutView, payout_find, payout_view};
-use super::refund_list::{refunded_units, refunds_of};
+use super::payout_parts::{part_of, parts_allocate};
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::{FAILED, PartRow, PaymentRow, PayoutRow, SENT, WAITING};
-use crate::schema::{disputes, payout_parts, rail_payments};
+use crate::rows::{FAILED, PartRow, PayoutRow, SENT, WAITING};
+use crate::schema::payout_parts;
 
 /// The outbox topic of transfers that the rail has not made.
 pub(crate) const RAIL_TRANSFER: &str = "rail_transfer";
-/// The most transfers of one payout: the rest of a balance goes with the next one.
-const PARTS_MAX: usize = 100;
 /// In place of a payment, where a rail sends out of one pool.
 const POOL: &str = "wallet";
-/// Payments that are looked at for what is left of them.
-const PAYMENTS_MAX: i64 = 2_000;
 
 /// What the worker tells the rail.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -153,87 +147,6 @@ pub(crate) fn balance(
 
 pub(crate) fn amount(units: i64) -> Result<Amount, PayError> {
     Amount::from_micros(units).map_err(|_negative| PayError::invalid("amount", "must be more than zero"))
-}
-
-/// Finds payments whose money is not passed on yet, oldest first, until they make up the payout; says how much of it no
-/// payment is left for.
-fn parts_allocate(conn: &mut Conn, context: &Context, payout: &PayoutRow) -> Result<(Vec<PartRow>, i64), PayError> {
-    let candidates: Vec<String> = rail_payments::table
-        .filter(rail_payments::rail.eq(&payout.rail))
-        .filter(rail_payments::asset.eq(&payout.asset))
-        .filter(rail_payments::fee.is_not_null())
-        .filter(
-            rail_payments::passed_on.is_null().or(rail_payments::passed_on
-                .assume_not_null()
-                .lt(rail_payments::amount - rail_payments::fee.assume_not_null())),
-        )
-        .order_by((rail_payments::paid_at, rail_payments::reference))
-        .limit(PAYMENTS_MAX)
-        .select(rail_payments::reference)
-        .load(conn)?;
-    let (mut left, mut parts) = (payout.amount, Vec::new());
-    for reference in candidates {
-        if left == 0 || parts.len() >= PARTS_MAX {
-            break;
-        }
-        let Some(mut payment) = payment_lock(conn, context, &payout.rail, &reference)? else {
-            continue;
-        };
-        let units = left_of(conn, context, &payment)?.min(left);
-        if units <= 0 {
-            continue;
-        }
-        payment.passed_on = Some(payment.passed_on.unwrap_or(0).saturating_add(units));
-        payment.save(conn, &context.sealer)?;
-        left = left.saturating_sub(units);
-        let number = i64::try_from(parts.len()).unwrap_or(i64::MAX);
-        parts.push(part_of(context, payout, number, reference, units));
-    }
-    Ok((parts, left))
-}
-
-/// A transfer that the rail is to make.
-fn part_of(context: &Context, payout: &PayoutRow, part: i64, payment: String, units: i64) -> PartRow {
-    PartRow {
-        payout_id: payout.id,
-        part,
-        payment,
-        amount: units,
-        state: WAITING.to_owned(),
-        reference: None,
-        reversed: None,
-        problem: None,
-        updated_at: context.now(),
-        row_seal: Vec::new(),
-    }
-}
-
-/// What of a payment can still be passed on: only a payment that was split and that nobody disputes.
-fn left_of(conn: &mut Conn, context: &Context, payment: &PaymentRow) -> Result<i64, PayError> {
-    let Ok(checkout_id) = payment.checkout_id.parse() else {
-        return Ok(0);
-    };
-    let checkout = checkout_find(conn, context, checkout_id)?;
-    let settled = match checkout {
-        Some(row) => {
-            row.state()? == CheckoutState::Settled && row.rail_reference.as_deref() == Some(&payment.reference)
-        }
-        None => false,
-    };
-    let disputed: i64 = disputes::table
-        .filter(disputes::rail.eq(&payment.rail))
-        .filter(disputes::payment.eq(&payment.reference))
-        .filter(disputes::state.ne("won"))
-        .count()
-        .get_result(conn)?;
-    if !settled || disputed > 0 {
-        return Ok(0);
-    }
-    let net = payment.amount.saturating_sub(payment.fee.unwrap_or(payment.amount));
-    let refunded = refunded_units(&refunds_of(conn, context, checkout_id)?);
-    Ok(net
-        .saturating_sub(payment.passed_on.unwrap_or(0))
-        .saturating_sub(refunded))
 }
 
 /// A payout and one of its parts, as they stand.

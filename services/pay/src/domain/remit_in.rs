@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 use imajin_did::Did;
-use imajin_kernel::id::RemittanceId;
+use imajin_kernel::Span;
+use imajin_kernel::id::{OutboxId, RemittanceId};
 use imajin_ledger::{AccountKey, Command, EntryKind, Movement, Outcome, Posting, Purpose};
 use imajin_money::Money;
 use imajin_pay_api::{REMITTANCE_LEGS_MAX, RemittanceBody, RemittanceReceipt};
@@ -21,7 +22,7 @@ use super::remit_out::legs_sum;
 use super::visa::receivable;
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::{CREDITED, ReceivedRow, RemittanceLegRow, UNCONFIRMED, json_text};
+use crate::rows::{CREDITED, DROPPED, ReceivedRow, RemittanceLegRow, UNCONFIRMED, json_text};
 use crate::schema::remittances_in;
 
 /// The outbox topic of remittances that no broker has confirmed.
@@ -32,6 +33,10 @@ pub(crate) const RECEIPT_KIND: &str = "remittance-receipt";
 pub(crate) const REMIT_TAKE: &str = "remittance.take";
 /// The most remittances of one node that wait for a broker.
 const OPEN_MAX: i64 = 50;
+/// The most of all nodes together: a node costs nothing.
+const OPEN_ALL_MAX: i64 = 10_000;
+/// How long a broker has to confirm one. Sent once more after that, it has the same time again.
+const OPEN_FOR: Span = Span::days(7);
 
 /// Names a remittance: who sends it, and its own name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +110,20 @@ pub(crate) fn received_keep(
                 hint: "A remittance is sent again as it was, or it is another one with a name of its own.",
             });
         }
+        if known.state == DROPPED {
+            received_reopen(conn, context, known, &name)?;
+        }
         return Ok(name);
+    }
+    let all: i64 = remittances_in::table
+        .filter(remittances_in::state.eq(Literal(UNCONFIRMED)))
+        .count()
+        .get_result(conn)?;
+    if all >= OPEN_ALL_MAX {
+        return Err(PayError::State {
+            detail: format!("{all} remittances wait here for their brokers."),
+            hint: "Try again later: what no broker confirms is dropped after seven days.",
+        });
     }
     let open: i64 = remittances_in::table
         .filter(remittances_in::from_did.eq(&name.from))
@@ -144,9 +162,47 @@ pub(crate) fn received_keep(
         row_seal: Vec::new(),
     };
     RemittanceLegRow::insert_all(body.legs.iter().map(leg).collect(), conn, &context.sealer)?;
-    let key = format!("{}/{}", name.from, name.id);
-    outbox::enqueue(conn, &context.sealer, &context.env, REMIT_CONFIRM, &key, &name)?;
+    confirm_owe(conn, context, &name)?;
     Ok(name)
+}
+
+/// Has its broker asked about a remittance.
+fn confirm_owe(conn: &mut Conn, context: &Context, name: &Received) -> Result<(), PayError> {
+    let key = format!("{}/{}", name.from, name.id);
+    outbox::enqueue(conn, &context.sealer, &context.env, REMIT_CONFIRM, &key, name)?;
+    Ok(())
+}
+
+/// One that was dropped is sent again: it waits again.
+fn received_reopen(conn: &mut Conn, context: &Context, mut row: ReceivedRow, name: &Received) -> Result<(), PayError> {
+    UNCONFIRMED.clone_into(&mut row.state);
+    row.received_at = context.now();
+    row.ended_at = None;
+    row.problem = None;
+    row.save(conn, &context.sealer)?;
+    confirm_owe(conn, context, name)
+}
+
+/// Drops a remittance that no broker has confirmed in time. `false`: it has time left.
+pub(crate) fn received_drop(
+    conn: &mut Conn,
+    context: &Context,
+    name: &Received,
+    item: OutboxId,
+) -> Result<bool, PayError> {
+    let mut row = received_lock(conn, context, name)?.ok_or(PayError::NotFound("remittance"))?;
+    let now = context.now();
+    if row.state == UNCONFIRMED {
+        if row.received_at.plus(OPEN_FOR) > now {
+            return Ok(false);
+        }
+        DROPPED.clone_into(&mut row.state);
+        row.ended_at = Some(now);
+        row.problem = Some("The broker has not confirmed it in seven days.".to_owned());
+        row.save(conn, &context.sealer)?;
+    }
+    outbox::done(conn, &context.sealer, &item, now)?;
+    Ok(true)
 }
 
 pub(crate) fn document_read(row: &ReceivedRow) -> Result<SignedMessage<RemittanceBody>, PayError> {

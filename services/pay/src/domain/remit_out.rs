@@ -13,15 +13,16 @@ use imajin_ledger::{AccountKey, Command, EntryKind, Movement, Posting, Purpose, 
 use imajin_money::{Amount, Asset, Money};
 use imajin_pay_api::{REMITTANCE_LEGS_MAX, RemittanceBody, RemittanceLeg, RemittanceReceipt};
 use imajin_proof::SignedMessage;
-use imajin_store::{Conn, SealedRow, for_update, intact_all, one_of, outbox, units_sum};
+use imajin_store::{Conn, SealedRow, for_update, intact_all, outbox, units_sum};
 
 use super::debts::{Moves, debt_repay};
 use super::home::home_find;
 use super::payout::{amount, balance};
+use super::remit_home::is_under_way;
 use super::visa::receivable;
 use crate::PayError;
 use crate::context::Context;
-use crate::rows::{CaptureState, HomeRow, RemittanceLegRow, SentRow, SentState, UNDER_WAY, json_text};
+use crate::rows::{CaptureState, HomeRow, RemittanceLegRow, SentRow, SentState, json_text};
 use crate::schema::{pledges, remittance_legs, remittances_in, remittances_out, visa_captures};
 
 /// The outbox topic of remittances that have not arrived.
@@ -56,17 +57,6 @@ pub(crate) fn funds(conn: &mut Conn, context: &Context, issuer: &str, asset: Ass
     Ok(owed.saturating_sub(taken).max(0))
 }
 
-/// The nodes to which a remittance by this broker has not arrived: they get the next one when the last has.
-pub(crate) fn nodes_under_way(conn: &mut Conn, issuer: &str, asset: Asset) -> Result<BTreeSet<String>, PayError> {
-    let nodes: Vec<String> = remittances_out::table
-        .filter(remittances_out::issuer.eq(issuer))
-        .filter(remittances_out::asset.eq(asset.as_str()))
-        .filter(one_of(remittances_out::state, &UNDER_WAY))
-        .select(remittances_out::node_did)
-        .load(conn)?;
-    Ok(nodes.into_iter().collect())
-}
-
 /// Sends what these people have here to their node, as far as the broker has paid it. `false`: there is nothing to
 /// send, or the last remittance has not arrived.
 pub(crate) fn remittance_make(
@@ -77,7 +67,7 @@ pub(crate) fn remittance_make(
     homes: &[HomeRow],
 ) -> Result<bool, PayError> {
     let mut left = funds(conn, context, issuer, asset)?;
-    if left == 0 || is_under_way(conn, node, issuer, asset)? {
+    if left == 0 || is_under_way(conn, (issuer, asset), (node, url))? {
         return Ok(false);
     }
     let own = context.keyring.node_did().canonical().to_string();
@@ -98,17 +88,6 @@ pub(crate) fn remittance_make(
     Ok(is_any)
 }
 
-fn is_under_way(conn: &mut Conn, node: &str, issuer: &str, asset: Asset) -> Result<bool, PayError> {
-    let count: i64 = remittances_out::table
-        .filter(remittances_out::node_did.eq(node))
-        .filter(remittances_out::issuer.eq(issuer))
-        .filter(remittances_out::asset.eq(asset.as_str()))
-        .filter(one_of(remittances_out::state, &UNDER_WAY))
-        .count()
-        .get_result(conn)?;
-    Ok(count > 0)
-}
-
 /// What of somebody's balance goes; what they owe is paid first.
 fn leg_take(
     conn: &mut Conn,
@@ -120,7 +99,8 @@ fn leg_take(
 ) -> Result<Option<RemittanceLegRow>, PayError> {
     let did = did_read(&home.did)?;
     // They may have moved since they were looked at.
-    let is_there = home_find(conn, context, &did)?.is_some_and(|now| now.node_did == home.node_did);
+    let is_there = home_find(conn, context, &did)?
+        .is_some_and(|now| now.node_did == home.node_did && now.node_url == home.node_url);
     if !is_there {
         return Ok(None);
     }
@@ -138,7 +118,7 @@ fn leg_take(
     }))
 }
 
-fn did_read(text: &str) -> Result<Did, PayError> {
+pub(crate) fn did_read(text: &str) -> Result<Did, PayError> {
     text.parse()
         .map_err(|_unreadable| PayError::damaged(HomeRow::TABLE, text, "the payee is no DID"))
 }
@@ -328,7 +308,11 @@ pub(crate) fn sent_problem(
     Ok(())
 }
 
-fn legs_of_sent(conn: &mut Conn, context: &Context, row: &SentRow) -> Result<Vec<RemittanceLegRow>, PayError> {
+pub(crate) fn legs_of_sent(
+    conn: &mut Conn,
+    context: &Context,
+    row: &SentRow,
+) -> Result<Vec<RemittanceLegRow>, PayError> {
     let own = context.keyring.node_did().canonical().to_string();
     let legs: Vec<RemittanceLegRow> = remittance_legs::table
         .filter(remittance_legs::from_did.eq(own))

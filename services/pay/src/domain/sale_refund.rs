@@ -9,13 +9,14 @@ use imajin_did::Did;
 use imajin_kernel::id::{CheckoutId, OutboxId, ReceiptId, RefundId};
 use imajin_ledger::{AccountKey, Command, EntryKind, Posting, Purpose};
 use imajin_money::{Asset, Money};
-use imajin_pay_api::{CheckoutState, GoodsReturn, Reader};
+use imajin_pay_api::{CheckoutState, Reader};
 use imajin_store::{Conn, Literal, SealedRow, for_update, outbox};
 
 use super::balance::BALANCE;
 use super::credit_note::note_make;
 use super::debts::{Moves, debt_repay};
 use super::dispute::dispute_standing;
+use super::goods_back::goods_back_owe;
 use super::notices::News;
 use super::payout::amount;
 use super::receipt::parties_of;
@@ -30,8 +31,6 @@ use crate::context::Context;
 use crate::rows::{CheckoutRow, MessageResult, ReceiptRow, RefundRow, RefundState};
 use crate::schema::{rail_messages, receipts, refunds};
 
-/// The outbox topic of refunds that the selling service has not heard of.
-pub(crate) const GOODS_RETURN: &str = "goods_return";
 /// The longest reason.
 pub(crate) const REASON_BYTES_MAX: usize = 500;
 /// The most refunds of one sale: so many the rail lists when it is asked whether it has made one of them.
@@ -208,6 +207,7 @@ fn refund_book(
         key: row.ledger_key(),
         kind: EntryKind::Refund,
         with: counterpart(checkout, money.asset)?,
+        may_owe: caller.operator,
     };
     sale_take(conn, context, sale, walk, row.amount, 0)?;
     if checkout.rail == BALANCE {
@@ -273,16 +273,7 @@ pub(crate) fn refund_sent(
         let total = total.fold(row.amount, i64::saturating_add);
         let refunded = Money::new(amount(total)?, sale.asset());
         row.document = Some(note_make(conn, context, &sale, &row, refunded)?);
-        let told = GoodsReturn {
-            goods: sale.checkout.goods(),
-            checkout: row.checkout_id,
-            receipt: row.receipt_id,
-            refund: id,
-            refunded,
-            whole: refunded == sale.body.gross,
-        };
-        let key = row.checkout_id.to_string();
-        outbox::enqueue(conn, &context.sealer, &context.env, GOODS_RETURN, &key, &told)?;
+        goods_back_owe(conn, context, &sale, id, refunded)?;
         sales::refund_count(conn, context, &row.asset)?;
         row.save(conn, &context.sealer)?;
         News::Refund(id).owe(conn, context)?;
@@ -307,6 +298,7 @@ pub(crate) fn refund_refused(
             key: row.back_key(),
             kind: EntryKind::Refund,
             with: counterpart(&sale.checkout, sale.asset())?,
+            may_owe: true,
         };
         sale_give(conn, context, &sale, walk, &[row.ledger_key()], row.amount)?;
         RefundState::Failed.as_str().clone_into(&mut row.state);

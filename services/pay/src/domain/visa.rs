@@ -12,6 +12,7 @@ use imajin_kernel::id::CheckoutId;
 use imajin_ledger::{AccountKey, Command, EntryKind, HoldPlace, Movement, Owner, Posting, Purpose};
 use imajin_money::{Asset, Money};
 use imajin_pay_api::VisaChecked;
+use imajin_proof::digest::sha256_hex;
 use imajin_store::{Conn, SealedRow, for_update, is_unique_violation, outbox};
 use serde::{Deserialize, Serialize};
 
@@ -94,7 +95,8 @@ fn row_pay(
     visa: &Visa,
 ) -> Result<Spent, PayError> {
     let claim = match payer {
-        Payer::Signed(_) => visa.digest.clone(),
+        // Without a claim it is the visa's own, and each use has its name: a broker pays a claim once.
+        Payer::Signed(_) => sha256_hex(format!("{}/{}", visa.digest, row.id).as_bytes()),
         Payer::Claim(claim) => claim.digest.clone(),
     };
     let held = visa_hold(conn, context, payer.did(), row, visa, claim)?;

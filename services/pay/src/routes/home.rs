@@ -60,7 +60,7 @@ pub(super) async fn home_set(
     State(PayRoutes(pay)): State<PayRoutes>,
     signed: SignedBody<HomeBody>,
 ) -> Result<Json<HomeAnswer>, Failure> {
-    let (url, node) = pay.brokers.node_read(&signed.value.node).await?;
+    let (url, node) = pay.brokers.node_read(signed.verified.did(), &signed.value.node).await?;
     if node.canonical() == pay.context.keyring.node_did().canonical() {
         return Err(PayError::invalid("node", "is this node: DELETE what is bound, and it stays here").into());
     }

@@ -25,7 +25,9 @@ pub(crate) use payout::{FAILED, PartRow, PayeeRow, PayoutRow, SENT, WAITING};
 pub(crate) use receipt::{PartyRow, ReceiptRow, SalesDayRow, SalesRow};
 pub(crate) use reconcile::{DifferenceRow, FactRow, RoundRow, SumRow};
 pub(crate) use refund::{FlowBack, LineBack, RefundRow, RefundState, Reversal, ReversalRow};
-pub(crate) use remit::{CREDITED, HomeRow, ReceivedRow, RemittanceLegRow, SentRow, SentState, UNCONFIRMED, UNDER_WAY};
+pub(crate) use remit::{
+    CREDITED, DROPPED, HomeRow, ReceivedRow, RemittanceLegRow, SentRow, SentState, UNCONFIRMED, UNDER_WAY,
+};
 pub(crate) use share::{ShareOutcome, ShareRow, ShareState};
 pub use solana::SEALED_COLUMNS;
 pub(crate) use solana::{AddressRow, RecordRow, WALLET, WalletRow};

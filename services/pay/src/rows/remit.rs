@@ -153,6 +153,8 @@ sealed_row!(ReceivedRow, remittances_in, "remittances_in", key = (from_did, id))
 
 /// The broker has not confirmed it.
 pub(crate) const UNCONFIRMED: &str = "unconfirmed";
+/// The broker has not confirmed it in time, and is not asked any more, unless it is sent again.
+pub(crate) const DROPPED: &str = "dropped";
 /// It is in the payees' balances.
 pub(crate) const CREDITED: &str = "credited";
 

@@ -1,8 +1,10 @@
 //! What went back, and what the reconciliation says about it.
 
 use diesel::prelude::*;
+use imajin_rails::DisputeState;
 
 use crate::bank::{Books, CARDS};
+use crate::beyond::unpaid_all;
 use crate::checks::{Checkout, is_settled, rail_messages, read};
 use crate::seller::Shelf;
 use crate::world::World;
@@ -89,30 +91,55 @@ pub(crate) fn refunds_check(world: &World, back: &[Back], books: &Books) {
     }
 }
 
-/// The seller has heard of each refund that was made, and of no other.
-pub(crate) fn told(world: &World, rows: &[Checkout], back: &[Back], stock: &Shelf) {
-    let own = |row: &&Back| {
-        let mut sold = rows
-            .iter()
-            .filter(|sold| matches!(sold.kind.as_str(), "order" | "content"));
-        sold.any(|sold| sold.id == row.checkout)
-    };
+/// Whether the goods are the seller's to hand over and to take back.
+fn is_of_seller(row: &Checkout) -> bool {
+    matches!(row.kind.as_str(), "order" | "content")
+}
+
+/// The seller has heard of each refund that was made, of each sale that nobody has paid for after all, once, and of no
+/// other.
+pub(crate) fn told(world: &World, rows: &[Checkout], back: &[Back], stock: &Shelf, books: &Books) {
+    let own = |row: &&Back| rows.iter().any(|sold| is_of_seller(sold) && sold.id == row.checkout);
     let mut made: Vec<(String, String)> = back
         .iter()
         .filter(|row| row.is_made())
         .filter(own)
         .map(|row| (row.id.clone(), row.checkout.clone()))
         .collect();
+    let is_refund = |id: &str| back.iter().any(|row| row.id == id);
     let told = stock.returned.iter();
-    let mut told: Vec<(String, String)> = told
+    let (mut told, others): (Vec<_>, Vec<_>) = told
         .map(|(id, told)| (id.to_string(), told.checkout.to_string()))
-        .collect();
+        .partition(|(id, _)| is_refund(id));
     made.sort();
     told.sort();
     if made != told {
         world
             .ether()
             .wrong(format!("refunds {made:?}, and the seller was told {told:?}"));
+    }
+    let promised = unpaid_all(world);
+    let lost = |row: &Checkout| {
+        let mut disputes = books.disputes.values();
+        row.rail == CARDS
+            && row.state == "settled"
+            && disputes.any(|each| each.state == DisputeState::Lost && each.checkout.to_string() == row.id)
+    };
+    let gone = rows.iter().filter(|row| is_of_seller(row));
+    let gone = gone.filter(|row| promised.contains(&row.id) || lost(row));
+    let mut gone: Vec<String> = gone.map(|row| row.id.clone()).collect();
+    let mut others: Vec<String> = others.into_iter().map(|(_, checkout)| checkout).collect();
+    gone.sort();
+    others.sort();
+    if gone != others
+        || !stock
+            .returned
+            .values()
+            .all(|told| told.whole || is_refund(told.refund.as_str()))
+    {
+        world
+            .ether()
+            .wrong(format!("unpaid are {gone:?}, and the seller was told of {others:?}"));
     }
 }
 

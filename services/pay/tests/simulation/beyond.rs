@@ -38,6 +38,15 @@ fn captures_all(world: &World) -> Vec<Capture> {
     .unwrap_or_default()
 }
 
+/// The sales whose promise the broker has not kept.
+pub(crate) fn unpaid_all(world: &World) -> Vec<String> {
+    let captures = captures_all(world).into_iter();
+    captures
+        .filter(|capture| capture.4 == "unpaid")
+        .map(|capture| capture.0)
+        .collect()
+}
+
 fn sent_all(world: &World) -> Vec<(String, i64, String)> {
     read(world, |conn| {
         Ok(remittances_out::table

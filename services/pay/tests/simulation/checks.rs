@@ -172,7 +172,9 @@ pub(crate) fn all(world: &mut World) {
     works(world, &rows, &world.parts.seller.stock());
     payments(world, &rows, &world.parts.bank.books());
     refunds_check(world, &back, &world.parts.bank.books());
-    told(world, &rows, &back, &world.parts.seller.stock());
+    let (stock, books) = (world.parts.seller.stock(), world.parts.bank.books());
+    told(world, &rows, &back, &stock, &books);
+    drop((stock, books));
     transfers(world, &world.parts.bank.books());
     messages(world, &rows);
     balances(world, &rows, &back, &world.parts.bank.books());

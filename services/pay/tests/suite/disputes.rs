@@ -12,7 +12,9 @@ use crate::world::key;
 on_both!(
     a_dispute_takes_back_what_is_there_and_leaves_debts,
     a_won_dispute_gives_everything_back,
+    that_a_dispute_is_won_may_be_told_before_its_money_is_back,
     a_lost_dispute_leaves_the_debts,
+    what_the_bank_takes_for_good_has_the_goods_taken_back,
     a_dispute_waits_for_the_split_of_its_payment,
     a_dispute_of_what_was_paid_back_costs_its_fee_only,
     an_enquiry_that_takes_nothing_is_not_booked,
@@ -72,6 +74,32 @@ async fn a_won_dispute_gives_everything_back(backend: Backend) {
     cards.world.audit_clean().await;
 }
 
+async fn that_a_dispute_is_won_may_be_told_before_its_money_is_back(backend: Backend) {
+    let cards = Cards::live(backend).await;
+    let intent = settled(&cards).await;
+    let dispute = cards.peer.dispute_open(&intent, 1_000).unwrap();
+    cards.follow().await;
+    cards.peer.dispute_close(&dispute, true).unwrap();
+    cards.peer.messages_take();
+    let mut moves = serde_json::Value::Null;
+    cards.peer.tamper(&dispute, |dispute| {
+        moves = dispute["balance_transactions"].clone();
+        dispute["balance_transactions"].as_array_mut().unwrap().pop();
+    });
+    cards.peer.tell_again("charge.dispute.closed", &dispute);
+    cards.follow().await;
+    assert_eq!(balances(&cards, "mira").await, pair("0.00 USD", "0"));
+    cards.world.audit_clean().await;
+    cards
+        .peer
+        .tamper(&dispute, |dispute| dispute["balance_transactions"] = moves);
+    cards.peer.tell_again("charge.dispute.funds_reinstated", &dispute);
+    cards.follow().await;
+    assert_eq!(balances(&cards, "mira").await, pair("6.587 USD", "0"));
+    assert_eq!(balances(&cards, "organiser").await, pair("0", "0"));
+    cards.world.audit_clean().await;
+}
+
 async fn a_lost_dispute_leaves_the_debts(backend: Backend) {
     let cards = Cards::live(backend).await;
     let intent = settled(&cards).await;
@@ -79,10 +107,30 @@ async fn a_lost_dispute_leaves_the_debts(backend: Backend) {
     let dispute = cards.peer.dispute_open(&intent, 500).unwrap();
     cards.peer.dispute_close(&dispute, false).unwrap();
     cards.follow().await;
+    assert!(
+        cards.world.seller.returned.lock().unwrap().is_empty(),
+        "half of it is paid"
+    );
     assert_eq!(balances(&cards, "mira").await, pair("3.2935 USD", "0"));
     assert_eq!(balances(&cards, "jonas").await, pair("1.4115 USD", "0"));
     // Half of the processor's fee, and the fee of the dispute.
     assert_eq!(balances(&cards, "organiser").await, pair("0", "15.295 USD"));
+    cards.world.audit_clean().await;
+}
+
+async fn what_the_bank_takes_for_good_has_the_goods_taken_back(backend: Backend) {
+    let cards = Cards::live(backend).await;
+    let intent = settled(&cards).await;
+    let dispute = cards.peer.dispute_open(&intent, 1_000).unwrap();
+    cards.follow().await;
+    assert!(
+        cards.world.seller.returned.lock().unwrap().is_empty(),
+        "nobody has decided"
+    );
+    cards.peer.dispute_close(&dispute, false).unwrap();
+    cards.follow().await;
+    let told = cards.world.seller.returned.lock().unwrap().clone();
+    assert_eq!((told.len(), told[0].whole), (1, true));
     cards.world.audit_clean().await;
 }
 

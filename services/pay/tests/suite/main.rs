@@ -37,6 +37,7 @@ mod refunds;
 mod refunds_by_card;
 mod refunds_by_hand;
 mod refunds_of_shares;
+mod remit_homes;
 mod remit_refusals;
 mod remits;
 mod remote;

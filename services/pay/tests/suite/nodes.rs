@@ -105,9 +105,13 @@ impl Node {
 
 /// The address of a node that says who it is, and nothing else.
 pub(crate) async fn silent_node(env: &Env) -> (String, DropGuard) {
+    silent_node_of(&Keyring::generate(env)).await
+}
+
+/// The same, which calls itself by the name of this node.
+pub(crate) async fn silent_node_of(keyring: &Keyring) -> (String, DropGuard) {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", socket.local_addr().unwrap());
-    let keyring = Keyring::generate(env);
     let document = DidDocument::for_key(keyring.node_did().clone(), &keyring.node_public(), Vec::new());
     let stop = CancellationToken::new();
     let listener = Listener {

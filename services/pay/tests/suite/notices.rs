@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::balance::{quote, settle, top_up};
 use crate::cards::Cards;
 use crate::payouts::onboard;
-use crate::refunds::{part, refund, settled};
+use crate::refunds::{part, refund_by_operator, settled};
 use crate::world::{World, key};
 
 on_both!(
@@ -128,7 +128,7 @@ async fn a_refund_is_told_to_the_payer_and_a_debt_to_whoever_owes(backend: Backe
     // Mira has spent her part.
     let hold = json!({"amount": {"amount": "7.00", "currency": "TEST-USD"}});
     world.post("mira", "/pay/api/holds", Some("h"), &hold).await;
-    let sent = refund(&world, "organiser", "k", &part(&checkout, "4.00")).await;
+    let sent = refund_by_operator(&world, "k", &part(&checkout, "4.00")).await;
     assert_eq!(sent.status.as_u16(), 201, "{}", sent.text());
     let buyer = told(&world, "buyer").await;
     assert_eq!(buyer.len(), 2, "{buyer:?}");
@@ -219,7 +219,7 @@ async fn the_operator_is_told_once_of_what_is_different(backend: Backend) {
     assert_eq!(operator(&world).await, []);
     let hold = json!({"amount": {"amount": "7.00", "currency": "TEST-USD"}});
     world.post("mira", "/pay/api/holds", Some("h"), &hold).await;
-    refund(&world, "organiser", "k", &part(&checkout, "4.00")).await;
+    refund_by_operator(&world, "k", &part(&checkout, "4.00")).await;
     compare(&world).await;
     compare(&world).await;
     let told = operator(&world).await;

@@ -6,14 +6,15 @@ use imajin_pay_api::{PurseApi, PurseCapture, PurseReserve, PurseTransfer};
 use imajin_testkit::{Answer, Backend, on_both};
 use serde_json::{Value, json};
 
-use crate::balance::quote;
-use crate::refunds::{debt, refund, settled};
+use crate::balance::{QUOTE, quote, settle, top_up};
+use crate::refunds::{debt, refund, refund_by_operator, settled};
 use crate::world::{World, key, money};
 
 on_both!(
     what_is_captured_from_holds_pays_debts_first,
     what_a_broker_pays_pays_debts_first,
     nothing_is_set_aside_before_debts_are_paid,
+    nobody_sends_back_what_they_have_taken_out,
 );
 
 const HOLDS: &str = "/pay/api/holds";
@@ -45,7 +46,7 @@ async fn with_debt(backend: Backend) -> (World, String) {
     let world = World::new(backend).await;
     let checkout = settled(&world).await;
     let hold = place(&world, "mira", "h", "6.50").await.json();
-    refund(&world, "organiser", "k", &json!({"checkout": checkout.id})).await;
+    refund_by_operator(&world, "k", &json!({"checkout": checkout.id})).await;
     let goods = world.goods_split("buyer", "10.00 TEST-USD", &[("friend", 1_000_000)]);
     let checkout = world.checkout_of("buyer", &goods).await;
     world.pay_for(&checkout).await;
@@ -143,7 +144,7 @@ async fn nothing_is_set_aside_before_debts_are_paid(backend: Backend) {
         "a refusal moves nothing"
     );
     let quoted = quote(&world, "mira", &world.work("1.00 TEST-USD")).await;
-    let paid = crate::balance::settle(&world, "mira", &quoted, "q").await;
+    let paid = settle(&world, "mira", &quoted, "q").await;
     assert_eq!(paid.json()["state"], "settled", "{}", paid.text());
     assert_eq!(
         standing(&world, "mira").await,
@@ -151,5 +152,39 @@ async fn nothing_is_set_aside_before_debts_are_paid(backend: Backend) {
         "0.70 of it is hers again"
     );
     assert!(place(&world, "mira", "2", "1.70").await.status.is_success());
+    world.audit_clean().await;
+}
+
+/// Two who are one: what the first has put in is the second's, leaves, and is to be the first's again.
+async fn nobody_sends_back_what_they_have_taken_out(backend: Backend) {
+    let world = World::new(backend).await;
+    top_up(&world, "buyer", "5.00").await;
+    let goods = json!({"type": "tip", "id": key("friend").did()});
+    let body = json!({"goods": goods, "amount": amount("5.00")});
+    let quoted = world.post("buyer", QUOTE, None, &body).await.json();
+    let tip = settle(&world, "buyer", &quoted, "tip").await.json();
+    assert_eq!(standing(&world, "friend").await, pair("5.00", "0"));
+    let out = PurseTransfer {
+        key: "out".to_owned(),
+        from: key("friend").did(),
+        to: key("elsewhere").did(),
+        amount: money("4.99 TEST-USD"),
+        reference: "out".to_owned(),
+    };
+    world.pay.purse_transfer(out).await.unwrap();
+    let body = json!({"checkout": tip["id"]});
+    let refused = refund(&world, "friend", "back", &body).await;
+    assert_eq!(refused.code(), "conflict", "{}", refused.text());
+    assert!(refused.text().contains("op up your balance"), "{}", refused.text());
+    assert_eq!(standing(&world, "friend").await, pair("0.01", "0"), "nothing has moved");
+    assert_eq!(standing(&world, "buyer").await, pair("0.00", "0"));
+    // What is still there may go back.
+    let part = json!({"checkout": tip["id"], "amount": amount("0.01")});
+    let sent = refund(&world, "friend", "part", &part).await;
+    assert_eq!(sent.status.as_u16(), 201, "{}", sent.text());
+    let sent = refund_by_operator(&world, "back", &body).await;
+    assert_eq!(sent.status.as_u16(), 201, "{}", sent.text());
+    assert_eq!(standing(&world, "friend").await, pair("0.00", "4.99"));
+    assert_eq!(standing(&world, "buyer").await, pair("5.00", "0"));
     world.audit_clean().await;
 }

@@ -8,6 +8,7 @@ use imajin_testkit::{Answer, Backend, on_both};
 use serde_json::{Value, json};
 
 use crate::cards::{Cards, config};
+use crate::refunds::refund_by_operator;
 use crate::world::key;
 
 on_both!(
@@ -21,6 +22,9 @@ on_both!(
     a_lost_answer_sends_once,
     a_part_of_a_payment_is_not_sent_again_after_a_long_outage,
     balances_above_the_threshold_leave_by_themselves,
+    what_the_rail_refuses_is_not_sent_again_each_minute,
+    payments_that_went_back_keep_nobody_from_being_paid,
+    a_payment_in_another_currency_is_not_sent_on,
     a_payout_without_an_account_or_above_the_balance_is_refused,
 );
 
@@ -250,13 +254,79 @@ async fn a_part_of_a_payment_is_not_sent_again_after_a_long_outage(backend: Back
     cards.world.audit_clean().await;
 }
 
-async fn balances_above_the_threshold_leave_by_themselves(backend: Backend) {
-    let above = |peer: &StripePeer| -> PayConfig {
-        let mut config = config(peer);
-        config.rails.payout_threshold = Some(Amount::parse_decimal("5.00").unwrap());
-        config
+fn above_five(peer: &StripePeer) -> PayConfig {
+    let mut config = config(peer);
+    config.rails.payout_threshold = Some(Amount::parse_decimal("5.00").unwrap());
+    config
+}
+
+async fn what_the_rail_refuses_is_not_sent_again_each_minute(backend: Backend) {
+    let cards = Cards::with(backend, PeerOptions::live, above_five).await;
+    let account = onboard(&cards, "mira").await;
+    sold(&cards, "buyer").await;
+    cards.peer.tamper(&account, |account| {
+        account["capabilities"]["transfers"] = json!("inactive");
+    });
+    let attempt = async || {
+        let made = cards.world.pay.payouts_batch().await.unwrap();
+        cards.follow().await;
+        made
     };
-    let cards = Cards::with(backend, PeerOptions::live, above).await;
+    assert_eq!(attempt().await, 1);
+    cards.world.clock.advance(Span::minutes(59));
+    assert_eq!(attempt().await, 0);
+    cards.world.clock.advance(Span::minutes(1));
+    assert_eq!(attempt().await, 1);
+    cards.world.clock.advance(Span::minutes(119));
+    assert_eq!(attempt().await, 0, "twice as long");
+    cards.world.clock.advance(Span::minutes(1));
+    assert_eq!(attempt().await, 1);
+    cards.world.clock.advance(Span::hours(4));
+    cards.peer.account_change(&account, true).unwrap();
+    assert_eq!(attempt().await, 1);
+    assert_eq!(cards.world.available("mira").await, "0.007 USD");
+    assert_eq!(payouts(&cards, "mira").await["payouts"].as_array().unwrap().len(), 4);
+    cards.world.audit_clean().await;
+}
+
+/// More than are looked at in one go.
+const WENT_BACK: usize = 51;
+
+async fn payments_that_went_back_keep_nobody_from_being_paid(backend: Backend) {
+    let cards = Cards::live(backend).await;
+    onboard(&cards, "mira").await;
+    for number in 0..WENT_BACK {
+        let checkout = cards.checkout(&format!("buyer {number}")).await;
+        cards.pays(&checkout).await;
+        refund_by_operator(&cards.world, &format!("k{number}"), &json!({"checkout": checkout.id})).await;
+    }
+    cards.world.clock.advance(Span::seconds(1));
+    sold(&cards, "buyer").await;
+    let answer = pay_out(&cards, "mira", "k", &all()).await;
+    assert_eq!(answer.status.as_u16(), 201, "{}", answer.text());
+    assert_eq!(cards.peer.objects("transfer").len(), 1);
+}
+
+async fn a_payment_in_another_currency_is_not_sent_on(backend: Backend) {
+    let cards = Cards::live(backend).await;
+    onboard(&cards, "mira").await;
+    let intent = sold(&cards, "buyer").await;
+    let charge = cards.peer.object(&intent)["latest_charge"].as_str().unwrap().to_owned();
+    let balance = cards.peer.object(&charge)["balance_transaction"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    cards
+        .peer
+        .tamper(&balance, |balance| balance["currency"] = json!("eur"));
+    assert_eq!(pay_out(&cards, "mira", "k", &all()).await.status.as_u16(), 201);
+    assert_eq!(payouts(&cards, "mira").await["payouts"][0]["state"], "failed");
+    assert!(cards.peer.objects("transfer").is_empty());
+    assert_eq!(cards.world.available("mira").await, "6.587 USD");
+}
+
+async fn balances_above_the_threshold_leave_by_themselves(backend: Backend) {
+    let cards = Cards::with(backend, PeerOptions::live, above_five).await;
     for name in ["mira", "jonas"] {
         onboard(&cards, name).await;
     }

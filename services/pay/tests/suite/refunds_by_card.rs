@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cards::Cards;
 use crate::payouts::onboard;
 use crate::reconcile::{compared, kinds};
-use crate::refunds::{debt, note, part, refund, sheet};
+use crate::refunds::{debt, note, part, refund_by_operator, sheet};
 use crate::world::key;
 
 on_both!(
@@ -38,7 +38,7 @@ async fn sold(cards: &Cards) -> (CheckoutView, String) {
 }
 
 async fn send_back(cards: &Cards, idempotency: &str, body: &Value) -> Answer {
-    let answer = refund(&cards.world, "organiser", idempotency, body).await;
+    let answer = refund_by_operator(&cards.world, idempotency, body).await;
     cards.follow().await;
     answer
 }

@@ -31,9 +31,10 @@ async fn sold(cards: &Cards) -> CheckoutView {
 
 async fn sent_back(cards: &Cards, idempotency: &str, checkout: &CheckoutView) -> String {
     let body = json!({"checkout": checkout.id});
+    *cards.world.identities.operator.lock().unwrap() = Some(key("operator").did());
     let answer = cards
         .world
-        .post("organiser", "/pay/api/refund", Some(idempotency), &body)
+        .post("operator", "/pay/api/refund", Some(idempotency), &body)
         .await;
     answer.json()["id"].as_str().unwrap().to_owned()
 }

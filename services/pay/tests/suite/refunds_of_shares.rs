@@ -5,7 +5,7 @@ use imajin_testkit::{Backend, on_both};
 use serde_json::json;
 
 use crate::contracts::{contract_sign, sale, with_minimum};
-use crate::refunds::{debt, part, refund};
+use crate::refunds::{debt, part, refund, refund_by_operator};
 use crate::shares::{accept, sale_with};
 use crate::world::{World, key};
 
@@ -68,7 +68,7 @@ async fn a_share_that_was_accepted_is_taken_from_its_payee(backend: Backend) {
     accept(&world, "jonas", &manifest.id).await;
     let hold = json!({"amount": {"amount": "2.00", "currency": "TEST-USD"}});
     world.post("jonas", "/pay/api/holds", Some("h"), &hold).await;
-    refund(&world, "organiser", "k", &part(&checkout, "5.00")).await;
+    refund_by_operator(&world, "k", &part(&checkout, "5.00")).await;
     assert_eq!(
         (world.available("jonas").await, debt(&world, "jonas").await),
         ("0.00 TEST-USD".to_owned(), "0.50 TEST-USD".to_owned())

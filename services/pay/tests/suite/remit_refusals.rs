@@ -2,6 +2,7 @@
 
 use axum::http::Request;
 use imajin_did::Did;
+use imajin_kernel::Span;
 use imajin_pay_api::{RemittanceBody, RemittanceLeg};
 use imajin_proof::SignedMessage;
 use imajin_testkit::broker_peer::BrokerPeer;
@@ -13,6 +14,7 @@ use crate::world::{key, money};
 
 on_both!(
     a_remittance_that_no_broker_confirms_credits_nobody,
+    a_remittance_that_no_broker_confirms_is_dropped_until_it_is_sent_again,
     a_remittance_by_a_stranger_is_refused,
     a_remittance_that_was_altered_is_refused,
     a_remittance_that_is_replayed_is_refused,
@@ -82,6 +84,26 @@ async fn a_remittance_that_no_broker_confirms_credits_nobody(backend: Backend) {
     assert_eq!(answer.status.as_u16(), 202, "{}", answer.text());
     assert_eq!(answer.json(), json!({"state": "unconfirmed"}));
     brokered.follow().await;
+    nobody_has_anything(&brokered).await;
+}
+
+async fn a_remittance_that_no_broker_confirms_is_dropped_until_it_is_sent_again(backend: Backend) {
+    let brokered = Brokered::new(backend).await;
+    let body = usual(&brokered);
+    let state = async || {
+        let sent = send(&brokered, &for_us(&brokered, body.clone())).await;
+        sent.json()["state"].clone()
+    };
+    assert_eq!(state().await, "unconfirmed");
+    let found = async || brokered.world.get(Some("mira"), "/pay/api/remittances").await.json();
+    brokered.world.clock.advance(Span::days(7));
+    brokered.world.pay.drive().await.unwrap();
+    assert_eq!(found().await["received"][0]["state"], "dropped");
+    brokered.world.clock.advance(Span::days(1));
+    assert_eq!(brokered.world.pay.drive().await.unwrap(), 0, "nobody asks any more");
+    brokered.world.audit_clean().await;
+    assert_eq!(state().await, "unconfirmed");
+    assert_eq!(found().await["received"][0]["state"], "unconfirmed");
     nobody_has_anything(&brokered).await;
 }
 

@@ -8,12 +8,18 @@ use imajin_store::StoreError;
 use imajin_store::tamper::{self, Tampered};
 use imajin_testkit::stripe_peer::FaultKind;
 use imajin_testkit::{Backend, on_both};
+use serde_json::json;
 
 use crate::cards::Cards;
-use crate::refunds::{part, refund};
+use crate::refunds::{part, refund_by_operator, settled};
 use crate::world::{World, key, money};
 
-on_both!(damaged_shares_hold_no_other_up, messages_that_wait_hold_no_newer_one_up,);
+on_both!(
+    damaged_shares_hold_no_other_up,
+    messages_that_wait_hold_no_newer_one_up,
+    damaged_checkouts_and_holds_hold_no_other_up,
+    what_somebody_wrote_into_the_outbox_is_not_done,
+);
 
 /// More than are handled at a time.
 const SHARES: usize = 101;
@@ -98,7 +104,7 @@ async fn messages_that_wait_hold_no_newer_one_up(backend: Backend) {
     // A refund whose answer is lost: what is told about it cannot be understood.
     cards.peer.fault("POST /v1/refunds", FaultKind::LostAfter, u32::MAX);
     cards.world.clock.advance(Span::seconds(1));
-    refund(&cards.world, "organiser", "k", &part(&first, "4.00")).await;
+    refund_by_operator(&cards.world, "k", &part(&first, "4.00")).await;
     let made = cards.peer.objects("refund")[0]["id"].as_str().unwrap().to_owned();
     cards.peer.refund_fail(&made).unwrap();
     for _ in 0..MESSAGES {
@@ -111,4 +117,77 @@ async fn messages_that_wait_hold_no_newer_one_up(backend: Backend) {
     cards.deliver().await;
     cards.world.pay.drive().await.unwrap();
     assert_ne!(cards.world.state(next.id).await, CheckoutState::Open);
+}
+
+async fn damaged_checkouts_and_holds_hold_no_other_up(backend: Backend) {
+    let world = World::new(backend).await;
+    settled(&world).await;
+    let hold = async |idempotency: &str| {
+        let body = json!({"amount": {"amount": "1.00", "currency": "TEST-USD"}});
+        let placed = world.post("mira", "/pay/api/holds", Some(idempotency), &body).await;
+        assert!(placed.status.is_success(), "{}", placed.text());
+    };
+    hold("first").await;
+    let kept = damage_last(&world, "ledger_holds", "reference").await;
+    let first = world.checkout("one").await;
+    let opened = damage_last(&world, "checkouts", "title").await;
+    // What is over is shown as over; only what was ended says why.
+    let is_ended = async |id| world.view(id).await.reason.is_some();
+    world.clock.advance(Span::seconds(1));
+    hold("second").await;
+    let second = world.checkout("two").await;
+    world.clock.advance(Span::days(60));
+    for _again in 0..2 {
+        world.pay.sweep().await.unwrap();
+    }
+    assert!(is_ended(second.id).await);
+    assert_eq!(
+        world.balance(&key("mira").did(), "held").await,
+        "1.00 TEST-USD",
+        "the damaged one"
+    );
+    repair(&world, opened).await;
+    repair(&world, kept).await;
+    assert!(!is_ended(first.id).await);
+    world.pay.sweep().await.unwrap();
+    assert!(is_ended(first.id).await);
+    assert_eq!(world.available("mira").await, "7.00 TEST-USD");
+    world.audit_clean().await;
+}
+
+/// Somebody writes into a row of a table: the last one.
+async fn damage_last(world: &World, table: &'static str, column: &'static str) -> Tampered {
+    let damaged: Result<Tampered, StoreError> = world
+        .db
+        .write(move |conn| {
+            let mut places = tamper::rows(conn, table)?;
+            let place = places.pop().unwrap();
+            Ok(tamper::tamper(conn, table, column, &place)?.unwrap())
+        })
+        .await;
+    damaged.unwrap()
+}
+
+async fn what_somebody_wrote_into_the_outbox_is_not_done(backend: Backend) {
+    let cards = Cards::live(backend).await;
+    let first = cards.checkout("buyer").await;
+    cards.pays(&first).await;
+    let operator = async |idempotency: &str, amount: &str| {
+        *cards.world.identities.operator.lock().unwrap() = Some(key("operator").did());
+        let body = part(&first, amount);
+        cards
+            .world
+            .post("operator", "/pay/api/refund", Some(idempotency), &body)
+            .await
+    };
+    operator("one", "1.00").await;
+    let forged = damage_last(&cards.world, "outbox", "attempts").await;
+    operator("two", "2.00").await;
+    cards.follow().await;
+    let made = cards.peer.objects("refund");
+    assert_eq!((made.len(), &made[0]["amount"]), (1, &json!(200)));
+    repair(&cards.world, forged).await;
+    cards.follow().await;
+    assert_eq!(cards.peer.objects("refund").len(), 2);
+    cards.world.audit_clean().await;
 }

@@ -11,6 +11,7 @@ use imajin_testkit::{Backend, on_both};
 use serde_json::json;
 
 use crate::cards::{Cards, config};
+use crate::refunds::{part, refund_by_operator};
 
 on_both!(
     a_lost_answer_opens_one_session,
@@ -18,6 +19,7 @@ on_both!(
     a_message_waits_until_stripe_can_be_asked,
     a_refund_is_made_once_however_many_answers_are_lost,
     a_refund_whose_key_stripe_has_forgotten_is_found,
+    a_refund_behind_many_others_is_found,
     a_card_payment_survives_a_crash_at_every_step,
 );
 
@@ -102,6 +104,27 @@ async fn a_refund_whose_key_stripe_has_forgotten_is_found(backend: Backend) {
     assert_eq!(cards.peer.objects("refund").len(), 1);
     assert_eq!(cards.world.pay.drive().await.unwrap(), 0, "nothing is left to do");
     cards.world.audit_clean().await;
+}
+
+async fn a_refund_behind_many_others_is_found(backend: Backend) {
+    let cards = Cards::live(backend).await;
+    let checkout = cards.checkout("buyer").await;
+    let intent = cards.pays(&checkout).await;
+    cards.peer.fault("POST /v1/refunds", FaultKind::LostAfter, 3);
+    refund_by_operator(&cards.world, "k", &part(&checkout, "1.00")).await;
+    // Somebody sends cents back at the dashboard, more than fit a page.
+    for _ in 0..101 {
+        let members = [("payment_intent", intent.as_str()), ("amount", "1")];
+        cards.peer.dashboard("refunds", &members).unwrap();
+    }
+    cards.peer.messages_take();
+    cards.peer.keys_forget();
+    cards.world.clock.advance(Span::days(2));
+    cards.world.pay.drive().await.unwrap();
+    let made = cards.peer.objects("refund");
+    let ours = made.iter().filter(|made| made["amount"] == 100);
+    assert_eq!((made.len(), ours.count()), (102, 1));
+    assert_eq!(cards.world.pay.drive().await.unwrap(), 0, "nothing is left to do");
 }
 
 async fn a_card_payment_survives_a_crash_at_every_step(backend: Backend) {

@@ -117,6 +117,12 @@ async fn what_the_broker_refuses_walks_the_split_back(backend: Backend) {
     assert!(is_nothing(&world.available("mira").await));
     assert!(is_nothing(&world.balance(&mira, "pending").await));
     assert_eq!(world.balance(&mira, "debt").await, "0");
+    let told = world.seller.returned.lock().unwrap().clone();
+    assert_eq!(
+        (told.len(), told[0].whole),
+        (1, true),
+        "nobody keeps what nobody has paid for"
+    );
     world.audit_clean().await;
 }
 

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use imajin_kernel::{Code, Problem};
 use imajin_profile_api::ProfileView;
-use imajin_web::{Failure, ServiceRoutes, Site};
+use imajin_web::{Failure, PeerAddress, ServiceRoutes, Site, is_signed};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -70,17 +70,26 @@ pub(crate) fn routes(profile: &Arc<Profile>) -> ServiceRoutes {
     ServiceRoutes::new(SERVICE, "imajin profile", router, Arc::new(readiness))
 }
 
-/// A picture is read before its signature can be checked, so only a few may be on their way in: whatever strangers
-/// send, the memory stays bounded.
+/// A picture is read before its signature can be checked, so only a few may be on their way in, and one of each
+/// address: whatever strangers send, the memory stays bounded. What is not signed is refused before any of it is read.
 async fn upload_admit(State(ProfileState(profile)): State<ProfileState>, request: Request, next: Next) -> Response {
-    if request.method() != Method::PUT {
+    if request.method() != Method::PUT || !is_signed(request.headers()) {
         return next.run(request).await;
     }
+    let counted = PeerAddress::counted(request.extensions());
+    let share = counted.map(|address| profile.uploads_each.take(address));
+    if matches!(share, Some(None)) {
+        return Failure(too_many()).into_response();
+    }
     let Ok(_slot) = profile.uploads.try_acquire() else {
-        let problem = Problem::new(Code::Unavailable, "Too many pictures are being sent at once.");
-        return Failure(problem.hint("Send it again in a moment.").retry_after_seconds(5)).into_response();
+        return Failure(too_many()).into_response();
     };
     next.run(request).await
+}
+
+fn too_many() -> Problem {
+    let problem = Problem::new(Code::Unavailable, "Too many pictures are being sent at once.");
+    problem.hint("Send it again in a moment.").retry_after_seconds(5)
 }
 
 /// Headers of one's own profile: its version as the tag for `If-Match`, and whether an earlier request made it.

@@ -57,3 +57,22 @@ pub struct GateRecordPage {
     /// `before` of the next page; nothing after the last one.
     pub next: Option<i64>,
 }
+
+/// The file with the policy of a gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct GatePolicy {
+    /// Its text.
+    pub text: String,
+    /// SHA-256 of the text, in hex.
+    pub sha256: String,
+}
+
+/// What is to be the policy of a gate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GatePolicyChange {
+    /// The whole text of the file.
+    pub text: String,
+    /// SHA-256, in hex, of the text that it replaces.
+    pub replaces: String,
+}

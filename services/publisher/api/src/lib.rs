@@ -20,7 +20,7 @@ pub use content::{
     Article, ContentAsk, ContentCard, ContentFormat, ContentList, ContentPage, ContentSales, ContentSalesList,
     ContentSplit, ContentState, ContentUpload, ContentView, LibraryEntry, LibraryList, ReaderAccess, UseGrant,
 };
-pub use gate::{GateRecord, GateRecordPage};
+pub use gate::{GatePolicy, GatePolicyChange, GateRecord, GateRecordPage};
 pub use keeper::{AcceptanceKeep, KEPT_MAX, KeeperApi, KeeperClient, KeptCard, ListPlace, ManifestsKept, RecordKept};
 
 service_api! {

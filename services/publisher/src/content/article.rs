@@ -4,9 +4,12 @@ use std::collections::HashSet;
 
 use ammonia::{Builder, UrlRelative};
 use imajin_publisher_api::ContentFormat;
-use pulldown_cmark::{Options, Parser, html};
+use pulldown_cmark::{Event, Options, Parser, html};
 
-/// HTML of an article: no script, no style, no form, no frame, nothing from another host but links.
+use super::flat::flattened;
+
+/// HTML of an article: no script, no style, no form, no frame, nothing from another host but links. It is at most some
+/// times as long as the text, whatever the text is.
 pub(crate) fn article_html(format: ContentFormat, text: &str) -> String {
     match format {
         ContentFormat::Markdown | ContentFormat::File => safe(&markdown_html(body_of(text))),
@@ -17,7 +20,9 @@ pub(crate) fn article_html(format: ContentFormat, text: &str) -> String {
 fn markdown_html(text: &str) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_FOOTNOTES;
     let mut written = String::with_capacity(text.len().saturating_mul(3) / 2);
-    html::push_html(&mut written, Parser::new_ext(text, options));
+    // Whoever writes Markdown writes Markdown: HTML in it would be a second language to be careful with.
+    let events = Parser::new_ext(text, options).filter(|event| !matches!(event, Event::Html(_) | Event::InlineHtml(_)));
+    html::push_html(&mut written, events);
     written
 }
 
@@ -38,7 +43,7 @@ fn safe(html: &str) -> String {
         .link_rel(Some("noopener noreferrer nofollow"))
         .rm_tags(["img", "map", "area"])
         .rm_generic_attributes(["style", "class", "id"]);
-    builder.clean(html).to_string()
+    builder.clean(&flattened(html)).to_string()
 }
 
 #[cfg(test)]
@@ -94,5 +99,51 @@ mod tests {
         assert!(html.contains("<em>Gut</em>") && html.contains("<td>1</td>"), "{html}");
         assert!(html.contains("rel=\"noopener noreferrer nofollow\""), "{html}");
         assert!(!html.contains("fair"), "{html}");
+    }
+
+    #[test]
+    fn a_short_text_never_becomes_a_long_page() {
+        let many = |tag: &dyn Fn(usize) -> String, count: usize, then: &str| {
+            let tags: String = (0..count).map(tag).collect();
+            format!("<p>{tags}{}", then.repeat(4_000))
+        };
+        for hostile in [
+            // Each paragraph would have all of them again.
+            many(&|number| format!("<b a{number}>"), 1_600, "<p>x"),
+            many(
+                &|number| format!("<a href=\"{}{number}\">", "x".repeat(8_000)),
+                1,
+                "<p>x",
+            ),
+            many(&|number| format!("<font a{number}><table><td></font>"), 500, "<p>x"),
+            "<div>".repeat(100_000),
+            "<b><table><tr><td></b>".repeat(5_000),
+            "> ".repeat(10_000),
+            "*a **b ".repeat(3_000),
+        ] {
+            for format in [ContentFormat::Html, ContentFormat::Markdown] {
+                let html = article_html(format, &hostile);
+                let most = hostile.len().saturating_mul(8);
+                assert!(html.len() <= most, "{} of {}", html.len(), hostile.len());
+            }
+        }
+    }
+
+    #[test]
+    fn html_that_is_written_well_stays_as_it_is() {
+        for text in [
+            "<h2>Strings</h2><p>Gut, <b>or <i>nylon</i></b> &amp; <em>steel</em>.<br>More.</p>",
+            "<ul><li>a</li><li>b<ul><li>c</li></ul></li></ul>",
+            "<table><tbody><tr><td colspan=\"2\">a</td></tr></tbody></table>",
+            "<blockquote><p>1 &lt; 2</p></blockquote><pre><code>x</code></pre>",
+        ] {
+            assert_eq!(article_html(ContentFormat::Html, text), text);
+        }
+        let html = article_html(
+            ContentFormat::Html,
+            "<p>Read <a href=\"https://ada.example/?a=1&amp;b\">on</a><p>Two",
+        );
+        assert!(html.contains("href=\"https://ada.example/?a=1&amp;b\""), "{html}");
+        assert!(html.ends_with("<p>Two</p>"), "{html}");
     }
 }

@@ -77,6 +77,12 @@ impl Files {
         })
     }
 
+    /// How many bytes the disk has left.
+    pub(crate) fn free_bytes(&self) -> io::Result<u64> {
+        let found = rustix::fs::statvfs(&*self.dir)?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
     /// How many bytes of a version are here.
     pub(crate) fn received(&self, id: ContentId, version: i64) -> io::Result<u64> {
         length_of(&self.dir.join(PARTS).join(part_name(id, version)))
@@ -91,13 +97,19 @@ impl Files {
         blob_path(&self.dir, sha256)
     }
 
-    /// Gives complete bytes their name, for good: whoever finds the name finds all of the bytes, power cut or not.
+    /// Gives complete bytes their name, for good: whoever finds the name finds all of the bytes, power cut or not. They
+    /// are also still the part's, until it is removed: whoever does not know yet that they are kept has them to show.
     pub(crate) fn keep(&self, part: &Part, sha256: &str) -> io::Result<()> {
         let path = self.blob_path(sha256)?;
         let folder = path.parent().unwrap_or(&self.dir);
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         File::open(&part.path)?.sync_all()?;
-        fs::rename(&part.path, &path)?;
+        match fs::hard_link(&part.path, &path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // Not every file system gives one file two names.
+            Err(_) => fs::rename(&part.path, &path)?,
+            Ok(()) => {}
+        }
         for folder in [folder, &self.dir.join(BLOBS), &self.dir.join(PARTS)] {
             File::open(folder)?.sync_all()?;
         }
@@ -155,7 +167,10 @@ impl Part {
 
     /// Throws away what is here.
     pub(crate) fn remove(&self) -> io::Result<()> {
-        fs::remove_file(&self.path)
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
     }
 }
 

@@ -3,4 +3,5 @@
 pub(crate) mod article;
 pub(crate) mod downloads;
 pub(crate) mod files;
+mod flat;
 pub(crate) mod token;

@@ -12,6 +12,8 @@ use crate::context::Context;
 use crate::rows::{ChargeRow, ClaimRow, DisputeRow, RecordRow};
 use crate::schema::{gate_charges, gate_claims, gate_disputes, gate_records};
 
+/// The state of a dispute that the publisher has not answered yet.
+const OPEN: &str = "open";
 /// The longest text of a broker that is kept.
 const TEXT_CHARS_MAX: usize = 1_000;
 
@@ -31,13 +33,6 @@ pub(crate) struct DisputeTold {
     #[serde(default)]
     ruling: Option<String>,
     created_at: Timestamp,
-}
-
-impl DisputeTold {
-    /// Whether the publisher has not answered yet.
-    pub(crate) fn is_open(&self) -> bool {
-        self.state == "open"
-    }
 }
 
 /// What this node has to show about an access.
@@ -112,7 +107,20 @@ pub(crate) fn dispute_answered(
     Ok(())
 }
 
-fn dispute_find(
+/// Disputes at a broker that it waits for an answer to, in the order of their names after one.
+pub(crate) fn open_ids(conn: &mut Conn, broker: &str, after: &str, limit: i64) -> Result<Vec<String>, PublisherError> {
+    let open = gate_disputes::table
+        .filter(gate_disputes::broker.eq(broker))
+        .filter(gate_disputes::id.gt(after))
+        .filter(gate_disputes::state.eq(OPEN))
+        .filter(gate_disputes::is_answered.eq(false))
+        .order_by(gate_disputes::id)
+        .limit(limit)
+        .select(gate_disputes::id);
+    Ok(open.load(conn)?)
+}
+
+pub(crate) fn dispute_find(
     conn: &mut Conn,
     context: &Context,
     broker: &str,

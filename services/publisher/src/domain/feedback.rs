@@ -125,22 +125,36 @@ fn broker_of(conn: &mut Conn, context: &Context, charge: &ChargeRow) -> Result<O
     Ok(claim.and_then(|claim| claim.broker))
 }
 
-fn feedback_find(conn: &mut Conn, context: &Context, id: AccessId) -> Result<Option<FeedbackRow>, PublisherError> {
+pub(crate) fn feedback_find(
+    conn: &mut Conn,
+    context: &Context,
+    id: AccessId,
+) -> Result<Option<FeedbackRow>, PublisherError> {
     let query = gate_feedback::table.find(id).select(FeedbackRow::as_select());
     let row: Option<FeedbackRow> = query.first(conn).optional()?;
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
 }
 
-/// What is to be said to brokers now, the longest due first.
-pub(crate) fn feedback_due(conn: &mut Conn, context: &Context, limit: i64) -> Result<Vec<FeedbackRow>, PublisherError> {
-    let rows: Vec<FeedbackRow> = gate_feedback::table
+/// What is to be said to brokers now, the longest due first: the next ones after one.
+pub(crate) fn feedback_due(
+    conn: &mut Conn,
+    context: &Context,
+    after: Option<(Timestamp, AccessId)>,
+    limit: i64,
+) -> Result<Vec<(Timestamp, AccessId)>, PublisherError> {
+    let mut due = gate_feedback::table
         .filter(gate_feedback::state.eq(Literal(WAITING)))
         .filter(gate_feedback::due_at.le(context.env.now()))
-        .order_by(gate_feedback::due_at)
+        .into_boxed();
+    if let Some((at, id)) = after {
+        let same = gate_feedback::due_at.eq(at).and(gate_feedback::access_id.gt(id));
+        due = due.filter(gate_feedback::due_at.gt(at).or(same));
+    }
+    Ok(due
+        .order_by((gate_feedback::due_at, gate_feedback::access_id))
         .limit(limit)
-        .select(FeedbackRow::as_select())
-        .load(conn)?;
-    Ok(intact_all(rows, &context.sealer)?)
+        .select((gate_feedback::due_at, gate_feedback::access_id))
+        .load(conn)?)
 }
 
 /// Writes down what the broker has made of it, unless the agent has said something else meanwhile. `pause` is the

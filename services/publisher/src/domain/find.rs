@@ -67,21 +67,29 @@ pub(crate) fn manifest_lock(
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
 }
 
-/// Copies whose homes were asked before `before`, the longest ago first.
+/// A copy whose home is to be asked, as its row says.
+pub(crate) type CopyDue = (String, Timestamp, Option<String>);
+
+/// Copies whose homes were asked before `before`, the longest ago first: the next ones after one.
 pub(crate) fn copies_due(
     conn: &mut Conn,
     before: Timestamp,
+    after: Option<&CopyDue>,
     limit: i64,
-) -> Result<Vec<(ManifestId, String)>, PublisherError> {
-    let rows: Vec<ManifestRow> = manifests::table
+) -> Result<Vec<CopyDue>, PublisherError> {
+    let mut due = manifests::table
         .filter(manifests::published_by.is_null())
         .filter(manifests::checked_at.lt(before))
-        .order_by(manifests::checked_at)
+        .into_boxed();
+    if let Some((id, at, _url)) = after {
+        let same = manifests::checked_at.eq(*at).and(manifests::id.gt(id.clone()));
+        due = due.filter(manifests::checked_at.gt(*at).or(same));
+    }
+    Ok(due
+        .order_by((manifests::checked_at, manifests::id))
         .limit(limit)
-        .select(ManifestRow::as_select())
-        .load(conn)?;
-    let due = rows.iter().filter_map(|row| Some((row, row.source_url.clone()?)));
-    due.map(|(row, url)| Ok((row.manifest_id()?, url))).collect()
+        .select((manifests::id, manifests::checked_at, manifests::source_url))
+        .load(conn)?)
 }
 
 /// Whether the database answers and has the tables.

@@ -6,7 +6,7 @@ use imajin_fair::{Action, Manifest, ManifestId, Price};
 use imajin_kernel::id::ContentId;
 use imajin_money::Money;
 use imajin_publisher_api::{ContentFormat, ContentState};
-use imajin_store::{Conn, SealedRow, for_update};
+use imajin_store::{Conn, SealedRow, for_update, units_sum};
 use imajin_web::{Authorised, SoftTier};
 
 use super::find::{Kept, record_find};
@@ -37,10 +37,11 @@ pub(crate) struct NewVersion {
     pub(crate) price: Option<Money>,
 }
 
-/// How much one author may store.
+/// How much may be stored: by one author, and by all.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Quota {
     pub(crate) owner_bytes_max: u64,
+    pub(crate) works_bytes_max: u64,
 }
 
 /// Makes a draft with its first version.
@@ -270,13 +271,10 @@ fn price_of(manifest: &Manifest, named: Option<Money>) -> Result<Option<Money>, 
 }
 
 fn quota_check(conn: &mut Conn, owner: &Did, size: i64, quota: Quota) -> Result<(), PublisherError> {
-    let sizes: Vec<i64> = work_versions::table
-        .filter(work_versions::owner_did.eq(owner))
-        .select(work_versions::size)
-        .load(conn)?;
-    let stored: i64 = sizes.iter().fold(size, |sum, more| sum.saturating_add(*more));
+    let own = work_versions::table.filter(work_versions::owner_did.eq(owner.clone()));
+    let stored = units_sum!(conn, own, work_versions::size)?.saturating_add(size);
     if u64::try_from(stored).is_ok_and(|stored| stored <= quota.owner_bytes_max) {
-        return Ok(());
+        return room_check(conn, size, quota);
     }
     Err(PublisherError::State {
         detail: format!(
@@ -284,6 +282,20 @@ fn quota_check(conn: &mut Conn, owner: &Did, size: i64, quota: Quota) -> Result<
             quota.owner_bytes_max
         ),
         hint: "Ask the node's operator for more room.",
+    })
+}
+
+/// Refuses bytes that this node has no room for beside those that are here. What was only announced takes none from
+/// others.
+pub(crate) fn room_check(conn: &mut Conn, size: i64, quota: Quota) -> Result<(), PublisherError> {
+    let here = work_versions::table.filter(work_versions::stored_at.is_not_null());
+    let all = units_sum!(conn, here, work_versions::size)?.saturating_add(size);
+    if u64::try_from(all).is_ok_and(|all| all <= quota.works_bytes_max) {
+        return Ok(());
+    }
+    Err(PublisherError::State {
+        detail: "The works of this node have all the room that they may have.".to_owned(),
+        hint: "Ask the node's operator for more room: `publisher.works_bytes_max`.",
     })
 }
 

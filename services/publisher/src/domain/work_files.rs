@@ -38,8 +38,13 @@ pub(crate) fn wanted(conn: &mut Conn, now: Timestamp) -> Result<WantedNow, Publi
         .filter(work_versions::created_at.ge(now.minus(UPLOAD_MAX)))
         .select((work_versions::content_id, work_versions::number))
         .load(conn)?;
+    // Also what is kept already and written down in a moment.
     let blobs: Vec<String> = work_versions::table
-        .filter(work_versions::stored_at.is_not_null())
+        .filter(
+            work_versions::stored_at
+                .is_not_null()
+                .or(work_versions::created_at.ge(now.minus(UPLOAD_MAX))),
+        )
         .select(work_versions::sha256)
         .distinct()
         .load(conn)?;

@@ -1,6 +1,7 @@
 //! Disputes at brokers: this node asks them what agents object to, and answers with what it has to show.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -22,6 +23,8 @@ const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// How many disputes are asked for at once, and how often in one round.
 const PAGE: u32 = 100;
 const PAGES_MAX: usize = 20;
+/// Nobody answers at a broker's address; what it does answer has other codes.
+const AWAY: Code = Code::Timeout;
 /// How long the record of an answer may be on its way into the chain.
 const RECORD_WAIT: Span = Span::minutes(10);
 
@@ -30,6 +33,18 @@ pub(crate) struct BrokerDesk {
     http: GuardedClient,
     /// The brokers that are trusted, as their visas name them.
     brokers: Vec<String>,
+    /// How far the list of each was read.
+    walks: Mutex<HashMap<String, Walk>>,
+}
+
+/// A way through a broker's list, the newest first. One that was not ended is gone on with in the next round: what is
+/// behind it is known to nobody else. A node that has just started knows nothing of any.
+#[derive(Debug, Clone, Default)]
+struct Walk {
+    /// The page that comes next.
+    cursor: Option<String>,
+    /// Whether all that is behind the news was read once.
+    is_whole: bool,
 }
 
 impl BrokerDesk {
@@ -41,7 +56,18 @@ impl BrokerDesk {
             brokers: brokers
                 .map(|url| url.as_str().trim_end_matches('/').to_owned())
                 .collect(),
+            walks: Mutex::default(),
         })
+    }
+
+    fn walk_of(&self, broker: &str) -> Walk {
+        let walks = self.walks.lock().unwrap_or_else(PoisonError::into_inner);
+        walks.get(broker).cloned().unwrap_or_default()
+    }
+
+    fn walk_keep(&self, broker: &str, walk: Walk) {
+        let mut walks = self.walks.lock().unwrap_or_else(PoisonError::into_inner);
+        walks.insert(broker.to_owned(), walk);
     }
 
     /// The client for brokers.
@@ -85,41 +111,92 @@ impl Publisher {
         }
         let mut answered: usize = 0;
         for broker in &self.desk.brokers {
-            match self.broker_look(broker).await {
-                Ok(count) => answered = answered.saturating_add(count),
-                Err(problem) if problem.code == Code::Internal => return Err(problem),
-                Err(problem) => tracing::debug!(broker, %problem, "a broker did not tell of disputes"),
+            if let Err(problem) = self.broker_walk(broker).await {
+                tracing::debug!(broker, %problem, "a broker did not tell of all disputes");
             }
+            // Also what it told of in earlier rounds: its list need not come so far again before their time is over.
+            answered = answered.saturating_add(self.disputes_answer(broker).await?);
         }
         Ok(answered)
     }
 
-    async fn broker_look(&self, broker: &str) -> Result<usize, Problem> {
-        let (mut answered, mut cursor) = (0_usize, None::<String>);
+    /// Writes down what a broker tells of disputes.
+    async fn broker_walk(&self, broker: &str) -> Result<(), Problem> {
+        let mut walk = self.desk.walk_of(broker);
+        let begun_at = walk.cursor.clone();
         for _page in 0..PAGES_MAX {
-            let after = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
-            let path = format!("/api/disputes?limit={PAGE}{after}");
-            let answer = self.broker_ask(broker, "GET", &path, Vec::new()).await?;
-            let listed: Listed = read(broker, &answer)?;
-            let mut has_new = false;
-            for told in &listed.items {
-                let (said, name) = (told.clone(), broker.to_owned());
-                let kept = self
-                    .write(move |conn, context| dispute::dispute_keep(conn, context, &name, &said))
-                    .await?;
-                let Some((row, is_new)) = kept else { continue };
-                has_new |= is_new;
-                if told.is_open() && !row.is_answered && self.dispute_answer(row).await? {
-                    answered = answered.saturating_add(1);
-                }
+            let page = self.broker_page(broker, walk.cursor.as_deref()).await;
+            if page.is_err() && walk.cursor.is_some() && walk.cursor == begun_at {
+                // It may not know this place any more.
+                self.desk.walk_keep(broker, Walk::default());
             }
-            // Newest first: behind a page without news there is none.
-            cursor = listed.cursor.filter(|_| has_new);
-            if cursor.is_none() {
+            let (next, has_new) = page?;
+            let is_end = next.is_none();
+            // Newest first: behind a page without news there is none, if all of it was read once.
+            let is_over = is_end || (walk.is_whole && !has_new);
+            walk = Walk {
+                cursor: next.filter(|_| !is_over),
+                is_whole: is_over,
+            };
+            self.desk.walk_keep(broker, walk.clone());
+            if is_over {
                 break;
             }
         }
-        Ok(answered)
+        Ok(())
+    }
+
+    /// Writes a page of disputes down: where the next one begins, and whether there was something new in it.
+    async fn broker_page(&self, broker: &str, cursor: Option<&str>) -> Result<(Option<String>, bool), Problem> {
+        let after = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        let path = format!("/api/disputes?limit={PAGE}{after}");
+        let answer = self.broker_ask(broker, "GET", &path, Vec::new()).await?;
+        let listed: Listed = read(broker, &answer)?;
+        let mut has_new = false;
+        for told in listed.items {
+            let (name, id) = (broker.to_owned(), told.id.clone());
+            let kept = self
+                .write(move |conn, context| dispute::dispute_keep(conn, context, &name, &told))
+                .await;
+            match kept {
+                Ok(kept) => has_new |= kept.is_some_and(|(_row, is_new)| is_new),
+                Err(error) => tracing::error!(broker, dispute = id, %error, "a dispute could not be written down"),
+            }
+        }
+        Ok((listed.cursor, has_new))
+    }
+
+    /// Answers what is open at a broker; says how many answers it has taken. One that fails ends nothing but itself.
+    async fn disputes_answer(&self, broker: &str) -> Result<usize, Problem> {
+        let (mut answered, mut after) = (0_usize, String::new());
+        loop {
+            let (name, from) = (broker.to_owned(), after.clone());
+            let ids = self
+                .read(move |conn, _context| dispute::open_ids(conn, &name, &from, i64::from(PAGE)))
+                .await?;
+            let Some(last) = ids.last() else { return Ok(answered) };
+            after.clone_from(last);
+            for id in ids {
+                let (name, wanted) = (broker.to_owned(), id.clone());
+                let row = self
+                    .read(move |conn, context| dispute::dispute_find(conn, context, &name, &wanted))
+                    .await;
+                let taken = match row {
+                    Ok(Some(row)) => self.dispute_answer(row).await,
+                    Ok(None) => Ok(false),
+                    Err(error) => Err(error.into()),
+                };
+                match taken {
+                    Ok(is_taken) => answered = answered.saturating_add(usize::from(is_taken)),
+                    Err(problem) => {
+                        tracing::warn!(broker, dispute = id, %problem, "a dispute is answered later");
+                        if problem.code == AWAY {
+                            return Ok(answered);
+                        }
+                    }
+                }
+            }
+        }
     }
 
     /// Answers a dispute with what there is; `false` when it is to be tried again.
@@ -148,8 +225,11 @@ impl Publisher {
             answer = self.broker_ask(&row.broker, "POST", &path, body_of(&said)?).await?;
         }
         if answer.status == StatusCode::CONFLICT {
-            // Somebody has answered already: the next round hears how it stands.
-            return Ok(false);
+            // It was answered or ended already: its list says how, and nothing more is to be said.
+            let written = self
+                .write(move |conn, context| dispute::dispute_answered(conn, context, (&row.broker, &row.id)))
+                .await;
+            return Ok(written.map(|()| false)?);
         }
         let told: DisputeTold = read(&row.broker, &answer)?;
         tracing::info!(
@@ -187,7 +267,7 @@ impl Publisher {
         let signed = sign(keyring.node_key(), &request, &params);
         let signed = signed.map_err(|error| PublisherError::Fault(format!("a request to a broker: {error}")))?;
         let answer = self.desk.http.send_signed(&signed, ANSWER_BYTES_MAX).await;
-        answer.map_err(|error| Problem::new(Code::Unavailable, format!("{broker}: {error}.")))
+        answer.map_err(|error| Problem::new(AWAY, format!("{broker}: {error}.")))
     }
 }
 

@@ -4,15 +4,16 @@ use async_trait::async_trait;
 use axum::http::StatusCode;
 use imajin_gate::Feedbacks;
 use imajin_imagxp::Feedback;
+use imajin_kernel::id::AccessId;
 use imajin_kernel::{Code, Problem};
 use imajin_web::GuardedAnswer;
 use serde_json::Value;
 use url::Url;
 
 use super::GateBooks;
-use crate::Publisher;
-use crate::domain::feedback::{FeedbackPlace, Passed, feedback_due, feedback_keep, feedback_passed};
+use crate::domain::feedback::{FeedbackPlace, Passed, feedback_due, feedback_find, feedback_keep, feedback_passed};
 use crate::rows::FeedbackRow;
+use crate::{Publisher, PublisherError};
 
 /// How much is passed on in one round.
 const BATCH: i64 = 100;
@@ -39,26 +40,47 @@ impl Publisher {
     /// # Errors
     /// When the database does not answer; a broker that is away is told in a later round.
     pub async fn feedback_pass(&self) -> Result<usize, Problem> {
-        let due = self.read(|conn, context| feedback_due(conn, context, BATCH)).await?;
-        let (mut taken, mut away) = (0_usize, Vec::new());
-        for row in due {
-            let passed = if away.contains(&row.broker) {
-                Passed::Later("The broker does not answer.".to_owned())
-            } else {
-                self.feedback_tell(&row).await.unwrap_or_else(|problem| {
-                    tracing::debug!(broker = row.broker, %problem, "a broker was not told what an agent says");
-                    away.push(row.broker.clone());
-                    Passed::Later(problem.detail)
-                })
-            };
-            if passed == Passed::Taken {
-                taken = taken.saturating_add(1);
+        let (mut taken, mut away, mut after) = (0_usize, Vec::new(), None);
+        loop {
+            let from = after.take();
+            let due = self
+                .read(move |conn, context| feedback_due(conn, context, from, BATCH))
+                .await?;
+            after = due.last().copied();
+            let mut passed = 0_usize;
+            for (_due_at, id) in due {
+                match self.feedback_pass_one(id, &mut away).await {
+                    Ok(is_taken) => {
+                        passed = passed.saturating_add(1);
+                        taken = taken.saturating_add(usize::from(is_taken));
+                    }
+                    Err(error) => tracing::error!(access = %id, %error, "what an agent says was not passed on"),
+                }
             }
-            let pause = self.disputes_every();
-            let written = self.write(move |conn, context| feedback_passed(conn, context, &row, (&passed, pause)));
-            written.await?;
+            // Those that fail stay due: they must not be all that is ever looked at.
+            if passed > 0 || after.is_none() {
+                return Ok(taken);
+            }
         }
-        Ok(taken)
+    }
+
+    /// Whether a broker has taken it; one that is `away` is not asked again in this round.
+    async fn feedback_pass_one(&self, id: AccessId, away: &mut Vec<String>) -> Result<bool, PublisherError> {
+        let row = self.read(move |conn, context| feedback_find(conn, context, id)).await?;
+        let Some(row) = row else { return Ok(false) };
+        let passed = if away.contains(&row.broker) {
+            Passed::Later("The broker does not answer.".to_owned())
+        } else {
+            self.feedback_tell(&row).await.unwrap_or_else(|problem| {
+                tracing::debug!(broker = row.broker, %problem, "a broker was not told what an agent says");
+                away.push(row.broker.clone());
+                Passed::Later(problem.detail)
+            })
+        };
+        let (is_taken, pause) = (passed == Passed::Taken, self.disputes_every());
+        self.write(move |conn, context| feedback_passed(conn, context, &row, (&passed, pause)))
+            .await?;
+        Ok(is_taken)
     }
 
     /// Tells a broker what an agent says; as it is: who has signed it, the broker finds out itself.

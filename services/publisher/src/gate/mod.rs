@@ -6,6 +6,7 @@
 pub(crate) mod disputes;
 mod feedback;
 mod goods;
+mod policy_file;
 mod records;
 mod replays;
 mod shown;

@@ -8,9 +8,11 @@ use imajin_imagxp::policy::Policy;
 use imajin_kernel::Problem;
 use imajin_kernel::id::ReceiptId;
 use imajin_pay_api::{Reader, ReceiptFetch};
+use imajin_publisher_api::{GatePolicy, GatePolicyChange};
+use imajin_web::{Authorised, OperatorTier};
 
 use super::GateBooks;
-use crate::Publisher;
+use crate::{Publisher, log};
 
 /// How many receipts are asked for, for one page.
 const RECEIPTS_MAX: usize = 100;
@@ -63,6 +65,38 @@ impl Publisher {
     /// The gates of this process.
     pub(crate) fn gates(&self) -> Vec<GateShown> {
         self.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The policy file of a gate that runs here.
+    pub(crate) async fn gate_policy(&self, name: &str) -> Result<GatePolicy, Problem> {
+        let gate = self.gate_require(name)?;
+        let read = tokio::task::spawn_blocking(move || gate.policy_text()).await;
+        read.map_err(|_ended| Problem::internal())?
+    }
+
+    /// Replaces it, by the operator's signature, which is logged before the file changes.
+    pub(crate) async fn gate_policy_change(
+        &self,
+        name: &str,
+        change: GatePolicyChange,
+        verified: Authorised<OperatorTier>,
+        body: Vec<u8>,
+    ) -> Result<GatePolicy, Problem> {
+        let gate = self.gate_require(name)?;
+        policy_read(&change.text, &gate.trusted)?;
+        let object = format!("gate/{name}/policy");
+        self.write(move |conn, context| {
+            log::signed_append(conn, context, &verified, log::GATE_POLICY, object.clone(), &body)
+        })
+        .await?;
+        let replace = move || gate.policy_replace(&change.text, &change.replaces);
+        let replaced = tokio::task::spawn_blocking(replace).await;
+        replaced.map_err(|_ended| Problem::internal())?
+    }
+
+    fn gate_require(&self, name: &str) -> Result<GateShown, Problem> {
+        let gate = self.gates().into_iter().find(|gate| gate.name == name);
+        gate.ok_or_else(|| Problem::not_found("gate in this process"))
     }
 
     /// Whose the parts of some payments at a gate are, by their receipts: of the first of them, and of how many. None,

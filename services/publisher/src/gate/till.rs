@@ -2,8 +2,9 @@ use async_trait::async_trait;
 use imajin_fair::{ManifestId, Terms};
 use imajin_gate::{Charge, Charged, ManifestShown, Till, is_undecided};
 use imajin_kernel::{Code, Problem};
-use imajin_pay_api::{CheckoutState, GoodsRef, VisaCapture, VisaCaptured, VisaCheck};
+use imajin_pay_api::{CheckoutState, GoodsRef, Reader, ReceiptFetch, VisaCapture, VisaCaptured, VisaCheck};
 use imajin_proof::digest::sha256_hex;
+use serde_json::Value;
 
 use super::replays::agent_did;
 use super::{ACCESS_GOODS, GateBooks};
@@ -63,6 +64,17 @@ impl Till for GateBooks {
             Begun::Paid(charged) => Ok(charged),
             Begun::Ask(row) => self.capture(&row, charge).await,
         }
+    }
+
+    async fn receipt(&self, receipt: &str, agent: &str) -> Result<Option<Value>, Problem> {
+        let Ok(id) = receipt.parse() else { return Ok(None) };
+        let reader = Reader {
+            did: agent_did(agent)?,
+            operator: false,
+        };
+        let found = self.pay.receipt_fetch(ReceiptFetch { id, reader }).await?;
+        let shown = found.map(serde_json::to_value).transpose();
+        shown.map_err(|_error| Problem::internal())
     }
 }
 

@@ -7,7 +7,7 @@ use imajin_web::{Failure, QueryParams, Viewer};
 use serde::Deserialize;
 
 use super::sums::{DAYS, Line, Sums, charts, lines, since};
-use super::{Head, ROOT, no_gate, operator_require, page, site_of, table};
+use super::{Head, ROOT, address, no_gate, operator_require, page, site_of, table};
 use crate::Publisher;
 use crate::domain::traffic::{self, Asked, Earned, ROWS_MAX};
 use crate::routes::PublisherState;
@@ -131,7 +131,7 @@ fn tables(site: &str, asked: &[Asked], earned: &[Earned]) -> impl Iterator<Item 
     };
     let columns = ["Name", "#Requests", "#Refused", "#Payments", "#Paid", "Last"];
     let agents = agents.iter().take(LINES_MAX).map(|(name, line)| {
-        let name = Cell::mono(name.clone()).to(format!("{ROOT}/log?gate={site}&agent={name}"));
+        let name = Cell::mono(name.clone()).to(address("/log", &[("gate", site), ("agent", name)]));
         counted(name, line)
     });
     let purposes = purposes

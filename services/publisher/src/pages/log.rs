@@ -8,7 +8,7 @@ use imajin_web::{Failure, QueryParams, Viewer};
 use serde::Deserialize;
 
 use super::sums::money_text;
-use super::{Head, ROOT, no_gate, operator_require, page, site_of, table};
+use super::{Head, address, no_gate, operator_require, page, site_of, table};
 use crate::domain::traffic::{self, LogWanted, Verdict};
 use crate::routes::PublisherState;
 use crate::rows::RecordRow;
@@ -20,7 +20,7 @@ const REFRESH: HeaderName = HeaderName::from_static("refresh");
 const REFRESH_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
 /// Which part of the log.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LogQuery {
     gate: Option<String>,
@@ -34,10 +34,17 @@ pub(super) struct LogQuery {
 }
 
 impl LogQuery {
-    fn path(&self, site: &str, more: &str) -> String {
-        let agent = self.agent.as_ref().map(|agent| format!("&agent={agent}"));
-        let refused = if self.refused { "&refused=true" } else { "" };
-        format!("{ROOT}/log?gate={site}{}{refused}{more}", agent.unwrap_or_default())
+    /// The address of this part of the log, or of what is refused in it.
+    fn path(&self, site: &str, is_refused: bool, more: &[(&str, &str)]) -> String {
+        let mut pairs = vec![("gate", site)];
+        if let Some(agent) = self.agent.as_deref().filter(|agent| !agent.is_empty()) {
+            pairs.push(("agent", agent));
+        }
+        if is_refused {
+            pairs.push(("refused", "true"));
+        }
+        pairs.extend(more);
+        address("/log", &pairs)
     }
 }
 
@@ -76,20 +83,21 @@ pub(super) async fn log(
     );
     let is_full = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= LINES;
     if let Some(last) = rows.last().filter(|_| is_full) {
-        list.next = query.path(&named, &format!("&before={}", last.seq));
+        list.next = query.path(&named, query.refused, &[("before", &last.seq.to_string())]);
     }
     if query.live {
         "The newest requests. This page comes again every five seconds.".clone_into(&mut head.lead);
     }
     let link = |path: String, name: &str| (path, name.to_owned());
+    let everything = LogQuery::default();
     let links = vec![
         if query.live {
-            link(query.path(&named, ""), "Stand still")
+            link(query.path(&named, query.refused, &[]), "Stand still")
         } else {
-            link(query.path(&named, "&live=true"), "Watch it live")
+            link(query.path(&named, query.refused, &[("live", "true")]), "Watch it live")
         },
-        link(format!("{ROOT}/log?gate={named}&refused=true"), "Only what was refused"),
-        link(format!("{ROOT}/log?gate={named}"), "Everything"),
+        link(query.path(&named, true, &[]), "Only what was refused"),
+        link(everything.path(&named, false, &[]), "Everything"),
     ];
     let blocks = vec![Block::Links(links), Block::Table(list)];
     let mut response = render(&page(&publisher, &viewer, head, blocks));
@@ -131,4 +139,27 @@ fn row(record: &RecordRow) -> Vec<Cell> {
         answer.fine(record.reason.clone()),
         Cell::number(paid).fine(record.receipt.clone().unwrap_or_default()),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ROOT;
+    use super::*;
+
+    #[test]
+    fn a_link_keeps_the_agent_and_says_it_as_it_is() {
+        let query = LogQuery {
+            agent: Some("bot & co=1 #x".to_owned()),
+            ..LogQuery::default()
+        };
+        let path = query.path("site", true, &[("before", "7")]);
+        assert_eq!(
+            path,
+            format!("{ROOT}/log?gate=site&agent=bot+%26+co%3D1+%23x&refused=true&before=7")
+        );
+        assert_eq!(
+            LogQuery::default().path("a b", false, &[]),
+            format!("{ROOT}/log?gate=a+b")
+        );
+    }
 }

@@ -15,6 +15,7 @@ use axum::routing::get;
 use imajin_kernel::{Code, Problem};
 use imajin_ui::{Block, Cell, MoneyPage, Shell, Table};
 use imajin_web::{Custody, Failure, Tier, Viewer};
+use url::form_urlencoded::Serializer;
 
 use crate::Publisher;
 use crate::domain::traffic;
@@ -86,6 +87,12 @@ struct Head<'a> {
     lead: String,
     site: Option<&'a String>,
     sites: &'a [String],
+}
+
+/// The address of a page with what it is asked, whatever somebody calls themselves.
+fn address(path: &str, pairs: &[(&str, &str)]) -> String {
+    let mut query = Serializer::new(String::new());
+    format!("{ROOT}{path}?{}", query.extend_pairs(pairs).finish())
 }
 
 fn page(publisher: &Publisher, viewer: &Viewer, head: Head<'_>, blocks: Vec<Block>) -> MoneyPage {

@@ -1,5 +1,5 @@
-//! What a gate's policy says about a sample request, as it is in force or as it could be. Nothing is spent, charged,
-//! written down or changed: the policy file stays the operator's.
+//! What a gate's policy says about a sample request, as it is in force or as it could be. Nothing is spent, charged or
+//! written down by looking; what was checked is put in force by a request that the operator's browser signs.
 
 use axum::Form;
 use axum::extract::State;
@@ -10,7 +10,9 @@ use imajin_gate::Gate;
 use imajin_imagxp::policy::{Decision, Due, Policy, Visitor};
 use imajin_imagxp::{Binding, Purpose, Refusal};
 use imajin_kernel::Problem;
-use imajin_ui::{AskField, AskForm, AskKind, Block, Cell, render};
+use imajin_proof::digest::sha256_hex;
+use imajin_publisher_api::GatePolicyChange;
+use imajin_ui::{Act, AskField, AskForm, AskKind, Block, Cell, render};
 use imajin_web::{Failure, QueryParams, Viewer, same_origin_require};
 use serde::Deserialize;
 
@@ -130,7 +132,8 @@ async fn shown(publisher: &Publisher, viewer: &Viewer, sample: Sample) -> Result
 async fn blocks_of(shown: &GateShown, gate: &Gate, sample: &Sample) -> Result<Vec<Block>, Problem> {
     let file = std::fs::read_to_string(&shown.policy).unwrap_or_default();
     // Browsers send the ends of lines in another way than files have them.
-    let text = sample.text.as_ref().map_or(file, |text| text.replace("\r\n", "\n"));
+    let text = sample.text.as_ref().map(|text| text.replace("\r\n", "\n"));
+    let text = text.unwrap_or_else(|| file.clone());
     let mut blocks = vec![Block::Ask(sample_form(shown, sample))];
     let policy = match &sample.text {
         None => Ok((*gate.policy()).clone()),
@@ -141,9 +144,9 @@ async fn blocks_of(shown: &GateShown, gate: &Gate, sample: &Sample) -> Result<Ve
             let decision = gate.preview(&policy, sample.path()?, sample.visitor()?).await?;
             if sample.text.is_some() {
                 let place = shown.policy.display();
-                let said =
-                    format!("This is a policy. It is not in force: save it as {place}, and it is in a few seconds.");
+                let said = format!("This is a policy. It is not in force: it would replace {place}.");
                 blocks.push(Block::Notice("good", said));
+                blocks.push(Block::Acts(vec![save(shown, &text, &file)]));
             }
             blocks.push(Block::Heading("What happens".to_owned()));
             blocks.push(Block::Facts(facts(gate, &policy, sample, &decision)?));
@@ -159,6 +162,19 @@ async fn blocks_of(shown: &GateShown, gate: &Gate, sample: &Sample) -> Result<Ve
     }
     blocks.push(Block::Ask(draft_form(shown, sample, &text)));
     Ok(blocks)
+}
+
+/// The button that puts a text in force in the place of the file as it is now.
+fn save(shown: &GateShown, text: &str, file: &str) -> Act {
+    let change = GatePolicyChange {
+        text: text.to_owned(),
+        replaces: sha256_hex(file.as_bytes()),
+    };
+    Act {
+        label: "Put it in force".to_owned(),
+        path: format!("/publisher/api/gates/{}/policy", shown.name),
+        body: serde_json::to_string(&change).unwrap_or_default(),
+    }
 }
 
 fn field(name: &str, label: &str, value: &str, kind: AskKind) -> AskField {
@@ -224,9 +240,9 @@ fn draft_form(shown: &GateShown, sample: &Sample, text: &str) -> AskForm {
     fields.push(field("text", "The policy", text, AskKind::Long));
     AskForm {
         id: "draft".to_owned(),
-        title: "Try another policy".to_owned(),
+        title: "Change the policy".to_owned(),
         label: "Check it".to_owned(),
-        action: format!("{ROOT}/policy"),
+        action: format!("{ROOT}/policy?gate={}", shown.name),
         is_post: true,
         fields,
     }

@@ -126,7 +126,7 @@ pub(super) async fn record_evidence(
     Ok(unshared(Json(evidence)))
 }
 
-fn operator_require(viewer: &Viewer) -> Result<(), Problem> {
+pub(super) fn operator_require(viewer: &Viewer) -> Result<(), Problem> {
     let session = viewer.session_require()?;
     if session.tier < Tier::Operator {
         return Err(Problem::new(

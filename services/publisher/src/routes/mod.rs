@@ -4,6 +4,7 @@ mod content;
 mod content_body;
 mod exchange;
 mod fair;
+mod gate_policy;
 mod gates;
 mod list;
 mod publish;
@@ -30,6 +31,8 @@ const BODY_BYTES_MAX: usize = 16 * 1024;
 
 /// What an author says about a work: the preview may have four bytes for each of its characters, and more in JSON.
 const WORK_BYTES_MAX: usize = 256 * 1024;
+/// The text of a policy, in JSON.
+const POLICY_BYTES_MAX: usize = 512 * 1024;
 /// A part of a work's bytes; so much of an upload is in memory at once.
 const PART_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -78,6 +81,9 @@ pub(crate) fn routes(publisher: &Arc<Publisher>) -> ServiceRoutes {
         .routes(routes!(read::content_read))
         .layer(DefaultBodyLimit::max(WORK_BYTES_MAX))
         .merge(bytes);
+    let policies = OpenApiRouter::new()
+        .routes(routes!(gate_policy::policy_fetch, gate_policy::policy_change))
+        .layer(DefaultBodyLimit::max(POLICY_BYTES_MAX));
     let used = OpenApiRouter::new()
         .routes(routes!(exchange::content_use))
         .layer(from_fn_with_state(exchanges(publisher), exchanged));
@@ -93,6 +99,7 @@ pub(crate) fn routes(publisher: &Arc<Publisher>) -> ServiceRoutes {
         .merge(used)
         .routes(routes!(gates::record_list))
         .routes(routes!(gates::record_evidence))
+        .merge(policies)
         .merge(OpenApiRouter::from(crate::pages::routes()))
         .with_state(PublisherState(Arc::clone(publisher)));
     let ready = Arc::clone(publisher);

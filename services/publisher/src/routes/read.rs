@@ -6,11 +6,12 @@ use imajin_did::Did;
 use imajin_kernel::id::ContentId;
 use imajin_kernel::{Code, Problem};
 use imajin_publisher_api::ReaderAccess;
-use imajin_web::{Asker, Failure, PathParams, ProblemDocument, Ranged, fair, ranged};
+use imajin_web::{Asker, Failure, PathParams, ProblemDocument, Ranged, Tier, fair, ranged};
 use serde_json::json;
 
 use super::PublisherState;
 use crate::Publisher;
+use crate::content::downloads::Reader;
 use crate::content::token::read_token_reader;
 use crate::domain::state::fair_url;
 use crate::domain::work_find::splits_of;
@@ -141,6 +142,21 @@ pub(super) fn refusal(publisher: &Publisher, reading: &Reading) -> Result<Respon
     Ok((vary, about, Failure(problem)).into_response())
 }
 
+/// Whose place it is while they read.
+async fn place_of(publisher: &Publisher, reading: &Reading, reader: Option<&Did>) -> Reader {
+    let Some(did) = reader.map(Did::canonical) else {
+        return Reader::Stranger;
+    };
+    if reading.shown.access == ReaderAccess::Paid {
+        return Reader::Payer(did.to_string());
+    }
+    match publisher.site.identities.caller_keys(&did).await {
+        Ok(caller) if caller.tier > Tier::Visitor => Reader::Known(did.to_string()),
+        // Whoever cannot be asked about is nobody in particular either.
+        Ok(_) | Err(_) => Reader::Stranger,
+    }
+}
+
 async fn bytes_answer(
     publisher: &Publisher,
     reading: &Reading,
@@ -157,8 +173,7 @@ async fn bytes_answer(
     }
     let (first, count) = wanted.span(length);
     let body = if is_get && count > 0 {
-        let name = reader.map(|did| did.canonical().to_string()).unwrap_or_default();
-        let place = publisher.downloads.place(&name)?;
+        let place = publisher.downloads.place(place_of(publisher, reading, reader).await)?;
         let file = publisher.bytes_open(version).await?;
         publisher.downloads.body(file, first, count, place)
     } else {

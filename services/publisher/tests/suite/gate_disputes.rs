@@ -1,15 +1,16 @@
 //! What brokers tell of disputes, and what a gate's node answers.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use imajin_gate::{Charge, Charged, Records};
 use imajin_imagxp::ClaimShown;
 use imajin_kernel::Span;
+use imajin_store::{StoreError, tamper};
 use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
 
@@ -21,6 +22,8 @@ on_both!(
     what_a_broker_does_not_take_as_evidence_is_said_in_words,
     a_dispute_waits_for_the_record_and_then_goes_without,
     what_was_kept_for_disputes_is_forgotten_with_the_records,
+    a_page_that_fails_once_is_asked_for_again,
+    a_damaged_dispute_holds_no_other_up,
 );
 
 /// A node with rows in all tables of gates, and whom it answers.
@@ -57,12 +60,27 @@ struct Peer {
     answers: Vec<(String, Value)>,
     /// Whether it takes claims as evidence.
     is_strict: bool,
+    /// How often a page behind the first one is not given.
+    pages_fail: usize,
 }
 
 type Shared = Arc<Mutex<Peer>>;
 
-async fn list(State(peer): State<Shared>) -> Json<Value> {
-    Json(json!({"items": peer.lock().unwrap().disputes}))
+async fn list(
+    State(peer): State<Shared>,
+    Query(asked): Query<BTreeMap<String, String>>,
+) -> Result<Json<Value>, StatusCode> {
+    let mut peer = peer.lock().unwrap();
+    let limit: usize = asked["limit"].parse().unwrap();
+    let first: usize = asked.get("cursor").map_or(0, |cursor| cursor.parse().unwrap());
+    if first > 0 && peer.pages_fail > 0 {
+        peer.pages_fail -= 1;
+        return Err(StatusCode::BAD_GATEWAY);
+    }
+    let items: Vec<&Value> = peer.disputes.iter().skip(first).take(limit).collect();
+    let next = first + items.len();
+    let cursor = (next < peer.disputes.len()).then(|| next.to_string());
+    Ok(Json(json!({"items": items, "cursor": cursor})))
 }
 
 async fn answer(
@@ -252,4 +270,42 @@ async fn what_was_kept_for_disputes_is_forgotten_with_the_records(backend: Backe
     scene.disputed("dsp_3", &paid.receipt);
     assert_eq!(scene.look().await, 0);
     assert_eq!(scene.answers().len(), 1);
+}
+
+async fn a_page_that_fails_once_is_asked_for_again(backend: Backend) {
+    let scene = Scene::new(backend).await;
+    let paid = scene.gated.pays(&charge("c1", None)).await;
+    scene.accessed(&paid).await;
+    for number in 0..150 {
+        scene.disputed(&format!("dsp_{number:03}"), &paid.receipt);
+    }
+    scene.peer.lock().unwrap().pages_fail = 1;
+    assert_eq!(scene.look().await, 100);
+    assert_eq!(scene.look().await, 50, "nothing new is on the first page");
+    let answered: BTreeSet<String> = scene.answers().into_iter().map(|(id, _said)| id).collect();
+    assert_eq!(answered.len(), 150);
+    scene.disputed("dsp_new", &paid.receipt);
+    assert_eq!(scene.look().await, 1);
+    assert_eq!(scene.look().await, 0);
+}
+
+async fn a_damaged_dispute_holds_no_other_up(backend: Backend) {
+    let scene = Scene::new(backend).await;
+    let world = &scene.gated.world;
+    let paid = scene.gated.pays(&charge("c1", None)).await;
+    scene.disputed("dsp_1", &paid.receipt);
+    assert_eq!(scene.look().await, 0, "the record is on its way");
+    let damaged: Result<(), StoreError> = world
+        .db
+        .write(|conn| {
+            let place = tamper::rows(conn, "gate_disputes")?.remove(0);
+            tamper::tamper(conn, "gate_disputes", "row_seal", &place)?.unwrap();
+            Ok(())
+        })
+        .await;
+    damaged.unwrap();
+    scene.disputed("dsp_2", &paid.receipt);
+    world.clock.advance(Span::minutes(11));
+    assert_eq!(scene.look().await, 1);
+    assert_eq!(scene.answers()[0].0, "dsp_2");
 }

@@ -5,7 +5,7 @@ use diesel::connection::SimpleConnection;
 use imajin_gate::{Charge, Feedbacks};
 use imajin_imagxp::{AgentKey, Feedback};
 use imajin_kernel::{Code, Problem, Span};
-use imajin_store::StoreError;
+use imajin_store::{StoreError, tamper};
 use imajin_testkit::{Backend, on_both};
 
 use crate::gate_disputes::Scene;
@@ -15,6 +15,7 @@ on_both!(
     what_an_agent_says_is_passed_on_once_and_as_it_is,
     a_broker_that_does_not_know_the_payment_yet_is_told_later,
     what_a_broker_refuses_is_not_said_again,
+    a_damaged_row_holds_no_other_feedback_up,
     the_last_word_of_an_agent_counts,
     what_is_said_about_nothing_that_was_paid_is_refused,
     what_was_charged_before_brokers_were_written_down_is_still_intact,
@@ -96,6 +97,34 @@ async fn a_broker_that_does_not_know_the_payment_yet_is_told_later(backend: Back
     clock.advance(Span::days(1));
     assert_eq!((pass(&scene).await, scene.said().len()), (0, 6));
     assert_eq!(scene.gated.world.audit().await, []);
+}
+
+async fn a_damaged_row_holds_no_other_feedback_up(backend: Backend) {
+    let scene = Scene::new(backend).await;
+    let damaged = async || {
+        let damaged: Result<(), StoreError> = scene
+            .gated
+            .world
+            .db
+            .write(|conn| {
+                for place in tamper::rows(conn, "gate_feedback")? {
+                    tamper::tamper(conn, "gate_feedback", "row_seal", &place)?.unwrap();
+                }
+                Ok(())
+            })
+            .await;
+        damaged.unwrap();
+    };
+    // More than are passed on in one round.
+    for number in 0..101 {
+        paid(&scene.gated, number).await;
+        keep(&scene.gated, &said(number, 0)).await.unwrap();
+    }
+    damaged().await;
+    scene.gated.world.clock.advance(Span::seconds(1));
+    paid(&scene.gated, 200).await;
+    keep(&scene.gated, &said(200, 0)).await.unwrap();
+    assert_eq!((pass(&scene).await, scene.said().len()), (1, 1));
 }
 
 async fn what_a_broker_refuses_is_not_said_again(backend: Backend) {

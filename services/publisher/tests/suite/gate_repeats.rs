@@ -1,13 +1,19 @@
-//! What is asked again at a gate with the key of a payment.
+//! What is asked again at a gate with the key of a payment, and what a gate says of a manifest.
 
 use imajin_gate::{Charge, Till};
 use imajin_imagxp::Purpose;
 use imajin_kernel::{Code, Span};
 use imajin_testkit::{Backend, on_both};
+use imajin_web::Tier;
 
 use crate::gates::{Gated, charge};
+use crate::works::manifest_of;
+use crate::world::PUBLIC;
 
-on_both!(a_key_is_good_for_what_it_has_paid_and_for_a_day);
+on_both!(
+    a_key_is_good_for_what_it_has_paid_and_for_a_day,
+    a_gate_shows_where_a_manifest_is_and_its_digest,
+);
 
 /// A key makes one payment safe to repeat; it is no ticket for everything at that address.
 async fn a_key_is_good_for_what_it_has_paid_and_for_a_day(backend: Backend) {
@@ -44,4 +50,18 @@ async fn a_key_is_good_for_what_it_has_paid_and_for_a_day(backend: Backend) {
     let late = gated.books.charge(&again("c6")).await.unwrap_err();
     assert_eq!(late.code, Code::InvalidRequest, "{late:?}");
     assert_eq!(gated.pay.count(), 1);
+}
+
+async fn a_gate_shows_where_a_manifest_is_and_its_digest(backend: Backend) {
+    let gated = Gated::new(backend).await;
+    let manifest = manifest_of("ada", b"x", Some("0.50 TEST-USD"));
+    assert_eq!(
+        gated.books.manifest(&manifest.id).await.unwrap_err().code,
+        Code::NotFound
+    );
+    gated.world.person("ada", Tier::Key);
+    let manifest = gated.world.published(manifest).await;
+    let shown = gated.books.manifest(&manifest.id).await.unwrap().unwrap();
+    assert_eq!(shown.url, format!("{PUBLIC}/fair/{}", manifest.id));
+    assert_eq!(shown.digest, manifest.digest_hex().unwrap());
 }

@@ -13,6 +13,8 @@ use crate::world::{World, audit_all, did, key, now};
 on_both!(
     a_work_comes_in_by_parts_and_is_published,
     an_upload_that_was_cut_off_goes_on_where_it_was,
+    whoever_hangs_up_while_the_last_part_is_looked_at_has_sent_it,
+    what_came_to_its_end_before_the_power_went_is_looked_at_again,
     a_new_version_waits_until_it_is_published,
     a_manifest_in_the_file_itself_is_about_the_bytes_without_it,
     a_request_that_is_sent_again_makes_one_work,
@@ -168,6 +170,59 @@ async fn an_upload_that_was_cut_off_goes_on_where_it_was(backend: Backend) {
     // Sent once more, because the answer was lost.
     let again = send_part(&world, "ada", id, 4, b"456789").await;
     assert_eq!(again.expect(StatusCode::OK).json()["complete"], true);
+}
+
+async fn draft_of(world: &World, bytes: &[u8]) -> String {
+    let ada = world.person("ada", Tier::Key);
+    let manifest = world.published(manifest_of("ada", bytes, None)).await;
+    let made = world.post(&ada, CONTENT, &body_of(&manifest, bytes)).await;
+    made.expect(StatusCode::CREATED).json()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+async fn whoever_hangs_up_while_the_last_part_is_looked_at_has_sent_it(backend: Backend) {
+    let world = World::new(backend).await;
+    let bytes = vec![b'x'; 1_000_000];
+    let id = draft_of(&world, &bytes).await;
+    let part = world.dir.path().join("parts").join(format!("{id}.1"));
+    let mut sending = Box::pin(send_part(&world, "ada", &id, 0, &bytes));
+    while !part.exists() && !blob(&world, &sha256_hex(&bytes)).exists() {
+        tokio::select! {
+            biased;
+            answer = &mut sending => panic!("{} came before the bytes", answer.status),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    drop(sending);
+    let own = async || get_as(&world, "ada", &format!("{CONTENT}/{id}")).await.json();
+    for _ in 0..1_000 {
+        if own().await["upload"]["complete"] == true {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(own().await["upload"]["complete"], true);
+}
+
+async fn what_came_to_its_end_before_the_power_went_is_looked_at_again(backend: Backend) {
+    let world = World::new(backend).await;
+    let bytes = b"0123456789".to_vec();
+    let id = draft_of(&world, &bytes).await;
+    std::fs::write(world.dir.path().join("parts").join(format!("{id}.1")), &bytes).unwrap();
+    // Also when its file has its name already.
+    std::fs::create_dir_all(blob(&world, &sha256_hex(&bytes)).parent().unwrap()).unwrap();
+    std::fs::write(blob(&world, &sha256_hex(&bytes)), &bytes).unwrap();
+    let sent = send_part(&world, "ada", &id, 9, b"9").await;
+    assert_eq!(sent.expect(StatusCode::OK).json()["complete"], true);
+    assert_eq!(std::fs::read_dir(world.dir.path().join("parts")).unwrap().count(), 0);
+    // Somebody else's bytes are nobody's by their digest alone.
+    let id = draft_of(&world, b"mine").await;
+    std::fs::create_dir_all(blob(&world, &sha256_hex(b"mine")).parent().unwrap()).unwrap();
+    std::fs::write(blob(&world, &sha256_hex(b"mine")), b"mine").unwrap();
+    let sent = send_part(&world, "ada", &id, 0, b"mi").await;
+    assert_eq!(sent.expect(StatusCode::OK).json()["complete"], false);
 }
 
 async fn a_new_version_waits_until_it_is_published(backend: Backend) {

@@ -18,6 +18,8 @@ on_both!(
     a_wrong_member_is_refused_by_name,
     what_is_too_large_is_refused_before_it_is_sent,
     more_than_an_author_may_store_is_refused,
+    all_works_have_a_bounded_room,
+    a_disk_that_is_almost_full_takes_no_bytes,
     bytes_that_were_not_announced_are_thrown_away,
     a_manifest_about_other_bytes_is_refused,
     anothers_work_is_none,
@@ -166,6 +168,44 @@ async fn more_than_an_author_may_store_is_refused(backend: Backend) {
     let answer = sent(&world, file).await;
     assert_eq!(refusal(&answer), refused(409, "conflict"));
     assert!(answer.text().contains("120 are the most"), "{}", answer.text());
+}
+
+async fn all_works_have_a_bounded_room(backend: Backend) {
+    let world = World::with(backend, |config: &mut PublisherConfig| {
+        config.works.works_bytes_max = 100;
+    })
+    .await;
+    let draft = async |author: &str, bytes: &[u8]| {
+        let author_key = world.person(author, Tier::Key);
+        let manifest = world.published(manifest_of(author, bytes, None)).await;
+        world.post(&author_key, CONTENT, &body_of(&manifest, bytes)).await
+    };
+    let id_of = |answer: Answer| {
+        answer.expect(StatusCode::CREATED).json()["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    // Who only says that they will send something takes no room from others.
+    let announced = id_of(draft("eve", &[b'e'; 90]).await);
+    let mine = id_of(draft("ada", &[b'a'; 90]).await);
+    send_part(&world, "ada", &mine, 0, &[b'a'; 90])
+        .await
+        .expect(StatusCode::OK);
+    let late = send_part(&world, "eve", &announced, 0, b"e").await;
+    assert_eq!(refusal(&late), refused(409, "conflict"));
+    assert_eq!(refusal(&draft("ben", &[b'b'; 20]).await), refused(409, "conflict"));
+    draft("ben", &[b'b'; 10]).await.expect(StatusCode::CREATED);
+}
+
+async fn a_disk_that_is_almost_full_takes_no_bytes(backend: Backend) {
+    let world = World::with(backend, |config: &mut PublisherConfig| {
+        config.works.free_bytes_min = u64::MAX;
+    })
+    .await;
+    let made = sent(&world, |_body| {}).await.expect(StatusCode::CREATED).json();
+    let answer = send_part(&world, "ada", made["id"].as_str().unwrap(), 0, b"x").await;
+    assert_eq!(refusal(&answer), refused(503, "unavailable"));
 }
 
 async fn bytes_that_were_not_announced_are_thrown_away(backend: Backend) {

@@ -1,5 +1,5 @@
 use imajin_did::{Did, SecretKey};
-use imajin_fair::{Content, Contributor, Manifest, Payee, SignatureError};
+use imajin_fair::{Content, Contributor, Manifest, ManifestId, Payee, SignatureError};
 use imajin_kernel::Timestamp;
 use imajin_kernel::id::DocumentId;
 use imajin_money::Share;
@@ -7,6 +7,9 @@ use imajin_proof::digest::sha256_hex;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use utoipa::ToSchema;
+
+/// How many documents a list names at once.
+pub const DOCUMENTS_PAGE: usize = 50;
 
 /// A document that is added, with its manifest.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -76,6 +79,32 @@ pub struct DocumentView {
     /// Who made it.
     #[schema(value_type = Object)]
     pub manifest: Manifest,
+    /// Since when questions are answered from it.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+/// A document in a list. Its manifest is found by its id, which is its digest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DocumentCard {
+    /// `doc_…`
+    #[schema(value_type = String)]
+    pub id: DocumentId,
+    /// Whose it is.
+    #[schema(value_type = String)]
+    pub owner: Did,
+    /// What it is called.
+    pub title: String,
+    /// Its media type.
+    pub media_type: String,
+    /// How many bytes it has.
+    pub size: u64,
+    /// SHA-256 of them, in hex.
+    pub sha256: String,
+    /// Its manifest.
+    #[schema(value_type = String)]
+    pub manifest_id: ManifestId,
     /// Since when questions are answered from it.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,

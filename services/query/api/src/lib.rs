@@ -17,7 +17,7 @@ pub use compare::{CLOCKS_APART, Compared, Comparing, Comparison, DIFFERENCES_MAX
 pub use disclosure::{
     CompareBody, Disclosed, DisclosureBody, ProfileView, RecordsBody, RecordsPage, UseReceipt, UseRecord, values_sha256,
 };
-pub use document::{DocumentBody, DocumentView};
+pub use document::{DOCUMENTS_PAGE, DocumentBody, DocumentCard, DocumentView};
 pub use grant::{DISCLOSABLE, GrantState, GrantView, OwnConsent, UseKind, UseView};
 pub use own::{OwnQuestions, QuestionView};
 pub use terms::{LeaderTerms, TermsError, TermsView};

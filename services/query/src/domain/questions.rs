@@ -7,7 +7,7 @@ use imajin_kernel::{Problem, Span, Timestamp};
 use imajin_mjn::Evidence;
 use imajin_money::Money;
 use imajin_query_api::{AnswerBody, OwnQuestions, QuestionView};
-use imajin_store::{Conn, SealedRow, for_update, intact_all};
+use imajin_store::{Conn, SealedRow, for_update};
 use serde::{Deserialize, Serialize};
 
 use super::leaders::terms_of;
@@ -21,7 +21,7 @@ use crate::schema::questions;
 pub(crate) const QUESTION_PLACE: &str = "question.place";
 pub(crate) const QUESTION_FORGET: &str = "question.forget";
 
-/// Questions that are looked at in one sweep.
+/// Questions that are named at once.
 const SWEEP_ROWS: i64 = 100;
 
 /// Questions of a list.
@@ -115,13 +115,24 @@ pub(crate) fn question_place(conn: &mut Conn, context: &Context, new: &NewQuesti
     Ok(row.insert(conn, &context.sealer)?)
 }
 
+/// Not what was refused before an engine was asked: an answer that failed has cost as much as one that did not. One
+/// that costs something has a hold by then, and before one that is free there is nothing to refuse.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn has_cost_work() -> _ {
+    let failed: &'static str = QuestionState::Failed.as_str();
+    questions::state
+        .ne(failed)
+        .or(questions::checkout_id.is_not_null())
+        .or(questions::ceiling.eq(0_i64))
+}
+
 fn caps_check(conn: &mut Conn, new: &NewQuestion, now: Timestamp) -> Result<(), QueryError> {
     let since = now.minus(Span::days(1));
     let of_leader = || {
         questions::table
             .filter(questions::leader_did.eq(&new.leader))
             .filter(questions::created_at.gt(since))
-            .filter(questions::state.ne(QuestionState::Failed.as_str()))
+            .filter(has_cost_work())
     };
     let asked: i64 = of_leader()
         .filter(questions::owner_did.eq(&new.asker))
@@ -249,28 +260,33 @@ pub(crate) fn question_fail(
     Ok(true)
 }
 
-/// Questions whose time is over without an answer.
-pub(crate) fn questions_overdue(conn: &mut Conn, context: &Context) -> Result<Vec<QuestionRow>, QueryError> {
-    let open = [QuestionState::Placed, QuestionState::Held].map(QuestionState::as_str);
-    let rows: Vec<QuestionRow> = questions::table
-        .filter(questions::state.eq_any(open))
-        .filter(questions::deadline_at.le(context.now()))
-        .order_by(questions::deadline_at)
-        .limit(SWEEP_ROWS)
-        .select(QuestionRow::as_select())
-        .load(conn)?;
-    Ok(intact_all(rows, &context.sealer)?)
+/// What the sweeper goes on with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Left {
+    /// Questions whose time is over without an answer.
+    Overdue,
+    /// Questions whose answers are there and not paid for.
+    Unsettled,
 }
 
-/// Questions whose answers are there and not paid for.
-pub(crate) fn questions_unsettled(conn: &mut Conn, context: &Context) -> Result<Vec<QuestionRow>, QueryError> {
-    let rows: Vec<QuestionRow> = questions::table
-        .filter(questions::state.eq(QuestionState::Answered.as_str()))
-        .order_by(questions::deadline_at)
-        .limit(SWEEP_ROWS)
-        .select(QuestionRow::as_select())
-        .load(conn)?;
-    Ok(intact_all(rows, &context.sealer)?)
+/// Questions that were left, in the order of their ids after one.
+pub(crate) fn questions_left(
+    conn: &mut Conn,
+    context: &Context,
+    left: Left,
+    after: QuestionId,
+) -> Result<Vec<QuestionId>, QueryError> {
+    let mut query = questions::table.filter(questions::id.gt(after)).into_boxed();
+    query = match left {
+        Left::Overdue => {
+            let open = [QuestionState::Placed, QuestionState::Held].map(QuestionState::as_str);
+            let is_over = questions::deadline_at.le(context.now());
+            query.filter(questions::state.eq_any(open)).filter(is_over)
+        }
+        Left::Unsettled => query.filter(questions::state.eq(QuestionState::Answered.as_str())),
+    };
+    let query = query.order_by(questions::id).limit(SWEEP_ROWS);
+    Ok(query.select(questions::id).load(conn)?)
 }
 
 /// What somebody has asked and was asked.

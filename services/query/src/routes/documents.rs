@@ -5,14 +5,14 @@ use imajin_did::Did;
 use imajin_engine::{Document, MediaType};
 use imajin_kernel::id::DocumentId;
 use imajin_proof::digest::sha256_hex;
-use imajin_query_api::{DocumentBody, DocumentView};
+use imajin_query_api::{DOCUMENTS_PAGE, DocumentBody, DocumentCard, DocumentView};
 use imajin_web::{Authorised, Failure, KeyTier, PathParams, ProblemDocument, QueryParams, SignedBody};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::QueryRoutes;
 use crate::context::Change;
-use crate::domain::documents::{NewDocument, document_add as add, document_list as list, document_remove as remove};
+use crate::domain::documents::{NewDocument, document_add as add, document_page as page, document_remove as remove};
 use crate::{Query, QueryError};
 
 /// The longest title, in characters.
@@ -23,6 +23,7 @@ const TITLE_LENGTH_MAX: usize = 200;
 #[serde(deny_unknown_fields)]
 pub(super) struct DocumentsQuery {
     owner: Did,
+    after: Option<DocumentId>,
 }
 
 impl Query {
@@ -60,20 +61,27 @@ impl Query {
 
 /// List somebody's documents
 ///
-/// What questions are answered from: titles, digests and manifests. What the documents say is in the answers.
+/// What questions are answered from: titles, digests and manifests, 50 at once. What the documents say is in the
+/// answers.
 #[utoipa::path(
     get, path = "/api/documents", tag = "documents",
-    params(("owner" = String, Query, description = "A DID")),
-    responses((status = 200, description = "The documents, the oldest first", body = Vec<DocumentView>))
+    params(
+        ("owner" = String, Query, description = "A DID"),
+        ("after" = Option<String>, Query, description = "The last document of the page before"),
+    ),
+    responses(
+        (status = 200, description = "The documents, the oldest first", body = Vec<DocumentCard>),
+        (status = 400, description = "A parameter is wrong", body = ProblemDocument),
+    )
 )]
 pub(super) async fn document_list(
     State(QueryRoutes(query)): State<QueryRoutes>,
     QueryParams(asked): QueryParams<DocumentsQuery>,
-) -> Result<Json<Vec<DocumentView>>, Failure> {
+) -> Result<Json<Vec<DocumentCard>>, Failure> {
     let owner = asked.owner.canonical();
-    let rows = query.read(move |conn, context| list(conn, context, &owner)).await?;
-    let views = rows.iter().map(crate::rows::DocumentRow::view);
-    Ok(Json(views.collect::<Result<_, _>>()?))
+    let limit = i64::try_from(DOCUMENTS_PAGE).unwrap_or(i64::MAX);
+    let cards = query.read(move |conn, _context| page(conn, &owner, asked.after, limit));
+    Ok(Json(cards.await?))
 }
 
 /// Add a document
@@ -105,6 +113,7 @@ pub(super) async fn document_add(
         sha256,
         documents_max: query.config.documents_max,
         documents_bytes_max: query.config.documents_bytes_max,
+        removed_times: query.config.removed_times,
     };
     let row = query.write(move |conn, context| add(conn, context, &new)).await?;
     Ok((StatusCode::CREATED, Json(row.view()?)))

@@ -9,6 +9,7 @@ use imajin_engine::Embedded;
 use imajin_kernel::{Problem, Span};
 use imajin_pay_api::CheckoutState;
 use imajin_query::{Interrupt, QueryConfig, Step};
+use imajin_store::{StoreError, tamper};
 use imajin_testkit::{Backend, on_both};
 
 use crate::world::{Ask, World, key};
@@ -17,6 +18,7 @@ on_both!(
     killed_at_each_step_it_ends_with_an_answer_that_is_paid_or_with_neither,
     an_answer_is_paid_for_when_pay_comes_back,
     a_question_whose_hold_was_not_heard_of_costs_nothing,
+    a_damaged_question_holds_no_other_up,
 );
 
 async fn cut_at(backend: Backend, step: Step) -> World {
@@ -94,4 +96,34 @@ async fn a_question_whose_hold_was_not_heard_of_costs_nothing(backend: Backend) 
     world.pay.drive().await;
     assert!(world.pay.all().is_empty());
     assert_eq!(world.audit().await, []);
+}
+
+async fn a_damaged_question_holds_no_other_up(backend: Backend) {
+    for (step, state) in [
+        (Step::Answered, CheckoutState::Settled),
+        (Step::Held, CheckoutState::Refunded),
+    ] {
+        let world = cut_at(backend, step).await;
+        for key in ["first", "second"] {
+            let ask = Ask {
+                key: Some(key),
+                ..Ask::usual()
+            };
+            world.ask(&ask).await.expect(StatusCode::INTERNAL_SERVER_ERROR);
+        }
+        let damaged: Result<(), StoreError> = world
+            .db
+            .write(|conn| {
+                let place = tamper::rows(conn, "questions")?.remove(0);
+                tamper::tamper(conn, "questions", "row_seal", &place)?.unwrap();
+                Ok(())
+            })
+            .await;
+        damaged.unwrap();
+        let world = world.again().await;
+        world.clock.advance(Span::minutes(3));
+        world.service.drive().await.unwrap();
+        let ended = world.pay.all().iter().filter(|held| held.state == state).count();
+        assert_eq!(ended, 1, "{step:?}");
+    }
 }

@@ -35,6 +35,7 @@ async fn with_model(backend: Backend, peer: &OpenAiPeer) -> World {
     let world = World::with(backend, config, vec![Arc::new(OpenAi::new(options).unwrap())]).await;
     let mut terms = world.usual_terms();
     (terms.engine, terms.model) = ("openai-compatible".to_owned(), Some("tiny".to_owned()));
+    (terms.asker_daily_max, terms.daily_max) = (20, 20);
     world.terms(&terms).await.expect(StatusCode::OK);
     world
 }

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use futures::StreamExt as _;
 use imajin_engine::{Endpoint, OpenAi, OpenAiOptions};
+use imajin_kernel::Span;
 use imajin_mjn::StreamOutcome;
 use imajin_pay_api::CheckoutState;
 use imajin_query::QueryConfig;
@@ -20,6 +21,8 @@ use crate::world::{Ask, World, key};
 on_both!(
     a_streamed_answer_is_confirmed_by_its_last_event,
     a_reader_who_stops_pays_for_what_has_come,
+    a_reader_who_takes_nothing_more_pays_for_what_has_come,
+    answers_that_fail_count_among_those_of_a_day,
     a_streamed_answer_that_fails_costs_nothing,
     a_refusal_before_the_stream_has_its_own_status,
 );
@@ -75,7 +78,11 @@ async fn endless(backend: Backend, peer: &OpenAiPeer) -> World {
         context_bytes_max: 8_000,
     };
     let engine = Arc::new(OpenAi::new(options).unwrap());
-    let world = World::with(backend, QueryConfig::default(), vec![engine]).await;
+    let config = QueryConfig {
+        reader_patience: Span::millis(300),
+        ..QueryConfig::default()
+    };
+    let world = World::with(backend, config, vec![engine]).await;
     let mut terms = world.usual_terms();
     (terms.engine, terms.model) = ("openai-compatible".to_owned(), Some("tiny".to_owned()));
     (terms.tokens_max, terms.ceiling) = (8_000, "1.00 TEST-USD".parse().unwrap());
@@ -106,6 +113,51 @@ async fn a_reader_who_stops_pays_for_what_has_come(backend: Backend) {
     assert!((13_000..100_000).contains(&fee), "{fee}");
     assert_eq!(world.pay.balance(&key("ben").did()), 1_000_000 - fee);
     assert_eq!(world.audit().await, []);
+}
+
+/// They keep the connection, so nobody is told that they have gone.
+async fn a_reader_who_takes_nothing_more_pays_for_what_has_come(backend: Backend) {
+    let peer = OpenAiPeer::start(OpenAiReply::Endless("on ".to_owned())).await;
+    let world = endless(backend, &peer).await;
+    let ask = Ask {
+        max: "1.00",
+        ..streamed()
+    };
+    let (request, ..): (Request<Body>, _, _) = world.prepare(&ask);
+    let response = world.router.clone().oneshot(request).await.unwrap();
+    let mut body = response.into_body().into_data_stream();
+    body.next().await.unwrap().unwrap();
+    peer.left().await;
+    world.service.quiet().await;
+    let held = &world.pay.all()[0];
+    assert_eq!(held.state, CheckoutState::Settled);
+    let fee = held.taken.as_ref().unwrap().price.amount.micros();
+    assert!((11_000..100_000).contains(&fee), "{fee}");
+    // What waited for them is theirs all the same, and then the end of it.
+    let mut rest = Vec::new();
+    while let Some(bytes) = body.next().await {
+        rest.extend(bytes.unwrap());
+    }
+    assert_eq!(events(&rest, "answer").len(), 1);
+    assert_eq!(world.audit().await, []);
+}
+
+async fn answers_that_fail_count_among_those_of_a_day(backend: Backend) {
+    let peer = OpenAiPeer::start(OpenAiReply::Cut(vec!["Money ".to_owned()])).await;
+    let world = endless(backend, &peer).await;
+    let ask = |key: &'static str| Ask {
+        max: "1.00",
+        key: Some(key),
+        ..Ask::usual()
+    };
+    // What never came as far as the engine is no work.
+    let purse = std::mem::take(&mut *world.pay.balances.lock().unwrap());
+    assert_eq!(world.refused(&ask("poor")).await, "payment_required");
+    *world.pay.balances.lock().unwrap() = purse;
+    for key in ["1", "2", "3", "4", "5"] {
+        assert_eq!(world.refused(&ask(key)).await, "unavailable");
+    }
+    assert_eq!(world.refused(&ask("6")).await, "rate_limited");
 }
 
 async fn a_streamed_answer_that_fails_costs_nothing(backend: Backend) {

@@ -32,7 +32,7 @@ fn event_card(event: &EventView, now: Timestamp) -> EventCard {
         id: event.id.to_string(),
         title: event.title.clone(),
         when: event_time(event.starts_at, &event.timezone),
-        place: place_text(event.venue.as_deref(), event.virtual_url.is_some()),
+        place: place_text(event.venue.as_deref(), event.is_online),
         from_price: cheapest(event).as_ref().map(money_text),
         places_left: places_left(event, now),
         state: event_state(event, now),

@@ -1,5 +1,6 @@
 //! One page, one file: the handler, and the pure function that turns answers into the page's view model.
 
+pub(crate) mod agent;
 mod allowed;
 mod ask;
 mod buy;
@@ -89,6 +90,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/credit-notes/{id}/document.json", get(credit_note::document_json))
         .route("/credit-notes/{id}/document.jwt", get(credit_note::document_jwt))
         .route("/operator", get(operator::operator))
+        .route(agent::PATH, get(agent::agent))
         .route("/operator/registry", get(registry_console::console))
         .route("/login", get(login::login))
         .route("/login/mailbox", post(login::mailbox_link))

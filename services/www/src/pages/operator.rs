@@ -63,6 +63,12 @@ pub(super) async fn operator(State(www): State<AppState>, Operator(person): Oper
         has_registry: deps.registry.is_some(),
         has_broker: deps.has_broker,
         gates_href: if deps.has_gates { "/publisher/operator" } else { "" }.to_owned(),
+        agent_href: if deps.own_agent.is_some() {
+            super::agent::PATH
+        } else {
+            ""
+        }
+        .to_owned(),
         has_dev_mailbox: mails.is_ok_and(|mails| !mails.is_empty()),
     };
     render(&page)

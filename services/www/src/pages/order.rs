@@ -125,7 +125,7 @@ impl Facts<'_> {
 }
 
 fn place_of(event: &EventView) -> String {
-    place_text(event.venue.as_deref(), event.virtual_url.is_some())
+    place_text(event.venue.as_deref(), event.is_online)
 }
 
 fn ticket_links(order: &OrderView) -> Vec<TicketLink> {

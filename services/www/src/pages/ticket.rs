@@ -54,7 +54,7 @@ pub(super) fn ticket_card(ticket: &TicketView) -> TicketCard {
         event_title: ticket.event_title.clone(),
         event_id: ticket.event_id.to_string(),
         when: event_time(ticket.starts_at, &ticket.timezone),
-        place: place_text(ticket.venue.as_deref(), false),
+        place: place_text(ticket.venue.as_deref(), ticket.is_online),
         tier_name: ticket.tier_name.clone(),
         state: match ticket.status.as_str() {
             "valid" => TicketState::Valid,
@@ -69,6 +69,7 @@ fn page(ticket: &TicketView, holder_name: String, shell: Shell) -> TicketPage {
     TicketPage {
         shell,
         ticket: ticket_card(ticket),
+        virtual_url: ticket.virtual_url.clone(),
         event_did: ticket.event_did.to_string(),
         holder_name,
         holder_did: ticket.holder.to_string(),

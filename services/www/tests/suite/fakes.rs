@@ -27,6 +27,7 @@ use imajin_web::{CallerKeys, Custody, Notice, PeerAsked, SessionView, SignerAske
 
 use crate::mirrors::{mirror_page_sample, mirror_sample};
 use crate::samples::*;
+use imajin_www::AgentSource;
 
 /// What the services know, and what they were asked.
 pub(crate) struct Fakes {
@@ -50,6 +51,8 @@ pub(crate) struct Fakes {
     pub(crate) library: Option<imajin_publisher_api::PublisherClient>,
     /// Who has moved, with the handle under which they are found.
     pub(crate) moved: Option<(&'static str, MoveView)>,
+    /// What the node's own agent has spent, if it has one.
+    pub(crate) own_agent: Option<AgentSource>,
 }
 
 impl Default for Fakes {
@@ -70,6 +73,7 @@ impl Default for Fakes {
             profile: Some(profile_sample()),
             written: Mutex::default(),
             library: None,
+            own_agent: None,
             moved: None,
         }
     }

@@ -1,11 +1,15 @@
 //! Pages of one's own: the owner and the operator see them, strangers are sent to sign in, others find nothing.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use imajin_events_api::OrderState;
+use imajin_kernel::{Problem, Span};
 use imajin_pay_api::CheckoutState;
+use imajin_www::{AgentPurchase, AgentSource, AgentSpending, PurchaseStanding};
 
 use crate::fakes::Fakes;
-use crate::samples::{did, event_sample, order_sample, receipt_sample, ticket_sample};
+use crate::samples::{did, event_sample, now, order_sample, receipt_sample, ticket_sample};
 use crate::world::{ORIGIN, World, get};
 
 fn own_paths() -> Vec<String> {
@@ -197,6 +201,68 @@ async fn the_console_of_the_registry_is_for_the_operator() {
             "name=\"targetVersion\"",
         ],
     );
+}
+
+#[tokio::test]
+async fn what_the_nodes_agent_has_spent_is_for_the_operator() {
+    let purchase = |days: i64, price: &str, standing: PurchaseStanding, note: &str| AgentPurchase {
+        at: now().minus(Span::days(days)),
+        url: "https://site.example/posts/1".to_owned(),
+        publisher: "site.example".to_owned(),
+        price: price.parse().unwrap(),
+        standing,
+        note: note.to_owned(),
+    };
+    let spending = AgentSpending {
+        agent: "bot.example.org".to_owned(),
+        per_day: vec!["1.00 USD".parse().unwrap()],
+        total: Vec::new(),
+        purchases: vec![
+            purchase(0, "0.10 USD", PurchaseStanding::Paid, "rcp_1"),
+            purchase(0, "0.05 USD", PurchaseStanding::Open, "no receipt: it has moved"),
+            purchase(2, "0.25 USD", PurchaseStanding::Paid, "rcp_2"),
+            purchase(2, "7.00 USD", PurchaseStanding::Unspent, "<b>the visa came back</b>"),
+        ],
+    };
+    let world = World::with(
+        Fakes {
+            own_agent: Some(Arc::new(move || Ok(spending.clone()))),
+            ..Fakes::default()
+        },
+        ORIGIN,
+    );
+    let page = world.ask(get("/operator/agent").as_("buyer")).await;
+    page.shows(StatusCode::FORBIDDEN, &["Only the operator"]);
+    let page = world.ask(get("/operator/agent").as_("operator")).await;
+    page.shows(
+        StatusCode::OK,
+        &[
+            "bot.example.org",
+            "0.15 USD",
+            "in the last 24 hours, of at most 1.00 USD",
+            "0.40 USD",
+            "Spent in USD, day by day",
+            "rcp_2",
+            "no receipt: it has moved",
+            "not spent",
+        ],
+    );
+    assert!(!page.body.contains("<b>the visa"), "what a site says is text");
+    let page = world.ask(get("/operator").as_("operator")).await;
+    page.shows(StatusCode::OK, &["href=\"/operator/agent\""]);
+
+    let none = World::new().ask(get("/operator/agent").as_("operator")).await;
+    none.shows(StatusCode::NOT_FOUND, &["[imagxp] agent"]);
+    let damaged: AgentSource = Arc::new(|| Err(Problem::invalid("spent.jsonl, line 3, is damaged.")));
+    let world = World::with(
+        Fakes {
+            own_agent: Some(damaged),
+            ..Fakes::default()
+        },
+        ORIGIN,
+    );
+    let page = world.ask(get("/operator/agent").as_("operator")).await;
+    page.shows(StatusCode::BAD_REQUEST, &["line 3"]);
 }
 
 #[tokio::test]

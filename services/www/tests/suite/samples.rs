@@ -53,6 +53,7 @@ pub(crate) fn event_sample() -> EventView {
         venue: Some("Dye works".to_owned()),
         address: None,
         virtual_url: None,
+        is_online: false,
         tags: vec!["tape".to_owned()],
         status: EventStatus::Published,
         tiers: vec![TierView {
@@ -130,6 +131,8 @@ pub(crate) fn ticket_sample() -> TicketView {
         starts_at: event_sample().starts_at,
         timezone: event_sample().timezone,
         venue: event_sample().venue,
+        virtual_url: None,
+        is_online: false,
         tier_name: payload.tier.clone(),
         holder: did(1),
         status: "valid".to_owned(),

@@ -124,6 +124,7 @@ impl World {
         };
         let deps = WwwDeps {
             certificate: Arc::new(|| None),
+            own_agent: fakes.own_agent.clone(),
             site,
             node_name: "Kulturhaus Linden".to_owned(),
             node_did: did(8),

@@ -8,4 +8,5 @@ mod flow;
 mod prompts;
 mod tokens;
 
+pub(crate) use app::app as wiki;
 pub(crate) use app::{Person, ada, app_with, fill, hidden, mailbox_person, metadata, operator, signed, userinfo};

@@ -31,6 +31,9 @@ pub(crate) struct Walk {
     pub(crate) kind: EntryKind,
     /// The other side: where it goes to, or comes from.
     pub(crate) with: AccountKey,
+    /// Whether what is not there any more may become somebody's debt. What a debt stands for leaves the node all the
+    /// same, so nobody decides that about their own sales.
+    pub(crate) may_owe: bool,
 }
 
 /// Takes `units` of what is left of the lines, and `extra` from the seller alone.
@@ -291,7 +294,14 @@ impl<'a> Draft<'a> {
     fn book(self, conn: &mut Conn) -> Result<Outcome, PayError> {
         let lines = self.reversal.lines.iter().map(|back| back.units);
         let units = lines.fold(self.reversal.extra, i64::saturating_add);
-        debts_owe(conn, self.context, self.sale.asset(), &self.moves.indebted())?;
+        let indebted = self.moves.indebted();
+        if !self.walk.may_owe && !indebted.is_empty() {
+            return Err(PayError::State {
+                detail: "Some of this payment has left the balances that it was split among.".to_owned(),
+                hint: "Top up your balance first, or ask the operator of the node to send it back.",
+            });
+        }
+        debts_owe(conn, self.context, self.sale.asset(), &indebted)?;
         let mut movements = self.moves.finish();
         if units != 0 {
             // A leg of its own, also when it is the account of somebody who gives something back: the audit finds it.

@@ -37,10 +37,7 @@ pub(crate) struct Coins {
 }
 
 pub(crate) fn solana_config(url: &str) -> SolanaConfig {
-    let limit = |once: &str, daily: &str| PayoutLimit {
-        per_transaction: once.parse().unwrap(),
-        per_day: daily.parse().unwrap(),
-    };
+    let limit = |once: &str, daily: &str| PayoutLimit::new(once.parse().unwrap(), daily.parse().unwrap());
     SolanaConfig {
         network: "mainnet".to_owned(),
         usdc_mint: None,
@@ -52,6 +49,7 @@ pub(crate) fn solana_config(url: &str) -> SolanaConfig {
         price_microlamports: 10_000,
         wallet_key: None,
         history_max: 2_000,
+        account_min: imajin_money::Amount::ZERO,
         payout_limits: vec![limit("50.00 USDC", "80.00 USDC"), limit("1.00 SOL", "1.00 SOL")],
     }
 }

@@ -1,0 +1,2 @@
+DROP INDEX statements_brought;
+ALTER TABLE statements DROP COLUMN brought_by;
