@@ -205,15 +205,15 @@ async fn names_from_before_there_was_a_server_are_published(world: World, served
 }
 
 /// The operator writes into the zone themselves.
-async fn own_record(served: &Served, relative: &str) {
+async fn own_record(served: &Served, relative: &str, address: &str) {
     let name = zone().name(relative).unwrap();
-    let here = Records::A(vec!["192.0.2.80".parse().unwrap()]);
+    let here = Records::A(vec![address.parse().unwrap()]);
     let own = imajin_dns::RecordSet::new(name, 60, here).unwrap();
     served.provider.apply(&[imajin_dns::Change::Put(own)]).await.unwrap();
 }
 
 async fn what_the_zone_had_before_is_nobodys(world: World, served: &Served) {
-    own_record(served, "dns1").await;
+    own_record(served, "dns1", "192.0.2.80").await;
     let mallory = world.node();
     world
         .register(&mallory, "dns1")
@@ -222,7 +222,7 @@ async fn what_the_zone_had_before_is_nobodys(world: World, served: &Served) {
         .says("has not made");
     assert_eq!(served.says("dns1", RecordKind::A).await, "192.0.2.80");
     // What the zone answers for every name is no record of this one.
-    own_record(served, "*").await;
+    own_record(served, "*", "192.0.2.90").await;
     world.register(&mallory, "mallory").await.expect(201);
     world.beat_from(&mallory, &json!(["203.0.113.1"])).await.expect(200);
     world.registry.dns_drive().await.unwrap();
@@ -230,14 +230,14 @@ async fn what_the_zone_had_before_is_nobodys(world: World, served: &Served) {
     // A name that was left is looked at anew.
     world.register(&mallory, "blue-note").await.expect(200);
     world.registry.dns_drive().await.unwrap();
-    own_record(served, "mallory").await;
+    own_record(served, "mallory", "192.0.2.80").await;
     world.register(&mallory, "mallory").await.rejected(409, "conflict");
 }
 
 async fn what_appears_in_the_zone_before_the_worker_looks_stays(world: World, served: &Served) {
     let mallory = world.node();
     world.register(&mallory, "store").await.expect(201);
-    own_record(served, "store").await;
+    own_record(served, "store", "192.0.2.80").await;
     world.registry.dns_drive().await.unwrap();
     assert_eq!(served.says("store", RecordKind::A).await, "192.0.2.80");
     assert_eq!(world.registry.unpublished_look().await.unwrap(), 0);

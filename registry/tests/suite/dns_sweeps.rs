@@ -45,7 +45,8 @@ async fn a_name_leaves_dns_when_its_registration_ran_out(world: World, served: &
     assert_ne!(challenge, "");
 }
 
-/// Registers nodes that are heard of at once, and lets all but `lost` renew once the time has come.
+/// Registers nodes that are heard of at once, and lets all but `lost` renew once the time has come. Those were heard of
+/// five days ago.
 async fn some_lost(world: &World, count: usize, lost: usize) -> Vec<Node> {
     let nodes: Vec<Node> = (0..count).map(|_| world.node()).collect();
     for (number, node) in nodes.iter().enumerate() {
@@ -56,7 +57,11 @@ async fn some_lost(world: &World, count: usize, lost: usize) -> Vec<Node> {
     for (number, node) in nodes.iter().enumerate().skip(lost) {
         world.register(node, &format!("node-{number:02}")).await.expect(200);
     }
-    world.pass(Span::days(6));
+    world.pass(Span::days(1));
+    for node in nodes.iter().take(lost) {
+        world.beat(node).await.expect(200);
+    }
+    world.pass(Span::days(5));
     for node in nodes.iter().skip(lost) {
         world.beat(node).await.expect(200);
     }

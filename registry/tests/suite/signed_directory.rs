@@ -110,7 +110,7 @@ async fn pages_are_one_directory_while_nodes_come(world: World) {
 async fn pages_of_long_entries_are_cut(world: World) {
     for number in 0..320 {
         let node = world.node();
-        world.pass(imajin_kernel::Span::seconds(1));
+        world.pass(Span::seconds(1));
         let mut attestation = node.attestation(&format!("node-{number:03}"), world.now_ms());
         attestation["padding"] = "x".repeat(3_400).into();
         world.register_raw(node.signed(attestation)).await.expect(201);
