@@ -128,6 +128,9 @@ pub enum RegistryError {
     /// What a source shows as a registry's directory is not what that registry has signed.
     #[error("{0}.")]
     Untrue(DirectoryError),
+    /// The directory was signed while it was to be put back.
+    #[error("The directory was signed in this moment.")]
+    SignedMeanwhile,
     /// A fault of ours; the text goes to the log only.
     #[error("{0}")]
     Fault(String),
@@ -186,7 +189,8 @@ impl RegistryError {
             | Self::LooksTaken { .. }
             | Self::Occupied { .. }
             | Self::InGrace { .. }
-            | Self::NotRevoked => Code::Conflict,
+            | Self::NotRevoked
+            | Self::SignedMeanwhile => Code::Conflict,
             Self::Unknown => Code::NotFound,
             Self::Expired(_)
             | Self::Revoked { .. }
@@ -227,7 +231,7 @@ impl RegistryError {
                 "Use those that the registry gave out with the name, or let the node ask for new ones."
             }
             Self::Untrue(_) => "Ask another source, or the registry itself.",
-            Self::Store(_) | Self::Fault(_) | Self::Unpublished => "Try again in a moment.",
+            Self::Store(_) | Self::Fault(_) | Self::Unpublished | Self::SignedMeanwhile => "Try again in a moment.",
         }
     }
 }

@@ -14,6 +14,7 @@
 //! | changes and queries, sync, over a connection | `domain` |
 //! | names in DNS, and who publishes them | `dns` |
 //! | copies of other registries' directories | `mirrors` |
+//! | copies that others keep of this one's | `copies` |
 //! | what runs beside the requests | `upkeep` |
 //! | HTTP | `routes` |
 //! | what `imajin verify` checks | `audit` |
@@ -26,6 +27,7 @@ mod audit_directory;
 mod audit_mirrors;
 mod audit_operator;
 mod context;
+mod copies;
 mod dns;
 mod document;
 mod domain;

@@ -5,11 +5,13 @@ use diesel::Connection;
 use imajin_did::{Did, Keyring, PublicKey};
 use imajin_kernel::Problem;
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{ServiceRoutes, Site};
+use imajin_web::{HttpClient, ServiceRoutes, Site};
 use serde_json::Value;
 use tokio::sync::Notify;
+use url::Url;
 
 use crate::context::{Context, DnsFacts};
+use crate::copies::Copies;
 use crate::dns::{Credentials, DnsSettings, Publisher};
 use crate::domain::application::Application;
 use crate::domain::heartbeat::{Acknowledged, Beat, Checked};
@@ -35,6 +37,8 @@ pub struct RegistryConfig {
     pub known_builds: bool,
     /// How many nodes may register for the first time from one address.
     pub new_nodes: NewNodes,
+    /// Registry services of nodes that keep a copy of this one's directory: they are asked what they have seen of it.
+    pub copies: Vec<Url>,
 }
 
 /// What the registry needs.
@@ -45,6 +49,8 @@ pub struct RegistryDeps {
     pub keyring: Keyring,
     /// The service's own database.
     pub db: Db,
+    /// For the nodes that keep copies of the directory.
+    pub http: HttpClient,
     /// How it behaves.
     pub config: RegistryConfig,
 }
@@ -58,6 +64,7 @@ pub struct Registry {
     heartbeats: CallLimit,
     pub(crate) updates: CallLimit,
     pub(crate) publisher: Option<Publisher>,
+    pub(crate) copies: Copies,
     /// Rung when names have changed.
     pub(crate) wake: Notify,
     /// Rung when names were published.
@@ -75,6 +82,7 @@ impl Registry {
             site,
             keyring,
             db,
+            http,
             config,
         } = deps;
         let sealer = Sealer::for_service(&keyring, SERVICE);
@@ -86,6 +94,7 @@ impl Registry {
             private_addresses: publisher.as_ref().is_some_and(|dns| dns.settings.private_addresses),
             label_key: keyring.derive("dns-label/registry"),
         };
+        let copies = Copies::new(http, config.copies, keyring.node_did(), site.env.now())?;
         let registry = Self {
             context: Context {
                 env: site.env.clone(),
@@ -102,6 +111,7 @@ impl Registry {
             heartbeats: CallLimit::new(HEARTBEATS, GENERATION_LENGTH),
             updates: CallLimit::new(UPDATES, GENERATION_LENGTH),
             publisher,
+            copies,
             wake: Notify::new(),
             published: Notify::new(),
             site,

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::context::Context;
 use crate::domain::sweep::Withdrawn;
-use crate::domain::{console, directory, publication, sweep};
+use crate::domain::{console, directory, publication, resume, sweep};
 use crate::registry::Registry;
 use crate::{NamesSwept, RegistryError};
 
@@ -29,6 +29,8 @@ impl Registry {
     pub fn background(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
         let (registry, ends) = (Arc::clone(self), stop.clone());
         tasks.spawn(async move { registry.names_run(&ends).await });
+        let (registry, ends) = (Arc::clone(self), stop.clone());
+        tasks.spawn(async move { registry.copies_run(&ends).await });
         let (registry, stop) = (Arc::clone(self), stop.clone());
         tasks.spawn(async move {
             loop {
@@ -82,11 +84,14 @@ impl Registry {
     }
 
     /// Signs the directory anew when something in it has changed; returns how many entries did. The background task
-    /// calls it.
+    /// calls it. Nothing is signed before copies have said what they have seen of it, nor while one has more.
     ///
     /// # Errors
     /// When the database does not answer, or another process has signed in this moment.
     pub async fn directory_sign(&self) -> Result<usize, Problem> {
+        if !self.copies_heard().await {
+            return Ok(0);
+        }
         self.directory_step(directory::head_sign).await
     }
 
@@ -166,7 +171,20 @@ impl Registry {
         let noted = self.statuses_sweep().await;
         // Names leave DNS whatever became of the statuses.
         self.names_sweep(false).await?;
+        self.strays_sweep().await?;
         Ok(noted?)
+    }
+
+    /// Nodes that came back with the directory and never registered again leave it.
+    async fn strays_sweep(&self) -> Result<(), RegistryError> {
+        let due = self
+            .read(|conn, context| resume::strays_due(conn, context.env.now()))
+            .await?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        self.write(move |conn, context| resume::strays_retire(conn, context, &due))
+            .await
     }
 
     async fn statuses_sweep(&self) -> Result<usize, RegistryError> {

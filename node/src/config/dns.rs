@@ -81,7 +81,19 @@ impl RegistryServiceConfig {
                 per_hour: self.new_nodes_per_hour,
                 per_day: self.new_nodes_per_day,
             },
+            copies: self.copies()?,
         })
+    }
+
+    fn copies(&self) -> Result<Vec<Url>, ConfigError> {
+        let is_web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.host().is_some();
+        if self.copies.iter().all(is_web) {
+            return Ok(self.copies.clone());
+        }
+        Err(wrong(
+            "copies",
+            &"they are http:// or https:// with a host, and end in /registry",
+        ))
     }
 
     /// The names that are given to nobody, as a name is written: another form would reserve nothing.
@@ -224,6 +236,21 @@ mod tests {
             let error = reserved(bad).unwrap_err().to_string();
             assert!(error.contains("`registry_service.reserved`"), "{error}");
         }
+    }
+
+    #[test]
+    fn copies_are_at_addresses() {
+        let copies = |text: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let text = format!("[registry_service]\ncopies = [\"{text}\"]\n");
+            std::fs::write(folder.path().join("imajin.toml"), text).unwrap();
+            let loaded = load(folder.path(), &Overrides::default()).unwrap();
+            let settings = loaded.config.registry_service;
+            settings.resolve(&Env::system()).map(|config| config.copies.len())
+        };
+        assert_eq!(copies("https://node.example/registry").unwrap(), 1);
+        let error = copies("mailto:node@node.example").unwrap_err().to_string();
+        assert!(error.contains("`registry_service.copies`"), "{error}");
     }
 
     #[test]

@@ -314,6 +314,9 @@ pub struct RegistryServiceConfig {
     pub new_nodes_per_hour: u32,
     /// And in a day.
     pub new_nodes_per_day: u32,
+    /// Registry services of nodes that keep a copy of this one's directory, `https://node.example/registry`: they are
+    /// asked what they have seen of it before anything is signed.
+    pub copies: Vec<Url>,
     /// Who serves that zone.
     pub dns: RegistryDnsSettings,
 }

@@ -70,6 +70,20 @@ async fn the_operator_looks_after_the_registry(backend: Backend) {
     assert_eq!(console["revoked"][0]["revokedReason"], "it was sold");
     run(&["registry", "reinstate", did], &operator).expect_success();
 
+    let resume = [
+        "registry",
+        "directory",
+        "resume",
+        "--from",
+        "http://127.0.0.1:9/registry",
+    ];
+    assert!(run(&resume, &stranger).refusal().to_string().contains("perator"));
+    let refused = run(&resume, &operator).refusal().to_string();
+    assert!(
+        refused.contains("does not show the directory of this registry"),
+        "{refused}"
+    );
+
     let (release, multikey) = released(&home, &url, |arguments| run(arguments, &operator));
     assert_eq!(register().expect_success()["status"], "verified");
     let hash = release["payload"]["builds"][0]["buildHash"].as_str().unwrap();

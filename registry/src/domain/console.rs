@@ -9,7 +9,7 @@ use super::builds::{self, ReportedBuild};
 use super::list::{node_fetch, node_list};
 use super::order::Order;
 use super::publication::NAMES_PUBLISH;
-use super::{releases, sweep};
+use super::{releases, resume, sweep};
 use crate::context::Context;
 use crate::rows::DnsNameRow;
 use crate::schema::{build_rules, dns_names, node_status_changes};
@@ -62,6 +62,7 @@ pub(crate) fn console(conn: &mut Conn, context: &Context, known_builds: bool) ->
             .count()
             .get_result(conn)?,
         held,
+        directory: resume::trouble(conn)?,
     })
 }
 

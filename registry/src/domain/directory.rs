@@ -11,6 +11,7 @@ use imajin_registry_api::directory::{
 use imajin_store::{Conn, SealedRow, for_update};
 use serde_json::{Value, json};
 
+use super::resume;
 use crate::RegistryError;
 use crate::context::Context;
 use crate::names::host_of;
@@ -26,7 +27,8 @@ const PAGE_MAX: u32 = 1000;
 /// must not keep everybody from reading the others.
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Notes that the next head has to say something else about a node. The caller has locked the node's row.
+/// Notes that the next head has to say something else about a node. The caller has locked the node's row, if there is
+/// one.
 pub(crate) fn entry_change(conn: &mut Conn, context: &Context, did: &Did) -> Result<(), RegistryError> {
     // Locked: a head that another process is signing reads the mark and takes it away.
     let known: Option<EntryRow> = for_update!(
@@ -71,8 +73,12 @@ pub(crate) fn missing_note(conn: &mut Conn, context: &Context) -> Result<usize, 
 }
 
 /// Signs the next head over what has changed; returns how many entries that were. The first head is signed even if
-/// there is none, and one a day: who is shown an old one knows that something may be hidden.
+/// there is none, and one a day: who is shown an old one knows that something may be hidden. Nothing is signed while a
+/// copy has more of this registry's log than there is here: it would be another story of the same numbers.
 pub(crate) fn head_sign(conn: &mut Conn, context: &Context) -> Result<usize, RegistryError> {
+    if resume::trouble(conn)?.is_some_and(|trouble| !trouble.is_forked) {
+        return Ok(0);
+    }
     let before = head_newest(conn)?;
     let previous = before.as_ref().map(HeadRow::signed).transpose()?;
     let seq = before.as_ref().map_or(0, |row| row.seq).saturating_add(1);
@@ -135,22 +141,15 @@ fn changed_lock(conn: &mut Conn, after: &str) -> QueryResult<Vec<EntryRow>> {
 
 fn entry_write(conn: &mut Conn, context: &Context, row: EntryRow, seq: i64) -> Result<(), RegistryError> {
     let mut row = row.intact(&context.sealer)?;
-    let node: NodeRow = nodes::table
+    let node: Option<NodeRow> = nodes::table
         .find(&row.node_did)
         .select(NodeRow::as_select())
-        .first(conn)?;
-    let node = node.intact(&context.sealer)?;
-    let is_named: i64 = dns_names::table
-        .filter(dns_names::node_did.eq(&node.node_did))
-        .filter(dns_names::withdrawn_at.is_null())
-        .count()
-        .get_result(conn)?;
-    // Who was taken off stays, with the reason; who left is gone.
-    let is_there = node.revoked_at.is_some() || is_named > 0;
-    let entry = if is_there {
-        Some(entry_value(&node, context)?)
-    } else {
-        None
+        .first(conn)
+        .optional()?;
+    let node = node.map(|node| node.intact(&context.sealer)).transpose()?;
+    let entry = match node {
+        Some(node) if is_there(conn, &node)? => Some(entry_value(&node, context)?),
+        _ => None,
     };
     row.entry = entry.as_ref().map(ToString::to_string);
     row.seq = seq;
@@ -158,6 +157,16 @@ fn entry_write(conn: &mut Conn, context: &Context, row: EntryRow, seq: i64) -> R
     row.digest = entry_digest(&row.view()?)?.to_vec();
     row.save(conn, &context.sealer)?;
     Ok(())
+}
+
+/// Who was taken off stays, with the reason; who left is gone.
+fn is_there(conn: &mut Conn, node: &NodeRow) -> QueryResult<bool> {
+    let named: i64 = dns_names::table
+        .filter(dns_names::node_did.eq(&node.node_did))
+        .filter(dns_names::withdrawn_at.is_null())
+        .count()
+        .get_result(conn)?;
+    Ok(node.revoked_at.is_some() || named > 0)
 }
 
 /// What anybody may know that does not change with each heartbeat, and the attestation by which it can be checked
@@ -200,7 +209,7 @@ pub(crate) fn bucket_compute(conn: &mut Conn, bucket: i64) -> QueryResult<([u8; 
     Ok((digest, i64::try_from(there).unwrap_or(i64::MAX)))
 }
 
-fn bucket_write(conn: &mut Conn, context: &Context, bucket: i64) -> Result<(), RegistryError> {
+pub(super) fn bucket_write(conn: &mut Conn, context: &Context, bucket: i64) -> Result<(), RegistryError> {
     let (digest, nodes) = bucket_compute(conn, bucket)?;
     let row = BucketRow {
         bucket,

@@ -8,7 +8,7 @@ use super::application::Application;
 use super::directory;
 use super::locks::{liveness_lock, node_lock};
 use super::naming::{name_claim, name_leave, names_count_check};
-use super::{publication, releases, unproven};
+use super::{publication, releases, resume, unproven};
 use crate::RegistryError;
 use crate::context::Context;
 use crate::dns::Credentials;
@@ -62,6 +62,9 @@ pub(crate) fn node_register(
     if let Some(node) = &known {
         node.revoked_refuse()?;
         replay_refuse(Some(node.attested_ms), application.said.timestamp)?;
+    }
+    if let Some(reason) = resume::revoked_before(conn, &application.did)? {
+        return Err(RegistryError::Revoked { reason });
     }
     let row = node_row(application, known.as_ref(), now)?;
     let claim = name_claim(conn, context, &row.node_did, &row.hostname, row.expires_at.plus(GRACE))?;

@@ -9,7 +9,7 @@ mod name;
 mod node;
 
 pub(crate) use build::{BuildRuleRow, ReleaseBuildRow, ReleaseKeyRow, ReleaseRow};
-pub(crate) use directory::{BucketRow, EntryRow, HeadRow};
+pub(crate) use directory::{BucketRow, EntryRow, HeadRow, ShownRow};
 pub(crate) use dns::DnsNameRow;
 pub(crate) use liveness::{LivenessRow, StatusChangeRow};
 pub(crate) use mirror::{MirrorEntryRow, MirrorHeadRow, MirrorLieRow, MirrorRow};

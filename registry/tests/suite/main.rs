@@ -18,6 +18,7 @@ mod operator;
 mod plans;
 mod registrations;
 mod remote;
+mod restores;
 mod signed_directory;
 mod starving;
 mod statuses;

@@ -48,10 +48,10 @@ on_both![
 ];
 
 /// A registry, and a node that keeps a copy of its directory.
-struct Pair {
-    registry: World,
-    mirror: World,
-    source: Source,
+pub(crate) struct Pair {
+    pub(crate) registry: World,
+    pub(crate) mirror: World,
+    pub(crate) source: Source,
 }
 
 /// What the address of the registry answers: itself, another world, or somebody in between.
@@ -60,8 +60,8 @@ struct Answers(Arc<Mutex<(Router, Spoil)>>);
 
 type Spoil = Option<Arc<dyn Fn(&str, Value) -> Value + Send + Sync>>;
 
-struct Source {
-    url: Url,
+pub(crate) struct Source {
+    pub(crate) url: Url,
     answers: Answers,
     stop: CancellationToken,
 }
@@ -74,7 +74,7 @@ async fn passed_on(State(answers): State<Answers>, uri: Uri, request: Request<ax
 }
 
 impl Source {
-    async fn start(world: &World) -> Self {
+    pub(crate) async fn start(world: &World) -> Self {
         let answers = Answers(Arc::new(Mutex::new((world.router.clone(), None))));
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url: Url = format!("http://{}/", socket.local_addr().unwrap()).parse().unwrap();
@@ -91,15 +91,15 @@ impl Source {
         Self { url, answers, stop }
     }
 
-    fn be(&self, world: &World) {
+    pub(crate) fn be(&self, world: &World) {
         self.answers.0.lock().unwrap().0 = world.router.clone();
     }
 
-    fn spoil(&self, spoil: impl Fn(&str, Value) -> Value + Send + Sync + 'static) {
+    pub(crate) fn spoil(&self, spoil: impl Fn(&str, Value) -> Value + Send + Sync + 'static) {
         self.answers.0.lock().unwrap().1 = Some(Arc::new(spoil));
     }
 
-    fn spoil_no_more(&self) {
+    pub(crate) fn spoil_no_more(&self) {
         self.answers.0.lock().unwrap().1 = None;
     }
 }
@@ -115,7 +115,7 @@ fn http() -> HttpClient {
 }
 
 impl Pair {
-    async fn new(backend: Backend) -> Self {
+    pub(crate) async fn new(backend: Backend) -> Self {
         let registry = World::new(backend).await;
         let mirror = World::with_seed(backend, None, 8).await;
         let source = Source::start(&registry).await;
@@ -134,17 +134,17 @@ impl Pair {
         }
     }
 
-    async fn follow(&self, compare: Vec<Url>) -> Result<Followed, imajin_kernel::Problem> {
+    pub(crate) async fn follow(&self, compare: Vec<Url>) -> Result<Followed, imajin_kernel::Problem> {
         let mirrors = Mirrors::new(self.mirror.registry.clone(), vec![self.wanted(compare)], &http()).unwrap();
         let mut all = mirrors.follow_all().await;
         all.pop().unwrap()
     }
 
-    async fn registered(&self, name: &str) -> Node {
+    pub(crate) async fn registered(&self, name: &str) -> Node {
         registered(&self.registry, name).await
     }
 
-    async fn view(&self) -> MirrorView {
+    pub(crate) async fn view(&self) -> MirrorView {
         let mut all = self.mirror.registry.mirror_list(MirrorList {}).await.unwrap();
         all.pop().unwrap()
     }
@@ -155,7 +155,7 @@ impl Pair {
         format!("/api/directory?of={registry}{query}")
     }
 
-    async fn audited(&self) {
+    pub(crate) async fn audited(&self) {
         let findings = crate::audits::findings(&self.mirror).await;
         assert_eq!(findings, [], "{findings:?}");
     }
