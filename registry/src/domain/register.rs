@@ -8,7 +8,7 @@ use super::application::Application;
 use super::directory;
 use super::locks::{liveness_lock, node_lock};
 use super::naming::{name_claim, name_leave, names_count_check};
-use super::{publication, releases, resume, unproven};
+use super::{publication, releases, resume, unproven, vacancy};
 use crate::RegistryError;
 use crate::context::Context;
 use crate::dns::Credentials;
@@ -72,6 +72,7 @@ pub(crate) fn node_register(
         Some(_) => row.save(conn, &context.sealer)?,
         None => row.insert(conn, &context.sealer)?,
     };
+    let is_back = vacancy::is_back(conn, &row.hostname)?;
     claim.keep(conn, context)?;
     let left = known.as_ref().filter(|before| before.hostname != row.hostname);
     if let Some(before) = left {
@@ -80,6 +81,9 @@ pub(crate) fn node_register(
     }
     directory::entry_change(conn, context, &row.node_did)?;
     let issued = names_publish(conn, context, &row, left, fresh)?;
+    if is_back {
+        vacancy::names_begin(conn, context, std::slice::from_ref(&row.hostname))?;
+    }
     let is_rekeyed = known.as_ref().is_some_and(|before| before.public_key != row.public_key);
     // Whoever had the key before has what the name's records are changed with.
     let credentials = match issued {

@@ -10,10 +10,21 @@ use super::publication::{json, name_lock, name_withdraw};
 use crate::RegistryError;
 use crate::context::Context;
 use crate::dns::Snapshot;
-use crate::schema::dns_names;
+use crate::schema::{dns_names, node_names};
+
+/// Whether a name came back with the directory: somebody has it, and nothing is known of its publication. What the zone
+/// has there is from before the database was restored.
+pub(crate) fn is_back(conn: &mut Conn, name: &str) -> QueryResult<bool> {
+    let given: i64 = node_names::table.find(name).count().get_result(conn)?;
+    let noted: i64 = dns_names::table.find(name).count().get_result(conn)?;
+    Ok(given > 0 && noted == 0)
+}
 
 /// Whether this registry has published something about a name, or has begun to: what is there is its own then.
 pub(crate) fn is_begun(conn: &mut Conn, name: &str) -> QueryResult<bool> {
+    if is_back(conn, name)? {
+        return Ok(true);
+    }
     let begun: i64 = dns_names::table
         .find(name)
         .filter(dns_names::published.is_not_null())

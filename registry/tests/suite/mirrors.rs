@@ -116,8 +116,10 @@ fn http() -> HttpClient {
 
 impl Pair {
     pub(crate) async fn new(backend: Backend) -> Self {
-        let registry = World::new(backend).await;
-        let mirror = World::with_seed(backend, None, 8).await;
+        Self::between(World::new(backend).await, World::with_seed(backend, None, 8).await).await
+    }
+
+    pub(crate) async fn between(registry: World, mirror: World) -> Self {
         let source = Source::start(&registry).await;
         Self {
             registry,

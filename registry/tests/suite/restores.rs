@@ -1,6 +1,7 @@
 //! A registry whose database was restored from a backup: it tells no second story, and goes on with the first.
 
 use imajin_did::SecretKey;
+use imajin_dns::RecordKind;
 use imajin_kernel::Span;
 use imajin_registry::Followed;
 use imajin_registry_api::directory::SignedHead;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::audits::{findings, tampered};
+use crate::dns::{Served, on_both_served, settings};
 use crate::mirrors::{Pair, Source};
 use crate::world::{Answer, Node, World};
 
@@ -36,6 +38,8 @@ on_both![
     nothing_is_signed_before_a_copy_has_said_what_it_has_seen,
     a_head_that_was_shown_is_covered,
 ];
+
+on_both_served![what_was_published_before_the_restore_is_taken_up_again];
 
 /// A registry with a mirror, and its backup: the same registry, as it was after alice and bob had come.
 struct Scene {
@@ -314,4 +318,30 @@ async fn a_head_that_was_shown_is_covered(mut scene: Scene) {
     let (tried, unnoticed) = tampered(&scene.backup).await;
     assert_eq!(unnoticed, Vec::<String>::new());
     assert!(tried > 50, "{tried}");
+}
+
+async fn what_was_published_before_the_restore_is_taken_up_again(registry: World, served: &Served) {
+    let backend = registry.database.backend();
+    let carol = node(3);
+    register(&registry, &carol, "carol").await;
+    registry.beat_from(&carol, &json!(["203.0.113.1"])).await.expect(200);
+    registry.registry.dns_drive().await.unwrap();
+    let pair = Pair::between(registry, World::with_seed(backend, None, 8).await).await;
+    assert_eq!(pair.follow(vec![]).await, Ok(Followed::Updated(1)));
+    let copy = Source::start(&pair.mirror).await;
+    // Of the backup not even the first head is there.
+    let backup = World::with_dns(backend, Some(settings(served.provider.clone()))).await;
+    backup.pass(Span::minutes(5));
+    let order = json!({"from": [&copy.url]});
+    let resumed = backup.order("/api/operator/directory/resume", &order).await.expect(200);
+    assert_eq!(resumed.json, json!({"seq": 1, "heads": 1, "entries": 1, "revoked": []}));
+    assert_eq!(served.says("carol", RecordKind::A).await, "203.0.113.1");
+    register(&backup, &carol, "carol").await;
+    backup.beat_from(&carol, &json!(["203.0.113.2"])).await.expect(200);
+    backup.registry.dns_drive().await.unwrap();
+    assert_eq!(served.says("carol", RecordKind::A).await, "203.0.113.2");
+    pair.source.be(&backup);
+    assert_eq!(pair.follow(vec![]).await, Ok(Followed::Updated(2)));
+    let found = findings(&backup).await;
+    assert_eq!(found, [], "{found:?}");
 }

@@ -13,7 +13,8 @@ use imajin_pay_api::{
 };
 use imajin_proof::SignedMessage;
 use imajin_registry_api::{
-    BuildStanding, BuildView, Console, DirectoryTrouble, HeldSweep, NodeStatus, NodeType, NodeView, ReleaseKeyView, UnpublishedName,
+    BuildStanding, BuildView, Console, DirectoryTrouble, HeldSweep, NodeStatus, NodeType, NodeView, ReleaseKeyView,
+    UnpublishedName,
 };
 
 pub(crate) fn key(number: u8) -> SecretKey {
