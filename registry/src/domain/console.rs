@@ -11,7 +11,7 @@ use super::order::Order;
 use super::publication::NAMES_PUBLISH;
 use super::{releases, resume, sweep};
 use crate::context::Context;
-use crate::rows::DnsNameRow;
+use crate::rows::{DnsNameRow, STATUS_CHANGES_KEPT};
 use crate::schema::{build_rules, dns_names, node_status_changes};
 use crate::status::status_parse;
 use crate::{NamesSwept, RegistryError};
@@ -133,7 +133,7 @@ pub(crate) fn status_list(conn: &mut Conn, context: &Context, key: &str) -> Resu
     let rows: Vec<(String, imajin_kernel::Timestamp)> = node_status_changes::table
         .filter(node_status_changes::node_did.eq(&node.node_id))
         .order_by(node_status_changes::seq.desc())
-        .limit(ROWS_MAX)
+        .limit(STATUS_CHANGES_KEPT)
         .select((node_status_changes::status, node_status_changes::changed_at))
         .load(conn)?;
     let change = |(text, since): (String, _)| {
