@@ -49,7 +49,9 @@ impl RegistryApi for Registry {
     }
 
     async fn mirror_list(&self, _all: MirrorList) -> Result<Vec<MirrorView>, Problem> {
-        Ok(self.read(|conn, _context| mirror::mirror_list(conn)).await?)
+        Ok(self
+            .read(|conn, context| mirror::mirror_list(conn, context.env.now()))
+            .await?)
     }
 
     async fn mirror_page(&self, request: MirrorPageAsk) -> Result<Option<DirectoryPage>, Problem> {

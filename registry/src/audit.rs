@@ -16,7 +16,7 @@ use crate::document::SignedDocument;
 use crate::domain::register::{NODE_REGISTER, NODE_REKEY, NODE_RENAME, NODE_RENEW, list_text};
 use crate::rows::{
     BucketRow, BuildRuleRow, DnsNameRow, EntryRow, HeadRow, LivenessRow, NameRow, NodeRow, ReleaseBuildRow,
-    ReleaseKeyRow, ReleaseRow, StatusChangeRow,
+    ReleaseKeyRow, ReleaseRow, ShownRow, StatusChangeRow,
 };
 use crate::schema::{dns_names, node_liveness, node_names, node_status_changes, nodes};
 use crate::status::GRACE;
@@ -43,6 +43,7 @@ pub fn audit(conn: &mut Conn, keyring: &Keyring, keys: Keys<'_>) -> Result<Vec<F
     EntryRow::audit(conn, &sealer, &mut findings)?;
     BucketRow::audit(conn, &sealer, &mut findings)?;
     HeadRow::audit(conn, &sealer, &mut findings)?;
+    ShownRow::audit(conn, &sealer, &mut findings)?;
     seals_audit(conn, &sealer, &mut findings)?;
     BuildRuleRow::audit(conn, &sealer, &mut findings)?;
     ReleaseKeyRow::audit(conn, &sealer, &mut findings)?;

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 use imajin_did::{Did, PublicKey};
-use imajin_registry_api::directory::{Equivocation, chain_check, entry_digest};
+use imajin_registry_api::directory::{Equivocation, SignedHead, chain_check, entry_digest};
 use imajin_store::{Conn, Finding, SealedRow, Sealer};
 
 use crate::SERVICE;
@@ -87,9 +87,12 @@ fn digests_fit(conn: &mut Conn, registry: &Did) -> QueryResult<bool> {
     }
 }
 
-/// The heads that are kept follow each other, and the copy's is the last.
+/// The heads that are kept follow each other, and the copy's is among them, or from before. Of a copy that is far
+/// behind there are some after its own.
 fn heads_fit(conn: &mut Conn, mirror: &MirrorRow, key: &PublicKey) -> QueryResult<bool> {
     let (mut after, mut before) = (0, None);
+    let Ok(own) = mirror.signed() else { return Ok(false) };
+    let mut is_among = own.is_none();
     loop {
         let rows: Vec<MirrorHeadRow> = mirror_heads::table
             .filter(mirror_heads::registry_did.eq(&mirror.registry_did))
@@ -99,7 +102,7 @@ fn heads_fit(conn: &mut Conn, mirror: &MirrorRow, key: &PublicKey) -> QueryResul
             .select(MirrorHeadRow::as_select())
             .load(conn)?;
         let Some(last) = rows.last() else {
-            return Ok(mirror.signed().is_ok_and(|head| head == before));
+            return Ok(is_among);
         };
         after = last.seq;
         let heads: Result<Vec<_>, _> = rows.iter().map(MirrorHeadRow::signed).collect();
@@ -116,6 +119,14 @@ fn heads_fit(conn: &mut Conn, mirror: &MirrorRow, key: &PublicKey) -> QueryResul
         if !numbered || follow.is_err() {
             return Ok(false);
         }
+        let is_from_before = |own: &SignedHead| {
+            let first = heads.first().map_or(0, |first| first.payload.seq);
+            before.is_none() && own.payload.seq < first
+        };
+        is_among = match &own {
+            None => false,
+            Some(own) => is_among || heads.contains(own) || is_from_before(own),
+        };
         before = heads.last().cloned();
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Context {
     pub(crate) keyring: Keyring,
     /// The DNS zone beneath which names are given out.
     pub(crate) zone: Arc<str>,
+    /// Names that the operator gives to nobody.
+    pub(crate) reserved: Arc<[String]>,
     pub(crate) dns: DnsFacts,
 }
 

@@ -58,6 +58,12 @@ pub enum RegistryError {
         /// What it looks like.
         other: String,
     },
+    /// The zone has records there that are not the registry's.
+    #[error("The name `{name}` has records in the zone that this registry has not made.")]
+    Occupied {
+        /// The name.
+        name: String,
+    },
     /// Somebody else had the name until recently and may come back to it.
     #[error("The name `{name}` is reserved for its former holder until {until}.")]
     InGrace {
@@ -107,6 +113,12 @@ pub enum RegistryError {
         /// When to come back.
         retry_after_seconds: u32,
     },
+    /// Too many nodes that nobody knows come from one address.
+    #[error("Too many new nodes were registered from this address.")]
+    TooManyNew {
+        /// When to come back.
+        retry_after_seconds: u32,
+    },
     /// The user and password of a name are wrong or missing.
     #[error("The user or the password is wrong.")]
     Credentials,
@@ -116,6 +128,9 @@ pub enum RegistryError {
     /// What a source shows as a registry's directory is not what that registry has signed.
     #[error("{0}.")]
     Untrue(DirectoryError),
+    /// The directory was signed while it was to be put back.
+    #[error("The directory was signed in this moment.")]
+    SignedMeanwhile,
     /// A fault of ours; the text goes to the log only.
     #[error("{0}")]
     Fault(String),
@@ -147,6 +162,18 @@ impl RegistryError {
         Self::Store(StoreError::damaged(SERVICE, table, &row, problem))
     }
 
+    /// Passes over a row that was changed outside the node, with a line in the log: one damaged row must not hold up
+    /// what is due for all others.
+    pub(crate) fn damage_pass<T>(done: Result<T, Self>) -> Result<Option<T>, Self> {
+        match done {
+            Err(Self::Store(StoreError::Damaged(finding))) => {
+                tracing::error!(%finding, "a damaged row is passed over");
+                Ok(None)
+            }
+            done => done.map(Some),
+        }
+    }
+
     /// The closed code for the wire.
     pub fn code(&self) -> Code {
         match self {
@@ -158,14 +185,19 @@ impl RegistryError {
             Self::KeyReplaced | Self::Untrue(_) => Code::BadSignature,
             Self::KeyLog(problem) => problem.code,
             Self::Replayed { .. } => Code::Replayed,
-            Self::Taken { .. } | Self::LooksTaken { .. } | Self::InGrace { .. } | Self::NotRevoked => Code::Conflict,
+            Self::Taken { .. }
+            | Self::LooksTaken { .. }
+            | Self::Occupied { .. }
+            | Self::InGrace { .. }
+            | Self::NotRevoked
+            | Self::SignedMeanwhile => Code::Conflict,
             Self::Unknown => Code::NotFound,
             Self::Expired(_)
             | Self::Revoked { .. }
             | Self::BuildRefused { .. }
             | Self::NoReleaseKey
             | Self::NotOperator => Code::Forbidden,
-            Self::Limited { .. } | Self::TooManyNames { .. } => Code::RateLimited,
+            Self::Limited { .. } | Self::TooManyNew { .. } | Self::TooManyNames { .. } => Code::RateLimited,
             Self::Fault(_) => Code::Internal,
         }
     }
@@ -184,7 +216,7 @@ impl RegistryError {
             Self::Proof(ProofError::TooOld | ProofError::FromTheFuture) => "Check the node's clock, and sign again.",
             Self::Proof(_) => "Sign with the key that the node was registered with.",
             Self::Replayed { .. } => "Sign a new document with the current time.",
-            Self::Taken { .. } | Self::LooksTaken { .. } => "Choose another name.",
+            Self::Taken { .. } | Self::LooksTaken { .. } | Self::Occupied { .. } => "Choose another name.",
             Self::InGrace { .. } => "Choose another name, or wait until it is free.",
             Self::TooManyNames { .. } => "Keep the present name until one of the others is free.",
             Self::Unknown => "Register the node first: POST /api/node/register.",
@@ -194,12 +226,12 @@ impl RegistryError {
             Self::BuildRefused { .. } => "Run a release of those that GET /api/builds calls verified or approved.",
             Self::NoReleaseKey => "Use a key of those that GET /api/builds lists, or have the operator add it.",
             Self::NotOperator => "Log in as the operator.",
-            Self::Limited { .. } => "Come back after the time in Retry-After.",
+            Self::Limited { .. } | Self::TooManyNew { .. } => "Come back after the time in Retry-After.",
             Self::Credentials => {
                 "Use those that the registry gave out with the name, or let the node ask for new ones."
             }
             Self::Untrue(_) => "Ask another source, or the registry itself.",
-            Self::Store(_) | Self::Fault(_) | Self::Unpublished => "Try again in a moment.",
+            Self::Store(_) | Self::Fault(_) | Self::Unpublished | Self::SignedMeanwhile => "Try again in a moment.",
         }
     }
 }
@@ -225,7 +257,9 @@ impl From<RegistryError> for Problem {
             RegistryError::Shape { member, .. } => problem.with("member", member),
             RegistryError::InGrace { until, .. } => problem.with("freeAt", until.as_millis()),
             RegistryError::TooManyNames { wait, .. } => problem.retry_after_seconds(seconds_up(wait)),
-            RegistryError::Limited { retry_after_seconds } => problem.retry_after_seconds(retry_after_seconds),
+            RegistryError::Limited { retry_after_seconds } | RegistryError::TooManyNew { retry_after_seconds } => {
+                problem.retry_after_seconds(retry_after_seconds)
+            }
             RegistryError::Unpublished => problem.retry_after_seconds(UNPUBLISHED_RETRY_SECONDS),
             RegistryError::Expired(_) => {
                 problem.with("actions", serde_json::json!([{"type": "renew", "expiresIn": 0}]))

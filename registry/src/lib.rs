@@ -14,6 +14,8 @@
 //! | changes and queries, sync, over a connection | `domain` |
 //! | names in DNS, and who publishes them | `dns` |
 //! | copies of other registries' directories | `mirrors` |
+//! | copies that others keep of this one's | `copies` |
+//! | what runs beside the requests | `upkeep` |
 //! | HTTP | `routes` |
 //! | what `imajin verify` checks | `audit` |
 //!
@@ -25,6 +27,7 @@ mod audit_directory;
 mod audit_mirrors;
 mod audit_operator;
 mod context;
+mod copies;
 mod dns;
 mod document;
 mod domain;
@@ -37,6 +40,7 @@ mod routes;
 mod rows;
 mod schema;
 mod status;
+mod upkeep;
 
 use imajin_store::{Migrations, embed_migrations};
 
@@ -44,6 +48,7 @@ pub use audit::audit;
 pub use dns::{DnsSettings, TTL_SECONDS_DEFAULT};
 pub use domain::sweep::NamesSwept;
 pub use error::RegistryError;
+pub use limits::NewNodes;
 pub use mirrors::{Followed, MirrorSource, Mirrors};
 pub use names::NameError;
 pub use registry::{Registry, RegistryConfig, RegistryDeps};

@@ -1,6 +1,7 @@
 //! How often one node may call. Counted after its signature was checked: a stranger cannot use up somebody's calls.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use imajin_kernel::{Span, Timestamp};
@@ -35,6 +36,41 @@ pub(crate) const ATTESTATIONS: [Quota; 4] = [
     quota(50, Span::days(1)),
 ];
 
+/// How many nodes may register for the first time from one address: a key costs nothing, an address something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewNodes {
+    /// In an hour.
+    pub per_hour: u32,
+    /// In a day.
+    pub per_day: u32,
+}
+
+impl NewNodes {
+    pub(crate) const fn quotas(self) -> [Quota; 2] {
+        [quota(self.per_hour, Span::hours(1)), quota(self.per_day, Span::days(1))]
+    }
+}
+
+/// What is counted of an address: of IPv6 the 64 bits that one customer has at least. None for this machine itself, as
+/// everywhere.
+pub(crate) fn source_key(address: IpAddr) -> Option<[u8; 32]> {
+    let address = address.to_canonical();
+    if address.is_loopback() {
+        return None;
+    }
+    let mut key = [0; 32];
+    let octets = match address {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().into_iter().take(8).collect(),
+    };
+    key.iter_mut().zip(octets).for_each(|(byte, octet)| *byte = octet);
+    // Apart from addresses of the other kind.
+    if let Some(last) = key.last_mut() {
+        *last = if address.is_ipv4() { 4 } else { 6 };
+    }
+    Some(key)
+}
+
 /// So many keys are remembered in each of two generations.
 pub(crate) const GENERATION_LENGTH: usize = 65_536;
 
@@ -44,28 +80,28 @@ struct Counter {
     calls: u32,
 }
 
-type Counters = [Counter; 4];
-
 /// Counts calls by public key, in bounded memory: keys that were not seen while `GENERATION_LENGTH` others were are
 /// forgotten first.
-pub(crate) struct CallLimit {
-    quotas: [Quota; 4],
+pub(crate) struct CallLimit<const N: usize = 4> {
+    quotas: [Quota; N],
     generation_length: usize,
-    generations: Mutex<Generations>,
+    generations: Mutex<Generations<N>>,
 }
 
-#[derive(Default)]
-struct Generations {
-    current: HashMap<[u8; 32], Counters>,
-    previous: HashMap<[u8; 32], Counters>,
+struct Generations<const N: usize> {
+    current: HashMap<[u8; 32], [Counter; N]>,
+    previous: HashMap<[u8; 32], [Counter; N]>,
 }
 
-impl CallLimit {
-    pub(crate) fn new(quotas: [Quota; 4], generation_length: usize) -> Self {
+impl<const N: usize> CallLimit<N> {
+    pub(crate) fn new(quotas: [Quota; N], generation_length: usize) -> Self {
         Self {
             quotas,
             generation_length,
-            generations: Mutex::new(Generations::default()),
+            generations: Mutex::new(Generations {
+                current: HashMap::new(),
+                previous: HashMap::new(),
+            }),
         }
     }
 
@@ -77,7 +113,7 @@ impl CallLimit {
             .get(&key)
             .or_else(|| generations.previous.get(&key))
             .copied();
-        let mut counters = known.unwrap_or([Counter { since: now, calls: 0 }; 4]);
+        let mut counters = known.unwrap_or([Counter { since: now, calls: 0 }; N]);
         let mut wait = Span::ZERO;
         for (counter, quota) in counters.iter_mut().zip(self.quotas) {
             let ends = counter.since.plus(quota.within);
@@ -99,8 +135,8 @@ impl CallLimit {
     }
 }
 
-impl Generations {
-    fn keep(&mut self, key: [u8; 32], counters: Counters, length: usize) {
+impl<const N: usize> Generations<N> {
+    fn keep(&mut self, key: [u8; 32], counters: [Counter; N], length: usize) {
         if self.current.len() >= length && !self.current.contains_key(&key) {
             self.previous = std::mem::take(&mut self.current);
         }
@@ -126,6 +162,17 @@ mod tests {
         }
         assert_eq!(limit.count([1; 32], NOW.plus(Span::seconds(20))), Err(41));
         assert_eq!(limit.count([1; 32], NOW.plus(Span::seconds(60))), Ok(()));
+    }
+
+    #[test]
+    fn addresses_are_counted_by_what_one_customer_has() {
+        let key = |text: &str| source_key(text.parse().unwrap());
+        assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:1:2:3"));
+        assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
+        assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
+        assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+        assert_ne!(key("32.1.13.184"), key("2001:db8::"));
+        assert_eq!((key("127.0.0.1"), key("::1")), (None, None));
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub enum Followed {
     Same,
     /// The copy has this number now.
     Updated(u64),
+    /// The copy is far behind: the heads up to this number are known, and the others come the next time.
+    Behind(u64),
     /// The registry has signed two stories; the copy stays as it was.
     Lies,
 }
@@ -80,6 +82,19 @@ impl Mirrors {
             registry,
             kept: kept.into(),
         })
+    }
+
+    /// The same, reading so many heads of a source in one go.
+    #[must_use]
+    pub fn with_heads_max(self, heads_max: usize) -> Self {
+        let with = |kept: &Kept| Kept {
+            source: kept.source.clone().with_heads_max(heads_max),
+            compare: kept.compare.clone(),
+        };
+        Self {
+            kept: self.kept.iter().map(with).collect(),
+            registry: self.registry,
+        }
     }
 
     /// Follows until `stop`.
@@ -167,6 +182,14 @@ impl Mirrors {
             self.checked(&registry, None).await?;
             return Ok(Followed::Same);
         }
+        let reached = chain.last().map_or(0, |head| head.payload.seq);
+        if reached < head.payload.seq {
+            self.heads_adopt(&registry, chain).await?;
+            let text =
+                format!("The copy is far behind: the heads up to number {reached} are known, the others follow.");
+            self.checked(&registry, Some(text)).await?;
+            return Ok(Followed::Behind(reached));
+        }
         let shown = Shown {
             head,
             chain,
@@ -203,7 +226,30 @@ impl Mirrors {
         if let Some(proof) = Equivocation::of(seen, head, source.key())? {
             return Err(DirectoryError::Equivocation(Box::new(proof)).into());
         }
-        source.chain(seen, head).await
+        // Of a copy that is far behind heads after its own are known already.
+        let known = self.head_last(source.registry()).await?;
+        let from = known.filter(|known| known.payload.seq > before);
+        if let Some(known) = from.as_ref().filter(|known| known.payload.seq > shown) {
+            let seen = known.payload.seq;
+            return Err(DirectoryError::Backwards { seen, shown }.into());
+        }
+        source.chain(from.as_ref().unwrap_or(seen), head).await
+    }
+
+    async fn head_last(&self, registry: &Did) -> Result<Option<SignedHead>, SourceError> {
+        let registry = registry.clone();
+        let last = self
+            .registry
+            .read(move |conn, _context| mirror::head_last(conn, &registry));
+        last.await.map_err(|error| SourceError::Problem(error.into()))
+    }
+
+    async fn heads_adopt(&self, registry: &Did, chain: Vec<SignedHead>) -> Result<(), SourceError> {
+        let registry = registry.clone();
+        let adopted = self
+            .registry
+            .write(move |conn, context| mirror::heads_keep(conn, context, &registry, &chain));
+        adopted.await.map_err(|error| SourceError::Problem(error.into()))
     }
 
     async fn head_seen(&self, registry: &Did, seq: u64) -> Result<Option<SignedHead>, SourceError> {

@@ -8,7 +8,7 @@ const RESERVED: [&str; 11] = [
 ];
 
 /// Why a text cannot be the name of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Not 3 to 32 lower-case letters, digits and inner hyphens.
     #[error("a name has 3 to 32 lower-case letters, digits and hyphens, and begins and ends with a letter or digit")]
@@ -22,7 +22,7 @@ pub enum NameError {
     Reserved,
     /// It looks like a name that means something in the zone.
     #[error("this name looks like `{0}`, which is reserved")]
-    LooksReserved(&'static str),
+    LooksReserved(String),
 }
 
 /// Accepts the names that a node may register.
@@ -57,12 +57,16 @@ pub(crate) fn skeleton(name: &str) -> String {
     skeleton
 }
 
-/// Refuses a name that somebody would take for one that means something in the zone. Not for names that are given out
-/// already: a name does not end because it is refused to others.
-pub(crate) fn reserved_look_check(name: &str) -> Result<(), NameError> {
+/// Refuses a name that means something in the zone, to the operator as well, and one that somebody would take for such
+/// a name. Not for names that are given out already: a name does not end because it is refused to others.
+pub(crate) fn reserved_look_check(name: &str, by_operator: &[String]) -> Result<(), NameError> {
     let looks = skeleton(name);
-    let reserved = RESERVED.into_iter().find(|reserved| skeleton(reserved) == looks);
-    reserved.map_or(Ok(()), |reserved| Err(NameError::LooksReserved(reserved)))
+    let mut reserved = RESERVED.into_iter().chain(by_operator.iter().map(String::as_str));
+    match reserved.find(|reserved| skeleton(reserved) == looks) {
+        None => Ok(()),
+        Some(reserved) if reserved == name => Err(NameError::Reserved),
+        Some(reserved) => Err(NameError::LooksReserved(reserved.to_owned())),
+    }
 }
 
 /// The full host name of a name.
@@ -153,9 +157,13 @@ mod tests {
         }
         let hyphens = format!("a{}b", "-".repeat(30));
         assert_eq!(skeleton(&hyphens), "a-b");
-        assert_eq!(reserved_look_check("adm1n"), Err(NameError::LooksReserved("admin")));
-        assert_eq!(reserved_look_check("vvvvw"), Err(NameError::LooksReserved("www")));
-        assert_eq!(reserved_look_check("mary"), Ok(()));
+        let own = ["shop".to_owned()];
+        let looks = |name| reserved_look_check(name, &own);
+        assert_eq!(looks("adm1n"), Err(NameError::LooksReserved("admin".to_owned())));
+        assert_eq!(looks("vvvvw"), Err(NameError::LooksReserved("www".to_owned())));
+        assert_eq!(looks("sh0p"), Err(NameError::LooksReserved("shop".to_owned())));
+        assert_eq!(looks("shop"), Err(NameError::Reserved));
+        assert_eq!(looks("mary"), Ok(()));
     }
 
     #[test]

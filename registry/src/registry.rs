@@ -1,41 +1,44 @@
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use diesel::Connection;
-use imajin_did::{Did, Keyring};
+use imajin_did::{Did, Keyring, PublicKey};
 use imajin_kernel::Problem;
 use imajin_store::{Conn, Db, Sealer, mutation};
-use imajin_web::{ServiceRoutes, Site};
+use imajin_web::{HttpClient, ServiceRoutes, Site};
 use serde_json::Value;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use url::Url;
 
 use crate::context::{Context, DnsFacts};
+use crate::copies::Copies;
 use crate::dns::{Credentials, DnsSettings, Publisher};
 use crate::domain::application::Application;
-use crate::domain::heartbeat::{Acknowledged, Beat};
+use crate::domain::heartbeat::{Acknowledged, Beat, Checked};
 use crate::domain::register::Registered;
-use crate::domain::{console, directory, heartbeat, list, publication, register, releases, sweep};
-use crate::limits::{ATTESTATIONS, CallLimit, GENERATION_LENGTH, HEARTBEATS, UPDATES};
-use crate::{NamesSwept, RegistryError, SERVICE, routes};
+use crate::domain::{heartbeat, list, register, releases, vacancy};
+use crate::limits::{ATTESTATIONS, CallLimit, GENERATION_LENGTH, HEARTBEATS, NewNodes, UPDATES, source_key};
+use crate::{RegistryError, SERVICE, routes};
 
-/// How often changes of status that nobody caused are looked for.
-const SWEEP_EVERY: Duration = Duration::from_mins(1);
-
-/// How often names that could not be published are looked at when nothing else happens.
-const PUBLISH_EVERY: Duration = Duration::from_secs(5);
+/// How often a change is tried that another process gets in the way of.
+const ATTEMPTS: u32 = 4;
 
 /// How a registry behaves.
 #[derive(Debug, Clone)]
 pub struct RegistryConfig {
     /// The DNS zone beneath which names are given out, for example `nodes.example.org`.
     pub zone: String,
+    /// Names that the operator gives to nobody, besides those that always mean something in a zone.
+    pub reserved: Vec<String>,
     /// Who serves that zone; nobody: names are given out and not published.
     pub dns: Option<DnsSettings>,
     /// Whether only builds may register that are in a release which a trusted key has signed, or that the operator
     /// approves.
     pub known_builds: bool,
+    /// How many nodes may register for the first time from one address.
+    pub new_nodes: NewNodes,
+    /// Registry services of nodes that keep a copy of this one's directory: they are asked what they have seen of it.
+    pub copies: Vec<Url>,
 }
 
 /// What the registry needs.
@@ -46,6 +49,8 @@ pub struct RegistryDeps {
     pub keyring: Keyring,
     /// The service's own database.
     pub db: Db,
+    /// For the nodes that keep copies of the directory.
+    pub http: HttpClient,
     /// How it behaves.
     pub config: RegistryConfig,
 }
@@ -53,11 +58,13 @@ pub struct RegistryDeps {
 /// The running service.
 pub struct Registry {
     pub(crate) context: Context,
-    db: Db,
+    pub(crate) db: Db,
     pub(crate) attestations: CallLimit,
+    new_nodes: CallLimit<2>,
     heartbeats: CallLimit,
     pub(crate) updates: CallLimit,
     pub(crate) publisher: Option<Publisher>,
+    pub(crate) copies: Copies,
     /// Rung when names have changed.
     pub(crate) wake: Notify,
     /// Rung when names were published.
@@ -75,6 +82,7 @@ impl Registry {
             site,
             keyring,
             db,
+            http,
             config,
         } = deps;
         let sealer = Sealer::for_service(&keyring, SERVICE);
@@ -86,6 +94,7 @@ impl Registry {
             private_addresses: publisher.as_ref().is_some_and(|dns| dns.settings.private_addresses),
             label_key: keyring.derive("dns-label/registry"),
         };
+        let copies = Copies::new(http, config.copies, keyring.node_did(), site.env.now())?;
         let registry = Self {
             context: Context {
                 env: site.env.clone(),
@@ -93,13 +102,16 @@ impl Registry {
                 writer,
                 keyring,
                 zone: zone.into(),
+                reserved: config.reserved.into(),
                 dns,
             },
             db,
             attestations: CallLimit::new(ATTESTATIONS, GENERATION_LENGTH),
+            new_nodes: CallLimit::new(config.new_nodes.quotas(), GENERATION_LENGTH),
             heartbeats: CallLimit::new(HEARTBEATS, GENERATION_LENGTH),
             updates: CallLimit::new(UPDATES, GENERATION_LENGTH),
             publisher,
+            copies,
             wake: Notify::new(),
             published: Notify::new(),
             site,
@@ -119,183 +131,25 @@ impl Registry {
         routes::routes(self)
     }
 
-    /// Starts what runs beside the requests, until `stop`: writing down the changes of status that time brings, and
-    /// publishing names.
-    pub fn background(self: &Arc<Self>, tasks: &TaskTracker, stop: &CancellationToken) {
-        let (registry, ends) = (Arc::clone(self), stop.clone());
-        tasks.spawn(async move { registry.names_run(&ends).await });
-        let (registry, stop) = (Arc::clone(self), stop.clone());
-        tasks.spawn(async move {
-            loop {
-                match registry.sweep().await {
-                    Ok(0) => {}
-                    Ok(changed) => tracing::info!(changed, "nodes changed their status"),
-                    Err(problem) => tracing::warn!(%problem, "changes of status were not written down"),
-                }
-                tokio::select! {
-                    () = stop.cancelled() => break,
-                    () = tokio::time::sleep(SWEEP_EVERY) => {}
-                }
-            }
-            mutation::head_sign(&registry.db, &registry.context.writer).await;
-        });
-    }
-
-    /// Publishes names whenever something has changed, and tries again what failed.
-    async fn names_run(&self, stop: &CancellationToken) {
-        if let Err(problem) = self.unpublished_look().await {
-            tracing::warn!(%problem, "names that are not published could not be looked for");
-        }
-        if let Err(problem) = self.directory_fill().await {
-            tracing::warn!(%problem, "nodes that the directory does not know could not be looked for");
-        }
-        loop {
-            if let Err(problem) = self.directory_sign().await {
-                tracing::warn!(%problem, "the directory could not be signed");
-            }
-            if let Err(problem) = self.dns_drive().await {
-                tracing::warn!(%problem, "names that are due could not be looked for");
-            }
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = self.wake.notified() => {}
-                () = tokio::time::sleep(PUBLISH_EVERY) => {}
-            }
-        }
-    }
-
-    /// Signs the directory anew when something in it has changed; returns how many entries did. The background task
-    /// calls it.
-    ///
-    /// # Errors
-    /// When the database does not answer, or another process has signed in this moment.
-    pub async fn directory_sign(&self) -> Result<usize, Problem> {
-        self.directory_step(directory::head_sign).await
-    }
-
-    /// Notes nodes that the directory does not know, because they registered before there was one; returns how many.
-    /// It looks at every node: the background task calls it when it starts.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn directory_fill(&self) -> Result<usize, Problem> {
-        self.directory_step(directory::missing_note).await
-    }
-
-    async fn directory_step(
-        &self,
-        step: fn(&mut Conn, &Context) -> Result<usize, RegistryError>,
-    ) -> Result<usize, Problem> {
-        let mut total = 0_usize;
-        loop {
-            let changed = self.write(step).await?;
-            if changed == 0 {
-                return Ok(total);
-            }
-            total = total.saturating_add(changed);
-        }
-    }
-
-    /// Makes the worker look at names that were given out while nobody served the zone; returns how many. The
-    /// background task calls it when it starts.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn unpublished_look(&self) -> Result<usize, Problem> {
-        self.all_names(publication::unpublished_enqueue).await
-    }
-
-    /// Publishes every name again, because the zone was lost or somebody else serves it now; returns how many.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn names_republish(&self) -> Result<usize, Problem> {
-        let names = self.all_names(publication::all_unpublish).await?;
-        self.wake.notify_one();
-        Ok(names)
-    }
-
-    /// Tries names that are not published at once; returns how many.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub(crate) async fn names_retry(&self) -> Result<usize, Problem> {
-        let names = self.all_names(console::unpublished_expedite).await?;
-        self.wake.notify_one();
-        Ok(names)
-    }
-
-    async fn all_names(
-        &self,
-        step: fn(&mut Conn, &Context, &str) -> Result<Vec<String>, RegistryError>,
-    ) -> Result<usize, Problem> {
-        let (mut total, mut after) = (0_usize, String::new());
-        loop {
-            let from = after.clone();
-            let names = self.write(move |conn, context| step(conn, context, &from)).await?;
-            let Some(last) = names.last() else { return Ok(total) };
-            after.clone_from(last);
-            total = total.saturating_add(names.len());
-        }
-    }
-
-    /// Writes down the changes of status that time has brought, and takes the names of nodes that are gone out of DNS;
-    /// returns for how many nodes the status was another. The background task calls it. What is read is right without
-    /// it.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn sweep(&self) -> Result<usize, Problem> {
-        let mut total: usize = 0;
-        loop {
-            let changed = self.write(sweep::statuses_note).await?;
-            if changed == 0 {
-                break;
-            }
-            total = total.saturating_add(changed);
-        }
-        self.names_sweep(false).await?;
-        Ok(total)
-    }
-
-    /// Takes the names of nodes whose registration ran out out of DNS. When too many nodes fell silent together nothing
-    /// is swept, because the registry's own network is the suspect, unless somebody says that they `are_gone`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn names_sweep(&self, are_gone: bool) -> Result<NamesSwept, Problem> {
-        let mut total = 0_usize;
-        loop {
-            match self
-                .write(move |conn, context| sweep::names_withdraw(conn, context, are_gone))
-                .await?
-            {
-                NamesSwept::Withdrawn(0) => break,
-                NamesSwept::Withdrawn(names) => total = total.saturating_add(names),
-                held @ NamesSwept::Held { .. } => {
-                    tracing::warn!(
-                        ?held,
-                        "too many nodes fell silent together: no name is taken out of DNS"
-                    );
-                    return Ok(held);
-                }
-            }
-        }
-        if total > 0 {
-            tracing::info!(names = total, "names of nodes that are gone leave DNS");
-            self.wake.notify_one();
-        }
-        Ok(NamesSwept::Withdrawn(total))
-    }
-
-    /// One transaction over the domain.
+    /// One transaction over the domain. It is repeated when another process has taken a number or a place that it
+    /// wanted.
     pub(crate) async fn write<T, F>(&self, write: F) -> Result<T, RegistryError>
     where
         T: Send + 'static,
-        F: Fn(&mut Conn, &Context) -> Result<T, RegistryError> + Send + 'static,
+        F: Fn(&mut Conn, &Context) -> Result<T, RegistryError> + Send + Sync + 'static,
     {
-        let context = self.context.clone();
-        self.db.write(move |conn| write(conn, &context)).await
+        let write = Arc::new(write);
+        let mut attempt = 1;
+        loop {
+            let (context, write) = (self.context.clone(), Arc::clone(&write));
+            let written = self.db.write(move |conn| write(conn, &context)).await;
+            match written {
+                Err(RegistryError::Store(error)) if error.is_unique_violation() && attempt < ATTEMPTS => {
+                    attempt = attempt.saturating_add(1);
+                }
+                written => return written,
+            }
+        }
     }
 
     /// Queries over the domain that see one moment.
@@ -314,8 +168,13 @@ impl Registry {
         Ok(self.read(|conn, _context| list::ready_check(conn)).await?)
     }
 
-    /// Registers a node, or renews its registration, by the attestation that it has signed.
-    pub(crate) async fn register(&self, attestation: Value) -> Result<Registered, RegistryError> {
+    /// Registers a node, or renews its registration, by the attestation that it has signed. `source` is where it comes
+    /// from, if it comes over the network.
+    pub(crate) async fn register(
+        &self,
+        attestation: Value,
+        source: Option<IpAddr>,
+    ) -> Result<Registered, RegistryError> {
         let now = self.context.env.now();
         let application = Application::parse(attestation, now)?;
         let did = application.did.clone();
@@ -326,6 +185,11 @@ impl Registry {
         count(&self.attestations, application.key.to_bytes(), now)?;
         let caller = self.site.identities.caller_keys(&application.did).await;
         application.key_check(&caller.map_err(RegistryError::KeyLog)?.keys)?;
+        if let Some(source) = source.and_then(source_key).filter(|_| last_ms.is_none()) {
+            let counted = self.new_nodes.count(source, now);
+            counted.map_err(|retry_after_seconds| RegistryError::TooManyNew { retry_after_seconds })?;
+        }
+        self.vacancy_check(&application.said.hostname).await?;
         let (fresh, known_builds) = (Credentials::generate(&self.context.env), self.known_builds);
         let registered = self
             .write(move |conn, context| {
@@ -340,17 +204,46 @@ impl Registry {
         Ok(registered)
     }
 
+    /// Refuses a name where the zone has records that are not the registry's. While the provider is away the worker
+    /// looks, before it publishes anything.
+    async fn vacancy_check(&self, name: &str) -> Result<(), RegistryError> {
+        let Some(publisher) = &self.publisher else {
+            return Ok(());
+        };
+        let of = name.to_owned();
+        let is_own = self
+            .read(move |conn, _context| Ok(vacancy::is_begun(conn, &of)?))
+            .await?;
+        if !is_own && publisher.is_occupied(name, || self.nobody()).await.unwrap_or(false) {
+            return Err(RegistryError::Occupied { name: name.to_owned() });
+        }
+        Ok(())
+    }
+
+    /// Refuses a key that the node's key log does not list now, although the registry has it on record: whoever has it
+    /// may be why it was replaced.
+    pub(crate) async fn in_force_check(&self, did: &Did, key: &PublicKey) -> Result<(), RegistryError> {
+        let caller = self.site.identities.caller_keys(did).await;
+        if caller.map_err(RegistryError::KeyLog)?.keys.contains(key) {
+            return Ok(());
+        }
+        Err(RegistryError::KeyReplaced)
+    }
+
     /// Takes a node's sign of life.
     pub(crate) async fn heartbeat(&self, body: Value) -> Result<Acknowledged, RegistryError> {
         let now = self.context.env.now();
         let beat = Arc::new(Beat::parse(body)?);
         let checked = Arc::clone(&beat);
-        let key = self
+        let Checked { key, is_move } = self
             .read(move |conn, context| heartbeat::beat_check(conn, context, &checked))
             .await?;
         count(&self.heartbeats, key.to_bytes(), now)?;
+        if is_move {
+            self.in_force_check(&beat.did, &key).await?;
+        }
         let taken = self
-            .write(move |conn, context| heartbeat::node_heartbeat(conn, context, &beat))
+            .write(move |conn, context| heartbeat::node_heartbeat(conn, context, &beat, is_move))
             .await?;
         if taken.is_moved {
             self.wake.notify_one();

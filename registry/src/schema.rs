@@ -112,6 +112,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    directory_shown (seq) {
+        seq -> BigInt,
+        head -> Text,
+        source -> Text,
+        seen_at -> BigInt,
+        row_seal -> Binary,
+    }
+}
+
+diesel::table! {
     mirrors (registry_did) {
         registry_did -> Text,
         url -> Text,

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use imajin_did::Did;
-use imajin_registry_api::directory::{DirectoryCopy, Equivocation, SignedHead};
+use imajin_kernel::Env;
+use imajin_registry_api::directory::{DirectoryCopy, Equivocation, SignedHead, stale_text};
 use imajin_registry_api::{DirectorySource, MirrorView, SourceError};
 use imajin_web::HttpClient;
 use serde::Serialize;
@@ -64,6 +65,9 @@ pub(super) struct SourceArgs {
 #[serde(rename_all = "camelCase")]
 struct Verified {
     source: Url,
+    /// Said when the head is too old to be the registry's newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale: Option<String>,
     head: SignedHead,
     #[serde(skip_serializing_if = "Option::is_none")]
     nodes: Option<Vec<Value>>,
@@ -120,6 +124,7 @@ impl DirectoryCommand {
                 let (_copy, head) = source.copy().await?;
                 let verified = Verified {
                     source: source.source,
+                    stale: stale(&head),
                     head,
                     nodes: None,
                 };
@@ -150,6 +155,7 @@ async fn show(source: &SourceArgs, matching: Option<&str>, output: Output) -> Re
     });
     let verified = Verified {
         source: source.source.clone(),
+        stale: stale(&head),
         head,
         nodes: Some(nodes.filter(wanted).collect()),
     };
@@ -214,10 +220,18 @@ fn compared_text(compared: &Compared) -> String {
 fn verified_text(verified: &Verified) -> String {
     let head = &verified.head.payload;
     let at = imajin_kernel::Timestamp::from_millis(verified.head.timestamp);
+    let stale = verified.stale.as_ref().map(|stale| format!("\n{stale}"));
     format!(
-        "{} nodes, number {}, signed by {} at {at}.",
-        head.nodes, head.seq, verified.head.from
+        "{} nodes, number {}, signed by {} at {at}.{}",
+        head.nodes,
+        head.seq,
+        verified.head.from,
+        stale.unwrap_or_default()
     )
+}
+
+fn stale(head: &SignedHead) -> Option<String> {
+    stale_text(head, Env::system().now())
 }
 
 fn copies_text(copies: &[MirrorView]) -> String {

@@ -50,6 +50,7 @@ mod receipt;
 mod reconcile;
 mod refund;
 mod registry;
+mod registry_directory;
 mod session;
 mod share;
 mod signers;

@@ -6,11 +6,14 @@ use clap::{Args, Subcommand};
 use imajin_did::{Did, PublicKey, SecretKey};
 use imajin_kernel::Env;
 use imajin_proof::{SignedMessage, digest};
-use imajin_registry_api::{BuildStanding, Console, RELEASE_KIND, ReleaseBody, ReleaseBuild, SignedRelease};
+use imajin_registry_api::{
+    BuildStanding, Console, DirectoryTrouble, RELEASE_KIND, ReleaseBody, ReleaseBuild, SignedRelease,
+};
 use serde_json::{Value, json};
 
 use super::caller::{Caller, key_read};
 use super::output::table;
+use super::registry_directory::OwnDirectoryCommand;
 use super::{CommandError, NodeArg, Output};
 
 /// The registry of a node, for its operator.
@@ -50,6 +53,9 @@ pub(super) enum RegistryCommand {
     /// Names in DNS.
     #[command(subcommand)]
     Names(NamesCommand),
+    /// The registry's own signed directory.
+    #[command(subcommand)]
+    Directory(OwnDirectoryCommand),
 }
 
 /// What is said of a build.
@@ -155,7 +161,7 @@ pub(super) enum NamesCommand {
     Retry(Caller),
 }
 
-async fn order(who: &Caller, path: &str, body: &Value) -> Result<Value, CommandError> {
+pub(super) async fn order(who: &Caller, path: &str, body: &Value) -> Result<Value, CommandError> {
     let client = who.node.signing(&who.key)?;
     client
         .send("POST", &format!("/registry/api/operator/{path}"), body, None)
@@ -192,6 +198,7 @@ impl RegistryCommand {
             Self::ReleaseKey(command) => command.run(output).await,
             Self::Release(command) => command.run(output).await,
             Self::Names(command) => command.run(output).await,
+            Self::Directory(command) => command.run(output).await,
         }
     }
 }
@@ -311,6 +318,7 @@ fn console_text(console: &Console) -> String {
         "any build"
     };
     let mut lines = vec![format!("{} ({served}; takes {builds})", console.zone)];
+    lines.extend(console.directory.as_ref().map(DirectoryTrouble::text));
     if let Some(held) = console.held {
         lines.push(format!(
             "No name leaves DNS: {} of {} nodes fell silent together. `imajin registry names sweep` if they are gone.",

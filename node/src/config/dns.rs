@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use imajin_dns::{Cloudflare, CloudflareSettings, DnsProvider, NameError, Rfc2136, Rfc2136Settings, TsigKey, Zone};
 use imajin_kernel::Env;
-use imajin_registry::{DnsSettings, RegistryConfig};
+use imajin_registry::{DnsSettings, NewNodes, RegistryConfig};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
@@ -74,9 +74,39 @@ impl RegistryServiceConfig {
     pub fn resolve(&self, env: &Env) -> Result<RegistryConfig, ConfigError> {
         Ok(RegistryConfig {
             zone: self.zone.clone(),
+            reserved: self.reserved()?,
             dns: self.dns.resolve(&self.zone, env)?,
             known_builds: self.known_builds,
+            new_nodes: NewNodes {
+                per_hour: self.new_nodes_per_hour,
+                per_day: self.new_nodes_per_day,
+            },
+            copies: self.copies()?,
         })
+    }
+
+    fn copies(&self) -> Result<Vec<Url>, ConfigError> {
+        let is_web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.host().is_some();
+        if self.copies.iter().all(is_web) {
+            return Ok(self.copies.clone());
+        }
+        Err(wrong(
+            "copies",
+            &"they are http:// or https:// with a host, and end in /registry",
+        ))
+    }
+
+    /// The names that are given to nobody, as a name is written: another form would reserve nothing.
+    fn reserved(&self) -> Result<Vec<String>, ConfigError> {
+        let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let mut names = self.reserved.iter();
+        match names.find(|name| name.is_empty() || !name.bytes().all(is_name)) {
+            None => Ok(self.reserved.clone()),
+            Some(other) => Err(wrong(
+                "reserved",
+                &format!("`{other}` is no name: lower-case letters, digits and hyphens, without the zone"),
+            )),
+        }
     }
 }
 
@@ -187,6 +217,40 @@ mod tests {
             let error = resolved(&kept.join("\n")).unwrap_err();
             assert!(error.contains(&format!("`registry_service.dns.{line}`")), "{error}");
         }
+    }
+
+    #[test]
+    fn names_are_reserved_as_they_are_written() {
+        let reserved = |names: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let text = format!("[registry_service]\nreserved = {names}\n");
+            std::fs::write(folder.path().join("imajin.toml"), text).unwrap();
+            let settings = load(folder.path(), &Overrides::default())
+                .unwrap()
+                .config
+                .registry_service;
+            settings.resolve(&Env::system()).map(|config| config.reserved)
+        };
+        assert_eq!(reserved("[\"shop\", \"dns1\"]").unwrap(), ["shop", "dns1"]);
+        for bad in ["[\"Shop\"]", "[\"shop.nodes.example\"]", "[\"\"]"] {
+            let error = reserved(bad).unwrap_err().to_string();
+            assert!(error.contains("`registry_service.reserved`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn copies_are_at_addresses() {
+        let copies = |text: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let text = format!("[registry_service]\ncopies = [\"{text}\"]\n");
+            std::fs::write(folder.path().join("imajin.toml"), text).unwrap();
+            let loaded = load(folder.path(), &Overrides::default()).unwrap();
+            let settings = loaded.config.registry_service;
+            settings.resolve(&Env::system()).map(|config| config.copies.len())
+        };
+        assert_eq!(copies("https://node.example/registry").unwrap(), 1);
+        let error = copies("mailto:node@node.example").unwrap_err().to_string();
+        assert!(error.contains("`registry_service.copies`"), "{error}");
     }
 
     #[test]

@@ -305,9 +305,18 @@ impl RegistryAgentConfig {
 pub struct RegistryServiceConfig {
     /// The DNS zone beneath which names are given out.
     pub zone: String,
+    /// Names beneath it that nobody is given, nor any that look like them: what the zone has itself, such as `shop`.
+    pub reserved: Vec<String>,
     /// Whether only builds may register that are in a release which a trusted key has signed, or that the operator
     /// approves.
     pub known_builds: bool,
+    /// How many nodes may register for the first time from one address (IPv6: /64) in an hour.
+    pub new_nodes_per_hour: u32,
+    /// And in a day.
+    pub new_nodes_per_day: u32,
+    /// Registry services of nodes that keep a copy of this one's directory, `https://node.example/registry`: they are
+    /// asked what they have seen of it before anything is signed.
+    pub copies: Vec<Url>,
     /// Who serves that zone.
     pub dns: RegistryDnsSettings,
 }

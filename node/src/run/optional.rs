@@ -207,6 +207,7 @@ impl Common<'_> {
             site: self.site.clone(),
             keyring: self.keyring.clone(),
             db,
+            http: registry_http(self.config)?,
             config: config.map_err(|error| StartError::Configuration(error.to_string()))?,
         };
         let registry = Registry::start(deps).await.map_err(failed(ServiceName::Registry))?;

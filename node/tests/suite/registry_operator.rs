@@ -1,11 +1,13 @@
 //! What the operator of a registry does at the command line.
 
 use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
 
-use crate::support::{Home, Outcome, imajin, text};
+use crate::support::{Home, Outcome, free_address, imajin, text};
 
 /// The makers release the program that this test runs, and the registry trusts them from then on. Gives the release and
 /// the makers' key.
@@ -70,6 +72,20 @@ async fn the_operator_looks_after_the_registry(backend: Backend) {
     assert_eq!(console["revoked"][0]["revokedReason"], "it was sold");
     run(&["registry", "reinstate", did], &operator).expect_success();
 
+    let resume = [
+        "registry",
+        "directory",
+        "resume",
+        "--from",
+        "http://127.0.0.1:9/registry",
+    ];
+    assert!(run(&resume, &stranger).refusal().to_string().contains("perator"));
+    let refused = run(&resume, &operator).refusal().to_string();
+    assert!(
+        refused.contains("does not show the directory of this registry"),
+        "{refused}"
+    );
+
     let (release, multikey) = released(&home, &url, |arguments| run(arguments, &operator));
     assert_eq!(register().expect_success()["status"], "verified");
     let hash = release["payload"]["builds"][0]["buildHash"].as_str().unwrap();
@@ -92,3 +108,89 @@ async fn the_operator_looks_after_the_registry(backend: Backend) {
 }
 
 on_both!(the_operator_looks_after_the_registry);
+
+/// What a registry service shows of a registry's directory, once it has this number.
+fn shown(source: &str, registry: &str, seq: u64) -> Value {
+    let started = Instant::now();
+    loop {
+        let shown = imajin(&["directory", "verify", source, "--registry", registry]);
+        let head = shown.json["head"]["payload"].clone();
+        if head["seq"].as_u64().is_some_and(|shown| shown >= seq) {
+            return head;
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "{}{}",
+            shown.json,
+            shown.stderr
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+    assert!(copied.success());
+}
+
+/// Prepares a node that does not run, and gives what registers it.
+fn registering(home: &Home, registry: &str, name: &'static str) -> impl Fn() -> Value {
+    let (data, registry) = (text(&home.data()).to_owned(), registry.to_owned());
+    imajin(&["node", "init", "--data", &data]).expect_success();
+    move || {
+        let args = ["--data", &data, "--registry", &registry, "--name", name];
+        imajin(&[&["node", "register"], &args[..]].concat()).expect_success()
+    }
+}
+
+/// The folder is copied while the node is down, and put back after the node has gone on.
+#[tokio::test]
+async fn a_registry_whose_folder_was_restored_tells_no_second_story() {
+    let [home, keeper, alice, bob] = [(); 4].map(|()| Home::new(Backend::Sqlite));
+    let [listen, kept] = [(); 2].map(|()| free_address().to_string());
+    let mut node = home.up(&["--listen", &listen]);
+    let (url, operator) = (node.url(), home.key("operator.key"));
+    let (registry, copy) = (format!("{url}/registry"), format!("http://{kept}/registry"));
+    let run = |arguments: &[&str]| imajin(&[arguments, &["--node", &url, "--key", text(&operator)]].concat());
+    run(&["login", "--setup", &node.setup_token()]).expect_success();
+    let did = node.banner()["did"].as_str().unwrap().to_owned();
+    let (alice, bob) = (
+        registering(&alice, &registry, "alice"),
+        registering(&bob, &registry, "bob"),
+    );
+    alice();
+    let before = shown(&registry, &did, 2)["seq"].as_u64().unwrap();
+    node.end();
+    copy_folder(&home.data(), &home.path("backup"));
+
+    let mut node = home.up(&["--listen", &listen]);
+    bob();
+    let after = shown(&registry, &did, before + 1);
+    keeper.configure(&format!("[mirrors.central]\ndid = \"{did}\"\nurl = \"{registry}\""));
+    let mut keeping = keeper.up(&["--listen", &kept]);
+    assert_eq!(shown(&copy, &did, before + 1), after);
+    node.end();
+    std::fs::rename(home.data(), home.path("lost")).unwrap();
+    copy_folder(&home.path("backup"), &home.data());
+    home.configure(&format!("[registry_service]\ncopies = [\"{copy}\"]"));
+
+    let mut node = home.up(&["--listen", &listen]);
+    bob();
+    std::thread::sleep(Duration::from_secs(6));
+    let console = run(&["registry", "status"]).expect_success();
+    assert_eq!(console["directory"]["shown"], after["seq"], "{console}");
+    assert_eq!(shown(&registry, &did, 1)["seq"], before);
+    let resumed = run(&["registry", "directory", "resume", "--from", &copy]).expect_success();
+    assert_eq!(resumed["seq"], after["seq"], "{resumed}");
+    let newest = shown(&registry, &did, after["seq"].as_u64().unwrap() + 1);
+    // The copy goes on; it is asked again after a start.
+    keeping.end();
+    let mut keeping = keeper.up(&["--listen", &kept]);
+    assert_eq!(shown(&copy, &did, newest["seq"].as_u64().unwrap()), newest);
+    let copies = imajin(&["directory", "list", "--node", &keeping.url()]).expect_success();
+    assert_eq!(copies[0]["lies"], json!([]), "{copies}");
+    keeping.end();
+    node.end();
+    home.verify_clean();
+    keeper.verify_clean();
+}

@@ -96,8 +96,8 @@ fn is_tested(tree: &Tree, place: &Place, name: &str) -> bool {
         .any(|file| has_test(&file.text, name))
 }
 
-/// Macros that stamp tests: over both databases, and attacks over one program and two.
-const STAMPS: [&str; 2] = ["on_both!", "attacks!"];
+/// Macros that stamp tests: over both databases, also with a DNS server, and attacks over one program and two.
+const STAMPS: [&str; 3] = ["on_both!", "on_both_served!", "attacks!"];
 
 /// A function of that name with the attribute of a test before it, or stamped.
 fn has_test(text: &str, name: &str) -> bool {

@@ -112,6 +112,58 @@ pub struct HeldSweep {
     pub named: u64,
 }
 
+/// A head of the registry's directory that a copy has shown, and that the registry's own log does not have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DirectoryTrouble {
+    /// The number of the head that was shown.
+    pub shown: u64,
+    /// The newest number of the registry's own log.
+    pub own: u64,
+    /// Who showed it.
+    pub source: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub seen_at: Timestamp,
+    /// The registry has signed two directories of one number. Otherwise its log is only older, and goes on once the
+    /// rest was put back; nothing is signed until then.
+    pub is_forked: bool,
+}
+
+impl DirectoryTrouble {
+    /// What it means, and what to do.
+    pub fn text(&self) -> String {
+        let Self { shown, own, source, .. } = self;
+        if self.is_forked {
+            return format!(
+                "{source} shows a number {shown} of this registry's directory that is not the one in its log: the \
+                 registry has told two stories, and whoever has seen the other one believes it no more. Restore the \
+                 backup again, and run `imajin registry directory resume --from {source}` before anything is signed."
+            );
+        }
+        format!(
+            "The log of the directory ends with number {own}, and {source} shows number {shown}: the database is \
+             older than what this registry has signed. Nothing is signed, so that it does not tell two stories, until \
+             the rest is put back: `imajin registry directory resume --from {source}`."
+        )
+    }
+}
+
+/// What was put back into the directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DirectoryResumed {
+    /// The newest number now.
+    pub seq: u64,
+    /// Heads that were put back.
+    pub heads: u64,
+    /// Entries that were put back.
+    pub entries: u64,
+    /// Nodes that the directory says were taken off, and that the database does not call so: take them off again.
+    #[schema(value_type = Vec<String>)]
+    pub revoked: Vec<Did>,
+}
+
 /// What the registry's operator has to see.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -134,6 +186,9 @@ pub struct Console {
     pub unpublished_total: i64,
     /// Why no name leaves DNS at the moment.
     pub held: Option<HeldSweep>,
+    /// That a copy has something of the directory which this registry's own log does not have.
+    #[serde(default)]
+    pub directory: Option<DirectoryTrouble>,
 }
 
 /// See [`crate::RegistryApi::console_fetch`].

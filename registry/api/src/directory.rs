@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use imajin_did::{Did, PublicKey};
+use imajin_kernel::{Span, Timestamp};
 use imajin_proof::{ProofError, SignedMessage, digest, jcs};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,6 +15,24 @@ use utoipa::ToSchema;
 
 /// The `type` of the signed message around a head.
 pub const DIRECTORY_KIND: &str = "directory";
+
+/// A registry signs its directory anew after so much time, although nothing has changed.
+pub const HEAD_RENEWED_AFTER: Span = Span::days(1);
+
+/// An older head than this is not what the registry says now: somebody may hide what has changed since.
+pub const HEAD_STALE_AFTER: Span = Span::days(2);
+
+/// That a head is too old to be the newest one; nothing while it may be.
+pub fn stale_text(head: &SignedHead, now: Timestamp) -> Option<String> {
+    let signed_at = Timestamp::from_millis(head.timestamp);
+    let is_stale = now.since(signed_at) > HEAD_STALE_AFTER;
+    is_stale.then(|| {
+        format!(
+            "This is stale: a registry signs its directory each day, and this was signed at {signed_at}. Ask another \
+             source."
+        )
+    })
+}
 
 /// Entries are gathered by the first byte of the digest of their node's DID.
 pub const BUCKETS: usize = 256;

@@ -15,9 +15,9 @@ use crate::directory::{
 const PAGE_ENTRIES: u32 = 500;
 /// Pages that are read at most, one after another.
 const PAGES_MAX: usize = 2_000;
-/// Heads that are asked for at once, and how many are read at most.
+/// Heads that are asked for at once, and how many are read in one go.
 const PAGE_HEADS: u32 = 1_000;
-const HEADS_MAX: usize = 200_000;
+const HEADS_MAX: usize = 50_000;
 
 /// Why a directory was not read, or is not believed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -43,6 +43,7 @@ pub struct DirectorySource {
     base: Url,
     registry: Did,
     key: PublicKey,
+    heads_max: usize,
 }
 
 impl DirectorySource {
@@ -64,7 +65,14 @@ impl DirectorySource {
             base,
             registry,
             key,
+            heads_max: HEADS_MAX,
         })
+    }
+
+    /// The same, reading so many heads in one go.
+    #[must_use]
+    pub fn with_heads_max(self, heads_max: usize) -> Self {
+        Self { heads_max, ..self }
     }
 
     /// Where it is read.
@@ -134,20 +142,20 @@ impl DirectorySource {
         Ok((head.payload.seq == seq).then_some(head))
     }
 
-    /// The heads between two, the second with them, each checked against the one before.
+    /// The heads between two, the second with them, each checked against the one before. When they are very many it is
+    /// the first of them: whoever keeps those goes on from the last one the next time.
     ///
     /// # Errors
     /// [`SourceError`]; with [`DirectoryError::Equivocation`] comes the proof that the registry lies.
     pub async fn chain(&self, from: &SignedHead, to: &SignedHead) -> Result<Vec<SignedHead>, SourceError> {
         let (mut chain, mut last): (Vec<SignedHead>, SignedHead) = (Vec::new(), from.clone());
         while last.payload.seq < to.payload.seq {
-            if chain.len() >= HEADS_MAX {
-                return Err(self.too_long());
+            let left = self.heads_max.saturating_sub(chain.len());
+            if left == 0 {
+                return Ok(chain);
             }
-            let query = [
-                ("after", last.payload.seq.to_string()),
-                ("limit", PAGE_HEADS.to_string()),
-            ];
+            let limit = u32::try_from(left).map_or(PAGE_HEADS, |left| left.min(PAGE_HEADS));
+            let query = [("after", last.payload.seq.to_string()), ("limit", limit.to_string())];
             let DirectoryHeads { mut heads } = self.get("api/directory/heads", &query).await?;
             // What was signed meanwhile is for the next time.
             heads.retain(|head| head.payload.seq <= to.payload.seq);

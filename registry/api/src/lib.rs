@@ -20,8 +20,8 @@ pub use attestation::{
 };
 pub use census::{Census, CensusFetch, NodeType, ServiceCount, TypeCount};
 pub use console::{
-    BuildStanding, BuildView, Console, ConsoleFetch, HeldSweep, RELEASE_KIND, ReleaseBody, ReleaseBuild,
-    ReleaseKeyView, SignedRelease, StatusList, UnpublishedName,
+    BuildStanding, BuildView, Console, ConsoleFetch, DirectoryResumed, DirectoryTrouble, HeldSweep, RELEASE_KIND,
+    ReleaseBody, ReleaseBuild, ReleaseKeyView, SignedRelease, StatusList, UnpublishedName,
 };
 pub use directory_source::{DirectorySource, SourceError};
 pub use mirror::{Lie, MirrorList, MirrorLookup, MirrorPageAsk, MirrorView, MirroredNode};

@@ -37,7 +37,7 @@ pub(crate) fn digest_of(password: &str) -> Vec<u8> {
 }
 
 /// Sixteen bytes in the form of a UUID, which programs for acme-dns expect.
-pub(super) fn uuid_text(bytes: &[u8; 16]) -> String {
+pub(crate) fn uuid_text(bytes: &[u8; 16]) -> String {
     let digits = hex::encode(bytes);
     let mut text = String::with_capacity(36);
     for (index, digit) in digits.chars().enumerate() {

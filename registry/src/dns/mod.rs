@@ -6,13 +6,14 @@
 
 mod credentials;
 mod records;
+mod vacancy;
 mod worker;
 
 use std::sync::Arc;
 
 use imajin_dns::{DnsProvider, Zone};
 
-pub(crate) use credentials::{Credentials, digest_of};
+pub(crate) use credentials::{Credentials, digest_of, uuid_text};
 pub use records::TTL_SECONDS_DEFAULT;
 pub(crate) use records::{Snapshot, acme_label, changes};
 

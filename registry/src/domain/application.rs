@@ -11,8 +11,8 @@ use crate::names::name_check;
 const LIST_LENGTH_MAX: usize = 64;
 /// Characters of an entry, a version or a commit at most.
 const TEXT_LENGTH_MAX: usize = 64;
-/// Bytes of a whole attestation at most: each accepted one is kept for ever.
-const DOCUMENT_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of a whole attestation at most: each accepted one is kept for ever, and every mirror reads it.
+const DOCUMENT_BYTES_MAX: usize = 4 * 1024;
 
 /// A well-formed, freshly signed attestation; [`Application::key_check`] says whether the key is the node's.
 #[derive(Debug, Clone)]

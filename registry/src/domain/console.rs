@@ -9,9 +9,9 @@ use super::builds::{self, ReportedBuild};
 use super::list::{node_fetch, node_list};
 use super::order::Order;
 use super::publication::NAMES_PUBLISH;
-use super::{releases, sweep};
+use super::{releases, resume, sweep};
 use crate::context::Context;
-use crate::rows::DnsNameRow;
+use crate::rows::{DnsNameRow, STATUS_CHANGES_KEPT};
 use crate::schema::{build_rules, dns_names, node_status_changes};
 use crate::status::status_parse;
 use crate::{NamesSwept, RegistryError};
@@ -62,6 +62,7 @@ pub(crate) fn console(conn: &mut Conn, context: &Context, known_builds: bool) ->
             .count()
             .get_result(conn)?,
         held,
+        directory: resume::trouble(conn)?,
     })
 }
 
@@ -132,7 +133,7 @@ pub(crate) fn status_list(conn: &mut Conn, context: &Context, key: &str) -> Resu
     let rows: Vec<(String, imajin_kernel::Timestamp)> = node_status_changes::table
         .filter(node_status_changes::node_did.eq(&node.node_id))
         .order_by(node_status_changes::seq.desc())
-        .limit(ROWS_MAX)
+        .limit(STATUS_CHANGES_KEPT)
         .select((node_status_changes::status, node_status_changes::changed_at))
         .load(conn)?;
     let change = |(text, since): (String, _)| {

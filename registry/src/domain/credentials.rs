@@ -31,6 +31,14 @@ pub(crate) struct Wish {
 
 impl Wish {
     pub(crate) fn parse(body: Value) -> Result<Self, RegistryError> {
+        // As acme-dns has it. Whoever asks for a restriction must not believe that there is one.
+        if body
+            .get("allowfrom")
+            .is_some_and(|from| *from != serde_json::json!([]) && !from.is_null())
+        {
+            let problem = "credentials are not bound to addresses here: leave it out, or empty";
+            return Err(RegistryError::shape("allowfrom", problem));
+        }
         let document: SignedDocument<CredentialsRequest> = SignedDocument::parse("request", body)?;
         if document.canonical.len() > DOCUMENT_BYTES_MAX {
             return Err(RegistryError::shape(
@@ -43,6 +51,10 @@ impl Wish {
         }
         let did = document.value.node_id.canonical();
         Ok(Self { did, document })
+    }
+
+    pub(crate) const fn did(&self) -> &Did {
+        &self.did
     }
 
     fn check(&self, context: &Context, node: &NodeRow) -> Result<(PublicKey, Proven), RegistryError> {
@@ -133,6 +145,21 @@ pub(crate) fn presented_check(
     Ok(row)
 }
 
+/// The same as [`presented_check`], with the row locked: the credentials may have ended in between.
+pub(crate) fn presented_lock(
+    conn: &mut Conn,
+    context: &Context,
+    presented: &Presented,
+) -> Result<DnsNameRow, RegistryError> {
+    let name = presented_check(conn, context, presented)?.name;
+    let row = name_lock(conn, context, &name)?.ok_or(RegistryError::Credentials)?;
+    let is_theirs = row.username == presented.username && row.password_digest == digest_of(&presented.password);
+    if !is_theirs || row.withdrawn_at.is_some() {
+        return Err(RegistryError::Credentials);
+    }
+    Ok(row)
+}
+
 /// Adds a text for a certificate authority; returns the name and the revision that has it.
 pub(crate) fn presented_challenge_add(
     conn: &mut Conn,
@@ -140,8 +167,8 @@ pub(crate) fn presented_challenge_add(
     presented: &Presented,
     text: &str,
 ) -> Result<(String, i64), RegistryError> {
-    let name = presented_check(conn, context, presented)?.name;
-    let row = name_lock(conn, context, &name)?.ok_or(RegistryError::Credentials)?;
+    let row = presented_lock(conn, context, presented)?;
+    let name = row.name.clone();
     let revision = challenge_add(conn, context, row, text)?;
     Ok((name, revision))
 }

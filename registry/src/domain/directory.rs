@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_registry_api::directory::{
-    BUCKETS, DIRECTORY_KIND, DirectoryEntry, DirectoryHead, DirectoryPage, SignedHead, bucket_digest, bucket_of,
-    entry_digest, head_digest, root_of,
+    BUCKETS, DIRECTORY_KIND, DirectoryEntry, DirectoryHead, DirectoryPage, HEAD_RENEWED_AFTER, SignedHead,
+    bucket_digest, bucket_of, entry_digest, head_digest, root_of,
 };
-use imajin_store::{Conn, SealedRow};
+use imajin_store::{Conn, SealedRow, for_update};
 use serde_json::{Value, json};
 
+use super::resume;
 use crate::RegistryError;
 use crate::context::Context;
 use crate::names::host_of;
@@ -22,14 +23,19 @@ const CHANGES_MAX: i64 = 100;
 /// The length of a page when nobody asks for another, and the longest.
 const PAGE_DEFAULT: u32 = 500;
 const PAGE_MAX: u32 = 1000;
+/// The bytes of the entries of a page, but for a single longer one: whoever reads it stops at 4 MiB, and long entries
+/// must not keep everybody from reading the others.
+const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Notes that the next head has to say something else about a node. The caller has locked the node's row.
+/// Notes that the next head has to say something else about a node. The caller has locked the node's row, if there is
+/// one.
 pub(crate) fn entry_change(conn: &mut Conn, context: &Context, did: &Did) -> Result<(), RegistryError> {
-    let known: Option<EntryRow> = directory_entries::table
-        .find(did)
-        .select(EntryRow::as_select())
-        .first(conn)
-        .optional()?;
+    // Locked: a head that another process is signing reads the mark and takes it away.
+    let known: Option<EntryRow> = for_update!(
+        conn,
+        directory_entries::table.find(did).select(EntryRow::as_select()) => first
+    )
+    .optional()?;
     let Some(row) = known else {
         let row = EntryRow {
             node_did: did.clone(),
@@ -67,25 +73,36 @@ pub(crate) fn missing_note(conn: &mut Conn, context: &Context) -> Result<usize, 
 }
 
 /// Signs the next head over what has changed; returns how many entries that were. The first head is signed even if
-/// there is none.
+/// there is none, and one a day: who is shown an old one knows that something may be hidden. Nothing is signed while a
+/// copy has more of this registry's log than there is here: it would be another story of the same numbers.
 pub(crate) fn head_sign(conn: &mut Conn, context: &Context) -> Result<usize, RegistryError> {
-    let changed: Vec<EntryRow> = directory_entries::table
-        .filter(directory_entries::is_changed)
-        .order_by(directory_entries::node_did)
-        .limit(CHANGES_MAX)
-        .select(EntryRow::as_select())
-        .load(conn)?;
-    let before = head_newest(conn)?;
-    if changed.is_empty() && before.is_some() {
+    if resume::trouble(conn)?.is_some_and(|trouble| !trouble.is_forked) {
         return Ok(0);
     }
+    let before = head_newest(conn)?;
     let previous = before.as_ref().map(HeadRow::signed).transpose()?;
-    let seq = before.map_or(0, |row| row.seq).saturating_add(1);
-    let count = changed.len();
-    let mut buckets = BTreeSet::new();
-    for row in changed {
-        buckets.insert(row.bucket);
-        entry_write(conn, context, row.intact(&context.sealer)?, seq)?;
+    let seq = before.as_ref().map_or(0, |row| row.seq).saturating_add(1);
+    let (mut count, mut buckets) = (0_usize, BTreeSet::new());
+    let mut after = String::new();
+    loop {
+        let changed = changed_lock(conn, &after)?;
+        let Some(last) = changed.last() else { break };
+        last.node_did.as_str().clone_into(&mut after);
+        for row in changed {
+            let bucket = row.bucket;
+            // Of a damaged row the directory goes on saying what it said.
+            if RegistryError::damage_pass(entry_write(conn, context, row, seq))?.is_some() {
+                buckets.insert(bucket);
+                count = count.saturating_add(1);
+            }
+        }
+        if count > 0 {
+            break;
+        }
+    }
+    let now = context.env.now();
+    if count == 0 && before.is_some_and(|before| now.since(before.signed_at) < HEAD_RENEWED_AFTER) {
+        return Ok(0);
     }
     for bucket in buckets {
         bucket_write(conn, context, bucket)?;
@@ -97,7 +114,6 @@ pub(crate) fn head_sign(conn: &mut Conn, context: &Context) -> Result<usize, Reg
         root,
         previous: previous.as_ref().map(head_digest).transpose()?.unwrap_or_default(),
     };
-    let now = context.env.now();
     let (key, from) = (context.keyring.node_key(), context.keyring.node_did().clone());
     let signed = SignedHead::sign(key, from, DIRECTORY_KIND, None, now, head)?;
     let row = HeadRow {
@@ -110,23 +126,30 @@ pub(crate) fn head_sign(conn: &mut Conn, context: &Context) -> Result<usize, Reg
     Ok(count)
 }
 
-fn entry_write(conn: &mut Conn, context: &Context, mut row: EntryRow, seq: i64) -> Result<(), RegistryError> {
-    let node: NodeRow = nodes::table
+/// Some entries that have changed, behind a node.
+fn changed_lock(conn: &mut Conn, after: &str) -> QueryResult<Vec<EntryRow>> {
+    for_update!(
+        conn,
+        directory_entries::table
+            .filter(directory_entries::is_changed)
+            .filter(directory_entries::node_did.gt(after))
+            .order_by(directory_entries::node_did)
+            .limit(CHANGES_MAX)
+            .select(EntryRow::as_select()) => load
+    )
+}
+
+fn entry_write(conn: &mut Conn, context: &Context, row: EntryRow, seq: i64) -> Result<(), RegistryError> {
+    let mut row = row.intact(&context.sealer)?;
+    let node: Option<NodeRow> = nodes::table
         .find(&row.node_did)
         .select(NodeRow::as_select())
-        .first(conn)?;
-    let node = node.intact(&context.sealer)?;
-    let is_named: i64 = dns_names::table
-        .filter(dns_names::node_did.eq(&node.node_did))
-        .filter(dns_names::withdrawn_at.is_null())
-        .count()
-        .get_result(conn)?;
-    // Who was taken off stays, with the reason; who left is gone.
-    let is_there = node.revoked_at.is_some() || is_named > 0;
-    let entry = if is_there {
-        Some(entry_value(&node, context)?)
-    } else {
-        None
+        .first(conn)
+        .optional()?;
+    let node = node.map(|node| node.intact(&context.sealer)).transpose()?;
+    let entry = match node {
+        Some(node) if is_there(conn, &node)? => Some(entry_value(&node, context)?),
+        _ => None,
     };
     row.entry = entry.as_ref().map(ToString::to_string);
     row.seq = seq;
@@ -134,6 +157,16 @@ fn entry_write(conn: &mut Conn, context: &Context, mut row: EntryRow, seq: i64) 
     row.digest = entry_digest(&row.view()?)?.to_vec();
     row.save(conn, &context.sealer)?;
     Ok(())
+}
+
+/// Who was taken off stays, with the reason; who left is gone.
+fn is_there(conn: &mut Conn, node: &NodeRow) -> QueryResult<bool> {
+    let named: i64 = dns_names::table
+        .filter(dns_names::node_did.eq(&node.node_did))
+        .filter(dns_names::withdrawn_at.is_null())
+        .count()
+        .get_result(conn)?;
+    Ok(node.revoked_at.is_some() || named > 0)
 }
 
 /// What anybody may know that does not change with each heartbeat, and the attestation by which it can be checked
@@ -176,7 +209,7 @@ pub(crate) fn bucket_compute(conn: &mut Conn, bucket: i64) -> QueryResult<([u8; 
     Ok((digest, i64::try_from(there).unwrap_or(i64::MAX)))
 }
 
-fn bucket_write(conn: &mut Conn, context: &Context, bucket: i64) -> Result<(), RegistryError> {
+pub(super) fn bucket_write(conn: &mut Conn, context: &Context, bucket: i64) -> Result<(), RegistryError> {
     let (digest, nodes) = bucket_compute(conn, bucket)?;
     let row = BucketRow {
         bucket,
@@ -276,13 +309,28 @@ impl Asked {
     }
 }
 
-/// Cuts the row off that was loaded only to see whether there are more; where the next page begins, if there are.
-pub(crate) fn cut<R>(rows: &mut Vec<R>, asked: &Asked, place: impl Fn(&R) -> (i64, &Did)) -> Option<String> {
+/// Where a row stands in a page.
+pub(crate) struct Place<'a> {
+    pub(crate) seq: i64,
+    pub(crate) did: &'a Did,
+    /// The bytes of its entry.
+    pub(crate) length: usize,
+}
+
+/// Cuts the rows off that are too many for a page, or too long with those before; where the next page begins, if there
+/// are any. One row always stays.
+pub(crate) fn cut<R>(rows: &mut Vec<R>, asked: &Asked, place: impl Fn(&R) -> Place<'_>) -> Option<String> {
     let limit = usize::try_from(asked.limit()).unwrap_or(usize::MAX);
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let (seq, did) = place(rows.last().filter(|_| more)?);
-    Some(format!("{seq}.{did}"))
+    let mut bytes = 0_usize;
+    let fitting = rows.iter().take(limit).take_while(|row| {
+        bytes = bytes.saturating_add(place(row).length);
+        bytes <= PAGE_BYTES_MAX
+    });
+    let kept = fitting.count().max(1);
+    let more = rows.len() > kept;
+    rows.truncate(kept);
+    let last = place(rows.last().filter(|_| more)?);
+    Some(format!("{}.{}", last.seq, last.did))
 }
 
 /// A page of what changed since a number, in the order of numbers: what changes meanwhile comes later, so all pages up
@@ -305,7 +353,11 @@ pub(crate) fn page(conn: &mut Conn, asked: &Asked) -> Result<Option<DirectoryPag
         );
     }
     let mut rows: Vec<EntryRow> = query.load(conn)?;
-    let cursor = cut(&mut rows, asked, |row| (row.seq, &row.node_did));
+    let cursor = cut(&mut rows, asked, |row| Place {
+        seq: row.seq,
+        did: &row.node_did,
+        length: row.entry.as_ref().map_or(0, String::len),
+    });
     let entries: Result<Vec<DirectoryEntry>, RegistryError> = rows.iter().map(EntryRow::view).collect();
     Ok(Some(DirectoryPage {
         head: head.signed()?,

@@ -87,6 +87,12 @@ impl Beat {
         })
     }
 
+    /// The addresses that it tells, so far as they may be published; none: it tells nothing of any.
+    fn publishable(&self, context: &Context) -> Option<Vec<IpAddr>> {
+        let told = self.document.value.addresses.as_ref()?.iter().copied();
+        Some(told.filter(|address| context.dns.is_publishable(*address)).collect())
+    }
+
     fn replay_refuse(&self, last_ms: Option<i64>) -> Result<(), RegistryError> {
         if last_ms.is_some_and(|last_ms| self.document.value.timestamp <= last_ms) {
             return Err(RegistryError::Replayed { what: "A heartbeat" });
@@ -95,8 +101,16 @@ impl Beat {
     }
 }
 
-/// Checks a heartbeat against what is on record, before anything is counted or written; returns the node's key.
-pub(crate) fn beat_check(conn: &mut Conn, context: &Context, beat: &Beat) -> Result<PublicKey, RegistryError> {
+/// A heartbeat by the key that is on record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Checked {
+    pub(crate) key: PublicKey,
+    /// Whether it gives the name other addresses: that takes a key which the node's key log lists now.
+    pub(crate) is_move: bool,
+}
+
+/// Checks a heartbeat against what is on record, before anything is counted or written.
+pub(crate) fn beat_check(conn: &mut Conn, context: &Context, beat: &Beat) -> Result<Checked, RegistryError> {
     let now = context.env.now();
     let (node, last_ms) = nodes::table
         .inner_join(node_liveness::table)
@@ -106,9 +120,12 @@ pub(crate) fn beat_check(conn: &mut Conn, context: &Context, beat: &Beat) -> Res
         .first::<(NodeRow, Option<i64>)>(conn)
         .optional()?
         .ok_or(RegistryError::Unknown)?;
-    let key = node.intact(&context.sealer)?.current_require_after(beat, now)?;
+    let node = node.intact(&context.sealer)?;
+    let key = node.current_require_after(beat, now)?;
     beat.replay_refuse(last_ms)?;
-    Ok(key)
+    let told = beat.publishable(context).unwrap_or_default();
+    let is_move = publication::is_move(conn, &beat.did, &node.hostname, &told)?;
+    Ok(Checked { key, is_move })
 }
 
 impl NodeRow {
@@ -121,8 +138,14 @@ impl NodeRow {
     }
 }
 
-/// Takes a heartbeat that [`beat_check`] let through.
-pub(crate) fn node_heartbeat(conn: &mut Conn, context: &Context, beat: &Beat) -> Result<Acknowledged, RegistryError> {
+/// Takes a heartbeat that [`beat_check`] let through. Addresses that have become others since then stay as they are:
+/// the next heartbeat tells them.
+pub(crate) fn node_heartbeat(
+    conn: &mut Conn,
+    context: &Context,
+    beat: &Beat,
+    may_move: bool,
+) -> Result<Acknowledged, RegistryError> {
     let now = context.env.now();
     let mut liveness = liveness_lock(conn, context, &beat.did)?;
     // Again: another heartbeat, a renewal or a revocation may have come in between.
@@ -145,14 +168,10 @@ pub(crate) fn node_heartbeat(conn: &mut Conn, context: &Context, beat: &Beat) ->
     } else {
         NEXT_HEARTBEAT
     };
-    let (addresses, is_moved) = match &said.addresses {
+    let (addresses, is_moved) = match beat.publishable(context) {
         None => (None, false),
         Some(told) => {
-            let publishable = told
-                .iter()
-                .copied()
-                .filter(|address| context.dns.is_publishable(*address));
-            let wanted: Vec<IpAddr> = publishable.collect();
+            let wanted = if may_move { told } else { Vec::new() };
             let moved = publication::addresses_set(conn, context, &node.node_did, &node.hostname, &wanted)?;
             (Some(moved.addresses), moved.is_moved)
         }

@@ -7,12 +7,13 @@ use imajin_did::Did;
 use imajin_kernel::Timestamp;
 use imajin_registry_api::directory::{
     DirectoryEntry, DirectoryError, DirectoryPage, Equivocation, SignedHead, bucket_of, entry_digest, root_of_entries,
+    stale_text,
 };
 use imajin_registry_api::{MirrorView, MirroredNode};
 use imajin_store::{Conn, SealedRow};
 use url::Url;
 
-use super::directory::{Asked, cut};
+use super::directory::{Asked, Place, cut};
 use crate::RegistryError;
 use crate::context::Context;
 use crate::rows::{MirrorEntryRow, MirrorHeadRow, MirrorLieRow, MirrorRow};
@@ -83,8 +84,7 @@ pub(crate) fn mirror_open(
     Ok(Standing { head })
 }
 
-/// Takes over what has changed, if the entries then are those that the registry has signed. The copy is as it was
-/// otherwise.
+/// Takes over what has changed, if the entries then are those that the registry has signed.
 pub(crate) fn mirror_update(
     conn: &mut Conn,
     context: &Context,
@@ -201,7 +201,13 @@ pub(crate) fn mirror_fits(conn: &mut Conn, row: &MirrorRow) -> QueryResult<bool>
     })
 }
 
-fn heads_keep(conn: &mut Conn, context: &Context, registry: &Did, chain: &[SignedHead]) -> Result<(), RegistryError> {
+/// Keeps heads that follow those that are known.
+pub(crate) fn heads_keep(
+    conn: &mut Conn,
+    context: &Context,
+    registry: &Did,
+    chain: &[SignedHead],
+) -> Result<(), RegistryError> {
     let mut rows = Vec::new();
     let newest = chain.last().map_or(0, |head| head.payload.seq);
     let oldest = i64::try_from(newest).unwrap_or(i64::MAX).saturating_sub(HEADS_KEPT);
@@ -279,6 +285,17 @@ pub(crate) fn head_fetch(conn: &mut Conn, registry: &Did, seq: u64) -> Result<Op
     row.as_ref().map(MirrorHeadRow::signed).transpose()
 }
 
+/// The last head that was seen; of a copy that is far behind it is after the copy's own.
+pub(crate) fn head_last(conn: &mut Conn, registry: &Did) -> Result<Option<SignedHead>, RegistryError> {
+    let row: Option<MirrorHeadRow> = mirror_heads::table
+        .filter(mirror_heads::registry_did.eq(registry))
+        .order_by(mirror_heads::seq.desc())
+        .select(MirrorHeadRow::as_select())
+        .first(conn)
+        .optional()?;
+    row.as_ref().map(MirrorHeadRow::signed).transpose()
+}
+
 /// Heads that were seen after a number.
 pub(crate) fn heads_after(
     conn: &mut Conn,
@@ -321,7 +338,11 @@ pub(crate) fn page(
         );
     }
     let mut rows: Vec<MirrorEntryRow> = query.load(conn)?;
-    let cursor = cut(&mut rows, asked, |row| (row.seq, &row.node_did));
+    let cursor = cut(&mut rows, asked, |row| Place {
+        seq: row.seq,
+        did: &row.node_did,
+        length: row.entry.as_ref().map_or(0, String::len),
+    });
     let entries: Result<Vec<DirectoryEntry>, RegistryError> = rows.iter().map(MirrorEntryRow::view).collect();
     Ok(Some(DirectoryPage {
         head,
@@ -331,15 +352,15 @@ pub(crate) fn page(
 }
 
 /// All copies with what is known about their registries.
-pub(crate) fn mirror_list(conn: &mut Conn) -> Result<Vec<MirrorView>, RegistryError> {
+pub(crate) fn mirror_list(conn: &mut Conn, now: Timestamp) -> Result<Vec<MirrorView>, RegistryError> {
     let rows: Vec<MirrorRow> = mirrors::table
         .order_by(mirrors::registry_did)
         .select(MirrorRow::as_select())
         .load(conn)?;
-    rows.iter().map(|row| mirror_view(conn, row)).collect()
+    rows.iter().map(|row| mirror_view(conn, row, now)).collect()
 }
 
-fn mirror_view(conn: &mut Conn, row: &MirrorRow) -> Result<MirrorView, RegistryError> {
+fn mirror_view(conn: &mut Conn, row: &MirrorRow, now: Timestamp) -> Result<MirrorView, RegistryError> {
     let lies: Vec<MirrorLieRow> = mirror_lies::table
         .filter(mirror_lies::registry_did.eq(&row.registry_did))
         .order_by(mirror_lies::seq.desc())
@@ -356,7 +377,10 @@ fn mirror_view(conn: &mut Conn, row: &MirrorRow) -> Result<MirrorView, RegistryE
         nodes: head.as_ref().map_or(0, |head| head.payload.nodes),
         signed_at: head.as_ref().map(|head| Timestamp::from_millis(head.timestamp)),
         checked_at: row.checked_at,
-        problem: row.problem.clone(),
+        problem: row
+            .problem
+            .clone()
+            .or_else(|| head.as_ref().and_then(|head| stale_text(head, now))),
         lies: lies?,
     })
 }

@@ -15,5 +15,8 @@ pub(crate) mod order;
 pub(crate) mod publication;
 pub(crate) mod register;
 pub(crate) mod releases;
+pub(crate) mod resume;
 pub(crate) mod revocation;
 pub(crate) mod sweep;
+mod unproven;
+pub(crate) mod vacancy;

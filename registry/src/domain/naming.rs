@@ -49,7 +49,7 @@ pub(crate) fn name_claim(
     let found = found.map(|found| found.intact(&context.sealer)).transpose()?;
     let is_held = |found: &NameRow| found.node_did == *did && found.held_until > now;
     if !found.as_ref().is_some_and(is_held) {
-        look_check(conn, did, name, now)?;
+        look_check(conn, context, did, name)?;
     }
     let Some(found) = found else {
         return Ok(NameClaim {
@@ -80,8 +80,9 @@ pub(crate) fn name_claim(
 }
 
 /// Refuses a name that people would take for one that somebody else has, or still reserves.
-fn look_check(conn: &mut Conn, did: &Did, name: &str, now: Timestamp) -> Result<(), RegistryError> {
-    reserved_look_check(name)?;
+fn look_check(conn: &mut Conn, context: &Context, did: &Did, name: &str) -> Result<(), RegistryError> {
+    let now = context.env.now();
+    reserved_look_check(name, &context.reserved)?;
     let looks = skeleton(name);
     // Several processes may give away names of one database, and of two that look alike neither has a row yet.
     word_lock(conn, &format!("registry.looks.{looks}"))?;

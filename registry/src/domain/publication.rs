@@ -58,14 +58,8 @@ pub(crate) fn is_withdrawn(conn: &mut Conn, name: &str) -> QueryResult<bool> {
     Ok(published == 0)
 }
 
-/// A name that has to be published.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct NewlyWanted {
-    /// Whether the node did not have the name, and so gets credentials for it.
-    pub(crate) are_new: bool,
-}
-
-/// A node has a name from now on. `None`: nothing is different from before.
+/// A node has a name from now on, with these credentials: whoever had others, from before it left or was taken off, has
+/// them no more. False: it had the name already, and nothing is different from before.
 pub(crate) fn name_publish(
     conn: &mut Conn,
     context: &Context,
@@ -73,7 +67,7 @@ pub(crate) fn name_publish(
     name: &str,
     addresses: &[IpAddr],
     fresh: &Credentials,
-) -> Result<Option<NewlyWanted>, RegistryError> {
+) -> Result<bool, RegistryError> {
     let now = context.env.now();
     let Some(mut row) = name_lock(conn, context, name)? else {
         let row = DnsNameRow {
@@ -96,23 +90,23 @@ pub(crate) fn name_publish(
             row_seal: Vec::new(),
         };
         row.insert(conn, &context.sealer)?;
-        return Ok(Some(NewlyWanted { are_new: true }));
+        return Ok(true);
     };
     let is_theirs = row.node_did == *did;
     if is_theirs && row.withdrawn_at.is_none() {
-        return Ok(None);
+        return Ok(false);
     }
     row.withdrawn_at = None;
     row.addresses = json(&addresses)?;
     row.revision = row.revision.saturating_add(1);
     row.updated_at = now;
+    row.credentials_set(fresh, now);
     if !is_theirs {
         row.node_did = did.clone();
-        row.credentials_set(fresh, now);
         row.asked_ms = 0;
     }
     row.save(conn, &context.sealer)?;
-    Ok(Some(NewlyWanted { are_new: !is_theirs }))
+    Ok(true)
 }
 
 /// Gives a node new credentials for a name that it has; the old ones end. `None`: it has no such name.
@@ -153,6 +147,20 @@ pub(crate) fn name_withdraw(
     row.updated_at = now;
     row.save(conn, &context.sealer)?;
     Ok(Some(addresses))
+}
+
+/// Whether a heartbeat would give the name other addresses. An empty list changes nothing.
+pub(crate) fn is_move(conn: &mut Conn, did: &Did, name: &str, addresses: &[IpAddr]) -> Result<bool, RegistryError> {
+    let row: Option<DnsNameRow> = dns_names::table
+        .find(name)
+        .filter(dns_names::node_did.eq(did))
+        .filter(dns_names::withdrawn_at.is_null())
+        .select(DnsNameRow::as_select())
+        .first(conn)
+        .optional()?;
+    let before = row.map(|row| row.addresses()).transpose()?;
+    let addresses = tidied(addresses);
+    Ok(!addresses.is_empty() && before.is_some_and(|before| before != addresses))
 }
 
 /// What is wanted of a name's addresses.
@@ -282,7 +290,9 @@ pub(crate) fn outcome_note(
         };
         match outcome {
             Outcome::Published if row.revision == *revision => {
-                row.published = Some(json(&row.wanted()?)?);
+                // Of a name that has left DNS nothing there is the registry's any more.
+                let is_there = row.withdrawn_at.is_none();
+                row.published = if is_there { Some(json(&row.wanted()?)?) } else { None };
                 row.published_revision = row.revision;
                 row.published_at = Some(now);
                 row.last_error = None;
@@ -361,7 +371,7 @@ fn tidied(addresses: &[IpAddr]) -> Vec<IpAddr> {
     addresses
 }
 
-fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, RegistryError> {
+pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, RegistryError> {
     serde_json::to_string(value)
         .map_err(|error| RegistryError::Fault(format!("a column could not be written: {error}")))
 }

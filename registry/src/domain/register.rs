@@ -8,7 +8,7 @@ use super::application::Application;
 use super::directory;
 use super::locks::{liveness_lock, node_lock};
 use super::naming::{name_claim, name_leave, names_count_check};
-use super::{publication, releases};
+use super::{publication, releases, resume, unproven, vacancy};
 use crate::RegistryError;
 use crate::context::Context;
 use crate::dns::Credentials;
@@ -63,12 +63,16 @@ pub(crate) fn node_register(
         node.revoked_refuse()?;
         replay_refuse(Some(node.attested_ms), application.said.timestamp)?;
     }
+    if let Some(reason) = resume::revoked_before(conn, &application.did)? {
+        return Err(RegistryError::Revoked { reason });
+    }
     let row = node_row(application, known.as_ref(), now)?;
     let claim = name_claim(conn, context, &row.node_did, &row.hostname, row.expires_at.plus(GRACE))?;
     let row = match &known {
         Some(_) => row.save(conn, &context.sealer)?,
         None => row.insert(conn, &context.sealer)?,
     };
+    let is_back = vacancy::is_back(conn, &row.hostname)?;
     claim.keep(conn, context)?;
     let left = known.as_ref().filter(|before| before.hostname != row.hostname);
     if let Some(before) = left {
@@ -77,6 +81,9 @@ pub(crate) fn node_register(
     }
     directory::entry_change(conn, context, &row.node_did)?;
     let issued = names_publish(conn, context, &row, left, fresh)?;
+    if is_back {
+        vacancy::names_begin(conn, context, std::slice::from_ref(&row.hostname))?;
+    }
     let is_rekeyed = known.as_ref().is_some_and(|before| before.public_key != row.public_key);
     // Whoever had the key before has what the name's records are changed with.
     let credentials = match issued {
@@ -118,7 +125,7 @@ fn names_publish(
     let addresses = moved.clone().unwrap_or_default();
     let published = publication::name_publish(conn, context, did, &row.hostname, &addresses, fresh)?;
     let mut names = Vec::new();
-    names.extend(published.is_some().then(|| row.hostname.clone()));
+    names.extend(published.then(|| row.hostname.clone()));
     names.extend(
         left.filter(|_before| moved.is_some())
             .map(|before| before.hostname.clone()),
@@ -126,8 +133,7 @@ fn names_publish(
     if !names.is_empty() {
         publication::publish_enqueue(conn, context, did, names)?;
     }
-    let issued = published.filter(|published| published.are_new);
-    Ok(issued.map(|_published| fresh.clone()))
+    Ok(published.then(|| fresh.clone()))
 }
 
 fn node_row(application: &Application, known: Option<&NodeRow>, now: Timestamp) -> Result<NodeRow, RegistryError> {
@@ -173,6 +179,7 @@ fn liveness_note(
     let Some(before) = before else {
         let mut liveness = LivenessRow::new(row.node_did.clone(), now);
         liveness.status_note(conn, &context.sealer, &row.facts(&liveness), now)?;
+        unproven::due_note(row, &mut liveness);
         liveness.insert(conn, &context.sealer)?;
         return Ok(());
     };
@@ -183,6 +190,7 @@ fn liveness_note(
         liveness.last_heartbeat_at = None;
     }
     liveness.status_note(conn, &context.sealer, &row.facts(&liveness), now)?;
+    unproven::due_note(row, &mut liveness);
     liveness.save(conn, &context.sealer)?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use imajin_store::{Conn, SealedRow};
 
 use super::locks::{liveness_lock, node_lock};
 use super::order::{Order, reason_check};
-use super::{directory, publication};
+use super::{directory, publication, resume};
 use crate::RegistryError;
 use crate::context::Context;
 use crate::rows::NodeRow;
@@ -51,7 +51,12 @@ pub(crate) fn node_reinstate(
     did: &Did,
     fresh: &crate::dns::Credentials,
 ) -> Result<(), RegistryError> {
-    let mut node = node_lock(conn, context, did)?.ok_or(RegistryError::Unknown)?;
+    let found = node_lock(conn, context, did)?;
+    if resume::revoked_before(conn, did)?.is_some() && found.as_ref().is_none_or(|node| node.revoked_at.is_none()) {
+        directory::entry_change(conn, context, did)?;
+        return order.append(conn, context, NODE_REINSTATE, &revocation_object(did));
+    }
+    let mut node = found.ok_or(RegistryError::Unknown)?;
     if node.revoked_at.is_none() {
         return Err(RegistryError::NotRevoked);
     }
@@ -65,10 +70,7 @@ pub(crate) fn node_reinstate(
         .count()
         .get_result(conn)?;
     let is_current = node.expires_at > context.env.now();
-    if is_theirs > 0
-        && is_current
-        && publication::name_publish(conn, context, did, &node.hostname, &[], fresh)?.is_some()
-    {
+    if is_theirs > 0 && is_current && publication::name_publish(conn, context, did, &node.hostname, &[], fresh)? {
         publication::publish_enqueue(conn, context, did, vec![node.hostname.clone()])?;
     }
     standing_note(conn, context, &before, &node)?;

@@ -41,6 +41,7 @@ impl Registry {
             .read(move |conn, context| credentials::wish_check(conn, context, &checked))
             .await?;
         count(&self.attestations, key.to_bytes(), self.context.env.now())?;
+        self.in_force_check(wish.did(), &key).await?;
         let fresh = Credentials::generate(&self.context.env);
         let issued = fresh.clone();
         let name = self

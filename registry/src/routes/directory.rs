@@ -43,6 +43,7 @@ pub(super) async fn node_lookup(
         ("status" = Option<String>, Query, description = "pending, active, stale, unreachable, expired or revoked"),
         ("service" = Option<String>, Query, description = "only nodes that offer this service"),
         ("type" = Option<String>, Query, description = "person, community, operator or infrastructure"),
+        ("search" = Option<String>, Query, description = "only nodes with this in their name"),
         ("limit" = Option<u32>, Query, description = "100 by default, 500 at most"),
         ("cursor" = Option<String>, Query, description = "where the last page ended"),
     ),

@@ -13,7 +13,7 @@ use imajin_web::{Failure, PeerAddress, QueryParams};
 use serde::Deserialize;
 
 use crate::RegistryError;
-use crate::domain::credentials::Presented;
+use crate::domain::credentials::{Presented, presented_lock};
 use crate::domain::publication;
 use crate::names::{LookupKey, lookup_key};
 use crate::registry::Registry;
@@ -125,9 +125,8 @@ impl Registry {
         asked: DyndnsUpdate,
         peer: Option<IpAddr>,
     ) -> Result<Word, RegistryError> {
-        let name = self
-            .presented_name(&presented.ok_or(RegistryError::Credentials)?)
-            .await?;
+        let presented = presented.ok_or(RegistryError::Credentials)?;
+        let name = self.presented_name(&presented).await?;
         self.update_count(&name)?;
         let hosts = asked.hostname.as_deref().unwrap_or_default();
         if hosts.is_empty() {
@@ -145,9 +144,9 @@ impl Registry {
         }
         let moved = self
             .write(move |conn, context| {
-                let row = publication::name_lock(conn, context, &name)?.ok_or(RegistryError::Credentials)?;
+                let row = presented_lock(conn, context, &presented)?;
                 let merged = merged(&row.addresses()?, &told);
-                publication::addresses_set(conn, context, &row.node_did, &name, &merged)
+                publication::addresses_set(conn, context, &row.node_did, &row.name, &merged)
             })
             .await?;
         let texts: Vec<String> = moved.addresses.iter().map(ToString::to_string).collect();

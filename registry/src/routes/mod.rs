@@ -10,6 +10,7 @@ mod heartbeat;
 mod history;
 mod operator;
 mod register;
+mod resume;
 mod signed_directory;
 
 use std::sync::Arc;
@@ -66,5 +67,6 @@ fn ordered(registry: &Arc<Registry>) -> OpenApiRouter {
         .routes(routes!(operator::names_sweep))
         .routes(routes!(operator::names_republish))
         .routes(routes!(operator::names_retry))
+        .routes(routes!(resume::directory_resume))
         .with_state(RegistryRoutes(Arc::clone(registry)))
 }

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use imajin_kernel::Problem;
 use imajin_registry_api::{NameCredentials, NodeAttestation};
-use imajin_web::{Failure, JsonBody, ProblemDocument, status_of};
+use imajin_web::{Failure, JsonBody, PeerAddress, ProblemDocument, status_of};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -61,6 +61,7 @@ pub(crate) struct RegisterAnswer {
 )]
 pub(super) async fn node_register(
     State(registry): State<Arc<Registry>>,
+    peer: Option<Extension<PeerAddress>>,
     body: Result<JsonBody<Value>, Failure>,
 ) -> Result<(StatusCode, Json<RegisterAnswer>), Rejection> {
     let JsonBody(mut body) = body.map_err(|Failure(problem)| Rejection(problem))?;
@@ -68,7 +69,9 @@ pub(super) async fn node_register(
         .as_object_mut()
         .and_then(|members| members.remove("attestation"))
         .ok_or_else(|| RegistryError::shape("attestation", "it is missing"))?;
-    let registered = registry.register(attestation).await?;
+    let registered = registry
+        .register(attestation, peer.map(|Extension(PeerAddress(peer))| peer.ip()))
+        .await?;
     let status = if registered.renewed {
         StatusCode::OK
     } else {

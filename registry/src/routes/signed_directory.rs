@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use imajin_did::Did;
-use imajin_kernel::Problem;
+use imajin_kernel::{Code, Problem};
 use imajin_registry_api::directory::{DirectoryHeads, DirectoryPage, SignedHead};
 use imajin_registry_api::{MirrorList, MirrorView, RegistryApi};
 use imajin_web::{Failure, PathParams, ProblemDocument, QueryParams, conditional};
@@ -107,7 +107,7 @@ async fn own_page(registry: &Registry, asked: Asked) -> Result<DirectoryPage, Pr
     let page = registry
         .read(move |conn, _context| directory::page(conn, &asked))
         .await?;
-    page.ok_or_else(Problem::internal)
+    page.ok_or_else(|| Problem::new(Code::Unavailable, "The directory was not signed yet."))
 }
 
 /// What a registry has signed under a number, to compare it with what others were shown.

@@ -6,7 +6,7 @@ use imajin_store::sealed_row;
 use serde::Serialize;
 
 use crate::RegistryError;
-use crate::schema::{directory_buckets, directory_entries, directory_heads};
+use crate::schema::{directory_buckets, directory_entries, directory_heads, directory_shown};
 
 /// What the signed directory says of a node.
 #[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
@@ -55,6 +55,22 @@ pub(crate) struct HeadRow {
 
 sealed_row!(HeadRow, directory_heads, "directory_heads", key = (seq));
 
+/// A head of this registry that a copy has shown and that the log does not have.
+#[derive(Debug, Clone, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = directory_shown, primary_key(seq))]
+#[diesel(treat_none_as_default_value = false, treat_none_as_null = true)]
+pub(crate) struct ShownRow {
+    pub(crate) seq: i64,
+    /// The signed message, as JSON.
+    pub(crate) head: String,
+    /// Who showed it.
+    pub(crate) source: String,
+    pub(crate) seen_at: Timestamp,
+    pub(crate) row_seal: Vec<u8>,
+}
+
+sealed_row!(ShownRow, directory_shown, "directory_shown", key = (seq));
+
 impl EntryRow {
     /// As it is handed out.
     pub(crate) fn view(&self) -> Result<DirectoryEntry, RegistryError> {
@@ -73,5 +89,13 @@ impl HeadRow {
     pub(crate) fn signed(&self) -> Result<SignedHead, RegistryError> {
         serde_json::from_str(&self.head)
             .map_err(|_error| RegistryError::damaged("directory_heads", &self.seq.to_string(), "it cannot be read"))
+    }
+}
+
+impl ShownRow {
+    /// As it was signed.
+    pub(crate) fn signed(&self) -> Result<SignedHead, RegistryError> {
+        serde_json::from_str(&self.head)
+            .map_err(|_error| RegistryError::damaged("directory_shown", &self.seq.to_string(), "it cannot be read"))
     }
 }

@@ -50,6 +50,9 @@ sealed_row!(
     key = (node_did, seq)
 );
 
+/// Changes of status that are kept of a node, the newest ones: those that are shown. A node may come and go for years.
+pub(crate) const STATUS_CHANGES_KEPT: i64 = 100;
+
 impl LivenessRow {
     /// A node that was not heard of yet and has no status so far.
     pub(crate) fn new(node_did: Did, now: Timestamp) -> Self {
@@ -108,6 +111,10 @@ impl LivenessRow {
             changed_at: at,
             row_seal: Vec::new(),
         };
-        row.insert(conn, sealer).map(drop)
+        row.insert(conn, sealer)?;
+        let old = node_status_changes::table
+            .filter(node_status_changes::node_did.eq(&self.node_did))
+            .filter(node_status_changes::seq.le(self.status_seq.saturating_sub(STATUS_CHANGES_KEPT)));
+        diesel::delete(old).execute(conn).map(drop)
     }
 }

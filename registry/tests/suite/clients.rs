@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use imajin_dns::RecordKind;
-use imajin_testkit::{Backend, PebblePeer};
+use imajin_testkit::PebblePeer;
 use imajin_web::{Listener, PublicBase, TlsMode, serve};
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -12,8 +12,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::credentials::registered;
-use crate::dns::served;
+use crate::dns::{Served, on_both_served};
 use crate::world::World;
+
+on_both_served![
+    ddclient_updates_the_address,
+    inadyn_updates_the_address,
+    lego_gets_a_wildcard_certificate,
+];
 
 /// The registry on a real connection.
 struct Listening {
@@ -58,9 +64,7 @@ fn write_private(path: &Path, text: &str) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-#[tokio::test]
-async fn ddclient_updates_the_address() {
-    let (world, served) = served(Backend::Sqlite).await;
+async fn ddclient_updates_the_address(world: World, served: &Served) {
     let (_alice, given) = registered(&world, "alice").await;
     let listening = Listening::start(&world).await;
     let folder = tempfile::tempdir().unwrap();
@@ -82,9 +86,7 @@ async fn ddclient_updates_the_address() {
     listening.end().await;
 }
 
-#[tokio::test]
-async fn inadyn_updates_the_address() {
-    let (world, served) = served(Backend::Sqlite).await;
+async fn inadyn_updates_the_address(world: World, served: &Served) {
     let (_alice, given) = registered(&world, "alice").await;
     let listening = Listening::start(&world).await;
     let folder = tempfile::tempdir().unwrap();
@@ -120,10 +122,8 @@ exec curl -sS --fail-with-body -H "X-Api-User: $ACME_USER" -H "X-Api-Key: $ACME_
     -H "Content-Type: application/json" -d "{\"subdomain\": \"$ACME_SUBDOMAIN\", \"txt\": \"$3\"}" "$ACME_URL/update"
 "#;
 
-#[tokio::test]
-async fn lego_gets_a_wildcard_certificate() {
+async fn lego_gets_a_wildcard_certificate(world: World, served: &Served) {
     use std::os::unix::fs::PermissionsExt as _;
-    let (world, served) = served(Backend::Sqlite).await;
     let (_alice, given) = registered(&world, "alice").await;
     let listening = Listening::start(&world).await;
     let authority = PebblePeer::start(served.knot.address()).unwrap();

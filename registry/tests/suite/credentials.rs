@@ -23,6 +23,7 @@ on_both![
     new_credentials_end_the_old_ones,
     a_replayed_request_for_credentials_is_refused,
     a_heartbeat_is_no_request_for_credentials,
+    a_restriction_that_would_not_hold_is_refused,
     credentials_end_with_the_registration,
     more_than_the_limits_of_a_name_is_refused,
     addresses_that_cannot_be_published_are_refused,
@@ -280,6 +281,20 @@ async fn a_heartbeat_is_no_request_for_credentials(world: World) {
         .post("/api/node/credentials", &alice.signed(other))
         .await
         .expect(400);
+}
+
+async fn a_restriction_that_would_not_hold_is_refused(world: World) {
+    let (alice, _given) = registered(&world, "alice").await;
+    for (allowed, status) in [(json!(["192.0.2.0/24"]), 400), (json!([]), 201)] {
+        world.pass(Span::seconds(1));
+        let mut asked = json!({"nodeId": alice.did(), "purpose": "credentials", "timestamp": world.now_ms()});
+        asked["allowfrom"] = allowed;
+        let answer = world
+            .post("/api/acme-dns/register", &alice.signed(asked))
+            .await
+            .expect(status);
+        assert_eq!(answer.json["error"].is_null(), status == 201, "{:#}", answer.json);
+    }
 }
 
 async fn credentials_end_with_the_registration(world: World) {

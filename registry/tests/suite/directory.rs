@@ -203,6 +203,7 @@ async fn the_service_describes_itself(world: World) {
         "/api/node/register",
         "/api/operator",
         "/api/operator/builds",
+        "/api/operator/directory/resume",
         "/api/operator/names/republish",
         "/api/operator/names/retry",
         "/api/operator/names/sweep",

@@ -35,6 +35,8 @@ on_both_served![
     addresses_follow_the_heartbeats_and_are_never_empty,
     a_change_of_name_is_one_outcome,
     names_from_before_there_was_a_server_are_published,
+    what_the_zone_had_before_is_nobodys,
+    what_appears_in_the_zone_before_the_worker_looks_stays,
     everything_is_published_again_after_the_zone_was_lost,
 ];
 
@@ -200,6 +202,55 @@ async fn names_from_before_there_was_a_server_are_published(world: World, served
     assert_eq!(world.registry.dns_drive().await.unwrap(), 1);
     assert_ne!(served.all_of("alice").await, NOTHING);
     assert_eq!(world.registry.unpublished_look().await.unwrap(), 0);
+}
+
+/// The operator writes into the zone themselves.
+async fn own_record(served: &Served, relative: &str, address: &str) {
+    let name = zone().name(relative).unwrap();
+    let here = Records::A(vec![address.parse().unwrap()]);
+    let own = imajin_dns::RecordSet::new(name, 60, here).unwrap();
+    served.provider.apply(&[imajin_dns::Change::Put(own)]).await.unwrap();
+}
+
+async fn what_the_zone_had_before_is_nobodys(world: World, served: &Served) {
+    own_record(served, "dns1", "192.0.2.80").await;
+    let mallory = world.node();
+    world
+        .register(&mallory, "dns1")
+        .await
+        .rejected(409, "conflict")
+        .says("has not made");
+    assert_eq!(served.says("dns1", RecordKind::A).await, "192.0.2.80");
+    // What the zone answers for every name is no record of this one.
+    own_record(served, "*", "192.0.2.90").await;
+    world.register(&mallory, "mallory").await.expect(201);
+    world.beat_from(&mallory, &json!(["203.0.113.1"])).await.expect(200);
+    world.registry.dns_drive().await.unwrap();
+    assert_eq!(served.says("mallory", RecordKind::A).await, "203.0.113.1");
+    // A name that was left is looked at anew.
+    world.register(&mallory, "blue-note").await.expect(200);
+    world.registry.dns_drive().await.unwrap();
+    own_record(served, "mallory", "192.0.2.80").await;
+    world.register(&mallory, "mallory").await.rejected(409, "conflict");
+}
+
+async fn what_appears_in_the_zone_before_the_worker_looks_stays(world: World, served: &Served) {
+    let mallory = world.node();
+    world.register(&mallory, "store").await.expect(201);
+    own_record(served, "store", "192.0.2.80").await;
+    world.registry.dns_drive().await.unwrap();
+    assert_eq!(served.says("store", RecordKind::A).await, "192.0.2.80");
+    assert_eq!(world.registry.unpublished_look().await.unwrap(), 0);
+    // Neither a heartbeat nor the end of the registration touches it.
+    let beat = world.beat_from(&mallory, &json!(["203.0.113.1"])).await.expect(200);
+    assert_eq!(beat.json["addresses"], json!([]));
+    world.register(&mallory, "blue-note").await.expect(200);
+    world.registry.names_republish().await.unwrap();
+    world.registry.dns_drive().await.unwrap();
+    assert_eq!(served.says("store", RecordKind::A).await, "192.0.2.80");
+    assert_ne!(served.all_of("blue-note").await, NOTHING);
+    let findings = crate::audits::findings(&world).await;
+    assert_eq!(findings, [], "{findings:?}");
 }
 
 async fn everything_is_published_again_after_the_zone_was_lost(world: World, served: &Served) {

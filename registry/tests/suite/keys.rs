@@ -18,6 +18,7 @@ on_both![
     a_heartbeat_by_the_replaced_key_is_refused,
     a_replayed_attestation_by_the_new_key_is_refused,
     the_credentials_of_the_replaced_key_end,
+    a_replaced_or_contested_key_changes_nothing_in_dns,
     a_node_that_expired_long_ago_is_no_other_for_a_new_key,
     while_nobody_knows_the_key_logs_nothing_is_registered,
 ];
@@ -202,6 +203,29 @@ async fn the_credentials_of_the_replaced_key_end(world: World) {
     // A renewal by the same key gives nothing away again.
     let again = renew(&world, &alice.did(), &new, "alice").await.expect(200);
     assert_eq!(again.json.get("credentials"), None);
+}
+
+async fn a_replaced_or_contested_key_changes_nothing_in_dns(world: World) {
+    let (alice, new) = (world.node(), world.node().key);
+    world.register(&alice, "alice").await.expect(201);
+    let settled = json!(["9.9.9.9"]);
+    world.beat_from(&alice, &settled).await.expect(200);
+    let contested = || Problem::new(Code::Conflict, "Two histories contradict each other.");
+    for (log, status, code) in [
+        (Ok(vec![new.public()]), 401, "bad_signature"),
+        (Err(contested()), 409, "conflict"),
+    ] {
+        world.key_log_set(&alice.did(), log);
+        world.beat_from(&alice, &json!(["8.8.8.8"])).await.refused(status, code);
+        // That it lives, and where it was, it may say until its log is shown with a renewal.
+        let beat = world.beat_from(&alice, &settled).await.expect(200);
+        assert_eq!(beat.json["addresses"], settled);
+        world.beat(&alice).await.expect(200);
+        world.pass(Span::seconds(1));
+        let wish = json!({"nodeId": alice.did(), "purpose": "credentials", "timestamp": world.now_ms()});
+        let refused = world.post("/api/node/credentials", &alice.signed(wish)).await;
+        assert_eq!((refused.status.as_u16(), &refused.json["code"]), (status, &json!(code)));
+    }
 }
 
 async fn a_node_that_expired_long_ago_is_no_other_for_a_new_key(world: World) {

@@ -1,6 +1,7 @@
 //! The registry over its public routes, on both databases.
 #![cfg(test)]
 
+mod arrivals;
 mod audits;
 mod builds;
 mod clients;
@@ -17,8 +18,11 @@ mod operator;
 mod plans;
 mod registrations;
 mod remote;
+mod restores;
 mod signed_directory;
+mod starving;
 mod statuses;
+mod two_processes;
 mod vectors;
 mod world;
 

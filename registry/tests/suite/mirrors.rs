@@ -39,6 +39,8 @@ macro_rules! on_both {
 on_both![
     a_copy_follows_by_changes_and_a_client_verifies_it,
     a_registry_that_tells_another_story_is_kept_as_a_proof,
+    a_copy_that_is_far_behind_catches_up_in_steps,
+    a_copy_that_nobody_renews_is_called_stale,
     what_others_were_told_is_compared,
     a_source_that_changes_hides_or_withholds_is_not_believed,
     a_source_that_is_away_leaves_the_copy_as_it_was,
@@ -46,10 +48,10 @@ on_both![
 ];
 
 /// A registry, and a node that keeps a copy of its directory.
-struct Pair {
-    registry: World,
-    mirror: World,
-    source: Source,
+pub(crate) struct Pair {
+    pub(crate) registry: World,
+    pub(crate) mirror: World,
+    pub(crate) source: Source,
 }
 
 /// What the address of the registry answers: itself, another world, or somebody in between.
@@ -58,8 +60,8 @@ struct Answers(Arc<Mutex<(Router, Spoil)>>);
 
 type Spoil = Option<Arc<dyn Fn(&str, Value) -> Value + Send + Sync>>;
 
-struct Source {
-    url: Url,
+pub(crate) struct Source {
+    pub(crate) url: Url,
     answers: Answers,
     stop: CancellationToken,
 }
@@ -72,7 +74,7 @@ async fn passed_on(State(answers): State<Answers>, uri: Uri, request: Request<ax
 }
 
 impl Source {
-    async fn start(world: &World) -> Self {
+    pub(crate) async fn start(world: &World) -> Self {
         let answers = Answers(Arc::new(Mutex::new((world.router.clone(), None))));
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url: Url = format!("http://{}/", socket.local_addr().unwrap()).parse().unwrap();
@@ -89,15 +91,15 @@ impl Source {
         Self { url, answers, stop }
     }
 
-    fn be(&self, world: &World) {
+    pub(crate) fn be(&self, world: &World) {
         self.answers.0.lock().unwrap().0 = world.router.clone();
     }
 
-    fn spoil(&self, spoil: impl Fn(&str, Value) -> Value + Send + Sync + 'static) {
+    pub(crate) fn spoil(&self, spoil: impl Fn(&str, Value) -> Value + Send + Sync + 'static) {
         self.answers.0.lock().unwrap().1 = Some(Arc::new(spoil));
     }
 
-    fn spoil_no_more(&self) {
+    pub(crate) fn spoil_no_more(&self) {
         self.answers.0.lock().unwrap().1 = None;
     }
 }
@@ -113,9 +115,11 @@ fn http() -> HttpClient {
 }
 
 impl Pair {
-    async fn new(backend: Backend) -> Self {
-        let registry = World::new(backend).await;
-        let mirror = World::with_seed(backend, None, 8).await;
+    pub(crate) async fn new(backend: Backend) -> Self {
+        Self::between(World::new(backend).await, World::with_seed(backend, None, 8).await).await
+    }
+
+    pub(crate) async fn between(registry: World, mirror: World) -> Self {
         let source = Source::start(&registry).await;
         Self {
             registry,
@@ -132,17 +136,17 @@ impl Pair {
         }
     }
 
-    async fn follow(&self, compare: Vec<Url>) -> Result<Followed, imajin_kernel::Problem> {
+    pub(crate) async fn follow(&self, compare: Vec<Url>) -> Result<Followed, imajin_kernel::Problem> {
         let mirrors = Mirrors::new(self.mirror.registry.clone(), vec![self.wanted(compare)], &http()).unwrap();
         let mut all = mirrors.follow_all().await;
         all.pop().unwrap()
     }
 
-    async fn registered(&self, name: &str) -> Node {
+    pub(crate) async fn registered(&self, name: &str) -> Node {
         registered(&self.registry, name).await
     }
 
-    async fn view(&self) -> MirrorView {
+    pub(crate) async fn view(&self) -> MirrorView {
         let mut all = self.mirror.registry.mirror_list(MirrorList {}).await.unwrap();
         all.pop().unwrap()
     }
@@ -153,7 +157,7 @@ impl Pair {
         format!("/api/directory?of={registry}{query}")
     }
 
-    async fn audited(&self) {
+    pub(crate) async fn audited(&self) {
         let findings = crate::audits::findings(&self.mirror).await;
         assert_eq!(findings, [], "{findings:?}");
     }
@@ -215,6 +219,42 @@ async fn a_copy_follows_by_changes_and_a_client_verifies_it(pair: Pair) {
     ));
     let again = again.header(header::IF_NONE_MATCH, tag).body(axum::body::Body::empty());
     assert_eq!(pair.mirror.send(again.unwrap()).await.status, StatusCode::NOT_MODIFIED);
+}
+
+async fn a_copy_that_is_far_behind_catches_up_in_steps(pair: Pair) {
+    pair.registered("alice").await;
+    assert_eq!(pair.follow(vec![]).await, Ok(Followed::Updated(1)));
+    for number in 0..7 {
+        pair.registered(&format!("node-{number}")).await;
+    }
+    let mirrors = Mirrors::new(pair.mirror.registry.clone(), vec![pair.wanted(vec![])], &http()).unwrap();
+    let mirrors = mirrors.with_heads_max(3);
+    for reached in [
+        Followed::Behind(4),
+        Followed::Behind(7),
+        Followed::Updated(8),
+        Followed::Same,
+    ] {
+        assert_eq!(mirrors.follow_all().await, [Ok(reached)]);
+        pair.audited().await;
+    }
+}
+
+async fn a_copy_that_nobody_renews_is_called_stale(pair: Pair) {
+    pair.registry.registry.directory_sign().await.unwrap();
+    assert_eq!(pair.follow(vec![]).await, Ok(Followed::Updated(1)));
+    for hours in [47, 2] {
+        assert_eq!(pair.view().await.problem, None);
+        pair.registry.pass(Span::hours(hours));
+        pair.mirror.pass(Span::hours(hours));
+        // The source answers, and shows what it showed before.
+        assert_eq!(pair.follow(vec![]).await, Ok(Followed::Same));
+    }
+    assert!(pair.view().await.problem.unwrap().contains("stale"));
+    // A registry that has nothing new to say says that.
+    assert_eq!(pair.registry.registry.directory_sign().await.unwrap(), 0);
+    assert_eq!(pair.follow(vec![]).await, Ok(Followed::Updated(2)));
+    assert_eq!(pair.view().await.problem, None);
 }
 
 async fn a_registry_that_tells_another_story_is_kept_as_a_proof(pair: Pair) {

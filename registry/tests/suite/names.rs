@@ -7,6 +7,7 @@ use crate::world::{World, answer, json_request, open, registry_start, router};
 on_both![
     names_of_the_wrong_form_are_refused,
     reserved_names_are_refused,
+    names_that_the_operator_reserves_are_refused,
     confusable_names_are_refused,
     a_confusable_name_is_refused_while_the_other_is_in_grace,
     a_node_may_have_a_name_that_looks_like_its_own,
@@ -55,6 +56,17 @@ async fn reserved_names_are_refused(world: World) {
             .rejected(400, "invalid_request")
             .says("reserved");
     }
+}
+
+async fn names_that_the_operator_reserves_are_refused(world: World) {
+    for name in ["shop", "sh0p"] {
+        world
+            .register(&world.node(), name)
+            .await
+            .rejected(400, "invalid_request")
+            .says("reserved");
+    }
+    world.register(&world.node(), "workshop").await.expect(201);
 }
 
 async fn confusable_names_are_refused(world: World) {

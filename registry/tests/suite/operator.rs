@@ -20,12 +20,13 @@ on_both![
 
 on_both_served![a_revocation_takes_the_name_out_of_dns_and_its_undoing_brings_it_back,];
 
-const ORDERS: [&str; 8] = [
+const ORDERS: [&str; 9] = [
     "nodes/revoke",
     "nodes/reinstate",
     "builds",
     "release-keys",
     "release-keys/retire",
+    "directory/resume",
     "names/sweep",
     "names/republish",
     "names/retry",

@@ -292,7 +292,7 @@ async fn bodies_that_are_no_attestation_are_refused(world: World) {
     send("application/json", large).await.rejected(413, "body_too_large");
     let alice = world.node();
     let mut padded = alice.attestation("alice", world.now_ms());
-    padded["padding"] = "x".repeat(9_000).into();
+    padded["padding"] = "x".repeat(4_000).into();
     world
         .register_raw(alice.signed(padded))
         .await

@@ -14,6 +14,7 @@ use crate::world::World;
 on_both![
     a_client_that_has_only_a_mirror_checks_everything,
     pages_are_one_directory_while_nodes_come,
+    pages_of_long_entries_are_cut,
     a_mirror_that_changes_or_hides_something_is_found_out,
     a_directory_that_goes_back_is_refused,
     nodes_from_before_the_directory_are_in_it,
@@ -104,6 +105,27 @@ async fn pages_are_one_directory_while_nodes_come(world: World) {
     for query in ["cursor=x", "cursor=1.alice", "since=x", "cursor=-1.did:web:a"] {
         world.get(&format!("/api/directory?{query}")).await.expect(400);
     }
+}
+
+async fn pages_of_long_entries_are_cut(world: World) {
+    for number in 0..320 {
+        let node = world.node();
+        world.pass(Span::seconds(1));
+        let mut attestation = node.attestation(&format!("node-{number:03}"), world.now_ms());
+        attestation["padding"] = "x".repeat(3_400).into();
+        world.register_raw(node.signed(attestation)).await.expect(201);
+    }
+    world.registry.directory_sign().await.unwrap();
+    let (mut query, mut entries, mut pages) = ("since=0&limit=1000".to_owned(), 0, 0);
+    loop {
+        let page = page(&world, &query).await;
+        assert!(serde_json::to_string(&page).unwrap().len() < 1_200_000);
+        entries += page.entries.len();
+        pages += 1;
+        let Some(cursor) = page.cursor else { break };
+        query = format!("since=0&limit=1000&cursor={cursor}");
+    }
+    assert_eq!((entries, pages), (320, 2));
 }
 
 async fn a_mirror_that_changes_or_hides_something_is_found_out(world: World) {

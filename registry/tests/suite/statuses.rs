@@ -9,6 +9,7 @@ on_both![
     statuses_are_right_whenever_they_are_read,
     each_change_of_status_is_kept_once,
     a_node_that_comes_back_is_active_again,
+    of_many_changes_the_newest_are_kept,
 ];
 
 diesel::table! {
@@ -161,6 +162,26 @@ async fn a_node_that_comes_back_is_active_again(world: World) {
     assert_eq!(world.status_of("alice").await, "unreachable");
     world.beat(&alice).await.expect(200);
     assert_eq!(world.status_of("alice").await, "active");
+    let findings = crate::audits::findings(&world).await;
+    assert_eq!(findings, [], "{findings:?}");
+}
+
+async fn of_many_changes_the_newest_are_kept(world: World) {
+    let alice = world.node();
+    for _month in 0..15 {
+        let registered = world.register(&alice, "alice").await;
+        assert!(registered.status.is_success(), "{:#}", registered.json);
+        for _silence in 0..4 {
+            world.beat(&alice).await.expect(200);
+            world.pass(Span::days(4));
+        }
+    }
+    world.beat(&alice).await.expect(200);
+    let kept = history(&world, alice.did().to_string()).await;
+    assert_eq!(kept.len(), 100);
+    let shown = world.get("/api/node/lookup/alice/statuses").await.expect(200).json;
+    assert_eq!(shown.as_array().map(Vec::len), Some(100), "{shown}");
+    assert_eq!(kept.last().unwrap().0, "active");
     let findings = crate::audits::findings(&world).await;
     assert_eq!(findings, [], "{findings:?}");
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
@@ -11,14 +12,16 @@ use imajin_did::{Did, Keyring, PublicKey, SecretKey};
 use imajin_kernel::{Code, Env, ManualClock, Problem, Span, Timestamp};
 use imajin_proof::SignedMessage;
 use imajin_proof::http_sig::{RequestToSign, SignatureParams, SignedRequest, sign};
-use imajin_registry::{DnsSettings, MIGRATIONS, Registry, RegistryConfig, RegistryDeps};
+use imajin_registry::{DnsSettings, MIGRATIONS, NewNodes, Registry, RegistryConfig, RegistryDeps};
 use imajin_store::{Db, Location, Options};
 use imajin_testkit::{Backend, Place, TestDatabase};
 use imajin_web::{
-    CallerKeys, Custody, Identities, Limits, PeerAsked, PublicBase, SessionView, ShellOptions, Site, Tier, shell,
+    CallerKeys, Custody, HttpClient, Identities, Limits, PeerAsked, PublicBase, SessionView, ShellOptions, Site, Tier,
+    shell,
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
+use url::Url;
 
 /// When the vectors were signed.
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_772_323_200_000);
@@ -109,7 +112,14 @@ pub(crate) fn open(database: &TestDatabase) -> Db {
 }
 
 pub(crate) async fn registry_start(db: &Db, env: &Env, keyring: &Keyring, dns: Option<DnsSettings>) -> Arc<Registry> {
-    registry_with(db, env, keyring, dns, &KeyLogs::default(), false).await
+    registry_with(db, env, keyring, dns, &KeyLogs::default(), Wishes::default()).await
+}
+
+/// How a registry is run.
+#[derive(Default)]
+struct Wishes {
+    known_builds: bool,
+    copies: Vec<Url>,
 }
 
 async fn registry_with(
@@ -118,7 +128,7 @@ async fn registry_with(
     keyring: &Keyring,
     dns: Option<DnsSettings>,
     key_logs: &KeyLogs,
-    known_builds: bool,
+    wishes: Wishes,
 ) -> Arc<Registry> {
     let site = Site {
         env: env.clone(),
@@ -127,13 +137,20 @@ async fn registry_with(
     };
     let config = RegistryConfig {
         zone: ZONE.to_owned(),
+        reserved: vec!["shop".to_owned()],
         dns,
-        known_builds,
+        known_builds: wishes.known_builds,
+        copies: wishes.copies,
+        new_nodes: NewNodes {
+            per_hour: 5,
+            per_day: 20,
+        },
     };
     let deps = RegistryDeps {
         site,
         keyring: keyring.clone(),
         db: db.clone(),
+        http: HttpClient::new(Duration::from_secs(5), None).unwrap(),
         config,
     };
     Registry::start(deps).await.unwrap()
@@ -166,7 +183,7 @@ impl World {
         let env = Env::fixed(clock.clone(), seed);
         let keyring = Keyring::generate(&env);
         let key_logs = KeyLogs::default();
-        let registry = registry_with(&db, &env, &keyring, dns, &key_logs, false).await;
+        let registry = registry_with(&db, &env, &keyring, dns, &key_logs, Wishes::default()).await;
         let router = router(&registry, &env);
         Self {
             database,
@@ -182,13 +199,27 @@ impl World {
     }
 
     /// The same world, whose registry takes known builds only.
-    pub(crate) async fn with_known_builds(self) -> Self {
-        let registry = registry_with(&self.db, &self.env, &self.keyring, None, &self.key_logs, true).await;
-        Self {
-            router: router(&registry, &self.env),
-            registry,
-            ..self
-        }
+    pub(crate) async fn with_known_builds(mut self) -> Self {
+        let wishes = Wishes {
+            known_builds: true,
+            ..Wishes::default()
+        };
+        self.restart(wishes).await;
+        self
+    }
+
+    /// Starts the registry again, which knows now who keeps copies of its directory.
+    pub(crate) async fn copies_set(&mut self, copies: Vec<Url>) {
+        let wishes = Wishes {
+            copies,
+            ..Wishes::default()
+        };
+        self.restart(wishes).await;
+    }
+
+    async fn restart(&mut self, wishes: Wishes) {
+        self.registry = registry_with(&self.db, &self.env, &self.keyring, None, &self.key_logs, wishes).await;
+        self.router = router(&self.registry, &self.env);
     }
 
     /// Lets somebody's key log list these keys, or be refused.

@@ -439,6 +439,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     operation("GET", "/registry/api/node/lookup/{key}/statuses", Public),
     operation("GET", "/registry/api/operator", OperatorSession),
     operation("POST", "/registry/api/operator/builds", Operator),
+    operation("POST", "/registry/api/operator/directory/resume", Operator),
     operation("POST", "/registry/api/operator/names/republish", Operator),
     operation("POST", "/registry/api/operator/names/retry", Operator),
     operation("POST", "/registry/api/operator/names/sweep", Operator),

@@ -39,6 +39,9 @@ pub(super) async fn console(State(www): State<AppState>, Operator(person): Opera
 
 fn blocks(console: &Console) -> Vec<Block> {
     let mut blocks = vec![figures(console)];
+    if let Some(trouble) = &console.directory {
+        blocks.push(Block::Notice("warn", trouble.text()));
+    }
     if let Some(held) = console.held {
         let text = format!(
             "No name leaves DNS: {} of {} nodes fell silent together, so the network of this registry is the suspect. \
@@ -274,9 +277,13 @@ mod tests {
         let held = console_sample();
         let blocks_held = blocks(&held);
         assert!(matches!(blocks_held.get(1), Some(Block::Notice("warn", _))));
-        let calm = Console { held: None, ..held };
+        let calm = Console {
+            held: None,
+            directory: None,
+            ..held
+        };
         let blocks_calm = blocks(&calm);
         assert!(!blocks_calm.iter().any(|block| matches!(block, Block::Notice(..))));
-        assert_eq!(blocks_held.len(), blocks_calm.len() + 2);
+        assert_eq!(blocks_held.len(), blocks_calm.len() + 3);
     }
 }

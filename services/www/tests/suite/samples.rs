@@ -13,7 +13,8 @@ use imajin_pay_api::{
 };
 use imajin_proof::SignedMessage;
 use imajin_registry_api::{
-    BuildStanding, BuildView, Console, HeldSweep, NodeStatus, NodeType, NodeView, ReleaseKeyView, UnpublishedName,
+    BuildStanding, BuildView, Console, DirectoryTrouble, HeldSweep, NodeStatus, NodeType, NodeView, ReleaseKeyView,
+    UnpublishedName,
 };
 
 pub(crate) fn key(number: u8) -> SecretKey {
@@ -237,6 +238,13 @@ pub(crate) fn console_sample() -> Console {
         held: Some(HeldSweep {
             silent_together: 4,
             named: 20,
+        }),
+        directory: Some(DirectoryTrouble {
+            shown: 60,
+            own: 50,
+            source: "https://copy.example/registry".to_owned(),
+            seen_at: now(),
+            is_forked: false,
         }),
         revoked: vec![NodeView {
             revoked_reason: Some("it was sold".to_owned()),

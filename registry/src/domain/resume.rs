@@ -1,0 +1,266 @@
+//! The directory after its database was restored from a backup: what copies have shown of it, and putting it back.
+//!
+//! A restored database has an older log than what mirrors have seen. If it went on from there it would sign a second
+//! history of the same numbers, and every mirror would hold the proof of that for good.
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+use imajin_did::Did;
+use imajin_kernel::Timestamp;
+use imajin_registry_api::directory::{
+    DirectoryEntry, DirectoryError, Equivocation, SignedHead, bucket_of, entry_digest,
+};
+use imajin_registry_api::{DirectoryResumed, DirectoryTrouble};
+use imajin_store::{Conn, SealedRow, for_update};
+use serde_json::Value;
+use url::Url;
+
+use super::directory::{bucket_write, entry_change, head_fetch, head_newest, root_compute};
+use super::mirror::Shown;
+use super::order::Order;
+use crate::RegistryError;
+use crate::context::Context;
+use crate::rows::{EntryRow, HeadRow, NameRow, ShownRow};
+use crate::schema::{directory_entries, directory_shown, node_names, nodes};
+use crate::status::GRACE;
+
+/// The action of the mutation log.
+pub(crate) const DIRECTORY_RESUME: &str = "directory.resume";
+
+const DIRECTORY_OBJECT: &str = "directory";
+
+/// The newest number of the log; 0 before the first head.
+pub(crate) fn own_seq(conn: &mut Conn) -> QueryResult<i64> {
+    Ok(head_newest(conn)?.map_or(0, |row| row.seq))
+}
+
+/// What a copy has that the log does not, if anything is known of it.
+pub(crate) fn trouble(conn: &mut Conn) -> Result<Option<DirectoryTrouble>, RegistryError> {
+    let row: Option<ShownRow> = directory_shown::table
+        .order_by(directory_shown::seq.desc())
+        .select(ShownRow::as_select())
+        .first(conn)
+        .optional()?;
+    let Some(row) = row else { return Ok(None) };
+    let shown = row.signed()?;
+    let seq = shown.payload.seq;
+    if head_fetch(conn, seq)?.as_ref() == Some(&shown) {
+        return Ok(None);
+    }
+    let newest = head_newest(conn)?.map(|row| row.signed()).transpose()?;
+    let own = newest.as_ref().map_or(0, |head| head.payload.seq);
+    let contradicts = |own: &SignedHead| {
+        let key = own.from.public_key();
+        key.is_some_and(|key| Equivocation::of(own, &shown, &key).is_ok_and(|proof| proof.is_some()))
+    };
+    Ok(Some(DirectoryTrouble {
+        shown: seq,
+        own,
+        source: row.source,
+        seen_at: row.seen_at,
+        is_forked: seq <= own || newest.as_ref().is_some_and(contradicts),
+    }))
+}
+
+/// Notes a head of this registry, whose signature was checked, that a copy shows; what is wrong then, if anything. Only
+/// the newest one that is not in the log is kept.
+pub(crate) fn shown_note(
+    conn: &mut Conn,
+    context: &Context,
+    head: &SignedHead,
+    source: &Url,
+) -> Result<Option<DirectoryTrouble>, RegistryError> {
+    if head_fetch(conn, head.payload.seq)?.as_ref() == Some(head) {
+        return Ok(None);
+    }
+    let seq = i64::try_from(head.payload.seq).unwrap_or(i64::MAX);
+    let newer: i64 = directory_shown::table
+        .filter(directory_shown::seq.ge(seq))
+        .count()
+        .get_result(conn)?;
+    if newer == 0 {
+        diesel::delete(directory_shown::table).execute(conn)?;
+        let row = ShownRow {
+            seq,
+            head: text_of(head)?,
+            source: source.to_string(),
+            seen_at: context.env.now(),
+            row_seal: Vec::new(),
+        };
+        row.insert(conn, &context.sealer)?;
+    }
+    trouble(conn)
+}
+
+/// Puts back what a copy has, if the entries then are those under its head. The chain of `shown` goes on where the log
+/// ends, which was with the number `from`.
+pub(crate) fn log_resume(
+    conn: &mut Conn,
+    context: &Context,
+    order: &Order,
+    (from, shown): (i64, &Shown),
+) -> Result<DirectoryResumed, RegistryError> {
+    order.append(conn, context, DIRECTORY_RESUME, DIRECTORY_OBJECT)?;
+    if own_seq(conn)? != from {
+        return Err(RegistryError::SignedMeanwhile);
+    }
+    let (mut buckets, mut revoked) = (BTreeSet::new(), Vec::new());
+    for entry in &shown.entries {
+        buckets.insert(entry_put(conn, context, entry)?);
+        name_keep(conn, context, entry)?;
+        if said(entry, "revokedAt").is_some() && !is_revoked(conn, &entry.node_id)? {
+            revoked.push(entry.node_id.clone());
+        }
+    }
+    for bucket in buckets {
+        bucket_write(conn, context, bucket)?;
+    }
+    let head = &shown.head.payload;
+    if root_compute(conn)? != (head.root.clone(), head.nodes) {
+        return Err(RegistryError::Untrue(DirectoryError::Root { seq: head.seq }));
+    }
+    let rows: Result<Vec<HeadRow>, RegistryError> = shown.chain.iter().map(head_row).collect();
+    HeadRow::insert_all(rows?, conn, &context.sealer)?;
+    let known = i64::try_from(head.seq).unwrap_or(i64::MAX);
+    diesel::delete(directory_shown::table.filter(directory_shown::seq.le(known))).execute(conn)?;
+    Ok(DirectoryResumed {
+        seq: head.seq,
+        heads: count(shown.chain.len()),
+        entries: count(shown.entries.len()),
+        revoked,
+    })
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+fn text_of(head: &SignedHead) -> Result<String, RegistryError> {
+    serde_json::to_string(head).map_err(|error| RegistryError::Fault(error.to_string()))
+}
+
+fn head_row(head: &SignedHead) -> Result<HeadRow, RegistryError> {
+    Ok(HeadRow {
+        seq: i64::try_from(head.payload.seq).unwrap_or(i64::MAX),
+        head: text_of(head)?,
+        signed_at: Timestamp::from_millis(head.timestamp),
+        row_seal: Vec::new(),
+    })
+}
+
+/// Writes down what the directory said of a node last; returns its bucket. What has changed since then in the database
+/// is for the next head.
+fn entry_put(conn: &mut Conn, context: &Context, entry: &DirectoryEntry) -> Result<i64, RegistryError> {
+    let found = entry_lock(conn, &entry.node_id)?;
+    let known = found.map(|row| row.intact(&context.sealer)).transpose()?;
+    let row = EntryRow {
+        node_did: entry.node_id.clone(),
+        bucket: i64::try_from(bucket_of(&entry.node_id)).unwrap_or_default(),
+        entry: entry.entry.as_ref().map(ToString::to_string),
+        digest: entry_digest(entry)?.to_vec(),
+        seq: i64::try_from(entry.seq).unwrap_or(i64::MAX),
+        is_changed: known.as_ref().is_some_and(|row| row.is_changed),
+        row_seal: Vec::new(),
+    };
+    let bucket = row.bucket;
+    match known {
+        Some(_) => row.save(conn, &context.sealer)?,
+        None => row.insert(conn, &context.sealer)?,
+    };
+    Ok(bucket)
+}
+
+fn entry_lock(conn: &mut Conn, did: &Did) -> QueryResult<Option<EntryRow>> {
+    for_update!(
+        conn,
+        directory_entries::table.find(did).select(EntryRow::as_select()) => first
+    )
+    .optional()
+}
+
+/// A name that the directory gives a node is nobody else's until its registration and the grace are over, although the
+/// database knows nothing of it.
+fn name_keep(conn: &mut Conn, context: &Context, entry: &DirectoryEntry) -> Result<(), RegistryError> {
+    let name = said(entry, "hostname").and_then(Value::as_str);
+    let (Some(name), Some(expires_at)) = (name, expiry(entry)) else {
+        return Ok(());
+    };
+    let known: i64 = node_names::table.find(name).count().get_result(conn)?;
+    if known == 0 {
+        let row = NameRow {
+            name: name.to_owned(),
+            node_did: entry.node_id.clone(),
+            claimed_at: context.env.now(),
+            held_until: expires_at.plus(GRACE),
+            row_seal: Vec::new(),
+        };
+        row.insert(conn, &context.sealer)?;
+    }
+    Ok(())
+}
+
+fn said<'e>(entry: &'e DirectoryEntry, member: &str) -> Option<&'e Value> {
+    entry.entry.as_ref()?.get(member)
+}
+
+fn expiry(entry: &DirectoryEntry) -> Option<Timestamp> {
+    said(entry, "expiresAt")?.as_i64().map(Timestamp::from_millis)
+}
+
+fn is_revoked(conn: &mut Conn, did: &Did) -> QueryResult<bool> {
+    let revoked: i64 = nodes::table
+        .find(did)
+        .filter(nodes::revoked_at.is_not_null())
+        .count()
+        .get_result(conn)?;
+    Ok(revoked > 0)
+}
+
+/// Why the directory says that a node is off. Of one that the database does not call so it came back with the
+/// directory: the operator took it off after the backup.
+pub(crate) fn revoked_before(conn: &mut Conn, did: &Did) -> Result<Option<String>, RegistryError> {
+    let row: Option<EntryRow> = directory_entries::table
+        .find(did)
+        .filter(directory_entries::is_changed.eq(false))
+        .select(EntryRow::as_select())
+        .first(conn)
+        .optional()?;
+    let Some(entry) = row.map(|row| row.view()).transpose()? else {
+        return Ok(None);
+    };
+    let reason = said(&entry, "revokedReason").and_then(Value::as_str);
+    Ok(reason.map(str::to_owned))
+}
+
+/// Nodes that came back with the directory, are not registered here, and whose registration has run out: they have
+/// left.
+pub(crate) fn strays_due(conn: &mut Conn, now: Timestamp) -> Result<Vec<Did>, RegistryError> {
+    // Of those who are registered no entry is read.
+    let strays: Vec<Did> = directory_entries::table
+        .left_join(nodes::table)
+        .filter(nodes::node_did.nullable().is_null())
+        .select(directory_entries::node_did)
+        .load(conn)?;
+    let mut due = Vec::new();
+    for did in strays {
+        let row: EntryRow = directory_entries::table
+            .find(&did)
+            .select(EntryRow::as_select())
+            .first(conn)?;
+        let entry = RegistryError::damage_pass(row.view())?;
+        let ends = entry.as_ref().and_then(expiry).filter(|_| !row.is_changed);
+        if ends.is_some_and(|ends| ends <= now) {
+            due.push(did);
+        }
+    }
+    Ok(due)
+}
+
+/// Lets the next head say that they have left.
+pub(crate) fn strays_retire(conn: &mut Conn, context: &Context, strays: &[Did]) -> Result<(), RegistryError> {
+    for did in strays {
+        RegistryError::damage_pass(entry_change(conn, context, did))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,347 @@
+//! A registry whose database was restored from a backup: it tells no second story, and goes on with the first.
+
+use imajin_did::SecretKey;
+use imajin_dns::RecordKind;
+use imajin_kernel::Span;
+use imajin_registry::Followed;
+use imajin_registry_api::directory::SignedHead;
+use imajin_testkit::Backend;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::audits::{findings, tampered};
+use crate::dns::{Served, on_both_served, settings};
+use crate::mirrors::{Pair, Source};
+use crate::world::{Answer, Node, World};
+
+macro_rules! on_both {
+    ($($scenario:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test] async fn $scenario() {
+                super::$scenario(super::Scene::new(imajin_testkit::Backend::Sqlite).await).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test] async fn $scenario() {
+                super::$scenario(super::Scene::new(imajin_testkit::Backend::Postgres).await).await;
+            })*
+        }
+    };
+}
+
+on_both![
+    a_restored_registry_signs_nothing_until_the_rest_is_put_back,
+    nodes_that_a_backup_does_not_know_come_back_or_leave,
+    a_node_that_was_taken_off_after_the_backup_stays_off,
+    what_does_not_go_on_where_the_log_ends_is_refused,
+    a_registry_that_has_signed_since_is_told_so,
+    nothing_is_signed_before_a_copy_has_said_what_it_has_seen,
+    a_head_that_was_shown_is_covered,
+];
+
+on_both_served![what_was_published_before_the_restore_is_taken_up_again];
+
+/// A registry with a mirror, and its backup: the same registry, as it was after alice and bob had come.
+struct Scene {
+    pair: Pair,
+    backup: World,
+    /// Where the mirror is asked.
+    copy: Source,
+    alice: Node,
+    carol: Node,
+    dave: Node,
+}
+
+fn node(seed: u8) -> Node {
+    Node {
+        key: SecretKey::from_seed([seed; 32]),
+    }
+}
+
+async fn register(world: &World, node: &Node, name: &str) {
+    world.pass(Span::seconds(1));
+    let registered = world.register(node, name).await;
+    assert!(registered.status.is_success(), "{:#}", registered.json);
+    world.registry.directory_sign().await.unwrap();
+}
+
+async fn revoke(world: &World, node: &Node) {
+    let order = json!({"nodeId": node.did(), "reason": "it was sold"});
+    world.order("/api/operator/nodes/revoke", &order).await.expect(200);
+    world.registry.directory_sign().await.unwrap();
+}
+
+async fn head(world: &World) -> SignedHead {
+    let page = world
+        .get(&format!("/api/directory?since={}", i64::MAX))
+        .await
+        .expect(200);
+    serde_json::from_value(page.json["head"].clone()).unwrap()
+}
+
+/// What the newest directory says of a node.
+async fn entry(world: &World, node: &Node) -> Value {
+    let page = world.get("/api/directory?since=0").await.expect(200).json;
+    let entries = page["entries"].as_array().unwrap();
+    let of = entries.iter().find(|entry| entry["nodeId"] == node.did().as_str());
+    of.map(|entry| entry["entry"].clone()).unwrap_or_default()
+}
+
+impl Scene {
+    async fn new(backend: Backend) -> Self {
+        let (pair, backup) = (Pair::new(backend).await, World::new(backend).await);
+        let [alice, bob, carol, dave] = [1, 2, 3, 4].map(node);
+        for world in [&pair.registry, &backup] {
+            register(world, &alice, "alice").await;
+            register(world, &bob, "bob").await;
+        }
+        assert_eq!(head(&backup).await, head(&pair.registry).await);
+        assert_eq!(pair.follow(vec![]).await, Ok(Followed::Updated(2)));
+        // It goes on after the backup.
+        register(&pair.registry, &carol, "carol").await;
+        register(&pair.registry, &alice, "alice-b").await;
+        register(&pair.registry, &dave, "dave").await;
+        revoke(&pair.registry, &dave).await;
+        assert_eq!(pair.follow(vec![]).await, Ok(Followed::Updated(6)));
+        backup.pass(Span::minutes(5));
+        let copy = Source::start(&pair.mirror).await;
+        // Whoever follows the registry follows what was restored.
+        pair.source.be(&backup);
+        Self {
+            pair,
+            backup,
+            copy,
+            alice,
+            carol,
+            dave,
+        }
+    }
+
+    /// The backup runs in the place of the registry, and knows who keeps copies.
+    async fn restored(&mut self) {
+        self.backup.copies_set(vec![self.copy.url.clone()]).await;
+        self.pair.source.be(&self.backup);
+    }
+
+    async fn resume(&self, from: &[&Url]) -> Answer {
+        self.backup
+            .order("/api/operator/directory/resume", &json!({"from": from}))
+            .await
+    }
+
+    async fn resumed(&mut self) {
+        self.restored().await;
+        self.resume(&[&self.copy.url]).await.expect(200);
+    }
+
+    /// The mirror goes on, and nobody has a proof of two stories.
+    async fn followed(&self, seq: u64) {
+        assert_eq!(self.pair.follow(vec![]).await, Ok(Followed::Updated(seq)));
+        assert_eq!(self.pair.view().await.lies, []);
+        self.pair.audited().await;
+        let found = findings(&self.backup).await;
+        assert_eq!(found, [], "{found:?}");
+    }
+
+    async fn trouble(&self) -> Value {
+        let console = self.backup.get_as("operator", "/api/operator").await.expect(200);
+        console.json["directory"].clone()
+    }
+
+    /// It is refused in one line, and nothing has changed.
+    async fn refuses(&self, from: &[&Url], status: u16, says: &str) {
+        let before = head(&self.backup).await;
+        let refused = self.resume(from).await.expect(status);
+        let detail = refused.json["detail"].as_str().unwrap();
+        assert!(detail.contains(says) && !detail.contains('\n'), "{detail}");
+        assert_eq!(head(&self.backup).await, before);
+        let found = findings(&self.backup).await;
+        assert_eq!(found, [], "{found:?}");
+    }
+}
+
+async fn a_restored_registry_signs_nothing_until_the_rest_is_put_back(mut scene: Scene) {
+    scene.restored().await;
+    let erin = node(5);
+    register(&scene.backup, &erin, "erin").await;
+    scene.backup.pass(Span::days(2));
+    assert_eq!(scene.backup.registry.directory_sign().await.unwrap(), 0);
+    assert_eq!(head(&scene.backup).await.payload.seq, 2);
+    let trouble = scene.trouble().await;
+    assert_eq!(trouble["shown"], 6, "{trouble}");
+    assert_eq!((&trouble["own"], &trouble["isForked"]), (&json!(2), &json!(false)));
+    // Nor after a restart, although nobody can be asked then.
+    scene.backup.copies_set(vec![]).await;
+    assert_eq!(scene.backup.registry.directory_sign().await.unwrap(), 0);
+    scene.pair.source.be(&scene.backup);
+    scene.pair.follow(vec![]).await.unwrap_err();
+    assert_eq!(scene.pair.view().await.lies, []);
+    let resumed = scene.resume(&[&scene.copy.url]).await.expect(200).json;
+    assert_eq!(
+        resumed,
+        json!({"seq": 6, "heads": 4, "entries": 3, "revoked": [scene.dave.did()]})
+    );
+    assert_eq!(scene.trouble().await, Value::Null);
+    assert_eq!(head(&scene.backup).await, head(&scene.pair.registry).await);
+    // What came meanwhile is signed on top.
+    assert_eq!(scene.backup.registry.directory_sign().await.unwrap(), 1);
+    scene.followed(7).await;
+    assert_eq!(entry(&scene.backup, &erin).await["hostname"], "erin");
+    let again = scene.resume(&[&scene.copy.url]).await.expect(200).json;
+    assert_eq!(again, json!({"seq": 7, "heads": 0, "entries": 0, "revoked": []}));
+}
+
+async fn nodes_that_a_backup_does_not_know_come_back_or_leave(mut scene: Scene) {
+    scene.resumed().await;
+    let world = &scene.backup;
+    let since = world.get("/api/directory?since=2").await.expect(200).json;
+    assert_eq!(since["entries"].as_array().unwrap().len(), 3);
+    assert_eq!(entry(world, &scene.carol).await["hostname"], "carol");
+    // Their names are nobody else's.
+    for name in ["carol", "alice-b"] {
+        world.register(&node(6), name).await.rejected(409, "conflict");
+    }
+    // One is told to register again, and does; the other has its new name already.
+    world.beat(&scene.carol).await.refused(404, "not_found");
+    register(world, &scene.alice, "alice-b").await;
+    scene.followed(7).await;
+    world.pass(Span::days(29));
+    world.registry.sweep().await.unwrap();
+    scene.backup.registry.directory_sign().await.unwrap();
+    assert_eq!(entry(world, &scene.carol).await["hostname"], "carol");
+    world.pass(Span::days(2));
+    world.registry.sweep().await.unwrap();
+    world.registry.directory_sign().await.unwrap();
+    assert_eq!(
+        entry(world, &scene.carol).await,
+        Value::Null,
+        "its registration is over"
+    );
+    // In its grace it has its name.
+    register(world, &scene.carol, "carol").await;
+    assert_eq!(entry(world, &scene.carol).await["hostname"], "carol");
+    let newest = head(world).await.payload.seq;
+    scene.followed(newest).await;
+}
+
+async fn a_node_that_was_taken_off_after_the_backup_stays_off(mut scene: Scene) {
+    scene.resumed().await;
+    let world = &scene.backup;
+    world.register(&scene.dave, "dave").await.rejected(403, "forbidden");
+    assert_eq!(entry(world, &scene.dave).await["revokedReason"], "it was sold");
+    let order = json!({"nodeId": scene.dave.did()});
+    world.order("/api/operator/nodes/reinstate", &order).await.expect(200);
+    register(world, &scene.dave, "dave").await;
+    assert_eq!(entry(world, &scene.dave).await["hostname"], "dave");
+    scene.followed(7).await;
+}
+
+async fn what_does_not_go_on_where_the_log_ends_is_refused(mut scene: Scene) {
+    scene.restored().await;
+    // A node that keeps no copy, and one that shows another registry's directory.
+    let other = World::with_seed(Backend::Sqlite, None, 9).await;
+    register(&other, &node(1), "alice").await;
+    let stranger = Source::start(&other).await;
+    scene
+        .refuses(&[&stranger.url], 503, "does not show the directory")
+        .await;
+    let theirs = other.get("/api/directory?since=0").await.expect(200).json;
+    stranger.be(&scene.pair.mirror);
+    stranger.spoil(move |_path, _json| theirs.clone());
+    scene.refuses(&[&stranger.url], 409, "not signed by the registry").await;
+    // Heads that are missing, and entries that are not what was signed.
+    scene.copy.spoil(|path, mut json| {
+        if path.ends_with("/heads") {
+            json["heads"].as_array_mut().unwrap().remove(0);
+        }
+        json
+    });
+    scene.refuses(&[&scene.copy.url], 409, "number 3 is not shown").await;
+    scene.copy.spoil(|_path, mut json| {
+        if let Some(entries) = json["entries"].as_array_mut() {
+            entries.truncate(1);
+        }
+        json
+    });
+    scene
+        .refuses(&[&scene.copy.url], 409, "not those that the registry has signed")
+        .await;
+    scene.copy.spoil_no_more();
+    scene.refuses(&[], 400, "1 to 8 copies").await;
+    scene.resume(&[&scene.copy.url]).await.expect(200);
+}
+
+async fn a_registry_that_has_signed_since_is_told_so(mut scene: Scene) {
+    // Nobody was asked, so it goes on from the backup: two stories.
+    let names = ["erin", "frank", "grace", "heidi", "ivan"];
+    register(&scene.backup, &node(10), names[0]).await;
+    scene.restored().await;
+    scene
+        .refuses(&[&scene.copy.url], 409, "signed two different directories")
+        .await;
+    scene.backup = World::new(Backend::Sqlite).await;
+    for (name, seed) in names.iter().zip(10..) {
+        for number in 0..2_u8 {
+            register(&scene.backup, &node(seed * 2 + number), &format!("{name}-{number}")).await;
+        }
+    }
+    scene.restored().await;
+    scene.backup.registry.copies_ask().await;
+    let trouble = scene.trouble().await;
+    assert_eq!((&trouble["own"], &trouble["isForked"]), (&json!(10), &json!(true)));
+    scene.refuses(&[&scene.copy.url], 409, "Nothing is put back").await;
+}
+
+async fn nothing_is_signed_before_a_copy_has_said_what_it_has_seen(mut scene: Scene) {
+    let away: Url = "http://127.0.0.1:9/registry".parse().unwrap();
+    let copies = vec![away.clone(), scene.copy.url.clone()];
+    scene.backup.copies_set(copies).await;
+    let backup = &scene.backup;
+    scene.copy.be(&World::with_seed(Backend::Sqlite, None, 9).await);
+    backup.pass(Span::seconds(1));
+    backup.register(&node(5), "erin").await.expect(201);
+    for minutes in [0, 9] {
+        backup.pass(Span::minutes(minutes));
+        assert_eq!(backup.registry.directory_sign().await.unwrap(), 0);
+    }
+    backup.pass(Span::minutes(1));
+    assert_eq!(backup.registry.directory_sign().await.unwrap(), 1, "nobody answers");
+    // One of an empty database has nothing to show meanwhile.
+    let mut empty = World::with_seed(Backend::Sqlite, None, 11).await;
+    empty.copies_set(vec![away]).await;
+    empty.get("/api/directory").await.expect(503);
+}
+
+async fn a_head_that_was_shown_is_covered(mut scene: Scene) {
+    scene.restored().await;
+    assert!(scene.backup.registry.copies_ask().await);
+    let (tried, unnoticed) = tampered(&scene.backup).await;
+    assert_eq!(unnoticed, Vec::<String>::new());
+    assert!(tried > 50, "{tried}");
+}
+
+async fn what_was_published_before_the_restore_is_taken_up_again(registry: World, served: &Served) {
+    let backend = registry.database.backend();
+    let carol = node(3);
+    register(&registry, &carol, "carol").await;
+    registry.beat_from(&carol, &json!(["203.0.113.1"])).await.expect(200);
+    registry.registry.dns_drive().await.unwrap();
+    let pair = Pair::between(registry, World::with_seed(backend, None, 8).await).await;
+    assert_eq!(pair.follow(vec![]).await, Ok(Followed::Updated(1)));
+    let copy = Source::start(&pair.mirror).await;
+    // Of the backup not even the first head is there.
+    let backup = World::with_dns(backend, Some(settings(served.provider.clone()))).await;
+    backup.pass(Span::minutes(5));
+    let order = json!({"from": [&copy.url]});
+    let resumed = backup.order("/api/operator/directory/resume", &order).await.expect(200);
+    assert_eq!(resumed.json, json!({"seq": 1, "heads": 1, "entries": 1, "revoked": []}));
+    assert_eq!(served.says("carol", RecordKind::A).await, "203.0.113.1");
+    register(&backup, &carol, "carol").await;
+    backup.beat_from(&carol, &json!(["203.0.113.2"])).await.expect(200);
+    backup.registry.dns_drive().await.unwrap();
+    assert_eq!(served.says("carol", RecordKind::A).await, "203.0.113.2");
+    pair.source.be(&backup);
+    assert_eq!(pair.follow(vec![]).await, Ok(Followed::Updated(2)));
+    let found = findings(&backup).await;
+    assert_eq!(found, [], "{found:?}");
+}
