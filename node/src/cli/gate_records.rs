@@ -163,7 +163,11 @@ fn verify(file: &Path, node_key: Option<&str>, output: Output) -> Result<(), Com
     output.result(&said, |_said| {
         let of = |name: &str| shown.record.get(name).map(ToString::to_string).unwrap_or_default();
         let site = &shown.head.payload.site;
-        let decided = format!("{} {} {}", of("at"), of("url"), of("status"));
+        let by = shown
+            .record
+            .get("visa_bearer")
+            .map_or("", |_bearer| ", paid by a bearer's visa");
+        let decided = format!("{} {} {}{by}", of("at"), of("url"), of("status"));
         format!(
             "{} has signed this record of {site}, at {at}: {decided}",
             shown.head.from
@@ -177,7 +181,8 @@ fn text(page: &GateRecordPage) -> String {
         .records
         .iter()
         .map(|record| {
-            let paid = record.paid.map(|paid| paid.to_string());
+            let by = record.visa_bearer.map_or("", |_bearer| " by a bearer's visa");
+            let paid = record.paid.map(|paid| format!("{paid}{by}"));
             vec![
                 record.seq.to_string(),
                 record.at.to_string(),

@@ -149,6 +149,14 @@ async fn policies(scene: &Scene, pages: &Pages<'_>) {
         page.contains("0.20 TEST-USD is charged") && page.contains("It is not in force"),
         "{page}"
     );
+    // Bearers' visas are none that pay, until a policy says so of a broker.
+    pages
+        .shows(&format!("{priced}&paid=bearer"), &["403 PAYMENT_DENIED"])
+        .await;
+    let table = format!("{{ issuer = \"{}\", bearer = true }}", scene.issuer());
+    let bearing = file.replace(&format!("\"{}\"", scene.issuer()), &table);
+    let (_, page) = pages.tried(&origin, &bearing).await;
+    assert!(page.contains("whoever has copied one can spend it"), "{page}");
     let (_, page) = pages.tried(&origin, "version = 2").await;
     assert!(page.contains("This is no policy: version: must be 1"), "{page}");
     let foreign = file.replace(scene.issuer(), "https://other.example/broker");

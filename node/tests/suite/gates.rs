@@ -47,6 +47,8 @@ pub(crate) struct Scene {
 /// What a site and its node have beside what all of them have here.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Site<'a> {
+    /// Whether the policy takes the bearers' visas of the broker.
+    pub(crate) takes_bearer: bool,
     /// In the policy, before its tables.
     pub(crate) head: &'a str,
     /// Rules of the policy.
@@ -59,8 +61,13 @@ pub(crate) struct Site<'a> {
 }
 
 fn policy(broker: &str, site: &Site<'_>) -> String {
+    let broker = if site.takes_bearer {
+        format!("{{ issuer = \"{broker}\", bearer = true }}")
+    } else {
+        format!("\"{broker}\"")
+    };
     format!(
-        "version = 1\nbrokers = [\"{broker}\"]\n{}\n[default]\nprice = \"free\"\n\
+        "version = 1\nbrokers = [{broker}]\n{}\n[default]\nprice = \"free\"\n\
          [[rules]]\npath = \"/cheap\"\nprice = \"0.01 TEST-USD\"\n\
          [[rules]]\npath = \"/dear\"\nprice = \"0.50 TEST-USD\"\n{}",
         site.head, site.rules

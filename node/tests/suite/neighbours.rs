@@ -11,8 +11,8 @@ use imajin_imagxp::web_bot_auth::{BotExpectation, BotSignature, DIRECTORY_PATH, 
 use imajin_kernel::{Env, Span, Timestamp};
 use imajin_proof::http_sig::MessageView;
 use imajin_proof::jose::Jwks;
-use imajin_testkit::Backend;
 use imajin_testkit::broker_peer::VisaWish;
+use imajin_testkit::{Backend, on_both};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
@@ -21,6 +21,12 @@ use crate::examples::pem_write;
 use crate::gates::Scene;
 use crate::interop::{Script, python};
 use crate::support::{Server, text};
+
+// The other tools here ask our verifier alone, which has no database.
+on_both!(
+    an_unmodified_web_bot_auth_client_reads_and_pays,
+    an_unmodified_x402_client_with_our_scheme_pays_and_reads,
+);
 
 /// A program beside the Python that has the tools.
 fn tool(name: &str) -> PathBuf {
@@ -148,9 +154,8 @@ async fn botgate_finds_no_changed_request_that_our_verifier_takes() {
     assert!(!said.contains("\"passed\": false"), "{said}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unmodified_web_bot_auth_client_reads_and_pays() {
-    let scene = Scene::new(Backend::Sqlite).await;
+async fn an_unmodified_web_bot_auth_client_reads_and_pays(backend: Backend) {
+    let scene = Scene::new(backend).await;
     let mut script = Script::start("web_bot_auth.mjs", &[]);
     let keys = script.read();
     let jwks = directory_parse(keys.to_string().as_bytes()).unwrap();
@@ -190,9 +195,8 @@ async fn an_unmodified_web_bot_auth_client_reads_and_pays() {
     scene.node.stop();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unmodified_x402_client_with_our_scheme_pays_and_reads() {
-    let scene = PaidScene::new(Backend::Sqlite).await;
+async fn an_unmodified_x402_client_with_our_scheme_pays_and_reads(backend: Backend) {
+    let scene = PaidScene::new(backend).await;
     let pem = std::fs::read_to_string(pem_write(&scene)).unwrap();
     let url = scene.url("/posts/1");
     let args = [url.as_str(), scene.agent_host(), pem.as_str(), scene.issuer()];

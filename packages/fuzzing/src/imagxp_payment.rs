@@ -15,6 +15,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         purpose: Purpose::Summary,
         price,
         brokers: vec!["https://broker.example/broker".to_owned()],
+        bearer: vec!["https://broker.example/broker".to_owned()],
         audience: "site.example".to_owned(),
         policy: "https://site.example/.well-known/imagxp-policy.json".to_owned(),
     };

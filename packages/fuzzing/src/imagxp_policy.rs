@@ -9,7 +9,8 @@ const LINKS: PolicyLinks<'_> = PolicyLinks {
 };
 
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    let seeds: [&[u8]; 3] = [
+    let seeds: [&[u8]; 4] = [
+        b"version = 1\nbrokers = [\"https://a.example/b\", { issuer = \"https://c.example/d\", bearer = true }]\n",
         b"version = 1\nbrokers = [\"https://broker.example/broker\"]\n[default]\nprice = \"free\"\n\
             [[rules]]\npath = \"/posts/*\"\npurposes = [\"RAG_RETRIEVAL\"]\nprice = \"0.01 USD\"\nattribution = true\n",
         b"version = 1\nallow_v10 = true\norigin = \"HUMAN\"\n[[rules]]\npath = \"/a*b$\"\nallow = false\n",

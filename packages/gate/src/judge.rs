@@ -4,7 +4,7 @@ use http::HeaderMap;
 use imajin_imagxp::pay_per_crawl::{CrawlerError, Offer};
 use imajin_imagxp::policy::{AccessTerms, Decision, Due, Policy, Visitor, looks_like_a_browser};
 use imajin_imagxp::rsl::license_read;
-use imajin_imagxp::visa::{visa_issuer, visa_read};
+use imajin_imagxp::visa::visa_read;
 use imajin_imagxp::x402::Payment;
 use imajin_imagxp::{
     ClaimError, PaymentRequired, Refusal, VisitorType, ad_proof_read, ad_proof_verify, has_dot_segments,
@@ -14,7 +14,7 @@ use imajin_money::Money;
 use imajin_proof::token::TokenError;
 
 use crate::identity::{Unproven, x402_payment};
-use crate::{Asked, Charge, Gate, Heard, Identified};
+use crate::{Asked, Charge, Gate, Heard, Identified, bearer};
 
 /// The longest path with its query: as much as common servers take.
 const PATH_BYTES_MAX: usize = 8 * 1024;
@@ -286,12 +286,14 @@ impl Gate {
         decision: &Decision,
         price: Money,
     ) -> Result<Charge, Refused> {
+        let policy = self.policy();
         let required = |refusal, detail: String| Refused {
             required: Some(PaymentRequired {
                 resource: asked.url.to_owned(),
                 purpose: identity.purpose,
                 price,
-                brokers: self.policy().brokers.clone(),
+                brokers: policy.issuers(),
+                bearer: policy.bearer_issuers(),
                 audience: self.audience().to_owned(),
                 policy: self.links().policy(),
             }),
@@ -319,13 +321,14 @@ impl Gate {
             );
             return Err(required(Refusal::PaymentRequired, detail));
         };
-        if !visa_issuer(visa).is_ok_and(|issuer| self.policy().trusts(&issuer)) {
-            let detail = "the visa is from none of the brokers whose visas are taken here";
-            return Err(Refused::new(Refusal::PaymentDenied, decision.visitor, detail));
-        }
+        let takes_bearer = match bearer::takes(visa, &policy, identity.binding) {
+            Ok(takes_bearer) => takes_bearer,
+            Err(why) => return Err(Refused::new(Refusal::PaymentDenied, decision.visitor, why)),
+        };
         let charge = Charge {
             visa: visa.to_owned(),
             holder: identity.thumbprint.clone(),
+            takes_bearer,
             agent: identity.agent.to_string(),
             purpose: identity.purpose,
             price,

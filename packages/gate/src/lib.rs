@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
+mod bearer;
 mod decide;
 mod directory;
 mod documents;

@@ -24,6 +24,8 @@ pub struct Charge {
     pub visa: String,
     /// The thumbprint of the key that has signed the claim: the visa must be promised to it.
     pub holder: String,
+    /// Whether the visa may name neither the publisher nor a key instead.
+    pub takes_bearer: bool,
     /// The agent.
     pub agent: String,
     /// What for.

@@ -39,6 +39,9 @@ pub struct PaymentRequired {
     pub price: Money,
     /// Whose visas are taken.
     pub brokers: Vec<String>,
+    /// Those of them of which visas are taken that name neither the publisher nor a key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bearer: Vec<String>,
     /// Whom a visa must name.
     pub audience: String,
     /// Where the policy is.
@@ -72,7 +75,14 @@ impl PaymentRequired {
     /// The x402 document.
     pub fn to_x402(&self, error: &str) -> Required {
         let ways = self.brokers.iter();
-        let ways = ways.map(|broker| Requirements::by_visa(broker, &self.audience, self.price));
+        let ways = ways.map(|broker| {
+            let way = Requirements::by_visa(broker, &self.audience, self.price);
+            if self.bearer.contains(broker) {
+                way.taking_bearer()
+            } else {
+                way
+            }
+        });
         Required::new(&self.resource, error, ways.collect())
     }
 

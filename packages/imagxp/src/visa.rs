@@ -2,6 +2,10 @@
 //!
 //! A visa is a JWT of the type `pay+jwt`, signed by ES256. It names the publisher, the agent, the key that may spend
 //! it, how much it pays in all and how often. The publisher checks it here, and keeps in its own ledger what is spent.
+//!
+//! Another broker's may name neither the publisher nor a key: a bearer's visa, which whoever has copied it can spend.
+//! It counts only where that is expected, and it pays once, whatever it says: a copy must not be good for what is left.
+//! One that names only one of the two is a mistake of its broker's, and pays nothing.
 
 use http::{HeaderMap, HeaderName};
 use imajin_kernel::{Span, Timestamp};
@@ -9,7 +13,7 @@ use imajin_money::{Amount, Asset, Money};
 use imajin_proof::digest::sha256_hex;
 use imajin_proof::jose::{self, Algorithm, Expect, Jwks, SigningKey};
 use imajin_proof::token::{self, Standard, TokenError, TokenKind};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::headers::single;
 use crate::{ClaimError, Purpose};
@@ -30,7 +34,8 @@ const MICRO_DIGITS: u32 = 6;
 /// The claims of a visa beside the standard ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct VisaClaims {
-    cnf: Confirmation,
+    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    cnf: Option<Confirmation>,
     cur: String,
     max_micros: i64,
     #[serde(default = "once")]
@@ -48,6 +53,11 @@ struct VisaClaims {
 
 const fn once() -> u32 {
     1
+}
+
+/// What is there must name a key in the way that is checked: `null` does not stand for nothing.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Confirmation>, D::Error> {
+    Confirmation::deserialize(deserializer).map(Some)
 }
 
 /// Whose key must sign whatever the visa pays for (RFC 7800, RFC 9449 section 6.1).
@@ -97,7 +107,7 @@ impl VisaDraft<'_> {
         if self.lifetime > LIFETIME_MAX {
             return Err(VisaError::TooLong);
         }
-        if !names_fit([self.jti, self.agent]) {
+        if !names_fit([self.jti, self.agent]) || self.publisher.is_empty() || self.holder.is_empty() {
             return Err(VisaError::Names);
         }
         if self.max.is_zero() || self.max.asset.scale() != MICRO_DIGITS || self.uses == 0 {
@@ -112,9 +122,9 @@ impl VisaDraft<'_> {
             exp: self.now.plus(self.lifetime),
         };
         let claims = VisaClaims {
-            cnf: Confirmation {
+            cnf: Some(Confirmation {
                 jkt: self.holder.to_owned(),
-            },
+            }),
             cur: self.max.asset.to_string(),
             max_micros: self.max.amount.micros(),
             uses: self.uses,
@@ -127,7 +137,8 @@ impl VisaDraft<'_> {
     }
 }
 
-/// A visa whose signature was checked, and that is for this publisher and for whoever holds one of the keys.
+/// A visa whose signature was checked, and that is for this publisher and for whoever holds one of the keys, or for
+/// whoever has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Visa {
@@ -137,8 +148,8 @@ pub struct Visa {
     pub jti: String,
     /// Whom the broker has promised it to.
     pub agent: String,
-    /// The thumbprint of the key that may spend it.
-    pub holder: String,
+    /// The thumbprint of the key that may spend it; none of a bearer's.
+    pub holder: Option<String>,
     /// What it pays at most, in all.
     pub max: Money,
     /// How often it pays.
@@ -160,6 +171,8 @@ pub struct VisaExpectation<'a> {
     pub holders: &'a [String],
     /// What it is to pay for; a visa for one purpose pays for that one only.
     pub purpose: Option<Purpose>,
+    /// Whether one counts that names neither the publisher nor a key: the publisher says so of its broker.
+    pub takes_bearer: bool,
     /// The current time.
     pub now: Timestamp,
 }
@@ -179,6 +192,12 @@ pub enum VisaError {
     /// Promised to somebody else.
     #[error("it was promised to the holder of another key")]
     OtherHolder,
+    /// A bearer's, where none is taken.
+    #[error("it names neither the publisher nor a key, and such visas of its broker are not taken here")]
+    Bearer,
+    /// Bound by halves.
+    #[error("it names only one of the publisher and a key: a visa names both, or a bearer's neither")]
+    HalfBound,
     /// Promised for something else.
     #[error("it was promised for another purpose")]
     OtherPurpose,
@@ -220,6 +239,8 @@ pub struct VisaName {
     pub broker: String,
     /// The visa's name there.
     pub id: String,
+    /// Whether it names neither the publisher nor a key.
+    pub is_bearer: bool,
 }
 
 /// What a visa says that it is called. It proves nothing: it names a visa that was checked.
@@ -228,7 +249,17 @@ pub struct VisaName {
 /// [`VisaError::Token`] when it cannot be read.
 pub fn visa_name(token: &str) -> Result<VisaName, VisaError> {
     let (broker, id) = token::name_claimed(token).map_err(VisaError::Token)?;
-    Ok(VisaName { broker, id })
+    let is_bearer = visa_is_bearer(token)?;
+    Ok(VisaName { broker, id, is_bearer })
+}
+
+/// Whether a visa names neither the publisher nor a key. It proves nothing: [`visa_verify`] decides.
+///
+/// # Errors
+/// [`VisaError::Token`] when it cannot be read.
+pub fn visa_is_bearer(token: &str) -> Result<bool, VisaError> {
+    let is_bound = token::is_any_claimed(token, &["aud", "cnf"]).map_err(VisaError::Token)?;
+    Ok(!is_bound)
 }
 
 /// The keys of a broker that sign visas: those for ES256, and none that is published for something else.
@@ -251,7 +282,7 @@ pub fn visa_verify(token: &str, keys: &Jwks, expect: &VisaExpectation<'_>) -> Re
         aud: expect.audience,
         now: expect.now,
     };
-    let read = jose::verify::<VisaClaims>(token, &visa_keys(keys), &demands).map_err(VisaError::Token)?;
+    let read = jose::verify_unaddressed::<VisaClaims>(token, &visa_keys(keys), &demands).map_err(VisaError::Token)?;
     let (standard, claims) = (read.standard, read.claims);
     if standard.exp.since(standard.iat) > LIFETIME_MAX {
         return Err(VisaError::TooLong);
@@ -259,9 +290,14 @@ pub fn visa_verify(token: &str, keys: &Jwks, expect: &VisaExpectation<'_>) -> Re
     if !names_fit([&standard.jti, &standard.sub]) {
         return Err(VisaError::Names);
     }
-    if !expect.holders.contains(&claims.cnf.jkt) {
-        return Err(VisaError::OtherHolder);
-    }
+    let holder = claims.cnf.map(|cnf| cnf.jkt);
+    let is_bearer = match (standard.aud.as_str(), &holder) {
+        (_, Some(holder)) if !expect.holders.contains(holder) => return Err(VisaError::OtherHolder),
+        ("", None) if expect.takes_bearer => true,
+        ("", None) => return Err(VisaError::Bearer),
+        ("", Some(_)) | (_, None) => return Err(VisaError::HalfBound),
+        (_, Some(_)) => false,
+    };
     if claims.purpose.is_some() && claims.purpose != expect.purpose {
         return Err(VisaError::OtherPurpose);
     }
@@ -272,9 +308,9 @@ pub fn visa_verify(token: &str, keys: &Jwks, expect: &VisaExpectation<'_>) -> Re
         issuer: standard.iss,
         jti: standard.jti,
         agent: standard.sub,
-        holder: claims.cnf.jkt,
+        holder,
         max: Money::new(max.ok_or(VisaError::Nothing)?, asset),
-        uses: claims.uses,
+        uses: if is_bearer { once() } else { claims.uses },
         expires_at: standard.exp,
         digest: sha256_hex(token.as_bytes()),
     })

@@ -54,7 +54,7 @@ pub struct Requirements {
     pub pay_to: String,
     /// How long the payment may take.
     pub max_timeout_seconds: u64,
-    /// `issuer`, the broker's address; `decimals`.
+    /// `issuer`, the broker's address; `host`; `decimals`; `bearer`, where a visa need name neither the host nor a key.
     #[serde(default)]
     pub extra: Map<String, Value>,
 }
@@ -72,6 +72,13 @@ impl Requirements {
             max_timeout_seconds: TIMEOUT_SECONDS,
             extra: extra.as_object().cloned().unwrap_or_default(),
         }
+    }
+
+    /// The same, where a visa need name neither the host nor a key.
+    #[must_use]
+    pub fn taking_bearer(mut self) -> Self {
+        self.extra.insert("bearer".to_owned(), Value::Bool(true));
+        self
     }
 
     /// The broker, if this way is one of ours and says so rightly.

@@ -10,7 +10,7 @@ use imajin_did::{PublicKey, SecretKey, Signature};
 use imajin_kernel::{Code, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::FUTURE_TOLERANCE;
@@ -33,7 +33,7 @@ pub trait TokenKind: Serialize + DeserializeOwned {
 pub struct Standard {
     /// Who says it: the URL of the issuing service.
     pub iss: String,
-    /// For whom it is.
+    /// For whom it is; empty when it names nobody, as some kinds may.
     pub aud: String,
     /// About whom or what it is.
     pub sub: String,
@@ -111,13 +111,19 @@ struct WireHeader {
 #[derive(Serialize, Deserialize)]
 struct WireStandard {
     iss: String,
-    aud: String,
+    #[serde(default, deserialize_with = "said")]
+    aud: Option<String>,
     sub: String,
     jti: String,
     iat: i64,
     exp: i64,
     #[serde(skip_serializing)]
     nbf: Option<i64>,
+}
+
+/// What is there must be a text: `null` does not stand for nothing.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
 }
 
 /// Issues a token; `kid` names the key in the published key set.
@@ -147,6 +153,9 @@ pub(crate) fn members_of<K: TokenKind>(standard: &Standard, claims: &K) -> Resul
     });
     if let Value::Object(wire) = wire {
         members.extend(wire);
+    }
+    if standard.aud.is_empty() {
+        members.remove("aud");
     }
     Ok(members)
 }
@@ -204,6 +213,16 @@ pub fn name_claimed(text: &str) -> Result<(String, String), TokenError> {
     Ok((claimed.iss, claimed.jti))
 }
 
+/// Whether a token says anything under one of these names. It proves nothing.
+///
+/// # Errors
+/// [`TokenError::Malformed`] when it cannot be read.
+pub fn is_any_claimed(text: &str, names: &[&str]) -> Result<bool, TokenError> {
+    let payload = decode(Parts::split(text)?.payload)?;
+    let members: Map<String, Value> = serde_json::from_slice(&payload).or(Err(TokenError::Malformed))?;
+    Ok(names.iter().any(|name| members.contains_key(*name)))
+}
+
 /// Checks one signature: the `kid` and the `alg` of the header, the signed bytes, the signature.
 pub(crate) type SignatureCheck<'a> = dyn Fn(&str, &str, &[u8], &[u8]) -> Result<(), TokenError> + 'a;
 
@@ -215,13 +234,39 @@ pub(crate) fn read<K: TokenKind>(
     aud: &str,
     now: Timestamp,
 ) -> Result<Token<K>, TokenError> {
+    let nobody = Err(TokenError::Malformed);
+    read_for(text, check, iss, (aud, nobody), now)
+}
+
+/// As [`read`]; a token may name nobody as its audience.
+pub(crate) fn read_unaddressed<K: TokenKind>(
+    text: &str,
+    check: &SignatureCheck<'_>,
+    iss: &str,
+    aud: &str,
+    now: Timestamp,
+) -> Result<Token<K>, TokenError> {
+    read_for(text, check, iss, (aud, Ok(())), now)
+}
+
+/// `nobody` is what becomes of a token without an audience.
+fn read_for<K: TokenKind>(
+    text: &str,
+    check: &SignatureCheck<'_>,
+    iss: &str,
+    (aud, nobody): (&str, Result<(), TokenError>),
+    now: Timestamp,
+) -> Result<Token<K>, TokenError> {
     let (kid, payload) = read_signed::<K>(text, check)?;
     let wire = WireStandard::deserialize(&payload).or(Err(TokenError::Malformed))?;
     if wire.iss != iss {
         return Err(TokenError::WrongIssuer);
     }
-    if wire.aud != aud {
-        return Err(TokenError::WrongAudience);
+    match wire.aud.as_deref() {
+        None => nobody?,
+        // An empty name would read as none afterwards.
+        Some(named) if named == aud && !named.is_empty() => {}
+        Some(_) => return Err(TokenError::WrongAudience),
     }
     let standard = wire.check_time(now)?;
     let claims = own_claims::<K>(payload)?;
@@ -236,6 +281,9 @@ pub(crate) fn read_ageless<K: TokenKind>(
 ) -> Result<Token<K>, TokenError> {
     let (kid, payload) = read_signed::<K>(text, check)?;
     let wire = WireStandard::deserialize(&payload).or(Err(TokenError::Malformed))?;
+    if wire.aud.is_none() {
+        return Err(TokenError::Malformed);
+    }
     if wire.iss != iss {
         return Err(TokenError::WrongIssuer);
     }
@@ -278,7 +326,7 @@ impl WireStandard {
     fn into_standard(self) -> Standard {
         Standard {
             iss: self.iss,
-            aud: self.aud,
+            aud: self.aud.unwrap_or_default(),
             sub: self.sub,
             jti: self.jti,
             iat: Timestamp::from_seconds(self.iat),

@@ -36,6 +36,7 @@ impl Pay {
                     holder: &holder,
                     audience: None,
                     purpose: None,
+                    takes_bearer: false,
                 };
                 Some(self.brokers.visa_verify(&asked).await?)
             }

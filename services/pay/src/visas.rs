@@ -41,15 +41,17 @@ impl Pay {
 
     /// A visa that whoever pays may spend.
     async fn visa_of(&self, payer: &Payer, token: &str) -> Result<Visa, PayError> {
-        let (holder, audience, purpose) = match payer {
-            Payer::Signed(request) => (self.thumbprints(request.verified.did()).await?, None, None),
-            Payer::Claim(claim) => (vec![claim.holder.clone()], claim.audience.as_deref(), claim.purpose),
+        let (holder, claim) = match payer {
+            Payer::Signed(request) => (self.thumbprints(request.verified.did()).await?, None),
+            Payer::Claim(claim) => (vec![claim.holder.clone()], Some(claim)),
         };
         let asked = VisaAsked {
             token,
             holder: &holder,
-            audience,
-            purpose,
+            audience: claim.and_then(|claim| claim.audience.as_deref()),
+            purpose: claim.and_then(|claim| claim.purpose),
+            // Only a policy takes them, and who signs a request for a quote has none behind it.
+            takes_bearer: claim.is_some_and(|claim| claim.takes_bearer),
         };
         self.brokers.visa_verify(&asked).await
     }
@@ -71,6 +73,7 @@ impl Pay {
             claim_digest,
             audience,
             purpose,
+            takes_bearer,
         } = asked;
         let named = [&goods.kind, &goods.id, &visa, &holder];
         let content = serde_json::to_vec(&named).map_err(|error| PayError::Fault(error.to_string()))?;
@@ -82,6 +85,7 @@ impl Pay {
             holder,
             audience,
             purpose,
+            takes_bearer,
         });
         let paid = Box::pin(self.claim_pay(goods, payer, &claim, &visa)).await;
         let spent = self.or_answered(&claim, paid).await?;
@@ -105,6 +109,7 @@ impl Pay {
             holder: std::slice::from_ref(&asked.holder),
             audience: asked.audience.as_deref(),
             purpose: asked.purpose,
+            takes_bearer: asked.takes_bearer,
         };
         let (visa, price) = (self.brokers.visa_verify(&wanted).await?, asked.price);
         self.read(move |conn, context| visa_would_pay(conn, context, &visa, price))

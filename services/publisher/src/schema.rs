@@ -153,6 +153,7 @@ diesel::table! {
         binding -> Nullable<Text>,
         visa_broker -> Nullable<Text>,
         visa_id -> Nullable<Text>,
+        visa_bearer -> Nullable<Bool>,
         hash -> Text,
         row_seal -> Binary,
     }

@@ -24,6 +24,7 @@ attacks!(
 
 /// How a site takes claims of the version 1.0.
 const WITH_V10: Site<'_> = Site {
+    takes_bearer: false,
     head: "allow_v10 = true",
     rules: "",
     gate: "",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{claims, disputes, documents, flood, visas};
+use super::{bearers, claims, disputes, documents, flood, visas};
 use crate::heavy_domains;
 
 /// Each attack, with the tests that try it.
@@ -77,6 +77,7 @@ const ATTACKS: &[(&str, &[&str])] = &[
 fn every_attack_of_the_contract_is_a_test_in_each_setting() {
     let stamped = [
         visas::STAMPED,
+        bearers::STAMPED,
         claims::STAMPED,
         documents::STAMPED,
         flood::STAMPED,

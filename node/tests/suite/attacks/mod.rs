@@ -3,6 +3,7 @@
 //!
 //! Two programs on SQLite there cannot be: its files lie in the data folder of one program, which nobody else may open.
 
+mod bearers;
 mod claims;
 mod contract;
 mod disputes;

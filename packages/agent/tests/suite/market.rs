@@ -152,6 +152,7 @@ fn required(url: &str, path: &str) -> Response {
         purpose: Purpose::RagRetrieval,
         price: usd("0.10"),
         brokers: vec![format!("{url}/broker")],
+        bearer: Vec::new(),
         audience: url.trim_start_matches("http://").to_owned(),
         policy: format!("{url}/policy"),
     };

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod attacks;
+mod bearers;
 mod doors;
 mod feedback;
 mod fronts;

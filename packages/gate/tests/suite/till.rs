@@ -8,7 +8,9 @@ use imajin_fair::{ManifestId, Terms};
 use imajin_gate::{Charge, Charged, ManifestShown, Till};
 use imajin_imagxp::visa::{Visa, VisaDraft, VisaExpectation, visa_verify};
 use imajin_kernel::{Code, Env, Problem, Span};
-use imajin_proof::jose::{Algorithm, Jwks, SigningKey};
+use imajin_proof::jose::{Algorithm, Jwks, SigningKey, issue};
+use imajin_proof::token::{Standard, TokenKind};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{BROKER, HOST};
@@ -17,6 +19,18 @@ pub(crate) struct TestTill {
     env: Env,
     broker: SigningKey,
     state: Mutex<State>,
+}
+
+/// What a bearer's visa says beside the standard claims.
+#[derive(Serialize, Deserialize)]
+struct Bearer {
+    cur: String,
+    max_micros: i64,
+    uses: u32,
+}
+
+impl TokenKind for Bearer {
+    const TYP: &'static str = "pay+jwt";
 }
 
 #[derive(Default)]
@@ -54,6 +68,25 @@ impl TestTill {
         draft.issue(&self.broker).unwrap()
     }
 
+    /// A visa that names neither a publisher nor a key.
+    pub(crate) fn bearer(&self, max_micros: i64, uses: u32) -> String {
+        let now = self.env.now();
+        let standard = Standard {
+            iss: BROKER.to_owned(),
+            aud: String::new(),
+            sub: "somebody".to_owned(),
+            jti: format!("{:x}", u64::from_be_bytes(self.env.random_bytes::<8>())),
+            iat: now,
+            exp: now.plus(Span::minutes(10)),
+        };
+        let claims = Bearer {
+            cur: "USD".to_owned(),
+            max_micros,
+            uses,
+        };
+        issue(&self.broker, &standard, &claims).unwrap()
+    }
+
     pub(crate) fn away_set(&self, is_away: bool) {
         self.state.lock().unwrap().is_away = is_away;
     }
@@ -70,6 +103,7 @@ impl TestTill {
             audience: HOST,
             holders: &holders,
             purpose: Some(charge.purpose),
+            takes_bearer: charge.takes_bearer,
             now: self.env.now(),
         };
         let keys = Jwks::new(vec![self.broker.jwk().clone()]).unwrap();

@@ -3,7 +3,7 @@ use imajin_money::{Asset, Money};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{AccessTerms, AdNetwork, ContentOrigin, Policy, PriceRule, Rule, Strategy};
+use super::{AccessTerms, AdNetwork, ContentOrigin, Policy, PolicyBroker, PriceRule, Rule, Strategy};
 use crate::{PathPattern, Purpose};
 
 /// A longer file is none that a person has written.
@@ -33,7 +33,7 @@ struct File {
     version: u32,
     contact: Option<String>,
     #[serde(default)]
-    brokers: Vec<String>,
+    brokers: Vec<PolicyBroker>,
     ads: Option<AdNetwork>,
     #[serde(default)]
     allow_v10: bool,
@@ -108,10 +108,10 @@ impl Policy {
             return Err(wrong("rules", &"at most 1000 of them, and 32 brokers"));
         }
         if let Some(ads) = &file.ads {
-            broker_read(&ads.jwks).map_err(|_error| wrong("ads", &"jwks must be the address of the network's keys"))?;
+            address_read(&ads.jwks)
+                .map_err(|_error| wrong("ads", &"jwks must be the address of the network's keys"))?;
         }
-        let brokers = file.brokers.iter().map(|broker| broker_read(broker));
-        let brokers = brokers.collect::<Result<Vec<String>, PolicyError>>()?;
+        let brokers = brokers_read(file.brokers)?;
         let open = AccessTerms {
             allow: true,
             price: PriceRule::Fair,
@@ -173,8 +173,24 @@ fn wrong(place: &str, problem: &dyn std::fmt::Display) -> PolicyError {
     }
 }
 
+/// One broker is named twice only if the same is said about it.
+fn brokers_read(named: Vec<PolicyBroker>) -> Result<Vec<PolicyBroker>, PolicyError> {
+    let mut brokers: Vec<PolicyBroker> = Vec::with_capacity(named.len());
+    for PolicyBroker { issuer, bearer } in named {
+        let issuer = address_read(&issuer)?;
+        match brokers.iter().find(|known| known.issuer == issuer) {
+            Some(known) if known.bearer != bearer => {
+                let problem = format!("{issuer} is named twice, with `bearer` and without");
+                return Err(wrong("brokers", &problem));
+            }
+            _ => brokers.push(PolicyBroker { issuer, bearer }),
+        }
+    }
+    Ok(brokers)
+}
+
 /// A broker as its visas name it: an address without a slash at its end.
-fn broker_read(text: &str) -> Result<String, PolicyError> {
+fn address_read(text: &str) -> Result<String, PolicyError> {
     let problem = "must be the address of a broker, https://broker.example/broker, as its visas name it";
     let url = Url::parse(text).map_err(|_error| wrong("brokers", &problem))?;
     let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();

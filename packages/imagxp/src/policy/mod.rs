@@ -3,6 +3,7 @@
 //! A value, not a place: a file is parsed into one, and whoever reloads the file puts the new value in the place of the
 //! old one. All doors of the gate (claims, Web Bot Auth, x402, pay-per-crawl, RSL, AIPREF) ask this one.
 
+mod broker;
 mod decide;
 mod file;
 mod publish;
@@ -12,6 +13,7 @@ use imajin_fair::ManifestId;
 use imajin_money::Money;
 use serde::{Deserialize, Serialize};
 
+pub use broker::PolicyBroker;
 pub use decide::{Decision, Due, FairTerms, Reason, Visitor, looks_like_a_browser};
 pub use file::PolicyError;
 pub use publish::{POLICY_PATH, POLICY_REL, PolicyLinks};
@@ -113,8 +115,8 @@ pub struct AdNetwork {
 pub struct Policy {
     /// Whom to write to about it.
     pub contact: Option<String>,
-    /// The brokers whose visas are taken, as the visas name them.
-    pub brokers: Vec<String>,
+    /// The brokers whose visas are taken.
+    pub brokers: Vec<PolicyBroker>,
     /// The network whose word about advertisements counts, if one's does.
     pub ads: Option<AdNetwork>,
     /// Whether claims of the version 1.0 are taken.
@@ -173,8 +175,19 @@ impl Policy {
         patterns
     }
 
-    /// Whether an issuer's visas are taken.
-    pub fn trusts(&self, issuer: &str) -> bool {
-        self.brokers.iter().any(|broker| broker == issuer)
+    /// The broker that a visa names as its issuer, if its visas are taken.
+    pub fn broker(&self, issuer: &str) -> Option<&PolicyBroker> {
+        self.brokers.iter().find(|broker| broker.issuer == issuer)
+    }
+
+    /// The brokers whose visas are taken, as the visas name them.
+    pub fn issuers(&self) -> Vec<String> {
+        self.brokers.iter().map(|broker| broker.issuer.clone()).collect()
+    }
+
+    /// Those of them of which visas are taken that name neither the publisher nor a key.
+    pub fn bearer_issuers(&self) -> Vec<String> {
+        let bearers = self.brokers.iter().filter(|broker| broker.bearer);
+        bearers.map(|broker| broker.issuer.clone()).collect()
     }
 }

@@ -59,14 +59,18 @@ impl Policy {
             "requireIdentityBinding": true,
             "strategy": self.terms("/", None).strategy,
             "audience": links.audience,
-            "brokers": self.brokers,
+            "brokers": self.issuers(),
             "origin": self.origin,
             "rules": self.rules_document(),
             "license": links.license(),
         });
         if let Some(members) = document.as_object_mut() {
             if let Some(broker) = self.brokers.first() {
-                members.insert("monetization".to_owned(), json!({"brokerUrl": broker}));
+                members.insert("monetization".to_owned(), json!({"brokerUrl": broker.issuer}));
+            }
+            let bearer = self.bearer_issuers();
+            if !bearer.is_empty() {
+                members.insert("bearer".to_owned(), json!(bearer));
             }
             if let Some(contact) = &self.contact {
                 members.insert("contact".to_owned(), json!(contact));
@@ -124,7 +128,7 @@ impl Policy {
         let _done = writeln!(text, "License: {}", links.license());
         let _done = writeln!(text, "IMAGXP-Policy: {}", links.policy());
         for broker in &self.brokers {
-            let _done = writeln!(text, "IMAGXP-Broker: {broker}");
+            let _done = writeln!(text, "IMAGXP-Broker: {}", broker.issuer);
         }
         text
     }
@@ -153,7 +157,7 @@ impl Policy {
         let server = self
             .brokers
             .first()
-            .map(|broker| format!(" server=\"{}\"", escaped(broker)));
+            .map(|broker| format!(" server=\"{}\"", escaped(&broker.issuer)));
         let _done = writeln!(
             xml,
             "  <content url=\"{}\"{}>",

@@ -24,6 +24,7 @@ fn required() -> PaymentRequired {
         purpose: Purpose::Summary,
         price: "0.01 USD".parse().unwrap(),
         brokers: vec![BROKER.to_owned()],
+        bearer: Vec::new(),
         audience: "site.example".to_owned(),
         policy: LINKS.policy(),
     }
@@ -53,6 +54,26 @@ fn the_body_of_402_is_read_back_and_has_the_members_that_libraries_read() {
             (&json!(refusal.as_str()), &json!(refusal.status()))
         );
     }
+}
+
+#[test]
+fn where_a_bearers_visa_is_taken_the_answer_says_so_and_else_says_nothing() {
+    let plain = required().to_document(VisitorType::VerifiedAgent, "x");
+    assert!(plain["payment"].get("bearer").is_none(), "as before: {plain}");
+    assert!(!required().to_x402("pay").accepts[0].extra.contains_key("bearer"));
+    let taking = PaymentRequired {
+        brokers: vec!["https://other.example/broker".to_owned(), BROKER.to_owned()],
+        bearer: vec![BROKER.to_owned()],
+        ..required()
+    };
+    let document = taking.to_document(VisitorType::VerifiedAgent, "x");
+    assert_eq!(document["payment"]["bearer"], json!([BROKER]));
+    assert_eq!(PaymentRequired::parse(document.to_string().as_bytes()).unwrap(), taking);
+    let ways = taking.to_x402("pay").accepts;
+    assert_eq!(
+        ways.iter().map(|way| way.extra.get("bearer")).collect::<Vec<_>>(),
+        [None, Some(&json!(true))]
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The public behaviour of `imajin-imagxp`.
 #![cfg(test)]
 
+mod bearers;
 mod bots;
 mod claims;
 mod doors;

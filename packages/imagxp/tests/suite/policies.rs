@@ -236,6 +236,30 @@ fn a_wrong_file_says_where() {
             other @ PolicyError::Syntax(_) => panic!("{other}"),
         }
     }
+    for (extra, said) in [
+        (
+            "{ issuer = \"https://c.example/broker\", bearers = true }",
+            "unknown field `bearers`",
+        ),
+        ("{ bearer = true }", "missing field `issuer`"),
+        (
+            "{ issuer = \"https://c.example/broker\", bearer = 1 }",
+            "expected a boolean",
+        ),
+        (
+            "{ issuer = \"c.example\", bearer = true }",
+            "must be the address of a broker",
+        ),
+        (
+            "{ issuer = \"https://b.example/broker/\", bearer = true }",
+            "is named twice",
+        ),
+        ("7", "the address of a broker, or a table"),
+    ] {
+        let text = format!("version = 1\nbrokers = [\"https://b.example/broker\", {extra}]");
+        let error = Policy::parse(&text).unwrap_err().to_string();
+        assert!(error.contains(said), "{extra}: {error}");
+    }
     for text in [
         "version = 2",
         "",
@@ -250,6 +274,26 @@ fn a_wrong_file_says_where() {
     ] {
         assert!(Policy::parse(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn a_broker_is_an_address_or_a_table_that_says_whether_bearers_visas_are_taken() {
+    let (plain, bearing) = ("https://a.example/broker", "https://b.example/broker");
+    for text in [
+        format!("version = 1\nbrokers = [\"{plain}\", {{ issuer = \"{bearing}/\", bearer = true }}]"),
+        format!("version = 1\n[[brokers]]\nissuer = \"{plain}\"\n[[brokers]]\nissuer = \"{bearing}\"\nbearer = true"),
+    ] {
+        let policy = Policy::parse(&text).unwrap();
+        assert_eq!(policy.issuers(), [plain, bearing]);
+        assert_eq!(policy.bearer_issuers(), [bearing]);
+        assert!(!policy.broker(plain).unwrap().bearer && policy.broker(bearing).unwrap().bearer);
+        let document = policy.to_document(&LINKS);
+        assert_eq!(document["brokers"], json!([plain, bearing]), "as it is read already");
+        assert_eq!(document["bearer"], json!([bearing]));
+        let robots = Robots::parse(policy.robots_lines(&LINKS).as_bytes());
+        assert_eq!(robots.brokers, [plain, bearing]);
+    }
+    assert!(policy().to_document(&LINKS).get("bearer").is_none());
 }
 
 #[test]
@@ -295,6 +339,11 @@ fn the_same_policy_is_read_at_every_door() {
         "{xml}"
     );
     assert_eq!(xml.matches("<content ").count(), xml.matches("</content>").count());
-    assert!(policy.trusts("https://broker.example/broker") && !policy.trusts("https://broker.example/broker/"));
+    assert!(
+        policy
+            .broker("https://broker.example/broker")
+            .is_some_and(|broker| !broker.bearer)
+    );
+    assert!(policy.broker("https://broker.example/broker/").is_none());
     assert_eq!(policy.terms("/works/x", None).price, PriceRule::Fair);
 }

@@ -46,6 +46,7 @@ fn verify(token: &str, keys: &Jwks, holders: &[String], purpose: Option<Purpose>
         audience: HOST,
         holders,
         purpose,
+        takes_bearer: false,
         now: NOW,
     };
     visa_verify(token, keys, &expect)
@@ -59,7 +60,7 @@ fn what_a_broker_issues_a_publisher_takes() {
     let holders = [String::from("another"), holder.clone()];
     let visa = verify(&token, &set(&[&broker]), &holders, Some(Purpose::Summary)).unwrap();
     assert_eq!((visa.issuer.as_str(), visa.jti.as_str(), visa.uses), (ISSUER, "v-1", 5));
-    assert_eq!((visa.max.to_string().as_str(), visa.holder), ("0.05 USD", holder));
+    assert_eq!((visa.max.to_string().as_str(), visa.holder), ("0.05 USD", Some(holder)));
     assert_eq!(visa.expires_at.as_seconds(), NOW.as_seconds() + 600);
     assert_eq!(visa_issuer(&token).unwrap(), ISSUER);
     // After a rotation the old key still counts as long as it is published.

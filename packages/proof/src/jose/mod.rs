@@ -50,7 +50,7 @@ use serde_json::json;
 pub use jwk::{Jwk, Jwks, KEYS_MAX};
 pub use signing::SigningKey;
 
-use crate::token::{Standard, Token, TokenError, TokenKind, members_of, read, read_ageless};
+use crate::token::{Standard, Token, TokenError, TokenKind, members_of, read, read_ageless, read_unaddressed};
 
 /// The signature algorithms that we make and check (RFC 7518, section 3.1; RFC 8037, section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -152,6 +152,15 @@ pub fn issue<K: TokenKind>(key: &SigningKey, standard: &Standard, claims: &K) ->
 /// [`TokenError`] with what was wrong.
 pub fn verify<K: TokenKind>(text: &str, keys: &Jwks, expect: &Expect<'_>) -> Result<Token<K>, TokenError> {
     read(text, &signature_check(keys), expect.iss, expect.aud, expect.now)
+}
+
+/// As [`verify`], of a kind whose tokens may name nobody as their audience, and have an empty one then. Whoever is
+/// named must be the verifier.
+///
+/// # Errors
+/// [`TokenError`] with what was wrong.
+pub fn verify_unaddressed<K: TokenKind>(text: &str, keys: &Jwks, expect: &Expect<'_>) -> Result<Token<K>, TokenError> {
+    read_unaddressed(text, &signature_check(keys), expect.iss, expect.aud, expect.now)
 }
 
 /// Reads a token that this issuer made once, for anybody and however long ago, such as the `id_token_hint` of `OpenID`

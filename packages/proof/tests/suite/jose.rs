@@ -4,7 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use imajin_did::{Did, SecretKey};
 use imajin_kernel::{Env, ManualClock, Span};
-use imajin_proof::jose::{Algorithm, Expect, JoseError, Jwk, Jwks, KEYS_MAX, SigningKey, issue, verify};
+use imajin_proof::jose::{
+    Algorithm, Expect, JoseError, Jwk, Jwks, KEYS_MAX, SigningKey, issue, verify, verify_unaddressed,
+};
 use imajin_proof::token::{Standard, Token, TokenError, TokenKind};
 use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -286,6 +288,37 @@ fn type_audience_issuer_name_and_time_are_demanded() {
         check(&forged(key, &critical, &payload())).unwrap_err(),
         TokenError::WrongKind
     );
+}
+
+#[test]
+fn a_token_may_name_nobody_where_that_is_asked_for_and_nobody_else_than_the_verifier() {
+    let nobody = Standard {
+        aud: String::new(),
+        ..standard()
+    };
+    let text = issue(signing(Algorithm::ES256), &nobody, &claims()).unwrap();
+    assert_eq!(check(&text).unwrap_err(), TokenError::Malformed);
+    assert_eq!(
+        verify_unaddressed::<IdToken>(&text, &set(), &EXPECT).unwrap().standard,
+        nobody
+    );
+    let named = issue(signing(Algorithm::ES256), &standard(), &claims()).unwrap();
+    let named = verify_unaddressed::<IdToken>(&named, &set(), &EXPECT).unwrap();
+    assert_eq!(named.standard, standard());
+    let key = signing(Algorithm::ES256);
+    let empty = Expect { aud: "", ..EXPECT };
+    for (aud, error) in [
+        (json!("client-2"), TokenError::WrongAudience),
+        (json!(""), TokenError::WrongAudience),
+        (json!(null), TokenError::Malformed),
+        (json!([]), TokenError::Malformed),
+    ] {
+        let text = forged(key, &header(key), &with(payload(), "aud", aud.clone()));
+        for expect in [&EXPECT, &empty] {
+            let read = verify_unaddressed::<IdToken>(&text, &set(), expect);
+            assert_eq!(read.unwrap_err(), error, "{aud}");
+        }
+    }
 }
 
 #[test]

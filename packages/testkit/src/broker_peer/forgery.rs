@@ -7,7 +7,7 @@ use imajin_proof::jose::SigningKey;
 use imajin_proof::token::TokenKind as _;
 use serde_json::{Value, json};
 
-use super::{BrokerPeer, VisaClaims, VisaWish, key_make};
+use super::{BrokerPeer, Naming, VisaClaims, VisaWish, key_make};
 
 /// What stands in front of the point of a P-256 key in its SPKI (RFC 5480, section 2).
 const SPKI_PREFIX: [u8; 26] = [
@@ -69,27 +69,27 @@ impl BrokerPeer {
     /// A visa that the broker has not signed, and of which it knows nothing.
     pub fn visa_forged(&self, wish: &VisaWish, forgery: Forgery<'_>) -> String {
         let jti = hex::encode(self.env.random_bytes::<8>());
-        let own = self.state().key.clone();
+        let (own, naming) = (self.state().key.clone(), Naming::Both);
         match forgery {
             Forgery::OtherKey => {
-                let text = self.visa_sign(&key_make(&self.env), &jti, wish);
+                let text = self.visa_sign(&key_make(&self.env), &jti, (wish, naming));
                 headed(&text, "ES256", own.kid())
             }
             Forgery::Unsigned(algorithm) => {
-                let text = headed(&self.visa_sign(&own, &jti, wish), algorithm, own.kid());
+                let text = headed(&self.visa_sign(&own, &jti, (wish, naming)), algorithm, own.kid());
                 format!("{}.", signed_part(&text))
             }
             Forgery::PublicKeyAsSecret(form) => {
-                let text = headed(&self.visa_sign(&own, &jti, wish), "HS256", own.kid());
+                let text = headed(&self.visa_sign(&own, &jti, (wish, naming)), "HS256", own.kid());
                 let secret = form.bytes(&json!(own.jwk()));
                 let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
                 let signature = hmac::sign(&key, signed_part(&text).as_bytes());
                 format!("{}.{}", signed_part(&text), URL_SAFE_NO_PAD.encode(signature))
             }
-            Forgery::UnknownKid => self.visa_sign(&key_make(&self.env), &jti, wish),
+            Forgery::UnknownKid => self.visa_sign(&key_make(&self.env), &jti, (wish, naming)),
             Forgery::KeyOf(other) => {
                 let key: SigningKey = other.state().key.clone();
-                self.visa_sign(&key, &jti, wish)
+                self.visa_sign(&key, &jti, (wish, naming))
             }
         }
     }

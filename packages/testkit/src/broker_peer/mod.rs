@@ -28,8 +28,9 @@ pub use state::{BrokerFault, Redemption, Transfer};
 /// The claims of a visa beside the standard ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct VisaClaims {
-    /// Whose key must sign what it pays for.
-    pub cnf: Confirmation,
+    /// Whose key must sign what it pays for, unless whoever has it may spend it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
     /// In which currency.
     pub cur: String,
     /// How much, in millionths.
@@ -78,6 +79,19 @@ impl VisaWish {
             lifetime: Span::minutes(10),
         }
     }
+}
+
+/// Whom a visa names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// The publisher and the key.
+    Both,
+    /// The publisher alone.
+    Audience,
+    /// The key alone.
+    Holder,
+    /// Nobody: a bearer's.
+    Neither,
 }
 
 /// A running broker. It ends with the value.
@@ -137,12 +151,22 @@ impl BrokerPeer {
 
     /// Signs a visa, and remembers it.
     pub fn visa(&self, wish: &VisaWish) -> String {
+        self.visa_naming(wish, Naming::Both)
+    }
+
+    /// As [`BrokerPeer::visa`], for whoever has it.
+    pub fn visa_bearer(&self, wish: &VisaWish) -> String {
+        self.visa_naming(wish, Naming::Neither)
+    }
+
+    /// As [`BrokerPeer::visa`], leaving out what it does not name.
+    pub fn visa_naming(&self, wish: &VisaWish, naming: Naming) -> String {
         let jti = hex::encode(self.env.random_bytes::<8>());
         let mut state = self.state();
         state.visa_remember(&jti, &wish.currency, wish.max_micros);
         let key = state.key.clone();
         drop(state);
-        self.visa_sign(&key, &jti, wish)
+        self.visa_sign(&key, &jti, (wish, naming))
     }
 
     /// Forgets a visa that it has signed, as if the promise had been spent elsewhere; answers with its name.
@@ -152,20 +176,24 @@ impl BrokerPeer {
         jti
     }
 
-    fn visa_sign(&self, key: &SigningKey, jti: &str, wish: &VisaWish) -> String {
+    fn visa_sign(&self, key: &SigningKey, jti: &str, (wish, naming): (&VisaWish, Naming)) -> String {
+        let names = |part: Naming| naming == Naming::Both || naming == part;
         let now = self.env.now();
         let standard = Standard {
             iss: self.issuer.clone(),
-            aud: wish.audience.clone(),
+            // An empty one is left out.
+            aud: Some(wish.audience.clone())
+                .filter(|_| names(Naming::Audience))
+                .unwrap_or_default(),
             sub: "agent.example".to_owned(),
             jti: jti.to_owned(),
             iat: now,
             exp: now.plus(wish.lifetime),
         };
         let claims = VisaClaims {
-            cnf: Confirmation {
+            cnf: names(Naming::Holder).then(|| Confirmation {
                 jkt: Jwk::from_key(wish.holder.clone()).thumbprint(),
-            },
+            }),
             cur: wish.currency.clone(),
             max_micros: wish.max_micros,
             uses: wish.uses,

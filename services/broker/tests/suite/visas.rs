@@ -36,7 +36,7 @@ async fn a_visa_is_one_that_publishers_take(backend: Backend) {
     );
     assert_eq!(
         (visa.agent.clone(), visa.holder.clone()),
-        (world.host.clone(), world.agent_key.thumbprint())
+        (world.host.clone(), Some(world.agent_key.thumbprint()))
     );
     assert_eq!(world.purse.has(&world.agent()), 7_500_000);
     let own = world.agent_get("/broker/api/visas").await.expect(StatusCode::OK).json();
@@ -74,6 +74,7 @@ async fn somebody_with_a_balance_buys_a_visa_for_their_own_key(backend: Backend)
         audience: &world.host,
         holders: &holders,
         purpose: None,
+        takes_bearer: false,
         now: world.env.now(),
     };
     let visa = visa_verify(&token, &world.keys().await, &expect).unwrap();
@@ -336,6 +337,7 @@ async fn a_new_key_is_published_before_it_signs_and_the_old_one_after(backend: B
             audience: &world.host,
             holders: &holders,
             purpose: None,
+            takes_bearer: false,
             now: world.env.now(),
         };
         (

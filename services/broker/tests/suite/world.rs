@@ -352,6 +352,7 @@ impl World {
             audience: &self.host,
             holders: &holders,
             purpose: None,
+            takes_bearer: false,
             now: self.env.now(),
         };
         visa_verify(token, &self.keys().await, &expect).unwrap()

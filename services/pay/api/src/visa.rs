@@ -28,6 +28,10 @@ pub struct VisaCapture {
     /// What the agent wants: a visa for one purpose pays for that one only.
     #[serde(default)]
     pub purpose: Option<Purpose>,
+    /// Whether the visa may name neither of them: the publisher's policy says so of its broker, and the claim names the
+    /// whole URL.
+    #[serde(default)]
+    pub takes_bearer: bool,
 }
 
 /// See [`PayApi::visa_check`](crate::PayApi::visa_check).
@@ -44,6 +48,9 @@ pub struct VisaCheck {
     pub audience: Option<String>,
     /// What the agent wants.
     pub purpose: Option<Purpose>,
+    /// Whether the visa may name neither of them.
+    #[serde(default)]
+    pub takes_bearer: bool,
 }
 
 impl std::fmt::Debug for VisaCheck {

@@ -16,10 +16,13 @@ pub(crate) struct VisaAsked<'a> {
     pub(crate) audience: Option<&'a str>,
     /// What it is to pay for.
     pub(crate) purpose: Option<Purpose>,
+    /// Whether it may name neither of them, and be good for whoever has it.
+    pub(crate) takes_bearer: bool,
 }
 
 impl Brokers {
-    /// Checks a visa: a trusted broker has signed it, for this node, for whoever asks, and not too long ago.
+    /// Checks a visa: a trusted broker has signed it, for this node, for whoever asks, and not too long ago. A bearer's
+    /// is for nobody by name, and counts where that is asked for.
     pub(crate) async fn visa_verify(&self, asked: &VisaAsked<'_>) -> Result<Visa, PayError> {
         let issuer = visa_issuer(asked.token).map_err(refused)?;
         if !self.known.contains_key(&issuer) {
@@ -30,6 +33,7 @@ impl Brokers {
             audience: asked.audience.unwrap_or(&self.audience),
             holders: asked.holder,
             purpose: asked.purpose,
+            takes_bearer: asked.takes_bearer,
             now: self.env.now(),
         };
         let keys = self.keys(&issuer, false).await?;

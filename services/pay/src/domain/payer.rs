@@ -35,6 +35,8 @@ pub(crate) struct Claim {
     pub(crate) audience: Option<String>,
     /// What the agent wants.
     pub(crate) purpose: Option<Purpose>,
+    /// Whether a visa pays that names neither of them.
+    pub(crate) takes_bearer: bool,
 }
 
 impl Payer {

@@ -22,7 +22,7 @@ use super::payer::Payer;
 use crate::PayError;
 use crate::brokers::Visa;
 use crate::context::Context;
-use crate::rows::{CaptureRow, CaptureState, CheckoutRow, PLEDGE_OPEN, PledgeRow, VisaRow};
+use crate::rows::{BEARER, CaptureRow, CaptureState, CheckoutRow, PLEDGE_OPEN, PledgeRow, VisaRow};
 use crate::schema::{visa_captures, visas};
 
 /// What stands in the place of a rail when a visa pays.
@@ -197,7 +197,10 @@ fn promise_check(context: &Context, visa: &Visa, price: Money) -> Result<(), Pay
 /// What is spent of a visa once it has paid a price, if it still does.
 fn left_check(visa: &Visa, row: &VisaRow, price: Money) -> Result<i64, PayError> {
     let refused = |problem: String| Err(PayError::Visa(problem));
-    if row.holder != visa.holder || row.units_max != visa.max.amount.micros() || row.uses_max != i64::from(visa.uses) {
+    if row.holder != holder_of(visa)
+        || row.units_max != visa.max.amount.micros()
+        || row.uses_max != i64::from(visa.uses)
+    {
         return refused("Its broker has given the same name to two promises.".to_owned());
     }
     if row.uses >= row.uses_max {
@@ -226,12 +229,16 @@ fn visa_keep(conn: &mut Conn, context: &Context, visa: &Visa) -> Result<VisaRow,
     }
 }
 
+fn holder_of(visa: &Visa) -> &str {
+    visa.holder.as_deref().unwrap_or(BEARER)
+}
+
 fn visa_row(context: &Context, visa: &Visa) -> VisaRow {
     VisaRow {
         issuer: visa.issuer.clone(),
         jti: visa.jti.clone(),
         agent: visa.agent.clone(),
-        holder: visa.holder.clone(),
+        holder: holder_of(visa).to_owned(),
         asset: visa.max.asset.to_string(),
         units_max: visa.max.amount.micros(),
         uses_max: i64::from(visa.uses),

@@ -31,7 +31,7 @@ pub(crate) use remit::{
 pub(crate) use share::{ShareOutcome, ShareRow, ShareState};
 pub use solana::SEALED_COLUMNS;
 pub(crate) use solana::{AddressRow, RecordRow, WALLET, WalletRow};
-pub(crate) use visa::{CaptureRow, CaptureState, PLEDGE_ENDED, PLEDGE_OPEN, PledgeRow, VisaRow};
+pub(crate) use visa::{BEARER, CaptureRow, CaptureState, PLEDGE_ENDED, PLEDGE_OPEN, PledgeRow, VisaRow};
 
 use imajin_money::{Amount, Asset, Money};
 

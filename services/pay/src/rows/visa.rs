@@ -19,7 +19,7 @@ pub(crate) struct VisaRow {
     pub(crate) issuer: String,
     pub(crate) jti: String,
     pub(crate) agent: String,
-    /// The thumbprint of the key that may spend it.
+    /// The thumbprint of the key that may spend it, or [`BEARER`].
     pub(crate) holder: String,
     pub(crate) asset: String,
     pub(crate) units_max: i64,
@@ -31,6 +31,9 @@ pub(crate) struct VisaRow {
     pub(crate) created_at: Timestamp,
     pub(crate) row_seal: Vec<u8>,
 }
+
+/// In the place of a thumbprint: whoever has the visa may spend it. No thumbprint is as short.
+pub(crate) const BEARER: &str = "bearer";
 
 sealed_row!(VisaRow, visas, "visas", key = (issuer, jti));
 

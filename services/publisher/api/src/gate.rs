@@ -35,6 +35,9 @@ pub struct GateRecord {
     pub visa_broker: Option<String>,
     /// What it is called there (`jti`).
     pub visa_id: Option<String>,
+    /// `true` when the visa named neither the publisher nor a key, so that whoever had it could spend it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visa_bearer: Option<bool>,
     /// What was paid.
     #[schema(value_type = Option<Object>)]
     pub paid: Option<Money>,

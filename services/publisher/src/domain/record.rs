@@ -74,6 +74,7 @@ fn row_of(site: &str, seq: i64, record: &AccessRecord) -> RecordRow {
         binding: record.binding.map(|binding| binding.as_str().to_owned()),
         visa_broker: record.visa.as_ref().map(|visa| visa.broker.clone()),
         visa_id: record.visa.as_ref().map(|visa| visa.id.clone()),
+        visa_bearer: record.visa.as_ref().and_then(|visa| visa.is_bearer.then_some(true)),
         hash: String::new(),
         row_seal: Vec::new(),
     }
@@ -222,6 +223,7 @@ mod tests {
             binding: None,
             visa_broker: None,
             visa_id: None,
+            visa_bearer: None,
             hash: String::new(),
             row_seal: Vec::new(),
         };

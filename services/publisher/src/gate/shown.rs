@@ -47,7 +47,7 @@ pub(crate) struct Leg {
 /// What is wrong with it, and where.
 pub fn policy_read(text: &str, trusted: &[String]) -> Result<Policy, Problem> {
     let policy = Policy::parse(text).map_err(|error| Problem::invalid(format!("{error}.")))?;
-    match policy.brokers.iter().find(|broker| !trusted.contains(broker)) {
+    match policy.issuers().iter().find(|broker| !trusted.contains(broker)) {
         None => Ok(policy),
         Some(broker) => {
             let detail = format!("it names a broker that the node does not trust: {broker}.");

@@ -40,6 +40,7 @@ impl Till for GateBooks {
             price: charge.price,
             visa: charge.visa.clone(),
             holder: charge.holder.clone(),
+            takes_bearer: charge.takes_bearer,
             audience: Some(self.site.audience.clone()),
             purpose: Some(charge.purpose),
         };
@@ -101,6 +102,7 @@ impl GateBooks {
             payer: row.agent_did.clone(),
             visa: charge.visa.clone(),
             holder: charge.holder.clone(),
+            takes_bearer: charge.takes_bearer,
             claim_digest: row.claim_digest.clone(),
             audience: Some(self.site.audience.clone()),
             purpose: Some(charge.purpose),

@@ -118,6 +118,10 @@ fn row(record: &RecordRow) -> Vec<Cell> {
         (Some(micros), Some(asset)) => money_text(micros, asset),
         _ => String::new(),
     };
+    let mut receipt = record.receipt.clone().unwrap_or_default();
+    if record.visa_bearer == Some(true) {
+        receipt.push_str(", by a bearer's visa");
+    }
     let mut at = Cell::text(moment(record.at).text);
     if record.version.is_some() {
         // What shows it to others.
@@ -137,7 +141,7 @@ fn row(record: &RecordRow) -> Vec<Cell> {
         Cell::mono(who).fine(record.purpose.clone().unwrap_or_default()),
         Cell::mono(record.url.clone()),
         answer.fine(record.reason.clone()),
-        Cell::number(paid).fine(record.receipt.clone().unwrap_or_default()),
+        Cell::number(paid).fine(receipt),
     ]
 }
 

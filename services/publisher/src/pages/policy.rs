@@ -24,6 +24,7 @@ use crate::routes::PublisherState;
 const AGENT: &str = "agent";
 const BROWSER: &str = "browser";
 const PROGRAM: &str = "program";
+const BEARER: &str = "bearer";
 const PATH_BYTES_MAX: usize = 4 * 1024;
 
 /// A request that nobody makes.
@@ -40,7 +41,7 @@ pub(super) struct Sample {
     /// What for, in the word of the protocol.
     #[serde(default)]
     purpose: String,
-    /// `yes` or `no`.
+    /// `yes`, `bearer` or `no`.
     #[serde(default)]
     paid: String,
     /// Another policy than the one in force.
@@ -78,8 +79,13 @@ impl Sample {
         }
     }
 
-    fn pays(&self) -> bool {
-        self.paid == "yes"
+    /// Whether it sends a visa that pays by this policy; nothing, when it sends none.
+    fn pays(&self, policy: &Policy) -> Option<bool> {
+        match self.paid.as_str() {
+            "yes" => Some(true),
+            BEARER => Some(policy.brokers.iter().any(|broker| broker.bearer)),
+            _ => None,
+        }
     }
 }
 
@@ -215,7 +221,11 @@ fn sample_fields(shown: &GateShown, sample: &Sample) -> Vec<AskField> {
             "paid",
             "Sends a visa",
             &sample.paid,
-            choice(&[("no", "no"), ("yes", "yes, that pays")]),
+            choice(&[
+                ("no", "no"),
+                ("yes", "yes, that pays"),
+                (BEARER, "yes, a bearer's: it names neither site nor key"),
+            ]),
         ),
     ]
 }
@@ -251,11 +261,12 @@ fn draft_form(shown: &GateShown, sample: &Sample, text: &str) -> AskForm {
 fn facts(gate: &Gate, policy: &Policy, sample: &Sample, decision: &Decision) -> Result<Vec<(String, Cell)>, Problem> {
     let fact = |name: &str, cell: Cell| (name.to_owned(), cell);
     let refused = |refusal: Refusal| Cell::tag(format!("{} {}", refusal.status(), refusal.as_str()), "bad");
-    let outcome = match decision.due {
-        Due::Pass => Cell::tag("passes, for nothing", "good"),
-        Due::Pay(price) if sample.pays() => Cell::tag(format!("passes, and {price} is charged"), "good"),
-        Due::Pay(price) => refused(Refusal::PaymentRequired).fine(format!("{price} has to be paid")),
-        Due::Refuse(refusal) => refused(refusal),
+    let outcome = match (decision.due, sample.pays(policy)) {
+        (Due::Pass, _) => Cell::tag("passes, for nothing", "good"),
+        (Due::Pay(price), Some(true)) => Cell::tag(format!("passes, and {price} is charged"), "good"),
+        (Due::Pay(_), Some(false)) => refused(Refusal::PaymentDenied).fine("bearers' visas of no broker are taken"),
+        (Due::Pay(price), None) => refused(Refusal::PaymentRequired).fine(format!("{price} has to be paid")),
+        (Due::Refuse(refusal), _) => refused(refusal),
     };
     let path = sample.path()?;
     let rule = decision.terms.rule.as_ref();
@@ -270,8 +281,13 @@ fn facts(gate: &Gate, policy: &Policy, sample: &Sample, decision: &Decision) -> 
     if let Due::Pay(_) = decision.due {
         facts.push(fact(
             "Visas of",
-            Cell::mono(policy.brokers.join(", ")).fine(format!("for {}", gate.audience())),
+            Cell::mono(policy.issuers().join(", ")).fine(format!("for {}", gate.audience())),
         ));
+        let bearers = policy.bearer_issuers();
+        if !bearers.is_empty() {
+            let note = "they name neither site nor key, and whoever has copied one can spend it";
+            facts.push(fact("Bearers' visas of", Cell::mono(bearers.join(", ")).fine(note)));
+        }
         let split = decision.terms.fair.as_ref();
         let split = split.map_or_else(
             || "the payee of the gate".to_owned(),

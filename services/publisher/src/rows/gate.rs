@@ -148,6 +148,9 @@ pub(crate) struct RecordRow {
     pub(crate) visa_broker: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) visa_id: Option<String>,
+    /// Whether the visa was a bearer's; no other record says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) visa_bearer: Option<bool>,
     /// SHA-256 over the record and the hash of the one before it, in hex.
     pub(crate) hash: String,
     pub(crate) row_seal: Vec<u8>,
@@ -181,6 +184,7 @@ impl RecordRow {
             claim_digest: self.claim_digest,
             visa_broker: self.visa_broker,
             visa_id: self.visa_id,
+            visa_bearer: self.visa_bearer,
             paid,
             receipt: self.receipt,
             status: self.status,

@@ -8,11 +8,12 @@ use imajin_testkit::{Backend, on_both};
 use imajin_web::Tier;
 use serde_json::{Value, json};
 
-use crate::gates::{Gated, fill, record};
+use crate::gates::{Gated, charge, fill, record};
 use crate::world::did;
 
 on_both!(
     anybody_can_check_one_record,
+    a_record_says_that_the_visa_was_a_bearers,
     a_record_that_was_changed_is_shown_to_nobody,
     records_are_listed_as_asked_for,
     nobody_but_the_operator_reads_records,
@@ -95,6 +96,37 @@ async fn anybody_can_check_one_record(backend: Backend) {
     assert_eq!(evidence(&gated, 4).await.verify(&key), Ok(()));
     assert_eq!(get(&gated, "operator", &format!("{RECORDS}/3/evidence")).await.0, 404);
     assert_eq!(gated.world.audit().await, []);
+}
+
+async fn a_record_says_that_the_visa_was_a_bearers(backend: Backend) {
+    let gated = operated(backend).await;
+    let paid = gated.pays(&charge("bearing", None)).await;
+    let mut bearing = record(&gated, "https://site.example/4", Some(&paid));
+    bearing.visa.as_mut().unwrap().is_bearer = true;
+    gated.books.record(bearing).await;
+    gated.books.records_write().await.unwrap();
+    let key = gated.world.keyring.node_public();
+    let shown = evidence(&gated, 4).await;
+    assert_eq!(
+        (&shown.record["visa_bearer"], shown.verify(&key)),
+        (&json!(true), Ok(()))
+    );
+    let mut changed = shown;
+    changed.record.as_object_mut().unwrap().remove("visa_bearer");
+    assert_eq!(changed.verify(&key), Err(NoRecordEvidence::OtherRecord));
+    // Of every other visa nothing is said, as before.
+    assert!(evidence(&gated, 3).await.record.get("visa_bearer").is_none());
+    let (_, listed) = get(&gated, "operator", RECORDS).await;
+    let said: Vec<Option<&Value>> = listed["records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one.get("visaBearer"))
+        .collect();
+    assert_eq!(said, [Some(&json!(true)), None, None, None]);
+    assert_eq!(gated.world.audit().await, []);
+    by_hand(&gated, "UPDATE gate_records SET visa_bearer = NULL WHERE seq = 4").await;
+    assert_eq!(get(&gated, "operator", &format!("{RECORDS}/4/evidence")).await.0, 500);
 }
 
 async fn by_hand(gated: &Gated, sql: &'static str) {

@@ -228,6 +228,7 @@ pub(crate) fn charge(claim: &str, key: Option<&str>) -> Charge {
     Charge {
         visa: "visa-1".to_owned(),
         holder: "thumbprint".to_owned(),
+        takes_bearer: false,
         agent: "bot.example.org".to_owned(),
         purpose: Purpose::RagRetrieval,
         price: "0.01 TEST-USD".parse().unwrap(),
@@ -425,6 +426,7 @@ pub(crate) fn record(gated: &Gated, url: &str, charged: Option<&Charged>) -> Acc
         visa: charged.map(|_| VisaName {
             broker: "https://broker.example/broker".to_owned(),
             id: "visa-1".to_owned(),
+            is_bearer: false,
         }),
         paid,
         receipt: charged.map(|charged| charged.receipt.clone()),
@@ -436,10 +438,8 @@ pub(crate) fn record(gated: &Gated, url: &str, charged: Option<&Charged>) -> Acc
 async fn records_form_a_chain_and_are_forgotten_after_their_time(backend: Backend) {
     let gated = Gated::new(backend).await;
     let charged = gated.pays(&charge("c1", None)).await;
-    gated
-        .books
-        .record(record(&gated, "https://site.example/1", Some(&charged)))
-        .await;
+    let first = record(&gated, "https://site.example/1", Some(&charged));
+    gated.books.record(first).await;
     gated.books.record(record(&gated, "https://site.example/2", None)).await;
     assert_eq!(gated.books.records_write().await.unwrap(), 2);
     assert_eq!(gated.books.records_write().await.unwrap(), 0);

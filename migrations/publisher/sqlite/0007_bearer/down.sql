@@ -1,0 +1,1 @@
+ALTER TABLE gate_records DROP COLUMN visa_bearer;
