@@ -119,7 +119,7 @@ fn shown(source: &str, registry: &str, seq: u64) -> Value {
             return head;
         }
         assert!(
-            started.elapsed() < Duration::from_secs(60),
+            started.elapsed() < Duration::from_mins(1),
             "{}{}",
             shown.json,
             shown.stderr
