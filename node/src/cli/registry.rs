@@ -348,8 +348,13 @@ fn console_text(console: &Console) -> String {
         let reason = node.revoked_reason.as_deref().unwrap_or_default();
         format!("off: {} {}: {reason}", node.hostname, node.node_id)
     }));
+    let waits = if console.is_served {
+        "waits for its turn"
+    } else {
+        "this registry publishes no names (`registry_service.dns`)"
+    };
     lines.extend(console.unpublished.iter().map(|name| {
-        let error = name.last_error.as_deref().unwrap_or("waits for its turn");
+        let error = name.last_error.as_deref().unwrap_or(waits);
         format!("not in DNS yet: {} since {}: {error}", name.name, name.since)
     }));
     lines.join("\n")
