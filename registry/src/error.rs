@@ -104,9 +104,6 @@ pub enum RegistryError {
     /// Not one of the release keys that are trusted.
     #[error("This registry does not trust that release key.")]
     NoReleaseKey,
-    /// Only the operator may.
-    #[error("Only the operator of this registry sees this.")]
-    NotOperator,
     /// The node calls too often.
     #[error("This node calls too often.")]
     Limited {
@@ -192,11 +189,7 @@ impl RegistryError {
             | Self::NotRevoked
             | Self::SignedMeanwhile => Code::Conflict,
             Self::Unknown => Code::NotFound,
-            Self::Expired(_)
-            | Self::Revoked { .. }
-            | Self::BuildRefused { .. }
-            | Self::NoReleaseKey
-            | Self::NotOperator => Code::Forbidden,
+            Self::Expired(_) | Self::Revoked { .. } | Self::BuildRefused { .. } | Self::NoReleaseKey => Code::Forbidden,
             Self::Limited { .. } | Self::TooManyNew { .. } | Self::TooManyNames { .. } => Code::RateLimited,
             Self::Fault(_) => Code::Internal,
         }
@@ -225,7 +218,6 @@ impl RegistryError {
             Self::NotRevoked => "Look at the list of nodes that were taken off.",
             Self::BuildRefused { .. } => "Run a release of those that GET /api/builds calls verified or approved.",
             Self::NoReleaseKey => "Use a key of those that GET /api/builds lists, or have the operator add it.",
-            Self::NotOperator => "Log in as the operator.",
             Self::Limited { .. } | Self::TooManyNew { .. } => "Come back after the time in Retry-After.",
             Self::Credentials => {
                 "Use those that the registry gave out with the name, or let the node ask for new ones."

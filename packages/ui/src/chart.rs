@@ -3,6 +3,7 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
+use imajin_kernel::Timestamp;
 
 /// Height of the highest bar.
 const HEIGHT: u64 = 140;
@@ -75,6 +76,25 @@ struct Drawing<'a> {
 }
 
 impl Bar {
+    /// The bars of `count` days up to and with `today`, which are counted from 1970-01-01 (UTC). `units` says how many of
+    /// the smallest units each part of a day has, none being shown below zero, and `text` writes them.
+    pub fn by_day(
+        (today, count): (i64, i64),
+        units: impl Fn(i64) -> Vec<i64>,
+        text: impl Fn(i64) -> String,
+    ) -> Vec<Self> {
+        let part = |units: i64| BarPart {
+            size: u64::try_from(units).unwrap_or(0),
+            text: text(units),
+        };
+        let bar = |day: i64| Self {
+            label: Timestamp::from_days(day).date(),
+            parts: units(day).into_iter().map(part).collect(),
+        };
+        let first = today.saturating_sub(count).saturating_add(1);
+        (first..=today).map(bar).collect()
+    }
+
     fn size(&self) -> u64 {
         self.parts.iter().map(|part| part.size).fold(0, u64::saturating_add)
     }
@@ -182,6 +202,21 @@ mod tests {
         let places: Vec<_> = drawing.pieces.iter().map(|piece| (piece.y, piece.height)).collect();
         assert_eq!(places, [(TOP + 70, 70), (TOP, 70), (TOP + 105, 35)]);
         assert_eq!(drawing.rows.len(), 2, "the table leaves empty bars out");
+    }
+
+    #[test]
+    fn the_last_days_are_a_bar_each_and_debts_have_no_height() {
+        let units = |day: i64| if day == 1 { vec![5, -7] } else { vec![0, 0] };
+        let bars = Bar::by_day((2, 3), units, |units| units.to_string());
+        let labels: Vec<_> = bars.iter().map(|bar| bar.label.as_str()).collect();
+        assert_eq!(labels, ["1970-01-01", "1970-01-02", "1970-01-03"]);
+        let parts: Vec<_> = bars[1]
+            .parts
+            .iter()
+            .map(|part| (part.size, part.text.as_str()))
+            .collect();
+        assert_eq!(parts, [(5, "5"), (0, "-7")]);
+        assert!(Bar::by_day((2, 0), units, |units| units.to_string()).is_empty());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::layers::wants_html;
 use crate::paced::is_too_slow;
-use crate::{Failure, PublicBase, RawRequest, SessionView, Signer, Site, Verified};
+use crate::{Failure, PublicBase, RawRequest, SessionView, Signer, Site, Tier, Verified};
 
 /// A JSON body of the type `T`; refusals name the member and the place.
 #[derive(Debug)]
@@ -201,6 +201,16 @@ impl Viewer {
             )
             .hint("Log in at /login, or with `imajin login`.")
         })
+    }
+
+    /// The session of the node's operator, or a refusal.
+    pub fn operator_require(&self) -> Result<&SessionView, Problem> {
+        let session = self.session_require()?;
+        if session.tier < Tier::Operator {
+            let refused = Problem::new(Code::Forbidden, "Only the operator of this node may see this.");
+            return Err(refused.hint("If that is you, log in with the key that claimed the node."));
+        }
+        Ok(session)
     }
 }
 

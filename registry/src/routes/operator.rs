@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{FromRef, State};
 use imajin_did::Did;
 use imajin_registry_api::{Console, ConsoleFetch, RegistryApi};
-use imajin_web::{Authorised, Failure, JsonBody, OperatorTier, ProblemDocument, SignedBody, Site, Tier, Viewer};
+use imajin_web::{Authorised, Failure, JsonBody, OperatorTier, ProblemDocument, SignedBody, Site, Viewer};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -66,9 +66,7 @@ pub(super) async fn console(
     State(RegistryRoutes(registry)): State<RegistryRoutes>,
     viewer: Viewer,
 ) -> Result<Json<Console>, Failure> {
-    if viewer.session_require()?.tier < Tier::Operator {
-        return Err(RegistryError::NotOperator.into());
-    }
+    viewer.operator_require()?;
     Ok(Json(registry.console_fetch(ConsoleFetch {}).await?))
 }
 

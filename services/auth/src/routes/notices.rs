@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use imajin_kernel::id::NoticeId;
-use imajin_kernel::{Code, Problem, Timestamp};
+use imajin_kernel::{Problem, Timestamp};
 use imajin_ui::{NoticeItem, NoticesPage, did_short, moment, render};
 use imajin_web::{
     Authorised, Failure, OperatorTier, PathParams, ProblemDocument, QueryParams, SignedBody, SoftTier, Tier, Viewer,
@@ -132,9 +132,7 @@ async fn setting_set(
     )
 )]
 async fn unsent(State(auth): State<Arc<Auth>>, viewer: Viewer) -> Result<Json<UnsentNotices>, Failure> {
-    if viewer.session_require()?.tier < Tier::Operator {
-        return Err(Problem::new(Code::Forbidden, "Only the operator of this node may see this.").into());
-    }
+    viewer.operator_require()?;
     let rows = auth.notices_unsent().await?;
     Ok(Json(UnsentNotices {
         notices: rows.into_iter().map(UnsentNotice::from).collect(),

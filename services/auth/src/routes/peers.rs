@@ -99,9 +99,7 @@ async fn rules_of(auth: &Auth) -> Result<PeerRules, Failure> {
     )
 )]
 async fn peers(State(auth): State<Arc<Auth>>, viewer: Viewer) -> Result<Json<PeerRules>, Failure> {
-    if viewer.session_require()?.tier < Tier::Operator {
-        return Err(Problem::new(Code::Forbidden, "Only the operator of this node may see this.").into());
-    }
+    viewer.operator_require()?;
     Ok(Json(rules_of(&auth).await?))
 }
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::console::visas_table;
 use super::disputes::disputes_table;
 use super::spend::{chart_since, charts};
-use super::{ACCOUNT, ROOT, next_of, operator_require, shell_of};
+use super::{ACCOUNT, ROOT, next_of, shell_of};
 use crate::BrokerError;
 use crate::caller::{agent_did, names};
 use crate::domain::lists::Wanted;
@@ -38,7 +38,7 @@ pub(super) async fn account(
     let session = viewer.session_require()?;
     let (did, path, title) = match &params.agent {
         Some(name) => {
-            operator_require(&viewer)?;
+            viewer.operator_require()?;
             let agent = AgentId::parse(name, names(broker.context.config.reach)).map_err(BrokerError::from);
             let agent = agent.map_err(Problem::from)?;
             let did: Did = agent_did(&agent).map_err(Problem::from)?;

@@ -6,7 +6,7 @@ use imajin_ui::{Block, Cell, Figure, did_short, moment, render};
 use imajin_web::{Failure, QueryParams, Viewer};
 
 use super::spend::{chart_since, charts};
-use super::{ACCOUNT, ROOT, money, next_in, operator_page, operator_require, sums, table};
+use super::{ACCOUNT, ROOT, money, next_in, operator_page, sums, table};
 use crate::BrokerConfig;
 use crate::domain::lists::Wanted;
 use crate::domain::overview::{self, Overview};
@@ -18,7 +18,7 @@ pub(super) async fn overview(
     State(BrokerState(broker)): State<BrokerState>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let now = broker.context.now();
     let asked = broker.read(move |conn, _context| {
         let redeemed = overview::redeemed_since(conn, None, chart_since(now))?;
@@ -102,7 +102,7 @@ pub(super) async fn accounts(
     QueryParams(wanted): QueryParams<Wanted>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let limit = wanted.limit;
     let page = broker.account_list(wanted).await.map_err(Problem::from)?;
     let row = |account: &AccountView| {
@@ -126,7 +126,7 @@ pub(super) async fn visas(
     QueryParams(wanted): QueryParams<Wanted>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let limit = wanted.limit;
     let page = broker.visa_list(None, wanted).await.map_err(Problem::from)?;
     let next = next_in("/visas", limit, page.cursor.as_ref());
@@ -169,7 +169,7 @@ pub(super) async fn redemptions(
     QueryParams(wanted): QueryParams<Wanted>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let limit = wanted.limit;
     let page = broker.redemption_list(None, wanted).await.map_err(Problem::from)?;
     let row = |redemption: &RedemptionView| {

@@ -7,7 +7,7 @@ use imajin_ui::{ActField, ActForm, Block, Cell, did_short, moment, render};
 use imajin_web::{Failure, PathParams, QueryParams, Viewer};
 use serde_json::json;
 
-use super::{ROOT, money, next_in, operator_page, operator_require, table};
+use super::{ROOT, money, next_in, operator_page, table};
 use crate::domain::lists::Wanted;
 use crate::routes::BrokerState;
 
@@ -17,7 +17,7 @@ pub(super) async fn list(
     QueryParams(wanted): QueryParams<Wanted>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let limit = wanted.limit;
     let page = broker.dispute_list(None, wanted).await.map_err(Problem::from)?;
     let next = next_in("/disputes", limit, page.cursor.as_ref());
@@ -71,7 +71,7 @@ pub(super) async fn one(
     PathParams(id): PathParams<DisputeId>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let session = viewer.session_require()?;
     let dispute = broker.dispute_fetch(id, (&session.did, true)).await;
     let dispute = dispute.map_err(Problem::from)?;

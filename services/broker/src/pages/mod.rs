@@ -13,10 +13,10 @@ use axum::Router;
 use axum::routing::get;
 use imajin_money::Money;
 use imajin_ui::{Block, Cell, MoneyPage, Shell, Table};
-use imajin_web::{Custody, Failure, Tier, Viewer};
+use imajin_web::{Custody, Tier, Viewer};
 
+use crate::Broker;
 use crate::routes::BrokerState;
-use crate::{Broker, BrokerError};
 
 /// Where the operator's pages are.
 const ROOT: &str = "/broker/operator";
@@ -32,16 +32,6 @@ pub(crate) fn routes() -> Router<BrokerState> {
         .route("/operator/disputes", get(disputes::list))
         .route("/operator/disputes/{id}", get(disputes::one))
         .route("/account", get(account::account))
-}
-
-/// Refuses everybody but the operator.
-fn operator_require(viewer: &Viewer) -> Result<(), Failure> {
-    let session = viewer.session_require()?;
-    if session.tier < Tier::Operator {
-        let refused = BrokerError::Forbidden("Only the operator of this node may see this page.");
-        return Err(imajin_kernel::Problem::from(refused).into());
-    }
-    Ok(())
 }
 
 fn shell_of(broker: &Broker, path: &str, title: &str, viewer: &Viewer) -> Shell {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use imajin_kernel::{Span, Timestamp};
 use imajin_money::{Amount, Asset, Money};
-use imajin_ui::{Bar, BarPart, Block, Chart};
+use imajin_ui::{Bar, Block, Chart};
 
 use crate::domain::overview::Redeemed;
 use crate::rows::Standing;
@@ -36,21 +36,14 @@ fn chart_of(asset: &str, rows: &[&Redeemed], today: i64, title: &str) -> Chart {
     let paid: &[Standing] = &[Standing::Credited];
     let waits: &[Standing] = &[Standing::Accepted, Standing::Disputed, Standing::Reversing];
     let back: &[Standing] = &[Standing::Reversed];
-    let bar = |day: i64| {
+    let units = |day: i64| {
         let of_day: Vec<_> = rows.iter().filter(|row| row.created_at.as_days() == day).collect();
-        let part = |standings: &[Standing]| {
+        let sum = |standings: &[Standing]| {
             let counts = |row: &&&&Redeemed| standings.iter().any(|standing| standing.as_str() == row.state);
             let amounts = of_day.iter().filter(counts).map(|row| row.amount);
-            let units = amounts.fold(0_i64, i64::saturating_add);
-            BarPart {
-                size: u64::try_from(units).unwrap_or(0),
-                text: decimal(units, asset),
-            }
+            amounts.fold(0_i64, i64::saturating_add)
         };
-        Bar {
-            label: Timestamp::from_days(day).date(),
-            parts: [paid, waits, back].map(part).into(),
-        }
+        [paid, waits, back].map(sum).into()
     };
     Chart {
         id: format!("spend-{}", asset.to_ascii_lowercase()),
@@ -58,7 +51,7 @@ fn chart_of(asset: &str, rows: &[&Redeemed], today: i64, title: &str) -> Chart {
         series: ["Paid to publishers", "Waits", "Back after disputes"]
             .map(str::to_owned)
             .into(),
-        bars: (today.saturating_sub(DAYS - 1)..=today).map(bar).collect(),
+        bars: Bar::by_day((today, DAYS), units, |units| decimal(units, asset)),
     }
 }
 

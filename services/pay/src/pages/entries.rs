@@ -6,7 +6,7 @@ use imajin_ui::{Block, Cell, Table, moment, render};
 use imajin_web::{Failure, PathParams, QueryParams, Viewer};
 use serde::Deserialize;
 
-use super::{ROOT, amount, decimal, entry_cell, operator_page, operator_require, order_cell, receipt_cell};
+use super::{ROOT, amount, decimal, entry_cell, operator_page, order_cell, receipt_cell};
 use crate::PayError;
 use crate::domain::limits::{LimitsView, limits_of};
 use crate::domain::look::{self, Order};
@@ -30,7 +30,7 @@ pub(super) async fn account(
     viewer: Viewer,
     QueryParams(query): QueryParams<StatementQuery>,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let id: AccountId = id.parse().map_err(|_unreadable| PayError::NotFound("account"))?;
     let found = pay.read(move |conn, context| {
         let found = look::account(conn, context, id, query.before, PAGE)?;
@@ -100,7 +100,7 @@ pub(super) async fn entry(
     PathParams(id): PathParams<EntryId>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let found = pay.read(move |conn, context| look::entry(conn, context, id));
     let (entry, accounts) = found.await?.ok_or(PayError::NotFound("entry"))?;
     let blocks = vec![Block::Facts(entry_facts(&entry)), legs_table(&entry, &accounts)];
@@ -172,7 +172,7 @@ pub(super) async fn order(
     PathParams(id): PathParams<CheckoutId>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let found = pay.read(move |conn, context| look::order(conn, context, id));
     let order = found.await?.ok_or(PayError::NotFound("checkout"))?;
     let lead = order.checkout.title.clone();

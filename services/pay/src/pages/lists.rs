@@ -5,7 +5,7 @@ use imajin_ui::{Act, Block, Cell, Table, moment, render};
 use imajin_web::{Failure, QueryParams, Viewer};
 use serde::Deserialize;
 
-use super::{ROOT, amount, operator_page, operator_require, order_cell};
+use super::{ROOT, amount, operator_page, order_cell};
 use crate::domain::look;
 use crate::domain::payout_list::PayoutView;
 use crate::routes::PayRoutes;
@@ -24,7 +24,7 @@ fn next_of(count: usize, path: &str, last: Option<String>) -> String {
 
 /// Each rail as it stands; each of them is asked now.
 pub(super) async fn rails(State(PayRoutes(pay)): State<PayRoutes>, viewer: Viewer) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let views = rail_views(&pay, true).await;
     let row = |view: &RailView| {
         let money = match view.test {
@@ -75,7 +75,7 @@ pub(super) async fn payouts(
     viewer: Viewer,
     QueryParams(query): QueryParams<PayoutQuery>,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let page = pay.read(move |conn, context| look::payout_page(conn, context, query.before, PAGE));
     let page = page.await?;
     let row = |(row, view): &(PayoutRow, PayoutView)| {
@@ -116,7 +116,7 @@ pub(super) async fn payouts(
 
 /// Payments that a buyer's bank has taken back, or tries to.
 pub(super) async fn disputes(State(PayRoutes(pay)): State<PayRoutes>, viewer: Viewer) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let rows = pay.read(look::dispute_page).await?;
     let row = |row: &DisputeRow| {
         let tone = match row.state.as_str() {
@@ -171,7 +171,7 @@ pub(super) async fn messages(
     viewer: Viewer,
     QueryParams(query): QueryParams<MessageQuery>,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let waiting = query.waiting;
     let page = pay.read(move |conn, context| look::message_page(conn, context, query.before, waiting, PAGE));
     let page = page.await?;

@@ -16,11 +16,11 @@ use axum::Router;
 use axum::routing::get;
 use imajin_money::{Amount, Asset, Money};
 use imajin_ui::{Block, Cell, MoneyPage};
-use imajin_web::{Failure, Tier, Viewer};
+use imajin_web::Viewer;
 
+use crate::Pay;
 use crate::routes::PayRoutes;
 use crate::routes::page::shell_of;
-use crate::{Pay, PayError};
 
 /// Where the operator's pages are.
 const ROOT: &str = "/pay/operator";
@@ -39,15 +39,6 @@ pub(crate) fn routes() -> Router<PayRoutes> {
         .route("/operator/disputes", get(lists::disputes))
         .route("/operator/messages", get(lists::messages))
         .route("/fees", get(fees::fees))
-}
-
-/// Refuses everybody but the operator.
-fn operator_require(viewer: &Viewer) -> Result<(), Failure> {
-    let session = viewer.session_require()?;
-    if session.tier < Tier::Operator {
-        return Err(PayError::Forbidden("Only the operator of this node may see this page.").into());
-    }
-    Ok(())
 }
 
 /// A page of the operator's.

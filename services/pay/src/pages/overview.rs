@@ -2,11 +2,10 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::response::Response;
-use imajin_kernel::Timestamp;
-use imajin_ui::{Bar, BarPart, Block, Cell, Chart, Figure, Table, render};
+use imajin_ui::{Bar, Block, Cell, Chart, Figure, Table, render};
 use imajin_web::{Failure, Viewer};
 
-use super::{ROOT, amount, decimal, operator_page, operator_require};
+use super::{ROOT, amount, decimal, operator_page};
 use crate::domain::overview::{self, Balances, Overview};
 use crate::domain::sales::days_since;
 use crate::routes::PayRoutes;
@@ -19,7 +18,7 @@ const ASSETS_MAX: usize = 6;
 
 /// What there is, what came in, and what has to be done.
 pub(super) async fn overview(State(PayRoutes(pay)): State<PayRoutes>, viewer: Viewer) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let today = pay.context.now().as_days();
     let asked = pay.read(move |conn, context| {
         let days = days_since(conn, context, today.saturating_sub(DAYS - 1))?;
@@ -90,29 +89,16 @@ fn sales_blocks(days: &[SalesDayRow], today: i64) -> Vec<Block> {
 }
 
 fn chart(asset: &str, days: &[&SalesDayRow], today: i64) -> Chart {
-    let bar = |day: i64| {
-        let row = days.iter().find(|row| row.day == day);
-        let part = |units: i64| BarPart {
-            size: u64::try_from(units).unwrap_or(0),
-            text: decimal(units, asset),
-        };
-        let of = |pick: fn(&SalesDayRow) -> i64| part(row.map_or(0, |row| pick(row)));
-        Bar {
-            label: Timestamp::from_days(day).date(),
-            parts: vec![
-                of(|row| row.payees),
-                of(|row| row.held),
-                of(|row| row.fees),
-                of(|row| row.rail_fees),
-            ],
-        }
+    let units = |day: i64| match days.iter().find(|row| row.day == day) {
+        Some(row) => vec![row.payees, row.held, row.fees, row.rail_fees],
+        None => vec![0; 4],
     };
     let names = ["To payees", "Held", "Fees", "Kept by the rail"];
     Chart {
         id: format!("sales-{}", asset.to_ascii_lowercase()),
         title: format!("How sales in {asset} were split, day by day (UTC)"),
         series: names.map(str::to_owned).into(),
-        bars: (today.saturating_sub(DAYS - 1)..=today).map(bar).collect(),
+        bars: Bar::by_day((today, DAYS), units, |units| decimal(units, asset)),
     }
 }
 

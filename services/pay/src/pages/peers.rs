@@ -3,14 +3,14 @@ use axum::response::Response;
 use imajin_ui::{Block, Cell, Table, moment, render};
 use imajin_web::{Failure, Viewer};
 
-use super::{operator_page, operator_require};
+use super::operator_page;
 use crate::domain::peers::{BrokerLine, PeersView, PromiseLine, RemittanceLine};
 use crate::routes::PayRoutes;
 use crate::routes::remit::peers_of;
 
 /// What is owed by and to other nodes.
 pub(super) async fn peers(State(PayRoutes(pay)): State<PayRoutes>, viewer: Viewer) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let found = peers_of(&pay).await?;
     let lead = "Brokers promise money for agents and pass it on between nodes. Nothing here is done by hand: what \
                 waits is asked for again and again, and Reconciliation says what takes too long.";

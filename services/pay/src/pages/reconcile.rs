@@ -3,7 +3,7 @@ use axum::response::Response;
 use imajin_ui::{Act, Block, Cell, Table, moment, render};
 use imajin_web::{Failure, Viewer};
 
-use super::{operator_page, operator_require};
+use super::operator_page;
 use crate::domain::reconcile::list::{DifferenceView, Reconciliation, RoundView};
 use crate::routes::PayRoutes;
 use crate::routes::reconcile::reconciliation_of;
@@ -13,7 +13,7 @@ pub(super) async fn reconciliation(
     State(PayRoutes(pay)): State<PayRoutes>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let found = reconciliation_of(&pay).await?;
     let lead = if found.open.is_empty() {
         "The rails, the ledger and the rows beside it say the same."

@@ -10,7 +10,7 @@ use imajin_ui::{Block, Cell, Search, Table, moment, render};
 use imajin_web::{Failure, QueryParams, Viewer};
 use serde::Deserialize;
 
-use super::{ROOT, amount, operator_page, operator_require, order_cell, receipt_cell};
+use super::{ROOT, amount, operator_page, order_cell, receipt_cell};
 use crate::PayError;
 use crate::context::Context;
 use crate::domain::limits::LimitsView;
@@ -73,7 +73,7 @@ pub(super) async fn search(
     viewer: Viewer,
     QueryParams(query): QueryParams<SearchQuery>,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let text: String = query.q.trim().chars().take(QUERY_CHARS_MAX).collect();
     let mut blocks = vec![Block::Search(Search {
         action: format!("{ROOT}/search"),

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::PayRoutes;
-use super::reconcile::operator_require;
 use crate::domain::limits::{self, LimitsView, LimitsWish};
 
 /// Where a page of limits begins.
@@ -39,7 +38,7 @@ pub(super) async fn limits(
     viewer: Viewer,
     QueryParams(query): QueryParams<LimitsQuery>,
 ) -> Result<Json<LimitsPage>, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let after = query.after.unwrap_or_default();
     let limits = pay.read(move |conn, context| limits::limits_list(conn, context, &after));
     Ok(Json(LimitsPage { limits: limits.await? }))

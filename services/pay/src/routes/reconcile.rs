@@ -1,6 +1,6 @@
 use axum::Json;
 use axum::extract::State;
-use imajin_web::{Authorised, Failure, OperatorTier, ProblemDocument, SignedBody, Tier, Viewer};
+use imajin_web::{Authorised, Failure, OperatorTier, ProblemDocument, SignedBody, Viewer};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -22,15 +22,6 @@ pub(crate) async fn reconciliation_of(pay: &Pay) -> Result<Reconciliation, PayEr
         .await
 }
 
-/// Refuses everybody but the operator.
-pub(crate) fn operator_require(viewer: &Viewer) -> Result<(), Failure> {
-    let session = viewer.session_require()?;
-    if session.tier < Tier::Operator {
-        return Err(PayError::Forbidden("Only the operator of the node sees this.").into());
-    }
-    Ok(())
-}
-
 /// What differs between the rails and the ledger
 ///
 /// For the operator: how far the comparison of each rail with the ledger is, every difference with what to do about it,
@@ -47,7 +38,7 @@ pub(super) async fn reconciliation(
     State(PayRoutes(pay)): State<PayRoutes>,
     viewer: Viewer,
 ) -> Result<Json<Reconciliation>, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     Ok(Json(reconciliation_of(&pay).await?))
 }
 

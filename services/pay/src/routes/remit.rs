@@ -9,7 +9,6 @@ use imajin_web::{Failure, ProblemDocument, SignedBody, Viewer};
 use super::PayRoutes;
 use crate::brokers::wire::RemittanceAnswer;
 use crate::domain::peers::{self, PeersView, Remittances};
-use crate::routes::reconcile::operator_require;
 use crate::rows::CREDITED;
 use crate::{Pay, PayError};
 
@@ -100,6 +99,6 @@ pub(crate) async fn peers_of(pay: &Pay) -> Result<PeersView, PayError> {
     )
 )]
 pub(super) async fn peers(State(PayRoutes(pay)): State<PayRoutes>, viewer: Viewer) -> Result<Json<PeersView>, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     Ok(Json(peers_of(&pay).await?))
 }

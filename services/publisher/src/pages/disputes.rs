@@ -7,7 +7,7 @@ use imajin_web::{Failure, QueryParams, Viewer};
 
 use super::gates::GateQuery;
 use super::sums::money_text;
-use super::{Head, no_gate, operator_require, page, site_of, table};
+use super::{Head, no_gate, page, site_of, table};
 use crate::domain::feedback::feedback_of;
 use crate::domain::traffic;
 use crate::routes::PublisherState;
@@ -20,7 +20,7 @@ pub(super) async fn list(
     QueryParams(query): QueryParams<GateQuery>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let (site, sites) = site_of(&publisher, query.gate.as_ref()).await?;
     let lead = "What agents object to at their brokers. This node answers by itself, with the agent's own claim and \
                 the record of the answer.";

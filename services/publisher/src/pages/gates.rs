@@ -7,7 +7,7 @@ use imajin_web::{Failure, QueryParams, Viewer};
 use serde::Deserialize;
 
 use super::sums::{DAYS, Line, Sums, charts, lines, since};
-use super::{Head, ROOT, address, no_gate, operator_require, page, site_of, table};
+use super::{Head, ROOT, address, no_gate, page, site_of, table};
 use crate::Publisher;
 use crate::domain::traffic::{self, Asked, Earned, ROWS_MAX};
 use crate::routes::PublisherState;
@@ -29,7 +29,7 @@ pub(super) async fn overview(
     QueryParams(query): QueryParams<GateQuery>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let (site, sites) = site_of(&publisher, query.gate.as_ref()).await?;
     let mut head = Head {
         path: "",

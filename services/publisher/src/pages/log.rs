@@ -8,7 +8,7 @@ use imajin_web::{Failure, QueryParams, Viewer};
 use serde::Deserialize;
 
 use super::sums::money_text;
-use super::{Head, address, no_gate, operator_require, page, site_of, table};
+use super::{Head, address, no_gate, page, site_of, table};
 use crate::domain::traffic::{self, LogWanted, Verdict};
 use crate::routes::PublisherState;
 use crate::rows::RecordRow;
@@ -54,7 +54,7 @@ pub(super) async fn log(
     QueryParams(query): QueryParams<LogQuery>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let (site, sites) = site_of(&publisher, query.gate.as_ref()).await?;
     let mut head = Head {
         path: "/log",

@@ -12,7 +12,7 @@ mod sums;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
-use imajin_kernel::{Code, Problem};
+use imajin_kernel::Problem;
 use imajin_ui::{Block, Cell, MoneyPage, Shell, Table};
 use imajin_web::{Custody, Failure, Tier, Viewer};
 use url::form_urlencoded::Serializer;
@@ -33,15 +33,6 @@ pub(crate) fn routes() -> Router<PublisherState> {
         .route("/operator/disputes", get(disputes::list))
         .route("/operator/policy", get(policy::preview).post(policy::draft))
         .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
-}
-
-/// Refuses everybody but the operator.
-fn operator_require(viewer: &Viewer) -> Result<(), Failure> {
-    let session = viewer.session_require()?;
-    if session.tier < Tier::Operator {
-        return Err(Problem::new(Code::Forbidden, "Only the operator of this node may see this page.").into());
-    }
-    Ok(())
 }
 
 /// The site that a page is about: the one that is named, else the first; none while there is no gate.

@@ -16,7 +16,7 @@ use imajin_ui::{Act, AskField, AskForm, AskKind, Block, Cell, render};
 use imajin_web::{Failure, QueryParams, Viewer, same_origin_require};
 use serde::Deserialize;
 
-use super::{Head, ROOT, no_gate, operator_require, page, site_of, table};
+use super::{Head, ROOT, no_gate, page, site_of, table};
 use crate::Publisher;
 use crate::gate::{GateShown, policy_read};
 use crate::routes::PublisherState;
@@ -95,7 +95,7 @@ pub(super) async fn preview(
     QueryParams(mut sample): QueryParams<Sample>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     // What is written into an address is no policy.
     sample.text = None;
     shown(&publisher, &viewer, sample).await
@@ -108,7 +108,7 @@ pub(super) async fn draft(
     headers: HeaderMap,
     form: Result<Form<Sample>, FormRejection>,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     same_origin_require(&headers, &publisher.site.public)?;
     let Form(sample) = form.map_err(|rejection| Problem::invalid(rejection.body_text()))?;
     shown(&publisher, &viewer, sample).await

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use imajin_kernel::{Span, Timestamp};
 use imajin_money::{Amount, Asset, Money};
-use imajin_ui::{Bar, BarPart, Chart};
+use imajin_ui::{Bar, Chart};
 
 use crate::domain::traffic::{Asked, Earned};
 
@@ -108,31 +108,24 @@ fn chart_of(asset: &str, earned: &[&Earned], today: i64) -> Chart {
     agents.sort_by_key(|(agent, sum)| (std::cmp::Reverse(*sum), *agent));
     let has_others = agents.len() > SERIES;
     let named: Vec<&str> = agents.into_iter().take(SERIES).map(|(agent, _)| agent).collect();
-    let bar = |day: i64| {
+    let units = |day: i64| {
         let of_day: Vec<&&Earned> = earned.iter().filter(|one| one.created_at.as_days() == day).collect();
-        let part = |counts: &dyn Fn(&str) -> bool| {
+        let sum = |counts: &dyn Fn(&str) -> bool| {
             let prices = of_day.iter().filter(|one| counts(&one.agent)).map(|one| one.price);
-            let units = prices.fold(0_i64, i64::saturating_add);
-            BarPart {
-                size: u64::try_from(units).unwrap_or(0),
-                text: money_text(units, asset),
-            }
+            prices.fold(0_i64, i64::saturating_add)
         };
-        let mut parts: Vec<BarPart> = named.iter().map(|agent| part(&|one| one == *agent)).collect();
+        let mut sums: Vec<i64> = named.iter().map(|agent| sum(&|one| one == *agent)).collect();
         if has_others {
-            parts.push(part(&|one| !named.contains(&one)));
+            sums.push(sum(&|one| !named.contains(&one)));
         }
-        Bar {
-            label: Timestamp::from_days(day).date(),
-            parts,
-        }
+        sums
     };
     let others = has_others.then(|| "Others".to_owned());
     Chart {
         id: format!("paid-{}", asset.to_ascii_lowercase()),
         title: format!("Paid in {asset}, day by day (UTC)"),
         series: named.iter().map(|agent| (*agent).to_owned()).chain(others).collect(),
-        bars: (today.saturating_sub(DAYS - 1)..=today).map(bar).collect(),
+        bars: Bar::by_day((today, DAYS), units, |units| money_text(units, asset)),
     }
 }
 

@@ -6,7 +6,6 @@ use imajin_publisher_api::{GatePolicy, GatePolicyChange};
 use imajin_web::{Authorised, Failure, OperatorTier, PathParams, ProblemDocument, SignedBody, Viewer};
 
 use super::PublisherState;
-use super::gates::operator_require;
 
 /// The policy of a gate
 ///
@@ -26,7 +25,7 @@ pub(super) async fn policy_fetch(
     PathParams(name): PathParams<String>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let policy = publisher.gate_policy(&name).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(policy)).into_response())
 }

@@ -4,9 +4,9 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use imajin_gate::RecordEvidence;
 use imajin_imagxp::Refusal;
-use imajin_kernel::{Code, Problem, Timestamp};
+use imajin_kernel::{Problem, Timestamp};
 use imajin_publisher_api::{GateRecord, GateRecordPage};
-use imajin_web::{Failure, PathParams, ProblemDocument, QueryParams, Tier, Viewer};
+use imajin_web::{Failure, PathParams, ProblemDocument, QueryParams, Viewer};
 use serde::Deserialize;
 
 use super::PublisherState;
@@ -63,7 +63,7 @@ pub(super) async fn record_list(
     QueryParams(params): QueryParams<RecordParams>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     let site = site_require(&publisher, &name).await?;
     let limit = params.limit.unwrap_or(LIMIT);
     if limit == 0 || limit > LIMIT_MAX {
@@ -115,7 +115,7 @@ pub(super) async fn record_evidence(
     PathParams((name, seq)): PathParams<(String, String)>,
     viewer: Viewer,
 ) -> Result<Response, Failure> {
-    operator_require(&viewer)?;
+    viewer.operator_require()?;
     // Only now: whoever may not read it learns nothing about what it would be called.
     let seq: i64 = seq
         .parse()
@@ -124,17 +124,6 @@ pub(super) async fn record_evidence(
     let evidence = publisher.read(move |conn, context| evidence_of(conn, context, &site, seq));
     let evidence: RecordEvidence = evidence.await.map_err(Problem::from)?;
     Ok(unshared(Json(evidence)))
-}
-
-pub(super) fn operator_require(viewer: &Viewer) -> Result<(), Problem> {
-    let session = viewer.session_require()?;
-    if session.tier < Tier::Operator {
-        return Err(Problem::new(
-            Code::Forbidden,
-            "Only the operator of this node may read this.",
-        ));
-    }
-    Ok(())
 }
 
 async fn site_require(publisher: &Publisher, name: &String) -> Result<String, Failure> {

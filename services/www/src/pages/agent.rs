@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use imajin_kernel::{Problem, Timestamp};
 use imajin_money::{Amount, Asset, Money};
-use imajin_ui::{Bar, BarPart, Block, Cell, Chart, Figure, MoneyPage, Table, moment, render};
+use imajin_ui::{Bar, Block, Cell, Chart, Figure, MoneyPage, Table, moment, render};
 use imajin_web::Failure;
 
 use crate::AppState;
@@ -146,26 +146,20 @@ fn figures(spending: &AgentSpending, by_asset: &BTreeMap<String, Vec<&AgentPurch
 }
 
 fn chart(name: &str, asset: Asset, spent: &[&AgentPurchase], today: i64) -> Chart {
-    let bar = |day: i64| {
+    let units = |day: i64| {
         let of_day: Vec<_> = spent.iter().copied().filter(|one| one.at.as_days() == day).collect();
-        let part = |standing: PurchaseStanding| {
+        let sum_of = |standing: PurchaseStanding| {
             let counts = |one: &&AgentPurchase| one.standing == standing;
-            let amount = sum(&of_day.iter().copied().filter(counts).collect::<Vec<_>>());
-            BarPart {
-                size: u64::try_from(amount.micros()).unwrap_or(0),
-                text: Money::new(amount, asset).decimal(),
-            }
+            sum(&of_day.iter().copied().filter(counts).collect::<Vec<_>>()).micros()
         };
-        Bar {
-            label: Timestamp::from_days(day).date(),
-            parts: [PurchaseStanding::Paid, PurchaseStanding::Open].map(part).into(),
-        }
+        [PurchaseStanding::Paid, PurchaseStanding::Open].map(sum_of).into()
     };
+    let text = |units: i64| Money::new(Amount::from_micros(units).unwrap_or(Amount::MAX), asset).decimal();
     Chart {
         id: format!("spent-{}", name.to_ascii_lowercase()),
         title: format!("Spent in {name}, day by day (UTC)"),
         series: ["Paid", "Open"].map(str::to_owned).into(),
-        bars: (today.saturating_sub(DAYS - 1)..=today).map(bar).collect(),
+        bars: Bar::by_day((today, DAYS), units, text),
     }
 }
 

@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use imajin_kernel::id::OidcClientId;
-use imajin_kernel::{Code, Problem, Timestamp};
-use imajin_web::{Authorised, Failure, JsonBody, OperatorTier, PathParams, ProblemDocument, SignedBody, Tier, Viewer};
+use imajin_kernel::{Problem, Timestamp};
+use imajin_web::{Authorised, Failure, JsonBody, OperatorTier, PathParams, ProblemDocument, SignedBody, Viewer};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -112,9 +112,7 @@ pub(super) async fn client_add(
     )
 )]
 pub(super) async fn client_list(State(auth): State<Arc<Auth>>, viewer: Viewer) -> Result<Json<ClientList>, Failure> {
-    if viewer.session_require()?.tier < Tier::Operator {
-        return Err(Problem::new(Code::Forbidden, "Only the operator of this node may see this.").into());
-    }
+    viewer.operator_require()?;
     let clients = auth.oidc_clients_list().await?;
     Ok(Json(ClientList {
         clients: clients.into_iter().map(ClientAnswer::from).collect(),
