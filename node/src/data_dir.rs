@@ -28,6 +28,12 @@ pub enum DataDirError {
     /// There is no node in it.
     #[error("there is no node in {0}: make one with `imajin up --data {0}` or `imajin node init --data {0}`")]
     Empty(PathBuf),
+    /// There is no database in it, and none elsewhere was named.
+    #[error(
+        "there is no database in {0}: name the node's own with --database (the environment of its service may have the \
+         URL), or say --database sqlite if the node has never run"
+    )]
+    NoDatabase(PathBuf),
     /// The keys are there and do not open.
     #[error(transparent)]
     Vault(Box<VaultError>),

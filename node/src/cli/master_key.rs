@@ -4,8 +4,9 @@ use clap::{Subcommand, ValueEnum};
 use imajin_kernel::Env;
 use serde::Serialize;
 
+use super::database::DatabaseArg;
 use super::{CommandError, DataArg, Output};
-use crate::config::{Config, Overrides, ServiceName, load};
+use crate::config::{Config, ServiceName};
 use crate::data_dir::DataDir;
 use crate::run::database_open;
 use crate::vault::{
@@ -33,9 +34,8 @@ pub(super) enum MasterKeyCommand {
         /// With `--to passphrase`: a file with the new passphrase, instead of the terminal.
         #[arg(long, env = "IMAJIN_NEW_PASSPHRASE_FILE", value_name = "FILE")]
         new_passphrase_file: Option<PathBuf>,
-        /// The database, if it is not the one of the configuration: `sqlite` or a `postgres://` URL.
-        #[arg(long, value_name = "URL")]
-        database: Option<String>,
+        #[command(flatten)]
+        database: DatabaseArg,
     },
 }
 
@@ -130,14 +130,12 @@ fn show(data: &DataArg, output: Output) -> Result<(), CommandError> {
 async fn master_key_change(
     data: &DataArg,
     to: &NewMasterKey,
-    database: Option<String>,
+    database: DatabaseArg,
     output: Output,
 ) -> Result<(), CommandError> {
     let data = DataDir::open(&data.path())?;
     let _lock = data.lock()?;
-    let mut overrides = Overrides::default();
-    overrides.set("database.url", database);
-    let config = load(data.path(), &overrides)?.config;
+    let config = database.config(&data)?;
     let databases = databases_open(&data, &config).await?;
     let changed = change(&data.vault(), to, &databases, &Env::system(), &|_step| Ok(())).await;
     for (_service, db) in databases {

@@ -13,6 +13,7 @@ mod config;
 mod consent;
 mod content;
 mod contract;
+mod database;
 mod directory;
 mod docs;
 mod event;

@@ -3,11 +3,12 @@ use imajin_kernel::Env;
 use imajin_registry_api::NodeType;
 use url::Url;
 
+use super::database::DatabaseArg;
 use super::master_key::MasterKeyCommand;
 use super::node_key::NodeKeyCommand;
 use super::node_registry::{Status, attest, leave, register, status};
 use super::{CommandError, DataArg, Output};
-use crate::config::{Overrides, ServiceName, load};
+use crate::config::ServiceName;
 use crate::data_dir::DataDir;
 use crate::run::database_open;
 
@@ -60,9 +61,8 @@ pub(super) enum NodeCommand {
     SessionKeysRotate {
         #[command(flatten)]
         data: DataArg,
-        /// The database, if it is not the one of the configuration: `sqlite` or a `postgres://` URL.
-        #[arg(long, value_name = "URL")]
-        database: Option<String>,
+        #[command(flatten)]
+        database: DatabaseArg,
     },
     /// Keep the node's names when its key is stolen or lost: a key log, replacement, recovery.
     #[command(subcommand)]
@@ -103,12 +103,10 @@ fn init(data: &DataArg, output: Output) -> Result<(), CommandError> {
     Ok(())
 }
 
-async fn session_keys_rotate(data: &DataArg, database: Option<String>, output: Output) -> Result<(), CommandError> {
+async fn session_keys_rotate(data: &DataArg, database: DatabaseArg, output: Output) -> Result<(), CommandError> {
     let data = DataDir::open(&data.path())?;
     let keyring = data.keyring_open()?;
-    let mut overrides = Overrides::default();
-    overrides.set("database.url", database);
-    let config = load(data.path(), &overrides)?.config;
+    let config = database.config(&data)?;
     let opened = database_open(&data, &config, ServiceName::Auth).await;
     let opened = opened.map_err(|error| CommandError::Local(error.to_string()))?;
     let db = opened.ok_or_else(|| CommandError::Local("this node has no sessions".to_owned()))?;

@@ -24,7 +24,7 @@ pub(super) struct UpArgs {
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<SocketAddr>,
     /// Also open one port for each service (www 7000, auth 7001, registry 7002, connections 7003,
-    /// pay 7004, profile 7005, events 7006, publisher 7008, query 7010).
+    /// pay 7004, profile 7005, events 7006, publisher 7008, broker 7009, query 7010).
     #[arg(long)]
     service_ports: bool,
 }
@@ -34,14 +34,15 @@ pub(super) struct UpArgs {
 pub(super) struct NodeArgs {
     #[command(flatten)]
     data: DataArg,
-    /// The services to run in this process, separated by commas: auth, pay, events,
-    /// connections, profile, publisher, query, registry, www.
+    /// The services to run in this process, separated by commas: auth, pay, events, connections,
+    /// profile, publisher, query, broker, registry, www. All but broker, if not said.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     services: Option<Vec<ServiceName>>,
     /// `sqlite` (the default) or a `postgres://` URL.
     #[arg(long, value_name = "URL")]
     database: Option<String>,
-    /// Development: the service ports move to 3xxx, and test peers are allowed.
+    /// Development: the service ports move to 3xxx, peers at private addresses are asked, and
+    /// brokers' test money counts. Never on a node that others reach.
     #[arg(long)]
     dev: bool,
 }

@@ -1,7 +1,7 @@
 use clap::Args;
 
+use super::database::DatabaseArg;
 use super::{CommandError, DataArg, Output};
-use crate::config::{Overrides, load};
 use crate::data_dir::DataDir;
 use crate::verify::{Report, verify};
 
@@ -10,18 +10,15 @@ use crate::verify::{Report, verify};
 pub(super) struct VerifyArgs {
     #[command(flatten)]
     data: DataArg,
-    /// The database, if it is not the one of the configuration: `sqlite` or a `postgres://` URL.
-    #[arg(long, value_name = "URL")]
-    database: Option<String>,
+    #[command(flatten)]
+    database: DatabaseArg,
 }
 
 impl VerifyArgs {
     pub(super) async fn run(self, output: Output) -> Result<(), CommandError> {
         let data = DataDir::open(&self.data.path())?;
-        let mut overrides = Overrides::default();
-        overrides.set("database.url", self.database);
-        let loaded = load(data.path(), &overrides)?;
-        let report = verify(&data, &loaded.config).await?;
+        let config = self.database.config(&data)?;
+        let report = verify(&data, &config).await?;
         let clean = report.findings.is_empty() && report.unchecked.is_empty();
         output.result(&report, text);
         if clean { Ok(()) } else { Err(CommandError::Negative) }

@@ -2,6 +2,7 @@
 
 mod broker;
 mod dns;
+mod environment;
 mod federation;
 mod gate;
 mod model;

@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use config::{Environment, File, FileFormat, Value, ValueKind};
+use config::{File, FileFormat, Value, ValueKind};
 use serde::Serialize;
 use url::Url;
 
 use super::Config;
+use super::environment::{environment, variables};
 use super::model::DEFAULTS;
 
 /// What the command line sets, by configuration key.
@@ -56,37 +57,6 @@ pub enum ConfigError {
 /// The name of the file in the data directory.
 const FILE_NAME: &str = "imajin.toml";
 
-/// The keys and tables of [`Config`].
-const TOP_LEVEL_KEYS: [&str; 27] = [
-    "listen",
-    "trusted_proxies",
-    "public_url",
-    "node_name",
-    "services",
-    "service_ports",
-    "dev",
-    "database",
-    "internal_listen",
-    "remote",
-    "witnesses",
-    "mirrors",
-    "peers",
-    "imagxp",
-    "tls",
-    "mail",
-    "oidc",
-    "fees",
-    "rails",
-    "brokers",
-    "events",
-    "publisher",
-    "gate",
-    "query",
-    "broker",
-    "registry",
-    "registry_service",
-];
-
 /// Secrets are in these keys.
 const SECRET_KEYS: [&str; 3] = ["database.url", "mail.smtp_url", "query.engine.key"];
 
@@ -96,17 +66,7 @@ pub fn load(data_dir: &Path, overrides: &Overrides) -> Result<Loaded, ConfigErro
     let mut builder = config::Config::builder()
         .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
         .add_source(File::from(file).format(FileFormat::Toml).required(false))
-        .add_source(
-            Environment::with_prefix("IMAJIN")
-                .prefix_separator("_")
-                .separator("__")
-                .try_parsing(true)
-                .source(Some(variables()))
-                .list_separator(",")
-                .with_list_parse_key("services")
-                .with_list_parse_key("tls.acme.names")
-                .with_list_parse_key("brokers.trusted"),
-        );
+        .add_source(environment(variables()));
     for (key, value) in &overrides.0 {
         builder = builder.set_override(key, value.clone())?;
     }
@@ -120,19 +80,6 @@ pub fn load(data_dir: &Path, overrides: &Overrides) -> Result<Loaded, ConfigErro
     let config: Config = merged.try_deserialize()?;
     check(&config)?;
     Ok(Loaded { config, effective })
-}
-
-/// The variables that set a configuration key. Others with our prefix belong to the command line (`IMAJIN_DATA`,
-/// `IMAJIN_KEY`, `IMAJIN_NODE`), to the log (`IMAJIN_LOG`) or to the tests.
-fn variables() -> config::Map<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| {
-            let key = name.strip_prefix("IMAJIN_").unwrap_or_default().to_ascii_lowercase();
-            let top = key.split("__").next().unwrap_or_default();
-            TOP_LEVEL_KEYS.contains(&top)
-        })
-        .collect()
 }
 
 fn flatten(prefix: &str, value: &Value, lines: &mut Vec<EffectiveValue>) {

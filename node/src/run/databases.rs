@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::StartError;
 use crate::config::{Config, ServiceName};
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, DataDirError};
 
 /// The open databases of the services that run in this process: one each, never shared.
 pub struct Databases(BTreeMap<ServiceName, Db>, PathBuf);
@@ -32,6 +32,24 @@ fn service_location(data: &DataDir, config: &Config, service: ServiceName) -> Lo
     match config.database.url.expose_secret() {
         "sqlite" => Location::sqlite(data.database_path(service.as_str())),
         url => Location::postgres(url, format!("{}{service}", config.database.schema_prefix)),
+    }
+}
+
+/// Refuses where the configuration has only files, and none of them is there: the node keeps its data somewhere else,
+/// and a command that reads or reseals it would take the empty files that it makes for all there is.
+///
+/// # Errors
+/// [`DataDirError::NoDatabase`].
+pub fn databases_require(data: &DataDir, config: &Config) -> Result<(), DataDirError> {
+    let locations = ServiceName::ALL.map(|service| service_location(data, config, service));
+    let is_there = |location: &Location| match location {
+        Location::SqliteFile(path) => path.exists(),
+        Location::Postgres { .. } => true,
+    };
+    if locations.iter().any(is_there) {
+        Ok(())
+    } else {
+        Err(DataDirError::NoDatabase(data.path().to_owned()))
     }
 }
 

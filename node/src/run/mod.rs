@@ -33,7 +33,7 @@ use crate::tls::TlsError;
 
 pub use addresses::PublicAddress;
 pub(crate) use compose::Services;
-pub use databases::{Databases, database_open};
+pub use databases::{Databases, database_open, databases_require};
 pub use demo::LeaderLinks;
 
 /// Why a node does not start. Each text is one line for the person who started it.

@@ -17,7 +17,7 @@ const HEAD: &str = "# All routes
 Made from the API descriptions, which say more: what each route takes and answers (`/api/spec`). How they belong
 together is in [API.md](API.md). Beneath the address of the node; *session* reads with a session's token, *signed* is
 an RFC 9421 request, by whomever, by somebody who is registered, or by somebody with a key of their own; *proof* is in
-the request itself.
+the request itself. Where a broker names an arbiter, that one decides disputes and not the operator.
 ";
 
 const fn who(access: Access) -> &'static str {
@@ -42,7 +42,7 @@ async fn summaries(somebody: &Buyer, service: &str) -> BTreeMap<(String, String)
         methods.map(move |(method, operation)| {
             let summary = operation["summary"].as_str().unwrap().trim_end_matches('.');
             let name = (format!("/{service}{path}"), method.to_uppercase());
-            (name, summary.replace('|', "\\|"))
+            (name, summary.replace('|', "\\|").replace('\n', " "))
         })
     });
     operations.collect()

@@ -189,6 +189,25 @@ async fn a_running_node_and_a_short_passphrase_are_refused() {
     home.up(&[]).stop();
 }
 
+/// The URL of its database is in the environment of the service, and not in that of whoever types the command.
+#[test]
+fn a_node_whose_database_is_elsewhere_is_not_taken_for_an_empty_one() {
+    let home = Home::new(Backend::Sqlite);
+    let data = home.data();
+    imajin(&["node", "init", "--data", text(&data)]).expect_success();
+    let key = std::fs::read(data.join("master.key")).unwrap();
+    let change = ["node", "master-key", "change", "--to", "file", "--data", text(&data)];
+    for command in [&change[..], &["verify", "--data", text(&data)]] {
+        let said = imajin(command);
+        assert!(!said.success);
+        assert!(said.stderr.contains("there is no database in"), "{}", said.stderr);
+    }
+    assert_eq!(std::fs::read(data.join("master.key")).unwrap(), key);
+    assert!(!data.join("auth.sqlite3").exists());
+    imajin(&[&change[..], &["--database", "sqlite"]].concat()).expect_success();
+    assert_ne!(std::fs::read(data.join("master.key")).unwrap(), key);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_sealed_column_is_in_the_list() {
     let home = filled(Backend::Sqlite).await;
