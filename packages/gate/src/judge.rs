@@ -7,7 +7,7 @@ use imajin_imagxp::rsl::license_read;
 use imajin_imagxp::visa::visa_read;
 use imajin_imagxp::x402::Payment;
 use imajin_imagxp::{
-    ClaimError, PaymentRequired, Refusal, VisitorType, ad_proof_read, ad_proof_verify, has_dot_segments,
+    ClaimError, PaymentRequired, Refusal, VisitorType, ad_proof_read, ad_proof_verify, is_ambiguous_path,
 };
 use imajin_kernel::{Code, Problem};
 use imajin_money::Money;
@@ -157,8 +157,8 @@ impl Gate {
         if asked.path_and_query.len() > PATH_BYTES_MAX {
             return Err(Refused::from(ClaimError::Malformed("the address has more than 8 KiB")).into());
         }
-        if has_dot_segments(asked.path_and_query) {
-            let wrong = "the path has the segments . or ..: ask for the page where it is";
+        if is_ambiguous_path(asked.path_and_query) {
+            let wrong = "the path has . or .. as a segment, or a slash behind a `;`: ask for the page where it is";
             return Err(Refused::from(ClaimError::Malformed(wrong)).into());
         }
         let payment = x402_payment(asked.headers).map_err(Refused::from)?;
