@@ -20,7 +20,8 @@ use crate::{AccessRecord, Admitted, Charge, Charged, Gate, Identified, Refused};
 /// What would have happened, in an answer of a gate that only says so.
 const DRY: HeaderName = HeaderName::from_static("x-imagxp-dry-run");
 const USAGE: HeaderName = HeaderName::from_static("content-usage");
-const AWAY_SECONDS: u16 = 5;
+/// After how long a visitor comes again where something here was away.
+pub(crate) const AWAY_SECONDS: u16 = 5;
 
 impl Gate {
     /// The answer to a request that does not get in.
@@ -32,6 +33,10 @@ impl Gate {
         let status = status_of(refused);
         if let Some(members) = document.as_object_mut() {
             members.insert("status".to_owned(), Value::from(status.as_u16()));
+            if refused.is_away {
+                let hint = format!("Ask again in {AWAY_SECONDS} seconds, with a new claim.");
+                members.insert("hint".to_owned(), Value::from(hint));
+            }
         }
         let mut response = Response::new(Body::from(document.to_string()));
         *response.status_mut() = status;

@@ -12,8 +12,8 @@ use imajin_kernel::Timestamp;
 use imajin_proof::http_sig::MessageView;
 use imajin_proof::jose::Jwk;
 
-use crate::Gate;
 use crate::feedback::{feedback_of, feedback_of_bot};
+use crate::{Busy, Gate};
 
 /// An agent whose signature counts; it is not spent yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,23 +41,38 @@ pub struct Identified {
 pub(crate) struct Unproven {
     pub(crate) refusal: Refusal,
     pub(crate) detail: String,
+    /// Nobody has looked: the agent is not to blame, and comes again.
+    pub(crate) is_away: bool,
+}
+
+impl Unproven {
+    const fn new(refusal: Refusal, detail: String) -> Self {
+        Self {
+            refusal,
+            detail,
+            is_away: false,
+        }
+    }
+}
+
+impl From<Busy> for Unproven {
+    fn from(busy: Busy) -> Self {
+        Self {
+            is_away: true,
+            ..Self::new(Refusal::IdentityFail, busy.to_string())
+        }
+    }
 }
 
 impl From<ClaimError> for Unproven {
     fn from(error: ClaimError) -> Self {
-        Self {
-            refusal: error.refusal(),
-            detail: error.to_string(),
-        }
+        Self::new(error.refusal(), error.to_string())
     }
 }
 
 impl From<BotError> for Unproven {
     fn from(error: BotError) -> Self {
-        Self {
-            refusal: error.refusal(),
-            detail: error.to_string(),
-        }
+        Self::new(error.refusal(), error.to_string())
     }
 }
 
@@ -132,15 +147,15 @@ impl Gate {
         };
         // Whatever is refused without a key is refused before anybody is asked for one.
         read.check(&expect)?;
-        let unknown = || Unproven {
-            refusal: Refusal::IdentityFail,
-            detail: format!("there is no valid manifest of the agent: {}", agent.manifest_url()),
+        let unknown = || {
+            let detail = format!("there is no valid manifest of the agent: {}", agent.manifest_url());
+            Unproven::new(Refusal::IdentityFail, detail)
         };
-        let mut manifest = self.directory().manifest(agent, false).await.ok_or_else(unknown)?;
+        let mut manifest = self.directory().manifest(agent, false).await?.ok_or_else(unknown)?;
         let verified = match read.verify(&manifest, &expect) {
             // The agent may have changed its keys.
             Err(ClaimError::ForeignKey | ClaimError::BadSignature) => {
-                manifest = self.directory().manifest(agent, true).await.ok_or_else(unknown)?;
+                manifest = self.directory().manifest(agent, true).await?.ok_or_else(unknown)?;
                 read.verify(&manifest, &expect)?
             }
             known => known?,
@@ -172,14 +187,16 @@ impl Gate {
             lifetime_max: LIFETIME_MAX,
             is_priced: terms.require_binding || terms.requires_payment,
         };
-        let unknown = || Unproven {
-            refusal: Refusal::IdentityFail,
-            detail: format!("there is no valid directory of keys at {}", agent.origin()),
+        // Whatever is refused without a key is refused before anybody is asked for one.
+        read.check(&expect)?;
+        let unknown = || {
+            let detail = format!("there is no valid directory of keys at {}", agent.origin());
+            Unproven::new(Refusal::IdentityFail, detail)
         };
-        let keys = self.directory().keys(&agent, false).await.ok_or_else(unknown)?;
+        let keys = self.directory().keys(&agent, false).await?.ok_or_else(unknown)?;
         let verified = match read.verify(&message, &keys, &expect) {
             Err(BotError::UnknownKey) => {
-                let keys = self.directory().keys(&agent, true).await.ok_or_else(unknown)?;
+                let keys = self.directory().keys(&agent, true).await?.ok_or_else(unknown)?;
                 read.verify(&message, &keys, &expect)?
             }
             known => known?,

@@ -111,7 +111,10 @@ impl Refused {
 
 impl From<Unproven> for Refused {
     fn from(unproven: Unproven) -> Self {
-        Self::new(unproven.refusal, VisitorType::UnidentifiedBot, unproven.detail)
+        Self {
+            is_away: unproven.is_away,
+            ..Self::new(unproven.refusal, VisitorType::UnidentifiedBot, unproven.detail)
+        }
     }
 }
 
@@ -174,7 +177,7 @@ impl Gate {
             Some(identity) => Visitor::Agent {
                 purpose: identity.purpose,
                 binding: identity.binding,
-                is_ad_proven: self.ad_is_proven(asked, identity).await,
+                is_ad_proven: self.ad_is_proven(asked, identity).await?,
             },
             None => Visitor::Silent {
                 is_browser: looks_like_a_browser(asked.headers),
@@ -234,29 +237,30 @@ impl Gate {
     }
 
     /// Whether the network of the policy vouches for the agent, where that pays.
-    async fn ad_is_proven(&self, asked: &Asked<'_>, identity: &Identified) -> bool {
+    async fn ad_is_proven(&self, asked: &Asked<'_>, identity: &Identified) -> Result<bool, Box<Refused>> {
         let policy = self.policy();
         let terms = policy.terms(asked.path_and_query, Some(identity.purpose));
         let proof = ad_proof_read(asked.headers).ok().flatten();
         let (Some(proof), Some(ads)) = (proof, policy.ads.as_ref().filter(|_| terms.allow_ads)) else {
-            return false;
+            return Ok(false);
         };
         for again in [false, true] {
-            let Some(keys) = self.directory().network_keys(&ads.jwks, again).await else {
-                return false;
+            let keys = self.directory().network_keys(&ads.jwks, again).await;
+            let Some(keys) = keys.map_err(|busy| Refused::from(Unproven::from(busy)).by(identity.clone()))? else {
+                return Ok(false);
             };
             let (audience, agent) = (self.audience(), &identity.agent);
             match ad_proof_verify(proof, &keys, &ads.issuer, audience, agent, self.now()) {
-                Ok(()) => return true,
+                Ok(()) => return Ok(true),
                 // The network may have changed its keys.
                 Err(TokenError::UnknownKey) => {}
                 Err(error) => {
                     tracing::debug!(%agent, %error, "a proof of advertisements does not count");
-                    return false;
+                    return Ok(false);
                 }
             }
         }
-        false
+        Ok(false)
     }
 
     async fn decide(&self, asked: &Asked<'_>, visitor: Visitor) -> Result<Decision, Box<Refused>> {

@@ -18,7 +18,7 @@ mod seams;
 mod sum;
 mod tunnel;
 
-pub use directory::{AgentDirectory, Documents, GuardedDocuments};
+pub use directory::{AgentDirectory, Busy, Documents, GuardedDocuments};
 pub use documents::documents;
 pub use evidence::{
     NoRecordEvidence, RECORD_VERSION, RECORDS_KIND, RecordEvidence, RecordsHead, record_digest, record_link,
