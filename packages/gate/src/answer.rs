@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK, RETRY_AFTER, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use imajin_imagxp::visa::visa_name;
 use imajin_imagxp::x402::{PAYMENT_RESPONSE, Paid};
@@ -88,8 +88,6 @@ impl Gate {
         self.link(headers);
         set(headers, &USAGE, policy.content_usage(url_path(url)));
         feedback::mark(headers, admitted.feedback.as_ref());
-        // What an agent gets is not what a browser gets: no cache between may mix them up.
-        headers.append(VARY, HeaderValue::from_static("x-imagxp-payload, signature-input"));
         if admitted.visitor != VisitorType::VerifiedAgent {
             return;
         }
@@ -230,7 +228,7 @@ fn set(headers: &mut HeaderMap, name: &HeaderName, value: &str) {
 }
 
 /// The path of a URL of ours.
-fn url_path(url: &str) -> &str {
+pub(crate) fn url_path(url: &str) -> &str {
     let after = url.split_once("://").map_or(url, |(_scheme, rest)| rest);
     after.find('/').and_then(|at| after.get(at..)).unwrap_or("/")
 }

@@ -5,6 +5,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use imajin_web::path_sent;
 
+use crate::answer::url_path;
 use crate::sum::SumWish;
 use crate::{Admitted, Asked, Charged, Gate, Judgement, Refused};
 
@@ -70,6 +71,7 @@ impl Gate {
                 }
             },
         };
+        self.cached_as_sold(response.headers_mut(), url_path(url)).await;
         self.mark(&mut response, (url, digest), admitted, charged.as_ref());
         if let Some(charge) = charge.filter(|_| charged.is_some()) {
             self.mark_fair(response.headers_mut(), charge).await;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod bearer;
+mod caches;
 mod decide;
 mod directory;
 mod documents;

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod bearers;
+mod caches;
 mod doors;
 mod feedback;
 mod fronts;
