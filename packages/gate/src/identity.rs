@@ -87,6 +87,8 @@ pub struct Asked<'a> {
     pub path_and_query: &'a str,
     /// The headers.
     pub headers: &'a HeaderMap,
+    /// SHA-256 of its body, in hex, where it has one that counts among what is paid for.
+    pub body: Option<&'a str>,
 }
 
 impl Asked<'_> {
@@ -103,13 +105,15 @@ pub(crate) fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {
         let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
         text.split(',').any(|word| word.trim() == "upgrade")
     };
-    let has_body = headers.contains_key(TRANSFER_ENCODING)
-        || headers
-            .get(CONTENT_LENGTH)
-            .is_some_and(|length| length.as_bytes() != b"0");
     let is_websocket = |value: &&HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
-    let is_wanted = !has_body && headers.get_all(CONNECTION).iter().any(wants);
+    let is_wanted = !announces_body(headers) && headers.get_all(CONNECTION).iter().any(wants);
     headers.get(UPGRADE).filter(is_websocket).filter(|_| is_wanted).cloned()
+}
+
+/// Whether headers say that a body follows.
+pub(crate) fn announces_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH);
+    headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length.as_bytes() != b"0")
 }
 
 /// The payment of x402 in a request, if it has one.

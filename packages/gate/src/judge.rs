@@ -14,11 +14,11 @@ use imajin_money::Money;
 use imajin_proof::token::TokenError;
 
 use crate::identity::{Unproven, x402_payment};
+use crate::retry::retry_key;
 use crate::{Asked, Charge, Gate, Heard, Identified, bearer};
 
 /// The longest path with its query: as much as common servers take.
 const PATH_BYTES_MAX: usize = 8 * 1024;
-const RETRY_KEY_LENGTH_MAX: usize = 128;
 
 /// A request that gets in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub enum Judgement {
 }
 
 impl Refused {
-    fn new(refusal: Refusal, visitor: VisitorType, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(refusal: Refusal, visitor: VisitorType, detail: impl Into<String>) -> Self {
         Self {
             refusal,
             identity: None,
@@ -353,32 +353,9 @@ impl Gate {
 }
 
 /// The visa of a request, at whichever door.
-fn visa_of(headers: &HeaderMap) -> Result<Option<&str>, ClaimError> {
+pub(crate) fn visa_of(headers: &HeaderMap) -> Result<Option<&str>, ClaimError> {
     match visa_read(headers)? {
         Some(visa) => Ok(Some(visa)),
         None => license_read(headers),
     }
-}
-
-/// What makes the request safe to repeat.
-fn retry_key(asked: &Asked<'_>, payment: Option<&Payment>) -> Result<Option<String>, ClaimError> {
-    let key = match payment.and_then(Payment::identifier) {
-        Some(id) => Some(id.to_owned()),
-        None => idempotency_key(asked.headers)?,
-    };
-    // What reads is one request, and each method that does something is another.
-    Ok(match asked.method {
-        "GET" | "HEAD" => key,
-        method => key.map(|key| format!("{method} {key}")),
-    })
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ClaimError> {
-    let Some(value) = headers.get("idempotency-key") else {
-        return Ok(None);
-    };
-    let text = value.to_str().ok().map(str::trim);
-    let text = text.filter(|text| (1..=RETRY_KEY_LENGTH_MAX).contains(&text.len()));
-    let wrong = ClaimError::Malformed("the Idempotency-Key has 1 to 128 visible characters");
-    Ok(Some(text.ok_or(wrong)?.to_owned()))
 }

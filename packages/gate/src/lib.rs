@@ -15,6 +15,7 @@ mod layer;
 mod memory;
 mod proxy;
 mod receipts;
+mod retry;
 mod seams;
 mod sum;
 mod tunnel;

@@ -31,6 +31,7 @@ impl Gate {
             url: &url,
             path_and_query: path,
             headers,
+            body: None,
         };
         let identity = self.identify(&asked, None).await.map_err(|unproven| {
             let detail = format!("Nobody is proven to ask: {}.", unproven.detail);

@@ -10,6 +10,7 @@ mod fronts;
 mod keys;
 mod proxy;
 mod receipts;
+mod repeats;
 mod smuggling;
 mod sums;
 mod till;
