@@ -133,8 +133,8 @@ async fn ten_thousand_domains_at_once_are_asked_a_few_at_a_time_in_bounded_memor
         .collect()
         .await;
     assert!(
-        statuses.iter().all(|status| *status == 403),
-        "nobody can show a manifest"
+        statuses.iter().all(|status| *status == 403 || *status == 503),
+        "nobody can show a manifest, or was asked for one"
     );
     assert_eq!(statuses.len(), DOMAINS);
 

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK, RETRY_AFTER, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use imajin_imagxp::visa::visa_name;
 use imajin_imagxp::x402::{PAYMENT_RESPONSE, Paid};
@@ -20,7 +20,8 @@ use crate::{AccessRecord, Admitted, Charge, Charged, Gate, Identified, Refused};
 /// What would have happened, in an answer of a gate that only says so.
 const DRY: HeaderName = HeaderName::from_static("x-imagxp-dry-run");
 const USAGE: HeaderName = HeaderName::from_static("content-usage");
-const AWAY_SECONDS: u16 = 5;
+/// After how long a visitor comes again where something here was away.
+pub(crate) const AWAY_SECONDS: u16 = 5;
 
 impl Gate {
     /// The answer to a request that does not get in.
@@ -32,6 +33,10 @@ impl Gate {
         let status = status_of(refused);
         if let Some(members) = document.as_object_mut() {
             members.insert("status".to_owned(), Value::from(status.as_u16()));
+            if refused.is_away {
+                let hint = format!("Ask again in {AWAY_SECONDS} seconds, with a new claim.");
+                members.insert("hint".to_owned(), Value::from(hint));
+            }
         }
         let mut response = Response::new(Body::from(document.to_string()));
         *response.status_mut() = status;
@@ -83,8 +88,6 @@ impl Gate {
         self.link(headers);
         set(headers, &USAGE, policy.content_usage(url_path(url)));
         feedback::mark(headers, admitted.feedback.as_ref());
-        // What an agent gets is not what a browser gets: no cache between may mix them up.
-        headers.append(VARY, HeaderValue::from_static("x-imagxp-payload, signature-input"));
         if admitted.visitor != VisitorType::VerifiedAgent {
             return;
         }
@@ -225,7 +228,7 @@ fn set(headers: &mut HeaderMap, name: &HeaderName, value: &str) {
 }
 
 /// The path of a URL of ours.
-fn url_path(url: &str) -> &str {
+pub(crate) fn url_path(url: &str) -> &str {
     let after = url.split_once("://").map_or(url, |(_scheme, rest)| rest);
     after.find('/').and_then(|at| after.get(at..)).unwrap_or("/")
 }

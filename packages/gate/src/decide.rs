@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use imajin_kernel::{Code, Problem};
 use imajin_web::{Failure, PeerAddress};
 
+use crate::identity::announces_body;
 use crate::{Asked, Judgement, Proxy, documents};
 
 /// The status that the decision would have as an answer: nginx understands 2xx, 401 and 403 only.
@@ -65,6 +66,7 @@ impl Proxy {
             url: &url,
             path_and_query: &path,
             headers: &headers,
+            body: None,
         };
         let passed = Response::new(Body::empty());
         match gate.judge(&asked).await {
@@ -97,7 +99,8 @@ impl Proxy {
     /// What the site would answer to what has a price: a success, or that there is nothing to read. In front of
     /// everything else stands the gate: nobody knows whether it would be paid for.
     async fn worth(&self, method: &Method, path: &str, headers: &HeaderMap) -> Result<StatusCode, Problem> {
-        if !matches!(*method, Method::GET | Method::HEAD) {
+        // What a body asks for, nobody could say here: it is not seen.
+        if !matches!(*method, Method::GET | Method::HEAD) || announces_body(headers) {
             let problem = Problem::new(
                 Code::Forbidden,
                 "What has a price is read here, and nothing else is done.",

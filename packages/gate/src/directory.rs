@@ -137,6 +137,11 @@ impl Entry {
     }
 }
 
+/// So many domains are asked at this moment that another one is not: nothing is said about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many agents come at once that are not known here: ask again in a few seconds")]
+pub struct Busy;
+
 /// The keys of agents.
 pub struct AgentDirectory {
     documents: Arc<dyn Documents>,
@@ -162,30 +167,39 @@ impl AgentDirectory {
 
     /// The manifest of an agent. With `again` a newer one than is remembered, if that is not from the last minute: an
     /// agent may have changed its keys.
-    pub async fn manifest(&self, agent: &AgentId, again: bool) -> Option<Arc<AgentManifest>> {
-        match self.find(Wanted::Manifest(agent), again).await {
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub async fn manifest(&self, agent: &AgentId, again: bool) -> Result<Option<Arc<AgentManifest>>, Busy> {
+        Ok(match self.find(Wanted::Manifest(agent), again).await? {
             Known::Manifest(manifest) => Some(manifest),
             Known::Keys(_) | Known::Nothing => None,
-        }
+        })
     }
 
     /// The keys of an agent that signs by Web Bot Auth.
-    pub async fn keys(&self, agent: &AgentId, again: bool) -> Option<Arc<Jwks>> {
-        self.find(Wanted::Keys(agent), again).await.keys()
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub async fn keys(&self, agent: &AgentId, again: bool) -> Result<Option<Arc<Jwks>>, Busy> {
+        self.find(Wanted::Keys(agent), again).await.map(Known::keys)
     }
 
     /// The keys of a network of advertisers, at the address that the policy names.
-    pub async fn network_keys(&self, url: &str, again: bool) -> Option<Arc<Jwks>> {
-        self.find(Wanted::Network(url), again).await.keys()
+    ///
+    /// # Errors
+    /// [`Busy`].
+    pub async fn network_keys(&self, url: &str, again: bool) -> Result<Option<Arc<Jwks>>, Busy> {
+        self.find(Wanted::Network(url), again).await.map(Known::keys)
     }
 
-    async fn find(&self, wanted: Wanted<'_>, again: bool) -> Known {
+    async fn find(&self, wanted: Wanted<'_>, again: bool) -> Result<Known, Busy> {
         let name = wanted.name();
         let now = self.env.now();
         if let Some(entry) = self.entries.get(&name).await
             && entry.counts(now, again)
         {
-            return entry.known;
+            return Ok(entry.known);
         }
         // The cache lets one caller in at a time for one name; those behind it find the answer of the first.
         let asked = self.entries.entry_by_ref(&name).and_compute_with(|known| async move {
@@ -200,8 +214,12 @@ impl AgentDirectory {
             let known = self.fetch(wanted).await;
             Op::Put(Entry { known, at: now })
         });
-        let entry = asked.await.into_entry();
-        entry.map_or(Known::Nothing, |entry| entry.into_value().known)
+        match asked.await.into_entry().map(moka::Entry::into_value) {
+            Some(entry) if entry.counts(now, again) => Ok(entry.known),
+            // Who was known goes on with the keys of then.
+            Some(entry) if !again && !matches!(entry.known, Known::Nothing) => Ok(entry.known),
+            Some(_) | None => Err(Busy),
+        }
     }
 
     async fn fetch(&self, wanted: Wanted<'_>) -> Known {

@@ -12,8 +12,8 @@ use imajin_kernel::Timestamp;
 use imajin_proof::http_sig::MessageView;
 use imajin_proof::jose::Jwk;
 
-use crate::Gate;
 use crate::feedback::{feedback_of, feedback_of_bot};
+use crate::{Busy, Gate};
 
 /// An agent whose signature counts; it is not spent yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,23 +41,38 @@ pub struct Identified {
 pub(crate) struct Unproven {
     pub(crate) refusal: Refusal,
     pub(crate) detail: String,
+    /// Nobody has looked: the agent is not to blame, and comes again.
+    pub(crate) is_away: bool,
+}
+
+impl Unproven {
+    const fn new(refusal: Refusal, detail: String) -> Self {
+        Self {
+            refusal,
+            detail,
+            is_away: false,
+        }
+    }
+}
+
+impl From<Busy> for Unproven {
+    fn from(busy: Busy) -> Self {
+        Self {
+            is_away: true,
+            ..Self::new(Refusal::IdentityFail, busy.to_string())
+        }
+    }
 }
 
 impl From<ClaimError> for Unproven {
     fn from(error: ClaimError) -> Self {
-        Self {
-            refusal: error.refusal(),
-            detail: error.to_string(),
-        }
+        Self::new(error.refusal(), error.to_string())
     }
 }
 
 impl From<BotError> for Unproven {
     fn from(error: BotError) -> Self {
-        Self {
-            refusal: error.refusal(),
-            detail: error.to_string(),
-        }
+        Self::new(error.refusal(), error.to_string())
     }
 }
 
@@ -72,6 +87,8 @@ pub struct Asked<'a> {
     pub path_and_query: &'a str,
     /// The headers.
     pub headers: &'a HeaderMap,
+    /// SHA-256 of its body, in hex, where it has one that counts among what is paid for.
+    pub body: Option<&'a str>,
 }
 
 impl Asked<'_> {
@@ -88,13 +105,15 @@ pub(crate) fn upgrade_of(headers: &HeaderMap) -> Option<HeaderValue> {
         let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
         text.split(',').any(|word| word.trim() == "upgrade")
     };
-    let has_body = headers.contains_key(TRANSFER_ENCODING)
-        || headers
-            .get(CONTENT_LENGTH)
-            .is_some_and(|length| length.as_bytes() != b"0");
     let is_websocket = |value: &&HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
-    let is_wanted = !has_body && headers.get_all(CONNECTION).iter().any(wants);
+    let is_wanted = !announces_body(headers) && headers.get_all(CONNECTION).iter().any(wants);
     headers.get(UPGRADE).filter(is_websocket).filter(|_| is_wanted).cloned()
+}
+
+/// Whether headers say that a body follows.
+pub(crate) fn announces_body(headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH);
+    headers.contains_key(TRANSFER_ENCODING) || length.is_some_and(|length| length.as_bytes() != b"0")
 }
 
 /// The payment of x402 in a request, if it has one.
@@ -132,15 +151,15 @@ impl Gate {
         };
         // Whatever is refused without a key is refused before anybody is asked for one.
         read.check(&expect)?;
-        let unknown = || Unproven {
-            refusal: Refusal::IdentityFail,
-            detail: format!("there is no valid manifest of the agent: {}", agent.manifest_url()),
+        let unknown = || {
+            let detail = format!("there is no valid manifest of the agent: {}", agent.manifest_url());
+            Unproven::new(Refusal::IdentityFail, detail)
         };
-        let mut manifest = self.directory().manifest(agent, false).await.ok_or_else(unknown)?;
+        let mut manifest = self.directory().manifest(agent, false).await?.ok_or_else(unknown)?;
         let verified = match read.verify(&manifest, &expect) {
             // The agent may have changed its keys.
             Err(ClaimError::ForeignKey | ClaimError::BadSignature) => {
-                manifest = self.directory().manifest(agent, true).await.ok_or_else(unknown)?;
+                manifest = self.directory().manifest(agent, true).await?.ok_or_else(unknown)?;
                 read.verify(&manifest, &expect)?
             }
             known => known?,
@@ -172,14 +191,16 @@ impl Gate {
             lifetime_max: LIFETIME_MAX,
             is_priced: terms.require_binding || terms.requires_payment,
         };
-        let unknown = || Unproven {
-            refusal: Refusal::IdentityFail,
-            detail: format!("there is no valid directory of keys at {}", agent.origin()),
+        // Whatever is refused without a key is refused before anybody is asked for one.
+        read.check(&expect)?;
+        let unknown = || {
+            let detail = format!("there is no valid directory of keys at {}", agent.origin());
+            Unproven::new(Refusal::IdentityFail, detail)
         };
-        let keys = self.directory().keys(&agent, false).await.ok_or_else(unknown)?;
+        let keys = self.directory().keys(&agent, false).await?.ok_or_else(unknown)?;
         let verified = match read.verify(&message, &keys, &expect) {
             Err(BotError::UnknownKey) => {
-                let keys = self.directory().keys(&agent, true).await.ok_or_else(unknown)?;
+                let keys = self.directory().keys(&agent, true).await?.ok_or_else(unknown)?;
                 read.verify(&message, &keys, &expect)?
             }
             known => known?,

@@ -7,18 +7,18 @@ use imajin_imagxp::rsl::license_read;
 use imajin_imagxp::visa::visa_read;
 use imajin_imagxp::x402::Payment;
 use imajin_imagxp::{
-    ClaimError, PaymentRequired, Refusal, VisitorType, ad_proof_read, ad_proof_verify, has_dot_segments,
+    ClaimError, PaymentRequired, Refusal, VisitorType, ad_proof_read, ad_proof_verify, is_ambiguous_path,
 };
 use imajin_kernel::{Code, Problem};
 use imajin_money::Money;
 use imajin_proof::token::TokenError;
 
 use crate::identity::{Unproven, x402_payment};
+use crate::retry::retry_key;
 use crate::{Asked, Charge, Gate, Heard, Identified, bearer};
 
 /// The longest path with its query: as much as common servers take.
 const PATH_BYTES_MAX: usize = 8 * 1024;
-const RETRY_KEY_LENGTH_MAX: usize = 128;
 
 /// A request that gets in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub enum Judgement {
 }
 
 impl Refused {
-    fn new(refusal: Refusal, visitor: VisitorType, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(refusal: Refusal, visitor: VisitorType, detail: impl Into<String>) -> Self {
         Self {
             refusal,
             identity: None,
@@ -111,7 +111,10 @@ impl Refused {
 
 impl From<Unproven> for Refused {
     fn from(unproven: Unproven) -> Self {
-        Self::new(unproven.refusal, VisitorType::UnidentifiedBot, unproven.detail)
+        Self {
+            is_away: unproven.is_away,
+            ..Self::new(unproven.refusal, VisitorType::UnidentifiedBot, unproven.detail)
+        }
     }
 }
 
@@ -157,8 +160,8 @@ impl Gate {
         if asked.path_and_query.len() > PATH_BYTES_MAX {
             return Err(Refused::from(ClaimError::Malformed("the address has more than 8 KiB")).into());
         }
-        if has_dot_segments(asked.path_and_query) {
-            let wrong = "the path has the segments . or ..: ask for the page where it is";
+        if is_ambiguous_path(asked.path_and_query) {
+            let wrong = "the path has . or .. as a segment, or a slash behind a `;`: ask for the page where it is";
             return Err(Refused::from(ClaimError::Malformed(wrong)).into());
         }
         let payment = x402_payment(asked.headers).map_err(Refused::from)?;
@@ -174,7 +177,7 @@ impl Gate {
             Some(identity) => Visitor::Agent {
                 purpose: identity.purpose,
                 binding: identity.binding,
-                is_ad_proven: self.ad_is_proven(asked, identity).await,
+                is_ad_proven: self.ad_is_proven(asked, identity).await?,
             },
             None => Visitor::Silent {
                 is_browser: looks_like_a_browser(asked.headers),
@@ -234,29 +237,30 @@ impl Gate {
     }
 
     /// Whether the network of the policy vouches for the agent, where that pays.
-    async fn ad_is_proven(&self, asked: &Asked<'_>, identity: &Identified) -> bool {
+    async fn ad_is_proven(&self, asked: &Asked<'_>, identity: &Identified) -> Result<bool, Box<Refused>> {
         let policy = self.policy();
         let terms = policy.terms(asked.path_and_query, Some(identity.purpose));
         let proof = ad_proof_read(asked.headers).ok().flatten();
         let (Some(proof), Some(ads)) = (proof, policy.ads.as_ref().filter(|_| terms.allow_ads)) else {
-            return false;
+            return Ok(false);
         };
         for again in [false, true] {
-            let Some(keys) = self.directory().network_keys(&ads.jwks, again).await else {
-                return false;
+            let keys = self.directory().network_keys(&ads.jwks, again).await;
+            let Some(keys) = keys.map_err(|busy| Refused::from(Unproven::from(busy)).by(identity.clone()))? else {
+                return Ok(false);
             };
             let (audience, agent) = (self.audience(), &identity.agent);
             match ad_proof_verify(proof, &keys, &ads.issuer, audience, agent, self.now()) {
-                Ok(()) => return true,
+                Ok(()) => return Ok(true),
                 // The network may have changed its keys.
                 Err(TokenError::UnknownKey) => {}
                 Err(error) => {
                     tracing::debug!(%agent, %error, "a proof of advertisements does not count");
-                    return false;
+                    return Ok(false);
                 }
             }
         }
-        false
+        Ok(false)
     }
 
     async fn decide(&self, asked: &Asked<'_>, visitor: Visitor) -> Result<Decision, Box<Refused>> {
@@ -349,32 +353,9 @@ impl Gate {
 }
 
 /// The visa of a request, at whichever door.
-fn visa_of(headers: &HeaderMap) -> Result<Option<&str>, ClaimError> {
+pub(crate) fn visa_of(headers: &HeaderMap) -> Result<Option<&str>, ClaimError> {
     match visa_read(headers)? {
         Some(visa) => Ok(Some(visa)),
         None => license_read(headers),
     }
-}
-
-/// What makes the request safe to repeat.
-fn retry_key(asked: &Asked<'_>, payment: Option<&Payment>) -> Result<Option<String>, ClaimError> {
-    let key = match payment.and_then(Payment::identifier) {
-        Some(id) => Some(id.to_owned()),
-        None => idempotency_key(asked.headers)?,
-    };
-    // What reads is one request, and each method that does something is another.
-    Ok(match asked.method {
-        "GET" | "HEAD" => key,
-        method => key.map(|key| format!("{method} {key}")),
-    })
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ClaimError> {
-    let Some(value) = headers.get("idempotency-key") else {
-        return Ok(None);
-    };
-    let text = value.to_str().ok().map(str::trim);
-    let text = text.filter(|text| (1..=RETRY_KEY_LENGTH_MAX).contains(&text.len()));
-    let wrong = ClaimError::Malformed("the Idempotency-Key has 1 to 128 visible characters");
-    Ok(Some(text.ok_or(wrong)?.to_owned()))
 }

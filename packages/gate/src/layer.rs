@@ -5,6 +5,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use imajin_web::path_sent;
 
+use crate::answer::url_path;
 use crate::sum::SumWish;
 use crate::{Admitted, Asked, Charged, Gate, Judgement, Refused};
 
@@ -13,14 +14,19 @@ use crate::{Admitted, Asked, Charged, Gate, Judgement, Refused};
 ///
 /// The handler finds who asks as an `Arc<`[`Admitted`]`>` in the extensions. What has a price is charged once the
 /// handler has answered with 2xx, and before the answer leaves; another answer costs nothing.
-pub async fn gated(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+pub async fn gated(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let path = path_sent(request.uri(), request.extensions()).to_owned();
     let url = gate.url(&path);
+    let (mut request, body) = match gate.body_read(request).await {
+        Ok(read) => read,
+        Err(refused) => return gate.refuse_and_record(&url, &refused).await,
+    };
     let asked = Asked {
         method: request.method().as_str(),
         url: &url,
         path_and_query: &path,
         headers: request.headers(),
+        body: body.as_deref(),
     };
     let sum = SumWish::of(&request);
     match gate.judge(&asked).await {
@@ -70,6 +76,7 @@ impl Gate {
                 }
             },
         };
+        self.cached_as_sold(response.headers_mut(), url_path(url)).await;
         self.mark(&mut response, (url, digest), admitted, charged.as_ref());
         if let Some(charge) = charge.filter(|_| charged.is_some()) {
             self.mark_fair(response.headers_mut(), charge).await;

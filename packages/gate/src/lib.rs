@@ -2,6 +2,7 @@
 
 mod answer;
 mod bearer;
+mod caches;
 mod decide;
 mod directory;
 mod documents;
@@ -14,11 +15,12 @@ mod layer;
 mod memory;
 mod proxy;
 mod receipts;
+mod retry;
 mod seams;
 mod sum;
 mod tunnel;
 
-pub use directory::{AgentDirectory, Documents, GuardedDocuments};
+pub use directory::{AgentDirectory, Busy, Documents, GuardedDocuments};
 pub use documents::documents;
 pub use evidence::{
     NoRecordEvidence, RECORD_VERSION, RECORDS_KIND, RecordEvidence, RecordsHead, record_digest, record_link,

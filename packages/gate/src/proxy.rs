@@ -124,18 +124,18 @@ impl Proxy {
         &self.options
     }
 
-    /// What the site would answer, by its headers alone; asked like a page where it does not answer `HEAD`.
+    /// What the site would answer, by its headers alone; asked like a page where it does not know `HEAD`.
     pub(crate) async fn probe(&self, path_and_query: &str, headers: &HeaderMap) -> Result<StatusCode, Problem> {
         let url = self.target(path_and_query)?;
         let mut headers = self.site_headers(headers.clone(), None, None);
         headers.remove(CONTENT_LENGTH);
-        let ask = |method| {
-            let asked = (url.clone(), headers.clone());
-            self.forwarder.send(method, asked.0, asked.1, Body::empty())
-        };
-        let (status, ..) = ask(Method::HEAD).await?;
-        match status {
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Ok(ask(Method::GET).await?.0),
+        // One address may have several sites, of which this is the one that is asked about.
+        set(&mut headers, &HOST, self.gate.audience());
+        let ask = |method| self.forwarder.ask(method, url.clone(), headers.clone());
+        match ask(Method::HEAD).await? {
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED | StatusCode::NOT_FOUND => {
+                ask(Method::GET).await
+            }
             status => Ok(status),
         }
     }

@@ -12,7 +12,7 @@ use imajin_kernel::{Code, Problem};
 use imajin_web::{Failure, path_sent};
 use serde_json::Value;
 
-use crate::identity::Unproven;
+use crate::answer::AWAY_SECONDS;
 use crate::{Asked, Gate};
 
 /// `GET` of a receipt.
@@ -31,9 +31,14 @@ impl Gate {
             url: &url,
             path_and_query: path,
             headers,
+            body: None,
         };
-        let identity = self.identify(&asked, None).await.map_err(|Unproven { detail, .. }| {
-            Problem::new(Code::BadSignature, format!("Nobody is proven to ask: {detail}."))
+        let identity = self.identify(&asked, None).await.map_err(|unproven| {
+            let detail = format!("Nobody is proven to ask: {}.", unproven.detail);
+            if unproven.is_away {
+                return Problem::new(Code::Unavailable, detail).retry_after_seconds(AWAY_SECONDS.into());
+            }
+            Problem::new(Code::BadSignature, detail)
         })?;
         let identity = identity.ok_or_else(|| {
             let problem = Problem::new(Code::Unauthenticated, "A receipt is shown to the agent that has paid.");

@@ -33,7 +33,7 @@ pub use evidence::{AccessEvidence, ClaimShown, EvidenceExpectation, NoEvidence, 
 pub use headers::{ClaimHeaders, PAYLOAD, PUBLIC_KEY, SIGNATURE};
 pub use key::{AgentKey, NoAgentKey, key_from_spki, key_to_spki};
 pub use manifest::{AgentManifest, KEYS_MAX, MANIFEST_BYTES_MAX};
-pub use path::{NoPattern, PathPattern, has_dot_segments, path_normal};
+pub use path::{NoPattern, PathPattern, is_ambiguous_path, path_normal};
 pub use provenance::{CONTENT_ORIGIN, PROVENANCE, Provenance, RECEIPT};
 pub use receipt::{CheckedReceipt, RECEIPT_REL, RECEIPTS_PATH, ReceiptError, ReceiptExpectation, ReceiptPart};
 pub use refusal::{Refusal, VisitorType};

@@ -3,6 +3,8 @@ use std::str::FromStr;
 
 const LENGTH_MAX: usize = 512;
 const STARS_MAX: usize = 16;
+/// An encoded `;`.
+const SEMICOLON: &str = "%3B";
 
 /// Why a text is no pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +51,21 @@ impl PathPattern {
         } else {
             left.contains(last.as_str())
         }
+    }
+
+    /// The same pattern for paths in lower case, as [`path_folded`] gives them.
+    pub(crate) fn folded(mut self) -> Self {
+        for part in &mut self.parts {
+            part.make_ascii_lowercase();
+        }
+        self
+    }
+
+    /// Whether it names the parameters of a segment: what is compared by rules has none.
+    pub(crate) fn has_parameters(&self) -> bool {
+        self.parts
+            .iter()
+            .any(|part| part.contains(';') || part.contains(SEMICOLON))
     }
 
     /// How much it says: of two patterns that match, the longer one counts.
@@ -126,27 +143,47 @@ fn push_hex(text: &mut String, byte: u8) {
 /// A path with its characters in their one form, and every slash as one: some servers take an encoded slash, and a
 /// backslash, for a slash.
 fn slashes_normal(path: &str) -> String {
-    let encoded = encoding_normal(path.split(['?', '#']).next().unwrap_or_default());
-    encoded.replace("%2F", "/").replace("%5C", "/").replace('\\', "/")
+    path_encoded(path)
+        .replace("%2F", "/")
+        .replace("%5C", "/")
+        .replace('\\', "/")
 }
 
-/// Whether a path goes up or stays, by `.` and `..` in whatever writing. Clients follow these before they send a path
-/// (RFC 3986, section 6.2.2.3), and servers do not agree on where they lead: a gate takes no such path.
-pub fn has_dot_segments(path: &str) -> bool {
-    slashes_normal(path)
-        .split('/')
-        .any(|segment| matches!(segment, "." | ".."))
+fn path_encoded(path: &str) -> String {
+    encoding_normal(path.split(['?', '#']).next().unwrap_or_default())
 }
 
-/// A path as rules compare it: characters in their one form, `.` and `..` followed, slashes in a row taken as one, so
-/// that no other way to write a dear page is a cheap one.
+/// A segment in two: its name, and its parameters (RFC 3986, section 3.3), which some servers leave out before they
+/// look for a page.
+fn segment_split(segment: &str) -> (&str, &str) {
+    let starts = [segment.find(';'), segment.find(SEMICOLON)];
+    let start = starts.into_iter().flatten().min();
+    start
+        .and_then(|at| segment.split_at_checked(at))
+        .unwrap_or((segment, ""))
+}
+
+/// Whether servers disagree on where a path leads: a gate takes no such path. It goes up or stays, by `.` and `..` in
+/// whatever writing, which clients follow before they send a path (RFC 3986, section 6.2.2.3); or it has a slash among
+/// the parameters of a segment, which ends them for some servers and not for others.
+pub fn is_ambiguous_path(path: &str) -> bool {
+    let is_dots = |segment: &str| matches!(segment_split(segment).0, "." | "..");
+    let hides_slash = |segment: &str| {
+        let (_name, parameters) = segment_split(segment);
+        ["%2F", "%5C", "\\"].iter().any(|slash| parameters.contains(slash))
+    };
+    slashes_normal(path).split('/').any(is_dots) || path_encoded(path).split('/').any(hides_slash)
+}
+
+/// A path in its one form: characters in theirs, `.` and `..` followed, parameters left out, slashes in a row taken as
+/// one, so that no other way to write a dear page is a cheap one.
 pub fn path_normal(path: &str) -> String {
     let slashes = slashes_normal(path);
     let mut segments: Vec<&str> = Vec::new();
     let mut is_folder = true;
     for segment in slashes.split('/') {
         is_folder = true;
-        match segment {
+        match segment_split(segment).0 {
             "" | "." => {}
             ".." => drop(segments.pop()),
             name => {
@@ -160,4 +197,10 @@ pub fn path_normal(path: &str) -> String {
         normal.push('/');
     }
     normal
+}
+
+/// A path as the rules of policies compare it: [`path_normal`], in lower case, since some servers do not tell the cases
+/// of letters apart.
+pub(crate) fn path_folded(path: &str) -> String {
+    path_normal(path).to_ascii_lowercase()
 }

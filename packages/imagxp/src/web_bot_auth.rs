@@ -42,6 +42,13 @@ pub struct BotSignature {
     covers_agent: bool,
 }
 
+/// What a signature says, where that is enough.
+struct Said<'a> {
+    keyid: &'a str,
+    expires: Timestamp,
+    is_bound: bool,
+}
+
 /// What a publisher demands of a signature.
 #[derive(Debug, Clone, Copy)]
 pub struct BotExpectation {
@@ -169,16 +176,16 @@ impl BotSignature {
         self.signature.keyid()
     }
 
-    /// Checks it with the keys of the agent's directory: the cheap checks first, then the arithmetic.
+    /// What can be said of it without its agent's keys: whether it is of now, and covers what it has to. It proves
+    /// nothing; whoever fetches keys asks this first.
     ///
     /// # Errors
     /// [`BotError`].
-    pub fn verify(
-        &self,
-        message: &MessageView<'_>,
-        keys: &Jwks,
-        expect: &BotExpectation,
-    ) -> Result<VerifiedBot, BotError> {
+    pub fn check(&self, expect: &BotExpectation) -> Result<(), BotError> {
+        self.said(expect).map(|_said| ())
+    }
+
+    fn said(&self, expect: &BotExpectation) -> Result<Said<'_>, BotError> {
         let signature = &self.signature;
         let parameters = (signature.created(), signature.expires(), signature.keyid());
         let (Some(created), Some(expires), Some(keyid)) = parameters else {
@@ -205,6 +212,29 @@ impl BotSignature {
         if expect.is_priced && signature.nonce().is_none() {
             return Err(BotError::NoNonce);
         }
+        Ok(Said {
+            keyid,
+            expires,
+            is_bound,
+        })
+    }
+
+    /// Checks it with the keys of the agent's directory: the cheap checks first, then the arithmetic.
+    ///
+    /// # Errors
+    /// [`BotError`].
+    pub fn verify(
+        &self,
+        message: &MessageView<'_>,
+        keys: &Jwks,
+        expect: &BotExpectation,
+    ) -> Result<VerifiedBot, BotError> {
+        let Said {
+            keyid,
+            expires,
+            is_bound,
+        } = self.said(expect)?;
+        let signature = &self.signature;
         let key = keys.keys().iter().find(|key| key.thumbprint() == keyid);
         let key = key
             .and_then(imajin_proof::jose::Jwk::verifying_key)

@@ -72,6 +72,16 @@ impl Forwarder {
         Ok((status, headers, Body::from_stream(response.bytes_stream())))
     }
 
+    /// What the other side answers to a request without a body, by its status; `Host` may name another host than the
+    /// URL does: over HTTP/1.1, since HTTP/2 has no place for a second one.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn ask(&self, method: Method, url: Url, headers: HeaderMap) -> Result<StatusCode, Problem> {
+        let response = self.http1.request(method, url).headers(headers).send().await;
+        Ok(response.map_err(|error| away(&error))?.status())
+    }
+
     /// Sends a request that asks to change to another protocol (RFC 9110, section 7.8), and gives back what the other
     /// side says to that.
     pub async fn send_upgrade(
@@ -100,11 +110,16 @@ impl Forwarder {
     reason = "this is a client for configured peers, with its own limits"
 )]
 fn client(pause: Duration, is_http1: bool) -> Result<reqwest::Client, Problem> {
+    let mut tls = tls_config()?;
+    if is_http1 {
+        // Else the other side would choose the newer version, whatever is sent after that.
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    }
     let builder = reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(2))
         .read_timeout(pause)
         .redirect(reqwest::redirect::Policy::none())
-        .tls_backend_preconfigured(tls_config()?)
+        .tls_backend_preconfigured(tls)
         .no_proxy();
     let builder = if is_http1 { builder.http1_only() } else { builder };
     builder.build().map_err(|error| {

@@ -90,6 +90,45 @@ async fn a_bots_signature_for_the_site_is_none_for_a_paid_page() {
 }
 
 #[tokio::test]
+async fn a_bots_signature_that_cannot_count_asks_nobody() {
+    let world = World::new();
+    let (key, jwk) = bot_key(&world);
+    let late = bot_headers(&world, &key, &jwk, "/about", "n-1");
+    world.clock.advance(imajin_kernel::Span::minutes(6));
+    assert_eq!(world.send("/about", late).await.error(), "TIMESTAMP_INVALID");
+    let (created, expires) = (world.now(), Some(world.now().plus(imajin_kernel::Span::minutes(1))));
+    for (path, covered, expires, error) in [
+        ("/about", ["\"signature-agent\"", "\"@method\""], expires, "MALFORMED"),
+        ("/about", ["\"@authority\"", "\"@method\""], expires, "IDENTITY_FAIL"),
+        ("/about", ["\"@authority\"", "\"signature-agent\""], None, "MALFORMED"),
+        (
+            "/paid/1",
+            ["\"@authority\"", "\"signature-agent\""],
+            expires,
+            "CRYPTO_FAIL",
+        ),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert("signature-agent", "\"https://bot.example.org\"".parse().unwrap());
+        let params = MessageParams {
+            label: "sig1",
+            keyid: jwk.kid(),
+            created,
+            expires,
+            nonce: Some("n"),
+            tag: Some("web-bot-auth"),
+        };
+        let url = format!("{ORIGIN}{path}");
+        let signed = MessageView::request("GET", &url, &headers).sign(&key, &covered, &params);
+        let signed = signed.unwrap();
+        headers.insert("signature-input", signed.signature_input.parse().unwrap());
+        headers.insert("signature", signed.signature.parse().unwrap());
+        assert_eq!(world.send(path, headers).await.error(), error, "{path} {covered:?}");
+    }
+    assert_eq!(world.documents.asked.load(std::sync::atomic::Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
 async fn an_x402_client_pays_with_a_header_and_reads_what_it_paid() {
     let world = World::new();
     let unpaid = world.send("/paid/1", world.claim("/paid/1")).await;

@@ -189,6 +189,46 @@ async fn a_site_that_does_not_answer_head_is_paid_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_site_that_knows_its_name_is_asked_by_it() {
+    let page = |method: http::Method, headers: HeaderMap| async move {
+        match (headers["host"].to_str().unwrap(), method.as_str()) {
+            (HOST, "GET") => http::StatusCode::OK,
+            // Many a program knows the page, and not that somebody asks for its headers.
+            (HOST, _) => http::StatusCode::NOT_FOUND,
+            _ => http::StatusCode::MOVED_PERMANENTLY,
+        }
+    };
+    let site = Router::new().route("/paid/1", any(page));
+    let (world, upstream) = (World::new(), Served::start(site).await);
+    let gate = decider(&world, &upstream, vec!["127.0.0.1".parse().unwrap()]).await;
+    let visa = world.till.visa(&world.key.thumbprint(), HOST, "1.00 USD", 9);
+    let status = decided(gate.address, "GET", "/paid/1", world.paid("/paid/1", &visa)).await;
+    assert_eq!((status, world.till.total()), (200, 10_000));
+    let status = decided(gate.address, "GET", "/paid/missing", world.paid("/paid/missing", &visa)).await;
+    assert_eq!(
+        (status, world.till.total()),
+        (200, 10_000),
+        "the site says itself that there is nothing"
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_a_gate_does_not_see_is_not_sold() {
+    let (world, upstream) = (World::new(), Served::start(site()).await);
+    let gate = decider(&world, &upstream, vec!["127.0.0.1".parse().unwrap()]).await;
+    let visa = world.till.visa(&world.key.thumbprint(), HOST, "1.00 USD", 9);
+    for (path, status) in [("/paid/1", 403), ("/about", 200)] {
+        let mut headers = world.paid(path, &visa);
+        headers.insert("x-forwarded-method", "GET".parse().unwrap());
+        headers.insert("x-forwarded-uri", path.parse().unwrap());
+        headers.insert("idempotency-key", "k".parse().unwrap());
+        headers.insert("content-length", "6".parse().unwrap());
+        let answer = text_of(gate.address, http::Method::GET, "/decide", headers, "a body").await;
+        assert_eq!((answer.0, world.till.total()), (status, 0), "{path}: {}", answer.2);
+    }
+}
+
+#[tokio::test]
 async fn a_proxy_says_once_what_was_asked_for() {
     let (world, upstream) = (World::new(), Served::start(site()).await);
     let gate = decider(&world, &upstream, vec!["127.0.0.1".parse().unwrap()]).await;

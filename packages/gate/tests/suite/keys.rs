@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use imajin_gate::{AgentDirectory, Documents, GuardedDocuments};
-use imajin_imagxp::{AgentId, AgentKey, Names};
+use imajin_gate::{AgentDirectory, Busy, Documents, GuardedDocuments};
+use imajin_imagxp::{AgentId, AgentKey, Claim, ClaimHeaders, Names, Purpose};
 use imajin_kernel::{Env, ManualClock, Span};
 
-use crate::{NOW, TestDocuments, World, agent, manifest_of};
+use crate::{NOW, ORIGIN, TestDocuments, World, agent, manifest_of};
 
 fn asked(documents: &TestDocuments) -> usize {
     documents.asked.load(Ordering::SeqCst)
@@ -76,9 +76,49 @@ async fn ten_thousand_domains_at_once_are_asked_a_few_at_a_time() {
         .collect();
     let many = names.iter().map(|name| directory.manifest(name, false));
     let found = futures::future::join_all(many).await;
-    assert!(found.iter().all(Option::is_none));
+    assert!(found.iter().all(|one| matches!(one, Ok(None) | Err(Busy))));
+    assert!(
+        found.iter().any(Result::is_err),
+        "nobody who was not asked is said to be nobody"
+    );
     let most = documents.open_most.load(Ordering::SeqCst);
     assert!((1..=32).contains(&most), "{most} at once");
+}
+
+#[tokio::test]
+async fn an_agent_that_nobody_has_time_to_look_for_comes_again() {
+    let world = World::new();
+    assert_eq!(world.send("/about", world.claim("/about")).await.status, 200);
+    let held = world.documents.held.lock().await;
+    let claim_of = |name: &str| {
+        let url = format!("{ORIGIN}/about");
+        let claim = Claim::new(&name.parse().unwrap(), NOW, "n", &url, Purpose::Summary, false).unwrap();
+        ClaimHeaders::sign(&world.key, &claim).unwrap()
+    };
+    let others: Vec<_> = (0..32).map(|n| claim_of(&format!("a{n}.example.org"))).collect();
+    let others = others.into_iter().map(|headers| world.send("/about", headers));
+    let crowd = futures::future::join_all(others);
+    let next = async {
+        while world.documents.open.load(Ordering::SeqCst) < 32 {
+            tokio::task::yield_now().await;
+        }
+        let busy = world.send("/about", claim_of("new.example.org")).await;
+        assert_eq!((busy.status, busy.header("retry-after")), (503, "5"));
+        assert!(busy.text.contains("\"hint\":\"Ask again in 5 seconds"), "{}", busy.text);
+        // Who is known here is not kept out.
+        assert_eq!(world.send("/about", world.claim("/about")).await.status, 200);
+        drop(held);
+    };
+    let (crowd, ()) = futures::future::join(crowd, next).await;
+    assert!(
+        crowd
+            .iter()
+            .all(|answer| answer.error() == "IDENTITY_FAIL" && answer.status == 403)
+    );
+    let known = manifest_of(&"new.example.org".parse().unwrap(), &[&world.key]);
+    let url = "https://new.example.org/.well-known/imagxp-agent.json".to_owned();
+    world.documents.known.lock().unwrap().insert(url, known);
+    assert_eq!(world.send("/about", claim_of("new.example.org")).await.status, 200);
 }
 
 #[tokio::test]

@@ -3,12 +3,14 @@
 
 mod attacks;
 mod bearers;
+mod caches;
 mod doors;
 mod feedback;
 mod fronts;
 mod keys;
 mod proxy;
 mod receipts;
+mod repeats;
 mod smuggling;
 mod sums;
 mod till;
@@ -75,6 +77,8 @@ struct TestDocuments {
     asked: AtomicUsize,
     open: AtomicUsize,
     open_most: AtomicUsize,
+    /// Whoever has it keeps the domains of agents from answering.
+    held: tokio::sync::Mutex<()>,
 }
 
 #[async_trait]
@@ -86,6 +90,7 @@ impl Documents for TestDocuments {
         // Others get their turn while this one waits.
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
+        drop(self.held.lock().await);
         self.open.fetch_sub(1, Ordering::SeqCst);
         self.known.lock().unwrap().get(url).cloned()
     }

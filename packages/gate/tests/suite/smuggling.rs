@@ -62,6 +62,11 @@ async fn a_path_leads_to_no_other_page_than_the_one_that_was_judged() {
         "/free/..%5cpaid/1",
         "/free/..\\paid/1",
         "/free/..",
+        "/free/..;/paid/1",
+        "/free/..;x=1/paid/1",
+        "/free/%2e%2E%3b/paid/1",
+        "/free/.;/../paid/1",
+        "/paid;x=%2Fy/1",
     ] {
         let answer = raw(gate.address, path, &world.claim(path), "").await;
         assert_eq!(status(&answer), "400", "{path}: {answer}");
@@ -72,7 +77,16 @@ async fn a_path_leads_to_no_other_page_than_the_one_that_was_judged() {
     assert_eq!(status(&answer), "200", "{answer}");
     assert!(answer.contains(&format!("GET {path} 0")), "{answer}");
     // What has a price in one writing has it in all others.
-    for path in ["/%70aid/1", "//paid//1", "/paid%2F1", "/paid\\1"] {
+    for path in [
+        "/%70aid/1",
+        "//paid//1",
+        "/paid%2F1",
+        "/paid\\1",
+        "/paid;x/1",
+        "/;x/paid%3By/1",
+        "/Paid/1",
+        "/%50AID/1",
+    ] {
         let answer = raw(gate.address, path, &world.claim(path), "").await;
         assert_eq!(status(&answer), "402", "{path}: {answer}");
     }

@@ -6,7 +6,7 @@ use imajin_proof::jose::Jwks;
 
 use crate::{HOST, NOW, World};
 
-fn browser() -> http::HeaderMap {
+pub(crate) fn browser() -> http::HeaderMap {
     let fields = [
         ("user-agent", "Mozilla/5.0"),
         ("accept-language", "de"),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{AccessTerms, AdNetwork, ContentOrigin, Policy, PolicyBroker, PriceRule, Rule, Strategy};
-use crate::{PathPattern, Purpose};
+use crate::{NoPattern, PathPattern, Purpose};
 
 /// A longer file is none that a person has written.
 const FILE_BYTES_MAX: usize = 256 * 1024;
@@ -128,7 +128,7 @@ impl Policy {
         for (index, table) in file.rules.into_iter().enumerate() {
             let (path, purposes, table) = table.split();
             let place = format!("rule {} ({path})", index.saturating_add(1));
-            let pattern: PathPattern = path.parse().map_err(|error| wrong(&place, &error))?;
+            let pattern = pattern_read(&path, &rules).map_err(|problem| wrong(&place, &problem))?;
             let terms = terms_read(&table, &defaults, &place, Some(&pattern))?;
             rules.push(Rule {
                 pattern,
@@ -170,6 +170,23 @@ fn wrong(place: &str, problem: &dyn std::fmt::Display) -> PolicyError {
     PolicyError::Value {
         place: place.to_owned(),
         problem: problem.to_string(),
+    }
+}
+
+/// The pattern of a rule, after the rules before it.
+fn pattern_read(text: &str, before: &[Rule]) -> Result<PathPattern, String> {
+    let pattern: PathPattern = text.parse().map_err(|error: NoPattern| error.to_string())?;
+    if pattern.has_parameters() {
+        return Err(
+            "a pattern has no `;`: what follows it in a segment is left out before paths are compared".to_owned(),
+        );
+    }
+    let differs = |known: &&str| *known != text && known.eq_ignore_ascii_case(text);
+    match before.iter().map(|rule| rule.pattern.as_str()).find(differs) {
+        Some(known) => Err(format!(
+            "differs from {known} in the case of letters only, which makes no difference"
+        )),
+        None => Ok(pattern.folded()),
     }
 }
 

@@ -19,6 +19,7 @@ pub use file::PolicyError;
 pub use publish::{POLICY_PATH, POLICY_REL, PolicyLinks};
 pub use published::PublishedPolicy;
 
+use crate::path::path_folded;
 use crate::{PathPattern, Purpose};
 
 /// What happens to visitors who say nothing about themselves.
@@ -131,6 +132,7 @@ pub struct Policy {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Rule {
+    /// For paths in lower case.
     pattern: PathPattern,
     /// Empty for all.
     purposes: Vec<Purpose>,
@@ -138,15 +140,25 @@ struct Rule {
 }
 
 impl Policy {
-    /// What holds for a path and a purpose; without a purpose, what holds for visitors who name none.
+    /// What holds for a path and a purpose; without a purpose, what holds for visitors who name none. The case of ASCII
+    /// letters makes no difference.
     ///
     /// Of the rules that match, the one with the longest pattern counts; of those that are as long, one that names the
     /// purpose before one that does not; of those, the first.
     pub fn terms(&self, path: &str, purpose: Option<Purpose>) -> &AccessTerms {
-        let path = crate::path::path_normal(path);
+        self.terms_folded(&path_folded(path), purpose)
+    }
+
+    /// What holds for a path and each of the purposes.
+    pub fn terms_all(&self, path: &str) -> [&AccessTerms; Purpose::ALL.len()] {
+        let path = path_folded(path);
+        Purpose::ALL.map(|purpose| self.terms_folded(&path, Some(purpose)))
+    }
+
+    fn terms_folded(&self, path: &str, purpose: Option<Purpose>) -> &AccessTerms {
         let names = |rule: &Rule| purpose.is_some_and(|purpose| rule.purposes.contains(&purpose));
         let is_meant = |rule: &&Rule| {
-            (rule.purposes.is_empty() || purpose.is_none() || names(rule)) && rule.pattern.matches_normal(&path)
+            (rule.purposes.is_empty() || purpose.is_none() || names(rule)) && rule.pattern.matches_normal(path)
         };
         let mut best: Option<(&Rule, (usize, bool))> = None;
         for rule in self.rules.iter().filter(is_meant) {

@@ -2,6 +2,7 @@ use imajin_proof::jcs;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::path::path_folded;
 use crate::{ClaimError, PathPattern, Purpose};
 
 /// A longer document is read by nobody.
@@ -54,7 +55,7 @@ impl PublishedPolicy {
                 let allow = rule.purposes.get(purpose.as_str())?.get("allow")?.as_bool()?;
                 Some((purpose, allow))
             });
-            rules.push((pattern, said.collect()));
+            rules.push((pattern.folded(), said.collect()));
         }
         if rules.is_empty() {
             let pattern: PathPattern = "*".parse().or(Err(wrong))?;
@@ -68,7 +69,7 @@ impl PublishedPolicy {
 
     /// Whether a path may be asked for with a purpose: the longest pattern that says something about it counts.
     pub fn allows(&self, path: &str, purpose: Purpose) -> bool {
-        let path = crate::path::path_normal(path);
+        let path = path_folded(path);
         let mut best: Option<(usize, bool)> = None;
         for (pattern, said) in &self.rules {
             let allow = said.iter().find(|(known, _)| *known == purpose);
@@ -107,6 +108,7 @@ mod tests {
             "/a.pdf",
             "/a.pdf?x=1",
             "/posts/%6fpen/2",
+            "/Posts/Open;v=1/2",
         ] {
             for purpose in Purpose::ALL {
                 let allowed = policy.terms(path, Some(purpose)).allow;

@@ -109,8 +109,42 @@ fn a_dear_page_is_dear_however_it_is_written() {
         "/posts//dear",
         "/posts%2fdear",
         "/posts/dear?a=1",
+        "/posts;x=1/dear",
+        "/posts/dear;jsessionid=1",
+        "/posts/dear%3Bx",
+        "/posts/%3bx/dear",
+        "/x/..;/posts/dear",
+        "/Posts/DEAR",
+        "/%50osts/dear",
     ] {
         assert_eq!(decide(path, agent(Purpose::Summary)).due, usd("0.50 USD"), "{path}");
+    }
+}
+
+#[test]
+fn a_rule_means_its_path_in_either_case_and_with_any_parameters() {
+    let rules = |paths: [&str; 2]| {
+        let rule = |path: &str| format!("[[rules]]\npath = \"{path}\"\nallow = false\n");
+        Policy::parse(&format!("version = 1\n{}", paths.map(rule).concat()))
+    };
+    let policy = rules(["/Docs/*.PDF$", "/docs/"]).unwrap();
+    for path in ["/docs/a.pdf", "/DOCS/a.pdf;x"] {
+        let known = policy.terms(path, None).rule.as_ref();
+        assert_eq!(
+            known.map(ToString::to_string).as_deref(),
+            Some("/Docs/*.PDF$"),
+            "{path}"
+        );
+    }
+    // What others read keeps its case.
+    assert!(policy.robots_lines(&LINKS).contains("Content-Usage: /Docs/*.PDF$ "));
+    for (paths, problem) in [
+        (["/Docs/", "/docs/"], "rule 2 (/docs/): differs from /Docs/"),
+        (["/docs/", "/docs;v=1/"], "rule 2 (/docs;v=1/): a pattern has no `;`"),
+        (["/docs%3bv/", "/"], "rule 1 (/docs%3bv/): a pattern has no `;`"),
+    ] {
+        let error = rules(paths).unwrap_err().to_string();
+        assert!(error.starts_with(problem), "{error}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! robots.txt by RFC 9309, and the lines about terms.
 
-use imajin_imagxp::{PathPattern, Robots, path_normal};
+use imajin_imagxp::{PathPattern, Robots, is_ambiguous_path, path_normal};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 
@@ -89,8 +89,27 @@ fn no_other_way_to_write_a_path_is_another_page() {
         ("/%%6262", "/%25b62"),
         ("/\u{e9}", "/%C3%A9"),
         ("/a/b/..", "/a/"),
+        ("/a;x=1/dear;y", "/a/dear"),
+        ("/;x/dear%3by/", "/dear/"),
+        ("/cheap/..;/dear", "/dear"),
+        ("/cheap/%2e%2E%3b/dear", "/dear"),
+        ("/d%253Bx", "/d%253Bx"),
     ] {
         assert_eq!(path_normal(written), normal, "{written}");
+    }
+    for ambiguous in [
+        "/a/../b",
+        "/a/.",
+        "/a/..;/b",
+        "/a/.%3Bx/b",
+        "/a/%2e./b",
+        "/a;b=%2Fc/d",
+        "/a%3b\\c/d",
+    ] {
+        assert!(is_ambiguous_path(ambiguous), "{ambiguous}");
+    }
+    for clear in ["/", "/a;b/c", "/a%2Fb", "/...;/b", "/a?x=../;%2F", "/a;b?c=/.."] {
+        assert!(!is_ambiguous_path(clear), "{clear}");
     }
     for wrong in [
         "",
@@ -136,7 +155,7 @@ proptest! {
     }
 
     #[test]
-    fn normal_paths_stay_as_they_are(path in "[/.%a-f0-9\\\\é]{0,24}") {
+    fn normal_paths_stay_as_they_are(path in "[/.;%a-f0-9\\\\é]{0,24}") {
         let normal = path_normal(&path);
         prop_assert!(normal.starts_with('/') && !normal.contains("//") && !normal.contains("/../"));
         prop_assert_eq!(path_normal(&normal), normal);

@@ -3,6 +3,7 @@
 use imajin_gate::{Charge, Till};
 use imajin_imagxp::Purpose;
 use imajin_kernel::{Code, Span};
+use imajin_proof::digest::sha256_hex;
 use imajin_testkit::{Backend, on_both};
 use imajin_web::Tier;
 
@@ -12,6 +13,7 @@ use crate::world::PUBLIC;
 
 on_both!(
     a_key_is_good_for_what_it_has_paid_and_for_a_day,
+    a_key_is_good_for_one_body,
     a_gate_shows_where_a_manifest_is_and_its_digest,
 );
 
@@ -50,6 +52,20 @@ async fn a_key_is_good_for_what_it_has_paid_and_for_a_day(backend: Backend) {
     let late = gated.books.charge(&again("c6")).await.unwrap_err();
     assert_eq!(late.code, Code::InvalidRequest, "{late:?}");
     assert_eq!(gated.pay.count(), 1);
+}
+
+/// The gate puts the method and the digest of the body behind the key of a request.
+async fn a_key_is_good_for_one_body(backend: Backend) {
+    let gated = Gated::new(backend).await;
+    let key = |body: &str| format!("POST k {}", sha256_hex(body.as_bytes()));
+    let first = gated.pays(&charge("c1", Some(&key("a")))).await;
+    let again = gated.pays(&charge("c2", Some(&key("a")))).await;
+    assert_eq!((&again.receipt, again.is_repeated), (&first.receipt, true));
+    let other = gated.pays(&charge("c3", Some(&key("b")))).await;
+    assert!(!other.is_repeated && other.receipt != first.receipt);
+    // It is not one without a body either, whose keys are as they were.
+    assert!(!gated.pays(&charge("c4", Some("POST k"))).await.is_repeated);
+    assert_eq!(gated.pay.count(), 3);
 }
 
 async fn a_gate_shows_where_a_manifest_is_and_its_digest(backend: Backend) {
