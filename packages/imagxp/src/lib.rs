@@ -29,7 +29,7 @@ pub use agent::{AgentId, Names};
 pub use claim::{Claim, Purpose};
 pub use dispute::{FEEDBACK, FEEDBACK_NOT_TAKEN, FEEDBACK_TAKEN, Feedback};
 pub use error::ClaimError;
-pub use evidence::{AccessEvidence, ClaimShown, EvidenceExpectation, NoEvidence, authority_of};
+pub use evidence::{AccessEvidence, ClaimShown, EvidenceExpectation, NoEvidence, REPEATED_FOR, authority_of};
 pub use headers::{ClaimHeaders, PAYLOAD, PUBLIC_KEY, SIGNATURE};
 pub use key::{AgentKey, NoAgentKey, key_from_spki, key_to_spki};
 pub use manifest::{AgentManifest, KEYS_MAX, MANIFEST_BYTES_MAX};

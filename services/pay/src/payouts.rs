@@ -20,6 +20,7 @@ use crate::domain::payee::{bank_problem, payee_find, payee_keep, payee_note, pay
 use crate::domain::payout::{self, TransferOrder};
 use crate::domain::payout_list::{self, PayoutView};
 use crate::domain::payout_parts::rests_until;
+use crate::domain::promised::promised_units;
 use crate::rows::PayeeRow;
 use crate::{Pay, PayError};
 
@@ -309,7 +310,9 @@ fn payee_batch(
             continue;
         }
         let debt = payout::balance(conn, context, payee, asset, Purpose::Debt)?;
-        let left = Amount::from_micros(account.balance_units.saturating_add(debt).max(0)).unwrap_or(Amount::ZERO);
+        let promised = promised_units(conn, payee, asset)?;
+        let left = account.balance_units.saturating_add(debt).saturating_sub(promised);
+        let left = Amount::from_micros(left.max(0)).unwrap_or(Amount::ZERO);
         let payable = rail.payable(Money::new(left, asset));
         if payable.is_zero() || left < threshold_of(threshold, asset) {
             continue;

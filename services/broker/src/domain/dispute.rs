@@ -109,17 +109,7 @@ fn dispute_begin(
 ) -> Result<DisputeRow, BrokerError> {
     let now = context.now();
     if !feedback.is_release() {
-        let record = agent_record(conn, agent, now)?;
-        let most = objections_max(record);
-        if record.disputes >= most {
-            return Err(BrokerError::State {
-                detail: format!(
-                    "This agent has objected {} times in 30 days, and may do so {most} times.",
-                    record.disputes
-                ),
-                hint: "Choose publishers that are worth their price; what was paid for stays paid.",
-            });
-        }
+        objection_require(conn, agent, &redemption.node_did, now)?;
     }
     let row = DisputeRow {
         id: context.env.new_id(),
@@ -153,6 +143,24 @@ fn dispute_begin(
     }
     redemption_set(conn, context, &row, (Standing::Disputed, row.due_at))?;
     Ok(row)
+}
+
+/// Refuses whoever has objected too often: in all, or to this publisher.
+fn objection_require(conn: &mut Conn, agent: &Did, node: &Did, now: Timestamp) -> Result<(), BrokerError> {
+    let record = agent_record(conn, agent, node, now)?;
+    for (record, to) in [(record.everywhere, ""), (record.here, " to payments of this publisher")] {
+        let most = objections_max(record);
+        if record.disputes >= most {
+            return Err(BrokerError::State {
+                detail: format!(
+                    "This agent has objected {} times{to} in 30 days, and may do so {most} times.",
+                    record.disputes
+                ),
+                hint: "Choose publishers that are worth their price; what was paid for stays paid.",
+            });
+        }
+    }
+    Ok(())
 }
 
 fn said_log(
@@ -241,7 +249,7 @@ pub(crate) fn dispute_answer(
 
 fn rules_apply(conn: &mut Conn, context: &Context, mut row: DisputeRow) -> Result<DisputeRow, BrokerError> {
     let now = context.now();
-    let agent = agent_record(conn, &row.agent_did, now)?;
+    let agent = agent_record(conn, &row.agent_did, &row.node_did, now)?;
     let publisher = publisher_record(conn, &row.node_did, now)?;
     let (state, why) = match rule(agent, publisher, row.is_shown) {
         Ruling::Arbiter => {

@@ -10,7 +10,7 @@ use imajin_kernel::Timestamp;
 use imajin_kernel::id::{DisputeId, VisaId};
 use imajin_store::{Conn, SealedRow, for_update};
 
-use super::rules::{LATELY, Record};
+use super::rules::{AgentRecord, LATELY, Record};
 use crate::BrokerError;
 use crate::context::Context;
 use crate::rows::{DisputeRow, RedemptionRow, VisaRow, dispute_state, ruled_by};
@@ -83,28 +83,50 @@ pub(crate) fn dispute_find(
     Ok(row.map(|row| row.intact(&context.sealer)).transpose()?)
 }
 
-/// What an agent has paid for and objected to lately. To be proven right by the publisher or the arbiter costs nothing.
-pub(crate) fn agent_record(conn: &mut Conn, agent: &Did, now: Timestamp) -> Result<Record, BrokerError> {
+/// What an agent has paid for and objected to lately, everywhere and at one publisher's node. To be proven right by the
+/// publisher or the arbiter costs nothing.
+pub(crate) fn agent_record(
+    conn: &mut Conn,
+    agent: &Did,
+    node: &Did,
+    now: Timestamp,
+) -> Result<AgentRecord, BrokerError> {
     let since = now.minus(LATELY);
-    let payments = redemptions::table
-        .inner_join(visas::table.on(visas::jti.eq(redemptions::jti)))
-        .filter(visas::agent_did.eq(agent))
-        .filter(redemptions::created_at.gt(since))
+    let payments = || {
+        redemptions::table
+            .inner_join(visas::table.on(visas::jti.eq(redemptions::jti)))
+            .filter(visas::agent_did.eq(agent))
+            .filter(redemptions::created_at.gt(since))
+    };
+    let paid = payments().count().get_result(conn)?;
+    let paid_here = payments()
+        .filter(redemptions::node_did.eq(node))
         .count()
         .get_result(conn)?;
     let free = [ruled_by(RuledBy::Publisher), ruled_by(RuledBy::Arbiter)];
-    let all: Vec<(String, Option<String>)> = disputes::table
+    let all: Vec<(String, Option<String>, Did)> = disputes::table
         .filter(disputes::agent_did.eq(agent))
         .filter(disputes::created_at.gt(since))
-        .select((disputes::state, disputes::ruled_by))
+        .select((disputes::state, disputes::ruled_by, disputes::node_did))
         .load(conn)?;
-    let counts = |(state, by): &&(String, Option<String>)| {
+    let counts = |(state, by, _at): &&(String, Option<String>, Did)| {
         let by = by.as_deref().unwrap_or_default();
         let is_right = *state == dispute_state(DisputeState::Reversed) && free.contains(&by);
         by != ruled_by(RuledBy::Agent) && !is_right
     };
-    let disputes = i64::try_from(all.iter().filter(counts).count()).unwrap_or(i64::MAX);
-    Ok(Record { payments, disputes })
+    let counted: Vec<_> = all.iter().filter(counts).collect();
+    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let here = counted.iter().filter(|(_state, _by, at)| at == node).count();
+    Ok(AgentRecord {
+        everywhere: Record {
+            payments: paid,
+            disputes: count(counted.len()),
+        },
+        here: Record {
+            payments: paid_here,
+            disputes: count(here),
+        },
+    })
 }
 
 /// What a publisher was paid for and has lost lately. To give in is no shame, and that nobody decides about what it has

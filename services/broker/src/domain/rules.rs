@@ -14,7 +14,7 @@ const LOST_MIN: i64 = 3;
 const PAYMENTS_PER_LOSS: i64 = 10;
 
 /// The same in words.
-pub(crate) const OBJECTIONS_TEXT: &str = "3, or one for 20 payments if that is more";
+pub(crate) const OBJECTIONS_TEXT: &str = "3, or one for 20 payments if that is more, in all and at each publisher";
 
 /// What somebody has done lately.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,6 +24,20 @@ pub(crate) struct Record {
     /// Of an agent: how often it has objected and was not proven right by the publisher or the arbiter. Of a publisher:
     /// how often it has lost, without giving in itself.
     pub(crate) disputes: i64,
+}
+
+/// What an agent has done lately: in all, and at the publisher that it objects to. By payments to others alone, which
+/// may be its own, nobody objects more often.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct AgentRecord {
+    pub(crate) everywhere: Record,
+    pub(crate) here: Record,
+}
+
+impl AgentRecord {
+    const fn objects_often(self) -> bool {
+        objects_often(self.everywhere) || objects_often(self.here)
+    }
 }
 
 /// What follows from the rules alone.
@@ -47,16 +61,19 @@ pub(crate) const fn objections_max(agent: Record) -> i64 {
     }
 }
 
+const fn objects_often(agent: Record) -> bool {
+    agent.disputes.saturating_mul(2) > objections_max(agent)
+}
+
 /// Rules, when a publisher has answered; the present dispute is one of the agent's. Without the agent's own claim
 /// nothing is decided by rules.
-pub(crate) const fn rule(agent: Record, publisher: Record, is_shown: bool) -> Ruling {
+pub(crate) const fn rule(agent: AgentRecord, publisher: Record, is_shown: bool) -> Ruling {
     if !is_shown {
         return Ruling::Arbiter;
     }
-    let objects_often = agent.disputes.saturating_mul(2) > objections_max(agent);
     let loses_often =
         publisher.disputes >= LOST_MIN && publisher.disputes.saturating_mul(PAYMENTS_PER_LOSS) > publisher.payments;
-    match (objects_often, loses_often) {
+    match (agent.objects_often(), loses_often) {
         (true, false) => Ruling::Publisher,
         (false, true) => Ruling::Agent,
         _ => Ruling::Arbiter,
@@ -73,10 +90,29 @@ mod tests {
         Record { payments, disputes }
     }
 
+    /// All of it at one publisher.
+    const fn everywhere(agent: Record) -> AgentRecord {
+        AgentRecord {
+            everywhere: agent,
+            here: agent,
+        }
+    }
+
+    #[test]
+    fn payments_to_others_make_no_objection_to_a_publisher_a_rare_one() {
+        let agent = AgentRecord {
+            everywhere: record(10_000, 2),
+            here: record(4, 2),
+        };
+        assert_eq!(rule(agent, record(100, 2), true), Ruling::Publisher);
+        assert_eq!(rule(agent, record(20, 3), true), Ruling::Arbiter);
+    }
+
     #[test]
     fn who_objects_often_is_believed_less_than_who_seldom_loses() {
         let good = record(100, 2);
         let bad = record(20, 3);
+        let rule = |agent, publisher, is_shown| rule(everywhere(agent), publisher, is_shown);
         assert_eq!(rule(record(10, 1), good, true), Ruling::Arbiter);
         assert_eq!(rule(record(10, 2), good, true), Ruling::Publisher);
         assert_eq!(rule(record(10, 1), bad, true), Ruling::Agent);
@@ -90,7 +126,7 @@ mod tests {
         #[test]
         fn objecting_more_never_helps(payments in 0_i64..10_000, disputes in 0_i64..10_000, lost in 0_i64..100) {
             let publisher = record(500, lost);
-            let wins = |disputes| rule(record(payments, disputes), publisher, true) == Ruling::Agent;
+            let wins = |disputes| rule(everywhere(record(payments, disputes)), publisher, true) == Ruling::Agent;
             prop_assert!(wins(disputes) || !wins(disputes + 1));
             prop_assert!(objections_max(record(payments, disputes)) <= (payments / 20).max(3));
         }

@@ -23,6 +23,9 @@ use crate::{BrokerError, log};
 const AMOUNT_MICROS_MAX: i64 = 10_000_000_000;
 /// How often a visa pays at most.
 const USES_MAX: u32 = 10_000;
+/// And for each time so much of a currency, at the least: each use is a row and an entry of the ledger for ever, also
+/// where the money goes round.
+const USE_MICROS_MIN: i64 = 100;
 /// The longest name of a publisher.
 const HOST_BYTES_MAX: usize = 200;
 /// Visas count in millionths.
@@ -53,8 +56,15 @@ fn order_check(order: &VisaOrder) -> Result<(), BrokerError> {
     if order.ttl == 0 || i64::from(order.ttl) > longest {
         return Err(BrokerError::invalid("ttl", format!("must be 1 to {longest} seconds")));
     }
-    if !(1..=USES_MAX).contains(&order.uses.unwrap_or(1)) {
+    let uses = order.uses.unwrap_or(1);
+    if !(1..=USES_MAX).contains(&uses) {
         return Err(BrokerError::invalid("uses", format!("must be 1 to {USES_MAX}")));
+    }
+    if amount.micros() < i64::from(uses).saturating_mul(USE_MICROS_MIN) {
+        return Err(BrokerError::invalid(
+            "max_amount",
+            "must be at least 0.0001 for each use",
+        ));
     }
     let wrong = || BrokerError::invalid("publisher", "must be a host, with its port if it has one: news.example");
     let url = url::Url::parse(&format!("https://{}/", order.publisher)).map_err(|_unreadable| wrong())?;

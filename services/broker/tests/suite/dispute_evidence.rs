@@ -1,6 +1,7 @@
 //! What the claim of an access shows, whatever its agent says about it later.
 
 use axum::http::StatusCode;
+use imajin_imagxp::{Claim, Names};
 use imajin_kernel::Span;
 use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
@@ -13,6 +14,8 @@ on_both!(
     a_claim_for_another_site_shows_nothing,
     what_nobody_decides_in_time_is_no_loss_of_a_publisher_that_has_answered,
     a_payment_is_found_by_its_claim_however_the_publisher_writes_the_digest,
+    a_claim_without_a_nonce_shows_as_much_as_any,
+    what_was_answered_again_within_a_day_is_shown,
 );
 
 async fn a_dispute_that_names_another_page_takes_no_evidence_away(backend: Backend) {
@@ -123,5 +126,35 @@ async fn a_payment_is_found_by_its_claim_however_the_publisher_writes_the_digest
         .find(|one| one["jti"] == json!(visa.jti));
     assert_eq!(redeemed.unwrap()["claimDigests"], json!([digest]));
     world.objects(&Read { digest, ..read }).await;
+    world.settles().await;
+}
+
+async fn a_claim_without_a_nonce_shows_as_much_as_any(backend: Backend) {
+    let world = World::new(backend).await;
+    world.funded("10.00 TEST-USD").await;
+    let document = json!({
+        "v": "1.0", "ts": world.env.now(), "agent_id": world.host, "resource": format!("https://{}/old", world.host),
+        "purpose": "SUMMARY",
+    });
+    let claim = Claim::parse(document.to_string().as_bytes(), Names::Development).unwrap();
+    let read = world.reads_with("old", &claim).await.unwrap();
+    let id = world.objects(&read).await;
+    let answered = world.answers(&key("publisher"), &id, &evidence(&read)).await;
+    assert_eq!(answered.expect(StatusCode::OK).json()["isShown"], json!(true));
+    world.settles().await;
+}
+
+async fn what_was_answered_again_within_a_day_is_shown(backend: Backend) {
+    let world = World::new(backend).await;
+    world.funded("10.00 TEST-USD").await;
+    let read = world.reads("one").await;
+    let id = world.objects(&read).await;
+    let mut shown = evidence(&read);
+    shown["evidence"]["servedAt"] = json!(read.at.plus(Span::hours(26)));
+    let late = world.answers(&key("publisher"), &id, &shown).await;
+    assert_eq!(late.json()["member"], "evidence", "{}", late.text());
+    shown["evidence"]["servedAt"] = json!(read.at.plus(Span::hours(24)));
+    let answered = world.answers(&key("publisher"), &id, &shown).await;
+    assert_eq!(answered.expect(StatusCode::OK).json()["isShown"], json!(true));
     world.settles().await;
 }

@@ -69,7 +69,7 @@ async fn what_shows_nothing_is_no_evidence(backend: Backend) {
     for (why, wrong) in [
         ("another page", evidence(&other)),
         ("no success", changed("status", json!(404))),
-        ("another time", changed("servedAt", json!(read.at.plus(Span::days(1))))),
+        ("another time", changed("servedAt", json!(read.at.plus(Span::days(2))))),
         (
             "another key",
             changed("publicKey", json!(imajin_imagxp::key_to_spki(foreign.public()))),

@@ -20,6 +20,7 @@ on_both!(
     who_loses_often_loses_against_an_agent_that_seldom_objects,
     whoever_makes_no_claims_wins_nothing,
     an_agent_that_objects_to_everything_reads_nothing_for_free,
+    payments_to_a_node_of_ones_own_buy_no_objections_to_others,
     a_payment_is_disputed_once_and_in_time,
     a_lost_answer_of_the_ledger_gives_back_nothing_twice,
 );
@@ -47,22 +48,26 @@ impl World {
 
     /// The same, by a claim for this resource.
     pub(crate) async fn reads_by(&self, page: &str, resource: &str) -> Option<Read> {
+        let agent = AgentId::parse(&self.host, Names::Development).unwrap();
+        let nonce = hex::encode(self.env.random_bytes::<8>());
+        let claim = Claim::new(&agent, self.env.now(), &nonce, resource, Purpose::Summary, false).unwrap();
+        self.reads_with(page, &claim).await
+    }
+
+    /// The same, by this claim.
+    pub(crate) async fn reads_with(&self, page: &str, claim: &Claim) -> Option<Read> {
         let bought = self.agent_post("/issue-visa", &self.order("1.00", 1), None).await;
         if bought.status != StatusCode::CREATED {
             return None;
         }
         let jti = self.read(bought.json()["token"].as_str().unwrap()).await.jti;
         let url = format!("https://{}/{page}", self.host);
-        let agent = AgentId::parse(&self.host, Names::Development).unwrap();
-        let nonce = hex::encode(self.env.random_bytes::<8>());
-        let at = self.env.now();
-        let claim = Claim::new(&agent, at, &nonce, resource, Purpose::Summary, false).unwrap();
         let read = Read {
             jti,
             url,
-            headers: ClaimHeaders::sign(&self.agent_key, &claim).unwrap(),
+            headers: ClaimHeaders::sign(&self.agent_key, claim).unwrap(),
             digest: sha256_hex(&claim.canonical_bytes().unwrap()),
-            at,
+            at: claim.made_at,
         };
         let batch = [(read.jti.as_str(), page, "0.40")];
         let states = self.redeem_claim(&key("publisher"), &batch, &read.digest).await;
@@ -401,6 +406,34 @@ async fn an_agent_that_objects_to_everything_reads_nothing_for_free(backend: Bac
     world.later(Span::days(1));
     world.broker.due_work().await.unwrap();
     assert_eq!(world.redeem(&[(&read.jti, "four", "0.40")]).await, ["credited"]);
+    world.settles().await;
+}
+
+async fn payments_to_a_node_of_ones_own_buy_no_objections_to_others(backend: Backend) {
+    let world = World::new(backend).await;
+    world.funded("10.00 TEST-USD").await;
+    let own = key("own");
+    world.publisher_publish(&own);
+    let mut order = world.order("1.00", 80);
+    order["publisher"] = json!(world.other_host);
+    let bought = world.agent_post("/issue-visa", &order, None).await;
+    bought.expect(StatusCode::CREATED);
+    let visas = world.agent_get("/broker/api/visas").await.json();
+    let jti = visas["items"][0]["jti"].as_str().unwrap();
+    let receipts: Vec<String> = (0..80).map(|number| format!("own-{number}")).collect();
+    let batch: Vec<_> = receipts.iter().map(|receipt| (jti, receipt.as_str(), "0.01")).collect();
+    let states = world.redeem_by(&own, &batch).await;
+    assert!(states.iter().all(|state| state == "accepted"), "{states:?}");
+    world.publisher_publish(&key("publisher"));
+    for page in ["one", "two", "three"] {
+        let read = world.reads(page).await;
+        world.objects(&read).await;
+    }
+    let read = world.reads("four").await;
+    let refused = world.brings(&world.feedback(&read, "0")).await;
+    assert_eq!(refused.code(), "conflict");
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("payments of this publisher"), "{detail}");
     world.settles().await;
 }
 

@@ -22,6 +22,7 @@ on_both!(
     an_agent_that_got_no_answer_has_its_money_back,
     what_pay_refuses_for_good_is_asked_once,
     what_no_visa_can_be_is_refused,
+    each_use_of_a_visa_is_worth_something,
     a_new_key_is_published_before_it_signs_and_the_old_one_after,
     discovery_says_what_is_there,
 );
@@ -288,6 +289,7 @@ async fn what_no_visa_can_be_is_refused(backend: Backend) {
         ("max_amount", json!({"amount": "0.00", "currency": "TEST-USD"})),
         ("max_amount", json!({"amount": "10000.01", "currency": "TEST-USD"})),
         ("max_amount", json!({"amount": "1.00", "currency": "SOL"})),
+        ("max_amount", json!({"amount": "0.000099", "currency": "TEST-USD"})),
     ];
     for (member, value) in wrong {
         let mut order = good.clone();
@@ -306,6 +308,19 @@ async fn what_no_visa_can_be_is_refused(backend: Backend) {
         assert_eq!(answer.code(), "invalid_request", "{body}");
     }
     assert_eq!(world.purse.hold_count(), 0);
+}
+
+/// Each use is a row for ever: one dollar that comes back makes no million of them.
+async fn each_use_of_a_visa_is_worth_something(backend: Backend) {
+    let world = World::new(backend).await;
+    world.funded("10.00 TEST-USD").await;
+    let thin = world
+        .agent_post("/issue-visa", &world.order("0.9999", 10_000), None)
+        .await;
+    assert_eq!(thin.expect(StatusCode::BAD_REQUEST).json()["member"], "max_amount");
+    world.visa("1.00", 10_000).await;
+    world.visa("0.0001", 1).await;
+    assert_eq!(world.purse.hold_count(), 2);
 }
 
 async fn a_new_key_is_published_before_it_signs_and_the_old_one_after(backend: Backend) {

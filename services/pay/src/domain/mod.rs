@@ -31,6 +31,7 @@ pub(crate) mod payout_list;
 pub(crate) mod payout_parts;
 pub(crate) mod peers;
 pub(crate) mod plan;
+pub(crate) mod promised;
 pub(crate) mod receipt;
 pub(crate) mod reconcile;
 pub(crate) mod refund;

@@ -19,6 +19,7 @@ use super::payee::payee_find;
 use super::payment::payment_lock;
 use super::payout_list::{PayoutView, payout_find, payout_view};
 use super::payout_parts::{part_of, parts_allocate};
+use super::promised::{promised_refusal, promised_units};
 use crate::PayError;
 use crate::context::Context;
 use crate::rows::{FAILED, PartRow, PayoutRow, SENT, WAITING};
@@ -49,23 +50,8 @@ pub(crate) fn payout_make(
     let account = account_of(conn, context, rail, payee)?;
     let id: PayoutId = context.env.new_id();
     debt_repay(conn, context, payee, asset, &id.to_string())?;
-    let available = balance(conn, context, payee, asset, Purpose::Available)?;
     let takes_all = wanted.is_none();
-    let wanted = wanted.map_or(available, |wanted| wanted.amount.micros());
-    let wanted = Money::new(amount(wanted)?, asset);
-    let money = rail.payable(wanted);
-    if rail.pools() && money != wanted && !takes_all {
-        return Err(PayError::State {
-            detail: format!("At most {money} may leave at once."),
-            hint: "Ask for less, or for all: the rest goes with the next payout.",
-        });
-    }
-    if money.is_zero() {
-        return Err(PayError::State {
-            detail: "There is nothing to pay out: less than one coin is left, or less was asked for.".to_owned(),
-            hint: "GET /pay/api/balance shows what you have and what you owe.",
-        });
-    }
+    let money = payable_now(conn, context, rail, (payee, asset), wanted)?;
     let mut row = PayoutRow {
         id,
         did: payee.canonical().to_string(),
@@ -111,6 +97,41 @@ pub(crate) fn payout_make(
     }
     let row = row.insert(conn, &context.sealer)?;
     payout_view(conn, context, &row)
+}
+
+/// How much of a balance leaves: what is wanted, or all that may.
+fn payable_now(
+    conn: &mut Conn,
+    context: &Context,
+    rail: &dyn Rail,
+    (payee, asset): (&Did, Asset),
+    wanted: Option<Money>,
+) -> Result<Money, PayError> {
+    let available = balance(conn, context, payee, asset, Purpose::Available)?;
+    // After the balance: what a broker accepts between the two is not in it.
+    let promised = promised_units(conn, payee, asset)?;
+    let free = available.saturating_sub(promised).max(0);
+    let takes_all = wanted.is_none();
+    let wanted = wanted.map_or(free, |wanted| wanted.amount.micros());
+    let is_too_much = wanted > free;
+    let wanted = Money::new(amount(wanted)?, asset);
+    let money = rail.payable(wanted);
+    if promised > 0 && (is_too_much || (takes_all && money.is_zero())) {
+        return Err(promised_refusal(conn, (free, promised), asset)?);
+    }
+    if rail.pools() && money != wanted && !takes_all {
+        return Err(PayError::State {
+            detail: format!("At most {money} may leave at once."),
+            hint: "Ask for less, or for all: the rest goes with the next payout.",
+        });
+    }
+    if money.is_zero() {
+        return Err(PayError::State {
+            detail: "There is nothing to pay out: less than one coin is left, or less was asked for.".to_owned(),
+            hint: "GET /pay/api/balance shows what you have and what you owe.",
+        });
+    }
+    Ok(money)
 }
 
 /// Where somebody is paid at a rail.

@@ -29,6 +29,7 @@ mod pages;
 mod path;
 mod payouts;
 mod programs;
+mod promised;
 mod receipts;
 mod reconcile;
 mod reconcile_own;

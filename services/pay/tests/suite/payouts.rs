@@ -46,7 +46,7 @@ async fn ask_onboard(cards: &Cards, name: &str) -> Answer {
     cards.world.post(name, "/pay/api/connect/onboard", None, &body).await
 }
 
-async fn pay_out(cards: &Cards, name: &str, key: &str, body: &Value) -> Answer {
+pub(crate) async fn pay_out(cards: &Cards, name: &str, key: &str, body: &Value) -> Answer {
     let answer = cards.world.post(name, "/pay/api/payout", Some(key), body).await;
     cards.follow().await;
     answer
@@ -56,12 +56,12 @@ async fn payouts(cards: &Cards, name: &str) -> Value {
     cards.world.get(Some(name), "/pay/api/payouts").await.json()
 }
 
-async fn sold(cards: &Cards, buyer: &str) -> String {
+pub(crate) async fn sold(cards: &Cards, buyer: &str) -> String {
     let checkout = cards.checkout(buyer).await;
     cards.pays(&checkout).await
 }
 
-fn all() -> Value {
+pub(crate) fn all() -> Value {
     json!({"currency": "USD"})
 }
 

@@ -3,22 +3,20 @@
 use diesel::prelude::*;
 use imajin_did::Did;
 use imajin_gate::{Charge, Charged};
+use imajin_imagxp::REPEATED_FOR;
 use imajin_imagxp::visa::visa_issuer;
+use imajin_kernel::Timestamp;
 use imajin_kernel::id::AccessId;
-use imajin_kernel::{Span, Timestamp};
 use imajin_pay_api::{Delivery, DeliveryOutcome};
 use imajin_proof::digest::sha256_hex;
 use imajin_store::{Conn, SealedRow, for_update, is_unique_violation};
 
 use super::access::refused;
+use super::objection::is_objected;
 use crate::PublisherError;
 use crate::context::Context;
 use crate::rows::{ChargeRow, ChargeState, ClaimRow};
 use crate::schema::{gate_charges, gate_claims};
-
-/// How long a paid page is handed out again to who asks with the same key: long enough for a lost reply, and for an
-/// agent that was down.
-const REPEATED_FOR: Span = Span::hours(24);
 
 /// What is to be charged, and at which site.
 #[derive(Debug, Clone)]
@@ -89,7 +87,16 @@ fn charge_again(
     mut row: ChargeRow,
 ) -> Result<Begun, PublisherError> {
     match row.state()? {
-        ChargeState::Paid if is_repeat(context, &row, &wish.charge) => paid_of(&row).map(Begun::Paid),
+        ChargeState::Paid if is_repeat(context, &row, &wish.charge) => {
+            if is_objected(conn, context, &row)? {
+                // Nothing would show that it was handed over: the answer to the objection may have been given.
+                return Err(PublisherError::invalid(
+                    "idempotency-key",
+                    "is of a payment that you object to: choose another to pay for the page again",
+                ));
+            }
+            paid_of(&row).map(Begun::Paid)
+        }
         ChargeState::Paid => Err(PublisherError::invalid(
             "idempotency-key",
             "was used for a payment of this page with another visa, for something else, or a day ago: choose another",
@@ -182,7 +189,7 @@ pub(crate) fn is_begun(conn: &mut Conn, context: &Context, charge: &Charge) -> R
     let row = row.intact(&context.sealer)?;
     Ok(match row.state()? {
         ChargeState::Asked => is_same(&row, charge),
-        ChargeState::Paid => is_repeat(context, &row, charge),
+        ChargeState::Paid => is_repeat(context, &row, charge) && !is_objected(conn, context, &row)?,
         ChargeState::Refused | ChargeState::Returned => false,
     })
 }

@@ -7,6 +7,7 @@ pub(crate) mod evidence;
 pub(crate) mod feedback;
 pub(crate) mod find;
 pub(crate) mod list;
+mod objection;
 pub(crate) mod record;
 pub(crate) mod state;
 pub(crate) mod store;

@@ -51,15 +51,22 @@ pub(crate) fn records_append(
 
 /// How much of an address is written down: anybody may send long ones, for nothing.
 const URL_CHARS_MAX: usize = 2_048;
+/// How much of one that somebody has sent who has proven nothing.
+const STRANGER_URL_CHARS_MAX: usize = 256;
 
 fn row_of(site: &str, seq: i64, record: &AccessRecord) -> RecordRow {
+    let url_chars = if record.agent.is_some() {
+        URL_CHARS_MAX
+    } else {
+        STRANGER_URL_CHARS_MAX
+    };
     RecordRow {
         site: site.to_owned(),
         seq,
         at: record.at,
         agent: record.agent.clone(),
         thumbprint: record.thumbprint.clone(),
-        url: record.url.chars().take(URL_CHARS_MAX).collect(),
+        url: record.url.chars().take(url_chars).collect(),
         purpose: record.purpose.map(|purpose| purpose.as_str().to_owned()),
         visitor: record.visitor.as_str().to_owned(),
         refusal: record.refusal.map(|refusal| refusal.as_str().to_owned()),
@@ -167,7 +174,7 @@ pub(crate) fn records_purge(
     conn: &mut Conn,
     context: &Context,
     site: &str,
-    (before, limit): (Timestamp, i64),
+    (before, limit): (Timestamp, usize),
 ) -> Result<usize, PublisherError> {
     let Some(mut chain) = chain_lock(conn, context, site)? else {
         return Ok(0);
@@ -175,7 +182,7 @@ pub(crate) fn records_purge(
     let oldest: Vec<RecordRow> = gate_records::table
         .filter(gate_records::site.eq(site))
         .order_by(gate_records::seq)
-        .limit(limit)
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
         .select(RecordRow::as_select())
         .load(conn)?;
     let Some(last) = oldest.into_iter().take_while(|row| row.at < before).last() else {

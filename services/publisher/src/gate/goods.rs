@@ -106,7 +106,7 @@ impl SiteManifests {
     }
 }
 
-fn minute_of(at: Timestamp) -> Timestamp {
+pub(super) fn minute_of(at: Timestamp) -> Timestamp {
     let seconds = at.as_seconds();
     Timestamp::from_seconds(seconds.saturating_sub(seconds.rem_euclid(60)))
 }

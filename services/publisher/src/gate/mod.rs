@@ -10,6 +10,7 @@ mod policy_file;
 mod records;
 mod replays;
 mod shown;
+mod strangers;
 mod till;
 
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::GateBooks;
+use super::strangers::Strangers;
 use crate::domain::charge::charges_purge;
 use crate::domain::dispute::disputes_purge;
 use crate::domain::feedback::feedback_purge;
@@ -19,7 +20,9 @@ const WAITING_MAX: usize = 4_096;
 const BATCH: usize = 256;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How many are forgotten at once.
-const FORGOTTEN_MAX: i64 = 10_000;
+const FORGOTTEN_MAX: usize = 1_000;
+/// How often that is done in one round: more than a gate writes down in the time of one.
+const FORGETS_MAX: usize = 200;
 /// How long a charge that came to nothing is remembered: pay has long decided about it.
 const OPEN_FOR: Span = Span::days(7);
 
@@ -27,6 +30,7 @@ const OPEN_FOR: Span = Span::days(7);
 pub(super) struct RecordQueue {
     into: mpsc::Sender<AccessRecord>,
     from: Mutex<mpsc::Receiver<AccessRecord>>,
+    strangers: Strangers,
 }
 
 impl RecordQueue {
@@ -35,6 +39,7 @@ impl RecordQueue {
         Self {
             into,
             from: Mutex::new(from),
+            strangers: Strangers::default(),
         }
     }
 }
@@ -42,13 +47,23 @@ impl RecordQueue {
 #[async_trait]
 impl Records for GateBooks {
     async fn record(&self, record: AccessRecord) {
-        if self.queue.into.send(record).await.is_err() {
-            tracing::error!("a decision of a gate was not written down");
+        let (left_out, is_kept) = self.queue.strangers.take(&record);
+        if let Some(sum) = left_out {
+            self.enqueue(sum).await;
+        }
+        if is_kept {
+            self.enqueue(record).await;
         }
     }
 }
 
 impl GateBooks {
+    async fn enqueue(&self, record: AccessRecord) {
+        if self.queue.into.send(record).await.is_err() {
+            tracing::error!("a decision of a gate was not written down");
+        }
+    }
+
     /// Writes down what waits. The background task calls it; it is not needed before an answer leaves.
     ///
     /// # Errors
@@ -89,6 +104,7 @@ impl GateBooks {
                     while let Ok(record) = from.try_recv() {
                         batch.push(record);
                     }
+                    batch.extend(self.queue.strangers.end());
                 }
             }
             let batch = Arc::from(batch);
@@ -110,16 +126,36 @@ impl GateBooks {
     /// # Errors
     /// When the database does not answer.
     pub async fn forget(&self) -> Result<usize, Problem> {
+        if let Some(sum) = self.queue.strangers.end_before(self.publisher.context.env.now()) {
+            self.enqueue(sum).await;
+        }
+        let mut forgotten: usize = 0;
+        for _part in 0..FORGETS_MAX {
+            let part = self.records_forget().await?;
+            forgotten = forgotten.saturating_add(part);
+            if part < FORGOTTEN_MAX {
+                break;
+            }
+        }
         let (site, kept) = (self.site.name.clone(), self.site.kept);
-        let forgotten = self.publisher.write(move |conn, context| {
+        let others = self.publisher.write(move |conn, context| {
             let now = context.env.now();
             let before = now.minus(kept);
-            let records = records_purge(conn, context, &site, (before, FORGOTTEN_MAX))?;
             // A record follows its charge: the charge goes after it.
             charges_purge(conn, &site, before.minus(Span::days(1)), now.minus(OPEN_FOR))?;
             disputes_purge(conn, &site, before)?;
             feedback_purge(conn, &site, before)?;
-            Ok(records)
+            Ok(())
+        });
+        others.await?;
+        Ok(forgotten)
+    }
+
+    async fn records_forget(&self) -> Result<usize, Problem> {
+        let (site, kept) = (self.site.name.clone(), self.site.kept);
+        let forgotten = self.publisher.write(move |conn, context| {
+            let before = context.env.now().minus(kept);
+            records_purge(conn, context, &site, (before, FORGOTTEN_MAX))
         });
         Ok(forgotten.await?)
     }

@@ -7,9 +7,9 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use imajin_gate::{Charge, Charged, Records};
+use imajin_gate::{Charge, Charged, Records, Till};
 use imajin_imagxp::ClaimShown;
-use imajin_kernel::Span;
+use imajin_kernel::{Code, Span};
 use imajin_store::{StoreError, tamper};
 use imajin_testkit::{Backend, on_both};
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ on_both!(
     what_was_kept_for_disputes_is_forgotten_with_the_records,
     a_page_that_fails_once_is_asked_for_again,
     a_damaged_dispute_holds_no_other_up,
+    what_an_agent_objects_to_is_not_handed_over_again,
 );
 
 /// A node with rows in all tables of gates, and whom it answers.
@@ -308,4 +309,27 @@ async fn a_damaged_dispute_holds_no_other_up(backend: Backend) {
     world.clock.advance(Span::minutes(11));
     assert_eq!(scene.look().await, 1);
     assert_eq!(scene.answers()[0].0, "dsp_2");
+}
+
+async fn what_an_agent_objects_to_is_not_handed_over_again(backend: Backend) {
+    let scene = Scene::new(backend).await;
+    let gated = &scene.gated;
+    // The connection was cut, and the agent objects before it comes again: at the broker, or here.
+    let paid = gated.pays(&charge("c1", Some("k"))).await;
+    scene.disputed("dsp_1", &paid.receipt);
+    assert_eq!(scene.look().await, 0, "the record may be on its way");
+    for claim in ["c2", "c3"] {
+        let refused = gated.books.charge(&charge(claim, Some("k"))).await.unwrap_err();
+        assert_eq!(refused.code, Code::InvalidRequest, "{refused:?}");
+        gated.world.clock.advance(Span::minutes(11));
+        scene.look().await;
+    }
+    gated.spend("visa-1");
+    let check = gated.books.check(&charge("c4", Some("k"))).await;
+    assert_eq!(check.unwrap_err().code, Code::PaymentFailed);
+    // What it has let go is its page again.
+    scene.peer.lock().unwrap().disputes[0]["state"] = json!("released");
+    scene.look().await;
+    assert_eq!(gated.pays(&charge("c5", Some("k"))).await.receipt, paid.receipt);
+    assert_eq!(gated.pay.count(), 1);
 }

@@ -19,10 +19,10 @@ on_both!(
     nobody_but_the_operator_reads_records,
 );
 
-const RECORDS: &str = "/publisher/api/gates/site/records";
+pub(crate) const RECORDS: &str = "/publisher/api/gates/site/records";
 
 /// What somebody gets who is logged in.
-async fn get(gated: &Gated, name: &str, path: &str) -> (u16, Value) {
+pub(crate) async fn get(gated: &Gated, name: &str, path: &str) -> (u16, Value) {
     let request = Request::builder()
         .uri(path)
         .header("accept", "application/json")

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use diesel::connection::SimpleConnection;
-use imajin_gate::{Charge, Feedbacks};
+use imajin_gate::{Charge, Feedbacks, Till};
 use imajin_imagxp::{AgentKey, Feedback};
 use imajin_kernel::{Code, Problem, Span};
 use imajin_store::{StoreError, tamper};
@@ -19,6 +19,7 @@ on_both!(
     the_last_word_of_an_agent_counts,
     what_is_said_about_nothing_that_was_paid_is_refused,
     what_was_charged_before_brokers_were_written_down_is_still_intact,
+    who_objects_here_gets_the_page_no_second_time,
 );
 
 const AGENT: &str = "bot.example.org";
@@ -196,4 +197,20 @@ async fn what_was_charged_before_brokers_were_written_down_is_still_intact(backe
         keep(gated, &said(1, 0)).await.is_err(),
         "nobody is led to another broker"
     );
+}
+
+async fn who_objects_here_gets_the_page_no_second_time(backend: Backend) {
+    let scene = Scene::new(backend).await;
+    let gated = &scene.gated;
+    let paid = gated.pays(&charge(&digest(1), Some("k"))).await;
+    keep(gated, &said(1, 0)).await.unwrap();
+    let refused = gated.books.charge(&charge(&digest(2), Some("k"))).await.unwrap_err();
+    assert_eq!(refused.code, Code::InvalidRequest, "{refused:?}");
+    // Taken back, or refused by the broker, it is none.
+    keep(gated, &said(1, 1)).await.unwrap();
+    assert_eq!(gated.pays(&charge(&digest(3), Some("k"))).await.receipt, paid.receipt);
+    keep(gated, &said(1, 0)).await.unwrap();
+    scene.broker_says(&[StatusCode::CONFLICT]);
+    pass(&scene).await;
+    assert_eq!(gated.pays(&charge(&digest(4), Some("k"))).await.receipt, paid.receipt);
 }

@@ -14,6 +14,7 @@ use crate::world::PUBLIC;
 on_both!(
     a_key_is_good_for_what_it_has_paid_and_for_a_day,
     a_key_is_good_for_one_body,
+    a_long_address_is_paid_once_and_found_again,
     a_gate_shows_where_a_manifest_is_and_its_digest,
 );
 
@@ -66,6 +67,26 @@ async fn a_key_is_good_for_one_body(backend: Backend) {
     // It is not one without a body either, whose keys are as they were.
     assert!(!gated.pays(&charge("c4", Some("POST k"))).await.is_repeated);
     assert_eq!(gated.pay.count(), 3);
+}
+
+/// An address of 8 KiB that no database makes shorter.
+fn long_url(seed: &str) -> String {
+    let part = |number: u32| sha256_hex(format!("{seed}/{number}").as_bytes());
+    format!("https://site.example/?{}", (0..128).map(part).collect::<String>())
+}
+
+async fn a_long_address_is_paid_once_and_found_again(backend: Backend) {
+    let gated = Gated::new(backend).await;
+    let asked = |claim: &str, seed: &str| Charge {
+        url: long_url(seed),
+        ..charge(claim, Some("k"))
+    };
+    let first = gated.pays(&asked("c1", "one")).await;
+    let again = gated.pays(&asked("c2", "one")).await;
+    assert_eq!((again.receipt, again.is_repeated), (first.receipt.clone(), true));
+    assert_ne!(gated.pays(&asked("c3", "two")).await.receipt, first.receipt);
+    assert_eq!(gated.pay.count(), 2);
+    assert_eq!(gated.world.audit().await, []);
 }
 
 async fn a_gate_shows_where_a_manifest_is_and_its_digest(backend: Backend) {

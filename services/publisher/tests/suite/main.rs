@@ -7,6 +7,7 @@ mod gate_disputes;
 mod gate_evidence;
 mod gate_feedback;
 mod gate_repeats;
+mod gate_strangers;
 mod gates;
 mod library;
 mod nodes;

@@ -1,0 +1,1 @@
+DROP INDEX visa_captures_accepted;
