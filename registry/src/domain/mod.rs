@@ -10,6 +10,7 @@ pub(crate) mod heartbeat;
 pub(crate) mod list;
 mod locks;
 pub(crate) mod mirror;
+mod mirror_heads;
 pub(crate) mod naming;
 pub(crate) mod order;
 pub(crate) mod publication;
