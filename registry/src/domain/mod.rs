@@ -3,6 +3,7 @@
 pub(crate) mod application;
 pub(crate) mod build_rules;
 pub(crate) mod builds;
+pub(crate) mod catch_up;
 pub(crate) mod console;
 pub(crate) mod credentials;
 pub(crate) mod directory;
