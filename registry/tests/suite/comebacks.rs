@@ -6,7 +6,7 @@ use imajin_registry::Followed;
 use serde_json::{Value, json};
 
 use crate::audits::findings;
-use crate::dns::{Served, on_both_served, settings};
+use crate::dns::{NOTHING, Served, on_both_served, settings};
 use crate::mirrors::{Pair, Source};
 use crate::restores::{Scene, entry, head, node, on_both, register, revoke};
 use crate::world::World;
@@ -19,7 +19,10 @@ on_both![
     a_name_that_changed_hands_after_the_backup_is_its_new_holders,
 ];
 
-on_both_served![what_was_published_before_the_restore_is_taken_up_again];
+on_both_served![
+    what_was_published_before_the_restore_is_taken_up_again,
+    what_was_published_after_the_backup_is_the_registrys_own,
+];
 
 async fn nodes_that_a_backup_does_not_know_come_back_or_leave(mut scene: Scene) {
     scene.resumed().await;
@@ -151,6 +154,37 @@ async fn what_was_published_before_the_restore_is_taken_up_again(registry: World
     assert_eq!(served.says("carol", RecordKind::A).await, "203.0.113.2");
     pair.source.be(&backup);
     assert_eq!(pair.follow(vec![]).await, Ok(Followed::Updated(2)));
+    let found = findings(&backup).await;
+    assert_eq!(found, [], "{found:?}");
+}
+
+async fn what_was_published_after_the_backup_is_the_registrys_own(registry: World, served: &Served) {
+    let backup = World::with_dns(registry.database.backend(), Some(settings(served.provider.clone()))).await;
+    // In the backup the name of the one has left DNS, and that of the other is not there yet.
+    let (carol, dave) = (node(3), node(4));
+    backup.register(&carol, "carol").await.expect(201);
+    backup.registry.dns_drive().await.unwrap();
+    backup.pass(Span::days(38));
+    backup.registry.names_sweep(true).await.unwrap();
+    backup.registry.dns_drive().await.unwrap();
+    assert_eq!(served.all_of("carol").await, NOTHING);
+    backup.register(&dave, "dave").await.expect(201);
+    let both = [(&carol, "carol"), (&dave, "dave")];
+    for (node, name) in both {
+        registry.register(node, name).await.expect(201);
+        registry.beat_from(node, &json!(["203.0.113.1"])).await.expect(200);
+    }
+    registry.registry.dns_drive().await.unwrap();
+    for (_node, name) in both {
+        assert_eq!(served.says(name, RecordKind::A).await, "203.0.113.1");
+    }
+    // The backup runs again.
+    backup.register(&carol, "carol").await.expect(201);
+    for (node, name) in both {
+        backup.beat_from(node, &json!(["203.0.113.2"])).await.expect(200);
+        backup.registry.dns_drive().await.unwrap();
+        assert_eq!(served.says(name, RecordKind::A).await, "203.0.113.2");
+    }
     let found = findings(&backup).await;
     assert_eq!(found, [], "{found:?}");
 }
