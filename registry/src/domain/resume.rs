@@ -22,7 +22,7 @@ use super::order::Order;
 use super::register::attested_last;
 use crate::RegistryError;
 use crate::context::Context;
-use crate::rows::{EntryRow, HeadRow, ShownRow};
+use crate::rows::{EntryRow, HeadRow, NodeRow, ShownRow};
 use crate::schema::{directory_entries, directory_shown, nodes};
 
 /// The action of the mutation log.
@@ -217,6 +217,18 @@ pub(crate) fn revoked_before(conn: &mut Conn, did: &Did) -> Result<Option<String
         return Ok(None);
     };
     Ok(revocation_of(&entry).map(|(_at, reason)| reason.to_owned()))
+}
+
+/// Whether the directory has a later attestation of a node than the database, which was restored from a backup then.
+pub(crate) fn attested_later(conn: &mut Conn, node: &NodeRow) -> Result<bool, RegistryError> {
+    let row: Option<EntryRow> = directory_entries::table
+        .find(&node.node_did)
+        .select(EntryRow::as_select())
+        .first(conn)
+        .optional()?;
+    let Some(row) = row else { return Ok(false) };
+    let entry = RegistryError::damage_pass(row.view())?;
+    Ok(entry.as_ref().and_then(attested_ms) > Some(node.attested_ms))
 }
 
 /// When a node signed what an entry has of it, by the node's clock.

@@ -17,6 +17,7 @@ on_both![
     a_node_that_the_backup_knows_is_taken_off_as_it_was,
     nobody_gets_what_may_be_somebodys_while_the_rest_is_missing,
     a_name_that_changed_hands_after_the_backup_is_its_new_holders,
+    a_node_that_registered_again_after_the_backup_is_asked_to,
 ];
 
 on_both_served![
@@ -130,6 +131,18 @@ async fn a_name_that_changed_hands_after_the_backup_is_its_new_holders(mut scene
     assert_eq!(entry(world, &zoe).await["hostname"], "alice");
     assert_eq!(entry(world, &scene.alice).await["hostname"], "alice-b");
     scene.followed(9).await;
+}
+
+async fn a_node_that_registered_again_after_the_backup_is_asked_to(mut scene: Scene) {
+    scene.resumed().await;
+    let world = &scene.backup;
+    let told = world.beat(&scene.alice).await.expect(200).json;
+    assert_eq!(told["actions"][0]["type"], "reattest", "{told:#}");
+    for (node, name) in [(&scene.alice, "alice-b"), (&node(2), "bob")] {
+        register(world, node, name).await;
+        let told = world.beat(node).await.expect(200).json;
+        assert_eq!(told["actions"], Value::Null, "{told:#}");
+    }
 }
 
 async fn what_was_published_before_the_restore_is_taken_up_again(registry: World, served: &Served) {
