@@ -30,6 +30,9 @@ pub(crate) const DIRECTORY_RESUME: &str = "directory.resume";
 
 pub(crate) const DIRECTORY_OBJECT: &str = "directory";
 
+/// Nodes that are looked at in one go.
+const STRAYS_BATCH: i64 = 200;
+
 /// The newest number of the log; 0 before the first head.
 pub(crate) fn own_seq(conn: &mut Conn) -> QueryResult<i64> {
     Ok(head_newest(conn)?.map_or(0, |row| row.seq))
@@ -239,25 +242,28 @@ fn attested_ms(entry: &DirectoryEntry) -> Option<i64> {
 /// Nodes that came back with the directory, are not registered here, and whose registration has run out: they have
 /// left.
 pub(crate) fn strays_due(conn: &mut Conn, now: Timestamp) -> Result<Vec<Did>, RegistryError> {
-    // Of those who are registered no entry is read.
-    let strays: Vec<Did> = directory_entries::table
-        .left_join(nodes::table)
-        .filter(nodes::node_did.nullable().is_null())
-        .select(directory_entries::node_did)
-        .load(conn)?;
-    let mut due = Vec::new();
-    for did in strays {
-        let row: EntryRow = directory_entries::table
-            .find(&did)
+    let (mut due, mut after) = (Vec::new(), String::new());
+    loop {
+        // Of those who are registered, or have left already, no entry is read.
+        let strays: Vec<EntryRow> = directory_entries::table
+            .left_join(nodes::table)
+            .filter(nodes::node_did.nullable().is_null())
+            .filter(directory_entries::entry.is_not_null())
+            .filter(directory_entries::is_changed.eq(false))
+            .filter(directory_entries::node_did.gt(&after))
+            .order_by(directory_entries::node_did)
+            .limit(STRAYS_BATCH)
             .select(EntryRow::as_select())
-            .first(conn)?;
-        let entry = RegistryError::damage_pass(row.view())?;
-        let ends = entry.as_ref().and_then(expiry).filter(|_| !row.is_changed);
-        if ends.is_some_and(|ends| ends <= now) {
-            due.push(did);
+            .load(conn)?;
+        let Some(last) = strays.last() else { return Ok(due) };
+        last.node_did.as_str().clone_into(&mut after);
+        for row in strays {
+            let entry = RegistryError::damage_pass(row.view())?;
+            if entry.as_ref().and_then(expiry).is_some_and(|ends| ends <= now) {
+                due.push(row.node_did);
+            }
         }
     }
-    Ok(due)
 }
 
 /// Lets the next head say that they have left.
