@@ -11,10 +11,12 @@ use serde::de::DeserializeOwned;
 
 use crate::SERVICE;
 use crate::domain::build_rules::{BUILD_RULE, RuleWish, build_object, standing_text};
+use crate::domain::catch_up::revocation_of;
 use crate::domain::releases::{KEY_ADD, KEY_RETIRE, KeyWish, Release, RetireWish, key_object};
+use crate::domain::resume::{DIRECTORY_OBJECT, DIRECTORY_RESUME};
 use crate::domain::revocation::{NODE_REINSTATE, NODE_REVOKE, revocation_object};
-use crate::rows::{BuildRuleRow, NodeRow, ReleaseBuildRow, ReleaseKeyRow, ReleaseRow};
-use crate::schema::{build_rules, release_builds, release_keys, releases};
+use crate::rows::{BuildRuleRow, EntryRow, NodeRow, ReleaseBuildRow, ReleaseKeyRow, ReleaseRow};
+use crate::schema::{build_rules, directory_entries, release_builds, release_keys, releases};
 
 /// The order as it was signed; an erased body leaves nothing to compare with.
 enum Ordered<T> {
@@ -50,14 +52,32 @@ pub(crate) fn revocation_fits(conn: &mut Conn, node: &NodeRow) -> QueryResult<bo
         reason: String,
     }
     let last = mutation::last_body(conn, &revocation_object(&node.node_did))?;
-    Ok(match (last, &node.revoked_reason) {
+    let is_ordered = match (last, &node.revoked_reason) {
         (None, None) => node.revoked_at.is_none(),
         (Some(logged), None) => node.revoked_at.is_none() && logged.action == NODE_REINSTATE,
         (Some(logged), Some(reason)) => {
             node.revoked_at.is_some() && ordered::<Revoked>(&logged, NODE_REVOKE).fits(|said| said.reason == *reason)
         }
         (None, Some(_reason)) => false,
-    })
+    };
+    Ok(is_ordered || came_back_off(conn, node)?)
+}
+
+/// Whether a node is off because the directory said so when it was put back: the order was not in the backup.
+fn came_back_off(conn: &mut Conn, node: &NodeRow) -> QueryResult<bool> {
+    let (Some(revoked_at), Some(reason)) = (node.revoked_at, &node.revoked_reason) else {
+        return Ok(false);
+    };
+    if mutation::last_body(conn, DIRECTORY_OBJECT)?.is_none_or(|last| last.action != DIRECTORY_RESUME) {
+        return Ok(false);
+    }
+    let row: Option<EntryRow> = directory_entries::table
+        .find(&node.node_did)
+        .select(EntryRow::as_select())
+        .first(conn)
+        .optional()?;
+    let entry = row.and_then(|row| row.view().ok());
+    Ok(entry.as_ref().and_then(revocation_of) == Some((revoked_at, reason.as_str())))
 }
 
 pub(crate) fn orders_audit(conn: &mut Conn, findings: &mut Vec<Finding>) -> QueryResult<()> {

@@ -125,6 +125,9 @@ pub enum RegistryError {
     /// What a source shows as a registry's directory is not what that registry has signed.
     #[error("{0}.")]
     Untrue(DirectoryError),
+    /// The database is older than what this registry has signed.
+    #[error("This registry is being put back from a backup, and takes no new nodes and names until that is done.")]
+    Behind,
     /// The directory was signed while it was to be put back.
     #[error("The directory was signed in this moment.")]
     SignedMeanwhile,
@@ -177,7 +180,7 @@ impl RegistryError {
             Self::Store(error) => error.code(),
             Self::Shape { .. } | Self::Name(_) | Self::NotItsKey => Code::InvalidRequest,
             Self::Unsigned | Self::Credentials => Code::Unauthenticated,
-            Self::Unpublished => Code::Unavailable,
+            Self::Unpublished | Self::Behind => Code::Unavailable,
             Self::Proof(error) => error.code(),
             Self::KeyReplaced | Self::Untrue(_) => Code::BadSignature,
             Self::KeyLog(problem) => problem.code,
@@ -218,7 +221,7 @@ impl RegistryError {
             Self::NotRevoked => "Look at the list of nodes that were taken off.",
             Self::BuildRefused { .. } => "Run a release of those that GET /api/builds calls verified or approved.",
             Self::NoReleaseKey => "Use a key of those that GET /api/builds lists, or have the operator add it.",
-            Self::Limited { .. } | Self::TooManyNew { .. } => "Come back after the time in Retry-After.",
+            Self::Limited { .. } | Self::TooManyNew { .. } | Self::Behind => "Come back after the time in Retry-After.",
             Self::Credentials => {
                 "Use those that the registry gave out with the name, or let the node ask for new ones."
             }
@@ -230,6 +233,8 @@ impl RegistryError {
 
 /// When to ask again for what the DNS provider has not taken yet.
 const UNPUBLISHED_RETRY_SECONDS: u32 = 10;
+/// When to ask again for what waits for the operator.
+const BEHIND_RETRY_SECONDS: u32 = 600;
 
 /// The seconds that a span still takes, rounded up.
 pub(crate) fn seconds_up(span: Span) -> u32 {
@@ -252,6 +257,7 @@ impl From<RegistryError> for Problem {
             RegistryError::Limited { retry_after_seconds } | RegistryError::TooManyNew { retry_after_seconds } => {
                 problem.retry_after_seconds(retry_after_seconds)
             }
+            RegistryError::Behind => problem.retry_after_seconds(BEHIND_RETRY_SECONDS),
             RegistryError::Unpublished => problem.retry_after_seconds(UNPUBLISHED_RETRY_SECONDS),
             RegistryError::Expired(_) => {
                 problem.with("actions", serde_json::json!([{"type": "renew", "expiresIn": 0}]))

@@ -214,7 +214,7 @@ impl Registry {
         let is_own = self
             .read(move |conn, _context| Ok(vacancy::is_begun(conn, &of)?))
             .await?;
-        if !is_own && publisher.is_occupied(name, || self.nobody()).await.unwrap_or(false) {
+        if !is_own && self.is_occupied(publisher, name).await.unwrap_or(false) {
             return Err(RegistryError::Occupied { name: name.to_owned() });
         }
         Ok(())

@@ -75,8 +75,9 @@ impl RegistryLink {
                 self.heard(registration, &answer, is_renewed, heartbeat)
             }
             Err(problem) => {
-                // The registry no longer knows the node, or let it run out: registering again is the cure.
-                if matches!(problem.code, Code::NotFound | Code::Forbidden) {
+                // The registry no longer knows the node, let it run out, or was restored from a backup that is older
+                // than the node's key: registering again is the cure.
+                if matches!(problem.code, Code::NotFound | Code::Forbidden | Code::BadSignature) {
                     registration.expires_at = None;
                 }
                 self.postpone(registration, &problem)

@@ -42,7 +42,7 @@ fn resumed_text(resumed: &DirectoryResumed) -> String {
     )];
     let revoked = resumed.revoked.iter();
     lines.extend(
-        revoked.map(|did| format!("{did} was taken off after the backup: take it off again, or reinstate it.")),
+        revoked.map(|did| format!("{did} was taken off after the backup, and stays off unless you reinstate it.")),
     );
     lines.join("\n")
 }

@@ -175,14 +175,17 @@ async fn a_registry_whose_folder_was_restored_tells_no_second_story() {
     home.configure(&format!("[registry_service]\ncopies = [\"{copy}\"]"));
 
     let mut node = home.up(&["--listen", &listen]);
-    bob();
+    alice();
     std::thread::sleep(Duration::from_secs(6));
     let console = run(&["registry", "status"]).expect_success();
     assert_eq!(console["directory"]["shown"], after["seq"], "{console}");
     assert_eq!(shown(&registry, &did, 1)["seq"], before);
     let resumed = run(&["registry", "directory", "resume", "--from", &copy]).expect_success();
     assert_eq!(resumed["seq"], after["seq"], "{resumed}");
-    let newest = shown(&registry, &did, after["seq"].as_u64().unwrap() + 1);
+    let renewed = shown(&registry, &did, after["seq"].as_u64().unwrap() + 1);
+    // Whom the backup does not know is taken again now.
+    bob();
+    let newest = shown(&registry, &did, renewed["seq"].as_u64().unwrap() + 1);
     // The copy goes on; it is asked again after a start.
     keeping.end();
     let mut keeping = keeper.up(&["--listen", &kept]);

@@ -143,8 +143,9 @@ impl DirectoryTrouble {
         }
         format!(
             "The log of the directory ends with number {own}, and {source} shows number {shown}: the database is \
-             older than what this registry has signed. Nothing is signed, so that it does not tell two stories, until \
-             the rest is put back: `imajin registry directory resume --from {source}`."
+             older than what this registry has signed. Nothing is signed, so that it does not tell two stories, and \
+             no new node or name is taken, until the rest is put back: \
+             `imajin registry directory resume --from {source}`."
         )
     }
 }
@@ -159,7 +160,7 @@ pub struct DirectoryResumed {
     pub heads: u64,
     /// Entries that were put back.
     pub entries: u64,
-    /// Nodes that the directory says were taken off, and that the database does not call so: take them off again.
+    /// Nodes that were taken off after the backup: they are off, although the order is lost.
     #[schema(value_type = Vec<String>)]
     pub revoked: Vec<Did>,
 }

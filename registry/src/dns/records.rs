@@ -1,9 +1,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use imajin_dns::{Change, NameError, RecordKind, RecordSet, Records, Zone, ZoneName};
+use imajin_dns::{Change, DnsError, NameError, RecordKind, RecordSet, Records, Zone, ZoneName};
 use imajin_proof::digest::sha256;
 use serde::{Deserialize, Serialize};
 
+use super::Publisher;
 use super::credentials::uuid_text;
 
 /// For how long others may remember an address: a node that moves is found again within a minute.
@@ -63,6 +64,23 @@ pub(crate) fn changes(
             Some(Records::Txt(snapshot.challenges.clone())),
         ),
     ])
+}
+
+impl Publisher {
+    /// Whether the zone delegates the texts of a name to its label. Only this registry can have written that: the label
+    /// is made with its key.
+    pub(crate) async fn is_own(&self, label: &str, name: &str) -> Result<bool, DnsError> {
+        let within = |relative: &str| {
+            let name = self.zone.name(relative);
+            name.map_err(|error| DnsError::Refused(error.to_string()))
+        };
+        let (at, to) = (
+            within(&format!("_acme-challenge.{name}"))?,
+            within(&format!("{label}._acme"))?,
+        );
+        let found = self.settings.provider.fetch(&at, RecordKind::Cname).await?;
+        Ok(found.is_some_and(|found| *found.records() == Records::Cname(to)))
+    }
 }
 
 fn v4_of(address: &IpAddr) -> Option<Ipv4Addr> {

@@ -102,7 +102,7 @@ impl Registry {
             if row.published.is_some() || row.withdrawn_at.is_some() {
                 continue;
             }
-            match publisher.is_occupied(&row.name, || self.nobody()).await {
+            match self.is_occupied(publisher, &row.name).await {
                 Ok(false) => free.push(row.name.clone()),
                 Ok(true) => {
                     tracing::warn!(name = row.name, node = %row.node_did, "the zone has records there already");
@@ -124,8 +124,15 @@ impl Registry {
         Ok(Begun::Ready(ready))
     }
 
+    /// Whether the zone has records at a name that are not this registry's own. A database that was restored from a
+    /// backup does not know all that it has published.
+    pub(crate) async fn is_occupied(&self, publisher: &Publisher, name: &str) -> Result<bool, DnsError> {
+        let label = acme_label(&self.context.dns.label_key, name);
+        Ok(publisher.is_occupied(name, || self.nobody()).await? && !publisher.is_own(&label, name).await?)
+    }
+
     /// A name that nobody has.
-    pub(crate) fn nobody(&self) -> String {
+    fn nobody(&self) -> String {
         uuid_text(&self.context.env.random_bytes::<16>())
     }
 

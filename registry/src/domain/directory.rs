@@ -76,7 +76,7 @@ pub(crate) fn missing_note(conn: &mut Conn, context: &Context) -> Result<usize, 
 /// there is none, and one a day: who is shown an old one knows that something may be hidden. Nothing is signed while a
 /// copy has more of this registry's log than there is here: it would be another story of the same numbers.
 pub(crate) fn head_sign(conn: &mut Conn, context: &Context) -> Result<usize, RegistryError> {
-    if resume::trouble(conn)?.is_some_and(|trouble| !trouble.is_forked) {
+    if resume::is_behind(conn)? {
         return Ok(0);
     }
     let before = head_newest(conn)?;

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::application::{build_hash_check, text_check};
 use super::locks::liveness_lock;
-use super::{build_rules, publication};
+use super::{build_rules, publication, resume};
 use crate::RegistryError;
 use crate::context::Context;
 use crate::document::SignedDocument;
@@ -32,7 +32,7 @@ const NEXT_HEARTBEAT_DYNAMIC: Span = Span::minutes(5);
 pub(crate) enum Action {
     /// Register again; the registration runs out in so many seconds.
     Renew { expires_in_seconds: i64 },
-    /// Register again; what runs is not what was attested.
+    /// Register again; what is on record is not what was attested last, or not what runs.
     Reattest { reason: String },
     /// Run something else.
     Upgrade { target_version: String, reason: String },
@@ -177,11 +177,18 @@ pub(crate) fn node_heartbeat(
         }
     };
     let rule = build_rules::rule_find(conn, context, &said.build_hash)?;
+    let mut actions = actions(&node, said, rule.as_ref(), now);
+    if resume::attested_later(conn, &node)? {
+        let reason = "The registry was restored from a backup that is older than the registration; register again.";
+        actions.push(Action::Reattest {
+            reason: reason.to_owned(),
+        });
+    }
     Ok(Acknowledged {
         addresses,
         is_moved,
         next_heartbeat_at: now.plus(pause),
-        actions: actions(&node, said, rule.as_ref(), now),
+        actions,
     })
 }
 

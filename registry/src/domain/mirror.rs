@@ -14,13 +14,12 @@ use imajin_store::{Conn, SealedRow};
 use url::Url;
 
 use super::directory::{Asked, Place, cut};
+pub(crate) use super::mirror_heads::heads_keep;
 use crate::RegistryError;
 use crate::context::Context;
 use crate::rows::{MirrorEntryRow, MirrorHeadRow, MirrorLieRow, MirrorRow};
 use crate::schema::{mirror_entries, mirror_heads, mirror_lies, mirrors};
 
-/// Heads that are kept of a directory; those from before are only good for finding out a lie that is old.
-const HEADS_KEPT: i64 = 10_000;
 /// Proofs that are shown of one registry: one is enough.
 const LIES_SHOWN: i64 = 20;
 /// Copies that are asked about a node.
@@ -113,7 +112,7 @@ pub(crate) fn mirror_update(
     Ok(())
 }
 
-fn text_of<T: serde::Serialize>(value: &T) -> Result<String, RegistryError> {
+pub(super) fn text_of<T: serde::Serialize>(value: &T) -> Result<String, RegistryError> {
     serde_json::to_string(value).map_err(|error| RegistryError::Fault(error.to_string()))
 }
 
@@ -199,35 +198,6 @@ pub(crate) fn mirror_fits(conn: &mut Conn, row: &MirrorRow) -> QueryResult<bool>
         Ok(None) => leaves.is_empty() && row.seq == 0,
         Err(_unreadable) => false,
     })
-}
-
-/// Keeps heads that follow those that are known.
-pub(crate) fn heads_keep(
-    conn: &mut Conn,
-    context: &Context,
-    registry: &Did,
-    chain: &[SignedHead],
-) -> Result<(), RegistryError> {
-    let mut rows = Vec::new();
-    let newest = chain.last().map_or(0, |head| head.payload.seq);
-    let oldest = i64::try_from(newest).unwrap_or(i64::MAX).saturating_sub(HEADS_KEPT);
-    for head in chain {
-        let seq = i64::try_from(head.payload.seq).unwrap_or(i64::MAX);
-        if seq > oldest {
-            rows.push(MirrorHeadRow {
-                registry_did: registry.clone(),
-                seq,
-                head: text_of(head)?,
-                row_seal: Vec::new(),
-            });
-        }
-    }
-    MirrorHeadRow::insert_all(rows, conn, &context.sealer)?;
-    let old = mirror_heads::table
-        .filter(mirror_heads::registry_did.eq(registry))
-        .filter(mirror_heads::seq.le(oldest));
-    diesel::delete(old).execute(conn)?;
-    Ok(())
 }
 
 /// Notes that the source was asked, and why nothing was taken.

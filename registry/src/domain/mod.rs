@@ -3,6 +3,7 @@
 pub(crate) mod application;
 pub(crate) mod build_rules;
 pub(crate) mod builds;
+pub(crate) mod catch_up;
 pub(crate) mod console;
 pub(crate) mod credentials;
 pub(crate) mod directory;
@@ -10,6 +11,7 @@ pub(crate) mod heartbeat;
 pub(crate) mod list;
 mod locks;
 pub(crate) mod mirror;
+mod mirror_heads;
 pub(crate) mod naming;
 pub(crate) mod order;
 pub(crate) mod publication;

@@ -25,7 +25,8 @@ pub(crate) struct NameClaim {
     exists: bool,
 }
 
-fn name_lock(conn: &mut Conn, name: &str) -> QueryResult<Option<NameRow>> {
+/// Who has a name, locked.
+pub(super) fn name_lock(conn: &mut Conn, name: &str) -> QueryResult<Option<NameRow>> {
     for_update!(conn, node_names::table.find(name).select(NameRow::as_select()) => first).optional()
 }
 

@@ -66,6 +66,11 @@ pub(crate) fn node_register(
     if let Some(reason) = resume::revoked_before(conn, &application.did)? {
         return Err(RegistryError::Revoked { reason });
     }
+    let name = &application.said.hostname;
+    let holds = |node: &NodeRow| node.hostname == *name && node.expires_at.plus(GRACE) > now;
+    if !known.as_ref().is_some_and(holds) && resume::is_behind(conn)? {
+        return Err(RegistryError::Behind);
+    }
     let row = node_row(application, known.as_ref(), now)?;
     let claim = name_claim(conn, context, &row.node_did, &row.hostname, row.expires_at.plus(GRACE))?;
     let row = match &known {

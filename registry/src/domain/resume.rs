@@ -3,7 +3,7 @@
 //! A restored database has an older log than what mirrors have seen. If it went on from there it would sign a second
 //! history of the same numbers, and every mirror would hold the proof of that for good.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use imajin_did::Did;
@@ -13,22 +13,25 @@ use imajin_registry_api::directory::{
 };
 use imajin_registry_api::{DirectoryResumed, DirectoryTrouble};
 use imajin_store::{Conn, SealedRow, for_update};
-use serde_json::Value;
 use url::Url;
 
+use super::catch_up::{self, expiry, revocation_of, said};
 use super::directory::{bucket_write, entry_change, head_fetch, head_newest, root_compute};
 use super::mirror::Shown;
 use super::order::Order;
+use super::register::attested_last;
 use crate::RegistryError;
 use crate::context::Context;
-use crate::rows::{EntryRow, HeadRow, NameRow, ShownRow};
-use crate::schema::{directory_entries, directory_shown, node_names, nodes};
-use crate::status::GRACE;
+use crate::rows::{EntryRow, HeadRow, NodeRow, ShownRow};
+use crate::schema::{directory_entries, directory_shown, nodes};
 
 /// The action of the mutation log.
 pub(crate) const DIRECTORY_RESUME: &str = "directory.resume";
 
-const DIRECTORY_OBJECT: &str = "directory";
+pub(crate) const DIRECTORY_OBJECT: &str = "directory";
+
+/// Nodes that are looked at in one go.
+const STRAYS_BATCH: i64 = 200;
 
 /// The newest number of the log; 0 before the first head.
 pub(crate) fn own_seq(conn: &mut Conn) -> QueryResult<i64> {
@@ -61,6 +64,12 @@ pub(crate) fn trouble(conn: &mut Conn) -> Result<Option<DirectoryTrouble>, Regis
         seen_at: row.seen_at,
         is_forked: seq <= own || newest.as_ref().is_some_and(contradicts),
     }))
+}
+
+/// Whether copies have more of the log than there is here, and it can be put back: until then nothing is signed, and
+/// nobody gets what may be somebody's already.
+pub(crate) fn is_behind(conn: &mut Conn) -> Result<bool, RegistryError> {
+    Ok(trouble(conn)?.is_some_and(|trouble| !trouble.is_forked))
 }
 
 /// Notes a head of this registry, whose signature was checked, that a copy shows; what is wrong then, if anything. Only
@@ -105,13 +114,10 @@ pub(crate) fn log_resume(
     if own_seq(conn)? != from {
         return Err(RegistryError::SignedMeanwhile);
     }
-    let (mut buckets, mut revoked) = (BTreeSet::new(), Vec::new());
-    for entry in &shown.entries {
+    let entries = entries_after(from, shown)?;
+    let mut buckets = BTreeSet::new();
+    for entry in entries.values() {
         buckets.insert(entry_put(conn, context, entry)?);
-        name_keep(conn, context, entry)?;
-        if said(entry, "revokedAt").is_some() && !is_revoked(conn, &entry.node_id)? {
-            revoked.push(entry.node_id.clone());
-        }
     }
     for bucket in buckets {
         bucket_write(conn, context, bucket)?;
@@ -120,6 +126,12 @@ pub(crate) fn log_resume(
     if root_compute(conn)? != (head.root.clone(), head.nodes) {
         return Err(RegistryError::Untrue(DirectoryError::Root { seq: head.seq }));
     }
+    let mut revoked = Vec::new();
+    for entry in entries.values() {
+        if catch_up::entry_follow(conn, context, entry)? {
+            revoked.push(entry.node_id.clone());
+        }
+    }
     let rows: Result<Vec<HeadRow>, RegistryError> = shown.chain.iter().map(head_row).collect();
     HeadRow::insert_all(rows?, conn, &context.sealer)?;
     let known = i64::try_from(head.seq).unwrap_or(i64::MAX);
@@ -127,9 +139,23 @@ pub(crate) fn log_resume(
     Ok(DirectoryResumed {
         seq: head.seq,
         heads: count(shown.chain.len()),
-        entries: count(shown.entries.len()),
+        entries: count(entries.len()),
         revoked,
     })
+}
+
+/// The entries by their nodes. The root is over what was signed after `from`, once for each node: what is beside that
+/// nobody has signed.
+fn entries_after(from: i64, shown: &Shown) -> Result<BTreeMap<&Did, &DirectoryEntry>, RegistryError> {
+    let newest = shown.head.payload.seq;
+    let mut entries = BTreeMap::new();
+    for entry in &shown.entries {
+        let is_new = i64::try_from(entry.seq).is_ok_and(|seq| seq > from) && entry.seq <= newest;
+        if !is_new || entries.insert(&entry.node_id, entry).is_some() {
+            return Err(RegistryError::Untrue(DirectoryError::Root { seq: newest }));
+        }
+    }
+    Ok(entries)
 }
 
 fn count(length: usize) -> u64 {
@@ -154,13 +180,15 @@ fn head_row(head: &SignedHead) -> Result<HeadRow, RegistryError> {
 fn entry_put(conn: &mut Conn, context: &Context, entry: &DirectoryEntry) -> Result<i64, RegistryError> {
     let found = entry_lock(conn, &entry.node_id)?;
     let known = found.map(|row| row.intact(&context.sealer)).transpose()?;
+    // What the directory has a later attestation of must not go back to the one before.
+    let is_later = attested_ms(entry) > attested_last(conn, &entry.node_id)?;
     let row = EntryRow {
         node_did: entry.node_id.clone(),
         bucket: i64::try_from(bucket_of(&entry.node_id)).unwrap_or_default(),
         entry: entry.entry.as_ref().map(ToString::to_string),
         digest: entry_digest(entry)?.to_vec(),
         seq: i64::try_from(entry.seq).unwrap_or(i64::MAX),
-        is_changed: known.as_ref().is_some_and(|row| row.is_changed),
+        is_changed: known.as_ref().is_some_and(|row| row.is_changed) && !is_later,
         row_seal: Vec::new(),
     };
     let bucket = row.bucket;
@@ -179,44 +207,6 @@ fn entry_lock(conn: &mut Conn, did: &Did) -> QueryResult<Option<EntryRow>> {
     .optional()
 }
 
-/// A name that the directory gives a node is nobody else's until its registration and the grace are over, although the
-/// database knows nothing of it.
-fn name_keep(conn: &mut Conn, context: &Context, entry: &DirectoryEntry) -> Result<(), RegistryError> {
-    let name = said(entry, "hostname").and_then(Value::as_str);
-    let (Some(name), Some(expires_at)) = (name, expiry(entry)) else {
-        return Ok(());
-    };
-    let known: i64 = node_names::table.find(name).count().get_result(conn)?;
-    if known == 0 {
-        let row = NameRow {
-            name: name.to_owned(),
-            node_did: entry.node_id.clone(),
-            claimed_at: context.env.now(),
-            held_until: expires_at.plus(GRACE),
-            row_seal: Vec::new(),
-        };
-        row.insert(conn, &context.sealer)?;
-    }
-    Ok(())
-}
-
-fn said<'e>(entry: &'e DirectoryEntry, member: &str) -> Option<&'e Value> {
-    entry.entry.as_ref()?.get(member)
-}
-
-fn expiry(entry: &DirectoryEntry) -> Option<Timestamp> {
-    said(entry, "expiresAt")?.as_i64().map(Timestamp::from_millis)
-}
-
-fn is_revoked(conn: &mut Conn, did: &Did) -> QueryResult<bool> {
-    let revoked: i64 = nodes::table
-        .find(did)
-        .filter(nodes::revoked_at.is_not_null())
-        .count()
-        .get_result(conn)?;
-    Ok(revoked > 0)
-}
-
 /// Why the directory says that a node is off. Of one that the database does not call so it came back with the
 /// directory: the operator took it off after the backup.
 pub(crate) fn revoked_before(conn: &mut Conn, did: &Did) -> Result<Option<String>, RegistryError> {
@@ -229,32 +219,51 @@ pub(crate) fn revoked_before(conn: &mut Conn, did: &Did) -> Result<Option<String
     let Some(entry) = row.map(|row| row.view()).transpose()? else {
         return Ok(None);
     };
-    let reason = said(&entry, "revokedReason").and_then(Value::as_str);
-    Ok(reason.map(str::to_owned))
+    Ok(revocation_of(&entry).map(|(_at, reason)| reason.to_owned()))
+}
+
+/// Whether the directory has a later attestation of a node than the database, which was restored from a backup then.
+pub(crate) fn attested_later(conn: &mut Conn, node: &NodeRow) -> Result<bool, RegistryError> {
+    let row: Option<EntryRow> = directory_entries::table
+        .find(&node.node_did)
+        .select(EntryRow::as_select())
+        .first(conn)
+        .optional()?;
+    let Some(row) = row else { return Ok(false) };
+    let entry = RegistryError::damage_pass(row.view())?;
+    Ok(entry.as_ref().and_then(attested_ms) > Some(node.attested_ms))
+}
+
+/// When a node signed what an entry has of it, by the node's clock.
+fn attested_ms(entry: &DirectoryEntry) -> Option<i64> {
+    said(entry, "attestation")?.get("timestamp")?.as_i64()
 }
 
 /// Nodes that came back with the directory, are not registered here, and whose registration has run out: they have
 /// left.
 pub(crate) fn strays_due(conn: &mut Conn, now: Timestamp) -> Result<Vec<Did>, RegistryError> {
-    // Of those who are registered no entry is read.
-    let strays: Vec<Did> = directory_entries::table
-        .left_join(nodes::table)
-        .filter(nodes::node_did.nullable().is_null())
-        .select(directory_entries::node_did)
-        .load(conn)?;
-    let mut due = Vec::new();
-    for did in strays {
-        let row: EntryRow = directory_entries::table
-            .find(&did)
+    let (mut due, mut after) = (Vec::new(), String::new());
+    loop {
+        // Of those who are registered, or have left already, no entry is read.
+        let strays: Vec<EntryRow> = directory_entries::table
+            .left_join(nodes::table)
+            .filter(nodes::node_did.nullable().is_null())
+            .filter(directory_entries::entry.is_not_null())
+            .filter(directory_entries::is_changed.eq(false))
+            .filter(directory_entries::node_did.gt(&after))
+            .order_by(directory_entries::node_did)
+            .limit(STRAYS_BATCH)
             .select(EntryRow::as_select())
-            .first(conn)?;
-        let entry = RegistryError::damage_pass(row.view())?;
-        let ends = entry.as_ref().and_then(expiry).filter(|_| !row.is_changed);
-        if ends.is_some_and(|ends| ends <= now) {
-            due.push(did);
+            .load(conn)?;
+        let Some(last) = strays.last() else { return Ok(due) };
+        last.node_did.as_str().clone_into(&mut after);
+        for row in strays {
+            let entry = RegistryError::damage_pass(row.view())?;
+            if entry.as_ref().and_then(expiry).is_some_and(|ends| ends <= now) {
+                due.push(row.node_did);
+            }
         }
     }
-    Ok(due)
 }
 
 /// Lets the next head say that they have left.

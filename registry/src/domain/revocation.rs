@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 use imajin_did::Did;
+use imajin_kernel::Timestamp;
 use imajin_store::{Conn, SealedRow};
 
 use super::locks::{liveness_lock, node_lock};
@@ -30,17 +31,28 @@ pub(crate) fn node_revoke(
     reason: &str,
 ) -> Result<(), RegistryError> {
     reason_check(reason)?;
-    let mut node = node_lock(conn, context, did)?.ok_or(RegistryError::Unknown)?;
+    let node = node_lock(conn, context, did)?.ok_or(RegistryError::Unknown)?;
     node.revoked_refuse()?;
-    let before = node.clone();
-    node.revoked_at = Some(context.env.now());
+    node_take_off(conn, context, &node, (context.env.now(), reason))?;
+    order.append(conn, context, NODE_REVOKE, &revocation_object(did))
+}
+
+/// A node is off since a moment, for a reason, and its name leaves DNS.
+pub(super) fn node_take_off(
+    conn: &mut Conn,
+    context: &Context,
+    before: &NodeRow,
+    (since, reason): (Timestamp, &str),
+) -> Result<(), RegistryError> {
+    let mut node = before.clone();
+    node.revoked_at = Some(since);
     node.revoked_reason = Some(reason.to_owned());
     let node = node.save(conn, &context.sealer)?;
+    let did = &node.node_did;
     if publication::name_withdraw(conn, context, did, &node.hostname)?.is_some() {
         publication::publish_enqueue(conn, context, did, vec![node.hostname.clone()])?;
     }
-    standing_note(conn, context, &before, &node)?;
-    order.append(conn, context, NODE_REVOKE, &revocation_object(did))
+    standing_note(conn, context, before, &node)
 }
 
 /// Takes a node back. Its addresses come with its next heartbeat.
@@ -77,7 +89,13 @@ pub(crate) fn node_reinstate(
     order.append(conn, context, NODE_REINSTATE, &revocation_object(did))
 }
 
-fn standing_note(conn: &mut Conn, context: &Context, before: &NodeRow, after: &NodeRow) -> Result<(), RegistryError> {
+/// Writes down what a change of a node's standing does to its status, and lets the next head say it.
+pub(super) fn standing_note(
+    conn: &mut Conn,
+    context: &Context,
+    before: &NodeRow,
+    after: &NodeRow,
+) -> Result<(), RegistryError> {
     let now = context.env.now();
     directory::entry_change(conn, context, &after.node_did)?;
     let mut liveness = liveness_lock(conn, context, &after.node_did)?;

@@ -54,14 +54,26 @@ pub(crate) fn name_refuse(conn: &mut Conn, context: &Context, did: &Did, name: &
         return Ok(());
     }
     directory::entry_change(conn, context, did)?;
+    let refused = RegistryError::Occupied { name: name.to_owned() };
+    records_leave(conn, context, did, name, Some(refused.to_string()))
+}
+
+/// A name is not the node's any more, and what the zone has there is somebody else's: it stays.
+pub(super) fn records_leave(
+    conn: &mut Conn,
+    context: &Context,
+    did: &Did,
+    name: &str,
+    error: Option<String>,
+) -> Result<(), RegistryError> {
     name_withdraw(conn, context, did, name)?;
-    let Some(mut row) = name_lock(conn, context, name)? else {
+    let Some(mut row) = name_lock(conn, context, name)?.filter(|row| row.node_did == *did) else {
         return Ok(());
     };
     // Nothing is to be done in DNS.
+    row.published = None;
     row.published_revision = row.revision;
-    let refused = RegistryError::Occupied { name: name.to_owned() };
-    row.last_error = Some(refused.to_string());
+    row.last_error = error;
     row.save(conn, &context.sealer)?;
     Ok(())
 }

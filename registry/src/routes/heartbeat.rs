@@ -38,7 +38,7 @@ pub(crate) enum ActionView {
         /// Seconds until the registration runs out.
         expires_in: i64,
     },
-    /// Register again now: what runs is not what was attested.
+    /// Register again now: what is on record is not what was attested last, or not what runs.
     Reattest {
         /// Why, for the operator.
         reason: String,

@@ -57,6 +57,7 @@ pub(crate) struct RegisterAnswer {
         (status = 403, description = "the node was taken off, or its build is not taken", body = RejectedDocument),
         (status = 409, description = "the name is taken, or reserved for its former holder", body = RejectedDocument),
         (status = 429, description = "too many; see Retry-After", body = RejectedDocument),
+        (status = 503, description = "the registry is being put back from a backup", body = RejectedDocument),
     )
 )]
 pub(super) async fn node_register(

@@ -5,6 +5,7 @@ mod arrivals;
 mod audits;
 mod builds;
 mod clients;
+mod comebacks;
 mod credentials;
 mod directory;
 mod dns;
