@@ -141,7 +141,7 @@ impl Registry {
 
     async fn copy_ask(&self, source: &DirectorySource) -> Result<(), Problem> {
         let head = self.copy_head(source).await?;
-        self.head_note(head, source).await
+        self.shown_note(head, source).await
     }
 
     async fn copy_head(&self, source: &DirectorySource) -> Result<SignedHead, Problem> {
@@ -149,6 +149,25 @@ impl Registry {
         let head = tokio::time::timeout(ASK_TIMEOUT, source.head()).await;
         let late = |_elapsed| Problem::new(Code::Unavailable, format!("{} does not answer.", source.base()));
         head.map_err(late)?.map_err(|error| refused(source, error))
+    }
+
+    /// Notes what a copy shows: its newest head, or the one with which it contradicts the log.
+    async fn shown_note(&self, head: SignedHead, source: &DirectorySource) -> Result<(), Problem> {
+        let contradiction = self.contradiction(&head, source).await?;
+        self.head_note(contradiction.unwrap_or(head), source).await
+    }
+
+    /// The head that proves that what a copy has beyond the log is another story, if it is: there is no rest to be put
+    /// back then.
+    async fn contradiction(&self, head: &SignedHead, source: &DirectorySource) -> Result<Option<SignedHead>, Problem> {
+        let own = self.head_own().await?;
+        let Some(own) = own.filter(|own| own.payload.seq < head.payload.seq) else {
+            return Ok(None);
+        };
+        let compared = tokio::time::timeout(ASK_TIMEOUT, source.compare(&own)).await;
+        // Who does not say may have more of this story.
+        let proof = compared.ok().and_then(Result::ok).flatten();
+        Ok(proof.map(|proof| proof.other))
     }
 
     async fn head_own(&self) -> Result<Option<SignedHead>, RegistryError> {
@@ -204,7 +223,7 @@ impl Registry {
         }
         heads.sort_by_key(|(_source, head)| head.payload.seq);
         let (newest, head) = heads.pop().ok_or_else(Problem::internal)?;
-        self.head_note(head, newest).await?;
+        self.shown_note(head, newest).await?;
         for (other, head) in &heads {
             let compared = newest.compare(head).await.map_err(|error| refused(newest, error))?;
             if let Some(proof) = compared {
@@ -216,8 +235,14 @@ impl Registry {
 
     /// What a source has after the end of the log: heads that follow the newest one there, and entries.
     async fn rest_fetch(&self, source: &DirectorySource) -> Result<Rest, Problem> {
-        let rest = rest_after(source, self.head_own().await?).await;
-        rest.map_err(|error| refused(source, error))
+        let error = match rest_after(source, self.head_own().await?).await {
+            Ok(rest) => return Ok(rest),
+            Err(error) => error,
+        };
+        if let SourceError::Directory(DirectoryError::Equivocation(proof)) = &error {
+            self.head_note(proof.other.clone(), source).await?;
+        }
+        Err(refused(source, error))
     }
 }
 
@@ -273,7 +298,7 @@ fn refused(source: &DirectorySource, error: SourceError) -> Problem {
     let hint = match &error {
         DirectoryError::Equivocation(_) => {
             "If the registry has signed since the database was restored, restore the backup again and resume before it \
-             signs."
+             signs. Without that backup it goes on with its own story."
         }
         DirectoryError::Gap { .. } => "Name a copy that has all heads since the backup, or restore a newer backup.",
         _ => "Name another copy.",

@@ -41,6 +41,7 @@ on_both![
     one_copy_does_not_answer_for_the_others,
     what_is_put_back_from_a_copy_that_is_behind_is_not_signed_on,
     a_database_that_is_restored_under_the_running_registry_is_noticed,
+    a_registry_that_has_forked_goes_on_with_its_own_story,
     a_head_that_was_shown_is_covered,
 ];
 
@@ -402,6 +403,33 @@ async fn a_database_that_is_restored_under_the_running_registry_is_noticed(mut s
     assert_eq!(resumed.json["seq"], 6);
     assert_eq!(running.registry.directory_sign().await.unwrap(), 1);
     assert_eq!(head(running).await.payload.seq, 7);
+}
+
+async fn a_registry_that_has_forked_goes_on_with_its_own_story(mut scene: Scene) {
+    register(&scene.backup, &node(10), "erin").await;
+    scene.restored().await;
+    // The copy has more, and that it is another story is not seen by it.
+    scene
+        .copy
+        .spoil(|path, json| if path.contains("/heads/") { Value::Null } else { json });
+    scene.backup.register(&node(11), "frank").await.expect(201);
+    assert_eq!(scene.backup.registry.directory_sign().await.unwrap(), 0);
+    assert_eq!(head(&scene.backup).await.payload.seq, 3);
+    let trouble = scene.trouble().await;
+    assert_eq!((&trouble["shown"], &trouble["isForked"]), (&json!(6), &json!(false)));
+    // Who tries to put it back is told so, and it goes on.
+    let two = "signed two different directories";
+    scene.refuses(&[&scene.copy.url], 409, two).await;
+    assert_eq!(scene.trouble().await["isForked"], true);
+    assert_eq!(scene.backup.registry.directory_sign().await.unwrap(), 1);
+    assert_eq!(head(&scene.backup).await.payload.seq, 4);
+    // Asking again does not silence it.
+    scene.copy.spoil_no_more();
+    assert!(scene.backup.registry.copies_ask().await.is_empty());
+    assert_eq!(scene.trouble().await["isForked"], true);
+    register(&scene.backup, &node(12), "grace").await;
+    assert_eq!(head(&scene.backup).await.payload.seq, 5);
+    scene.refuses(&[&scene.copy.url], 409, two).await;
 }
 
 async fn a_head_that_was_shown_is_covered(mut scene: Scene) {
