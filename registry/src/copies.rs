@@ -1,6 +1,7 @@
 //! The nodes that keep copies of this registry's own directory: what they have seen of it is asked before anything is
 //! signed, and put back when the database was restored from a backup that is older.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,7 +25,8 @@ use crate::registry::Registry;
 const ASK_EVERY: Duration = Duration::from_hours(1);
 /// How long one may take.
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long nothing is signed after a start while no copy answers: a machine that comes up may have no network yet.
+/// How long nothing is signed after a start while a copy does not answer: a machine that comes up may have no network
+/// yet.
 const WAIT_FOR_ANSWER: Span = Span::minutes(10);
 /// Copies that are named at once at most.
 const SOURCES_MAX: usize = 8;
@@ -33,8 +35,10 @@ const SOURCES_MAX: usize = 8;
 pub(crate) struct Copies {
     http: HttpClient,
     sources: Vec<DirectorySource>,
-    /// Since when the first answer is waited for; none once there was one, and when nobody can be asked.
+    /// Since when answers are waited for; none once all have answered, and when nobody can be asked.
     waiting_since: Mutex<Option<Timestamp>>,
+    /// The highest number that this process has seen in the log.
+    own_seen: AtomicI64,
 }
 
 impl Copies {
@@ -46,7 +50,33 @@ impl Copies {
             http,
             sources,
             waiting_since,
+            own_seen: AtomicI64::new(0),
         })
+    }
+
+    pub(crate) fn own_seen(&self) -> i64 {
+        self.own_seen.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn own_note(&self, own: i64) {
+        self.own_seen.fetch_max(own, Ordering::Relaxed);
+    }
+
+    /// The log ends before what was seen of it: the database was restored under the running process.
+    pub(crate) fn own_restored(&self, own: i64, now: Timestamp) {
+        let seen = self.own_seen.swap(own, Ordering::Relaxed);
+        tracing::error!(
+            own,
+            seen,
+            "the directory's log is older than it was: the database was restored"
+        );
+        self.wait_again(now);
+    }
+
+    /// All are asked before anything is signed.
+    fn wait_again(&self, now: Timestamp) {
+        let since = (!self.sources.is_empty()).then_some(now);
+        *self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 
     fn waiting_since(&self) -> Option<Timestamp> {
@@ -77,38 +107,41 @@ impl Registry {
         }
     }
 
-    /// Whether the directory may be signed: once a copy has said what it has seen, or none has answered for a while.
+    /// Whether the directory may be signed: once all copies have said what they have seen, or some have not for a
+    /// while. That one answers is not enough: another may have more.
     pub(crate) async fn copies_heard(&self) -> bool {
         let Some(since) = self.copies.waiting_since() else {
             return true;
         };
-        let is_answered = self.copies_ask().await;
-        if !is_answered && self.context.env.now().since(since) < WAIT_FOR_ANSWER {
-            return false;
-        }
-        if !is_answered {
-            tracing::warn!("no copy of the directory answers: it is signed without knowing what they have seen");
+        let silent = self.copies_ask().await;
+        if !silent.is_empty() {
+            if self.context.env.now().since(since) < WAIT_FOR_ANSWER {
+                return false;
+            }
+            let silent = silent.iter().map(Url::as_str).collect::<Vec<_>>().join(", ");
+            tracing::warn!(
+                silent,
+                "copies of the directory do not answer: it is signed without knowing what they have seen"
+            );
         }
         self.copies.wait_no_more();
         true
     }
 
     /// Asks each copy for the newest head that it has of this registry, and notes one that the log does not have.
-    /// Whether any of them answered.
-    pub async fn copies_ask(&self) -> bool {
-        let asked = self.copies.sources.iter().map(|source| self.copy_ask(source));
-        join_all(asked).await.contains(&true)
+    /// Returns those that did not answer.
+    pub async fn copies_ask(&self) -> Vec<Url> {
+        let asked = self.copies.sources.iter().map(|source| async move {
+            let problem = self.copy_ask(source).await.err()?;
+            tracing::warn!(copy = %source.base(), %problem, "a copy of the directory did not say what it has");
+            Some(source.base().clone())
+        });
+        join_all(asked).await.into_iter().flatten().collect()
     }
 
-    async fn copy_ask(&self, source: &DirectorySource) -> bool {
-        let noted = match self.copy_head(source).await {
-            Ok(head) => self.shown_note(head, source.base()).await,
-            Err(problem) => Err(problem),
-        };
-        if let Err(problem) = &noted {
-            tracing::warn!(copy = %source.base(), %problem, "a copy of the directory did not say what it has");
-        }
-        noted.is_ok()
+    async fn copy_ask(&self, source: &DirectorySource) -> Result<(), Problem> {
+        let head = self.copy_head(source).await?;
+        self.shown_note(head, source).await
     }
 
     async fn copy_head(&self, source: &DirectorySource) -> Result<SignedHead, Problem> {
@@ -118,10 +151,34 @@ impl Registry {
         head.map_err(late)?.map_err(|error| refused(source, error))
     }
 
-    async fn shown_note(&self, head: SignedHead, source: &Url) -> Result<(), Problem> {
-        let source = source.clone();
+    /// Notes what a copy shows: its newest head, or the one with which it contradicts the log.
+    async fn shown_note(&self, head: SignedHead, source: &DirectorySource) -> Result<(), Problem> {
+        let contradiction = self.contradiction(&head, source).await?;
+        self.head_note(contradiction.unwrap_or(head), source).await
+    }
+
+    /// The head that proves that what a copy has beyond the log is another story, if it is: there is no rest to be put
+    /// back then.
+    async fn contradiction(&self, head: &SignedHead, source: &DirectorySource) -> Result<Option<SignedHead>, Problem> {
+        let own = self.head_own().await?;
+        let Some(own) = own.filter(|own| own.payload.seq < head.payload.seq) else {
+            return Ok(None);
+        };
+        let compared = tokio::time::timeout(ASK_TIMEOUT, source.compare(&own)).await;
+        // Who does not say may have more of this story.
+        let proof = compared.ok().and_then(Result::ok).flatten();
+        Ok(proof.map(|proof| proof.other))
+    }
+
+    async fn head_own(&self) -> Result<Option<SignedHead>, RegistryError> {
+        self.read(|conn, _context| directory::head_newest(conn)?.map(|row| row.signed()).transpose())
+            .await
+    }
+
+    async fn head_note(&self, head: SignedHead, source: &DirectorySource) -> Result<(), Problem> {
+        let url = source.base().clone();
         let trouble = self
-            .write(move |conn, context| resume::shown_note(conn, context, &head, &source))
+            .write(move |conn, context| resume::shown_note(conn, context, &head, &url))
             .await?;
         if let Some(trouble) = trouble {
             tracing::error!("{}", trouble.text());
@@ -130,7 +187,8 @@ impl Registry {
     }
 
     /// Puts back what copies have of this registry's directory after the end of its log, as the operator orders: from
-    /// the one that has most, if the others agree with it.
+    /// the one that has most, if the others agree with it. Those that are configured are asked as well, before and
+    /// after: nothing is signed while one of them has more.
     pub(crate) async fn directory_resume(&self, order: Order, from: Vec<Url>) -> Result<DirectoryResumed, Problem> {
         if from.is_empty() || from.len() > SOURCES_MAX {
             return Err(Problem::invalid(format!(
@@ -142,9 +200,9 @@ impl Registry {
             .into_iter()
             .map(|url| DirectorySource::new(http.clone(), url, self.did()))
             .collect::<Result<_, Problem>>()?;
+        self.copies_ask().await;
         let source = self.source_choose(&sources).await?;
-        let rest = self.rest_fetch(source).await?;
-        let Rest { from, shown } = rest.map_err(|error| refused(source, error))?;
+        let Rest { from, shown } = self.rest_fetch(source).await?;
         let resumed = self
             .write(move |conn, context| resume::log_resume(conn, context, &order, (from, &shown)))
             .await;
@@ -152,6 +210,7 @@ impl Registry {
             RegistryError::Untrue(error) => refused(source, error.into()),
             error => error.into(),
         })?;
+        self.copies.wait_again(self.context.env.now());
         self.wake.notify_one();
         Ok(resumed)
     }
@@ -164,7 +223,7 @@ impl Registry {
         }
         heads.sort_by_key(|(_source, head)| head.payload.seq);
         let (newest, head) = heads.pop().ok_or_else(Problem::internal)?;
-        self.shown_note(head, newest.base()).await?;
+        self.shown_note(head, newest).await?;
         for (other, head) in &heads {
             let compared = newest.compare(head).await.map_err(|error| refused(newest, error))?;
             if let Some(proof) = compared {
@@ -175,11 +234,15 @@ impl Registry {
     }
 
     /// What a source has after the end of the log: heads that follow the newest one there, and entries.
-    async fn rest_fetch(&self, source: &DirectorySource) -> Result<Result<Rest, SourceError>, Problem> {
-        let newest = self
-            .read(|conn, _context| directory::head_newest(conn)?.map(|row| row.signed()).transpose())
-            .await?;
-        Ok(rest_after(source, newest).await)
+    async fn rest_fetch(&self, source: &DirectorySource) -> Result<Rest, Problem> {
+        let error = match rest_after(source, self.head_own().await?).await {
+            Ok(rest) => return Ok(rest),
+            Err(error) => error,
+        };
+        if let SourceError::Directory(DirectoryError::Equivocation(proof)) = &error {
+            self.head_note(proof.other.clone(), source).await?;
+        }
+        Err(refused(source, error))
     }
 }
 
@@ -235,7 +298,7 @@ fn refused(source: &DirectorySource, error: SourceError) -> Problem {
     let hint = match &error {
         DirectoryError::Equivocation(_) => {
             "If the registry has signed since the database was restored, restore the backup again and resume before it \
-             signs."
+             signs. Without that backup it goes on with its own story."
         }
         DirectoryError::Gap { .. } => "Name a copy that has all heads since the backup, or restore a newer backup.",
         _ => "Name another copy.",

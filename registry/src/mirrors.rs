@@ -7,11 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use imajin_did::Did;
-use imajin_kernel::Problem;
+use imajin_kernel::{Code, Problem};
 use imajin_registry_api::directory::{DirectoryError, Equivocation, SignedHead};
 use imajin_registry_api::{DirectorySource, SourceError};
 use imajin_web::{HttpClient, PeerAsked};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -22,6 +24,10 @@ use crate::registry::Registry;
 
 /// How often a source is asked.
 const FOLLOW_EVERY: Duration = Duration::from_mins(1);
+/// How long asking one may take: a whole directory comes in that.
+const ROUND_MAX: Duration = Duration::from_mins(15);
+/// Sources that are read at once: each may send a whole directory.
+const CONCURRENT: usize = 4;
 
 /// Whose directory is kept, and where it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +63,8 @@ struct Kept {
 pub struct Mirrors {
     registry: Arc<Registry>,
     kept: Arc<[Kept]>,
+    round_max: Duration,
+    turns: Arc<Semaphore>,
 }
 
 impl Mirrors {
@@ -81,6 +89,8 @@ impl Mirrors {
         Ok(Self {
             registry,
             kept: kept.into(),
+            round_max: ROUND_MAX,
+            turns: Arc::new(Semaphore::new(CONCURRENT)),
         })
     }
 
@@ -93,43 +103,60 @@ impl Mirrors {
         };
         Self {
             kept: self.kept.iter().map(with).collect(),
-            registry: self.registry,
+            ..self
         }
     }
 
-    /// Follows until `stop`.
+    /// The same, giving up a source that takes longer.
+    #[must_use]
+    pub fn with_round_max(self, round_max: Duration) -> Self {
+        Self { round_max, ..self }
+    }
+
+    /// Follows until `stop`: each source by itself, so that none waits for another that is slow.
     pub fn background(&self, tasks: &TaskTracker, stop: &CancellationToken) {
-        if self.kept.is_empty() {
-            return;
+        for place in 0..self.kept.len() {
+            let (mirrors, stop) = (self.clone(), stop.clone());
+            tasks.spawn(async move {
+                let Some(kept) = mirrors.kept.get(place) else { return };
+                loop {
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        _followed = mirrors.turn(kept) => {}
+                    }
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(FOLLOW_EVERY) => {}
+                    }
+                }
+            });
         }
-        let (mirrors, stop) = (self.clone(), stop.clone());
-        tasks.spawn(async move {
-            loop {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    _followed = mirrors.follow_all() => {}
-                }
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(FOLLOW_EVERY) => {}
-                }
-            }
-        });
     }
 
-    /// Asks each source once; the background task calls it. A source that is away, or not believed, is said in the log
-    /// and with the copy.
+    /// Asks each source once, as the background tasks do.
     pub async fn follow_all(&self) -> Vec<Result<Followed, Problem>> {
-        let mut all = Vec::new();
-        for kept in self.kept.iter() {
-            let followed = self.follow(kept).await;
-            if let Err(problem) = &followed {
-                tracing::warn!(registry = %kept.source.registry(), source = %kept.source.base(), %problem,
-                    "the directory was not followed");
-            }
-            all.push(followed);
+        join_all(self.kept.iter().map(|kept| self.turn(kept))).await
+    }
+
+    /// Asks a source once. One that is away, or not believed, is said in the log and with the copy.
+    async fn turn(&self, kept: &Kept) -> Result<Followed, Problem> {
+        let _turn = self.turns.acquire().await.map_err(|_closed| Problem::internal())?;
+        let source = &kept.source;
+        let followed = match tokio::time::timeout(self.round_max, self.follow(kept)).await {
+            Ok(followed) => followed,
+            Err(_elapsed) => self.given_up(source).await,
+        };
+        if let Err(problem) = &followed {
+            tracing::warn!(registry = %source.registry(), source = %source.base(), %problem,
+                "the directory was not followed");
         }
-        all
+        followed
+    }
+
+    async fn given_up(&self, source: &DirectorySource) -> Result<Followed, Problem> {
+        let text = format!("{} takes too long to show the directory.", source.base());
+        self.checked(source.registry(), Some(text.clone())).await?;
+        Err(Problem::new(Code::Unavailable, text))
     }
 
     async fn follow(&self, kept: &Kept) -> Result<Followed, Problem> {

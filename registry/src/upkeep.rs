@@ -23,6 +23,25 @@ const PUBLISH_EVERY: Duration = Duration::from_secs(5);
 /// How long items of the outbox that have arrived are kept.
 const OUTBOX_KEPT: Span = Span::days(7);
 
+/// What became of signing the directory.
+enum Signed {
+    /// The log ends now with this number, after so many entries have changed.
+    Now { own: i64, changed: usize },
+    /// The log ends before what was seen of it, and nothing was signed.
+    Older { own: i64 },
+}
+
+/// Signs what has changed, unless the log ends before the number that was `seen` in it.
+fn log_go_on(conn: &mut Conn, context: &Context, seen: i64) -> Result<Signed, RegistryError> {
+    let own = resume::own_seq(conn)?;
+    if own < seen {
+        return Ok(Signed::Older { own });
+    }
+    let changed = directory::head_sign(conn, context)?;
+    let own = resume::own_seq(conn)?;
+    Ok(Signed::Now { own, changed })
+}
+
 impl Registry {
     /// Starts what runs beside the requests, until `stop`: writing down the changes of status that time brings, and
     /// publishing names.
@@ -89,10 +108,22 @@ impl Registry {
     /// # Errors
     /// When the database does not answer, or another process has signed in this moment.
     pub async fn directory_sign(&self) -> Result<usize, Problem> {
-        if !self.copies_heard().await {
-            return Ok(0);
+        let mut total = 0_usize;
+        while self.copies_heard().await {
+            let seen = self.copies.own_seen();
+            let signed = self.write(move |conn, context| log_go_on(conn, context, seen)).await?;
+            match signed {
+                Signed::Older { own } => self.copies.own_restored(own, self.context.env.now()),
+                Signed::Now { own, changed } => {
+                    self.copies.own_note(own);
+                    if changed == 0 {
+                        break;
+                    }
+                    total = total.saturating_add(changed);
+                }
+            }
         }
-        self.directory_step(directory::head_sign).await
+        Ok(total)
     }
 
     /// Notes nodes that the directory does not know, because they registered before there was one; returns how many.
@@ -101,20 +132,13 @@ impl Registry {
     /// # Errors
     /// When the database does not answer.
     pub async fn directory_fill(&self) -> Result<usize, Problem> {
-        self.directory_step(directory::missing_note).await
-    }
-
-    async fn directory_step(
-        &self,
-        step: fn(&mut Conn, &Context) -> Result<usize, RegistryError>,
-    ) -> Result<usize, Problem> {
         let mut total = 0_usize;
         loop {
-            let changed = self.write(step).await?;
-            if changed == 0 {
+            let noted = self.write(directory::missing_note).await?;
+            if noted == 0 {
                 return Ok(total);
             }
-            total = total.saturating_add(changed);
+            total = total.saturating_add(noted);
         }
     }
 

@@ -68,6 +68,12 @@ struct Known {
     ttl: u32,
 }
 
+/// A record of any kind.
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
 /// A record that is to be made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Wanted {
@@ -124,12 +130,17 @@ impl Cloudflare {
         read(&answer.map_err(|problem| DnsError::Away(problem.detail))?)
     }
 
-    async fn known(&self, name: &ZoneName) -> Result<Vec<Known>, DnsError> {
+    /// Records whose names fit a filter.
+    async fn list<T: serde::de::DeserializeOwned>(&self, filter: &str, text: &str) -> Result<Vec<T>, DnsError> {
         let mut url = self.url("dns_records")?;
         url.query_pairs_mut()
-            .append_pair("name", name.as_str())
+            .append_pair(filter, text)
             .append_pair("per_page", &RECORDS_MAX.to_string());
-        let mut records: Vec<Known> = self.ask(Method::GET, url, Vec::new()).await?;
+        self.ask(Method::GET, url, Vec::new()).await
+    }
+
+    async fn known(&self, name: &ZoneName) -> Result<Vec<Known>, DnsError> {
+        let mut records: Vec<Known> = self.list("name", name.as_str()).await?;
         if records.len() >= RECORDS_MAX {
             return Err(DnsError::Refused(format!(
                 "{name} has more records than a name of a node can have"
@@ -198,6 +209,18 @@ impl DnsProvider for Cloudflare {
             },
         };
         Ok(RecordSet::new(name.clone(), ttl_seconds, records))
+    }
+
+    async fn is_there(&self, name: &ZoneName) -> Result<bool, DnsError> {
+        self.check_zone(name)?;
+        let below = format!(".{name}");
+        let at: Vec<Named> = self.list("name", name.as_str()).await?;
+        let under: Vec<Named> = self.list("name.endswith", &below).await?;
+        let is_of = |record: &Named| {
+            let of = record.name.to_ascii_lowercase();
+            of == name.as_str() || of.ends_with(&below)
+        };
+        Ok(at.iter().chain(&under).any(is_of))
     }
 }
 

@@ -37,6 +37,13 @@ pub trait DnsProvider: Send + Sync {
     /// # Errors
     /// [`DnsError`].
     async fn fetch(&self, name: &ZoneName, kind: RecordKind) -> Result<Option<RecordSet>, DnsError>;
+
+    /// Whether the zone has anything at a name or below it, of whatever kind. A provider that answers as a server does
+    /// says so, too, where the zone has a wildcard.
+    ///
+    /// # Errors
+    /// [`DnsError`].
+    async fn is_there(&self, name: &ZoneName) -> Result<bool, DnsError>;
 }
 
 /// Nobody serves it: names are kept and not published.
@@ -55,5 +62,9 @@ impl DnsProvider for NoDns {
 
     async fn fetch(&self, _name: &ZoneName, _kind: RecordKind) -> Result<Option<RecordSet>, DnsError> {
         Ok(None)
+    }
+
+    async fn is_there(&self, _name: &ZoneName) -> Result<bool, DnsError> {
+        Ok(false)
     }
 }

@@ -114,7 +114,7 @@ impl State {
         let bad = |code, text| Err(Refused(StatusCode::BAD_REQUEST, code, text));
         let (name, kind) = (record["name"].clone(), record["type"].as_str().unwrap_or_default());
         let ttl = record["ttl"].as_u64().unwrap_or_default();
-        if !["A", "AAAA", "CNAME", "TXT"].contains(&kind) {
+        if !["A", "AAAA", "CNAME", "MX", "TXT"].contains(&kind) {
             return bad(9005, "Content for the record is invalid.");
         }
         if ttl != 1 && !(60..=86_400).contains(&ttl) {
@@ -171,14 +171,14 @@ impl State {
     }
 
     fn list(&self, query: &str) -> Value {
-        let pairs = url::form_urlencoded::parse(query.as_bytes());
-        let wanted = pairs
-            .filter(|(name, _)| name == "name")
-            .map(|(_, value)| value.into_owned());
-        let wanted: Vec<String> = wanted.collect();
+        let wanted: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
         let fits = |record: &&Value| {
             let name = record["name"].as_str().unwrap_or_default();
-            wanted.iter().all(|wanted| wanted == name)
+            wanted.iter().all(|(filter, text)| match filter.as_ref() {
+                "name" => name == text,
+                "name.endswith" => name.ends_with(text.as_ref()),
+                _ => true,
+            })
         };
         self.records.iter().filter(fits).cloned().collect::<Vec<_>>().into()
     }

@@ -138,7 +138,8 @@ impl DirectoryTrouble {
             return format!(
                 "{source} shows a number {shown} of this registry's directory that is not the one in its log: the \
                  registry has told two stories, and whoever has seen the other one believes it no more. Restore the \
-                 backup again, and run `imajin registry directory resume --from {source}` before anything is signed."
+                 backup again, and run `imajin registry directory resume --from {source}` before anything is signed; \
+                 without that backup it goes on with its own story, and such copies have to be begun anew."
             );
         }
         format!(

@@ -1,20 +1,25 @@
 //! Reading a signed directory: from the registry itself, or from a node that keeps a copy.
 
+use std::collections::BTreeSet;
+
 use http::{HeaderMap, HeaderValue, Method, header};
 use imajin_did::{Did, PublicKey};
 use imajin_kernel::{Code, Problem};
-use imajin_web::HttpClient;
+use imajin_web::{HttpAnswer, HttpClient};
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::directory::{
-    DIRECTORY_KIND, DirectoryError, DirectoryHeads, DirectoryPage, Equivocation, SignedHead, chain_check,
+    DIRECTORY_KIND, DirectoryEntry, DirectoryError, DirectoryHeads, DirectoryPage, Equivocation, SignedHead,
+    chain_check,
 };
 
 /// Entries that are asked for at once: a page stays well below what a client reads.
 const PAGE_ENTRIES: u32 = 500;
 /// Pages that are read at most, one after another.
 const PAGES_MAX: usize = 2_000;
+/// The bytes of all of them: 100,000 nodes have two thousand each.
+const BYTES_MAX: usize = 192 * 1024 * 1024;
 /// Heads that are asked for at once, and how many are read in one go.
 const PAGE_HEADS: u32 = 1_000;
 const HEADS_MAX: usize = 50_000;
@@ -90,28 +95,36 @@ impl DirectorySource {
         &self.key
     }
 
-    /// Everything that has changed since a number, page by page. Of what is signed only the last head is checked here;
-    /// the entries with it, by whoever has those from before.
+    /// Everything that has changed since a number, page by page. The heads are checked here, and that each page goes on
+    /// where the last one ended; the entries, by whoever has those from before.
     ///
     /// # Errors
     /// [`SourceError`].
     pub async fn changes(&self, since: u64) -> Result<Vec<DirectoryPage>, SourceError> {
         let mut pages: Vec<DirectoryPage> = Vec::new();
         let mut cursor = None::<String>;
+        let mut passed = Passed::default();
+        let mut bytes = 0_usize;
         while pages.len() < PAGES_MAX {
             let query = [
                 ("since", since.to_string()),
                 ("limit", PAGE_ENTRIES.to_string()),
                 ("cursor", cursor.take().unwrap_or_default()),
             ];
-            let page: DirectoryPage = self.get("api/directory", &query).await?;
+            let answer = self.fetch("api/directory", &query).await?;
+            bytes = bytes.saturating_add(answer.body.len());
+            if bytes > BYTES_MAX {
+                break;
+            }
+            let page: DirectoryPage = answer.json()?;
+            self.head_check(&page.head)?;
+            passed.head(page.head.payload.seq)?;
             cursor.clone_from(&page.cursor);
-            let is_last = cursor.is_none();
-            if is_last {
-                self.head_check(&page.head)?;
+            if !page.entries.iter().all(|entry| passed.entry(entry)) || (cursor.is_some() && page.entries.is_empty()) {
+                return Err(self.not_on());
             }
             pages.push(page);
-            if is_last {
+            if cursor.is_none() {
                 return Ok(pages);
             }
         }
@@ -202,7 +215,19 @@ impl DirectorySource {
         .into()
     }
 
+    fn not_on(&self) -> SourceError {
+        let text = format!(
+            "{} sends a page of the directory that does not go on where the last one ended.",
+            self.base
+        );
+        Problem::new(Code::Unavailable, text).into()
+    }
+
     async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, SourceError> {
+        Ok(self.fetch(path, query).await?.json()?)
+    }
+
+    async fn fetch(&self, path: &str, query: &[(&str, String)]) -> Result<HttpAnswer, SourceError> {
         let base = format!("{}/", self.base.as_str().trim_end_matches('/'));
         let mut url = Url::parse(&base)
             .and_then(|base| base.join(path))
@@ -215,7 +240,36 @@ impl DirectorySource {
             }
         }
         let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
-        let answer = self.http.send(Method::GET, url, headers, Vec::new()).await?;
-        Ok(answer.json()?)
+        Ok(self.http.send(Method::GET, url, headers, Vec::new()).await?)
+    }
+}
+
+/// How far the pages of a directory have come. Entries stand in the order of their numbers, so a source that goes on
+/// for ever shows something twice.
+#[derive(Default)]
+struct Passed {
+    head: u64,
+    seq: u64,
+    /// Whose entries of that number were shown.
+    nodes: BTreeSet<Did>,
+}
+
+impl Passed {
+    /// The head of the next page.
+    fn head(&mut self, shown: u64) -> Result<(), DirectoryError> {
+        let seen = std::mem::replace(&mut self.head, shown);
+        if shown < seen {
+            return Err(DirectoryError::Backwards { seen, shown });
+        }
+        Ok(())
+    }
+
+    /// Whether an entry goes on after those before.
+    fn entry(&mut self, entry: &DirectoryEntry) -> bool {
+        if entry.seq > self.seq {
+            self.seq = entry.seq;
+            self.nodes.clear();
+        }
+        entry.seq == self.seq && self.nodes.insert(entry.node_id.clone())
     }
 }

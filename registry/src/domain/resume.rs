@@ -40,12 +40,27 @@ pub(crate) fn own_seq(conn: &mut Conn) -> QueryResult<i64> {
 
 /// What a copy has that the log does not, if anything is known of it.
 pub(crate) fn trouble(conn: &mut Conn) -> Result<Option<DirectoryTrouble>, RegistryError> {
-    let row: Option<ShownRow> = directory_shown::table
+    let mut forked = None;
+    for row in shown_rows(conn)? {
+        match trouble_of(conn, row)? {
+            // That something can be put back comes first: nothing is signed until then.
+            Some(trouble) if !trouble.is_forked => return Ok(Some(trouble)),
+            trouble => forked = forked.or(trouble),
+        }
+    }
+    Ok(forked)
+}
+
+/// What copies have shown, the newest first.
+fn shown_rows(conn: &mut Conn) -> QueryResult<Vec<ShownRow>> {
+    directory_shown::table
         .order_by(directory_shown::seq.desc())
         .select(ShownRow::as_select())
-        .first(conn)
-        .optional()?;
-    let Some(row) = row else { return Ok(None) };
+        .load(conn)
+}
+
+/// What a head that was shown says of the log; nothing when it is there.
+fn trouble_of(conn: &mut Conn, row: ShownRow) -> Result<Option<DirectoryTrouble>, RegistryError> {
     let shown = row.signed()?;
     let seq = shown.payload.seq;
     if head_fetch(conn, seq)?.as_ref() == Some(&shown) {
@@ -72,8 +87,8 @@ pub(crate) fn is_behind(conn: &mut Conn) -> Result<bool, RegistryError> {
     Ok(trouble(conn)?.is_some_and(|trouble| !trouble.is_forked))
 }
 
-/// Notes a head of this registry, whose signature was checked, that a copy shows; what is wrong then, if anything. Only
-/// the newest one that is not in the log is kept.
+/// Notes a head of this registry, whose signature was checked, that a copy shows; what is wrong then, if anything. The
+/// newest one that goes on where the log ends is kept, and one that contradicts the log.
 pub(crate) fn shown_note(
     conn: &mut Conn,
     context: &Context,
@@ -84,19 +99,33 @@ pub(crate) fn shown_note(
         return Ok(None);
     }
     let seq = i64::try_from(head.payload.seq).unwrap_or(i64::MAX);
-    let newer: i64 = directory_shown::table
-        .filter(directory_shown::seq.ge(seq))
-        .count()
-        .get_result(conn)?;
-    if newer == 0 {
-        diesel::delete(directory_shown::table).execute(conn)?;
-        let row = ShownRow {
-            seq,
-            head: text_of(head)?,
-            source: source.to_string(),
-            seen_at: context.env.now(),
-            row_seal: Vec::new(),
+    let row = ShownRow {
+        seq,
+        head: text_of(head)?,
+        source: source.to_string(),
+        seen_at: context.env.now(),
+        row_seal: Vec::new(),
+    };
+    let is_forked = |trouble: Option<DirectoryTrouble>| trouble.map(|trouble| trouble.is_forked);
+    let forked = is_forked(trouble_of(conn, row.clone())?);
+    let mut is_known = false;
+    for known in shown_rows(conn)? {
+        let of_known = is_forked(trouble_of(conn, known.clone())?);
+        let is_replaced = match (forked, of_known) {
+            (Some(true), Some(true)) => false,
+            (Some(false), Some(false)) => known.seq < seq,
+            // Whoever shows another story is no reason to wait for the rest of it.
+            (Some(true), Some(false)) => known.source == row.source,
+            (Some(false), Some(true)) => known.seq == seq,
+            (None, _) | (_, None) => true,
         };
+        if is_replaced {
+            diesel::delete(directory_shown::table.find(known.seq)).execute(conn)?;
+        } else {
+            is_known |= of_known == forked || known.seq == seq;
+        }
+    }
+    if !is_known {
         row.insert(conn, &context.sealer)?;
     }
     trouble(conn)

@@ -36,6 +36,7 @@ on_both_served![
     a_change_of_name_is_one_outcome,
     names_from_before_there_was_a_server_are_published,
     what_the_zone_had_before_is_nobodys,
+    what_the_zone_had_below_a_name_keeps_the_name,
     what_appears_in_the_zone_before_the_worker_looks_stays,
     everything_is_published_again_after_the_zone_was_lost,
 ];
@@ -206,9 +207,12 @@ async fn names_from_before_there_was_a_server_are_published(world: World, served
 
 /// The operator writes into the zone themselves.
 async fn own_record(served: &Served, relative: &str, address: &str) {
+    own_put(served, relative, Records::A(vec![address.parse().unwrap()])).await;
+}
+
+async fn own_put(served: &Served, relative: &str, records: Records) {
     let name = zone().name(relative).unwrap();
-    let here = Records::A(vec![address.parse().unwrap()]);
-    let own = imajin_dns::RecordSet::new(name, 60, here).unwrap();
+    let own = imajin_dns::RecordSet::new(name, 60, records).unwrap();
     served.provider.apply(&[imajin_dns::Change::Put(own)]).await.unwrap();
 }
 
@@ -232,6 +236,37 @@ async fn what_the_zone_had_before_is_nobodys(world: World, served: &Served) {
     world.registry.dns_drive().await.unwrap();
     own_record(served, "mallory", "192.0.2.80").await;
     world.register(&mallory, "mallory").await.rejected(409, "conflict");
+}
+
+async fn what_the_zone_had_below_a_name_keeps_the_name(world: World, served: &Served) {
+    let text = Records::Txt(vec!["of another client".to_owned()]);
+    own_record(served, "*.apps", "192.0.2.80").await;
+    own_put(served, "_acme-challenge.blog", text).await;
+    own_record(served, "cam.home", "192.0.2.81").await;
+    let refused = async || {
+        for name in ["apps", "blog", "home"] {
+            world.register(&world.node(), name).await.rejected(409, "conflict");
+        }
+    };
+    refused().await;
+    // Also where the zone answers for every name.
+    own_record(served, "*", "192.0.2.80").await;
+    refused().await;
+    // Nor does the worker touch what came before it looked.
+    let mallory = world.node();
+    world.register(&mallory, "files").await.expect(201);
+    own_record(served, "*.files", "192.0.2.82").await;
+    world.beat_from(&mallory, &json!(["203.0.113.1"])).await.expect(200);
+    world.registry.dns_drive().await.unwrap();
+    for (relative, address) in [
+        ("*.apps", "192.0.2.80"),
+        ("*.files", "192.0.2.82"),
+        ("cam.home", "192.0.2.81"),
+    ] {
+        assert_eq!(served.says(relative, RecordKind::A).await, address);
+    }
+    let challenge = served.says("_acme-challenge.blog", RecordKind::Txt).await;
+    assert_eq!(challenge, "of another client");
 }
 
 async fn what_appears_in_the_zone_before_the_worker_looks_stays(world: World, served: &Served) {

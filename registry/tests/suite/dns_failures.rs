@@ -102,6 +102,10 @@ impl DnsProvider for Stepwise {
     async fn fetch(&self, name: &ZoneName, kind: RecordKind) -> Result<Option<RecordSet>, DnsError> {
         self.real.fetch(name, kind).await
     }
+
+    async fn is_there(&self, name: &ZoneName) -> Result<bool, DnsError> {
+        self.real.is_there(name).await
+    }
 }
 
 /// Drives the worker; a killed one is dropped where it stands, and another starts on the same database.
@@ -187,6 +191,10 @@ impl DnsProvider for Cut {
 
     async fn fetch(&self, name: &ZoneName, kind: RecordKind) -> Result<Option<RecordSet>, DnsError> {
         self.real.fetch(name, kind).await
+    }
+
+    async fn is_there(&self, name: &ZoneName) -> Result<bool, DnsError> {
+        self.real.is_there(name).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Copies of another registry's directory: followed, served, and put to what others were told.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ on_both![
     what_others_were_told_is_compared,
     a_source_that_changes_hides_or_withholds_is_not_believed,
     a_source_that_is_away_leaves_the_copy_as_it_was,
+    a_source_that_never_ends_is_given_up_at_once,
+    a_source_that_hangs_holds_no_other_up,
     every_column_of_a_copy_is_covered,
 ];
 
@@ -367,6 +370,71 @@ async fn a_source_that_changes_hides_or_withholds_is_not_believed(pair: Pair) {
         problem.detail
     );
     assert_eq!(pair.view().await.lies, []);
+}
+
+async fn a_source_that_never_ends_is_given_up_at_once(pair: Pair) {
+    let alice = pair.registered("alice").await.did();
+    pair.registered("bob").await;
+    let empty: fn(&mut Value) = |page| page["entries"] = Value::Array(Vec::new());
+    let again: fn(&mut Value) = |_page| {};
+    let forged: fn(&mut Value) = |page| page["head"]["payload"]["nodes"] = 3.into();
+    let cases = [
+        (empty, "does not go on", 1),
+        (again, "does not go on", 2),
+        (forged, "not signed by the registry", 1),
+    ];
+    for (spoil, why, pages) in cases {
+        let (asked, alice) = (Arc::new(AtomicUsize::new(0)), alice.clone());
+        let counted = Arc::clone(&asked);
+        pair.source.spoil(move |_path, mut page| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            spoil(&mut page);
+            // Where the first entry is, again and again.
+            page["cursor"] = format!("0.{alice}").into();
+            page
+        });
+        let problem = pair.follow(vec![]).await.unwrap_err();
+        assert!(problem.detail.contains(why), "{}: {why}", problem.detail);
+        assert_eq!(asked.load(Ordering::Relaxed), pages, "{why}");
+        pair.audited().await;
+    }
+    pair.source.spoil_no_more();
+    assert_eq!(pair.follow(vec![]).await, Ok(Followed::Updated(2)));
+}
+
+async fn a_source_that_hangs_holds_no_other_up(pair: Pair) {
+    pair.registered("alice").await;
+    let other = World::with_seed(Backend::Sqlite, None, 9).await;
+    // It takes connections and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hanging = MirrorSource {
+        registry: other.keyring.node_did().clone(),
+        url: format!("http://{}/", silent.local_addr().unwrap()).parse().unwrap(),
+        compare: vec![],
+    };
+    let sources = vec![hanging, pair.wanted(vec![])];
+    let mirrors = Mirrors::new(pair.mirror.registry.clone(), sources, &http()).unwrap();
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    mirrors.background(&tasks, &stop);
+    let own = pair.registry.keyring.node_did();
+    let is_followed = async || {
+        let all = pair.mirror.registry.mirror_list(MirrorList {}).await.unwrap();
+        all.iter().any(|copy| copy.registry == *own && copy.seq == 1)
+    };
+    // The other one is asked for five seconds.
+    let followed = tokio::time::timeout(Duration::from_secs(4), async {
+        while !is_followed().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    followed.await.unwrap();
+    stop.cancel();
+    tasks.close();
+    tasks.wait().await;
+    let all = mirrors.with_round_max(Duration::from_secs(2)).follow_all().await;
+    let given_up = all[0].as_ref().unwrap_err();
+    assert!(given_up.detail.contains("too long"), "{}", given_up.detail);
+    assert_eq!(all[1], Ok(Followed::Same));
 }
 
 async fn a_source_that_is_away_leaves_the_copy_as_it_was(pair: Pair) {

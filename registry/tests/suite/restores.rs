@@ -1,9 +1,11 @@
 //! A registry whose database was restored from a backup: it tells no second story, and goes on with the first.
 
+use diesel::prelude::*;
 use imajin_did::SecretKey;
 use imajin_kernel::Span;
 use imajin_registry::Followed;
 use imajin_registry_api::directory::SignedHead;
+use imajin_store::StoreError;
 use imajin_testkit::Backend;
 use serde_json::{Value, json};
 use url::Url;
@@ -35,8 +37,18 @@ on_both![
     a_copy_adds_nothing_to_what_was_signed,
     a_registry_that_has_signed_since_is_told_so,
     nothing_is_signed_before_a_copy_has_said_what_it_has_seen,
+    one_copy_does_not_answer_for_the_others,
+    what_is_put_back_from_a_copy_that_is_behind_is_not_signed_on,
+    a_database_that_is_restored_under_the_running_registry_is_noticed,
+    a_registry_that_has_forked_goes_on_with_its_own_story,
     a_head_that_was_shown_is_covered,
 ];
+
+diesel::table! {
+    directory_heads (seq) {
+        seq -> BigInt,
+    }
+}
 
 /// A registry with a mirror, and its backup: the same registry, as it was after alice and bob had come.
 pub(crate) struct Scene {
@@ -135,6 +147,15 @@ impl Scene {
     pub(crate) async fn resumed(&mut self) {
         self.restored().await;
         self.resume(&[&self.copy.url]).await.expect(200);
+    }
+
+    /// Where the mirror is asked there is something else.
+    async fn copy_lost(&self) {
+        self.copy.be(&World::with_seed(Backend::Sqlite, None, 9).await);
+    }
+
+    fn copy_found(&self) {
+        self.copy.be(&self.pair.mirror);
     }
 
     /// The mirror goes on, and nobody has a proof of two stories.
@@ -286,7 +307,7 @@ async fn nothing_is_signed_before_a_copy_has_said_what_it_has_seen(mut scene: Sc
     let copies = vec![away.clone(), scene.copy.url.clone()];
     scene.backup.copies_set(copies).await;
     let backup = &scene.backup;
-    scene.copy.be(&World::with_seed(Backend::Sqlite, None, 9).await);
+    scene.copy_lost().await;
     backup.pass(Span::seconds(1));
     backup.register(&node(5), "erin").await.expect(201);
     for minutes in [0, 9] {
@@ -301,9 +322,108 @@ async fn nothing_is_signed_before_a_copy_has_said_what_it_has_seen(mut scene: Sc
     empty.get("/api/directory").await.expect(503);
 }
 
+async fn one_copy_does_not_answer_for_the_others(mut scene: Scene) {
+    let behind = Source::start(&scene.backup).await;
+    let copies = vec![behind.url.clone(), scene.copy.url.clone()];
+    scene.backup.copies_set(copies).await;
+    scene.copy_lost().await;
+    let backup = &scene.backup;
+    backup.register(&node(5), "erin").await.expect(201);
+    assert_eq!(backup.registry.copies_ask().await, [scene.copy.url.clone()]);
+    for minutes in [0, 9] {
+        backup.pass(Span::minutes(minutes));
+        assert_eq!(backup.registry.directory_sign().await.unwrap(), 0);
+    }
+    scene.copy_found();
+    backup.pass(Span::minutes(2));
+    assert_eq!(backup.registry.directory_sign().await.unwrap(), 0);
+    assert_eq!(scene.trouble().await["shown"], 6);
+    scene.resume(&[&scene.copy.url]).await.expect(200);
+    assert_eq!(backup.registry.directory_sign().await.unwrap(), 1);
+}
+
+async fn what_is_put_back_from_a_copy_that_is_behind_is_not_signed_on(mut scene: Scene) {
+    let behind = Source::start(&scene.backup).await;
+    scene.copy_lost().await;
+    scene.restored().await;
+    scene.backup.pass(Span::minutes(5));
+    scene.backup.registry.directory_sign().await.unwrap();
+    scene.backup.pass(Span::minutes(5));
+    scene.backup.registry.directory_sign().await.unwrap();
+    // Nobody is waited for any more, and nothing had to be signed.
+    scene.backup.register(&node(5), "erin").await.expect(201);
+    scene.copy_found();
+    let resumed = scene.resume(&[&behind.url]).await.expect(200).json;
+    assert_eq!(resumed["seq"], 2);
+    assert_eq!(scene.backup.registry.directory_sign().await.unwrap(), 0);
+    assert_eq!(scene.trouble().await["shown"], 6);
+    // One that does not answer then is waited for.
+    scene.resume(&[&scene.copy.url]).await.expect(200);
+    scene.copy_lost().await;
+    assert_eq!(scene.backup.registry.directory_sign().await.unwrap(), 0);
+    scene.copy_found();
+    assert_eq!(scene.backup.registry.directory_sign().await.unwrap(), 1);
+    scene.followed(7).await;
+}
+
+async fn a_database_that_is_restored_under_the_running_registry_is_noticed(mut scene: Scene) {
+    scene.pair.registry.copies_set(vec![scene.copy.url.clone()]).await;
+    let running = &scene.pair.registry;
+    assert_eq!(running.registry.directory_sign().await.unwrap(), 0);
+    let restored: Result<usize, StoreError> = running
+        .db
+        .write(|conn| Ok(diesel::delete(directory_heads::table.filter(directory_heads::seq.gt(2_i64))).execute(conn)?))
+        .await;
+    assert_eq!(restored.unwrap(), 4);
+    running.register(&node(5), "erin").await.expect(201);
+    scene.copy_lost().await;
+    for minutes in [0, 9] {
+        running.pass(Span::minutes(minutes));
+        assert_eq!(running.registry.directory_sign().await.unwrap(), 0);
+    }
+    scene.copy_found();
+    assert_eq!(running.registry.directory_sign().await.unwrap(), 0);
+    assert_eq!(head(running).await.payload.seq, 2);
+    let order = json!({"from": [&scene.copy.url]});
+    let resumed = running
+        .order("/api/operator/directory/resume", &order)
+        .await
+        .expect(200);
+    assert_eq!(resumed.json["seq"], 6);
+    assert_eq!(running.registry.directory_sign().await.unwrap(), 1);
+    assert_eq!(head(running).await.payload.seq, 7);
+}
+
+async fn a_registry_that_has_forked_goes_on_with_its_own_story(mut scene: Scene) {
+    register(&scene.backup, &node(10), "erin").await;
+    scene.restored().await;
+    // The copy has more, and that it is another story is not seen by it.
+    scene
+        .copy
+        .spoil(|path, json| if path.contains("/heads/") { Value::Null } else { json });
+    scene.backup.register(&node(11), "frank").await.expect(201);
+    assert_eq!(scene.backup.registry.directory_sign().await.unwrap(), 0);
+    assert_eq!(head(&scene.backup).await.payload.seq, 3);
+    let trouble = scene.trouble().await;
+    assert_eq!((&trouble["shown"], &trouble["isForked"]), (&json!(6), &json!(false)));
+    // Who tries to put it back is told so, and it goes on.
+    let two = "signed two different directories";
+    scene.refuses(&[&scene.copy.url], 409, two).await;
+    assert_eq!(scene.trouble().await["isForked"], true);
+    assert_eq!(scene.backup.registry.directory_sign().await.unwrap(), 1);
+    assert_eq!(head(&scene.backup).await.payload.seq, 4);
+    // Asking again does not silence it.
+    scene.copy.spoil_no_more();
+    assert!(scene.backup.registry.copies_ask().await.is_empty());
+    assert_eq!(scene.trouble().await["isForked"], true);
+    register(&scene.backup, &node(12), "grace").await;
+    assert_eq!(head(&scene.backup).await.payload.seq, 5);
+    scene.refuses(&[&scene.copy.url], 409, two).await;
+}
+
 async fn a_head_that_was_shown_is_covered(mut scene: Scene) {
     scene.restored().await;
-    assert!(scene.backup.registry.copies_ask().await);
+    assert!(scene.backup.registry.copies_ask().await.is_empty());
     let (tried, unnoticed) = tampered(&scene.backup).await;
     assert_eq!(unnoticed, Vec::<String>::new());
     assert!(tried > 50, "{tried}");

@@ -114,6 +114,19 @@ impl DnsProvider for Rfc2136 {
             None => Ok(records_of(&response, name, kind)),
         }
     }
+
+    /// A server answers for a name that has only others below it without records, and not that there is no such name
+    /// (RFC 8020).
+    async fn is_there(&self, name: &ZoneName) -> Result<bool, DnsError> {
+        self.check_zone(name)?;
+        // Of all kinds it is this one where the answer is about the name itself, and not about where it leads.
+        let asked = question(self.message_id(), name, RecordKind::Cname)?;
+        let response = self.exchange(asked).await?;
+        if response.response_code == ResponseCode::NXDomain {
+            return Ok(false);
+        }
+        refusal(&response).map_or(Ok(true), Err)
+    }
 }
 
 /// What an answer without a good signature says all the same: that the server does not know the key, for example. It is

@@ -139,3 +139,17 @@ async fn a_name_of_another_zone_is_not_asked_for() {
     assert!(matches!(dns.apply(&changes).await, Err(DnsError::OutOfZone(_))));
     assert!(peer.records().is_empty());
 }
+
+#[tokio::test]
+async fn what_is_at_a_name_or_below_it_is_there_whatever_kind_it_is() {
+    let peer = CloudflarePeer::start().await;
+    let dns = provider(&peer, CloudflarePeer::TOKEN);
+    peer.foreign("mail.nodes.example", "MX", "mx.example");
+    peer.foreign("cam.apps.nodes.example", "A", "192.0.2.9");
+    for there in ["mail", "apps", "cam.apps"] {
+        assert!(dns.is_there(&name(there)).await.unwrap(), "{there}");
+    }
+    for nowhere in ["ail", "pps", "cam", "x.cam.apps"] {
+        assert!(!dns.is_there(&name(nowhere)).await.unwrap(), "{nowhere}");
+    }
+}

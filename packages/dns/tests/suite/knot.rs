@@ -129,6 +129,25 @@ async fn another_name_takes_the_place_of_addresses_and_they_of_it() {
 }
 
 #[tokio::test]
+async fn what_is_at_a_name_or_below_it_is_there() {
+    let knot = KnotPeer::start(ZONE).unwrap();
+    let dns = good(&knot);
+    let away: ZoneName = "nowhere.nodes.example".parse().unwrap();
+    dns.apply(&[
+        put("cam.apps", Records::A(vec![HOME])),
+        put("bob", Records::Cname(away)),
+    ])
+    .await
+    .unwrap();
+    for there in ["apps", "cam.apps", "bob"] {
+        assert!(dns.is_there(&name(there)).await.unwrap(), "{there}");
+    }
+    for nowhere in ["pps", "cam", "x.cam.apps", "nowhere"] {
+        assert!(!dns.is_there(&name(nowhere)).await.unwrap(), "{nowhere}");
+    }
+}
+
+#[tokio::test]
 async fn a_foreign_key_changes_nothing() {
     let knot = KnotPeer::start(ZONE).unwrap();
     let wrong = provider(knot.address(), key(&[7; 32]), Env::system());
