@@ -76,8 +76,8 @@ struct Drawing<'a> {
 }
 
 impl Bar {
-    /// The bars of `count` days up to and with `today`, which are counted from 1970-01-01 (UTC). `units` says how many of
-    /// the smallest units each part of a day has, none being shown below zero, and `text` writes them.
+    /// The bars of `count` days up to and with `today`, which are counted from 1970-01-01 (UTC). `units` says how many
+    /// of the smallest units each part of a day has, none being shown below zero, and `text` writes them.
     pub fn by_day(
         (today, count): (i64, i64),
         units: impl Fn(i64) -> Vec<i64>,

@@ -220,26 +220,38 @@ async fn a_copy_adds_nothing_to_what_was_signed(mut scene: Scene) {
     scene.restored().await;
     let expires = scene.backup.now_ms() + Span::days(30).as_millis();
     let forged = json!({"hostname": "forged", "expiresAt": expires});
-    // Numbers that the root does not count, and a node that the genuine entry is of as well.
-    for seq in [0, 2, 7] {
+    // Numbers that the root does not count, where they belong: of another node, and of one that has a genuine entry.
+    for (seq, genuine) in [(0, false), (2, false), (7, false), (0, true)] {
         let beside = json!({"nodeId": node(6).did(), "seq": seq, "entry": &forged});
         scene.copy.spoil(move |_path, mut json| {
-            if let Some(entries) = json["entries"].as_array_mut() {
-                entries.push(beside.clone());
+            if let Some(entries) = json["entries"].as_array_mut().filter(|entries| !entries.is_empty()) {
+                let mut beside = beside.clone();
+                if genuine {
+                    beside["nodeId"] = entries[0]["nodeId"].clone();
+                }
+                let place = entries.partition_point(|entry| entry["seq"].as_u64() <= Some(seq));
+                entries.insert(place, beside);
             }
             json
         });
         scene.refuses(&[&scene.copy.url], 409, UNSIGNED).await;
     }
-    scene.copy.spoil(move |_path, mut json| {
-        if let Some(entries) = json["entries"].as_array_mut().filter(|entries| !entries.is_empty()) {
-            let mut before = entries[0].clone();
-            before["entry"] = forged.clone();
-            entries.insert(0, before);
-        }
-        json
-    });
-    scene.refuses(&[&scene.copy.url], 409, UNSIGNED).await;
+    // And where they do not: out of order, or one number of a node twice.
+    for unordered in [false, true] {
+        let forged = forged.clone();
+        scene.copy.spoil(move |_path, mut json| {
+            if let Some(entries) = json["entries"].as_array_mut().filter(|entries| !entries.is_empty()) {
+                let mut after = entries.last().unwrap().clone();
+                after["entry"] = forged.clone();
+                if unordered {
+                    after["seq"] = json!(0);
+                }
+                entries.push(after);
+            }
+            json
+        });
+        scene.refuses(&[&scene.copy.url], 503, "does not go on").await;
+    }
     scene.copy.spoil_no_more();
     let resumed = scene.resume(&[&scene.copy.url]).await.expect(200).json;
     assert_eq!(resumed["entries"], 3);

@@ -172,7 +172,7 @@ async fn a_name_outlives_the_keys_of_its_node(backend: Backend) {
     let new_data = new_home.data();
     recover(&home, text(&new_data), &url, [next_two, text(&words)], &lookup).await;
     registry.stop();
-    let verified = imajin(&["verify", "--data", text(&registry_home.data())]).expect_success();
+    let verified = registry_home.verify().expect_success();
     assert_eq!(verified["findings"], serde_json::json!([]));
 }
 

@@ -49,11 +49,8 @@ impl Browser {
             "chromium",
             &["chromium", "chromium-browser", "google-chrome", "chrome"],
         )?;
-        let driver = find("chromedriver", "chromium-driver", &["chromedriver"])?;
-        let scratch = scratch_make("imajin-browser", None)?;
-        let profile = scratch.join("profile");
-        let driver = Guarded::start(&driver, &["--port=0".to_owned()], "KILL", scratch)?;
-        let port = driver_port(&driver).await?;
+        let (driver, port) = driver_start().await?;
+        let profile = driver.scratch().join("profile");
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(options.capabilities(&binary, &profile)?)
             .connect(&format!("http://127.0.0.1:{port}"))
@@ -288,9 +285,22 @@ impl Browser {
     }
 }
 
-/// The port that the driver chose, from its log: better than choosing one that another process may take meanwhile.
-async fn driver_port(driver: &Guarded) -> Result<u16, TestkitError> {
+/// Starts chromedriver, and again where the port that it chose was taken before it could have it.
+async fn driver_start() -> Result<(Guarded, u16), TestkitError> {
+    let program = find("chromedriver", "chromium-driver", &["chromedriver"])?;
     let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
+    loop {
+        let scratch = scratch_make("imajin-browser", None)?;
+        let driver = Guarded::start(&program, &["--port=0".to_owned()], "KILL", scratch)?;
+        if let Some(port) = driver_port(&driver, deadline).await? {
+            return Ok((driver, port));
+        }
+    }
+}
+
+/// The port that the driver chose, from its log: better than choosing one that another process may take meanwhile.
+/// None where it has given up.
+async fn driver_port(driver: &Guarded, deadline: Instant) -> Result<Option<u16>, TestkitError> {
     loop {
         let log = driver.log();
         let port = log.lines().find_map(|line| {
@@ -300,7 +310,7 @@ async fn driver_port(driver: &Guarded) -> Result<u16, TestkitError> {
                 .parse()
                 .ok()
         });
-        if let Some(port) = port {
+        if port.is_some() {
             return Ok(port);
         }
         if Instant::now() > deadline {
@@ -309,6 +319,9 @@ async fn driver_port(driver: &Guarded) -> Result<u16, TestkitError> {
                 seconds: START_SECONDS_MAX,
                 log,
             });
+        }
+        if log.contains("port not available. Exiting") {
+            return Ok(None);
         }
         tokio::time::sleep(POLL).await;
     }
